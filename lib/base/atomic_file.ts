@@ -1,0 +1,121 @@
+/**
+ * Files that appear whole or not at all.
+ *
+ * Invariants: data is synced before the name appears; the folder is synced after; a temporary name holds the
+ * process and a random part, so two writers never share one; the last writer of one name wins.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+
+/** A name beside a path, for data that is not yet ready to be seen. */
+export function temporaryName(path: string): string {
+  return `${path}.tmp-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
+/** Whether a file name was made by {@linkcode temporaryName}. */
+export function isTemporaryName(name: string): boolean {
+  return /\.tmp-\d+-[0-9a-f]{8}$/.test(name);
+}
+
+/**
+ * Makes the entries of a folder durable. Where the system has no such thing (Windows, some network file
+ * systems), the rename alone must do.
+ */
+export async function syncFolder(folder: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using handle = await Deno.open(folder, { read: true });
+  try {
+    await handle.sync();
+  } catch (error) {
+    const code = (error as { code?: string }).code;
+    if (code !== "EINVAL" && code !== "ENOTSUP" && code !== "EBADF") throw error;
+  }
+}
+
+/** Gives data that lies under a temporary name its final one: sync, rename, sync of the folder. */
+export async function persistFile(temporary: string, path: string): Promise<void> {
+  {
+    using file = await Deno.open(temporary, { read: true, write: true });
+    await file.syncData();
+  }
+  await Deno.rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Options of {@linkcode writeFileAtomic}. */
+export interface WriteFileAtomicOptions {
+  /** The permission bits of the file. @default {0o644} */
+  mode?: number;
+  /** Only create: an existing file is left as it is, and `false` comes back. @default {false} */
+  createNew?: boolean;
+}
+
+/**
+ * Writes a small file so that readers see the old contents or the new, never a part, even after a crash.
+ * The folder must be there. Gives `false` only when `createNew` found the file there.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: Uint8Array | string,
+  options: WriteFileAtomicOptions = {},
+): Promise<boolean> {
+  const temporary = temporaryName(path);
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  try {
+    await Deno.writeFile(temporary, bytes, { createNew: true, mode: options.mode ?? 0o644 });
+    if (options.createNew) {
+      {
+        using file = await Deno.open(temporary, { read: true, write: true });
+        await file.syncData();
+      }
+      await Deno.link(temporary, path);
+      await Deno.remove(temporary);
+      await syncFolder(dirname(path));
+    } else {
+      await persistFile(temporary, path);
+    }
+    return true;
+  } catch (error) {
+    await removeIfThere(temporary);
+    if (options.createNew && error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+/** Removes a file or an empty folder; that it is gone already is fine. */
+export async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await Deno.remove(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A folder of its own inside another, removed with all that is in it when disposed of. */
+export class TemporaryFolder implements AsyncDisposable {
+  /** The folder's path. */
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes one; the parent is made where it is not there. */
+  static async make(parent: string, name = "work"): Promise<TemporaryFolder> {
+    const path = temporaryName(join(parent, name));
+    await Deno.mkdir(path, { recursive: true });
+    return new TemporaryFolder(path);
+  }
+
+  /** Removes the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await Deno.remove(this.path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import defer * as crypto from "node:crypto";
+import { timingSafeEqual } from "@std/crypto";
+import { VerificationError } from "./errors.ts";
+
+/** A content digest, `sha256:` and 64 lower-case hexadecimal digits. */
+export type Digest = `sha256:${string}` & { readonly [digestBrand]: true };
+declare const digestBrand: unique symbol;
+
+const digestPattern = /^sha256:[0-9a-f]{64}$/;
+
+/** Whether a text is a {@linkcode Digest}. */
+export function isDigest(text: string): text is Digest {
+  return digestPattern.test(text);
+}
+
+/**
+ * The digest that a text from outside names: `sha256:<hex>`, or the bare 64 hexadecimal digits.
+ *
+ * @throws {VerificationError} if it is neither
+ */
+export function parseDigest(text: string): Digest {
+  const digest = (text.includes(":") ? text : `sha256:${text}`).toLowerCase();
+  if (isDigest(digest)) return digest;
+  throw new VerificationError(
+    `Cannot read the digest ${JSON.stringify(text.slice(0, 100))}: it is not sha256 in hexadecimal`,
+    { hint: "a digest is sha256: and 64 hexadecimal digits" },
+  );
+}
+
+/** The 64 hexadecimal digits of a digest. */
+export function digestHex(digest: Digest): string {
+  return digest.slice("sha256:".length);
+}
+
+/** Hashes bytes as they come. */
+export class Hasher {
+  #hash = crypto.createHash("sha256");
+  #size = 0;
+
+  /** How many bytes were hashed so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes more bytes. */
+  update(bytes: Uint8Array): this {
+    this.#hash.update(bytes);
+    this.#size += bytes.byteLength;
+    return this;
+  }
+
+  /** The digest of all bytes so far; more may follow. */
+  digest(): Digest {
+    return `sha256:${this.#hash.copy().digest("hex")}` as Digest;
+  }
+}
+
+/** The sha256 of bytes, or of a text in UTF-8. */
+export function sha256(bytes: Uint8Array | string): Digest {
+  const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  return new Hasher().update(data).digest();
+}
+
+/** Whether two digests are the same, in a time that does not tell where they differ. */
+export function sameDigest(a: Digest, b: Digest): boolean {
+  const encoder = new TextEncoder();
+  return a.length === b.length && timingSafeEqual(encoder.encode(a), encoder.encode(b));
+}

@@ -1,0 +1,174 @@
+/**
+ * The errors that callers catch, and the exit codes of the command line.
+ *
+ * Invariants: each class has exactly one exit code; a message says
+ * `Cannot <action> "<value>": <state>` without a full stop; the next step is the `hint`.
+ *
+ * @module
+ */
+
+/** The exit codes of a task file. */
+export const ExitCode = {
+  /** Done. */
+  ok: 0,
+  /** A task failed. */
+  failed: 1,
+  /** Unknown task or flag, bad value. */
+  usage: 2,
+  /** Digest, signature or contents are not what they must be. */
+  verification: 3,
+  /** A remote stayed unreachable or kept failing after the retries. */
+  unreachable: 4,
+  /** Authentication or authorization. */
+  notAllowed: 5,
+  /** A store lacks something; nothing was committed. */
+  incomplete: 6,
+  /** A lock or a task took longer than it may. */
+  timedOut: 7,
+  /** No disk space. */
+  noRoom: 8,
+  /** SIGINT. */
+  interrupted: 130,
+  /** SIGTERM. */
+  terminated: 143,
+} as const;
+
+/** One of the values of {@linkcode ExitCode}. */
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** On which side of a transfer an error arose. */
+export type Side = "source" | "destination";
+
+/** What an error carries beside its message. */
+export interface KedgeErrorOptions {
+  /** What led to it. */
+  cause?: unknown;
+  /** The next step for the reader, one sentence without a full stop. */
+  hint?: string;
+  /** The side of the transfer that failed. */
+  side?: Side;
+  /** Facts as data, for programs: digests, sizes, a status. */
+  data?: Record<string, unknown>;
+}
+
+/** The root of kedge's own errors: a task failed. Exit code 1. */
+export class KedgeError extends Error {
+  override readonly name: string = "KedgeError";
+  /** The exit code that this error stands for. */
+  readonly exitCode: ExitCode = ExitCode.failed;
+  /** The next step for the reader. */
+  readonly hint?: string;
+  /** The side of the transfer that failed. */
+  readonly side?: Side;
+  /** Facts as data. */
+  readonly data: Readonly<Record<string, unknown>>;
+
+  /** Makes an error of a message and what belongs to it. */
+  constructor(message: string, options: KedgeErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    if (options.hint !== undefined) this.hint = options.hint;
+    if (options.side !== undefined) this.side = options.side;
+    this.data = options.data ?? {};
+  }
+}
+
+/** An unknown task or flag, or a value out of its range. Exit code 2. */
+export class UsageError extends KedgeError {
+  override readonly name = "UsageError";
+  override readonly exitCode = ExitCode.usage;
+}
+
+/** A digest, a signature or contents are not what they must be. Exit code 3. */
+export class VerificationError extends KedgeError {
+  override readonly name = "VerificationError";
+  override readonly exitCode = ExitCode.verification;
+}
+
+/** A remote stayed unreachable or kept failing after the retries. Exit code 4. */
+export class UnreachableError extends KedgeError {
+  override readonly name = "UnreachableError";
+  override readonly exitCode = ExitCode.unreachable;
+}
+
+/** A remote refused the credentials, or there were none. Exit code 5. */
+export class NotAllowedError extends KedgeError {
+  override readonly name = "NotAllowedError";
+  override readonly exitCode = ExitCode.notAllowed;
+}
+
+/** A store lacks something that the pointer would point to; nothing was committed. Exit code 6. */
+export class IncompleteError extends KedgeError {
+  override readonly name = "IncompleteError";
+  override readonly exitCode = ExitCode.incomplete;
+}
+
+/** A lock or a task took longer than it may. Exit code 7. */
+export class TimedOutError extends KedgeError {
+  override readonly name = "TimedOutError";
+  override readonly exitCode = ExitCode.timedOut;
+}
+
+/** The disk has not enough space. Exit code 8. */
+export class NoRoomError extends KedgeError {
+  override readonly name = "NoRoomError";
+  override readonly exitCode = ExitCode.noRoom;
+}
+
+/** SIGINT or SIGTERM ended the run. Exit code 130 or 143. */
+export class StoppedError extends KedgeError {
+  override readonly name = "StoppedError";
+  override readonly exitCode: typeof ExitCode.interrupted | typeof ExitCode.terminated;
+
+  /** Says which signal ended the run. */
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`Stopped by ${signal}`);
+    this.exitCode = signal === "SIGINT" ? ExitCode.interrupted : ExitCode.terminated;
+  }
+}
+
+const precedence: readonly ExitCode[] = [
+  ExitCode.interrupted,
+  ExitCode.terminated,
+  ExitCode.usage,
+  ExitCode.notAllowed,
+  ExitCode.verification,
+  ExitCode.noRoom,
+  ExitCode.incomplete,
+  ExitCode.timedOut,
+  ExitCode.unreachable,
+  ExitCode.failed,
+];
+
+/**
+ * The exit code of anything thrown. Where several errors are joined in an `AggregateError`, the first
+ * of 130, 143, 2, 5, 3, 8, 6, 7, 4, 1 is taken. A full disk is 8 whoever reports it.
+ */
+export function exitCodeOf(error: unknown): ExitCode {
+  const codes = new Set<ExitCode>();
+  collectCodes(error, codes, 0);
+  return precedence.find((code) => codes.has(code)) ?? ExitCode.failed;
+}
+
+function collectCodes(error: unknown, codes: Set<ExitCode>, depth: number): void {
+  if (depth > 8) return;
+  if (error instanceof KedgeError && error.exitCode !== ExitCode.failed) {
+    codes.add(error.exitCode);
+  } else if (error instanceof AggregateError) {
+    for (const each of error.errors) collectCodes(each, codes, depth + 1);
+  } else if (isNoRoom(error)) {
+    codes.add(ExitCode.noRoom);
+  } else if (error instanceof Error && error.cause !== undefined) {
+    collectCodes(error.cause, codes, depth + 1);
+  }
+}
+
+/** Whether an error of the operating system says that the disk or the quota is full. */
+export function isNoRoom(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** An `Error` of anything thrown, so that a thrown string keeps its words. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new KedgeError(String(thrown), { cause: thrown });
+}

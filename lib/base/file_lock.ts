@@ -1,0 +1,98 @@
+/**
+ * Locks between processes.
+ *
+ * Invariants: a lock file is never unlinked (a third process would lock another inode); an exclusive lock is
+ * taken on a handle of its own, open for writing (NFS asks for it); waiting polls, since a pending lock cannot be
+ * cancelled; a file system without locks lets every caller in, so nothing relies on a lock for correctness.
+ *
+ * @module
+ */
+import { delay } from "@std/async";
+import { dirname } from "@std/path";
+import { TimedOutError } from "./errors.ts";
+
+/** Options of {@linkcode lockFile}. */
+export interface LockFileOptions {
+  /** Whether others may hold the lock at the same time. @default {false} */
+  shared?: boolean;
+  /** How long to wait, in milliseconds. @default {300_000} */
+  timeoutMs?: number;
+  /** Told once when the lock is not free at once. */
+  onWait?: () => void;
+  /** Ends the wait. */
+  signal?: AbortSignal;
+}
+
+/** A lock that is held until it is disposed of. */
+export class FileLock implements Disposable {
+  #file: Deno.FsFile | undefined;
+  /** The lock file. */
+  readonly path: string;
+
+  /** Takes over an open and locked file. */
+  constructor(path: string, file: Deno.FsFile) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Lets the lock go; closing the file frees it. */
+  [Symbol.dispose](): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+/** Takes the lock if it is free at once; `undefined` if somebody else holds it. */
+export async function tryLockFile(path: string, shared = false): Promise<FileLock | undefined> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const file = await Deno.open(path, { read: true, write: true, create: true });
+  try {
+    if (await isLocked(file, shared)) return new FileLock(path, file);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  file.close();
+  return undefined;
+}
+
+async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
+  try {
+    return await file.tryLock(!shared);
+  } catch (error) {
+    const code = (error as { code?: string }).code;
+    if (error instanceof Deno.errors.NotSupported || code === "ENOTSUP" || code === "ENOSYS") {
+      return true;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Takes a lock, waiting for it if it must. The file is made where it is not there.
+ *
+ * @throws {TimedOutError} if the lock stayed taken for the whole of `timeoutMs`
+ */
+export async function lockFile(path: string, options: LockFileOptions = {}): Promise<FileLock> {
+  const { shared = false, timeoutMs = 300_000, onWait, signal } = options;
+  const deadline = performance.now() + timeoutMs;
+  let waitMs = 5;
+  for (let attempt = 0;; attempt++) {
+    signal?.throwIfAborted();
+    const lock = await tryLockFile(path, shared);
+    if (lock !== undefined) return lock;
+    if (attempt === 0) onWait?.();
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) {
+      throw new TimedOutError(
+        `Cannot lock "${path}": another process held it for ${timeoutMs} ms`,
+        {
+          hint: "wait for the other process, or raise KEDGE_LOCK_TIMEOUT (seconds)",
+          data: { path, timeoutMs },
+        },
+      );
+    }
+    await delay(Math.min(leftMs, waitMs * (0.5 + Math.random())), signal ? { signal } : {});
+    waitMs = Math.min(waitMs * 1.5, 250);
+  }
+}

@@ -1,0 +1,32 @@
+/** What lower floors tell of their work; the upper floor that lends it makes figures and events of it. */
+export interface Meter {
+  /** One request was sent to a remote. */
+  request(): void;
+  /** Payload bytes went over the network or were written to a store. */
+  moved(bytes: number): void;
+  /** Payload bytes of the result were there already. */
+  reused(bytes: number): void;
+  /** Begins one object (a blob, a NAR, a bundle); `sizeBytes` where it is known. */
+  object(label: string, sizeBytes?: number): ObjectMeter;
+  /** Says something a reader should know: a retry, a fallback, a wait. */
+  note(message: string, level?: "info" | "warning"): void;
+}
+
+/** The progress of one object; disposing of it ends the object. */
+export interface ObjectMeter extends Disposable {
+  /** Bytes of this object moved; they count in the whole too. */
+  moved(bytes: number): void;
+  /** Bytes of this object were there already; they count in the whole too. */
+  reused(bytes: number): void;
+  /** What was moved of this object is void, and is moved anew: a restart from the first byte. */
+  restarted(): void;
+}
+
+/** A meter that tells nobody. */
+export const silentMeter: Meter = {
+  request() {},
+  moved() {},
+  reused() {},
+  note() {},
+  object: () => ({ moved() {}, reused() {}, restarted() {}, [Symbol.dispose]() {} }),
+};

@@ -1,0 +1,144 @@
+/**
+ * Child processes that end with all their descendants.
+ *
+ * Invariants: a child leads a group of its own, so that one signal reaches its children too; an abort sends SIGTERM to
+ * the group, waits for the grace, then sends SIGKILL; nothing returns before the child is gone. Windows has no groups:
+ * there the child alone is ended.
+ *
+ * @module
+ */
+
+/** Options of {@linkcode runProcess}. */
+export interface RunProcessOptions {
+  /** The arguments, each passed on as it is. */
+  args?: readonly string[];
+  /** The working folder. */
+  cwd?: string;
+  /** Variables added to the environment. */
+  env?: Record<string, string>;
+  /** Given to the child on its standard input; without it the child reads nothing. */
+  stdin?: Uint8Array | ReadableStream<Uint8Array>;
+  /** Called for each piece of standard output; then the result holds none of it. */
+  onStdout?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Called for each piece of standard error; the result keeps its last 64 KiB either way. */
+  onStderr?: (bytes: Uint8Array) => void;
+  /** How long the group may take to end after SIGTERM, in milliseconds. @default {5000} */
+  graceMs?: number;
+  /** Ends the whole group. */
+  signal?: AbortSignal;
+}
+
+/** How a child process ended. */
+export interface ProcessResult {
+  /** Its exit code; 128 plus the number of a signal that ended it. */
+  code: number;
+  /** Its standard output, unless `onStdout` took it. */
+  stdout: string;
+  /** The last 64 KiB of its standard error. */
+  stderr: string;
+}
+
+const keptErrorBytes = 64 * 1024;
+
+/**
+ * Runs a program to its end. A non-zero exit code is no error here.
+ *
+ * @throws {Deno.errors.NotFound} if there is no such program
+ */
+export async function runProcess(
+  program: string,
+  options: RunProcessOptions = {},
+): Promise<ProcessResult> {
+  const { signal, graceMs = 5000 } = options;
+  signal?.throwIfAborted();
+  const child = new Deno.Command(program, {
+    args: [...(options.args ?? [])],
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    detached: Deno.build.os !== "windows",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  }).spawn();
+
+  let killTimer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    signalGroup(child.pid, "SIGTERM");
+    killTimer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    const [status, stdout, stderr] = await Promise.all([
+      child.status,
+      collect(child.stdout, options.onStdout),
+      collectTail(child.stderr, options.onStderr),
+      feed(child, options.stdin),
+    ]);
+    signal?.throwIfAborted();
+    return { code: status.code, stdout, stderr };
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    clearTimeout(killTimer);
+    if (signal?.aborted) signalGroup(child.pid, "SIGKILL");
+  }
+}
+
+/** Sends a signal to a process group, or to the process alone where there are no groups. */
+export function signalGroup(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(Deno.build.os === "windows" ? pid : -pid, name);
+  } catch (error) {
+    const gone = error instanceof Deno.errors.NotFound ||
+      (error as { code?: string }).code === "ESRCH";
+    if (!gone && !(error instanceof TypeError)) throw error;
+  }
+}
+
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  onPiece: RunProcessOptions["onStdout"],
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of stream) {
+    if (onPiece === undefined) text += decoder.decode(piece, { stream: true });
+    else await onPiece(piece);
+  }
+  return text + decoder.decode();
+}
+
+async function collectTail(
+  stream: ReadableStream<Uint8Array>,
+  onPiece: RunProcessOptions["onStderr"],
+): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of stream) {
+    onPiece?.(piece);
+    pieces.push(piece);
+    size += piece.byteLength;
+    while (pieces.length > 1 && size - pieces[0]!.byteLength >= keptErrorBytes) {
+      size -= pieces.shift()!.byteLength;
+    }
+  }
+  const all = new Uint8Array(size);
+  let offset = 0;
+  for (const piece of pieces) {
+    all.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return new TextDecoder().decode(all.subarray(Math.max(0, size - keptErrorBytes)));
+}
+
+async function feed(
+  child: Deno.ChildProcess,
+  stdin: RunProcessOptions["stdin"],
+): Promise<void> {
+  if (stdin === undefined) return;
+  const source = stdin instanceof Uint8Array ? new Blob([stdin.slice()]).stream() : stdin;
+  try {
+    await source.pipeTo(child.stdin);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

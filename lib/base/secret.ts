@@ -1,0 +1,45 @@
+import { KedgeError } from "./errors.ts";
+import type { Redactor } from "./redactor.ts";
+
+/**
+ * A value that does not print: every way of turning it into a text gives `[secret NAME]`. Only
+ * {@linkcode Secret.reveal} gives the value.
+ */
+export class Secret {
+  #value: string;
+  /** Where the value came from: `env TOKEN`, `file /run/key`. */
+  readonly label: string;
+
+  /** Wraps a value and makes it known to a redactor. */
+  constructor(value: string, label: string, redactor: Redactor) {
+    if (value === "") throw new KedgeError(`Cannot use the secret of ${label}: it is empty`);
+    this.#value = value;
+    this.label = label;
+    redactor.add(value);
+  }
+
+  /** The value itself. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  /** The label, never the value. */
+  toString(): string {
+    return `[secret ${this.label}]`;
+  }
+
+  /** The label, never the value. */
+  toJSON(): string {
+    return this.toString();
+  }
+
+  /** The label, never the value. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** The label, never the value. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The one HTTP client.
+ *
+ * Invariants: bodies are asked for as they are stored (`accept-encoding: identity`), since every byte is hashed and ranges
+ * count them; redirects are followed from the original URL each time, never from https to http, and Authorization stays with its
+ * origin; every wait has an end; a failed request says its true status, the URL without its secrets, and how often it was tried.
+ *
+ * @module
+ */
+import { delay } from "@std/async";
+import {
+  KedgeError,
+  NoRoomError,
+  NotAllowedError,
+  type Side,
+  UnreachableError,
+} from "../base/errors.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
+import { displayUrl } from "./display_url.ts";
+import {
+  defaultRetryPolicy,
+  isTransientStatus,
+  parseRetryAfterMs,
+  retryDelayMs,
+  type RetryPolicy,
+} from "./retry_policy.ts";
+
+/** What an {@linkcode HttpClient} is made of; every part has a default. */
+export interface HttpClientOptions {
+  /** Told of each request and retry. */
+  meter?: Meter;
+  /** Ends every request. */
+  signal?: AbortSignal;
+  /** How requests are tried again. */
+  retry?: RetryPolicy;
+  /** How long the headers of an answer may take, in milliseconds. @default {60_000} */
+  headersTimeoutMs?: number;
+  /** Which side of a transfer this client speaks to; errors carry it. */
+  side?: Side;
+  /** Sends one request. @default {globalThis.fetch} */
+  fetch?: (request: string, init: RequestInit) => Promise<Response>;
+  /** A number from 0 to 1 for the jitter. @default {Math.random} */
+  random?: () => number;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: () => number;
+}
+
+/** One request. */
+export interface HttpRequest {
+  /** @default {"GET"} */
+  method?: string;
+  /** Names and values; `authorization` is dropped on a redirect to another origin. */
+  headers?: Record<string, string>;
+  /** The body; a function is called anew for each try. */
+  body?: Uint8Array<ArrayBuffer> | string | (() => ReadableStream<Uint8Array>);
+  /** Statuses besides 2xx that the caller handles itself: 304, 404, 416. */
+  accept?: readonly number[];
+  /** What is being done, for messages: `fetch the bundle`. @default {the method} */
+  action?: string;
+  /** Whether redirects are followed; otherwise a 3xx must be accepted by the caller. @default {true} */
+  follow?: boolean;
+  /** Ends this request, beside the client's own signal. */
+  signal?: AbortSignal;
+}
+
+const maxRedirects = 10;
+const redirectStatuses = [301, 302, 303, 307, 308];
+
+/** Sends requests with retries, timeouts and checked redirects. */
+export class HttpClient {
+  #meter: Meter;
+  #signal: AbortSignal | undefined;
+  #retry: RetryPolicy;
+  #headersTimeoutMs: number;
+  #side: Side | undefined;
+  #fetch: (request: string, init: RequestInit) => Promise<Response>;
+  #random: () => number;
+  #now: () => number;
+
+  /** Connects to nothing yet. */
+  constructor(options: HttpClientOptions = {}) {
+    this.#meter = options.meter ?? silentMeter;
+    this.#signal = options.signal;
+    this.#retry = options.retry ?? defaultRetryPolicy;
+    this.#headersTimeoutMs = options.headersTimeoutMs ?? 60_000;
+    this.#side = options.side;
+    this.#fetch = options.fetch ?? ((request, init) => fetch(request, init));
+    this.#random = options.random ?? Math.random;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /**
+   * Sends a request and gives the answer once its status is fine; the body is still to be read, and must be read or cancelled.
+   *
+   * @throws {NotAllowedError} on 401, 403 and 407
+   * @throws {UnreachableError} if there was no answer, or only transient failures, in all tries
+   * @throws {NoRoomError} on 507
+   * @throws {KedgeError} on any other status that is neither 2xx nor accepted; `data.status` holds it
+   */
+  async request(url: string | URL, request: HttpRequest = {}): Promise<Response> {
+    const signals = [this.#signal, request.signal].filter((signal) => signal !== undefined);
+    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    for (let tried = 1;; tried++) {
+      signal?.throwIfAborted();
+      let failure: { cause?: unknown; state: string; retryAfterMs?: number | undefined };
+      try {
+        const response = await this.#follow(new URL(url), request, signal);
+        if (response.ok || request.accept?.includes(response.status)) return response;
+        if (!isTransientStatus(response.status)) {
+          throw await this.#statusError(url, request, response);
+        }
+        failure = {
+          state: `the server answered ${response.status}`,
+          retryAfterMs: parseRetryAfterMs(response.headers.get("retry-after"), this.#now()),
+        };
+        await response.body?.cancel();
+      } catch (cause) {
+        signal?.throwIfAborted();
+        if (cause instanceof KedgeError) throw cause;
+        failure = { cause, state: (cause as Error).message };
+      }
+      if (tried > this.#retry.retries) {
+        throw new UnreachableError(
+          `Cannot ${this.#describe(url, request)}: ${failure.state}, tried ${tried} times`,
+          this.#withSide({ cause: failure.cause, data: { url: displayUrl(url), tried } }),
+        );
+      }
+      const waitMs = retryDelayMs(this.#retry, tried - 1, failure.retryAfterMs, this.#random);
+      this.#meter.note(
+        `${this.#describe(url, request)}: ${failure.state}; trying again in ${
+          Math.round(waitMs)
+        } ms`,
+        "warning",
+      );
+      await delay(waitMs, signal === undefined ? {} : { signal });
+    }
+  }
+
+  async #follow(
+    start: URL,
+    request: HttpRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    let url = start;
+    let method = request.method ?? "GET";
+    let body = request.body;
+    const headers = new Headers(request.headers);
+    if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+    for (let hop = 0; hop <= maxRedirects; hop++) {
+      const response = await this.#send(url, method, headers, body, signal);
+      const location = response.headers.get("location");
+      if (
+        request.follow === false || !redirectStatuses.includes(response.status) || location === null
+      ) return response;
+      await response.body?.cancel();
+      const next = this.#checkRedirect(url, location);
+      if (next.origin !== url.origin) {
+        headers.delete("authorization");
+        headers.delete("cookie");
+      }
+      if (response.status === 303 && method !== "HEAD") {
+        method = "GET";
+        body = undefined;
+      }
+      url = next;
+    }
+    throw new KedgeError(
+      `Cannot ${this.#describe(start, request)}: more than ${maxRedirects} redirects`,
+      this.#withSide({}),
+    );
+  }
+
+  #checkRedirect(from: URL, location: string): URL {
+    const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
+    const safe = to !== undefined && (to.protocol === "https:" || to.protocol === from.protocol);
+    if (safe && (to.protocol === "http:" || to.protocol === "https:")) return to;
+    throw new KedgeError(
+      `Cannot follow the redirect of ${displayUrl(from)}: it leads to ${displayUrl(location)}`,
+      this.#withSide({ hint: "a redirect may not leave HTTP, nor go from https to http" }),
+    );
+  }
+
+  async #send(
+    url: URL,
+    method: string,
+    headers: Headers,
+    body: HttpRequest["body"],
+    outer: AbortSignal | undefined,
+  ): Promise<Response> {
+    const controller = new AbortController();
+    const signal = outer === undefined
+      ? controller.signal
+      : AbortSignal.any([outer, controller.signal]);
+    const timer = setTimeout(
+      () => controller.abort(new Error(`no answer within ${this.#headersTimeoutMs} ms`)),
+      this.#headersTimeoutMs,
+    );
+    this.#meter.request();
+    try {
+      return await this.#fetch(url.href, {
+        method,
+        headers,
+        redirect: "manual",
+        signal,
+        ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #statusError(
+    url: string | URL,
+    request: HttpRequest,
+    response: Response,
+  ): Promise<KedgeError> {
+    const { status } = response;
+    const excerpt = await firstWords(response);
+    const message = `Cannot ${this.#describe(url, request)}: the server answered ${status}` +
+      (excerpt === "" ? "" : ` (${excerpt})`);
+    const options = this.#withSide({ data: { status, url: displayUrl(url) } });
+    if (status === 401 || status === 403 || status === 407) {
+      return new NotAllowedError(message, { ...options, hint: "check the credentials" });
+    }
+    if (status === 507) return new NoRoomError(message, options);
+    return new KedgeError(message, options);
+  }
+
+  #describe(url: string | URL, request: HttpRequest): string {
+    return `${request.action ?? request.method ?? "GET"} ${displayUrl(url)}`;
+  }
+
+  #withSide<T extends object>(options: T): T & { side?: Side } {
+    return this.#side === undefined ? options : { ...options, side: this.#side };
+  }
+}
+
+/** The first words of a body that explains a failure, in one line. */
+async function firstWords(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  try {
+    const { value } = await reader.read();
+    const text = new TextDecoder().decode(value?.subarray(0, 512));
+    return text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
+  } catch {
+    return "";
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

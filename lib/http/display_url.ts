@@ -1,0 +1,14 @@
+/** A URL as it may be shown: without user, password, query and fragment, where signatures hide. */
+export function displayUrl(url: string | URL): string {
+  try {
+    const shown = new URL(url);
+    shown.username = "";
+    shown.password = "";
+    shown.hash = "";
+    const hadQuery = shown.search !== "";
+    shown.search = "";
+    return hadQuery ? `${shown.href}?…` : shown.href;
+  } catch {
+    return String(url).replace(/\/\/[^/@]*@/, "//").replace(/[?#].*$/s, "");
+  }
+}

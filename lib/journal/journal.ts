@@ -1,0 +1,236 @@
+/**
+ * The durable record of runs, operations and steps, in one SQLite file of the cache folder.
+ *
+ * Invariants: the file is opened at the first write, so that a dry run leaves no trace; every line is its own transaction
+ * (WAL), so that a kill leaves all lines but the one in flight; the journal tells what happened and never decides what is true.
+ *
+ * @module
+ */
+import defer * as sqlite from "node:sqlite";
+import { dirname } from "@std/path";
+import { KedgeError } from "../base/errors.ts";
+import type { Redactor } from "../base/redactor.ts";
+
+const schema = `
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY, command TEXT NOT NULL, started INTEGER NOT NULL,
+  ended INTEGER, exit_code INTEGER, pid INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS operations (
+  id TEXT PRIMARY KEY, run TEXT, kind TEXT NOT NULL, subject TEXT NOT NULL,
+  started INTEGER NOT NULL, ended INTEGER, figures TEXT, error TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS steps (
+  operation TEXT NOT NULL, at INTEGER NOT NULL, phase TEXT NOT NULL,
+  object TEXT NOT NULL, state TEXT NOT NULL, detail TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS operations_by_run ON operations (run);
+CREATE INDEX IF NOT EXISTS steps_by_operation ON steps (operation);
+`;
+
+/** One run of a task file. */
+export interface RunRow {
+  /** Its id. */
+  id: string;
+  /** The command line, redacted. */
+  command: string;
+  /** When it began, in milliseconds since 1970. */
+  started: number;
+  /** When it ended; `null` while it runs, and for ever after a kill. */
+  ended: number | null;
+  /** Its exit code; `null` as above. */
+  exitCode: number | null;
+}
+
+/** One operation of a run. */
+export interface OperationRow {
+  /** Its id. */
+  id: string;
+  /** `kexec`, `image`, `publish`. */
+  kind: string;
+  /** What it is about. */
+  subject: string;
+  /** When it began, in milliseconds since 1970. */
+  started: number;
+  /** When it ended, or `null`. */
+  ended: number | null;
+  /** Its figures, once it ended well. */
+  figures: Record<string, unknown> | null;
+  /** Its error, once it failed. */
+  error: Record<string, unknown> | null;
+}
+
+/** One line about a step. */
+export interface StepRow {
+  /** When, in milliseconds since 1970. */
+  at: number;
+  /** `plan`, `move`, `verify` or `commit`. */
+  phase: string;
+  /** The object, or an empty text for the phase as a whole. */
+  object: string;
+  /** What became of it. */
+  state: string;
+  /** More facts. */
+  detail: Record<string, unknown> | null;
+}
+
+/** What a journal is made of. */
+export interface JournalOptions {
+  /** The database file; its folder is made at the first write. */
+  path: string;
+  /** Takes the secrets out of what is written. */
+  redactor?: Redactor;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: () => number;
+}
+
+/** Writes and reads the record of runs. */
+export class Journal implements Disposable {
+  #path: string;
+  #redactor: Redactor | undefined;
+  #now: () => number;
+  #database: sqlite.DatabaseSync | undefined;
+  #run: string | null = null;
+
+  /** Touches no disk. */
+  constructor(options: JournalOptions) {
+    this.#path = options.path;
+    this.#redactor = options.redactor;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Begins a run; the operations that follow belong to it. Gives the run's id. */
+  beginRun(command: string): string {
+    const id = crypto.randomUUID();
+    this.#write("INSERT INTO runs (id, command, started, pid) VALUES (?, ?, ?, ?)", [
+      id,
+      this.#clean(command),
+      this.#now(),
+      Deno.pid,
+    ]);
+    this.#run = id;
+    return id;
+  }
+
+  /** Ends a run. */
+  endRun(id: string, exitCode: number): void {
+    this.#write("UPDATE runs SET ended = ?, exit_code = ? WHERE id = ?", [
+      this.#now(),
+      exitCode,
+      id,
+    ]);
+  }
+
+  /** Begins an operation; what it returns writes the operation's lines. */
+  begin(operation: { operation: string; kind: string; subject: string }): {
+    step(phase: string, object: string, state: string, detail?: Record<string, unknown>): void;
+    end(outcome: { figures: object } | { error: object }): void;
+  } {
+    const id = operation.operation;
+    this.#write(
+      "INSERT INTO operations (id, run, kind, subject, started) VALUES (?, ?, ?, ?, ?)",
+      [id, this.#run, operation.kind, this.#clean(operation.subject), this.#now()],
+    );
+    return {
+      step: (phase, object, state, detail) => {
+        this.#write("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)", [
+          id,
+          this.#now(),
+          phase,
+          this.#clean(object),
+          state,
+          this.#json(detail),
+        ]);
+      },
+      end: (outcome) => {
+        this.#write("UPDATE operations SET ended = ?, figures = ?, error = ? WHERE id = ?", [
+          this.#now(),
+          this.#json("figures" in outcome ? outcome.figures : undefined),
+          this.#json("error" in outcome ? outcome.error : undefined),
+          id,
+        ]);
+      },
+    };
+  }
+
+  /** The latest runs, newest first. */
+  runs(limit = 50): RunRow[] {
+    return this.#read(
+      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY started DESC, rowid DESC LIMIT ?",
+      [limit],
+    ) as unknown as RunRow[];
+  }
+
+  /** The operations of a run, in their order. */
+  operations(run: string): OperationRow[] {
+    const rows = this.#read(
+      "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY started, rowid",
+      [run],
+    );
+    return rows.map((row) => ({
+      ...row,
+      figures: parsed(row["figures"]),
+      error: parsed(row["error"]),
+    })) as unknown as OperationRow[];
+  }
+
+  /** The lines of an operation, in their order. */
+  steps(operation: string): StepRow[] {
+    const rows = this.#read(
+      "SELECT at, phase, object, state, detail FROM steps WHERE operation = ? ORDER BY rowid",
+      [operation],
+    );
+    return rows.map((row) => ({ ...row, detail: parsed(row["detail"]) })) as unknown as StepRow[];
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  #open(): sqlite.DatabaseSync {
+    if (this.#database !== undefined) return this.#database;
+    try {
+      Deno.mkdirSync(dirname(this.#path), { recursive: true });
+      const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      database.exec(schema);
+      return this.#database = database;
+    } catch (error) {
+      throw new KedgeError(`Cannot open the journal "${this.#path}": ${(error as Error).message}`, {
+        cause: error,
+        hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
+      });
+    }
+  }
+
+  #write(sql: string, values: (string | number | null)[]): void {
+    this.#open().prepare(sql).run(...values);
+  }
+
+  #read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
+    if (this.#database === undefined && !fileExists(this.#path)) return [];
+    return this.#open().prepare(sql).all(...values);
+  }
+
+  #clean(text: string): string {
+    return this.#redactor?.redact(text) ?? text;
+  }
+
+  #json(data: object | undefined): string | null {
+    return data === undefined ? null : JSON.stringify(this.#redactor?.redactData(data) ?? data);
+  }
+}
+
+function parsed(text: unknown): Record<string, unknown> | null {
+  return typeof text === "string" ? JSON.parse(text) : null;
+}
+
+function fileExists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Figures, PlannedObject } from "./figures.ts";
+
+/** The four steps of every operation. */
+export type Phase = "plan" | "move" | "verify" | "commit";
+
+/** An error as data. */
+export interface ErrorData {
+  /** The class of the error. */
+  name: string;
+  /** What it says. */
+  message: string;
+  /** The exit code that it stands for. */
+  exitCode: number;
+  /** The next step. */
+  hint?: string;
+}
+
+/** What every event of an operation carries. */
+export interface OperationEventBase {
+  /** Tells this operation from the others of the run. */
+  operation: string;
+  /** What kind it is: `kexec`, `image`, `publish`. */
+  kind: string;
+  /** What it is about, for people. */
+  subject: string;
+}
+
+/** What an operation tells while it runs. The union is closed: reporters handle each type. */
+export type OperationEvent =
+  & OperationEventBase
+  & (
+    | { type: "operation-start"; dryRun: boolean }
+    | { type: "phase-start"; phase: Phase }
+    | {
+      type: "plan";
+      changed: boolean;
+      bytesToMove: number;
+      bytesToReuse: number;
+      exact: boolean;
+      requests: number;
+      why: string;
+      objects: readonly PlannedObject[];
+    }
+    | {
+      type: "progress";
+      phase: Phase;
+      bytesMoved: number;
+      bytesReused: number;
+      bytesToMove: number;
+      requests: number;
+    }
+    | { type: "object-start"; label: string; sizeBytes?: number }
+    | { type: "object-end"; label: string; bytesMoved: number; bytesReused: number }
+    | { type: "note"; level: "info" | "warning"; message: string }
+    | { type: "operation-end"; ok: true; figures: Figures; durationMs: number }
+    | { type: "operation-end"; ok: false; error: ErrorData; durationMs: number }
+  );

@@ -1,0 +1,100 @@
+import type { Meter, ObjectMeter } from "../base/meter.ts";
+import type { OperationEvent, OperationEventBase, Phase } from "./event.ts";
+
+type MeterEvent = Extract<
+  OperationEvent,
+  { type: "progress" | "object-start" | "object-end" | "note" }
+> extends infer E ? E extends OperationEvent ? Omit<E, keyof OperationEventBase> : never : never;
+
+const progressEveryMs = 100;
+
+/** Adds up what the floors below tell, and makes events of it, at most one progress event each 100 ms. */
+export class OperationMeter implements Meter {
+  /** Requests sent so far. */
+  requests = 0;
+  /** Payload bytes moved so far. */
+  bytesMoved = 0;
+  /** Payload bytes found in place so far. */
+  bytesReused = 0;
+  /** What the plan foresees. */
+  bytesToMove = 0;
+  #phase: Phase = "plan";
+  #emit: (event: MeterEvent) => void;
+  #lastProgress = -Infinity;
+  #dirty = false;
+
+  /** Emits through the given function. */
+  constructor(emit: (event: MeterEvent) => void) {
+    this.#emit = emit;
+  }
+
+  /** A phase begins. */
+  enter(phase: Phase): void {
+    this.flush();
+    this.#phase = phase;
+  }
+
+  request(): void {
+    this.requests++;
+    this.#progress();
+  }
+
+  moved(bytes: number): void {
+    this.bytesMoved += bytes;
+    this.#progress();
+  }
+
+  reused(bytes: number): void {
+    this.bytesReused += bytes;
+    this.#progress();
+  }
+
+  note(message: string, level: "info" | "warning" = "info"): void {
+    this.#emit({ type: "note", level, message });
+  }
+
+  object(label: string, sizeBytes?: number): ObjectMeter {
+    let bytesMoved = 0;
+    let bytesReused = 0;
+    let ended = false;
+    this.#emit({ type: "object-start", label, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
+    return {
+      moved: (bytes) => {
+        bytesMoved += bytes;
+        this.moved(bytes);
+      },
+      reused: (bytes) => {
+        bytesReused += bytes;
+        this.reused(bytes);
+      },
+      restarted: () => {
+        bytesMoved = 0;
+      },
+      [Symbol.dispose]: () => {
+        if (ended) return;
+        ended = true;
+        this.#emit({ type: "object-end", label, bytesMoved, bytesReused });
+      },
+    };
+  }
+
+  /** Emits the progress that was held back. */
+  flush(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    this.#lastProgress = performance.now();
+    this.#emit({
+      type: "progress",
+      phase: this.#phase,
+      bytesMoved: this.bytesMoved,
+      bytesReused: this.bytesReused,
+      bytesToMove: this.bytesToMove,
+      requests: this.requests,
+    });
+  }
+
+  #progress(): void {
+    this.#dirty = true;
+    if (performance.now() - this.#lastProgress >= progressEveryMs) this.flush();
+  }
+}

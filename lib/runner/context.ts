@@ -1,0 +1,67 @@
+/**
+ * What a task function runs in. Every part has a default, so that `cacheKexec(options)` works alone.
+ *
+ * @module
+ */
+import type { $Type } from "@david/dax";
+import { join } from "@std/path";
+import { Redactor } from "../base/redactor.ts";
+import { Cache } from "../cache/cache.ts";
+import { defaultCacheDir } from "../cache/cache_dir.ts";
+import { checkRefresh, type Refresh } from "../cache/refresh.ts";
+import { Journal } from "../journal/journal.ts";
+import type { OperationEvent } from "../operation/event.ts";
+import { Secrets } from "./secrets.ts";
+import { makeShell } from "./shell.ts";
+
+/** What a task function runs in: who may stop it, where it keeps things, to whom it reports. */
+export interface TaskContext {
+  /** Ends the work; every fetch, lock, wait and child process obeys. */
+  readonly signal: AbortSignal;
+  /** Where fetched things are kept. */
+  readonly cache: Cache;
+  /** Where runs and steps are written down. */
+  readonly journal: Journal;
+  /** Takes the events of the work. */
+  readonly report: (event: OperationEvent) => void;
+  /** Whether to plan only and write nothing. */
+  readonly dryRun: boolean;
+  /** Whether no remote may be asked. */
+  readonly offline: boolean;
+  /** What must be asked again although it is cached. */
+  readonly refresh: Refresh;
+  /** Gives values that never print. */
+  readonly secrets: Secrets;
+  /** Takes known secrets out of texts and data. */
+  readonly redactor: Redactor;
+  /** The shell of dax, bound to the signal and to the redactor. */
+  readonly $: $Type;
+}
+
+/** A context of which any part may be left out. */
+export type TaskContextOptions = Partial<TaskContext>;
+
+/**
+ * The whole context, defaults filled in: a signal that never fires, the user's cache folder, no reports.
+ *
+ * @throws {UsageError} if it is offline and something is to be refreshed
+ */
+export function resolveContext(options: TaskContextOptions = {}): TaskContext {
+  const { dryRun = false, offline = false, refresh = "none" } = options;
+  checkRefresh(refresh, offline);
+  const signal = options.signal ?? new AbortController().signal;
+  const redactor = options.redactor ?? new Redactor();
+  const cache = options.cache ?? new Cache(defaultCacheDir());
+  return {
+    signal,
+    cache,
+    journal: options.journal ?? new Journal({ path: join(cache.dir, "journal-v1.db"), redactor }),
+    report: options.report ?? (() => {}),
+    dryRun,
+    offline,
+    refresh,
+    redactor,
+    secrets: options.secrets ?? new Secrets(redactor),
+    $: options.$ ?? makeShell({ signal, redactor, dryRun }),
+  };
+}

@@ -1,0 +1,61 @@
+import { KedgeError, UsageError } from "../base/errors.ts";
+import { runProcess } from "../base/process_group.ts";
+import type { Redactor } from "../base/redactor.ts";
+import { Secret } from "../base/secret.ts";
+
+/** Where the value of a secret is. */
+export type SecretSource = { env: string } | { file: string } | { command: readonly string[] };
+
+/** Gives values that never print; each is known to the redactor from its creation on. */
+export class Secrets {
+  #redactor: Redactor;
+
+  /** Makes its secrets known to this redactor. */
+  constructor(redactor: Redactor) {
+    this.#redactor = redactor;
+  }
+
+  /**
+   * The value of an environment variable.
+   *
+   * @throws {UsageError} if it is not set
+   */
+  env(name: string): Secret {
+    const value = Deno.env.get(name);
+    if (!value) {
+      throw new UsageError(`Cannot read the secret "${name}": the environment variable is not set`);
+    }
+    return new Secret(value, `env ${name}`, this.#redactor);
+  }
+
+  /** The contents of a file, without white space around them. */
+  async file(path: string): Promise<Secret> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(path);
+    } catch (cause) {
+      throw new UsageError(`Cannot read the secret file "${path}": ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    return new Secret(text.trim(), `file ${path}`, this.#redactor);
+  }
+
+  /** What a program prints, without white space around it. */
+  async command(program: string, ...args: string[]): Promise<Secret> {
+    const { code, stdout } = await runProcess(program, { args });
+    if (code !== 0) {
+      throw new KedgeError(`Cannot get a secret from "${program}": it ended with code ${code}`);
+    }
+    return new Secret(stdout.trim(), `command ${program}`, this.#redactor);
+  }
+
+  /** The value of any source. */
+  async from(source: SecretSource): Promise<Secret> {
+    if ("env" in source) return this.env(source.env);
+    if ("file" in source) return await this.file(source.file);
+    const [program, ...args] = source.command;
+    if (program === undefined) throw new UsageError("Cannot get a secret: the command is empty");
+    return await this.command(program, ...args);
+  }
+}

@@ -1,0 +1,54 @@
+import { fromFileUrl } from "@std/path";
+
+const root = fromFileUrl(new URL("../../", import.meta.url));
+
+/** How a run of a program ended. */
+export interface ProgramResult {
+  /** The exit code. */
+  code: number;
+  /** Standard output. */
+  stdout: string;
+  /** Standard error. */
+  stderr: string;
+}
+
+/** Options of {@linkcode runKedge}. */
+export interface RunKedgeOptions {
+  /** The cache folder. */
+  cacheDir: string;
+  /** Variables added to the environment. */
+  env?: Record<string, string>;
+  /** The working folder. */
+  cwd?: string;
+  /** The task file. @default {the built-in one} */
+  program?: string;
+}
+
+/** Starts the built-in program, or another task file, in a process of its own. */
+export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--config",
+      `${root}deno.json`,
+      options.program ?? `${root}mod.ts`,
+      ...args,
+    ],
+    env: { NO_COLOR: "1", KEDGE_CACHE_DIR: options.cacheDir, ...options.env },
+    cwd: options.cwd ?? root,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Runs the built-in program, or another task file, to its end. */
+export async function runKedge(
+  args: readonly string[],
+  options: RunKedgeOptions,
+): Promise<ProgramResult> {
+  const { code, stdout, stderr } = await spawnKedge(args, options).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
