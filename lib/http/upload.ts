@@ -1,0 +1,238 @@
+/**
+ * Sends bodies of any size with a Content-Length, which `fetch` leaves out of streamed bodies and which S3 and strict
+ * registries ask for.
+ *
+ * Invariants: one buffer is in flight at a time, so the memory stays that of one piece; a body that is shorter or longer than
+ * it was said to be is an error before the last byte goes out; an answer that comes before the end of the body ends the
+ * sending; a connection that takes nothing for a while is given up; proxies of the environment are honoured.
+ *
+ * @module
+ */
+import defer * as http from "node:http";
+import defer * as https from "node:https";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { KedgeError } from "../base/errors.ts";
+import { HttpClient, type HttpClientOptions } from "./client.ts";
+
+/** One body to be sent. */
+export interface UploadRequest {
+  /** The method of the request. @default {"PUT"} */
+  method?: string;
+  /** Names and values; Content-Length is set from `sizeBytes`. */
+  headers?: Record<string, string>;
+  /** The exact size of the body, in bytes. */
+  sizeBytes: number;
+  /** Gives the body, anew for each try; a piece may be reused by its maker once the next one is asked for. */
+  body: () => AsyncIterable<Uint8Array>;
+  /** Statuses besides 2xx that the caller handles itself. */
+  accept?: readonly number[];
+  /** What is being done, for messages: `push the blob`. @default {the method} */
+  action?: string;
+  /** Told of bytes that the connection took. */
+  onSent?: (bytes: number) => void;
+  /** Told that the body is sent again from its first byte, with how many bytes were in vain. */
+  onRestart?: (bytes: number) => void;
+  /** Ends this upload. */
+  signal?: AbortSignal;
+}
+
+/** What an {@linkcode Uploader} is made of. */
+export interface UploaderOptions
+  extends Pick<HttpClientOptions, "meter" | "signal" | "retry" | "side" | "random" | "now"> {
+  /** How long the connection may take no byte, and the answer may take after the last one, in milliseconds. @default {120_000} */
+  stallMs?: number;
+  /** Variables that name proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. @default {those of the environment} */
+  proxyEnv?: Record<string, string | undefined>;
+}
+
+const longestTimerMs = 2 ** 31 - 1;
+const keptAnswerBytes = 64 * 1024;
+const bodyless = [101, 204, 205, 304];
+
+/** Sends bodies with retries, over connections that are kept until it is disposed of. */
+export class Uploader implements Disposable {
+  #options: UploaderOptions;
+  #agents = new Map<string, http.Agent>();
+
+  /** Connects to nothing yet. */
+  constructor(options: UploaderOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a body and gives the answer once its status is fine; the answer's body is at hand, cut at 64 KiB.
+   *
+   * @throws the errors of {@linkcode HttpClient.request}
+   * @throws {KedgeError} if the body is not of the size that was said
+   */
+  async send(url: string | URL, request: UploadRequest): Promise<Response> {
+    let sent = 0;
+    const client = new HttpClient({
+      ...this.#options,
+      headersTimeoutMs: longestTimerMs,
+      fetch: (target, init) => {
+        if (sent > 0) request.onRestart?.(sent);
+        sent = 0;
+        return this.#sendOnce(new URL(target), init, request, (bytes) => {
+          sent += bytes;
+          request.onSent?.(bytes);
+        });
+      },
+    });
+    return await client.request(url, {
+      method: request.method ?? "PUT",
+      headers: { ...request.headers, "content-length": String(request.sizeBytes) },
+      body: "",
+      ...(request.accept === undefined ? {} : { accept: request.accept }),
+      ...(request.action === undefined ? {} : { action: request.action }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+  }
+
+  /** Closes the connections. */
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  async #sendOnce(
+    url: URL,
+    init: RequestInit,
+    request: UploadRequest,
+    onSent: (bytes: number) => void,
+  ): Promise<Response> {
+    const hasBody = init.body !== undefined;
+    const headers = Object.fromEntries(new Headers(init.headers));
+    if (!hasBody) delete headers["content-length"];
+    const options: RequestOptions = {
+      method: init.method ?? "PUT",
+      headers,
+      agent: this.#agent(url.protocol),
+    };
+    init.signal?.throwIfAborted();
+    const outgoing = (url.protocol === "https:" ? https : http).request(url, options);
+    const watchdog = new Watchdog(this.#options.stallMs ?? 120_000, outgoing);
+    const stop = () => outgoing.destroy(init.signal?.reason);
+    init.signal?.addEventListener("abort", stop, { once: true });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once("response", resolve);
+      outgoing.once("error", reject);
+    });
+    // The sending may fail first; the failure is then thrown there.
+    answered.catch(() => undefined);
+    try {
+      if (hasBody) await this.#sendBody(outgoing, answered, request, watchdog, onSent);
+      else outgoing.end();
+      const incoming = await answered;
+      const body = await readAnswer(incoming, watchdog);
+      return toResponse(incoming, body);
+    } catch (error) {
+      outgoing.destroy();
+      throw watchdog.verdict ?? error;
+    } finally {
+      watchdog.stop();
+      init.signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  async #sendBody(
+    outgoing: ClientRequest,
+    answered: Promise<IncomingMessage>,
+    request: UploadRequest,
+    watchdog: Watchdog,
+    onSent: (bytes: number) => void,
+  ): Promise<void> {
+    let early = false;
+    const failed = answered.then(() => {
+      early = true;
+    });
+    let left = request.sizeBytes;
+    for await (const piece of request.body()) {
+      left -= piece.byteLength;
+      if (left < 0) break;
+      await Promise.race([write(outgoing, piece), failed]);
+      if (early) break;
+      watchdog.touch();
+      onSent(piece.byteLength);
+    }
+    if (early) return;
+    if (left !== 0) {
+      throw new KedgeError(
+        `Cannot ${request.action ?? "send"} a body of ${request.sizeBytes} bytes: it has ${
+          left < 0 ? "more" : `only ${request.sizeBytes - left}`
+        }`,
+      );
+    }
+    outgoing.end();
+  }
+
+  #agent(protocol: string): http.Agent {
+    const standing = this.#agents.get(protocol);
+    if (standing !== undefined) return standing;
+    const options = { keepAlive: true, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
+    const agent = protocol === "https:" ? new https.Agent(options) : new http.Agent(options);
+    this.#agents.set(protocol, agent);
+    return agent;
+  }
+}
+
+/** Gives a connection up when nothing was heard of it for a while. */
+class Watchdog {
+  #timer: ReturnType<typeof setInterval>;
+  #last = performance.now();
+  verdict: Error | undefined;
+
+  constructor(stallMs: number, outgoing: ClientRequest) {
+    this.#timer = setInterval(() => {
+      if (performance.now() - this.#last < stallMs) return;
+      this.stop();
+      this.verdict = new Error(`the connection stood still for ${stallMs} ms`);
+      outgoing.destroy(this.verdict);
+    }, Math.min(1000, stallMs / 4));
+  }
+
+  touch(): void {
+    this.#last = performance.now();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function write(outgoing: ClientRequest, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    outgoing.write(piece, (error) => error ? reject(error) : resolve());
+  });
+}
+
+async function readAnswer(
+  incoming: IncomingMessage,
+  watchdog: Watchdog,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const kept = new Uint8Array(keptAnswerBytes);
+  let size = 0;
+  for await (const piece of incoming as AsyncIterable<Uint8Array>) {
+    watchdog.touch();
+    const part = piece.subarray(0, keptAnswerBytes - size);
+    kept.set(part, size);
+    size += part.byteLength;
+  }
+  return kept.slice(0, size);
+}
+
+function toResponse(incoming: IncomingMessage, body: Uint8Array<ArrayBuffer>): Response {
+  const headers = new Headers();
+  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
+    headers.append(incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!);
+  }
+  const status = incoming.statusCode ?? 0;
+  return new Response(bodyless.includes(status) ? null : body, { status, headers });
+}
+
+function proxyVariables(): Record<string, string | undefined> {
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+  return Object.fromEntries(
+    names.map((name) => [name, Deno.env.get(name) ?? Deno.env.get(name.toLowerCase())]),
+  );
+}
