@@ -33,11 +33,18 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Gives data that lies under a temporary name its final one: sync, rename, sync of the folder. */
-export async function persistFile(temporary: string, path: string): Promise<void> {
+/** Gives data that lies under a temporary name its final one: sync, permission bits, rename, sync of the folder. */
+export async function persistFile(
+  temporary: string,
+  path: string,
+  options: { mode?: number } = {},
+): Promise<void> {
   {
     using file = await Deno.open(temporary, { read: true, write: true });
     await file.syncData();
+  }
+  if (options.mode !== undefined && Deno.build.os !== "windows") {
+    await Deno.chmod(temporary, options.mode);
   }
   await Deno.rename(temporary, path);
   await syncFolder(dirname(path));

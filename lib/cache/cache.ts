@@ -1,10 +1,158 @@
-/** The cache folder. */
+/**
+ * The cache folder.
+ *
+ * Invariants: making a `Cache` touches no disk, and neither does looking something up; the root and its markers are made at
+ * the first write; temporary names lie within the root, so that a rename never crosses file systems; locks are taken in
+ * the order root (shared), then entry, and lock files are never unlinked; all of it can be moved, since no file in it
+ * names the root.
+ *
+ * @module
+ */
+import { dirname, join, resolve } from "@std/path";
+import type * as v from "valibot";
+import { TemporaryFolder } from "../base/atomic_file.ts";
+import { digestHex, sha256 } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import { type FileLock, lockFile } from "../base/file_lock.ts";
+import { BlobStore } from "./blob_store.ts";
+import type { CacheBucket } from "./bucket.ts";
+import { buckets } from "./buckets.ts";
+import type { CacheEntry } from "./cache_entry.ts";
+import type { CacheLockOptions } from "./cache_lock.ts";
+import { CacheShard } from "./cache_shard.ts";
+import { CacheUse } from "./cache_use.ts";
+import { lockTimeoutMs } from "./lock_timeout.ts";
+import { writeMarkers } from "./markers.ts";
+
+/** Options of a {@linkcode Cache}. */
+export interface CacheOptions {
+  /** The root of a read-only cache that is looked into where this one has nothing. */
+  lower?: string;
+  /** How long to wait for a lock, in milliseconds. @default {KEDGE_LOCK_TIMEOUT in seconds, else five minutes} */
+  lockTimeoutMs?: number;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: () => number;
+}
+
+/** The cache folder: buckets of pointers, and contents by digest. */
 export class Cache {
   /** The folder's absolute path. */
   readonly dir: string;
+  /** The read-only cache below this one. */
+  readonly lower?: string;
+  /** Contents by digest. */
+  readonly blobs: BlobStore;
+  /** When this run began to use the cache, in milliseconds since 1970; what is confirmed later is fresh for the rest of the run. */
+  readonly startedMs: number;
+  #lockTimeoutMs: number | undefined;
+  #now: () => number;
+  #use: { lock: Promise<FileLock>; holders: number } | undefined;
+  #marked = false;
 
   /** Touches no disk; the folder is made at the first write. */
-  constructor(dir: string) {
-    this.dir = dir;
+  constructor(dir: string, options: CacheOptions = {}) {
+    this.dir = resolve(dir);
+    if (options.lower !== undefined) this.lower = resolve(options.lower);
+    this.#lockTimeoutMs = options.lockTimeoutMs;
+    this.#now = options.now ?? Date.now;
+    this.startedMs = this.#now();
+    this.blobs = new BlobStore(this);
+  }
+
+  /** The clock, in milliseconds since 1970. */
+  now(): number {
+    return this.#now();
+  }
+
+  /** The pointers of a bucket. */
+  bucket(bucket: CacheBucket): CacheShard {
+    return new CacheShard({
+      dir: join(this.dir, bucket.folder),
+      lowerDir: this.lower === undefined ? undefined : join(this.lower, bucket.folder),
+      name: bucket.folder,
+      host: this,
+    });
+  }
+
+  /** The pointer of a key in a bucket; `schema` checks what it holds. */
+  entry<T>(bucket: CacheBucket, key: string, schema: v.GenericSchema<unknown, T>): CacheEntry<T> {
+    return this.bucket(bucket).entry(key, schema);
+  }
+
+  /** A folder for work under way, on the file system of the cache; it is removed when disposed of. */
+  async temporaryFolder(name = "work"): Promise<TemporaryFolder> {
+    const parent = join(this.dir, buckets.temporary.folder);
+    await this.ensure(parent);
+    return await TemporaryFolder.make(parent, name);
+  }
+
+  /**
+   * Takes the lock of a name, for which the lock files of this cache are the meeting place.
+   *
+   * @throws {TimedOutError} if it stayed taken
+   */
+  async lock(name: string, options: CacheLockOptions = {}): Promise<FileLock> {
+    const hex = digestHex(sha256(name));
+    const path = join(this.dir, buckets.locks.folder, hex.slice(0, 2), `${hex.slice(0, 40)}.lock`);
+    await this.ensure(dirname(path));
+    return await lockFile(path, { timeoutMs: this.#timeoutMs(), ...options });
+  }
+
+  /** Takes the lock of the whole cache: shared by all who use it, exclusive for clean and prune. */
+  async lockRoot(options: CacheLockOptions = {}): Promise<FileLock> {
+    return await lockFile(this.rootLockPath, { timeoutMs: this.#timeoutMs(), ...options });
+  }
+
+  /** The lock file of the whole cache. */
+  get rootLockPath(): string {
+    return join(this.dir, ".lock");
+  }
+
+  /**
+   * Says that this process uses the cache, until disposed of: clean waits for it, prune removes nothing that is under way. May be
+   * called any number of times; the lock is one.
+   *
+   * @throws {TimedOutError} if a clean or prune of another process took longer than the lock's timeout
+   */
+  async use(options: { signal?: AbortSignal } = {}): Promise<CacheUse> {
+    await this.ensure(this.dir);
+    this.#use ??= { lock: this.lockRoot({ shared: true, ...options }), holders: 0 };
+    const current = this.#use;
+    current.holders++;
+    const release = (lock?: FileLock) => {
+      if (--current.holders > 0) return;
+      if (this.#use === current) this.#use = undefined;
+      lock?.[Symbol.dispose]();
+    };
+    try {
+      const lock = await current.lock;
+      return new CacheUse(() => release(lock));
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes the root with its markers, and a folder within it.
+   *
+   * @throws {KedgeError} if the folder cannot be made
+   */
+  async ensure(folder: string): Promise<void> {
+    try {
+      await Deno.mkdir(folder, { recursive: true });
+      if (this.#marked) return;
+      await writeMarkers(this.dir);
+      this.#marked = true;
+    } catch (cause) {
+      throw new KedgeError(
+        `Cannot make the cache folder "${folder}": ${(cause as Error).message}`,
+        { cause, hint: "name another with --cache-dir or KEDGE_CACHE_DIR" },
+      );
+    }
+  }
+
+  #timeoutMs(): number {
+    return this.#lockTimeoutMs ?? lockTimeoutMs();
   }
 }

@@ -1,0 +1,227 @@
+/**
+ * Contents by their digest.
+ *
+ * Invariants: a blob appears only after every byte of it was hashed and synced; it is read-only from then on; the last
+ * writer of one digest wins, which is harmless, since both wrote the same bytes; no writer needs a lock.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
+import { type Digest, digestHex, Hasher, isDigest, sameDigest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
+import { buckets } from "./buckets.ts";
+
+/** A blob that is there. */
+export interface Blob {
+  /** Its digest. */
+  digest: Digest;
+  /** Its size in bytes. */
+  size: number;
+  /** Where it lies; the file is read-only and must not be changed. */
+  path: string;
+}
+
+/** What a blob is expected to be. */
+export interface ExpectedBlob {
+  /** The digest that its bytes must have. */
+  digest?: Digest;
+  /** The number of bytes that it must have. */
+  size?: number;
+}
+
+/** Options of {@linkcode BlobStore.persist}. */
+export interface PersistOptions extends ExpectedBlob {
+  /** Told of each piece written, in bytes. */
+  onBytes?: (bytes: number) => void;
+  /** Ends the writing. */
+  signal?: AbortSignal;
+}
+
+/** What a blob store needs of the cache around it. */
+export interface BlobStoreHost {
+  /** The root of the cache. */
+  readonly dir: string;
+  /** The root of a read-only cache below it. */
+  readonly lower?: string;
+  /** Makes the root, its markers and the given folder. */
+  ensure(folder: string): Promise<void>;
+}
+
+/** Keeps contents by their sha256. */
+export class BlobStore {
+  #host: BlobStoreHost;
+
+  /** Touches no disk. */
+  constructor(host: BlobStoreHost) {
+    this.#host = host;
+  }
+
+  /** Where the blob of a digest lies once it is there. */
+  path(digest: Digest): string {
+    return blobPath(this.#host.dir, digest);
+  }
+
+  /** The blob, here or in the read-only layer below; `undefined` where there is none, or one of another size. */
+  async find(digest: Digest, size?: number): Promise<Blob | undefined> {
+    for (const root of [this.#host.dir, this.#host.lower]) {
+      if (root === undefined) continue;
+      const path = blobPath(root, digest);
+      const found = await sizeOfFile(path);
+      if (found !== undefined && (size === undefined || found === size)) {
+        return { digest, size: found, path };
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether the blob is there. */
+  async has(digest: Digest, size?: number): Promise<boolean> {
+    return await this.find(digest, size) !== undefined;
+  }
+
+  /** The size of the blob in bytes, or `undefined`. */
+  async size(digest: Digest): Promise<number | undefined> {
+    return (await this.find(digest))?.size;
+  }
+
+  /** The bytes of the blob; read or cancel them. `undefined` where there is no such blob. */
+  async open(digest: Digest): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+    const blob = await this.find(digest);
+    if (blob === undefined) return undefined;
+    return (await Deno.open(blob.path, { read: true })).readable;
+  }
+
+  /**
+   * Writes a stream into the store, hashing it on the way.
+   *
+   * @throws {VerificationError} if it has another digest or size than expected; nothing is kept then
+   */
+  async persist(
+    stream: ReadableStream<Uint8Array>,
+    options: PersistOptions = {},
+  ): Promise<Blob> {
+    const folder = join(this.#host.dir, buckets.temporary.folder);
+    await this.#host.ensure(folder);
+    const temporary = temporaryName(join(folder, "blob"));
+    try {
+      const hasher = new Hasher();
+      {
+        using file = await Deno.open(temporary, { write: true, createNew: true });
+        for await (const piece of stream) {
+          options.signal?.throwIfAborted();
+          if (options.size !== undefined && hasher.size + piece.byteLength > options.size) {
+            throw wrongSize(options.size, `more than ${options.size}`);
+          }
+          hasher.update(piece);
+          await writeAll(file, piece);
+          options.onBytes?.(piece.byteLength);
+        }
+      }
+      return await this.#publish(temporary, hasher.digest(), hasher.size, options);
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes over a finished file of the same file system: it is renamed into the store. Without `verified`, the file is read
+   * and hashed first; with it, the caller has hashed every byte and answers for the digest.
+   *
+   * @throws {VerificationError} if it has another digest or size than expected; the file is left where it is
+   */
+  async persistFile(
+    temporary: string,
+    options: PersistOptions & { verified?: { digest: Digest; size: number } } = {},
+  ): Promise<Blob> {
+    const { digest, size } = options.verified ?? await hashFile(temporary, {
+      ...(options.onBytes === undefined ? {} : { onRead: options.onBytes }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    const actual = (await Deno.stat(temporary)).size;
+    if (actual !== size) throw wrongSize(size, String(actual));
+    return await this.#publish(temporary, digest, size, options);
+  }
+
+  /** Removes a blob; that it is gone already is fine. */
+  async remove(digest: Digest): Promise<boolean> {
+    return await removeIfThere(this.path(digest));
+  }
+
+  /** The digests of all blobs of this cache, without those of a layer below. */
+  async *list(): AsyncGenerator<Blob> {
+    const base = join(this.#host.dir, buckets.blobs.folder, "sha256");
+    for (const shard of await foldersOf(base)) {
+      for await (const entry of Deno.readDir(join(base, shard))) {
+        const digest = `sha256:${entry.name}`;
+        if (!entry.isFile || !isDigest(digest)) continue;
+        const path = join(base, shard, entry.name);
+        const size = await sizeOfFile(path);
+        if (size !== undefined) yield { digest, size, path };
+      }
+    }
+  }
+
+  async #publish(
+    temporary: string,
+    digest: Digest,
+    size: number,
+    expected: ExpectedBlob,
+  ): Promise<Blob> {
+    if (expected.size !== undefined && expected.size !== size) {
+      throw wrongSize(expected.size, String(size));
+    }
+    if (expected.digest !== undefined && !sameDigest(expected.digest, digest)) {
+      throw new VerificationError(
+        `Cannot keep the blob "${expected.digest}": its bytes have the digest ${digest}`,
+        { data: { expected: expected.digest, actual: digest, size } },
+      );
+    }
+    const path = this.path(digest);
+    await this.#host.ensure(dirname(path));
+    await persistFile(temporary, path, { mode: 0o444 });
+    return { digest, size, path };
+  }
+}
+
+/** Where the blob of a digest lies in the cache of this root. */
+export function blobPath(root: string, digest: Digest): string {
+  const hex = digestHex(digest);
+  return join(root, buckets.blobs.folder, "sha256", hex.slice(0, 2), hex);
+}
+
+async function sizeOfFile(path: string): Promise<number | undefined> {
+  try {
+    const info = await Deno.lstat(path);
+    return info.isFile ? info.size : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function foldersOf(path: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(path)) if (entry.isDirectory) names.push(entry.name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  let offset = 0;
+  while (offset < bytes.byteLength) offset += await file.write(bytes.subarray(offset));
+}
+
+function wrongSize(expected: number, actual: string): VerificationError {
+  return new VerificationError(
+    `Cannot keep the blob: it has ${actual} bytes instead of ${expected}`,
+    { data: { expected, actual } },
+  );
+}

@@ -1,0 +1,238 @@
+/**
+ * Pointers: small JSON files that say what a key stands for.
+ *
+ * Invariants: a pointer is written after all that it refers to, and atomically; its envelope is the same in every bucket, so
+ * that prune, ls and why need no knowledge of the buckets; fields that this version does not know are kept by
+ * {@linkcode CacheEntry.update}; a pointer that cannot be read is a miss with a reason, never an error.
+ *
+ * @module
+ */
+import { basename, dirname } from "@std/path";
+import * as v from "valibot";
+import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { type Digest, isDigest } from "../base/digest.ts";
+import type { FileLock } from "../base/file_lock.ts";
+import type { CacheLockOptions } from "./cache_lock.ts";
+
+const isDigestText = (data: unknown): boolean => typeof data === "string" && isDigest(data);
+
+/** The envelope of every pointer. */
+const envelopeSchema = v.looseObject({
+  key: v.string(),
+  created: v.pipe(v.string(), v.isoTimestamp()),
+  updated: v.pipe(v.string(), v.isoTimestamp()),
+  by: v.optional(v.string(), ""),
+  refs: v.optional(v.array(v.custom<Digest>(isDigestText, "not a digest")), []),
+  value: v.unknown(),
+});
+
+/** A pointer that was read. */
+export interface EntryRecord<T> {
+  /** What it is the pointer of: a URL, a reference, a store path. */
+  key: string;
+  /** What it says. */
+  value: T;
+  /** The blobs and archives that it needs. */
+  refs: readonly Digest[];
+  /** Who put it there, in words: a task and its subject. */
+  by: string;
+  /** When it was first written, in milliseconds since 1970. */
+  createdMs: number;
+  /** When it was last written or confirmed, in milliseconds since 1970. */
+  updatedMs: number;
+  /** Whether it came from the read-only layer below. */
+  lower: boolean;
+}
+
+/** Why there is nothing to be had. */
+export type EntryMiss =
+  | { reason: "absent" }
+  | { reason: "unreadable"; detail: string };
+
+/** What {@linkcode CacheEntry.lookup} finds. */
+export type EntryLookup<T> = { record: EntryRecord<T>; miss?: never } | {
+  record?: never;
+  miss: EntryMiss;
+};
+
+/** What is written beside the value. */
+export interface WriteEntryOptions {
+  /** The blobs and archives that the value needs; prune keeps them. @default {[]} */
+  refs?: readonly Digest[];
+  /** Who writes it, in words. @default {""} */
+  by?: string;
+}
+
+/** What an entry needs of the cache around it. */
+export interface EntryHost {
+  /** Makes the root, its markers and the given folder. */
+  ensure(folder: string): Promise<void>;
+  /** Takes the lock of this name. */
+  lock(name: string, options?: CacheLockOptions): Promise<FileLock>;
+  /** The clock, in milliseconds since 1970. */
+  now(): number;
+}
+
+const touchEveryMs = 3_600_000;
+
+/** One pointer of a bucket. */
+export class CacheEntry<T> {
+  /** The file of the pointer. */
+  readonly path: string;
+  /** What it is the pointer of. */
+  readonly key: string;
+  #lowerPath: string | undefined;
+  #schema: v.GenericSchema<unknown, T>;
+  #host: EntryHost;
+
+  /** Touches no disk. */
+  constructor(options: {
+    path: string;
+    lowerPath?: string | undefined;
+    key: string;
+    schema: v.GenericSchema<unknown, T>;
+    host: EntryHost;
+  }) {
+    this.path = options.path;
+    this.key = options.key;
+    this.#lowerPath = options.lowerPath;
+    this.#schema = options.schema;
+    this.#host = options.host;
+  }
+
+  /** The pointer, or why there is none. */
+  async lookup(): Promise<EntryLookup<T>> {
+    const own = await this.#readAt(this.path, false);
+    if (own.record !== undefined || this.#lowerPath === undefined) return own;
+    const below = await this.#readAt(this.#lowerPath, true);
+    return below.record === undefined ? own : below;
+  }
+
+  /** The pointer, or `undefined`. */
+  async read(): Promise<EntryRecord<T> | undefined> {
+    return (await this.lookup()).record;
+  }
+
+  /** Writes the pointer anew; what it refers to must be there already. */
+  async write(value: T, options: WriteEntryOptions = {}): Promise<void> {
+    const now = new Date(this.#host.now()).toISOString();
+    const before = await this.#rawEnvelope();
+    await this.#put({
+      key: this.key,
+      created: before?.created ?? now,
+      updated: now,
+      by: options.by ?? "",
+      refs: [...(options.refs ?? [])],
+      value,
+    });
+  }
+
+  /**
+   * Changes some fields of the value, and says that the pointer was confirmed now. All other fields stay, those of newer
+   * versions too. Gives `false` where there is no pointer to change.
+   */
+  async update(patch: Partial<T>): Promise<boolean> {
+    const before = await this.#rawEnvelope() ?? await this.#rawEnvelope(this.#lowerPath);
+    if (before === undefined) return false;
+    const value = typeof before.value === "object" && before.value !== null ? before.value : {};
+    await this.#put({
+      ...before,
+      updated: new Date(this.#host.now()).toISOString(),
+      value: { ...value, ...patch },
+    });
+    return true;
+  }
+
+  /** Notes that the entry was used, at most once an hour; a read-only cache is no error. */
+  async touch(): Promise<void> {
+    try {
+      const { mtime } = await Deno.stat(this.path);
+      const now = this.#host.now();
+      if (mtime !== null && now - mtime.getTime() < touchEveryMs) return;
+      await Deno.utime(this.path, new Date(now), new Date(now));
+    } catch (error) {
+      if (!isHarmless(error)) throw error;
+    }
+  }
+
+  /** Removes the pointer; what it referred to stays until the next prune. */
+  async remove(): Promise<boolean> {
+    return await removeIfThere(this.path);
+  }
+
+  /** Locks the entry against other processes that want to fill it. */
+  async lock(options: CacheLockOptions = {}): Promise<FileLock> {
+    return await this.#host.lock(
+      `${basename(dirname(dirname(this.path)))}/${basename(this.path)}`,
+      options,
+    );
+  }
+
+  async #put(envelope: Record<string, unknown>): Promise<void> {
+    await this.#host.ensure(dirname(this.path));
+    await writeFileAtomic(this.path, `${JSON.stringify(envelope, undefined, 1)}\n`);
+  }
+
+  async #readAt(path: string, lower: boolean): Promise<EntryLookup<T>> {
+    const read = await readEnvelope(path);
+    if (read.envelope === undefined) return { miss: read.miss };
+    const { envelope } = read;
+    if (envelope.key !== this.key) {
+      return { miss: { reason: "unreadable", detail: "it is the pointer of another key" } };
+    }
+    const parsed = v.safeParse(this.#schema, envelope.value);
+    if (!parsed.success) {
+      return { miss: { reason: "unreadable", detail: parsed.issues[0].message } };
+    }
+    return {
+      record: {
+        key: envelope.key,
+        value: parsed.output,
+        refs: envelope.refs,
+        by: envelope.by,
+        createdMs: Date.parse(envelope.created),
+        updatedMs: Date.parse(envelope.updated),
+        lower,
+      },
+    };
+  }
+
+  async #rawEnvelope(path: string | undefined = this.path): Promise<Envelope | undefined> {
+    if (path === undefined) return undefined;
+    const { envelope } = await readEnvelope(path);
+    return envelope?.key === this.key ? envelope : undefined;
+  }
+}
+
+/** The envelope of a pointer as it lies on the disk, fields of newer versions included. */
+export type Envelope = v.InferOutput<typeof envelopeSchema>;
+
+/** Reads the envelope of a pointer of any bucket. */
+export async function readEnvelope(
+  path: string,
+): Promise<{ envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss }> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return { miss: { reason: "absent" } };
+    }
+    throw error;
+  }
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    return { miss: { reason: "unreadable", detail: (error as Error).message } };
+  }
+  const parsed = v.safeParse(envelopeSchema, data);
+  return parsed.success
+    ? { envelope: parsed.output }
+    : { miss: { reason: "unreadable", detail: parsed.issues[0].message } };
+}
+
+function isHarmless(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+    (error as { code?: string }).code === "EROFS";
+}

@@ -1,0 +1,54 @@
+import { join } from "@std/path";
+import type * as v from "valibot";
+import { digestHex, sha256 } from "../base/digest.ts";
+import type { FileLock } from "../base/file_lock.ts";
+import { CacheEntry, type EntryHost } from "./cache_entry.ts";
+import type { CacheLockOptions } from "./cache_lock.ts";
+
+/** A part of a bucket with entries, shards and a lock of its own. */
+export class CacheShard {
+  /** Its folder. */
+  readonly dir: string;
+  #name: string;
+  #lowerDir: string | undefined;
+  #host: EntryHost;
+
+  /** Touches no disk. */
+  constructor(
+    options: { dir: string; lowerDir?: string | undefined; name: string; host: EntryHost },
+  ) {
+    this.dir = options.dir;
+    this.#name = options.name;
+    this.#lowerDir = options.lowerDir;
+    this.#host = options.host;
+  }
+
+  /** The pointer of a key; its file is named by the digest of the key. */
+  entry<T>(key: string, schema: v.GenericSchema<unknown, T>): CacheEntry<T> {
+    const hex = digestHex(sha256(key));
+    const relative = join(hex.slice(0, 2), `${hex.slice(0, 40)}.json`);
+    return new CacheEntry({
+      path: join(this.dir, relative),
+      lowerPath: this.#lowerDir === undefined ? undefined : join(this.#lowerDir, relative),
+      key,
+      schema,
+      host: this.#host,
+    });
+  }
+
+  /** A shard within this one. */
+  shard(name: string): CacheShard {
+    const safe = encodeURIComponent(name).replace(/\./g, "%2E");
+    return new CacheShard({
+      dir: join(this.dir, safe),
+      lowerDir: this.#lowerDir === undefined ? undefined : join(this.#lowerDir, safe),
+      name: `${this.#name}/${safe}`,
+      host: this.#host,
+    });
+  }
+
+  /** Locks the whole shard. */
+  async lock(options: CacheLockOptions = {}): Promise<FileLock> {
+    return await this.#host.lock(this.#name, options);
+  }
+}

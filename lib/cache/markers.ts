@@ -1,0 +1,38 @@
+/**
+ * The files by which other programs know a cache folder: backup programs leave it out (CACHEDIR.TAG), git ignores it, and a
+ * person who finds it knows what it is.
+ *
+ * Invariants: a marker that exists is left as it is, whatever is in it; one that cannot be written because the cache is
+ * read-only is no error.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { writeFileAtomic } from "../base/atomic_file.ts";
+
+const contents = {
+  "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n" +
+    "# This file is a cache directory tag created by kedge.\n" +
+    "# For information about cache directory tags see https://bford.info/cachedir/\n",
+  ".gitignore": "*\n",
+  "README.md": "# The cache of kedge\n\n" +
+    "Everything here can be fetched or made again. Do not edit files in it: they are checked against their digests.\n" +
+    "`kedge cache:ls` lists what is here, `kedge cache:prune` removes what is not needed, `kedge cache:clean` all of it.\n",
+} as const;
+
+/** The names of the files at the root of a cache that are no buckets. */
+export const markerNames: ReadonlySet<string> = new Set([...Object.keys(contents), ".lock"]);
+
+/** Makes the markers that are missing. */
+export async function writeMarkers(root: string): Promise<void> {
+  for (const [name, text] of Object.entries(contents)) {
+    const path = join(root, name);
+    try {
+      await Deno.lstat(path);
+      continue;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await writeFileAtomic(path, text);
+  }
+}

@@ -1,0 +1,165 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import * as v from "valibot";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { TimedOutError, VerificationError } from "../../../lib/base/errors.ts";
+import { buckets } from "../../../lib/cache/buckets.ts";
+import { Cache } from "../../../lib/cache/cache.ts";
+import { treeOf } from "../../support/tree.ts";
+
+const schema = v.looseObject({ digest: v.string() });
+
+async function withCache(run: (cache: Cache) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "kedge-cache-" });
+  try {
+    await run(new Cache(join(dir, "cache")));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const streamOf = (text: string): ReadableStream<Uint8Array> => new Blob([text]).stream();
+
+Deno.test("Cache touches no disk until something is written", () =>
+  withCache(async (cache) => {
+    assertEquals(await cache.entry(buckets.kexec, "key", schema).read(), undefined);
+    assertEquals(await cache.blobs.has(sha256("a")), false);
+    await assertRejects(() => Deno.stat(cache.dir), Deno.errors.NotFound);
+  }));
+
+Deno.test("Cache writes its markers with the first entry and leaves existing ones alone", () =>
+  withCache(async (cache) => {
+    await Deno.mkdir(cache.dir, { recursive: true });
+    await Deno.writeTextFile(join(cache.dir, ".gitignore"), "mine\n");
+    await cache.entry(buckets.kexec, "key", schema).write({ digest: "x" });
+    const tag = await Deno.readTextFile(join(cache.dir, "CACHEDIR.TAG"));
+    assert(tag.startsWith("Signature: 8a477f597d28d172789f06886806bc55\n"));
+    assertEquals(await Deno.readTextFile(join(cache.dir, ".gitignore")), "mine\n");
+  }));
+
+Deno.test("CacheEntry gives back what was written, with who and what it refers to", () =>
+  withCache(async (cache) => {
+    const entry = cache.entry(buckets.kexec, "https://a/b", schema);
+    const digest = sha256("bytes");
+    await entry.write({ digest }, { refs: [digest], by: "kexec" });
+    const record = await cache.entry(buckets.kexec, "https://a/b", schema).read();
+    assertEquals(record?.value, { digest });
+    assertEquals(record?.refs, [digest]);
+    assertEquals(record?.by, "kexec");
+  }));
+
+Deno.test("CacheEntry of an older reader keeps the fields of a newer writer when it updates", () =>
+  withCache(async (cache) => {
+    const newer = v.looseObject({ digest: v.string(), signature: v.string() });
+    await cache.entry(buckets.kexec, "k", newer).write({ digest: "x", signature: "s" });
+    const older = cache.entry(buckets.kexec, "k", v.looseObject({ digest: v.string() }));
+    assertEquals((await older.read())?.value.digest, "x");
+    await older.update({ digest: "y" });
+    const value = (await cache.entry(buckets.kexec, "k", newer).read())?.value;
+    assertEquals(value, { digest: "y", signature: "s" });
+  }));
+
+for (const [what, text] of [["is cut short", '{"key": "k", "val'], ["is of another form", "[]"]]) {
+  Deno.test(`CacheEntry that ${what} is a miss with a reason`, () =>
+    withCache(async (cache) => {
+      const entry = cache.entry(buckets.kexec, "k", schema);
+      await entry.write({ digest: "x" });
+      await Deno.writeTextFile(entry.path, text!);
+      assertEquals((await entry.lookup()).miss?.reason, "unreadable");
+      await entry.write({ digest: "z" });
+      assertEquals((await entry.read())?.value.digest, "z");
+    }));
+}
+
+Deno.test("BlobStore.persist() hashes a stream and keeps it read-only under its digest", () =>
+  withCache(async (cache) => {
+    const blob = await cache.blobs.persist(streamOf("hello"), {
+      digest: sha256("hello"),
+      size: 5,
+    });
+    assertEquals(blob.path, cache.blobs.path(sha256("hello")));
+    assertEquals(await Deno.readTextFile(blob.path), "hello");
+    assertEquals((await Deno.stat(blob.path)).mode! & 0o777, 0o444);
+    assertEquals(await cache.blobs.size(blob.digest), 5);
+    assertEquals(await new Response(await cache.blobs.open(blob.digest)).text(), "hello");
+  }));
+
+for (
+  const [what, expected] of [
+    ["another digest", { digest: sha256("other") }],
+    ["fewer bytes", { size: 6 }],
+    ["more bytes", { size: 4 }],
+  ] as const
+) {
+  Deno.test(`BlobStore.persist() refuses a stream of ${what} and keeps nothing`, () =>
+    withCache(async (cache) => {
+      await assertRejects(
+        () => cache.blobs.persist(streamOf("hello"), expected),
+        VerificationError,
+      );
+      const files = [...(await treeOf(cache.dir)).keys()].filter((path) => /blob/.test(path));
+      assertEquals(files.filter((path) => !path.endsWith("/")), []);
+    }));
+}
+
+Deno.test("BlobStore.persistFile() takes over a finished file", () =>
+  withCache(async (cache) => {
+    await using folder = await cache.temporaryFolder();
+    const path = join(folder.path, "f");
+    await Deno.writeTextFile(path, "data");
+    const blob = await cache.blobs.persistFile(path, { digest: sha256("data") });
+    assertEquals(await cache.blobs.find(blob.digest), blob);
+    await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+    const all = await Array.fromAsync(cache.blobs.list());
+    assertEquals(all, [blob]);
+  }));
+
+Deno.test("Cache looks into a read-only layer below it and never writes there", () =>
+  withCache(async (lower) => {
+    const entry = lower.entry(buckets.kexec, "k", schema);
+    const blob = await lower.blobs.persist(streamOf("below"));
+    await entry.write({ digest: blob.digest }, { refs: [blob.digest] });
+    const before = await treeOf(lower.dir);
+    await withCache(async (upper) => {
+      const cache = new Cache(upper.dir, { lower: lower.dir });
+      const record = await cache.entry(buckets.kexec, "k", schema).read();
+      assertEquals(record?.lower, true);
+      assertEquals((await cache.blobs.find(blob.digest))?.path, blob.path);
+      await cache.entry(buckets.kexec, "k", schema).update({ digest: "new" });
+      assertEquals(
+        (await cache.entry(buckets.kexec, "k", schema).read())?.value.digest,
+        "new",
+      );
+    });
+    assertEquals(await treeOf(lower.dir), before);
+  }));
+
+Deno.test("Cache.use() keeps the root locked until its last holder is done", () =>
+  withCache(async (cache) => {
+    const first = await cache.use();
+    const second = await cache.use();
+    first[Symbol.dispose]();
+    first[Symbol.dispose]();
+    await assertRejects(() => cache.lockRoot({ timeoutMs: 20 }), TimedOutError, cache.dir);
+    second[Symbol.dispose]();
+    (await cache.lockRoot({ timeoutMs: 20 }))[Symbol.dispose]();
+  }));
+
+Deno.test("Cache.lock() of one name is held by one at a time", () =>
+  withCache(async (cache) => {
+    using _lock = await cache.lock("a");
+    using _other = await cache.lock("b", { timeoutMs: 0 });
+    await assertRejects(() => cache.lock("a", { timeoutMs: 20 }), TimedOutError);
+  }));
+
+Deno.test("Cache can be moved: nothing in it names its root", () =>
+  withCache(async (cache) => {
+    const blob = await cache.blobs.persist(streamOf("x"));
+    await cache.entry(buckets.kexec, "k", schema).write({ digest: blob.digest });
+    const moved = `${cache.dir}-moved`;
+    await Deno.rename(cache.dir, moved);
+    const there = new Cache(moved);
+    assertEquals((await there.entry(buckets.kexec, "k", schema).read())?.value.digest, blob.digest);
+    assertEquals(await there.blobs.has(blob.digest), true);
+    for (const [path, text] of await treeOf(moved)) assert(!text.includes(cache.dir), path);
+  }));
