@@ -1,0 +1,37 @@
+import type { Reporter, RunEvent, RunResult } from "../runner/events.ts";
+import type { Output } from "./output.ts";
+
+/** One JSON object a line on standard output: the events, then the result. */
+export class JsonReporter implements Reporter {
+  #output: Output;
+
+  /** Writes to the given output. */
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  report(event: RunEvent): void {
+    this.#line(event);
+  }
+
+  result(result: RunResult): void {
+    if (result.ok) {
+      const { type, task, ok, value } = result;
+      this.#line({ type, task, ok, value: value ?? null });
+    } else {
+      this.#line(result);
+    }
+  }
+
+  print(text: string): void {
+    this.#output.data(text);
+  }
+
+  close(): Promise<void> {
+    return this.#output.flush();
+  }
+
+  #line(data: object): void {
+    this.#output.data(JSON.stringify(data));
+  }
+}

@@ -1,0 +1,97 @@
+/** The kinds of values that arguments take. */
+export type ArgKind =
+  | "string"
+  | "number"
+  | "boolean"
+  | "enum"
+  | "duration"
+  | "bytes"
+  | "path"
+  | "list";
+
+/** Whether an argument must be given, has a default, or may be left out. */
+export type ArgPresence = "required" | "default" | "optional";
+
+/** What every argument may say of itself. */
+export interface ArgOptions {
+  /** What it is for, one line. */
+  description: string;
+  /** Whether it stands without a flag, in the order of declaration. @default {false} */
+  positional?: boolean;
+  /** The environment variable that stands in for it when it is not given. */
+  env?: string;
+  /** A value for the help. */
+  example?: string;
+  /** What stands for the value in the help. @default {by its kind} */
+  placeholder?: string;
+}
+
+/** Options of `arg.string`. */
+export interface StringArgOptions extends ArgOptions {
+  /** What the whole text must match. */
+  pattern?: RegExp;
+}
+
+/** Options of `arg.number`. */
+export interface NumberArgOptions extends ArgOptions {
+  /** Whether it must be whole. @default {false} */
+  integer?: boolean;
+  /** The smallest value. */
+  min?: number;
+  /** The largest value. */
+  max?: number;
+}
+
+/** Options of `arg.duration`: milliseconds, typed as `30s`, `5m`, `1h30m`. */
+export interface DurationArgOptions extends ArgOptions {
+  /** The shortest, in milliseconds. @default {0} */
+  min?: number;
+  /** The longest, in milliseconds. */
+  max?: number;
+}
+
+/** Options of `arg.bytes`: bytes, typed as `512`, `64KiB`, `2G`. */
+export interface BytesArgOptions extends ArgOptions {
+  /** The fewest. @default {0} */
+  min?: number;
+  /** The most. */
+  max?: number;
+}
+
+/** Options of `arg.path`: an absolute path; a relative one is read from where the command was typed. */
+export interface PathArgOptions extends ArgOptions {
+  /** What must be there. @default {nothing} */
+  exists?: "file" | "folder" | "any";
+}
+
+/** Options of `arg.list`. */
+export interface ListArgOptions extends Partial<ArgOptions> {
+  /** The fewest items. @default {0, or 1 if it is required} */
+  min?: number;
+  /** The most items. */
+  max?: number;
+}
+
+/** Options that say that the argument must be given. */
+export type RequiredArg<O> = O & {
+  /** It must be given. */
+  required: true;
+  /** It has no default. */
+  default?: undefined;
+};
+
+/** Options that give a default. */
+export type DefaultArg<O, T> = O & {
+  /** What it is when it is not given. */
+  default: T;
+  /** It may be left out. */
+  required?: false;
+};
+
+/** Options of an argument that may be left out and is then not there. */
+export type OptionalArg<O> = O & {
+  /** It may be left out. */
+  required?: false;
+  /** It has no default. */
+  default?: undefined;
+};

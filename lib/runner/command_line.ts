@@ -1,0 +1,72 @@
+/**
+ * What a command line asks for.
+ *
+ * @module
+ */
+import { UsageError } from "../base/errors.ts";
+import type { ArgsShape } from "./arg.ts";
+import { flagName } from "./flag_name.ts";
+import { parseFlags } from "./parse_flags.ts";
+import { argsFromFlags, type ArgSources, type ArgValues } from "./resolve_args.ts";
+import { settingArgs, settingBare, type Settings, settingShorts } from "./settings.ts";
+import type { AnyTask } from "./task.ts";
+import { findTask, type TaskMap } from "./task_file.ts";
+
+/** A command line, read and checked. */
+export interface CommandLine {
+  /** The flags of every task file. */
+  readonly settings: Settings;
+  /** The task that was asked for, if any. */
+  readonly task?: AnyTask;
+  /** Its arguments; without a task, or with `--help`, none. */
+  readonly args: ArgValues;
+}
+
+/**
+ * Reads a command line: `[flags] <task> [flags and arguments]`.
+ *
+ * @throws {UsageError} on an unknown task or flag, or a bad value
+ */
+export function parseCommandLine(
+  tasks: TaskMap,
+  argv: readonly string[],
+  sources: ArgSources,
+): CommandLine {
+  const options = { short: settingShorts, bare: settingBare };
+  const elsewhere = [...tasks.values()].flatMap((task) => flagsOf(task.args));
+  const before = parseFlags(argv, settingArgs, { ...options, stopEarly: true, elsewhere });
+  const [name, ...rest] = before.positionals;
+  if (name === undefined) {
+    return { settings: settingsOf(before, sources), args: {} };
+  }
+  const task = findTask(tasks, name);
+  const own = argv.slice(argv.length - rest.length);
+  const after = parseFlags(own, { ...settingArgs, ...task.args }, options);
+  const settings = settingsOf({
+    positionals: [],
+    texts: new Map([...before.texts, ...after.texts]),
+    switches: new Map([...before.switches, ...after.switches]),
+  }, sources);
+  if (settings.help || settings.list) return { settings, task, args: {} };
+  return { settings, task, args: argsFromFlags(task.args, after, sources) };
+}
+
+function settingsOf(flags: ReturnType<typeof parseFlags>, sources: ArgSources): Settings {
+  const settings = argsFromFlags(settingArgs, { ...flags, positionals: [] }, sources) as Settings;
+  if (settings.offline && settings.refresh !== undefined) {
+    throw new UsageError("Cannot refresh offline: --refresh asks remotes, --offline forbids it", {
+      hint: "leave out one of the two",
+    });
+  }
+  if (settings.noCache && settings.cacheDir !== undefined) {
+    throw new UsageError(
+      "Cannot use --cache-dir with --no-cache: one names the cache that the other forbids",
+    );
+  }
+  return settings;
+}
+
+function flagsOf(shape: ArgsShape): string[] {
+  return Object.entries(shape).filter(([, declared]) => !declared.positional)
+    .map(([key]) => flagName(key));
+}

@@ -1,0 +1,133 @@
+/**
+ * What `--list` and `--help` say.
+ *
+ * @module
+ */
+import { formatBytes } from "../base/bytes.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Arg, ArgsShape } from "./arg.ts";
+import { flagName } from "./flag_name.ts";
+import { argLabel } from "./resolve_args.ts";
+import { settingArgs } from "./settings.ts";
+import type { AnyTask } from "./task.ts";
+import type { TaskMap } from "./task_file.ts";
+
+/** The tasks, one a line; as JSON one object a line. */
+export function listOfTasks(tasks: TaskMap, json = false): string {
+  const all = [...tasks.values()];
+  if (json) {
+    return all.map((task) =>
+      JSON.stringify({
+        type: "task",
+        name: task.name,
+        description: task.description,
+        ...(task.group === undefined ? {} : { group: task.group }),
+      })
+    ).join("\n");
+  }
+  const width = Math.max(0, ...all.map((task) => task.name.length));
+  const groups = Map.groupBy(all, (task) => task.group ?? "");
+  const lines: string[] = [];
+  for (const [group, members] of groups) {
+    if (group !== "") lines.push(lines.length === 0 ? `${group}:` : `\n${group}:`);
+    const indent = group === "" ? "" : "  ";
+    for (const task of members) {
+      lines.push(`${indent}${task.name.padEnd(width)}  ${task.description}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+/** The tasks and the flags of a task file. */
+export function helpOfFile(tasks: TaskMap): string {
+  return [
+    "Usage: [flags] <task> [flags and arguments of the task]",
+    "",
+    "Tasks:",
+    indented(listOfTasks(tasks)),
+    "",
+    "Flags:",
+    ...argLines(settingArgs),
+    "",
+    "<task> --help shows the flags of a task",
+  ].join("\n");
+}
+
+/** The arguments of one task. */
+export function helpOfTask(task: AnyTask): string {
+  const entries = Object.entries(task.args);
+  const positionals = entries.filter(([, declared]) => declared.positional);
+  const flags = entries.filter(([, declared]) => !declared.positional);
+  const usage = [
+    task.name,
+    ...(flags.length === 0 ? [] : ["[flags]"]),
+    ...positionals.map(([key, declared]) => {
+      const label = argLabel(key, declared) + (declared.kind === "list" ? "..." : "");
+      return declared.presence === "required" ? label : `[${label}]`;
+    }),
+  ];
+  const example = exampleOf(task);
+  return [
+    task.description,
+    "",
+    `Usage: ${usage.join(" ")}`,
+    ...section("Arguments:", argLines(Object.fromEntries(positionals))),
+    ...section("Flags:", argLines(Object.fromEntries(flags))),
+    ...section("Example:", example === undefined ? [] : [`  ${example}`]),
+  ].join("\n");
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", title, ...lines];
+}
+
+function exampleOf(task: AnyTask): string | undefined {
+  const parts: string[] = [];
+  for (const [key, declared] of Object.entries(task.args)) {
+    if (declared.example === undefined) continue;
+    parts.push(declared.positional ? declared.example : `--${flagName(key)} ${declared.example}`);
+  }
+  return parts.length === 0 ? undefined : `${task.name} ${parts.join(" ")}`;
+}
+
+function argLines(shape: ArgsShape): string[] {
+  const rows = Object.entries(shape).map((
+    [key, declared],
+  ) => [nameOf(key, declared), noteOf(declared)]);
+  const width = Math.min(28, Math.max(0, ...rows.map(([name]) => name!.length)));
+  return rows.map(([name, note]) => `  ${name!.padEnd(width)}  ${note}`);
+}
+
+function nameOf(key: string, declared: Arg): string {
+  const label = argLabel(key, declared);
+  if (declared.positional) return declared.kind === "list" ? `${label}...` : label;
+  if (declared.kind === "boolean") {
+    return declared.default === true ? `--no-${flagName(key)}` : label;
+  }
+  return `${label} ${declared.placeholder}${declared.kind === "list" ? "..." : ""}`;
+}
+
+function noteOf(declared: Arg): string {
+  const notes: string[] = [];
+  if (declared.values !== undefined) notes.push(declared.values.join(", "));
+  if (declared.range !== undefined) notes.push(declared.range);
+  if (declared.presence === "required" && !declared.positional) notes.push("required");
+  if (declared.default !== undefined && declared.kind !== "boolean") {
+    notes.push(`default: ${shown(declared)}`);
+  }
+  if (declared.env !== undefined) notes.push(`env: ${declared.env}`);
+  return notes.length === 0
+    ? declared.description
+    : `${declared.description} (${notes.join("; ")})`;
+}
+
+function shown(declared: Arg): string {
+  const value = declared.default;
+  if (declared.kind === "duration") return formatDuration(value as number);
+  if (declared.kind === "bytes") return formatBytes(value as number);
+  return Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+function indented(text: string): string {
+  return text.split("\n").map((line) => line === "" ? line : `  ${line}`).join("\n");
+}

@@ -1,0 +1,40 @@
+/** What a task needs before anything starts. */
+export type Need =
+  | {
+    /** A program that must be found in PATH. */
+    readonly tool: string;
+    /** The versions that will do: `>=2.8`. */
+    readonly version?: string;
+    /** How the program is asked for its version. @default {["--version"]} */
+    readonly versionArgs?: readonly string[];
+    /** What to do where it is missing. */
+    readonly hint?: string;
+  }
+  | {
+    /** An environment variable that must be set. */
+    readonly env: string;
+    /** What to do where it is not. */
+    readonly hint?: string;
+  }
+  | {
+    /** A file or folder that must be there. */
+    readonly file: string;
+    /** What to do where it is not. */
+    readonly hint?: string;
+  }
+  | {
+    /** A host that must accept a connection: `cache.acme.dev:443`. */
+    readonly host: string;
+    /** How long it may take to answer, in milliseconds. @default {5000} */
+    readonly timeoutMs?: number;
+    /** What to do where it does not. */
+    readonly hint?: string;
+  }
+  | {
+    /** Bytes that must be free on a disk. */
+    readonly freeBytes: number;
+    /** A path on that disk. @default {the cache folder} */
+    readonly at?: string;
+    /** What to do where there are fewer. */
+    readonly hint?: string;
+  };

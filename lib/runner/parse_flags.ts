@@ -1,0 +1,153 @@
+/**
+ * Splits a command line by declared arguments, with `parseArgs` of the standard library underneath.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { wordSimilaritySort } from "@std/text";
+import { UsageError } from "../base/errors.ts";
+import type { ArgsShape } from "./arg.ts";
+import { flagName } from "./flag_name.ts";
+
+/** What was typed, by the names of the arguments; not yet checked. */
+export interface ParsedFlags {
+  /** The texts of each flag that was given, in their order. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
+  /** The switches that were given. */
+  readonly switches: ReadonlyMap<string, boolean>;
+  /** What stands without a flag. */
+  readonly positionals: readonly string[];
+}
+
+/** Options of {@linkcode parseFlags}. */
+export interface ParseFlagsOptions {
+  /** Flags whose value may be left out, and what then stands for it. */
+  bare?: Readonly<Record<string, string>>;
+  /** One-letter names of flags. */
+  short?: Readonly<Record<string, string>>;
+  /** Whether all from the first positional on is left as it is. @default {false} */
+  stopEarly?: boolean;
+  /** Flags that exist elsewhere, for the hint. */
+  elsewhere?: readonly string[];
+}
+
+/**
+ * Reads the flags of a shape.
+ *
+ * @throws {UsageError} on a flag that is not declared, or one without its value
+ */
+export function parseFlags(
+  argv: readonly string[],
+  shape: ArgsShape,
+  options: ParseFlagsOptions = {},
+): ParsedFlags {
+  const { bare = {}, short = {}, stopEarly = false, elsewhere = [] } = options;
+  const keys = new Map<string, string>();
+  const boolean: string[] = [];
+  const string: string[] = ["_"];
+  for (const [key, declared] of Object.entries(shape)) {
+    if (declared.positional) continue;
+    const flag = flagName(key);
+    keys.set(flag, key);
+    (declared.kind === "boolean" ? boolean : string).push(flag);
+  }
+  const tokens = argv.map((token, index) =>
+    argv.indexOf("--") >= 0 && argv.indexOf("--") < index
+      ? token
+      : token.startsWith("--") && bare[token.slice(2)] !== undefined
+      ? `${token}=${bare[token.slice(2)]}`
+      : token
+  );
+  const unknown: string[] = [];
+  const parsed = parseArgs(tokens, {
+    boolean,
+    string,
+    collect: string.slice(1),
+    negatable: boolean,
+    alias: Object.fromEntries(
+      Object.entries(short).filter(([, flag]) => keys.has(flag)).map((
+        [letter, flag],
+      ) => [flag, letter]),
+    ),
+    "--": true,
+    stopEarly,
+    unknown: (token, key) => {
+      if (key === undefined) return true;
+      unknown.push(token);
+      return false;
+    },
+  });
+  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
+  const texts = new Map<string, readonly string[]>();
+  const switches = new Map<string, boolean>();
+  for (const flag of string.slice(1)) {
+    const values = parsed[flag] as string[] | undefined;
+    if (values === undefined || values.length === 0) continue;
+    if (values.includes("") && !tokens.includes(`--${flag}=`)) {
+      throw new UsageError(`Cannot read --${flag}: its value is missing`, {
+        hint: `write --${flag}=VALUE if the value begins with a dash`,
+      });
+    }
+    texts.set(keys.get(flag)!, values);
+  }
+  for (const flag of boolean) {
+    const bad = tokens.find((token) =>
+      token.startsWith(`--${flag}=`) && !/=(true|false)$/.test(token)
+    );
+    if (bad !== undefined) {
+      throw new UsageError(`Cannot read "${bad}": it takes no value`, {
+        hint: `write --${flag} or --no-${flag}`,
+      });
+    }
+    const given = tokens.some((token) =>
+      token === `--${flag}` || token === `--no-${flag}` || token.startsWith(`--${flag}=`)
+    ) || parsed[flag] === true;
+    if (given) {
+      switches.set(keys.get(flag)!, parsed[flag] === true);
+    }
+  }
+  return {
+    texts,
+    switches,
+    positionals: [...parsed._.map(String), ...(parsed["--"] ?? [])],
+  };
+}
+
+function unknownFlag(
+  token: string,
+  flags: readonly string[],
+  elsewhere: readonly string[],
+): UsageError {
+  const name = token.replace(/^-+/, "").replace(/=.*$/s, "");
+  const shown = token.startsWith("--") ? `--${name}` : `-${name}`;
+  if (elsewhere.includes(name)) {
+    return new UsageError(`Cannot use "${shown}" here: it is a flag of the task`, {
+      hint: "write it after the task's name",
+    });
+  }
+  const near = nearest(name.replace(/^no-/, ""), flags);
+  return new UsageError(
+    `Cannot use "${shown}": there is no such flag`,
+    { hint: near === undefined ? "--help shows the flags" : `did you mean --${near}?` },
+  );
+}
+
+/** The candidate that was probably meant, if one is near. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const [best] = wordSimilaritySort(word, candidates);
+  return best !== undefined && isNear(word, best) ? best : undefined;
+}
+
+function isNear(a: string, b: string): boolean {
+  const limit = Math.max(1, Math.floor(Math.max(a.length, b.length) / 3));
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, change));
+    }
+    row = next;
+  }
+  return row[b.length]! <= limit || b.startsWith(a);
+}

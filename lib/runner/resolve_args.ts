@@ -1,0 +1,108 @@
+/**
+ * From what was typed, or passed by a program, to the values that a task gets.
+ *
+ * @module
+ */
+import { UsageError } from "../base/errors.ts";
+import type { Arg, ArgPlace, ArgsShape } from "./arg.ts";
+import { flagName } from "./flag_name.ts";
+import type { ParsedFlags } from "./parse_flags.ts";
+
+/** The values of a task's arguments. */
+export type ArgValues = Readonly<Record<string, unknown>>;
+
+/** Where values may come from beside the command line. */
+export interface ArgSources {
+  /** Reads an environment variable. */
+  env(name: string): string | undefined;
+  /** The folder from which relative paths are read. */
+  readonly cwd: string;
+}
+
+/** How an argument is called on the command line. */
+export function argLabel(key: string, declared: Arg): string {
+  return declared.positional ? flagName(key).toUpperCase() : `--${flagName(key)}`;
+}
+
+/**
+ * The values of what was typed: flag, then environment, then default.
+ *
+ * @throws {UsageError} on a value out of its range, one that is missing, or one too many
+ */
+export function argsFromFlags(
+  shape: ArgsShape,
+  flags: ParsedFlags,
+  sources: ArgSources,
+): ArgValues {
+  const values: Record<string, unknown> = {};
+  const left = [...flags.positionals];
+  for (const [key, declared] of Object.entries(shape)) {
+    const place: ArgPlace = { label: argLabel(key, declared), cwd: sources.cwd };
+    const texts = declared.positional
+      ? left.splice(0, declared.kind === "list" ? left.length : 1)
+      : flags.texts.get(key) ?? [];
+    const value = fromTexts(key, declared, texts, flags, place) ??
+      fromEnv(declared, sources) ?? fromDefault(declared, place);
+    if (value !== undefined) values[key] = value;
+    else if (declared.presence === "required") throw missing(key, declared);
+  }
+  if (left.length > 0) {
+    throw new UsageError(`Cannot use "${left[0]}": there is no argument left for it`);
+  }
+  return values;
+}
+
+function fromTexts(
+  key: string,
+  declared: Arg,
+  texts: readonly string[],
+  flags: ParsedFlags,
+  place: ArgPlace,
+): unknown {
+  if (declared.kind === "boolean") return flags.switches.get(key);
+  if (texts.length === 0) return undefined;
+  if (declared.kind !== "list") return declared.parse(texts.at(-1)!, place);
+  return declared.check(texts.flatMap((text) => declared.parse(text, place) as unknown[]), place);
+}
+
+function fromEnv(declared: Arg, sources: ArgSources): unknown {
+  if (declared.env === undefined) return undefined;
+  const text = sources.env(declared.env);
+  if (text === undefined || text === "") return undefined;
+  const place: ArgPlace = { label: declared.env, cwd: sources.cwd };
+  if (declared.kind !== "list") return declared.parse(text, place);
+  const items = text.split(/[,\n]/).map((item) => item.trim()).filter((item) => item !== "");
+  return declared.check(items.flatMap((item) => declared.parse(item, place) as unknown[]), place);
+}
+
+function fromDefault(declared: Arg, place: ArgPlace): unknown {
+  return declared.default === undefined ? undefined : declared.check(declared.default, place);
+}
+
+function missing(key: string, declared: Arg): UsageError {
+  return new UsageError(`Cannot run without ${argLabel(key, declared)}: it must be given`, {
+    hint: declared.description,
+  });
+}
+
+/**
+ * The values of what a program passed, defaults filled in.
+ *
+ * @throws {UsageError} on a value out of its range, one that is missing, or one that is not declared
+ */
+export function argsFromValues(shape: ArgsShape, given: ArgValues, cwd: string): ArgValues {
+  for (const key of Object.keys(given)) {
+    if (!Object.hasOwn(shape, key)) {
+      throw new UsageError(`Cannot pass "${key}": the task has no such argument`);
+    }
+  }
+  const values: Record<string, unknown> = {};
+  for (const [key, declared] of Object.entries(shape)) {
+    const place: ArgPlace = { label: key, cwd };
+    const passed = given[key];
+    if (passed !== undefined) values[key] = declared.check(passed, place);
+    else if (declared.default !== undefined) values[key] = declared.check(declared.default, place);
+    else if (declared.presence === "required") throw missing(key, declared);
+  }
+  return values;
+}

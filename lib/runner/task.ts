@@ -1,0 +1,176 @@
+/**
+ * `task()`: declares a task. A task is a value; its dependencies are values.
+ *
+ * @module
+ */
+import type { ArgsInput, ArgsOf, ArgsShape, NeedsArgs } from "./arg.ts";
+import { checkTask } from "./check_task.ts";
+import type { Need } from "./need.ts";
+import type { PermissionSet } from "./permission_set.ts";
+import type { RetryOptions } from "./retry.ts";
+import type { TaskRunContext } from "./task_run_context.ts";
+
+/** Any task, whatever it takes, that gives an `R`. */
+export interface AnyTask<out R = unknown> {
+  /** Its name on the command line. */
+  readonly name: string;
+  /** What it does, one line. */
+  readonly description: string;
+  /** The heading under which it is listed. */
+  readonly group?: string;
+  /** What it takes. */
+  readonly args: ArgsShape;
+  /** Whether it cannot run without being given arguments. */
+  readonly needsArgs: boolean;
+  /** All else that was declared. */
+  readonly declared: DeclaredTask<R>;
+}
+
+/** A declared task. Make it with {@linkcode task}. */
+export interface Task<A extends ArgsShape, out R> extends AnyTask<R> {
+  /** What it takes. */
+  readonly args: A;
+  /** Whether it cannot run without being given arguments. */
+  readonly needsArgs: NeedsArgs<A>;
+  /** The task with arguments: what a dependency is, when the task needs some. */
+  with(args: ArgsInput<A>): Invocation<R>;
+}
+
+/** A task with the arguments that it is to run with. Make it with `task.with(args)`. */
+export interface Invocation<out R = unknown> {
+  /** The task. */
+  readonly task: AnyTask<R>;
+  /** The arguments, as the caller passed them. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/** What may stand as a dependency: a task that needs no arguments, or one with its arguments. */
+export type Dependency<R = unknown> =
+  | (AnyTask<R> & {
+    /** It runs without any. */
+    readonly needsArgs: false;
+  })
+  | Invocation<R>;
+
+/** The dependencies of a task, by the names under which it gets their results. */
+export type DepsShape = Readonly<Record<string, Dependency>>;
+
+/** The results of the dependencies. */
+export type DepsOf<D extends DepsShape> = { readonly [K in keyof D]: ResultOf<D[K]> };
+
+/** What a task, or a task with its arguments, gives. */
+export type ResultOf<T> = T extends AnyTask<infer R> ? R
+  : T extends Invocation<infer R> ? R
+  : never;
+
+/** Evidence that a task has nothing to do, and what it would have given. */
+export type Fresh<R> =
+  & {
+    /** The evidence, in one sentence. */
+    readonly why: string;
+  }
+  & (R extends void | undefined ? {
+      /** The result. */
+      readonly value?: R;
+    }
+    : {
+      /** The result. */
+      readonly value: R;
+    });
+
+/** What {@linkcode task} is given. */
+export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
+  /** Its name on the command line: `kexec`, `image:sync`. */
+  readonly name: string;
+  /** What it does, one line. */
+  readonly description: string;
+  /** The heading under which it is listed. */
+  readonly group?: string;
+  /** What it takes. */
+  readonly args?: A;
+  /** What runs before it, by the names under which it gets the results; may depend on its arguments. */
+  readonly deps?: D | ((args: ArgsOf<A>) => D);
+  /** What must be there before anything starts. */
+  readonly needs?: readonly Need[];
+  /** How long one try may take: milliseconds, or a text such as `"5m"`. @default {no limit} */
+  readonly timeout?: number | string;
+  /** How it is tried again after a failure. @default {not at all} */
+  readonly retry?: number | RetryOptions;
+  /** Asked before anything starts; `--yes` answers it. */
+  readonly confirm?: string | ((args: ArgsOf<A>) => string);
+  /** The permissions of Deno that it uses. */
+  readonly permissions?: PermissionSet | ((args: ArgsOf<A>) => PermissionSet);
+  /** Gives evidence that there is nothing to do, or `undefined`; runs in a dry run too, so it must write nothing. */
+  readonly fresh?: (
+    context: TaskRunContext<A, D>,
+  ) => Fresh<NoInfer<R>> | undefined | Promise<Fresh<NoInfer<R>> | undefined>;
+  /** Does the work. */
+  readonly run: (context: TaskRunContext<A, D>) => R | Promise<R>;
+  /** What is printed on standard output of the result, one line each; write it after `run`, so that its type is known. */
+  readonly output?: (result: R) => string | readonly string[] | undefined;
+}
+
+/** What a task was declared with, for the runner. */
+export interface DeclaredTask<out R = unknown> {
+  /** What runs before it. */
+  readonly deps: DepsShape | ((args: Readonly<Record<string, unknown>>) => DepsShape);
+  /** What must be there before anything starts. */
+  readonly needs: readonly Need[];
+  /** How long one try may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** How it is tried again. */
+  readonly retry: RetryOptions;
+  /** Asked before anything starts. */
+  confirm?(args: Readonly<Record<string, unknown>>): string;
+  /** The permissions that it uses. */
+  permissions?(args: Readonly<Record<string, unknown>>): PermissionSet;
+  /** Gives evidence that there is nothing to do. */
+  fresh?(context: TaskRunContext<ArgsShape, DepsShape>): unknown;
+  /** Does the work. */
+  run(context: TaskRunContext<ArgsShape, DepsShape>): Promise<R>;
+  /** What is printed of the result. */
+  output?(result: unknown): string | readonly string[] | undefined;
+}
+
+/**
+ * Declares a task.
+ *
+ * @throws {UsageError} if the declaration cannot be: a bad name, a flag that exists already, a time that is none
+ *
+ * @example
+ * ```ts
+ * import { arg, task } from "@kedge/kedge";
+ *
+ * const build = task({
+ *   name: "build",
+ *   description: "Build for one machine",
+ *   args: { arch: arg.enum(["x86_64", "aarch64"], { description: "For what", default: "x86_64" }) },
+ *   run: ({ args }) => ({ path: `out/${args.arch}` }),
+ * });
+ *
+ * const ship = task({
+ *   name: "ship",
+ *   description: "Build for both and ship them",
+ *   deps: { here: build, there: build.with({ arch: "aarch64" }) },
+ *   run: ({ deps }) => [deps.here.path, deps.there.path],
+ * });
+ * ```
+ */
+export function task<
+  const A extends ArgsShape = Record<never, never>,
+  const D extends DepsShape = Record<never, never>,
+  R = void,
+>(options: TaskOptions<A, D, R>): Task<A, R> {
+  const args = options.args ?? {} as A;
+  const declared = checkTask(options as unknown as TaskOptions<ArgsShape, DepsShape, R>);
+  const made: Task<A, R> = {
+    name: options.name,
+    description: options.description,
+    ...(options.group === undefined ? {} : { group: options.group }),
+    args,
+    needsArgs: Object.values(args).some((each) => each.presence === "required") as NeedsArgs<A>,
+    declared,
+    with: (given) => ({ task: made, given: given as Readonly<Record<string, unknown>> }),
+  };
+  return made;
+}

@@ -1,0 +1,52 @@
+import { UsageError } from "../base/errors.ts";
+import { flagName } from "./flag_name.ts";
+import { nearest } from "./parse_flags.ts";
+import { settingArgs } from "./settings.ts";
+import type { AnyTask } from "./task.ts";
+
+/** The tasks of a task file, by their names. */
+export type TaskMap = ReadonlyMap<string, AnyTask>;
+
+/**
+ * Collects the tasks that a file exports.
+ *
+ * @throws {UsageError} if two have one name, or one has a flag that every task file has
+ */
+export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap {
+  const map = new Map<string, AnyTask>();
+  const reserved = new Set(Object.keys(settingArgs).map(flagName));
+  for (const task of Object.values(tasks)) {
+    const other = map.get(task.name);
+    if (other !== undefined && other !== task) {
+      throw new UsageError(
+        `Cannot use two tasks with the name "${task.name}": it must be theirs alone`,
+      );
+    }
+    for (const [key, declared] of Object.entries(task.args)) {
+      if (!declared.positional && reserved.has(flagName(key))) {
+        throw new UsageError(
+          `Cannot use the task "${task.name}": its flag --${
+            flagName(key)
+          } is one of every task file`,
+          { hint: "give the argument another name" },
+        );
+      }
+    }
+    map.set(task.name, task);
+  }
+  return map;
+}
+
+/**
+ * The task of a name.
+ *
+ * @throws {UsageError} if there is none
+ */
+export function findTask(tasks: TaskMap, name: string): AnyTask {
+  const found = tasks.get(name);
+  if (found !== undefined) return found;
+  const near = nearest(name, [...tasks.keys()]);
+  throw new UsageError(`Cannot run "${name}": there is no such task`, {
+    hint: near === undefined ? "--list shows the tasks" : `did you mean "${near}"?`,
+  });
+}

@@ -1,0 +1,35 @@
+/**
+ * Typed task functions for deploying NixOS machines, VM images and Nix packages, and the runner that makes a file of them a
+ * program.
+ *
+ * Run as a program, this module is the built-in task file: `deno run -A mod.ts --list`.
+ *
+ * @module
+ */
+import { main } from "./lib/report/main.ts";
+
+export * from "./lib/base/errors.ts";
+export * from "./lib/cache/cache.ts";
+export type { Refresh } from "./lib/cache/refresh.ts";
+export type {
+  ErrorData,
+  OperationEvent,
+  OperationEventBase,
+  Phase,
+} from "./lib/operation/event.ts";
+export type { Figures, PlannedObject } from "./lib/operation/figures.ts";
+export { main } from "./lib/report/main.ts";
+export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";
+export type * from "./lib/runner/arg.ts";
+export type * from "./lib/runner/arg_options.ts";
+export * from "./lib/runner/context.ts";
+export type { Need } from "./lib/runner/need.ts";
+export type { PermissionSet } from "./lib/runner/permission_set.ts";
+export type { RetryOptions } from "./lib/runner/retry.ts";
+export * from "./lib/runner/task.ts";
+export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
+
+if (import.meta.main) {
+  const { builtinTasks } = await import("./tasks/builtin/mod.ts");
+  await main(builtinTasks);
+}

@@ -1,0 +1,9 @@
+/**
+ * The built-in task file: the tasks of `mod.ts` run as a program.
+ *
+ * @module
+ */
+import type { AnyTask } from "../../lib/runner/task.ts";
+
+/** The built-in tasks. */
+export const builtinTasks: Readonly<Record<string, AnyTask>> = {};
