@@ -1,0 +1,178 @@
+/**
+ * Manifests and indexes, checked at the border.
+ *
+ * Invariants: nothing above 4 MiB is parsed; the type that the server claims and the one inside must agree; every digest is sha256,
+ * every size a whole number that is not negative; the bytes stay as they came, since their hash is their name.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { type Descriptor, descriptorSchema } from "./descriptor.ts";
+import { isIndexType, isManifestType, MediaType } from "./media_type.ts";
+
+/** The largest manifest, in bytes: what the distribution specification expects everyone to take. */
+export const largestManifestBytes: number = 4 * 1024 * 1024;
+
+/** A manifest or an index, with the bytes that it was read from. */
+export interface Manifest {
+  /** Whether it points to content, or to further manifests. */
+  readonly kind: "image" | "index";
+  /** Its type, as a registry must be told. */
+  readonly mediaType: string;
+  /** The sha256 of `bytes`. */
+  readonly digest: Digest;
+  /** The very bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The blobs of an image: its config, then its layers; empty in an index. */
+  readonly blobs: readonly Descriptor[];
+  /** The manifests of an index; empty in an image. */
+  readonly manifests: readonly Descriptor[];
+  /** What it is attached to, where it is a signature or the like. */
+  readonly subject?: Descriptor;
+  /** The type of the artifact that it is. */
+  readonly artifactType?: string;
+  /** Facts about it. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+const common = {
+  schemaVersion: v.optional(v.literal(2, "schemaVersion is not 2")),
+  mediaType: v.optional(v.string()),
+  artifactType: v.optional(v.string()),
+  subject: v.optional(descriptorSchema),
+  annotations: v.optional(v.record(v.string(), v.string())),
+};
+const imageSchema = v.object({
+  ...common,
+  config: descriptorSchema,
+  layers: v.array(descriptorSchema),
+});
+const indexSchema = v.object({ ...common, manifests: v.array(descriptorSchema) });
+const artifactSchema = v.object({ ...common, blobs: v.optional(v.array(descriptorSchema), []) });
+
+/** Options of {@linkcode parseManifest}. */
+export interface ParseManifestOptions {
+  /** Where it came from, for messages. */
+  name: string;
+  /** The type that the server or the descriptor claims. */
+  mediaType?: string | undefined;
+  /** The digest that it must have. */
+  digest?: Digest | undefined;
+}
+
+/**
+ * Reads a manifest or an index.
+ *
+ * @throws {VerificationError} if it is too large, of the wrong digest, no JSON, or not what its type says
+ */
+export function parseManifest(
+  bytes: Uint8Array<ArrayBuffer>,
+  options: ParseManifestOptions,
+): Manifest {
+  const refuse = (state: string, hint?: string, cause?: unknown) =>
+    new VerificationError(`Cannot read the manifest of "${options.name}": ${state}`, {
+      ...(hint === undefined ? {} : { hint }),
+      ...(cause === undefined ? {} : { cause }),
+      data: { name: options.name },
+    });
+  if (bytes.byteLength > largestManifestBytes) {
+    throw refuse(`it has ${bytes.byteLength} bytes, more than ${largestManifestBytes}`);
+  }
+  const digest = sha256(bytes);
+  if (options.digest !== undefined && digest !== options.digest) {
+    throw refuse(`it has the digest ${digest}, not ${options.digest}`);
+  }
+  const json = parseJson(bytes, refuse);
+  const inside = json["mediaType"];
+  const mediaType = typeOf(json, typeof inside === "string" ? inside : undefined, options, refuse);
+  const read = <T>(schema: v.GenericSchema<unknown, T>): T => {
+    const result = v.safeParse(schema, json, { abortEarly: true });
+    if (result.success) return result.output;
+    const [issue] = result.issues;
+    throw refuse(`${issue.message} (at ${v.getDotPath(issue) ?? "the top"})`);
+  };
+  const whole = { mediaType, digest, bytes };
+  if (isIndexType(mediaType)) {
+    const index = read(indexSchema);
+    return { kind: "index", ...whole, blobs: [], manifests: index.manifests, ...rest(index) };
+  }
+  if (mediaType === MediaType.ociArtifact) {
+    const artifact = read(artifactSchema);
+    return { kind: "image", ...whole, blobs: artifact.blobs, manifests: [], ...rest(artifact) };
+  }
+  const image = read(imageSchema);
+  const blobs = [image.config, ...image.layers];
+  return { kind: "image", ...whole, blobs, manifests: [], ...rest(image) };
+}
+
+type Refuse = (state: string, hint?: string, cause?: unknown) => VerificationError;
+
+function parseJson(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const start = new TextDecoder().decode(bytes.subarray(0, 512)).trimStart().toLowerCase();
+    if (start.startsWith("<!doctype") || start.startsWith("<html")) {
+      throw refuse("the server answered with an HTML page", "is this the address of a registry?");
+    }
+    throw refuse("it is no JSON", undefined, cause);
+  }
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) {
+    return json as Record<string, unknown>;
+  }
+  throw refuse("it is no JSON object");
+}
+
+function typeOf(
+  json: Record<string, unknown>,
+  inside: string | undefined,
+  options: ParseManifestOptions,
+  refuse: Refuse,
+): string {
+  if (json["schemaVersion"] === 1) {
+    throw refuse("it is of Docker's schema 1", "push the image again with a recent tool");
+  }
+  const claimed = options.mediaType !== undefined && isManifestType(options.mediaType)
+    ? options.mediaType
+    : undefined;
+  if (inside !== undefined) {
+    if (!isManifestType(inside)) throw refuse(`its type "${inside.slice(0, 100)}" is unknown`);
+    if (claimed !== undefined && claimed !== inside) {
+      throw refuse(`it was announced as ${claimed} and says that it is ${inside}`);
+    }
+    return inside;
+  }
+  const hasManifests = Array.isArray(json["manifests"]);
+  const hasLayers = Array.isArray(json["layers"]);
+  if (hasManifests && hasLayers) throw refuse("it is both an image and an index");
+  if (claimed !== undefined) return claimed;
+  if (hasManifests) return MediaType.ociIndex;
+  if (hasLayers) return MediaType.ociManifest;
+  throw refuse("it is neither an image nor an index");
+}
+
+function rest(
+  parsed: {
+    subject?: Descriptor | undefined;
+    artifactType?: string | undefined;
+    annotations?: Record<string, string> | undefined;
+  },
+): Pick<Manifest, "subject" | "artifactType" | "annotations"> {
+  return {
+    ...(parsed.subject === undefined ? {} : { subject: parsed.subject }),
+    ...(parsed.artifactType === undefined ? {} : { artifactType: parsed.artifactType }),
+    annotations: parsed.annotations ?? {},
+  };
+}
+
+/** The descriptor that points to a manifest. */
+export function describeManifest(manifest: Manifest): Descriptor {
+  return {
+    mediaType: manifest.mediaType,
+    digest: manifest.digest,
+    size: manifest.bytes.byteLength,
+  };
+}

@@ -1,0 +1,48 @@
+import { UsageError } from "../base/errors.ts";
+import type { Descriptor, Platform } from "./descriptor.ts";
+
+const machines: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+
+/** The platform of images that this machine runs: always `linux`, since that is what images are made for. */
+export function machinePlatform(arch: string = Deno.build.arch): Platform {
+  return { os: "linux", architecture: machines[arch] ?? arch };
+}
+
+/** `linux/arm64/v8`: a platform as people write it. */
+export function formatPlatform(platform: Platform): string {
+  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
+}
+
+/**
+ * Reads `os/architecture[/variant]`.
+ *
+ * @throws {UsageError} if it is none
+ */
+export function parsePlatform(text: string): Platform {
+  const match = /^([a-z0-9]+)\/([a-z0-9_]+)(?:\/([a-z0-9.]+))?$/.exec(text);
+  if (match === null) {
+    throw new UsageError(`Cannot read the platform ${JSON.stringify(text)}: it is malformed`, {
+      hint: "write a platform as linux/amd64 or linux/arm/v7",
+    });
+  }
+  const architecture = machines[match[2]!] ?? match[2]!;
+  return {
+    os: match[1]!,
+    architecture,
+    ...(match[3] === undefined ? {} : { variant: match[3] }),
+  };
+}
+
+/** The entries of an index that fit a platform; where a variant is asked for, entries without one count only if none has it. */
+export function selectPlatform(
+  entries: readonly Descriptor[],
+  wanted: Platform,
+): Descriptor[] {
+  const fitting = entries.filter((entry) =>
+    entry.platform?.os === wanted.os && entry.platform.architecture === wanted.architecture
+  );
+  if (wanted.variant === undefined) return fitting.slice(0, 1);
+  const exact = fitting.filter((entry) => entry.platform?.variant === wanted.variant);
+  return (exact.length > 0 ? exact : fitting.filter((entry) => !entry.platform?.variant))
+    .slice(0, 1);
+}

@@ -1,0 +1,205 @@
+/**
+ * The names of images: `docker://host/repository[:tag][@digest]` and `oci:folder[:tag][@digest]`.
+ *
+ * The grammar of host, repository, tag and digest is that of distribution/reference; names in a layout follow
+ * `org.opencontainers.image.ref.name` of the OCI image specification.
+ *
+ * @module
+ */
+import { type Digest, isDigest } from "../base/digest.ts";
+import { UsageError } from "../base/errors.ts";
+
+/** An image in a registry. */
+export interface RegistryReference {
+  /** Where it is. */
+  readonly transport: "docker";
+  /** Host and, where there is one, port. */
+  readonly host: string;
+  /** The repository's whole name. */
+  readonly repository: string;
+  /** The tag, where one was named. */
+  readonly tag?: string;
+  /** The digest, where one was named; it then decides. */
+  readonly digest?: Digest;
+}
+
+/** An image in a folder of the OCI image layout. */
+export interface LayoutReference {
+  /** Where it is. */
+  readonly transport: "oci";
+  /** The folder, as it was written. */
+  readonly folder: string;
+  /** The name in the folder's index, where one was named. */
+  readonly tag?: string;
+  /** The digest, where one was named; it then decides. */
+  readonly digest?: Digest;
+}
+
+/** The name of an image. */
+export type ImageReference = RegistryReference | LayoutReference;
+
+const label = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]{0,61}[a-zA-Z0-9])";
+const hostPattern = new RegExp(
+  `^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?$`,
+);
+const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const namePattern = /^[A-Za-z0-9_]+(?:(?:[-._:@/+]|--|__)+[A-Za-z0-9_]+)*$/;
+const longestRepository = 255;
+
+/**
+ * Reads the name of an image.
+ *
+ * @example
+ * ```ts
+ * import { parseReference } from "@kedge/kedge";
+ *
+ * const reference = parseReference("docker://ghcr.io/acme/vm:1.2");
+ * if (reference.transport !== "docker" || reference.tag !== "1.2") throw new Error();
+ * ```
+ *
+ * @throws {UsageError} if it is none; the message says which part is wrong, the hint what was probably meant
+ */
+export function parseReference(text: string): ImageReference {
+  if (text.length > 4096) throw refused(text.slice(0, 80), "it is longer than 4096 characters");
+  if (/[\p{Cc}\p{Zs}]/u.test(text)) {
+    throw refused(text, "it holds white space or control characters");
+  }
+  if (text.startsWith("docker://")) return parseRegistry(text, text.slice("docker://".length));
+  if (text.startsWith("oci:")) return parseLayout(text, text.slice("oci:".length));
+  throw refused(text, "it begins with neither docker:// nor oci:", nearTransport(text));
+}
+
+/** The name of an image as a text; {@linkcode parseReference} reads it back. */
+export function formatReference(reference: ImageReference): string {
+  const { tag, digest } = reference;
+  const place = reference.transport === "docker"
+    ? `docker://${reference.host}/${reference.repository}`
+    : `oci:${reference.folder}`;
+  return place + (tag === undefined ? "" : `:${tag}`) + (digest === undefined ? "" : `@${digest}`);
+}
+
+function parseRegistry(text: string, rest: string): RegistryReference {
+  if (/^\/|^[a-z]+:\/\//.test(rest)) {
+    throw refused(text, "a host must follow docker://", `docker://${rest.replace(/^[^a-z]*/, "")}`);
+  }
+  const { name: place, digest } = splitDigest(text, rest);
+  const slash = place.indexOf("/");
+  const host = slash < 0 ? place : place.slice(0, slash);
+  if (slash < 0 || !isHost(host)) {
+    const near = `docker://docker.io/${slash < 0 ? "library/" : ""}${rest}`;
+    throw refused(
+      text,
+      slash < 0 ? "it names no repository after a host" : `"${host}" is no host`,
+      repositoryPattern.test(place.split(":")[0]!) ? near : undefined,
+    );
+  }
+  let repository = place.slice(slash + 1);
+  let tag: string | undefined;
+  const colon = repository.lastIndexOf(":");
+  if (colon >= 0) {
+    tag = repository.slice(colon + 1);
+    repository = repository.slice(0, colon);
+    if (!tagPattern.test(tag)) {
+      throw refused(
+        text,
+        tag === "" ? "the tag is empty" : `"${tag}" is no tag`,
+        undefined,
+        "a tag has up to 128 of A-Z a-z 0-9 _ . - and begins with none of . -",
+      );
+    }
+  }
+  if (repository.length > longestRepository) {
+    throw refused(text, `the repository is longer than ${longestRepository} characters`);
+  }
+  if (!repositoryPattern.test(repository)) {
+    const lower = repository.toLowerCase();
+    throw refused(
+      text,
+      repository === "" ? "the repository is empty" : `"${repository}" is no repository`,
+      lower !== repository && repositoryPattern.test(lower)
+        ? text.replace(repository, lower)
+        : undefined,
+      "a repository has lower-case letters, digits and single . _ - between them",
+    );
+  }
+  if (host === "docker.io" && !repository.includes("/")) repository = `library/${repository}`;
+  return { transport: "docker", host, repository, ...optional(tag, digest) };
+}
+
+function parseLayout(text: string, rest: string): LayoutReference {
+  const { name: place, digest } = splitDigest(text, rest);
+  const drive = /^[A-Za-z]:[\\/]/.test(place) ? 2 : 0;
+  const colon = place.indexOf(":", drive);
+  const folder = colon < 0 ? place : place.slice(0, colon);
+  const tag = colon < 0 ? undefined : place.slice(colon + 1);
+  if (folder === "") throw refused(text, "it names no folder", undefined, "write oci:FOLDER[:TAG]");
+  if (folder.startsWith("//")) throw refused(text, "oci: takes no host", `oci:${folder.slice(1)}`);
+  if (tag !== undefined && (!namePattern.test(tag) || tag.length > 255)) {
+    throw refused(
+      text,
+      tag === "" ? "the tag is empty" : `"${tag}" is no name for an image`,
+      undefined,
+      "a name in a layout has letters, digits and - . _ : @ / + between them",
+    );
+  }
+  return { transport: "oci", folder, ...optional(tag, digest) };
+}
+
+function splitDigest(text: string, rest: string): { name: string; digest?: Digest } {
+  const at = /@(?=[A-Za-z][A-Za-z0-9+._-]*:[^/@]*$)/.exec(rest);
+  if (at === null) {
+    if (text.startsWith("docker:") && rest.includes("@")) {
+      throw refused(text, "what follows @ is no digest", undefined, digestHint);
+    }
+    return { name: rest };
+  }
+  const digest = rest.slice(at.index + 1);
+  if (isDigest(digest)) return { name: rest.slice(0, at.index), digest };
+  const algorithm = digest.slice(0, digest.indexOf(":"));
+  throw refused(
+    text,
+    algorithm === "sha256"
+      ? "the digest is not 64 lower-case hexadecimal digits"
+      : `digests of "${algorithm}" are not supported`,
+    isDigest(digest.toLowerCase()) ? text.replace(digest, digest.toLowerCase()) : undefined,
+    digestHint,
+  );
+}
+
+const digestHint = "a digest is sha256: and 64 hexadecimal digits";
+
+function isHost(text: string): boolean {
+  if (!hostPattern.test(text)) return false;
+  const port = /:(\d+)$/.exec(text);
+  if (port !== null && Number(port[1]) > 65_535) return false;
+  return text.includes(".") || text.includes(":") || text === "localhost";
+}
+
+function optional(
+  tag: string | undefined,
+  digest: Digest | undefined,
+): { tag?: string; digest?: Digest } {
+  return { ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+}
+
+function nearTransport(text: string): string | undefined {
+  const scheme = /^(docker|https?|oci|registry|dir|containers-storage):\/*/i.exec(text);
+  if (scheme === null) {
+    const place = text.split("/")[0]!;
+    return text.includes("/") && isHost(place) ? `docker://${text}` : undefined;
+  }
+  const rest = text.slice(scheme[0].length);
+  if (rest === "") return undefined;
+  return /^(oci|dir)$/i.test(scheme[1]!) ? `oci:${rest}` : `docker://${rest}`;
+}
+
+function refused(text: string, state: string, near?: string, hint?: string): UsageError {
+  return new UsageError(`Cannot read the reference ${JSON.stringify(text)}: ${state}`, {
+    hint: near === undefined
+      ? hint ?? "write docker://HOST/REPOSITORY[:TAG][@DIGEST] or oci:FOLDER[:TAG]"
+      : `did you mean ${near}?`,
+    data: { reference: text },
+  });
+}

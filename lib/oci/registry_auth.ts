@@ -1,0 +1,190 @@
+/**
+ * What a registry is shown with each request: nothing, Basic, or a Bearer token for the scope.
+ *
+ * Invariants: nothing is sent before the server asked for it; credentials go to the realm only over https, unless the registry itself is
+ * spoken to in plain HTTP; one token is fetched at a time for each scope, however many requests wait for it.
+ *
+ * @module
+ */
+import { encodeBase64 } from "@std/encoding";
+import * as v from "valibot";
+import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import type { Redactor } from "../base/redactor.ts";
+import type { HttpClient } from "../http/client.ts";
+import { displayUrl } from "../http/display_url.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
+import type { Credentials } from "./credentials.ts";
+
+/** What a {@linkcode RegistryAuth} is made of. */
+export interface RegistryAuthOptions {
+  /** The registry's host. */
+  host: string;
+  /** Whether plain HTTP is allowed. */
+  plain: boolean;
+  /** Sends the requests for tokens. */
+  http: HttpClient;
+  /** Finds the credentials for a repository. */
+  credentials: (repository: string) => Promise<Credentials | undefined>;
+  /** Learns the tokens. */
+  redactor?: Redactor | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: (() => number) | undefined;
+}
+
+interface Token {
+  readonly header: string;
+  readonly expires: number;
+}
+
+const tokenSchema = v.object({
+  token: v.optional(v.string()),
+  access_token: v.optional(v.string()),
+  expires_in: v.optional(v.number()),
+});
+/** Tokens are renewed this long before they end, in milliseconds. */
+const marginMs = 5000;
+
+/** Authorizes the requests to one registry. */
+export class RegistryAuth {
+  #options: RegistryAuthOptions;
+  #now: () => number;
+  #tokens = new Map<string, Promise<Token>>();
+  #challenge: Challenge | undefined;
+
+  /** Asks for nothing yet. */
+  constructor(options: RegistryAuthOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The Authorization header for a request to a repository, as far as it is known that one is needed. */
+  async header(repository: string, scopes: readonly string[]): Promise<string | undefined> {
+    if (this.#challenge === undefined) return undefined;
+    const key = scopes.join(" ");
+    const standing = await this.#tokens.get(key);
+    if (standing !== undefined && standing.expires > this.#now()) return standing.header;
+    return await this.#fetchToken(key, repository, scopes, this.#challenge);
+  }
+
+  /**
+   * Takes note of a 401: gives the header to try again with, or `undefined` where there is nothing better than what was refused.
+   *
+   * @throws {NotAllowedError} if the server asks for what cannot be given
+   */
+  async renew(
+    response: Response,
+    repository: string,
+    scopes: readonly string[],
+    refused: string | undefined,
+  ): Promise<string | undefined> {
+    const challenges = parseChallenges(response.headers.get("www-authenticate"));
+    const challenge = challenges.find(({ scheme }) => scheme === "bearer") ??
+      challenges.find(({ scheme }) => scheme === "basic");
+    if (challenge === undefined) return undefined;
+    this.#challenge = challenge;
+    const key = scopes.join(" ");
+    const standing = await this.#tokens.get(key);
+    if (standing !== undefined && standing.header !== refused) return standing.header;
+    const header = await this.#fetchToken(key, repository, scopes, challenge);
+    return header === refused ? undefined : header;
+  }
+
+  async #fetchToken(
+    key: string,
+    repository: string,
+    scopes: readonly string[],
+    challenge: Challenge,
+  ): Promise<string | undefined> {
+    const before = this.#tokens.get(key);
+    const credentials = await this.#options.credentials(repository);
+    if (challenge.scheme === "basic") {
+      if (credentials?.kind !== "basic") return undefined;
+      return `Basic ${encodeBase64(`${credentials.username}:${credentials.password}`)}`;
+    }
+    if (credentials?.kind === "registry") return `Bearer ${credentials.token}`;
+    const during = this.#tokens.get(key);
+    if (during !== before && during !== undefined) return (await during).header;
+    const token = this.#requestToken(scopes, challenge, credentials);
+    this.#tokens.set(key, token);
+    try {
+      return (await token).header;
+    } catch (error) {
+      this.#tokens.delete(key);
+      throw error;
+    }
+  }
+
+  async #requestToken(
+    scopes: readonly string[],
+    challenge: Challenge,
+    credentials: Credentials | undefined,
+  ): Promise<Token> {
+    const { realm, service } = challenge.parameters;
+    const url = this.#checkRealm(realm);
+    const identity = credentials?.kind === "identity" ? credentials.token : undefined;
+    const form = new URLSearchParams();
+    if (service !== undefined) form.set("service", service);
+    const headers: Record<string, string> = {};
+    if (identity !== undefined) {
+      form.set("grant_type", "refresh_token");
+      form.set("refresh_token", identity);
+      form.set("client_id", "kedge");
+      form.set("scope", scopes.join(" "));
+      headers["content-type"] = "application/x-www-form-urlencoded";
+    } else {
+      for (const scope of scopes) form.append("scope", scope);
+      for (const [name, value] of form) url.searchParams.append(name, value);
+      if (credentials?.kind === "basic") {
+        const pair = `${credentials.username}:${credentials.password}`;
+        headers["authorization"] = `Basic ${encodeBase64(pair)}`;
+      }
+    }
+    const response = await this.#options.http.request(url, {
+      headers,
+      ...(identity === undefined ? {} : { method: "POST", body: form.toString() }),
+      accept: [401, 403],
+      action: `get a token for ${this.#options.host} from`,
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new NotAllowedError(
+        `Cannot get a token for "${this.#options.host}": ${
+          displayUrl(url)
+        } answered ${response.status}`,
+        {
+          hint: credentials === undefined
+            ? `log in first: docker login ${this.#options.host}`
+            : "check the user and the password",
+          data: { status: response.status, host: this.#options.host, scope: scopes.join(" ") },
+        },
+      );
+    }
+    const text = await response.text();
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), tokenSchema), text);
+    const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
+    if (!parsed.success || !value || /[^\x21-\x7e]/.test(value)) {
+      throw new KedgeError(
+        `Cannot get a token for "${this.#options.host}": the answer of ${
+          displayUrl(url)
+        } holds none`,
+      );
+    }
+    this.#options.redactor?.add(value);
+    const lifeMs = (parsed.output.expires_in ?? 60) * 1000;
+    return {
+      header: `Bearer ${value}`,
+      expires: this.#now() + Math.max(lifeMs - marginMs, lifeMs / 2),
+    };
+  }
+
+  #checkRealm(realm: string | undefined): URL {
+    const url = realm !== undefined && URL.canParse(realm) ? new URL(realm) : undefined;
+    const plain = url?.protocol === "http:" && this.#options.plain;
+    if (url !== undefined && (url.protocol === "https:" || plain)) return url;
+    throw new KedgeError(
+      `Cannot get a token for "${this.#options.host}": its realm "${
+        displayUrl(realm ?? "")
+      }" is no https URL`,
+    );
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * The connection to one registry: its address, its authorization, its HTTP client.
+ *
+ * Invariants: a loopback registry is spoken to in plain HTTP, any other only when it was named as insecure; Authorization goes to the
+ * registry's own origin alone; a 401 is answered once for each request; a refusal says the true status, the host and the scope.
+ *
+ * @module
+ */
+import { KedgeError, NotAllowedError, type Side, UnreachableError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Redactor } from "../base/redactor.ts";
+import { HttpClient, type HttpRequest } from "../http/client.ts";
+import type { RetryPolicy } from "../http/retry_policy.ts";
+import { Uploader, type UploadRequest } from "../http/upload.ts";
+import { type Credentials, findCredentials } from "./credentials.ts";
+import { RegistryAuth } from "./registry_auth.ts";
+
+/** What a {@linkcode RegistryHost} is made of. */
+export interface RegistryHostOptions {
+  /** Host and, where there is one, port. */
+  host: string;
+  /** Whether plain HTTP is spoken to a host that is not loopback. @default {false} */
+  insecure?: boolean | undefined;
+  /** Told of requests and retries. */
+  meter?: Meter | undefined;
+  /** How requests are tried again. */
+  retry?: RetryPolicy | undefined;
+  /** Which side of a transfer the registry is on. */
+  side?: Side | undefined;
+  /** Learns passwords and tokens. */
+  redactor?: Redactor | undefined;
+  /** Finds the credentials for a repository. @default {those of the environment, docker and podman} */
+  credentials?: ((repository: string) => Promise<Credentials | undefined>) | undefined;
+  /** Ends every request. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What may be done to a repository. */
+export type RegistryAction = "pull" | "pull,push" | "delete";
+
+/** A request to a repository. */
+export interface RegistryRequest extends HttpRequest {
+  /** What it needs to be allowed. @default {"pull"} */
+  may?: RegistryAction;
+  /** A second repository that is read, in a mount. */
+  from?: string;
+}
+
+/** Speaks to one registry. */
+export class RegistryHost implements Disposable {
+  /** Host and port, as in references. */
+  readonly host: string;
+  /** The URL that all paths of the API are relative to, ending in `/v2/`. */
+  readonly base: URL;
+  /** Which side of a transfer it is. */
+  readonly side: Side | undefined;
+  #http: HttpClient;
+  #uploader: Uploader;
+  #auth: RegistryAuth;
+  #client: Deno.HttpClient | undefined;
+  #found = new Map<string, Promise<Credentials | undefined>>();
+
+  /** Connects to nothing yet. */
+  constructor(options: RegistryHostOptions) {
+    const { host } = options;
+    const plain = isLoopback(host) || options.insecure === true;
+    this.host = host;
+    this.base = new URL(
+      `${plain ? "http" : "https"}://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
+    );
+    this.side = options.side;
+    const shared = {
+      ...(options.meter === undefined ? {} : { meter: options.meter }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.retry === undefined ? {} : { retry: options.retry }),
+      ...(options.side === undefined ? {} : { side: options.side }),
+    };
+    this.#http = new HttpClient({ ...shared, fetch: (url, init) => this.#fetch(url, init) });
+    // A body that was cut leaves its upload session in doubt, so the retry is the business of who opened it.
+    this.#uploader = new Uploader({ ...shared, retry: { retries: 0, baseMs: 0, ceilingMs: 0 } });
+    const find = options.credentials ?? ((repository) =>
+      findCredentials(host, repository, {
+        redactor: options.redactor,
+        signal: options.signal,
+      }));
+    this.#auth = new RegistryAuth({
+      host,
+      plain,
+      http: this.#http,
+      redactor: options.redactor,
+      credentials: (repository) => {
+        const known = this.#found.get(repository);
+        if (known !== undefined) return known;
+        const found = find(repository);
+        this.#found.set(repository, found);
+        return found;
+      },
+    });
+  }
+
+  /**
+   * Sends a request to the registry, or to a URL that it gave.
+   *
+   * @throws {NotAllowedError} if it is refused for want of rights
+   * @throws the other errors of {@linkcode HttpClient.request}
+   */
+  async request(
+    repository: string,
+    url: string | URL,
+    request: RegistryRequest = {},
+  ): Promise<Response> {
+    return await this.#authorized(repository, url, request, (headers, accept) => {
+      const { may: _may, from: _from, ...plain } = request;
+      return this.#http.request(url, { ...plain, headers, accept });
+    });
+  }
+
+  /** Sends a body, streamed with its Content-Length. */
+  async upload(
+    repository: string,
+    url: string | URL,
+    request: UploadRequest,
+  ): Promise<Response> {
+    const wanted = { ...request, may: "pull,push" as const, body: "" };
+    return await this.#authorized(
+      repository,
+      url,
+      wanted,
+      (headers, accept) => this.#uploader.send(url, { ...request, headers, accept }),
+    );
+  }
+
+  /**
+   * The URL that a `Location` header leads to.
+   *
+   * @throws {KedgeError} if there is none, or it leads from https to http, or from outside into this machine
+   */
+  location(response: Response, from: URL): URL {
+    const text = response.headers.get("location");
+    const url = text !== null && URL.canParse(text, from) ? new URL(text, from) : undefined;
+    const web = url?.protocol === "https:" || url?.protocol === "http:";
+    const safe = url !== undefined && web &&
+      (url.protocol === "https:" || from.protocol === "http:") &&
+      (!isLoopback(url.host) || isLoopback(from.host));
+    if (safe) return url;
+    throw new KedgeError(
+      `Cannot go on with an upload to "${this.host}": the Location ${
+        text === null ? "is missing" : `"${text.slice(0, 120)}" may not be followed`
+      }`,
+      { ...(this.side === undefined ? {} : { side: this.side }) },
+    );
+  }
+
+  /** Closes the connections. */
+  [Symbol.dispose](): void {
+    this.#uploader[Symbol.dispose]();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #authorized(
+    repository: string,
+    url: string | URL,
+    request: RegistryRequest,
+    send: (headers: Record<string, string>, accept: number[]) => Promise<Response>,
+  ): Promise<Response> {
+    const scopes = scopesOf(repository, request);
+    const own = new URL(url).origin === this.base.origin;
+    let authorization = own ? await this.#auth.header(repository, scopes) : undefined;
+    const accept = [...(request.accept ?? []), 401, 403];
+    for (let tried = 1;; tried++) {
+      const response = await send(
+        { ...request.headers, ...(authorization === undefined ? {} : { authorization }) },
+        accept,
+      );
+      const { status } = response;
+      if (status !== 401 && status !== 403) return response;
+      const elsewhere = response.url !== "" && new URL(response.url).origin !== this.base.origin;
+      if (elsewhere && tried < 3) {
+        // A signed URL that ran out: the next try resolves the redirect anew.
+        await response.body?.cancel();
+        continue;
+      }
+      if (status === 401 && own && !elsewhere && tried < 2) {
+        const renewed = await this.#auth.renew(response, repository, scopes, authorization);
+        if (renewed !== undefined) {
+          await response.body?.cancel();
+          authorization = renewed;
+          continue;
+        }
+      }
+      throw await this.#refusal(response, repository, request, scopes, authorization);
+    }
+  }
+
+  async #refusal(
+    response: Response,
+    repository: string,
+    request: RegistryRequest,
+    scopes: readonly string[],
+    authorization: string | undefined,
+  ): Promise<NotAllowedError> {
+    const reason = registryMessage((await response.text()).slice(0, 4096));
+    return new NotAllowedError(
+      `Cannot ${request.action ?? request.method ?? "GET"} "${this.host}/${repository}": ` +
+        `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
+      {
+        hint: authorization === undefined
+          ? `log in first: docker login ${this.host}`
+          : `the account lacks the scope ${scopes[0]}`,
+        data: { status: response.status, host: this.host, scope: scopes.join(" ") },
+        ...(this.side === undefined ? {} : { side: this.side }),
+      },
+    );
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    this.#client ??= Deno.createHttpClient({ http2: false, poolMaxIdlePerHost: 32 });
+    try {
+      return await fetch(url, { ...init, client: this.#client });
+    } catch (error) {
+      throw certificateError(error, url) ?? error;
+    }
+  }
+}
+
+/** Whether a host, with or without a port, is this machine. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/:\d+$/, "");
+  return name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** What a registry's error body says, in one line. */
+export function registryMessage(text: string): string {
+  try {
+    const json = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown }[] };
+    const first = json.errors?.[0];
+    const words = [first?.code, first?.message].filter((word) => typeof word === "string");
+    return words.join(": ").slice(0, 200);
+  } catch {
+    return text.startsWith("<") ? "" : text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
+  }
+}
+
+function scopesOf(repository: string, request: RegistryRequest): string[] {
+  const scopes = [`repository:${repository}:${request.may ?? "pull"}`];
+  if (request.from !== undefined && request.from !== repository) {
+    scopes.push(`repository:${request.from}:pull`);
+  }
+  return scopes;
+}
+
+function certificateError(error: unknown, url: string): UnreachableError | undefined {
+  const text = String((error as Error).message);
+  const found = /invalid peer certificate: ([^)\n]*)/.exec(text);
+  if (found === null) return undefined;
+  const { host } = new URL(url);
+  return new UnreachableError(
+    `Cannot trust the certificate of "${host}": ${found[1]!.trim()}`,
+    {
+      cause: error,
+      hint:
+        "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+    },
+  );
+}
