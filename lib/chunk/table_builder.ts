@@ -1,0 +1,73 @@
+import type { Chunker } from "./chunker.ts";
+import { type ChunkTable, holeRow } from "./chunk_table.ts";
+import { DigestLookup } from "./digest_lookup.ts";
+
+/** Makes a {@linkcode ChunkTable} of rows in file order. Chunks are numbered by their first appearance. */
+export class TableBuilder {
+  #chunker: Chunker;
+  #digests: Uint8Array<ArrayBuffer> = new Uint8Array(32 * 256);
+  #lengths: Uint32Array<ArrayBuffer> = new Uint32Array(256);
+  #rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
+  #offsets: Float64Array<ArrayBuffer> = new Float64Array(257);
+  #chunks = 0;
+  #count = 0;
+  #size = 0;
+  #lookup: DigestLookup;
+
+  /** Begins with no row. */
+  constructor(chunker: Chunker) {
+    this.#chunker = chunker;
+    this.#lookup = new DigestLookup(this.#digests);
+  }
+
+  /** Adds a chunk: digest number `at` of a column of 32 bytes each. */
+  chunk(column: Uint8Array, at: number, length: number): void {
+    if (this.#chunks === this.#lengths.length) {
+      this.#digests = grown(this.#digests, new Uint8Array(this.#digests.length * 2));
+      this.#lengths = grown(this.#lengths, new Uint32Array(this.#lengths.length * 2));
+      this.#lookup.moveTo(this.#digests);
+    }
+    this.#digests.set(column.subarray(at * 32, at * 32 + 32), this.#chunks * 32);
+    const same = this.#lookup.add(this.#chunks);
+    if (same < 0) this.#lengths[this.#chunks++] = length;
+    this.#row(same < 0 ? this.#chunks - 1 : same, length);
+  }
+
+  /** Adds a hole, or makes the one before it longer. */
+  hole(length: number): void {
+    if (length === 0) return;
+    if (this.#count > 0 && this.#rows[this.#count - 1] === holeRow) {
+      this.#size += length;
+      this.#offsets[this.#count] = this.#size;
+    } else {
+      this.#row(holeRow, length);
+    }
+  }
+
+  /** The table of all rows. */
+  table(): ChunkTable {
+    return {
+      chunker: this.#chunker,
+      size: this.#size,
+      digests: this.#digests.slice(0, this.#chunks * 32),
+      lengths: this.#lengths.slice(0, this.#chunks),
+      rows: this.#rows.slice(0, this.#count),
+      rowOffsets: this.#offsets.slice(0, this.#count + 1),
+    };
+  }
+
+  #row(row: number, length: number): void {
+    if (this.#count === this.#rows.length) {
+      this.#rows = grown(this.#rows, new Uint32Array(this.#rows.length * 2));
+      this.#offsets = grown(this.#offsets, new Float64Array(this.#rows.length + 1));
+    }
+    this.#rows[this.#count++] = row;
+    this.#size += length;
+    this.#offsets[this.#count] = this.#size;
+  }
+}
+
+function grown<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from as never);
+  return to;
+}

@@ -1,0 +1,47 @@
+import defer * as zlib from "node:zlib";
+import { VerificationError } from "../base/errors.ts";
+
+/** One zstd frame of the data. */
+export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {
+  return plainBytes(zlib.zstdCompressSync(data, {
+    // One output buffer that holds the worst case keeps node:zlib from growing it piece by piece.
+    chunkSize: data.length + (data.length >>> 7) + 1024,
+    params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+  }));
+}
+
+/**
+ * The bytes of a zstd frame, which must be exactly so many; no more memory is taken than they need.
+ *
+ * @param what names it in the error
+ * @throws {VerificationError} if it is damaged, or its bytes are more or fewer
+ */
+export function zstdDecompress(
+  data: Uint8Array,
+  sizeBytes: number,
+  what: string,
+): Uint8Array<ArrayBuffer> {
+  let plain: Uint8Array<ArrayBuffer>;
+  try {
+    plain = plainBytes(zlib.zstdDecompressSync(data, {
+      maxOutputLength: Math.max(1, sizeBytes),
+      chunkSize: Math.max(64, sizeBytes),
+    }));
+  } catch (cause) {
+    const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+      ? `it unpacks to more than ${sizeBytes} bytes`
+      : "it is not a sound zstd frame";
+    throw new VerificationError(`Cannot unpack ${what}: ${state}`, { cause });
+  }
+  if (plain.length !== sizeBytes) {
+    throw new VerificationError(
+      `Cannot unpack ${what}: it unpacks to ${plain.length} bytes instead of ${sizeBytes}`,
+    );
+  }
+  return plain;
+}
+
+/** The same bytes without the class `Buffer`, whose `slice` does not copy. */
+function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+}

@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as fc from "fast-check";
+import { VerificationError } from "../../../lib/base/errors.ts";
+import { chunkerFor } from "../../../lib/chunk/chunker.ts";
+import { type DiskIndex, holeRow } from "../../../lib/chunk/chunk_table.ts";
+import { decodeIndex } from "../../../lib/chunk/decode_index.ts";
+import { encodeIndex } from "../../../lib/chunk/encode_index.ts";
+import { headerBytes } from "../../../lib/chunk/index_layout.ts";
+import { zstdCompress, zstdDecompress } from "../../../lib/chunk/zstd.ts";
+import { join, noise, rawIndex, tableOf } from "../../support/disk.ts";
+
+const chunker = chunkerFor("fixed", 0, 4096);
+
+function sample(): DiskIndex {
+  return rawIndex(
+    tableOf(join(noise(40_960), new Uint8Array(8192), noise(20_480, 2)), chunker),
+    5,
+  );
+}
+
+/** Decodes what a liar wrote, and gives what it is told. */
+function refusal(bytes: Uint8Array): string {
+  return assertThrows(() => decodeIndex(bytes), VerificationError).message;
+}
+
+/** The error for an index of which one column was changed. */
+function lie(change: (index: DiskIndex) => Partial<DiskIndex> | void): string {
+  const index = sample();
+  return refusal(encodeIndex({ ...index, ...change(index) }));
+}
+
+function withHeader(change: (view: DataView) => void): Uint8Array {
+  const bytes = encodeIndex(sample());
+  change(new DataView(bytes.buffer));
+  return bytes;
+}
+
+Deno.test("decodeIndex() gives back what encodeIndex() was given", () => {
+  const index = sample();
+  assertEquals(decodeIndex(encodeIndex(index)), index);
+});
+
+Deno.test("encodeIndex() gives the same bytes for the same index", () => {
+  assertEquals(encodeIndex(sample()), encodeIndex(sample()));
+});
+
+Deno.test("decodeIndex() refuses a row that names a chunk that is not there", () => {
+  assertStringIncludes(lie((index) => ({ rows: index.rows.with(3, 77) })), "row 3 names chunk 77");
+});
+
+Deno.test("decodeIndex() refuses rows that end before the file does, or after it", () => {
+  assertStringIncludes(lie((index) => ({ size: index.size + 4096 })), "its rows end at byte");
+  assertStringIncludes(lie((index) => ({ size: index.size - 4096 })), "ends at byte");
+});
+
+Deno.test("decodeIndex() refuses a chunk outside its pack", () => {
+  assertStringIncludes(
+    lie((index) => ({ packSizes: index.packSizes.map((size) => size - 1) })),
+    "ends outside its pack",
+  );
+});
+
+Deno.test("decodeIndex() refuses chunks that overlap in their pack", () => {
+  // The format writes gaps, so an overlap becomes a gap of nearly 2 ** 32 bytes.
+  assertStringIncludes(
+    lie((index) => ({ offsets: index.offsets.with(1, 100) })),
+    "ends outside its pack",
+  );
+});
+
+Deno.test("decodeIndex() refuses a chunk that takes more than its length, or nothing", () => {
+  const stored = (value: number) => lie((index) => ({ stored: index.stored.with(2, value) }));
+  assertStringIncludes(stored(4097), "takes 4097");
+  assertStringIncludes(stored(0), "takes 0");
+});
+
+Deno.test("decodeIndex() refuses chunk lengths that the chunker does not make", () => {
+  const lengths = (value: number) => lie((index) => ({ lengths: index.lengths.with(2, value) }));
+  assertStringIncludes(lengths(0), "chunk 2 has 0 bytes");
+  assertStringIncludes(lengths(8192), "chunk 2 has 8192 bytes");
+  assertStringIncludes(lengths(4095), "off the grid");
+});
+
+Deno.test("decodeIndex() refuses a hole of no length, and one longer than the file", () => {
+  const hole = (length: number) =>
+    lie((index) => {
+      const at = index.rows.indexOf(holeRow);
+      const rowOffsets = index.rowOffsets.slice();
+      rowOffsets[at + 1] = rowOffsets[at]! + length;
+      return { rowOffsets };
+    });
+  assertStringIncludes(hole(0), "a hole of 0 bytes");
+  assertStringIncludes(hole(2 ** 40), "a hole of 1099511627776 bytes");
+});
+
+Deno.test("decodeIndex() refuses a hole that follows a hole", () => {
+  const message = lie((index) => {
+    const at = index.rows.indexOf(holeRow);
+    const rows = new Uint32Array(index.rows.length + 1);
+    rows.set(index.rows.subarray(0, at + 1));
+    rows.set(index.rows.subarray(at), at + 1);
+    const rowOffsets = new Float64Array(index.rowOffsets.length + 1);
+    rowOffsets.set(index.rowOffsets.subarray(0, at + 1));
+    rowOffsets.set(index.rowOffsets.subarray(at), at + 1);
+    rowOffsets[at + 1]! += 4096;
+    return { rows, rowOffsets };
+  });
+  assertStringIncludes(message, "hole follows hole");
+});
+
+Deno.test("decodeIndex() refuses a chunk that no row shows", () => {
+  assertStringIncludes(
+    lie((index) => ({ rows: index.rows.map((row) => row === 4 ? 3 : row) })),
+    "1 chunks have no row",
+  );
+});
+
+Deno.test("decodeIndex() refuses a digest that is there twice", () => {
+  const message = lie((index) => {
+    const digests = index.digests.slice();
+    digests.copyWithin(32, 0, 32);
+    return { digests };
+  });
+  assertStringIncludes(message, "is there twice");
+  const packs = lie((index) => {
+    const packDigests = index.packDigests.slice();
+    packDigests.copyWithin(32, 0, 32);
+    return { packDigests };
+  });
+  assertStringIncludes(packs, "pack sha256:");
+});
+
+Deno.test("decodeIndex() refuses a pack of no size and one without chunks", () => {
+  assertStringIncludes(
+    lie((index) => ({ packSizes: index.packSizes.with(0, 0) })),
+    "pack 0 has 0 bytes",
+  );
+  assertStringIncludes(
+    lie((index) => ({ packs: index.packs.map((pack) => pack === 0 ? 1 : pack) })),
+    "pack 0 has 0 chunks",
+  );
+});
+
+Deno.test("decodeIndex() refuses huge counts before it takes memory for them", () => {
+  for (const at of [32, 36, 40, 44]) {
+    const started = performance.now();
+    refusal(withHeader((view) => view.setUint32(at, 0xffffffff, true)));
+    assert(performance.now() - started < 100);
+  }
+  assertStringIncludes(
+    refusal(withHeader((view) => view.setUint32(40, 8_000_000, true))),
+    "unpacks",
+  );
+});
+
+Deno.test("decodeIndex() refuses another magic, version, chunker, flag, and set reserved bytes", () => {
+  assertStringIncludes(refusal(withHeader((view) => view.setUint8(0, 0))), "magic");
+  assertStringIncludes(refusal(withHeader((view) => view.setUint16(8, 2, true))), "version is 2");
+  assertStringIncludes(refusal(withHeader((view) => view.setUint8(10, 3))), "chunker is 3");
+  assertStringIncludes(refusal(withHeader((view) => view.setUint8(11, 1))), "flags are 1");
+  assertStringIncludes(refusal(withHeader((view) => view.setUint8(63, 1))), "reserved");
+  assertStringIncludes(refusal(withHeader((view) => view.setUint32(12, 0, true))), "chunk lengths");
+  assertStringIncludes(
+    refusal(withHeader((view) => view.setUint32(20, 0x7fffffff, true))),
+    "chunk lengths",
+  );
+  assertStringIncludes(
+    refusal(withHeader((view) => view.setBigUint64(24, 2n ** 60n, true))),
+    "its file has",
+  );
+  assertStringIncludes(refusal(new Uint8Array(10)), "only 10 bytes");
+});
+
+Deno.test("decodeIndex() refuses a body that unpacks to more than its header says", () => {
+  const bytes = encodeIndex(sample());
+  const bomb = join(bytes.subarray(0, headerBytes), zstdCompress(new Uint8Array(64 << 20)));
+  const before = Deno.memoryUsage().rss;
+  assertStringIncludes(refusal(bomb), "unpacks to more than");
+  assert(Deno.memoryUsage().rss - before < 32 << 20);
+});
+
+Deno.test("decodeIndex() refuses a body that is cut, damaged or followed by more", () => {
+  const bytes = encodeIndex(sample());
+  for (const length of [bytes.length - 1, bytes.length - 40, headerBytes + 1]) {
+    refusal(bytes.subarray(0, length));
+  }
+  refusal(join(bytes, bytes.subarray(headerBytes)));
+});
+
+Deno.test("decodeIndex() either refuses random damage or gives an index that holds together", () => {
+  const bytes = encodeIndex(sample());
+  const body = zstdDecompress(
+    bytes.subarray(headerBytes),
+    3 * 40 + 15 * 44 + 16 * 4 + 8,
+    "the body",
+  );
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: body.length - 1 }),
+      fc.integer({ min: 1, max: 255 }),
+      (at, xor) => {
+        const changed = body.slice();
+        changed[at]! ^= xor;
+        let index: DiskIndex;
+        try {
+          index = decodeIndex(join(bytes.subarray(0, headerBytes), zstdCompress(changed)));
+        } catch (error) {
+          assert(error instanceof VerificationError, String(error));
+          return;
+        }
+        assertEquals(index.rowOffsets.at(-1), index.size);
+        for (let chunk = 0; chunk < index.lengths.length; chunk++) {
+          const end = index.offsets[chunk]! + index.stored[chunk]!;
+          assert(end <= index.packSizes[index.packs[chunk]!]!);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
