@@ -1,0 +1,47 @@
+import type { Digest } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import { type ChunkTable, firstRows } from "./chunk_table.ts";
+import type { JobPool } from "./job_pool.ts";
+import { digestsOf } from "./places.ts";
+import type { PackChunks } from "./plan_packs.ts";
+
+/** A pack that was written. */
+export interface BuiltPack {
+  /** Its digest. */
+  readonly digest: Digest;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** How many bytes each of its chunks takes, in their order; they lie end to end. */
+  readonly stored: Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * Packs chunks of a file into a new file.
+ *
+ * @throws {KedgeError} if the file changed since the table was made
+ */
+export async function buildPack(
+  path: string,
+  table: ChunkTable,
+  chunks: PackChunks,
+  options: { to: string; pool: JobPool; level?: number; rows?: Uint32Array },
+): Promise<BuiltPack> {
+  const rows = options.rows ?? firstRows(table);
+  const { changed, digest, size, stored } = await options.pool.run({
+    type: "pack",
+    from: path,
+    to: options.to,
+    level: options.level ?? 3,
+    offsets: Float64Array.from(chunks, (chunk) => table.rowOffsets[rows[chunk]!]!),
+    lengths: chunks.map((chunk) => table.lengths[chunk]!),
+    digests: digestsOf(table, chunks),
+  });
+  if (changed >= 0) {
+    const offset = table.rowOffsets[rows[chunks[changed]!]!]!;
+    throw new KedgeError(`Cannot pack "${path}": it changed at byte ${offset} while it was read`, {
+      side: "source",
+      hint: "stop what writes to it, or push a snapshot of it",
+    });
+  }
+  return { digest: digest as Digest, size, stored };
+}

@@ -1,0 +1,101 @@
+/**
+ * The heavy work on chunks, as data that can be sent to a worker.
+ *
+ * Chunks come in columns; offsets into files are `Float64Array`. Where a chunk is written is a list per chunk: the places of chunk `i` are
+ * `toOffsets[toStarts[i]]` up to, without it, `toOffsets[toStarts[i + 1]]`.
+ *
+ * @module
+ */
+
+/** Hashes ranges of a file; a range that the file ends in gives 32 zeros. */
+export interface HashJob {
+  readonly type: "hash";
+  readonly path: string;
+  readonly offsets: Float64Array<ArrayBuffer>;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+}
+
+/** The result of a {@linkcode HashJob}: 32 bytes per range. */
+export interface HashResult {
+  readonly digests: Uint8Array<ArrayBuffer>;
+}
+
+/** Copies chunks from file to file, each only if its bytes have the digest that they must have. */
+export interface CopyJob {
+  readonly type: "copy";
+  readonly from: string;
+  readonly to: string;
+  readonly fromOffsets: Float64Array<ArrayBuffer>;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly digests: Uint8Array<ArrayBuffer>;
+  readonly toStarts: Uint32Array<ArrayBuffer>;
+  readonly toOffsets: Float64Array<ArrayBuffer>;
+}
+
+/** Unpacks chunks of a part of a pack, and writes each only if its bytes have the digest that they must have. */
+export interface UnpackJob {
+  readonly type: "unpack";
+  readonly data: Uint8Array<ArrayBuffer>;
+  readonly dataOffsets: Uint32Array<ArrayBuffer>;
+  readonly stored: Uint32Array<ArrayBuffer>;
+  readonly to: string;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly digests: Uint8Array<ArrayBuffer>;
+  readonly toStarts: Uint32Array<ArrayBuffer>;
+  readonly toOffsets: Float64Array<ArrayBuffer>;
+}
+
+/** The result of a {@linkcode CopyJob} and an {@linkcode UnpackJob}: 1 for each chunk that was right and was written. */
+export interface WrittenResult {
+  readonly written: Uint8Array<ArrayBuffer>;
+}
+
+/** Packs chunks of a file into a new file, each compressed where that saves something. */
+export interface PackJob {
+  readonly type: "pack";
+  readonly from: string;
+  readonly offsets: Float64Array<ArrayBuffer>;
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly digests: Uint8Array<ArrayBuffer>;
+  readonly to: string;
+  readonly level: number;
+}
+
+/** The result of a {@linkcode PackJob}. */
+export interface PackResult {
+  /** How many bytes each chunk takes. */
+  readonly stored: Uint32Array<ArrayBuffer>;
+  /** The pack's digest. */
+  readonly digest: string;
+  /** The pack's size in bytes. */
+  readonly size: number;
+  /** The first chunk whose bytes in the file are others by now, or -1; then there is no pack. */
+  readonly changed: number;
+}
+
+/** Tells which ranges of a file are zeros, and makes them so on demand. */
+export interface ZeroJob {
+  readonly type: "zero";
+  readonly path: string;
+  readonly offsets: Float64Array<ArrayBuffer>;
+  readonly lengths: Float64Array<ArrayBuffer>;
+  /** Whether what is not zero is overwritten. */
+  readonly write: boolean;
+}
+
+/** The result of a {@linkcode ZeroJob}: 1 for each range that was zero, as far as the file goes. */
+export interface ZeroResult {
+  readonly zero: Uint8Array<ArrayBuffer>;
+}
+
+/** Each kind of job and its result. */
+export interface JobResults {
+  hash: HashResult;
+  copy: WrittenResult;
+  unpack: WrittenResult;
+  pack: PackResult;
+  zero: ZeroResult;
+}
+
+/** Any job. */
+export type Job = HashJob | CopyJob | UnpackJob | PackJob | ZeroJob;

@@ -1,0 +1,184 @@
+/**
+ * Writes chunks to their places, from files and from packs.
+ *
+ * Invariants: no byte is written that was not hashed and found right; what is wrong is told and never written; memory stays the same at
+ * any size, since only so many ranges are under way at a time.
+ *
+ * @module
+ */
+import { VerificationError } from "../base/errors.ts";
+import type { DiskIndex } from "./chunk_table.ts";
+import { digestAt } from "./digest_column.ts";
+import type { JobPool } from "./job_pool.ts";
+import type { LocalSource, Located } from "./locate_chunks.ts";
+import { digestsOf, type Places, placesOf } from "./places.ts";
+import type { PackRange } from "./plan_ranges.ts";
+
+const batchBytes = 8 * 1024 * 1024;
+
+/** What chunks are written to. */
+export interface WriteTarget {
+  /** What the file is to be made of. */
+  readonly index: DiskIndex;
+  /** The file. */
+  readonly path: string;
+  /** Where each chunk belongs. */
+  readonly places: Places;
+  /** Does the work. */
+  readonly pool: JobPool;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies located chunks.
+ *
+ * @param onWritten told of each batch, in bytes of different chunks
+ * @returns the chunks that were other bytes when they were read
+ */
+export async function copyChunks(
+  target: WriteTarget,
+  located: Located,
+  sources: readonly LocalSource[],
+  onWritten: (bytes: number) => void,
+): Promise<number[]> {
+  const { index, path, pool, signal } = target;
+  const changed: number[] = [];
+  const batches = batchesOf(target, located, sources.length);
+  await inParallel(batches, pool.width, signal, async ({ source, chunks }) => {
+    const { written } = await pool.run({
+      type: "copy",
+      from: sources[source]!.path,
+      to: path,
+      fromOffsets: Float64Array.from(chunks, (chunk) => located.offset[chunk]!),
+      lengths: Uint32Array.from(chunks, (chunk) => index.lengths[chunk]!),
+      digests: digestsOf(index, chunks),
+      ...placesOf(target.places, chunks),
+    });
+    let bytes = 0;
+    chunks.forEach((chunk, at) => {
+      if (written[at] === 1) bytes += index.lengths[chunk]!;
+      else changed.push(chunk);
+    });
+    onWritten(bytes);
+  });
+  return changed.sort((a, b) => a - b);
+}
+
+/** Chunks of one source in the order in which they lie there, some MiB at a time. */
+function batchesOf(
+  { index }: WriteTarget,
+  located: Located,
+  sourceCount: number,
+): { source: number; chunks: number[] }[] {
+  const bySource: number[][] = Array.from({ length: sourceCount }, () => []);
+  located.source.forEach((source, chunk) => {
+    if (source > 0) bySource[source - 1]!.push(chunk);
+  });
+  const batches: { source: number; chunks: number[] }[] = [];
+  bySource.forEach((chunks, source) => {
+    chunks.sort((a, b) => located.offset[a]! - located.offset[b]!);
+    let [from, bytes] = [0, 0];
+    chunks.forEach((chunk, at) => {
+      bytes += index.lengths[chunk]!;
+      if (bytes < batchBytes && at < chunks.length - 1) return;
+      batches.push({ source, chunks: chunks.slice(from, at + 1) });
+      [from, bytes] = [at + 1, 0];
+    });
+  });
+  return batches;
+}
+
+/** Reads a closed part of a pack; `again` says that the bytes given before were wrong. */
+export type ReadRange = (
+  range: PackRange,
+  signal: AbortSignal,
+  again: boolean,
+) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** Options of {@linkcode fetchChunks}. */
+export interface FetchChunksOptions {
+  /** Reads a part of a pack. */
+  read: ReadRange;
+  /** How many ranges are under way at a time. @default {8} */
+  concurrency?: number;
+  /** Told of each range that was written, in bytes of different chunks. */
+  onWritten?: (bytes: number) => void;
+}
+
+/**
+ * Reads ranges of packs, and unpacks, verifies and writes their chunks.
+ *
+ * @throws {VerificationError} if a chunk is wrong, also when its range was read once more
+ */
+export async function fetchChunks(
+  target: WriteTarget,
+  ranges: readonly PackRange[],
+  options: FetchChunksOptions,
+): Promise<void> {
+  const { index, signal } = target;
+  await inParallel(ranges, options.concurrency ?? 8, signal, async (range, ended) => {
+    let wrong = await fetchRange(target, range, options.read, ended, false);
+    if (wrong.length > 0) wrong = await fetchRange(target, range, options.read, ended, true);
+    if (wrong.length > 0) {
+      const pack = digestAt(index.packDigests, range.pack);
+      throw new VerificationError(
+        `Cannot use the pack "${pack}": chunk ${wrong[0]} at byte ${index.offsets[wrong[0]!]} ` +
+          `is not ${digestAt(index.digests, wrong[0]!)}`,
+        { side: "source", data: { pack, chunks: wrong.slice(0, 100) } },
+      );
+    }
+    let bytes = 0;
+    for (const chunk of range.chunks) bytes += index.lengths[chunk]!;
+    options.onWritten?.(bytes);
+  });
+}
+
+async function fetchRange(
+  { index, path, places, pool }: WriteTarget,
+  range: PackRange,
+  read: ReadRange,
+  signal: AbortSignal,
+  again: boolean,
+): Promise<number[]> {
+  const data = await read(range, signal, again);
+  const { chunks } = range;
+  const { written } = await pool.run({
+    type: "unpack",
+    data,
+    to: path,
+    dataOffsets: chunks.map((chunk) => index.offsets[chunk]! - range.start),
+    stored: chunks.map((chunk) => index.stored[chunk]!),
+    lengths: chunks.map((chunk) => index.lengths[chunk]!),
+    digests: digestsOf(index, chunks),
+    ...placesOf(places, chunks),
+  }, data.byteLength === data.buffer.byteLength ? [data.buffer] : []);
+  return Array.from(chunks).filter((_, at) => written[at] !== 1);
+}
+
+/** Does something with each item, so many at a time; the first failure ends the others and is thrown once they have ended. */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  limit: number,
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const failed = new AbortController();
+  const ended = AbortSignal.any([signal, failed.signal]);
+  const iterator = items[Symbol.iterator]();
+  let failure: { error: unknown } | undefined;
+  const lane = async () => {
+    for (let next = iterator.next(); !next.done; next = iterator.next()) {
+      try {
+        ended.throwIfAborted();
+        await work(next.value, ended);
+      } catch (error) {
+        failure ??= { error };
+        failed.abort(error);
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, lane));
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import { detectBytes, detectContent } from "../../../lib/chunk/detect_content.ts";
+
+function head(at: number, bytes: string): Uint8Array {
+  const data = new Uint8Array(detectBytes);
+  for (let i = 0; i < bytes.length; i++) data[at + i] = bytes.charCodeAt(i);
+  return data;
+}
+
+for (
+  const [what, chunker, at, bytes] of [
+    ["a GPT partition table", "fixed", 512, "EFI PART"],
+    ["a boot sector or an MBR partition table", "fixed", 510, "\x55\xaa"],
+    ["an ext file system", "fixed", 0x438, "\x53\xef"],
+    ["an XFS file system", "fixed", 0, "XFSB"],
+    ["a btrfs file system", "fixed", 0x10040, "_BHRfS_M"],
+    ["a tar archive", "cdc", 257, "ustar"],
+    ["a NAR", "cdc", 0, "\r\0\0\0\0\0\0\0nix-archive-1"],
+    ["a cpio archive", "cdc", 0, "070701"],
+    ["a squashfs image", "cdc", 0, "hsqs"],
+    ["data without a known magic", "cdc", 0, "hello"],
+  ] as const
+) {
+  Deno.test(`detectContent() knows ${what}, and takes ${chunker} chunks for it`, () => {
+    assertEquals(detectContent(head(at, bytes), 1001), { what, chunker });
+  });
+}
+
+Deno.test("detectContent() takes whole MiB without a magic for a disk, and survives an empty file", () => {
+  assertEquals(detectContent(new Uint8Array(100), 2 ** 30).chunker, "fixed");
+  assertEquals(detectContent(new Uint8Array(0), 0).chunker, "cdc");
+});

@@ -1,0 +1,262 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import * as fc from "fast-check";
+import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import { hashFile } from "../../../lib/base/hash_file.ts";
+import { buildPack } from "../../../lib/chunk/build_pack.ts";
+import { checkRows } from "../../../lib/chunk/check_rows.ts";
+import { chunkerFor } from "../../../lib/chunk/chunker.ts";
+import { type DiskIndex, holeRow } from "../../../lib/chunk/chunk_table.ts";
+import { setDigest } from "../../../lib/chunk/digest_column.ts";
+import { checkPacks, encodeDiskManifest, packBlobs } from "../../../lib/chunk/disk_manifest.ts";
+import { JobPool } from "../../../lib/chunk/job_pool.ts";
+import { locateChunks } from "../../../lib/chunk/locate_chunks.ts";
+import { orderIndex } from "../../../lib/chunk/order_index.ts";
+import { allPlaces } from "../../../lib/chunk/places.ts";
+import { planPacks } from "../../../lib/chunk/plan_packs.ts";
+import { planRanges } from "../../../lib/chunk/plan_ranges.ts";
+import { scanFile } from "../../../lib/chunk/scan_file.ts";
+import { copyChunks, fetchChunks } from "../../../lib/chunk/write_chunks.ts";
+import { join, noise, rawIndex, tableOf } from "../../support/disk.ts";
+
+const signal = new AbortController().signal;
+const cdc = chunkerFor("cdc", 0);
+
+const disk = join(
+  noise(700_000),
+  new Uint8Array(300_000),
+  new TextEncoder().encode("compressible ".repeat(20_000)),
+  noise(400_000, 2),
+  noise(700_000),
+);
+
+/** A file cut, packed into packs of a MiB, with its index. */
+async function packed(folder: string, data: Uint8Array, pool: JobPool) {
+  const path = `${folder}/disk`;
+  await Deno.writeFile(path, data);
+  const table = await scanFile(path, cdc, { pool });
+  const plan = planPacks(table, new Uint8Array(table.lengths.length).fill(1), 1 << 20);
+  const places = {
+    packDigests: new Uint8Array(32 * plan.length),
+    packSizes: new Uint32Array(plan.length),
+    packs: new Uint32Array(table.lengths.length),
+    offsets: new Uint32Array(table.lengths.length),
+    stored: new Uint32Array(table.lengths.length),
+  };
+  for (const [at, chunks] of plan.entries()) {
+    const built = await buildPack(path, table, chunks, { to: `${folder}/pack${at}`, pool });
+    assertEquals(await hashFile(`${folder}/pack${at}`), { digest: built.digest, size: built.size });
+    setDigest(places.packDigests, at, built.digest);
+    places.packSizes[at] = built.size;
+    let offset = 0;
+    chunks.forEach((chunk, i) => {
+      places.packs[chunk] = at;
+      places.offsets[chunk] = offset;
+      offset += places.stored[chunk] = built.stored[i]!;
+    });
+  }
+  return { path, table, index: orderIndex(table, places) };
+}
+
+function target(index: DiskIndex, path: string, pool: JobPool) {
+  const standing = new Uint8Array(index.rows.length);
+  return { index, path, places: allPlaces(index, standing), pool, signal };
+}
+
+const readPack = (folder: string) => async (range: { pack: number; start: number; end: number }) =>
+  (await Deno.readFile(`${folder}/pack${range.pack}`)).slice(range.start, range.end);
+
+for (const workers of [0, 2]) {
+  Deno.test(`a file comes back from its packs, with ${workers} workers`, async () => {
+    const folder = await Deno.makeTempDir();
+    using pool = new JobPool({ workers });
+    const { index, table } = await packed(folder, disk, pool);
+    assertEquals(table, { ...tableOf(disk, cdc) });
+    const out = `${folder}/out`;
+    await Deno.writeFile(out, new Uint8Array(0));
+    await Deno.truncate(out, index.size);
+    const all = Uint32Array.from(index.lengths.keys());
+    let bytes = 0;
+    await fetchChunks(target(index, out, pool), planRanges(index, all, { rangeBytes: 100_000 }), {
+      read: readPack(folder),
+      onWritten: (written) => bytes += written,
+    });
+    assertEquals(await Deno.readFile(out), disk);
+    assertEquals(bytes, index.lengths.reduce((sum, length) => sum + length, 0));
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
+Deno.test("fetchChunks() asks once more for a range that was wrong, then refuses it", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const { index } = await packed(folder, disk, pool);
+  const out = `${folder}/out`;
+  await Deno.writeFile(out, new Uint8Array(0));
+  const ranges = planRanges(index, Uint32Array.from(index.lengths.keys()));
+  const asked: boolean[] = [];
+  const error = await assertRejects(
+    () =>
+      fetchChunks(target(index, out, pool), ranges, {
+        concurrency: 1,
+        read: async (range, _signal, again) => {
+          asked.push(again);
+          const data = await readPack(folder)(range);
+          data[100]! ^= 1;
+          return data;
+        },
+      }),
+    VerificationError,
+    "Cannot use the pack",
+  );
+  assertEquals(asked, [false, true]);
+  assertEquals(error.side, "source");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("copyChunks() copies what is right and names what is not", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const { index, path, table } = await packed(folder, disk, pool);
+  const changed = disk.slice();
+  changed[10]! ^= 1;
+  await Deno.writeFile(path, changed);
+  const out = `${folder}/out`;
+  await Deno.writeFile(out, new Uint8Array(0));
+  await Deno.truncate(out, index.size);
+  const located = locateChunks(index, new Uint8Array(index.lengths.length).fill(1), [
+    { path, table },
+  ]);
+  let bytes = 0;
+  const wrong = await copyChunks(
+    target(index, out, pool),
+    located,
+    [{ path, table }],
+    (n) => bytes += n,
+  );
+  assertEquals(wrong.length, 1);
+  assert(bytes > 1_000_000);
+  // The chunk that changed stands at the start and once more at the end; neither was written.
+  const result = await Deno.readFile(out);
+  const first = index.lengths[wrong[0]!]!;
+  assertEquals(result.subarray(first, 1_600_000), disk.subarray(first, 1_600_000));
+  assert(result.subarray(0, first).every((byte) => byte === 0));
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("buildPack() refuses a file that changed since it was cut", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const { path, table } = await packed(folder, disk, pool);
+  await Deno.writeFile(path, disk.subarray(0, 50_000));
+  const all = new Uint8Array(table.lengths.length).fill(1);
+  await assertRejects(
+    () => buildPack(path, table, planPacks(table, all)[0]!, { to: `${folder}/x`, pool }),
+    KedgeError,
+    "it changed at byte",
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("checkRows() tells which rows stand: right chunks, zero holes, and what a short file lacks", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const path = `${folder}/disk`;
+  const table = tableOf(disk, cdc);
+  const check = async (data: Uint8Array) => {
+    await Deno.writeFile(path, data);
+    return await checkRows(path, table, { pool, sizeBytes: data.length });
+  };
+  assert((await check(disk)).every((row) => row === 1));
+  const bad = disk.slice();
+  bad[5]! ^= 1;
+  const hole = table.rows.indexOf(holeRow);
+  bad[table.rowOffsets[hole]! + 9] = 1;
+  const standing = await check(bad);
+  assertEquals(Array.from(standing.entries()).filter(([, ok]) => ok === 0).map(([row]) => row), [
+    0,
+    hole,
+  ]);
+  const short = await check(disk.subarray(0, 100_000));
+  assertEquals(short[hole], 1);
+  assertEquals(short.at(-1), 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("planRanges() reads each wanted chunk once, in closed ranges inside the packs", () => {
+  const index = rawIndex(tableOf(noise(4 << 20), chunkerFor("fixed", 0, 4096)), 100);
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.integer({ min: 0, max: 1023 }), { maxLength: 400 }),
+      fc.integer({ min: 0, max: 50_000 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (chunks, requestBytes, wasteRatio) => {
+        const wanted = Uint32Array.from(chunks).sort();
+        const ranges = planRanges(index, wanted, { requestBytes, wasteRatio, rangeBytes: 65_536 });
+        assertEquals(ranges.flatMap((range) => [...range.chunks]), [...wanted]);
+        let bytes = 0;
+        for (const range of ranges) {
+          assert(range.start < range.end && range.end <= index.packSizes[range.pack]!);
+          assert(range.end - range.start <= 65_536);
+          bytes += range.end - range.start;
+          for (const chunk of range.chunks) {
+            assertEquals(index.packs[chunk], range.pack);
+            assert(index.offsets[chunk]! >= range.start);
+            assert(index.offsets[chunk]! + index.stored[chunk]! <= range.end);
+          }
+        }
+        assert(bytes <= wanted.length * 4096 * (1 + wasteRatio));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("checkPacks() refuses a manifest that lists other packs than its index", () => {
+  const index = rawIndex(tableOf(disk, cdc), 5);
+  const packs = packBlobs(index);
+  checkPacks(index, packs, "docker://host/disk");
+  const refuse = (listed: typeof packs) =>
+    assertThrows(() => checkPacks(index, listed, "docker://host/disk"), VerificationError);
+  refuse(packs.slice(1));
+  refuse(packs.toReversed());
+  refuse(packs.with(1, { ...packs[1]!, size: 5 }));
+});
+
+Deno.test("encodeDiskManifest() stays under 4 MiB for 1 TB in full packs", () => {
+  const count = Math.ceil(1e12 / (64 * 2 ** 20));
+  const index = {
+    packSizes: new Uint32Array(count).fill(64 * 2 ** 20),
+    packDigests: noise(32 * count),
+  } as unknown as DiskIndex;
+  const blob = packBlobs(index)[0]!;
+  assert(encodeDiskManifest(index, blob).length < 4 * 2 ** 20);
+});
+
+Deno.test("a JobPool does the work itself where it can have no worker, and ends with its signal", async () => {
+  const controller = new AbortController();
+  using pool = new JobPool({ workers: 1, signal: controller.signal });
+  const job = {
+    type: "hash",
+    path: "/dev/null",
+    offsets: new Float64Array(0),
+    lengths: new Uint32Array(0),
+  } as const;
+  await pool.run(job);
+  const running = pool.run(job);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => running, Error, "enough");
+  await assertRejects(() => pool.run(job), Error, "enough");
+});
+
+Deno.test("a JobPool tells the code of the system's error", async () => {
+  using pool = new JobPool({ workers: 1 });
+  const error = await assertRejects(() =>
+    pool.run({
+      type: "hash",
+      path: "/nowhere/at/all",
+      offsets: new Float64Array(1),
+      lengths: new Uint32Array(1),
+    })
+  );
+  assertEquals((error as { code?: string }).code, "ENOENT");
+});
