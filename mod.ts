@@ -28,6 +28,8 @@ export type { PermissionSet } from "./lib/runner/permission_set.ts";
 export type { RetryOptions } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
+export * from "./tasks/image.ts";
+export * from "./lib/oci/reference.ts";
 
 if (import.meta.main) {
   const { builtinTasks } = await import("./tasks/builtin/mod.ts");

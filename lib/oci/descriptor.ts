@@ -51,7 +51,7 @@ const digestSchema = v.pipe(
 );
 
 /** Reads a descriptor in JSON from outside. */
-export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.object({
+export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.looseObject({
   mediaType: v.pipe(
     v.string(),
     v.regex(/^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/, "a media type is malformed"),

@@ -13,7 +13,7 @@ import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.t
 import { manifestTypes } from "./media_type.ts";
 import { pushBlob, type PushBlobOptions } from "./push_blob.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
-import { type RegistryHost, registryMessage } from "./registry_host.ts";
+import { type RegistryAction, type RegistryHost, registryMessage } from "./registry_host.ts";
 
 /** What a registry says of a manifest without giving it. */
 export interface ManifestHead {
@@ -30,10 +30,16 @@ export class RegistryClient {
   /** The repository's name. */
   readonly repository: string;
 
-  /** Connects to nothing yet. */
-  constructor(host: RegistryHost, repository: string) {
+  #may: RegistryAction;
+
+  /**
+   * Connects to nothing yet. A client that is going to write asks for the right at once (`"pull,push"`), so that a lack of it
+   * shows before anything is moved.
+   */
+  constructor(host: RegistryHost, repository: string, may: RegistryAction = "pull") {
     this.host = host;
     this.repository = repository;
+    this.#may = may;
   }
 
   /** The repository for people: `host/repository`. */
@@ -44,6 +50,7 @@ export class RegistryClient {
   /** Asks whether the registry speaks this API and lets us in. */
   async ping(): Promise<void> {
     const response = await this.host.request(this.repository, this.host.base, {
+      may: this.#may,
       action: "speak to the registry",
     });
     await response.body?.cancel();
@@ -54,6 +61,7 @@ export class RegistryClient {
     const response = await this.host.request(this.repository, this.#url(`blobs/${digest}`), {
       method: "HEAD",
       accept: [404],
+      may: this.#may,
       action: "look for the blob",
     });
     await response.body?.cancel();
@@ -68,6 +76,7 @@ export class RegistryClient {
     signal?: AbortSignal,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     const response = await this.host.request(this.repository, this.#url(`blobs/${digest}`), {
+      may: this.#may,
       action: "get the blob",
       ...(signal === undefined ? {} : { signal }),
     });
@@ -88,6 +97,7 @@ export class RegistryClient {
     const response = await this.host.request(this.repository, this.#url(`blobs/${digest}`), {
       headers: { range: `bytes=${start}-${end}` },
       accept: [416, 501],
+      may: this.#may,
       action: "get a part of the blob",
       ...(signal === undefined ? {} : { signal }),
     });
@@ -138,6 +148,7 @@ export class RegistryClient {
       method: "HEAD",
       headers: { accept: manifestTypes.join(", ") },
       accept: [404],
+      may: this.#may,
       action: "look for the manifest",
     });
     await response.body?.cancel();
@@ -165,6 +176,7 @@ export class RegistryClient {
     const response = await this.host.request(this.repository, this.#url(`manifests/${reference}`), {
       headers,
       accept: [304, 404],
+      may: this.#may,
       action: "get the manifest",
     });
     if (response.status === 404) {
@@ -233,6 +245,7 @@ export class RegistryClient {
       seen.add(url.href);
       const response: Response = await this.host.request(this.repository, url, {
         accept: [404],
+        may: this.#may,
         action: "list the tags",
       });
       const bytes = await this.#limited(response, "tags/list");

@@ -219,7 +219,7 @@ export class RegistryHost implements Disposable {
     try {
       return await fetch(url, { ...init, client: this.#client });
     } catch (error) {
-      throw certificateError(error, url) ?? error;
+      throw certificateError(error, url) ?? new Error(deepestMessage(error), { cause: error });
     }
   }
 }
@@ -250,8 +250,15 @@ function scopesOf(repository: string, request: RegistryRequest): string[] {
   return scopes;
 }
 
+/** What lies at the bottom of a failed fetch: "connection refused" rather than "fetch failed". */
+function deepestMessage(error: unknown): string {
+  let at = error as Error;
+  for (let depth = 0; depth < 8 && at.cause instanceof Error; depth++) at = at.cause;
+  return at.message.replace(/^error sending request.*?: /, "").replace(/^client error .*?: /, "");
+}
+
 function certificateError(error: unknown, url: string): UnreachableError | undefined {
-  const text = String((error as Error).message);
+  const text = `${(error as Error).message}\n${deepestMessage(error)}`;
   const found = /invalid peer certificate: ([^)\n]*)/.exec(text);
   if (found === null) return undefined;
   const { host } = new URL(url);

@@ -4,6 +4,9 @@
  * @module
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
+import { imageSyncTask } from "./image.ts";
 
 /** The built-in tasks. */
-export const builtinTasks: Readonly<Record<string, AnyTask>> = {};
+export const builtinTasks: Readonly<Record<string, AnyTask>> = {
+  imageSyncTask,
+};

@@ -1,0 +1,61 @@
+import type { Meter } from "../base/meter.ts";
+import type { CopyPlan } from "./copy_plan.ts";
+import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { describeManifest } from "./manifest.ts";
+import { pooled } from "./pooled.ts";
+
+/** What a copy works with. */
+export interface MoveCopyOptions {
+  /** How many blobs may be under way. */
+  concurrency: number;
+  /** Takes the figures. */
+  meter: Meter;
+  /** Ends the copy. */
+  signal: AbortSignal;
+  /** Told of each blob that arrived. */
+  onBlob?: (digest: string, sizeBytes: number) => void;
+}
+
+/** Moves the blobs that a plan found missing, the largest first. */
+export async function moveBlobs(
+  plan: CopyPlan,
+  source: ImageSource,
+  destination: ImageDestination,
+  options: MoveCopyOptions,
+): Promise<void> {
+  const { meter, concurrency, signal, onBlob } = options;
+  meter.reused(destination.mounts(source) ? plan.bytesToReuse - sizeOf(plan) : plan.bytesToReuse);
+  const largestFirst = plan.missing.toSorted((a, b) => b.size - a.size);
+  await pooled(largestFirst, concurrency, signal, async (descriptor, inner) => {
+    using progress = meter.object(descriptor.digest, descriptor.size);
+    await destination.put({ descriptor, source, progress, signal: inner });
+    onBlob?.(descriptor.digest, descriptor.size);
+  });
+}
+
+/** Puts the manifests of a plan, children first, and makes the name point to the root, last of all. */
+export async function commitCopy(
+  plan: CopyPlan,
+  destination: ImageDestination,
+  options: MoveCopyOptions,
+): Promise<void> {
+  const { meter, concurrency, signal } = options;
+  const children = plan.manifests.filter(({ depth, present }) => depth > 0 && !present);
+  const depths = [...new Set(children.map(({ depth }) => depth))].sort((a, b) => b - a);
+  for (const depth of depths) {
+    const level = children.filter((each) => each.depth === depth);
+    await pooled(level, concurrency, signal, async ({ manifest }) => {
+      await destination.putManifest(manifest);
+      meter.moved(manifest.bytes.byteLength);
+    });
+  }
+  signal.throwIfAborted();
+  const root = plan.manifests.find(({ depth }) => depth === 0);
+  if (root === undefined) return;
+  await destination.commit(root.manifest);
+  if (!root.present) meter.moved(describeManifest(root.manifest).size);
+}
+
+function sizeOf(plan: CopyPlan): number {
+  return plan.missing.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,64 @@
+import type { Digest } from "../base/digest.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** Where an image is read. Reading starts with a name and goes on by digests. */
+export interface ImageSource extends Disposable {
+  /** The reference, for people. */
+  readonly name: string;
+  /** Requests that one read of a blob costs. */
+  requestsPerRead(descriptor: Descriptor): number;
+  /**
+   * The manifest that the name points to; `standing` is one in hand, which is given back where the name still points to it.
+   *
+   * @throws {KedgeError} if there is none
+   */
+  resolve(standing?: Manifest): Promise<Manifest>;
+  /** The manifest of a digest. */
+  manifest(descriptor: Descriptor): Promise<Manifest>;
+  /** The bytes of a blob from an offset on, all of them, not yet verified; a piece may be reused once the next is asked for. */
+  read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What the name points to now, when that is worth asking: to notice that it moved. */
+  readonly now?: (() => Promise<Digest | undefined>) | undefined;
+  /** The file that holds a blob, where there is one. */
+  path?(descriptor: Descriptor): string;
+}
+
+/** How one blob gets to a destination. */
+export interface BlobTransfer {
+  /** What is moved. */
+  readonly descriptor: Descriptor;
+  /** Where it is read. */
+  readonly source: ImageSource;
+  /** Takes the progress. */
+  readonly progress: ObjectMeter;
+  /** Ends the transfer. */
+  readonly signal: AbortSignal;
+}
+
+/** Where an image is written. */
+export interface ImageDestination extends Disposable {
+  /** The reference, for people. */
+  readonly name: string;
+  /** What the name points to now. */
+  pointer(): Promise<Digest | undefined>;
+  /** A manifest that is here, where looking at it costs no request. */
+  standing(digest: Digest): Promise<Manifest | undefined>;
+  /** Whether all that a manifest here points to is known to be here with it. */
+  readonly complete: boolean;
+  /** Whether a blob, or with `manifest` a manifest, is here. */
+  has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
+  /** Requests that it costs to put a blob from this source, reading included. */
+  requestsPerPut(descriptor: Descriptor, source: ImageSource): number;
+  /** Requests that it costs to put a manifest. */
+  readonly requestsPerManifest: number;
+  /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */
+  mounts(source: ImageSource): boolean;
+  /** Puts a blob, verified. */
+  put(transfer: BlobTransfer): Promise<void>;
+  /** Puts a manifest under its digest. */
+  putManifest(manifest: Manifest): Promise<void>;
+  /** Puts the root and makes the name point to it. */
+  commit(root: Manifest): Promise<void>;
+}

@@ -1,0 +1,279 @@
+/**
+ * A folder of the OCI image layout 1.0.
+ *
+ * Invariants: a blob has its final name only once its bytes were hashed and synced; the index is replaced in one rename, under a lock,
+ * and looked at afterwards, so that a writer without the lock loses no tag of ours in silence; work in progress lies in `.kedge/`,
+ * which other tools do not look at; a folder that holds other things is never taken for a layout to be.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import {
+  persistFile,
+  removeIfThere,
+  syncFolder,
+  temporaryName,
+  writeFileAtomic,
+} from "../base/atomic_file.ts";
+import { type Digest, digestHex, Hasher } from "../base/digest.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import { lockFile } from "../base/file_lock.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
+import { MediaType } from "./media_type.ts";
+
+/** The annotation that holds the name of an image in a layout. */
+export const refNameAnnotation = "org.opencontainers.image.ref.name";
+
+const layoutText = '{"imageLayoutVersion":"1.0.0"}';
+const workName = ".kedge";
+
+/** Reads and writes a layout. */
+export class Layout {
+  /** The folder. */
+  readonly folder: string;
+
+  /** Touches no disk. */
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Where work in progress lies. */
+  get workFolder(): string {
+    return join(this.folder, workName);
+  }
+
+  /**
+   * Whether the folder is a layout; `false` if it is not there, empty, or holds only what an interrupted run began.
+   *
+   * @throws {KedgeError} if it is something else
+   * @throws {VerificationError} if it is a layout of another version
+   */
+  async isThere(): Promise<boolean> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(join(this.folder, "oci-layout"));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      const others = await this.#others();
+      if (others === undefined) return false;
+      throw new KedgeError(`Cannot use "${this.folder}" as a layout: ${others}`, {
+        hint: "name a folder that is a layout, is empty, or is not there yet",
+        data: { folder: this.folder },
+      });
+    }
+    let version: unknown;
+    try {
+      version = (JSON.parse(text) as { imageLayoutVersion?: unknown }).imageLayoutVersion;
+    } catch {
+      version = undefined;
+    }
+    if (version === "1.0.0") return true;
+    throw new VerificationError(
+      `Cannot use "${this.folder}" as a layout: its oci-layout does not say version 1.0.0`,
+      { data: { folder: this.folder } },
+    );
+  }
+
+  /** The entries of the index, in their order; none where the layout is not there yet. */
+  async entries(): Promise<readonly Descriptor[]> {
+    return (await this.#index())?.manifests ?? [];
+  }
+
+  /** The entry of a name; without a name, the nameless one or the only one. */
+  async find(name: string | undefined): Promise<Descriptor | undefined> {
+    const entries = await this.entries();
+    if (name !== undefined) return entries.find((entry) => nameOf(entry) === name);
+    return entries.find((entry) => nameOf(entry) === undefined) ??
+      (entries.length === 1 ? entries[0] : undefined);
+  }
+
+  /** Where a blob is, or would be. */
+  blobPath(digest: Digest): string {
+    return join(this.folder, "blobs", "sha256", digestHex(digest));
+  }
+
+  /** Whether the blob is there in its full size. */
+  async has(descriptor: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
+    try {
+      const { isFile, size } = await Deno.stat(this.blobPath(descriptor.digest));
+      return isFile && size === descriptor.size;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * A manifest, hashed and checked; `undefined` if it is not there.
+   *
+   * @throws {VerificationError} if it is damaged
+   */
+  async manifest(digest: Digest, mediaType?: string): Promise<Manifest | undefined> {
+    const path = this.blobPath(digest);
+    try {
+      const { size } = await Deno.stat(path);
+      if (size > largestManifestBytes) {
+        throw new VerificationError(
+          `Cannot read the manifest "${path}": it has ${size} bytes, more than ${largestManifestBytes}`,
+        );
+      }
+      return parseManifest(await Deno.readFile(path), { name: path, digest, mediaType });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Keeps bytes of which the hash is known. */
+  async putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
+    await this.#makeBlobFolder();
+    await writeFileAtomic(this.blobPath(digest), bytes);
+  }
+
+  /**
+   * Keeps a blob: the bytes are hashed as they come, synced, and given their name once size and digest are right.
+   *
+   * @throws {VerificationError} if they are not those of the descriptor
+   */
+  async putBlob(
+    descriptor: Descriptor,
+    body: AsyncIterable<Uint8Array>,
+    onWritten?: (bytes: number) => void,
+  ): Promise<void> {
+    const path = this.blobPath(descriptor.digest);
+    await this.#makeBlobFolder();
+    await Deno.mkdir(this.workFolder, { recursive: true });
+    const temporary = temporaryName(join(this.workFolder, digestHex(descriptor.digest)));
+    const hasher = new Hasher();
+    try {
+      {
+        using file = await Deno.open(temporary, { write: true, createNew: true });
+        for await (const piece of body) {
+          hasher.update(piece);
+          for (let from = 0; from < piece.byteLength;) {
+            from += await file.write(from === 0 ? piece : piece.subarray(from));
+          }
+          onWritten?.(piece.byteLength);
+        }
+      }
+      if (hasher.size !== descriptor.size || hasher.digest() !== descriptor.digest) {
+        throw new VerificationError(
+          `Cannot keep ${descriptor.digest}: ${hasher.size} bytes of ${descriptor.size} came, ` +
+            `with the digest ${hasher.digest()}`,
+        );
+      }
+      await persistFile(temporary, path);
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw error;
+    }
+  }
+
+  /** Makes a name, or the nameless entry, point to a manifest that is here. */
+  async point(name: string | undefined, descriptor: Descriptor): Promise<void> {
+    const entry = { ...descriptor };
+    if (name !== undefined) {
+      entry.annotations = { ...entry.annotations, [refNameAnnotation]: name };
+    }
+    await this.#edit(
+      (entries) => [
+        ...entries.filter((standing) => nameOf(standing) !== name),
+        entry,
+      ],
+      (entries) =>
+        entries.some((standing) =>
+          nameOf(standing) === name && standing.digest === descriptor.digest
+        ),
+    );
+  }
+
+  /** Takes a name away; its blobs stay until they are collected. */
+  async unpoint(name: string): Promise<void> {
+    await this.#edit(
+      (entries) => entries.filter((entry) => nameOf(entry) !== name),
+      (entries) => !entries.some((entry) => nameOf(entry) === name),
+    );
+  }
+
+  /** Makes the marks of an empty layout, if they are not there. */
+  async make(): Promise<void> {
+    await this.#makeBlobFolder();
+    const index = join(this.folder, "index.json");
+    await writeFileAtomic(index, indexText([]), { createNew: true });
+    await writeFileAtomic(join(this.folder, "oci-layout"), layoutText, { createNew: true });
+  }
+
+  async #edit(
+    change: (entries: readonly Descriptor[]) => Descriptor[],
+    holds: (entries: readonly Descriptor[]) => boolean,
+  ): Promise<void> {
+    await this.make();
+    using _lock = await lockFile(join(this.workFolder, "lock"));
+    for (let tried = 0;; tried++) {
+      const entries = await this.entries();
+      await writeFileAtomic(join(this.folder, "index.json"), indexText(change(entries)));
+      if (holds(await this.entries())) return;
+      if (tried >= 10) {
+        throw new KedgeError(
+          `Cannot write the index of "${this.folder}": another program keeps replacing it`,
+        );
+      }
+    }
+  }
+
+  async #index(): Promise<Manifest | undefined> {
+    if (!await this.isThere()) return undefined;
+    const path = join(this.folder, "index.json");
+    try {
+      return parseManifest(await Deno.readFile(path), {
+        name: path,
+        mediaType: MediaType.ociIndex,
+      });
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      throw new VerificationError(`Cannot read the layout "${this.folder}": it has no index.json`);
+    }
+  }
+
+  async #makeBlobFolder(): Promise<void> {
+    const folder = join(this.folder, "blobs", "sha256");
+    try {
+      if ((await Deno.stat(folder)).isDirectory) return;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    await Deno.mkdir(folder, { recursive: true });
+    await syncFolder(this.folder);
+  }
+
+  /** What speaks against the folder being, or becoming, a layout. */
+  async #others(): Promise<string | undefined> {
+    try {
+      for await (const { name } of Deno.readDir(this.folder)) {
+        if (
+          name !== "blobs" && name !== "index.json" && name !== workName && name !== "oci-layout"
+        ) {
+          return `it holds "${name}" and no oci-layout`;
+        }
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
+      if (!isMissing(error)) throw error;
+    }
+    return undefined;
+  }
+}
+
+/** The name of an entry of a layout's index. */
+export function nameOf(entry: Descriptor): string | undefined {
+  return entry.annotations?.[refNameAnnotation];
+}
+
+function indexText(manifests: readonly Descriptor[]): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}

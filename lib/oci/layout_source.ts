@@ -1,0 +1,105 @@
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import { wordSimilaritySort } from "@std/text";
+import type { Descriptor } from "./descriptor.ts";
+import type { ImageSource } from "./image_store.ts";
+import { Layout, nameOf } from "./layout.ts";
+import type { Manifest } from "./manifest.ts";
+import { formatReference, type LayoutReference } from "./reference.ts";
+
+const bufferBytes = 1024 * 1024;
+
+/** Reads an image from a layout. */
+export class LayoutSource implements ImageSource {
+  readonly name: string;
+  /** The layout that is read. */
+  readonly layout: Layout;
+  #reference: LayoutReference;
+
+  /** Touches no disk. */
+  constructor(reference: LayoutReference) {
+    this.name = formatReference(reference);
+    this.layout = new Layout(reference.folder);
+    this.#reference = reference;
+  }
+
+  requestsPerRead(): number {
+    return 0;
+  }
+
+  async resolve(): Promise<Manifest> {
+    if (!await this.layout.isThere()) {
+      throw new KedgeError(`Cannot find "${this.name}": there is no layout in that folder`, {
+        side: "source",
+        data: { folder: this.layout.folder },
+      });
+    }
+    const { digest, tag } = this.#reference;
+    const entry = digest === undefined
+      ? await this.layout.find(tag)
+      : { digest, mediaType: undefined };
+    if (entry === undefined) throw await this.#missing(tag);
+    const manifest = await this.layout.manifest(entry.digest, entry.mediaType);
+    if (manifest !== undefined) return manifest;
+    throw new VerificationError(
+      `Cannot read "${this.name}": the layout has no blob ${entry.digest}`,
+      { side: "source" },
+    );
+  }
+
+  async manifest(descriptor: Descriptor): Promise<Manifest> {
+    const manifest = await this.layout.manifest(descriptor.digest, descriptor.mediaType);
+    if (manifest !== undefined) return manifest;
+    throw new VerificationError(
+      `Cannot read "${this.name}": the layout has no manifest ${descriptor.digest}`,
+      { side: "source" },
+    );
+  }
+
+  async *read(
+    descriptor: Descriptor,
+    start: number,
+    signal: AbortSignal,
+  ): AsyncIterableIterator<Uint8Array> {
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(this.path(descriptor));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw new VerificationError(
+        `Cannot read "${this.name}": the layout has no blob ${descriptor.digest}`,
+        { side: "source", cause },
+      );
+    }
+    using _file = file;
+    if (start > 0) await file.seek(start, Deno.SeekMode.Start);
+    const buffer = new Uint8Array(bufferBytes);
+    for (;;) {
+      signal.throwIfAborted();
+      const count = await file.read(buffer);
+      if (count === null) return;
+      yield buffer.subarray(0, count);
+    }
+  }
+
+  path(descriptor: Descriptor): string {
+    return this.layout.blobPath(descriptor.digest);
+  }
+
+  [Symbol.dispose](): void {}
+
+  async #missing(tag: string | undefined): Promise<KedgeError> {
+    const entries = await this.layout.entries();
+    const names = entries.map(nameOf).filter((name) => name !== undefined);
+    const near = wordSimilaritySort(tag ?? "", names).slice(0, 3);
+    const state = tag !== undefined
+      ? "the layout has no such tag"
+      : entries.length === 0
+      ? "the layout is empty"
+      : `the layout has ${entries.length} images, and none was named`;
+    return new KedgeError(`Cannot find "${this.name}": ${state}`, {
+      side: "source",
+      ...(near.length === 0 ? {} : { hint: `the nearest tags are ${near.join(", ")}` }),
+      data: { reference: this.name },
+    });
+  }
+}
