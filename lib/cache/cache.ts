@@ -23,6 +23,7 @@ import { CacheShard } from "./cache_shard.ts";
 import { CacheUse } from "./cache_use.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
+import { Partials } from "./partials.ts";
 
 /** Options of a {@linkcode Cache}. */
 export interface CacheOptions {
@@ -42,6 +43,8 @@ export class Cache {
   readonly lower?: string;
   /** Contents by digest. */
   readonly blobs: BlobStore;
+  /** Downloads that are not complete. */
+  readonly partials: Partials;
   /** When this run began to use the cache, in milliseconds since 1970; what is confirmed later is fresh for the rest of the run. */
   readonly startedMs: number;
   #lockTimeoutMs: number | undefined;
@@ -57,6 +60,7 @@ export class Cache {
     this.#now = options.now ?? Date.now;
     this.startedMs = this.#now();
     this.blobs = new BlobStore(this);
+    this.partials = new Partials(this);
   }
 
   /** The clock, in milliseconds since 1970. */

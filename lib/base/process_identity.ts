@@ -1,0 +1,83 @@
+/**
+ * Which process made something, so that what a killed one left can be told from what a live one uses.
+ *
+ * Invariants: an identity names the boot, the process and, where the system tells it, when the process began, so that a number
+ * used again is not taken for the old process; one of another machine or another boot of unknown state is never called alive,
+ * nor are its things taken for free: the caller judges those by their age.
+ *
+ * @module
+ */
+import * as process from "node:process";
+
+/** A process on some machine. */
+export interface ProcessIdentity {
+  /** Its number. */
+  pid: number;
+  /** When it began, in the clock of its machine; 0 where the system does not tell. */
+  start: number;
+  /** The boot of its machine and its process namespace, in a few letters; `nowhere` where the system does not tell. */
+  boot: string;
+}
+
+let own: ProcessIdentity | undefined;
+let ownBoot: string | undefined;
+
+/** This process. */
+export function ownIdentity(): ProcessIdentity {
+  return own ??= { pid: Deno.pid, start: startOf(Deno.pid) ?? 0, boot: bootId() };
+}
+
+/** What became of a process: `elsewhere` is one that this machine cannot judge. */
+export function stateOf(identity: ProcessIdentity): "alive" | "dead" | "elsewhere" {
+  if (identity.boot !== bootId()) return "elsewhere";
+  if (identity.pid === Deno.pid && identity.start === ownIdentity().start) return "alive";
+  const start = startOf(identity.pid);
+  if (start !== undefined) return start === identity.start ? "alive" : "dead";
+  if (identity.start !== 0) return "dead";
+  return answers(identity.pid) ? "alive" : "dead";
+}
+
+/** An identity as part of a file name: `PID.START.BOOT`. */
+export function formatIdentity({ pid, start, boot }: ProcessIdentity): string {
+  return `${pid}.${start}.${boot}`;
+}
+
+/** The identity that {@linkcode formatIdentity} wrote, or `undefined`. */
+export function parseIdentity(text: string): ProcessIdentity | undefined {
+  const match = /^(\d+)\.(\d+)\.([0-9a-z]{1,16})$/.exec(text);
+  if (match === null) return undefined;
+  return { pid: Number(match[1]), start: Number(match[2]), boot: match[3]! };
+}
+
+/** The start of a process in clock ticks since the boot, from `/proc`. */
+function startOf(pid: number): number | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+function bootId(): string {
+  if (ownBoot !== undefined) return ownBoot;
+  try {
+    const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").slice(0, 8);
+    const namespace = /\d+/.exec(Deno.readLinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+    ownBoot = boot + Number(namespace).toString(36);
+  } catch {
+    ownBoot = "nowhere";
+  }
+  return ownBoot;
+}
+
+function answers(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A blob under the file name that a program wants to see: nixos-anywhere tells by the suffix how to unpack a tarball.
+ *
+ * Invariants: the path of a key and a name is always the same; the file appears whole, as a second name of the blob, or as a copy
+ * where the file system has no hard links or the blob lies elsewhere.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
+import { digestHex, sha256 } from "../base/digest.ts";
+import type { Blob } from "./blob_store.ts";
+import { buckets } from "./buckets.ts";
+
+/** Where the named file of a key lies in the cache of this root. */
+export function namedFilePath(root: string, key: string, name: string): string {
+  return join(root, buckets.files.folder, digestHex(sha256(key)).slice(0, 40), name);
+}
+
+/** Whether the named file is there and is of this blob, as far as can be told without reading it. */
+export async function isNamed(path: string, blob: Blob): Promise<boolean> {
+  try {
+    const [named, kept] = await Promise.all([Deno.lstat(path), Deno.stat(blob.path)]);
+    if (!named.isFile || named.size !== kept.size) return false;
+    if (named.ino === kept.ino && named.dev === kept.dev) return true;
+    return (named.mtime?.getTime() ?? 0) >= (kept.mtime?.getTime() ?? 1) &&
+      await isCopy(path, blob);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Puts a blob under its name; what was there before is replaced at once. */
+export async function nameBlob(
+  path: string,
+  blob: Blob,
+  ensure: (folder: string) => Promise<void>,
+): Promise<void> {
+  await ensure(dirname(path));
+  const temporary = temporaryName(path);
+  try {
+    await Deno.link(blob.path, temporary);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    await Deno.copyFile(blob.path, temporary);
+    await Deno.chmod(temporary, 0o644);
+    await persistFile(temporary, path, { mode: 0o444 });
+    await Deno.writeTextFile(noteOf(path), blob.digest);
+    return;
+  }
+  await Deno.rename(temporary, path);
+  await removeIfThere(temporary);
+}
+
+/** A copy has a note beside it of which blob it is. */
+async function isCopy(path: string, blob: Blob): Promise<boolean> {
+  try {
+    return await Deno.readTextFile(noteOf(path)) === blob.digest;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function noteOf(path: string): string {
+  return `${path}.digest`;
+}

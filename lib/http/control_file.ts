@@ -1,0 +1,80 @@
+/**
+ * What is known of a partial download, beside its data.
+ *
+ * Invariants: the file names only bytes that were synced before it was written; one that cannot be read, or that contradicts
+ * itself, is as none; it never holds a signed URL or a secret, only the digest of what was asked for.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import * as v from "valibot";
+import { temporaryName } from "../base/atomic_file.ts";
+import type { Extent } from "./extents.ts";
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const schema = v.looseObject({
+  version: v.literal(1),
+  source: v.string(),
+  size: count,
+  etag: v.exactOptional(v.string()),
+  lastModified: v.exactOptional(v.string()),
+  done: v.array(v.strictTuple([count, count])),
+});
+
+/** The state of a partial download. */
+export interface Control {
+  /** By what the source is known: the digest of its URLs or of its contents. */
+  source: string;
+  /** The size of the whole in bytes. */
+  size: number;
+  /** The strong ETag of the version that the bytes are of. */
+  etag?: string;
+  /** Its date. */
+  lastModified?: string;
+  /** The bytes that are there and synced. */
+  done: Extent[];
+}
+
+/** The name of the data within the folder of a partial download. */
+export const dataName = "data";
+const controlName = "control.json";
+
+/** Reads the state of a partial download; `undefined` where there is none that can be relied on. */
+export async function readControl(folder: string, source: string): Promise<Control | undefined> {
+  let data: unknown;
+  let dataSize: number;
+  try {
+    data = JSON.parse(await Deno.readTextFile(join(folder, controlName)));
+    dataSize = (await Deno.stat(join(folder, dataName))).size;
+  } catch (error) {
+    if (
+      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+      error instanceof SyntaxError
+    ) return undefined;
+    throw error;
+  }
+  const parsed = v.safeParse(schema, data);
+  if (!parsed.success) return undefined;
+  const { size, etag, lastModified, done } = parsed.output;
+  const limit = Math.min(size, dataSize);
+  const sound = parsed.output.source === source &&
+    done.every(([start, end]) => start < end && end <= limit);
+  if (!sound) return undefined;
+  return {
+    source,
+    size,
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified }),
+    done: done.map(([start, end]) => ({ start, end })),
+  };
+}
+
+/** Writes the state of a partial download, whole or not at all. */
+export async function writeControl(folder: string, control: Control): Promise<void> {
+  const { done, ...rest } = control;
+  const path = join(folder, controlName);
+  const temporary = temporaryName(path);
+  const data = { version: 1, ...rest, done: done.map(({ start, end }) => [start, end]) };
+  await Deno.writeTextFile(temporary, JSON.stringify(data));
+  await Deno.rename(temporary, path);
+}

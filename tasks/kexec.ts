@@ -1,0 +1,145 @@
+import { defined } from "../lib/base/defined.ts";
+import { type Digest, parseDigest } from "../lib/base/digest.ts";
+import { UsageError } from "../lib/base/errors.ts";
+import { parseDuration } from "../lib/base/duration.ts";
+import { CachedDownload, type CachedDownloadOptions } from "../lib/cache/cached_download.ts";
+import type { RetryPolicy } from "../lib/http/retry_policy.ts";
+import type { Figures } from "../lib/operation/figures.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { type KexecArch, kexecUrl, type KexecVariant } from "./kexec_release.ts";
+
+/** Which kexec bundle is wanted: one of nixos-images by its names, or any by its URL. */
+export interface CacheKexecOptions {
+  /** The URL of the tarball; it takes the place of `release`, `arch` and `variant`. */
+  url?: string;
+  /** The release of nixos-images. @default {"nixos-25.11"} */
+  release?: string;
+  /** The machine that will boot it. @default {that of this machine} */
+  arch?: KexecArch;
+  /** Which of the two installers. @default {"noninteractive"} */
+  variant?: KexecVariant;
+  /** The digest that the tarball must have; then nobody is asked again once it is there. */
+  sha256?: string;
+  /** Other URLs of the same tarball, tried in their order where the first fails. */
+  mirrors?: readonly string[];
+  /** The most connections of a download, 1 to 16. @default {8} */
+  connections?: number;
+  /** After what time the origin is asked again: milliseconds, or a text such as `"7d"`. @default {never} */
+  maxAge?: number | string;
+  /** Whether the cached tarball is used where asking again fails. @default {false} */
+  staleIfError?: boolean;
+  /** Headers of every request to the origin: authorization. */
+  headers?: Record<string, string>;
+  /** How requests are tried again. */
+  retry?: RetryPolicy;
+  /** How long a connection may bring nothing, in milliseconds. @default {30_000} */
+  idleTimeoutMs?: number;
+}
+
+/** A kexec bundle in the cache, and what it cost to have it there. */
+export interface CacheKexecResult extends Figures {
+  /** The tarball, under a name with its own suffix; always the same path for one URL. */
+  path: string;
+  /** The digest of the tarball; absent only in a dry run of what is not known yet. */
+  digest?: Digest;
+  /** Its size in bytes; 0 in a dry run where the origin does not tell. */
+  size: number;
+  /** Where it comes from, without user, password and query. */
+  url: string;
+}
+
+/**
+ * Keeps a kexec bundle (the tarball that nixos-anywhere boots a machine into) in the cache.
+ *
+ * The first call downloads it over several connections, hashing as it comes; an interrupted download goes on where
+ * it stopped. Later calls ask nobody. `refresh` and `maxAge` ask the origin whether it changed, and download it only then.
+ *
+ * @throws {UsageError} if an option is out of its range
+ * @throws {VerificationError} if the digest is another, or something else than a kexec bundle came
+ * @throws {UnreachableError} if the origin stayed unreachable, or may not be asked and the cache has nothing
+ * @throws {NoRoomError} if the disk has no room for it
+ *
+ * @example
+ * ```ts no-eval
+ * import { cacheKexec } from "@kedge/kedge";
+ *
+ * const bundle = await cacheKexec({ release: "nixos-25.11", arch: "x86_64-linux" });
+ * bundle.path; // the tarball in the cache
+ * ```
+ */
+export async function cacheKexec(
+  options: CacheKexecOptions = {},
+  ctx: TaskContextOptions = {},
+): Promise<CacheKexecResult> {
+  const context = resolveContext(ctx);
+  const checked = checkOptions(options);
+  await using operation = new CachedDownload({
+    cache: context.cache,
+    kind: "kexec",
+    action: "fetch the kexec bundle",
+    refresh: context.refresh,
+    offline: context.offline,
+    ...checked,
+  });
+  const result = await runOperation(operation, context);
+  if (!context.dryRun) await operation.settle();
+  return result;
+}
+
+type Checked = Omit<
+  CachedDownloadOptions,
+  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect"
+>;
+
+function checkOptions(options: CacheKexecOptions): Checked {
+  const { release, arch, variant, url, mirrors = [], connections, maxAge, sha256 } = options;
+  if (url !== undefined) {
+    for (const [name, value] of Object.entries({ release, arch, variant })) {
+      if (value === undefined) continue;
+      throw new UsageError(
+        `Cannot use ${name} "${value}": the option url names the bundle already`,
+      );
+    }
+  }
+  for (const each of url === undefined ? mirrors : [url, ...mirrors]) checkUrl(each);
+  if (connections !== undefined && !isWithin(connections, 1, 16)) {
+    throw new UsageError(`Cannot use ${connections} connections: it is no number from 1 to 16`);
+  }
+  const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
+  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
+    throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
+  }
+  return {
+    url: url ?? kexecUrl(defined({ release, arch, variant })),
+    names: release === undefined ? [] : [release],
+    mirrors,
+    ...defined({
+      digest: sha256 === undefined ? undefined : checkDigest(sha256),
+      connections,
+      maxAgeMs,
+      staleIfError: options.staleIfError,
+      headers: options.headers,
+      retry: options.retry,
+      idleTimeoutMs: options.idleTimeoutMs,
+    }),
+  };
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function checkUrl(url: string): void {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
+  if (protocol === "http:" || protocol === "https:") return;
+  throw new UsageError(`Cannot use the URL ${JSON.stringify(url)}: it is no http or https URL`);
+}
+
+function checkDigest(text: string): Digest {
+  try {
+    return parseDigest(text);
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,303 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { basename, join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
+import {
+  exitCodeOf,
+  KedgeError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Journal } from "../../lib/journal/journal.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec.ts";
+import { bundleBytes, makeBundle } from "../support/bundle.ts";
+import { startNginx } from "../support/nginx.ts";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import { realTest } from "../support/real.ts";
+import { treeOf } from "../support/tree.ts";
+
+const mebibyte = 1024 * 1024;
+const quick = { retry: { retries: 2, baseMs: 1, ceilingMs: 2 } };
+const small = bundleBytes({ size: mebibyte });
+const large = bundleBytes({ size: 24 * mebibyte });
+const next = bundleBytes({ size: mebibyte, version: "2" });
+
+interface Bench {
+  origin: Origin;
+  dir: string;
+  /** Runs as one process would: with a cache of its own on the same folder. */
+  run(options?: CacheKexecOptions, ctx?: TaskContextOptions): ReturnType<typeof cacheKexec>;
+}
+
+async function withOrigin(
+  body: Uint8Array,
+  test: (bench: Bench) => Promise<void>,
+  path = "/bundle.tar.gz",
+): Promise<void> {
+  await using origin = startOrigin({ [path]: { body } });
+  const folder = await Deno.makeTempDir({ prefix: "kedge-kexec-" });
+  const dir = join(folder, "cache");
+  try {
+    await test({
+      origin,
+      dir,
+      run: async (options = {}, ctx = {}) => {
+        using journal = new Journal({ path: join(dir, "journal-v1.db") });
+        return await cacheKexec({ url: origin.url(path), ...quick, ...options }, {
+          cache: new Cache(dir),
+          journal,
+          ...ctx,
+        });
+      },
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const file = (origin: Origin) => origin.files.get("/bundle.tar.gz")!;
+
+Deno.test("cacheKexec() brings a bundle in one request, and the second call asks nobody", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const first = await run();
+    assertEquals(await Deno.readFile(first.path), small);
+    assertEquals(basename(first.path), "bundle.tar.gz");
+    assertEquals(first.digest, sha256(small));
+    assertEquals(first.size, small.length);
+    assertEquals(first.changed, true);
+    assertEquals([first.bytesMoved, first.bytesReused, first.requests], [small.length, 0, 1]);
+
+    const tree = await treeOf(join(dir, "blobs-v1"));
+    const second = await run();
+    assertEquals(second.path, first.path);
+    assertEquals(second.changed, false);
+    assertEquals([second.bytesMoved, second.bytesReused, second.requests], [0, small.length, 0]);
+    assertStringIncludes(second.why, "the cache has it since");
+    assertEquals(origin.requests.length, 1);
+    assertEquals(await treeOf(join(dir, "blobs-v1")), tree);
+  }));
+
+Deno.test("cacheKexec() brings a large bundle in ranges over several connections", () =>
+  withOrigin(large, async ({ origin, run }) => {
+    const first = await run();
+    assertEquals(first.digest, sha256(large));
+    assertEquals(first.bytesMoved, large.length);
+    assert(origin.requests.length > 3);
+    assertEquals(first.requests, origin.requests.length);
+    assert(origin.requests.every(({ status }) => status === 206));
+    const later = origin.requests.slice(1).map(({ headers }) => headers.get("if-range"));
+    assert(later.every((condition) => condition?.startsWith('"')));
+  }));
+
+Deno.test("cacheKexec() in a dry run writes nothing and foresees the figures of the run", () =>
+  withOrigin(large, async ({ run, dir }) => {
+    const foreseen = await run({}, { dryRun: true });
+    assertEquals(await treeOf(dir), new Map());
+    const { dryRun, digest, ...real } = await run();
+    const { dryRun: wasDryRun, ...planned } = foreseen;
+    assertEquals([dryRun, wasDryRun], [false, true]);
+    assertEquals(digest, sha256(large));
+    assertEquals(planned, real);
+
+    const tree = await treeOf(dir);
+    const again = await run({}, { dryRun: true, refresh: "all" });
+    assertEquals([again.changed, again.bytesMoved, again.requests], [false, 0, 1]);
+    assertEquals(await treeOf(dir), tree);
+  }));
+
+Deno.test("cacheKexec() with refresh asks once and moves nothing when the server answers 304", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await run();
+    const asked = await run({}, { refresh: "all" });
+    assertEquals([asked.changed, asked.bytesMoved, asked.requests], [false, 0, 1]);
+    assertStringIncludes(asked.why, "304");
+    assertEquals(origin.requests.at(-1)?.status, 304);
+  }));
+
+Deno.test("cacheKexec() with refresh asks once in a run, however often it is called", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    await run();
+    const cache = new Cache(dir);
+    await run({}, { refresh: "all", cache });
+    await run({}, { refresh: "all", cache });
+    assertEquals(origin.requests.length, 2);
+  }));
+
+Deno.test("cacheKexec() refreshes by name only what is named", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await run();
+    await run({}, { refresh: ["other"] });
+    assertEquals(origin.requests.length, 1);
+    await run({}, { refresh: [origin.url("/bundle.tar.gz")] });
+    assertEquals(origin.requests.length, 2);
+  }));
+
+Deno.test("cacheKexec() with refresh brings what changed and keeps the version before", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const first = await run();
+    file(origin).body = next;
+    assertEquals((await run()).digest, sha256(small));
+    const second = await run({}, { refresh: "all" });
+    assertEquals(second.digest, sha256(next));
+    assertEquals(second.path, first.path);
+    assertEquals(await Deno.readFile(second.path), next);
+    assertEquals(await new Cache(dir).blobs.has(first.digest!), true);
+  }));
+
+Deno.test("cacheKexec() with maxAge asks again only when the entry is older", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    await run();
+    const in1h = new Cache(dir, { now: () => Date.now() + 3_600_000 });
+    await run({ maxAge: "2h" }, { cache: in1h });
+    assertEquals(origin.requests.length, 1);
+    await run({ maxAge: "30m" }, { cache: in1h });
+    assertEquals(origin.requests.at(-1)?.status, 304);
+    const shortly = new Cache(dir, { now: () => Date.now() + 3_610_000 });
+    await run({ maxAge: "30m" }, { cache: shortly });
+    assertEquals(origin.requests.length, 2);
+  }));
+
+Deno.test("cacheKexec() offline uses what is there and refuses what is not", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const error = await assertRejects(() => run({}, { offline: true }), UnreachableError);
+    assertStringIncludes(error.hint!, "--offline");
+    assertEquals(origin.requests.length, 0);
+    assertEquals(await treeOf(join(dir, "blobs-v1")), new Map());
+    await run();
+    const result = await run({ maxAge: 0 }, { offline: true });
+    assertEquals([result.changed, result.requests], [false, 0]);
+    await assertRejects(() => run({}, { offline: true, refresh: "all" }), UsageError);
+  }));
+
+Deno.test("cacheKexec() with a pinned digest asks nobody, not even to refresh", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    const pinned = { sha256: sha256(small) };
+    await run(pinned);
+    const result = await run({ ...pinned, maxAge: 0 }, { refresh: "all" });
+    assertEquals([result.changed, result.requests], [false, 0]);
+    assertEquals(origin.requests.length, 1);
+  }));
+
+Deno.test("cacheKexec() refuses another digest than the pinned one and leaves the cache as it was", () =>
+  withOrigin(small, async ({ run, dir }) => {
+    await run();
+    const tree = await treeOf(join(dir, "blobs-v1"));
+    const wrong = { sha256: sha256("something else") };
+    const error = await assertRejects(() => run(wrong), VerificationError, "instead of");
+    assertEquals(exitCodeOf(error), 3);
+    assertEquals(await treeOf(join(dir, "blobs-v1")), tree);
+    assertEquals(await treeOf(join(dir, "partials-v1")), new Map([["/", ""]]));
+    assertEquals((await run()).digest, sha256(small));
+  }));
+
+Deno.test("cacheKexec() takes the same bytes of another URL from the cache", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await run();
+    origin.files.set("/other.tar.gz", { body: small });
+    const url = origin.url("/other.tar.gz");
+    const result = await run({ url, sha256: sha256(small) });
+    assertEquals([result.bytesMoved, result.bytesReused, result.requests], [0, small.length, 0]);
+    assertEquals(basename(result.path), "other.tar.gz");
+    assertEquals(await Deno.readFile(result.path), small);
+  }));
+
+for (
+  const [what, fault, type] of [
+    ["a web page", { body: "<!doctype html><p>Log in", headers: { "content-type": "text/html" } }],
+    ["a web page that calls itself a file", { body: "<!DOCTYPE html><p>Log in" }],
+    ["text", { body: "no such release today, come back tomorrow" }],
+  ].map(([what, fault]) => [what, fault, VerificationError] as const)
+) {
+  Deno.test(`cacheKexec() refuses ${what} in the place of a tarball`, () =>
+    withOrigin(small, async ({ origin, run, dir }) => {
+      const faults = [fault, fault, fault, fault] as NonNullable<ReturnType<typeof file>["faults"]>;
+      file(origin).faults = faults;
+      const error = await assertRejects(() => run(), type);
+      assertEquals(exitCodeOf(error), 3);
+      assertEquals(await treeOf(join(dir, "blobs-v1")), new Map());
+      file(origin).faults = [];
+      assertEquals((await run()).digest, sha256(small));
+    }));
+}
+
+Deno.test("cacheKexec() says the status of what is not there and does not try again", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    const error = await assertRejects(() => run({ url: origin.url("/none.tar.gz") }), KedgeError);
+    assertStringIncludes(error.message, "404");
+    assertEquals(exitCodeOf(error), 1);
+    assertEquals(origin.requests.length, 1);
+  }));
+
+Deno.test("cacheKexec() says that an origin stayed unreachable", async () => {
+  const dir = await Deno.makeTempDir();
+  const error = await assertRejects(
+    () => cacheKexec({ url: "http://127.0.0.1:1/b.tar.gz", ...quick }, { cache: new Cache(dir) }),
+    UnreachableError,
+    "tried 3 times",
+  );
+  assertEquals(exitCodeOf(error), 4);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("cacheKexec() goes on where a body was cut short", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    file(origin).faults = [{ cutAfter: 300_000 }];
+    const result = await run();
+    assertEquals(result.digest, sha256(small));
+    assertEquals(result.bytesMoved, small.length);
+    assertEquals(origin.requests.map(({ status }) => status), [206, 206]);
+    assert(origin.sentBytes < small.length + 600_000);
+  }));
+
+for (
+  const [name, options] of Object.entries<CacheKexecOptions>({
+    "a URL that is none": { url: "nonsense" },
+    "a URL of another protocol": { url: "ftp://host/x.tar.gz" },
+    "a digest that is none": { sha256: "abc" },
+    "a release that is none": { release: "ubuntu" },
+    "an architecture that is none": { arch: "sparc" as never },
+    "no connections": { connections: 0 },
+    "a URL and a release": { url: "http://a/b", release: "nixos-25.11" },
+    "an age that is none": { maxAge: "soon" },
+  })
+) {
+  Deno.test(`cacheKexec() refuses ${name} as a bad value`, async () => {
+    const error = await assertRejects(() => cacheKexec(options, { cache: new Cache("/none") }));
+    assertEquals(exitCodeOf(error), 2);
+  });
+}
+
+Deno.test("cacheKexec() keeps user, password and query of a URL out of results, events and cache", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const url = origin.url("/bundle.tar.gz?token=s3cr3t").replace("//", "//user:pa55@");
+    const events: OperationEvent[] = [];
+    const result = await run({ url }, { report: (event) => events.push(event) });
+    const seen = JSON.stringify([result, events]) + [...await treeOf(dir)].join("\n");
+    assert(!/s3cr3t|pa55/.test(seen));
+    assertEquals((await run({ url })).changed, false);
+  }));
+
+realTest(
+  "cacheKexec() brings 64 MiB from nginx and asks it for a 304 later",
+  ["nginx"],
+  async () => {
+    const folder = await Deno.makeTempDir();
+    const made = await makeBundle(join(folder, "k.tar.gz"), { size: 64 * mebibyte });
+    await using nginx = await startNginx({ root: folder });
+    const url = `${nginx.url}/k.tar.gz`;
+    const dir = join(folder, "cache");
+    const first = await cacheKexec({ url }, { cache: new Cache(dir) });
+    assertEquals([first.digest, first.size, first.bytesMoved], [made.digest, made.size, made.size]);
+    const warm = await cacheKexec({ url }, { cache: new Cache(dir) });
+    assertEquals([warm.changed, warm.requests], [false, 0]);
+    const asked = await cacheKexec({ url }, { cache: new Cache(dir), refresh: "all" });
+    assertEquals([asked.changed, asked.requests], [false, 1]);
+    const log = await nginx.requests();
+    assertEquals(log.length, first.requests + 1);
+    assertEquals(log.at(-1)?.status, 304);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
