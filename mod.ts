@@ -30,6 +30,14 @@ export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
 export * from "./tasks/image.ts";
 export * from "./lib/oci/reference.ts";
+export { Secret } from "./lib/base/secret.ts";
+export type { SecretSource } from "./lib/runner/secrets.ts";
+export * from "./tasks/publish.ts";
+export type * from "./lib/catalog/catalog.ts";
+export type * from "./lib/catalog/catalog_entry.ts";
+export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
+export type { NarCompression } from "./lib/nix/compression.ts";
+export type { VerifyDepth } from "./lib/nix/verify_store.ts";
 
 if (import.meta.main) {
   const { builtinTasks } = await import("./tasks/builtin/mod.ts");

@@ -5,8 +5,10 @@
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
 import { imageSyncTask } from "./image.ts";
+import { publishTask } from "./publish.ts";
 
 /** The built-in tasks. */
 export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   imageSyncTask,
+  publishTask,
 };

@@ -1,0 +1,144 @@
+/**
+ * A binary cache in a folder.
+ *
+ * Invariants: an object is synced before its name appears; the bytes of a file are hashed while they are copied, and
+ * a copy with another hash never gets the name; keys stay inside the folder.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
+import { Hasher, sameDigest } from "../base/digest.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
+
+const bufferBytes = 1024 * 1024;
+const largestSmallBytes = 4 * 1024 * 1024;
+
+/** The objects of a `file://` binary cache. */
+export class FileObjects implements ObjectReader, ObjectWriter {
+  readonly url: string;
+  readonly local = true;
+  readonly requestsEach = 0;
+  /** The folder. */
+  readonly dir: string;
+
+  /** Touches no disk; the folder is made at the first write. */
+  constructor(dir: string) {
+    this.dir = dir;
+    this.url = `file://${dir}`;
+  }
+
+  requestsFor(): number {
+    return 0;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const path = this.#path(key);
+    const info = await statFile(path);
+    if (info === undefined) return undefined;
+    if (info.size > largestSmallBytes) {
+      throw new VerificationError(`Cannot read "${path}": it has ${info.size} bytes`);
+    }
+    return await orUndefined(Deno.readFile(path));
+  }
+
+  async size(key: string): Promise<number | undefined> {
+    return (await statFile(this.#path(key)))?.size;
+  }
+
+  async open(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
+    return (await orUndefined(Deno.open(this.#path(key), { read: true })))?.readable;
+  }
+
+  async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const path = this.#path(key);
+    await this.#writing(path, () => writeFileAtomic(path, bytes));
+  }
+
+  async putFile(
+    key: string,
+    file: ObjectFile,
+    meter: ObjectMeter,
+    options: ObjectOptions = {},
+  ): Promise<void> {
+    const path = this.#path(key);
+    await this.#writing(path, async () => {
+      const temporary = temporaryName(path);
+      try {
+        await copyHashed(file, temporary, meter, options.signal);
+        await persistFile(temporary, path);
+      } catch (error) {
+        await removeIfThere(temporary);
+        throw error;
+      }
+    });
+  }
+
+  async #writing(path: string, write: () => Promise<unknown>): Promise<void> {
+    try {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await write();
+    } catch (cause) {
+      const code = (cause as { code?: unknown }).code;
+      if (cause instanceof KedgeError || typeof code !== "string") throw cause;
+      throw new KedgeError(`Cannot write "${path}": ${(cause as Error).message}`, {
+        cause,
+        side: "destination",
+      });
+    }
+  }
+
+  #path(key: string): string {
+    if (key.split("/").some((part) => part === "" || part === "." || part === "..")) {
+      throw new VerificationError(
+        `Cannot find the object ${JSON.stringify(key)}: the name is not allowed`,
+      );
+    }
+    return join(this.dir, key);
+  }
+}
+
+async function copyHashed(
+  source: ObjectFile,
+  path: string,
+  meter: ObjectMeter,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  using input = await Deno.open(source.path, { read: true });
+  using output = await Deno.open(path, { write: true, createNew: true, mode: 0o644 });
+  const hasher = new Hasher();
+  const buffer = new Uint8Array(bufferBytes);
+  for (;;) {
+    signal?.throwIfAborted();
+    const count = await input.read(buffer);
+    if (count === null) break;
+    const piece = buffer.subarray(0, count);
+    hasher.update(piece);
+    for (let offset = 0; offset < count;) offset += await output.write(piece.subarray(offset));
+    meter.moved(count);
+  }
+  if (!sameDigest(hasher.digest(), source.digest)) {
+    throw new VerificationError(
+      `Cannot copy "${source.path}": its bytes have the digest ${hasher.digest()} instead of ${source.digest}`,
+      { side: "source", hint: "the cache is damaged; kedge cache:verify finds what is" },
+    );
+  }
+}
+
+async function statFile(path: string): Promise<Deno.FileInfo | undefined> {
+  const info = await orUndefined(Deno.stat(path));
+  return info?.isFile ? info : undefined;
+}
+
+async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}

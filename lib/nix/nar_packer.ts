@@ -1,0 +1,169 @@
+/**
+ * Packs NARs, several at once.
+ *
+ * Invariants: small NARs are packed where they are asked for, large ones on at most two threads, which start with the first
+ * large one; xz is made by the program of that name; whatever was packed is compared with the hash that it must have; an
+ * abort ends the threads.
+ *
+ * @module
+ */
+import { Hasher, sameDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { KedgeError, UsageError, VerificationError } from "../base/errors.ts";
+import { runProcess } from "../base/process_group.ts";
+import { narStream } from "./nar_stream.ts";
+import { packNar, type PackRequest } from "./pack_nar.ts";
+import type { PackedNar } from "./packed_nar.ts";
+import type { PackAnswer } from "./pack_worker.ts";
+
+/** What is to be packed, and what it must turn out to be. */
+export interface PackOrder extends PackRequest {
+  /** The store path, for messages. */
+  label: string;
+  /** The hash that the NAR must have. */
+  narHash: Digest;
+  /** The size that the NAR must have, in bytes. */
+  narSize: number;
+}
+
+const smallBytes = 1024 * 1024;
+const threads = 2;
+
+/** Packs NARs until it is disposed of. */
+export class NarPacker implements Disposable {
+  #idle: Worker[] = [];
+  #all: Worker[] = [];
+  #waiting: ((worker: Worker) => void)[] = [];
+  #signal: AbortSignal;
+
+  /** Starts no thread yet. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** How many orders can be under way at once. */
+  readonly concurrency = threads;
+
+  /**
+   * Packs one path.
+   *
+   * @throws {VerificationError} if the NAR is not what it must be: the path was changed
+   */
+  async pack(order: PackOrder): Promise<PackedNar> {
+    this.#signal.throwIfAborted();
+    const packed = order.packing.compression === "xz"
+      ? await this.#packWithProgram(order)
+      : order.narSize <= smallBytes
+      ? this.#packHere(order)
+      : await this.#packOnThread(order);
+    if (packed.narSize === order.narSize && sameDigest(packed.narHash, order.narHash)) {
+      return packed;
+    }
+    throw new VerificationError(
+      `Cannot publish "${order.label}": its NAR has the hash ${packed.narHash} instead of ${order.narHash}`,
+      {
+        side: "source",
+        hint: "the path was changed after it was built; nix store verify --repair mends it",
+        data: { expected: order.narHash, actual: packed.narHash },
+      },
+    );
+  }
+
+  /** Ends the threads. */
+  [Symbol.dispose](): void {
+    for (const worker of this.#all) worker.terminate();
+    this.#all = [];
+    this.#idle = [];
+  }
+
+  #packHere(order: PackOrder): PackedNar {
+    const steps = packNar(order);
+    for (let step = steps.next();; step = steps.next()) if (step.done) return step.value;
+  }
+
+  async #packOnThread({ source, file, packing }: PackOrder): Promise<PackedNar> {
+    const worker = await this.#takeWorker();
+    const { promise, resolve, reject } = Promise.withResolvers<PackedNar>();
+    const stop = () => {
+      worker.terminate();
+      reject(this.#signal.reason);
+    };
+    this.#signal.addEventListener("abort", stop, { once: true });
+    worker.onmessage = ({ data }: MessageEvent<PackAnswer>) => {
+      if ("packed" in data) resolve(data.packed);
+      if (!("error" in data)) return;
+      const error = new KedgeError(data.error.message);
+      reject(
+        data.error.code === undefined ? error : Object.assign(error, { code: data.error.code }),
+      );
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new KedgeError(`Cannot pack "${source}": ${event.message}`));
+    };
+    try {
+      worker.postMessage({ source, file, packing } satisfies PackRequest);
+      return await promise;
+    } finally {
+      this.#signal.removeEventListener("abort", stop);
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(worker);
+      else next(worker);
+    }
+  }
+
+  async #takeWorker(): Promise<Worker> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#all.length < threads) {
+      const worker = new Worker(new URL("./pack_worker.ts", import.meta.url).href, {
+        type: "module",
+      });
+      this.#all.push(worker);
+      return worker;
+    }
+    return await new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #packWithProgram({ source, file, packing }: PackOrder): Promise<PackedNar> {
+    const nar = new Hasher();
+    const packed = new Hasher();
+    using output = await Deno.open(file, { write: true, createNew: true });
+    const hashing = new TransformStream<Uint8Array, Uint8Array>({
+      transform(piece, controller) {
+        nar.update(piece);
+        controller.enqueue(piece);
+      },
+    });
+    try {
+      const { code, stderr } = await runProcess("xz", {
+        args: ["--compress", "--stdout", "--threads=2", `-${packing.level}`],
+        stdin: narStream(source, { signal: this.#signal }).pipeThrough(hashing),
+        onStdout: async (piece) => {
+          packed.update(piece);
+          for (let offset = 0; offset < piece.length;) {
+            offset += await output.write(piece.subarray(offset));
+          }
+        },
+        signal: this.#signal,
+      });
+      if (code !== 0) {
+        throw new KedgeError(
+          `Cannot pack "${source}": xz ended with code ${code} (${stderr.trim()})`,
+        );
+      }
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw new UsageError(`Cannot compress with xz: the program is not installed`, {
+        cause,
+        hint: "install xz, or take --compression zstd",
+      });
+    }
+    return {
+      narHash: nar.digest(),
+      narSize: nar.size,
+      fileHash: packed.digest(),
+      fileSize: packed.size,
+    };
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Reads a NAR as it comes, hashes it, and refuses whatever Nix's writer would not have written.
+ *
+ * Invariants: names are in their order, without `/`, NUL, `.` and `..`; padding is zero; nothing follows the end; the depth
+ * and the length of names and targets are bounded, so that no input makes the memory grow.
+ *
+ * @module
+ */
+import { type Digest, Hasher } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { compareBytes } from "./store_path.ts";
+
+/** What a whole NAR turned out to be. */
+export interface NarSummary {
+  /** Its sha256. */
+  narHash: Digest;
+  /** Its size, in bytes. */
+  narSize: number;
+}
+
+type Want = { read: number } | { skip: number };
+
+const longestName = 4096;
+const deepest = 1000;
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Takes the bytes of one NAR in pieces of any size. */
+export class NarVerifier {
+  #hasher = new Hasher();
+  #parser = parse();
+  #want: Want | undefined;
+  #kept = new Uint8Array(longestName + 16);
+  #keptBytes = 0;
+
+  /** Expects the first byte. */
+  constructor() {
+    this.#want = this.#parser.next().value as Want;
+  }
+
+  /**
+   * Takes more bytes.
+   *
+   * @throws {VerificationError} if they are no NAR
+   */
+  update(bytes: Uint8Array): void {
+    this.#hasher.update(bytes);
+    let offset = 0;
+    while (offset < bytes.length) {
+      const want = this.#want;
+      if (want === undefined) throw bad("something follows its end");
+      if ("skip" in want) {
+        const count = Math.min(want.skip, bytes.length - offset);
+        want.skip -= count;
+        offset += count;
+        if (want.skip === 0) this.#advance(new Uint8Array());
+        continue;
+      }
+      const count = Math.min(want.read - this.#keptBytes, bytes.length - offset);
+      this.#kept.set(bytes.subarray(offset, offset + count), this.#keptBytes);
+      this.#keptBytes += count;
+      offset += count;
+      if (this.#keptBytes === want.read) {
+        this.#keptBytes = 0;
+        this.#advance(this.#kept.subarray(0, want.read));
+      }
+    }
+  }
+
+  /**
+   * Hash and size, once all bytes were taken.
+   *
+   * @throws {VerificationError} if the NAR is cut
+   */
+  end(): NarSummary {
+    if (this.#want !== undefined) throw bad("it ends too early");
+    return { narHash: this.#hasher.digest(), narSize: this.#hasher.size };
+  }
+
+  #advance(bytes: Uint8Array): void {
+    const next = this.#parser.next(bytes);
+    this.#want = next.done ? undefined : next.value;
+  }
+}
+
+function* parse(): Generator<Want, void, Uint8Array> {
+  yield* expect("nix-archive-1");
+  yield* parseNode(0);
+}
+
+function* parseNode(depth: number): Generator<Want, void, Uint8Array> {
+  if (depth > deepest) throw bad(`it is more than ${deepest} folders deep`);
+  yield* expect("(");
+  yield* expect("type");
+  const type = yield* text();
+  if (type === "regular") {
+    let next = yield* text();
+    if (next === "executable") {
+      yield* expect("");
+      next = yield* text();
+    }
+    // An empty file may lack its contents.
+    if (next === ")") return;
+    if (next !== "contents") throw unexpected(next, "contents");
+    const size = yield* length();
+    if (size > 0) yield { skip: size };
+    yield* zeros((8 - size % 8) % 8);
+    yield* expect(")");
+  } else if (type === "symlink") {
+    yield* expect("target");
+    if ((yield* text()) === "") throw bad("a symlink leads nowhere");
+    yield* expect(")");
+  } else if (type === "directory") {
+    let previous: string | undefined;
+    for (;;) {
+      const next = yield* text();
+      if (next === ")") return;
+      if (next !== "entry") throw unexpected(next, "entry");
+      yield* expect("(");
+      yield* expect("name");
+      const name = yield* text();
+      if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
+        throw bad(`an entry is named ${JSON.stringify(name.slice(0, 60))}`);
+      }
+      if (previous !== undefined && compareBytes(previous, name) >= 0) {
+        throw bad(`${JSON.stringify(name.slice(0, 60))} is out of order`);
+      }
+      previous = name;
+      yield* expect("node");
+      yield* parseNode(depth + 1);
+      yield* expect(")");
+    }
+  } else {
+    throw bad(`a node is of the type ${JSON.stringify(type.slice(0, 60))}`);
+  }
+}
+
+function* length(): Generator<Want, number, Uint8Array> {
+  const bytes = yield { read: 8 };
+  const value = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw bad("a length is beyond all sizes");
+  return Number(value);
+}
+
+function* text(): Generator<Want, string, Uint8Array> {
+  const size = yield* length();
+  if (size > longestName) throw bad(`a name of ${size} bytes is too long`);
+  let value = "";
+  if (size > 0) {
+    try {
+      value = decoder.decode(yield { read: size });
+    } catch (cause) {
+      throw bad("a name is not UTF-8", cause);
+    }
+  }
+  yield* zeros((8 - size % 8) % 8);
+  return value;
+}
+
+function* zeros(count: number): Generator<Want, void, Uint8Array> {
+  if (count > 0 && (yield { read: count }).some((byte) => byte !== 0)) {
+    throw bad("its padding is not zero");
+  }
+}
+
+function* expect(word: string): Generator<Want, void, Uint8Array> {
+  const found = yield* text();
+  if (found !== word) throw unexpected(found, word);
+}
+
+function unexpected(found: string, wanted: string): VerificationError {
+  return bad(`${JSON.stringify(found.slice(0, 60))} stands where ${JSON.stringify(wanted)} must`);
+}
+
+function bad(state: string, cause?: unknown): VerificationError {
+  return new VerificationError(`Cannot read the NAR: ${state}`, { cause });
+}

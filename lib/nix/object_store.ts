@@ -1,0 +1,51 @@
+import type { Digest } from "../base/digest.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+
+/** Options of every access. */
+export interface ObjectOptions {
+  /** Ends the access. */
+  signal?: AbortSignal;
+}
+
+/** A file whose bytes are known, ready to be put somewhere. */
+export interface ObjectFile {
+  /** Where it lies. */
+  path: string;
+  /** Its size in bytes. */
+  size: number;
+  /** Its sha256. */
+  digest: Digest;
+}
+
+/** Reads the objects of a binary cache, never from a cache of its own. */
+export interface ObjectReader {
+  /** What it is, for people; it holds no secret. */
+  readonly url: string;
+  /** Whether reading all of an object costs no network. */
+  readonly local: boolean;
+  /** How many requests each access takes. */
+  readonly requestsEach: number;
+  /** The bytes of a small object; `undefined` where there is none. */
+  get(key: string, options?: ObjectOptions): Promise<Uint8Array | undefined>;
+  /** The size of an object in bytes; `undefined` where there is none. */
+  size(key: string, options?: ObjectOptions): Promise<number | undefined>;
+  /** The bytes of an object of any size; read or cancel them. `undefined` where there is none. */
+  open(key: string, options?: ObjectOptions): Promise<ReadableStream<Uint8Array> | undefined>;
+}
+
+/** Writes the objects of a binary cache; each appears whole or not at all. */
+export interface ObjectWriter {
+  /** What it is, for people; it holds no secret. */
+  readonly url: string;
+  /** How many requests one object of this size takes. */
+  requestsFor(size: number): number;
+  /** Writes a small object. */
+  put(key: string, bytes: Uint8Array<ArrayBuffer>, options?: ObjectOptions): Promise<void>;
+  /** Writes a file, telling the meter of every byte that the store took. */
+  putFile(
+    key: string,
+    file: ObjectFile,
+    meter: ObjectMeter,
+    options?: ObjectOptions,
+  ): Promise<void>;
+}

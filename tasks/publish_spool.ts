@@ -1,0 +1,72 @@
+import { join } from "@std/path";
+import * as v from "valibot";
+import { type Digest, isDigest } from "../lib/base/digest.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import type { CacheEntry } from "../lib/cache/cache_entry.ts";
+import type { NarPacking } from "../lib/nix/compression.ts";
+import type { NarSpool, SpooledNar } from "../lib/nix/nar_spool.ts";
+import type { PackedNar } from "../lib/nix/packed_nar.ts";
+
+const digestSchema = v.custom<Digest>(
+  (data) => typeof data === "string" && isDigest(data),
+  "not a digest",
+);
+const packedSchema = v.looseObject({
+  narHash: digestSchema,
+  narSize: v.number(),
+  fileHash: digestSchema,
+  fileSize: v.number(),
+});
+
+/** Keeps packed NARs as blobs of the cache. */
+export class PublishSpool implements NarSpool {
+  #cache: Cache;
+
+  /** Touches no disk. */
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  async find(narHash: Digest, packing: NarPacking): Promise<SpooledNar | undefined> {
+    const record = await this.#entry(narHash, packing).read();
+    if (record === undefined || record.value.narHash !== narHash) return undefined;
+    const { narSize, fileHash, fileSize } = record.value;
+    const blob = await this.#cache.blobs.find(fileHash, fileSize);
+    return blob === undefined
+      ? undefined
+      : { narHash, narSize, fileHash, fileSize, path: blob.path };
+  }
+
+  async lease(): Promise<{ path: string } & AsyncDisposable> {
+    const folder = await this.#cache.temporaryFolder("nar");
+    return {
+      path: join(folder.path, "packed"),
+      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    };
+  }
+
+  async keep(
+    path: string,
+    packed: PackedNar,
+    packing: NarPacking,
+    label: string,
+  ): Promise<SpooledNar> {
+    const { narHash, narSize, fileHash, fileSize } = packed;
+    const blob = await this.#cache.blobs.persistFile(path, {
+      verified: { digest: fileHash, size: fileSize },
+    });
+    await this.#entry(narHash, packing).write(
+      { narHash, narSize, fileHash, fileSize },
+      { refs: [fileHash], by: `publish ${label}` },
+    );
+    return { ...packed, path: blob.path };
+  }
+
+  #entry(
+    narHash: Digest,
+    { compression, level }: NarPacking,
+  ): CacheEntry<v.InferOutput<typeof packedSchema>> {
+    return this.#cache.entry(buckets.nars, `${narHash} ${compression} ${level}`, packedSchema);
+  }
+}
