@@ -10,7 +10,22 @@ import { main } from "./lib/report/main.ts";
 
 export * from "./lib/base/errors.ts";
 export * from "./lib/cache/cache.ts";
+export type * from "./lib/cache/blob_store.ts";
+export type * from "./lib/cache/bucket.ts";
+export type * from "./lib/cache/cache_entry.ts";
+export type * from "./lib/cache/cache_lock.ts";
+export type * from "./lib/cache/cache_shard.ts";
+export type * from "./lib/cache/cache_size.ts";
+export type * from "./lib/cache/cache_use.ts";
+export type * from "./lib/cache/clean.ts";
+export type * from "./lib/cache/entry_schema.ts";
+export type * from "./lib/cache/partials.ts";
+export type * from "./lib/cache/removal.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
+export type { FileLock } from "./lib/base/file_lock.ts";
+export type { Digest } from "./lib/base/digest.ts";
+export type { RetryPolicy } from "./lib/http/retry_policy.ts";
+export type { TemporaryFolder } from "./lib/base/atomic_file.ts";
 export type {
   ErrorData,
   OperationEvent,
@@ -28,6 +43,9 @@ export type { PermissionSet } from "./lib/runner/permission_set.ts";
 export type { RetryOptions } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
+export * from "./tasks/kexec.ts";
+export * from "./tasks/kexec_release.ts";
+export * from "./tasks/cache.ts";
 export * from "./tasks/image.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";

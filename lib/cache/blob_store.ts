@@ -14,7 +14,7 @@ import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
 
 /** A blob that is there. */
-export interface Blob {
+export interface CachedBlob {
   /** Its digest. */
   digest: Digest;
   /** Its size in bytes. */
@@ -64,7 +64,7 @@ export class BlobStore {
   }
 
   /** The blob, here or in the read-only layer below; `undefined` where there is none, or one of another size. */
-  async find(digest: Digest, size?: number): Promise<Blob | undefined> {
+  async find(digest: Digest, size?: number): Promise<CachedBlob | undefined> {
     for (const root of [this.#host.dir, this.#host.lower]) {
       if (root === undefined) continue;
       const path = blobPath(root, digest);
@@ -101,7 +101,7 @@ export class BlobStore {
   async persist(
     stream: ReadableStream<Uint8Array>,
     options: PersistOptions = {},
-  ): Promise<Blob> {
+  ): Promise<CachedBlob> {
     const folder = join(this.#host.dir, buckets.temporary.folder);
     await this.#host.ensure(folder);
     const temporary = temporaryName(join(folder, "blob"));
@@ -135,7 +135,7 @@ export class BlobStore {
   async persistFile(
     temporary: string,
     options: PersistOptions & { verified?: { digest: Digest; size: number } } = {},
-  ): Promise<Blob> {
+  ): Promise<CachedBlob> {
     const { digest, size } = options.verified ?? await hashFile(temporary, {
       ...(options.onBytes === undefined ? {} : { onRead: options.onBytes }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -151,7 +151,7 @@ export class BlobStore {
   }
 
   /** The digests of all blobs of this cache, without those of a layer below. */
-  async *list(): AsyncGenerator<Blob> {
+  async *list(): AsyncGenerator<CachedBlob> {
     const base = join(this.#host.dir, buckets.blobs.folder, "sha256");
     for (const shard of await foldersOf(base)) {
       for await (const entry of Deno.readDir(join(base, shard))) {
@@ -169,7 +169,7 @@ export class BlobStore {
     digest: Digest,
     size: number,
     expected: ExpectedBlob,
-  ): Promise<Blob> {
+  ): Promise<CachedBlob> {
     if (expected.size !== undefined && expected.size !== size) {
       throw wrongSize(expected.size, String(size));
     }

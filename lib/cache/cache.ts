@@ -9,7 +9,6 @@
  * @module
  */
 import { dirname, join, resolve } from "@std/path";
-import type * as v from "valibot";
 import { TemporaryFolder } from "../base/atomic_file.ts";
 import { digestHex, sha256 } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
@@ -21,6 +20,7 @@ import type { CacheEntry } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import { CacheShard } from "./cache_shard.ts";
 import { CacheUse } from "./cache_use.ts";
+import type { EntrySchema } from "./entry_schema.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
 import { Partials } from "./partials.ts";
@@ -79,7 +79,7 @@ export class Cache {
   }
 
   /** The pointer of a key in a bucket; `schema` checks what it holds. */
-  entry<T>(bucket: CacheBucket, key: string, schema: v.GenericSchema<unknown, T>): CacheEntry<T> {
+  entry<T>(bucket: CacheBucket, key: string, schema: EntrySchema<T>): CacheEntry<T> {
     return this.bucket(bucket).entry(key, schema);
   }
 

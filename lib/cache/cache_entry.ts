@@ -13,11 +13,12 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { type Digest, isDigest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
+import type { EntrySchema } from "./entry_schema.ts";
 
 const isDigestText = (data: unknown): boolean => typeof data === "string" && isDigest(data);
 
 /** The envelope of every pointer. */
-const envelopeSchema = v.looseObject({
+const envelopeSchema: v.GenericSchema<unknown, Envelope> = v.looseObject({
   key: v.string(),
   created: v.pipe(v.string(), v.isoTimestamp()),
   updated: v.pipe(v.string(), v.isoTimestamp()),
@@ -82,7 +83,7 @@ export class CacheEntry<T> {
   /** What it is the pointer of. */
   readonly key: string;
   #lowerPath: string | undefined;
-  #schema: v.GenericSchema<unknown, T>;
+  #schema: EntrySchema<T>;
   #host: EntryHost;
 
   /** Touches no disk. */
@@ -90,7 +91,7 @@ export class CacheEntry<T> {
     path: string;
     lowerPath?: string | undefined;
     key: string;
-    schema: v.GenericSchema<unknown, T>;
+    schema: EntrySchema<T>;
     host: EntryHost;
   }) {
     this.path = options.path;
@@ -180,14 +181,15 @@ export class CacheEntry<T> {
     if (envelope.key !== this.key) {
       return { miss: { reason: "unreadable", detail: "it is the pointer of another key" } };
     }
-    const parsed = v.safeParse(this.#schema, envelope.value);
-    if (!parsed.success) {
-      return { miss: { reason: "unreadable", detail: parsed.issues[0].message } };
+    const parsed = await this.#schema["~standard"].validate(envelope.value);
+    if (parsed.issues !== undefined) {
+      const detail = parsed.issues[0]?.message ?? "it is of another form";
+      return { miss: { reason: "unreadable", detail } };
     }
     return {
       record: {
         key: envelope.key,
-        value: parsed.output,
+        value: parsed.value,
         refs: envelope.refs,
         by: envelope.by,
         createdMs: Date.parse(envelope.created),
@@ -205,7 +207,22 @@ export class CacheEntry<T> {
 }
 
 /** The envelope of a pointer as it lies on the disk, fields of newer versions included. */
-export type Envelope = v.InferOutput<typeof envelopeSchema>;
+export interface Envelope {
+  /** What it is the pointer of. */
+  key: string;
+  /** When it was first written: an ISO time. */
+  created: string;
+  /** When it was last written or confirmed: an ISO time. */
+  updated: string;
+  /** Who wrote it. */
+  by: string;
+  /** The blobs and archives that it needs. */
+  refs: Digest[];
+  /** What it says. */
+  value: unknown;
+  /** What newer versions add. */
+  [field: string]: unknown;
+}
 
 /** Reads the envelope of a pointer of any bucket. */
 export async function readEnvelope(

@@ -1,9 +1,9 @@
 import { join } from "@std/path";
-import type * as v from "valibot";
 import { digestHex, sha256 } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { CacheEntry, type EntryHost } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
+import type { EntrySchema } from "./entry_schema.ts";
 
 /** A part of a bucket with entries, shards and a lock of its own. */
 export class CacheShard {
@@ -24,7 +24,7 @@ export class CacheShard {
   }
 
   /** The pointer of a key; its file is named by the digest of the key. */
-  entry<T>(key: string, schema: v.GenericSchema<unknown, T>): CacheEntry<T> {
+  entry<T>(key: string, schema: EntrySchema<T>): CacheEntry<T> {
     const hex = digestHex(sha256(key));
     const relative = join(hex.slice(0, 2), `${hex.slice(0, 40)}.json`);
     return new CacheEntry({

@@ -30,7 +30,7 @@ import { Transport } from "../http/transport.ts";
 import type { Validators } from "../http/validators.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Operation, Step } from "../operation/operation.ts";
-import type { Blob } from "./blob_store.ts";
+import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
@@ -109,7 +109,7 @@ export interface CachedFile {
 
 interface DownloadPlan extends Plan {
   file: CachedFile;
-  blob?: Blob;
+  blob?: CachedBlob;
   record?: EntryRecord<DownloadRecord>;
   probe?: FoundProbe;
   request?: ProbeRequest;
@@ -118,7 +118,7 @@ interface DownloadPlan extends Plan {
 }
 
 interface Moved {
-  blob?: Blob;
+  blob?: CachedBlob;
   downloaded?: Downloaded;
   folder?: string;
 }
@@ -443,7 +443,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     };
   }
 
-  #reusePlan(blob: Blob, known: Known): DownloadPlan {
+  #reusePlan(blob: CachedBlob, known: Known): DownloadPlan {
     return {
       ...this.#standingPlan({ ...known, blob }, "the cache has the same bytes from elsewhere"),
       changed: true,
@@ -480,7 +480,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 interface Known {
   freshness: Freshness;
   record?: EntryRecord<DownloadRecord>;
-  blob?: Blob;
+  blob?: CachedBlob;
 }
 
 function whyFresh({ freshness, record }: Known): string {

@@ -9,7 +9,7 @@
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { digestHex, sha256 } from "../base/digest.ts";
-import type { Blob } from "./blob_store.ts";
+import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 
 /** Where the named file of a key lies in the cache of this root. */
@@ -18,7 +18,7 @@ export function namedFilePath(root: string, key: string, name: string): string {
 }
 
 /** Whether the named file is there and is of this blob, as far as can be told without reading it. */
-export async function isNamed(path: string, blob: Blob): Promise<boolean> {
+export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> {
   try {
     const [named, kept] = await Promise.all([Deno.lstat(path), Deno.stat(blob.path)]);
     if (!named.isFile || named.size !== kept.size) return false;
@@ -34,7 +34,7 @@ export async function isNamed(path: string, blob: Blob): Promise<boolean> {
 /** Puts a blob under its name; what was there before is replaced at once. */
 export async function nameBlob(
   path: string,
-  blob: Blob,
+  blob: CachedBlob,
   ensure: (folder: string) => Promise<void>,
 ): Promise<void> {
   await ensure(dirname(path));
@@ -54,7 +54,7 @@ export async function nameBlob(
 }
 
 /** A copy has a note beside it of which blob it is. */
-async function isCopy(path: string, blob: Blob): Promise<boolean> {
+async function isCopy(path: string, blob: CachedBlob): Promise<boolean> {
   try {
     return await Deno.readTextFile(noteOf(path)) === blob.digest;
   } catch (error) {

@@ -4,11 +4,17 @@
  * @module
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
+import { cacheCleanTask, cacheDirTask, cacheSizeTask } from "./cache.ts";
 import { imageSyncTask } from "./image.ts";
+import { kexecTask } from "./kexec.ts";
 import { publishTask } from "./publish.ts";
 
 /** The built-in tasks. */
 export const builtinTasks: Readonly<Record<string, AnyTask>> = {
+  kexecTask,
   imageSyncTask,
   publishTask,
+  cacheDirTask,
+  cacheSizeTask,
+  cacheCleanTask,
 };

@@ -1,0 +1,75 @@
+import { join } from "@std/path";
+
+/** How large a part of the cache is. */
+export interface PartSize {
+  /** The folder or file at the root of the cache. */
+  name: string;
+  /** Its bytes. */
+  bytes: number;
+  /** How many files. */
+  files: number;
+}
+
+/** How large the cache is. */
+export interface CacheSize {
+  /** The bytes of all files; one with several names counts once. */
+  bytes: number;
+  /** How many files, names of the same file counted once. */
+  files: number;
+  /** The parts, largest first. */
+  parts: readonly PartSize[];
+}
+
+/** Measures a cache folder; one that is not there is empty. Symbolic links are not followed. */
+export async function measureCache(root: string, signal?: AbortSignal): Promise<CacheSize> {
+  const seen = new Set<string>();
+  const parts: PartSize[] = [];
+  for (const entry of await entriesOf(root)) {
+    const part = { name: entry.name, bytes: 0, files: 0 };
+    await measure(join(root, entry.name), entry.isDirectory, part, seen, signal);
+    parts.push(part);
+  }
+  parts.sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+  return {
+    bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
+    files: parts.reduce((sum, part) => sum + part.files, 0),
+    parts,
+  };
+}
+
+async function measure(
+  path: string,
+  isFolder: boolean,
+  part: PartSize,
+  seen: Set<string>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted();
+  if (isFolder) {
+    for (const entry of await entriesOf(path)) {
+      await measure(join(path, entry.name), entry.isDirectory, part, seen, signal);
+    }
+    return;
+  }
+  try {
+    const info = await Deno.lstat(path);
+    if ((info.nlink ?? 1) > 1) {
+      const id = `${info.dev}:${info.ino}`;
+      if (seen.has(id)) return;
+      seen.add(id);
+    }
+    part.files++;
+    part.bytes += info.size;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

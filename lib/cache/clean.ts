@@ -1,0 +1,102 @@
+/**
+ * Empties the cache, or removes what goes by some names.
+ *
+ * Invariants: nobody else uses the cache meanwhile, unless force was asked for; lock files and the journal stay; symbolic links are
+ * removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import type { Digest } from "../base/digest.ts";
+import { buckets } from "./buckets.ts";
+import type { Cache } from "./cache.ts";
+import { lockExclusively } from "./exclusive.ts";
+import { namedFilePath } from "./named_file.ts";
+import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
+
+/** Options of {@linkcode cleanCache}. */
+export interface CleanCacheOptions {
+  /** Only what goes by one of these: a key, a part of a key, or a bucket such as `kexec`. @default {everything} */
+  names?: readonly string[];
+  /** Go on although others use the cache. @default {false} */
+  force?: boolean;
+  /** Whether to count only. @default {false} */
+  dryRun?: boolean;
+  /** Told when others use the cache. */
+  onBusy?: (message: string) => void;
+  /** Ends the work. */
+  signal?: AbortSignal;
+}
+
+/** What {@linkcode cleanCache} removed. */
+export interface CleanResult extends Removal {
+  /** The keys that were removed, when names were given. */
+  keys: readonly string[];
+}
+
+/** Removes everything, or what goes by some names together with what nothing else needs of it. */
+export async function cleanCache(
+  cache: Cache,
+  options: CleanCacheOptions = {},
+): Promise<CleanResult> {
+  const { dryRun = false, names = [] } = options;
+  const count = new RemovalCount();
+  if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [] };
+  using _lock = dryRun ? undefined : await lockExclusively(cache, options);
+  if (names.length > 0) return await cleanNames(cache, names, count, options);
+  const entries = await Array.fromAsync(Deno.readDir(cache.dir));
+  const order = (name: string) => name.startsWith(buckets.blobs.name) ? 1 : 0;
+  for (const { name } of entries.sort((a, b) => order(a.name) - order(b.name))) {
+    options.signal?.throwIfAborted();
+    if (isKept(name)) continue;
+    await removeCounted(join(cache.dir, name), count, { dryRun });
+  }
+  return { ...count.toRemoval(), keys: [] };
+}
+
+async function cleanNames(
+  cache: Cache,
+  names: readonly string[],
+  count: RemovalCount,
+  { dryRun = false, signal }: CleanCacheOptions,
+): Promise<CleanResult> {
+  const doomed: FoundPointer[] = [];
+  const needed = new Set<Digest>();
+  for await (const pointer of findPointers(cache.dir)) {
+    signal?.throwIfAborted();
+    if (goesBy(pointer, names)) doomed.push(pointer);
+    else for (const digest of refsOf(pointer)) needed.add(digest);
+  }
+  const keys: string[] = [];
+  for (const pointer of doomed) {
+    const key = pointer.envelope?.key;
+    await removeCounted(pointer.path, count, { dryRun });
+    if (key === undefined) continue;
+    keys.push(key);
+    await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, { dryRun });
+  }
+  for (const digest of new Set(doomed.flatMap(refsOf))) {
+    if (!needed.has(digest)) await removeCounted(cache.blobs.path(digest), count, { dryRun });
+  }
+  return { ...count.toRemoval(), keys };
+}
+
+function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): boolean {
+  return names.some((name) =>
+    bucket === name || bucket.replace(/-v\d+$/, "") === name || envelope?.key.includes(name)
+  );
+}
+
+function isKept(name: string): boolean {
+  return name === ".lock" || name === buckets.locks.folder || name.startsWith("journal-");
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

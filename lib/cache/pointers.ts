@@ -1,0 +1,68 @@
+import { join } from "@std/path";
+import type { Digest } from "../base/digest.ts";
+import { buckets } from "./buckets.ts";
+import { type Envelope, readEnvelope } from "./cache_entry.ts";
+
+/** A pointer that was found in the cache. */
+export interface FoundPointer {
+  /** The folder of its bucket: `kexec-v1`. */
+  bucket: string;
+  /** Its file. */
+  path: string;
+  /** What it says; `undefined` where it cannot be read. */
+  envelope?: Envelope;
+  /** When it was last used, written or confirmed, in milliseconds since 1970. */
+  usedMs: number;
+}
+
+/** Folders at the root of a cache that hold pointers, those of other versions too. */
+export function isPointerFolder(name: string): boolean {
+  const match = /^([a-z]+)-v\d+$/.exec(name);
+  return match !== null &&
+    Object.values(buckets).some((bucket) => bucket.kind === "pointers" && bucket.name === match[1]);
+}
+
+/** All pointers of a cache, of all versions; symbolic links are not followed. */
+export async function* findPointers(root: string): AsyncGenerator<FoundPointer> {
+  for (const folder of await entriesOf(root)) {
+    if (!folder.isDirectory || !isPointerFolder(folder.name)) continue;
+    yield* walkPointers(folder.name, join(root, folder.name));
+  }
+}
+
+/** The digests that a pointer needs. */
+export function refsOf(pointer: FoundPointer): readonly Digest[] {
+  return pointer.envelope?.refs ?? [];
+}
+
+async function* walkPointers(bucket: string, folder: string): AsyncGenerator<FoundPointer> {
+  for (const entry of await entriesOf(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) {
+      yield* walkPointers(bucket, path);
+    } else if (entry.isFile && entry.name.endsWith(".json")) {
+      const [{ envelope }, info] = await Promise.all([readEnvelope(path), statOf(path)]);
+      if (info === undefined) continue;
+      const usedMs = info.mtime?.getTime() ?? 0;
+      yield { bucket, path, usedMs, ...(envelope === undefined ? {} : { envelope }) };
+    }
+  }
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import { defined } from "../../lib/base/defined.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { cacheKexec } from "../kexec.ts";
+import { defaultKexecRelease, kexecArchs, kexecVariants } from "../kexec_release.ts";
+
+/** `kexec`. */
+export const kexecTask = task({
+  name: "kexec",
+  description: "Keep the NixOS kexec installer in the cache, and print where it is",
+  group: "machines",
+  args: {
+    url: arg.string({ description: "The tarball, in place of a release by its name" }),
+    release: arg.string({
+      description: `The release of nixos-images; ${defaultKexecRelease} without it`,
+      example: "nixos-unstable",
+    }),
+    arch: arg.enum(kexecArchs, {
+      description: "The machine that will boot it; this one without it",
+    }),
+    variant: arg.enum(kexecVariants, { description: "Which installer; noninteractive without it" }),
+    sha256: arg.string({ description: "The digest that the tarball must have" }),
+    mirror: arg.list(arg.string({ description: "A URL" }), {
+      description: "Another URL of the same tarball, for when the first fails",
+    }),
+    connections: arg.number({
+      description: "The most connections of the download",
+      integer: true,
+      min: 1,
+      max: 16,
+      default: 8,
+    }),
+    maxAge: arg.duration({ description: "Ask the origin again when the cached one is older" }),
+    staleIfError: arg.boolean({ description: "Use the cached one where asking again fails" }),
+  },
+  run: ({ args: { mirror, ...args }, ...ctx }) =>
+    cacheKexec(defined({ ...args, mirrors: mirror }), ctx),
+  output: ({ path }) => path,
+});
