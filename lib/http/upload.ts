@@ -41,6 +41,8 @@ export interface UploaderOptions
   extends Pick<HttpClientOptions, "meter" | "signal" | "retry" | "side" | "random" | "now"> {
   /** How long the connection may take no byte, and the answer may take after the last one, in milliseconds. @default {120_000} */
   stallMs?: number;
+  /** A certificate of the client's own and whom it trusts besides the system's authorities, in PEM. */
+  tls?: { ca?: string; cert?: string; key?: string };
   /** Variables that name proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. @default {those of the environment} */
   proxyEnv?: Record<string, string | undefined>;
 }
@@ -146,6 +148,8 @@ export class Uploader implements Disposable {
     const failed = answered.then(() => {
       early = true;
     });
+    // Between two pieces nobody waits for it.
+    failed.catch(() => undefined);
     let left = request.sizeBytes;
     for await (const piece of request.body()) {
       left -= piece.byteLength;
@@ -170,7 +174,9 @@ export class Uploader implements Disposable {
     const standing = this.#agents.get(protocol);
     if (standing !== undefined) return standing;
     const options = { keepAlive: true, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
-    const agent = protocol === "https:" ? new https.Agent(options) : new http.Agent(options);
+    const agent = protocol === "https:"
+      ? new https.Agent({ ...options, ...this.#options.tls })
+      : new http.Agent(options);
     this.#agents.set(protocol, agent);
     return agent;
   }

@@ -172,8 +172,10 @@ const digestHint = "a digest is sha256: and 64 hexadecimal digits";
 
 function isHost(text: string): boolean {
   if (!hostPattern.test(text)) return false;
-  const port = /:(\d+)$/.exec(text);
-  if (port !== null && Number(port[1]) > 65_535) return false;
+  // What a URL would make another host of (127.1, 0x7f.1) or none (327.0.0.1) is refused.
+  const url = `http://${text}/`;
+  if (!URL.canParse(url)) return false;
+  if (new URL(url).hostname !== text.replace(/:\d+$/, "").toLowerCase()) return false;
   return text.includes(".") || text.includes(":") || text === "localhost";
 }
 

@@ -50,8 +50,10 @@ export interface Faults {
   wrongBlob?: number;
   /** Stops sending in the middle of a blob, and says nothing more. */
   stall?: number;
-  /** Answers 401 although the token is good. */
+  /** The token runs out just before a request. */
   expireToken?: number;
+  /** The token runs out just before a PUT. */
+  expireTokenAtPut?: number;
   /** Loses the upload at a PATCH or PUT. */
   loseUpload?: number;
   /** The signed URL of a redirect answers 403. */
@@ -94,8 +96,6 @@ export interface SeenRequest {
   readonly scheme: string | null;
 }
 
-const token = "token-of-the-fake-registry";
-
 /** A running registry. */
 export class FakeRegistry implements AsyncDisposable {
   /** What it holds. */
@@ -115,6 +115,7 @@ export class FakeRegistry implements AsyncDisposable {
   #options: FakeRegistryOptions;
   #server: Deno.HttpServer<Deno.NetAddr>;
   #underWay = 0;
+  #tokens = 1;
   #stalled = new Set<() => void>();
 
   /** Starts listening on loopback. */
@@ -183,7 +184,7 @@ export class FakeRegistry implements AsyncDisposable {
         headers: { "content-type": "text/html" },
       });
     }
-    if (url.pathname === "/token") return this.#token(request, url);
+    if (url.pathname === "/token") return this.#token(request);
     if (url.pathname.startsWith("/signed/")) return await this.#signed(request, url);
     const full = this.#underWay > (this.#options.mostAtOnce ?? Infinity);
     if (full || this.#fails("tooMany")) {
@@ -225,12 +226,13 @@ export class FakeRegistry implements AsyncDisposable {
   #authorize(request: Request, url: URL): Response | undefined {
     const { user, token: byToken } = this.#options;
     if (user === undefined && !byToken) return undefined;
+    const expires = this.#fails("expireToken") ||
+      (request.method === "PUT" && this.#fails("expireTokenAtPut"));
+    if (expires) this.#tokens++;
     const expected = byToken
-      ? `Bearer ${token}`
+      ? `Bearer ${this.#tokenNow}`
       : `Basic ${encodeBase64(`${user!.name}:${user!.password}`)}`;
-    if (request.headers.get("authorization") === expected && !this.#fails("expireToken")) {
-      return undefined;
-    }
+    if (request.headers.get("authorization") === expected) return undefined;
     const name = /^\/v2\/(.+?)\/(?:blobs|manifests|tags|referrers)\//.exec(url.pathname)?.[1];
     const challenge = byToken
       ? `Bearer realm="${this.url}/token",service="fake",scope="repository:${name}:pull"`
@@ -238,14 +240,18 @@ export class FakeRegistry implements AsyncDisposable {
     return problem(401, "UNAUTHORIZED", { "www-authenticate": challenge });
   }
 
-  #token(request: Request, _url: URL): Response {
+  get #tokenNow(): string {
+    return `token-${this.#tokens}-of-the-fake-registry`;
+  }
+
+  #token(request: Request): Response {
     const { user } = this.#options;
     const expected = user && `Basic ${encodeBase64(`${user.name}:${user.password}`)}`;
     const given = request.headers.get("authorization");
     if (user !== undefined && request.method === "GET" && given !== expected) {
       return problem(401, "UNAUTHORIZED");
     }
-    return Response.json({ token, expires_in: 300 });
+    return Response.json({ token: this.#tokenNow, expires_in: 300 });
   }
 
   async #blob(request: Request, repository: string, digest: string): Promise<Response> {

@@ -1,0 +1,169 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { encodeBase64 } from "@std/encoding";
+import { join } from "@std/path";
+import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
+import { Redactor } from "../../../lib/base/redactor.ts";
+import { type Credentials, findCredentials } from "../../../lib/oci/credentials.ts";
+
+/** Finds credentials in an environment of these variables and files, written below a folder that `$` stands for. */
+async function find(
+  host: string,
+  repository: string,
+  variables: Record<string, string>,
+  files: Record<string, unknown> = {},
+  redactor?: Redactor,
+): Promise<Credentials | undefined> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(folder, name);
+      await Deno.mkdir(join(path, ".."), { recursive: true });
+      await Deno.writeTextFile(
+        path,
+        typeof content === "string" ? content : JSON.stringify(content),
+      );
+    }
+    const env = (name: string) => variables[name]?.replaceAll("$", folder);
+    return await findCredentials(host, repository, { env, redactor });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const auth = (pair: string) => ({ auth: encodeBase64(pair) });
+const basic = (username: string, password: string) => ({
+  kind: "basic" as const,
+  username,
+  password,
+});
+
+Deno.test("findCredentials() reads auths of docker's config.json, passwords with colons too", async () => {
+  const files = { ".docker/config.json": { auths: { "ghcr.io": auth("me:pa:ss") } } };
+  assertEquals(await find("ghcr.io", "a/b", { HOME: "$" }, files), basic("me", "pa:ss"));
+  assertEquals(await find("quay.io", "a/b", { HOME: "$" }, files), undefined);
+});
+
+Deno.test("findCredentials() knows the names of Docker Hub", async () => {
+  const files = {
+    ".docker/config.json": { auths: { "https://index.docker.io/v1/": auth("me:pass") } },
+  };
+  assertEquals(
+    await find("docker.io", "library/alpine", { HOME: "$" }, files),
+    basic("me", "pass"),
+  );
+});
+
+Deno.test("findCredentials() prefers the most specific entry of podman's auth.json", async () => {
+  const files = {
+    "containers/auth.json": {
+      auths: {
+        "quay.io": auth("host:pass"),
+        "quay.io/acme": auth("org:pass"),
+        "quay.io/acme/vm": auth("repo:pass"),
+      },
+    },
+  };
+  const names = [];
+  for (const repository of ["acme/vm", "acme/other", "else/vm"]) {
+    const found = await find("quay.io", repository, { XDG_RUNTIME_DIR: "$" }, files);
+    names.push(found?.kind === "basic" ? found.username : undefined);
+  }
+  assertEquals(names, ["repo", "org", "host"]);
+});
+
+Deno.test("findCredentials() asks the places in their order", async () => {
+  const files = Object.fromEntries(
+    ["file.json", "docker/config.json", "containers/auth.json", ".docker/config.json"].map(
+      (name) => [name, { auths: { "a.example": auth(`${name}:pass`) } }],
+    ),
+  );
+  const all: Record<string, string> = {
+    KEDGE_REGISTRY_HOST: "a.example",
+    KEDGE_REGISTRY_USERNAME: "env",
+    KEDGE_REGISTRY_PASSWORD: "pass",
+    DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { "a.example": auth("inline:pass") } }),
+    REGISTRY_AUTH_FILE: "$/file.json",
+    DOCKER_CONFIG: "$/docker",
+    XDG_RUNTIME_DIR: "$",
+    HOME: "$",
+  };
+  const order = [];
+  for (const name of Object.keys(all)) {
+    const found = await find("a.example", "x", all, files);
+    order.push(found?.kind === "basic" ? found.username : undefined);
+    delete all[name];
+  }
+  assertEquals([...new Set(order)], [
+    "env",
+    "inline",
+    "file.json",
+    "docker/config.json",
+    "containers/auth.json",
+    ".docker/config.json",
+  ]);
+});
+
+Deno.test("findCredentials() gives the environment's only to the host that it names", async () => {
+  const variables = {
+    KEDGE_REGISTRY_HOST: "a.example",
+    KEDGE_REGISTRY_USERNAME: "u",
+    KEDGE_REGISTRY_PASSWORD: "p",
+  };
+  assertEquals(await find("b.example", "x", variables), undefined);
+});
+
+Deno.test("findCredentials() reads identity and registry tokens", async () => {
+  const files = {
+    ".docker/config.json": {
+      auths: { "a.example": { identitytoken: "id1" }, "b.example": { registrytoken: "reg1" } },
+    },
+  };
+  assertEquals(await find("a.example", "x", { HOME: "$" }, files), {
+    kind: "identity",
+    token: "id1",
+  });
+  assertEquals(await find("b.example", "x", { HOME: "$" }, files), {
+    kind: "registry",
+    token: "reg1",
+  });
+});
+
+Deno.test("findCredentials() makes what it finds unspeakable", async () => {
+  const redactor = new Redactor();
+  const files = { ".docker/config.json": { auths: { "a.example": auth("me:very-secret") } } };
+  await find("a.example", "x", { HOME: "$" }, files, redactor);
+  assertEquals(redactor.redact("it is very-secret"), "it is [redacted]");
+});
+
+Deno.test("findCredentials() names the file that is malformed, and none of its contents", async () => {
+  const cases: [unknown, string][] = [
+    ["{oops", "it is no JSON"],
+    [{ auths: 5 }, '"auths" is malformed'],
+    [{ auths: { "a.example": { auth: "%%%" } } }, "no base64 of user:password"],
+    [{ auths: { "a.example": { auth: encodeBase64("nocolon") } } }, "no base64 of user:password"],
+  ];
+  for (const [content, state] of cases) {
+    const error = await assertRejects(
+      () => find("a.example", "x", { HOME: "$" }, { ".docker/config.json": content }),
+      UsageError,
+      state,
+    );
+    assertEquals(error.message.includes(encodeBase64("nocolon")), false);
+  }
+});
+
+Deno.test("findCredentials() names a helper that is not installed, and refuses names that are paths", async () => {
+  const helped = (helper: string) => ({
+    ".docker/config.json": { credHelpers: { "a.example": helper } },
+  });
+  await assertRejects(
+    () => find("a.example", "x", { HOME: "$" }, helped("kedge-none")),
+    KedgeError,
+    'Cannot ask "docker-credential-kedge-none" for "a.example": there is no such program',
+  );
+  await assertRejects(
+    () => find("a.example", "x", { HOME: "$" }, helped("../x")),
+    UsageError,
+    "bad name",
+  );
+});

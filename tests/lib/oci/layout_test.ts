@@ -1,0 +1,113 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import { Layout, nameOf } from "../../../lib/oci/layout.ts";
+import { MediaType } from "../../../lib/oci/media_type.ts";
+import { blobsOf, writeImage } from "../../support/layout.ts";
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function* once(text: string): AsyncIterable<Uint8Array> {
+  yield await Promise.resolve(new TextEncoder().encode(text));
+}
+
+const hello = { mediaType: "text/plain", digest: sha256("hello"), size: 5 };
+
+Deno.test("Layout keeps several tags, and moves one without touching the others", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(join(folder, "l"));
+    const first = await writeImage(layout.folder, "a", { layers: ["1"] });
+    const second = await writeImage(layout.folder, "b", { layers: ["2"] });
+    await layout.point("a", second);
+    await layout.point(undefined, first);
+    assertEquals((await layout.entries()).map((entry) => [nameOf(entry), entry.digest]), [
+      ["b", second.digest],
+      ["a", second.digest],
+      [undefined, first.digest],
+    ]);
+    await layout.unpoint("b");
+    assertEquals((await layout.entries()).map(nameOf), ["a", undefined]);
+  }));
+
+Deno.test("Layout loses no tag to writers that run at the same time", () =>
+  inFolder(async (folder) => {
+    const names = Array.from({ length: 20 }, (_, number) => `tag-${number}`);
+    const image = await writeImage(folder, undefined, { layers: ["x"] });
+    await Promise.all(names.map((name) => new Layout(folder).point(name, image)));
+    const found = (await new Layout(folder).entries()).map(nameOf);
+    assertEquals(found.sort(), names.sort());
+  }));
+
+Deno.test("Layout.putBlob() gives a blob its name only when its bytes are right", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    for (const wrong of ["hullo", "hell", "hello!"]) {
+      await assertRejects(() => layout.putBlob(hello, once(wrong)), VerificationError);
+    }
+    assertEquals(await blobsOf(folder), []);
+    assertEquals(await Array.fromAsync(Deno.readDir(layout.workFolder)), []);
+    await layout.putBlob(hello, once("hello"));
+    assertEquals(await blobsOf(folder), [hello.digest]);
+  }));
+
+Deno.test("Layout.has() tells by the whole size", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    await layout.putBlob(hello, once("hello"));
+    assertEquals([await layout.has(hello), await layout.has({ ...hello, size: 6 })], [true, false]);
+  }));
+
+Deno.test("Layout takes a folder that is not there, is empty, or was begun", () =>
+  inFolder(async (folder) => {
+    assertEquals(await new Layout(join(folder, "none")).isThere(), false);
+    assertEquals(await new Layout(folder).isThere(), false);
+    await new Layout(folder).putBlob(hello, once("hello"));
+    assertEquals(await new Layout(folder).isThere(), false);
+    await new Layout(folder).make();
+    assertEquals(await new Layout(folder).isThere(), true);
+  }));
+
+Deno.test("Layout refuses a folder that holds other things, a file, and another version", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "notes.txt"), "x");
+    await assertRejects(() => new Layout(folder).isThere(), KedgeError, 'it holds "notes.txt"');
+    await assertRejects(
+      () => new Layout(join(folder, "notes.txt")).isThere(),
+      KedgeError,
+      "it is no folder",
+    );
+    await Deno.writeTextFile(join(folder, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
+    await assertRejects(() => new Layout(folder).isThere(), VerificationError, "version 1.0.0");
+  }));
+
+Deno.test("Layout refuses a broken index and a damaged manifest", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    const image = await writeImage(folder, "a", { layers: ["1"] });
+    await Deno.writeTextFile(layout.blobPath(image.digest), "{}");
+    await assertRejects(() => layout.manifest(image.digest), VerificationError, "not sha256:");
+    await Deno.writeTextFile(join(folder, "index.json"), '{"manifests":[{"digest":"x"}]}');
+    await assertRejects(() => layout.entries(), VerificationError, "Cannot read the manifest");
+    await Deno.remove(join(folder, "index.json"));
+    await assertRejects(() => layout.entries(), VerificationError, "it has no index.json");
+  }));
+
+Deno.test("Layout keeps fields of the index that it does not know", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    const image = await writeImage(folder, undefined, { layers: ["1"] });
+    const strange = { ...image, data: "e30=", annotations: { "org.example.x": "y" } };
+    await layout.point("a", strange);
+    await layout.point("b", image);
+    const text = await Deno.readTextFile(join(folder, "index.json"));
+    assertEquals(JSON.parse(text).manifests[0].data, "e30=");
+    assertEquals(JSON.parse(text).mediaType, MediaType.ociIndex);
+  }));

@@ -1,0 +1,105 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { VerificationError } from "../../../lib/base/errors.ts";
+import { parseManifest } from "../../../lib/oci/manifest.ts";
+import { MediaType } from "../../../lib/oci/media_type.ts";
+
+const blob = { mediaType: MediaType.ociLayerGzip, digest: sha256("x"), size: 1 };
+const config = { mediaType: MediaType.ociConfig, digest: sha256("{}"), size: 2 };
+const image = { schemaVersion: 2, config, layers: [blob] };
+
+function bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+}
+
+Deno.test("parseManifest() tells images, indexes and artifacts apart", () => {
+  const kinds = [
+    image,
+    { schemaVersion: 2, manifests: [{ ...blob, mediaType: MediaType.ociManifest }] },
+    { mediaType: MediaType.ociArtifact, blobs: [blob] },
+    { ...image, mediaType: MediaType.dockerManifest },
+  ].map((value) => parseManifest(bytesOf(value), { name: "x" }));
+  assertEquals(
+    kinds.map(({ kind, mediaType, blobs, manifests }) => [
+      kind,
+      mediaType,
+      blobs.length,
+      manifests.length,
+    ]),
+    [
+      ["image", MediaType.ociManifest, 2, 0],
+      ["index", MediaType.ociIndex, 0, 1],
+      ["image", MediaType.ociArtifact, 1, 0],
+      ["image", MediaType.dockerManifest, 2, 0],
+    ],
+  );
+});
+
+Deno.test("parseManifest() keeps the bytes and their digest", () => {
+  const bytes = bytesOf(`${JSON.stringify(image)}\n\n`);
+  const manifest = parseManifest(bytes, { name: "x" });
+  assertEquals([manifest.bytes, manifest.digest], [bytes, sha256(bytes)]);
+});
+
+const bad: [what: string, value: unknown, state: string, mediaType?: string][] = [
+  ["an HTML page", "<!DOCTYPE html><p>Hello", "HTML page"],
+  ["no JSON", "{", "it is no JSON"],
+  ["no UTF-8", "\ud800", "neither an image nor an index"],
+  ["an array", [], "no JSON object"],
+  ["null", "null", "no JSON object"],
+  ["deep JSON", "[".repeat(200_000), "it is no JSON"],
+  ["a deep closed JSON", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, "no JSON object"],
+  ["schema 1", { schemaVersion: 1, fsLayers: [] }, "schema 1"],
+  ["neither", { schemaVersion: 2 }, "neither an image nor an index"],
+  ["both", { ...image, manifests: [] }, "both an image and an index"],
+  ["an unknown type", { ...image, mediaType: "text/plain" }, '"text/plain" is unknown'],
+  [
+    "another type than announced",
+    { ...image, mediaType: MediaType.ociManifest },
+    "was announced as",
+    MediaType.ociIndex,
+  ],
+  ["a negative size", { ...image, layers: [{ ...blob, size: -1 }] }, "a size is negative"],
+  ["half a byte", { ...image, layers: [{ ...blob, size: 0.5 }] }, "no whole number"],
+  ["a huge size", { ...image, layers: [{ ...blob, size: 2 ** 52 }] }, "beyond reason"],
+  ["a size in words", { ...image, layers: [{ ...blob, size: "1" }] }, "layers.0.size"],
+  [
+    "an unknown algorithm",
+    { ...image, layers: [{ ...blob, digest: "md5:00" }] },
+    '"md5:00" is not sha256',
+  ],
+  [
+    "a path as digest",
+    { ...image, config: { ...config, digest: "sha256:../../etc/passwd" } },
+    "is not sha256",
+  ],
+  ["no config", { schemaVersion: 2, layers: [] }, "config"],
+  ["a bad media type", { ...image, layers: [{ ...blob, mediaType: "x y" }] }, "media type"],
+];
+
+for (const [what, value, state, mediaType] of bad) {
+  Deno.test(`parseManifest() refuses ${what}`, () => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const bytes = what === "no UTF-8"
+      ? new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])
+      : bytesOf(text);
+    assertThrows(
+      () => parseManifest(bytes, { name: "x", mediaType }),
+      VerificationError,
+      what === "no UTF-8" ? "it is no JSON" : state,
+    );
+  });
+}
+
+Deno.test("parseManifest() refuses more than 4 MiB and another digest", () => {
+  assertThrows(
+    () => parseManifest(new Uint8Array(4 * 1024 * 1024 + 1), { name: "x" }),
+    VerificationError,
+    "more than 4194304",
+  );
+  assertThrows(
+    () => parseManifest(bytesOf(image), { name: "x", digest: sha256("other") }),
+    VerificationError,
+    "not sha256:",
+  );
+});
