@@ -20,7 +20,8 @@ import { type NarCompression, type NarPacking, packedBound } from "../lib/nix/co
 import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
-import { openStore } from "../lib/nix/open_store.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
+import { openStore, prepareStore } from "../lib/nix/open_store.ts";
 import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
 import { resolveSources, type Sources } from "../lib/nix/resolve_sources.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
@@ -67,6 +68,10 @@ export interface PublishOptions {
   propagationMs?: number | undefined;
   /** Whether other builds of the same store paths are replaced in the stores. @default {false} */
   replace?: boolean | undefined;
+  /** How requests are tried again. @default {four times, 250 ms doubling to at most 20 s} */
+  retry?: Partial<RetryPolicy> | undefined;
+  /** How long a connection may stand still before it is given up, in milliseconds. @default {120_000} */
+  stallMs?: number | undefined;
   /** How Nix is run, where it is needed. */
   nix?: PublishNixOptions | undefined;
 }
@@ -148,7 +153,14 @@ export async function publish(
     : options.catalog;
   try {
     const keys = await loadSigningKeys(options.signingKey, uris, context);
+    const prepared = await Promise.all(uris.map(prepareStore));
+    for (const { credentials, read } of prepared) {
+      for (const secret of [...credentials.secrets, ...read?.credentials.secrets ?? []]) {
+        context.redactor.add(secret);
+      }
+    }
     using packer = new NarPacker(context.signal);
+    using opened = new DisposableStack();
     const operation = new PublishOperation({
       options: { ...options, system },
       context,
@@ -157,13 +169,15 @@ export async function publish(
       packer,
       spool: new PublishSpool(context.cache),
       openStores: (meter) =>
-        uris.map((uri) =>
-          openStore(uri, {
-            keys: [...keys.everywhere, ...keys.ofStore.get(uri) ?? []],
-            propagationMs: options.propagationMs ?? (uri.read === undefined ? 0 : 30_000),
+        prepared.map((store) =>
+          opened.use(openStore(store, {
+            keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
+            propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
+            retry: { ...defaultRetryPolicy, ...options.retry },
+            stallMs: options.stallMs,
             meter,
             signal: context.signal,
-          })
+          }))
         ),
     });
     return await runOperation(operation, context);

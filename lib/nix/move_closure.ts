@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { toError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, NotAllowedError, toError } from "../base/errors.ts";
 import type { Digest } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import { narKey } from "./binary_cache.ts";
@@ -246,7 +246,8 @@ class StoreMove {
       const store = this.#plan.store.cache.url;
       this.failures.push({ store, error: thrown, ...(path === undefined ? {} : { path }) });
       this.#options.record(path ?? store, "failed", { store, message: toError(thrown).message });
-      if (this.failures.length >= failuresTillGivenUp) this.#stop.abort();
+      const hopeless = thrown instanceof NotAllowedError || exitCodeOf(thrown) === ExitCode.noRoom;
+      if (hopeless || this.failures.length >= failuresTillGivenUp) this.#stop.abort();
       return false;
     }
   }

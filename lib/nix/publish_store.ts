@@ -3,7 +3,7 @@ import type { BinaryCache } from "./binary_cache.ts";
 import type { SigningKey } from "./signing_key.ts";
 
 /** A store that a closure is published to. */
-export interface PublishStore {
+export interface PublishStore extends Disposable {
   /** The binary cache. */
   readonly cache: BinaryCache;
   /** How much is under way there at once. */

@@ -5,6 +5,7 @@
  */
 import { fromFileUrl } from "@std/path";
 import { UsageError } from "../base/errors.ts";
+import { basicAuthorization } from "./basic_authorization.ts";
 import { displayUrl } from "../http/display_url.ts";
 
 /** A store that was named. */
@@ -15,6 +16,8 @@ export interface StoreUri {
   shown: string;
   /** The URI without what is meant for kedge: a folder for `file`, a command for `exec`. */
   target: string;
+  /** The login that stands in the URI. */
+  user?: { authorization: string; secrets: readonly string[] };
   /** Where readers find what was written, if that is elsewhere. */
   read?: string;
   /** Files with keys that sign there. */
@@ -69,6 +72,11 @@ export function parseStoreUri(text: string): StoreUri {
     ...url.searchParams.getAll("secret-keys").flatMap((list) => list.split(",")),
   ].filter((path) => path !== "");
   const { read, "secret-key": _key, "secret-keys": _keys, ...rest } = query;
+  const user = url.username === ""
+    ? undefined
+    : basicAuthorization(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  url.username = "";
+  url.password = "";
   url.search = "";
   url.hash = "";
   let target = url.href.replace(/\/+$/, "");
@@ -83,6 +91,7 @@ export function parseStoreUri(text: string): StoreUri {
     kind,
     shown: kind === "file" ? `file://${target}` : displayUrl(target).replace(/\/+$/, ""),
     target,
+    ...(user === undefined ? {} : { user }),
     ...(read === undefined ? {} : { read }),
     secretKeys,
     query: rest,

@@ -10,7 +10,7 @@ import { KedgeError, VerificationError } from "../base/errors.ts";
 import { runProcess } from "../base/process_group.ts";
 import { NarVerifier } from "./nar_verifier.ts";
 import type { PackedNar } from "./packed_nar.ts";
-import { ZstdFrames } from "./zstd_frames.ts";
+import { ZstdFrames } from "../base/zstd_frames.ts";
 
 /** Options of {@linkcode unpackNar}. */
 export interface UnpackNarOptions {

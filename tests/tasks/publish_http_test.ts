@@ -1,0 +1,196 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { NotAllowedError, UnreachableError, UsageError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { generateSigningKey } from "../../lib/nix/signing_key.ts";
+import { publish, type PublishOptions } from "../../tasks/publish.ts";
+import { FaultyCache, makeCertificates, startDavCache } from "../support/binary_cache.ts";
+import { startNix } from "../support/nix.ts";
+import { plainGround } from "../support/plain_paths.ts";
+import { realTest } from "../support/real.ts";
+
+realTest(
+  "publish() writes to nginx what nix copies with its signature",
+  ["nix", "nginx"],
+  async () => {
+    await using world = await startNix();
+    await using cache = await startDavCache();
+    const built = await world.build([{ name: "leaf" }, {
+      name: "top",
+      needs: ["leaf"],
+      self: true,
+    }]);
+    const { secretText, publicText } = await generateSigningKey("kedge-test-1");
+    const key = join(world.dir, "key");
+    await Deno.writeTextFile(key, secretText);
+    const options: PublishOptions = {
+      name: "top",
+      version: "1",
+      paths: [built["top"]!],
+      stores: [cache.nginx.url],
+      catalog: `sqlite://${world.dir}/catalog.db`,
+      signingKey: { file: key },
+      nix: { env: world.env },
+    };
+    const ctx = { cache: new Cache(join(world.dir, "kedge-cache")) };
+    const foreseen = await publish(options, { ...ctx, dryRun: true });
+    const before = (await cache.nginx.requests()).length;
+    const first = await publish(options, ctx);
+    const sent = (await cache.nginx.requests()).length - before;
+    assertEquals([first.requests, foreseen.requests], [sent, sent]);
+    const second = await publish(options, ctx);
+    assertEquals([second.changed, second.bytesMoved, second.requests], [false, 0, 5]);
+
+    await world.run("nix-store", ["--delete", ...Object.values(built)]);
+    const trust = [
+      "--option",
+      "require-sigs",
+      "true",
+      "--option",
+      "trusted-public-keys",
+      publicText,
+    ];
+    await world.run("nix-store", [
+      "-r",
+      built["top"]!,
+      "--option",
+      "substituters",
+      cache.nginx.url,
+      ...trust,
+    ]);
+    await world.run("nix", [
+      "store",
+      "verify",
+      "--store",
+      cache.nginx.url,
+      "-r",
+      built["top"]!,
+      ...trust,
+    ]);
+  },
+);
+
+realTest(
+  "publish() logs in by URL, by token and by netrc, and tells a refused login",
+  ["nginx"],
+  async () => {
+    await using cache = await startDavCache({ login: { user: "me", password: "open sesame" } });
+    const { host } = new URL(cache.nginx.url);
+    await using ground = await plainGround();
+    const { ctx, dir } = ground;
+    const options = { ...ground.options, stores: [cache.nginx.url] };
+    const texts: string[] = [];
+    const report = (event: unknown) => texts.push(JSON.stringify(event));
+    const refused = await assertRejects(
+      () => publish(options, { ...ctx, report }),
+      NotAllowedError,
+    );
+    assertStringIncludes(refused.message, "the server answered 401");
+    const wrong = `http://me:wrong-password@${host}`;
+    const error = await assertRejects(
+      () => publish({ ...options, stores: [wrong] }, ctx),
+      NotAllowedError,
+    );
+    assert(!error.message.includes("wrong-password"));
+    const netrc = join(dir, "netrc");
+    await Deno.writeTextFile(netrc, `machine 127.0.0.1 login me password "no"\n`);
+    await assertRejects(
+      () => publish({ ...options, stores: [`${cache.nginx.url}?netrc-file=${netrc}`] }, ctx),
+      NotAllowedError,
+    );
+    const right = `http://me:open%20sesame@${host}`;
+    const result = await publish({ ...options, stores: [right] }, { ...ctx, report });
+    assertEquals(result.stores[0]?.store, cache.nginx.url);
+    assert(!texts.join("\n").includes("sesame"));
+    assertEquals((await publish({ ...options, stores: [right] }, ctx)).changed, false);
+    await assertRejects(
+      () => publish({ ...options, stores: [`${cache.nginx.url}?token-env=KEDGE_NO_SUCH`] }, ctx),
+      UsageError,
+      "the environment variable is not set",
+    );
+  },
+);
+
+Deno.test("publish() sends the bearer token of a file", async () => {
+  await using cache = new FaultyCache();
+  await using ground = await plainGround();
+  const file = join(ground.dir, "token");
+  await Deno.writeTextFile(file, "secret-token\n");
+  cache.fault = ({ headers }) =>
+    headers.get("authorization") === "Bearer secret-token"
+      ? undefined
+      : new Response(null, { status: 401 });
+  const stores = [`${cache.url}?token-file=${file}`];
+  await publish({ ...ground.options, stores }, ground.ctx);
+  assertEquals(cache.count("PUT", /narinfo$/), 3);
+});
+
+realTest("publish() speaks TLS with an authority and a client certificate of its own", [
+  "nginx",
+  "openssl",
+], async () => {
+  await using ground = await plainGround(2, 600_000);
+  const { ca, server, client } = await makeCertificates(ground.dir);
+  await using cache = await startDavCache({
+    tls: server,
+    serverConfig: `ssl_client_certificate ${ca}; ssl_verify_client on;`,
+  });
+  const options = { ...ground.options, retry: { retries: 0 } };
+  await assertRejects(() => publish({ ...options, stores: [cache.nginx.url] }, ground.ctx));
+  const trusting = `${cache.nginx.url}?tls-ca=${ca}`;
+  await assertRejects(() => publish({ ...options, stores: [trusting] }, ground.ctx));
+  const known = `${trusting}&tls-certificate=${client.certificate}&tls-private-key=${client.key}`;
+  const result = await publish({ ...options, stores: [known], verify: "full" }, ground.ctx);
+  assertEquals(result.stores[0]?.missing, 2);
+});
+
+Deno.test("publish() to several stores sends to all of them and packs once", async () => {
+  await using a = new FaultyCache();
+  await using b = new FaultyCache();
+  await using ground = await plainGround(5, 2_000_000);
+  const stores = [a.url, b.url, `file://${ground.dir}/store`];
+  const records: string[] = [];
+  const report = (event: { type: string; label?: string }) => {
+    if (event.type === "object-start") records.push(event.label!);
+  };
+  await publish({ ...ground.options, stores }, { ...ground.ctx, report });
+  assertEquals(records.length, 15);
+  assertEquals([...a.objects.keys()].sort(), [...b.objects.keys()].sort());
+});
+
+Deno.test("publish() asks for many paths at once, and backs off when it is too much", async () => {
+  await using cache = new FaultyCache();
+  await using ground = await plainGround(120, 10);
+  cache.latencyMs = 20;
+  await publish({ ...ground.options, stores: [cache.url] }, ground.ctx);
+  assert(cache.mostAtOnce >= 24, `${cache.mostAtOnce} at once`);
+  cache.objects.clear();
+  let refused = 0;
+  cache.fault = () => {
+    if (cache.atOnce <= 8) return undefined;
+    refused++;
+    return new Response(null, { status: 429 });
+  };
+  const retry = { retries: 8, baseMs: 20, ceilingMs: 200 };
+  await publish({ ...ground.options, retry, stores: [cache.url] }, ground.ctx);
+  assert(refused > 0);
+});
+
+Deno.test("publish() sends NARs first, then narinfos, each after those that it needs", async () => {
+  await using cache = new FaultyCache();
+  await using ground = await plainGround(6, 400_000);
+  await publish({ ...ground.options, stores: [cache.url] }, ground.ctx);
+  const puts = cache.requests.filter((each) => each.method === "PUT").map((each) => each.key);
+  const lastNar = puts.findLastIndex((key) => key.startsWith("nar/"));
+  const firstInfo = puts.findIndex((key) => key.endsWith(".narinfo"));
+  assert(lastNar < firstInfo);
+});
+
+Deno.test("publish() tells a store that nobody answers for", async () => {
+  await using ground = await plainGround();
+  const stores = ["http://127.0.0.1:1/cache"];
+  const error = await assertRejects(() => publish({ ...ground.options, stores }, ground.ctx));
+  assertEquals((error as unknown as { exitCode: number }).exitCode, 6);
+  assert(error.cause instanceof UnreachableError);
+  assertStringIncludes(error.message, 'to "http://127.0.0.1:1/cache"');
+});
