@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { isJournalName } from "./markers.ts";
 
 /** How large a part of the cache is. */
 export interface PartSize {
@@ -20,11 +21,15 @@ export interface CacheSize {
   parts: readonly PartSize[];
 }
 
-/** Measures a cache folder; one that is not there is empty. Symbolic links are not followed. */
+/**
+ * Measures a cache folder; one that is not there is empty. The journal of runs, which lies beside the buckets, is not counted.
+ * Symbolic links are not followed.
+ */
 export async function measureCache(root: string, signal?: AbortSignal): Promise<CacheSize> {
   const seen = new Set<string>();
   const parts: PartSize[] = [];
   for (const entry of await entriesOf(root)) {
+    if (isJournalName(entry.name)) continue;
     const part = { name: entry.name, bytes: 0, files: 0 };
     await measure(join(root, entry.name), entry.isDirectory, part, seen, signal);
     parts.push(part);

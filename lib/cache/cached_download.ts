@@ -173,10 +173,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       return { blob: plan.blob };
     }
     const folder = await cache.partials.claim(this.#source);
-    let kept = false;
-    this.#held.defer(async () => {
-      if (!kept) await cache.partials.release(this.#source, folder);
-    });
+    this.#held.defer(() => cache.partials.release(this.#source, folder));
     const { digest } = this.#options;
     const found = await this.#sameProbe(plan, folder, step);
     using object = step.meter.object(this.#name, found.size);
@@ -197,8 +194,9 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       step.record(this.#name, "moved", { digest: downloaded.digest, size: downloaded.size });
       return { downloaded, folder };
     } catch (error) {
-      kept = error instanceof VerificationError;
-      if (kept) await cache.partials.discard(folder);
+      if (error instanceof VerificationError || !found.ranges) {
+        await cache.partials.discard(folder);
+      }
       throw error;
     }
   }

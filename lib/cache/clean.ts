@@ -11,6 +11,7 @@ import type { Digest } from "../base/digest.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
+import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
@@ -89,7 +90,7 @@ function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): b
 }
 
 function isKept(name: string): boolean {
-  return name === ".lock" || name === buckets.locks.folder || name.startsWith("journal-");
+  return name === ".lock" || name === buckets.locks.folder || isJournalName(name);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -23,6 +23,11 @@ const contents = {
 /** The names of the files at the root of a cache that are no buckets. */
 export const markerNames: ReadonlySet<string> = new Set([...Object.keys(contents), ".lock"]);
 
+/** Whether a file at the root of a cache belongs to the journal of runs. */
+export function isJournalName(name: string): boolean {
+  return name.startsWith("journal-");
+}
+
 /** Makes the markers that are missing. */
 export async function writeMarkers(root: string): Promise<void> {
   for (const [name, text] of Object.entries(contents)) {

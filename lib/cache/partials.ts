@@ -66,7 +66,8 @@ export class Partials {
   async release(key: string, folder: string): Promise<void> {
     try {
       await Deno.rename(folder, join(this.dir, stem(key)));
-    } catch {
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
       await this.discard(folder);
     }
   }

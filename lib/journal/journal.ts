@@ -8,8 +8,14 @@
  */
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, NoRoomError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
+
+/** SQLITE_FULL. */
+const sqliteFull = 13;
+/** SQLITE_BUSY. */
+const sqliteBusy = 5;
+const busyMs = 10_000;
 
 const schema = `
 CREATE TABLE IF NOT EXISTS runs (
@@ -194,8 +200,8 @@ export class Journal implements Disposable {
     try {
       Deno.mkdirSync(dirname(this.#path), { recursive: true });
       const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-      database.exec(schema);
+      whileBusy(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
+      whileBusy(() => database.exec(schema));
       return this.#database = database;
     } catch (error) {
       throw new KedgeError(`Cannot open the journal "${this.#path}": ${(error as Error).message}`, {
@@ -206,7 +212,14 @@ export class Journal implements Disposable {
   }
 
   #write(sql: string, values: (string | number | null)[]): void {
-    this.#open().prepare(sql).run(...values);
+    try {
+      this.#open().prepare(sql).run(...values);
+    } catch (cause) {
+      if (primaryCode(cause) !== sqliteFull) throw cause;
+      throw new NoRoomError(`Cannot write the journal "${this.#path}": the disk is full`, {
+        cause,
+      });
+    }
   }
 
   #read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
@@ -221,6 +234,24 @@ export class Journal implements Disposable {
   #json(data: object | undefined): string | null {
     return data === undefined ? null : JSON.stringify(this.#redactor?.redactData(data) ?? data);
   }
+}
+
+/** Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. */
+function whileBusy(run: () => void): void {
+  const deadline = Date.now() + busyMs;
+  for (;;) {
+    try {
+      return run();
+    } catch (error) {
+      if (primaryCode(error) !== sqliteBusy || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10);
+    }
+  }
+}
+
+/** The low byte of SQLite's error code: what is above it tells only more of the same. */
+function primaryCode(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
 function parsed(text: unknown): Record<string, unknown> | null {

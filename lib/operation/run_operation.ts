@@ -120,8 +120,12 @@ export async function runOperation<P extends Plan, M, R extends object>(
     return { ...result, ...figures };
   } catch (thrown) {
     const error = errorData(thrown);
-    record?.end({ error });
     emit({ type: "operation-end", ok: false, error, durationMs: durationMs() });
+    try {
+      record?.end({ error });
+    } catch (unwritten) {
+      throw new AggregateError([thrown, unwritten], error.message);
+    }
     throw thrown;
   }
 }

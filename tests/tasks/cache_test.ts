@@ -1,0 +1,168 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import * as v from "valibot";
+import { TimedOutError } from "../../lib/base/errors.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
+import { cacheClean, cacheDir, cacheSize } from "../../tasks/cache.ts";
+import { runKedge } from "../support/program.ts";
+import { treeOf } from "../support/tree.ts";
+
+const schema = v.looseObject({ digest: v.string() });
+
+async function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-cache-" });
+  try {
+    await run(new Cache(join(folder, "cache"), { lockTimeoutMs: 50 }), folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function put(cache: Cache, key: string, text: string): Promise<string> {
+  const blob = await cache.blobs.persist(new Blob([text]).stream());
+  await cache.entry(buckets.kexec, key, schema)
+    .write({ digest: blob.digest }, { refs: [blob.digest], by: "kexec" });
+  return blob.path;
+}
+
+Deno.test("D1 cache:dir prints the configured folder", () =>
+  withCache(async (cache) => {
+    assertEquals(cacheDir({ cache }), cache.dir);
+    const { stdout, code } = await runKedge(["cache:dir"], { cacheDir: cache.dir });
+    assertEquals([stdout, code], [`${cache.dir}\n`, 0]);
+  }));
+
+Deno.test("S1 cache:size of no cache is 0", () =>
+  withCache(async (cache) => {
+    assertEquals(await cacheSize({ cache }), { bytes: 0, files: 0, parts: [] });
+  }));
+
+Deno.test("S2 cache:size prints the bytes alone, S3 with --human a unit", () =>
+  withCache(async (cache) => {
+    await put(cache, "https://a/b", "x".repeat(3 * 1024 * 1024));
+    const { bytes, parts } = await cacheSize({ cache });
+    assertEquals(parts[0]?.name, "blobs-v1");
+    assertEquals(parts[0]?.bytes, 3 * 1024 * 1024);
+    const plain = await runKedge(["cache:size"], { cacheDir: cache.dir });
+    assertEquals(plain.stdout, `${bytes}\n`);
+    const human = await runKedge(["cache:size", "--human"], { cacheDir: cache.dir });
+    assertEquals(human.stdout, "3 MiB\n");
+  }));
+
+Deno.test("cache:size counts a file with several names once", () =>
+  withCache(async (cache) => {
+    const path = await put(cache, "k", "x".repeat(1000));
+    const before = await cacheSize({ cache });
+    await Deno.link(path, join(cache.dir, "again"));
+    assertEquals((await cacheSize({ cache })).bytes, before.bytes);
+  }));
+
+Deno.test("C1 cache:clean removes everything but the locks and the journal", () =>
+  withCache(async (cache) => {
+    await put(cache, "k", "x".repeat(1000));
+    await Deno.writeTextFile(join(cache.dir, "journal-v1.db"), "history");
+    const result = await cacheClean({}, { cache });
+    assertEquals(result.changed, true);
+    assertStringIncludes(result.why, "removed 5 files");
+    const left = [...(await treeOf(cache.dir)).keys()];
+    assertEquals(left, [".lock", "/", "journal-v1.db"]);
+    assertEquals((await cacheClean({}, { cache })).changed, false);
+    assertEquals(await put(new Cache(cache.dir), "k", "y").then(Deno.readTextFile), "y");
+  }));
+
+Deno.test("C2 cache:clean counts a file that keeps a name outside as no bytes", () =>
+  withCache(async (cache, folder) => {
+    const path = await put(cache, "k", "x".repeat(1_000_000));
+    await Deno.link(path, join(folder, "outside"));
+    const result = await cacheClean({}, { cache });
+    assert(result.bytes < 100_000);
+    assertEquals((await Deno.stat(join(folder, "outside"))).size, 1_000_000);
+  }));
+
+Deno.test("C2 cache:clean counts two names within the cache once", () =>
+  withCache(async (cache) => {
+    const path = await put(cache, "k", "x".repeat(1_000_000));
+    await Deno.link(path, join(cache.dir, "inside"));
+    const { bytes } = await cacheClean({}, { cache });
+    assert(bytes >= 1_000_000 && bytes < 1_100_000);
+  }));
+
+Deno.test("C8 cache:clean with force goes on while the cache is in use, and takes the lock when it is not", () =>
+  withCache(async (cache) => {
+    await put(cache, "k", "x");
+    {
+      using _use = await cache.use();
+      const events: OperationEvent[] = [];
+      const other = new Cache(cache.dir, { lockTimeoutMs: 50 });
+      const context = { cache: other, report: (event: OperationEvent) => events.push(event) };
+      assertEquals((await cacheClean({ force: true }, context)).changed, true);
+      assertStringIncludes(JSON.stringify(events), "in use");
+    }
+    assertEquals((await cacheClean({ force: true }, { cache })).changed, false);
+  }));
+
+Deno.test("C9 cache:clean of a name removes its entry and what nothing else needs", () =>
+  withCache(async (cache) => {
+    const one = await put(cache, "https://one/a.tar.gz", "same");
+    await put(cache, "https://two/a.tar.gz", "same");
+    const three = await put(cache, "https://three/a.tar.gz", "other");
+    const first = await cacheClean({ names: ["https://one"] }, { cache });
+    assertEquals(first.keys, ["https://one/a.tar.gz"]);
+    assertEquals(await Deno.readTextFile(one), "same");
+    const second = await cacheClean({ names: ["https://three/a.tar.gz"] }, { cache });
+    assertEquals(second.files, 2);
+    await assertRejects(() => Deno.stat(three), Deno.errors.NotFound);
+    assertEquals((await cacheClean({ names: ["nothing"] }, { cache })).changed, false);
+  }));
+
+Deno.test("C10 cache:clean of a bucket removes all of its entries", () =>
+  withCache(async (cache) => {
+    await put(cache, "https://one/a", "1");
+    await put(cache, "https://two/a", "2");
+    const { keys } = await cacheClean({ names: ["kexec"] }, { cache });
+    assertEquals(keys.toSorted(), ["https://one/a", "https://two/a"]);
+  }));
+
+Deno.test("C11 cache:clean removes a symbolic link and not what it leads to", () =>
+  withCache(async (cache, folder) => {
+    await put(cache, "k", "x");
+    await Deno.mkdir(join(folder, "victim"));
+    await Deno.writeTextFile(join(folder, "victim", "file"), "keep me");
+    await Deno.symlink(join(folder, "victim"), join(cache.dir, "blobs-v1", "link"));
+    await cacheClean({}, { cache });
+    assertEquals(await Deno.readTextFile(join(folder, "victim", "file")), "keep me");
+  }));
+
+Deno.test("C12 cache:clean gives up when the cache stays in use, naming the file and the variable", () =>
+  withCache(async (cache) => {
+    using _use = await cache.use();
+    const result = await runKedge(["cache:clean"], {
+      cacheDir: cache.dir,
+      env: { KEDGE_LOCK_TIMEOUT: "0.1" },
+    });
+    assertEquals(result.code, 7);
+    assertStringIncludes(result.stderr, join(cache.dir, ".lock"));
+    assertStringIncludes(result.stderr, "KEDGE_LOCK_TIMEOUT");
+    await assertRejects(
+      () => cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 20 }) }),
+      TimedOutError,
+    );
+  }));
+
+Deno.test("cache:clean in a dry run counts and changes nothing", () =>
+  withCache(async (cache) => {
+    await put(cache, "k", "x".repeat(1000));
+    const tree = await treeOf(cache.dir);
+    const foreseen = await cacheClean({}, { cache, dryRun: true });
+    assertEquals(await treeOf(cache.dir), tree);
+    const done = await cacheClean({}, { cache });
+    assertEquals([foreseen.files, foreseen.bytes], [done.files, done.bytes]);
+  }));
+
+Deno.test("cache:clean where there is no cache is no error", () =>
+  withCache(async (cache) => {
+    assertEquals((await cacheClean({}, { cache })).changed, false);
+    await assertRejects(() => Deno.stat(cache.dir), Deno.errors.NotFound);
+  }));

@@ -1,0 +1,166 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
+import { bundleBytes } from "../support/bundle.ts";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import { runKedge, spawnKedge } from "../support/program.ts";
+import { treeOf } from "../support/tree.ts";
+import { findProgram } from "../support/real.ts";
+
+const mebibyte = 1024 * 1024;
+const body = bundleBytes({ size: 40 * mebibyte });
+const digest = sha256(body);
+
+async function withOrigin(test: (origin: Origin, cacheDir: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-crash-" });
+  await using origin = startOrigin({ "/k.tar.gz": { body, bytesPerSecond: 6 * mebibyte } });
+  try {
+    await test(origin, join(folder, "cache"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function sent(origin: Origin, bytes: number): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (origin.sentBytes < bytes && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Nothing under a final name but what is whole. */
+async function assertWhole(cacheDir: string): Promise<void> {
+  for (const bucket of ["blobs-v1", "files-v1"]) {
+    for (const [path, contents] of await treeOf(join(cacheDir, bucket))) {
+      if (!path.endsWith("/")) assertEquals(contents, digest, path);
+    }
+  }
+}
+
+for (const share of [0.1, 0.5, 0.9]) {
+  Deno.test(`kexec killed at ${share * 100} % goes on where it stopped`, () =>
+    withOrigin(async (origin, cacheDir) => {
+      const args = ["kexec", "--url", origin.url("/k.tar.gz"), "--json"];
+      const child = spawnKedge(args, { cacheDir });
+      await sent(origin, body.length * share);
+      child.kill("SIGKILL");
+      await child.output();
+      await assertWhole(cacheDir);
+      const before = origin.sentBytes;
+      origin.files.get("/k.tar.gz")!.bytesPerSecond = 1e9;
+
+      const { code, stdout, stderr } = await runKedge(args, { cacheDir });
+      assertEquals(code, 0, stderr);
+      const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
+      assertEquals(last.value.digest, digest);
+      assertEquals(last.value.bytesMoved + last.value.bytesReused, body.length);
+      assertEquals(await Deno.readFile(last.value.path), body);
+      const again = origin.sentBytes - before;
+      assert(again <= body.length * (1 - share) + 18 * mebibyte, `${again} bytes again`);
+      assertEquals(await treeOf(join(cacheDir, "partials-v1")), new Map([["/", ""]]));
+    }));
+}
+
+Deno.test("kexec of two processes at once brings the bytes once", () =>
+  withOrigin(async (origin, cacheDir) => {
+    const args = ["kexec", "--url", origin.url("/k.tar.gz")];
+    const results = await Promise.all([1, 2].map(() => runKedge(args, { cacheDir })));
+    for (const { code, stdout, stderr } of results) {
+      assertEquals(code, 0, stderr);
+      assertEquals(await Deno.readFile(stdout.trim()), body);
+    }
+    assertEquals(origin.sentBytes, body.length);
+    const follower = results.find(({ stderr }) => stderr.includes("another process"));
+    assertStringIncludes(follower!.stderr, "the other process has");
+  }));
+
+Deno.test("kexec takes over at once when the process that it waits for is killed", () =>
+  withOrigin(async (origin, cacheDir) => {
+    const args = ["kexec", "--url", origin.url("/k.tar.gz")];
+    const leader = spawnKedge(args, { cacheDir });
+    await sent(origin, body.length * 0.3);
+    const follower = runKedge(args, { cacheDir });
+    await sent(origin, body.length * 0.6);
+    leader.kill("SIGKILL");
+    await leader.output();
+    origin.files.get("/k.tar.gz")!.bytesPerSecond = 1e9;
+    const { code, stdout, stderr } = await follower;
+    assertEquals(code, 0, stderr);
+    assertEquals(await Deno.readFile(stdout.trim()), body);
+    assert(origin.sentBytes < body.length * 1.5, `${origin.sentBytes}`);
+  }));
+
+Deno.test("kexec stopped by SIGINT ends with 130 and goes on later", () =>
+  withOrigin(async (origin, cacheDir) => {
+    const args = ["kexec", "--url", origin.url("/k.tar.gz")];
+    const child = spawnKedge(args, { cacheDir });
+    await sent(origin, body.length * 0.5);
+    child.kill("SIGINT");
+    assertEquals((await child.output()).code, 130);
+    await assertWhole(cacheDir);
+    const before = origin.sentBytes;
+    origin.files.get("/k.tar.gz")!.bytesPerSecond = 1e9;
+    assertEquals((await runKedge(args, { cacheDir })).code, 0);
+    assert(origin.sentBytes - before <= body.length * 0.55);
+  }));
+
+for (
+  const [what, args, code] of [
+    ["a wrong digest", (url: string) => ["--url", url, "--sha256", "0".repeat(64)], 3],
+    ["a digest that is none", (url: string) => ["--url", url, "--sha256", "zz"], 2],
+    ["what is not there", (url: string) => ["--url", `${url}.zip`], 1],
+    ["what may not be read", (url: string) => ["--url", url.replace("k.", "locked.")], 5],
+    ["an unknown flag", () => ["--nope"], 2],
+    ["offline and not there", (url: string) => ["--url", url, "--offline"], 4],
+  ] as [string, (url: string) => string[], number][]
+) {
+  Deno.test(`kexec of ${what} ends with code ${code} and leaves no blob`, () =>
+    withOrigin(async (origin, cacheDir) => {
+      origin.files.set("/k.tar.gz", { body: bundleBytes() });
+      origin.files.set("/locked.tar.gz", { body, authorization: "Bearer x" });
+      const result = await runKedge(["kexec", ...args(origin.url("/k.tar.gz"))], { cacheDir });
+      assertEquals(result.code, code, result.stderr);
+      assertEquals(result.stdout, "");
+      assertEquals(await treeOf(join(cacheDir, "blobs-v1")), new Map());
+    }));
+}
+
+const canMount = Deno.build.os === "linux" && Deno.uid() === 0 &&
+  findProgram("mount") !== undefined;
+
+Deno.test({
+  name: `kexec finds a disk without room before it begins${
+    canMount ? "" : " [needs root on Linux]"
+  }`,
+  ignore: !canMount,
+  fn: () =>
+    withOrigin(async (origin, cacheDir) => {
+      await Deno.mkdir(cacheDir, { recursive: true });
+      const mount = await new Deno.Command("mount", {
+        args: ["-t", "tmpfs", "-o", "size=20m", "tmpfs", cacheDir],
+      }).output();
+      assertEquals(mount.code, 0);
+      try {
+        const url = origin.url("/k.tar.gz");
+        const result = await runKedge(["kexec", "--url", url], { cacheDir });
+        assertEquals(result.code, 8, result.stderr);
+        assertStringIncludes(result.stderr, "free");
+        assert(origin.sentBytes < 9 * mebibyte);
+        const foreseen = await runKedge(["kexec", "--url", url, "--dry-run"], { cacheDir });
+        assertEquals(foreseen.code, 8);
+
+        origin.files.set("/small.tar.gz", {
+          body: bundleBytes({ size: 30 * mebibyte }),
+          ranges: "ignore",
+          faults: [{ withoutLength: true }],
+        });
+        const surprised = await runKedge(["kexec", "--url", origin.url("/small.tar.gz")], {
+          cacheDir,
+        });
+        assertEquals(surprised.code, 8, surprised.stderr);
+        assertEquals(await treeOf(join(cacheDir, "blobs-v1")), new Map());
+      } finally {
+        await new Deno.Command("umount", { args: [cacheDir] }).output();
+      }
+    }),
+});
