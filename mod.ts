@@ -56,6 +56,11 @@ export type * from "./lib/catalog/catalog_entry.ts";
 export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
 export type { NarCompression } from "./lib/nix/compression.ts";
 export type { VerifyDepth } from "./lib/nix/verify_store.ts";
+export type { Meter, ObjectMeter } from "./lib/base/meter.ts";
+export { architectureOfMachine, type KexecArchitecture } from "./lib/kexec/architecture.ts";
+export type { BundleContents, BundlePart } from "./lib/kexec/bundle_contents.ts";
+export { checkBundle, type CheckBundleOptions } from "./lib/kexec/check_bundle.ts";
+export * from "./lib/kexec/diff_bundles.ts";
 
 if (import.meta.main) {
   const { builtinTasks } = await import("./tasks/builtin/mod.ts");

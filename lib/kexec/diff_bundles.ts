@@ -1,0 +1,60 @@
+import type { BundleContents, BundlePart } from "./bundle_contents.ts";
+
+/** How one file of a bundle stands against its earlier self. */
+export interface PartDifference {
+  /** Its path in the tarball. */
+  path: string;
+  /** What became of it. */
+  state: "same" | "changed" | "added" | "removed";
+  /** Its size before, in bytes; 0 if it was not there. */
+  sizeBefore: number;
+  /** Its size after, in bytes; 0 if it is gone. */
+  sizeAfter: number;
+}
+
+/** How two bundles differ. */
+export interface BundleDifference {
+  /** Every file of either, by path. */
+  parts: readonly PartDifference[];
+  /** Bytes of the second bundle's files that are new or changed. */
+  bytesChanged: number;
+  /** Bytes of the second bundle's files that are as they were. */
+  bytesSame: number;
+  /** The kernel versions, where both are known and differ. */
+  kernel?: { before: string; after: string };
+}
+
+/** Which files of two bundles differ, and by how many bytes; a file that is the same byte for byte is `same`. */
+export function diffBundles(before: BundleContents, after: BundleContents): BundleDifference {
+  const old = new Map(before.parts.map((part) => [part.path, part]));
+  const now = new Map(after.parts.map((part) => [part.path, part]));
+  const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
+  const parts = paths.map((path) => difference(path, old.get(path), now.get(path)));
+  const sum = (states: readonly string[]) =>
+    parts.reduce((total, part) => states.includes(part.state) ? total + part.sizeAfter : total, 0);
+  const { kernelVersion: was } = before;
+  const { kernelVersion: is } = after;
+  return {
+    parts,
+    bytesChanged: sum(["changed", "added"]),
+    bytesSame: sum(["same"]),
+    ...(was === undefined || is === undefined || was === is
+      ? {}
+      : { kernel: { before: was, after: is } }),
+  };
+}
+
+function difference(
+  path: string,
+  before: BundlePart | undefined,
+  after: BundlePart | undefined,
+): PartDifference {
+  const state = before === undefined
+    ? "added"
+    : after === undefined
+    ? "removed"
+    : before.digest === after.digest && before.isExecutable === after.isExecutable
+    ? "same"
+    : "changed";
+  return { path, state, sizeBefore: before?.size ?? 0, sizeAfter: after?.size ?? 0 };
+}

@@ -1,0 +1,201 @@
+/**
+ * The bytes of a tarball without its compression, one piece after the other.
+ *
+ * Invariants: memory is bounded whatever the file says of itself (zstd windows of at most 128 MiB, xz of at most 512 MiB); an
+ * abort ends the reading and the `xz` program; a file that is cut short or damaged is a {@linkcode VerificationError}.
+ *
+ * @module
+ */
+import defer * as zlib from "node:zlib";
+import type { Transform } from "node:stream";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import { signalGroup } from "../base/process_group.ts";
+import { ZstdFrames } from "../base/zstd_frames.ts";
+import type { TarballCompression } from "./tarball_compression.ts";
+
+const pieceBytes = 256 * 1024;
+
+/**
+ * Reads a packed file.
+ *
+ * @param name what errors call the file
+ * @throws {VerificationError} if the packed data is cut short or damaged
+ * @throws {KedgeError} if the file is packed by xz and the program `xz` is missing
+ */
+export function unpackedBytes(
+  path: string,
+  compression: TarballCompression,
+  name: string,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  switch (compression) {
+    case "none":
+      return fileBytes(path, signal);
+    case "gzip":
+      return gzipBytes(path, name, signal);
+    case "zstd":
+      return zstdBytes(path, name, signal);
+    case "xz":
+      return xzBytes(path, name, signal);
+  }
+}
+
+async function* fileBytes(
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path, { read: true });
+  for (;;) {
+    signal.throwIfAborted();
+    const buffer = new Uint8Array(pieceBytes);
+    const count = await file.read(buffer);
+    if (count === null) return;
+    yield buffer.subarray(0, count);
+  }
+}
+
+async function* gzipBytes(
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const transform = zlib.createGunzip({ chunkSize: pieceBytes });
+  yield* through(transform, fileBytes(path, signal), "gzip", name, signal);
+}
+
+/** A zstd file may hold many frames, and `node:zlib` ends at the end of the first: each gets a decompressor of its own. */
+async function* zstdBytes(
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const parts = frameParts(path, name, signal);
+  try {
+    for (;;) {
+      const first = await parts.next();
+      if (first.done) return;
+      const transform = zlib.createZstdDecompress({
+        chunkSize: pieceBytes,
+        params: { [zlib.constants.ZSTD_d_windowLogMax]: 27 },
+      });
+      yield* through(transform, oneFrame(first.value, parts), "zstd", name, signal);
+    }
+  } finally {
+    await parts.return(undefined);
+  }
+}
+
+type FramePart = { bytes: Uint8Array<ArrayBuffer>; end: boolean };
+
+async function* frameParts(
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<FramePart, undefined> {
+  const frames = new ZstdFrames();
+  for await (const piece of fileBytes(path, signal)) yield* frames.cut(piece);
+  if (frames.within) throw new VerificationError(`Cannot unpack "${name}": it is cut short`);
+}
+
+async function* oneFrame(
+  first: FramePart,
+  parts: AsyncGenerator<FramePart, undefined>,
+): AsyncGenerator<Uint8Array> {
+  yield first.bytes;
+  for (let { end } = first; !end;) {
+    const next = await parts.next();
+    if (next.done) return;
+    yield next.value.bytes;
+    end = next.value.end;
+  }
+}
+
+async function* through(
+  transform: Transform,
+  pieces: AsyncIterable<Uint8Array>,
+  compression: TarballCompression,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const fed = feed(transform, pieces);
+  try {
+    for await (const piece of transform) yield piece as Uint8Array;
+    await fed;
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw damaged(name, compression, cause);
+  } finally {
+    transform.destroy();
+    await fed;
+  }
+}
+
+/** Writes pieces into a transform; what goes wrong with them becomes the transform's own error. */
+async function feed(transform: Transform, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  let resume = () => {};
+  transform.on("drain", () => resume());
+  transform.once("close", () => resume());
+  try {
+    for await (const piece of pieces) {
+      if (transform.destroyed) return;
+      if (transform.write(piece)) continue;
+      await new Promise<void>((resolve) => resume = resolve);
+    }
+    transform.end();
+  } catch (error) {
+    transform.destroy(error as Error);
+  }
+}
+
+async function* xzBytes(
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted();
+  const child = spawnXz(path, name);
+  const stop = () => signalGroup(child.pid, "SIGKILL");
+  signal.addEventListener("abort", stop, { once: true });
+  const complaint = new Response(child.stderr).text();
+  let done = false;
+  try {
+    yield* child.stdout;
+    done = true;
+    const { success } = await child.status;
+    signal.throwIfAborted();
+    if (!success) throw damaged(name, "xz", new Error((await complaint).trim()));
+  } finally {
+    signal.removeEventListener("abort", stop);
+    if (!done) stop();
+    await Promise.all([child.status, complaint]);
+  }
+}
+
+function spawnXz(path: string, name: string): Deno.ChildProcess {
+  try {
+    return new Deno.Command("xz", {
+      args: ["-dc", "--format=xz", "--memlimit-decompress=512MiB", "--", path],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      detached: Deno.build.os !== "windows",
+    }).spawn();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new KedgeError(`Cannot unpack "${name}": the program xz is missing`, {
+      cause,
+      hint: "install xz (Debian: xz-utils), or use a bundle packed by gzip or zstd",
+    });
+  }
+}
+
+function damaged(name: string, compression: TarballCompression, cause: unknown): Error {
+  if (cause instanceof KedgeError || !(cause instanceof Error)) return cause as Error;
+  const { code } = cause as { code?: string };
+  const ofSystem = code !== undefined && /^E[A-Z]+$/.test(code);
+  if (ofSystem || cause instanceof Deno.errors.NotFound) return cause;
+  const state = /unexpected end/i.test(cause.message)
+    ? "it is cut short"
+    : `its ${compression} data is damaged (${cause.message})`;
+  return new VerificationError(`Cannot unpack "${name}": ${state}`, { cause });
+}
