@@ -1,12 +1,14 @@
 /**
  * Child processes that end with all their descendants.
  *
- * Invariants: a child leads a group of its own, so that one signal reaches its children too; an abort sends SIGTERM to
- * the group, waits for the grace, then sends SIGKILL; nothing returns before the child is gone. Windows has no groups:
- * there the child alone is ended.
+ * Invariants: a child leads a group of its own and carries a marker, so that signals reach its children, and those that made a
+ * session of their own, too; an abort sends SIGTERM to all of them, waits for the grace, then sends SIGKILL; nothing
+ * returns before they are gone. Windows has no groups: there the child alone is ended.
  *
  * @module
  */
+import { liveProcesses } from "./live_processes.ts";
+import { MarkedProcesses, signalProcess } from "./marked_processes.ts";
 
 /** Options of {@linkcode runProcess}. */
 export interface RunProcessOptions {
@@ -51,6 +53,7 @@ export async function runProcess(
 ): Promise<ProcessResult> {
   const { signal, graceMs = 5000 } = options;
   signal?.throwIfAborted();
+  const marked = new MarkedProcesses();
   const child = new Deno.Command(program, {
     args: [...(options.args ?? [])],
     stdin: options.stdin === undefined ? "null" : "piped",
@@ -58,13 +61,22 @@ export async function runProcess(
     stderr: "piped",
     detached: Deno.build.os !== "windows",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: options.env }),
+    env: { ...options.env, ...marked.env },
   }).spawn();
 
+  const force = new AbortController();
+  const kill = () => {
+    signalGroup(child.pid, "SIGKILL");
+    marked.signal("SIGKILL");
+    force.abort();
+  };
+  using _live = liveProcesses.add(kill);
+  let stopping: Promise<void> | undefined;
   let killTimer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
     signalGroup(child.pid, "SIGTERM");
-    killTimer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
+    killTimer = setTimeout(kill, graceMs);
+    stopping = marked.stop(graceMs, force.signal);
   };
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -76,22 +88,23 @@ export async function runProcess(
     ]);
     signal?.throwIfAborted();
     return { code: status.code, stdout, stderr };
+  } catch (error) {
+    if (stopping === undefined) stop();
+    throw error;
   } finally {
     signal?.removeEventListener("abort", stop);
+    await stopping;
     clearTimeout(killTimer);
-    if (signal?.aborted) signalGroup(child.pid, "SIGKILL");
+    if (stopping !== undefined) {
+      signalGroup(child.pid, "SIGKILL");
+      await child.status;
+    }
   }
 }
 
 /** Sends a signal to a process group, or to the process alone where there are no groups. */
 export function signalGroup(pid: number, name: Deno.Signal): void {
-  try {
-    Deno.kill(Deno.build.os === "windows" ? pid : -pid, name);
-  } catch (error) {
-    const gone = error instanceof Deno.errors.NotFound ||
-      (error as { code?: string }).code === "ESRCH";
-    if (!gone && !(error instanceof TypeError)) throw error;
-  }
+  signalProcess(Deno.build.os === "windows" ? pid : -pid, name);
 }
 
 async function collect(

@@ -1,48 +1,62 @@
 /**
  * Keeps secrets out of all that is shown or written down.
  *
- * Invariants: a value is known from the moment it is added; its base64 and URL-encoded forms and each line of a
- * multi-line value are covered too; values shorter than four characters are refused, since hiding them would
- * tear every text apart.
+ * Invariants: a value is known from the moment it is added; its base64, base64url, URL-encoded, hexadecimal and JSON-escaped
+ * forms and each line of a multi-line value are covered too; values shorter than four characters are left alone, since hiding
+ * them would tear every text apart (`Secret` refuses to hold one).
  *
  * @module
  */
 import { encodeBase64 } from "@std/encoding";
 
 const mask = "[redacted]";
-const shortest = 4;
+
+/** The fewest characters that can be hidden. */
+export const shortestSecret = 4;
 
 /** Replaces known secrets in texts and in data. */
 export class Redactor {
   #forms = new Set<string>();
   #pattern: RegExp | undefined;
+  #longest = 0;
 
   /** Makes a value unspeakable from now on. */
   add(value: string): void {
-    for (const part of [value, ...value.split(/\r?\n/)]) {
-      const trimmed = part.trim();
-      if (trimmed.length < shortest) continue;
-      const bytes = new TextEncoder().encode(trimmed);
-      this.#forms.add(trimmed);
-      this.#forms.add(encodeURIComponent(trimmed));
-      for (let shift = 0; shift < 3; shift++) this.#forms.add(base64Core(bytes, shift));
+    for (
+      const part of new Set([
+        value.trim(),
+        ...value.split(/\r?\n/).map((line) => line.trim()),
+      ])
+    ) {
+      if (part.length < shortestSecret) continue;
+      for (const form of formsOf(part)) this.#forms.add(form);
     }
     this.#pattern = undefined;
+    this.#longest = Math.max(0, ...[...this.#forms].map((form) => form.length));
   }
 
-  /** The longest form, in characters: how much of a stream must be held back to catch a value across its borders. */
+  /** The longest form, in characters. */
   get longest(): number {
-    return Math.max(0, ...[...this.#forms].map((form) => form.length));
+    return this.#longest;
   }
 
   /** The text with every known secret replaced. */
   redact(text: string): string {
-    if (this.#forms.size === 0) return text;
-    this.#pattern ??= new RegExp(
-      [...this.#forms].sort((a, b) => b.length - a.length).map(RegExp.escape).join("|"),
-      "g",
-    );
-    return text.replace(this.#pattern, mask);
+    return this.#forms.size === 0 ? text : text.replace(this.#regExp(), mask);
+  }
+
+  /**
+   * Where a text that goes on later may be cut: what stands before is free of parts of a secret once it is redacted, what
+   * stands after may be the beginning of one.
+   */
+  safeCut(text: string): number {
+    let cut = text.length - this.#heldBack(text);
+    if (cut === text.length) return cut;
+    for (const match of text.matchAll(this.#regExp())) {
+      const end = match.index + match[0].length;
+      if (match.index < cut && end > cut) cut = end;
+    }
+    return cut;
   }
 
   /** The same data with every string in it redacted, keys included. */
@@ -50,15 +64,57 @@ export class Redactor {
     return this.#forms.size === 0 ? data : this.#walk(data, 0) as T;
   }
 
+  #regExp(): RegExp {
+    return this.#pattern ??= new RegExp(
+      [...this.#forms].sort((a, b) => b.length - a.length).map(RegExp.escape).join("|"),
+      "g",
+    );
+  }
+
+  #heldBack(text: string): number {
+    let held = 0;
+    for (const form of this.#forms) {
+      for (let length = Math.min(form.length - 1, text.length); length > held; length--) {
+        if (text.endsWith(form.slice(0, length))) held = length;
+      }
+    }
+    return held;
+  }
+
   #walk(data: unknown, depth: number): unknown {
     if (typeof data === "string") return this.redact(data);
-    if (depth > 32 || typeof data !== "object" || data === null) return data;
+    if (typeof data !== "object" || data === null) return data;
+    if (depth > 32) return mask;
     if (Array.isArray(data)) return data.map((item) => this.#walk(item, depth + 1));
-    if (Object.getPrototypeOf(data) !== Object.prototype) return data;
+    const prototype = Object.getPrototypeOf(data);
+    if (prototype !== Object.prototype && prototype !== null) return data;
     return Object.fromEntries(
       Object.entries(data).map(([key, value]) => [this.redact(key), this.#walk(value, depth + 1)]),
     );
   }
+}
+
+function formsOf(value: string): string[] {
+  const bytes = new TextEncoder().encode(value);
+  const encoded = encodeURIComponent(value);
+  const forms = [
+    value,
+    encoded,
+    encoded.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()),
+    encoded.replaceAll("%20", "+"),
+    JSON.stringify(value).slice(1, -1),
+    hex(bytes),
+    hex(bytes).toUpperCase(),
+  ];
+  for (let shift = 0; shift < 3; shift++) {
+    const core = base64Core(bytes, shift);
+    forms.push(core, core.replaceAll("+", "-").replaceAll("/", "_"));
+  }
+  return forms.filter((form) => form.length >= shortestSecret);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The part of a value's base64 that does not depend on what stands before and after it. */

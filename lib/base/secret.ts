@@ -1,5 +1,5 @@
-import { KedgeError } from "./errors.ts";
-import type { Redactor } from "./redactor.ts";
+import { UsageError } from "./errors.ts";
+import { type Redactor, shortestSecret } from "./redactor.ts";
 
 /**
  * A value that does not print: every way of turning it into a text gives `[secret NAME]`. Only
@@ -10,9 +10,19 @@ export class Secret {
   /** Where the value came from: `env TOKEN`, `file /run/key`. */
   readonly label: string;
 
-  /** Wraps a value and makes it known to a redactor. */
+  /**
+   * Wraps a value and makes it known to a redactor.
+   *
+   * @throws {UsageError} if the value is empty or too short to be hidden
+   */
   constructor(value: string, label: string, redactor: Redactor) {
-    if (value === "") throw new KedgeError(`Cannot use the secret of ${label}: it is empty`);
+    if (value === "") throw new UsageError(`Cannot use the secret of ${label}: it is empty`);
+    if (value.trim().length < shortestSecret) {
+      throw new UsageError(
+        `Cannot use the secret of ${label}: it has fewer than ${shortestSecret} characters`,
+        { hint: "so short a value cannot be kept out of what is shown" },
+      );
+    }
     this.#value = value;
     this.label = label;
     redactor.add(value);

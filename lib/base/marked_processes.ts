@@ -1,0 +1,113 @@
+/**
+ * Finds all descendants of a child process by a variable in their environment.
+ *
+ * A process group loses a grandchild that makes a session of its own, and a program that spawns for us may make no group at all.
+ * What a descendant does not lose is its environment: a variable with a name of its own stands in `/proc/PID/environ` of each.
+ *
+ * Invariants: only processes that carry the variable are signalled; each one gets SIGTERM once, then SIGKILL after the grace;
+ * {@linkcode MarkedProcesses.stop} returns when none is left. Where there is no `/proc`, or it must not be read, none is found.
+ *
+ * @module
+ */
+
+/** The processes that carry one marker. */
+export class MarkedProcesses {
+  /** The variable to give to a child. */
+  readonly env: Readonly<Record<string, string>>;
+  #marker: Uint8Array;
+
+  /** Makes up a marker. */
+  constructor() {
+    const name = `KEDGE_CHILD_${crypto.randomUUID().replaceAll("-", "")}`;
+    this.env = { [name]: "1" };
+    this.#marker = new TextEncoder().encode(`${name}=1`);
+  }
+
+  /** The process ids that carry the marker now, zombies left out. */
+  find(): number[] {
+    if (Deno.build.os !== "linux" || !mayReadProcesses()) return [];
+    const found: number[] = [];
+    for (const pid of processIds()) {
+      const environment = readIfAllowed(`/proc/${pid}/environ`);
+      if (environment !== undefined && includes(environment, this.#marker)) found.push(pid);
+    }
+    return found;
+  }
+
+  /** Sends a signal to each process that carries the marker. */
+  signal(name: Deno.Signal): void {
+    for (const pid of this.find()) signalProcess(pid, name);
+  }
+
+  /** Ends all of them: SIGTERM, SIGKILL after the grace; returns when none is left. */
+  async stop(graceMs: number, force?: AbortSignal): Promise<void> {
+    const deadline = performance.now() + graceMs;
+    const told = new Set<number>();
+    for (let waitMs = 5;; waitMs = Math.min(waitMs * 2, 100)) {
+      const left = this.find();
+      if (left.length === 0) return;
+      const late = force?.aborted || performance.now() >= deadline;
+      for (const pid of left) {
+        if (late) signalProcess(pid, "SIGKILL");
+        else if (!told.has(pid)) signalProcess(pid, "SIGTERM");
+        told.add(pid);
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
+/** Sends a signal to a process; that it is gone is fine. A negative id is a group. */
+export function signalProcess(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(pid, name);
+  } catch (error) {
+    const gone = error instanceof Deno.errors.NotFound ||
+      (error as { code?: string }).code === "ESRCH";
+    if (!gone) throw error;
+  }
+}
+
+/** Asks first, since a read that is not allowed makes Deno ask the person at the terminal. */
+function mayReadProcesses(): boolean {
+  return Deno.permissions.querySync({ name: "read", path: "/proc" }).state === "granted";
+}
+
+function processIds(): number[] {
+  try {
+    return [...Deno.readDirSync("/proc")].map((entry) => entry.name)
+      .filter((name) => /^\d+$/.test(name)).map(Number);
+  } catch (error) {
+    if (isDenied(error)) return [];
+    throw error;
+  }
+}
+
+/** What of a process can be read; one that ends meanwhile, or belongs to somebody else, is none of ours. */
+function readIfAllowed(path: string): Uint8Array | undefined {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+    error instanceof Deno.errors.NotCapable;
+}
+
+function includes(data: Uint8Array, part: Uint8Array): boolean {
+  const last = data.length - part.length;
+  for (
+    let at = data.indexOf(part[0]!);
+    at >= 0 && at <= last;
+    at = data.indexOf(part[0]!, at + 1)
+  ) {
+    let same = 1;
+    while (same < part.length && data[at + same] === part[same]) same++;
+    if (same === part.length) return true;
+  }
+  return false;
+}
