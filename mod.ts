@@ -9,6 +9,7 @@
 import { main } from "./lib/report/main.ts";
 
 export * from "./lib/base/errors.ts";
+export type { Redactor } from "./lib/base/redactor.ts";
 export * from "./lib/cache/cache.ts";
 export type * from "./lib/cache/blob_store.ts";
 export type * from "./lib/cache/bucket.ts";
@@ -32,7 +33,9 @@ export type {
   OperationEventBase,
   Phase,
 } from "./lib/operation/event.ts";
+export type * from "./lib/journal/journal.ts";
 export type { Figures, PlannedObject } from "./lib/operation/figures.ts";
+export type { Shell } from "./lib/runner/shell_type.ts";
 export { main } from "./lib/report/main.ts";
 export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";
 export type * from "./lib/runner/arg.ts";
@@ -49,7 +52,7 @@ export * from "./tasks/cache.ts";
 export * from "./tasks/image.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
-export type { SecretSource } from "./lib/runner/secrets.ts";
+export type { Secrets, SecretSource } from "./lib/runner/secrets.ts";
 export * from "./tasks/publish.ts";
 export type * from "./lib/catalog/catalog.ts";
 export type * from "./lib/catalog/catalog_entry.ts";

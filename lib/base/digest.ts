@@ -3,8 +3,7 @@ import { timingSafeEqual } from "@std/crypto";
 import { VerificationError } from "./errors.ts";
 
 /** A content digest, `sha256:` and 64 lower-case hexadecimal digits. */
-export type Digest = `sha256:${string}` & { readonly [digestBrand]: true };
-declare const digestBrand: unique symbol;
+export type Digest = `sha256:${string}` & { readonly kind: "digest" };
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/;
 

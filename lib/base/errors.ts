@@ -53,6 +53,7 @@ export interface KedgeErrorOptions {
 
 /** The root of kedge's own errors: a task failed. Exit code 1. */
 export class KedgeError extends Error {
+  /** The name of the class. */
   override readonly name: string = "KedgeError";
   /** The exit code that this error stands for. */
   readonly exitCode: ExitCode = ExitCode.failed;
@@ -74,49 +75,65 @@ export class KedgeError extends Error {
 
 /** An unknown task or flag, or a value out of its range. Exit code 2. */
 export class UsageError extends KedgeError {
-  override readonly name = "UsageError";
-  override readonly exitCode = ExitCode.usage;
+  /** The name of the class. */
+  override readonly name: string = "UsageError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.usage = ExitCode.usage;
 }
 
 /** A digest, a signature or contents are not what they must be. Exit code 3. */
 export class VerificationError extends KedgeError {
-  override readonly name = "VerificationError";
-  override readonly exitCode = ExitCode.verification;
+  /** The name of the class. */
+  override readonly name: string = "VerificationError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.verification = ExitCode.verification;
 }
 
 /** A remote stayed unreachable or kept failing after the retries. Exit code 4. */
 export class UnreachableError extends KedgeError {
-  override readonly name = "UnreachableError";
-  override readonly exitCode = ExitCode.unreachable;
+  /** The name of the class. */
+  override readonly name: string = "UnreachableError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.unreachable = ExitCode.unreachable;
 }
 
 /** A remote refused the credentials, or there were none. Exit code 5. */
 export class NotAllowedError extends KedgeError {
-  override readonly name = "NotAllowedError";
-  override readonly exitCode = ExitCode.notAllowed;
+  /** The name of the class. */
+  override readonly name: string = "NotAllowedError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.notAllowed = ExitCode.notAllowed;
 }
 
 /** A store lacks something that the pointer would point to; nothing was committed. Exit code 6. */
 export class IncompleteError extends KedgeError {
-  override readonly name = "IncompleteError";
-  override readonly exitCode = ExitCode.incomplete;
+  /** The name of the class. */
+  override readonly name: string = "IncompleteError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.incomplete = ExitCode.incomplete;
 }
 
 /** A lock or a task took longer than it may. Exit code 7. */
 export class TimedOutError extends KedgeError {
-  override readonly name = "TimedOutError";
-  override readonly exitCode = ExitCode.timedOut;
+  /** The name of the class. */
+  override readonly name: string = "TimedOutError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.timedOut = ExitCode.timedOut;
 }
 
 /** The disk has not enough space. Exit code 8. */
 export class NoRoomError extends KedgeError {
-  override readonly name = "NoRoomError";
-  override readonly exitCode = ExitCode.noRoom;
+  /** The name of the class. */
+  override readonly name: string = "NoRoomError";
+  /** The exit code that it stands for. */
+  override readonly exitCode: typeof ExitCode.noRoom = ExitCode.noRoom;
 }
 
 /** SIGINT or SIGTERM ended the run. Exit code 130 or 143. */
 export class StoppedError extends KedgeError {
-  override readonly name = "StoppedError";
+  /** The name of the class. */
+  override readonly name: string = "StoppedError";
+  /** The exit code of the signal. */
   override readonly exitCode: typeof ExitCode.interrupted | typeof ExitCode.terminated;
 
   /** Says which signal ended the run. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { $Type } from "@david/dax";
 import { join } from "@std/path";
 import { Redactor } from "../base/redactor.ts";
 import { Cache } from "../cache/cache.ts";
@@ -13,6 +12,7 @@ import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
 import { Secrets } from "./secrets.ts";
 import { makeShell } from "./shell.ts";
+import type { Shell } from "./shell_type.ts";
 
 /** What a task function runs in: who may stop it, where it keeps things, to whom it reports. */
 export interface TaskContext {
@@ -35,7 +35,7 @@ export interface TaskContext {
   /** Takes known secrets out of texts and data. */
   readonly redactor: Redactor;
   /** The shell of dax, bound to the signal and to the redactor. */
-  readonly $: $Type;
+  readonly $: Shell;
 }
 
 /** A context of which any part may be left out. */

@@ -1,5 +1,5 @@
 import defer * as dax from "@david/dax";
-import type { $Type } from "@david/dax";
+import type { Shell } from "./shell_type.ts";
 import type { Redactor } from "../base/redactor.ts";
 
 /** What a shell is bound to. */
@@ -13,13 +13,13 @@ export interface ShellOptions {
 }
 
 /** The shell of dax, bound to a context; dax itself is loaded when the shell is first used. */
-export function makeShell(options: ShellOptions): $Type {
-  let shell: $Type | undefined;
-  const load = (): $Type =>
+export function makeShell(options: ShellOptions): Shell {
+  let shell: Shell | undefined;
+  const load = (): Shell =>
     shell ??= dax.build$({
       commandBuilder: (builder) => builder.signal(options.signal),
-    }) as unknown as $Type;
-  return new Proxy(function () {} as unknown as $Type, {
+    }) as unknown as Shell;
+  return new Proxy(function () {} as unknown as Shell, {
     apply: (_target, _this, args) => Reflect.apply(load(), undefined, args),
     get: (_target, key) => Reflect.get(load(), key),
   });
