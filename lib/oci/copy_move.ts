@@ -24,7 +24,7 @@ export async function moveBlobs(
   options: MoveCopyOptions,
 ): Promise<void> {
   const { meter, concurrency, signal, onBlob } = options;
-  meter.reused(destination.mounts(source) ? plan.bytesToReuse - sizeOf(plan) : plan.bytesToReuse);
+  meter.reused(plan.standingBytes);
   const largestFirst = plan.missing.toSorted((a, b) => b.size - a.size);
   await pooled(largestFirst, concurrency, signal, async (descriptor, inner) => {
     using progress = meter.object(descriptor.digest, descriptor.size);
@@ -54,8 +54,4 @@ export async function commitCopy(
   if (root === undefined) return;
   await destination.commit(root.manifest);
   if (!root.present) meter.moved(describeManifest(root.manifest).size);
-}
-
-function sizeOf(plan: CopyPlan): number {
-  return plan.missing.reduce((sum, { size }) => sum + size, 0);
 }

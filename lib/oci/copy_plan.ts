@@ -55,6 +55,8 @@ export interface CopyPlan {
   why: string;
   /** Every blob and manifest. */
   objects: { label: string; sizeBytes: number; state: "missing" | "present" }[];
+  /** Bytes of what is at the destination as a whole. */
+  readonly standingBytes: number;
   /** What the destination will point to. */
   readonly root: Descriptor;
   /** What the name of the source pointed to. */
@@ -87,7 +89,7 @@ export async function planCopy(
   const known = "manifest" in chosen ? chosen.manifest : undefined;
   if (pointer === chosen.descriptor.digest && destination.complete) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
-    return finish(walk, chosen.descriptor, resolved, true, source, destination);
+    return await finish(walk, chosen.descriptor, resolved, true, source, destination);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
@@ -95,7 +97,7 @@ export async function planCopy(
     if (await destination.has(blob, false)) walk.there.add(blob.digest);
   });
   const same = pointer === root.digest;
-  return finish(walk, describeManifest(root), resolved, same, source, destination);
+  return await finish(walk, describeManifest(root), resolved, same, source, destination);
 }
 
 type Choice =
@@ -240,14 +242,14 @@ function checked(manifest: Manifest, descriptor: Descriptor, source: ImageSource
   );
 }
 
-function finish(
+async function finish(
   walk: Walk,
   root: Descriptor,
   resolved: Manifest,
   same: boolean,
   source: ImageSource,
   destination: ImageDestination,
-): CopyPlan {
+): Promise<CopyPlan> {
   const blobs = [...walk.blobs.values()];
   const missing = blobs.filter((blob) => !walk.there.has(blob.digest));
   const present = blobs.filter((blob) => walk.there.has(blob.digest));
@@ -265,15 +267,20 @@ function finish(
   ];
   const putting = changed ? absent.map((each) => describeManifest(each.manifest)) : [];
   const puts = changed ? manifests.filter((each) => !each.present || each.depth === 0).length : 0;
+  let requests = puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1);
+  let partial = 0;
+  for (const blob of changed ? missing : []) {
+    requests += await destination.requestsPerPut(blob, source);
+    if (!mounted) partial += await destination.partialBytes(blob, source);
+  }
+  const standingBytes = sumOf(standing) - (mounted ? sumOf(missing) : 0);
   return {
     changed,
-    bytesToMove: sumOf(moving) + sumOf(putting),
-    bytesToReuse: sumOf(standing),
+    bytesToMove: sumOf(moving) + sumOf(putting) - partial,
+    bytesToReuse: sumOf(standing) + partial,
+    standingBytes,
     exact: true,
-    requests: !changed ? 0 : missing.reduce(
-      (sum, blob) => sum + destination.requestsPerPut(blob, source),
-      puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1),
-    ),
+    requests: changed ? requests : 0,
     why: reason(changed, same, missing, blobs.length, mounted, root.digest, destination.name),
     objects: [
       ...missing.map((blob) => plannedObject(blob, "missing")),

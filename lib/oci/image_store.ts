@@ -50,7 +50,9 @@ export interface ImageDestination extends Disposable {
   /** Whether a blob, or with `manifest` a manifest, is here. */
   has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
   /** Requests that it costs to put a blob from this source, reading included. */
-  requestsPerPut(descriptor: Descriptor, source: ImageSource): number;
+  requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number>;
+  /** Bytes of a missing blob that an earlier run left at the destination. */
+  partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number>;
   /** Requests that it costs to put a manifest. */
   readonly requestsPerManifest: number;
   /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */

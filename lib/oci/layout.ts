@@ -127,7 +127,7 @@ export class Layout {
 
   /** Keeps bytes of which the hash is known. */
   async putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
-    await this.#makeBlobFolder();
+    await this.makeBlobFolder();
     await writeFileAtomic(this.blobPath(digest), bytes);
   }
 
@@ -142,7 +142,7 @@ export class Layout {
     onWritten?: (bytes: number) => void,
   ): Promise<void> {
     const path = this.blobPath(descriptor.digest);
-    await this.#makeBlobFolder();
+    await this.makeBlobFolder();
     await Deno.mkdir(this.workFolder, { recursive: true });
     const temporary = temporaryName(join(this.workFolder, digestHex(descriptor.digest)));
     const hasher = new Hasher();
@@ -198,7 +198,7 @@ export class Layout {
 
   /** Makes the marks of an empty layout, if they are not there. */
   async make(): Promise<void> {
-    await this.#makeBlobFolder();
+    await this.makeBlobFolder();
     const index = join(this.folder, "index.json");
     await writeFileAtomic(index, indexText([]), { createNew: true });
     await writeFileAtomic(join(this.folder, "oci-layout"), layoutText, { createNew: true });
@@ -236,7 +236,8 @@ export class Layout {
     }
   }
 
-  async #makeBlobFolder(): Promise<void> {
+  /** Makes the folder that blobs lie in, if it is not there. */
+  async makeBlobFolder(): Promise<void> {
     const folder = join(this.folder, "blobs", "sha256");
     try {
       if ((await Deno.stat(folder)).isDirectory) return;

@@ -1,11 +1,12 @@
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
+import { LayoutIntake } from "./layout_intake.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
-import { verified } from "./verified.ts";
 
 /** Writes an image to a layout. */
 export class LayoutDestination implements ImageDestination {
@@ -15,12 +16,14 @@ export class LayoutDestination implements ImageDestination {
   readonly complete = false;
   readonly requestsPerManifest = 0;
   #reference: LayoutReference;
+  #intake: LayoutIntake;
 
   /** Touches no disk. */
-  constructor(reference: LayoutReference) {
+  constructor(reference: LayoutReference, meter?: Meter) {
     this.name = formatReference(reference);
     this.layout = new Layout(reference.folder);
     this.#reference = reference;
+    this.#intake = new LayoutIntake(this.layout, meter);
   }
 
   async pointer(): Promise<Digest | undefined> {
@@ -42,21 +45,20 @@ export class LayoutDestination implements ImageDestination {
     return this.layout.has(descriptor);
   }
 
-  requestsPerPut(descriptor: Descriptor, source: ImageSource): number {
-    return source.requestsPerRead(descriptor);
+  async requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
+    return source.requestsPerRead(descriptor) === 0 ? 0 : await this.#intake.requests(descriptor);
+  }
+
+  async partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number> {
+    return source.path === undefined ? await this.#intake.partialBytes(descriptor) : 0;
   }
 
   mounts(): boolean {
     return false;
   }
 
-  async put({ descriptor, source, progress, signal }: BlobTransfer): Promise<void> {
-    const bytes = source.read(descriptor, 0, signal);
-    await this.layout.putBlob(
-      descriptor,
-      verified(descriptor, bytes, { name: source.name }),
-      (count) => progress.moved(count),
-    );
+  async put(transfer: BlobTransfer): Promise<void> {
+    await this.#intake.take(transfer);
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
@@ -68,5 +70,7 @@ export class LayoutDestination implements ImageDestination {
     await this.layout.point(this.#reference.tag, describeManifest(root));
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#intake[Symbol.dispose]();
+  }
 }

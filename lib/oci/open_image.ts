@@ -30,7 +30,7 @@ export function openDestination(
   reference: ImageReference,
   options: OpenImageOptions = {},
 ): ImageDestination {
-  if (reference.transport === "oci") return new LayoutDestination(reference);
+  if (reference.transport === "oci") return new LayoutDestination(reference, options.meter);
   const host = openHost(reference.host, "destination", options);
   return new RegistryDestination(reference, host, meterOf(options));
 }

@@ -8,6 +8,7 @@
  */
 import { type Digest, isDigest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import type { HttpClient } from "../http/client.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
 import { manifestTypes } from "./media_type.ts";
@@ -112,6 +113,14 @@ export class RegistryClient {
         `the registry answered ${response.status}${range === null ? "" : ` with ${range}`}`,
       { data: { status: response.status } },
     );
+  }
+
+  /** What a ranged download of a blob needs: a client that authorizes its requests, and the URL. */
+  download(digest: Digest): { client: HttpClient; url: URL } {
+    return {
+      client: this.host.authorizedClient(this.repository, this.#may),
+      url: this.#url(`blobs/${digest}`),
+    };
   }
 
   /** Puts a blob, in as few requests as the registry allows. */

@@ -40,8 +40,12 @@ export class RegistryDestination implements ImageDestination {
     return (await this.client.head(descriptor.digest)) !== undefined;
   }
 
-  requestsPerPut(descriptor: Descriptor, source: ImageSource): number {
-    return this.mounts(source) ? 1 : 2 + source.requestsPerRead(descriptor);
+  requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
+    return Promise.resolve(this.mounts(source) ? 1 : 2 + source.requestsPerRead(descriptor));
+  }
+
+  partialBytes(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   mounts(source: ImageSource): boolean {

@@ -9,7 +9,7 @@
 import { KedgeError, NotAllowedError, type Side, UnreachableError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { HttpClient, type HttpRequest } from "../http/client.ts";
+import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import { Uploader, type UploadRequest } from "../http/upload.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
@@ -54,6 +54,7 @@ export class RegistryHost implements Disposable {
   readonly base: URL;
   /** Which side of a transfer it is. */
   readonly side: Side | undefined;
+  #shared: HttpClientOptions;
   #http: HttpClient;
   #uploader: Uploader;
   #auth: RegistryAuth;
@@ -69,7 +70,7 @@ export class RegistryHost implements Disposable {
       `${plain ? "http" : "https"}://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
     );
     this.side = options.side;
-    const shared = {
+    const shared = this.#shared = {
       ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.retry === undefined ? {} : { retry: options.retry }),
@@ -112,6 +113,30 @@ export class RegistryHost implements Disposable {
     return await this.#authorized(repository, url, request, (headers, accept) => {
       const { may: _may, from: _from, ...plain } = request;
       return this.#http.request(url, { ...plain, headers, accept });
+    });
+  }
+
+  /** A client for a whole download, of which each request to the registry itself is authorized. */
+  authorizedClient(repository: string, may: RegistryAction): HttpClient {
+    const scopes = scopesOf(repository, { may });
+    return new HttpClient({
+      ...this.#shared,
+      fetch: async (url, init) => {
+        if (new URL(url).origin !== this.base.origin) return await this.#fetch(url, init);
+        const headers = new Headers(init.headers);
+        const send = async (authorization: string | undefined) => {
+          if (authorization !== undefined) headers.set("authorization", authorization);
+          return await this.#fetch(url, { ...init, headers });
+        };
+        const authorization = await this.#auth.header(repository, scopes);
+        const response = await send(authorization);
+        if (response.status !== 401) return response;
+        const renewed = await this.#auth.renew(response, repository, scopes, authorization);
+        if (renewed === undefined) return response;
+        await response.body?.cancel();
+        this.#shared.meter?.request();
+        return await send(renewed);
+      },
     });
   }
 

@@ -1,6 +1,7 @@
 import { Hasher } from "../base/digest.ts";
 import { type Side, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { wrongDigest } from "./wrong_digest.ts";
 
 /** Options of {@linkcode verified}. */
 export interface VerifiedOptions {
@@ -27,15 +28,7 @@ export async function* verified(
   const { hasher = new Hasher(), name, side = "source" } = options;
   const check = () => {
     const digest = hasher.digest();
-    if (digest === descriptor.digest) return;
-    throw new VerificationError(
-      `Cannot take ${descriptor.digest} from "${name}": its bytes have the digest ${digest}`,
-      {
-        side,
-        hint: "the source is damaged or was tampered with",
-        data: { expected: descriptor.digest, actual: digest, sizeBytes: descriptor.size },
-      },
-    );
+    if (digest !== descriptor.digest) throw wrongDigest(descriptor, name, digest, side);
   };
   for await (const piece of bytes) {
     hasher.update(piece);

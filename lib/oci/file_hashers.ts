@@ -1,0 +1,94 @@
+/**
+ * Digests of files that are still growing, all of them in one worker.
+ *
+ * Invariants: only bytes that will not change any more are hashed; where no worker can be had the file is hashed here at its end; the
+ * result is the same. The worker starts with the first file that is worth it.
+ *
+ * @module
+ */
+import { type Digest, isDigest } from "../base/digest.ts";
+import { hashFile } from "../base/hash_file.ts";
+import type { HashReply, HashRequest } from "./hash_worker.ts";
+
+/** Follows one file from its start. */
+export interface FileHash extends Disposable {
+  /** So many bytes from the start on are there for good. */
+  grown(bytes: number): void;
+  /** The digest of the whole file, which has this size now. */
+  digest(size: number, signal: AbortSignal): Promise<Digest>;
+}
+
+const stepBytes = 2 * 1024 * 1024;
+
+/** Makes {@linkcode FileHash}es. */
+export class FileHashers implements Disposable {
+  #worker: Worker | undefined;
+  #refused = false;
+  #next = 0;
+  #waiting = new Map<number, (digest: Digest | undefined) => void>();
+
+  /** Follows a file, which must exist. */
+  open(path: string): FileHash {
+    const worker = this.#start();
+    const id = this.#next++;
+    let told = 0;
+    let over = worker === undefined;
+    const failed = Promise.withResolvers<Digest | undefined>();
+    if (worker !== undefined) {
+      this.#waiting.set(id, (digest) => {
+        over = true;
+        failed.resolve(digest);
+      });
+      this.#tell({ id, path });
+    }
+    return {
+      grown: (bytes) => {
+        if (over || bytes - told < stepBytes) return;
+        told = bytes;
+        this.#tell({ id, upTo: bytes });
+      },
+      digest: async (size, signal) => {
+        if (!over) this.#tell({ id, size });
+        const found = worker === undefined ? undefined : await failed.promise;
+        this.#waiting.delete(id);
+        return found ?? (await hashFile(path, { signal })).digest;
+      },
+      [Symbol.dispose]: () => {
+        if (!over) this.#tell({ id, drop: true });
+        this.#waiting.delete(id);
+      },
+    };
+  }
+
+  /** Ends the worker. */
+  [Symbol.dispose](): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  #tell(message: HashRequest): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #start(): Worker | undefined {
+    if (this.#worker !== undefined || this.#refused) return this.#worker;
+    try {
+      this.#worker = new Worker(import.meta.resolve("./hash_worker.ts"), { type: "module" });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      this.#refused = true;
+      return undefined;
+    }
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#refused = true;
+      this.#worker = undefined;
+      for (const settle of this.#waiting.values()) settle(undefined);
+    });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<HashReply>) => {
+      const digest = "digest" in data && isDigest(data.digest) ? data.digest : undefined;
+      this.#waiting.get(data.id)?.(digest);
+    });
+    return this.#worker;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Brings blobs into a layout, and goes on where an earlier run was ended, by whatever.
+ *
+ * Invariants: a blob that is under way lies in `.kedge/partials/` under its digest, and one process at a time works on it; what an
+ * earlier run left is hashed with the rest, and thrown away as a whole when the digest is wrong; the final name comes after
+ * the digest and the sync.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { persistFile } from "../base/atomic_file.ts";
+import { digestHex } from "../base/digest.ts";
+import { UnreachableError, VerificationError } from "../base/errors.ts";
+import { lockFile } from "../base/file_lock.ts";
+import { hashFile } from "../base/hash_file.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
+import { dataName, readControl } from "../http/control_file.ts";
+import { download } from "../http/download.ts";
+import { Extents } from "../http/extents.ts";
+import { remainingPieces } from "../http/plan_pieces.ts";
+import { firstPieceBytes, probe } from "../http/probe.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { FileHashers } from "./file_hashers.ts";
+import type { BlobTransfer } from "./image_store.ts";
+import type { Layout } from "./layout.ts";
+import { RegistrySource } from "./registry_source.ts";
+import { wrongDigest } from "./wrong_digest.ts";
+
+/** Blobs of this size and more are fetched over several connections, in ranges. */
+export const rangedFromBytes: number = 64 * 1024 * 1024;
+const connections = 4;
+const workerFromBytes = 4 * 1024 * 1024;
+
+/** Takes blobs into one layout. */
+export class LayoutIntake implements Disposable {
+  #layout: Layout;
+  #meter: Meter;
+  #hashers = new FileHashers();
+
+  /** Touches no disk. */
+  constructor(layout: Layout, meter: Meter = silentMeter) {
+    this.#layout = layout;
+    this.#meter = meter;
+  }
+
+  /** Bytes of a blob that an earlier run left. */
+  async partialBytes(descriptor: Descriptor): Promise<number> {
+    const folder = this.#folder(descriptor);
+    const control = await readControl(folder, descriptor.digest);
+    if (control !== undefined) return new Extents(control.done).bytes;
+    if (descriptor.size >= rangedFromBytes) return 0;
+    return Math.min(await sizeOf(join(folder, dataName)), descriptor.size);
+  }
+
+  /** Requests that the blob will cost when it comes from a registry. */
+  async requests(descriptor: Descriptor): Promise<number> {
+    const { digest, size } = descriptor;
+    if (size < rangedFromBytes) return (await this.partialBytes(descriptor)) < size ? 1 : 0;
+    const control = await readControl(this.#folder(descriptor), digest);
+    const done = new Extents(control?.done);
+    const start = done.prefix;
+    if (start >= size) return 1;
+    const next = [...done].find((extent) => extent.start > start)?.start ?? size;
+    const end = Math.min(start + firstPieceBytes, next);
+    return 1 + remainingPieces({ start, end, size, ranges: true }, done, connections).length;
+  }
+
+  /**
+   * Takes a blob.
+   *
+   * @throws {VerificationError} if its bytes are wrong
+   * @throws {UnreachableError} if they did not come
+   */
+  async take(transfer: BlobTransfer): Promise<void> {
+    const { descriptor, source, signal, progress } = transfer;
+    await this.#layout.makeBlobFolder();
+    using _lock = await lockFile(`${this.#folder(descriptor)}.lock`, { signal });
+    if (await this.#layout.has(descriptor)) {
+      progress.reused(descriptor.size);
+      return;
+    }
+    const folder = this.#folder(descriptor);
+    await Deno.mkdir(folder, { recursive: true });
+    const path = join(folder, dataName);
+    if (source.path !== undefined) {
+      await this.#takeFile(transfer, source.path(descriptor), path);
+    } else if (source instanceof RegistrySource && descriptor.size >= rangedFromBytes) {
+      await this.#takeRanged(transfer, source, folder);
+    } else {
+      await this.#takeStream(transfer, path);
+    }
+    await persistFile(path, this.#layout.blobPath(descriptor.digest));
+    await Deno.remove(folder, { recursive: true });
+  }
+
+  /** Ends the hashing. */
+  [Symbol.dispose](): void {
+    this.#hashers[Symbol.dispose]();
+  }
+
+  #folder(descriptor: Descriptor): string {
+    return join(this.#layout.workFolder, "partials", digestHex(descriptor.digest));
+  }
+
+  async #takeRanged(transfer: BlobTransfer, source: RegistrySource, folder: string): Promise<void> {
+    const { descriptor, progress, signal } = transfer;
+    const { digest } = descriptor;
+    const control = await readControl(folder, digest);
+    const { client, url } = source.client.download(digest);
+    const request = {
+      url: url.href,
+      action: "get the blob",
+      digestKnown: true,
+      ...(control?.size === descriptor.size ? { partial: control } : {}),
+    };
+    const found = await probe(client, request);
+    if (found.state !== "found") throw new UnreachableError(`Cannot get ${digest}: it is a 304`);
+    if (found.size !== undefined && found.size !== descriptor.size) {
+      await found.response.body?.cancel();
+      throw new VerificationError(
+        `Cannot take ${digest} from "${source.name}": it has ${found.size} bytes, not ${descriptor.size}`,
+        { side: "source" },
+      );
+    }
+    const meter = this.#meter;
+    const got = await download({
+      client,
+      request,
+      probe: found,
+      folder,
+      source: digest,
+      digest,
+      connections,
+      meter,
+      object: progress,
+      signal,
+    });
+    if (got.digest === digest) return;
+    await Deno.remove(folder, { recursive: true });
+    throw wrongDigest(descriptor, source.name, got.digest);
+  }
+
+  /** The file system shares the blocks where it can; they are hashed where they arrived. */
+  async #takeFile(transfer: BlobTransfer, from: string, path: string): Promise<void> {
+    const { descriptor, source, progress, signal } = transfer;
+    try {
+      await Deno.copyFile(from, path);
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw new VerificationError(
+        `Cannot read "${source.name}": the layout has no blob ${descriptor.digest}`,
+        { side: "source", cause },
+      );
+    }
+    const size = await sizeOf(path);
+    using hash = this.#hashers.open(path);
+    const digest = await hash.digest(size, signal);
+    progress.moved(size);
+    if (digest === descriptor.digest && size === descriptor.size) return;
+    await Deno.remove(path);
+    throw wrongDigest(descriptor, source.name, digest);
+  }
+
+  async #takeStream(transfer: BlobTransfer, path: string): Promise<void> {
+    const { descriptor, source, progress, signal } = transfer;
+    const { size } = descriptor;
+    for (let resumed = true;; resumed = false) {
+      using file = await Deno.open(path, { read: true, write: true, create: true });
+      const before = resumed ? Math.min(await sizeOf(path), size) : 0;
+      await file.truncate(before);
+      await file.seek(before, Deno.SeekMode.Start);
+      if (before > 0) progress.reused(before);
+      using hash = size >= workerFromBytes ? this.#hashers.open(path) : undefined;
+      let at = before;
+      for await (
+        const piece of before < size || size === 0 ? source.read(descriptor, before, signal) : []
+      ) {
+        at += piece.byteLength;
+        if (at > size) {
+          await Deno.remove(path);
+          throw new VerificationError(
+            `Cannot take ${descriptor.digest} from "${source.name}": it has more than ${size} bytes`,
+            { side: "source", data: { expected: descriptor.digest, sizeBytes: size } },
+          );
+        }
+        writeAll(file, piece);
+        progress.moved(piece.byteLength);
+        hash?.grown(at);
+      }
+      if (at < size) {
+        throw new UnreachableError(
+          `Cannot take ${descriptor.digest} from "${source.name}": it ended after ${at} of ${size} bytes`,
+          { side: "source" },
+        );
+      }
+      const digest = await hash?.digest(size, signal) ?? (await hashFile(path, { signal })).digest;
+      if (digest === descriptor.digest) return;
+      if (before === 0) {
+        await Deno.remove(path);
+        throw wrongDigest(descriptor, source.name, digest);
+      }
+      this.#meter.note(`what an earlier run left of ${descriptor.digest} is damaged`, "warning");
+      progress.restarted();
+    }
+  }
+}
+
+function writeAll(file: Deno.FsFile, piece: Uint8Array): void {
+  for (let from = 0; from < piece.byteLength;) {
+    from += file.writeSync(from === 0 ? piece : piece.subarray(from));
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
