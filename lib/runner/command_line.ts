@@ -40,7 +40,7 @@ export function parseCommandLine(
     return { settings: settingsOf(before, sources), args: {} };
   }
   const task = findTask(tasks, name);
-  const own = argv.slice(argv.length - rest.length);
+  const own = behindName(argv, rest);
   const after = parseFlags(own, { ...settingArgs, ...task.args }, options);
   const settings = settingsOf({
     positionals: [],
@@ -49,6 +49,14 @@ export function parseCommandLine(
   }, sources);
   if (settings.help || settings.list) return { settings, task, args: {} };
   return { settings, task, args: argsFromFlags(task.args, after, sources) };
+}
+
+/** What was typed behind the task's name, `--` included. */
+function behindName(argv: readonly string[], rest: readonly string[]): readonly string[] {
+  const dashes = argv.indexOf("--");
+  if (dashes < 0) return argv.slice(argv.length - rest.length);
+  const isBehindDashes = argv.length - dashes - 1 > rest.length;
+  return isBehindDashes ? ["--", ...rest] : argv.slice(argv.length - rest.length - 1);
 }
 
 function settingsOf(flags: ReturnType<typeof parseFlags>, sources: ArgSources): Settings {

@@ -4,10 +4,10 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { wordSimilaritySort } from "@std/text";
 import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
+import { nearest } from "./nearest.ts";
 
 /** What was typed, by the names of the arguments; not yet checked. */
 export interface ParsedFlags {
@@ -77,7 +77,6 @@ export function parseFlags(
       return false;
     },
   });
-  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
   const texts = new Map<string, readonly string[]>();
   const switches = new Map<string, boolean>();
   for (const flag of string.slice(1)) {
@@ -90,6 +89,7 @@ export function parseFlags(
     }
     texts.set(keys.get(flag)!, values);
   }
+  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
   for (const flag of boolean) {
     const bad = tokens.find((token) =>
       token.startsWith(`--${flag}=`) && !/=(true|false)$/.test(token)
@@ -130,24 +130,4 @@ function unknownFlag(
     `Cannot use "${shown}": there is no such flag`,
     { hint: near === undefined ? "--help shows the flags" : `did you mean --${near}?` },
   );
-}
-
-/** The candidate that was probably meant, if one is near. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const [best] = wordSimilaritySort(word, candidates);
-  return best !== undefined && isNear(word, best) ? best : undefined;
-}
-
-function isNear(a: string, b: string): boolean {
-  const limit = Math.max(1, Math.floor(Math.max(a.length, b.length) / 3));
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length]! <= limit || b.startsWith(a);
 }

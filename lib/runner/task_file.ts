@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { flagName } from "./flag_name.ts";
-import { nearest } from "./parse_flags.ts";
+import { nearest } from "./nearest.ts";
 import { settingArgs } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 
