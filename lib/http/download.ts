@@ -76,6 +76,7 @@ const bufferBytes = 1024 * 1024;
 const workerFromBytes = 32 * 1024 * 1024;
 const stealFromBytes = 4 * 1024 * 1024;
 const stealFromMs = 1000;
+const judgeAfterMs = 250;
 const mostRestarts = 3;
 
 /**
@@ -127,6 +128,7 @@ class Download {
   #limit: number;
   #leaving = 0;
   #failure: unknown;
+  #first: Piece | undefined;
   #file!: PartialFile;
   #hasher!: PrefixHasher;
 
@@ -166,7 +168,7 @@ class Download {
 
   async #transfer(): Promise<Downloaded> {
     const { probe } = this.#options;
-    const first = new Piece(probe.start, probe.end ?? Infinity);
+    const first = this.#first = new Piece(probe.start, probe.end ?? Infinity);
     this.#queue = remainingPieces(
       probe,
       this.#file.extents,
@@ -196,8 +198,8 @@ class Download {
     }
   }
 
-  #connect(first?: Piece): void {
-    if (first === undefined && this.#queue.length === 0) return;
+  #connect(first: Piece | undefined = this.#next()): void {
+    if (first === undefined) return;
     const running: Promise<void> = this.#serve(first).then((left) => {
       if (left) this.#leaving--;
     }, (error) => {
@@ -213,10 +215,11 @@ class Download {
   }
 
   /** One connection: brings pieces until none is left, or until it leaves (`true`) since the server wants fewer. */
-  async #serve(first?: Piece): Promise<boolean> {
+  async #serve(first: Piece): Promise<boolean> {
+    this.#active.add(first);
     using file = await Deno.open(this.#file.path, { write: true });
-    let response = first === undefined ? undefined : this.#options.probe.response;
-    for (let piece = first ?? this.#next(); piece !== undefined; piece = this.#next()) {
+    let response = first === this.#first ? this.#options.probe.response : undefined;
+    for (let piece: Piece | undefined = first; piece !== undefined; piece = this.#next()) {
       this.#active.add(piece);
       try {
         const more = await this.#bring(piece, file, response);
@@ -237,6 +240,7 @@ class Download {
     let slowest: Piece | undefined;
     let longestMs = stealFromMs;
     for (const piece of this.#active) {
+      if (!piece.isReading || performance.now() - piece.windowMs < judgeAfterMs) continue;
       const left = piece.end - piece.at;
       const leftMs = left / Math.max(1, piece.bytesPerSecond) * 1000;
       if (left >= stealFromBytes && Number.isFinite(left) && leftMs > longestMs) {
@@ -338,7 +342,7 @@ class Download {
 
   /** Adds a connection while each of them is slow: then the connection is the limit, not this machine. */
   #grow(): void {
-    if (this.#running.size >= this.#limit || this.#queue.length === 0) return;
+    if (this.#running.size >= this.#limit) return;
     const speeds = [...this.#active].map((piece) => piece.bytesPerSecond);
     const mean = speeds.reduce((sum, speed) => sum + speed, 0) / Math.max(1, speeds.length);
     if (mean < fastBytesPerSecond) this.#connect();

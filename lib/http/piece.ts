@@ -80,21 +80,25 @@ export class Piece {
     }
   }
 
+  /** How many bytes to wait for at a time: those of 20 ms, so that a fast body costs few reads and a slow one shows. */
+  #comingBytes(): number {
+    if (this.windowBytes === 0) return 1;
+    const bytes = Math.floor(this.bytesPerSecond * comingMs / 1000);
+    return Math.min(mostComingBytes, Math.max(1, bytes));
+  }
+
   async #pump(
     reader: MinReader,
     file: Deno.FsFile,
     buffer: ArrayBuffer,
     onBytes: (start: number, bytes: Uint8Array) => void,
   ): Promise<void> {
-    let fast = true;
     while (this.at < this.end) {
       const wanted = Math.min(buffer.byteLength, this.end - this.at);
-      const asked = performance.now();
       const { value, done } = await reader.read(new Uint8Array(buffer, 0, wanted), {
-        min: fast ? Math.min(wanted, fastMinBytes) : 1,
+        min: Math.min(wanted, this.#comingBytes()),
       });
       const now = performance.now();
-      fast = now - asked < slowReadMs;
       if (value !== undefined && value.byteLength > 0) {
         buffer = value.buffer;
         const bytes = value.subarray(
@@ -119,8 +123,8 @@ export class Piece {
   }
 }
 
-const fastMinBytes = 512 * 1024;
-const slowReadMs = 50;
+const mostComingBytes = 512 * 1024;
+const comingMs = 20;
 
 interface MinReader {
   read(

@@ -69,14 +69,15 @@ export class RangeSource {
    * @throws {BusyError} on 429 and 503
    */
   async get(start: number, end: number): Promise<{ response: Response; end: number }> {
-    const response = await this.#send(start, end);
+    const condition = this.#ifRange;
+    const response = await this.#send(start, end, condition);
     if (response.status === 206) return this.#checked(response, start, end);
     await response.body?.cancel();
     if (response.status === 429 || response.status === 503) {
       const wait = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
       throw new BusyError(response.status, wait ?? 0);
     }
-    if (response.status === 200 && this.#ifRange !== undefined && this.#isSame(response)) {
+    if (response.status === 200 && condition !== undefined && this.#isSame(response)) {
       this.#ifRange = undefined;
       return await this.get(start, end);
     }
@@ -87,11 +88,11 @@ export class RangeSource {
     );
   }
 
-  async #send(start: number, end: number): Promise<Response> {
+  async #send(start: number, end: number, condition: string | undefined): Promise<Response> {
     const { client, probe, action } = this.#options;
     const range = {
       range: `bytes=${start}-${end - 1}`,
-      ...(this.#ifRange === undefined ? {} : { "if-range": this.#ifRange }),
+      ...(condition === undefined ? {} : { "if-range": condition }),
     };
     const accept = [412, 416, 429, 503];
     const redirected = this.#redirected;

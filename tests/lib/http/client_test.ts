@@ -1,0 +1,107 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  KedgeError,
+  NoRoomError,
+  NotAllowedError,
+  UnreachableError,
+} from "../../../lib/base/errors.ts";
+import { HttpClient, type HttpClientOptions } from "../../../lib/http/client.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
+import { type Origin, type OriginFile, startOrigin } from "../../support/origin.ts";
+
+const body = new TextEncoder().encode("hello");
+const retry = { retries: 2, baseMs: 1, ceilingMs: 2 };
+
+async function withOrigin(
+  file: Partial<OriginFile>,
+  test: (client: HttpClient, url: string, origin: Origin) => Promise<void>,
+  options: HttpClientOptions = {},
+): Promise<void> {
+  await using origin = startOrigin({ "/f": { body, ...file } });
+  await test(new HttpClient({ retry, ...options }), origin.url("/f"), origin);
+}
+
+Deno.test("HttpClient gives the answer and asks for no compression", () =>
+  withOrigin({}, async (client, url, origin) => {
+    assertEquals(await (await client.request(url)).text(), "hello");
+    assertEquals(origin.requests[0]!.headers.get("accept-encoding"), "identity");
+  }));
+
+Deno.test("HttpClient tries transient failures again and counts each request", async () => {
+  let count = 0;
+  const meter = { ...silentMeter, request: () => count++ };
+  await withOrigin({ faults: [{ status: 503 }, { status: 500 }] }, async (client, url) => {
+    assertEquals(await (await client.request(url)).text(), "hello");
+  }, { meter });
+  assertEquals(count, 3);
+});
+
+Deno.test("HttpClient gives up after its retries with what went wrong last", () =>
+  withOrigin({ faults: Array(3).fill({ status: 502 }) }, async (client, url) => {
+    await assertRejects(() => client.request(url), UnreachableError, "answered 502, tried 3 times");
+  }));
+
+Deno.test("HttpClient waits at least as long as Retry-After says", () =>
+  withOrigin(
+    { faults: [{ status: 429, headers: { "retry-after": "1" } }] },
+    async (client, url) => {
+      const started = performance.now();
+      await (await client.request(url)).body?.cancel();
+      assert(performance.now() - started >= 990);
+    },
+  ));
+
+for (
+  const [status, type] of [
+    [401, NotAllowedError],
+    [403, NotAllowedError],
+    [404, KedgeError],
+    [410, KedgeError],
+    [507, NoRoomError],
+    [511, KedgeError],
+  ] as const
+) {
+  Deno.test(`HttpClient does not try ${status} again and says what the server wrote`, () =>
+    withOrigin({ faults: [{ status, body: "because\n" }] }, async (client, url, origin) => {
+      const error = await assertRejects(() => client.request(url), type, `${status} (because)`);
+      assertEquals(error.data["status"], status);
+      assertEquals(origin.requests.length, 1);
+    }));
+}
+
+Deno.test("HttpClient ends a request whose headers do not come", () =>
+  withOrigin({ faults: Array(3).fill({ delayMs: 2000 }) }, async (client, url) => {
+    await assertRejects(() => client.request(url), UnreachableError, "no answer within 50 ms");
+  }, { headersTimeoutMs: 50 }));
+
+Deno.test("HttpClient stops at once when its signal says so, with the signal's reason", () => {
+  const stop = new AbortController();
+  return withOrigin({ faults: [{ delayMs: 5000 }] }, async (client, url) => {
+    setTimeout(() => stop.abort(new Error("enough")), 30);
+    await assertRejects(() => client.request(url), Error, "enough");
+  }, { signal: stop.signal });
+});
+
+Deno.test("HttpClient refuses a redirect from https to http, and one that leaves HTTP", async () => {
+  for (const location of ["http://127.0.0.1/x", "file:///etc/passwd", "javascript:1"]) {
+    const client = new HttpClient({
+      retry,
+      fetch: () => Promise.resolve(new Response(null, { status: 302, headers: { location } })),
+    });
+    await assertRejects(() => client.request("https://host/f"), KedgeError, "Cannot follow");
+  }
+});
+
+Deno.test("HttpClient ends a ring of redirects", async () => {
+  await using origin = startOrigin({});
+  origin.files.set("/f", { body, redirect: origin.url("/f") });
+  const client = new HttpClient({ retry });
+  await assertRejects(() => client.request(origin.url("/f")), KedgeError, "redirects");
+});
+
+Deno.test("HttpClient keeps user, password and query out of its errors", () =>
+  withOrigin({ faults: [{ status: 404 }] }, async (client, url) => {
+    const error = await assertRejects(() => client.request(`${url}?token=s3cret`), KedgeError);
+    assert(!error.message.includes("s3cret"));
+    assertStringIncludes(error.message, "?…");
+  }));
