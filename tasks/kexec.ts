@@ -61,11 +61,13 @@ export interface CacheKexecResult extends Figures {
  * @throws {NoRoomError} if the disk has no room for it
  *
  * @example
- * ```ts no-eval
+ * ```ts
  * import { cacheKexec } from "@kedge/kedge";
  *
- * const bundle = await cacheKexec({ release: "nixos-25.11", arch: "x86_64-linux" });
- * bundle.path; // the tarball in the cache
+ * export async function installer(): Promise<string> {
+ *   const bundle = await cacheKexec({ release: "nixos-25.11", arch: "x86_64-linux" });
+ *   return bundle.path; // the tarball in the cache
+ * }
  * ```
  */
 export async function cacheKexec(
