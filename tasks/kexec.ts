@@ -82,10 +82,11 @@ export async function cacheKexec(
     action: "fetch the kexec bundle",
     refresh: context.refresh,
     offline: context.offline,
+    ...defined({ lockfile: context.lockfile }),
     ...checked,
   });
   const result = await runOperation(operation, context);
-  if (!context.dryRun) await operation.settle();
+  if (!context.dryRun) await operation.settle(result);
   return result;
 }
 

@@ -36,6 +36,7 @@ import type { Cache } from "./cache.ts";
 import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
 import { type Freshness, freshnessOf } from "./freshness.ts";
 import { isNamed, nameBlob, namedFilePath } from "./named_file.ts";
+import type { Lockfile } from "./lockfile.ts";
 import type { Refresh } from "./refresh.ts";
 import { fileNameOf, urlKey } from "./url_key.ts";
 import { waitForLeader } from "./wait_for_leader.ts";
@@ -85,6 +86,8 @@ export interface CachedDownloadOptions {
   staleIfError?: boolean;
   /** Whether no remote may be asked. */
   offline: boolean;
+  /** Where its digest is pinned at the first use; a digest of its own takes precedence. */
+  lockfile?: Lockfile;
   /** The most connections. @default {8} */
   connections?: number;
   /** How requests are tried again. */
@@ -138,6 +141,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   #transport: Transport;
   #held = new AsyncDisposableStack();
   #locked = false;
+  #digest: Digest | undefined;
   #plan: DownloadPlan | undefined;
 
   /** Touches neither disk nor network. */
@@ -147,6 +151,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     this.subject = displayUrl(options.url);
     this.#key = urlKey(options.url);
     this.#name = fileNameOf(options.url);
+    this.#digest = options.digest;
     this.#source = options.digest ?? this.#key;
     this.#path = namedFilePath(options.cache.dir, this.#key, this.#name);
     this.#entry = options.cache.entry(buckets.kexec, this.#key, downloadSchema);
@@ -162,6 +167,11 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Finds out whether the file is there and fresh, and otherwise asks the origin. */
   async plan(step: Step): Promise<DownloadPlan> {
+    const { digest, lockfile } = this.#options;
+    if (digest === undefined) {
+      this.#digest = (await lockfile?.pinned(this.#pinKey, ...this.#names))?.digest;
+      this.#source = this.#digest ?? this.#key;
+    }
     return this.#plan = await this.#makePlan(step);
   }
 
@@ -174,7 +184,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     }
     const folder = await cache.partials.claim(this.#source);
     this.#held.defer(() => cache.partials.release(this.#source, folder));
-    const { digest } = this.#options;
+    const digest = this.#digest;
     const found = await this.#sameProbe(plan, folder, step);
     using object = step.meter.object(this.#name, found.size);
     try {
@@ -203,7 +213,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Holds digest, kind and contents against what they must be. */
   async verify(plan: DownloadPlan, moved: Moved, step: Step): Promise<void> {
-    const { digest, inspect, cache } = this.#options;
+    const { inspect, cache } = this.#options;
+    const digest = this.#digest;
     const { downloaded, folder } = moved;
     if (downloaded === undefined || folder === undefined) return;
     try {
@@ -211,7 +222,9 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         throw new VerificationError(
           `Cannot use "${this.subject}": its digest is ${downloaded.digest} instead of ${digest}`,
           {
-            hint: "the file changed at its origin, or the digest is of another one",
+            hint: this.#options.digest === undefined
+              ? "the file changed at its origin; --update accepts the new one"
+              : "the file changed at its origin, or the digest is of another one",
             side: "source",
             data: { expected: digest, actual: downloaded.digest, size: downloaded.size },
           },
@@ -252,6 +265,12 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       by: this.kind,
     });
     step.record(this.#name, "committed", { digest: blob.digest });
+    if (before !== undefined && before.digest !== blob.digest) {
+      step.meter.note(
+        `${this.subject} changed: ${before.digest} (${before.size} bytes, of ${before.fetched}) ` +
+          `is now ${blob.digest} (${blob.size} bytes); the old one stays in the cache`,
+      );
+    }
     return { path: this.#path, digest: blob.digest, size: blob.size, url: this.subject };
   }
 
@@ -260,11 +279,18 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     return plan.file;
   }
 
-  /** After a run that moved nothing: notes the use and what the origin confirmed, and puts a lost name back. */
-  async settle(): Promise<void> {
+  /**
+   * After a run: pins what was used for the first time. After one that moved nothing it also notes the use and what the origin
+   * confirmed, and puts a lost name back.
+   */
+  async settle(result: { digest?: Digest; size: number }): Promise<void> {
     const plan = this.#plan;
-    if (plan === undefined || plan.changed || plan.blob === undefined) return;
-    const { cache } = this.#options;
+    if (plan === undefined) return;
+    const { cache, lockfile, digest } = this.#options;
+    if (digest === undefined && result.digest !== undefined) {
+      await lockfile?.pin(this.#pinKey, { digest: result.digest, size: result.size });
+    }
+    if (plan.changed || plan.blob === undefined) return;
     if (!await isNamed(this.#path, plan.blob)) {
       await nameBlob(this.#path, plan.blob, (folder) => cache.ensure(folder));
     }
@@ -287,8 +313,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       known = await this.#look();
       if (known.freshness.state === "fresh") return this.#standingPlan(known, whyFresh(known));
     }
-    if (this.#options.digest !== undefined) {
-      const blob = await cache.blobs.find(this.#options.digest);
+    if (this.#digest !== undefined) {
+      const blob = await cache.blobs.find(this.#digest);
       if (blob !== undefined) return this.#reusePlan(blob, known);
     }
     try {
@@ -303,7 +329,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** What the cache has, and whether it may be used. */
   async #look(): Promise<Known> {
-    const { cache, digest } = this.#options;
+    const { cache } = this.#options;
+    const digest = this.#digest;
     const { record, miss } = await this.#entry.lookup();
     if (record === undefined) {
       const detail = miss.reason === "absent"
@@ -322,8 +349,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       return { freshness: { state: "missing", reason: "contents gone", detail }, record };
     }
     const freshness = freshnessOf(value.checkedMs, {
-      refresh: this.#options.refresh,
-      names: [this.#options.url, this.#key, this.kind, ...(this.#options.names ?? [])],
+      refresh: this.#moves ? "all" : this.#options.refresh,
+      names: this.#names,
       pinned: digest !== undefined,
       offline: this.#options.offline,
       ...defined({ maxAgeMs: this.#options.maxAgeMs }),
@@ -332,7 +359,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   }
 
   async #askOrigin(known: Known, step: Step): Promise<DownloadPlan> {
-    const { url, mirrors = [], digest, headers, action } = this.#options;
+    const { url, mirrors = [], headers, action } = this.#options;
+    const digest = this.#digest;
     const { detail } = known.freshness as { detail: string };
     const client = this.#client(step);
     const folder = await this.#options.cache.partials.find(this.#source);
@@ -370,7 +398,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     why: string,
     step: Step,
   ): Promise<DownloadPlan> {
-    const { cache, connections = defaultConnections, digest } = this.#options;
+    const { cache, connections = defaultConnections } = this.#options;
+    const digest = this.#digest;
     const cancel = async () => {
       if (!found.response.bodyUsed) await found.response.body?.cancel();
     };
@@ -457,6 +486,22 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       }, and the network is not to be used`,
       { hint: "run once without --offline" },
     );
+  }
+
+  /** By what names a refresh or an update may name it. */
+  get #names(): readonly string[] {
+    return [this.#options.url, this.#key, this.kind, ...(this.#options.names ?? [])];
+  }
+
+  get #pinKey(): string {
+    return `${this.kind} ${this.#key}`;
+  }
+
+  /** Whether its pin may move: then the origin is asked. */
+  get #moves(): boolean {
+    const { digest, lockfile, offline } = this.#options;
+    return digest === undefined && !offline &&
+      (lockfile?.moves(this.#pinKey, ...this.#names) ?? false);
   }
 
   #limits(): Pick<DownloadOptions, "connections" | "retry" | "idleTimeoutMs"> {

@@ -7,6 +7,7 @@ import { join } from "@std/path";
 import { Redactor } from "../base/redactor.ts";
 import { Cache } from "../cache/cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
+import type { Lockfile } from "../cache/lockfile.ts";
 import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
@@ -30,6 +31,8 @@ export interface TaskContext {
   readonly offline: boolean;
   /** What must be asked again although it is cached. */
   readonly refresh: Refresh;
+  /** What names meant when they were first used: `kedge.lock`. */
+  readonly lockfile?: Lockfile;
   /** Gives values that never print. */
   readonly secrets: Secrets;
   /** Takes known secrets out of texts and data. */
@@ -60,6 +63,7 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
     dryRun,
     offline,
     refresh,
+    ...(options.lockfile === undefined ? {} : { lockfile: options.lockfile }),
     redactor,
     secrets: options.secrets ?? new Secrets(redactor),
     $: options.$ ?? makeShell({ signal, redactor, dryRun }),

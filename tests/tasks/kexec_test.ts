@@ -9,6 +9,7 @@ import {
   VerificationError,
 } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import { Lockfile } from "../../lib/cache/lockfile.ts";
 import { Journal } from "../../lib/journal/journal.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -250,6 +251,53 @@ Deno.test("cacheKexec() goes on where a body was cut short", () =>
     assertEquals(result.bytesMoved, small.length);
     assertEquals(origin.requests.map(({ status }) => status), [206, 206]);
     assert(origin.sentBytes < small.length + 600_000);
+  }));
+
+Deno.test("cacheKexec() pins the first use in the lockfile and refuses other bytes ever after", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const path = join(dir, "..", "kedge.lock");
+    const lockfile = new Lockfile(path);
+    await run({}, { lockfile, dryRun: true });
+    assertEquals(await lockfile.pinned(`kexec ${origin.url("/bundle.tar.gz")}`), undefined);
+    await run({}, { lockfile });
+    const pin = await lockfile.pinned(`kexec ${origin.url("/bundle.tar.gz")}`);
+    assertEquals([pin?.digest, pin?.size], [sha256(small), small.length]);
+
+    file(origin).body = next;
+    const asked = origin.requests.length;
+    assertEquals((await run({}, { lockfile, refresh: "all" })).digest, sha256(small));
+    assertEquals(origin.requests.length, asked);
+    await Deno.remove(dir, { recursive: true });
+    const error = await assertRejects(() => run({}, { lockfile }), VerificationError);
+    assertStringIncludes(error.hint!, "--update");
+  }));
+
+Deno.test("cacheKexec() with an update accepts the new bytes, says what changed, and can go back", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const path = join(dir, "..", "kedge.lock");
+    await run({}, { lockfile: new Lockfile(path) });
+    const old = await Deno.readTextFile(path);
+    file(origin).body = next;
+    const notes: string[] = [];
+    const moved = await run({}, {
+      lockfile: new Lockfile(path, { update: ["kexec"] }),
+      report: (event) => event.type === "note" && notes.push(event.message),
+    });
+    assertEquals(moved.digest, sha256(next));
+    assertStringIncludes(notes.join(), `${sha256(small)} (${small.length} bytes`);
+    assertStringIncludes(await Deno.readTextFile(path), sha256(next));
+
+    await Deno.writeTextFile(path, old);
+    const back = await run({}, { lockfile: new Lockfile(path) });
+    assertEquals([back.digest, back.bytesMoved, back.requests], [sha256(small), 0, 0]);
+    assertEquals(await Deno.readFile(back.path), small);
+  }));
+
+Deno.test("cacheKexec() with a frozen lockfile refuses what it does not hold", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const lockfile = new Lockfile(join(dir, "..", "kedge.lock"), { frozen: true });
+    await assertRejects(() => run({}, { lockfile }), UsageError, "does not hold it");
+    assertEquals(origin.requests.length, 0);
   }));
 
 for (

@@ -1,0 +1,137 @@
+/**
+ * `kedge.lock`: what names meant when they were first used.
+ *
+ * Invariants: the file is read at each question, so that what others wrote meanwhile counts; a frozen one is never written; a pin is written after what it
+ * names was verified; other pins, those of newer versions included, stay as they are; keys are sorted, so that two
+ * people who add different pins can merge their files.
+ *
+ * @module
+ */
+import { dirname } from "@std/path";
+import * as v from "valibot";
+import { writeFileAtomic } from "../base/atomic_file.ts";
+import { type Digest, isDigest } from "../base/digest.ts";
+import { UsageError } from "../base/errors.ts";
+import { type Refresh, refreshes } from "./refresh.ts";
+
+const pinSchema = v.looseObject({
+  digest: v.custom<Digest>((data) => typeof data === "string" && isDigest(data), "not a digest"),
+  size: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  date: v.exactOptional(v.string()),
+});
+const fileSchema = v.looseObject({
+  version: v.literal(1),
+  pins: v.record(v.string(), pinSchema),
+});
+
+/** What a name means. */
+export interface Pin {
+  /** The digest of what it names. */
+  digest: Digest;
+  /** Its size in bytes. */
+  size?: number;
+  /** When it was pinned: an ISO time. */
+  date?: string;
+}
+
+/** Options of a {@linkcode Lockfile}. */
+export interface LockfileOptions {
+  /** Which pins may move: none, all, or those of these names. @default {"none"} */
+  update?: Refresh;
+  /** Whether to refuse whatever it does not hold. @default {false} */
+  frozen?: boolean;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: () => number;
+}
+
+/** The pins of a project. */
+export class Lockfile {
+  /** The file. */
+  readonly path: string;
+  /** Whether whatever it does not hold is refused. */
+  readonly frozen: boolean;
+  #update: Refresh;
+  #now: () => number;
+  #writing: Promise<void> = Promise.resolve();
+
+  /**
+   * Touches no disk.
+   *
+   * @throws {UsageError} if it is frozen and pins are to move
+   */
+  constructor(path: string, options: LockfileOptions = {}) {
+    this.path = path;
+    this.frozen = options.frozen ?? false;
+    this.#update = options.update ?? "none";
+    this.#now = options.now ?? Date.now;
+    if (this.frozen && this.#update !== "none") {
+      throw new UsageError(
+        "Cannot update a frozen lockfile: --update moves pins, --frozen forbids it",
+        {
+          hint: "leave out one of the two",
+        },
+      );
+    }
+  }
+
+  /** Whether the pin of something that goes by any of these names may move. */
+  moves(...names: readonly string[]): boolean {
+    return refreshes(this.#update, ...names);
+  }
+
+  /**
+   * What a key was pinned to; `undefined` where it is used for the first time, or may move.
+   *
+   * @param key what is pinned, its kind first: `kexec https://...`
+   * @param names by what names an update may name it
+   * @throws {UsageError} if the lockfile is frozen and does not hold the key, or cannot be read
+   */
+  async pinned(key: string, ...names: readonly string[]): Promise<Pin | undefined> {
+    if (this.moves(key, ...names)) return undefined;
+    const pin = (await this.#read()).pins[key];
+    if (pin !== undefined) return pin;
+    if (!this.frozen) return undefined;
+    throw new UsageError(`Cannot use "${key}": "${this.path}" does not hold it, and it is frozen`, {
+      hint: "run once without --frozen and commit the file",
+    });
+  }
+
+  /** Pins a key to what was verified; gives `false` where that is what the file says already. */
+  async pin(key: string, pin: Pin): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#writing;
+    this.#writing = promise;
+    await before;
+    try {
+      const file = await this.#read();
+      if (file.pins[key]?.digest === pin.digest) return false;
+      const date = pin.date ?? new Date(this.#now()).toISOString();
+      const pins = Object.entries({ ...file.pins, [key]: { ...pin, date } })
+        .sort(([a], [b]) => a < b ? -1 : 1);
+      const text = JSON.stringify({ ...file, pins: Object.fromEntries(pins) }, undefined, 2);
+      await Deno.mkdir(dirname(this.path), { recursive: true });
+      await writeFileAtomic(this.path, `${text}\n`);
+      return true;
+    } finally {
+      resolve();
+    }
+  }
+
+  async #read(): Promise<v.InferOutput<typeof fileSchema>> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(this.path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return { version: 1, pins: {} };
+      throw error;
+    }
+    try {
+      return v.parse(fileSchema, JSON.parse(text));
+    } catch (cause) {
+      throw new UsageError(
+        `Cannot read the lockfile "${this.path}": ${(cause as Error).message}`,
+        { cause, hint: "restore it from version control, or remove it to pin anew" },
+      );
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { UsageError } from "../../../lib/base/errors.ts";
+import { Lockfile } from "../../../lib/cache/lockfile.ts";
+
+async function withPath(run: (path: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await run(join(dir, "kedge.lock"));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const one = { digest: sha256("1"), size: 1, date: "2026-01-01T00:00:00.000Z" };
+const two = { digest: sha256("2"), size: 2, date: "2026-01-02T00:00:00.000Z" };
+
+Deno.test("Lockfile gives back what was pinned, keys sorted", () =>
+  withPath(async (path) => {
+    const lockfile = new Lockfile(path);
+    assertEquals(await lockfile.pinned("kexec b"), undefined);
+    await Promise.all([lockfile.pin("kexec b", two), lockfile.pin("kexec a", one)]);
+    assertEquals(await new Lockfile(path).pinned("kexec a"), one);
+    const text = await Deno.readTextFile(path);
+    assert(text.indexOf("kexec a") < text.indexOf("kexec b") && text.endsWith("}\n"));
+  }));
+
+Deno.test("Lockfile does not write what it holds already", () =>
+  withPath(async (path) => {
+    await new Lockfile(path).pin("k", one);
+    assertEquals(await new Lockfile(path).pin("k", { digest: one.digest }), false);
+    assertEquals(await new Lockfile(path).pinned("k"), one);
+  }));
+
+Deno.test("Lockfile keeps the fields of newer versions", () =>
+  withPath(async (path) => {
+    const newer = { version: 1, note: "kept", pins: { other: { ...one, signer: "me" } } };
+    await Deno.writeTextFile(path, JSON.stringify(newer));
+    await new Lockfile(path).pin("k", two);
+    const { pins, note } = JSON.parse(await Deno.readTextFile(path));
+    assertEquals([note, pins.other.signer, pins.k.digest], ["kept", "me", two.digest]);
+  }));
+
+Deno.test("Lockfile that is frozen refuses what it does not hold", () =>
+  withPath(async (path) => {
+    await new Lockfile(path).pin("k", one);
+    const frozen = new Lockfile(path, { frozen: true });
+    assertEquals(await frozen.pinned("k"), one);
+    await assertRejects(() => frozen.pinned("other"), UsageError, "frozen");
+  }));
+
+Deno.test("Lockfile with an update gives no pin for what may move", () =>
+  withPath(async (path) => {
+    await new Lockfile(path).pin("k", one);
+    assertEquals(await new Lockfile(path, { update: "all" }).pinned("k"), undefined);
+    assertEquals(await new Lockfile(path, { update: ["x"] }).pinned("k"), one);
+    assertEquals(await new Lockfile(path, { update: ["x"] }).pinned("k", "x"), undefined);
+  }));
+
+Deno.test("Lockfile cannot be frozen and updated", () => {
+  assertThrows(() => new Lockfile("f", { frozen: true, update: "all" }), UsageError);
+});
+
+for (
+  const text of ["{", "[]", '{"version":2,"pins":{}}', '{"version":1,"pins":{"k":{"digest":"x"}}}']
+) {
+  Deno.test(`Lockfile that reads ${text} is refused, not overwritten`, () =>
+    withPath(async (path) => {
+      await Deno.writeTextFile(path, text);
+      await assertRejects(() => new Lockfile(path).pinned("k"), UsageError, path);
+      await assertRejects(() => new Lockfile(path).pin("k", one), UsageError);
+      assertEquals(await Deno.readTextFile(path), text);
+    }));
+}
