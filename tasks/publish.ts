@@ -160,6 +160,7 @@ export async function publish(
       }
     }
     using packer = new NarPacker(context.signal);
+    await using spool = new PublishSpool(context.cache);
     using opened = new DisposableStack();
     const operation = new PublishOperation({
       options: { ...options, system },
@@ -167,7 +168,7 @@ export async function publish(
       catalog,
       packing,
       packer,
-      spool: new PublishSpool(context.cache),
+      spool,
       openStores: (meter) =>
         prepared.map((store) =>
           opened.use(openStore(store, {

@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import * as v from "valibot";
+import { removeIfThere, type TemporaryFolder } from "../lib/base/atomic_file.ts";
 import { type Digest, isDigest } from "../lib/base/digest.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
@@ -20,8 +21,10 @@ const packedSchema = v.looseObject({
 });
 
 /** Keeps packed NARs as blobs of the cache. */
-export class PublishSpool implements NarSpool {
+export class PublishSpool implements NarSpool, AsyncDisposable {
   #cache: Cache;
+  #folder: Promise<TemporaryFolder> | undefined;
+  #leases = 0;
 
   /** Touches no disk. */
   constructor(cache: Cache) {
@@ -39,11 +42,20 @@ export class PublishSpool implements NarSpool {
   }
 
   async lease(): Promise<{ path: string } & AsyncDisposable> {
-    const folder = await this.#cache.temporaryFolder("nar");
+    const folder = await (this.#folder ??= this.#cache.temporaryFolder("nars"));
+    const path = join(folder.path, String(this.#leases++));
     return {
-      path: join(folder.path, "packed"),
-      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+      path,
+      [Symbol.asyncDispose]: async () => {
+        await removeIfThere(path);
+      },
     };
+  }
+
+  /** Removes what is left of packing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#folder)?.[Symbol.asyncDispose]();
+    this.#folder = undefined;
   }
 
   async keep(

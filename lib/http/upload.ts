@@ -113,8 +113,18 @@ export class Uploader implements Disposable {
     };
     init.signal?.throwIfAborted();
     const outgoing = (url.protocol === "https:" ? https : http).request(url, options);
-    const watchdog = new Watchdog(this.#options.stallMs ?? 120_000, outgoing);
-    const stop = () => outgoing.destroy(init.signal?.reason);
+    const abort = Promise.withResolvers<never>();
+    // An aborted connection does not always call back: whatever waits for it waits for the abort too.
+    const aborted = abort.promise;
+    aborted.catch(() => undefined);
+    const watchdog = new Watchdog(this.#options.stallMs ?? 120_000, (verdict) => {
+      outgoing.destroy(verdict);
+      abort.reject(verdict);
+    });
+    const stop = () => {
+      outgoing.destroy(init.signal?.reason);
+      abort.reject(init.signal?.reason);
+    };
     init.signal?.addEventListener("abort", stop, { once: true });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once("response", resolve);
@@ -123,10 +133,13 @@ export class Uploader implements Disposable {
     // The sending may fail first; the failure is then thrown there.
     answered.catch(() => undefined);
     try {
-      if (hasBody) await this.#sendBody(outgoing, answered, request, watchdog, onSent);
-      else outgoing.end();
-      const incoming = await answered;
-      const body = await readAnswer(incoming, watchdog);
+      if (hasBody) {
+        const settled = Promise.race([answered, aborted]);
+        settled.catch(() => undefined);
+        await this.#sendBody(outgoing, settled, request, watchdog, onSent);
+      } else outgoing.end();
+      const incoming = await Promise.race([answered, aborted]);
+      const body = await Promise.race([readAnswer(incoming, watchdog), aborted]);
       return toResponse(incoming, body);
     } catch (error) {
       outgoing.destroy();
@@ -188,12 +201,12 @@ class Watchdog {
   #last = performance.now();
   verdict: Error | undefined;
 
-  constructor(stallMs: number, outgoing: ClientRequest) {
+  constructor(stallMs: number, onVerdict: (verdict: Error) => void) {
     this.#timer = setInterval(() => {
       if (performance.now() - this.#last < stallMs) return;
       this.stop();
       this.verdict = new Error(`the connection stood still for ${stallMs} ms`);
-      outgoing.destroy(this.verdict);
+      onVerdict(this.verdict);
     }, Math.min(1000, stallMs / 4));
   }
 

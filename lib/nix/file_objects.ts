@@ -23,6 +23,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   readonly requestsEach = 0;
   /** The folder. */
   readonly dir: string;
+  readonly #made = new Map<string, Promise<void>>();
 
   /** Touches no disk; the folder is made at the first write. */
   constructor(dir: string) {
@@ -78,7 +79,10 @@ export class FileObjects implements ObjectReader, ObjectWriter {
 
   async #writing(path: string, write: () => Promise<unknown>): Promise<void> {
     try {
-      await Deno.mkdir(dirname(path), { recursive: true });
+      const folder = dirname(path);
+      const made = this.#made.get(folder) ?? Deno.mkdir(folder, { recursive: true });
+      this.#made.set(folder, made);
+      await made;
       await write();
     } catch (cause) {
       const code = (cause as { code?: unknown }).code;

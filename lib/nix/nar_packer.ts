@@ -41,8 +41,8 @@ export class NarPacker implements Disposable {
     this.#signal = signal;
   }
 
-  /** How many orders can be under way at once. */
-  readonly concurrency = threads;
+  /** How many orders are worth being under way at once: more than there are threads, so that none waits for a disk. */
+  readonly concurrency = 4 * threads;
 
   /**
    * Packs one path.

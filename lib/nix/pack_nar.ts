@@ -14,7 +14,7 @@ export interface PackRequest {
   packing: NarPacking;
 }
 
-const frameBytes = 4 * 1024 * 1024;
+const frameBytes = 2 * 1024 * 1024;
 
 /**
  * Packs a path as a NAR into a file, in steps of one frame of 4 MiB; each step gives the bytes of NAR that it took. Frames of zstd are
@@ -35,7 +35,12 @@ export function* packNar(request: PackRequest): Generator<number, PackedNar, voi
       },
     });
     packed.update(frame);
-    for (let offset = 0; offset < frame.length;) offset += output.writeSync(frame.subarray(offset));
+    const frameLength = frame.length;
+    for (let offset = 0; offset < frameLength;) offset += output.writeSync(frame.subarray(offset));
+    // Frees the memory of a large frame now instead of at some later collection; small ones share a pool.
+    if (frame !== piece && frame.buffer.byteLength > frameBytes) {
+      (frame.buffer as ArrayBuffer).transfer(0);
+    }
     yield piece.length;
   }
   return {

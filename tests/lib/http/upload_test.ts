@@ -189,3 +189,29 @@ Deno.test("Uploader.send() passes on an error of the body and closes the connect
     "Cannot read the source",
   );
 });
+
+Deno.test("Uploader.send() ends on abort while other answers come early", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    await request.body?.cancel();
+    return new Response("no", { status: 405 });
+  });
+  using uploader = new Uploader({ stallMs: 5000, retry: { retries: 0, baseMs: 1, ceilingMs: 1 } });
+  const started = performance.now();
+  for (let round = 0; round < 40; round++) {
+    const controller = new AbortController();
+    await Promise.all(Array.from({ length: 6 }, async () => {
+      const sending = uploader.send(`http://127.0.0.1:${server.addr.port}/x`, {
+        sizeBytes: 300_000,
+        signal: controller.signal,
+        body: async function* () {
+          yield new Uint8Array(262_144);
+          yield new Uint8Array(300_000 - 262_144);
+        },
+      });
+      await assertRejects(() => sending);
+      controller.abort();
+    }));
+  }
+  assert(performance.now() - started < 5000);
+  await server.shutdown();
+});
