@@ -50,6 +50,7 @@ export * from "./tasks/kexec.ts";
 export * from "./tasks/kexec_release.ts";
 export * from "./tasks/cache.ts";
 export * from "./tasks/image.ts";
+export * from "./tasks/disk.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
 export type { Secrets, SecretSource } from "./lib/runner/secrets.ts";

@@ -10,7 +10,7 @@ export type PackChunks = Uint32Array<ArrayBuffer>;
 export function planPacks(
   table: ChunkTable,
   fresh: Uint8Array,
-  packBytes: number = 64 * 1024 * 1024,
+  packBytes: number = 48 * 1024 * 1024,
 ): PackChunks[] {
   const rows = firstRows(table);
   const chunks = Uint32Array.from(

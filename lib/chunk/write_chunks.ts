@@ -33,7 +33,7 @@ export interface WriteTarget {
 /**
  * Copies located chunks.
  *
- * @param onWritten told of each batch, in bytes of different chunks
+ * @param onWritten told of each batch, in bytes of the file
  * @returns the chunks that were other bytes when they were read
  */
 export async function copyChunks(
@@ -57,7 +57,7 @@ export async function copyChunks(
     });
     let bytes = 0;
     chunks.forEach((chunk, at) => {
-      if (written[at] === 1) bytes += index.lengths[chunk]!;
+      if (written[at] === 1) bytes += fileBytes(target, chunk);
       else changed.push(chunk);
     });
     onWritten(bytes);
@@ -102,8 +102,8 @@ export interface FetchChunksOptions {
   read: ReadRange;
   /** How many ranges are under way at a time. @default {8} */
   concurrency?: number;
-  /** Told of each range that was written, in bytes of different chunks. */
-  onWritten?: (bytes: number) => void;
+  /** Told of each range that was written, in bytes of the file. */
+  onWritten?: (bytes: number, range: PackRange) => void;
 }
 
 /**
@@ -129,9 +129,14 @@ export async function fetchChunks(
       );
     }
     let bytes = 0;
-    for (const chunk of range.chunks) bytes += index.lengths[chunk]!;
-    options.onWritten?.(bytes);
+    for (const chunk of range.chunks) bytes += fileBytes(target, chunk);
+    options.onWritten?.(bytes, range);
   });
+}
+
+/** How many bytes of the file a chunk fills. */
+function fileBytes({ index, places }: WriteTarget, chunk: number): number {
+  return index.lengths[chunk]! * (places.toStarts[chunk + 1]! - places.toStarts[chunk]!);
 }
 
 async function fetchRange(

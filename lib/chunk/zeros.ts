@@ -1,19 +1,37 @@
 /** The end of the run of zero bytes that begins at `start`: `start` itself if its byte is another, `end` at most. */
 export function zeroRunEnd(data: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end && ((data.byteOffset + at) & 3) !== 0) {
-    if (data[at] !== 0) return at;
-    at++;
-  }
+  const aligned = Math.min(end, start + ((4 - ((data.byteOffset + start) & 3)) & 3));
+  let at = zeroBytes(data, start, aligned);
+  if (at < aligned) return at;
   const count = (end - at) >>> 2;
-  if (count > 0) {
-    const words = new Int32Array(data.buffer, data.byteOffset + at, count);
-    let word = 0;
-    while (word < count && words[word] === 0) word++;
-    at += word * 4;
-  }
+  if (count > 0) at += 4 * zeroWords(new Int32Array(data.buffer, data.byteOffset + at, count));
+  return zeroBytes(data, at, end);
+}
+
+function zeroBytes(data: Uint8Array, start: number, end: number): number {
+  let at = start;
   while (at < end && data[at] === 0) at++;
   return at;
+}
+
+/**
+ * How many words at the start are zero. The loop stands alone and is entered for a few thousand words at a time: V8 otherwise compiles it in
+ * the middle of its first run, without what comes after it, and then drops the code again at every end.
+ */
+function zeroWords(words: Int32Array): number {
+  const size = words.length;
+  let at = 0;
+  while (at < size) {
+    const stop = Math.min(size, at + 2048);
+    at = zeroWordsUpTo(words, at, stop);
+    if (at < stop) break;
+  }
+  return at;
+}
+
+function zeroWordsUpTo(words: Int32Array, start: number, stop: number): number {
+  for (let at = start; at < stop; at++) if (words[at] !== 0) return at;
+  return stop;
 }
 
 /** Whether all bytes from `start` to `end` are zero. */

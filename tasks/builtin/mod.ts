@@ -5,6 +5,13 @@
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
 import { cacheCleanTask, cacheDirTask, cacheSizeTask } from "./cache.ts";
+import {
+  diskDiffTask,
+  diskInspectTask,
+  diskPullTask,
+  diskPushTask,
+  diskVerifyTask,
+} from "./disk.ts";
 import { imageSyncTask } from "./image.ts";
 import { kexecTask } from "./kexec.ts";
 import { publishTask } from "./publish.ts";
@@ -13,6 +20,11 @@ import { publishTask } from "./publish.ts";
 export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   kexecTask,
   imageSyncTask,
+  diskPushTask,
+  diskPullTask,
+  diskVerifyTask,
+  diskInspectTask,
+  diskDiffTask,
   publishTask,
   cacheDirTask,
   cacheSizeTask,

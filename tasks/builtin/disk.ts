@@ -1,0 +1,172 @@
+import { formatBytes } from "../../lib/base/bytes.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import {
+  diffDisks,
+  type DiffDisksResult,
+  inspectDisk,
+  type InspectDiskResult,
+} from "../disk_inspect.ts";
+import { pullDisk, type PullDiskResult } from "../disk_pull.ts";
+import { pushDisk, type PushDiskResult } from "../disk_push.ts";
+import { verifyDisk } from "../disk_verify.ts";
+
+const group = "disks";
+const reference = (description: string) =>
+  arg.string({
+    description,
+    positional: true,
+    required: true,
+    example: "docker://ghcr.io/acme/disk:1",
+  });
+const file = (description: string) =>
+  arg.path({ description, positional: true, required: true, example: "vm.img" });
+const insecureRegistry = arg.list(arg.string({ description: "A host" }), {
+  description: "A host that is spoken to in plain HTTP",
+});
+
+/** `disk:push FILE REF`. */
+export const diskPushTask = task({
+  name: "disk:push",
+  description: "Put a disk into a registry or a layout, only the chunks that it lacks",
+  group,
+  args: {
+    file: file("The file"),
+    reference: reference("Where it goes"),
+    chunker: arg.enum(["auto", "fixed", "cdc"], {
+      description: "How it is cut: in blocks, by content, or as its first bytes suggest",
+      default: "auto",
+    }),
+    chunkSize: arg.bytes({ description: "The length of a block, or the mean length of a chunk" }),
+    base: arg.list(arg.string({ description: "A reference" }), {
+      description: "A disk whose packs may be named again, beside what the tag means now",
+    }),
+    repack: arg.boolean({ description: "Put all chunks into new packs" }),
+    paranoid: arg.boolean({ description: "Read the file even if it seems to be as it was" }),
+    level: arg.number({
+      description: "The level of zstd",
+      integer: true,
+      min: 1,
+      max: 19,
+      default: 3,
+    }),
+    insecureRegistry,
+    concurrency: arg.number({
+      description: "How many packs may be under way",
+      integer: true,
+      min: 1,
+      max: 64,
+      default: 4,
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    pushDisk({
+      file: args.file,
+      reference: args.reference,
+      chunker: args.chunker,
+      chunkBytes: args.chunkSize,
+      bases: args.base,
+      repack: args.repack,
+      paranoid: args.paranoid,
+      level: args.level,
+      insecureRegistries: args.insecureRegistry,
+      concurrency: args.concurrency,
+    }, ctx),
+  output: (result: PushDiskResult) => result.reference,
+});
+
+/** `disk:pull REF FILE`. */
+export const diskPullTask = task({
+  name: "disk:pull",
+  description: "Make a file the disk of a registry or a layout, fetching only what is not here",
+  group,
+  args: {
+    reference: reference("The disk"),
+    file: file("The file that becomes it"),
+    base: arg.list(arg.path({ description: "A file" }), {
+      description: "A file that may hold chunks of it",
+    }),
+    inPlace: arg.boolean({ description: "Write the file itself instead of one beside it" }),
+    insecureRegistry,
+    concurrency: arg.number({
+      description: "How many ranges may be under way",
+      integer: true,
+      min: 1,
+      max: 64,
+      default: 8,
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    pullDisk({
+      reference: args.reference,
+      file: args.file,
+      bases: args.base,
+      inPlace: args.inPlace,
+      insecureRegistries: args.insecureRegistry,
+      concurrency: args.concurrency,
+    }, ctx),
+  output: (result: PullDiskResult) => result.file,
+});
+
+/** `disk:verify REF FILE`. */
+export const diskVerifyTask = task({
+  name: "disk:verify",
+  description: "Hash a file against a disk, and repair it on demand",
+  group,
+  args: {
+    reference: reference("The disk"),
+    file: file("The file"),
+    repair: arg.boolean({ description: "Fetch what is wrong" }),
+    insecureRegistry,
+  },
+  run: ({ args, ...ctx }) =>
+    verifyDisk({
+      reference: args.reference,
+      file: args.file,
+      repair: args.repair,
+      insecureRegistries: args.insecureRegistry,
+    }, ctx),
+});
+
+/** `disk:inspect REF`. */
+export const diskInspectTask = task({
+  name: "disk:inspect",
+  description: "Tell the shape of a disk: chunks, packs, waste",
+  group,
+  args: { reference: reference("The disk"), insecureRegistry },
+  run: ({ args, ...ctx }) =>
+    inspectDisk({ reference: args.reference, insecureRegistries: args.insecureRegistry }, ctx),
+  output: (shape: InspectDiskResult) => [
+    `digest   ${shape.digest}`,
+    `size     ${formatBytes(shape.sizeBytes)}, ${formatBytes(shape.dataBytes)} of it data`,
+    `chunker  ${shape.chunker.kind} ${formatBytes(shape.chunker.avgBytes)}`,
+    `chunks   ${shape.chunks}, ${formatBytes(shape.chunkBytes)}, stored in ${
+      formatBytes(shape.storedBytes)
+    }`,
+    `holes    ${shape.holes}`,
+    `packs    ${shape.packs}, ${formatBytes(shape.packBytes)}, ${
+      formatBytes(shape.wasteBytes)
+    } of it waste`,
+    `index    ${formatBytes(shape.indexBytes)}`,
+  ],
+});
+
+/** `disk:diff REF REF`. */
+export const diskDiffTask = task({
+  name: "disk:diff",
+  description: "Tell what two disks have in common",
+  group,
+  args: {
+    from: reference("The disk that one has"),
+    to: reference("The disk that one wants"),
+    insecureRegistry,
+  },
+  run: ({ args, ...ctx }) =>
+    diffDisks({ from: args.from, to: args.to, insecureRegistries: args.insecureRegistry }, ctx),
+  output: (diff: DiffDisksResult) => [
+    `common   ${diff.commonChunks} chunks, ${formatBytes(diff.commonBytes)}`,
+    `new      ${diff.newChunks} chunks, ${formatBytes(diff.newBytes)}, stored in ${
+      formatBytes(diff.newStoredBytes)
+    }`,
+  ],
+});

@@ -1,0 +1,157 @@
+/**
+ * The file that a disk is pulled to: what it may be, who uses it, where it is built.
+ *
+ * Beside a file `vm.img` may stand: `.vm.img.<64 hex>.kedge-partial`, the next version under way, named by the digest that it will have; and,
+ * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "@std/path";
+import { type Digest, digestHex } from "../lib/base/digest.ts";
+import { KedgeError, UsageError } from "../lib/base/errors.ts";
+
+/** The paths around a destination. */
+export interface DiskFile {
+  /** The file. */
+  readonly path: string;
+  /** What it is now; `undefined` if it is not there. */
+  readonly info: Deno.FileInfo | undefined;
+  /** Where the next version is built. */
+  partial(digest: Digest): string;
+  /** Says that a pull in place is under way. */
+  readonly journal: string;
+  /** The chunks that such a pull must not lose. */
+  readonly saved: string;
+}
+
+/**
+ * Looks at a destination.
+ *
+ * @throws {UsageError} if it is a folder, a device or anything but a file, or its folder is not there
+ */
+export async function lookAtDiskFile(given: string): Promise<DiskFile> {
+  const path = await followLinks(given);
+  const info = await statIfThere(path);
+  if (info !== undefined && !info.isFile) {
+    const what = info.isDirectory
+      ? "it is a folder"
+      : info.isBlockDevice || info.isCharDevice
+      ? "it is a device"
+      : "it is no regular file";
+    throw new UsageError(`Cannot write the disk "${given}": ${what}`, {
+      hint: info.isDirectory
+        ? "name a file in it"
+        : "pull to a file, and write the device with dd or qemu-img",
+    });
+  }
+  const folder = dirname(path);
+  if (info === undefined && (await statIfThere(folder))?.isDirectory !== true) {
+    throw new UsageError(`Cannot write the disk "${given}": the folder "${folder}" is not there`);
+  }
+  const name = basename(path);
+  return {
+    path,
+    info,
+    partial: (digest) => join(folder, `.${name}.${digestHex(digest)}.kedge-partial`),
+    journal: join(folder, `.${name}.kedge-journal`),
+    saved: join(folder, `.${name}.kedge-saved`),
+  };
+}
+
+/** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
+export async function partialsOf(file: DiskFile): Promise<{ path: string; digest: Digest }[]> {
+  const folder = dirname(file.path);
+  const prefix = `.${basename(file.path)}.`;
+  const found: { path: string; digest: Digest }[] = [];
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    if (!isFile || !name.startsWith(prefix)) continue;
+    const match = /^([0-9a-f]{64})\.kedge-partial$/.exec(name.slice(prefix.length));
+    if (match !== null) {
+      found.push({ path: join(folder, name), digest: `sha256:${match[1]}` as Digest });
+    }
+  }
+  return found.sort((a, b) => a.digest.localeCompare(b.digest));
+}
+
+/**
+ * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it.
+ *
+ * @returns who, for people; `undefined` if nobody is known to
+ */
+export async function usedBy(path: string): Promise<string | undefined> {
+  const info = await statIfThere(path);
+  if (info === undefined || Deno.build.os !== "linux") return undefined;
+  const locks = await textOf("/proc/locks");
+  for (const line of locks.split("\n")) {
+    const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+\S+:\S+:(\d+)\s/.exec(line);
+    if (match !== null && Number(match[2]) === info.ino && Number(match[1]) !== Deno.pid) {
+      return Number(match[1]) > 0 ? `process ${match[1]} holds a lock on it` : "it is locked";
+    }
+  }
+  try {
+    for await (const { name } of Deno.readDir("/sys/block")) {
+      if (!name.startsWith("loop")) continue;
+      if ((await textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
+        return `the loop device /dev/${name} is on it`;
+      }
+    }
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses to change a file in place that somebody uses.
+ *
+ * @throws {KedgeError} if somebody does
+ */
+export async function refuseUsed(path: string): Promise<void> {
+  const user = await usedBy(path);
+  if (user === undefined) return;
+  throw new KedgeError(`Cannot write "${path}" in place: ${user}`, {
+    hint: "stop the machine that runs from it, or pull without --in-place",
+    side: "destination",
+  });
+}
+
+/** What a path is; `undefined` if nothing is there. */
+export async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function followLinks(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const folder = dirname(path);
+  try {
+    return join(await Deno.realPath(folder), basename(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return path;
+    throw error;
+  }
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (isUnreadable(error)) return "";
+    throw error;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+    error instanceof Deno.errors.NotCapable;
+}

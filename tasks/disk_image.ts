@@ -1,0 +1,130 @@
+/**
+ * A disk of a registry or a layout: its manifest and its index, checked against each other.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { Digest } from "../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../lib/base/errors.ts";
+import type { Meter } from "../lib/base/meter.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import { hashFile } from "../lib/base/hash_file.ts";
+import type { DiskIndex } from "../lib/chunk/chunk_table.ts";
+import { decodeIndex } from "../lib/chunk/decode_index.ts";
+import { checkPacks, type DiskBlob, DiskType } from "../lib/chunk/disk_manifest.ts";
+import { indexLimits } from "../lib/chunk/index_layout.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
+import { type DiskStore, readWhole } from "./disk_store.ts";
+
+/** A disk that is there. */
+export interface DiskImage {
+  /** Its manifest. */
+  readonly manifest: Manifest;
+  /** Its index. */
+  readonly index: DiskIndex;
+  /** The index as it is stored. */
+  readonly indexBytes: Uint8Array<ArrayBuffer>;
+  /** The blob that holds the index. */
+  readonly indexBlob: DiskBlob;
+  /** Its packs, in the order of the index. */
+  readonly packs: readonly DiskBlob[];
+  /** How many bytes were fetched to know all this. */
+  readonly fetchedBytes: number;
+}
+
+/** What is kept of a disk that was seen. */
+const seenSchema = v.object({ index: v.string() });
+
+/** Whether a manifest is that of a chunked disk. */
+export function isDisk(manifest: Manifest): boolean {
+  return manifest.artifactType === DiskType.artifact;
+}
+
+/** The manifest that a reference means. */
+export async function resolveDisk(store: DiskStore): Promise<Manifest> {
+  const manifest = await store.resolve();
+  if (manifest !== undefined) return manifest;
+  throw new KedgeError(`Cannot find "${store.name}": there is no such image`, {
+    side: "source",
+    hint: "check the repository and the tag; disk:push makes one",
+    data: { reference: store.name },
+  });
+}
+
+/**
+ * Reads the index of a disk, out of the cache where it is there.
+ *
+ * @throws {VerificationError} if the manifest is of something else, or index and manifest contradict each other
+ */
+export async function loadDisk(
+  store: DiskStore,
+  manifest: Manifest,
+  of: { cache: Cache; meter: Meter; signal: AbortSignal },
+): Promise<DiskImage> {
+  if (!isDisk(manifest)) {
+    throw new VerificationError(`Cannot use "${store.name}" as a disk: it is ${kindOf(manifest)}`, {
+      side: "source",
+      hint: "disk:push makes disks; image:sync copies any image",
+    });
+  }
+  const [, indexBlob, ...packs] = manifest.blobs;
+  if (indexBlob?.mediaType !== DiskType.index) {
+    throw new VerificationError(`Cannot use the disk "${store.name}": its first layer is no index`);
+  }
+  let indexBytes = await cachedIndex(of.cache, indexBlob);
+  let fetchedBytes = 0;
+  if (indexBytes === undefined) {
+    indexBytes = await readWhole(store, indexBlob, indexLimits.storedBytes, of.signal);
+    fetchedBytes = indexBytes.length;
+    of.meter.moved(fetchedBytes);
+  }
+  const index = decodeIndex(indexBytes);
+  checkPacks(index, packs, store.name);
+  return { manifest, index, indexBytes, indexBlob, packs, fetchedBytes };
+}
+
+/** Keeps the index of a disk, so that the next look at it moves nothing. */
+export async function keepDisk(
+  cache: Cache,
+  image: Pick<DiskImage, "indexBlob" | "indexBytes"> & {
+    readonly manifest: Pick<Manifest, "digest">;
+  },
+  name: string,
+): Promise<void> {
+  const { indexBlob, indexBytes, manifest } = image;
+  if (!await cache.blobs.has(indexBlob.digest, indexBlob.size)) {
+    await cache.blobs.persist(new Blob([indexBytes]).stream(), {
+      digest: indexBlob.digest,
+      size: indexBlob.size,
+    });
+  }
+  await cache.bucket(buckets.disks).shard("images").entry(manifest.digest, seenSchema)
+    .write({ index: indexBlob.digest }, { refs: [indexBlob.digest], by: name });
+}
+
+/** The index of a disk that was seen before. */
+export async function seenIndex(cache: Cache, manifest: Digest): Promise<DiskIndex | undefined> {
+  const entry = cache.bucket(buckets.disks).shard("images").entry(manifest, seenSchema);
+  const digest = (await entry.read())?.value.index as Digest | undefined;
+  if (digest === undefined) return undefined;
+  const blob = await cache.blobs.find(digest);
+  const bytes = blob === undefined ? undefined : await cachedIndex(cache, blob);
+  return bytes === undefined ? undefined : decodeIndex(bytes);
+}
+
+async function cachedIndex(
+  cache: Cache,
+  blob: { digest: Digest; size: number },
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const found = await cache.blobs.find(blob.digest, blob.size);
+  if (found === undefined || blob.size > indexLimits.storedBytes) return undefined;
+  if ((await hashFile(found.path)).digest !== blob.digest) return undefined;
+  return await Deno.readFile(found.path);
+}
+
+function kindOf(manifest: Manifest): string {
+  if (manifest.kind === "index") return "a list of images";
+  const { artifactType } = manifest;
+  return artifactType === undefined ? "a container image" : `an artifact of type ${artifactType}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * What the cache knows of files on this machine: their chunk tables, as long as the file system says that they are as they were.
+ *
+ * Invariants: a table that comes from here is a guess of where chunks may be, and every chunk is hashed when it is taken; only a push
+ * trusts it for what a file holds, and then only if size, inode, mtime and ctime are those of the record and the file rested for two
+ * seconds before it was read.
+ *
+ * @module
+ */
+import { join, resolve } from "@std/path";
+import * as v from "valibot";
+import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import { readEnvelope } from "../lib/cache/cache_entry.ts";
+import type { Chunker } from "../lib/chunk/chunker.ts";
+import { sameChunker } from "../lib/chunk/chunker.ts";
+import type { ChunkTable } from "../lib/chunk/chunk_table.ts";
+import { decodeLocalTable } from "../lib/chunk/decode_index.ts";
+import { encodeIndex } from "../lib/chunk/encode_index.ts";
+
+const knownSchema = v.object({
+  path: v.string(),
+  size: v.number(),
+  mtimeMs: v.number(),
+  ctimeMs: v.number(),
+  ino: v.number(),
+  dev: v.number(),
+  readMs: v.number(),
+  table: v.pipe(v.string(), v.check((text) => isDigest(text), "not a digest")),
+});
+type Known = v.InferOutput<typeof knownSchema>;
+
+/** What the file system says of a file. */
+export type FileState = Omit<Known, "path" | "readMs" | "table">;
+
+/** A file whose table is known. */
+export interface KnownFile {
+  /** Its absolute path. */
+  readonly path: string;
+  /** Its table. */
+  readonly table: ChunkTable;
+  /** Whether the table may be taken for what the file holds, without reading it. */
+  readonly certain: boolean;
+}
+
+const restMs = 2000;
+const mostFiles = 64;
+
+/** What the file system says of a file. */
+export function fileState(info: Deno.FileInfo): FileState {
+  return {
+    size: info.size,
+    mtimeMs: info.mtime?.getTime() ?? 0,
+    ctimeMs: info.ctime?.getTime() ?? 0,
+    ino: info.ino ?? 0,
+    dev: info.dev,
+  };
+}
+
+/** Whether two looks at a file saw the same state. */
+export function sameState(a: FileState, b: FileState): boolean {
+  return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs &&
+    a.ino === b.ino && a.dev === b.dev;
+}
+
+/** Keeps the table of a file, which was in this state before and after it was read. */
+export async function rememberFile(
+  cache: Cache,
+  path: string,
+  table: ChunkTable,
+  state: FileState,
+): Promise<void> {
+  const absolute = resolve(path);
+  const { chunker, size, digests, lengths, rows, rowOffsets } = table;
+  const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
+  const digest = sha256(bytes);
+  if (!await cache.blobs.has(digest, bytes.length)) {
+    await cache.blobs.persist(new Blob([bytes]).stream(), { digest });
+  }
+  await entryOf(cache, absolute).write(
+    { path: absolute, ...state, readMs: cache.now(), table: digest },
+    { refs: [digest], by: `disk ${absolute}` },
+  );
+}
+
+/** The table of a file, if the file is still in the state in which it was read. */
+export async function knownFile(cache: Cache, path: string): Promise<KnownFile | undefined> {
+  const absolute = resolve(path);
+  const record = await entryOf(cache, absolute).read();
+  return record === undefined ? undefined : await loadKnown(cache, record.value);
+}
+
+/** Files on this machine that were cut by the same chunker, the latest first. */
+export async function knownFiles(cache: Cache, chunker: Chunker): Promise<KnownFile[]> {
+  const folder = cache.bucket(buckets.disks).shard("files").dir;
+  const records: { updated: string; value: Known }[] = [];
+  for (const shard of await namesIn(folder)) {
+    for (const name of await namesIn(join(folder, shard))) {
+      if (!name.endsWith(".json")) continue;
+      const { envelope } = await readEnvelope(join(folder, shard, name));
+      const parsed = v.safeParse(knownSchema, envelope?.value);
+      if (envelope !== undefined && parsed.success) {
+        records.push({ updated: envelope.updated, value: parsed.output });
+      }
+    }
+  }
+  records.sort((a, b) => b.updated.localeCompare(a.updated));
+  const files: KnownFile[] = [];
+  for (const { value } of records.slice(0, mostFiles)) {
+    const known = await loadKnown(cache, value);
+    if (known !== undefined && sameChunker(known.table.chunker, chunker)) files.push(known);
+  }
+  return files;
+}
+
+async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefined> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(known.path);
+  } catch {
+    return undefined; // Gone, or not ours to read: then it cannot serve.
+  }
+  if (!info.isFile || !sameState(fileState(info), known)) return undefined;
+  const blob = await cache.blobs.find(known.table as Digest);
+  if (blob === undefined) return undefined;
+  const bytes = await Deno.readFile(blob.path);
+  if (sha256(bytes) !== known.table) return undefined;
+  const changedMs = Math.max(known.mtimeMs, known.ctimeMs);
+  return {
+    path: known.path,
+    table: decodeLocalTable(bytes),
+    certain: known.readMs - changedMs >= restMs,
+  };
+}
+
+function entryOf(cache: Cache, absolute: string) {
+  return cache.bucket(buckets.disks).shard("files").entry(absolute, knownSchema);
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+    return names;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+/** What the options of the disk tasks have in common. @module */
+import { UsageError } from "../lib/base/errors.ts";
+import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+
+/**
+ * How many transfers may be under way.
+ *
+ * @throws {UsageError} if it is not 1 to 64
+ */
+export function concurrencyOf(concurrency = 8): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
+  throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
+}
+
+/**
+ * Refuses references that need the network where it may not be used.
+ *
+ * @throws {UsageError} if one is in a registry and the context is offline
+ */
+export function checkOnline(context: TaskContext, ...references: ImageReference[]): void {
+  const remote = references.find((reference) => reference.transport === "docker");
+  if (!context.offline || remote === undefined) return;
+  throw new UsageError(`Cannot reach "${formatReference(remote)}" offline: it is in a registry`, {
+    hint: "leave out --offline, or name a layout",
+  });
+}
+
+/** Keeps other processes from the same file, and prune from the cache, until disposed of; a dry run takes no lock. */
+export async function lockDisk(context: TaskContext, path: string): Promise<AsyncDisposable> {
+  if (context.dryRun) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  const { cache, signal } = context;
+  const use = await cache.use({ signal });
+  try {
+    const lock = await cache.lock(`disk ${path}`, { signal });
+    return {
+      [Symbol.asyncDispose]: () => {
+        lock[Symbol.dispose]();
+        use[Symbol.dispose]();
+        return Promise.resolve();
+      },
+    };
+  } catch (error) {
+    use[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import type { Step } from "../lib/operation/operation.ts";
+import { keepDisk, loadDisk } from "./disk_image.ts";
+import { fileState, rememberFile } from "./disk_known.ts";
+import { bytesToWrite, movePull } from "./disk_pull_move.ts";
+import { type DiskPullPlan, planPull } from "./disk_pull_plan.ts";
+import {
+  giveName,
+  mayMove,
+  pulledDisk,
+  type PullRequest,
+  type PullWork,
+  settle,
+  tellMoved,
+} from "./disk_pull_work.ts";
+
+/** Plans the pull of a chunked disk. */
+export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
+  const { cache, file, store } = request;
+  const image = await loadDisk(store, request.manifest, {
+    cache,
+    meter: step.meter,
+    signal: step.signal,
+  });
+  const plan = await planPull(
+    { ...request, image, requestsAfter: mayMove(store) ? 1 : 0 },
+    step,
+  );
+  const result = pulledDisk(request, image.index.size);
+  return {
+    ...plan,
+    result,
+    async move(step) {
+      await keepDisk(cache, image, store.name);
+      checkRoom(plan);
+      await movePull(plan, request, step);
+    },
+    verify: () => settle(plan.out, image.index.size),
+    async commit(step) {
+      await giveName(file, plan.out, step);
+      await rememberFile(cache, file.path, image.index, fileState(await Deno.stat(file.path)));
+      await tellMoved(request, step);
+      return result;
+    },
+  };
+}
+
+/** Holds what a pull will write against what is free; a pull in place needs room for what the file grows by. */
+function checkRoom(plan: DiskPullPlan): void {
+  const { file, image, inPlace } = plan;
+  const grows = inPlace ? Math.max(0, image.index.size - (file.info?.size ?? 0)) : Infinity;
+  checkFreeBytes(plan.out, Math.min(grows, bytesToWrite(plan)));
+}

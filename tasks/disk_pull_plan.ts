@@ -1,0 +1,254 @@
+/**
+ * Finds out, without writing anything, which chunks of a disk stand already, which lie elsewhere on this machine, and which ranges of
+ * which packs must be fetched.
+ *
+ * @module
+ */
+import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import { formatBytes } from "../lib/base/bytes.ts";
+import { dataBytes, holeRow } from "../lib/chunk/chunk_table.ts";
+import { checkRows } from "../lib/chunk/check_rows.ts";
+import type { JobPool } from "../lib/chunk/job_pool.ts";
+import { type LocalSource, locateChunks, type Located } from "../lib/chunk/locate_chunks.ts";
+import { allPlaces, type Places } from "../lib/chunk/places.ts";
+import { type PackRange, planRanges } from "../lib/chunk/plan_ranges.ts";
+import { sameTable } from "../lib/chunk/same_table.ts";
+import type { Step } from "../lib/operation/operation.ts";
+import { type DiskFile, statIfThere } from "./disk_file.ts";
+import type { DiskImage } from "./disk_image.ts";
+import { knownFile } from "./disk_known.ts";
+import {
+  foundSources,
+  namedSources,
+  type SourceSearch,
+  tableOfFile,
+  unfinishedSources,
+} from "./disk_sources.ts";
+import type { DiskStore } from "./disk_store.ts";
+
+/** What a pull is about to do. */
+export interface DiskPullPlan extends Plan {
+  /** What is pulled. */
+  readonly image: DiskImage;
+  /** Where it goes. */
+  readonly file: DiskFile;
+  /** The file that is written: the destination itself, or the one beside it. */
+  readonly out: string;
+  /** Whether the destination itself is written. */
+  readonly inPlace: boolean;
+  /** Rows that stand in `out` already. */
+  readonly standing: Uint8Array;
+  /** Where the chunks of the other rows belong. */
+  readonly places: Places;
+  /** Files that give chunks. */
+  readonly sources: readonly LocalSource[];
+  /** Which chunk they give. */
+  readonly located: Located;
+  /** What is read of packs. */
+  readonly ranges: readonly PackRange[];
+  /** For each pack the file of the cache that holds it, if one does. */
+  readonly cachedPacks: ReadonlyMap<number, string>;
+}
+
+/** What {@linkcode planPull} works with. */
+export interface PlanPullOptions {
+  /** What is pulled. */
+  image: DiskImage;
+  /** Where it is. */
+  store: DiskStore;
+  /** Where it goes. */
+  file: DiskFile;
+  /** Whether the file itself is written. */
+  inPlace: boolean;
+  /** Files that may hold chunks. */
+  bases: readonly string[];
+  /** Knows files and packs. */
+  cache: Cache;
+  /** Hashes. */
+  pool: JobPool;
+  /** Requests that follow the ranges. */
+  requestsAfter: number;
+}
+
+/** Plans a pull. */
+export async function planPull(options: PlanPullOptions, step: Step): Promise<DiskPullPlan> {
+  const { image, file, cache, pool } = options;
+  const { index } = image;
+  const search: SourceSearch = {
+    chunker: index.chunker,
+    cache,
+    pool,
+    meter: step.meter,
+    signal: step.signal,
+  };
+  const inPlace = options.inPlace && file.info !== undefined;
+  const out = inPlace ? file.path : file.partial(image.manifest.digest);
+
+  const whole = await standsWhole(file, index, search, inPlace);
+  const standing = whole ? allRows(index.rows.length) : await standingRows(out, index, search);
+  const places = allPlaces(index, standing);
+  const wanted = new Uint8Array(index.lengths.length);
+  for (let chunk = 0; chunk < wanted.length; chunk++) {
+    wanted[chunk] = places.toStarts[chunk] === places.toStarts[chunk + 1] ? 0 : 1;
+  }
+  const sources: LocalSource[] = [];
+  const located = whole || !wanted.includes(1)
+    ? locateChunks(index, wanted, [])
+    : await searchChunks(options, search, { out, standing, wanted, sources });
+
+  const missing = Uint32Array.from(
+    wanted.keys().filter((chunk) => wanted[chunk] === 1 && located.source[chunk] === 0),
+  );
+  const ranges = planRanges(index, missing);
+  const cachedPacks = new Map<number, string>();
+  for (const pack of new Set(ranges.map((range) => range.pack))) {
+    const { digest, size } = image.packs[pack]!;
+    const found = await cache.blobs.find(digest, size);
+    if (found !== undefined) cachedPacks.set(pack, found.path);
+  }
+  const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
+  const sizeWrong = inPlace && file.info!.size !== index.size;
+  const unfinished = await statIfThere(file.journal) !== undefined;
+  const changed = unfinished ||
+    (inPlace ? wanted.includes(1) || holesMissing || sizeWrong : !whole);
+  return {
+    image,
+    file,
+    out,
+    inPlace,
+    standing,
+    places,
+    sources,
+    located,
+    ranges,
+    cachedPacks,
+    changed,
+    ...summary(options, { ranges, cachedPacks, places, changed, inPlace }),
+  };
+}
+
+/** Whether the destination is the disk already, every byte of it hashed now. */
+async function standsWhole(
+  file: DiskFile,
+  index: DiskImage["index"],
+  search: SourceSearch,
+  inPlace: boolean,
+): Promise<boolean> {
+  if (file.info?.size !== index.size || inPlace) return false;
+  const known = await knownFile(search.cache, file.path);
+  if (known !== undefined && !sameTable(known.table, index)) return false;
+  const { pool, signal } = search;
+  const rows = await checkRows(file.path, index, { pool, signal, sizeBytes: index.size });
+  return rows.every((row) => row === 1);
+}
+
+async function standingRows(
+  out: string,
+  index: DiskImage["index"],
+  search: SourceSearch,
+): Promise<Uint8Array> {
+  const info = await statIfThere(out);
+  if (info === undefined) return Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
+  const { pool, signal } = search;
+  return await checkRows(out, index, { pool, signal, sizeBytes: info.size });
+}
+
+/** Looks for wanted chunks, in the order of what costs least; a file is read for it only while something is missing. */
+async function searchChunks(
+  options: PlanPullOptions,
+  search: SourceSearch,
+  of: { out: string; standing: Uint8Array; wanted: Uint8Array; sources: LocalSource[] },
+): Promise<Located> {
+  const { image, file } = options;
+  const { out, standing, wanted, sources } = of;
+  const located: Located = {
+    source: new Uint16Array(wanted.length),
+    offset: new Float64Array(wanted.length),
+  };
+  let left = wanted.slice();
+  const take = (source: LocalSource) => {
+    sources.push(source);
+    const found = locateChunks(image.index, left, [source]);
+    left = left.slice();
+    found.source.forEach((number, chunk) => {
+      if (number === 0) return;
+      located.source[chunk] = sources.length;
+      located.offset[chunk] = found.offset[chunk]!;
+      left[chunk] = 0;
+    });
+  };
+  // Rows of `out` that stand give their chunks to the rows that do not.
+  sources.push({ path: out, table: image.index });
+  standing.forEach((stands, row) => {
+    const chunk = image.index.rows[row]!;
+    if (stands === 0 || chunk === holeRow || left[chunk] === 0) return;
+    located.source[chunk] = 1;
+    located.offset[chunk] = image.index.rowOffsets[row]!;
+    left[chunk] = 0;
+  });
+  if (left.includes(1) && file.info !== undefined && file.info.size > 0) {
+    take({ path: file.path, table: await tableOfFile(file.path, search) });
+  }
+  if (left.includes(1)) {
+    for (const source of await unfinishedSources(file, search, out)) take(source);
+  }
+  if (left.includes(1)) {
+    for (const source of await namedSources(options.bases, search)) take(source);
+  }
+  if (left.includes(1)) {
+    for (const source of await foundSources(search, [file.path, out])) take(source);
+  }
+  return located;
+}
+
+function allRows(count: number): Uint8Array {
+  return new Uint8Array(count).fill(1);
+}
+
+function summary(
+  options: PlanPullOptions,
+  of: {
+    ranges: readonly PackRange[];
+    cachedPacks: ReadonlyMap<number, string>;
+    places: Places;
+    changed: boolean;
+    inPlace: boolean;
+  },
+): Omit<Plan, "changed"> {
+  const { image, store } = options;
+  const { index } = image;
+  const perPack = new Map<number, number>();
+  let [bytesToMove, requests, fetched, chunks] = [image.fetchedBytes, 0, 0, 0];
+  for (const range of of.ranges) {
+    if (of.cachedPacks.has(range.pack)) continue;
+    const bytes = range.end - range.start;
+    perPack.set(range.pack, (perPack.get(range.pack) ?? 0) + bytes);
+    bytesToMove += bytes;
+    requests += store.requestsPerRead;
+    for (const chunk of range.chunks) {
+      chunks++;
+      fetched += index.lengths[chunk]! *
+        (of.places.toStarts[chunk + 1]! - of.places.toStarts[chunk]!);
+    }
+  }
+  const objects: PlannedObject[] = [...perPack].map(([pack, sizeBytes]) => ({
+    label: `a part of the pack ${image.packs[pack]!.digest}`,
+    sizeBytes,
+    state: "missing",
+  }));
+  const bytesToReuse = dataBytes(index) - fetched;
+  objects.push({ label: "chunks on this machine", sizeBytes: bytesToReuse, state: "present" });
+  const why = of.changed
+    ? `${chunks} of ${index.lengths.length} chunks are not on this machine: ` +
+      `${formatBytes(fetched)} of ${formatBytes(dataBytes(index))} of data`
+    : `"${options.file.path}" holds every chunk of ${image.manifest.digest}, each hashed now`;
+  return {
+    bytesToMove,
+    bytesToReuse,
+    exact: true,
+    requests: of.changed ? requests + options.requestsAfter : 0,
+    why,
+    objects,
+  };
+}

@@ -1,0 +1,121 @@
+/** What the ways to pull a disk have in common. @module */
+import { persistFile, removeIfThere } from "../lib/base/atomic_file.ts";
+import type { Digest } from "../lib/base/digest.ts";
+import { KedgeError } from "../lib/base/errors.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import type { JobPool } from "../lib/chunk/job_pool.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
+import { formatReference } from "../lib/oci/reference.ts";
+import type { Plan } from "../lib/operation/figures.ts";
+import type { Step } from "../lib/operation/operation.ts";
+import { type DiskFile, partialsOf, usedBy } from "./disk_file.ts";
+import type { DiskStore } from "./disk_store.ts";
+
+/** What a pull works with. */
+export interface PullRequest {
+  /** Where the disk is. */
+  readonly store: DiskStore;
+  /** Its manifest. */
+  readonly manifest: Manifest;
+  /** Where it goes. */
+  readonly file: DiskFile;
+  /** The file as it was named. */
+  readonly given: string;
+  /** Whether the file itself is written. */
+  readonly inPlace: boolean;
+  /** Files that may hold chunks. */
+  readonly bases: readonly string[];
+  /** How many transfers are under way at a time. */
+  readonly concurrency: number;
+  /** Knows files and packs. */
+  readonly cache: Cache;
+  /** Hashes and unpacks. */
+  readonly pool: JobPool;
+}
+
+/** A disk that was pulled. */
+export interface PulledDisk {
+  /** The file. */
+  file: string;
+  /** The disk, pinned: `REFERENCE@sha256:...`. */
+  reference: string;
+  /** The digest of its manifest. */
+  digest: Digest;
+  /** The size of the file in bytes. */
+  sizeBytes: number;
+}
+
+/** A planned pull, and how it goes on. */
+export interface PullWork extends Plan {
+  /** Brings what is missing. */
+  move(step: Step): Promise<void>;
+  /** Proves that all of it is there. */
+  verify(step: Step): Promise<void>;
+  /** Gives the file its name. */
+  commit(step: Step): Promise<PulledDisk>;
+  /** What comes out. */
+  readonly result: PulledDisk;
+}
+
+/** What comes out of a pull. */
+export function pulledDisk(request: PullRequest, sizeBytes: number): PulledDisk {
+  const { digest } = request.manifest;
+  return {
+    file: request.given,
+    reference: formatReference({ ...request.store.reference, digest }),
+    digest,
+    sizeBytes,
+  };
+}
+
+/** Whether it is worth asking, after a pull, if the reference moved meanwhile. */
+export function mayMove({ reference }: DiskStore): boolean {
+  return reference.transport === "docker" && reference.digest === undefined;
+}
+
+/** Says so if the reference means another manifest by now. */
+export async function tellMoved({ store, manifest }: PullRequest, step: Step): Promise<void> {
+  if (!mayMove(store)) return;
+  const now = await store.pointer();
+  if (now === manifest.digest) return;
+  step.meter.note(
+    `${store.name} moved to ${now ?? "nothing"} meanwhile; ${manifest.digest} was pulled`,
+    "warning",
+  );
+}
+
+/**
+ * Makes what was written durable.
+ *
+ * @throws {KedgeError} if it has not the size that it must have
+ */
+export async function settle(path: string, sizeBytes: number): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true });
+  const { size } = await file.stat();
+  if (size !== sizeBytes) {
+    throw new KedgeError(`Cannot finish "${path}": it has ${size} bytes instead of ${sizeBytes}`, {
+      hint: "does another program write to it?",
+      side: "destination",
+    });
+  }
+  await file.syncData();
+}
+
+/** Gives the written file its name, where it has not got it, and takes away what only the pull needed. */
+export async function giveName(file: DiskFile, out: string, step: Step): Promise<void> {
+  if (out !== file.path) {
+    const user = await usedBy(file.path);
+    if (user !== undefined) {
+      step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
+    }
+    const mode = file.info?.mode;
+    await persistFile(
+      out,
+      file.path,
+      mode === null || mode === undefined ? {} : { mode: mode & 0o7777 },
+    );
+  }
+  await removeIfThere(file.saved);
+  await removeIfThere(file.journal);
+  for (const { path } of await partialsOf(file)) await removeIfThere(path);
+}

@@ -1,0 +1,80 @@
+/**
+ * The images of Tart: a disk in layers of fixed length, each an LZ4 stream in Apple's framing, with the digest of its plaintext.
+ *
+ * @module
+ */
+import { type Digest, isDigest } from "../lib/base/digest.ts";
+import { VerificationError } from "../lib/base/errors.ts";
+import { indexLimits } from "../lib/chunk/index_layout.ts";
+import type { Descriptor } from "../lib/oci/descriptor.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
+
+const prefix = "application/vnd.cirruslabs.tart.";
+const annotation = "org.cirruslabs.tart.";
+const largestLayer = 16 * 1024 ** 3;
+
+/** A layer of a Tart disk. */
+export interface TartLayer {
+  /** The blob. */
+  readonly blob: Descriptor;
+  /** Where its plaintext belongs. */
+  readonly offset: number;
+  /** How many bytes that is. */
+  readonly size: number;
+  /** Their digest. */
+  readonly digest: Digest;
+}
+
+/** A Tart disk. */
+export interface TartDisk {
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its layers, in their order. */
+  readonly layers: readonly TartLayer[];
+}
+
+/** Whether a manifest is that of a Tart image. */
+export function isTart(manifest: Manifest): boolean {
+  return manifest.blobs.some((blob) => blob.mediaType.startsWith(prefix));
+}
+
+/**
+ * The disk of a Tart image.
+ *
+ * @throws {VerificationError} if it has none in the format `disk.v2`, or its layers do not add up
+ */
+export function readTart(manifest: Manifest, name: string): TartDisk {
+  const refuse = (state: string, hint?: string) =>
+    new VerificationError(`Cannot use the Tart image "${name}": ${state}`, {
+      side: "source",
+      ...(hint === undefined ? {} : { hint }),
+    });
+  const disks = manifest.blobs.filter((blob) => blob.mediaType.startsWith(`${prefix}disk.`));
+  const other = disks.find((blob) => blob.mediaType !== `${prefix}disk.v2`);
+  if (other !== undefined) {
+    throw refuse(`it has a layer of type ${other.mediaType}`, "only disk.v2 can be read");
+  }
+  if (disks.length === 0) throw refuse("it has no disk");
+  let offset = 0;
+  const layers = disks.map((blob): TartLayer => {
+    const size = Number(blob.annotations?.[`${annotation}uncompressed-size`]);
+    const digest = blob.annotations?.[`${annotation}uncompressed-content-digest`] ?? "";
+    if (!Number.isSafeInteger(size) || size <= 0 || size > largestLayer) {
+      throw refuse(`the layer ${blob.digest} does not say a right uncompressed size`);
+    }
+    if (!isDigest(digest)) {
+      throw refuse(`the layer ${blob.digest} does not say the digest of its content`);
+    }
+    const layer = { blob, offset, size, digest };
+    offset += size;
+    return layer;
+  });
+  const said = manifest.annotations?.[`${annotation}uncompressed-disk-size`];
+  if (said !== undefined && Number(said) !== offset) {
+    throw refuse(
+      `its layers have ${offset} bytes together, the manifest says ${said.slice(0, 30)}`,
+    );
+  }
+  if (offset > indexLimits.size) throw refuse(`its disk has ${offset} bytes`);
+  return { size: offset, layers };
+}
