@@ -36,14 +36,14 @@ export type {
 export type * from "./lib/journal/journal.ts";
 export type { Figures, PlannedObject } from "./lib/operation/figures.ts";
 export type { Shell } from "./lib/runner/shell_type.ts";
-export { main } from "./lib/report/main.ts";
+export { main, type MainOptions } from "./lib/report/main.ts";
 export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";
 export type * from "./lib/runner/arg.ts";
 export type * from "./lib/runner/arg_options.ts";
 export * from "./lib/runner/context.ts";
 export type { Need } from "./lib/runner/need.ts";
 export type { PermissionSet } from "./lib/runner/permission_set.ts";
-export type { RetryOptions } from "./lib/runner/retry.ts";
+export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
 export * from "./tasks/kexec.ts";
@@ -65,8 +65,13 @@ export { architectureOfMachine, type KexecArchitecture } from "./lib/kexec/archi
 export type { BundleContents, BundlePart } from "./lib/kexec/bundle_contents.ts";
 export { checkBundle, type CheckBundleOptions } from "./lib/kexec/check_bundle.ts";
 export * from "./lib/kexec/diff_bundles.ts";
+export type { SshTarget } from "./lib/ssh/ssh_target.ts";
+export { stageKexec, type StageKexecOptions, type StageKexecResult } from "./tasks/stage_kexec.ts";
+export * from "./tasks/target_architecture.ts";
+export * from "./tasks/nixos_anywhere.ts";
+export type * from "./tasks/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
   const { builtinTasks } = await import("./tasks/builtin/mod.ts");
-  await main(builtinTasks);
+  await main(builtinTasks, { name: "kedge", shell: false, lockfile: false });
 }

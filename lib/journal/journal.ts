@@ -2,7 +2,8 @@
  * The durable record of runs, operations and steps, in one SQLite file of the cache folder.
  *
  * Invariants: the file is opened at the first write, so that a dry run leaves no trace; every line is its own transaction
- * (WAL), so that a kill leaves all lines but the one in flight; the journal tells what happened and never decides what is true.
+ * (WAL), so that a kill leaves all lines but the one in flight; the journal tells what happened and never decides what is true,
+ * so that whoever hands in `onFailure` goes on without it when it is damaged or cannot be written.
  *
  * @module
  */
@@ -29,6 +30,9 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE TABLE IF NOT EXISTS steps (
   operation TEXT NOT NULL, at INTEGER NOT NULL, phase TEXT NOT NULL,
   object TEXT NOT NULL, state TEXT NOT NULL, detail TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS facts (
+  scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, key)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS operations_by_run ON operations (run);
 CREATE INDEX IF NOT EXISTS steps_by_operation ON steps (operation);
@@ -88,6 +92,8 @@ export interface JournalOptions {
   redactor?: Redactor;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   now?: () => number;
+  /** Told once when the journal cannot be written; then nothing more is. @default {a failure is thrown} */
+  onFailure?: (error: KedgeError) => void;
 }
 
 /** Writes and reads the record of runs. */
@@ -96,13 +102,16 @@ export class Journal implements Disposable {
   #redactor: Redactor | undefined;
   #now: () => number;
   #database: sqlite.DatabaseSync | undefined;
-  #run: string | null = null;
+  #currentRun: string | null = null;
+  #onFailure: JournalOptions["onFailure"];
+  #failed = false;
 
   /** Touches no disk. */
   constructor(options: JournalOptions) {
     this.#path = options.path;
     this.#redactor = options.redactor;
     this.#now = options.now ?? Date.now;
+    this.#onFailure = options.onFailure;
   }
 
   /** Begins a run; the operations that follow belong to it. Gives the run's id. */
@@ -114,7 +123,7 @@ export class Journal implements Disposable {
       this.#now(),
       Deno.pid,
     ]);
-    this.#run = id;
+    this.#currentRun = id;
     return id;
   }
 
@@ -135,7 +144,7 @@ export class Journal implements Disposable {
     const id = operation.operation;
     this.#write(
       "INSERT INTO operations (id, run, kind, subject, started) VALUES (?, ?, ?, ?, ?)",
-      [id, this.#run, operation.kind, this.#clean(operation.subject), this.#now()],
+      [id, this.#currentRun, operation.kind, this.#clean(operation.subject), this.#now()],
     );
     return {
       step: (phase, object, state, detail) => {
@@ -189,6 +198,33 @@ export class Journal implements Disposable {
     return rows.map((row) => ({ ...row, detail: parsed(row["detail"]) })) as unknown as StepRow[];
   }
 
+  /** What was learned of something, as it was remembered; `undefined` if nothing was. Check it: others may have written it. */
+  recall(scope: string, key: string): unknown {
+    if (this.#failed) return undefined;
+    try {
+      const sql = "SELECT value FROM facts WHERE scope = ? AND key = ?";
+      const [row] = this.#read(sql, [scope, key]);
+      return row === undefined ? undefined : JSON.parse(String(row["value"]));
+    } catch (cause) {
+      if (!(cause instanceof SyntaxError)) this.#fail(cause);
+      return undefined;
+    }
+  }
+
+  /** Remembers data across runs: upload sessions, habits of hosts; `undefined` forgets it. */
+  remember(scope: string, key: string, value: object | undefined): void {
+    if (value === undefined) {
+      this.#write("DELETE FROM facts WHERE scope = ? AND key = ?", [scope, key]);
+    } else {
+      this.#write("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", [
+        scope,
+        key,
+        JSON.stringify(value),
+        this.#now(),
+      ]);
+    }
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#database?.close();
@@ -204,27 +240,39 @@ export class Journal implements Disposable {
       whileBusy(() => database.exec(schema));
       return this.#database = database;
     } catch (error) {
-      throw new KedgeError(`Cannot open the journal "${this.#path}": ${(error as Error).message}`, {
-        cause: error,
-        hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
-      });
+      throw damaged(this.#path, error);
     }
   }
 
   #write(sql: string, values: (string | number | null)[]): void {
+    if (this.#failed) return;
     try {
       this.#open().prepare(sql).run(...values);
     } catch (cause) {
-      if (primaryCode(cause) !== sqliteFull) throw cause;
-      throw new NoRoomError(`Cannot write the journal "${this.#path}": the disk is full`, {
-        cause,
-      });
+      if (primaryCode(cause) === sqliteFull) {
+        throw new NoRoomError(`Cannot write the journal "${this.#path}": the disk is full`, {
+          cause,
+        });
+      }
+      this.#fail(cause);
     }
   }
 
   #read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
     if (this.#database === undefined && !fileExists(this.#path)) return [];
-    return this.#open().prepare(sql).all(...values);
+    try {
+      return this.#open().prepare(sql).all(...values);
+    } catch (cause) {
+      throw damaged(this.#path, cause);
+    }
+  }
+
+  /** Goes on without the journal, if that is wanted. */
+  #fail(cause: unknown): void {
+    const error = damaged(this.#path, cause);
+    if (this.#onFailure === undefined) throw error;
+    this.#failed = true;
+    this.#onFailure(error);
   }
 
   #clean(text: string): string {
@@ -252,6 +300,14 @@ function whileBusy(run: () => void): void {
 /** The low byte of SQLite's error code: what is above it tells only more of the same. */
 function primaryCode(error: unknown): number {
   return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+}
+
+function damaged(path: string, cause: unknown): KedgeError {
+  if (cause instanceof KedgeError) return cause;
+  return new KedgeError(`Cannot use the journal "${path}": ${(cause as Error).message}`, {
+    cause,
+    hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
+  });
 }
 
 function parsed(text: unknown): Record<string, unknown> | null {

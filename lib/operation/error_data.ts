@@ -1,14 +1,42 @@
 import { exitCodeOf, KedgeError, toError } from "../base/errors.ts";
 import type { ErrorData } from "./event.ts";
 
+const deepest = 8;
+
 /** Anything thrown, as data for events and the journal. */
 export function errorData(thrown: unknown): ErrorData {
   const error = toError(thrown);
   const hint = error instanceof KedgeError ? error.hint : undefined;
+  const causes = causesOf(error);
   return {
     name: error.name,
     message: error.message,
     exitCode: exitCodeOf(error),
     ...(hint === undefined ? {} : { hint }),
+    ...(causes.length === 0 ? {} : { causes }),
   };
+}
+
+/** What led to an error, nearest first, but for what its own message says already. */
+function causesOf(error: Error): string[] {
+  const causes: string[] = [];
+  let said = error.message;
+  const seen = new Set<unknown>([error]);
+  const queue: unknown[] = ledTo(error);
+  while (queue.length > 0 && causes.length < deepest) {
+    const next = queue.shift();
+    if (next === undefined || next === null || seen.has(next)) continue;
+    seen.add(next);
+    const message = next instanceof Error ? next.message : String(next);
+    if (message !== "" && !said.includes(message)) {
+      causes.push(message);
+      said += `\n${message}`;
+    }
+    if (next instanceof Error) queue.push(...ledTo(next));
+  }
+  return causes;
+}
+
+function ledTo(error: Error): unknown[] {
+  return error instanceof AggregateError ? [...error.errors, error.cause] : [error.cause];
 }

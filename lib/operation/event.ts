@@ -13,6 +13,8 @@ export interface ErrorData {
   exitCode: number;
   /** The next step. */
   hint?: string;
+  /** What led to it, nearest first. */
+  causes?: readonly string[];
 }
 
 /** What every event of an operation carries. */

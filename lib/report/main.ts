@@ -1,13 +1,31 @@
+import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
+import { KedgeError, StoppedError } from "../base/errors.ts";
+import { liveProcesses } from "../base/live_processes.ts";
 import { runProgram } from "../runner/program.ts";
 import type { AnyTask } from "../runner/task.ts";
-import { StoppedError } from "../base/errors.ts";
-import { JsonReporter } from "./json_reporter.ts";
+import { askPerson } from "./ask_person.ts";
 import { processOutput } from "./output.ts";
-import { PlainReporter } from "./plain_reporter.ts";
+import { reporterFor, type Surroundings } from "./reporter_for.ts";
+
+/** Options of {@linkcode main}. */
+export interface MainOptions {
+  /** What the program is called, for the help and the completions. @default {the file's name} */
+  name?: string;
+  /** Whether tasks get `$`; a file whose tasks never use it starts a little quicker without. @default {true} */
+  shell?: boolean;
+  /** The lockfile; `false` for none but that of `--lock`. @default {kedge.lock beside the task file} */
+  lockfile?: string | false;
+  /** The command line. @default {Deno.args} */
+  args?: readonly string[];
+}
+
+const secondSignalMs = 300;
 
 /**
  * Makes a file of tasks a program: reads the command line, runs the task that it names, and exits with the code of
  * what came of it.
+ *
+ * SIGINT, SIGTERM and SIGHUP stop everything that runs; a second one, 300 ms later or more, kills it at once.
  *
  * @example
  * ```ts
@@ -18,19 +36,89 @@ import { PlainReporter } from "./plain_reporter.ts";
  * if (import.meta.main) await main({ hello });
  * ```
  */
-export async function main(tasks: Readonly<Record<string, AnyTask>>): Promise<void> {
+export async function main(
+  tasks: Readonly<Record<string, AnyTask>>,
+  options: MainOptions = {},
+): Promise<void> {
   const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(name, () => stop.abort(new StoppedError(name)));
-  }
+  stopOnSignals(stop);
   const output = processOutput();
+  const lockfile = options.lockfile ?? lockfileBeside(Deno.mainModule);
   const exitCode = await runProgram(tasks, {
-    argv: Deno.args,
-    env: (name) => Deno.env.get(name),
-    cwd: Deno.cwd(),
+    name: options.name ?? programName(),
+    argv: options.args ?? Deno.args,
+    env,
+    ...folders(),
+    ...(lockfile === undefined || lockfile === false ? {} : { lockfile }),
     signal: stop.signal,
-    reporter: (settings) =>
-      settings.json ? new JsonReporter(output) : new PlainReporter(output, settings.quiet),
+    shell: options.shell ?? true,
+    confirm: (question, signal) => askPerson(question, signal),
+    reporter: (settings) => reporterFor(settings, output, surroundings()),
   });
   Deno.exit(exitCode);
+}
+
+function stopOnSignals(stop: AbortController): void {
+  let first: number | undefined;
+  const on = (name: "SIGINT" | "SIGTERM") => () => {
+    const reason = new StoppedError(name);
+    if (first === undefined) {
+      first = performance.now();
+      stop.abort(reason);
+    } else if (performance.now() - first >= secondSignalMs) {
+      liveProcesses.killAll();
+      Deno.exit(reason.exitCode);
+    }
+  };
+  Deno.addSignalListener("SIGINT", on("SIGINT"));
+  if (Deno.build.os !== "windows") {
+    Deno.addSignalListener("SIGTERM", on("SIGTERM"));
+    Deno.addSignalListener("SIGHUP", on("SIGTERM"));
+  }
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    const { reason } = event;
+    const message = reason instanceof Error ? reason.message : String(reason);
+    stop.abort(new KedgeError(`Cannot go on: nobody handled "${message}"`, { cause: reason }));
+  });
+}
+
+/** An environment variable; one that must not be read is not there. */
+function env(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
+}
+
+/** Under `deno task` the working folder is that of deno.json; what was typed means the folder it was typed in. */
+function folders(): { cwd: string; typedIn: string } {
+  const cwd = Deno.cwd();
+  const typedIn = env("INIT_CWD");
+  const isWithin = typedIn !== undefined && typedIn !== "" &&
+    !relative(cwd, resolve(typedIn)).startsWith("..");
+  return { cwd, typedIn: isWithin ? resolve(typedIn) : cwd };
+}
+
+function lockfileBeside(mainModule: string): string | undefined {
+  if (!mainModule.startsWith("file:")) return undefined;
+  return join(dirname(fromFileUrl(mainModule)), "kedge.lock");
+}
+
+function programName(): string {
+  return Deno.mainModule.startsWith("file:") ? basename(fromFileUrl(Deno.mainModule)) : "kedge";
+}
+
+function surroundings(): Surroundings {
+  const isTerminal = Deno.stderr.isTerminal();
+  const columns = isTerminal ? widthOfTerminal() : undefined;
+  return { env, isTerminal, ...(columns === undefined ? {} : { columns }) };
+}
+
+/** A terminal that does not tell its width has none. */
+function widthOfTerminal(): number | undefined {
+  try {
+    return Deno.consoleSize().columns || undefined;
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
 }

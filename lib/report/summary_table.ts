@@ -1,24 +1,80 @@
 import { formatBytes } from "../base/bytes.ts";
 import { formatDuration } from "../base/duration.ts";
-import type { TaskSummary } from "../runner/events.ts";
+import type { TaskStatus, TaskSummary } from "../runner/events.ts";
+import type { Paint } from "./paint.ts";
+import { visible } from "./visible.ts";
 
-/** The table at the end of a run: what each task took, moved and reused, and why. */
-export function summaryTable(tasks: readonly TaskSummary[], durationMs: number): string[] {
-  const rows = tasks.map((each) => [
-    each.task,
-    each.status,
-    formatDuration(each.durationMs),
+/** What a status is called in a table. */
+export const statusWords: Readonly<Record<TaskStatus, string>> = {
+  "done": "done",
+  "fresh": "fresh",
+  "failed": "failed",
+  "stopped": "stopped",
+  "not-run": "not run",
+};
+
+/**
+ * The table at the end of a run: what each task took, moved and reused, and why. Where it does not fit, its last column is cut, and
+ * on a very narrow terminal each task gets lines of its own.
+ */
+export function summaryTable(
+  tasks: readonly TaskSummary[],
+  paint: Paint,
+  columns = Infinity,
+): string[] {
+  const rows = tasks.map(rowOf);
+  const head = ["task", "state", "time", "moved", "reused", "why"];
+  const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
+  const widths = head.map((title, column) =>
+    used[column] ? Math.max(title.length, ...rows.map((row) => row[column]!.length)) : 0
+  );
+  const before = widths.slice(0, 5).reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), 0);
+  if (before + 12 > columns) return rows.flatMap((row) => stacked(row, columns));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, column) =>
+      !used[column]
+        ? ""
+        : column === 5
+        ? cut(cell, columns - before)
+        : `${cell.padEnd(widths[column]!)}  `
+    ).join("").trimEnd();
+  return [
+    paint.faint(line(head)),
+    ...rows.map((row, index) => coloured(line(row), tasks[index]!.status, paint)),
+  ];
+}
+
+function rowOf(each: TaskSummary): string[] {
+  return [
+    visible(each.task),
+    statusWords[each.status],
+    each.status === "not-run" ? "" : formatDuration(each.durationMs),
     each.figures === undefined ? "" : formatBytes(each.figures.bytesMoved),
     each.figures === undefined ? "" : formatBytes(each.figures.bytesReused),
-    each.why ?? "",
-  ]);
-  const head = ["task", "state", "time", "moved", "reused", "why"];
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length))
-  );
-  const lines = [head, ...rows].map((row) =>
-    row.map((cell, column) => column === row.length - 1 ? cell : cell.padEnd(widths[column]!))
-      .join("  ").trimEnd()
-  );
-  return [...lines, `in ${formatDuration(durationMs)}`];
+    visible(each.why ?? ""),
+  ];
+}
+
+function stacked(row: readonly string[], columns: number): string[] {
+  const [task, state, time, moved, reused] = row;
+  return [
+    `${task}: ${state}`,
+    ...(time === "" ? [] : [`  ${time}`]),
+    ...(moved === "" ? [] : [`  moved ${moved}`, `  reused ${reused}`]),
+  ].map((text) => cut(text, columns));
+}
+
+function cut(text: string, columns: number): string {
+  if (text.length <= columns) return text;
+  return columns < 2 ? "" : `${text.slice(0, columns - 1)}…`;
+}
+
+function coloured(line: string, status: TaskStatus, paint: Paint): string {
+  const word = statusWords[status];
+  const shown = status === "failed"
+    ? paint.bad(word)
+    : status === "done" || status === "fresh"
+    ? paint.good(word)
+    : paint.notice(word);
+  return line.replace(`  ${word}`, `  ${shown}`);
 }

@@ -2,6 +2,7 @@ import { parseDuration } from "../base/duration.ts";
 import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
+import { type RetryOptions, type RetryPlan, retryPlan } from "./retry.ts";
 import type { DeclaredTask, DepsShape, TaskOptions } from "./task.ts";
 
 /**
@@ -31,15 +32,13 @@ export function checkTask<R>(
     ? parseDuration(options.timeout)
     : options.timeout;
   if (timeoutMs !== undefined && !(timeoutMs > 0)) refuse(`its timeout is ${timeoutMs}`);
-  const retry = typeof options.retry === "number"
-    ? { attempts: options.retry }
-    : options.retry ?? {};
-  const { attempts = 1 } = retry;
-  if (!Number.isInteger(attempts) || attempts < 1) refuse(`it is to be tried ${attempts} times`);
+  const retry = retryPlanOf(options.retry, refuse);
   const { confirm, permissions, output } = options;
   return {
     deps: options.deps ?? {},
     needs: options.needs ?? [],
+    query: options.query ?? false,
+    usesContext: options.run.length > 0 || (options.fresh?.length ?? 0) > 0,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     retry,
     ...(confirm === undefined
@@ -73,5 +72,17 @@ function checkArgs(args: ArgsShape, refuse: (state: string) => never): void {
       if (flags.has(flag)) refuse(`two of its arguments are --${flag}`);
       flags.add(flag);
     }
+  }
+}
+
+function retryPlanOf(
+  retry: number | RetryOptions | undefined,
+  refuse: (state: string) => never,
+): RetryPlan {
+  try {
+    return retryPlan(retry);
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(error.message);
+    throw error;
   }
 }

@@ -12,7 +12,7 @@ import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
 import { Secrets } from "./secrets.ts";
-import { makeShell } from "./shell.ts";
+import { lazyShell, shellModule } from "./load_shell.ts";
 import type { Shell } from "./shell_type.ts";
 
 /** What a task function runs in: who may stop it, where it keeps things, to whom it reports. */
@@ -37,7 +37,7 @@ export interface TaskContext {
   readonly secrets: Secrets;
   /** Takes known secrets out of texts and data. */
   readonly redactor: Redactor;
-  /** The shell of dax, bound to the signal and to the redactor. */
+  /** The shell of dax, bound to the signal, the log and the redactor. */
   readonly $: Shell;
 }
 
@@ -66,6 +66,6 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
     ...(options.lockfile === undefined ? {} : { lockfile: options.lockfile }),
     redactor,
     secrets: options.secrets ?? new Secrets(redactor),
-    $: options.$ ?? makeShell({ signal, redactor, dryRun }),
+    $: options.$ ?? lazyShell(() => shellModule().plainShell(signal)),
   };
 }

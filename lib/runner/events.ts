@@ -20,7 +20,14 @@ export interface TaskSummary {
 
 /** What a run tells beside what its operations tell. */
 export type RunnerEvent =
-  | { type: "run-start"; run?: string; task: string; tasks: number; dryRun: boolean }
+  | {
+    type: "run-start";
+    run?: string;
+    task: string;
+    tasks: number;
+    dryRun: boolean;
+    query: boolean;
+  }
   | { type: "task-start"; task: string; attempt: number }
   | { type: "task-retry"; task: string; attempt: number; delayMs: number; error: ErrorData }
   | ({ type: "task-end"; error?: ErrorData } & TaskSummary)

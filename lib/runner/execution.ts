@@ -2,41 +2,56 @@
  * Runs the nodes of a graph.
  *
  * Invariants: a node runs at most once; it starts after all it waits for ended well; at most `jobs` run at the same time, and
- * one that waits for another does not count; after a failure nothing new starts, unless `keepGoing` is set.
+ * one that waits for another does not count; after a failure everything is stopped, unless `keepGoing` is set; the failure of
+ * a task that was run from inside another is that one's to handle; nothing is left running when {@linkcode Execution.run} comes
+ * back.
  *
  * @module
  */
 import { KedgeError, toError, UsageError } from "../base/errors.ts";
 import { errorData } from "../operation/error_data.ts";
-import type { Figures } from "../operation/figures.ts";
 import type { ArgsShape } from "./arg.ts";
 import type { TaskContext } from "./context.ts";
-import type { RunEvent, TaskStatus, TaskSummary } from "./events.ts";
+import type { RunnerEvent, TaskSummary } from "./events.ts";
+import { figuresOf } from "./figures_of.ts";
 import type { Graph, GraphNode } from "./graph.ts";
-import { argsFromValues } from "./resolve_args.ts";
+import { loadShell, shellModule } from "./load_shell.ts";
+import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import { Semaphore } from "./semaphore.ts";
+import type { Shell } from "./shell_type.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
+import { type AttemptContext, runAttempts } from "./task_attempts.ts";
 import type { RunTask, TaskRunContext } from "./task_run_context.ts";
 
 /** How an execution goes about it. */
 export interface ExecutionOptions {
   /** The graph; tasks that are run from inside others are added to it. */
-  graph: Graph;
+  readonly graph: Graph;
   /** Tasks at once. */
-  jobs: number;
+  readonly jobs: number;
   /** Whether what can still run runs after a failure. */
-  keepGoing: boolean;
+  readonly keepGoing: boolean;
   /** The folder from which relative paths are read. */
-  cwd: string;
+  readonly cwd: string;
+  /** How long things may take to end after an abort, in milliseconds. */
+  readonly graceMs: number;
+  /** Whether tasks get `$`. */
+  readonly shell: boolean;
   /** Takes the events. */
-  report: (event: RunEvent) => void;
-  /** Makes the context of one task. */
-  contextOf: (node: GraphNode, signal: AbortSignal) => TaskContext;
+  readonly report: (event: RunnerEvent) => void;
+  /** Makes the context of one task, all but its `$`. */
+  readonly contextOf: (node: GraphNode, signal: AbortSignal) => Omit<TaskContext, "$">;
+  /** Whether evidence that a task has nothing to do is taken. */
+  readonly takeFresh: (task: AnyTask) => boolean;
+  /** Called with what a task asks for from inside, before it is run. */
+  readonly admit: (nodes: readonly GraphNode[]) => Promise<void>;
+  /** A number from 0 to 1, for the waits. */
+  readonly random: () => number;
   /** Ends everything. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
-/** A task that did not run since one that it waits for failed. */
+/** A task did not run since one that it waits for did not end well. */
 class NotRunError extends KedgeError {
   override readonly name = "NotRunError";
 }
@@ -45,122 +60,197 @@ class NotRunError extends KedgeError {
 export class Execution {
   /** What became of each task, in the order of their ends. */
   readonly summaries: TaskSummary[] = [];
-  /** What failed. */
-  readonly errors: Error[] = [];
+  #errors: Error[] = [];
+  #planned = new Set<GraphNode>();
   #options: ExecutionOptions;
-  #runs = new Map<string, Promise<unknown>>();
+  #runs = new Map<GraphNode, Promise<unknown>>();
   #waits = new Map<GraphNode, Set<GraphNode>>();
   #permits: Semaphore;
   #stop = new AbortController();
-  #signal: AbortSignal;
 
   /** Starts nothing yet. */
   constructor(options: ExecutionOptions) {
     this.#options = options;
     this.#permits = new Semaphore(options.jobs);
-    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
 
-  /** Runs a node and all that it waits for; rejects with what made it fail, after everything has settled. */
+  /**
+   * Runs a node and all that it waits for.
+   *
+   * @throws {Error} what failed, an `AggregateError` if it was more than one; or the reason of the abort
+   */
   async run(node: GraphNode): Promise<unknown> {
-    const [outcome] = await Promise.allSettled([this.#once(node)]);
-    await Promise.allSettled(this.#runs.values());
-    if (outcome.status === "fulfilled") return outcome.value;
-    throw this.errors.length === 0
-      ? outcome.reason
-      : this.errors.length === 1
-      ? this.errors[0]
-      : new AggregateError(this.errors, `${this.errors.length} tasks failed`);
+    const { signal, graph } = this.#options;
+    this.#planned = new Set(graph.nodes);
+    const follow = () => this.#stop.abort(signal.reason);
+    if (signal.aborted) follow();
+    else signal.addEventListener("abort", follow, { once: true });
+    try {
+      const [outcome] = await Promise.allSettled([this.#once(node)]);
+      await Promise.allSettled(this.#runs.values());
+      if (signal.aborted) throw signal.reason;
+      if (outcome.status === "fulfilled") return outcome.value;
+      if (this.#errors.length > 1) {
+        throw new AggregateError(this.#errors, `${this.#errors.length} tasks failed`);
+      }
+      throw this.#errors[0] ?? outcome.reason;
+    } finally {
+      signal.removeEventListener("abort", follow);
+    }
   }
 
   #once(node: GraphNode): Promise<unknown> {
-    let run = this.#runs.get(node.key);
+    let run = this.#runs.get(node);
     if (run === undefined) {
       run = this.#runNode(node);
       run.catch(() => {});
-      this.#runs.set(node.key, run);
+      this.#runs.set(node, run);
     }
     return run;
   }
 
   async #runNode(node: GraphNode): Promise<unknown> {
-    const names = [...node.deps.keys()];
-    const outcomes = await Promise.allSettled(
-      [...node.deps.values()].map((dep) => this.#once(dep)),
-    );
-    const failed = outcomes.findIndex((outcome) => outcome.status === "rejected");
-    if (failed >= 0) {
-      const why = `"${node.deps.get(names[failed]!)!.label}" did not end well`;
-      this.#end(node, "not-run", 0, { why });
-      throw new NotRunError(`Cannot run "${node.label}": ${why}`);
-    }
-    const deps = Object.fromEntries(
-      names.map((
-        name,
-        index,
-      ) => [name, (outcomes[index] as PromiseFulfilledResult<unknown>).value]),
-    );
-    let permit = await this.#permits.acquire();
-    if (this.#signal.aborted) {
-      permit[Symbol.dispose]();
-      this.#end(node, "not-run", 0, { why: "the run was stopped before" });
-      throw this.#signal.reason;
-    }
-    const started = performance.now();
+    const deps = await this.#depsOf(node);
+    const permit = new Permit(this.#permits);
+    await permit.take();
     try {
-      this.#options.report({ type: "task-start", task: node.label, attempt: 1 });
-      const context: TaskRunContext<ArgsShape, DepsShape> = {
-        ...this.#options.contextOf(node, this.#signal),
-        args: node.args,
-        deps,
-        attempt: 1,
-        log: (message) =>
-          this.#options.report({ type: "log", task: node.label, level: "info", message }),
-        run: (async (task: AnyTask, given: Record<string, unknown> = {}) => {
-          const args = argsFromValues(task.args, given, this.#options.cwd);
-          const other = this.#options.graph.add(task, args);
-          permit[Symbol.dispose]();
-          try {
-            return await this.#waitFor(node, other);
-          } finally {
-            permit = await this.#permits.acquire();
-          }
-        }) as unknown as RunTask,
-      };
-      const value = await node.task.declared.run(context);
-      this.#end(node, "done", performance.now() - started, withFigures(value));
-      return value;
-    } catch (thrown) {
-      const error = toError(thrown);
-      const stopped = this.#signal.aborted;
-      this.#end(node, stopped ? "stopped" : "failed", performance.now() - started, {
-        why: error.message,
-        error: errorData(error),
-      });
-      if (!stopped || this.errors.length === 0) this.errors.push(error);
-      if (!this.#options.keepGoing) this.#stop.abort(new KedgeError(`"${node.label}" failed`));
-      throw error;
+      if (this.#stop.signal.aborted) {
+        this.#end({
+          task: node.label,
+          status: "not-run",
+          durationMs: 0,
+          why: "the run was stopped",
+        });
+        throw this.#stop.signal.reason;
+      }
+      return await this.#work(node, deps, permit);
     } finally {
-      permit[Symbol.dispose]();
+      permit.give();
     }
   }
 
-  async #waitFor(node: GraphNode, other: GraphNode): Promise<unknown> {
-    if (this.#reaches(other, node)) {
+  async #depsOf(node: GraphNode): Promise<Record<string, unknown>> {
+    const deps: Record<string, unknown> = {};
+    for (const name of node.leftOut) refuseToGive(deps, name);
+    if (node.deps.size === 0) return deps;
+    const outcomes = await Promise.allSettled(
+      [...node.deps.values()].map((dep) => this.#once(dep)),
+    );
+    [...node.deps].forEach(([name, dep], index) => {
+      const outcome = outcomes[index]!;
+      if (outcome.status === "fulfilled") {
+        deps[name] = outcome.value;
+        return;
+      }
+      const why = `"${dep.label}" did not end well`;
+      this.#end({ task: node.label, status: "not-run", durationMs: 0, why });
+      throw new NotRunError(`Cannot run "${node.label}": ${why}`, { cause: outcome.reason });
+    });
+    return deps;
+  }
+
+  async #work(
+    node: GraphNode,
+    deps: Record<string, unknown>,
+    permit: Permit,
+  ): Promise<unknown> {
+    const { options, label: task } = { options: this.#options, label: node.label };
+    const started = performance.now();
+    const durationMs = () => performance.now() - started;
+    try {
+      if (options.shell && node.task.declared.usesContext) await loadShell();
+      const { value, fresh } = await runAttempts(node, {
+        signal: this.#stop.signal,
+        graceMs: options.graceMs,
+        takeFresh: options.takeFresh(node.task),
+        report: options.report,
+        random: options.random,
+        contextOf: (attempt, signal) => this.#contextOf(node, deps, permit, attempt, signal),
+      });
+      this.#end(
+        fresh === undefined
+          ? { task, status: "done", durationMs: durationMs(), ...figuresOf(value) }
+          : { task, status: "fresh", durationMs: durationMs(), why: fresh },
+      );
+      return value;
+    } catch (thrown) {
+      const error = toError(thrown);
+      const stopped = this.#stop.signal.aborted;
+      this.#end({
+        task,
+        status: stopped ? "stopped" : "failed",
+        durationMs: durationMs(),
+        why: error.message,
+        error: errorData(error),
+      });
+      if (!stopped && this.#planned.has(node)) {
+        this.#errors.push(error);
+        if (!options.keepGoing) {
+          this.#stop.abort(new KedgeError(`Stopped since "${task}" failed`));
+        }
+      }
+      throw error;
+    }
+  }
+
+  #contextOf(
+    node: GraphNode,
+    deps: Record<string, unknown>,
+    permit: Permit,
+    attempt: number,
+    signal: AbortSignal,
+  ): AttemptContext {
+    const { options, label: task } = { options: this.#options, label: node.label };
+    const given = options.contextOf(node, signal);
+    const bound = options.shell && node.task.declared.usesContext
+      ? shellModule().bindShell({
+        signal,
+        redactor: given.redactor,
+        dryRun: given.dryRun,
+        report: (event) => options.report({ ...event, task }),
+      })
+      : undefined;
+    const context: TaskRunContext<ArgsShape, DepsShape> = {
+      ...given,
+      $: bound?.$ ?? noShell(node),
+      args: node.args,
+      deps,
+      attempt,
+      log: (message) => options.report({ type: "log", task, level: "info", message }),
+      run:
+        ((other: AnyTask, values: ArgValues = {}) =>
+          this.#runFromInside(node, other, values, permit)) as unknown as RunTask,
+    };
+    return { context, stop: (graceMs) => bound?.stop(graceMs) ?? Promise.resolve() };
+  }
+
+  /** The permit is lent to others while this task waits. */
+  async #runFromInside(
+    node: GraphNode,
+    task: AnyTask,
+    values: ArgValues,
+    permit: Permit,
+  ): Promise<unknown> {
+    const { graph, cwd } = this.#options;
+    const other = graph.add(task, argsFromValues(task.args, values, cwd));
+    if (this.#reaches(other, node, new Set())) {
       throw new UsageError(
         `Cannot run "${other.label}" from "${node.label}": each waits for the other`,
       );
     }
+    await this.#options.admit([other]);
     const waits = this.#waits.get(node) ?? new Set();
     this.#waits.set(node, waits.add(other));
+    permit.give();
     try {
       return await this.#once(other);
     } finally {
       waits.delete(other);
+      await permit.take();
     }
   }
 
-  #reaches(from: GraphNode, to: GraphNode, seen = new Set<GraphNode>()): boolean {
+  #reaches(from: GraphNode, to: GraphNode, seen: Set<GraphNode>): boolean {
     if (from === to) return true;
     if (seen.has(from)) return false;
     seen.add(from);
@@ -168,44 +258,55 @@ export class Execution {
       .some((next) => this.#reaches(next, to, seen));
   }
 
-  #end(
-    node: GraphNode,
-    status: TaskStatus,
-    durationMs: number,
-    more: Omit<
-      Extract<RunEvent, { type: "task-end" }>,
-      "type" | keyof Pick<TaskSummary, "task" | "status" | "durationMs">
-    >,
-  ): void {
-    const { error, ...rest } = more;
-    const summary: TaskSummary = { task: node.label, status, durationMs, ...rest };
+  #end(end: Omit<Extract<RunnerEvent, { type: "task-end" }>, "type">): void {
+    const { error: _error, ...summary } = end;
     this.summaries.push(summary);
-    this.#options.report({
-      type: "task-end",
-      ...summary,
-      ...(error === undefined ? {} : { error }),
-    });
+    this.#options.report({ type: "task-end", ...end });
   }
 }
 
-function withFigures(value: unknown): { figures?: Figures; why?: string } {
-  const { changed, bytesMoved, bytesReused, requests, why, dryRun } = (value ?? {}) as Partial<
-    Figures
-  >;
-  if (
-    typeof bytesMoved !== "number" || typeof bytesReused !== "number" || typeof why !== "string"
-  ) {
-    return {};
+/** The permit of one task, which may be taken by several waits inside of it. */
+class Permit {
+  #permits: Semaphore;
+  #held: Disposable | undefined;
+  #lent = 0;
+
+  constructor(permits: Semaphore) {
+    this.#permits = permits;
   }
-  return {
-    why,
-    figures: {
-      changed: changed === true,
-      bytesMoved,
-      bytesReused,
-      requests: requests ?? 0,
-      why,
-      dryRun: dryRun === true,
+
+  async take(): Promise<void> {
+    if (this.#lent > 0 && --this.#lent > 0) return;
+    this.#held = await this.#permits.acquire();
+  }
+
+  give(): void {
+    this.#lent++;
+    this.#held?.[Symbol.dispose]();
+    this.#held = undefined;
+  }
+}
+
+function refuseToGive(deps: Record<string, unknown>, name: string): void {
+  Object.defineProperty(deps, name, {
+    enumerable: false,
+    get: () => {
+      throw new UsageError(`Cannot take the result of "${name}": --only left it out`, {
+        hint: "run without --only",
+      });
     },
-  };
+  });
+}
+
+function noShell(node: GraphNode): Shell {
+  return new Proxy(function () {} as unknown as Shell, {
+    get: () => refuse(node),
+    apply: () => refuse(node),
+  });
+}
+
+function refuse(node: GraphNode): never {
+  throw new KedgeError(`Cannot use \`$\` in "${node.task.name}": it has no shell`, {
+    hint: "declare the run function with the context as its parameter, in a file run with a shell",
+  });
 }

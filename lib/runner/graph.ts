@@ -10,31 +10,34 @@ import { canonical } from "./canonical.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
 
+const deepest = 2000;
+
 /** A task with its arguments. */
 export interface GraphNode {
   /** Tells it from all others of the run. */
   readonly key: string;
   /** What it is called in messages: the name, and the arguments that tell it from its like. */
-  label: string;
+  readonly label: string;
   /** The task. */
   readonly task: AnyTask;
   /** Its arguments. */
   readonly args: ArgValues;
   /** What it waits for, by the names under which it gets the results. */
   readonly deps: ReadonlyMap<string, GraphNode>;
+  /** The dependencies that are left out on demand. */
+  readonly leftOut: readonly string[];
 }
 
 /** The nodes of a run, each after those it waits for. */
 export class Graph {
   #nodes = new Map<string, GraphNode>();
   #ids = new Map<AnyTask, number>();
+  #path = new Map<string, string>();
   #cwd: string;
-  #only: boolean;
 
-  /** Relative paths in arguments are read from `cwd`; with `only` the dependencies of what is added are left out. */
-  constructor(cwd: string, only = false) {
+  /** Relative paths in arguments are read from `cwd`. */
+  constructor(cwd: string) {
     this.#cwd = cwd;
-    this.#only = only;
   }
 
   /** The nodes, each after those it waits for. */
@@ -43,43 +46,58 @@ export class Graph {
   }
 
   /**
-   * Adds a task with checked arguments, and all that it waits for.
+   * Adds a task with checked arguments, and all that it waits for; with `only`, the task alone.
    *
-   * @throws {UsageError} if the dependencies form a ring
+   * @throws {UsageError} if the dependencies form a ring or do not end
    */
-  add(task: AnyTask, args: ArgValues): GraphNode {
-    return this.#visit(task, args, []);
+  add(task: AnyTask, args: ArgValues, only = false): GraphNode {
+    this.#path.clear();
+    return this.#visit(task, args, only);
   }
 
-  #visit(
-    task: AnyTask,
-    args: ArgValues,
-    path: readonly { key: string; name: string }[],
-  ): GraphNode {
+  /** Adds a task as it is declared: what it must be given is left out, and with it what it would wait for. */
+  addDeclared(task: AnyTask): GraphNode {
+    const args: Record<string, unknown> = {};
+    for (const [key, declared] of Object.entries(task.args)) {
+      if (declared.default !== undefined) args[key] = declared.default;
+    }
+    const unknown = task.needsArgs && typeof task.declared.deps === "function";
+    return this.add(task, args, unknown);
+  }
+
+  #visit(task: AnyTask, args: ArgValues, only: boolean): GraphNode {
     const key = this.#key(task, args);
     const known = this.#nodes.get(key);
     if (known !== undefined) return known;
-    const start = path.findIndex((each) => each.key === key);
-    if (start >= 0 || path.length > 1000) {
-      const ring = [...path.slice(Math.max(0, start)).map((each) => each.name), task.name];
-      throw new UsageError(`Cannot run "${task.name}": it waits for itself`, {
-        hint: (ring.length > 12 ? [...ring.slice(0, 6), "...", ...ring.slice(-5)] : ring).join(
-          " -> ",
-        ),
+    if (this.#path.has(key)) throw this.#ring(key, task);
+    if (this.#path.size >= deepest) {
+      throw new UsageError(`Cannot run "${task.name}": its dependencies do not end`, {
+        hint: `more than ${deepest} of them wait for one another`,
       });
     }
-    const here = [...path, { key, name: task.name }];
+    this.#path.set(key, task.name);
     const deps = new Map<string, GraphNode>();
-    if (!this.#only) {
-      for (const [name, dependency] of Object.entries(this.#depsOf(task, args))) {
-        const invocation = "given" in dependency ? dependency : { task: dependency, given: {} };
-        const values = argsFromValues(invocation.task.args, invocation.given, this.#cwd);
-        deps.set(name, this.#visit(invocation.task, values, here));
-      }
+    const wanted = Object.entries(this.#depsOf(task, args));
+    for (const [name, dependency] of only ? [] : wanted) {
+      const { task: other, given } = "given" in dependency
+        ? dependency
+        : { task: dependency, given: {} };
+      deps.set(name, this.#visit(other, argsFromValues(other.args, given, this.#cwd), false));
     }
-    const node: GraphNode = { key, label: labelOf(task, args), task, args, deps };
+    this.#path.delete(key);
+    const leftOut = only ? wanted.map(([name]) => name) : [];
+    const node: GraphNode = { key, label: labelOf(task, args), task, args, deps, leftOut };
     this.#nodes.set(key, node);
     return node;
+  }
+
+  #ring(key: string, task: AnyTask): UsageError {
+    const path = [...this.#path];
+    const names = path.slice(path.findIndex(([each]) => each === key)).map(([, name]) => name);
+    const shown = names.length > 12 ? [...names.slice(0, 6), "...", ...names.slice(-5)] : names;
+    return new UsageError(`Cannot run "${task.name}": it waits for itself`, {
+      hint: [...shown, task.name].join(" -> "),
+    });
   }
 
   #depsOf(task: AnyTask, args: ArgValues): DepsShape {
@@ -99,8 +117,9 @@ function labelOf(task: AnyTask, args: ArgValues): string {
     value !== undefined && canonical(value) !== canonical(task.args[key]?.default)
   );
   if (told.length === 0) return task.name;
-  const texts = told.map(([key, value]) =>
-    `${key}=${Array.isArray(value) ? value.join(",") : value}`
-  );
+  const texts = told.map(([key, value]) => {
+    const text = Array.isArray(value) ? value.join(",") : String(value);
+    return task.args[key]?.positional ? text : `${key}=${text}`;
+  });
   return `${task.name} ${texts.join(" ")}`;
 }

@@ -39,9 +39,9 @@ export function listOfTasks(tasks: TaskMap, json = false): string {
 }
 
 /** The tasks and the flags of a task file. */
-export function helpOfFile(tasks: TaskMap): string {
+export function helpOfFile(tasks: TaskMap, program: string): string {
   return [
-    "Usage: [flags] <task> [flags and arguments of the task]",
+    `Usage: ${program} [flags] <task> [flags and arguments of the task]`,
     "",
     "Tasks:",
     indented(listOfTasks(tasks)),
@@ -54,11 +54,12 @@ export function helpOfFile(tasks: TaskMap): string {
 }
 
 /** The arguments of one task. */
-export function helpOfTask(task: AnyTask): string {
+export function helpOfTask(task: AnyTask, program: string): string {
   const entries = Object.entries(task.args);
   const positionals = entries.filter(([, declared]) => declared.positional);
   const flags = entries.filter(([, declared]) => !declared.positional);
   const usage = [
+    program,
     task.name,
     ...(flags.length === 0 ? [] : ["[flags]"]),
     ...positionals.map(([key, declared]) => {
@@ -66,7 +67,7 @@ export function helpOfTask(task: AnyTask): string {
       return declared.presence === "required" ? label : `[${label}]`;
     }),
   ];
-  const example = exampleOf(task);
+  const example = exampleOf(task, program);
   return [
     task.description,
     "",
@@ -81,13 +82,13 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines];
 }
 
-function exampleOf(task: AnyTask): string | undefined {
+function exampleOf(task: AnyTask, program: string): string | undefined {
   const parts: string[] = [];
   for (const [key, declared] of Object.entries(task.args)) {
     if (declared.example === undefined) continue;
     parts.push(declared.positional ? declared.example : `--${flagName(key)} ${declared.example}`);
   }
-  return parts.length === 0 ? undefined : `${task.name} ${parts.join(" ")}`;
+  return parts.length === 0 ? undefined : `${program} ${task.name} ${parts.join(" ")}`;
 }
 
 function argLines(shape: ArgsShape): string[] {

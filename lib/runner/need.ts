@@ -31,8 +31,8 @@ export type Need =
     readonly hint?: string;
   }
   | {
-    /** Bytes that must be free on a disk. */
-    readonly freeBytes: number;
+    /** What must be free on a disk: bytes, or a text such as `"2GiB"`. */
+    readonly freeBytes: number | string;
     /** A path on that disk. @default {the cache folder} */
     readonly at?: string;
     /** What to do where there are fewer. */

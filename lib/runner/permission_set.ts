@@ -13,3 +13,20 @@ export interface PermissionSet {
   /** Facts of the system that are asked. */
   readonly sys?: boolean | readonly string[];
 }
+
+const kinds = ["read", "write", "net", "env", "run", "sys"] as const;
+
+/** All that any of the sets allows, without repetition. */
+export function joinPermissions(sets: readonly PermissionSet[]): PermissionSet {
+  const joined: Record<string, true | string[]> = {};
+  for (const kind of kinds) {
+    const wanted = sets.map((set) => set[kind] ?? false);
+    if (wanted.includes(true)) {
+      joined[kind] = true;
+      continue;
+    }
+    const items = wanted.flatMap((each) => typeof each === "boolean" ? [] : each);
+    if (items.length > 0) joined[kind] = [...new Set(items)].sort();
+  }
+  return joined;
+}

@@ -3,34 +3,38 @@
  *
  * @module
  */
-import { join } from "@std/path";
-import { TemporaryFolder } from "../base/atomic_file.ts";
-import { ExitCode, exitCodeOf, TimedOutError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf } from "../base/errors.ts";
 import { Redactor } from "../base/redactor.ts";
-import { Cache } from "../cache/cache.ts";
-import { defaultCacheDir } from "../cache/cache_dir.ts";
-import { Journal } from "../journal/journal.ts";
 import { errorData } from "../operation/error_data.ts";
 import { type CommandLine, parseCommandLine } from "./command_line.ts";
-import { resolveContext } from "./context.ts";
-import type { Reporter, RunEvent } from "./events.ts";
-import { Execution } from "./execution.ts";
+import { completionScript } from "./completions.ts";
+import type { Reporter } from "./events.ts";
 import { Graph } from "./graph.ts";
+import { graphText } from "./graph_text.ts";
 import { helpOfFile, helpOfTask, listOfTasks } from "./help.ts";
-import { refreshOf, type Settings } from "./settings.ts";
+import { permissionsTask } from "./permissions_task.ts";
+import type { ArgSources } from "./resolve_args.ts";
+import { runTask } from "./run_task.ts";
+import type { Settings } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import { collectTasks, type TaskMap } from "./task_file.ts";
 
 /** What the program is lent by the floor above. */
-export interface ProgramHost {
+export interface ProgramHost extends ArgSources {
+  /** What the program is called. */
+  readonly name: string;
   /** The command line. */
   readonly argv: readonly string[];
-  /** Reads an environment variable. */
-  env(name: string): string | undefined;
-  /** The folder from which relative paths are read. */
-  readonly cwd: string;
+  /** The lockfile where `--lock` names none. @default {none is used} */
+  readonly lockfile?: string;
   /** Ends the run from outside. */
   readonly signal: AbortSignal;
+  /** Whether tasks get `$`. @default {true} */
+  readonly shell?: boolean;
+  /** How long things may take to end after an abort, in milliseconds. @default {5000} */
+  readonly graceMs?: number;
+  /** Asks the person at the terminal; `undefined` where there is none. */
+  confirm?(question: string, signal: AbortSignal): Promise<boolean | undefined>;
   /** Makes what shows the run. */
   reporter(settings: Partial<Settings>, redactor: Redactor): Reporter;
 }
@@ -44,7 +48,7 @@ export async function runProgram(
   let command: CommandLine;
   let map: TaskMap;
   try {
-    map = collectTasks(tasks);
+    map = withPermissions(collectTasks(tasks));
     command = parseCommandLine(map, host.argv, host);
   } catch (error) {
     const reporter = host.reporter({ json: host.argv.includes("--json") }, redactor);
@@ -52,105 +56,52 @@ export async function runProgram(
     await reporter.close();
     return exitCodeOf(error);
   }
-  const { settings, task } = command;
-  const reporter = host.reporter(settings, redactor);
+  const reporter = host.reporter(command.settings, redactor);
   try {
-    if (settings.list) reporter.print(listOfTasks(map, settings.json));
-    else if (settings.help && task !== undefined) reporter.print(helpOfTask(task));
-    else if (settings.help || task === undefined) reporter.print(helpOfFile(map));
-    else return await runTask(command, task, host, reporter, redactor);
+    const answer = answerOf(command, map, host);
+    if (answer === undefined) {
+      return await runTask(command, command.task!, host, reporter, redactor);
+    }
+    reporter.print(answer);
     return ExitCode.ok;
   } catch (error) {
     const data = redactor.redactData(errorData(error));
-    reporter.result({ type: "result", task: task?.name ?? null, ok: false, error: data });
+    reporter.result({ type: "result", task: command.task?.name ?? null, ok: false, error: data });
     return exitCodeOf(error);
   } finally {
     await reporter.close();
   }
 }
 
-async function runTask(
-  command: CommandLine,
-  task: AnyTask,
-  host: ProgramHost,
-  reporter: Reporter,
-  redactor: Redactor,
-): Promise<ExitCode> {
-  const { settings } = command;
-  const { dryRun } = settings;
-  const started = performance.now();
-  const graph = new Graph(host.cwd, settings.only);
-  const root = graph.add(task, command.args);
-  await using temporary = settings.noCache
-    ? await TemporaryFolder.make(Deno.env.get("TMPDIR") ?? "/tmp", "kedge")
-    : undefined;
-  const dir = temporary?.path ?? settings.cacheDir ?? defaultCacheDir(host.env);
-  const cache = new Cache(dir);
-  using journal = new Journal({ path: join(dir, "journal-v1.db"), redactor });
-  const timeout = new AbortController();
-  const timer = settings.timeout === undefined ? undefined : setTimeout(
-    () => timeout.abort(new TimedOutError("Cannot finish the run: its --timeout is over")),
-    settings.timeout,
-  );
-  const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
-  const execution = new Execution({
-    graph,
-    jobs: settings.jobs ?? navigator.hardwareConcurrency,
-    keepGoing: settings.keepGoing,
-    cwd: host.cwd,
-    report,
-    signal: AbortSignal.any([host.signal, timeout.signal]),
-    contextOf: (node, signal) =>
-      resolveContext({
-        signal,
-        cache,
-        journal,
-        redactor,
-        dryRun,
-        offline: settings.offline,
-        refresh: refreshOf(settings),
-        report: (event) => report({ ...event, task: node.label }),
-      }),
-  });
-  const run = dryRun ? undefined : journal.beginRun([task.name, ...host.argv].join(" "));
-  report({
-    type: "run-start",
-    ...(run === undefined ? {} : { run }),
-    task: root.label,
-    tasks: graph.nodes.length,
-    dryRun,
-  });
-  let exitCode: ExitCode = ExitCode.ok;
-  try {
-    const value = await execution.run(root);
-    const output = task.declared.output?.(value) ?? [];
-    end();
-    reporter.result({
-      type: "result",
-      task: task.name,
-      ok: true,
-      value: redactor.redactData(value),
-      lines: (typeof output === "string" ? [output] : output).map((line) => redactor.redact(line)),
-    });
-  } catch (error) {
-    exitCode = exitCodeOf(error);
-    end();
-    const data = redactor.redactData(errorData(error));
-    reporter.result({ type: "result", task: task.name, ok: false, error: data });
-  } finally {
-    clearTimeout(timer);
-    if (run !== undefined) journal.endRun(run, exitCode);
+/** What is printed when nothing is to be run. */
+function answerOf(command: CommandLine, map: TaskMap, host: ProgramHost): string | undefined {
+  const { settings, task } = command;
+  if (settings.completions !== undefined) {
+    return completionScript(host.name, map, settings.completions);
   }
-  return exitCode;
+  if (settings.list) return listOfTasks(map, settings.json);
+  if (settings.help && task !== undefined) return helpOfTask(task, host.name);
+  if (settings.graph !== undefined) return graphOf(command, map, host);
+  return settings.help || task === undefined ? helpOfFile(map, host.name) : undefined;
+}
 
-  function end(): void {
-    report({
-      type: "run-end",
-      ok: exitCode === ExitCode.ok,
-      exitCode,
-      durationMs: performance.now() - started,
-      dryRun,
-      tasks: execution.summaries,
-    });
+function graphOf(command: CommandLine, map: TaskMap, host: ProgramHost): string {
+  const graph = new Graph(host.cwd);
+  const form = command.settings.graph!;
+  if (command.task !== undefined) {
+    const root = graph.add(command.task, command.args, command.settings.only);
+    return graphText(graph.nodes, [root], form);
   }
+  const roots = [...map.values()].filter((task) => task.name !== "permissions")
+    .map((task) => graph.addDeclared(task));
+  const inner = new Set(graph.nodes.flatMap((node) => [...node.deps.values()]));
+  return graphText(graph.nodes, roots.filter((root) => !inner.has(root)), form);
+}
+
+/** Every task file can say which permissions its tasks use. */
+function withPermissions(map: TaskMap): TaskMap {
+  if (map.has("permissions")) return map;
+  const all = new Map(map);
+  const task = permissionsTask(all);
+  return all.set(task.name, task);
 }

@@ -15,8 +15,10 @@ export type ArgValues = Readonly<Record<string, unknown>>;
 export interface ArgSources {
   /** Reads an environment variable. */
   env(name: string): string | undefined;
-  /** The folder from which relative paths are read. */
+  /** The folder from which relative paths of defaults and of the environment are read. */
   readonly cwd: string;
+  /** The folder in which the command line was typed. @default {cwd} */
+  readonly typedIn?: string;
 }
 
 /** How an argument is called on the command line. */
@@ -37,12 +39,13 @@ export function argsFromFlags(
   const values: Record<string, unknown> = {};
   const left = [...flags.positionals];
   for (const [key, declared] of Object.entries(shape)) {
-    const place: ArgPlace = { label: argLabel(key, declared), cwd: sources.cwd };
+    const label = argLabel(key, declared);
+    const place: ArgPlace = { label, cwd: sources.typedIn ?? sources.cwd };
     const texts = declared.positional
       ? left.splice(0, declared.kind === "list" ? left.length : 1)
       : flags.texts.get(key) ?? [];
     const value = fromTexts(key, declared, texts, flags, place) ??
-      fromEnv(declared, sources) ?? fromDefault(declared, place);
+      fromEnv(declared, sources) ?? fromDefault(declared, { label, cwd: sources.cwd });
     if (value !== undefined) values[key] = value;
     else if (declared.presence === "required") throw missing(key, declared);
   }

@@ -1,3 +1,17 @@
+/**
+ * Trying a task again.
+ *
+ * @module
+ */
+import { parseDuration } from "../base/duration.ts";
+import {
+  KedgeError,
+  NotAllowedError,
+  StoppedError,
+  UsageError,
+  VerificationError,
+} from "../base/errors.ts";
+
 /** How a task is tried again after a failure. */
 export interface RetryOptions {
   /** How many tries there are in all, the first one included. @default {1} */
@@ -10,6 +24,70 @@ export interface RetryOptions {
   readonly maxDelay?: number | string;
   /** The part of each wait that is left to chance, from 0 to 1. @default {0.5} */
   readonly jitter?: number;
-  /** Whether a failure is worth another try. @default {all but usage, verification and an abort} */
+  /** Whether a failure is worth another try. @default {all but bad usage, refused credentials, failed verification} */
   readonly when?: (error: Error, attempt: number) => boolean;
+}
+
+/** Retry options with all of them there. */
+export type RetryPlan = Required<Omit<RetryOptions, "delay" | "maxDelay">> & {
+  /** The wait before the second try, in milliseconds. */
+  readonly delayMs: number;
+  /** The longest wait, in milliseconds. */
+  readonly maxDelayMs: number;
+};
+
+/** A task failed in every one of its tries. The last failure is the `cause`; its exit code counts. */
+export class RetriedError extends KedgeError {
+  override readonly name = "RetriedError";
+  /** Every failure, the first one first. */
+  readonly failures: readonly Error[];
+
+  /** Says how often the task was tried. */
+  constructor(task: string, failures: readonly Error[]) {
+    const last = failures.at(-1);
+    super(`Cannot run "${task}": it failed ${failures.length} times, at last: ${last?.message}`, {
+      cause: last,
+      data: { failures: failures.map((failure) => failure.message) },
+    });
+    this.failures = failures;
+  }
+}
+
+/**
+ * Fills in what was left out.
+ *
+ * @throws {UsageError} if a number is out of its range
+ */
+export function retryPlan(options: number | RetryOptions = {}): RetryPlan {
+  const given = typeof options === "number" ? { attempts: options } : options;
+  const { attempts = 1, delay = 1000, factor = 2, maxDelay = 60_000, jitter = 0.5 } = given;
+  const plan: RetryPlan = {
+    attempts,
+    delayMs: typeof delay === "string" ? parseDuration(delay) : delay,
+    factor,
+    maxDelayMs: typeof maxDelay === "string" ? parseDuration(maxDelay) : maxDelay,
+    jitter,
+    when: given.when ?? isWorthAnotherTry,
+  };
+  check("attempts", attempts, Number.isInteger(attempts) && attempts >= 1);
+  check("delay", plan.delayMs, plan.delayMs >= 0);
+  check("factor", factor, factor >= 1);
+  check("maxDelay", plan.maxDelayMs, plan.maxDelayMs >= 0);
+  check("jitter", jitter, jitter >= 0 && jitter <= 1);
+  return plan;
+}
+
+function check(name: string, value: number, good: boolean): void {
+  if (!good) throw new UsageError(`Cannot retry: "${name}" must not be ${value}`);
+}
+
+/** The wait after a failed try, counted from 1 on; `random` is from 0 to 1. */
+export function waitAfterMs(plan: RetryPlan, attempt: number, random: number): number {
+  const full = Math.min(plan.maxDelayMs, plan.delayMs * plan.factor ** (attempt - 1));
+  return Math.round(full * (1 - plan.jitter * random));
+}
+
+function isWorthAnotherTry(error: Error): boolean {
+  return !(error instanceof UsageError || error instanceof VerificationError ||
+    error instanceof NotAllowedError || error instanceof StoppedError);
 }

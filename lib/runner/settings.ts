@@ -21,6 +21,10 @@ export const settingArgs: SettingArgs = {
   }),
   keepGoing: arg.boolean({ description: "After a failure, run what can still run" }),
   only: arg.boolean({ description: "Run the task without its dependencies" }),
+  graph: arg.enum(["tree", "mermaid", "dot", "json"], {
+    description: "Show what waits for what, and run nothing",
+    placeholder: "FORM",
+  }),
   json: arg.boolean({ description: "One JSON object a line on standard output" }),
   quiet: arg.boolean({ description: "Show failures and results only" }),
   verbose: arg.boolean({ description: "Show each step" }),
@@ -31,6 +35,20 @@ export const settingArgs: SettingArgs = {
       placeholder: "NAME",
     }),
   ),
+  lock: arg.path({
+    description: "The lockfile (default: kedge.lock beside the task file)",
+    placeholder: "FILE",
+  }),
+  update: arg.list(
+    arg.string({
+      description: "Accept that what the lockfile pins has changed: everything, or what is named",
+      placeholder: "NAME",
+    }),
+  ),
+  frozen: arg.boolean({
+    description:
+      "Refuse what the lockfile does not hold (default when CI is set and the file exists)",
+  }),
   noCache: arg.boolean({ description: "Use a temporary cache, removed at the end" }),
   cacheDir: arg.path({ description: "The cache folder", placeholder: "DIR" }),
   progress: arg.enum(["auto", "bar", "plain", "none"], {
@@ -39,7 +57,16 @@ export const settingArgs: SettingArgs = {
     placeholder: "HOW",
   }),
   timeout: arg.duration({ description: "Longest time for the whole run", min: 1 }),
+  output: arg.enum(["prefix", "group", "interleave"], {
+    description: "How the output of commands is shown",
+    default: "prefix",
+    placeholder: "HOW",
+  }),
   yes: arg.boolean({ description: "Answer every confirmation with yes" }),
+  completions: arg.enum(["bash", "zsh", "fish"], {
+    description: "Print a script that completes tasks and flags",
+    placeholder: "SHELL",
+  }),
 };
 
 /** The shape of {@linkcode settingArgs}. */
@@ -56,6 +83,8 @@ export type SettingArgs = {
   keepGoing: Arg<boolean, "default">;
   /** Leave out the dependencies. */
   only: Arg<boolean, "default">;
+  /** Show the graph. */
+  graph: Arg<"tree" | "mermaid" | "dot" | "json", "optional">;
   /** JSON lines. */
   json: Arg<boolean, "default">;
   /** Say less. */
@@ -66,6 +95,12 @@ export type SettingArgs = {
   offline: Arg<boolean, "default">;
   /** Ask again. */
   refresh: Arg<readonly string[], "optional">;
+  /** The lockfile. */
+  lock: Arg<string, "optional">;
+  /** Move pins. */
+  update: Arg<readonly string[], "optional">;
+  /** Refuse what is not pinned. */
+  frozen: Arg<boolean, "default">;
   /** A temporary cache. */
   noCache: Arg<boolean, "default">;
   /** The cache folder. */
@@ -74,8 +109,12 @@ export type SettingArgs = {
   progress: Arg<"auto" | "bar" | "plain" | "none", "default">;
   /** Longest time for the whole run. */
   timeout: Arg<number, "optional">;
+  /** How the output of commands is shown. */
+  output: Arg<"prefix" | "group" | "interleave", "default">;
   /** Answer every confirmation. */
   yes: Arg<boolean, "default">;
+  /** Print a completion script. */
+  completions: Arg<"bash" | "zsh" | "fish", "optional">;
 };
 
 /** The values of the flags of every task file. */
@@ -93,11 +132,23 @@ export const settingShorts: Readonly<Record<string, string>> = {
 };
 
 /** Flags whose value may be left out. */
-export const settingBare: Readonly<Record<string, string>> = { refresh: "*" };
+export const settingBare: Readonly<Record<string, string>> = {
+  refresh: "*",
+  update: "*",
+  graph: "tree",
+};
 
 /** What `--refresh` asks for. */
 export function refreshOf(settings: Settings): Refresh {
-  const { refresh } = settings;
-  if (refresh === undefined) return "none";
-  return refresh.includes("*") ? "all" : refresh;
+  return named(settings.refresh);
+}
+
+/** What `--update` asks for. */
+export function updateOf(settings: Settings): Refresh {
+  return named(settings.update);
+}
+
+function named(names: readonly string[] | undefined): Refresh {
+  if (names === undefined) return "none";
+  return names.includes("*") ? "all" : names;
 }

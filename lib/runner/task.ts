@@ -7,7 +7,7 @@ import type { ArgsInput, ArgsOf, ArgsShape, NeedsArgs } from "./arg.ts";
 import { checkTask } from "./check_task.ts";
 import type { Need } from "./need.ts";
 import type { PermissionSet } from "./permission_set.ts";
-import type { RetryOptions } from "./retry.ts";
+import type { RetryOptions, RetryPlan } from "./retry.ts";
 import type { TaskRunContext } from "./task_run_context.ts";
 
 /** Any task, whatever it takes, that gives an `R`. */
@@ -98,6 +98,12 @@ export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
   readonly retry?: number | RetryOptions;
   /** Asked before anything starts; `--yes` answers it. */
   readonly confirm?: string | ((args: ArgsOf<A>) => string);
+  /**
+   * Whether it only answers a question: then its run is not written into the journal, and nothing but the answer is shown.
+   *
+   * @default {false}
+   */
+  readonly query?: boolean;
   /** The permissions of Deno that it uses. */
   readonly permissions?: PermissionSet | ((args: ArgsOf<A>) => PermissionSet);
   /** Gives evidence that there is nothing to do, or `undefined`; runs in a dry run too, so it must write nothing. */
@@ -116,10 +122,14 @@ export interface DeclaredTask<out R = unknown> {
   readonly deps: DepsShape | ((args: Readonly<Record<string, unknown>>) => DepsShape);
   /** What must be there before anything starts. */
   readonly needs: readonly Need[];
+  /** Whether it only answers a question. */
+  readonly query: boolean;
+  /** Whether its functions take the context, and so may use `$`. */
+  readonly usesContext: boolean;
   /** How long one try may take, in milliseconds. */
   readonly timeoutMs?: number;
   /** How it is tried again. */
-  readonly retry: RetryOptions;
+  readonly retry: RetryPlan;
   /** Asked before anything starts. */
   confirm?(args: Readonly<Record<string, unknown>>): string;
   /** The permissions that it uses. */

@@ -30,6 +30,7 @@ export async function runTasks(
   };
   try {
     ran.exitCode = await runProgram(Object.fromEntries(tasks.map((task, index) => [index, task])), {
+      name: "tasks.ts",
       argv,
       env: (name) => name === "KEDGE_CACHE_DIR" ? dir : undefined,
       cwd: dir,

@@ -104,7 +104,7 @@ Deno.test("task() refuses a declaration that cannot be", () => {
       [() => task({ name: "a", description: "", run }), "it has no description"],
       [() => task({ name: "a", description, run, timeout: 0 }), "its timeout is 0"],
       [() => task({ name: "a", description, run, timeout: "soon" }), "it names no time"],
-      [() => task({ name: "a", description, run, retry: 0 }), "it is to be tried 0 times"],
+      [() => task({ name: "a", description, run, retry: 0 }), '"attempts" must not be 0'],
       [() => task({ name: "a", description, run, args: { "max-age": text } }), "camelCase"],
       [
         () =>

@@ -1,0 +1,17 @@
+/** Asks the person at the terminal a question that is answered with yes or no; `undefined` where there is no terminal. */
+export async function askPerson(
+  question: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
+  await Deno.stderr.write(new TextEncoder().encode(`${question} [y/N] `));
+  const buffer = new Uint8Array(256);
+  const read = Deno.stdin.read(buffer);
+  const stopped = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  const size = await Promise.race([read, stopped]);
+  const answer = new TextDecoder().decode(buffer.subarray(0, size ?? 0)).trim().toLowerCase();
+  return answer === "y" || answer === "yes";
+}

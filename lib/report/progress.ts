@@ -1,0 +1,59 @@
+/**
+ * What moves while a run goes on.
+ *
+ * @module
+ */
+import type { RunEvent } from "../runner/events.ts";
+import { formatBytes } from "../base/bytes.ts";
+
+/** Shows how far things are. */
+export interface Progress {
+  /** Takes an event. */
+  report(event: RunEvent): void;
+  /** Prints something above whatever moves. */
+  above(print: () => void): void;
+  /** Nothing moves any more. */
+  close(): void;
+}
+
+/** Shows nothing. */
+export const noProgress: Progress = {
+  report() {},
+  above: (print) => print(),
+  close() {},
+};
+
+const everyMs = 5000;
+
+/** A line for each operation that takes long, every five seconds. */
+export class PlainProgress implements Progress {
+  #say: (line: string) => void;
+  #now: () => number;
+  #last = new Map<string, number>();
+
+  /** Says its lines through the given function. */
+  constructor(say: (line: string) => void, now: () => number = () => performance.now()) {
+    this.#say = say;
+    this.#now = now;
+  }
+
+  report(event: RunEvent): void {
+    if (event.type === "operation-start") this.#last.set(event.operation, this.#now());
+    if (event.type === "operation-end") this.#last.delete(event.operation);
+    if (event.type !== "progress" || event.bytesToMove === 0) return;
+    const now = this.#now();
+    if (now - (this.#last.get(event.operation) ?? now) < everyMs) return;
+    this.#last.set(event.operation, now);
+    const head = event.task === undefined ? "" : `[${event.task}] `;
+    const part = `${formatBytes(event.bytesMoved)} of ${formatBytes(event.bytesToMove)}`;
+    this.#say(`${head}${event.phase}: ${part}`);
+  }
+
+  above(print: () => void): void {
+    print();
+  }
+
+  close(): void {
+    this.#last.clear();
+  }
+}

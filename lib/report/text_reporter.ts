@@ -1,0 +1,229 @@
+/**
+ * Lines for people: on a terminal, in a log, in GitHub's log.
+ *
+ * @module
+ */
+import { formatBytes } from "../base/bytes.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Reporter, RunEvent, RunResult, TaskSummary } from "../runner/events.ts";
+import type { Output } from "./output.ts";
+import type { Paint } from "./paint.ts";
+import type { Progress } from "./progress.ts";
+import { statusWords, summaryTable } from "./summary_table.ts";
+import { TaskOutput } from "./task_output.ts";
+import { printable, visible } from "./visible.ts";
+
+/** How the lines look. */
+export interface TextReporterOptions {
+  /** Where they go. */
+  readonly output: Output;
+  /** Colours. */
+  readonly paint: Paint;
+  /** How progress is shown. */
+  readonly progress: Progress;
+  /** Whether only failures and results are shown. */
+  readonly quiet: boolean;
+  /** Whether each step is shown. */
+  readonly verbose: boolean;
+  /** How the output of commands is shown. */
+  readonly mode: "prefix" | "group" | "interleave";
+  /** Whether the lines are read by GitHub. */
+  readonly github: boolean;
+  /** The width of the terminal, if there is one. */
+  readonly columns?: number;
+}
+
+type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+
+/** Makes lines of events. */
+export class TextReporter implements Reporter {
+  #options: TextReporterOptions;
+  #kept = new TaskOutput();
+  #grouped = new TaskOutput();
+  #query = false;
+
+  /** Shows nothing yet. */
+  constructor(options: TextReporterOptions) {
+    this.#options = options;
+  }
+
+  report(event: RunEvent): void {
+    this.#options.progress.report(event);
+    switch (event.type) {
+      case "run-start":
+        this.#query = event.query;
+        break;
+      case "output":
+        this.#takeOutput(event);
+        break;
+      case "task-end":
+        this.#endTask(event);
+        break;
+      case "run-end":
+        this.#endRun(event);
+        break;
+      default: {
+        const line = this.#lineOf(event);
+        if (line !== undefined) this.#say(`${this.#head(event.task)}${line}`);
+      }
+    }
+  }
+
+  result(result: RunResult): void {
+    const { paint } = this.#options;
+    if (result.ok) {
+      for (const line of result.lines) this.#options.output.data(line);
+      return;
+    }
+    const { message, causes = [], hint } = result.error;
+    this.#say(`${paint.bad("error:")} ${visible(message)}`, true);
+    for (const cause of causes) this.#say(`${paint.faint("caused by:")} ${visible(cause)}`, true);
+    if (hint !== undefined) this.#say(`${paint.notice("hint:")} ${visible(hint)}`, true);
+  }
+
+  print(text: string): void {
+    this.#options.output.data(text);
+  }
+
+  close(): Promise<void> {
+    this.#options.progress.close();
+    return Promise.resolve();
+  }
+
+  /** A line for each of the events that are worth one. */
+  #lineOf(
+    event: Exclude<RunEvent, { type: "run-start" | "output" | "task-end" | "run-end" }>,
+  ): string | undefined {
+    const { paint, verbose } = this.#options;
+    switch (event.type) {
+      case "task-start":
+        return event.attempt > 1 || verbose ? paint.faint(`try ${event.attempt}`) : undefined;
+      case "task-retry":
+        return `${paint.notice("failed:")} ${visible(event.error.message)}; again in ${
+          formatDuration(event.delayMs)
+        }`;
+      case "command":
+        return paint.faint(`$ ${visible(event.command)}${event.dryRun ? "  (not run)" : ""}`);
+      case "log":
+      case "note":
+        return event.level === "warning"
+          ? `${paint.notice("warning:")} ${visible(event.message)}`
+          : visible(event.message);
+      case "plan":
+        return this.#planLines(event);
+      case "phase-start":
+        return verbose ? paint.faint(`${event.kind}: ${event.phase}`) : undefined;
+      case "object-end":
+        return verbose
+          ? paint.faint(`${visible(event.label)}: moved ${formatBytes(event.bytesMoved)}`)
+          : undefined;
+      case "operation-start":
+        return verbose ? `${event.kind} ${visible(event.subject)}` : undefined;
+      case "operation-end":
+      case "object-start":
+      case "progress":
+        return undefined;
+    }
+  }
+
+  #planLines(plan: EventOf<"plan">): string | undefined {
+    const { verbose, paint } = this.#options;
+    const bound = plan.exact ? "" : "at most ";
+    const requests = plan.requests === 1 ? "1 request" : `${plan.requests} requests`;
+    const line = plan.changed
+      ? `plan: move ${bound}${formatBytes(plan.bytesToMove)}, reuse ${
+        formatBytes(plan.bytesToReuse)
+      }, ${requests}: ${visible(plan.why)}`
+      : `plan: nothing to move, ${requests}: ${visible(plan.why)}`;
+    if (!verbose) return line;
+    const objects = plan.objects.map(({ label, sizeBytes, state }) =>
+      paint.faint(
+        `  ${state} ${visible(label)}${
+          sizeBytes === undefined ? "" : ` ${formatBytes(sizeBytes)}`
+        }`,
+      )
+    );
+    return [line, ...objects].join("\n");
+  }
+
+  #takeOutput(event: EventOf<"output">): void {
+    const task = event.task ?? "";
+    this.#kept.add(task, event.text);
+    if (this.#options.mode === "group") {
+      this.#grouped.add(task, event.text);
+      return;
+    }
+    const head = this.#options.mode === "prefix" ? this.#head(event.task) : "";
+    for (const line of event.text.replace(/\n$/, "").split("\n")) this.#say(head + printable(line));
+  }
+
+  #endTask(event: EventOf<"task-end">): void {
+    if (this.#options.mode === "group") this.#showGroup(event.task, this.#grouped.take(event.task));
+    if (event.status === "done" || event.status === "fresh") this.#kept.take(event.task);
+    if (this.#query) return;
+    const { paint } = this.#options;
+    const time = event.status === "not-run" ? "" : ` in ${formatDuration(event.durationMs)}`;
+    const word = `${statusWords[event.status]}${time}`;
+    const painted = event.status === "failed"
+      ? paint.bad(word)
+      : event.status === "done" || event.status === "fresh"
+      ? paint.good(word)
+      : paint.notice(word);
+    const why = event.status === "done" || event.why === undefined ? "" : `: ${visible(event.why)}`;
+    this.#say(`${this.#head(event.task)}${painted}${why}`);
+    if (event.status === "failed" && this.#options.github) {
+      const title = escapeProperty(event.task);
+      this.#options.output.line(`::error title=${title}::${escapeMessage(event.why ?? "failed")}`);
+    }
+  }
+
+  #endRun(event: EventOf<"run-end">): void {
+    for (const { task, status } of event.tasks) {
+      if (status !== "failed") continue;
+      const lines = this.#kept.take(task);
+      if (lines.length > 0) this.#showGroup(`${task}: last output`, lines.slice(-50), true);
+    }
+    const isWorthATable = event.tasks.length > 1 ||
+      event.tasks.some((each) => each.figures !== undefined);
+    if (this.#query || !isWorthATable) return;
+    const { paint, columns } = this.#options;
+    for (const line of summaryTable(event.tasks, paint, columns)) this.#say(line);
+    this.#say(paint.faint(totalOf(event.tasks, event.durationMs, event.dryRun)));
+  }
+
+  #showGroup(title: string, lines: readonly string[], always = false): void {
+    if (lines.length === 0) return;
+    const { github, paint } = this.#options;
+    this.#say(github ? `::group::${title}` : paint.strong(`--- ${visible(title)}`), always);
+    for (const line of lines) this.#say(printable(line), always);
+    if (github) this.#say("::endgroup::", always);
+  }
+
+  #head(task: string | undefined): string {
+    return task === undefined ? "" : `${this.#options.paint.faint(`[${visible(task)}]`)} `;
+  }
+
+  #say(line: string, always = false): void {
+    if (this.#options.quiet && !always) return;
+    this.#options.progress.above(() => this.#options.output.line(line));
+  }
+}
+
+function totalOf(tasks: readonly TaskSummary[], durationMs: number, dryRun: boolean): string {
+  const figures = tasks.flatMap((each) => each.figures ?? []);
+  const time = formatDuration(durationMs);
+  if (figures.length === 0) return `${tasks.length} tasks in ${time}`;
+  const moved = formatBytes(figures.reduce((sum, each) => sum + each.bytesMoved, 0));
+  const reused = formatBytes(figures.reduce((sum, each) => sum + each.bytesReused, 0));
+  return dryRun
+    ? `in ${time}: ${moved} would be moved, ${reused} reused; nothing was written`
+    : `in ${time}: ${moved} moved, ${reused} reused`;
+}
+
+function escapeMessage(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}

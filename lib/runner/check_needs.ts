@@ -1,0 +1,157 @@
+/**
+ * Checks what tasks need, all of it, before the first one starts.
+ *
+ * @module
+ */
+import { delimiter } from "./path_delimiter.ts";
+import { join, resolve } from "@std/path";
+import { formatBytes, parseBytes } from "../base/bytes.ts";
+import { freeBytes } from "../base/disk_space.ts";
+import { UsageError } from "../base/errors.ts";
+import { runProcess } from "../base/process_group.ts";
+import type { Need } from "./need.ts";
+import { versionIn, versionMeets } from "./tool_version.ts";
+
+/** Where needs are looked for. */
+export interface NeedsOptions {
+  /** Reads an environment variable. */
+  env(name: string): string | undefined;
+  /** The folder from which relative paths are read. */
+  readonly cwd: string;
+  /** The cache folder. */
+  readonly cacheDir: string;
+  /** Whether no host may be asked. */
+  readonly offline: boolean;
+  /** Ends the check. */
+  readonly signal: AbortSignal;
+}
+
+/** What a task needs. */
+export interface TaskNeeds {
+  /** The task. */
+  readonly task: string;
+  /** What it needs. */
+  readonly needs: readonly Need[];
+}
+
+/**
+ * Checks all needs at the same time.
+ *
+ * @throws {UsageError} that names everything that is missing
+ */
+export async function checkNeeds(all: readonly TaskNeeds[], options: NeedsOptions): Promise<void> {
+  const checks = new Map<string, Promise<string | undefined>>();
+  const found = await Promise.all(all.flatMap(({ task, needs }) =>
+    needs.map(async (need) => {
+      const key = JSON.stringify(need);
+      if (!checks.has(key)) checks.set(key, unmet(need, options));
+      return { task, need, state: await checks.get(key) };
+    })
+  ));
+  const missing = found.filter((each) => each.state !== undefined);
+  if (missing.length === 0) return;
+  const [first] = missing;
+  const states = missing.map(({ task, state }) => `"${task}": ${state}`);
+  const hints = missing.flatMap(({ need }) => need.hint ?? []);
+  throw new UsageError(
+    missing.length === 1
+      ? `Cannot run "${first!.task}": ${first!.state}`
+      : `Cannot run the tasks: ${states.join("; ")}`,
+    hints.length === 0 ? {} : { hint: [...new Set(hints)].join("; ") },
+  );
+}
+
+async function unmet(need: Need, options: NeedsOptions): Promise<string | undefined> {
+  options.signal.throwIfAborted();
+  if ("tool" in need) return await unmetTool(need, options);
+  if ("env" in need) {
+    return options.env(need.env) ? undefined : `the variable ${need.env} is not set`;
+  }
+  if ("file" in need) {
+    return exists(resolve(options.cwd, need.file)) ? undefined : `"${need.file}" is not there`;
+  }
+  if ("host" in need) return options.offline ? undefined : await unmetHost(need, options.signal);
+  return unmetSpace(need, options);
+}
+
+async function unmetTool(
+  need: Extract<Need, { tool: string }>,
+  options: NeedsOptions,
+): Promise<string | undefined> {
+  const program = findTool(need.tool, options);
+  if (program === undefined) return `the program "${need.tool}" is not installed`;
+  if (need.version === undefined) return undefined;
+  const { stdout, stderr } = await runProcess(program, {
+    args: need.versionArgs ?? ["--version"],
+    signal: options.signal,
+  });
+  const version = versionIn(`${stdout}\n${stderr}`);
+  if (version === undefined) return `the program "${need.tool}" does not tell its version`;
+  return versionMeets(version, need.version)
+    ? undefined
+    : `"${need.tool}" is ${version}, and ${need.version} is needed`;
+}
+
+function findTool(name: string, options: NeedsOptions): string | undefined {
+  if (name.includes("/")) {
+    const path = resolve(options.cwd, name);
+    return exists(path) ? path : undefined;
+  }
+  const endings = Deno.build.os === "windows" ? ["", ".exe", ".cmd", ".bat"] : [""];
+  for (const folder of (options.env("PATH") ?? "").split(delimiter)) {
+    for (const ending of endings) {
+      const path = join(folder, name + ending);
+      if (folder !== "" && isFile(path)) return path;
+    }
+  }
+  return undefined;
+}
+
+async function unmetHost(
+  need: Extract<Need, { host: string }>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const match = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(need.host);
+  const [hostname, port] = [match?.[1] ?? need.host, Number(match?.[2] ?? 443)];
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(need.timeoutMs ?? 5000)]);
+  try {
+    (await Deno.connect({ hostname, port, signal: limit })).close();
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const why = limit.aborted ? "it does not answer" : (error as Error).message;
+    return `the host "${need.host}" cannot be reached: ${why}`;
+  }
+}
+
+function unmetSpace(
+  need: Extract<Need, { freeBytes: number | string }>,
+  options: NeedsOptions,
+): string | undefined {
+  const at = need.at === undefined ? options.cacheDir : resolve(options.cwd, need.at);
+  const free = freeBytes(at);
+  const wanted = typeof need.freeBytes === "string" ? parseBytes(need.freeBytes) : need.freeBytes;
+  return free === undefined || free >= wanted
+    ? undefined
+    : `only ${formatBytes(free)} are free at "${at}", and ${formatBytes(wanted)} are needed`;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Scripts by which a shell completes tasks and flags.
+ *
+ * @module
+ */
+import type { ArgsShape } from "./arg.ts";
+import { flagName } from "./flag_name.ts";
+import { settingArgs } from "./settings.ts";
+import type { TaskMap } from "./task_file.ts";
+
+/** The completion script of a program for one shell. */
+export function completionScript(
+  program: string,
+  tasks: TaskMap,
+  shell: "bash" | "zsh" | "fish",
+): string {
+  if (shell === "bash") return bash(program, tasks);
+  if (shell === "zsh") return zsh(program, tasks);
+  return fish(program, tasks);
+}
+
+function flagsOf(shape: ArgsShape): { flag: string; note: string; values: readonly string[] }[] {
+  return Object.entries(shape).filter(([, declared]) => !declared.positional)
+    .map(([key, declared]) => ({
+      flag: flagName(key),
+      note: declared.description,
+      values: declared.values ?? [],
+    }));
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function functionName(program: string): string {
+  return `_${program.replace(/\W/g, "_")}`;
+}
+
+function bash(program: string, tasks: TaskMap): string {
+  const name = functionName(program);
+  const general = flagsOf(settingArgs);
+  const words = (shape: ArgsShape) => flagsOf(shape).map(({ flag }) => `--${flag}`).join(" ");
+  const values = new Map<string, string>();
+  for (const shape of [settingArgs, ...[...tasks.values()].map((task) => task.args)]) {
+    for (const { flag, values: each } of flagsOf(shape)) {
+      if (each.length > 0) values.set(flag, each.join(" "));
+    }
+  }
+  return [
+    `${name}() {`,
+    `  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" line="\${COMP_LINE}" task="" each`,
+    `  COMPREPLY=()`,
+    `  case "$before" in`,
+    ...[...values].map(([flag, each]) =>
+      `    --${flag}) COMPREPLY=($(compgen -W ${quoted(each)} -- "$word")); return ;;`
+    ),
+    `  esac`,
+    `  for each in \${line#* }; do`,
+    `    case "$each" in`,
+    ...[...tasks.keys()].map((task) => `      ${task}) task="$each"; break ;;`),
+    `    esac`,
+    `  done`,
+    `  local words=${quoted(general.map(({ flag }) => `--${flag}`).join(" "))}`,
+    `  case "$task" in`,
+    ...[...tasks.values()].map((task) =>
+      `    ${task.name}) words+=${quoted(` ${words(task.args)}`)} ;;`
+    ),
+    `    *) words+=${quoted(` ${[...tasks.keys()].join(" ")}`)} ;;`,
+    `  esac`,
+    `  local start=""`,
+    `  [[ "$line" == *:* && "\${COMP_WORDBREAKS}" == *:* ]] && start="\${line##* }" && start="\${start%"\${start##*:}"}"`,
+    `  COMPREPLY=($(compgen -W "$words" -- "$start\${word#:}"))`,
+    `  COMPREPLY=("\${COMPREPLY[@]#"$start"}")`,
+    `}`,
+    `complete -o default -F ${name} ${program}`,
+  ].join("\n");
+}
+
+function zsh(program: string, tasks: TaskMap): string {
+  const name = functionName(program);
+  const line = ({ flag, note, values }: ReturnType<typeof flagsOf>[number]) =>
+    quoted(
+      `--${flag}[${note.replace(/[[\]:]/g, "\\$&")}]${
+        values.length === 0 ? "" : `:${flag}:(${values.join(" ")})`
+      }`,
+    );
+  const described = (task: string, note: string) =>
+    quoted(`${task.replaceAll(":", "\\:")}:${note}`);
+  return [
+    `#compdef ${program}`,
+    `${name}() {`,
+    `  local -a tasks flags`,
+    `  tasks=(${
+      [...tasks.values()].map((task) => described(task.name, task.description)).join(" ")
+    })`,
+    `  flags=(${flagsOf(settingArgs).map(line).join(" ")})`,
+    `  local task="\${words[(r)(${[...tasks.keys()].join("|")})]}"`,
+    `  case "$task" in`,
+    ...[...tasks.values()].map((task) =>
+      `    ${task.name}) flags+=(${flagsOf(task.args).map(line).join(" ")}) ;;`
+    ),
+    `  esac`,
+    `  _arguments -S $flags '1:task:{_describe task tasks}' '*:file:_files'`,
+    `}`,
+    `compdef ${name} ${program}`,
+  ].join("\n");
+}
+
+function fish(program: string, tasks: TaskMap): string {
+  const names = [...tasks.keys()].join(" ");
+  const line = (condition: string, each: ReturnType<typeof flagsOf>[number]) =>
+    `complete -c ${program}${condition} -l ${each.flag} -d ${quoted(each.note)}${
+      each.values.length === 0 ? "" : ` -x -a ${quoted(each.values.join(" "))}`
+    }`;
+  return [
+    ...[...tasks.values()].map((task) =>
+      `complete -c ${program} -n 'not __fish_seen_subcommand_from ${names}' -f -a ${task.name} -d ${
+        quoted(task.description)
+      }`
+    ),
+    ...flagsOf(settingArgs).map((each) => line("", each)),
+    ...[...tasks.values()].flatMap((task) =>
+      flagsOf(task.args).map((each) => line(` -n '__fish_seen_subcommand_from ${task.name}'`, each))
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,40 @@
+import { UsageError } from "../base/errors.ts";
+import { Lockfile } from "../cache/lockfile.ts";
+import { type Settings, updateOf } from "./settings.ts";
+
+/** What decides which lockfile is used, and how. */
+export interface LockfileHost {
+  /** Reads an environment variable. */
+  env(name: string): string | undefined;
+  /** The lockfile where `--lock` names none. */
+  readonly lockfile?: string;
+}
+
+/**
+ * The lockfile of a run: the one that `--lock` names, else the host's. It is frozen when that was asked for, and in CI where
+ * the file exists and no pin is to move.
+ *
+ * @throws {UsageError} if pins are to move or to be kept, and there is no lockfile
+ */
+export function openLockfile(settings: Settings, host: LockfileHost): Lockfile | undefined {
+  const path = settings.lock ?? host.lockfile;
+  const update = updateOf(settings);
+  if (path === undefined) {
+    if (!settings.frozen && update === "none") return undefined;
+    throw new UsageError(
+      `Cannot use --${settings.frozen ? "frozen" : "update"}: there is no lockfile`,
+      { hint: "name one with --lock" },
+    );
+  }
+  const inCi = (host.env("CI") ?? "") !== "" && update === "none" && isThere(path);
+  return new Lockfile(path, { update, frozen: settings.frozen || inCi });
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * One run of a task: everything is checked, then the graph is run, then it is told what came of it.
+ *
+ * Invariants: nothing starts before every need is met and every confirmation given; in a dry run nothing is written, the journal
+ * included; a journal that cannot be written stops no run; the result is told last.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { ExitCode, exitCodeOf, KedgeError, TimedOutError } from "../base/errors.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Redactor } from "../base/redactor.ts";
+import { Cache } from "../cache/cache.ts";
+import { defaultCacheDir } from "../cache/cache_dir.ts";
+import { refreshes } from "../cache/refresh.ts";
+import { Journal } from "../journal/journal.ts";
+import { errorData } from "../operation/error_data.ts";
+import { checkNeeds } from "./check_needs.ts";
+import type { CommandLine } from "./command_line.ts";
+import { resolveContext } from "./context.ts";
+import type { Reporter, RunEvent } from "./events.ts";
+import { Execution } from "./execution.ts";
+import { Graph, type GraphNode } from "./graph.ts";
+import { openLockfile } from "./open_lockfile.ts";
+import { plainData } from "./plain_data.ts";
+import type { ProgramHost } from "./program.ts";
+import { refreshOf } from "./settings.ts";
+import type { AnyTask } from "./task.ts";
+
+/** Runs a task; gives the exit code. */
+export async function runTask(
+  command: CommandLine,
+  task: AnyTask,
+  host: ProgramHost,
+  reporter: Reporter,
+  redactor: Redactor,
+): Promise<ExitCode> {
+  const { settings } = command;
+  const { dryRun } = settings;
+  const started = performance.now();
+  const graph = new Graph(host.cwd);
+  const root = graph.add(task, command.args, settings.only);
+  await using folder = cacheFolder(command, host);
+  using limit = timeLimit(settings.timeout, host.signal);
+  const refresh = refreshOf(settings);
+  const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
+  using journal = new Journal({
+    path: join(folder.dir, "journal-v1.db"),
+    redactor,
+    onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
+  });
+  const cache = new Cache(folder.dir);
+  const lockfile = openLockfile(settings, host);
+  const admitted = new Set<GraphNode>();
+  const admit = async (nodes: readonly GraphNode[]) => {
+    const fresh = [...withDeps(nodes)].filter((node) => !admitted.has(node));
+    for (const node of fresh) admitted.add(node);
+    const needs = fresh.map((node) => ({ task: node.task.name, needs: node.task.declared.needs }));
+    await checkNeeds(needs, {
+      env: host.env,
+      cwd: host.cwd,
+      cacheDir: folder.dir,
+      offline: settings.offline,
+      signal: limit.signal,
+    });
+    if (!dryRun && !settings.yes) await confirmAll(fresh, host, limit.signal);
+  };
+  await admit([root]);
+  const execution = new Execution({
+    graph,
+    jobs: settings.jobs ?? navigator.hardwareConcurrency,
+    keepGoing: settings.keepGoing,
+    cwd: host.cwd,
+    graceMs: host.graceMs ?? 5000,
+    shell: host.shell ?? true,
+    report,
+    admit,
+    random: Math.random,
+    takeFresh: (each) => !refreshes(refresh, each.name),
+    signal: limit.signal,
+    contextOf: (node, signal) =>
+      resolveContext({
+        signal,
+        cache,
+        journal,
+        redactor,
+        dryRun,
+        ...(lockfile === undefined ? {} : { lockfile }),
+        offline: settings.offline,
+        refresh: refreshes(refresh, node.task.name) ? "all" : refresh,
+        report: (event) => report({ ...event, task: node.label }),
+      }),
+  });
+  const run = dryRun || task.declared.query ? undefined : journal.beginRun(shellWords(host.argv));
+  report({
+    type: "run-start",
+    ...(run === undefined ? {} : { run }),
+    task: root.label,
+    tasks: graph.nodes.length,
+    dryRun,
+    query: task.declared.query,
+  });
+  let exitCode: ExitCode = ExitCode.ok;
+  let tell: () => void;
+  try {
+    const value = await execution.run(root);
+    const output = task.declared.output?.(value) ?? [];
+    const lines = typeof output === "string" ? [output] : output;
+    tell = () =>
+      reporter.result({
+        type: "result",
+        task: task.name,
+        ok: true,
+        value: redactor.redactData(plainData(value)),
+        lines: lines.map((line) => redactor.redact(line)),
+      });
+  } catch (error) {
+    exitCode = exitCodeOf(error);
+    const data = redactor.redactData(errorData(error));
+    tell = () => reporter.result({ type: "result", task: task.name, ok: false, error: data });
+  }
+  if (run !== undefined) journal.endRun(run, exitCode);
+  report({
+    type: "run-end",
+    ok: exitCode === ExitCode.ok,
+    exitCode,
+    durationMs: performance.now() - started,
+    dryRun,
+    tasks: execution.summaries,
+  });
+  tell();
+  return exitCode;
+}
+
+function withDeps(nodes: Iterable<GraphNode>, all: Set<GraphNode> = new Set()): Set<GraphNode> {
+  for (const node of nodes) {
+    if (all.has(node)) continue;
+    withDeps(node.deps.values(), all);
+    all.add(node);
+  }
+  return all;
+}
+
+async function confirmAll(
+  nodes: readonly GraphNode[],
+  host: ProgramHost,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const node of nodes) {
+    const question = node.task.declared.confirm?.(node.args);
+    if (question === undefined) continue;
+    const answer = await host.confirm?.(question, signal);
+    if (answer === true) continue;
+    throw new KedgeError(
+      `Cannot run "${node.label}": ${answer === false ? "it was declined" : "nobody confirmed it"}`,
+      { hint: answer === false ? "nothing was done" : `--yes answers: ${question}` },
+    );
+  }
+}
+
+/** The cache folder of a run; a temporary one is removed at the end, and made only if something is written. */
+function cacheFolder(command: CommandLine, host: ProgramHost): AsyncDisposable & { dir: string } {
+  const { noCache, cacheDir } = command.settings;
+  if (!noCache) {
+    return { dir: cacheDir ?? defaultCacheDir(host.env), [Symbol.asyncDispose]: async () => {} };
+  }
+  const parent = host.env("TMPDIR") || host.env("TEMP") || "/tmp";
+  const dir = join(parent, `kedge-${crypto.randomUUID()}`);
+  return {
+    dir,
+    async [Symbol.asyncDispose]() {
+      try {
+        await Deno.remove(dir, { recursive: true });
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+  };
+}
+
+function timeLimit(
+  limitMs: number | undefined,
+  signal: AbortSignal,
+): Disposable & { signal: AbortSignal } {
+  if (limitMs === undefined) return { signal, [Symbol.dispose]() {} };
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    const limit = formatDuration(limitMs);
+    late.abort(new TimedOutError(`Cannot finish the run: it took longer than ${limit}`));
+  }, limitMs);
+  return {
+    signal: AbortSignal.any([signal, late.signal]),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
+}
+
+function shellWords(argv: readonly string[]): string {
+  return argv.map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+  )
+    .join(" ");
+}

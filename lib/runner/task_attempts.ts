@@ -1,0 +1,165 @@
+/**
+ * Runs one task to its end: its evidence first, then its tries.
+ *
+ * Invariants: a try that took too long, or whose run was stopped, ends with the reason of that, whatever it threw; what a try
+ * started is ended before the next one begins; a run function that does not settle after an abort is given up after the grace, so
+ * that nothing hangs.
+ *
+ * @module
+ */
+import { TimedOutError, toError } from "../base/errors.ts";
+import { formatDuration } from "../base/duration.ts";
+import { errorData } from "../operation/error_data.ts";
+import type { RunnerEvent } from "./events.ts";
+import type { GraphNode } from "./graph.ts";
+import { RetriedError, waitAfterMs } from "./retry.ts";
+import type { Fresh } from "./task.ts";
+import type { ArgsShape } from "./arg.ts";
+import type { DepsShape } from "./task.ts";
+import type { TaskRunContext } from "./task_run_context.ts";
+
+/** What a task is run with. */
+export interface AttemptOptions {
+  /** Ends the task. */
+  readonly signal: AbortSignal;
+  /** How long things may take to end after an abort, in milliseconds. */
+  readonly graceMs: number;
+  /** Whether evidence that there is nothing to do is taken. */
+  readonly takeFresh: boolean;
+  /** Takes the events. */
+  readonly report: (event: RunnerEvent) => void;
+  /** A number from 0 to 1. */
+  readonly random: () => number;
+  /** What the run function gets in one try, and how all that it started is ended. */
+  readonly contextOf: (attempt: number, signal: AbortSignal) => AttemptContext;
+}
+
+/** What one try is given. */
+export interface AttemptContext {
+  /** What the run function gets. */
+  readonly context: TaskRunContext<ArgsShape, DepsShape>;
+  /** Ends all that the try started. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** What a task gave, and how. */
+export interface AttemptResult {
+  /** The result. */
+  readonly value: unknown;
+  /** The evidence, if there was nothing to do. */
+  readonly fresh?: string;
+}
+
+/** Runs a task. */
+export async function runAttempts(
+  node: GraphNode,
+  options: AttemptOptions,
+): Promise<AttemptResult> {
+  const { retry } = node.task.declared;
+  const failures: Error[] = [];
+  for (let attempt = 1;; attempt++) {
+    options.report({ type: "task-start", task: node.label, attempt });
+    try {
+      return await runAttempt(node, attempt, options);
+    } catch (thrown) {
+      const error = toError(thrown);
+      failures.push(error);
+      const again = attempt < retry.attempts && !options.signal.aborted &&
+        retry.when(error, attempt);
+      if (!again) {
+        throw failures.length === 1 || options.signal.aborted
+          ? error
+          : new RetriedError(node.label, failures);
+      }
+      const delayMs = waitAfterMs(retry, attempt, options.random());
+      options.report({
+        type: "task-retry",
+        task: node.label,
+        attempt,
+        delayMs,
+        error: errorData(error),
+      });
+      await sleep(delayMs, options.signal);
+    }
+  }
+}
+
+async function runAttempt(
+  node: GraphNode,
+  attempt: number,
+  options: AttemptOptions,
+): Promise<AttemptResult> {
+  const { declared } = node.task;
+  const { graceMs, report } = options;
+  const own = new AbortController();
+  const follow = () => own.abort(options.signal.reason);
+  if (options.signal.aborted) follow();
+  else options.signal.addEventListener("abort", follow, { once: true });
+  const timer = declared.timeoutMs === undefined ? undefined : setTimeout(() => {
+    const limit = formatDuration(declared.timeoutMs!);
+    own.abort(new TimedOutError(`Cannot finish "${node.label}": it took longer than ${limit}`));
+  }, declared.timeoutMs);
+  const { context, stop } = options.contextOf(attempt, own.signal);
+  try {
+    const run = async (): Promise<AttemptResult> => {
+      const fresh = options.takeFresh ? await declared.fresh?.(context) : undefined;
+      if (fresh !== undefined) {
+        const { why, value } = fresh as Fresh<unknown>;
+        return { value, fresh: why };
+      }
+      return { value: await declared.run(context) };
+    };
+    return await settledOrGivenUp(run(), own.signal, graceMs + 1000, () => {
+      const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
+      report({ type: "log", task: node.label, level: "warning", message });
+    });
+  } catch (thrown) {
+    const reason: unknown = own.signal.aborted ? own.signal.reason : thrown;
+    if (!own.signal.aborted) own.abort(reason);
+    await stop(graceMs);
+    throw reason;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", follow);
+  }
+}
+
+async function settledOrGivenUp<T>(
+  run: Promise<T>,
+  signal: AbortSignal,
+  graceMs: number,
+  givenUp: () => void,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let listen: (() => void) | undefined;
+  const given = new Promise<never>((_resolve, reject) => {
+    listen = () => {
+      timer = setTimeout(() => {
+        givenUp();
+        reject(signal.reason);
+      }, graceMs);
+    };
+    if (signal.aborted) listen();
+    else signal.addEventListener("abort", listen, { once: true });
+  });
+  try {
+    return await Promise.race([run, given]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", listen!);
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
