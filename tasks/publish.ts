@@ -15,7 +15,7 @@ import {
   checkEntryName,
   entryId,
 } from "../lib/catalog/catalog_entry.ts";
-import { openCatalog } from "../lib/catalog/open_catalog.ts";
+import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
 import { type NarCompression, type NarPacking, packedBound } from "../lib/nix/compression.ts";
 import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
@@ -147,44 +147,61 @@ export async function publish(
   if (stores.length === 0) throw new UsageError("Cannot publish to no store: stores is empty");
   const packing = checkedPacking(options.compression, options.level);
   const uris = parseStores(stores, packing);
-  const own = typeof options.catalog === "string";
-  const catalog = typeof options.catalog === "string"
-    ? openCatalog(options.catalog)
-    : options.catalog;
-  try {
-    const keys = await loadSigningKeys(options.signingKey, uris, context);
-    const prepared = await Promise.all(uris.map(prepareStore));
-    for (const { credentials, read } of prepared) {
-      for (const secret of [...credentials.secrets, ...read?.credentials.secrets ?? []]) {
-        context.redactor.add(secret);
-      }
-    }
-    using packer = new NarPacker(context.signal);
-    await using spool = new PublishSpool(context.cache);
-    using opened = new DisposableStack();
-    const operation = new PublishOperation({
-      options: { ...options, system },
-      context,
-      catalog,
-      packing,
-      packer,
-      spool,
-      openStores: (meter) =>
-        prepared.map((store) =>
-          opened.use(openStore(store, {
-            keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
-            propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
-            retry: { ...defaultRetryPolicy, ...options.retry },
-            stallMs: options.stallMs,
-            meter,
-            signal: context.signal,
-          }))
-        ),
-    });
-    return await runOperation(operation, context);
-  } finally {
-    if (own) await catalog[Symbol.asyncDispose]();
-  }
+  const keys = await loadSigningKeys(options.signingKey, uris, context);
+  const prepared = await Promise.all(uris.map(prepareStore));
+  const named = typeof options.catalog === "string"
+    ? await prepareCatalog(options.catalog)
+    : undefined;
+  for (
+    const secret of [
+      ...prepared.flatMap(({ credentials, read }) => [credentials, read?.credentials])
+        .flatMap((credentials) => credentials?.secrets ?? []),
+      ...named?.secrets ?? [],
+    ]
+  ) context.redactor.add(secret);
+  const { signal } = context;
+  const retry = { ...defaultRetryPolicy, ...options.retry };
+  using packer = new NarPacker(signal);
+  await using spool = new PublishSpool(context.cache);
+  await using opened = new AsyncDisposableStack();
+  const operation = new PublishOperation({
+    options: { ...options, system },
+    context,
+    packing,
+    packer,
+    spool,
+    openCatalog: (meter) =>
+      typeof options.catalog === "string"
+        ? opened.use(openCatalog(named!, { meter, signal, retry, timeoutMs: options.stallMs }))
+        : counting(options.catalog, meter),
+    openStores: (meter) =>
+      prepared.map((store) =>
+        opened.use(openStore(store, {
+          keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
+          propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
+          retry,
+          stallMs: options.stallMs,
+          meter,
+          signal,
+        }))
+      ),
+  });
+  return await runOperation(operation, context);
+}
+
+/** A catalog of the user's own, whose requests are counted by what it says of itself. */
+function counting(catalog: Catalog, meter: Meter): Catalog {
+  const count = () => {
+    for (let i = 0; i < catalog.requestsEach; i++) meter.request();
+  };
+  return {
+    url: catalog.url,
+    requestsEach: catalog.requestsEach,
+    find: (...args) => (count(), catalog.find(...args)),
+    commit: (...args) => (count(), catalog.commit(...args)),
+    list: (...args) => (count(), catalog.list(...args)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
 }
 
 /** The system that this machine is: `x86_64-linux`. */
@@ -195,16 +212,17 @@ export function thisSystem(): string {
 interface PublishParts {
   options: PublishOptions & { system: string };
   context: TaskContext;
-  catalog: Catalog;
   packing: NarPacking;
   packer: NarPacker;
   spool: NarSpool;
+  openCatalog: (meter: Meter) => Catalog;
   openStores: (meter: Meter) => StorePlan["store"][];
 }
 
 interface PublishPlan extends Plan {
   sources: Sources;
   stores: readonly StorePlan[];
+  catalog: Catalog;
   standing: CatalogEntry | undefined;
 }
 
@@ -222,7 +240,7 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
   }
 
   async plan(step: Step): Promise<PublishPlan> {
-    const { options, catalog, packing, spool } = this.#parts;
+    const { options, packing, spool } = this.#parts;
     const { meter, signal } = step;
     const sources = await resolveSources(options.paths, {
       ...options.nix,
@@ -234,11 +252,9 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
       `the closure has ${counted(closure.length, "path")}, ${formatBytes(narBytes(closure))}`,
     );
     const stores = this.#parts.openStores(meter);
+    const catalog = this.#parts.openCatalog(meter);
     const [standing, ...outcomes] = await Promise.all([
-      catalog.find(options, { signal }).then((entry) => {
-        for (let i = 0; i < catalog.requestsEach; i++) meter.request();
-        return entry;
-      }),
+      catalog.find(options, { signal }),
       ...stores.map(async (store) => {
         try {
           const replace = options.replace ?? false;
@@ -252,7 +268,8 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
     const failures = outcomes.filter((each) => "error" in each);
     if (failures.length > 0) throw storeFailuresError(failures);
     const plans = outcomes.filter((each) => "states" in each);
-    return { sources, stores: plans, standing, ...await this.#figures(sources, plans, standing) };
+    const figures = await this.#figures(sources, plans, catalog, standing);
+    return { sources, stores: plans, catalog, standing, ...figures };
   }
 
   async move(plan: PublishPlan, step: Step): Promise<WrittenNarInfos[]> {
@@ -283,7 +300,7 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
   }
 
   async commit(plan: PublishPlan, _moved: WrittenNarInfos[], step: Step): Promise<Standing> {
-    const { catalog } = this.#parts;
+    const { catalog } = plan;
     const draft: CatalogEntryDraft = {
       name: this.#parts.options.name,
       version: this.#parts.options.version,
@@ -296,7 +313,6 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
     const { proofs, ...identity } = draft;
     const idempotencyKey = sha256(JSON.stringify([identity, proofs.map((proof) => proof.store)]));
     step.record(this.subject, "committing", { catalog: catalog.url, idempotencyKey });
-    for (let i = 0; i < catalog.requestsEach; i++) step.meter.request();
     const entry = await catalog.commit(draft, { idempotencyKey, signal: step.signal });
     step.record(entry.id, "committed", { catalog: catalog.url });
     return { ...this.standing(plan), id: entry.id };
@@ -319,9 +335,10 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
   async #figures(
     { roots, closure }: Sources,
     stores: readonly StorePlan[],
+    catalog: Catalog,
     standing: CatalogEntry | undefined,
   ): Promise<Plan> {
-    const { catalog, packing, spool, options } = this.#parts;
+    const { packing, spool, options } = this.#parts;
     let bytesToMove = 0;
     let bytesToReuse = 0;
     let exact = true;

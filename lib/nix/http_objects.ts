@@ -7,23 +7,14 @@
  * @module
  */
 import { Hasher, sameDigest } from "../base/digest.ts";
-import { VerificationError } from "../base/errors.ts";
+import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import { HttpClient } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
+import type { TlsOptions } from "../http/tls_options.ts";
 import { Uploader } from "../http/upload.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
-
-/** A TLS client's own certificate, and whom it trusts, in PEM. */
-export interface TlsOptions {
-  /** Certificates that are trusted besides the system's. */
-  ca?: string;
-  /** The client's certificate. */
-  cert?: string;
-  /** Its key. */
-  key?: string;
-}
 
 /** What {@linkcode HttpObjects} are made of. */
 export interface HttpObjectsOptions {
@@ -47,6 +38,7 @@ export interface HttpObjectsOptions {
 
 const largestSmallBytes = 4 * 1024 * 1024;
 const bufferBytes = 256 * 1024;
+const bodyTries = 3;
 const congested = [429, 503];
 
 /** The objects of an `http(s)://` binary cache. */
@@ -59,10 +51,12 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
   readonly #client: HttpClient;
   readonly #connections: Deno.HttpClient;
   readonly #uploader: Uploader;
+  readonly #signal: AbortSignal;
 
   /** Connects to nothing yet. */
   constructor(options: HttpObjectsOptions) {
     const { url, authorization, tls, retry, onCongestion, meter, signal, stallMs } = options;
+    this.#signal = signal;
     this.#base = url.replace(/\/+$/, "");
     this.url = displayUrl(this.#base).replace(/\/+$/, "");
     this.#headers = authorization === undefined ? {} : { authorization };
@@ -98,8 +92,25 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
   }
 
   async get(key: string, options: ObjectOptions = {}): Promise<Uint8Array | undefined> {
-    const response = await this.#request("GET", key, "read", options);
-    if (response === undefined) return undefined;
+    for (let tried = 1;; tried++) {
+      const response = await this.#request("GET", key, "read", options);
+      if (response === undefined) return undefined;
+      try {
+        return await this.#whole(response, key);
+      } catch (cause) {
+        if (cause instanceof VerificationError || this.#signal.aborted || options.signal?.aborted) {
+          throw cause;
+        }
+        if (tried < bodyTries) continue;
+        throw new UnreachableError(
+          `Cannot read "${this.#shown(key)}": ${(cause as Error).message}, tried ${tried} times`,
+          { cause, side: "destination" },
+        );
+      }
+    }
+  }
+
+  async #whole(response: Response, key: string): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of response.body ?? []) {

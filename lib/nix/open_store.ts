@@ -4,7 +4,7 @@ import { AdaptiveLimit } from "./adaptive_limit.ts";
 import { BinaryCache } from "./binary_cache.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import { FileObjects } from "./file_objects.ts";
-import { type HttpCredentials, httpCredentials } from "./http_credentials.ts";
+import { type HttpCredentials, httpCredentials } from "../http/http_credentials.ts";
 import { HttpObjects } from "./http_objects.ts";
 import type { PublishStore } from "./publish_store.ts";
 import type { SigningKey } from "./signing_key.ts";

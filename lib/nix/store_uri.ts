@@ -5,7 +5,8 @@
  */
 import { fromFileUrl } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { basicAuthorization } from "./basic_authorization.ts";
+import { basicAuthorization } from "../http/basic_authorization.ts";
+import { credentialParameters } from "../http/http_credentials.ts";
 import { displayUrl } from "../http/display_url.ts";
 
 /** A store that was named. */
@@ -28,7 +29,7 @@ export interface StoreUri {
 
 const known: Record<StoreUri["kind"], readonly string[]> = {
   file: [],
-  http: ["token-env", "token-file", "netrc-file", "tls-certificate", "tls-private-key", "tls-ca"],
+  http: credentialParameters,
   s3: ["endpoint", "region", "profile", "scheme", "addressing-style", "part-size"],
   nix: [],
   exec: [],

@@ -76,7 +76,8 @@ export class FaultyCache implements AsyncDisposable {
       return fault;
     }
     if (request.method === "PUT") {
-      const bytes = new Uint8Array(await request.arrayBuffer());
+      const bytes = await request.bytes().catch(() => undefined);
+      if (bytes === undefined) return new Response("cut", { status: 400 });
       if (fault === "cut") this.objects.set(key, bytes.slice(0, bytes.length >> 1));
       else if (fault !== "forget") this.objects.set(key, bytes);
       return new Response(null, { status: 201 });

@@ -1,8 +1,29 @@
 import { UsageError } from "../base/errors.ts";
 import { basicAuthorization } from "./basic_authorization.ts";
-import type { TlsOptions } from "./http_objects.ts";
+import type { TlsOptions } from "./tls_options.ts";
 import { findInNetrc } from "./netrc.ts";
-import type { StoreUri } from "./store_uri.ts";
+
+/** A server that was named, and what its URI says of the way in. */
+export interface NamedServer {
+  /** Its URL, without login and parameters. */
+  target: string;
+  /** What it is, for people. */
+  shown: string;
+  /** The login that stands in the URI. */
+  user?: { authorization: string; secrets: readonly string[] };
+  /** The parameters: `token-env`, `token-file`, `netrc-file`, `tls-ca`, `tls-certificate`, `tls-private-key`. */
+  query: Readonly<Record<string, string>>;
+}
+
+/** The parameters of a URI that name credentials. */
+export const credentialParameters: readonly string[] = [
+  "token-env",
+  "token-file",
+  "netrc-file",
+  "tls-certificate",
+  "tls-private-key",
+  "tls-ca",
+];
 
 /** What lets a client in. */
 export interface HttpCredentials {
@@ -15,11 +36,11 @@ export interface HttpCredentials {
 }
 
 /**
- * The credentials of a store: those in its URI, else the token that it names, else what a netrc file has for its host.
+ * The credentials of a server: those in its URI, else the token that it names, else what a netrc file has for its host.
  *
  * @throws {UsageError} if a file or a variable that it names is not there
  */
-export async function httpCredentials(uri: StoreUri): Promise<HttpCredentials> {
+export async function httpCredentials(uri: NamedServer): Promise<HttpCredentials> {
   const { query } = uri;
   const url = new URL(uri.target);
   const tls: TlsOptions = {};
@@ -50,7 +71,7 @@ export async function httpCredentials(uri: StoreUri): Promise<HttpCredentials> {
 }
 
 async function token(
-  { query }: StoreUri,
+  { query }: NamedServer,
 ): Promise<{ authorization: string; secrets: readonly string[] } | undefined> {
   const name = query["token-env"];
   const value = name !== undefined
@@ -65,7 +86,7 @@ async function token(
 }
 
 async function fromNetrc(
-  { query }: StoreUri,
+  { query }: NamedServer,
   host: string,
 ): Promise<{ authorization: string; secrets: readonly string[] } | undefined> {
   const named = query["netrc-file"];

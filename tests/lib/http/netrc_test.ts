@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findInNetrc } from "../../../lib/nix/netrc.ts";
+import { findInNetrc } from "../../../lib/http/netrc.ts";
 
 Deno.test("findInNetrc() finds the login of a host, else the default", () => {
   const text = `# a comment with machine b in it

@@ -1,0 +1,322 @@
+/**
+ * A catalog behind HTTP. The protocol, all bodies JSON, below one base URL:
+ *
+ * - `GET entries/NAME/VERSION/SYSTEM`: 200 with the entry and an `ETag`, or 404. With `Kedge-Intent: write`, a client that may
+ *   not write is told 401 or 403 here, before anything moves.
+ * - `PUT entries/NAME/VERSION/SYSTEM` with a draft, an `Idempotency-Key`, and `If-None-Match: *` or `If-Match`: 200 or 201 with the entry,
+ *   which is the current one from then on. 409 if the name stands for other store paths, 412 if it was changed meanwhile. The same key is
+ *   answered the same again, whatever the conditions.
+ * - `GET entries?name=&version=&system=`: `{ "entries": [...] }`, newest first.
+ * - `GET history/NAME`: `{ "history": [...] }`, newest first.
+ * - `PUT current/NAME/SYSTEM` with `{ "version" }` and `If-Match: "VERSION"`: moves the pointer if it still points there; 200 with the entry, 404, 412.
+ * - `DELETE entries/NAME/VERSION/SYSTEM`: 204; 409 if it is the current one.
+ *
+ * Invariants: an answer is checked before it is believed, and must be about what was asked for; a commit that was cut off is
+ * sent again with the same key.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import { HttpClient, type HttpRequest } from "../http/client.ts";
+import { displayUrl } from "../http/display_url.ts";
+import type { RetryPolicy } from "../http/retry_policy.ts";
+import type { TlsOptions } from "../http/tls_options.ts";
+import type {
+  CatalogOptions,
+  CatalogWithHistory,
+  CommitOptions,
+  EntryFilter,
+  EntryName,
+  HistoryLine,
+} from "./catalog.ts";
+import { CatalogConflictError } from "./catalog_conflict_error.ts";
+import { type CatalogEntry, type CatalogEntryDraft, entryId } from "./catalog_entry.ts";
+
+/** What an {@linkcode HttpCatalog} is made of. */
+export interface HttpCatalogOptions {
+  /** The base URL, without credentials. */
+  url: string;
+  /** The Authorization header. */
+  authorization?: string | undefined;
+  /** For `https`. */
+  tls?: TlsOptions | undefined;
+  /** How requests are tried again. */
+  retry?: RetryPolicy | undefined;
+  /** How long an answer may take, in milliseconds. @default {60_000} */
+  timeoutMs?: number | undefined;
+  /** Told of each request. */
+  meter?: Meter | undefined;
+  /** Ends every request. */
+  signal?: AbortSignal | undefined;
+}
+
+const proofSchema = v.object({
+  store: v.string(),
+  read: v.string(),
+  at: v.string(),
+  depth: v.string(),
+  narInfos: v.record(v.string(), v.string()),
+});
+const entrySchema = v.object({
+  id: v.string(),
+  name: v.string(),
+  version: v.string(),
+  system: v.string(),
+  storePaths: v.array(v.string()),
+  closure: v.array(v.string()),
+  closureBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  proofs: v.array(proofSchema),
+  created: v.string(),
+  updated: v.string(),
+  current: v.boolean(),
+});
+const listSchema = v.object({ entries: v.array(entrySchema) });
+const historySchema = v.object({
+  history: v.array(v.object({
+    name: v.string(),
+    system: v.string(),
+    version: v.string(),
+    action: v.picklist(["publish", "rollback"]),
+    at: v.string(),
+  })),
+});
+const largestAnswerBytes = 256 * 1024 * 1024;
+
+/** Entries behind HTTP. */
+export class HttpCatalog implements CatalogWithHistory {
+  readonly url: string;
+  readonly requestsEach = 1;
+  readonly #base: string;
+  readonly #headers: Record<string, string>;
+  readonly #client: HttpClient;
+  readonly #connections: Deno.HttpClient;
+  readonly #signal: AbortSignal | undefined;
+  readonly #etags = new Map<string, string>();
+
+  /** Connects to nothing yet. */
+  constructor(options: HttpCatalogOptions) {
+    const { authorization, tls, retry, timeoutMs, meter, signal } = options;
+    this.#signal = signal;
+    this.#base = options.url.replace(/\/+$/, "");
+    this.url = displayUrl(this.#base);
+    this.#headers = {
+      accept: "application/json",
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+    this.#connections = Deno.createHttpClient({
+      ...(tls?.ca === undefined ? {} : { caCerts: [tls.ca] }),
+      ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    });
+    this.#client = new HttpClient({
+      side: "destination",
+      ...(retry === undefined ? {} : { retry }),
+      ...(timeoutMs === undefined ? {} : { headersTimeoutMs: timeoutMs }),
+      ...(meter === undefined ? {} : { meter }),
+      ...(signal === undefined ? {} : { signal }),
+      fetch: (target, init) => fetch(target, { ...init, client: this.#connections }),
+    });
+  }
+
+  async find(name: EntryName, options: CatalogOptions = {}): Promise<CatalogEntry | undefined> {
+    const response = await this.#send(entryPath(name), {
+      headers: { "kedge-intent": "write", "cache-control": "no-cache" },
+      accept: [404],
+      action: "ask the catalog",
+    }, options);
+    const path = entryPath(name);
+    this.#etags.delete(path);
+    if (response.status === 404) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    const etag = response.headers.get("etag");
+    if (etag !== null) this.#etags.set(path, etag);
+    return this.#sameName(await this.#json(response, entrySchema), name);
+  }
+
+  async list(filter: EntryFilter = {}, options: CatalogOptions = {}): Promise<CatalogEntry[]> {
+    const query = new URLSearchParams(
+      Object.entries(filter).filter((pair): pair is [string, string] => pair[1] !== undefined),
+    );
+    const response = await this.#send(`entries?${query}`, { action: "list the catalog" }, options);
+    return (await this.#json(response, listSchema)).entries;
+  }
+
+  async history(name: string, options: CatalogOptions = {}): Promise<HistoryLine[]> {
+    const path = `history/${encodeURIComponent(name)}`;
+    const response = await this.#send(path, { action: "read the history" }, options);
+    return (await this.#json(response, historySchema)).history;
+  }
+
+  async commit(draft: CatalogEntryDraft, options: CommitOptions): Promise<CatalogEntry> {
+    let response = await this.#put(draft, options);
+    if (response.status === 412) {
+      // Somebody else was first; the same store paths are no conflict.
+      const standing = await this.find(draft, options);
+      if (standing === undefined || samePaths(standing, draft)) {
+        await response.body?.cancel();
+        response = await this.#put(draft, options);
+      }
+    }
+    if (!response.ok) {
+      throw await this.#conflict(
+        response,
+        `Cannot commit "${entryId(draft)}" to "${this.url}"`,
+        "it stands for other store paths",
+        "publish under another version",
+      );
+    }
+    const entry = await this.#committed(response, draft, options);
+    if (samePaths(entry, draft)) return entry;
+    throw new VerificationError(
+      `Cannot trust "${this.url}": it answered the commit with other store paths`,
+    );
+  }
+
+  /** The entry of a commit's answer; if the answer was cut, the catalog is asked what became of it. */
+  async #committed(
+    response: Response,
+    draft: CatalogEntryDraft,
+    options: CommitOptions,
+  ): Promise<CatalogEntry> {
+    try {
+      return this.#sameName(await this.#json(response, entrySchema), draft);
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      const standing = await this.find(draft, options);
+      if (standing === undefined) throw error;
+      return standing;
+    }
+  }
+
+  async #put(draft: CatalogEntryDraft, options: CommitOptions): Promise<Response> {
+    const path = entryPath(draft);
+    const etag = this.#etags.get(path);
+    return await this.#send(path, {
+      method: "PUT",
+      headers: {
+        "content-type": "application/json",
+        "idempotency-key": options.idempotencyKey,
+        ...(etag === undefined ? { "if-none-match": "*" } : { "if-match": etag }),
+      },
+      body: JSON.stringify(draft),
+      accept: [409, 412],
+      action: `commit "${entryId(draft)}" to the catalog`,
+    }, options);
+  }
+
+  async point(to: EntryName, from: string, options: CatalogOptions = {}): Promise<CatalogEntry> {
+    const path = `current/${encodeURIComponent(to.name)}/${encodeURIComponent(to.system)}`;
+    const response = await this.#send(path, {
+      method: "PUT",
+      headers: { "content-type": "application/json", "if-match": JSON.stringify(from) },
+      body: JSON.stringify({ version: to.version }),
+      accept: [409, 412],
+      action: `point to "${entryId(to)}"`,
+    }, options);
+    if (response.ok) return this.#sameName(await this.#json(response, entrySchema), to);
+    throw await this.#conflict(
+      response,
+      `Cannot point "${to.name}" to ${to.version}`,
+      "it was moved meanwhile",
+      "look at it with catalog:ls",
+    );
+  }
+
+  async forget(names: readonly EntryName[], options: CatalogOptions = {}): Promise<void> {
+    for (const name of names) {
+      const response = await this.#send(entryPath(name), {
+        method: "DELETE",
+        accept: [404, 409],
+        action: `forget "${entryId(name)}"`,
+      }, options);
+      if (response.status === 409) {
+        throw await this.#conflict(
+          response,
+          `Cannot forget "${entryId(name)}"`,
+          "it is the current one",
+          "publish another version first",
+        );
+      }
+      await response.body?.cancel();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#connections.close();
+    return Promise.resolve();
+  }
+
+  async #send(path: string, request: HttpRequest, options: CatalogOptions): Promise<Response> {
+    return await this.#client.request(`${this.#base}/${path}`, {
+      ...request,
+      headers: { ...this.#headers, ...request.headers },
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  }
+
+  async #json<S extends v.GenericSchema>(response: Response, schema: S): Promise<v.InferOutput<S>> {
+    const bad = (state: string, cause?: unknown) =>
+      new VerificationError(`Cannot read the answer of "${this.url}": ${state}`, {
+        cause,
+        hint: "the URL may not be that of a catalog",
+      });
+    let text = "";
+    const decoder = new TextDecoder();
+    let size = 0;
+    try {
+      for await (const piece of response.body ?? []) {
+        size += piece.length;
+        if (size > largestAnswerBytes) throw bad(`it has more than ${largestAnswerBytes} bytes`);
+        text += decoder.decode(piece, { stream: true });
+      }
+    } catch (cause) {
+      if (cause instanceof VerificationError || this.#signal?.aborted) throw cause;
+      throw new UnreachableError(
+        `Cannot read the answer of "${this.url}": ${(cause as Error).message}`,
+        { cause, side: "destination", hint: "the same command finds out what became of it" },
+      );
+    }
+    let data: unknown;
+    try {
+      data = JSON.parse(text + decoder.decode());
+    } catch (cause) {
+      throw bad("it is no JSON", cause);
+    }
+    const parsed = v.safeParse(schema, data);
+    if (parsed.success) return parsed.output;
+    const [issue] = parsed.issues;
+    throw bad(`${v.getDotPath(issue) ?? "it"}: ${issue.message}`);
+  }
+
+  #sameName(entry: CatalogEntry, name: EntryName): CatalogEntry {
+    if (entryId(entry) === entryId(name) && entry.id === entryId(name)) return entry;
+    throw new VerificationError(
+      `Cannot trust "${this.url}": asked for "${entryId(name)}", it answered "${entry.id}"`,
+    );
+  }
+
+  async #conflict(
+    response: Response,
+    action: string,
+    state: string,
+    hint: string,
+  ): Promise<KedgeError> {
+    const words = (await response.text()).replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
+    return new CatalogConflictError(`${action}: ${state}${words === "" ? "" : ` (${words})`}`, {
+      hint,
+      side: "destination",
+      data: { status: response.status },
+    });
+  }
+}
+
+function entryPath({ name, version, system }: EntryName): string {
+  return `entries/${[name, version, system].map(encodeURIComponent).join("/")}`;
+}
+
+function samePaths(a: CatalogEntryDraft, b: CatalogEntryDraft): boolean {
+  return [...a.storePaths].sort().join("\n") === [...b.storePaths].sort().join("\n");
+}
