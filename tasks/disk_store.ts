@@ -230,7 +230,7 @@ class RegistryDiskStore implements DiskStore {
     location?: URL,
   ): Promise<void> {
     await this.client.putBlob(blob, body, {
-      location,
+      ...(location === undefined ? {} : { location, session: { location, offset: 0 } }),
       signal: this.#signal,
       meter: this.#meter,
       onSent: (bytes) => progress.moved(bytes),

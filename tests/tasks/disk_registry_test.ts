@@ -1,0 +1,243 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { UnreachableError, VerificationError } from "../../lib/base/errors.ts";
+import { runProcess } from "../../lib/base/process_group.ts";
+import { inspectDisk } from "../../tasks/disk_inspect.ts";
+import { pullDisk } from "../../tasks/disk_pull.ts";
+import { pushDisk } from "../../tasks/disk_push.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { join, noise } from "../support/disk.ts";
+import { DiskProxy } from "../support/disk_proxy.ts";
+import { DiskWorld } from "../support/disk_world.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
+
+const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
+const first = join(noise(3_000_000), new Uint8Array(1_000_000), text, noise(2_000_000, 2));
+const second = first.slice();
+second[10]! ^= 1;
+second[4_900_000]! ^= 1;
+
+realTest(
+  "a disk lives as one tag of docker-registry, and a dry run foresees the requests",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const reference = `docker://${registry.host}/acme/disk:1`;
+    const [here, there] = [world.machine(), world.machine()];
+    const file = await world.write("disk", first);
+    const plan = await pushDisk({ file, reference }, { ...here, dryRun: true });
+    const push = await pushDisk({ file, reference }, here);
+    assertEquals(plan.requests, push.requests);
+    const foreseen = await pullDisk({ reference, file: world.path("out") }, {
+      ...there,
+      dryRun: true,
+    });
+    const pull = await pullDisk({ reference, file: world.path("out") }, there);
+    await world.holds("out", first);
+    assertEquals({ ...foreseen, dryRun: false }, pull);
+
+    await world.write("disk", second);
+    const before = (await registry.accesses()).length;
+    const change = await pushDisk({ file, reference }, here);
+    assertEquals((await registry.accesses()).length - before, change.requests);
+    assert(change.bytesMoved < push.bytesMoved / 5);
+    await pullDisk({ reference, file: world.path("out") }, there);
+    await world.holds("out", second);
+    const unchanged = await pullDisk({ reference, file: world.path("out") }, there);
+    assertEquals([unchanged.changed, unchanged.requests, unchanged.bytesMoved], [false, 1, 0]);
+  },
+);
+
+realTest("packs are mounted across repositories", ["docker-registry"], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const base = `docker://${registry.host}/acme/disk:1`;
+  const reference = `docker://${registry.host}/other/disk:1`;
+  await pushDisk({ file: await world.write("disk", first), reference: base }, world.machine());
+  const push = await pushDisk(
+    { file: await world.write("second", second), reference, bases: [base] },
+    world.machine(),
+  );
+  assert(push.bytesMoved < 300_000, String(push.bytesMoved));
+  assert(
+    (await registry.accesses()).some((line) => line.includes("mount=") && line.endsWith("201")),
+  );
+  await pullDisk({ reference, file: world.path("out") }, world.machine());
+  await world.holds("out", second);
+});
+
+realTest("packs of a disk in another registry come along", ["docker-registry"], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  await using other = await startRegistry();
+  const base = `docker://${registry.host}/acme/disk:1`;
+  const reference = `docker://${other.host}/acme/disk:1`;
+  await pushDisk({ file: await world.write("disk", first), reference: base }, world.machine());
+  await pushDisk(
+    { file: await world.write("second", second), reference, bases: [base] },
+    world.machine(),
+  );
+  await pullDisk({ reference, file: world.path("out") }, world.machine());
+  await world.holds("out", second);
+});
+
+realTest(
+  "skopeo and syncImage() copy a disk as any image, missing packs only",
+  ["docker-registry", "skopeo"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const from = `docker://${registry.host}/acme/disk:1`;
+    const here = world.machine();
+    const file = await world.write("disk", first);
+    const pushed = await pushDisk({ file, reference: from }, here);
+    const skopeo = await runProcess("skopeo", {
+      args: [
+        "copy",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        from,
+        `docker://${registry.host}/by/skopeo:1`,
+      ],
+    });
+    assertEquals(skopeo.code, 0, skopeo.stderr);
+    const copied = await inspectDisk(
+      { reference: `docker://${registry.host}/by/skopeo:1` },
+      world.machine(),
+    );
+    assertEquals(copied.digest, pushed.digest!);
+
+    const to = `oci:${world.path("layout")}:1`;
+    await syncImage({ from, to }, here);
+    await world.write("disk", second);
+    await pushDisk({ file, reference: from }, here);
+    const sync = await syncImage({ from, to }, here);
+    assert(sync.bytesMoved < 400_000, String(sync.bytesMoved));
+    await pullDisk({ reference: to, file: world.path("out") }, world.machine());
+    await world.holds("out", second);
+  },
+);
+
+realTest(
+  "a registry without ranges gives whole packs, and it is said",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    await using proxy = new DiskProxy(registry.host, { ranges: false });
+    const file = await world.write("disk", first);
+    await pushDisk({ file, reference: `docker://${registry.host}/acme/disk:1` }, world.machine());
+    const reference = `docker://${proxy.host}/acme/disk:1`;
+    const there = world.machine();
+    await pullDisk({ reference, file: world.path("out") }, there);
+    await world.holds("out", first);
+    assert(world.notes.some((note) => note.includes("gives no ranges")));
+    // The packs are in the cache now.
+    await Deno.remove(world.path("out"));
+    const again = await pullDisk({ reference, file: world.path("out") }, there);
+    await world.holds("out", first);
+    assertEquals(again.bytesMoved, 0);
+  },
+);
+
+realTest("bytes spoiled on the way are fetched again, and refused if they stay wrong", [
+  "docker-registry",
+], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const file = await world.write("disk", first);
+  await pushDisk({ file, reference: `docker://${registry.host}/acme/disk:1` }, world.machine());
+  let spoiled = 0;
+  await using proxy = new DiskProxy(registry.host, {
+    spoil: (bytes, request) => {
+      if (request.headers.has("range") && spoiled++ === 0) bytes[bytes.length >> 1]! ^= 1;
+    },
+  });
+  const reference = `docker://${proxy.host}/acme/disk:1`;
+  await pullDisk({ reference, file: world.path("out") }, world.machine());
+  await world.holds("out", first);
+
+  proxy.behaviour.spoil = (bytes, request) => {
+    if (request.headers.has("range")) bytes[bytes.length >> 1]! ^= 1;
+  };
+  await assertRejects(
+    () => pullDisk({ reference, file: world.path("other") }, world.machine()),
+    VerificationError,
+    "Cannot use the pack",
+  );
+  assertEquals((await world.names()).includes("other"), false);
+  proxy.behaviour.spoil = (bytes) => bytes[5]! ^= 1;
+  await assertRejects(
+    () => pullDisk({ reference, file: world.path("other") }, world.machine()),
+    VerificationError,
+    "its bytes are not those of the digest",
+  );
+});
+
+realTest("a tag that moves during a pull is told, and the next pull goes on with what is there", [
+  "docker-registry",
+], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const direct = `docker://${registry.host}/acme/disk:1`;
+  const here = world.machine();
+  const file = await world.write("disk", first);
+  await pushDisk({ file, reference: direct }, here);
+  let moved = false;
+  await using proxy = new DiskProxy(registry.host, {
+    before: async (request) => {
+      if (moved || !request.headers.has("range")) return;
+      moved = true;
+      await world.write("disk", second);
+      await pushDisk({ file, reference: direct }, here);
+    },
+  });
+  const reference = `docker://${proxy.host}/acme/disk:1`;
+  const there = world.machine();
+  await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", first);
+  assert(world.notes.some((note) => note.includes("meanwhile")));
+  const next = await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", second);
+  assert(next.bytesMoved < 400_000);
+});
+
+realTest("a pull that failed goes on where it was, also towards a newer version", [
+  "docker-registry",
+], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const direct = `docker://${registry.host}/acme/disk:1`;
+  const here = world.machine();
+  const big = join(noise(24_000_000, 5), first);
+  const file = await world.write("disk", big);
+  const full = await pushDisk({ file, reference: direct }, here);
+  let ranges = 0;
+  await using proxy = new DiskProxy(registry.host, {
+    before: (request) => {
+      if (request.headers.has("range") && ++ranges > 2) throw new Error("gone");
+    },
+  });
+  const reference = `docker://${proxy.host}/acme/disk:1`;
+  const there = world.machine();
+  const stop = new AbortController();
+  const failing = pullDisk({ reference, file: world.path("out"), concurrency: 1 }, {
+    ...there,
+    signal: stop.signal,
+  });
+  while (ranges < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  stop.abort(new UnreachableError("enough"));
+  await assertRejects(() => failing, UnreachableError, "enough");
+  assert((await world.names()).some((name) => name.endsWith(".kedge-partial")));
+  assert(!(await world.names()).includes("out"));
+
+  delete proxy.behaviour.before;
+  const changed = big.slice();
+  changed[30_000_000]! ^= 1;
+  await world.write("disk", changed);
+  await pushDisk({ file, reference: direct }, here);
+  const pull = await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", changed);
+  assert(pull.bytesMoved < full.bytesMoved * 0.7, `${pull.bytesMoved} of ${full.bytesMoved}`);
+});

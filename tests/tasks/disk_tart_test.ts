@@ -1,0 +1,110 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
+import { VerificationError } from "../../lib/base/errors.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { pullDisk } from "../../tasks/disk_pull.ts";
+import { verifyDisk } from "../../tasks/disk_verify.ts";
+import { join, noise } from "../support/disk.ts";
+import { DiskWorld } from "../support/disk_world.ts";
+import { tartImage } from "../support/tart.ts";
+
+const layerBytes = 300_000;
+const text = new TextEncoder().encode("tart ".repeat(50_000));
+const first = join(noise(310_000), text, new Uint8Array(400_000), noise(40_000, 2));
+
+async function put(world: DiskWorld, image: ReturnType<typeof tartImage>): Promise<string> {
+  const layout = new Layout(world.path("store"));
+  await layout.make();
+  for (const { bytes } of image.blobs) await layout.putBytes(sha256(bytes), bytes);
+  await layout.putBytes(sha256(image.manifest), image.manifest);
+  await layout.point("1", {
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    digest: sha256(image.manifest),
+    size: image.manifest.length,
+  });
+  return `oci:${world.path("store")}:1`;
+}
+
+Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await put(world, tartImage(first, layerBytes));
+  const there = world.machine();
+  const pull = await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", first);
+  assert(pull.bytesMoved < first.length / 2);
+  assert((await Deno.stat(world.path("out"))).blocks! * 512 < first.length - 200_000);
+  const again = await pullDisk({ reference, file: world.path("out") }, there);
+  assertEquals([again.changed, again.bytesMoved], [false, 0]);
+  await verifyDisk({ reference, file: world.path("out") }, there);
+});
+
+Deno.test("a newer Tart image moves only the layers that changed, from the file or another base", async () => {
+  await using world = await DiskWorld.make();
+  const old = await put(world, tartImage(first, layerBytes));
+  await pullDisk({ reference: old, file: world.path("base") }, world.machine());
+  const second = first.slice();
+  second.set(new Uint8Array(5000), 320_000); // zeros where the old version has data
+  const image = tartImage(second, layerBytes);
+  const reference = await put(world, image);
+  const layer = image.blobs[3]!.bytes.length;
+  for (const inPlace of [false, true]) {
+    await Deno.copyFile(world.path("base"), world.path("out"));
+    const pull = await pullDisk({ reference, file: world.path("out"), inPlace }, world.machine());
+    await world.holds("out", second);
+    assertEquals(pull.bytesMoved, layer);
+  }
+  const based = await pullDisk(
+    { reference, file: world.path("new"), bases: [world.path("base")] },
+    world.machine(),
+  );
+  await world.holds("new", second);
+  assertEquals(based.bytesMoved, layer);
+});
+
+Deno.test("a Tart layer whose content is not what it says never gets the final name", async () => {
+  await using world = await DiskWorld.make();
+  const image = tartImage(first, layerBytes);
+  const lie = new TextDecoder().decode(image.manifest).replace(
+    sha256(first.subarray(layerBytes, 2 * layerBytes)),
+    sha256("something else"),
+  );
+  const reference = await put(world, { ...image, manifest: join(new TextEncoder().encode(lie)) });
+  const there = world.machine();
+  await assertRejects(
+    () => pullDisk({ reference, file: world.path("out") }, there),
+    VerificationError,
+    "its content is not",
+  );
+  assert(!(await world.names()).includes("out"));
+
+  const good = await put(world, image);
+  const pull = await pullDisk({ reference: good, file: world.path("out") }, there);
+  await world.holds("out", first);
+  assert(pull.bytesReused > 0, "the layers that were right are not fetched again");
+});
+
+Deno.test("Tart images whose facts contradict each other are refused", async () => {
+  await using world = await DiskWorld.make();
+  const image = tartImage(first, layerBytes);
+  const text = new TextDecoder().decode(image.manifest);
+  const refuse = async (from: string | RegExp, to: string, state: string) => {
+    const manifest = join(new TextEncoder().encode(text.replace(from, to)));
+    assert(sha256(manifest) !== sha256(image.manifest));
+    const reference = await put(world, { ...image, manifest });
+    await assertRejects(
+      () => pullDisk({ reference, file: world.path("out") }, world.machine()),
+      VerificationError,
+      state,
+    );
+  };
+  await refuse(`"${first.length}"`, `"${first.length + 1}"`, "the manifest says");
+  await refuse(`"${layerBytes}"`, `"${layerBytes - 1}"`, "the manifest says");
+  await refuse(`"${layerBytes}"`, `"-5"`, "does not say a right uncompressed size");
+  await refuse(
+    /"org.cirruslabs.tart.uncompressed-content-digest"/,
+    `"x"`,
+    "does not say the digest",
+  );
+  await refuse("disk.v2", "disk.v1", "disk.v1");
+  await refuse(/disk\.v2/g, "nvram.v1", "it has no disk");
+});
