@@ -37,6 +37,8 @@ function causesOf(error: Error): string[] {
   return causes;
 }
 
+/** Its cause, and the failures that an error of several keeps. */
 function ledTo(error: Error): unknown[] {
-  return error instanceof AggregateError ? [...error.errors, error.cause] : [error.cause];
+  const { errors, failures } = error as { errors?: unknown; failures?: unknown };
+  return [errors, failures].filter(Array.isArray).flat().concat([error.cause]);
 }

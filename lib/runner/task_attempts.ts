@@ -100,6 +100,8 @@ async function runAttempt(
     own.abort(new TimedOutError(`Cannot finish "${node.label}": it took longer than ${limit}`));
   }, declared.timeoutMs);
   const { context, stop } = options.contextOf(attempt, own.signal);
+  let stopping: Promise<void> | undefined;
+  own.signal.addEventListener("abort", () => void (stopping = stop(graceMs)), { once: true });
   try {
     const run = async (): Promise<AttemptResult> => {
       const fresh = options.takeFresh ? await declared.fresh?.(context) : undefined;
@@ -116,9 +118,9 @@ async function runAttempt(
   } catch (thrown) {
     const reason: unknown = own.signal.aborted ? own.signal.reason : thrown;
     if (!own.signal.aborted) own.abort(reason);
-    await stop(graceMs);
     throw reason;
   } finally {
+    await stopping;
     clearTimeout(timer);
     options.signal.removeEventListener("abort", follow);
   }

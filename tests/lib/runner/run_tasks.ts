@@ -1,3 +1,4 @@
+import type { ErrorData } from "../../../lib/operation/event.ts";
 import type { Reporter, RunEvent, RunResult } from "../../../lib/runner/events.ts";
 import { type ProgramHost, runProgram } from "../../../lib/runner/program.ts";
 import type { AnyTask } from "../../../lib/runner/task.ts";
@@ -45,7 +46,7 @@ export async function runTasks(
 }
 
 /** The error of a run that failed. */
-export function errorOf(ran: Ran): { name: string; message: string; hint?: string } {
+export function errorOf(ran: Ran): ErrorData {
   if (ran.result === undefined || ran.result.ok) throw new Error("the run did not fail");
   return ran.result.error;
 }

@@ -133,7 +133,7 @@ Deno.test("$ in a dry run tells a command and does not run it", async () => {
   await $`touch d`.pipe($`tee e`);
   await $`cat`.stdin($`touch f`);
   await $.raw`touch g`;
-  assertEquals([...Deno.readDirSync(dir)], []);
+  assertEquals(await Array.fromAsync(Deno.readDir(dir)), []);
   assertEquals(commands(events), [
     "touch a > b",
     "echo x",

@@ -1,0 +1,584 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
+import { TimedOutError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
+import { arg } from "../../../lib/runner/arg_builder.ts";
+import type { TaskSummary } from "../../../lib/runner/events.ts";
+import { type AnyTask, task } from "../../../lib/runner/task.ts";
+import { errorOf, type Ran, runTasks, valueOf } from "./run_tasks.ts";
+
+const description = "A task of the tests";
+
+/** What became of each task, by its label. */
+function states(ran: Ran): Record<string, string> {
+  const end = ran.events.find((event) => event.type === "run-end");
+  return Object.fromEntries(
+    (end?.tasks ?? []).map((each: TaskSummary) => [each.task, each.status]),
+  );
+}
+
+/** A task that notes when it begins and ends. */
+function noting(name: string, log: string[], deps: Record<string, AnyTask> = {}, ms = 5): AnyTask {
+  return task({
+    name,
+    description,
+    deps: deps as Record<string, never>,
+    run: async ({ signal }) => {
+      log.push(`${name} begins`);
+      await delay(ms, { signal });
+      log.push(`${name} ends`);
+    },
+  });
+}
+
+Deno.test("deps: run first, and give their results", async () => {
+  const one = task({ name: "one", description, run: () => 1 });
+  const two = task({ name: "two", description, deps: { one }, run: ({ deps }) => deps.one + 1 });
+  const all = task({
+    name: "all",
+    description,
+    deps: { one, two },
+    run: ({ deps }) => [deps.one, deps.two],
+  });
+  assertEquals(valueOf(await runTasks([one, two, all], ["all"])), [1, 2]);
+});
+
+Deno.test("deps: a task that several wait for runs once, and each of them waits for it", async () => {
+  const log: string[] = [];
+  const shared = noting("shared", log, {}, 30);
+  const left = noting("left", log, { shared });
+  const right = noting("right", log, { shared });
+  const top = noting("top", log, { left, right, shared });
+  await runTasks([top], ["top", "--jobs", "4"]);
+  assertEquals(log.slice(0, 2), ["shared begins", "shared ends"]);
+  assertEquals(log.filter((line) => line.endsWith("begins")).length, 4);
+  assertEquals(log.at(-1), "top ends");
+});
+
+Deno.test("deps: a task runs once for each of its arguments, however they are written", async () => {
+  const runs: unknown[] = [];
+  const build = task({
+    name: "build",
+    description,
+    args: {
+      arch: arg.enum(["x", "y"], { description, default: "x" }),
+      tags: arg.list(arg.string({ description })),
+    },
+    run: ({ args }) => void runs.push(args),
+  });
+  const all = task({
+    name: "all",
+    description,
+    deps: {
+      a: build,
+      b: build.with({}),
+      c: build.with({ arch: "x" }),
+      d: build.with({ arch: "y" }),
+      e: build.with({ tags: ["1"], arch: "y" }),
+      f: build.with({ arch: "y", tags: ["1"] }),
+    },
+    run: async ({ run }) => {
+      await Promise.all([run(build), run(build, { arch: "y" }), run(build, { arch: "y" })]);
+    },
+  });
+  await runTasks([all], ["all"]);
+  assertEquals(runs, [{ arch: "x" }, { arch: "y" }, { arch: "y", tags: ["1"] }]);
+});
+
+Deno.test("deps: may depend on the arguments", async () => {
+  const build = task({
+    name: "build",
+    description,
+    args: { arch: arg.string({ description, required: true }) },
+    run: ({ args }) => `out/${args.arch}`,
+  });
+  const ship = task({
+    name: "ship",
+    description,
+    args: { arch: arg.string({ description, default: "x" }) },
+    deps: (args) => ({ build: build.with({ arch: args.arch }) }),
+    run: ({ deps }) => deps.build,
+  });
+  assertEquals(valueOf(await runTasks([ship], ["ship", "--arch", "z"])), "out/z");
+});
+
+Deno.test("deps: a ring is found before anything runs", async () => {
+  const deps: Record<string, AnyTask> = {};
+  let ran = false;
+  const run = () => void (ran = true);
+  const a = task({ name: "a", description, deps: deps as Record<string, never>, run });
+  const b = task({ name: "b", description, deps: { a }, run });
+  const c = task({ name: "c", description, deps: { b }, run });
+  deps["c"] = c;
+  const result = await runTasks([a, b, c], ["c"]);
+  assertEquals(result.exitCode, 2);
+  assertEquals(errorOf(result).message, 'Cannot run "c": it waits for itself');
+  assertEquals(errorOf(result).hint, "c -> b -> a -> c");
+  assertEquals(ran, false);
+});
+
+Deno.test("deps: what does not end is found before anything runs", async () => {
+  const args = { n: arg.number({ description, default: 0 }) };
+  let ran = false;
+  // deno-lint-ignore prefer-const
+  let next: { with(args: { n: number }): never };
+  const endless = task({
+    name: "endless",
+    description,
+    args,
+    deps: ({ n }) => ({ next: next.with({ n: n + 1 }) }),
+    run: () => void (ran = true),
+  });
+  next = endless as unknown as typeof next;
+  const result = await runTasks([endless], ["endless"]);
+  assertEquals([result.exitCode, ran], [2, false]);
+  assertStringIncludes(errorOf(result).message, "its dependencies do not end");
+});
+
+Deno.test("deps: a chain of a thousand tasks runs", async () => {
+  let last = task({ name: "t0", description, run: () => 0 });
+  for (let i = 1; i <= 1000; i++) {
+    const before = last;
+    last = task({
+      name: `t${i}`,
+      description,
+      deps: { before },
+      run: ({ deps }) => deps.before + 1,
+    });
+  }
+  assertEquals(valueOf(await runTasks([last], ["t1000"])), 1000);
+});
+
+Deno.test("names: two tasks with one name are refused", async () => {
+  const result = await runTasks([
+    task({ name: "a", description, run: () => {} }),
+    task({ name: "a", description, run: () => {} }),
+  ], ["a"]);
+  assertEquals(result.exitCode, 2);
+  assertStringIncludes(errorOf(result).message, 'two tasks with the name "a"');
+});
+
+Deno.test("names: a task with a flag of every task file is refused", async () => {
+  const bad = task({
+    name: "a",
+    description,
+    args: { dryRun: arg.boolean({ description }) },
+    run: () => {},
+  });
+  assertStringIncludes(errorOf(await runTasks([bad], ["a"])).message, "--dry-run");
+});
+
+Deno.test("run: a task from inside another gives its result, once", async () => {
+  let runs = 0;
+  const build = task({
+    name: "build",
+    description,
+    args: { arch: arg.string({ description, required: true }) },
+    run: ({ args }) => ({ path: `out/${args.arch}`, run: ++runs }),
+  });
+  const all = task({
+    name: "all",
+    description,
+    run: async ({ run }) => {
+      const [one, two] = await Promise.all([run(build, { arch: "x" }), run(build, { arch: "x" })]);
+      return [one.path, one === two, runs];
+    },
+  });
+  assertEquals(valueOf(await runTasks([all], ["all", "--jobs", "1"])), ["out/x", true, 1]);
+});
+
+Deno.test("run: two that wait for each other are told so", async () => {
+  const a: AnyTask = task({
+    name: "a",
+    description,
+    run: async ({ run }) => void await run(b as typeof plain),
+  });
+  const b: AnyTask = task({
+    name: "b",
+    description,
+    run: async ({ run }) => void await run(a as typeof plain),
+  });
+  const plain = task({ name: "plain", description, run: () => {} });
+  const result = await runTasks([a, b], ["a"]);
+  assertEquals(result.exitCode, 2);
+  assertStringIncludes(errorOf(result).message, 'Cannot run "a" from "b"');
+});
+
+Deno.test("run: a failure is the caller's to handle", async () => {
+  const bad = task({ name: "bad", description, run: () => Promise.reject(new Error("no")) });
+  const all = task({
+    name: "all",
+    description,
+    run: async ({ run }) => {
+      try {
+        await run(bad);
+        return "went well";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+  });
+  const result = await runTasks([all], ["all"]);
+  assertEquals(valueOf(result), "no");
+  assertEquals(states(result), { bad: "failed", all: "done" });
+});
+
+Deno.test("jobs: no more run at once than are allowed", async () => {
+  for (const jobs of [1, 3]) {
+    let now = 0;
+    let most = 0;
+    const deps = Object.fromEntries(
+      Array.from({ length: 8 }, (_, index) => [
+        `t${index}`,
+        task({
+          name: `t${index}`,
+          description,
+          run: async () => {
+            most = Math.max(most, ++now);
+            await delay(5);
+            now--;
+          },
+        }),
+      ]),
+    );
+    const all = task({ name: "all", description, deps, run: () => {} });
+    await runTasks([all], ["all", "--jobs", String(jobs)]);
+    assertEquals(most, jobs);
+  }
+});
+
+Deno.test("jobs: DENO_JOBS stands in for --jobs", async () => {
+  const env = (name: string) => name === "DENO_JOBS" ? "none" : undefined;
+  const a = task({ name: "a", description, run: () => {} });
+  assertStringIncludes(errorOf(await runTasks([a], ["a"], { env })).message, "DENO_JOBS");
+});
+
+Deno.test("failure: stops the siblings, and what waits for it does not run", async () => {
+  const log: string[] = [];
+  const bad = task({
+    name: "bad",
+    description,
+    run: async () => {
+      await delay(10);
+      throw new VerificationError("Cannot verify");
+    },
+  });
+  const slow = noting("slow", log, {}, 60_000);
+  const top = noting("top", log, { bad, slow });
+  const result = await runTasks([top], ["top", "--jobs", "2"]);
+  assertEquals(result.exitCode, 3);
+  assertEquals(states(result), { bad: "failed", slow: "stopped", top: "not-run" });
+  assertEquals(log, ["slow begins"]);
+  assertEquals(errorOf(result).message, "Cannot verify");
+});
+
+Deno.test("failure: --keep-going runs what can still run, and tells all that failed", async () => {
+  const log: string[] = [];
+  const bad = task({ name: "bad", description, run: () => Promise.reject(new Error("bad")) });
+  const worse = task({
+    name: "worse",
+    description,
+    run: () => Promise.reject(new UsageError("worse")),
+  });
+  const slow = noting("slow", log, {}, 20);
+  const after = noting("after", log, { slow });
+  const top = noting("top", log, { bad, worse, after });
+  const result = await runTasks([top], ["top", "--keep-going"]);
+  assertEquals(result.exitCode, 2);
+  assertEquals(states(result), {
+    bad: "failed",
+    worse: "failed",
+    slow: "done",
+    after: "done",
+    top: "not-run",
+  });
+  assertEquals(errorOf(result).message, "2 tasks failed");
+});
+
+Deno.test("failure: whatever is thrown is told", async () => {
+  for (const [thrown, message] of [["a text", "a text"], [undefined, "undefined"], [7, "7"]]) {
+    const bad = task({
+      name: "bad",
+      description,
+      run: () => {
+        throw thrown;
+      },
+    });
+    const result = await runTasks([bad], ["bad"]);
+    assertEquals([result.exitCode, errorOf(result).message], [1, message]);
+  }
+});
+
+Deno.test("only: the task runs alone, and its dependencies cannot be taken", async () => {
+  let ran = false;
+  const dep = task({ name: "dep", description, run: () => void (ran = true) });
+  const free = task({ name: "free", description, deps: { dep }, run: () => "done" });
+  const bound = task({ name: "bound", description, deps: { dep }, run: ({ deps }) => deps.dep });
+  assertEquals(valueOf(await runTasks([free], ["free", "--only"])), "done");
+  const result = await runTasks([bound], ["bound", "--only"]);
+  assertEquals([result.exitCode, ran], [2, false]);
+  assertStringIncludes(errorOf(result).message, "--only left it out");
+});
+
+Deno.test("retry: tries again with growing waits, and keeps every failure", async () => {
+  const attempts: number[] = [];
+  const flaky = task({
+    name: "flaky",
+    description,
+    retry: { attempts: 4, delay: 4, factor: 2, jitter: 0 },
+    run: ({ attempt }) => {
+      attempts.push(attempt);
+      if (attempt < 3) throw new Error(`no ${attempt}`);
+      return attempt;
+    },
+  });
+  const result = await runTasks([flaky], ["flaky"]);
+  assertEquals(valueOf(result), 3);
+  const waits = result.events.flatMap((event) =>
+    event.type === "task-retry" ? [[event.attempt, event.delayMs, event.error.message]] : []
+  );
+  assertEquals(waits, [[1, 4, "no 1"], [2, 8, "no 2"]]);
+});
+
+Deno.test("retry: at last tells how often it was tried, with the exit code of the last failure", async () => {
+  const flaky = task({
+    name: "flaky",
+    description,
+    retry: { attempts: 2, delay: 0, when: () => true },
+    run: ({ attempt }) => {
+      throw attempt === 1 ? new UsageError("no 1") : new VerificationError("no 2");
+    },
+  });
+  const result = await runTasks([flaky], ["flaky"]);
+  assertEquals(result.exitCode, 3);
+  assertStringIncludes(errorOf(result).message, "it failed 2 times, at last: no 2");
+  assertEquals(errorOf(result).causes, ["no 1"]);
+});
+
+Deno.test("retry: not after bad usage, and as the predicate says", async () => {
+  let runs = 0;
+  const usage = task({
+    name: "usage",
+    description,
+    retry: 3,
+    run: () => {
+      runs++;
+      throw new UsageError("no");
+    },
+  });
+  await runTasks([usage], ["usage"]);
+  assertEquals(runs, 1);
+  const picky = task({
+    name: "picky",
+    description,
+    retry: {
+      attempts: 9,
+      delay: 0,
+      when: (error, attempt) => error.message === "no" && attempt < 3,
+    },
+    run: () => {
+      runs++;
+      throw new Error("no");
+    },
+  });
+  await runTasks([picky], ["picky"]);
+  assertEquals(runs, 4);
+});
+
+Deno.test("timeout: ends a try with exit code 7, and is tried again", async () => {
+  const slow = task({
+    name: "slow",
+    description,
+    timeout: "20ms",
+    retry: { attempts: 2, delay: 0 },
+    run: ({ signal }) => delay(60_000, { signal }),
+  });
+  const result = await runTasks([slow], ["slow"]);
+  assertEquals(result.exitCode, 7);
+  assertStringIncludes(errorOf(result).message, 'Cannot finish "slow": it took longer than 20ms');
+  assertEquals(result.events.filter((event) => event.type === "task-start").length, 2);
+});
+
+Deno.test("timeout: of the whole run ends everything", async () => {
+  const slow = task({
+    name: "slow",
+    description,
+    run: ({ signal }) => delay(60_000, { signal }),
+  });
+  const result = await runTasks([slow], ["slow", "--timeout", "20ms"]);
+  assertEquals(result.exitCode, 7);
+  assertEquals(states(result), { slow: "stopped" });
+});
+
+Deno.test("stop: a run function that never settles is given up after the grace", async () => {
+  const stop = new AbortController();
+  const hang = task({ name: "hang", description, run: () => new Promise<void>(() => {}) });
+  setTimeout(() => stop.abort(new TimedOutError("stopped")), 10);
+  const result = await runTasks([hang], ["hang"], { signal: stop.signal, graceMs: -980 });
+  assertEquals(result.exitCode, 7);
+  assert(result.events.some((event) => event.type === "log" && event.level === "warning"));
+});
+
+Deno.test("stop: what is disposed of with `using` is disposed of", async () => {
+  const log: string[] = [];
+  const stop = new AbortController();
+  const held = task({
+    name: "held",
+    description,
+    run: async ({ signal }) => {
+      await using _thing = {
+        async [Symbol.asyncDispose]() {
+          await delay(5);
+          log.push("disposed");
+        },
+      };
+      stop.abort(new Error("enough"));
+      await delay(60_000, { signal });
+    },
+  });
+  await runTasks([held], ["held"], { signal: stop.signal });
+  assertEquals(log, ["disposed"]);
+});
+
+Deno.test("fresh: evidence stands in for the work, and is told", async () => {
+  let runs = 0;
+  const lazy = task({
+    name: "lazy",
+    description,
+    fresh: () => ({ why: "the digest is the same", value: "kept" }),
+    run: () => {
+      runs++;
+      return "made";
+    },
+  });
+  const user = task({ name: "user", description, deps: { lazy }, run: ({ deps }) => deps.lazy });
+  const result = await runTasks([user], ["user"]);
+  assertEquals([valueOf(result), runs], ["kept", 0]);
+  assertEquals(states(result), { lazy: "fresh", user: "done" });
+  const end = result.events.find((event) => event.type === "task-end" && event.task === "lazy");
+  assertEquals((end as TaskSummary).why, "the digest is the same");
+  assertEquals(valueOf(await runTasks([user], ["user", "--refresh=lazy"])), "made");
+});
+
+Deno.test("needs: everything that is missing is told before anything starts", async () => {
+  let ran = false;
+  const dep = task({
+    name: "dep",
+    description,
+    needs: [{ tool: "kedge-no-such-tool", hint: "install it" }, { env: "KEDGE_NO_SUCH" }],
+    run: () => void (ran = true),
+  });
+  const top = task({
+    name: "top",
+    description,
+    deps: { dep },
+    needs: [{ file: "no-such-file" }, { freeBytes: 2 ** 60 }, { tool: "sh" }],
+    run: () => {},
+  });
+  const env = (name: string) =>
+    ({ PATH: Deno.env.get("PATH"), KEDGE_CACHE_DIR: "/tmp" } as Record<string, string>)[name];
+  const result = await runTasks([top], ["top"], { env });
+  assertEquals([result.exitCode, ran, result.events], [2, false, []]);
+  const { message, hint } = errorOf(result);
+  assertStringIncludes(message, `"dep": the program "kedge-no-such-tool" is not installed`);
+  assertStringIncludes(message, `"dep": the variable KEDGE_NO_SUCH is not set`);
+  assertStringIncludes(message, `"top": "no-such-file" is not there`);
+  assertStringIncludes(message, `"top": only `);
+  assertEquals(hint, "install it");
+});
+
+Deno.test("needs: a tool's version and a host are asked for", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const tool = Deno.execPath();
+  const one = (needs: Parameters<typeof task>[0]["needs"]) =>
+    runTasks([task({ name: "a", description, needs: needs ?? [], run: () => {} })], ["a"]);
+  const host = `127.0.0.1:${listener.addr.port}`;
+  assertEquals((await one([{ tool, version: ">=2.0 <100" }, { host }])).exitCode, 0);
+  assertStringIncludes(errorOf(await one([{ tool, version: ">=100" }])).message, ">=100 is needed");
+  listener.close();
+  const refused = await runTasks(
+    [task({ name: "a", description, needs: [{ host }], run: () => {} })],
+    ["a"],
+  );
+  assertStringIncludes(errorOf(refused).message, `the host "${host}" cannot be reached`);
+});
+
+Deno.test("confirm: nothing starts unless it is confirmed", async () => {
+  const asked: string[] = [];
+  const wipe = task({
+    name: "wipe",
+    description,
+    args: { disk: arg.string({ description, default: "sda" }) },
+    confirm: (args) => `Wipe ${args.disk}?`,
+    run: () => "wiped",
+  });
+  const top = task({ name: "top", description, deps: { wipe }, run: ({ deps }) => deps.wipe });
+  const confirm = (answer: boolean | undefined) => ({
+    confirm: (question: string) => {
+      asked.push(question);
+      return Promise.resolve(answer);
+    },
+  });
+  assertEquals(valueOf(await runTasks([top], ["top"], confirm(true))), "wiped");
+  for (const [answer, state] of [[false, "it was declined"], [undefined, "nobody confirmed it"]]) {
+    const result = await runTasks([top], ["top"], confirm(answer as boolean | undefined));
+    assertEquals([result.exitCode, result.events], [1, []]);
+    assertStringIncludes(errorOf(result).message, state as string);
+  }
+  assertEquals(asked, ["Wipe sda?", "Wipe sda?", "Wipe sda?"]);
+  assertEquals(valueOf(await runTasks([top], ["top", "--yes"], confirm(false))), "wiped");
+  await runTasks([top], ["top", "--dry-run"], confirm(false));
+  assertEquals(asked.length, 3);
+});
+
+Deno.test("run: a result that JSON cannot hold is told as well as it can be", async () => {
+  const odd = task({
+    name: "odd",
+    description,
+    run: () => {
+      const value: Record<string, unknown> = {
+        big: 10n,
+        url: new URL("https://a.example/b"),
+        date: new Date(0),
+        set: new Set([1]),
+        map: new Map([["a", 1]]),
+        bytes: new Uint8Array(3),
+        error: new UsageError("no"),
+        nothing: undefined,
+        not: NaN,
+        call: () => {},
+      };
+      value["self"] = value;
+      return value;
+    },
+  });
+  assertEquals(valueOf(await runTasks([odd], ["odd"])), {
+    big: "10",
+    url: "https://a.example/b",
+    date: "1970-01-01T00:00:00.000Z",
+    set: [1],
+    map: { a: 1 },
+    bytes: "[3 bytes]",
+    error: { name: "UsageError", message: "no", exitCode: 2 },
+    not: null,
+    self: "[circular]",
+  });
+});
+
+Deno.test("run: nothing of a secret comes out", async () => {
+  const leaky = task({
+    name: "leaky",
+    description,
+    run: async ({ secrets, log, $ }) => {
+      const token = secrets.env("KEDGE_TEST_TOKEN");
+      log(`got ${token} and ${token.reveal()}`);
+      await $`echo ${token.reveal()}`;
+      throw new Error(`refused ${token.reveal()}`, { cause: new Error(`by ${token.reveal()}`) });
+    },
+  });
+  Deno.env.set("KEDGE_TEST_TOKEN", "hunter2-hunter2");
+  const result = await runTasks([leaky], ["leaky"]);
+  Deno.env.delete("KEDGE_TEST_TOKEN");
+  const told = JSON.stringify(result);
+  assert(!told.includes("hunter2"), told);
+  assertStringIncludes(told, "got [secret env KEDGE_TEST_TOKEN] and [redacted]");
+});
