@@ -1,0 +1,239 @@
+/**
+ * A file that is brought to another host by ssh, the rest of it only.
+ *
+ * Invariants: it appears under its final name whole, verified there and synced, or not at all; what lies there of it is trusted only as far as its
+ * digest is that of the same bytes here; of two writers at the same time one waits for the other (where `flock` is there), and
+ * whoever finds other bytes than it planned for writes none.
+ *
+ * @module
+ */
+import { decodeHex } from "@std/encoding";
+import { type Digest, digestHex, Hasher, parseDigest } from "../base/digest.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import { answerFunction, readAnswers } from "./read_answers.ts";
+import { shellQuote } from "./shell_quote.ts";
+import type { SshSession } from "./ssh_session.ts";
+
+/** Which file, and where it goes. */
+export interface RemoteFileOptions {
+  /** The file here. */
+  path: string;
+  /** Its digest. */
+  digest: Digest;
+  /** Its size in bytes. */
+  size: number;
+  /** The folder there. @default {"kexec" in the home folder there} */
+  folder?: string;
+  /** Its name there. */
+  name: string;
+}
+
+/** What of a file is there. */
+export interface RemoteState {
+  /** Where it is or will be, there. */
+  path: string;
+  /** Bytes that are there already and are the same. */
+  presentBytes: number;
+  /** Whether all of it is there under its final name, with the right digest. */
+  isComplete: boolean;
+  /** Bytes free on the disk there; absent where it does not tell. */
+  freeBytes?: number;
+}
+
+const codes = { changed: 76, short: 77, done: 78 } as const;
+const pieceBytes = 1024 * 1024;
+
+/** A file on its way to another host. */
+export class RemoteFile {
+  #options: RemoteFileOptions;
+  /** The beginning of every script about this file: its names there as variables, and how to hash. */
+  readonly prelude: string;
+  /** A script that writes nothing and answers what is there; {@linkcode RemoteFile.state} reads it. */
+  readonly probe: string;
+
+  /** Says nothing to anybody yet. */
+  constructor(options: RemoteFileOptions) {
+    this.#options = options;
+    const { folder, name } = options;
+    this.prelude = `
+      dir=${folder === undefined ? '"${HOME:-/root}/kexec"' : shellQuote(folder)}
+      final="$dir"/${shellQuote(name)}
+      part="$final".part
+      sum() {
+        if command -v sha256sum >/dev/null 2>&1; then sha256sum
+        elif command -v shasum >/dev/null 2>&1; then shasum -a 256
+        else openssl dgst -sha256 -r
+        fi | cut -c1-64
+      }
+      bytes() { wc -c <"$1" 2>/dev/null || echo 0; }
+    `;
+    this.probe = `
+      answer path "$(printf %s "$final" | od -An -v -tx1 | tr -d ' \\n')"
+      if [ -f "$final" ]; then
+        answer finalSize "$(bytes "$final")"
+        answer finalDigest "$(sum <"$final")"
+      elif [ -f "$part" ]; then
+        answer partSize "$(bytes "$part")"
+        answer partDigest "$(sum <"$part")"
+      fi
+      at="$dir"
+      while [ ! -d "$at" ]; do at=$(dirname -- "$at"); done
+      answer freeKiB "$(df -Pk -- "$at" 2>/dev/null | tail -n 1 | awk '{ print $(NF - 2) }')"
+    `;
+  }
+
+  /** What the probe answered, held against the file here. */
+  async state(answers: Record<string, string>, signal: AbortSignal): Promise<RemoteState> {
+    const { digest, size, path } = this.#options;
+    const { finalSize, finalDigest, partSize, partDigest } = answers;
+    const isComplete = Number(finalSize) === size && finalDigest === digestHex(digest);
+    let presentBytes = isComplete ? size : 0;
+    const partBytes = Number(partSize ?? 0);
+    if (!isComplete && Number.isSafeInteger(partBytes) && partBytes > 0 && partBytes <= size) {
+      const here = await hashPrefix(path, partBytes, signal);
+      if (digestHex(here) === partDigest) presentBytes = partBytes;
+    }
+    const freeKiB = Number(answers.freeKiB || NaN);
+    return {
+      path: new TextDecoder().decode(decodeHex(answers.path ?? "")),
+      presentBytes,
+      isComplete,
+      ...(Number.isFinite(freeKiB) ? { freeBytes: freeKiB * 1024 } : {}),
+    };
+  }
+
+  /**
+   * Sends the bytes that are not there.
+   *
+   * @throws {KedgeError} if what is there changed since it was looked at
+   * @throws {UnreachableError} if the connection breaks
+   */
+  async send(
+    session: SshSession,
+    state: RemoteState,
+    meter: ObjectMeter,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { path, size, digest } = this.#options;
+    const { presentBytes } = state;
+    let sentBytes = 0;
+    meter.reused(presentBytes);
+    const script = `set -eu
+      ${this.prelude}
+      mkdir -p -- "$dir"
+      exec 9>"$part".lock
+      if command -v flock >/dev/null 2>&1; then flock 9; fi
+      if [ -f "$final" ]; then
+        [ "$(sum <"$final")" != ${digestHex(digest)} ] || exit ${codes.done}
+        rm -f -- "$final"
+      fi
+      if [ ${presentBytes} -lt ${size} ] && [ "$(bytes "$part")" -eq ${size} ] &&
+        [ "$(sum <"$part")" = ${digestHex(digest)} ]; then exit ${codes.done}; fi
+      if [ ${presentBytes} -eq 0 ]; then : >"$part"; fi
+      [ "$(bytes "$part")" -eq ${presentBytes} ] || exit ${codes.changed}
+      cat >>"$part"
+      sync "$part" 2>/dev/null || sync
+      [ "$(bytes "$part")" -eq ${size} ] || exit ${codes.short}
+    `;
+    const { code, stderr } = await session.run(script, {
+      stdin: readPieces(path, presentBytes, size, signal, (bytes) => {
+        sentBytes += bytes;
+        meter.moved(bytes);
+      }),
+    });
+    const { target } = session.target;
+    if (code === codes.done) return meter.reused(size - presentBytes - sentBytes);
+    if (code === codes.changed) {
+      throw new KedgeError(
+        `Cannot send "${path}" to "${target}": what is there of it changed meanwhile`,
+        { hint: "run it again", side: "destination" },
+      );
+    }
+    if (code === codes.short) {
+      throw new UnreachableError(`Cannot send "${path}" to "${target}": not all of it arrived`, {
+        hint: "run it again: only the rest is sent",
+        side: "destination",
+      });
+    }
+    if (code !== 0) throw remoteFailure(`send "${path}" to`, target, stderr);
+  }
+
+  /**
+   * Has all of it hashed there.
+   *
+   * @throws {VerificationError} if it is something else; then it is removed there
+   */
+  async verify(session: SshSession): Promise<void> {
+    const { digest, path } = this.#options;
+    const { code, stdout, stderr } = await session.run(`set -eu
+      ${this.prelude}
+      ${answerFunction}
+      [ -f "$part" ] || part="$final"
+      digest=$(sum <"$part")
+      answer digest "$digest"
+      [ "$digest" = ${digestHex(digest)} ] || rm -f -- "$part"
+    `);
+    const { target } = session.target;
+    if (code !== 0) throw remoteFailure(`verify "${path}" on`, target, stderr);
+    const actual = readAnswers(stdout).digest ?? "";
+    if (actual === digestHex(digest)) return;
+    throw new VerificationError(
+      `Cannot use "${path}" on "${target}": it arrived with another digest`,
+      {
+        hint: "run it again: it is sent anew",
+        side: "destination",
+        data: { expected: digest, actual: actual === "" ? actual : parseDigest(actual) },
+      },
+    );
+  }
+
+  /** Gives it its final name there. */
+  async commit(session: SshSession): Promise<void> {
+    const { code, stderr } = await session.run(`set -eu
+      ${this.prelude}
+      [ ! -f "$part" ] || mv -f -- "$part" "$final"
+      [ -f "$final" ]
+      sync "$dir" 2>/dev/null || sync
+    `);
+    if (code === 0) return;
+    throw remoteFailure(`keep "${this.#options.path}" on`, session.target.target, stderr);
+  }
+}
+
+/** The error of a script that failed there: what it said last. */
+export function remoteFailure(action: string, target: string, stderr: string): KedgeError {
+  const last = stderr.trim().split("\n").at(-1)?.trim() ?? "";
+  const state = last === "" ? "the script there failed" : last;
+  const hint = /no space left/i.test(stderr) ? "make room there" : undefined;
+  return new KedgeError(`Cannot ${action} "${target}": ${state}`, {
+    side: "destination",
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+async function hashPrefix(path: string, bytes: number, signal: AbortSignal): Promise<Digest> {
+  const hasher = new Hasher();
+  for await (const piece of readPieces(path, 0, bytes, signal)) hasher.update(piece);
+  return hasher.digest();
+}
+
+async function* readPieces(
+  path: string,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+  onTaken: (bytes: number) => void = () => {},
+): AsyncGenerator<Uint8Array> {
+  using file = await Deno.open(path, { read: true });
+  await file.seek(start, Deno.SeekMode.Start);
+  for (let at = start; at < end;) {
+    signal.throwIfAborted();
+    const buffer = new Uint8Array(Math.min(pieceBytes, end - at));
+    const count = await file.read(buffer);
+    if (count === null) return;
+    yield buffer.subarray(0, count);
+    onTaken(count);
+    at += count;
+  }
+}

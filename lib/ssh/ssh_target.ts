@@ -1,0 +1,85 @@
+import { UsageError } from "../base/errors.ts";
+
+/** A host that is spoken to by the program `ssh`, which reads its own configuration too. */
+export interface SshTarget {
+  /** `host`, `user@host`, or a name of `~/.ssh/config`. */
+  target: string;
+  /** The port. @default {what ssh's configuration says, 22} */
+  port?: number;
+  /** The private key; then no other is offered. @default {what ssh's configuration and agent have} */
+  identityFile?: string;
+  /** The file of known host keys. @default {what ssh's configuration says, ~/.ssh/known_hosts} */
+  knownHosts?: string;
+  /** Whether the key of a host that is not known is taken on first use; one that changed never is. @default {false} */
+  acceptNewHostKey?: boolean;
+  /** Further options as in `ssh_config`: `ProxyJump=gate`. */
+  sshOptions?: readonly string[];
+}
+
+/**
+ * Checks a target.
+ *
+ * @throws {UsageError} if a part of it could not be meant: a dash or white space in the name, a port that is none
+ */
+export function checkSshTarget(target: SshTarget): void {
+  if (!/^([^\s@:/-][^\s@:/]*@)?[\w[\]:.%][\w[\]:.%-]*$/.test(target.target)) {
+    throw new UsageError(
+      `Cannot use the target ${JSON.stringify(target.target)}: it names no host`,
+      { hint: "write user@host; a port has its own option" },
+    );
+  }
+  const { port, sshOptions = [], identityFile, knownHosts } = target;
+  if (port !== undefined) checkPort(port);
+  for (const option of sshOptions) {
+    if (/^[A-Za-z][A-Za-z0-9]*[ \t]*[= \t][^\0\n]+$/.test(option)) continue;
+    throw new UsageError(
+      `Cannot use the ssh option ${JSON.stringify(option)}: it is not NAME=VALUE`,
+    );
+  }
+  for (const [name, path] of Object.entries({ identityFile, knownHosts })) {
+    if (path === undefined || (path !== "" && !/[\0\n"]/.test(path))) continue;
+    throw new UsageError(
+      `Cannot use ${name} ${JSON.stringify(path)}: it is no path that ssh takes`,
+    );
+  }
+}
+
+/** Throws unless a number is a port. */
+export function checkPort(port: number): void {
+  if (Number.isInteger(port) && port >= 1 && port <= 65535) return;
+  throw new UsageError(`Cannot use the port ${port}: it is no number from 1 to 65535`);
+}
+
+/** The host of a target, without the user. */
+export function hostOf(target: string): string {
+  return target.slice(target.lastIndexOf("@") + 1);
+}
+
+/**
+ * The arguments of `ssh` that lead to a target without ever asking anybody. The target's own options come first, since ssh takes
+ * the first that it is given of each.
+ */
+export function sshArguments(target: SshTarget): string[] {
+  const { port, identityFile, knownHosts, acceptNewHostKey = false, sshOptions = [] } = target;
+  const path = (file: string) => `"${file.replaceAll("%", "%%")}"`;
+  const options = [
+    ...sshOptions,
+    ...(knownHosts === undefined ? [] : [`UserKnownHostsFile=${path(knownHosts)}`]),
+    ...(acceptNewHostKey ? ["StrictHostKeyChecking=accept-new"] : []),
+    ...(identityFile === undefined
+      ? []
+      : [`IdentityFile=${path(identityFile)}`, "IdentitiesOnly=yes"]),
+    "BatchMode=yes",
+    "ConnectTimeout=10",
+    "ServerAliveInterval=10",
+    "ServerAliveCountMax=3",
+    "LogLevel=ERROR",
+  ];
+  return [
+    "-T",
+    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...options.flatMap((option) => ["-o", option]),
+    "--",
+    target.target,
+  ];
+}

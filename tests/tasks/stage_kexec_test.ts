@@ -1,0 +1,424 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { join } from "@std/path";
+import {
+  KedgeError,
+  NotAllowedError,
+  TimedOutError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import { stageKexec, type StageKexecOptions } from "../../tasks/stage_kexec.ts";
+import { targetArchitecture } from "../../tasks/target_architecture.ts";
+import { type MadeBundle, makeBundle, type MakeBundleOptions } from "../support/bundle.ts";
+import { spawnKedge } from "../support/program.ts";
+import { findProgram } from "../support/real.ts";
+import { type Sshd, startSshd } from "../support/sshd.ts";
+
+const machine = Deno.build.arch;
+const MiB = 1024 * 1024;
+
+interface World {
+  sshd: Sshd;
+  folder: string;
+  notes: string[];
+  ctx: TaskContextOptions;
+  /** A bundle whose `kexec/run` plays a new boot on the host. */
+  bundle(options?: MakeBundleOptions & { name?: string; run?: string }): Promise<MadeBundle>;
+  stage(
+    bundle: MadeBundle,
+    options?: Partial<StageKexecOptions>,
+    ctx?: TaskContextOptions,
+  ): ReturnType<typeof stageKexec>;
+}
+
+/** A test against a real sshd; its host is root's, as every host is once the installer runs. */
+function hostTest(name: string, run: (world: World) => Promise<void>): void {
+  const missing = ["sshd", "ssh", "flock"].filter((each) => findProgram(each) === undefined);
+  const reasons = [...missing, ...(Deno.uid() === 0 ? [] : ["root"])];
+  Deno.test({
+    name: reasons.length === 0 ? name : `${name} [missing: ${reasons.join(", ")}]`,
+    ignore: reasons.length > 0,
+    async fn() {
+      await using sshd = await startSshd();
+      const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+      const notes: string[] = [];
+      const ctx: TaskContextOptions = {
+        cache: new Cache(join(folder, "cache")),
+        report: (event: OperationEvent) => {
+          if (event.type === "note") notes.push(event.message);
+        },
+      };
+      const boots = `#!/bin/sh
+echo "given: $*"
+echo "TMPDIR is beside it: $([ "$TMPDIR/kexec/run" = "$0" ] && echo yes)"
+tail -c 8 "$(dirname "$0")/initrd" | od -An -c | tr -d ' \\n'
+echo appended >>"$(dirname "$0")/initrd"
+echo 22222222-$$-4000-8000-000000000000 >'${sshd.bootIdFile}'
+printf 'ID=nixos\\nVARIANT_ID=installer\\n' >'${sshd.osReleaseFile}'
+echo "machine will boot into nixos in 6s..."
+`;
+      const world: World = {
+        sshd,
+        folder,
+        notes,
+        ctx,
+        bundle: ({ name = "b.tar.gz", run = boots, ...options } = {}) =>
+          makeBundle(join(folder, name), {
+            arch: machine,
+            files: { run: new TextEncoder().encode(run) },
+            ...options,
+          }),
+        stage: (bundle, options = {}, more = {}) =>
+          stageKexec({
+            ...sshd.access,
+            bundle: bundle.path,
+            postKexecSshPort: sshd.port,
+            bootTimeout: "20s",
+            ...options,
+          }, { ...ctx, ...more }),
+      };
+      try {
+        await run(world);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+const remote = (sshd: Sshd, digest: string, suffix = ".tar.gz") =>
+  join(sshd.home, "kexec", `bundle-${digest.slice("sha256:".length)}${suffix}`);
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+hostTest("stageKexec() brings the bundle to the host and boots it", async (world) => {
+  const { sshd, notes } = world;
+  const bundle = await world.bundle({ size: 3 * MiB });
+  const plan = await world.stage(bundle, { kexecExtraFlags: "--a 'b c'" }, { dryRun: true });
+  assertEquals(await isThere(join(sshd.home, "kexec")), false);
+  const result = await world.stage(bundle, { kexecExtraFlags: "--a 'b c'" });
+  assertEquals(result, {
+    target: "root@127.0.0.1",
+    path: remote(sshd, bundle.digest),
+    digest: bundle.digest,
+    size: bundle.size,
+    architecture: `${machine}-linux`,
+    booted: true,
+    release: Deno.osRelease(),
+    changed: true,
+    bytesMoved: bundle.size,
+    bytesReused: 0,
+    requests: 5,
+    why: "root@127.0.0.1 has nothing of the bundle",
+    dryRun: false,
+  });
+  assertEquals(plan, { ...result, booted: false, dryRun: true });
+  assertEquals(await Deno.readFile(result.path), await Deno.readFile(bundle.path));
+  assert(notes.includes("given: --kexec-extra-flags --a 'b c'"), notes.join("\n"));
+  assert(notes.includes("TMPDIR is beside it: yes"));
+});
+
+hostTest("stageKexec() leaves a host alone that runs the installer", async (world) => {
+  const bundle = await world.bundle();
+  await world.stage(bundle);
+  const again = await world.stage(bundle);
+  assertEquals([again.changed, again.booted, again.bytesMoved, again.requests], [
+    false,
+    false,
+    0,
+    1,
+  ]);
+  assertEquals(again.why, "root@127.0.0.1 runs the installer already");
+});
+
+hostTest(
+  "stageKexec() sends nothing when the bundle is there, and unpacks it afresh",
+  async (world) => {
+    const bundle = await world.bundle();
+    await world.stage(bundle);
+    const plan = await world.stage(bundle, { force: true }, { dryRun: true });
+    const again = await world.stage(bundle, { force: true });
+    assertEquals([again.booted, again.bytesMoved, again.bytesReused, again.requests], [
+      true,
+      0,
+      bundle.size,
+      2,
+    ]);
+    assertEquals([plan.bytesMoved, plan.bytesReused, plan.requests], [0, bundle.size, 2]);
+    assertEquals(world.notes.filter((note) => note.includes("appended")), []);
+  },
+);
+
+hostTest("stageKexec() only brings the bundle where it shall not boot", async (world) => {
+  const bundle = await world.bundle({ compression: "zst", name: "b.tar.zst" });
+  const first = await world.stage(bundle, { boot: false });
+  assertEquals([first.booted, first.bytesMoved, first.requests], [false, bundle.size, 4]);
+  assertEquals(first.path, remote(world.sshd, bundle.digest, ".tar.zst"));
+  const again = await world.stage(bundle, { boot: false });
+  assertEquals([again.changed, again.bytesMoved, again.bytesReused], [false, 0, bundle.size]);
+});
+
+hostTest("stageKexec() sends only the rest of what is there by its digest", async (world) => {
+  const { sshd } = world;
+  const bundle = await world.bundle({ size: 4 * MiB });
+  const part = `${remote(sshd, bundle.digest)}.part`;
+  await Deno.mkdir(join(sshd.home, "kexec"));
+  const bytes = await Deno.readFile(bundle.path);
+  await Deno.writeFile(part, bytes.subarray(0, 3 * MiB));
+  const plan = await world.stage(bundle, { boot: false }, { dryRun: true });
+  const rest = await world.stage(bundle, { boot: false });
+  assertEquals([rest.bytesMoved, rest.bytesReused], [bundle.size - 3 * MiB, 3 * MiB]);
+  assertEquals([plan.bytesMoved, plan.bytesReused], [rest.bytesMoved, rest.bytesReused]);
+  assertEquals(await Deno.readFile(rest.path), bytes);
+  assertEquals(await isThere(part), false);
+});
+
+hostTest(
+  "stageKexec() does not build upon bytes that are others, nor trust a name",
+  async (world) => {
+    const { sshd } = world;
+    const bundle = await world.bundle({ size: 2 * MiB });
+    await Deno.mkdir(join(sshd.home, "kexec"));
+    const bytes = await Deno.readFile(bundle.path);
+    const wrong = bytes.slice(0, MiB);
+    wrong[1000]! ^= 1;
+    await Deno.writeFile(`${remote(sshd, bundle.digest)}.part`, wrong);
+    const first = await world.stage(bundle, { boot: false });
+    assertEquals([first.bytesMoved, first.bytesReused], [bundle.size, 0]);
+    await Deno.writeFile(first.path, wrong);
+    const second = await world.stage(bundle, { boot: false });
+    assertEquals(second.bytesMoved, bundle.size);
+    assertEquals(await Deno.readFile(second.path), bytes);
+  },
+);
+
+hostTest("stageKexec() does not keep a bundle that arrived damaged", async (world) => {
+  const { sshd } = world;
+  const bundle = await world.bundle();
+  const cat = join(sshd.bin, "cat");
+  const honest = await Deno.readTextFile(cat);
+  await Deno.writeTextFile(cat, "#!/bin/sh\nexec tr 'a' 'b'\n");
+  const error = await assertRejects(
+    () => world.stage(bundle, { boot: false }),
+    VerificationError,
+    "it arrived with another digest",
+  );
+  assertEquals(error.exitCode, 3);
+  assertEquals(await isThere(remote(sshd, bundle.digest)), false);
+  await Deno.writeTextFile(cat, honest);
+  assertEquals((await world.stage(bundle, { boot: false })).bytesMoved, bundle.size);
+});
+
+hostTest("stageKexec() takes any path, here and there", async (world) => {
+  const awkward = `it's "a" $(touch pwned) \`x\` \\ *;&|\n~ ü`;
+  const bundle = await world.bundle({ name: `${awkward}.tar.gz` });
+  const remoteFolder = join(world.sshd.home, awkward);
+  const result = await world.stage(bundle, { remoteFolder });
+  assertEquals(result.booted, true);
+  const path = join(remoteFolder, `bundle-${bundle.digest.slice(7)}.tar.gz`);
+  assertEquals(await Deno.readFile(path), await Deno.readFile(bundle.path));
+  assertEquals(await isThere(join(world.sshd.home, "pwned")), false);
+});
+
+hostTest(
+  "stageKexec() refuses a bundle for another machine before it sends a byte",
+  async (world) => {
+    const other = machine === "x86_64" ? "aarch64" : "x86_64";
+    const bundle = await world.bundle({ arch: other });
+    await assertRejects(() => world.stage(bundle), VerificationError, `is for ${other}-linux`);
+    assertEquals(await isThere(join(world.sshd.home, "kexec")), false);
+  },
+);
+
+hostTest("stageKexec() says what kexec/run said when it fails", async (world) => {
+  const bundle = await world.bundle({
+    run: "#!/bin/sh\necho kexec_load failed: busy >&2\nexit 3\n",
+  });
+  await assertRejects(
+    () => world.stage(bundle),
+    KedgeError,
+    "kexec/run ended with code 3: kexec_load failed: busy",
+  );
+});
+
+hostTest("stageKexec() waits no longer for the installer than it may", async (world) => {
+  const run = "#!/bin/sh\necho machine will boot into nixos in 6s...\n";
+  const bundle = await world.bundle({ run });
+  const error = await assertRejects(
+    () => world.stage(bundle, { bootTimeout: 1500 }),
+    TimedOutError,
+    "it still runs what it ran before",
+  );
+  assertEquals(error.exitCode, 7);
+});
+
+hostTest("stageKexec() notices that another system than the installer booted", async (world) => {
+  const run = `#!/bin/sh
+echo 33333333-0000-4000-8000-000000000000 >'${world.sshd.bootIdFile}'
+echo machine will boot into nixos in 6s...
+`;
+  const bundle = await world.bundle({ run });
+  await assertRejects(() => world.stage(bundle), KedgeError, "which is not the installer");
+});
+
+hostTest("stageKexec() names what the host lacks", async (world) => {
+  const bundle = await world.bundle();
+  await Deno.writeTextFile(
+    join(world.sshd.bin, "uname"),
+    '#!/bin/sh\n[ "$1" != -s ] || { echo FreeBSD; exit; }\nexec /bin/uname "$@"\n',
+    { mode: 0o755 },
+  );
+  await assertRejects(() => world.stage(bundle), KedgeError, "it runs FreeBSD");
+  await Deno.remove(join(world.sshd.bin, "uname"));
+  await Deno.remove(join(world.sshd.bin, "cpio"));
+  if (findProgram("cpio") === undefined) {
+    await assertRejects(() => world.stage(bundle), KedgeError, "it lacks cpio");
+  }
+});
+
+hostTest(
+  "stageKexec() is refused by a host whose key is another, and without a key",
+  async (world) => {
+    const bundle = await world.bundle();
+    const { folder, sshd } = world;
+    const strange = join(folder, "known_hosts");
+    const [name] = (await Deno.readTextFile(sshd.knownHosts)).split(" ");
+    const key = (await Deno.readTextFile(`${sshd.identityFile}.pub`)).split(" ").slice(0, 2);
+    await Deno.writeTextFile(strange, `${name} ${key.join(" ")}\n`);
+    for (const acceptNewHostKey of [false, true]) {
+      const error = await assertRejects(
+        () => world.stage(bundle, { knownHosts: strange, acceptNewHostKey }),
+        NotAllowedError,
+        "its host key is not the known one",
+      );
+      assertEquals(error.exitCode, 5);
+    }
+    await assertRejects(
+      () => world.stage(bundle, { identityFile: join(folder, "none") }),
+      NotAllowedError,
+      "Permission denied",
+    );
+    await assertRejects(() => world.stage(bundle, { port: 1 }), UnreachableError);
+  },
+);
+
+hostTest("stageKexec() takes the key of a new host where it may", async (world) => {
+  const knownHosts = join(world.folder, "new known hosts");
+  const bundle = await world.bundle();
+  await assertRejects(() => world.stage(bundle, { knownHosts }), NotAllowedError);
+  await world.stage(bundle, { knownHosts, acceptNewHostKey: true });
+  assertStringIncludes(await Deno.readTextFile(knownHosts), "ssh-ed25519");
+});
+
+hostTest("stageKexec() ends on abort, and goes on where it stopped", async (world) => {
+  const { sshd } = world;
+  const bundle = await world.bundle({ size: 12 * MiB });
+  await Deno.writeTextFile(sshd.slowFile, "");
+  const stop = new AbortController();
+  const staged = world.stage(bundle, { boot: false }, { signal: stop.signal });
+  const part = `${remote(sshd, bundle.digest)}.part`;
+  await until(async () => (await Deno.stat(part).catch(() => ({ size: 0 }))).size >= 3 * MiB);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => staged, Error, "enough");
+  await Deno.remove(sshd.slowFile);
+  const rest = await world.stage(bundle, { boot: false });
+  assert(rest.bytesReused >= 3 * MiB, `${rest.bytesReused}`);
+  assertEquals(rest.bytesMoved + rest.bytesReused, bundle.size);
+  assertEquals(await Deno.readFile(rest.path), await Deno.readFile(bundle.path));
+});
+
+hostTest("stageKexec() sends only the rest after a kill -9", async (world) => {
+  const { sshd, folder } = world;
+  const bundle = await world.bundle({ size: 16 * MiB });
+  const program = join(folder, "tasks.ts");
+  const options = { ...sshd.access, bundle: bundle.path, boot: false };
+  await Deno.writeTextFile(
+    program,
+    `import { main, stageKexec, task } from "@kedge/kedge";
+const stage = task({ name: "stage", description: "Stage", run: (ctx) => stageKexec(${
+      JSON.stringify(options)
+    }, ctx) });
+await main({ stage });
+`,
+  );
+  const part = `${remote(sshd, bundle.digest)}.part`;
+  const sizeOf = async () => (await Deno.stat(part).catch(() => ({ size: 0 }))).size;
+  await Deno.writeTextFile(sshd.slowFile, "");
+  for (const mark of [3 * MiB, 8 * MiB]) {
+    const child = spawnKedge(["stage"], { cacheDir: join(folder, "cache"), program });
+    await until(async () => await sizeOf() >= mark);
+    child.kill("SIGKILL");
+    await child.output();
+  }
+  await Deno.remove(sshd.slowFile);
+  const rest = await world.stage(bundle, { boot: false });
+  assert(rest.bytesReused >= 8 * MiB, `${rest.bytesReused}`);
+  assertEquals(rest.bytesMoved + rest.bytesReused, bundle.size);
+  assertEquals(await Deno.readFile(rest.path), await Deno.readFile(bundle.path));
+});
+
+hostTest("stageKexec() of two at a time to one host comes to one bundle", async (world) => {
+  const bundle = await world.bundle({ size: 6 * MiB });
+  const results = await Promise.all([1, 2].map(() => world.stage(bundle, { boot: false })));
+  for (const result of results) {
+    assertEquals(await Deno.readFile(result.path), await Deno.readFile(bundle.path));
+  }
+  assertEquals(results[0]!.path, results[1]!.path);
+});
+
+hostTest("stageKexec() brings one bundle to many hosts", async (world) => {
+  await using other = await startSshd();
+  const bundle = await world.bundle({ size: 2 * MiB });
+  const results = await Promise.all([
+    world.stage(bundle, { boot: false }),
+    world.stage(bundle, { ...other.access, boot: false }),
+  ]);
+  for (const result of results) assertEquals(result.bytesMoved, bundle.size);
+});
+
+hostTest("targetArchitecture() asks the host", async ({ sshd, ctx }) => {
+  assertEquals(await targetArchitecture(sshd.access, ctx), `${machine}-linux`);
+  await Deno.writeTextFile(join(sshd.bin, "uname"), "#!/bin/sh\necho riscv64\n", { mode: 0o755 });
+  await assertRejects(() => targetArchitecture(sshd.access, ctx), KedgeError, '"riscv64"');
+  await assertRejects(() => targetArchitecture(sshd.access, { ...ctx, offline: true }), UsageError);
+});
+
+for (
+  const [what, options, message] of [
+    ["a bundle without a suffix", { bundle: "/b" }, "it has no known suffix"],
+    ["a target that is a flag", { target: "-oProxyCommand=x" }, "it names no host"],
+    ["a target with a space", { target: "root@a b" }, "it names no host"],
+    ["a port that is none", { port: 0 }, "it is no number from 1 to 65535"],
+    ["a port for later that is none", { postKexecSshPort: 70000 }, "it is no number"],
+    ["an ssh option that is none", { sshOptions: ["-v"] }, "it is not NAME=VALUE"],
+    ["a relative folder", { remoteFolder: "kexec" }, "it is no absolute path"],
+    ["a time that is none", { bootTimeout: -1 }, "it is no time"],
+  ] as [string, Partial<StageKexecOptions>, string][]
+) {
+  Deno.test(`stageKexec() refuses ${what}`, async () => {
+    const given = { target: "root@host", bundle: "/b.tar.gz", ...options };
+    const error = await assertRejects(() => stageKexec(given), UsageError);
+    assertMatch(error.message, /^Cannot use /);
+    assertStringIncludes(error.message, message);
+  });
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!await isSo()) {
+    if (Date.now() > deadline) throw new Error("it did not come to it in 30 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
