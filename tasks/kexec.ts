@@ -3,10 +3,15 @@ import { type Digest, parseDigest } from "../lib/base/digest.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { CachedDownload, type CachedDownloadOptions } from "../lib/cache/cached_download.ts";
+import { collectDaily } from "../lib/cache/prune.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
 import { type KexecArch, kexecUrl, type KexecVariant } from "./kexec_release.ts";
 
 /** Which kexec bundle is wanted: one of nixos-images by its names, or any by its URL. */
@@ -76,6 +81,14 @@ export async function cacheKexec(
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
   const checked = checkOptions(options);
+  const result = await run(checked, context);
+  if (result.changed && !context.dryRun && !context.offline) {
+    await collectDaily(context.cache, { signal: context.signal });
+  }
+  return result;
+}
+
+async function run(checked: Checked, context: TaskContext): Promise<CacheKexecResult> {
   await using operation = new CachedDownload({
     cache: context.cache,
     kind: "kexec",

@@ -21,6 +21,7 @@ import type { CacheLockOptions } from "./cache_lock.ts";
 import { CacheShard } from "./cache_shard.ts";
 import { CacheUse } from "./cache_use.ts";
 import type { EntrySchema } from "./entry_schema.ts";
+import { Leases } from "./leases.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
 import { Partials } from "./partials.ts";
@@ -45,6 +46,8 @@ export class Cache {
   readonly blobs: BlobStore;
   /** Downloads that are not complete. */
   readonly partials: Partials;
+  /** What this process and others use. */
+  readonly leases: Leases;
   /** When this run began to use the cache, in milliseconds since 1970; what is confirmed later is fresh for the rest of the run. */
   readonly startedMs: number;
   #lockTimeoutMs: number | undefined;
@@ -61,6 +64,7 @@ export class Cache {
     this.startedMs = this.#now();
     this.blobs = new BlobStore(this);
     this.partials = new Partials(this);
+    this.leases = new Leases(this);
   }
 
   /** The clock, in milliseconds since 1970. */

@@ -242,6 +242,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   async commit(plan: DownloadPlan, moved: Moved, step: Step): Promise<CachedFile> {
     const { cache } = this.#options;
     const { downloaded, folder } = moved;
+    await cache.leases.take(downloaded?.digest ?? moved.blob!.digest);
     const blob = downloaded === undefined ? moved.blob! : await cache.blobs.persistFile(
       downloaded.path,
       { verified: downloaded },
@@ -303,17 +304,18 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   async #makePlan(step: Step): Promise<DownloadPlan> {
     const { cache } = this.#options;
-    let known = await this.#look();
+    let known = await this.#lookUnderLease(step);
     if (known.freshness.state === "fresh") return this.#standingPlan(known, whyFresh(known));
     this.#refuseOffline(known.freshness);
     if (!step.dryRun && !this.#locked) {
       this.#held.use(await cache.use({ signal: step.signal }));
       this.#held.use(await waitForLeader(this.#entry, cache.partials, this.#source, step));
       this.#locked = true;
-      known = await this.#look();
+      known = await this.#lookUnderLease(step);
       if (known.freshness.state === "fresh") return this.#standingPlan(known, whyFresh(known));
     }
     if (this.#digest !== undefined) {
+      if (!step.dryRun) await cache.leases.take(this.#digest);
       const blob = await cache.blobs.find(this.#digest);
       if (blob !== undefined) return this.#reusePlan(blob, known);
     }
@@ -325,6 +327,14 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       step.meter.note(`${error.message}; using what is in the cache`, "warning");
       return this.#standingPlan(known, "the origin could not be asked, and the cache has it");
     }
+  }
+
+  /** What the cache has; nobody prunes it from now on while this process lives. */
+  async #lookUnderLease(step: Step): Promise<Known> {
+    const known = await this.#look();
+    if (step.dryRun || known.blob === undefined) return known;
+    await this.#options.cache.leases.take(known.blob.digest);
+    return await this.#look();
   }
 
   /** What the cache has, and whether it may be used. */

@@ -1,0 +1,139 @@
+/**
+ * What live processes use.
+ *
+ * Invariants: a lease is written before the thing is looked for, and prune reads the leases before it removes anything, both
+ * under one lock, so that nothing is removed that was found under a lease; a process has one file, named by its identity, so that
+ * the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import * as v from "valibot";
+import { temporaryName } from "../base/atomic_file.ts";
+import { type Digest, isDigest } from "../base/digest.ts";
+import type { FileLock } from "../base/file_lock.ts";
+import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
+import { buckets } from "./buckets.ts";
+import type { CacheLockOptions } from "./cache_lock.ts";
+
+const schema = v.looseObject({ digests: v.array(v.string()) });
+const elsewhereMs = 24 * 3_600_000;
+
+/** What leases need of the cache around them. */
+export interface LeasesHost {
+  /** The root of the cache. */
+  readonly dir: string;
+  /** Makes the root, its markers and the given folder. */
+  ensure(folder: string): Promise<void>;
+  /** Takes the lock of this name. */
+  lock(name: string, options?: CacheLockOptions): Promise<FileLock>;
+  /** The clock, in milliseconds since 1970. */
+  now(): number;
+}
+
+/** The name of the lock under which leases are taken (shared) and things removed (exclusive). */
+export const leaseLockName = "leases";
+
+/** Files of this process, removed when it ends in good order. */
+const ownFiles = new Set<string>();
+let listening = false;
+
+/** Takes leases for this process, and tells what others lease. */
+export class Leases {
+  #host: LeasesHost;
+  #held = new Set<Digest>();
+  #nonce = crypto.randomUUID().slice(0, 8);
+
+  /** Touches no disk. */
+  constructor(host: LeasesHost) {
+    this.#host = host;
+  }
+
+  /** The folder of the bucket. */
+  get dir(): string {
+    return join(this.#host.dir, buckets.leases.folder);
+  }
+
+  /** Keeps these from being pruned until this process ends; look for them afterwards. */
+  async take(...digests: readonly Digest[]): Promise<void> {
+    if (digests.every((digest) => this.#held.has(digest))) return;
+    const all = new Set([...this.#held, ...digests]);
+    try {
+      await this.#host.ensure(this.dir);
+      using _lock = await this.#host.lock(leaseLockName, { shared: true });
+      const path = join(this.dir, `${formatIdentity(ownIdentity())}-${this.#nonce}.json`);
+      const temporary = temporaryName(path);
+      await Deno.writeTextFile(temporary, JSON.stringify({ digests: [...all] }));
+      await Deno.rename(temporary, path);
+      removeAtEnd(path);
+    } catch (error) {
+      if (!isReadOnly(error)) throw error;
+    }
+    this.#held = all;
+  }
+
+  /** What is leased now, and the files of processes that are gone. */
+  async read(): Promise<{ leased: Set<Digest>; dead: string[] }> {
+    const leased = new Set<Digest>();
+    const dead: string[] = [];
+    for (const name of await namesOf(this.dir)) {
+      const path = join(this.dir, name);
+      const owner = parseIdentity(name.replace(/-[0-9a-f]{8}\.json$/, ""));
+      const state = owner === undefined ? "elsewhere" : stateOf(owner);
+      if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) dead.push(path);
+      else for (const digest of await digestsOf(path)) leased.add(digest);
+    }
+    return { leased, dead };
+  }
+
+  async #isOld(path: string): Promise<boolean> {
+    try {
+      const { mtime } = await Deno.stat(path);
+      return this.#host.now() - (mtime?.getTime() ?? 0) > elsewhereMs;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+}
+
+async function namesOf(folder: string): Promise<string[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(folder));
+    return entries.filter((entry) => entry.isFile).map((entry) => entry.name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+async function digestsOf(path: string): Promise<Digest[]> {
+  try {
+    const parsed = v.safeParse(schema, JSON.parse(await Deno.readTextFile(path)));
+    return parsed.success ? parsed.output.digests.filter(isDigest) : [];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+function removeAtEnd(path: string): void {
+  ownFiles.add(path);
+  if (listening) return;
+  listening = true;
+  globalThis.addEventListener("unload", () => {
+    for (const file of ownFiles) {
+      try {
+        Deno.removeSync(file);
+      } catch {
+        // The cache may be gone already; what stays is swept by the next prune.
+      }
+    }
+  });
+}
+
+function isReadOnly(error: unknown): boolean {
+  const { code, cause } = error as { code?: string; cause?: unknown };
+  return error instanceof Deno.errors.PermissionDenied || code === "EROFS" || code === "EACCES" ||
+    (cause !== undefined && isReadOnly(cause));
+}

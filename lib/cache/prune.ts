@@ -1,0 +1,155 @@
+/**
+ * Removes what is not needed.
+ *
+ * Invariants: pointers go before what they refer to, so that a kill midway leaves nothing that points to nothing; what a live
+ * process leases stays; prune never waits for those who use the cache: while there are any it lets young things be;
+ * symbolic links are removed, never followed.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { freeBytes } from "../base/disk_space.ts";
+import { type FileLock, tryLockFile } from "../base/file_lock.ts";
+import type { Cache } from "./cache.ts";
+import {
+  dailyGcPolicy,
+  defaultGcPolicy,
+  type GcItem,
+  type GcPlan,
+  type GcPolicy,
+} from "./gc_policy.ts";
+import { planGc } from "./gc_plan.ts";
+import { type Survey, surveyCache } from "./gc_survey.ts";
+import { leaseLockName } from "./leases.ts";
+import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
+
+/** Options of {@linkcode pruneCache}. */
+export interface PruneOptions {
+  /** What the cache may keep. @default {all that is referred to, and partial downloads of the last 7 days} */
+  policy?: GcPolicy;
+  /** Whether to act as if nobody else used the cache. @default {false} */
+  force?: boolean;
+  /** Whether to plan only. @default {false} */
+  dryRun?: boolean;
+  /** Told when others use the cache: what is done about it. */
+  onBusy?: (message: string) => void;
+  /** Ends the work. */
+  signal?: AbortSignal;
+}
+
+/** What {@linkcode pruneCache} removed, or would. */
+export interface PruneResult extends Removal {
+  /** The things, each with its reason. */
+  plan: GcPlan;
+}
+
+/** Removes what a policy does not let the cache keep. */
+export async function pruneCache(cache: Cache, options: PruneOptions = {}): Promise<PruneResult> {
+  const { dryRun = false, force = false, signal } = options;
+  const policy = { ...defaultGcPolicy, ...options.policy };
+  const count = new RemovalCount();
+  if (!await isThere(cache.dir)) {
+    return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false } };
+  }
+  const root = await tryRoot(cache, dryRun);
+  using _root = root.lock;
+  if (root.busy) {
+    options.onBusy?.(
+      force
+        ? "the cache is in use; going on since force was asked for"
+        : "the cache is in use; what is young or leased stays",
+    );
+  }
+  const survey = await surveyCache(cache, signal);
+  using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
+  const { leased, dead } = await cache.leases.read();
+  const free = freeBytes(cache.dir);
+  const plan = planGc(survey, policy, {
+    leased,
+    deadLeases: dead,
+    shared: root.busy && !force,
+    nowMs: cache.now(),
+    ...(free === undefined ? {} : { freeBytes: free }),
+  });
+  await carryOut(plan, survey, count, { dryRun, ...(signal === undefined ? {} : { signal }) });
+  return { ...count.toRemoval(), plan };
+}
+
+const dailyMs = 24 * 3_600_000;
+const stampName = ".gc-stamp";
+
+/**
+ * Collects at most once a day, and only if nobody else is using the cache at this moment. Gives `undefined` where it was not
+ * the time.
+ */
+export async function collectDaily(
+  cache: Cache,
+  options: { signal?: AbortSignal } = {},
+): Promise<PruneResult | undefined> {
+  const stamp = join(cache.dir, stampName);
+  if (!await isDue(stamp, cache.now())) return undefined;
+  {
+    using free = await tryLockFile(cache.rootLockPath);
+    if (free === undefined) return undefined;
+  }
+  await cache.ensure(cache.dir);
+  await Deno.writeTextFile(stamp, "");
+  return await pruneCache(cache, { policy: dailyGcPolicy, ...options });
+}
+
+async function isDue(stamp: string, nowMs: number): Promise<boolean> {
+  try {
+    const { mtime } = await Deno.stat(stamp);
+    const ageMs = nowMs - (mtime?.getTime() ?? 0);
+    return ageMs >= dailyMs || ageMs < 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+async function tryRoot(
+  cache: Cache,
+  dryRun: boolean,
+): Promise<{ lock?: FileLock; busy: boolean }> {
+  if (dryRun && !await isThere(cache.rootLockPath)) return { busy: false };
+  const lock = await tryLockFile(cache.rootLockPath);
+  if (lock === undefined) return { busy: true };
+  if (!dryRun) return { lock, busy: false };
+  lock[Symbol.dispose]();
+  return { busy: false };
+}
+
+async function carryOut(
+  plan: GcPlan,
+  survey: Survey,
+  count: RemovalCount,
+  options: { dryRun: boolean; signal?: AbortSignal },
+): Promise<void> {
+  const seen = new Map(survey.pointers.map(({ path, usedMs }) => [path, usedMs]));
+  for (const item of plan.items) {
+    options.signal?.throwIfAborted();
+    if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) continue;
+    await removeCounted(item.path, count, options);
+  }
+}
+
+/** Whether a pointer was used or written anew since the survey. */
+async function wasUsed(item: GcItem, usedMs: number | undefined): Promise<boolean> {
+  try {
+    return (await Deno.lstat(item.path)).mtime?.getTime() !== usedMs;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+import * as process from "node:process";
+
+/**
+ * Whether the process that made a temporary name may still live. A number that is in use again counts as alive: then the
+ * age decides.
+ */
+export function stateOfTemporary(name: string): "alive" | "dead" {
+  const pid = Number(/\.tmp-(\d+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? 0);
+  if (pid === 0) return "dead";
+  if (pid === Deno.pid) return "alive";
+  try {
+    process.kill(pid, 0);
+    return "alive";
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM" ? "alive" : "dead";
+  }
+}
