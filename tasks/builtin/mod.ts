@@ -14,11 +14,13 @@ import {
 } from "./disk.ts";
 import { imageSyncTask } from "./image.ts";
 import { kexecTask } from "./kexec.ts";
+import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
 
 /** The built-in tasks. */
 export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   kexecTask,
+  nixosAnywhereTask,
   imageSyncTask,
   diskPushTask,
   diskPullTask,

@@ -16,6 +16,7 @@ import {
   type FakeNixosAnywhere,
   fakeNixosAnywhere,
 } from "../support/fake_nixos_anywhere.ts";
+import { runKedge } from "../support/program.ts";
 import { findProgram, realTest } from "../support/real.ts";
 import { startSshd } from "../support/sshd.ts";
 
@@ -411,3 +412,36 @@ echo "machine will boot into nixos in 6s..."
   assertEquals([again.staged?.booted, again.bytesMoved, again.changed], [false, 0, true]);
   await Deno.remove(folder, { recursive: true });
 });
+
+fakeTest(
+  "kedge nixos-anywhere wants to be confirmed, and hands its flags over",
+  {},
+  async (world) => {
+    const bundle = await makeBundle(join(world.folder, "b.tar.gz"));
+    const kedge = (...args: string[]) =>
+      runKedge(
+        [
+          "nixos-anywhere",
+          ...["--flake", ".#web1", "--target", "root@web1", "--kexec", bundle.path],
+          ...["--chown", "/home/ada=1000:100", "--phases", "disko", "--without-disko-deps"],
+          ...["--program", world.fake.program, ...args],
+        ],
+        { cacheDir: join(world.folder, "cache") },
+      );
+    const declined = await kedge();
+    assertEquals(declined.code, 1);
+    assertStringIncludes(declined.stderr, "Install .#web1 on root@web1? This erases its disks.");
+    const plan = await kedge("--dry-run");
+    assertEquals(plan.code, 0, plan.stderr);
+    assertStringIncludes(plan.stderr, "--flake '.#web1' --target-host root@web1");
+    assertEquals(await world.fake.calls(), []);
+    const ran = await kedge("--yes", "--json");
+    assertEquals(ran.code, 0, ran.stderr);
+    assertEquals((await world.fake.onlyCall()).args, [
+      ...["--flake", ".#web1", "--target-host", "root@web1", "--phases", "disko"],
+      ...["--chown", "/home/ada", "1000:100", "--no-disko-deps"],
+    ]);
+    const result = JSON.parse(ran.stdout.trim().split("\n").at(-1)!);
+    assertEquals([result.ok, result.value.phases], [true, ["disko"]]);
+  },
+);
