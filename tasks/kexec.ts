@@ -2,9 +2,13 @@ import { defined } from "../lib/base/defined.ts";
 import { type Digest, parseDigest } from "../lib/base/digest.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
-import { CachedDownload, type CachedDownloadOptions } from "../lib/cache/cached_download.ts";
 import { collectDaily } from "../lib/cache/prune.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
+import { checkBundle } from "../lib/kexec/check_bundle.ts";
+import { describeDifference } from "../lib/kexec/describe_difference.ts";
+import { diffBundles } from "../lib/kexec/diff_bundles.ts";
+import { CachedDownload } from "../lib/operation/cached_download.ts";
+import type { CachedDownloadOptions } from "../lib/operation/cached_download_options.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import {
@@ -81,31 +85,57 @@ export async function cacheKexec(
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
   const checked = checkOptions(options);
-  const result = await run(checked, context);
+  const result = await run(checked, options.arch, context);
   if (result.changed && !context.dryRun && !context.offline) {
     await collectDaily(context.cache, { signal: context.signal });
   }
   return result;
 }
 
-async function run(checked: Checked, context: TaskContext): Promise<CacheKexecResult> {
+async function run(
+  checked: Checked,
+  arch: KexecArch | undefined,
+  context: TaskContext,
+): Promise<CacheKexecResult> {
   await using operation = new CachedDownload({
     cache: context.cache,
     kind: "kexec",
     action: "fetch the kexec bundle",
     refresh: context.refresh,
     offline: context.offline,
+    inspect: async (path, name, { meter, signal }) => {
+      await checkBundle(path, { name, meter, signal, ...defined({ architecture: arch }) });
+    },
+    compare: async (before, after, { meter, signal }) => {
+      const [old, now] = await Promise.all(
+        [before, after].map((path) => checkBundle(path, { name: checked.url, signal })),
+      );
+      for (const line of describeDifference(diffBundles(old!, now!))) meter.note(line);
+    },
     ...defined({ lockfile: context.lockfile }),
     ...checked,
   });
   const result = await runOperation(operation, context);
-  if (!context.dryRun) await operation.settle(result);
+  if (!context.dryRun) {
+    await operation.settle(result, {
+      signal: context.signal,
+      report: (message) =>
+        context.report({
+          operation: crypto.randomUUID(),
+          kind: operation.kind,
+          subject: operation.subject,
+          type: "note",
+          level: "warning",
+          message,
+        }),
+    });
+  }
   return result;
 }
 
 type Checked = Omit<
   CachedDownloadOptions,
-  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect"
+  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect" | "compare" | "lockfile"
 >;
 
 function checkOptions(options: CacheKexecOptions): Checked {

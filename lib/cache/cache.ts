@@ -25,11 +25,14 @@ import { Leases } from "./leases.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
 import { Partials } from "./partials.ts";
+import type { Tier } from "./tier.ts";
 
 /** Options of a {@linkcode Cache}. */
 export interface CacheOptions {
   /** The root of a read-only cache that is looked into where this one has nothing. */
   lower?: string;
+  /** A team's copy, asked before an origin and lent what came from one. */
+  tier?: Tier;
   /** How long to wait for a lock, in milliseconds. @default {KEDGE_LOCK_TIMEOUT in seconds, else five minutes} */
   lockTimeoutMs?: number;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
@@ -42,6 +45,8 @@ export class Cache {
   readonly dir: string;
   /** The read-only cache below this one. */
   readonly lower?: string;
+  /** The team's copy. */
+  readonly tier?: Tier;
   /** Contents by digest. */
   readonly blobs: BlobStore;
   /** Downloads that are not complete. */
@@ -59,6 +64,7 @@ export class Cache {
   constructor(dir: string, options: CacheOptions = {}) {
     this.dir = resolve(dir);
     if (options.lower !== undefined) this.lower = resolve(options.lower);
+    if (options.tier !== undefined) this.tier = options.tier;
     this.#lockTimeoutMs = options.lockTimeoutMs;
     this.#now = options.now ?? Date.now;
     this.startedMs = this.#now();

@@ -285,6 +285,8 @@ Deno.test("cacheKexec() with an update accepts the new bytes, says what changed,
     });
     assertEquals(moved.digest, sha256(next));
     assertStringIncludes(notes.join(), `${sha256(small)} (${small.length} bytes`);
+    assertStringIncludes(notes.join(), "kexec/bzImage changed");
+    assertStringIncludes(notes.join(), "kernel 6.12.1-kedge is now 6.12.2-kedge");
     assertStringIncludes(await Deno.readTextFile(path), sha256(next));
 
     await Deno.writeTextFile(path, old);
@@ -298,6 +300,47 @@ Deno.test("cacheKexec() with a frozen lockfile refuses what it does not hold", (
     const lockfile = new Lockfile(join(dir, "..", "kedge.lock"), { frozen: true });
     await assertRejects(() => run({}, { lockfile }), UsageError, "does not hold it");
     assertEquals(origin.requests.length, 0);
+  }));
+
+Deno.test("cacheKexec() refuses a tarball without a kernel and leaves the cache as it was", () =>
+  withOrigin(bundleBytes({ files: { bzImage: undefined } }), async ({ run, dir }) => {
+    await assertRejects(() => run(), VerificationError, "bzImage");
+    assertEquals(await treeOf(join(dir, "blobs-v1")), new Map());
+    assertEquals(await treeOf(join(dir, "partials-v1")), new Map([["/", ""]]));
+  }));
+
+Deno.test("cacheKexec() goes to a mirror when the origin fails, and on with it midway when the digest is pinned", () =>
+  withOrigin(large, async ({ origin, run }) => {
+    await using mirror = startOrigin({ "/copy.tar.gz": { body: large, etag: '"another"' } });
+    const mirrors = [mirror.url("/copy.tar.gz")];
+    file(origin).faults = Array.from(
+      { length: 90 },
+      () => ({ atByte: 12 * mebibyte, close: true }),
+    );
+    const result = await run({ mirrors, sha256: sha256(large) });
+    assertEquals(result.digest, sha256(large));
+    assert(origin.sentBytes > 0 && mirror.sentBytes > 0);
+    assert(mirror.sentBytes < large.length);
+    const first = await run({ url: origin.url("/gone.tar.gz"), mirrors });
+    assertEquals(first.digest, sha256(large));
+  }));
+
+Deno.test("cacheKexec() sends its headers to the origin and none of them to a mirror", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await using mirror = startOrigin({ "/m.tar.gz": { body: small } });
+    file(origin).faults = [{ status: 404 }];
+    await run({ headers: { authorization: "Bearer t" }, mirrors: [mirror.url("/m.tar.gz")] });
+    assertEquals(origin.requests[0]!.headers.get("authorization"), "Bearer t");
+    assertEquals(mirror.requests[0]!.headers.get("authorization"), null);
+  }));
+
+Deno.test("cacheKexec() uses what it has when asking again fails, if that is wanted", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await run();
+    file(origin).faults = Array.from({ length: 6 }, () => ({ status: 503 }));
+    await assertRejects(() => run({}, { refresh: "all" }), UnreachableError);
+    const result = await run({ staleIfError: true }, { refresh: "all" });
+    assertEquals([result.changed, result.digest], [false, sha256(small)]);
   }));
 
 for (

@@ -1,0 +1,164 @@
+/**
+ * What the cache has of one file of an origin: a pointer by its URL, a blob by its digest, and the blob under its own name.
+ *
+ * Invariants: what is found is leased before it is used, so that nobody prunes it meanwhile; the pointer is written last; the
+ * version before the present one stays, to go back to.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type Digest, isDigest, sameDigest } from "../base/digest.ts";
+import type { Validators } from "../http/validators.ts";
+import type { CachedBlob } from "./blob_store.ts";
+import type { CacheBucket } from "./bucket.ts";
+import type { Cache } from "./cache.ts";
+import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
+import { type Freshness, freshnessOf, type FreshnessPolicy } from "./freshness.ts";
+import { isNamed, nameBlob, namedFilePath } from "./named_file.ts";
+import { fileNameOf, urlKey } from "./url_key.ts";
+
+const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
+
+/** What the pointer of a downloaded file says. */
+export interface DownloadRecord {
+  /** The digest of its contents. */
+  digest: Digest;
+  /** Their size in bytes. */
+  size: number;
+  /** Its file name. */
+  name: string;
+  /** When it was fetched: an ISO time. */
+  fetched: string;
+  /** When the origin last said that it is the present one, in milliseconds since 1970. */
+  checkedMs: number;
+  /** Its strong ETag. */
+  etag?: string;
+  /** Its date at the origin. */
+  lastModified?: string;
+  /** The version before. */
+  previous?: { digest: Digest; size: number; fetched: string }[];
+}
+
+const recordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
+  digest: digestSchema,
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  name: v.string(),
+  fetched: v.string(),
+  checkedMs: v.number(),
+  etag: v.exactOptional(v.string()),
+  lastModified: v.exactOptional(v.string()),
+  previous: v.exactOptional(
+    v.array(v.looseObject({ digest: digestSchema, size: v.number(), fetched: v.string() })),
+  ),
+});
+
+/** What is there, and whether it may be used. */
+export interface KnownFile {
+  /** Whether it may be used, and why. */
+  freshness: Freshness;
+  /** The pointer, where there is one. */
+  record?: EntryRecord<DownloadRecord>;
+  /** The contents, where they are there. */
+  blob?: CachedBlob;
+}
+
+/** What the cache has of one URL. */
+export class DownloadEntry {
+  /** What the URL goes by in the cache. */
+  readonly key: string;
+  /** The file name that the URL ends with. */
+  readonly name: string;
+  /** Where the file lies under its own name. */
+  readonly path: string;
+  /** The pointer. */
+  readonly entry: CacheEntry<DownloadRecord>;
+  #cache: Cache;
+
+  /** Touches no disk. */
+  constructor(cache: Cache, bucket: CacheBucket, url: string) {
+    this.#cache = cache;
+    this.key = urlKey(url);
+    this.name = fileNameOf(url);
+    this.path = namedFilePath(cache.dir, this.key, this.name);
+    this.entry = cache.entry(bucket, this.key, recordSchema);
+  }
+
+  /** What the cache has, and whether it may be used; nothing is written. */
+  async look(digest: Digest | undefined, policy: FreshnessPolicy): Promise<KnownFile> {
+    const missing = (
+      reason: "absent" | "unreadable" | "contents gone" | "other digest",
+      detail: string,
+    ) => ({ state: "missing", reason, detail }) as const;
+    const { record, miss } = await this.entry.lookup();
+    if (record === undefined) {
+      const detail = miss.reason === "absent"
+        ? "it is not in the cache"
+        : `its entry cannot be read: ${miss.detail}`;
+      return { freshness: missing(miss.reason, detail) };
+    }
+    const { value } = record;
+    if (digest !== undefined && !sameDigest(digest, value.digest)) {
+      const detail = `the cache has it with the digest ${value.digest}`;
+      return { freshness: missing("other digest", detail), record };
+    }
+    const blob = await this.#cache.blobs.find(value.digest, value.size);
+    if (blob === undefined) {
+      return {
+        freshness: missing("contents gone", "its contents are gone from the cache"),
+        record,
+      };
+    }
+    const clock = { nowMs: this.#cache.now(), runStartedMs: this.#cache.startedMs };
+    return { freshness: freshnessOf(value.checkedMs, policy, clock), record, blob };
+  }
+
+  /** The same; what is there is leased to this process. */
+  async lookUnderLease(digest: Digest | undefined, policy: FreshnessPolicy): Promise<KnownFile> {
+    const known = await this.look(digest, policy);
+    if (known.blob === undefined) return known;
+    await this.#cache.leases.take(known.blob.digest);
+    return await this.look(digest, policy);
+  }
+
+  /** Puts the file under its name and writes the pointer. */
+  async write(
+    blob: CachedBlob,
+    options: { validators?: Validators; before?: DownloadRecord | undefined; by: string },
+  ): Promise<void> {
+    const { validators = {}, before, by } = options;
+    await this.putName(blob);
+    const now = this.#cache.now();
+    const previous = previousOf(before, blob.digest);
+    await this.entry.write({
+      digest: blob.digest,
+      size: blob.size,
+      name: this.name,
+      fetched: new Date(now).toISOString(),
+      checkedMs: now,
+      ...validators,
+      ...(previous.length === 0 ? {} : { previous }),
+    }, { refs: [blob.digest, ...previous.map((each) => each.digest)], by });
+  }
+
+  /** Puts the file under its name, unless it is there. */
+  async putName(blob: CachedBlob): Promise<void> {
+    if (await isNamed(this.path, blob)) return;
+    await nameBlob(this.path, blob, (folder) => this.#cache.ensure(folder));
+  }
+
+  /** Notes that the origin confirmed what is there. */
+  async confirm(validators: Validators): Promise<void> {
+    await this.entry.update({ checkedMs: this.#cache.now(), ...validators });
+  }
+}
+
+/** The version before this one: to go back to. */
+function previousOf(
+  before: DownloadRecord | undefined,
+  digest: Digest,
+): NonNullable<DownloadRecord["previous"]> {
+  if (before === undefined) return [];
+  const { size, fetched } = before;
+  return [{ digest: before.digest, size, fetched }, ...(before.previous ?? [])]
+    .filter((each) => each.digest !== digest).slice(0, 1);
+}

@@ -1,0 +1,44 @@
+import type { Digest } from "../base/digest.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Validators } from "../http/validators.ts";
+
+/** What a tier remembers of a URL; it counts for nothing until a pinned digest or the origin itself confirms it. */
+export interface TierRecord {
+  /** The digest of the contents. */
+  digest: Digest;
+  /** Their size in bytes. */
+  size: number;
+  /** By what the version was known at the origin. */
+  validators: Validators;
+}
+
+/** What each call of a tier is given. */
+export interface TierCall {
+  /** Told of the requests. */
+  meter: Meter;
+  /** Ends the call. */
+  signal: AbortSignal;
+}
+
+/**
+ * A team's copy of the cache. It may be slow, down or lying: contents from it are hashed, and what it says of a URL must be
+ * confirmed.
+ */
+export interface Tier {
+  /** What it is, for people. */
+  readonly label: string;
+  /** What it remembers of a key. */
+  find(key: string, call: TierCall): Promise<TierRecord | undefined>;
+  /** The contents of a digest. */
+  open(
+    digest: Digest,
+    call: TierCall,
+  ): Promise<{ stream: ReadableStream<Uint8Array>; size?: number } | undefined>;
+  /** Keeps contents, then what a key stands for. */
+  put(
+    key: string,
+    record: TierRecord,
+    contents: { path: string },
+    call: TierCall,
+  ): Promise<void>;
+}

@@ -1,0 +1,181 @@
+/**
+ * The origin of a file with its mirrors.
+ *
+ * Invariants: credentials go to the origin alone, never to a mirror; a mirror goes on with what the origin brought only if a
+ * digest says in the end that all of it belongs together; each failure that leads to the next mirror is told.
+ *
+ * @module
+ */
+import { defined } from "../base/defined.ts";
+import type { Digest } from "../base/digest.ts";
+import { UnreachableError } from "../base/errors.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import { HttpClient } from "../http/client.ts";
+import { type Control, readControl } from "../http/control_file.ts";
+import { download, type Downloaded } from "../http/download.ts";
+import { type FoundProbe, type Probe, probe, type ProbeRequest } from "../http/probe.ts";
+import type { RetryPolicy } from "../http/retry_policy.ts";
+import { Transport } from "../http/transport.ts";
+import type { Validators } from "../http/validators.ts";
+import type { Step } from "./operation.ts";
+
+/** What an origin is. */
+export interface OriginSourceOptions {
+  /** What is being done, for messages: `fetch the kexec bundle`. */
+  action: string;
+  /** The original URL. */
+  url: string;
+  /** Other URLs of the same contents, tried in their order where the first fails. */
+  mirrors?: readonly string[];
+  /** Headers of every request to the original URL. */
+  headers?: Record<string, string>;
+  /** The most connections. @default {8} */
+  connections?: number;
+  /** How requests are tried again. */
+  retry?: RetryPolicy;
+  /** How long a connection may bring nothing, in milliseconds. @default {30_000} */
+  idleTimeoutMs?: number;
+}
+
+/** An answer, and to what. */
+export interface OriginAnswer<P extends Probe = Probe> {
+  /** What came back. */
+  probe: P;
+  /** What was asked. */
+  request: ProbeRequest;
+  /** Which of the URLs answered; 0 is the original one. */
+  index: number;
+}
+
+/** Where a download goes, and what it must be. */
+export interface BringOptions {
+  /** A folder that belongs to this download alone. */
+  folder: string;
+  /** By what the source is known in the control file. */
+  source: string;
+  /** The digest that the contents must have, where it is known. */
+  digest?: Digest;
+  /** Takes the progress. */
+  object: ObjectMeter;
+  /** Sees the first bytes. */
+  check: (firstBytes: Uint8Array) => void;
+}
+
+/** Asks an origin and its mirrors, and brings files from them. */
+export class OriginSource implements Disposable {
+  #options: OriginSourceOptions;
+  #transport: Transport;
+
+  /** Connects to nothing yet. */
+  constructor(options: OriginSourceOptions) {
+    this.#options = options;
+    this.#transport = new Transport(defined({ connections: options.connections }));
+  }
+
+  /** Closes the connections. */
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  /** Sends the first request to the origin, or to the first mirror that answers. */
+  async ask(
+    step: Step,
+    wanted: { digestKnown: boolean; unless?: Validators; partial?: Control },
+    from = 0,
+  ): Promise<OriginAnswer> {
+    const { url, mirrors = [], headers, action } = this.#options;
+    const urls = [url, ...mirrors];
+    for (let index = from; index < urls.length; index++) {
+      const request: ProbeRequest = {
+        url: urls[index]!,
+        action,
+        digestKnown: wanted.digestKnown,
+        ...defined({
+          headers: index === 0 ? headers : undefined,
+          unless: index === 0 ? wanted.unless : undefined,
+          partial: index === 0 || wanted.digestKnown ? wanted.partial : undefined,
+        }),
+      };
+      try {
+        return { probe: await probe(this.#client(step), request), request, index };
+      } catch (error) {
+        step.signal.throwIfAborted();
+        if (index === urls.length - 1) throw error;
+        step.meter.note(`${(error as Error).message}; trying the next mirror`, "warning");
+      }
+    }
+    throw new UnreachableError(`Cannot ${action}: there is no further URL`);
+  }
+
+  /** Brings what was found; where its URL fails midway, the mirrors after it go on. */
+  async bring(
+    answer: OriginAnswer<FoundProbe>,
+    options: BringOptions,
+    step: Step,
+  ): Promise<Downloaded> {
+    const { connections, retry, idleTimeoutMs, mirrors = [] } = this.#options;
+    let { probe: found, request, index } = await this.#matching(answer, options, step);
+    for (;;) {
+      try {
+        return await download({
+          client: this.#client(step),
+          request,
+          probe: found,
+          meter: step.meter,
+          signal: step.signal,
+          ...options,
+          ...defined({ connections, retry, idleTimeoutMs }),
+        });
+      } catch (error) {
+        if (!(error instanceof UnreachableError) || index >= mirrors.length) throw error;
+        step.meter.note(`${error.message}; trying the next mirror`, "warning");
+        const next = await this.#askAgain(options, step, index + 1);
+        ({ probe: found, request, index } = next);
+      }
+    }
+  }
+
+  /** The answer, or a new one should the partial data not be what it was asked for. */
+  async #matching(
+    answer: OriginAnswer<FoundProbe>,
+    options: BringOptions,
+    step: Step,
+  ): Promise<OriginAnswer<FoundProbe>> {
+    const { partial } = answer.probe;
+    if (partial === undefined) return answer;
+    const now = await readControl(options.folder, options.source);
+    if (sameExtents(now?.done ?? [], partial.done)) return answer;
+    await answer.probe.response.body?.cancel();
+    return await this.#askAgain(options, step, answer.index);
+  }
+
+  async #askAgain(
+    options: BringOptions,
+    step: Step,
+    from: number,
+  ): Promise<OriginAnswer<FoundProbe>> {
+    const partial = await readControl(options.folder, options.source);
+    const wanted = { digestKnown: options.digest !== undefined, ...defined({ partial }) };
+    const { probe: found, ...rest } = await this.ask(step, wanted, from);
+    if (found.state === "found") return { probe: found, ...rest };
+    throw new UnreachableError(`Cannot ${this.#options.action}: the server answered 304 unasked`);
+  }
+
+  #client(step: Step): HttpClient {
+    return new HttpClient({
+      meter: step.meter,
+      signal: step.signal,
+      side: "source",
+      fetch: this.#transport.fetch,
+      ...defined({ retry: this.#options.retry }),
+    });
+  }
+}
+
+function sameExtents(
+  a: readonly { start: number; end: number }[],
+  b: readonly { start: number; end: number }[],
+): boolean {
+  return a.length === b.length &&
+    a.every(({ start, end }, index) => start === b[index]!.start && end === b[index]!.end);
+}

@@ -1,0 +1,112 @@
+/**
+ * The team's tier as a source and a keeper of files.
+ *
+ * Invariants: no failure of the tier fails the operation; every byte from it is hashed against a digest that was pinned, or that
+ * the origin confirmed; what it is given came from the origin.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import type { CachedBlob } from "../cache/blob_store.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { Tier, TierCall, TierRecord } from "../cache/tier.ts";
+import type { Downloaded } from "../http/download.ts";
+import { ifRangeOf } from "../http/validators.ts";
+import type { Step } from "./operation.ts";
+
+/** Contents that the tier opened. */
+export interface OpenedInTier {
+  /** What they must be. */
+  record: TierRecord;
+  /** Their bytes. */
+  stream: ReadableStream<Uint8Array>;
+  /** Lets go of the bytes, read or not. */
+  cancel(): Promise<void>;
+}
+
+/** What one key means to the tier; without a tier it knows nothing. */
+export class TierSource {
+  #tier: Tier | undefined;
+  #key: string;
+
+  /** Asks nothing yet. */
+  constructor(tier: Tier | undefined, key: string) {
+    this.#tier = tier;
+    this.#key = key;
+  }
+
+  /** What the tier is, for people. */
+  get label(): string {
+    return this.#tier?.label ?? "no tier";
+  }
+
+  /** What the tier remembers of the key, if the origin can be asked whether it is still so. */
+  async find(step: Step): Promise<TierRecord | undefined> {
+    const record = await this.#try(step, (tier) => tier.find(this.#key, step));
+    return record === undefined || ifRangeOf(record.validators) === undefined ? undefined : record;
+  }
+
+  /** The contents of a pinned digest. */
+  async openPinned(digest: Digest, step: Step): Promise<OpenedInTier | undefined> {
+    return await this.open({ digest, size: -1, validators: {} }, step);
+  }
+
+  /** The contents that a record names, of which the size is not known where it is negative. */
+  async open(record: TierRecord, step: Step): Promise<OpenedInTier | undefined> {
+    return await this.#try(step, async (tier) => {
+      const opened = await tier.open(record.digest, step);
+      if (opened === undefined) return undefined;
+      const { stream, size = record.size } = opened;
+      const cancel = async () => {
+        if (!stream.locked) await stream.cancel();
+      };
+      if (size < 0 || (record.size >= 0 && size !== record.size)) {
+        await cancel();
+        throw new Error(`it has ${record.digest} with another size`);
+      }
+      return { record: { ...record, size }, stream, cancel };
+    });
+  }
+
+  /** Brings opened contents into the cache; `undefined` where they could not be had, or were not what they must be. */
+  async take(opened: OpenedInTier, cache: Cache, step: Step): Promise<CachedBlob | undefined> {
+    const { digest, size } = opened.record;
+    await cache.leases.take(digest);
+    return await this.#try(step, async () => {
+      using object = step.meter.object(digest, size);
+      return await cache.blobs.persist(opened.stream, {
+        digest,
+        size,
+        onBytes: (bytes) => object.moved(bytes),
+        signal: step.signal,
+      });
+    });
+  }
+
+  /** Gives the tier what came from the origin. */
+  async lend(
+    file: Downloaded,
+    path: string,
+    call: TierCall,
+    report: (message: string) => void,
+  ): Promise<void> {
+    const { digest, size, validators } = file;
+    try {
+      await this.#tier?.put(this.#key, { digest, size, validators }, { path }, call);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      report(`${this.label} did not take the file: ${(error as Error).message}`);
+    }
+  }
+
+  async #try<T>(step: Step, ask: (tier: Tier) => Promise<T | undefined>): Promise<T | undefined> {
+    if (this.#tier === undefined) return undefined;
+    try {
+      return await ask(this.#tier);
+    } catch (error) {
+      step.signal.throwIfAborted();
+      step.meter.note(`${this.label} is of no use: ${(error as Error).message}`, "warning");
+      return undefined;
+    }
+  }
+}
