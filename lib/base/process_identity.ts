@@ -7,7 +7,7 @@
  *
  * @module
  */
-import * as process from "node:process";
+import defer * as process from "node:process";
 
 /** A process on some machine. */
 export interface ProcessIdentity {
