@@ -150,11 +150,12 @@ export class BlobStore {
     return await removeIfThere(this.path(digest));
   }
 
-  /** The digests of all blobs of this cache, without those of a layer below. */
+  /** All blobs of this cache in the order of their digests, without those of a layer below. */
   async *list(): AsyncGenerator<CachedBlob> {
     const base = join(this.#host.dir, buckets.blobs.folder, "sha256");
     for (const shard of await foldersOf(base)) {
-      for await (const entry of Deno.readDir(join(base, shard))) {
+      const entries = await Array.fromAsync(Deno.readDir(join(base, shard)));
+      for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
         const digest = `sha256:${entry.name}`;
         if (!entry.isFile || !isDigest(digest)) continue;
         const path = join(base, shard, entry.name);

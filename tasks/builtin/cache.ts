@@ -1,7 +1,16 @@
+import { defined } from "../../lib/base/defined.ts";
 import { formatBytes } from "../../lib/base/bytes.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { cacheClean, cacheDir, cacheSize } from "../cache.ts";
+import {
+  cacheClean,
+  cacheDir,
+  cacheList,
+  cachePrune,
+  cacheSize,
+  cacheVerify,
+  cacheWhy,
+} from "../cache.ts";
 
 const group = "the cache";
 
@@ -45,4 +54,77 @@ export const cacheCleanTask = task({
       ctx,
     ),
   output: ({ why }) => why,
+});
+
+/** `cache:prune`. */
+export const cachePruneTask = task({
+  name: "cache:prune",
+  description: "Remove what nothing refers to, and what the limits do not let the cache keep",
+  group,
+  args: {
+    ci: arg.boolean({ description: "Keep only what is dear to make again" }),
+    maxAge: arg.duration({ description: "Entries not used for so long go", example: "30d" }),
+    maxSize: arg.bytes({ description: "The most bytes of contents to keep", example: "10GiB" }),
+    minFree: arg.bytes({ description: "The bytes that must be free on the disk", example: "5GiB" }),
+    force: arg.boolean({ description: "Act as if nobody else used the cache" }),
+  },
+  run: ({ args, ...ctx }) => cachePrune(defined(args), ctx),
+  output: ({ why, plan }) => [
+    ...plan.items.map(({ kind, name, path, reason }) => `${kind} ${name ?? path}: ${reason}`),
+    why,
+  ],
+});
+
+/** `cache:ls`. */
+export const cacheLsTask = task({
+  name: "cache:ls",
+  description: "List the entries of the cache, the last used first",
+  group,
+  run: async (ctx) => ({ entries: await cacheList(ctx) }),
+  output: ({ entries }) =>
+    entries.map(({ used, bytes, bucket, key, whole }) =>
+      `${used}  ${formatBytes(bytes).padStart(9)}  ${bucket}  ${key}${whole ? "" : "  (not whole)"}`
+    ),
+});
+
+/** `cache:why KEY`. */
+export const cacheWhyTask = task({
+  name: "cache:why",
+  description: "Explain who put an entry there, from where, and who refers to it",
+  group,
+  args: {
+    key: arg.string({
+      description: "A URL or a part of one, a reference, a store path, or a digest",
+      positional: true,
+      required: true,
+    }),
+  },
+  run: async ({ args, ...ctx }) => ({ found: await cacheWhy(args.key, ctx) }),
+  output: ({ found }) =>
+    found.flatMap(({ key, bucket, by, created, updated, used, value, refs }) => [
+      key,
+      `  bucket    ${bucket}${by === "" ? "" : `, written by ${by}`}`,
+      `  created   ${created}, confirmed ${updated}, used ${used}`,
+      ...Object.entries(value as object).filter(([, field]) => typeof field !== "object")
+        .map(([name, field]) => `  ${name.padEnd(9)} ${field}`),
+      ...refs.map(({ digest, size, alsoOf }) =>
+        `  refers to ${digest} (${size === undefined ? "gone" : formatBytes(size)})${
+          alsoOf.length === 0 ? "" : `, as does ${alsoOf.join(", ")}`
+        }`
+      ),
+    ]),
+});
+
+/** `cache:verify`. */
+export const cacheVerifyTask = task({
+  name: "cache:verify",
+  description: "Hold the contents of the cache against their digests; bad ones are moved away",
+  group,
+  args: {
+    budget: arg.duration({ description: "Stop after so long; the next run goes on there" }),
+    budgetBytes: arg.bytes({ description: "Stop after so many bytes; the next run goes on there" }),
+  },
+  run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),
+  output: ({ blobs, bytes, complete }) =>
+    `${blobs} blobs, ${formatBytes(bytes)}: all good${complete ? "" : " so far"}`,
 });

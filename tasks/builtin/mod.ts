@@ -4,7 +4,15 @@
  * @module
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
-import { cacheCleanTask, cacheDirTask, cacheSizeTask } from "./cache.ts";
+import {
+  cacheCleanTask,
+  cacheDirTask,
+  cacheLsTask,
+  cachePruneTask,
+  cacheSizeTask,
+  cacheVerifyTask,
+  cacheWhyTask,
+} from "./cache.ts";
 import {
   diskDiffTask,
   diskInspectTask,
@@ -30,5 +38,9 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   publishTask,
   cacheDirTask,
   cacheSizeTask,
+  cacheLsTask,
+  cacheWhyTask,
+  cacheVerifyTask,
+  cachePruneTask,
   cacheCleanTask,
 };

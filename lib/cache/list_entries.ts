@@ -1,0 +1,44 @@
+import type { Digest } from "../base/digest.ts";
+import type { Cache } from "./cache.ts";
+import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+
+/** One entry of the cache. */
+export interface ListedEntry {
+  /** Its bucket: `kexec-v1`. */
+  bucket: string;
+  /** What it is the entry of: a URL, a reference, a store path. */
+  key: string;
+  /** The bytes of what it refers to and what is there. */
+  bytes: number;
+  /** When it was last used, written or confirmed: an ISO time. */
+  used: string;
+  /** Whether all that it refers to is there. */
+  whole: boolean;
+}
+
+/** The entries of the cache, the last used first; those that cannot be read are left out. */
+export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
+  const sizes = new Map<Digest, number | undefined>();
+  const entries: ListedEntry[] = [];
+  for await (const pointer of findPointers(cache.dir)) {
+    if (pointer.envelope === undefined) continue;
+    const found = await Promise.all(
+      refsOf(pointer).map(async (digest) => {
+        if (!sizes.has(digest)) sizes.set(digest, await cache.blobs.size(digest));
+        return sizes.get(digest);
+      }),
+    );
+    entries.push({
+      bucket: pointer.bucket,
+      key: pointer.envelope.key,
+      bytes: found.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+      used: usedOf(pointer),
+      whole: found.every((size) => size !== undefined),
+    });
+  }
+  return entries.sort((a, b) => a.used < b.used ? 1 : -1);
+}
+
+function usedOf({ usedMs }: FoundPointer): string {
+  return new Date(usedMs).toISOString();
+}
