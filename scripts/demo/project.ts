@@ -64,8 +64,11 @@ export function configFile(kedge: string): string {
   "imports": { "@kedge/kedge": "jsr:@kedge/kedge@^0.1.0" },
   "links": ["${kedge}"],
   "tasks": {
-    "deploy": "deno run -A tasks.ts deploy",
-    "release": "deno run -A tasks.ts release"
+    "deploy": "deno run -P=deploy tasks.ts deploy",
+    "release": "deno run -P=deploy tasks.ts release"
+  },
+  "permissions": {
+    "deploy": { "read": true, "write": true, "net": true, "env": true }
   }
 }
 `;
