@@ -17,6 +17,8 @@ import {
 } from "../lib/catalog/catalog_entry.ts";
 import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
 import { type NarCompression, type NarPacking, packedBound } from "../lib/nix/compression.ts";
+import { FileObjects } from "../lib/nix/file_objects.ts";
+import { pinClosure } from "../lib/nix/file_pins.ts";
 import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
@@ -170,6 +172,7 @@ export async function publish(
     packing,
     packer,
     spool,
+    opened,
     openCatalog: (meter) =>
       typeof options.catalog === "string"
         ? opened.use(openCatalog(named!, { meter, signal, retry, timeoutMs: options.stallMs }))
@@ -178,6 +181,7 @@ export async function publish(
       prepared.map((store) =>
         opened.use(openStore(store, {
           keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
+          publicKeys: [],
           propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
           retry,
           stallMs: options.stallMs,
@@ -187,6 +191,20 @@ export async function publish(
       ),
   });
   return await runOperation(operation, context);
+}
+
+/** Pins a closure; that the folder cannot be written to is told when something is written into it. */
+async function pinIn(
+  dir: string,
+  closure: readonly SourcePath[],
+  by: string,
+): Promise<AsyncDisposable> {
+  try {
+    return await pinClosure(dir, closure, by);
+  } catch (error) {
+    if (typeof (error as { code?: unknown }).code !== "string") throw error;
+    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
 }
 
 /** A catalog of the user's own, whose requests are counted by what it says of itself. */
@@ -215,6 +233,7 @@ interface PublishParts {
   packing: NarPacking;
   packer: NarPacker;
   spool: NarSpool;
+  opened: AsyncDisposableStack;
   openCatalog: (meter: Meter) => Catalog;
   openStores: (meter: Meter) => StorePlan["store"][];
 }
@@ -276,6 +295,12 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
     const { packing, packer, spool, context } = this.#parts;
     const { meter, record, signal } = step;
     using _use = await context.cache.use({ signal });
+    for (const { store } of plan.stores) {
+      const { writer } = store.cache;
+      if (writer instanceof FileObjects) {
+        this.#parts.opened.use(await pinIn(writer.dir, plan.sources.closure, this.subject));
+      }
+    }
     return await moveClosure(plan.stores, { packing, packer, spool, meter, record, signal });
   }
 
@@ -306,7 +331,12 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
       version: this.#parts.options.version,
       system: this.#parts.options.system,
       storePaths: plan.sources.roots,
-      closure: plan.sources.closure.map(({ storePath }) => storePath.path),
+      closure: plan.sources.closure.map(({ storePath, narHash, narSize, references }) => ({
+        path: storePath.path,
+        narHash,
+        narSize,
+        references,
+      })),
       closureBytes: narBytes(plan.sources.closure),
       proofs: this.#proofs,
     };

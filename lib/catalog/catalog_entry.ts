@@ -14,6 +14,18 @@ export interface CatalogProof {
   narInfos: Record<string, string>;
 }
 
+/** One store path of an entry's closure, with all that its narinfo must say. */
+export interface CatalogPath {
+  /** The store path. */
+  path: string;
+  /** The sha256 of its NAR. */
+  narHash: string;
+  /** The size of its NAR, in bytes. */
+  narSize: number;
+  /** The base names of the paths that it needs. */
+  references: readonly string[];
+}
+
 /** What is known of an entry before the catalog has it. */
 export interface CatalogEntryDraft {
   /** The package: letters, digits and `+ . _ -`. */
@@ -25,7 +37,7 @@ export interface CatalogEntryDraft {
   /** The store paths that were asked for. */
   storePaths: readonly string[];
   /** All that they need, themselves included. */
-  closure: readonly string[];
+  closure: readonly CatalogPath[];
   /** The sizes of all NARs together, in bytes. */
   closureBytes: number;
   /** For each store, the proof. */

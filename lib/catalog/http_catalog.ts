@@ -65,7 +65,12 @@ const entrySchema = v.object({
   version: v.string(),
   system: v.string(),
   storePaths: v.array(v.string()),
-  closure: v.array(v.string()),
+  closure: v.array(v.object({
+    path: v.string(),
+    narHash: v.string(),
+    narSize: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    references: v.array(v.string()),
+  })),
   closureBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   proofs: v.array(proofSchema),
   created: v.string(),

@@ -7,13 +7,15 @@ import { FileObjects } from "./file_objects.ts";
 import { type HttpCredentials, httpCredentials } from "../http/http_credentials.ts";
 import { HttpObjects } from "./http_objects.ts";
 import type { PublishStore } from "./publish_store.ts";
-import type { SigningKey } from "./signing_key.ts";
+import type { PublicKey, SigningKey } from "./signing_key.ts";
 import { parseStoreUri, type StoreUri } from "./store_uri.ts";
 
 /** What opening a store needs. */
 export interface OpenStoreOptions {
   /** The keys that sign in it. */
   keys: readonly SigningKey[];
+  /** Further keys whose signatures must be there. */
+  publicKeys: readonly PublicKey[];
   /** How long what was written may take to be seen where readers look, in milliseconds. */
   propagationMs: number;
   /** How requests are tried again. */
@@ -63,6 +65,7 @@ export function openStore(prepared: PreparedStore, options: OpenStoreOptions): P
     cache: new BinaryCache(writer, reader),
     limit,
     keys: options.keys,
+    publicKeys: [...options.keys.map((key) => key.publicKey), ...options.publicKeys],
     propagationMs: options.propagationMs,
     [Symbol.dispose]: () => {
       for (const objects of new Set([writer, reader])) {

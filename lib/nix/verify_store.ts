@@ -112,7 +112,7 @@ async function provePath(
   source: SourcePath,
   options: VerifyStoreOptions,
 ): Promise<Digest> {
-  const { cache, keys } = store;
+  const { cache, publicKeys } = store;
   const { signal } = options;
   const missing = (state: string) =>
     new IncompleteError(`${state} at ${cache.reader.url}`, {
@@ -133,8 +133,8 @@ async function provePath(
       { hint: "an old copy may be served; purge it, or wait longer with --propagation" },
     );
   }
-  for (const key of keys) {
-    if (!await isSignedBy(info, key.publicKey)) {
+  for (const key of publicKeys) {
+    if (!await isSignedBy(info, key)) {
       throw new VerificationError(
         `the narinfo at ${cache.reader.url} has no signature of the key ${key.name}`,
       );

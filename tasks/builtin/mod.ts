@@ -24,6 +24,13 @@ import { imageSyncTask } from "./image.ts";
 import { kexecTask } from "./kexec.ts";
 import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
+import {
+  publishKeygenTask,
+  publishPruneTask,
+  publishRollbackTask,
+  publishVerifyTask,
+} from "./publish_after.ts";
+import { catalogListTask, catalogShowTask } from "./catalog.ts";
 
 /** The built-in tasks. */
 export const builtinTasks: Readonly<Record<string, AnyTask>> = {
@@ -36,6 +43,12 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   diskInspectTask,
   diskDiffTask,
   publishTask,
+  publishVerifyTask,
+  publishRollbackTask,
+  publishPruneTask,
+  publishKeygenTask,
+  catalogListTask,
+  catalogShowTask,
   cacheDirTask,
   cacheSizeTask,
   cacheLsTask,

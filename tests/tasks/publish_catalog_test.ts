@@ -195,7 +195,7 @@ class BuildsCatalog implements Catalog {
           })),
         },
         narinfos: Object.fromEntries(
-          draft.closure.map((path) => [path, { url: proof?.read, path }]),
+          draft.closure.map((each) => [each.path, { ...each, url: proof?.read }]),
         ),
         narinfos_source_url: proof?.read,
       }),

@@ -11,7 +11,7 @@ function draft(version: string, more: Partial<CatalogEntryDraft> = {}): CatalogE
     version,
     system: "x86_64-linux",
     storePaths: [`/nix/store/${version}`],
-    closure: [`/nix/store/${version}`],
+    closure: [],
     closureBytes: 1,
     proofs: [],
     ...more,

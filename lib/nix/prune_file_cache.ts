@@ -1,0 +1,144 @@
+/**
+ * Deletes paths from the folder of a binary cache.
+ *
+ * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
+ * only if no other narinfo and no pin names it; what a killed prune moved aside is judged again by the next one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { namesOf, readPins } from "./file_pins.ts";
+import { type NarInfo, parseNarInfo } from "./nar_info.ts";
+import { isHashPart } from "./store_path.ts";
+
+/** What a prune of one store would delete. */
+export interface PrunePlan {
+  /** The hash parts of the paths. */
+  hashParts: readonly string[];
+  /** How many bytes that frees at most. */
+  bytes: number;
+}
+
+/** What may go, of the given paths: those that are there and that no pin names. */
+export async function planPrune(dir: string, candidates: ReadonlySet<string>): Promise<PrunePlan> {
+  const pins = await readPins(dir);
+  const aside = (await namesOf(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
+  const hashParts: string[] = [];
+  let bytes = 0;
+  for (const hashPart of new Set([...candidates, ...aside, ...await readIntent(dir)])) {
+    if (!isHashPart(hashPart) || pins.hashParts.has(hashPart)) continue;
+    const info = await readInfo(join(dir, `${hashPart}.narinfo`)) ??
+      await readInfo(join(trash(dir), `${hashPart}.narinfo`));
+    if (info === undefined) continue;
+    hashParts.push(hashPart);
+    bytes += info.fileSize ?? 0;
+  }
+  return { hashParts, bytes };
+}
+
+/** Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. */
+export async function intendPrune(dir: string, hashParts: readonly string[]): Promise<void> {
+  await Deno.mkdir(join(dir, ".kedge"), { recursive: true });
+  const all = new Set([...await readIntent(dir), ...hashParts]);
+  await writeFileAtomic(intent(dir), JSON.stringify([...all]));
+}
+
+/**
+ * Deletes the planned paths.
+ *
+ * @param live asked after the narinfos were moved aside: the hash parts that a live entry needs
+ * @returns how many paths and bytes were deleted
+ */
+export async function pruneFileCache(
+  dir: string,
+  hashParts: readonly string[],
+  live: () => Promise<ReadonlySet<string>>,
+  signal: AbortSignal,
+): Promise<{ paths: number; bytes: number }> {
+  const folder = trash(dir);
+  await Deno.mkdir(folder, { recursive: true });
+  for (const hashPart of hashParts) {
+    signal.throwIfAborted();
+    await renameIfThere(join(dir, `${hashPart}.narinfo`), join(folder, `${hashPart}.narinfo`));
+  }
+  const [pins, needed] = [await readPins(dir), await live()];
+  const gone: NarInfo[] = [];
+  for (const name of await namesOf(folder)) {
+    const hashPart = name.replace(/\.narinfo$/, "");
+    const aside = join(folder, name);
+    const info = await readInfo(aside);
+    if (info !== undefined && (pins.hashParts.has(hashPart) || needed.has(hashPart))) {
+      // A publish may have written it anew meanwhile; then that one stays.
+      if (!await linkIfFree(aside, join(dir, name))) await removeIfThere(aside);
+      continue;
+    }
+    if (info !== undefined) gone.push(info);
+    await removeIfThere(aside);
+  }
+  const used = await usedNars(dir);
+  let bytes = 0;
+  for (const { url, narHash, fileSize } of gone) {
+    const pinned = pins.narHashes.has(narHash) || (await readPins(dir)).narHashes.has(narHash);
+    if (pinned || used.has(url) || !url.startsWith("nar/")) continue;
+    if (await removeIfThere(join(dir, url))) bytes += fileSize ?? 0;
+  }
+  await removeIfThere(intent(dir));
+  return { paths: gone.length, bytes };
+}
+
+async function usedNars(dir: string): Promise<Set<string>> {
+  const used = new Set<string>();
+  for (const name of await namesOf(dir)) {
+    if (!name.endsWith(".narinfo")) continue;
+    const info = await readInfo(join(dir, name));
+    if (info !== undefined) used.add(info.url);
+  }
+  return used;
+}
+
+async function readInfo(path: string): Promise<NarInfo | undefined> {
+  try {
+    return parseNarInfo(await Deno.readTextFile(path), `"${path}"`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+async function linkIfFree(from: string, to: string): Promise<boolean> {
+  try {
+    await Deno.link(from, to);
+    await Deno.remove(from);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+async function readIntent(dir: string): Promise<string[]> {
+  try {
+    const names: unknown = JSON.parse(await Deno.readTextFile(intent(dir)));
+    return Array.isArray(names) ? names.filter((each) => typeof each === "string") : [];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+function intent(dir: string): string {
+  return join(dir, ".kedge", "prune.json");
+}
+
+function trash(dir: string): string {
+  return join(dir, ".kedge", "pruned");
+}

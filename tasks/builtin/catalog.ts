@@ -1,0 +1,65 @@
+import { formatBytes } from "../../lib/base/bytes.ts";
+import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { catalogList, catalogShow, type CatalogShowResult } from "../catalog.ts";
+
+const catalog = arg.string({
+  description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
+  required: true,
+  placeholder: "URI",
+});
+
+/** `catalog:ls [ENTRY]`. */
+export const catalogListTask = task({
+  name: "catalog:ls",
+  description: "List the entries of a catalog, one a line",
+  group: "catalog",
+  args: {
+    entry: arg.string({
+      description: "Only NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      positional: true,
+    }),
+    catalog,
+  },
+  run: ({ args, ...ctx }) => catalogList(args, ctx),
+  output: (entries: CatalogEntry[]) =>
+    entries.map((entry) =>
+      [
+        entry.id,
+        entry.current ? "current" : "-",
+        formatBytes(entry.closureBytes),
+        entry.updated,
+        entry.proofs.map((proof) => proof.store).join(" "),
+      ].join("\t")
+    ),
+});
+
+/** `catalog:show ENTRY`. */
+export const catalogShowTask = task({
+  name: "catalog:show",
+  description: "Show an entry, its proofs and the history of its package",
+  group: "catalog",
+  args: {
+    entry: arg.string({
+      description: "NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      positional: true,
+      required: true,
+    }),
+    catalog,
+  },
+  run: ({ args, ...ctx }) => catalogShow(args, ctx),
+  output: ({ entry, history }: CatalogShowResult) => [
+    `${entry.id}${entry.current ? " (current)" : ""}`,
+    ...entry.storePaths.map((path) => `path\t${path}`),
+    `closure\t${entry.closure.length} paths, ${formatBytes(entry.closureBytes)}`,
+    ...entry.proofs.map((proof) =>
+      `proof\t${proof.store}\t${proof.at}\t${proof.depth}\t${
+        Object.keys(proof.narInfos).length
+      } narinfos`
+    ),
+    ...history.map((line) =>
+      `history\t${line.at}\t${line.action}\t${line.version}\t${line.system}`
+    ),
+  ],
+});

@@ -1,0 +1,121 @@
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { publishKeygen, type PublishKeygenResult } from "../publish_keygen.ts";
+import { publishPrune, type PublishPruneResult } from "../publish_prune.ts";
+import { publishRollback, type PublishRollbackResult } from "../publish_rollback.ts";
+import { publishVerify, type PublishVerifyResult } from "../publish_verify.ts";
+
+const catalog = arg.string({
+  description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
+  required: true,
+  placeholder: "URI",
+});
+
+/** `publish:verify ENTRY`. */
+export const publishVerifyTask = task({
+  name: "publish:verify",
+  description: "Prove an entry again on every store that it was published to",
+  group: "publish",
+  args: {
+    entry: arg.string({
+      description: "NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      positional: true,
+      required: true,
+      example: "acme@1.2.0",
+    }),
+    catalog,
+    to: arg.list(arg.string({ description: "A store" }), {
+      description: "Only this store, with its login; all of the entry's without it",
+      placeholder: "STORE",
+    }),
+    repair: arg.boolean({ description: "Bring back what is lost" }),
+    verify: arg.enum(["present", "full"], {
+      description: "Prove that NARs are there with their size, or read back every byte of them",
+      default: "present",
+    }),
+    publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
+      description: "A public key whose signature every narinfo must have",
+    }),
+    signingKey: arg.list(arg.path({ description: "A file with a secret key of Nix" }), {
+      description: "A file with a secret key of Nix; signs what is mended",
+      placeholder: "FILE",
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    publishVerify({
+      entry: args.entry,
+      catalog: args.catalog,
+      stores: args.to,
+      repair: args.repair,
+      depth: args.verify,
+      publicKeys: args.publicKey,
+      signingKey: (args.signingKey ?? []).map((file) => ({ file })),
+    }, ctx),
+  output: (result: PublishVerifyResult) => result.id,
+});
+
+/** `publish:rollback NAME`. */
+export const publishRollbackTask = task({
+  name: "publish:rollback",
+  description: "Move the catalog's pointer back to an earlier version",
+  group: "publish",
+  args: {
+    name: arg.string({ description: "The package", positional: true, required: true }),
+    catalog,
+    version: arg.string({ description: "The version to go back to; the one before without it" }),
+    system: arg.string({ description: "The system; this machine's without it" }),
+  },
+  run: ({ args, ...ctx }) => publishRollback(args, ctx),
+  output: (result: PublishRollbackResult) => result.id,
+});
+
+/** `publish:prune`. */
+export const publishPruneTask = task({
+  name: "publish:prune",
+  description: "Forget old entries, then delete what no live entry needs from file:// stores",
+  group: "publish",
+  args: {
+    catalog,
+    from: arg.list(arg.string({ description: "A store" }), {
+      description: "A store of the kind file:///DIR",
+      required: true,
+      placeholder: "STORE",
+    }),
+    keep: arg.number({
+      description: "How many versions stay beside the current one",
+      integer: true,
+      min: 0,
+      required: true,
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    publishPrune({ catalog: args.catalog, stores: args.from, keep: args.keep }, ctx),
+  output: (result: PublishPruneResult) => result.forgotten,
+});
+
+/** `publish:keygen NAME FILE`. */
+export const publishKeygenTask = task({
+  name: "publish:keygen",
+  description: "Make a pair of signing keys, and print what readers put into nix.conf",
+  group: "publish",
+  args: {
+    name: arg.string({
+      description: "The key's name",
+      positional: true,
+      required: true,
+      example: "cache.acme.dev-1",
+    }),
+    file: arg.path({
+      description: "The file for the secret key",
+      positional: true,
+      required: true,
+    }),
+    to: arg.list(arg.string({ description: "A store" }), {
+      description: "A store whose readers will trust the key",
+      placeholder: "STORE",
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    publishKeygen({ name: args.name, file: args.file, stores: args.to }, ctx),
+  output: (result: PublishKeygenResult) => result.lines,
+});

@@ -1,0 +1,114 @@
+import { UsageError } from "../lib/base/errors.ts";
+import type { Meter } from "../lib/base/meter.ts";
+import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
+import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
+import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
+import { parseNixHash } from "../lib/nix/nix_hash.ts";
+import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import type { PublishStore } from "../lib/nix/publish_store.ts";
+import type { PublicKey, SigningKey } from "../lib/nix/signing_key.ts";
+import type { SourcePath } from "../lib/nix/source_path.ts";
+import { parseStorePath } from "../lib/nix/store_path.ts";
+import { parseStoreUri } from "../lib/nix/store_uri.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import { thisSystem } from "./publish.ts";
+
+/**
+ * Opens the catalog of a URI for a task; its secrets are kept out of all that is shown.
+ *
+ * @throws {UsageError} if no kind of catalog goes by such a URI
+ */
+export async function catalogOf(
+  uri: string,
+  context: TaskContext,
+): Promise<(meter: Meter) => CatalogWithHistory> {
+  const prepared = await prepareCatalog(uri);
+  for (const secret of prepared.secrets) context.redactor.add(secret);
+  return (meter) => openCatalog(prepared, { meter, signal: context.signal });
+}
+
+/**
+ * The entry that a text names: `NAME` (the current version), `NAME@VERSION` or `NAME@VERSION/SYSTEM`.
+ *
+ * @throws {UsageError} if the catalog has none such
+ */
+export async function findEntry(
+  catalog: CatalogWithHistory,
+  text: string,
+  signal: AbortSignal,
+): Promise<CatalogEntry> {
+  const { name, version, system = thisSystem() } = parseEntryId(text);
+  const entries = version === undefined
+    ? (await catalog.list({ name, system }, { signal })).filter((entry) => entry.current)
+    : [await catalog.find({ name, version, system }, { signal })];
+  const [entry] = entries;
+  if (entry !== undefined) return entry;
+  throw new UsageError(`Cannot find "${text}": "${catalog.url}" has no such entry for ${system}`, {
+    hint: "see what there is with catalog:ls",
+  });
+}
+
+/** The closure of an entry as the stores must have it. */
+export function closureOf(entry: CatalogEntry, physical: (path: string) => string): SourcePath[] {
+  return entry.closure.map(({ path, narHash, narSize, references }) => ({
+    storePath: parseStorePath(path),
+    narHash: parseNixHash(narHash),
+    narSize,
+    references,
+    signatures: [],
+    files: physical(path),
+  }));
+}
+
+/** How stores of an entry are opened. */
+export interface EntryStoresOptions {
+  /** The stores with their logins; each must be one that the entry was published to. */
+  stores: readonly string[];
+  /** The keys that sign what is mended. */
+  keys: readonly SigningKey[];
+  /** The keys whose signatures must be there. */
+  publicKeys: readonly PublicKey[];
+  /** How requests are tried again. */
+  retry?: Partial<RetryPolicy> | undefined;
+}
+
+/**
+ * Opens the stores that an entry was published to: those that are named, or all of them.
+ *
+ * @throws {UsageError} if the entry was not published to one that is named
+ */
+export async function entryStores(
+  entry: CatalogEntry,
+  options: EntryStoresOptions,
+  context: TaskContext,
+): Promise<(meter: Meter) => PublishStore[]> {
+  const named = options.stores.map(parseStoreUri);
+  for (const uri of named) {
+    if (entry.proofs.some((proof) => proof.store === uri.shown)) continue;
+    throw new UsageError(`Cannot look at "${uri.shown}": "${entry.id}" was not published there`, {
+      hint: `it was published to ${entry.proofs.map((proof) => proof.store).join(", ")}`,
+    });
+  }
+  const uris = named.length > 0 ? named : entry.proofs.map(({ store, read }) => {
+    const uri = parseStoreUri(store);
+    return read === store ? uri : { ...uri, read };
+  });
+  const prepared = await Promise.all(uris.map(prepareStore));
+  for (const { credentials, read } of prepared) {
+    for (const secret of [...credentials.secrets, ...read?.credentials.secrets ?? []]) {
+      context.redactor.add(secret);
+    }
+  }
+  return (meter) =>
+    prepared.map((store) =>
+      openStore(store, {
+        keys: options.keys,
+        publicKeys: options.publicKeys,
+        propagationMs: 0,
+        retry: { ...defaultRetryPolicy, ...options.retry },
+        meter,
+        signal: context.signal,
+      })
+    );
+}

@@ -1,0 +1,247 @@
+/** What comes after a publish: proving again, mending, going back, pruning, keys. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { IncompleteError, type KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { parseSigningKey } from "../../lib/nix/signing_key.ts";
+import { catalogList, catalogShow } from "../../tasks/catalog.ts";
+import { publish, type PublishOptions } from "../../tasks/publish.ts";
+import { publishKeygen } from "../../tasks/publish_keygen.ts";
+import { publishPrune } from "../../tasks/publish_prune.ts";
+import { publishRollback } from "../../tasks/publish_rollback.ts";
+import { publishVerify } from "../../tasks/publish_verify.ts";
+import { FaultyCache } from "../support/binary_cache.ts";
+import { CatalogServer } from "../support/catalog_server.ts";
+import { type PlainGround, plainGround } from "../support/plain_paths.ts";
+import { runKedge } from "../support/program.ts";
+
+/** Publishes versions 1 to n, each with a file of its own and one that all share. */
+async function versions(ground: PlainGround, count: number, more: Partial<PublishOptions> = {}) {
+  const [shared, ...own] = ground.options.paths;
+  const options = { ...ground.options, stores: [`file://${ground.dir}/store`], ...more };
+  for (let i = 0; i < count; i++) {
+    await publish({ ...options, version: String(i + 1), paths: [shared!, own[i]!] }, ground.ctx);
+  }
+  return options;
+}
+
+async function namesIn(dir: string, suffix: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(dir)) if (name.endsWith(suffix)) names.push(name);
+  return names.sort();
+}
+
+Deno.test("publishVerify() proves an entry, and names what is lost", async () => {
+  await using ground = await plainGround(2);
+  const { catalog } = await versions(ground, 1);
+  const options = { entry: "plain", catalog: catalog as string };
+  const fine = await publishVerify(options, ground.ctx);
+  assertEquals([fine.changed, fine.stores.map((store) => store.broken)], [false, [0]]);
+  const store = join(ground.dir, "store");
+  const [nar] = await namesIn(join(store, "nar"), ".zst");
+  await Deno.remove(join(store, "nar", nar!));
+  const error = await assertRejects(() => publishVerify(options, ground.ctx), IncompleteError);
+  assertStringIncludes(error.message, "is not there");
+  await assertRejects(
+    () => publishVerify({ ...options, entry: "plain@9" }, ground.ctx),
+    UsageError,
+    "has no such entry",
+  );
+});
+
+Deno.test("publishVerify() mends a store from another one", async () => {
+  await using cache = new FaultyCache();
+  await using ground = await plainGround(2);
+  const stores = [`file://${ground.dir}/store`, cache.url];
+  const { catalog } = await versions(ground, 1, { stores });
+  for (const path of ground.options.paths) await Deno.remove(path);
+  cache.objects.delete([...cache.objects.keys()].find((key) => key.startsWith("nar/"))!);
+  cache.objects.delete([...cache.objects.keys()].findLast((key) => key.endsWith(".narinfo"))!);
+  const options = { entry: "plain@1", catalog: catalog as string, repair: true };
+  const mended = await publishVerify(options, ground.ctx);
+  assertEquals(mended.changed, true);
+  assert(mended.bytesMoved > 0);
+  assertEquals((await publishVerify({ ...options, depth: "full" }, ground.ctx)).changed, false);
+});
+
+Deno.test("publishVerify() finds a changed byte in full depth, and tells what it cannot mend", async () => {
+  await using ground = await plainGround(2);
+  const { catalog } = await versions(ground, 1);
+  const store = join(ground.dir, "store");
+  for (const name of await namesIn(join(store, "nar"), ".zst")) {
+    const bytes = await Deno.readFile(join(store, "nar", name));
+    bytes[bytes.length >> 1]! ^= 1;
+    await Deno.writeFile(join(store, "nar", name), bytes);
+  }
+  const options = { entry: "plain", catalog: catalog as string };
+  assertEquals((await publishVerify(options, ground.ctx)).changed, false);
+  const error = await assertRejects(() =>
+    publishVerify({ ...options, depth: "full" }, ground.ctx)
+  ) as KedgeError;
+  assertEquals(error.exitCode, 3);
+  await assertRejects(
+    () => publishVerify({ ...options, depth: "full", repair: true }, ground.ctx),
+    UsageError,
+    "no other store has it, nor this machine",
+  );
+});
+
+Deno.test("publishRollback() moves the pointer back, once the stores were proven", async () => {
+  await using server = new CatalogServer();
+  await using ground = await plainGround(4);
+  const { catalog } = await versions(ground, 3, { catalog: server.url });
+  const options = { name: "plain", catalog: catalog as string };
+  const foreseen = await publishRollback(options, { ...ground.ctx, dryRun: true });
+  const back = await publishRollback(options, ground.ctx);
+  assertEquals([back.from, back.id.split("/")[0], back.requests], [
+    "3",
+    "plain@2",
+    foreseen.requests,
+  ]);
+  assertEquals((await publishRollback({ ...options, version: "1" }, ground.ctx)).from, "2");
+  await assertRejects(
+    () => publishRollback({ ...options, version: "7" }, ground.ctx),
+    UsageError,
+    "has no such entry",
+  );
+  const store = join(ground.dir, "store");
+  for (const name of await namesIn(store, ".narinfo")) await Deno.remove(join(store, name));
+  await assertRejects(
+    () => publishRollback({ ...options, version: "3" }, ground.ctx),
+    IncompleteError,
+  );
+  assertEquals(
+    (await catalogList({ catalog: catalog as string })).filter((entry) => entry.current).map((
+      entry,
+    ) => entry.version),
+    ["1"],
+  );
+});
+
+Deno.test("publishPrune() deletes what no live entry needs, and nothing else", async () => {
+  await using ground = await plainGround(5);
+  const { catalog } = await versions(ground, 4);
+  const store = join(ground.dir, "store");
+  const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 1 };
+  const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  assertEquals((await namesIn(store, ".narinfo")).length, 5);
+  const pruned = await publishPrune(options, ground.ctx);
+  assertEquals(pruned.forgotten.map((id) => id.split("/")[0]), ["plain@2", "plain@1"]);
+  assertEquals(pruned.forgotten, foreseen.forgotten);
+  assertEquals(pruned.stores.map(({ paths }) => paths), [2]);
+  assertEquals((await namesIn(store, ".narinfo")).length, 3);
+  assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 3);
+  for (const entry of ["plain@3", "plain@4"]) {
+    await publishVerify({ entry, catalog: catalog as string, depth: "full" }, ground.ctx);
+  }
+  assertEquals((await publishPrune(options, ground.ctx)).changed, false);
+});
+
+Deno.test("publishPrune() goes on with a prune that ended after the catalog forgot", async () => {
+  await using server = new CatalogServer();
+  await using ground = await plainGround(3);
+  const { catalog } = await versions(ground, 2, { catalog: server.url });
+  const store = join(ground.dir, "store");
+  const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 0 };
+  let forgotten = false;
+  server.fault = ({ method }) => {
+    forgotten ||= method === "DELETE";
+    return method === "GET" && forgotten ? new Response("down", { status: 501 }) : undefined;
+  };
+  await assertRejects(() => publishPrune(options, ground.ctx));
+  assertEquals([server.entries.size, (await namesIn(store, ".narinfo")).length], [1, 2]);
+  server.fault = () => undefined;
+  const again = await publishPrune(options, ground.ctx);
+  assertEquals([again.forgotten.length, again.stores[0]?.paths], [0, 1]);
+  assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 2);
+});
+
+Deno.test("publishPrune() and publish() race: whoever is first, no entry lacks a path", async () => {
+  await using ground = await plainGround(3, 200_000);
+  const base = await versions(ground, 2);
+  const [shared, first] = ground.options.paths;
+  const store = `file://${ground.dir}/store`;
+  for (let round = 0; round < 12; round++) {
+    // Version 1's path is about to be pruned while another package publishes it.
+    await publish({ ...base, version: `1.${round}`, paths: [shared!, first!] }, ground.ctx);
+    await publish({ ...base, version: `2.${round}`, paths: [shared!] }, ground.ctx);
+    const racing = publish(
+      { ...base, name: `other-${round}`, version: "1", paths: [first!] },
+      ground.ctx,
+    );
+    const delayMs = round * 3;
+    const pruning = new Promise((done) => setTimeout(done, delayMs)).then(() =>
+      publishPrune({ catalog: base.catalog as string, stores: [store], keep: 0 }, ground.ctx)
+    );
+    const [published] = await Promise.allSettled([racing, pruning]);
+    await publishPrune({ catalog: base.catalog as string, stores: [store], keep: 0 }, ground.ctx);
+    for (const entry of await catalogList({ catalog: base.catalog as string })) {
+      await publishVerify(
+        { entry: entry.id, catalog: base.catalog as string, depth: "full" },
+        ground.ctx,
+      );
+    }
+    if (published.status === "rejected") assert(published.reason instanceof IncompleteError);
+    const gone = await catalogList({ catalog: base.catalog as string, entry: `other-${round}` });
+    assertEquals(gone.length, published.status === "fulfilled" ? 1 : 0);
+  }
+});
+
+Deno.test("publishKeygen() writes a key for its owner alone, and prints what readers need", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = join(dir, "key");
+    const stores = [
+      "https://me:pass@push.acme.dev?read=https://cache.acme.dev",
+      "file:///srv/cache",
+    ];
+    const made = await publishKeygen({ name: "acme-1", file, stores });
+    assertEquals(made.lines, [
+      "extra-substituters = https://cache.acme.dev file:///srv/cache",
+      `extra-trusted-public-keys = ${made.publicKey}`,
+    ]);
+    assertEquals(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
+    const key = await parseSigningKey(await Deno.readTextFile(file), "a test");
+    assertEquals(key.publicKey.text, made.publicKey);
+    await assertRejects(
+      () => publishKeygen({ name: "acme-1", file }),
+      UsageError,
+      "is there already",
+    );
+    await assertRejects(
+      () => publishKeygen({ name: "a b", file: `${file}2` }),
+      UsageError,
+      "not allowed",
+    );
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("the program lists, shows, rolls back, verifies and prunes", async () => {
+  await using ground = await plainGround(3);
+  const { catalog } = await versions(ground, 2);
+  const kedge = async (...args: string[]) => {
+    const result = await runKedge(args, { cacheDir: join(ground.dir, "cache") });
+    assertEquals(result.code, 0, result.stderr);
+    return result.stdout;
+  };
+  const at = ["--catalog", catalog as string];
+  const list = (await kedge("catalog:ls", ...at)).trim().split("\n").map((line) =>
+    line.split("\t")
+  );
+  assertEquals(list.map(([id, state]) => [id?.split("/")[0], state]), [
+    ["plain@2", "current"],
+    ["plain@1", "-"],
+  ]);
+  const system = `${Deno.build.arch}-${Deno.build.os}`;
+  assertEquals(await kedge("publish:rollback", "plain", ...at), `plain@1/${system}\n`);
+  assertStringIncludes(await kedge("catalog:show", "plain", ...at), `plain@1/${system} (current)`);
+  assertEquals(await kedge("publish:verify", "plain@2", ...at), `plain@2/${system}\n`);
+  const store = `file://${ground.dir}/store`;
+  assertEquals(
+    await kedge("publish:prune", ...at, "--from", store, "--keep", "0"),
+    `plain@2/${system}\n`,
+  );
+  const shown = await catalogShow({ catalog: catalog as string, entry: "plain" });
+  assertEquals(shown.history.map((line) => line.action), ["rollback", "publish", "publish"]);
+});
