@@ -5,9 +5,10 @@
  */
 import { join } from "@std/path";
 import { Redactor } from "../base/redactor.ts";
-import { Cache } from "../cache/cache.ts";
+import type { Cache } from "../cache/cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import type { Lockfile } from "../cache/lockfile.ts";
+import { openCache } from "../cache/open_cache.ts";
 import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
@@ -54,7 +55,7 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
   checkRefresh(refresh, offline);
   const signal = options.signal ?? new AbortController().signal;
   const redactor = options.redactor ?? new Redactor();
-  const cache = options.cache ?? new Cache(defaultCacheDir());
+  const cache = options.cache ?? openCache(defaultCacheDir());
   return {
     signal,
     cache,

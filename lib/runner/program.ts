@@ -1,5 +1,6 @@
 /**
- * The command line of a task file, from its arguments to its exit code. It prints nothing itself.
+ * The command line of a task file, from its arguments to its exit code. It prints nothing itself. What is only needed to run a
+ * task is loaded when one is run, so that a list or a help costs little more than an empty program.
  *
  * @module
  */
@@ -14,7 +15,6 @@ import { graphText } from "./graph_text.ts";
 import { helpOfFile, helpOfTask, listOfTasks } from "./help.ts";
 import { permissionsTask } from "./permissions_task.ts";
 import type { ArgSources } from "./resolve_args.ts";
-import { runTask } from "./run_task.ts";
 import type { Settings } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import { collectTasks, type TaskMap } from "./task_file.ts";
@@ -60,6 +60,7 @@ export async function runProgram(
   try {
     const answer = answerOf(command, map, host);
     if (answer === undefined) {
+      const { runTask } = await import("./run_task.ts");
       return await runTask(command, command.task!, host, reporter, redactor);
     }
     reporter.print(answer);

@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { ExitCode, exitCodeOf, KedgeError, TimedOutError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { Cache } from "../cache/cache.ts";
+import { openCache } from "../cache/open_cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
@@ -49,7 +49,7 @@ export async function runTask(
     redactor,
     onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
   });
-  const cache = new Cache(folder.dir);
+  const cache = openCache(folder.dir, host.env);
   const lockfile = openLockfile(settings, host);
   const admitted = new Set<GraphNode>();
   const admit = async (nodes: readonly GraphNode[]) => {

@@ -3,7 +3,7 @@
  *
  * Invariants: a try that took too long, or whose run was stopped, ends with the reason of that, whatever it threw; what a try
  * started is ended before the next one begins; a run function that does not settle after an abort is given up after the grace, so
- * that nothing hangs.
+ * that nothing hangs. No timer is touched unless one is needed: the first one costs a program some milliseconds.
  *
  * @module
  */
@@ -121,7 +121,7 @@ async function runAttempt(
     throw reason;
   } finally {
     await stopping;
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     options.signal.removeEventListener("abort", follow);
   }
 }
@@ -147,7 +147,7 @@ async function settledOrGivenUp<T>(
   try {
     return await Promise.race([run, given]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     signal.removeEventListener("abort", listen!);
   }
 }
