@@ -176,6 +176,14 @@ export class Journal implements Disposable {
     ) as unknown as RunRow[];
   }
 
+  /** The runs whose ids begin so, at most two. */
+  runsBeginning(id: string): RunRow[] {
+    return this.#read(
+      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2",
+      [id.length, id],
+    ) as unknown as RunRow[];
+  }
+
   /** The operations of a run, in their order. */
   operations(run: string): OperationRow[] {
     const rows = this.#read(

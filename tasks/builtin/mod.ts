@@ -24,6 +24,7 @@ import { imageSyncTask } from "./image.ts";
 import { kexecTask } from "./kexec.ts";
 import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
+import { runsShowTask, runsTask } from "./runs.ts";
 import {
   publishKeygenTask,
   publishPruneTask,
@@ -56,4 +57,6 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   cacheVerifyTask,
   cachePruneTask,
   cacheCleanTask,
+  runsTask,
+  runsShowTask,
 };

@@ -1,0 +1,64 @@
+import { formatBytes } from "../../lib/base/bytes.ts";
+import { formatDuration } from "../../lib/base/duration.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { listRuns, type ShownRun, showRun } from "../runs.ts";
+
+/** `runs`. */
+export const runsTask = task({
+  name: "runs",
+  description: "List the latest runs, one a line: id, start, time, exit code, command",
+  group: "the journal",
+  query: true,
+  permissions: {},
+  args: {
+    limit: arg.number({ description: "How many at most", integer: true, min: 1, default: 50 }),
+  },
+  run: ({ args, ...ctx }) => listRuns(args, ctx),
+  output: (runs) => runs.map((run) => `${run.id}  ${lineOf(run)}`),
+});
+
+/** `runs:show ID`. */
+export const runsShowTask = task({
+  name: "runs:show",
+  description: "Show what one run did",
+  group: "the journal",
+  query: true,
+  permissions: {},
+  args: {
+    id: arg.string({
+      description: "The run's id, or the beginning of it",
+      positional: true,
+      required: true,
+    }),
+  },
+  run: ({ args, ...ctx }) => showRun(args, ctx),
+  output: linesOf,
+});
+
+function lineOf(run: Pick<ShownRun, "started" | "ended" | "exitCode" | "command">): string {
+  const time = run.ended === null ? "not ended" : formatDuration(run.ended - run.started);
+  const state = run.exitCode === null ? "-" : String(run.exitCode);
+  return `${new Date(run.started).toISOString()}  ${time.padEnd(9)}  ${
+    state.padEnd(3)
+  }  ${run.command}`;
+}
+
+function linesOf(run: ShownRun): string[] {
+  const lines = [lineOf(run)];
+  for (const { kind, subject, figures, error, started, steps } of run.operations) {
+    const outcome = error !== null
+      ? `failed: ${error["message"]}`
+      : figures === null
+      ? "not ended"
+      : `moved ${formatBytes(Number(figures["bytesMoved"]))}, reused ${
+        formatBytes(Number(figures["bytesReused"]))
+      }: ${figures["why"]}`;
+    lines.push(`${kind} ${subject}: ${outcome}`);
+    for (const step of steps) {
+      const object = step.object === "" ? "" : ` ${step.object}`;
+      lines.push(`  +${formatDuration(step.at - started)} ${step.phase}${object}: ${step.state}`);
+    }
+  }
+  return lines;
+}

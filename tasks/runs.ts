@@ -1,0 +1,80 @@
+import { UsageError } from "../lib/base/errors.ts";
+import type { OperationRow, RunRow, StepRow } from "../lib/journal/journal.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+
+/** Options of {@linkcode listRuns}. */
+export interface ListRunsOptions {
+  /** How many at most. @default {50} */
+  limit?: number;
+}
+
+/** Which run is meant. */
+export interface ShowRunOptions {
+  /** Its id, or the beginning of it. */
+  id: string;
+}
+
+/** A run with all that it did. */
+export interface ShownRun extends RunRow {
+  /** Its operations, in their order, each with its steps. */
+  operations: (OperationRow & {
+    /** Its lines, in their order. */
+    steps: StepRow[];
+  })[];
+}
+
+/**
+ * The latest runs that the journal knows, newest first.
+ *
+ * @throws {UsageError} if the limit is no whole number of at least 1
+ * @throws {KedgeError} if the journal cannot be read
+ *
+ * @example
+ * ```ts
+ * import { Cache, listRuns } from "@kedge/kedge";
+ *
+ * const runs = await listRuns({ limit: 10 }, { cache: new Cache(await Deno.makeTempDir()) });
+ * console.log(runs.length);
+ * ```
+ */
+// deno-lint-ignore require-await
+export async function listRuns(
+  options: ListRunsOptions = {},
+  ctx: TaskContextOptions = {},
+): Promise<RunRow[]> {
+  const { limit = 50 } = options;
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw new UsageError(`Cannot list runs: "limit" must not be ${limit}`);
+  }
+  return resolveContext(ctx).journal.runs(limit);
+}
+
+/**
+ * One run with its operations and their steps.
+ *
+ * @throws {UsageError} if no run has this id, or several begin so
+ * @throws {KedgeError} if the journal cannot be read
+ */
+// deno-lint-ignore require-await
+export async function showRun(
+  options: ShowRunOptions,
+  ctx: TaskContextOptions = {},
+): Promise<ShownRun> {
+  const { journal } = resolveContext(ctx);
+  if (!/^[0-9a-f-]+$/.test(options.id)) {
+    throw new UsageError(`Cannot show the run ${JSON.stringify(options.id)}: it is not an id`, {
+      hint: "`runs` lists the ids",
+    });
+  }
+  const found = journal.runsBeginning(options.id);
+  const [run] = found;
+  if (run === undefined || found.length > 1) {
+    const state = run === undefined ? "there is no such run" : "several ids begin so";
+    throw new UsageError(`Cannot show the run "${options.id}": ${state}`, {
+      hint: "`runs` lists the ids",
+    });
+  }
+  const operations = journal.operations(run.id)
+    .map((operation) => ({ ...operation, steps: journal.steps(operation.id) }));
+  return { ...run, operations };
+}
