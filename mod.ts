@@ -30,7 +30,6 @@ export type * from "./lib/cache/partials.ts";
 export type * from "./lib/cache/prune.ts";
 export type * from "./lib/cache/tier.ts";
 export type * from "./lib/cache/verify_cache.ts";
-export type { Meter, ObjectMeter } from "./lib/base/meter.ts";
 export type { Validators } from "./lib/http/validators.ts";
 export type * from "./lib/cache/removal.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";

@@ -49,7 +49,7 @@ export async function runTask(
     redactor,
     onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
   });
-  const cache = openCache(folder.dir, host.env);
+  const cache = openCache(folder.dir, (name) => host.env(name));
   const lockfile = openLockfile(settings, host);
   const admitted = new Set<GraphNode>();
   const admit = async (nodes: readonly GraphNode[]) => {

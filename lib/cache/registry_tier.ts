@@ -1,0 +1,211 @@
+/**
+ * A team's tier in a repository of an OCI registry: each key is a tag, its manifest an artifact of one layer, so that the
+ * registry's own tools can list, copy and delete what is in it.
+ *
+ * Invariants: contents are put before the manifest that names them; every wait has an end, since a slow tier must not be worse
+ * than none; nothing that comes from it is believed here: the caller hashes it and asks the origin.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type Digest, digestHex, isDigest, sha256 } from "../base/digest.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { parseManifest } from "../oci/manifest.ts";
+import { MediaType } from "../oci/media_type.ts";
+import type { RegistryReference } from "../oci/reference.ts";
+import { RegistryClient } from "../oci/registry_client.ts";
+import { RegistryHost } from "../oci/registry_host.ts";
+import type { Tier, TierCall, TierRecord } from "./tier.ts";
+
+/** The type of what a key stands for. */
+export const tierArtifactType = "application/vnd.kedge.cache.v1";
+const contentType = "application/octet-stream";
+const answerMs = 15_000;
+const idleMs = 15_000;
+const emptyConfig = new TextEncoder().encode("{}");
+const prefix = "dev.kedge.cache.";
+
+const annotationsSchema = v.looseObject({
+  [`${prefix}key`]: v.string(),
+  [`${prefix}etag`]: v.exactOptional(v.string()),
+  [`${prefix}last-modified`]: v.exactOptional(v.string()),
+});
+
+/** Keeps contents and what keys stand for in a repository of a registry. */
+export class RegistryTier implements Tier {
+  /** What it is, for people. */
+  readonly label: string;
+  #reference: RegistryReference;
+  #insecure: boolean;
+
+  /** Connects to nothing yet. */
+  constructor(reference: RegistryReference, options: { insecure?: boolean } = {}) {
+    this.#reference = reference;
+    this.#insecure = options.insecure ?? false;
+    this.label = `the tier ${reference.host}/${reference.repository}`;
+  }
+
+  /** What the repository says of a key. */
+  async find(key: string, call: TierCall): Promise<TierRecord | undefined> {
+    using host = this.#host(call.meter, limited(call.signal));
+    const manifest = await this.#client(host).manifest(tagOf(key));
+    if (manifest === undefined || manifest === "unchanged") return undefined;
+    const annotations = v.safeParse(annotationsSchema, manifest.annotations);
+    const layer = manifest.blobs.find(({ mediaType }) => mediaType === contentType);
+    if (!annotations.success || layer === undefined) return undefined;
+    const { [`${prefix}key`]: named, [`${prefix}etag`]: etag } = annotations.output;
+    const lastModified = annotations.output[`${prefix}last-modified`];
+    if (named !== key || !isDigest(layer.digest)) return undefined;
+    return {
+      digest: layer.digest,
+      size: layer.size,
+      validators: {
+        ...(etag === undefined ? {} : { etag }),
+        ...(lastModified === undefined ? {} : { lastModified }),
+      },
+    };
+  }
+
+  /** The contents of a digest, unverified. */
+  async open(
+    digest: Digest,
+    call: TierCall,
+  ): Promise<{ stream: ReadableStream<Uint8Array>; size?: number } | undefined> {
+    const size = await this.#sizeOf(digest, call);
+    if (size === undefined) return undefined;
+    const stop = new AbortController();
+    const host = this.#host(call.meter, AbortSignal.any([call.signal, stop.signal]));
+    const timer = setTimeout(() => stop.abort(new Error("no answer came in time")), answerMs);
+    try {
+      const body = await this.#client(host).get(digest);
+      return { size, stream: watched(body, stop, () => host[Symbol.dispose]()) };
+    } catch (error) {
+      host[Symbol.dispose]();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Puts the contents, then the manifest of the key. */
+  async put(
+    key: string,
+    record: TierRecord,
+    contents: { path: string },
+    call: TierCall,
+  ): Promise<void> {
+    using host = this.#host(call.meter, call.signal);
+    const client = new RegistryClient(host, this.#reference.repository, "pull,push");
+    const layer: Descriptor = {
+      mediaType: contentType,
+      digest: record.digest,
+      size: record.size,
+    };
+    const config: Descriptor = {
+      mediaType: MediaType.empty,
+      digest: sha256(emptyConfig),
+      size: emptyConfig.length,
+    };
+    const push = { name: key, signal: call.signal };
+    if (await client.head(layer.digest) === undefined) {
+      await client.putBlob(layer, (start) => readFrom(contents.path, start), push);
+    }
+    if (await client.head(config.digest) === undefined) {
+      await client.putBlob(config, (start) => pieceOf(emptyConfig, start), push);
+    }
+    const text = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MediaType.ociManifest,
+      artifactType: tierArtifactType,
+      config,
+      layers: [layer],
+      annotations: {
+        [`${prefix}key`]: key,
+        ...(record.validators.etag === undefined
+          ? {}
+          : { [`${prefix}etag`]: record.validators.etag }),
+        ...(record.validators.lastModified === undefined
+          ? {}
+          : { [`${prefix}last-modified`]: record.validators.lastModified }),
+      },
+    });
+    const bytes = new TextEncoder().encode(text);
+    const options = { name: key, mediaType: MediaType.ociManifest };
+    await client.putManifest(tagOf(key), parseManifest(bytes, options));
+  }
+
+  async #sizeOf(digest: Digest, call: TierCall): Promise<number | undefined> {
+    using host = this.#host(call.meter, limited(call.signal));
+    return await this.#client(host).head(digest);
+  }
+
+  #client(host: RegistryHost): RegistryClient {
+    return new RegistryClient(host, this.#reference.repository);
+  }
+
+  #host(meter: Meter, signal: AbortSignal): RegistryHost {
+    return new RegistryHost({
+      host: this.#reference.host,
+      insecure: this.#insecure,
+      meter: { ...silentMeter, request: () => meter.request() },
+      retry: { retries: 1, baseMs: 200, ceilingMs: 1000 },
+      signal,
+    });
+  }
+}
+
+function tagOf(key: string): string {
+  return `k-${digestHex(sha256(key)).slice(0, 40)}`;
+}
+
+function limited(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+}
+
+/** The same bytes; it ends with an error when none come for a while, and calls back once at its end. */
+function watched(
+  body: ReadableStream<Uint8Array>,
+  stop: AbortController,
+  atEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let ended = false;
+  const end = () => {
+    if (!ended) atEnd();
+    ended = true;
+  };
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const timer = setTimeout(
+        () => stop.abort(new Error(`no byte came within ${idleMs} ms`)),
+        idleMs,
+      );
+      try {
+        const { value, done } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        end();
+        controller.close();
+      } catch (error) {
+        end();
+        throw error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    async cancel(reason) {
+      await reader.cancel(reason).catch(() => undefined);
+      end();
+    },
+  }, { highWaterMark: 0 });
+}
+
+async function* readFrom(path: string, start: number): AsyncGenerator<Uint8Array> {
+  const file = await Deno.open(path, { read: true });
+  await file.seek(start, Deno.SeekMode.Start);
+  yield* file.readable;
+}
+
+async function* pieceOf(bytes: Uint8Array, start: number): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes.subarray(start));
+}

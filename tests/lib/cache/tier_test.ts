@@ -1,0 +1,188 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
+import { Cache } from "../../../lib/cache/cache.ts";
+import { RegistryTier } from "../../../lib/cache/registry_tier.ts";
+import type { Tier, TierRecord } from "../../../lib/cache/tier.ts";
+import { parseReference, type RegistryReference } from "../../../lib/oci/reference.ts";
+import { cacheKexec } from "../../../tasks/kexec.ts";
+import { bundleBytes } from "../../support/bundle.ts";
+import { type Origin, startOrigin } from "../../support/origin.ts";
+import { realTest } from "../../support/real.ts";
+import { startRegistry } from "../../support/registry.ts";
+
+const body = bundleBytes();
+const newer = bundleBytes({ version: "2" });
+const quick = { retry: { retries: 1, baseMs: 1, ceilingMs: 2 } };
+const etagOf = (bytes: Uint8Array) => `"${sha256(bytes).slice(7, 23)}"`;
+
+/** A tier that does what it is told. */
+class FakeTier implements Tier {
+  label = "the tier";
+  puts: TierRecord[] = [];
+  record: TierRecord | undefined;
+  contents: Uint8Array<ArrayBuffer> | undefined;
+  failure: string | undefined;
+
+  find(): Promise<TierRecord | undefined> {
+    return this.#answer(this.record);
+  }
+  open(): Promise<{ stream: ReadableStream<Uint8Array>; size: number } | undefined> {
+    const { contents } = this;
+    return this.#answer(
+      contents && { stream: new Blob([contents]).stream(), size: contents.length },
+    );
+  }
+  async put(_key: string, record: TierRecord): Promise<void> {
+    await this.#answer(undefined);
+    this.puts.push(record);
+  }
+  async #answer<T>(value: T): Promise<T> {
+    await Promise.resolve();
+    if (this.failure !== undefined) throw new Error(this.failure);
+    return value;
+  }
+}
+
+async function withTier(
+  test: (bench: {
+    tier: FakeTier;
+    origin: Origin;
+    notes: string[];
+    run: (options?: { sha256?: string }) => ReturnType<typeof cacheKexec>;
+  }) => Promise<void>,
+): Promise<void> {
+  await using origin = startOrigin({ "/k.tar.gz": { body } });
+  const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
+  const tier = new FakeTier();
+  const notes: string[] = [];
+  let count = 0;
+  try {
+    await test({
+      tier,
+      origin,
+      notes,
+      run: (options = {}) =>
+        cacheKexec({ url: origin.url("/k.tar.gz"), ...quick, ...options }, {
+          cache: new Cache(join(folder, String(count++)), { tier }),
+          report: (event) => event.type === "note" && notes.push(event.message),
+        }),
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const remembered = (bytes: Uint8Array): TierRecord => ({
+  digest: sha256(bytes),
+  size: bytes.length,
+  validators: { etag: etagOf(bytes) },
+});
+
+Deno.test("a tier is lent what came from the origin", () =>
+  withTier(async ({ tier, run }) => {
+    await run();
+    assertEquals(tier.puts, [remembered(body)]);
+  }));
+
+Deno.test("a tier gives pinned contents, and the origin is not asked", () =>
+  withTier(async ({ tier, origin, run }) => {
+    tier.contents = body;
+    const result = await run({ sha256: sha256(body) });
+    assertEquals([result.digest, result.bytesMoved], [sha256(body), body.length]);
+    assertEquals([origin.requests.length, tier.puts], [0, []]);
+    assertStringIncludes(result.why, "the tier has it");
+    assertEquals(await Deno.readFile(result.path), body);
+  }));
+
+Deno.test("a tier gives what the origin confirms with a 304, for one request", () =>
+  withTier(async ({ tier, origin, run }) => {
+    tier.record = remembered(body);
+    tier.contents = body;
+    const result = await run();
+    assertEquals([result.digest, result.bytesMoved], [sha256(body), body.length]);
+    assertEquals(origin.requests.map(({ status }) => status), [304]);
+    assertEquals(origin.sentBytes, 0);
+  }));
+
+Deno.test("a tier that remembers an old version is overruled by the origin", () =>
+  withTier(async ({ tier, origin, run }) => {
+    tier.record = remembered(body);
+    tier.contents = body;
+    origin.files.get("/k.tar.gz")!.body = newer;
+    assertEquals((await run()).digest, sha256(newer));
+    assertEquals(tier.puts, [remembered(newer)]);
+  }));
+
+for (
+  const [how, contents] of [
+    ["with other bytes of the same length", new Uint8Array(body.length)],
+    ["with too few bytes", body.slice(0, 1000)],
+    ["with a web page", new TextEncoder().encode("<html>")],
+  ] as const
+) {
+  Deno.test(`a tier that lies ${how} costs nothing but its bytes`, () =>
+    withTier(async ({ tier, run, notes }) => {
+      tier.record = remembered(body);
+      tier.contents = contents;
+      for (const options of [{}, { sha256: sha256(body) }]) {
+        const result = await run(options);
+        assertEquals(result.digest, sha256(body));
+        assertEquals(await Deno.readFile(result.path), body);
+      }
+      assertStringIncludes(notes.join(), "of no use");
+    }));
+}
+
+Deno.test("a tier that says a URL is something else is not believed", () =>
+  withTier(async ({ tier, run }) => {
+    tier.record = { ...remembered(newer), validators: { etag: '"made up"' } };
+    tier.contents = newer;
+    assertEquals((await run()).digest, sha256(body));
+  }));
+
+Deno.test("a tier that is down is noted, and the origin serves", () =>
+  withTier(async ({ tier, run, notes }) => {
+    tier.failure = "connection refused";
+    assertEquals((await run()).digest, sha256(body));
+    assertEquals((await run({ sha256: sha256(body) })).digest, sha256(body));
+    assertStringIncludes(notes.join(), "connection refused");
+  }));
+
+function tierAt(host: string): RegistryTier {
+  return new RegistryTier(parseReference(`docker://${host}/team/cache`) as RegistryReference);
+}
+
+realTest("RegistryTier keeps a bundle that another machine then needs not fetch", [
+  "docker-registry",
+], async () => {
+  await using registry = await startRegistry();
+  await using origin = startOrigin({ "/k.tar.gz": { body } });
+  const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
+  const tier = tierAt(registry.host);
+  const run = (name: string) =>
+    cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
+      cache: new Cache(join(folder, name), { tier }),
+    });
+  assertEquals((await run("first")).bytesMoved, body.length);
+  const second = await run("second");
+  assertEquals(second.digest, sha256(body));
+  assertEquals(origin.sentBytes, body.length);
+  assertEquals(origin.requests.map(({ status }) => status), [206, 304]);
+  assert(second.why.includes("team/cache has it"), second.why);
+
+  const call = { meter: silentMeter, signal: new AbortController().signal };
+  assertEquals(await tier.find("another key", call), undefined);
+  assertEquals(await tier.open(sha256("nothing"), call), undefined);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("RegistryTier that nobody answers for is no harm", async () => {
+  await using origin = startOrigin({ "/k.tar.gz": { body } });
+  const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
+  const cache = new Cache(folder, { tier: tierAt("127.0.0.1:1") });
+  const result = await cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, { cache });
+  assertEquals(result.digest, sha256(body));
+  await Deno.remove(folder, { recursive: true });
+});
