@@ -14,7 +14,13 @@ import type { LocalSource, Located } from "../lib/chunk/locate_chunks.ts";
 import { digestsOf } from "../lib/chunk/places.ts";
 import { type PackRange, planRanges } from "../lib/chunk/plan_ranges.ts";
 import { TableBuilder } from "../lib/chunk/table_builder.ts";
-import { copyChunks, fetchChunks, type WriteTarget } from "../lib/chunk/write_chunks.ts";
+import {
+  bufferFor,
+  copyChunks,
+  fetchChunks,
+  type ReadRangeOptions,
+  type WriteTarget,
+} from "../lib/chunk/write_chunks.ts";
 import { RangeRefusedError } from "../lib/oci/range_refused_error.ts";
 import type { Step } from "../lib/operation/operation.ts";
 import type { DiskPullPlan } from "./disk_pull_plan.ts";
@@ -57,7 +63,7 @@ export async function movePull(
   const fetch = (ranges: readonly PackRange[]) =>
     fetchChunks(target, ranges, {
       concurrency: options.concurrency,
-      read: (range, signal, again) => reader.read(range, signal, again),
+      read: (range, options) => reader.read(range, options),
       onWritten: (bytes, range) => {
         if (plan.cachedPacks.has(range.pack)) local.reused(bytes);
       },
@@ -187,19 +193,16 @@ class PackReader {
     this.#step = step;
   }
 
-  async read(
-    range: PackRange,
-    signal: AbortSignal,
-    again: boolean,
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  async read(range: PackRange, options: ReadRangeOptions): Promise<Uint8Array<ArrayBuffer>> {
     const { pack, start, end } = range;
+    const { again, buffer } = options;
     const blob = this.#plan.image.packs[pack]!;
     const cached = this.#plan.cachedPacks.get(pack);
-    if (cached !== undefined && !again) return await partOf(cached, start, end);
+    if (cached !== undefined && !again) return await partOf(cached, start, end, buffer);
     if (again && cached !== undefined) await removeIfThere(cached);
     if (this.#ranges) {
       try {
-        const bytes = await this.#options.store.range(blob, start, end, signal);
+        const bytes = await this.#options.store.range(blob, start, end, options);
         this.#progress.moved(bytes.length);
         return bytes;
       } catch (error) {
@@ -215,7 +218,7 @@ class PackReader {
     }
     let whole = this.#whole.get(pack);
     if (whole === undefined) this.#whole.set(pack, whole = this.#fetchWhole(pack));
-    return await partOf(await whole, start, end);
+    return await partOf(await whole, start, end, buffer);
   }
 
   async #fetchWhole(pack: number): Promise<string> {
@@ -238,10 +241,15 @@ async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   for await (const piece of pieces) yield piece.slice();
 }
 
-async function partOf(path: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+async function partOf(
+  path: string,
+  start: number,
+  end: number,
+  buffer: ArrayBuffer | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
   using file = await Deno.open(path);
   await file.seek(start, Deno.SeekMode.Start);
-  const bytes = new Uint8Array(end - start);
+  const bytes = bufferFor(end - start, buffer);
   for (let at = 0; at < bytes.length;) {
     const count = await file.read(bytes.subarray(at));
     if (count === null) throw new VerificationError(`Cannot use the pack "${path}": it is cut off`);

@@ -11,6 +11,7 @@ import { hashFile } from "../lib/base/hash_file.ts";
 import { KedgeError, type Side, UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import type { Meter, ObjectMeter } from "../lib/base/meter.ts";
 import type { DiskBlob } from "../lib/chunk/disk_manifest.ts";
+import { bufferFor } from "../lib/chunk/write_chunks.ts";
 import { defaultRetryPolicy, retryDelayMs } from "../lib/http/retry_policy.ts";
 import { Layout } from "../lib/oci/layout.ts";
 import { describeManifest, type Manifest, parseManifest } from "../lib/oci/manifest.ts";
@@ -42,7 +43,7 @@ export interface DiskStore extends Disposable {
   /** The digest that the reference means now; `undefined` if there is none. */
   pointer(): Promise<Digest | undefined>;
   /** The bytes `start` up to, without it, `end` of a blob; not verified. */
-  range(blob: DiskBlob, start: number, end: number, signal: AbortSignal): Promise<Bytes>;
+  range(blob: DiskBlob, start: number, end: number, options: ReadOptions): Promise<Bytes>;
   /** All bytes of a blob, not verified; a piece is reused once the next one is asked for. */
   stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Whether the blob is there in its full size. */
@@ -59,6 +60,14 @@ export interface DiskStore extends Disposable {
   adopt(blob: DiskBlob, from: DiskStore): Promise<boolean>;
   /** Makes the reference mean a manifest; all that it points to must be there. */
   commit(manifest: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** How a part of a blob is read. */
+export interface ReadOptions {
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** A buffer that may be used for the bytes, where it is large enough. */
+  readonly buffer?: ArrayBuffer | undefined;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -134,8 +143,14 @@ class RegistryDiskStore implements DiskStore {
     return (await this.client.headManifest(this.#target))?.digest;
   }
 
-  async range(blob: DiskBlob, start: number, end: number, signal: AbortSignal): Promise<Bytes> {
-    let buffer = new ArrayBuffer(end - start);
+  async range(
+    blob: DiskBlob,
+    start: number,
+    end: number,
+    { signal, buffer: given }: ReadOptions,
+  ): Promise<Bytes> {
+    const size = end - start;
+    let buffer = bufferFor(size, given).buffer;
     let at = 0;
     for (let failures = 0;;) {
       signal.throwIfAborted();
@@ -151,8 +166,8 @@ class RegistryDiskStore implements DiskStore {
         const body = await this.client.getRange(blob.digest, start + at, end - 1, ended);
         const reader = body.getReader({ mode: "byob" });
         try {
-          const { value } = await reader.read(new Uint8Array(buffer, at), {
-            min: buffer.byteLength - at,
+          const { value } = await reader.read(new Uint8Array(buffer, at, size - at), {
+            min: size - at,
           });
           if (value !== undefined) {
             buffer = value.buffer;
@@ -162,14 +177,14 @@ class RegistryDiskStore implements DiskStore {
           // The connection may be broken already; what it says of that is in `failure`.
           await reader.cancel().catch(() => undefined);
         }
-        if (at === buffer.byteLength) return new Uint8Array(buffer);
+        if (at === size) return new Uint8Array(buffer, 0, size);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof RangeRefusedError || error instanceof KedgeError) throw error;
         failure = stalled.signal.aborted ? stalled.signal.reason : error;
         // The buffer went to the reader; what it held is read again.
         if (buffer.byteLength === 0) {
-          buffer = new ArrayBuffer(end - start);
+          buffer = new ArrayBuffer(size);
           at = 0;
         }
       } finally {
@@ -295,9 +310,14 @@ class LayoutDiskStore implements DiskStore {
     return (await this.layout.find(this.reference.tag))?.digest;
   }
 
-  async range(blob: DiskBlob, start: number, end: number): Promise<Bytes> {
+  async range(
+    blob: DiskBlob,
+    start: number,
+    end: number,
+    { buffer }: ReadOptions,
+  ): Promise<Bytes> {
     using file = await this.#open(blob);
-    const bytes = new Uint8Array(end - start);
+    const bytes = bufferFor(end - start, buffer);
     await file.seek(start, Deno.SeekMode.Start);
     for (let at = 0; at < bytes.length;) {
       const count = await file.read(bytes.subarray(at));

@@ -18,13 +18,18 @@ interface Magic {
   readonly chunker: ChunkerKind;
 }
 
+/** A disk that a machine runs from: it is edited in place. */
 const disk = (at: number, bytes: string, what: string): Magic => ({
   at,
   bytes,
   what,
   chunker: "fixed",
 });
-const archive = (at: number, bytes: string, what: string): Magic => ({
+/**
+ * What is built anew for each version, so that its files shift. A lone file system is: of a Debian image in ext4 with a month of updates, fixed
+ * blocks move 2.5 times as much as content-defined chunks; in place edits move a third less in fixed blocks.
+ */
+const built = (at: number, bytes: string, what: string): Magic => ({
   at,
   bytes,
   what,
@@ -34,37 +39,37 @@ const archive = (at: number, bytes: string, what: string): Magic => ({
 const magics: readonly Magic[] = [
   disk(512, "EFI PART", "a GPT partition table"),
   disk(4096, "EFI PART", "a GPT partition table with sectors of 4 KiB"),
-  disk(0x438, "\x53\xef", "an ext file system"),
-  disk(0, "XFSB", "an XFS file system"),
-  disk(0x10040, "_BHRfS_M", "a btrfs file system"),
+  built(0x438, "\x53\xef", "an ext file system"),
+  built(0, "XFSB", "an XFS file system"),
+  built(0x10040, "_BHRfS_M", "a btrfs file system"),
   disk(3, "NTFS    ", "an NTFS file system"),
   disk(32, "NXSB", "an APFS container"),
   disk(0, "LUKS\xba\xbe", "a LUKS volume"),
   disk(536, "LVM2 001", "an LVM volume"),
-  disk(0x10034, "ReIsEr2Fs", "a ReiserFS file system"),
-  disk(1024, "\x10\x20\xf5\xf2", "an F2FS file system"),
+  built(0x10034, "ReIsEr2Fs", "a ReiserFS file system"),
+  built(1024, "\x10\x20\xf5\xf2", "an F2FS file system"),
   disk(0, "QFI\xfb", "a qcow2 image"),
   disk(0, "KDMV", "a VMDK image"),
   disk(0, "vhdxfile", "a VHDX image"),
   disk(0, "shdw", "an ASIF image"),
-  archive(257, "ustar", "a tar archive"),
-  archive(0, "\x0d\0\0\0\0\0\0\0nix-archive-1", "a NAR"),
-  archive(0, "070701", "a cpio archive"),
-  archive(0, "070702", "a cpio archive"),
-  archive(0, "\xc7\x71", "a cpio archive"),
-  archive(0, "hsqs", "a squashfs image"),
-  archive(1024, "\xe2\xe1\xf5\xe0", "an EROFS image"),
-  archive(0x8001, "CD001", "an ISO 9660 image"),
-  archive(0, "!<arch>\n", "an ar archive"),
-  archive(0, "PK\x03\x04", "a zip archive"),
-  archive(0, "\x1f\x8b", "gzip data"),
-  archive(0, "\x28\xb5\x2f\xfd", "zstd data"),
-  archive(0, "\xfd7zXZ\0", "xz data"),
-  archive(0, "\x7fELF", "an ELF file"),
+  built(257, "ustar", "a tar archive"),
+  built(0, "\x0d\0\0\0\0\0\0\0nix-archive-1", "a NAR"),
+  built(0, "070701", "a cpio archive"),
+  built(0, "070702", "a cpio archive"),
+  built(0, "\xc7\x71", "a cpio archive"),
+  built(0, "hsqs", "a squashfs image"),
+  built(1024, "\xe2\xe1\xf5\xe0", "an EROFS image"),
+  built(0x8001, "CD001", "an ISO 9660 image"),
+  built(0, "!<arch>\n", "an ar archive"),
+  built(0, "PK\x03\x04", "a zip archive"),
+  built(0, "\x1f\x8b", "gzip data"),
+  built(0, "\x28\xb5\x2f\xfd", "zstd data"),
+  built(0, "\xfd7zXZ\0", "xz data"),
+  built(0, "\x7fELF", "an ELF file"),
 ];
 
 /**
- * What a file is by its first bytes: a partition table or a file system makes it a disk, the magic of an archive makes it data that
+ * What a file is by its first bytes: a partition table makes it a disk, the magic of a file system or of an archive makes it data that
  * shifts. What is not known counts as data that shifts, unless its size is a multiple of a MiB.
  */
 export function detectContent(head: Uint8Array, sizeBytes: number): DetectedContent {

@@ -45,9 +45,15 @@ export interface UnpackJob {
   readonly toOffsets: Float64Array<ArrayBuffer>;
 }
 
-/** The result of a {@linkcode CopyJob} and an {@linkcode UnpackJob}: 1 for each chunk that was right and was written. */
+/** The result of a {@linkcode CopyJob}: 1 for each chunk that was right and was written. */
 export interface WrittenResult {
   readonly written: Uint8Array<ArrayBuffer>;
+}
+
+/** The result of an {@linkcode UnpackJob}. */
+export interface UnpackResult extends WrittenResult {
+  /** The buffer of the job's data, to be used again: what is dropped in a worker stays in memory for long. */
+  readonly buffer: ArrayBuffer;
 }
 
 /** Packs chunks of a file into a new file, each compressed where that saves something. */
@@ -92,7 +98,7 @@ export interface ZeroResult {
 export interface JobResults {
   hash: HashResult;
   copy: WrittenResult;
-  unpack: WrittenResult;
+  unpack: UnpackResult;
   pack: PackResult;
   zero: ZeroResult;
 }

@@ -22,7 +22,7 @@ export interface PlanRangesOptions {
   requestBytes?: number;
   /** How much in all may be read in vain, as a part of what is wanted. @default {0.05} */
   wasteRatio?: number;
-  /** No range is longer, unless a single chunk is, in bytes. @default {4 MiB} */
+  /** No range is longer, unless a single chunk is, in bytes. @default {2 MiB} */
   rangeBytes?: number;
 }
 
@@ -37,7 +37,7 @@ export function planRanges(
   wanted: Uint32Array,
   options: PlanRangesOptions = {},
 ): PackRange[] {
-  const { requestBytes = 128 * 1024, wasteRatio = 0.05, rangeBytes = 4 * 1024 * 1024 } = options;
+  const { requestBytes = 128 * 1024, wasteRatio = 0.05, rangeBytes = 2 * 1024 * 1024 } = options;
   const closed = gapsToClose(index, wanted, requestBytes, wasteRatio);
   const ranges: PackRange[] = [];
   let first = 0;

@@ -1,6 +1,6 @@
 import * as crypto from "node:crypto";
 import type { CopyJob, HashJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
-import { zstdCompress, zstdDecompress } from "./zstd.ts";
+import { freeBytes, zstdCompress, zstdDecompress } from "./zstd.ts";
 import { isZero } from "./zeros.ts";
 
 const bufferBytes = 1024 * 1024;
@@ -55,14 +55,20 @@ function unpack(job: UnpackJob): JobResults["unpack"] {
     const start = job.dataOffsets[at]!;
     const packed = job.data.subarray(start, start + job.stored[at]!);
     const data = unpackChunk(packed, job.lengths[at]!);
-    if (data === undefined || !isDigest(data, job.digests, at)) continue;
-    writeTo(to, job, at, data);
-    written[at] = 1;
+    if (data === undefined) continue;
+    if (isDigest(data, job.digests, at)) {
+      writeTo(to, job, at, data);
+      written[at] = 1;
+    }
+    if (data !== packed) freeBytes(data);
   }
-  return { written };
+  return { written, buffer: job.data.buffer };
 }
 
-function unpackChunk(packed: Uint8Array, length: number): Uint8Array | undefined {
+function unpackChunk(
+  packed: Uint8Array<ArrayBuffer>,
+  length: number,
+): Uint8Array<ArrayBuffer> | undefined {
   if (packed.length === length) return packed;
   try {
     return zstdDecompress(packed, length, "a chunk");
@@ -102,6 +108,7 @@ function pack(job: PackJob): JobResults["pack"] {
       out.set(packed, filled);
       filled += packed.length;
     }
+    if (packed !== data) freeBytes(packed);
   }
   put(out.subarray(0, filled));
   to.syncDataSync();
@@ -109,9 +116,11 @@ function pack(job: PackJob): JobResults["pack"] {
 }
 
 /** A chunk as it is stored: compressed where that saves a thirty-second part, else as it is. */
-function packChunk(data: Uint8Array, level: number): Uint8Array {
+function packChunk(data: Uint8Array<ArrayBuffer>, level: number): Uint8Array<ArrayBuffer> {
   const packed = zstdCompress(data, level);
-  return packed.length < data.length - (data.length >>> 5) ? packed : data;
+  if (packed.length < data.length - (data.length >>> 5)) return packed;
+  freeBytes(packed);
+  return data;
 }
 
 function zero(job: ZeroJob): JobResults["zero"] {

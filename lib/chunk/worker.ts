@@ -5,7 +5,8 @@ import { runJob } from "./run_job.ts";
 
 self.onmessage = ({ data }: MessageEvent<Job>) => {
   try {
-    self.postMessage({ ok: true, result: runJob(data) });
+    const result = runJob(data);
+    self.postMessage({ ok: true, result }, "buffer" in result ? [result.buffer] : []);
   } catch (error) {
     const { name, message, code } = error as Error & { code?: string };
     self.postMessage({ ok: false, error: { name, message, code } });

@@ -89,11 +89,27 @@ function batchesOf(
   return batches;
 }
 
-/** Reads a closed part of a pack; `again` says that the bytes given before were wrong. */
+/** How a closed part of a pack is to be read. */
+export interface ReadRangeOptions {
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Whether the bytes given before were wrong. */
+  readonly again: boolean;
+  /** A buffer that may be used for the bytes, where it is large enough. */
+  readonly buffer: ArrayBuffer | undefined;
+}
+
+/** So many bytes at the start of a buffer, or of a new one where that is too small. */
+export function bufferFor(size: number, buffer: ArrayBuffer | undefined): Uint8Array<ArrayBuffer> {
+  return buffer !== undefined && buffer.byteLength >= size
+    ? new Uint8Array(buffer, 0, size)
+    : new Uint8Array(size);
+}
+
+/** Reads a closed part of a pack. */
 export type ReadRange = (
   range: PackRange,
-  signal: AbortSignal,
-  again: boolean,
+  options: ReadRangeOptions,
 ) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** Options of {@linkcode fetchChunks}. */
@@ -117,9 +133,14 @@ export async function fetchChunks(
   options: FetchChunksOptions,
 ): Promise<void> {
   const { index, signal } = target;
+  const spare: ArrayBuffer[] = [];
   await inParallel(ranges, options.concurrency ?? 8, signal, async (range, ended) => {
-    let wrong = await fetchRange(target, range, options.read, ended, false);
-    if (wrong.length > 0) wrong = await fetchRange(target, range, options.read, ended, true);
+    const fetch = (again: boolean) =>
+      fetchRange(target, range, spare, (buffer) => {
+        return options.read(range, { signal: ended, again, buffer });
+      });
+    let wrong = await fetch(false);
+    if (wrong.length > 0) wrong = await fetch(true);
     if (wrong.length > 0) {
       const pack = digestAt(index.packDigests, range.pack);
       throw new VerificationError(
@@ -142,13 +163,12 @@ function fileBytes({ index, places }: WriteTarget, chunk: number): number {
 async function fetchRange(
   { index, path, places, pool }: WriteTarget,
   range: PackRange,
-  read: ReadRange,
-  signal: AbortSignal,
-  again: boolean,
+  spare: ArrayBuffer[],
+  read: (buffer: ArrayBuffer | undefined) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<number[]> {
-  const data = await read(range, signal, again);
+  const data = await read(spare.pop());
   const { chunks } = range;
-  const { written } = await pool.run({
+  const { written, buffer } = await pool.run({
     type: "unpack",
     data,
     to: path,
@@ -157,7 +177,8 @@ async function fetchRange(
     lengths: chunks.map((chunk) => index.lengths[chunk]!),
     digests: digestsOf(index, chunks),
     ...placesOf(places, chunks),
-  }, data.byteLength === data.buffer.byteLength ? [data.buffer] : []);
+  }, [data.buffer]);
+  spare.push(buffer);
   return Array.from(chunks).filter((_, at) => written[at] !== 1);
 }
 

@@ -216,7 +216,7 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
   let ranges = 0;
   await using proxy = new DiskProxy(registry.host, {
     before: (request) => {
-      if (request.headers.has("range") && ++ranges > 2) throw new Error("gone");
+      if (request.headers.has("range") && ++ranges > 5) throw new Error("gone");
     },
   });
   const reference = `docker://${proxy.host}/acme/disk:1`;
@@ -226,7 +226,7 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
     ...there,
     signal: stop.signal,
   });
-  while (ranges < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (ranges < 6) await new Promise((resolve) => setTimeout(resolve, 10));
   stop.abort(new UnreachableError("enough"));
   await assertRejects(() => failing, UnreachableError, "enough");
   assert((await world.names()).some((name) => name.endsWith(".kedge-partial")));
@@ -239,5 +239,5 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
   await pushDisk({ file, reference: direct }, here);
   const pull = await pullDisk({ reference, file: world.path("out") }, there);
   await world.holds("out", changed);
-  assert(pull.bytesMoved < full.bytesMoved * 0.7, `${pull.bytesMoved} of ${full.bytesMoved}`);
+  assert(pull.bytesMoved < full.bytesMoved * 0.75, `${pull.bytesMoved} of ${full.bytesMoved}`);
 });

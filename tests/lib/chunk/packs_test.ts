@@ -98,7 +98,7 @@ Deno.test("fetchChunks() asks once more for a range that was wrong, then refuses
     () =>
       fetchChunks(target(index, out, pool), ranges, {
         concurrency: 1,
-        read: async (range, _signal, again) => {
+        read: async (range, { again }) => {
           asked.push(again);
           const data = await readPack(folder)(range);
           data[100]! ^= 1;
