@@ -33,7 +33,7 @@ const tarFlags: Readonly<Record<TarballCompression, string>> = {
 /** The programs that booting a bundle takes on the host. */
 export function programsToBoot(compression: TarballCompression): string[] {
   const packer = { gzip: ["gzip"], xz: ["xz"], zstd: ["zstd"], none: [] }[compression];
-  return ["tar", "setsid", "cpio", "gzip", ...packer];
+  return [...new Set(["tar", "setsid", "cpio", "gzip", "nohup", ...packer])];
 }
 
 /**
