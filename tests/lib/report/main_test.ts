@@ -1,0 +1,389 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
+import { fromFileUrl, join } from "@std/path";
+import {
+  type ProgramResult,
+  runKedge,
+  type RunKedgeOptions,
+  spawnKedge,
+} from "../../support/program.ts";
+
+const program = fromFileUrl(new URL("./fixtures/tasks.ts", import.meta.url));
+
+async function withFolder<T>(use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    return await use(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Runs the tasks of the fixture with a cache folder of their own. */
+function run(
+  args: readonly string[],
+  options: Partial<RunKedgeOptions> = {},
+): Promise<ProgramResult> {
+  return withFolder((cacheDir) => runKedge(args, { cacheDir, program, ...options }));
+}
+
+/** Where Deno keeps its own cache, which must not move with XDG_CACHE_HOME. */
+function denoDir(): string {
+  return Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/", ".cache", "deno");
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** The lines without what differs from run to run. */
+function steady(text: string): string {
+  return text.replace(/\b\d+(\.\d+)?(ms|s)\b */g, "TIME ").replace(/ +$/gm, "");
+}
+
+Deno.test("main() prints results on standard output and all else on standard error", async () => {
+  const { code, stdout, stderr } = await run(["moved"]);
+  assertEquals([code, stdout], [0, "/store/a\n"]);
+  assertEquals(
+    steady(stderr),
+    [
+      "[moved] done in TIME",
+      "task   state  time  moved  reused  why",
+      "moved  done   TIME 3 MiB  512 B   the manifest is new",
+      "in TIME : 3 MiB moved, 512 B reused",
+      "",
+    ].join("\n").replace("TIME :", "TIME :"),
+  );
+});
+
+Deno.test("main() tells the tasks, their flags and their arguments", async () => {
+  assertStringIncludes((await run(["--list"])).stdout, "moved        A task of the tests\n");
+  const { stdout } = await run(["moved", "--help"]);
+  assertEquals(
+    stdout,
+    "A task of the tests\n\nUsage: tasks.ts moved [flags]\n\nFlags:\n  --name TEXT  A task of the tests (default: a)\n",
+  );
+  const bare = await run([]);
+  assertEquals(bare.code, 0);
+  assertStringIncludes(bare.stdout, "Usage: tasks.ts [flags] <task>");
+});
+
+Deno.test("main() with --json prints the events and last the result, one object a line", async () => {
+  const { code, stdout, stderr } = await run(["moved", "--json"]);
+  const lines = jsonLines(stdout);
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(lines.map((line) => line["type"]), [
+    "run-start",
+    "task-start",
+    "task-end",
+    "run-end",
+    "result",
+  ]);
+  assertEquals(lines.at(-1), {
+    type: "result",
+    task: "moved",
+    ok: true,
+    value: {
+      path: "/store/a",
+      changed: true,
+      bytesMoved: 3_145_728,
+      bytesReused: 512,
+      requests: 2,
+      why: "the manifest is new",
+      dryRun: false,
+    },
+  });
+});
+
+Deno.test("main() with --json prints an error as data", async () => {
+  const failed = await run(["fails", "--json"]);
+  assertEquals([failed.code, failed.stderr], [1, ""]);
+  assertEquals(jsonLines(failed.stdout).at(-1), {
+    type: "result",
+    task: "fails",
+    ok: false,
+    error: {
+      name: "ShellError",
+      message: 'Cannot run `sh -c "echo what went wrong >&2; exit 3"`: exited with code: 3',
+      exitCode: 1,
+    },
+  });
+  const unknown = await run(["nothing", "--json"]);
+  assertEquals(unknown.code, 2);
+  const [only] = jsonLines(unknown.stdout);
+  assertEquals([only!["type"], only!["task"], only!["ok"]], ["result", null, false]);
+});
+
+Deno.test("main() shows the output of a failed task again at the end", async () => {
+  const { code, stderr } = await run(["fails"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "[says] line 1\n[says] line 2\n");
+  assertStringIncludes(stderr, "[fails] what went wrong\n");
+  assertStringIncludes(stderr, "--- fails: last output\nwhat went wrong\n");
+  assertMatch(stderr, /error: Cannot run `sh .*\n$/);
+});
+
+Deno.test("main() shows output with a head, in groups or as it comes", async () => {
+  assertStringIncludes((await run(["says"])).stderr, "[says] line 1\n[says] line 2\n");
+  assertStringIncludes(
+    (await run(["says", "--output=group"])).stderr,
+    "--- says\nline 1\nline 2\n",
+  );
+  assertStringIncludes(
+    (await run(["says", "--output=interleave"])).stderr,
+    "\nline 1\nline 2\n",
+  );
+  const env = { GITHUB_ACTIONS: "true" };
+  assertStringIncludes(
+    (await run(["says", "--output=group"], { env })).stderr,
+    "::group::says\nline 1\nline 2\n::endgroup::\n",
+  );
+  assertStringIncludes(
+    (await run(["fails"], { env })).stderr,
+    "::error title=fails::Cannot run `sh",
+  );
+});
+
+Deno.test("main() with --quiet shows failures and results only", async () => {
+  const good = await run(["moved", "--quiet"]);
+  assertEquals([good.stdout, good.stderr], ["/store/a\n", ""]);
+  const bad = await run(["fails", "--quiet"]);
+  assertMatch(bad.stderr, /^--- fails: last output\nwhat went wrong\nerror: /);
+});
+
+Deno.test("main() keeps to NO_COLOR, FORCE_COLOR and the lack of a terminal", async () => {
+  assert(!(await run(["moved"], { env: { NO_COLOR: "" } })).stderr.includes("\x1b["));
+  const forced = await run(["moved"], { env: { NO_COLOR: "", FORCE_COLOR: "1" } });
+  assertStringIncludes(forced.stderr, "\x1b[32mdone");
+  const both = await run(["moved"], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
+  assert(!both.stderr.includes("\x1b["));
+});
+
+Deno.test("main() lets no control characters through from messages", async () => {
+  const { stderr } = await run(["odd"]);
+  assert(!stderr.includes("\x1b"), stderr);
+  assertStringIncludes(stderr, "\\x1b[2Jcleared");
+  assertStringIncludes(stderr, "bad \\x1b]0;title\\x07 thing");
+});
+
+Deno.test("main() reads relative paths from where the command was typed under deno task", async () => {
+  await withFolder(async (dir) => {
+    await Deno.mkdir(join(dir, "sub"));
+    const options = { cwd: dir };
+    const path = async (env: Record<string, string>) =>
+      (await run(["folder", "x"], { ...options, env })).stdout.trim();
+    assertEquals(await path({ INIT_CWD: "" }), join(dir, "x"));
+    assertEquals(await path({ INIT_CWD: join(dir, "sub") }), join(dir, "sub", "x"));
+    assertEquals(await path({ INIT_CWD: "/somewhere/else" }), join(dir, "x"));
+  });
+});
+
+Deno.test("main() finds the cache by flag, variable and XDG, and removes a temporary one", async () => {
+  await withFolder(async (dir) => {
+    const where = async (args: string[], env: Record<string, string>) =>
+      (await run(["where", ...args], { env })).stdout.trim();
+    assertEquals(await where(["--cache-dir", dir], { KEDGE_CACHE_DIR: "/no" }), dir);
+    assertEquals(await where([], { KEDGE_CACHE_DIR: dir }), dir);
+    assertEquals(
+      await where([], { KEDGE_CACHE_DIR: "", XDG_CACHE_HOME: dir, DENO_DIR: denoDir() }),
+      join(dir, "kedge"),
+    );
+    const temporary = await where(["--no-cache"], { TMPDIR: dir });
+    assertStringIncludes(temporary, dir);
+    assertEquals((await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name).sort(), [
+      "journal-v1.db",
+      "kedge",
+    ]);
+  });
+});
+
+Deno.test("main() leaves no trace in a dry run", async () => {
+  await withFolder(async (dir) => {
+    const cacheDir = join(dir, "cache");
+    const { code, stderr } = await runKedge(["both", "--dry-run"], { cacheDir, program });
+    assertEquals(code, 0);
+    assertStringIncludes(stderr, "6 MiB would be moved, 1 KiB reused; nothing was written");
+    assertEquals(await Array.fromAsync(Deno.readDir(dir)), []);
+  });
+});
+
+Deno.test("main() writes each run into the journal, with its exit code", async () => {
+  await withFolder(async (cacheDir) => {
+    await runKedge(["moved", "--name", "it's"], { cacheDir, program });
+    await runKedge(["fails"], { cacheDir, program });
+    const { stdout } = await runKedge(["runs", "--json"], { cacheDir });
+    const result = jsonLines(stdout).at(-1) as { value: Record<string, unknown>[] };
+    assertEquals(result.value.map(({ command, exitCode }) => [command, exitCode]), [
+      ["fails", 1],
+      ["moved --name 'it'\\''s'", 0],
+    ]);
+    const id = String(result.value[1]!["id"]);
+    const shown = await runKedge(["runs:show", id.slice(0, 13)], { cacheDir });
+    assertStringIncludes(shown.stdout, "moved --name");
+    assertEquals((await runKedge(["runs:show", "ffffffffffff"], { cacheDir })).code, 2);
+  });
+});
+
+Deno.test("main() goes on without a journal that is damaged, and says so", async () => {
+  await withFolder(async (cacheDir) => {
+    await Deno.writeTextFile(join(cacheDir, "journal-v1.db"), "this is no database at all");
+    const { code, stdout, stderr } = await runKedge(["moved"], { cacheDir, program });
+    assertEquals([code, stdout], [0, "/store/a\n"]);
+    assertMatch(stderr, /^warning: Cannot use the journal/);
+    const runs = await runKedge(["runs"], { cacheDir });
+    assertEquals(runs.code, 1);
+    assertStringIncludes(runs.stderr, "move the file away if it is damaged");
+  });
+});
+
+Deno.test("main() fails when a promise is rejected and nobody handles it", async () => {
+  const { code, stderr } = await run(["strays"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, 'Cannot go on: nobody handled "astray"');
+});
+
+Deno.test("main() ends quietly when its reader goes away", async () => {
+  for (const args of [["--list"], ["says", "--json", "--count", "20000"], ["moved"]]) {
+    await withFolder(async (cacheDir) => {
+      const child = spawnKedge(args, { cacheDir, program });
+      await child.stdout.cancel();
+      const { code, stderr } = await child.output().catch(async () => ({
+        code: (await child.status).code,
+        stderr: new Uint8Array(),
+      }));
+      assertEquals([code, new TextDecoder().decode(stderr).includes("rror")], [0, false]);
+    });
+  }
+});
+
+Deno.test({
+  name: "main() does not hold 100 MB of output without a line break in memory",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const { code, stdout } = await run(["floods", "--quiet"]);
+    assertEquals(code, 0);
+    const peakKiB = Number(stdout);
+    assert(peakKiB > 0 && peakKiB < 400 * 1024, `${peakKiB} KiB`);
+  },
+});
+
+Deno.test({
+  name: "main() fits a terminal of 20 columns",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const text = await onTerminal("both", 20);
+    const lines = text.split("\n").filter((line) => line.includes("moved"));
+    assertStringIncludes(text, "moved: done");
+    assert(lines.length > 0);
+  },
+});
+
+/** Runs a task of the fixture on a terminal of so many columns, by `script`. */
+async function onTerminal(args: string, columns: number): Promise<string> {
+  return await withFolder(async (cacheDir) => {
+    const command = `stty cols ${columns}; ${Deno.execPath()} run -A --config ${
+      fromFileUrl(new URL("../../../deno.json", import.meta.url))
+    } ${program} ${args}`;
+    const { stdout } = await new Deno.Command("script", {
+      args: ["-qec", command, "/dev/null"],
+      env: { KEDGE_CACHE_DIR: cacheDir, NO_COLOR: "1", CI: "" },
+      stdin: "null",
+    }).output();
+    return new TextDecoder().decode(stdout).replaceAll("\r", "");
+  });
+}
+
+/** Starts a task, and gives it once it says that it is ready. */
+async function started(args: readonly string[], cacheDir: string, env: Record<string, string>) {
+  const child = spawnKedge(args, { cacheDir, program, env });
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("ready")) text += (await reader.read()).value ?? "";
+  const rest = (async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+  })();
+  await child.stdout.cancel();
+  return { child, rest };
+}
+
+async function carrying(name: string): Promise<number> {
+  let count = 0;
+  for await (const entry of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(entry.name)) continue;
+    try {
+      const text = await Deno.readTextFile(`/proc/${entry.name}/environ`);
+      if (text.includes(name)) count++;
+    } catch {
+      continue;
+    }
+  }
+  return count;
+}
+
+for (
+  const [signal, code, script] of [
+    ["SIGINT", 130, "sleep 1000 & wait"],
+    ["SIGTERM", 143, "sleep 1000 & wait"],
+    ["SIGTERM", 143, "setsid sleep 1000 & wait"],
+    ["SIGHUP", 143, "(setsid sh -c 'sleep 1000 & wait' &); sleep 1000"],
+  ] as const
+) {
+  Deno.test({
+    name: `main() on ${signal} ends everything and exits with ${code}: ${script}`,
+    ignore: Deno.build.os !== "linux",
+    fn: () =>
+      withFolder(async (cacheDir) => {
+        const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+        const { child, rest } = await started(["waits", "--script", script], cacheDir, {
+          [name]: "1",
+        });
+        while (await carrying(name) < 3) await delay(10);
+        child.kill(signal);
+        assertEquals((await child.status).code, code);
+        assertStringIncludes(await rest, "disposed 1");
+        assertEquals(await carrying(name), 0);
+      }),
+  });
+}
+
+Deno.test({
+  name: "main() is not forced by a second signal within 300 ms, and is by a later one",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (cacheDir) => {
+      const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+      const script = "trap '' TERM INT; while :; do sleep 0.05; done";
+      const { child, rest } = await started(["waits", "--script", script], cacheDir, {
+        [name]: "1",
+      });
+      while (await carrying(name) < 2) await delay(10);
+      child.kill("SIGINT");
+      await delay(5);
+      child.kill("SIGINT");
+      await delay(400);
+      assert(await carrying(name) >= 2);
+      const forced = performance.now();
+      child.kill("SIGINT");
+      assertEquals((await child.status).code, 130);
+      assert(performance.now() - forced < 2000);
+      await rest;
+      for (let i = 0; i < 100 && await carrying(name) > 0; i++) await delay(10);
+      assertEquals(await carrying(name), 0);
+    }),
+});
+
+Deno.test({
+  name: "main() gives up a run function that never settles, after the grace",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (cacheDir) => {
+      const { child, rest } = await started(["hangs"], cacheDir, {});
+      child.kill("SIGTERM");
+      assertEquals((await child.status).code, 143);
+      assertStringIncludes(await rest, "did not end within 6.0s of its stop");
+    }),
+});
