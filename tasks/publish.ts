@@ -185,6 +185,7 @@ export async function publish(
           propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
           retry,
           stallMs: options.stallMs,
+          sessions: spool,
           meter,
           signal,
         }))

@@ -13,6 +13,7 @@ import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { thisSystem } from "./publish.ts";
+import { PublishSpool } from "./publish_spool.ts";
 
 /**
  * Opens the catalog of a URI for a task; its secrets are kept out of all that is shown.
@@ -91,6 +92,8 @@ export async function entryStores(
     });
   }
   const uris = named.length > 0 ? named : entry.proofs.map(({ store, read }) => {
+    // What a command wrote is looked at where it is read.
+    if (store.startsWith("exec:")) return parseStoreUri(read);
     const uri = parseStoreUri(store);
     return read === store ? uri : { ...uri, read };
   });
@@ -106,6 +109,7 @@ export async function entryStores(
         keys: options.keys,
         publicKeys: options.publicKeys,
         propagationMs: 0,
+        sessions: new PublishSpool(context.cache),
         retry: { ...defaultRetryPolicy, ...options.retry },
         meter,
         signal: context.signal,

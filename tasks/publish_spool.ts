@@ -7,6 +7,7 @@ import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheEntry } from "../lib/cache/cache_entry.ts";
 import type { NarPacking } from "../lib/nix/compression.ts";
 import type { NarSpool, SpooledNar } from "../lib/nix/nar_spool.ts";
+import type { UploadSession, UploadSessions } from "../lib/nix/upload_sessions.ts";
 import type { PackedNar } from "../lib/nix/packed_nar.ts";
 
 const digestSchema = v.custom<Digest>(
@@ -20,8 +21,14 @@ const packedSchema = v.looseObject({
   fileSize: v.number(),
 });
 
-/** Keeps packed NARs as blobs of the cache. */
-export class PublishSpool implements NarSpool, AsyncDisposable {
+const sessionSchema = v.object({
+  uploadId: v.string(),
+  partBytes: v.number(),
+  parts: v.record(v.string(), v.string()),
+});
+
+/** Keeps packed NARs as blobs of the cache, and remembers uploads. */
+export class PublishSpool implements NarSpool, UploadSessions, AsyncDisposable {
   #cache: Cache;
   #folder: Promise<TemporaryFolder> | undefined;
   #leases = 0;
@@ -50,6 +57,22 @@ export class PublishSpool implements NarSpool, AsyncDisposable {
         await removeIfThere(path);
       },
     };
+  }
+
+  async get(url: string): Promise<UploadSession | undefined> {
+    return (await this.#session(url).read())?.value;
+  }
+
+  async set(url: string, session: UploadSession): Promise<void> {
+    await this.#session(url).write(session, { by: `publish ${url}` });
+  }
+
+  async delete(url: string): Promise<void> {
+    await this.#session(url).remove();
+  }
+
+  #session(url: string): CacheEntry<UploadSession> {
+    return this.#cache.entry(buckets.nars, `upload ${url}`, sessionSchema);
   }
 
   /** Removes what is left of packing. */

@@ -9,7 +9,7 @@
 import { Hasher, sameDigest } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
-import { HttpClient } from "../http/client.ts";
+import { HttpClient, type HttpRequest } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { TlsOptions } from "../http/tls_options.ts";
@@ -20,6 +20,8 @@ import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./ob
 export interface HttpObjectsOptions {
   /** The cache's URL, without credentials. */
   url: string;
+  /** What it is, for people. @default {the URL} */
+  shown?: string | undefined;
   /** The Authorization header. */
   authorization?: string | undefined;
   /** For `https`. */
@@ -28,6 +30,12 @@ export interface HttpObjectsOptions {
   retry?: RetryPolicy | undefined;
   /** How long a connection may take or give no byte, in milliseconds. @default {120_000} */
   stallMs?: number | undefined;
+  /** Signs a request anew for each try; gives the headers to send. */
+  sign?:
+    | ((request: { url: string; method: string; headers: Headers }) => Promise<Headers>)
+    | undefined;
+  /** Statuses that mean that an object is not there. @default {[404, 410]} */
+  missing?: readonly number[] | undefined;
   /** Told that the server said it is too much. */
   onCongestion?: (() => void) | undefined;
   /** Told of each request. */
@@ -49,6 +57,7 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
   readonly #base: string;
   readonly #headers: Record<string, string>;
   readonly #client: HttpClient;
+  readonly #missing: readonly number[];
   readonly #connections: Deno.HttpClient;
   readonly #uploader: Uploader;
   readonly #signal: AbortSignal;
@@ -58,7 +67,8 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     const { url, authorization, tls, retry, onCongestion, meter, signal, stallMs } = options;
     this.#signal = signal;
     this.#base = url.replace(/\/+$/, "");
-    this.url = displayUrl(this.#base).replace(/\/+$/, "");
+    this.url = options.shown ?? displayUrl(this.#base).replace(/\/+$/, "");
+    this.#missing = options.missing ?? [404, 410];
     this.#headers = authorization === undefined ? {} : { authorization };
     this.#connections = Deno.createHttpClient({
       poolMaxIdlePerHost: 64,
@@ -75,7 +85,14 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
       ...shared,
       ...(stallMs === undefined ? {} : { headersTimeoutMs: stallMs }),
       fetch: async (target, init) => {
-        const response = await fetch(target, { ...init, client: this.#connections });
+        const { sign } = options;
+        const headers = new Headers(init.headers);
+        const method = init.method ?? "GET";
+        const response = await fetch(target, {
+          ...init,
+          headers: sign === undefined ? headers : await sign({ url: target, method, headers }),
+          client: this.#connections,
+        });
         if (congested.includes(response.status)) onCongestion?.();
         return response;
       },
@@ -87,7 +104,7 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     });
   }
 
-  requestsFor(): number {
+  requestsFor(_size: number): number {
     return 1;
   }
 
@@ -162,14 +179,25 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     bytes: Uint8Array<ArrayBuffer>,
     options: ObjectOptions = {},
   ): Promise<void> {
-    const response = await this.#client.request(this.#target(key), {
+    const response = await this.send(key, {
       method: "PUT",
-      headers: { ...this.#headers, "content-type": typeOf(key) },
       body: bytes,
       action: "write",
       ...options,
     });
     await response.body?.cancel();
+  }
+
+  /** Sends a request about an object. */
+  protected async send(key: string, request: HttpRequest): Promise<Response> {
+    return await this.#client.request(this.#target(key), {
+      ...request,
+      headers: {
+        ...this.#headers,
+        ...(request.body === undefined ? {} : { "content-type": typeOf(key) }),
+        ...request.headers,
+      },
+    });
   }
 
   async putFile(
@@ -211,10 +239,10 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     options: ObjectOptions,
     headers: Record<string, string> = {},
   ): Promise<Response | undefined> {
-    const response = await this.#client.request(this.#target(key), {
+    const response = await this.send(key, {
       method,
-      headers: { ...this.#headers, "cache-control": "no-cache", pragma: "no-cache", ...headers },
-      accept: [404, 410],
+      headers: { "cache-control": "no-cache", pragma: "no-cache", ...headers },
+      accept: this.#missing,
       action,
       ...options,
     });
@@ -259,7 +287,8 @@ async function* piecesOf(file: ObjectFile): AsyncGenerator<Uint8Array<ArrayBuffe
   yield held.subarray(0, heldBytes);
 }
 
-function checkDigest(hasher: Hasher, file: ObjectFile): void {
+/** Refuses bytes that are not those of the file. */
+export function checkDigest(hasher: Hasher, file: ObjectFile): void {
   if (sameDigest(hasher.digest(), file.digest)) return;
   throw new VerificationError(
     `Cannot send "${file.path}": its bytes have the digest ${hasher.digest()} instead of ${file.digest}`,

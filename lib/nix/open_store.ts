@@ -1,3 +1,4 @@
+import { parseBytes } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { AdaptiveLimit } from "./adaptive_limit.ts";
@@ -6,6 +7,9 @@ import type { RetryPolicy } from "../http/retry_policy.ts";
 import { FileObjects } from "./file_objects.ts";
 import { type HttpCredentials, httpCredentials } from "../http/http_credentials.ts";
 import { HttpObjects } from "./http_objects.ts";
+import { type S3Credentials, s3Credentials } from "./s3_credentials.ts";
+import { S3Objects } from "./s3_objects.ts";
+import type { UploadSessions } from "./upload_sessions.ts";
 import type { PublishStore } from "./publish_store.ts";
 import type { PublicKey, SigningKey } from "./signing_key.ts";
 import { parseStoreUri, type StoreUri } from "./store_uri.ts";
@@ -22,6 +26,8 @@ export interface OpenStoreOptions {
   retry?: RetryPolicy | undefined;
   /** How long a connection may stand still, in milliseconds. */
   stallMs?: number | undefined;
+  /** Remembers uploads in parts. */
+  sessions: UploadSessions;
   /** Told of each request. */
   meter: Meter;
   /** Ends every access. */
@@ -34,6 +40,8 @@ export interface PreparedStore {
   uri: StoreUri;
   /** What lets kedge in. */
   credentials: HttpCredentials;
+  /** What signs requests to S3. */
+  s3?: S3Credentials;
   /** Where readers find it, if that is elsewhere. */
   read?: { uri: StoreUri; credentials: HttpCredentials };
 }
@@ -45,6 +53,14 @@ export interface PreparedStore {
  */
 export async function prepareStore(uri: StoreUri): Promise<PreparedStore> {
   const prepared: PreparedStore = { uri, credentials: await credentialsOf(uri) };
+  if (uri.kind === "s3") {
+    bucketUrl(uri);
+    prepared.s3 = await s3Credentials(uri.query["profile"]);
+    const { secretAccessKey, sessionToken } = prepared.s3;
+    prepared.credentials = {
+      secrets: [secretAccessKey, ...(sessionToken === undefined ? [] : [sessionToken])],
+    };
+  }
   if (uri.read === undefined) return prepared;
   const read = parseStoreUri(uri.read);
   if (read.kind !== "http" && read.kind !== "file") {
@@ -57,7 +73,7 @@ export async function prepareStore(uri: StoreUri): Promise<PreparedStore> {
 export function openStore(prepared: PreparedStore, options: OpenStoreOptions): PublishStore {
   const { uri, credentials, read } = prepared;
   const limit = new AdaptiveLimit(uri.kind === "file" ? { start: 4, max: 4 } : {});
-  const writer = objectsOf(uri, credentials, options, limit);
+  const writer = objectsOf(uri, credentials, options, limit, prepared.s3);
   const reader = read === undefined
     ? writer
     : objectsOf(read.uri, read.credentials, options, limit);
@@ -82,13 +98,30 @@ async function credentialsOf(uri: StoreUri): Promise<HttpCredentials> {
 function objectsOf(
   uri: StoreUri,
   credentials: HttpCredentials,
-  { meter, signal, retry, stallMs }: OpenStoreOptions,
+  { meter, signal, retry, stallMs, sessions }: OpenStoreOptions,
   limit: AdaptiveLimit,
+  s3?: S3Credentials,
 ): FileObjects | HttpObjects {
   if (uri.kind === "file") return new FileObjects(uri.target);
+  const onCongestion = () => limit.congested();
+  const { authorization, tls } = credentials;
+  if (uri.kind === "s3" && s3 !== undefined) {
+    const partSize = uri.query["part-size"];
+    return new S3Objects({
+      url: bucketUrl(uri),
+      shown: uri.shown,
+      credentials: s3,
+      region: uri.query["region"] ?? "us-east-1",
+      partBytes: partSize === undefined ? undefined : parseBytes(partSize),
+      sessions,
+      retry,
+      stallMs,
+      onCongestion,
+      meter,
+      signal,
+    });
+  }
   if (uri.kind === "http") {
-    const { authorization, tls } = credentials;
-    const onCongestion = () => limit.congested();
     return new HttpObjects({
       url: uri.target,
       authorization,
@@ -101,4 +134,38 @@ function objectsOf(
     });
   }
   throw new UsageError(`Cannot publish to "${uri.shown}": this kind of store is not known`);
+}
+
+/** The URL of a bucket, and of the folder in it. */
+function bucketUrl(uri: StoreUri): string {
+  const { hostname: bucket, pathname } = new URL(uri.target);
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
+    throw new UsageError(
+      `Cannot publish to "${uri.shown}": ${JSON.stringify(bucket)} is no bucket's name`,
+    );
+  }
+  const { query } = uri;
+  const style = query["addressing-style"] ?? (query["endpoint"] === undefined ? "virtual" : "path");
+  if (style !== "path" && style !== "virtual") {
+    throw new UsageError(
+      `Cannot publish to "${uri.shown}": the addressing style ${
+        JSON.stringify(style)
+      } is not known`,
+      {
+        hint: "it is path or virtual",
+      },
+    );
+  }
+  const named = query["endpoint"] ?? `s3.${query["region"] ?? "us-east-1"}.amazonaws.com`;
+  const text = /^https?:\/\//.test(named) ? named : `${query["scheme"] ?? "https"}://${named}`;
+  if (!URL.canParse(text)) {
+    throw new UsageError(
+      `Cannot publish to "${uri.shown}": the endpoint ${JSON.stringify(named)} is no host`,
+    );
+  }
+  const { protocol, host } = new URL(text);
+  const folder = pathname.replace(/\/+$/, "");
+  return style === "path"
+    ? `${protocol}//${host}/${bucket}${folder}`
+    : `${protocol}//${bucket}.${host}${folder}`;
 }

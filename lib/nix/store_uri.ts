@@ -90,7 +90,9 @@ export function parseStoreUri(text: string): StoreUri {
   }
   return {
     kind,
-    shown: kind === "file" ? `file://${target}` : displayUrl(target).replace(/\/+$/, ""),
+    shown: kind === "file"
+      ? `file://${target}`
+      : displayUrl(target).replace(/\/+$/, "") + (kind === "s3" ? placeOf(rest) : ""),
     target,
     ...(user === undefined ? {} : { user }),
     ...(read === undefined ? {} : { read }),
@@ -119,4 +121,12 @@ function parseExec(text: string): StoreUri {
     secretKeys: [],
     query: {},
   };
+}
+
+/** The parameters of an S3 store that say where it is. */
+function placeOf(query: Readonly<Record<string, string>>): string {
+  const place = ["endpoint", "region", "scheme", "addressing-style"].flatMap((name) =>
+    query[name] === undefined ? [] : [`${name}=${query[name]}`]
+  );
+  return place.length === 0 ? "" : `?${place.join("&")}`;
 }
