@@ -32,8 +32,12 @@ export interface SyncImageOptions {
   allPlatforms?: boolean;
   /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
   insecureRegistries?: readonly string[] | undefined;
-  /** How many blobs may be under way, 1 to 64. @default {6} */
-  concurrency?: number;
+  /**
+   * The most blobs that may be under way, 1 to 64. It starts at 6 and follows what the registry takes.
+   *
+   * @default {16}
+   */
+  concurrency?: number | undefined;
 }
 
 /** What {@linkcode syncImage} gives. */
@@ -84,6 +88,8 @@ export async function syncImage(
       meter: step.meter,
       signal: step.signal,
       redactor: context.redactor,
+      concurrency,
+      memory: context.journal,
       insecureRegistries: options.insecureRegistries,
     };
     return opened ??= {
@@ -97,14 +103,13 @@ export async function syncImage(
     async plan(step) {
       const { source, destination } = open(step);
       const { meter, signal } = step;
-      const plan = await planCopy(source, destination, { platforms, concurrency, meter, signal });
+      const plan = await planCopy(source, destination, { platforms, meter, signal });
       checkPinned(to, plan);
       return plan;
     },
     async move(plan, step) {
       const { source, destination } = open(step);
       await moveBlobs(plan, source, destination, {
-        concurrency,
         meter: step.meter,
         signal: step.signal,
         onBlob: (digest, sizeBytes) => step.record(digest, "arrived", { sizeBytes }),
@@ -124,7 +129,7 @@ export async function syncImage(
     async commit(plan, _moved, step) {
       const { source, destination } = open(step);
       const { meter, signal } = step;
-      await commitCopy(plan, destination, { concurrency, meter, signal });
+      await commitCopy(plan, destination, { meter, signal });
       const now = await source.now?.();
       if (now !== undefined && now !== plan.resolved) {
         meter.note(
@@ -161,7 +166,7 @@ function wantedPlatforms(options: SyncImageOptions): Platform[] | undefined {
   return platforms.length === 0 ? [machinePlatform()] : platforms.map(parsePlatform);
 }
 
-function checkConcurrency(concurrency = 6): number {
+function checkConcurrency(concurrency = 16): number {
   if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
   throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
 }

@@ -48,6 +48,14 @@ export class Hasher {
     return this;
   }
 
+  /** Another hasher in the same state, which goes its own way from here. */
+  copy(): Hasher {
+    const other = new Hasher();
+    other.#hash = this.#hash.copy();
+    other.#size = this.#size;
+    return other;
+  }
+
   /** The digest of all bytes so far; more may follow. */
   digest(): Digest {
     return `sha256:${this.#hash.copy().digest("hex")}` as Digest;

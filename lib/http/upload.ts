@@ -51,7 +51,7 @@ const longestTimerMs = 2 ** 31 - 1;
 const keptAnswerBytes = 64 * 1024;
 const bodyless = [101, 204, 205, 304];
 
-/** Sends bodies with retries, over connections that are kept until it is disposed of. */
+/** Sends bodies with retries, each over a connection of its own. */
 export class Uploader implements Disposable {
   #options: UploaderOptions;
   #agents = new Map<string, http.Agent>();
@@ -132,14 +132,17 @@ export class Uploader implements Disposable {
     });
     // The sending may fail first; the failure is then thrown there.
     answered.catch(() => undefined);
+    let whole = true;
     try {
       if (hasBody) {
         const settled = Promise.race([answered, aborted]);
         settled.catch(() => undefined);
-        await this.#sendBody(outgoing, settled, request, watchdog, onSent);
+        whole = await this.#sendBody(outgoing, settled, request, watchdog, onSent);
       } else outgoing.end();
       const incoming = await Promise.race([answered, aborted]);
       const body = await Promise.race([readAnswer(incoming, watchdog), aborted]);
+      // A connection on which the rest of a body is missing is of no further use.
+      if (!whole) outgoing.destroy();
       return toResponse(incoming, body);
     } catch (error) {
       outgoing.destroy();
@@ -150,13 +153,14 @@ export class Uploader implements Disposable {
     }
   }
 
+  /** Sends the body; `false` if the answer came before its end. */
   async #sendBody(
     outgoing: ClientRequest,
     answered: Promise<IncomingMessage>,
     request: UploadRequest,
     watchdog: Watchdog,
     onSent: (bytes: number) => void,
-  ): Promise<void> {
+  ): Promise<boolean> {
     let early = false;
     const failed = answered.then(() => {
       early = true;
@@ -172,7 +176,7 @@ export class Uploader implements Disposable {
       watchdog.touch();
       onSent(piece.byteLength);
     }
-    if (early) return;
+    if (early) return false;
     if (left !== 0) {
       throw new KedgeError(
         `Cannot ${request.action ?? "send"} a body of ${request.sizeBytes} bytes: it has ${
@@ -181,12 +185,14 @@ export class Uploader implements Disposable {
       );
     }
     outgoing.end();
+    return true;
   }
 
   #agent(protocol: string): http.Agent {
     const standing = this.#agents.get(protocol);
     if (standing !== undefined) return standing;
-    const options = { keepAlive: true, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
+    // A request that ends on a connection used before is sent again by node:http, unasked: each gets a connection of its own.
+    const options = { keepAlive: false, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
     const agent = protocol === "https:"
       ? new https.Agent({ ...options, ...this.#options.tls })
       : new http.Agent(options);

@@ -2,12 +2,11 @@ import type { Meter } from "../base/meter.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import { describeManifest } from "./manifest.ts";
+import { tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
 
 /** What a copy works with. */
 export interface MoveCopyOptions {
-  /** How many blobs may be under way. */
-  concurrency: number;
   /** Takes the figures. */
   meter: Meter;
   /** Ends the copy. */
@@ -23,10 +22,11 @@ export async function moveBlobs(
   destination: ImageDestination,
   options: MoveCopyOptions,
 ): Promise<void> {
-  const { meter, concurrency, signal, onBlob } = options;
+  const { meter, signal, onBlob } = options;
   meter.reused(plan.standingBytes);
   const largestFirst = plan.missing.toSorted((a, b) => b.size - a.size);
-  await pooled(largestFirst, concurrency, signal, async (descriptor, inner) => {
+  const limit = tighter(source.limit, destination.limit);
+  await pooled(largestFirst, limit, signal, async (descriptor, inner) => {
     using progress = meter.object(descriptor.digest, descriptor.size);
     await destination.put({ descriptor, source, progress, signal: inner });
     onBlob?.(descriptor.digest, descriptor.size);
@@ -39,12 +39,12 @@ export async function commitCopy(
   destination: ImageDestination,
   options: MoveCopyOptions,
 ): Promise<void> {
-  const { meter, concurrency, signal } = options;
+  const { meter, signal } = options;
   const children = plan.manifests.filter(({ depth, present }) => depth > 0 && !present);
   const depths = [...new Set(children.map(({ depth }) => depth))].sort((a, b) => b - a);
   for (const depth of depths) {
     const level = children.filter((each) => each.depth === depth);
-    await pooled(level, concurrency, signal, async ({ manifest }) => {
+    await pooled(level, destination.limit, signal, async ({ manifest }) => {
       await destination.putManifest(manifest);
       meter.moved(manifest.bytes.byteLength);
     });

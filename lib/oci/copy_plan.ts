@@ -15,14 +15,13 @@ import type { ImageDestination, ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { isForeignType, isManifestType } from "./media_type.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
+import { fixedLimit, tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
 
 /** What is to be copied of an image, and how. */
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
-  /** How many requests may be under way. */
-  concurrency: number;
   /** Told of what is left out. */
   meter: Meter;
   /** Ends the planning. */
@@ -70,6 +69,7 @@ export interface CopyPlan {
 }
 
 const deepest = 8;
+const mostConcurrent = 64;
 const mostManifests = 10_000;
 
 /** Plans the copy of an image. */
@@ -93,7 +93,7 @@ export async function planCopy(
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
-  await pooled(walk.blobs.values(), options.concurrency, signal, async (blob) => {
+  await pooled(walk.blobs.values(), destination.limit, signal, async (blob) => {
     if (await destination.has(blob, false)) walk.there.add(blob.digest);
   });
   const same = pointer === root.digest;
@@ -180,8 +180,12 @@ class Walk {
     this.#seen.add(manifest.digest);
     for (const blob of manifest.blobs) this.#take(blob);
     const below = new Set([...path, manifest.digest]);
-    const { concurrency, signal } = this.#options;
-    await pooled(manifest.manifests, depth === 0 ? concurrency : 1, signal, async (child) => {
+    const { signal } = this.#options;
+    const limit = tighter(
+      fixedLimit(depth === 0 ? mostConcurrent : 1),
+      tighter(this.#source.limit, this.#destination.limit),
+    );
+    await pooled(manifest.manifests, limit, signal, async (child) => {
       if (below.has(child.digest)) {
         throw this.#refused(`the index ${manifest.digest} points to itself`);
       }

@@ -1,12 +1,15 @@
 import type { Digest } from "../base/digest.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
+import type { Limit } from "./pace.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Where an image is read. Reading starts with a name and goes on by digests. */
 export interface ImageSource extends Disposable {
   /** The reference, for people. */
   readonly name: string;
+  /** How much may be asked of it at a time. */
+  readonly limit: Limit;
   /** Requests that one read of a blob costs. */
   requestsPerRead(descriptor: Descriptor): number;
   /**
@@ -41,6 +44,8 @@ export interface BlobTransfer {
 export interface ImageDestination extends Disposable {
   /** The reference, for people. */
   readonly name: string;
+  /** How much may be asked of it at a time. */
+  readonly limit: Limit;
   /** What the name points to now. */
   pointer(): Promise<Digest | undefined>;
   /** A manifest that is here, where looking at it costs no request. */

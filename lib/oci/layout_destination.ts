@@ -6,11 +6,13 @@ import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.
 import { Layout, nameOf } from "./layout.ts";
 import { LayoutIntake } from "./layout_intake.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
+import { fixedLimit, type Limit } from "./pace.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 /** Writes an image to a layout. */
 export class LayoutDestination implements ImageDestination {
   readonly name: string;
+  readonly limit: Limit = fixedLimit(16);
   /** The layout that is written. */
   readonly layout: Layout;
   readonly complete = false;

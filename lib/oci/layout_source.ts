@@ -4,6 +4,7 @@ import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
+import { fixedLimit, type Limit } from "./pace.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 const bufferBytes = 1024 * 1024;
@@ -11,6 +12,7 @@ const bufferBytes = 1024 * 1024;
 /** Reads an image from a layout. */
 export class LayoutSource implements ImageSource {
   readonly name: string;
+  readonly limit: Limit = fixedLimit(16);
   /** The layout that is read. */
   readonly layout: Layout;
   #reference: LayoutReference;

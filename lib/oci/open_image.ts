@@ -9,8 +9,11 @@ import { RegistrySource } from "./registry_source.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 
 /** What sources and destinations are opened with. */
-export interface OpenImageOptions
-  extends Pick<RegistryHostOptions, "meter" | "signal" | "redactor" | "credentials" | "retry"> {
+export interface OpenImageOptions extends
+  Pick<
+    RegistryHostOptions,
+    "meter" | "signal" | "redactor" | "credentials" | "retry" | "concurrency" | "memory"
+  > {
   /** Hosts that are spoken to in plain HTTP although they are not loopback. */
   insecureRegistries?: readonly string[] | undefined;
 }

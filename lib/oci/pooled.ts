@@ -1,34 +1,37 @@
+import type { Limit } from "./pace.ts";
+
 /**
- * Does something for each item, at most so many at a time. The first failure ends the others by their signal, and is thrown once all
- * of them are at rest.
+ * Does something for each item, at most so many at a time; the limit may move meanwhile. The first failure ends the others by their
+ * signal, and is thrown once all of them are at rest.
  */
 export async function pooled<T>(
   items: Iterable<T>,
-  limit: number,
+  limit: Limit,
   signal: AbortSignal,
   run: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const inner = AbortSignal.any([signal, controller.signal]);
   const iterator = items[Symbol.iterator]();
-  let failed = false;
-  let failure: unknown;
-  const work = async () => {
-    while (!inner.aborted) {
+  const underWay = new Set<Promise<void>>();
+  let failure: { error: unknown } | undefined;
+  let more = true;
+  while (more || underWay.size > 0) {
+    while (more && !inner.aborted && underWay.size < Math.max(1, limit.now)) {
       const { done, value } = iterator.next();
-      if (done) return;
-      try {
-        await run(value, inner);
-      } catch (error) {
-        if (!failed) {
-          failed = true;
-          failure = error;
-          controller.abort(error);
-        }
+      if (done) {
+        more = false;
+        break;
       }
+      const running: Promise<void> = run(value, inner).catch((error) => {
+        failure ??= { error };
+        controller.abort(error);
+      }).finally(() => underWay.delete(running));
+      underWay.add(running);
     }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, limit) }, work));
+    if (inner.aborted) more = false;
+    if (underWay.size > 0) await Promise.race(underWay);
+  }
   signal.throwIfAborted();
-  if (failed) throw failure;
+  if (failure !== undefined) throw failure.error;
 }

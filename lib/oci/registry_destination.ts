@@ -3,11 +3,14 @@ import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
+import type { Limit } from "./pace.ts";
+import { recallUpload } from "./memory.ts";
+import { chunkedFromBytes, pushRequests } from "./push_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { RegistrySource } from "./registry_source.ts";
-import { verified } from "./verified.ts";
+import { askSession } from "./upload_session.ts";
 
 /** Writes an image to a registry. */
 export class RegistryDestination implements ImageDestination {
@@ -18,6 +21,7 @@ export class RegistryDestination implements ImageDestination {
   readonly requestsPerManifest = 1;
   #reference: RegistryReference;
   #meter: Meter;
+  #sessions = new Map<Digest, Promise<{ location: URL; offset: number } | undefined>>();
 
   /** Connects to nothing yet. */
   constructor(reference: RegistryReference, host: RegistryHost, meter: Meter) {
@@ -40,12 +44,15 @@ export class RegistryDestination implements ImageDestination {
     return (await this.client.head(descriptor.digest)) !== undefined;
   }
 
-  requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
-    return Promise.resolve(this.mounts(source) ? 1 : 2 + source.requestsPerRead(descriptor));
+  async requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
+    if (this.mounts(source)) return 1;
+    const session = await this.#session(descriptor, source);
+    const requests = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
+    return requests + source.requestsPerRead(descriptor);
   }
 
-  partialBytes(): Promise<number> {
-    return Promise.resolve(0);
+  async partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number> {
+    return (await this.#session(descriptor, source))?.offset ?? 0;
   }
 
   mounts(source: ImageSource): boolean {
@@ -54,26 +61,26 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async put({ descriptor, source, progress, signal }: BlobTransfer): Promise<void> {
-    let location: URL | undefined;
+    let session = await this.#session(descriptor, source);
     if (source instanceof RegistrySource && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.client.repository);
       if (mounted === true) {
         progress.reused(descriptor.size);
         return;
       }
-      location = mounted;
+      session = { location: mounted, offset: 0 };
     }
-    await this.client.putBlob(
-      descriptor,
-      () => verified(descriptor, source.read(descriptor, 0, signal), { name: source.name }),
-      {
-        location,
-        signal,
-        meter: this.#meter,
-        onSent: (bytes) => progress.moved(bytes),
-        onRestart: () => progress.restarted(),
-      },
-    );
+    if (session !== undefined) progress.reused(session.offset);
+    // A chunk in flight may arrive after an abort: what it reads from a file must not end before it.
+    const reading = source.path === undefined ? signal : new AbortController().signal;
+    await this.client.putBlob(descriptor, (start) => source.read(descriptor, start, reading), {
+      name: source.name,
+      session,
+      signal,
+      meter: this.#meter,
+      onSent: (bytes) => progress.moved(bytes),
+      onRestart: () => progress.restarted(),
+    });
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
@@ -86,6 +93,39 @@ export class RegistryDestination implements ImageDestination {
 
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
+  }
+
+  /** The upload that an earlier run left in its middle; only what can be read from a file again is gone on with. */
+  async #session(
+    descriptor: Descriptor,
+    source: ImageSource,
+  ): Promise<{ location: URL; offset: number } | undefined> {
+    const { host } = this.client;
+    const large = descriptor.size >= chunkedFromBytes && source.path !== undefined;
+    if (!large || !host.habits.chunks || !host.habits.resumes) return undefined;
+    const known = this.#sessions.get(descriptor.digest);
+    if (known !== undefined) return await known;
+    const found = this.#findSession(descriptor);
+    this.#sessions.set(descriptor.digest, found);
+    return await found;
+  }
+
+  async #findSession(
+    descriptor: Descriptor,
+  ): Promise<{ location: URL; offset: number } | undefined> {
+    const { host, repository, name } = this.client;
+    const left = recallUpload(host.memory, name, descriptor.digest);
+    if (left === undefined) return undefined;
+    const state = await askSession(host, repository, new URL(left.location));
+    if (state === undefined) return undefined;
+    const offset = host.habits.ownCount ? left.offset : state.offset ?? left.offset;
+    return offset > 0 && offset <= descriptor.size
+      ? { location: state.location, offset }
+      : undefined;
+  }
+
+  get limit(): Limit {
+    return this.client.host.pace;
   }
 
   get #target(): string {

@@ -13,6 +13,14 @@ import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/cl
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import { Uploader, type UploadRequest } from "../http/upload.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
+import {
+  type Memory,
+  noMemory,
+  recallHabits,
+  rememberHabits,
+  type UploadHabits,
+} from "./memory.ts";
+import { Pace } from "./pace.ts";
 import { RegistryAuth } from "./registry_auth.ts";
 
 /** What a {@linkcode RegistryHost} is made of. */
@@ -31,9 +39,16 @@ export interface RegistryHostOptions {
   redactor?: Redactor | undefined;
   /** Finds the credentials for a repository. @default {those of the environment, docker and podman} */
   credentials?: ((repository: string) => Promise<Credentials | undefined>) | undefined;
-  /** Ends every request. */
+  /** The most that may be asked for at a time. @default {16} */
+  concurrency?: number | undefined;
+  /** Where habits and uploads are remembered. @default {nowhere} */
+  memory?: Memory | undefined;
+  /** Ends every request, but for an upload, which has a signal of its own. */
   signal?: AbortSignal | undefined;
 }
+
+const startConcurrency = 6;
+const mostConcurrency = 16;
 
 /** What may be done to a repository. */
 export type RegistryAction = "pull" | "pull,push" | "delete";
@@ -54,6 +69,11 @@ export class RegistryHost implements Disposable {
   readonly base: URL;
   /** Which side of a transfer it is. */
   readonly side: Side | undefined;
+  /** How much may be asked for at a time. */
+  readonly pace: Pace;
+  /** Where habits and uploads are remembered. */
+  readonly memory: Memory;
+  #habits: UploadHabits | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;
   #uploader: Uploader;
@@ -70,6 +90,8 @@ export class RegistryHost implements Disposable {
       `${plain ? "http" : "https"}://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
     );
     this.side = options.side;
+    this.pace = new Pace(startConcurrency, options.concurrency ?? mostConcurrency);
+    this.memory = options.memory ?? noMemory;
     const shared = this.#shared = {
       ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -78,7 +100,8 @@ export class RegistryHost implements Disposable {
     };
     this.#http = new HttpClient({ ...shared, fetch: (url, init) => this.#fetch(url, init) });
     // A body that was cut leaves its upload session in doubt, so the retry is the business of who opened it.
-    this.#uploader = new Uploader({ ...shared, retry: { retries: 0, baseMs: 0, ceilingMs: 0 } });
+    const { signal: _signal, ...unbound } = shared;
+    this.#uploader = new Uploader({ ...unbound, retry: { retries: 0, baseMs: 0, ceilingMs: 0 } });
     const find = options.credentials ?? ((repository) =>
       findCredentials(host, repository, {
         redactor: options.redactor,
@@ -151,7 +174,11 @@ export class RegistryHost implements Disposable {
       repository,
       url,
       wanted,
-      (headers, accept) => this.#uploader.send(url, { ...request, headers, accept }),
+      async (headers, accept) => {
+        const response = await this.#uploader.send(url, { ...request, headers, accept });
+        this.noteStatus(response.status);
+        return response;
+      },
     );
   }
 
@@ -174,6 +201,23 @@ export class RegistryHost implements Disposable {
       }`,
       { ...(this.side === undefined ? {} : { side: this.side }) },
     );
+  }
+
+  /** How it takes uploads, as far as is known. */
+  get habits(): UploadHabits {
+    return this.#habits ??= recallHabits(this.memory, this.host);
+  }
+
+  /** Remembers what it showed of its habits. */
+  learn(learned: Partial<UploadHabits>): void {
+    this.#habits = { ...this.habits, ...learned };
+    rememberHabits(this.memory, this.host, this.#habits);
+  }
+
+  /** Takes note of an answer, so that the pace follows. */
+  noteStatus(status: number): void {
+    if (status === 429 || status === 503) this.pace.refused();
+    else if (status < 500) this.pace.went();
   }
 
   /** Closes the connections. */
@@ -242,7 +286,9 @@ export class RegistryHost implements Disposable {
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     this.#client ??= Deno.createHttpClient({ http2: false, poolMaxIdlePerHost: 32 });
     try {
-      return await fetch(url, { ...init, client: this.#client });
+      const response = await fetch(url, { ...init, client: this.#client });
+      this.noteStatus(response.status);
+      return response;
     } catch (error) {
       throw certificateError(error, url) ?? new Error(deepestMessage(error), { cause: error });
     }

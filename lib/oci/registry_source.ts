@@ -5,6 +5,7 @@ import { wordSimilaritySort } from "@std/text";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
+import type { Limit } from "./pace.ts";
 import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
@@ -65,6 +66,10 @@ export class RegistrySource implements ImageSource {
 
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
+  }
+
+  get limit(): Limit {
+    return this.client.host.pace;
   }
 
   get #tag(): string {

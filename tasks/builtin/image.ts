@@ -28,11 +28,11 @@ export const imageSyncTask = task({
       description: "A host that is spoken to in plain HTTP",
     }),
     concurrency: arg.number({
-      description: "How many blobs may be under way",
+      description: "The most blobs that may be under way; it follows what the registry takes",
       integer: true,
       min: 1,
       max: 64,
-      default: 6,
+      default: 16,
     }),
   },
   run: ({ args, ...ctx }) =>

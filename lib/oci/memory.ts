@@ -1,0 +1,82 @@
+import * as v from "valibot";
+
+/** What is kept from run to run; an upper floor lends it. Without one, nothing is. */
+export interface Memory {
+  /** What was remembered under a name; to be checked, as all that comes from outside. */
+  recall(scope: string, key: string): unknown;
+  /** Remembers data, or forgets with `undefined`. */
+  remember(scope: string, key: string, value: object | undefined): void;
+}
+
+/** A memory that forgets all. */
+export const noMemory: Memory = { recall: () => undefined, remember: () => {} };
+
+/** What was learned of how a registry takes uploads. */
+export interface UploadHabits {
+  /** Whether it takes a blob in several chunks. */
+  readonly chunks: boolean;
+  /** Whether what it says of an upload's offset stays behind, so that our own count must do (ECR). */
+  readonly ownCount: boolean;
+  /** Whether an upload can be continued by asking for its state. */
+  readonly resumes: boolean;
+  /** The smallest chunk that it takes, in bytes. */
+  readonly minChunkBytes: number;
+}
+
+/** What a registry is taken for until it shows otherwise. */
+export const specHabits: UploadHabits = {
+  chunks: true,
+  ownCount: false,
+  resumes: true,
+  minChunkBytes: 0,
+};
+
+/** An upload that is under way. */
+export interface UploadState {
+  /** Where its next chunk goes. */
+  readonly location: string;
+  /** How many bytes the registry has. */
+  readonly offset: number;
+}
+
+const habitsSchema = v.object({
+  chunks: v.boolean(),
+  ownCount: v.boolean(),
+  resumes: v.boolean(),
+  minChunkBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+const stateSchema = v.object({
+  location: v.pipe(v.string(), v.url()),
+  offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/** What is known of a registry's habits. */
+export function recallHabits(memory: Memory, host: string): UploadHabits {
+  const parsed = v.safeParse(habitsSchema, memory.recall("registry", host));
+  return parsed.success ? parsed.output : specHabits;
+}
+
+/** Remembers what a registry showed. */
+export function rememberHabits(memory: Memory, host: string, habits: UploadHabits): void {
+  memory.remember("registry", host, habits);
+}
+
+/** The upload of a blob that an earlier run began. */
+export function recallUpload(
+  memory: Memory,
+  repository: string,
+  digest: string,
+): UploadState | undefined {
+  const parsed = v.safeParse(stateSchema, memory.recall("upload", `${repository}@${digest}`));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** Remembers how far an upload got, or forgets it. */
+export function rememberUpload(
+  memory: Memory,
+  repository: string,
+  digest: string,
+  state: UploadState | undefined,
+): void {
+  memory.remember("upload", `${repository}@${digest}`, state);
+}

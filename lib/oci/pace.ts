@@ -1,0 +1,67 @@
+/**
+ * How much a registry is asked for at the same time: one more after each round that went well, half after each sign that it was too
+ * much (additive increase, multiplicative decrease, as TCP does it).
+ *
+ * Invariants: the limit is never below one nor above its ceiling; of several refusals that belong to one burst only the first halves.
+ *
+ * @module
+ */
+
+/** What tells how many may be under way. */
+export interface Limit {
+  /** How many may be under way now. */
+  readonly now: number;
+}
+
+/** The limit of one registry. */
+export class Pace implements Limit {
+  #limit: number;
+  #ceiling: number;
+  #good = 0;
+  #refusedAt = -Infinity;
+  #clock: () => number;
+  #burstMs: number;
+
+  /** Begins at a limit, and never goes above the ceiling. */
+  constructor(start: number, ceiling: number, clock: () => number = () => performance.now()) {
+    this.#ceiling = Math.max(1, ceiling);
+    this.#limit = Math.min(Math.max(1, start), this.#ceiling);
+    this.#clock = clock;
+    this.#burstMs = 200;
+  }
+
+  get now(): number {
+    return Math.floor(this.#limit);
+  }
+
+  /** Something went well. */
+  went(): void {
+    this.#good++;
+    if (this.#good < this.now) return;
+    this.#good = 0;
+    this.#limit = Math.min(this.#ceiling, this.now + 1);
+  }
+
+  /** The registry said that it was too much, or could not keep up. */
+  refused(): void {
+    const at = this.#clock();
+    this.#good = 0;
+    if (at - this.#refusedAt < this.#burstMs) return;
+    this.#refusedAt = at;
+    this.#limit = Math.max(1, Math.ceil(this.now / 2));
+  }
+}
+
+/** The tighter of two limits. */
+export function tighter(a: Limit, b: Limit): Limit {
+  return {
+    get now() {
+      return Math.min(a.now, b.now);
+    },
+  };
+}
+
+/** A limit that stays. */
+export function fixedLimit(count: number): Limit {
+  return { now: count };
+}

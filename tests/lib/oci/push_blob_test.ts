@@ -1,0 +1,259 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { KedgeError, UnreachableError } from "../../../lib/base/errors.ts";
+import type { Descriptor } from "../../../lib/oci/descriptor.ts";
+import { MediaType } from "../../../lib/oci/media_type.ts";
+import type { Memory } from "../../../lib/oci/memory.ts";
+import type { PushBlobOptions } from "../../../lib/oci/push_blob.ts";
+import { RegistryClient } from "../../../lib/oci/registry_client.ts";
+import { RegistryHost } from "../../../lib/oci/registry_host.ts";
+import { FakeRegistry, type FakeRegistryOptions } from "../../support/fake_registry.ts";
+import { randomBytes } from "../../support/layout.ts";
+import { realTest } from "../../support/real.ts";
+import { startRegistry } from "../../support/registry.ts";
+
+const content = randomBytes(1_000_000);
+const blob: Descriptor = {
+  mediaType: MediaType.ociLayer,
+  digest: sha256(content),
+  size: content.byteLength,
+};
+
+/** A memory that can be looked into. */
+class TestMemory implements Memory {
+  readonly facts = new Map<string, object>();
+
+  recall(scope: string, key: string): unknown {
+    return structuredClone(this.facts.get(`${scope} ${key}`));
+  }
+
+  remember(scope: string, key: string, value: object | undefined): void {
+    if (value === undefined) this.facts.delete(`${scope} ${key}`);
+    else this.facts.set(`${scope} ${key}`, value);
+  }
+
+  get upload(): { location: string; offset: number } | undefined {
+    const key = [...this.facts.keys()].find((name) => name.startsWith("upload "));
+    return key === undefined ? undefined : this.facts.get(key) as never;
+  }
+}
+
+async function* inPieces(start: number): AsyncIterable<Uint8Array> {
+  for (let at = start; at < content.byteLength; at += 70_000) {
+    yield await Promise.resolve(content.slice(at, at + 70_000));
+  }
+}
+
+/** Pushes the blob in chunks of 300 000 bytes; gives the bytes that went out. */
+async function push(
+  host: string,
+  memory: Memory,
+  options: PushBlobOptions & { body?: (start: number) => AsyncIterable<Uint8Array> } = {},
+): Promise<number> {
+  using connection = new RegistryHost({
+    host,
+    memory,
+    retry: { retries: 0, baseMs: 0, ceilingMs: 0 },
+    credentials: () => Promise.resolve(undefined),
+  });
+  let sent = 0;
+  await new RegistryClient(connection, "a/b", "pull,push").putBlob(
+    blob,
+    options.body ?? inPieces,
+    {
+      chunkedFromBytes: 500_000,
+      chunkBytes: 300_000,
+      retry: { retries: 3, baseMs: 1, ceilingMs: 5 },
+      ...options,
+      onSent: (bytes) => {
+        sent += bytes;
+      },
+    },
+  );
+  return sent;
+}
+
+async function withFake(
+  options: FakeRegistryOptions,
+  run: (registry: FakeRegistry, memory: TestMemory) => Promise<void>,
+): Promise<void> {
+  await using registry = new FakeRegistry(options);
+  await run(registry, new TestMemory());
+  assertEquals(registry.store.blobs.get(blob.digest), content);
+}
+
+/** Waits until the registry has seen that a chunk was cut. */
+async function cutWasNoticed(registry: FakeRegistry): Promise<void> {
+  while (!registry.requests.some(({ status }) => status === 400)) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function methods(registry: FakeRegistry): string[] {
+  return registry.requests.map(({ method, status }) => `${method} ${status}`);
+}
+
+Deno.test("pushBlob() sends a large blob in chunks, and forgets the upload at the end", () =>
+  withFake({}, async (registry, memory) => {
+    assertEquals(await push(registry.host, memory), blob.size);
+    assertEquals(methods(registry), [
+      "POST 202",
+      "PATCH 202",
+      "PATCH 202",
+      "PATCH 202",
+      "PATCH 202",
+      "PUT 201",
+    ]);
+    assertEquals([...memory.facts.keys()], []);
+  }));
+
+Deno.test("pushBlob() obeys OCI-Chunk-Min-Length and remembers it", () =>
+  withFake({ minChunkBytes: 600_000 }, async (registry, memory) => {
+    await push(registry.host, memory);
+    assertEquals(methods(registry), ["POST 202", "PATCH 202", "PATCH 202", "PUT 201"]);
+    assertEquals([...memory.facts.keys()], [`registry ${registry.host}`]);
+  }));
+
+Deno.test("pushBlob() counts for itself where the registry's Range stays behind (ECR)", () =>
+  withFake({ quirks: ["stale-range"] }, async (registry, memory) => {
+    assertEquals(await push(registry.host, memory), blob.size);
+    registry.store.blobs.clear();
+    let pieces = 0;
+    await assertRejects(() =>
+      push(registry.host, memory, {
+        body: async function* (start) {
+          for await (const piece of inPieces(start)) {
+            if (++pieces > 11) throw new KedgeError("the power went");
+            yield piece;
+          }
+        },
+      })
+    );
+    await cutWasNoticed(registry);
+    assertEquals(memory.upload?.offset, 600_000);
+    const { location, offset } = memory.upload!;
+    const session = { location: new URL(location), offset };
+    assertEquals(await push(registry.host, memory, { session }), 400_000);
+  }));
+
+Deno.test("pushBlob() sends the whole where the registry takes no chunks (GAR), and at once the next time", () =>
+  withFake({ quirks: ["no-chunks"] }, async (registry, memory) => {
+    await push(registry.host, memory);
+    assertEquals(methods(registry), ["POST 202", "PATCH 405", "DELETE 204", "POST 202", "PUT 201"]);
+    registry.requests.length = 0;
+    await push(registry.host, memory);
+    assertEquals(methods(registry), ["POST 202", "PUT 201"]);
+  }));
+
+Deno.test("pushBlob() goes on in the middle after a failure of the registry", () =>
+  withFake({}, async (registry, memory) => {
+    let pieces = 0;
+    const sent = await push(registry.host, memory, {
+      body: async function* (start) {
+        for await (const piece of inPieces(start)) {
+          if (++pieces === 7) registry.faults.unavailable = 1;
+          yield piece;
+        }
+      },
+    });
+    assertEquals(methods(registry).filter((line) => line === "POST 202").length, 1);
+    assert(sent < blob.size * 1.5, `${sent} bytes were sent`);
+  }));
+
+Deno.test("pushBlob() begins anew when the session is lost, and where states cannot be asked (ACR)", () =>
+  withFake({ quirks: ["no-resume"] }, async (registry, memory) => {
+    let pieces = 0;
+    await push(registry.host, memory, {
+      body: async function* (start) {
+        for await (const piece of inPieces(start)) {
+          if (++pieces === 7) registry.faults.loseUpload = 1;
+          yield piece;
+        }
+      },
+    });
+    assertEquals(methods(registry).filter((line) => line === "POST 202").length, 2);
+  }));
+
+Deno.test("pushBlob() continues what an earlier run sent, and hashes the beginning too", () =>
+  withFake({}, async (registry, memory) => {
+    let pieces = 0;
+    await assertRejects(() =>
+      push(registry.host, memory, {
+        body: async function* (start) {
+          for await (const piece of inPieces(start)) {
+            if (++pieces > 11) throw new KedgeError("the power went");
+            yield piece;
+          }
+        },
+      })
+    );
+    await cutWasNoticed(registry);
+    const { location, offset } = memory.upload!;
+    assertEquals(offset, 600_000);
+    const size = [...registry.store.uploads.values()][0]!.size;
+    assert(size >= offset);
+    const session = { location: new URL(location), offset: size };
+    assertEquals(await push(registry.host, memory, { session }), blob.size - size);
+  }));
+
+Deno.test("pushBlob() lets the chunk in flight arrive when it is ended", () =>
+  withFake({}, async (registry, memory) => {
+    const controller = new AbortController();
+    let pieces = 0;
+    await assertRejects(
+      () =>
+        push(registry.host, memory, {
+          signal: controller.signal,
+          body: async function* (start) {
+            for await (const piece of inPieces(start)) {
+              if (++pieces === 6) controller.abort(new Error("enough"));
+              yield piece;
+            }
+          },
+        }),
+      Error,
+      "enough",
+    );
+    assertEquals(memory.upload?.offset, 600_000);
+    const { location, offset } = memory.upload!;
+    assertEquals(
+      await push(registry.host, memory, { session: { location: new URL(location), offset } }),
+      400_000,
+    );
+  }));
+
+Deno.test("pushBlob() gives up without progress", async () => {
+  await using registry = new FakeRegistry({ faults: { unavailable: 1000 } });
+  const error = await assertRejects(
+    () => push(registry.host, new TestMemory()),
+    UnreachableError,
+    "tried 4 times",
+  );
+  assertEquals(error.exitCode, 4);
+});
+
+realTest("pushBlob() sends chunks to docker-registry, and goes on between them", [
+  "docker-registry",
+], async () => {
+  await using registry = await startRegistry();
+  const memory = new TestMemory();
+  let pieces = 0;
+  await assertRejects(() =>
+    push(registry.host, memory, {
+      body: async function* (start) {
+        for await (const piece of inPieces(start)) {
+          if (++pieces === 9) throw new KedgeError("the power went");
+          yield piece;
+        }
+      },
+    })
+  );
+  const { location, offset } = memory.upload!;
+  assertEquals(offset, 300_000);
+  // The cut chunk ends the session of docker-registry: the push begins anew and ends well.
+  await push(registry.host, memory, { session: { location: new URL(location), offset } });
+  using connection = new RegistryHost({ host: registry.host });
+  assertEquals(await new RegistryClient(connection, "a/b").head(blob.digest), blob.size);
+  const next = await push(registry.host, memory);
+  assertEquals(next, blob.size);
+});
