@@ -15,7 +15,8 @@ import { decodeIndex } from "../lib/chunk/decode_index.ts";
 import { checkPacks, type DiskBlob, DiskType } from "../lib/chunk/disk_manifest.ts";
 import { indexLimits } from "../lib/chunk/index_layout.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
-import { type DiskStore, readWhole } from "./disk_store.ts";
+import { fetchIndex } from "./disk_index.ts";
+import type { DiskStore } from "./disk_store.ts";
 
 /** A disk that is there. */
 export interface DiskImage {
@@ -75,9 +76,9 @@ export async function loadDisk(
   let indexBytes = await cachedIndex(of.cache, indexBlob);
   let fetchedBytes = 0;
   if (indexBytes === undefined) {
-    indexBytes = await readWhole(store, indexBlob, indexLimits.storedBytes, of.signal);
-    fetchedBytes = indexBytes.length;
-    of.meter.moved(fetchedBytes);
+    const fetched = await fetchIndex(store, indexBlob, { ...of, packs: packs.length });
+    indexBytes = fetched.bytes;
+    fetchedBytes = fetched.fetchedBytes;
   }
   const index = decodeIndex(indexBytes);
   checkPacks(index, packs, store.name);

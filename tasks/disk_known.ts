@@ -138,7 +138,8 @@ function entryOf(cache: Cache, absolute: string) {
   return cache.bucket(buckets.disks).shard("files").entry(absolute, knownSchema);
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** The names in a folder; none where it is not there. */
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     const names: string[] = [];
     for await (const { name } of Deno.readDir(folder)) names.push(name);

@@ -14,7 +14,7 @@ import { type ChunkTable, dataBytes } from "../lib/chunk/chunk_table.ts";
 import { detectBytes, detectContent } from "../lib/chunk/detect_content.ts";
 import { DigestLookup } from "../lib/chunk/digest_lookup.ts";
 import { type DiskBlob, packBlobs } from "../lib/chunk/disk_manifest.ts";
-import { bodyBytes } from "../lib/chunk/index_layout.ts";
+import { mostIndexBytes } from "../lib/chunk/index_layout.ts";
 import type { JobPool } from "../lib/chunk/job_pool.ts";
 import { type PackChunks, planPacks } from "../lib/chunk/plan_packs.ts";
 import { scanFile } from "../lib/chunk/scan_file.ts";
@@ -281,13 +281,13 @@ function summary(
   // The index and its proof, the proof of the config, a look at the tag, the manifest.
   requests += requestsPerPut + requestsPerRead + 3 * requestsPerRead;
   if (!options.hasConfig) requests += requestsPerPut;
-  const indexBytes = of.standing?.indexBytes.length ?? 128 + bodyBytes({
-        packs: of.packs.length + options.bases.reduce((n, b) => n + b.image.packs.length, 0),
-        chunks: table.lengths.length,
-        rows: table.rows.length,
-        holes: table.rows.length,
-        local: false,
-      });
+  const indexBytes = of.standing?.indexBytes.length ?? mostIndexBytes({
+    packs: of.packs.length + options.bases.reduce((n, b) => n + b.image.packs.length, 0),
+    chunks: table.lengths.length,
+    rows: table.rows.length,
+    holes: table.rows.length,
+    local: false,
+  });
   const exact = of.packs.every(({ built }) => built !== undefined) && of.standing !== undefined;
   const configBytes = options.hasConfig ? 0 : 2;
   const why = of.changed

@@ -12,16 +12,20 @@ import { type Chunker, chunkLimits } from "./chunker.ts";
 import { type ChunkTable, type DiskIndex, holeRow } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
 import { DigestLookup } from "./digest_lookup.ts";
+import { pageId } from "./encode_index.ts";
 import {
-  bodyBytes,
+  entryBytes,
   flagLocal,
   headerBytes,
   type IndexCounts,
   indexLimits,
   indexMagic,
   indexVersion,
+  pageBytes,
+  pageIdBytes,
+  tailBytes,
 } from "./index_layout.ts";
-import { zstdDecompress } from "./zstd.ts";
+import { freeBytes, zstdDecompress } from "./zstd.ts";
 
 /**
  * The index that bytes hold.
@@ -43,32 +47,141 @@ export function decodeLocalTable(bytes: Uint8Array): ChunkTable {
 }
 
 function decode(bytes: Uint8Array, local: boolean): ChunkTable | DiskIndex {
-  const { chunker, size, counts } = readHeader(bytes, local);
-  const body = zstdDecompress(bytes.subarray(headerBytes), bodyBytes(counts), "the chunk index");
-  const reader = new ColumnReader(body);
-  const packDigests = reader.bytes(counts.packs * 32);
-  const packSizes = reader.words(counts.packs);
-  const perPack = reader.words(counts.packs);
-  const digests = reader.bytes(counts.chunks * 32);
-  const lengths = reader.words(counts.chunks);
-  const stored = local ? new Uint32Array(0) : reader.words(counts.chunks);
-  const gaps = local ? new Uint32Array(0) : reader.words(counts.chunks);
-  const codes = reader.words(counts.rows);
-
-  const { rows, rowOffsets } = readRows(codes, reader, { chunker, size, counts, lengths });
+  const { chunker, size, counts, tailLength } = readHeader(bytes, local);
+  const directory = readDirectory(bytes, counts);
+  const { packSizes, packDigests, perPack } = directory;
+  const tailStart = directory.pageStarts.at(-1)!;
+  check(
+    tailStart + tailLength === bytes.length,
+    `it has ${bytes.length} bytes instead of ${tailStart + tailLength}`,
+  );
+  const tail = new ColumnReader(
+    zstdDecompress(bytes.subarray(tailStart), tailBytes(counts), "the chunk index"),
+  );
+  const columns = local ? readLocal(tail, counts.chunks) : readPages(bytes, directory, counts);
+  const { digests, lengths } = columns;
+  const codes = tail.words(counts.rows);
+  const { rows, rowOffsets } = readRows(codes, tail, { chunker, size, counts, lengths });
   refuseTwice(digests, counts.chunks, "chunk");
   const table: ChunkTable = { chunker, size, digests, lengths, rows, rowOffsets };
   if (local) return table;
   refuseTwice(packDigests, counts.packs, "pack");
+  const { stored, gaps } = columns;
   const places = readPlaces({ packSizes, perPack, lengths, stored, gaps });
   return { ...table, packDigests, packSizes, stored, ...places };
+}
+
+interface Columns {
+  digests: Uint8Array<ArrayBuffer>;
+  lengths: Uint32Array<ArrayBuffer>;
+  stored: Uint32Array<ArrayBuffer>;
+  gaps: Uint32Array<ArrayBuffer>;
+}
+
+function readLocal(tail: ColumnReader, chunks: number): Columns {
+  const none = new Uint32Array(0);
+  return {
+    digests: tail.bytes(chunks * 32),
+    lengths: tail.words(chunks),
+    stored: none,
+    gaps: none,
+  };
+}
+
+function readPages(bytes: Uint8Array, directory: IndexDirectory, counts: IndexCounts): Columns {
+  const { chunks } = counts;
+  const columns: Columns = {
+    digests: new Uint8Array(chunks * 32),
+    lengths: new Uint32Array(chunks),
+    stored: new Uint32Array(chunks),
+    gaps: new Uint32Array(chunks),
+  };
+  let first = 0;
+  for (let pack = 0; pack < counts.packs; pack++) {
+    const count = directory.perPack[pack]!;
+    const page = bytes.subarray(directory.pageStarts[pack]!, directory.pageStarts[pack + 1]!);
+    const id = pageId(page);
+    check(
+      id.every((byte, i) => byte === directory.pageIds[pack * pageIdBytes + i]),
+      `page ${pack} is not the one of the directory`,
+    );
+    const body = zstdDecompress(page, pageBytes(count), "a page of the chunk index");
+    const reader = new ColumnReader(body);
+    columns.digests.set(reader.bytes(count * 32), first * 32);
+    columns.lengths.set(reader.words(count), first);
+    columns.stored.set(reader.words(count), first);
+    columns.gaps.set(reader.words(count), first);
+    freeBytes(body);
+    first += count;
+  }
+  return columns;
+}
+
+/** What the start of an index says of its packs and of the pages that follow. */
+export interface IndexDirectory {
+  /** Sha256 of each pack, 32 bytes each. */
+  readonly packDigests: Uint8Array<ArrayBuffer>;
+  /** The size of each pack in bytes. */
+  readonly packSizes: Uint32Array<ArrayBuffer>;
+  /** How many chunks lie in each pack. */
+  readonly perPack: Uint32Array<ArrayBuffer>;
+  /** What tells each page from others, 8 bytes each. */
+  readonly pageIds: Uint8Array<ArrayBuffer>;
+  /** Where each page begins in the index, and at last where the tail does. */
+  readonly pageStarts: Float64Array<ArrayBuffer>;
+}
+
+/** How many bytes of an index of so many packs hold its header and directory. */
+export function directoryBytes(packs: number): number {
+  return headerBytes + packs * entryBytes;
+}
+
+/**
+ * The directory at the start of an index, of which no more than that must be there.
+ *
+ * @throws {VerificationError} if there is none, or it contradicts itself
+ */
+export function decodeDirectory(bytes: Uint8Array): IndexDirectory {
+  return readDirectory(bytes, readHeader(bytes, false).counts);
+}
+
+function readDirectory(bytes: Uint8Array, { packs, chunks, local }: IndexCounts): IndexDirectory {
+  check(bytes.length >= directoryBytes(packs), `it is only ${bytes.length} bytes long`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const directory = {
+    packDigests: new Uint8Array(packs * 32),
+    packSizes: new Uint32Array(packs),
+    perPack: new Uint32Array(packs),
+    pageIds: new Uint8Array(packs * pageIdBytes),
+    pageStarts: new Float64Array(packs + 1),
+  };
+  let start = directoryBytes(packs);
+  let total = 0;
+  for (let pack = 0; pack < packs; pack++) {
+    const at = headerBytes + pack * entryBytes;
+    directory.packDigests.set(bytes.subarray(at, at + 32), pack * 32);
+    directory.packSizes[pack] = view.getUint32(at + 32, true);
+    directory.perPack[pack] = view.getUint32(at + 36, true);
+    directory.pageIds.set(bytes.subarray(at + 44, at + entryBytes), pack * pageIdBytes);
+    directory.pageStarts[pack] = start;
+    start += view.getUint32(at + 40, true);
+    total += directory.perPack[pack]!;
+    check(
+      directory.perPack[pack]! > 0 && total <= chunks,
+      `pack ${pack} has too many or no chunks`,
+    );
+    check(start <= indexLimits.storedBytes, `page ${pack} ends at byte ${start}`);
+  }
+  directory.pageStarts[packs] = start;
+  check(local || total === chunks, `${chunks - total} chunks lie in no pack`);
+  return directory;
 }
 
 function readHeader(
   bytes: Uint8Array,
   local: boolean,
-): { chunker: Chunker; size: number; counts: IndexCounts } {
-  check(bytes.length > headerBytes, `it is only ${bytes.length} bytes long`);
+): { chunker: Chunker; size: number; counts: IndexCounts; tailLength: number } {
+  check(bytes.length >= headerBytes, `it is only ${bytes.length} bytes long`);
   check(bytes.length <= indexLimits.storedBytes, `it is ${bytes.length} bytes long`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let i = 0; i < 8; i++) {
@@ -103,11 +216,12 @@ function readHeader(
   check(packs <= indexLimits.packs && packs <= chunks && (!local || packs === 0), `${packs} packs`);
   check(chunks <= indexLimits.chunks && chunks <= rows, `${chunks} chunks`);
   check(rows <= indexLimits.rows && holes <= rows, `${rows} rows, ${holes} of them holes`);
-  for (let at = 48; at < headerBytes; at++) check(bytes[at] === 0, "its reserved bytes are set");
+  for (let at = 52; at < headerBytes; at++) check(bytes[at] === 0, "its reserved bytes are set");
   return {
     chunker: { kind: fixed ? "fixed" : "cdc", minBytes, avgBytes, maxBytes },
     size,
     counts: { packs, chunks, rows, holes, local },
+    tailLength: view.getUint32(48, true),
   };
 }
 
@@ -176,7 +290,6 @@ function readPlaces(columns: {
     const size = packSizes[pack]!;
     check(size > 0 && size <= indexLimits.packBytes, `pack ${pack} has ${size} bytes`);
     const last = chunk + perPack[pack]!;
-    check(last > chunk && last <= count, `pack ${pack} has ${perPack[pack]} chunks`);
     let offset = 0;
     for (; chunk < last; chunk++) {
       offset += gaps[chunk]!;
@@ -191,7 +304,6 @@ function readPlaces(columns: {
       offset += length;
     }
   }
-  check(chunk === count, `${count - chunk} chunks lie in no pack`);
   return { packs, offsets };
 }
 
@@ -208,7 +320,7 @@ function check(holds: boolean, state: string): asserts holds {
   if (!holds) throw new VerificationError(`Cannot read the chunk index: ${state}`);
 }
 
-/** Takes columns from a body one after the other; the body's length was checked against their counts. */
+/** Takes columns from a body one after the other; the body's length was held against their counts. */
 class ColumnReader {
   #body: Uint8Array<ArrayBuffer>;
   #view: DataView;

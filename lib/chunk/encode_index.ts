@@ -1,5 +1,16 @@
-import { type ChunkTable, holeRow, isDiskIndex } from "./chunk_table.ts";
-import { bodyBytes, flagLocal, headerBytes, indexMagic, indexVersion } from "./index_layout.ts";
+import defer * as crypto from "node:crypto";
+import { type ChunkTable, type DiskIndex, holeRow, isDiskIndex } from "./chunk_table.ts";
+import {
+  entryBytes,
+  flagLocal,
+  headerBytes,
+  type IndexCounts,
+  indexMagic,
+  indexVersion,
+  pageBytes,
+  pageIdBytes,
+  tailBytes,
+} from "./index_layout.ts";
 import { zstdCompress } from "./zstd.ts";
 
 /**
@@ -8,32 +19,68 @@ import { zstdCompress } from "./zstd.ts";
  */
 export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   const index = isDiskIndex(table) ? table : undefined;
-  const holes = table.rows.reduce((count, row) => row === holeRow ? count + 1 : count, 0);
-  const counts = {
+  const counts: IndexCounts = {
     packs: index?.packSizes.length ?? 0,
     chunks: table.lengths.length,
     rows: table.rows.length,
-    holes,
+    holes: table.rows.reduce((count, row) => row === holeRow ? count + 1 : count, 0),
     local: index === undefined,
   };
-  const body = new Uint8Array(bodyBytes(counts));
+  const pages = index === undefined ? [] : encodePages(index);
+  const tail = zstdCompress(encodeTail(table, counts));
+  const directory = new Uint8Array(pages.length * entryBytes);
+  const view = new DataView(directory.buffer);
+  pages.forEach(({ chunks, page }, pack) => {
+    const at = pack * entryBytes;
+    directory.set(index!.packDigests.subarray(pack * 32, pack * 32 + 32), at);
+    view.setUint32(at + 32, index!.packSizes[pack]!, true);
+    view.setUint32(at + 36, chunks, true);
+    view.setUint32(at + 40, page.length, true);
+    directory.set(pageId(page), at + 44);
+  });
+  const header = new Uint8Array(headerBytes);
+  writeHeader(new DataView(header.buffer), table, counts, tail.length);
+  return joined([header, directory, ...pages.map(({ page }) => page), tail]);
+}
+
+/** What tells a page from another. */
+export function pageId(page: Uint8Array): Uint8Array {
+  return crypto.createHash("sha256").update(page).digest().subarray(0, pageIdBytes);
+}
+
+function encodePages(index: DiskIndex): { chunks: number; page: Uint8Array<ArrayBuffer> }[] {
+  const pages: { chunks: number; page: Uint8Array<ArrayBuffer> }[] = [];
+  let first = 0;
+  for (let pack = 0; pack < index.packSizes.length; pack++) {
+    let end = first;
+    while (end < index.packs.length && index.packs[end] === pack) end++;
+    const body = new Uint8Array(pageBytes(end - first));
+    const view = new DataView(body.buffer);
+    body.set(index.digests.subarray(first * 32, end * 32));
+    let at = (end - first) * 32;
+    const words = (values: Uint32Array) => {
+      for (let i = 0; i < values.length; i++, at += 4) view.setUint32(at, values[i]!, true);
+    };
+    words(index.lengths.subarray(first, end));
+    words(index.stored.subarray(first, end));
+    words(gaps(index.offsets.subarray(first, end), index.stored.subarray(first, end)));
+    pages.push({ chunks: end - first, page: zstdCompress(body) });
+    first = end;
+  }
+  return pages;
+}
+
+function encodeTail(table: ChunkTable, counts: IndexCounts): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(tailBytes(counts));
   const view = new DataView(body.buffer);
   let at = 0;
-  const words = (values: ArrayLike<number>) => {
+  const words = (values: Uint32Array) => {
     for (let i = 0; i < values.length; i++, at += 4) view.setUint32(at, values[i]!, true);
   };
-  if (index !== undefined) {
-    body.set(index.packDigests, at);
-    at += index.packDigests.length;
-    words(index.packSizes);
-    words(chunksPerPack(index.packs, counts.packs));
-  }
-  body.set(table.digests, at);
-  at += table.digests.length;
-  words(table.lengths);
-  if (index !== undefined) {
-    words(index.stored);
-    words(gaps(index.packs, index.offsets, index.stored));
+  if (counts.local) {
+    body.set(table.digests);
+    at = table.digests.length;
+    words(table.lengths);
   }
   words(rowCodes(table.rows));
   for (let row = 0; row < table.rows.length; row++) {
@@ -41,18 +88,14 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
     view.setBigUint64(at, BigInt(table.rowOffsets[row + 1]! - table.rowOffsets[row]!), true);
     at += 8;
   }
-
-  const packed = zstdCompress(body);
-  const bytes = new Uint8Array(headerBytes + packed.length);
-  writeHeader(new DataView(bytes.buffer), table, counts);
-  bytes.set(packed, headerBytes);
-  return bytes;
+  return body;
 }
 
 function writeHeader(
   view: DataView,
   { chunker, size }: ChunkTable,
-  counts: { packs: number; chunks: number; rows: number; holes: number; local: boolean },
+  counts: IndexCounts,
+  tailLength: number,
 ): void {
   for (let i = 0; i < 8; i++) view.setUint8(i, indexMagic.charCodeAt(i));
   view.setUint16(8, indexVersion, true);
@@ -66,19 +109,14 @@ function writeHeader(
   view.setUint32(36, counts.chunks, true);
   view.setUint32(40, counts.rows, true);
   view.setUint32(44, counts.holes, true);
+  view.setUint32(48, tailLength, true);
 }
 
-function chunksPerPack(packs: Uint32Array, count: number): Uint32Array {
-  const perPack = new Uint32Array(count);
-  for (const pack of packs) perPack[pack]!++;
-  return perPack;
-}
-
-function gaps(packs: Uint32Array, offsets: Uint32Array, stored: Uint32Array): Uint32Array {
-  const column = new Uint32Array(packs.length);
-  for (let chunk = 0; chunk < packs.length; chunk++) {
-    const follows = chunk > 0 && packs[chunk - 1] === packs[chunk];
-    column[chunk] = offsets[chunk]! - (follows ? offsets[chunk - 1]! + stored[chunk - 1]! : 0);
+function gaps(offsets: Uint32Array, stored: Uint32Array): Uint32Array {
+  const column = new Uint32Array(offsets.length);
+  for (let chunk = 0; chunk < offsets.length; chunk++) {
+    const end = chunk === 0 ? 0 : offsets[chunk - 1]! + stored[chunk - 1]!;
+    column[chunk] = offsets[chunk]! - end;
   }
   return column;
 }
@@ -94,4 +132,14 @@ function rowCodes(rows: Uint32Array): Uint32Array {
     previous = chunk;
   }
   return codes;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

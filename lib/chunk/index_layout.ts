@@ -6,6 +6,10 @@ export const indexMagic = "KDGINDEX";
 export const indexVersion = 1;
 /** The length of the header in bytes. */
 export const headerBytes = 64;
+/** The length of a pack's entry in the directory in bytes. */
+export const entryBytes = 52;
+/** The length of what tells one page from another in bytes: the start of its sha256. */
+export const pageIdBytes = 8;
 /** The flag of a table without packs, which a registry never holds. */
 export const flagLocal = 1;
 
@@ -28,19 +32,30 @@ export const indexLimits = {
 /** How many of each thing an index holds. */
 export interface IndexCounts {
   /** Packs. */
-  packs: number;
+  readonly packs: number;
   /** Different chunks. */
-  chunks: number;
+  readonly chunks: number;
   /** Rows. */
-  rows: number;
+  readonly rows: number;
   /** Rows that are holes. */
-  holes: number;
+  readonly holes: number;
   /** Whether there are no packs. */
-  local: boolean;
+  readonly local: boolean;
 }
 
-/** The length of the body in bytes, before compression. */
-export function bodyBytes(counts: IndexCounts): number {
-  const { packs, chunks, rows, holes, local } = counts;
-  return packs * 40 + chunks * (local ? 36 : 44) + rows * 4 + holes * 8;
+/** The length of a page of so many chunks in bytes, before compression. */
+export function pageBytes(chunks: number): number {
+  return chunks * 44;
+}
+
+/** The length of the tail in bytes, before compression. */
+export function tailBytes({ chunks, rows, holes, local }: IndexCounts): number {
+  return (local ? chunks * 36 : 0) + rows * 4 + holes * 8;
+}
+
+/** The most bytes that an index of such counts takes. */
+export function mostIndexBytes(counts: IndexCounts): number {
+  const { packs, chunks } = counts;
+  const frames = packs * (entryBytes + 64) + pageBytes(chunks) + tailBytes(counts);
+  return headerBytes + frames + Math.ceil(frames / 128) + 64;
 }

@@ -241,3 +241,22 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
   await world.holds("out", changed);
   assert(pull.bytesMoved < full.bytesMoved * 0.75, `${pull.bytesMoved} of ${full.bytesMoved}`);
 });
+
+realTest("of an index only the pages that changed are fetched", ["docker-registry"], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const reference = `docker://${registry.host}/acme/disk:1`;
+  const [here, there] = [world.machine(), world.machine()];
+  const data = noise(110_000_000, 8);
+  const file = await world.write("disk", data);
+  const options = { file, reference, chunker: "fixed", chunkBytes: 8192 } as const;
+  await pushDisk(options, here);
+  await pullDisk({ reference, file: world.path("out") }, there);
+  const { indexBytes } = await inspectDisk({ reference }, there);
+  data[109_000_000]! ^= 1;
+  await world.write("disk", data);
+  await pushDisk(options, here);
+  const pull = await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", data);
+  assert(pull.bytesMoved < indexBytes / 3, `${pull.bytesMoved} with an index of ${indexBytes}`);
+});

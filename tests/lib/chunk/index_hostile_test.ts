@@ -3,9 +3,9 @@ import * as fc from "fast-check";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
 import { type DiskIndex, holeRow } from "../../../lib/chunk/chunk_table.ts";
-import { decodeIndex } from "../../../lib/chunk/decode_index.ts";
-import { encodeIndex } from "../../../lib/chunk/encode_index.ts";
-import { headerBytes } from "../../../lib/chunk/index_layout.ts";
+import { decodeDirectory, decodeIndex } from "../../../lib/chunk/decode_index.ts";
+import { encodeIndex, pageId } from "../../../lib/chunk/encode_index.ts";
+import { entryBytes, headerBytes, pageBytes } from "../../../lib/chunk/index_layout.ts";
 import { zstdCompress, zstdDecompress } from "../../../lib/chunk/zstd.ts";
 import { join, noise, rawIndex, tableOf } from "../../support/disk.ts";
 
@@ -137,7 +137,7 @@ Deno.test("decodeIndex() refuses a pack of no size and one without chunks", () =
   );
   assertStringIncludes(
     lie((index) => ({ packs: index.packs.map((pack) => pack === 0 ? 1 : pack) })),
-    "pack 0 has 0 chunks",
+    "pack 0 has too many or no chunks",
   );
 });
 
@@ -151,6 +151,9 @@ Deno.test("decodeIndex() refuses huge counts before it takes memory for them", (
     refusal(withHeader((view) => view.setUint32(40, 8_000_000, true))),
     "unpacks",
   );
+  for (const at of [headerBytes + 36, headerBytes + 40]) {
+    refusal(withHeader((view) => view.setUint32(at, 0xffffffff, true)));
+  }
 });
 
 Deno.test("decodeIndex() refuses another magic, version, chunker, flag, and set reserved bytes", () => {
@@ -171,50 +174,83 @@ Deno.test("decodeIndex() refuses another magic, version, chunker, flag, and set 
   assertStringIncludes(refusal(new Uint8Array(10)), "only 10 bytes");
 });
 
-Deno.test("decodeIndex() refuses a body that unpacks to more than its header says", () => {
+/** The sample with one of its frames, or the last, put in place of the true one; lengths and ids follow. */
+function withFrame(frame: Uint8Array, page?: number): Uint8Array {
   const bytes = encodeIndex(sample());
-  const bomb = join(bytes.subarray(0, headerBytes), zstdCompress(new Uint8Array(64 << 20)));
+  const { pageStarts } = decodeDirectory(bytes);
+  const view = new DataView(bytes.buffer);
+  if (page === undefined) {
+    view.setUint32(48, frame.length, true);
+    return join(bytes.subarray(0, pageStarts.at(-1)), frame);
+  }
+  const entry = headerBytes + page * entryBytes;
+  view.setUint32(entry + 40, frame.length, true);
+  bytes.set(pageId(frame), entry + 44);
+  return join(
+    bytes.subarray(0, pageStarts[page]),
+    frame,
+    bytes.subarray(pageStarts[page + 1]),
+  );
+}
+
+Deno.test("decodeIndex() refuses frames that unpack to more than the counts say", () => {
+  const bomb = zstdCompress(new Uint8Array(64 << 20));
   const before = Deno.memoryUsage().rss;
-  assertStringIncludes(refusal(bomb), "unpacks to more than");
+  assertStringIncludes(refusal(withFrame(bomb)), "unpacks to more than");
+  assertStringIncludes(refusal(withFrame(bomb, 1)), "unpacks to more than");
   assert(Deno.memoryUsage().rss - before < 32 << 20);
 });
 
-Deno.test("decodeIndex() refuses a body that is cut, damaged or followed by more", () => {
+Deno.test("decodeIndex() refuses an index that is cut, damaged or followed by more", () => {
   const bytes = encodeIndex(sample());
-  for (const length of [bytes.length - 1, bytes.length - 40, headerBytes + 1]) {
+  for (const length of [bytes.length - 1, bytes.length - 40, headerBytes + 1, headerBytes]) {
     refusal(bytes.subarray(0, length));
   }
   refusal(join(bytes, bytes.subarray(headerBytes)));
+  const { pageStarts } = decodeDirectory(bytes);
+  bytes[pageStarts[1]! + 20]! ^= 1;
+  assertStringIncludes(refusal(bytes), "page 1 is not the one of the directory");
 });
 
 Deno.test("decodeIndex() either refuses random damage or gives an index that holds together", () => {
   const bytes = encodeIndex(sample());
-  const body = zstdDecompress(
-    bytes.subarray(headerBytes),
-    3 * 40 + 15 * 44 + 16 * 4 + 8,
-    "the body",
+  const { pageStarts, perPack } = decodeDirectory(bytes);
+  const page = zstdDecompress(
+    bytes.subarray(pageStarts[1]!, pageStarts[2]!),
+    pageBytes(perPack[1]!),
+    "a page",
   );
+  const tail = zstdDecompress(bytes.subarray(pageStarts.at(-1)), 17 * 4 + 8 - 4, "the tail");
+  const survives = (damaged: Uint8Array) => {
+    let index: DiskIndex;
+    try {
+      index = decodeIndex(damaged);
+    } catch (error) {
+      assert(error instanceof VerificationError, String(error));
+      return;
+    }
+    assertEquals(index.rowOffsets.at(-1), index.size);
+    for (let chunk = 0; chunk < index.lengths.length; chunk++) {
+      const end = index.offsets[chunk]! + index.stored[chunk]!;
+      assert(end <= index.packSizes[index.packs[chunk]!]!);
+    }
+  };
   fc.assert(
     fc.property(
-      fc.integer({ min: 0, max: body.length - 1 }),
+      fc.constantFrom("page", "tail", "start"),
+      fc.nat(),
       fc.integer({ min: 1, max: 255 }),
-      (at, xor) => {
-        const changed = body.slice();
-        changed[at]! ^= xor;
-        let index: DiskIndex;
-        try {
-          index = decodeIndex(join(bytes.subarray(0, headerBytes), zstdCompress(changed)));
-        } catch (error) {
-          assert(error instanceof VerificationError, String(error));
-          return;
+      (where, at, xor) => {
+        if (where === "start") {
+          const changed = bytes.slice();
+          changed[at % pageStarts[0]!]! ^= xor;
+          return survives(changed);
         }
-        assertEquals(index.rowOffsets.at(-1), index.size);
-        for (let chunk = 0; chunk < index.lengths.length; chunk++) {
-          const end = index.offsets[chunk]! + index.stored[chunk]!;
-          assert(end <= index.packSizes[index.packs[chunk]!]!);
-        }
+        const changed = (where === "page" ? page : tail).slice();
+        changed[at % changed.length]! ^= xor;
+        survives(withFrame(zstdCompress(changed), where === "page" ? 1 : undefined));
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });

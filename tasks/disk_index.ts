@@ -1,0 +1,153 @@
+/**
+ * Fetches the index of a disk, of which the pages that an earlier index has too are taken from there.
+ *
+ * Invariants: what comes back has the digest of its blob, however it was put together; a page that was taken wrongly costs a second
+ * fetch and nothing else.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding";
+import { join } from "@std/path";
+import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
+import type { Meter } from "../lib/base/meter.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import { readEnvelope } from "../lib/cache/cache_entry.ts";
+import { decodeDirectory, directoryBytes, type IndexDirectory } from "../lib/chunk/decode_index.ts";
+import type { DiskBlob } from "../lib/chunk/disk_manifest.ts";
+import { indexLimits, pageIdBytes } from "../lib/chunk/index_layout.ts";
+import { RangeRefusedError } from "../lib/oci/range_refused_error.ts";
+import { VerificationError } from "../lib/base/errors.ts";
+import { namesIn } from "./disk_known.ts";
+import { type DiskStore, readWhole } from "./disk_store.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const smallBytes = 64 * 1024;
+const gapBytes = 32 * 1024;
+const mostIndexes = 8;
+
+/** What fetching an index needs. */
+export interface FetchIndexOptions {
+  /** How many packs the manifest lists. */
+  packs: number;
+  /** Holds earlier indexes. */
+  cache: Cache;
+  /** Told of what was fetched. */
+  meter: Meter;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/** The bytes of an index, and how many of them were fetched. */
+export async function fetchIndex(
+  store: DiskStore,
+  blob: DiskBlob,
+  options: FetchIndexOptions,
+): Promise<{ bytes: Bytes; fetchedBytes: number }> {
+  const { cache, meter, signal } = options;
+  let fetchedBytes = 0;
+  if (blob.size > smallBytes && blob.size <= indexLimits.storedBytes && store.requestsPerRead > 0) {
+    const pages = await knownPages(cache);
+    const parts = pages.size === 0 ? undefined : await fetchParts(store, blob, options, pages);
+    if (parts !== undefined) {
+      fetchedBytes = parts.fetchedBytes;
+      meter.moved(fetchedBytes);
+      if (sha256(parts.bytes) === blob.digest) return parts;
+    }
+  }
+  const bytes = await readWhole(store, blob, indexLimits.storedBytes, signal);
+  meter.moved(bytes.length);
+  return { bytes, fetchedBytes: fetchedBytes + bytes.length };
+}
+
+/** The directory and what no earlier index has; `undefined` where that cannot be. */
+async function fetchParts(
+  store: DiskStore,
+  blob: DiskBlob,
+  { packs, signal }: FetchIndexOptions,
+  pages: ReadonlyMap<string, Bytes>,
+): Promise<{ bytes: Bytes; fetchedBytes: number } | undefined> {
+  const headBytes = directoryBytes(packs);
+  if (headBytes >= blob.size) return undefined;
+  const bytes = new Uint8Array(blob.size);
+  let fetchedBytes = 0;
+  const fetch = async (start: number, end: number) => {
+    bytes.set(await store.range(blob, start, end, { signal }), start);
+    fetchedBytes += end - start;
+  };
+  try {
+    await fetch(0, headBytes);
+    const directory = decodeDirectory(bytes.subarray(0, headBytes));
+    if (directory.pageStarts.at(-1)! > blob.size) return undefined;
+    for (const [start, end] of missingParts(directory, blob.size, bytes, pages)) {
+      await fetch(start, end);
+    }
+  } catch (error) {
+    if (error instanceof RangeRefusedError || error instanceof VerificationError) return undefined;
+    throw error;
+  }
+  return { bytes, fetchedBytes };
+}
+
+/** Puts known pages into place, and tells what is missing; what lies between two missing parts is fetched along if it is small. */
+function missingParts(
+  directory: IndexDirectory,
+  size: number,
+  bytes: Bytes,
+  pages: ReadonlyMap<string, Bytes>,
+): [start: number, end: number][] {
+  const { pageStarts } = directory;
+  const parts: [number, number][] = [];
+  const miss = (start: number, end: number) => {
+    const last = parts.at(-1);
+    if (last !== undefined && start - last[1] <= gapBytes) last[1] = end;
+    else if (end > start) parts.push([start, end]);
+  };
+  for (let pack = 0; pack < directory.packSizes.length; pack++) {
+    const [start, end] = [pageStarts[pack]!, pageStarts[pack + 1]!];
+    const page = pages.get(idOf(directory, pack));
+    if (page?.length === end - start) bytes.set(page, start);
+    else miss(start, end);
+  }
+  miss(pageStarts.at(-1)!, size);
+  return parts;
+}
+
+/** The pages of the indexes that were seen last, by their ids. */
+async function knownPages(cache: Cache): Promise<Map<string, Bytes>> {
+  const folder = cache.bucket(buckets.disks).shard("images").dir;
+  const seen: { updated: string; index: Digest }[] = [];
+  for (const shard of await namesIn(folder)) {
+    for (const name of await namesIn(join(folder, shard))) {
+      const { envelope } = await readEnvelope(join(folder, shard, name));
+      const index = (envelope?.value as { index?: unknown } | undefined)?.index;
+      if (envelope === undefined || typeof index !== "string" || !isDigest(index)) continue;
+      seen.push({ updated: envelope.updated, index });
+    }
+  }
+  seen.sort((a, b) => b.updated.localeCompare(a.updated));
+  const pages = new Map<string, Bytes>();
+  for (const { index } of seen.slice(0, mostIndexes)) {
+    const found = await cache.blobs.find(index);
+    if (found === undefined || found.size > indexLimits.storedBytes / 16) continue;
+    const bytes = await Deno.readFile(found.path);
+    try {
+      const directory = decodeDirectory(bytes);
+      const { pageStarts } = directory;
+      for (let pack = 0; pack < directory.packSizes.length; pack++) {
+        pages.set(
+          idOf(directory, pack),
+          bytes.subarray(pageStarts[pack]!, pageStarts[pack + 1]!),
+        );
+      }
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error;
+    }
+  }
+  return pages;
+}
+
+function idOf({ pageIds }: IndexDirectory, pack: number): string {
+  return encodeHex(pageIds.subarray(pack * pageIdBytes, (pack + 1) * pageIdBytes));
+}
