@@ -38,7 +38,8 @@ export function nixosAnywhereFlags(
     ...(host?.sshOptions ?? []).flatMap((option) => ["--ssh-option", option]),
     ...(phases.length === installPhases.length ? [] : ["--phases", phases.join(",")]),
     ...(boots ? value("--kexec", options.kexec) : []),
-    ...(boots ? when(options.forceKexec, "--force-kexec") : []),
+    // The program swallows the argument after --force-kexec, whatever it is: so it is given twice.
+    ...(boots && options.forceKexec === true ? ["--force-kexec", "--force-kexec"] : []),
     ...(boots ? value("--kexec-extra-flags", options.kexecExtraFlags) : []),
     ...(boots ? value("--post-kexec-ssh-port", options.postKexecSshPort) : []),
     ...when(options.password !== undefined, "--env-password"),

@@ -112,8 +112,10 @@ export async function stageKexec(
     subject: `${basename(bundle)} -> ${target}`,
     async plan(step) {
       const { meter, signal } = step;
-      const contents = await checkBundle(bundle, { meter, signal });
-      const { digest, size } = await hashFile(bundle, { signal });
+      const [contents, { digest, size }] = await Promise.all([
+        checkBundle(bundle, { meter, signal }),
+        hashFile(bundle, { signal }),
+      ]);
       const file = new RemoteFile({
         path: bundle,
         digest,

@@ -1,8 +1,8 @@
-/** What begins each line of a script's output that is meant for kedge; a login shell may print others. */
+/** What begins each line of a script's output that is meant for kedge; a login shell may print others, even half a one. */
 const mark = "kedge:";
 
 /** A line of a POSIX shell script that answers: `answer name "$value"`. */
-export const answerFunction = `answer() { printf '${mark}%s=%s\\n' "$1" "$2"; }`;
+export const answerFunction = `answer() { printf '\\n${mark}%s=%s\\n' "$1" "$2"; }`;
 
 /** The answers in a script's output. */
 export function readAnswers(stdout: string): Record<string, string> {

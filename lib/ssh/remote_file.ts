@@ -79,7 +79,8 @@ export class RemoteFile {
       fi
       at="$dir"
       while [ ! -d "$at" ]; do at=$(dirname -- "$at"); done
-      answer freeKiB "$(df -Pk -- "$at" 2>/dev/null | tail -n 1 | awk '{ print $(NF - 2) }')"
+      # A file system without a size, such as a ramfs, tells nothing.
+      answer freeKiB "$(df -Pk -- "$at" 2>/dev/null | tail -n 1 | awk '$(NF - 4) > 0 { print $(NF - 2) }')"
     `;
   }
 

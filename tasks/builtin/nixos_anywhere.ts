@@ -21,8 +21,7 @@ export const nixosAnywhereTask = task({
       max: 2,
     }),
     target: arg.string({
-      description: "The host",
-      required: true,
+      description: "The host; left out with --vm-test alone",
       example: "root@web1.acme.dev",
     }),
     kexec: arg.path({ description: "A kexec bundle; the one of the cache without it" }),
@@ -69,6 +68,7 @@ export const nixosAnywhereTask = task({
     withoutDiskoDeps: arg.boolean({ description: "Do not send disko's tools along" }),
     hardwareFacter: arg.path({ description: "Have nixos-facter's report written there" }),
     hardwareConfig: arg.path({ description: "Have nixos-generate-config's file written there" }),
+    vmTest: arg.boolean({ description: "Test the system in a virtual machine here instead" }),
     printBuildLogs: arg.boolean({ description: "Print whole build logs" }),
     debug: arg.boolean({ description: "Tell each step" }),
     showTrace: arg.boolean({ description: "Show a trace with Nix's errors" }),
@@ -79,7 +79,6 @@ export const nixosAnywhereTask = task({
   run: async ({ args, ...ctx }) => {
     const { storePath, sshPort, sshOption, hardwareFacter, hardwareConfig, chown, ...rest } = args;
     const access = defined({
-      target: args.target,
       port: sshPort,
       identityFile: args.identityFile,
       knownHosts: args.knownHosts,
@@ -92,11 +91,13 @@ export const nixosAnywhereTask = task({
       ? { file: args.passwordFile }
       : undefined;
     const boots = args.phases === undefined || args.phases.includes("kexec");
-    const kexec = args.kexec ?? (boots && password === undefined
-      ? (await cacheKexec({
-        arch: await targetArchitecture({ ...access, target: args.target }, ctx),
-      }, ctx)).path
-      : undefined);
+    const { target } = args;
+    const kexec = args.kexec ??
+      (boots && target !== undefined && password === undefined
+        ? (await cacheKexec({
+          arch: await targetArchitecture({ ...access, target }, ctx),
+        }, ctx)).path
+        : undefined);
     const hardware = hardwareFacter !== undefined
       ? { backend: "nixos-facter" as const, path: hardwareFacter }
       : hardwareConfig !== undefined

@@ -8,6 +8,7 @@ import {
 import { join } from "@std/path";
 import {
   KedgeError,
+  NoRoomError,
   NotAllowedError,
   TimedOutError,
   UnreachableError,
@@ -342,17 +343,7 @@ hostTest("stageKexec() ends on abort, and goes on where it stopped", async (worl
 hostTest("stageKexec() sends only the rest after a kill -9", async (world) => {
   const { sshd, folder } = world;
   const bundle = await world.bundle({ size: 16 * MiB });
-  const program = join(folder, "tasks.ts");
-  const options = { ...sshd.access, bundle: bundle.path, boot: false };
-  await Deno.writeTextFile(
-    program,
-    `import { main, stageKexec, task } from "@kedge/kedge";
-const stage = task({ name: "stage", description: "Stage", run: (ctx) => stageKexec(${
-      JSON.stringify(options)
-    }, ctx) });
-await main({ stage });
-`,
-  );
+  const program = await programOf(folder, { ...sshd.access, bundle: bundle.path, boot: false });
   const part = `${remote(sshd, bundle.digest)}.part`;
   const sizeOf = async () => (await Deno.stat(part).catch(() => ({ size: 0 }))).size;
   await Deno.writeTextFile(sshd.slowFile, "");
@@ -388,6 +379,92 @@ hostTest("stageKexec() brings one bundle to many hosts", async (world) => {
   for (const result of results) assertEquals(result.bytesMoved, bundle.size);
 });
 
+/** Puts a program before all others on the host. */
+async function onHost(sshd: Sshd, name: string, script: string): Promise<void> {
+  await Deno.writeTextFile(join(sshd.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+hostTest("stageKexec() becomes root by sudo where the user is not", async (world) => {
+  const { sshd, folder } = world;
+  const bundle = await world.bundle();
+  await onHost(sshd, "id", "echo 1000");
+  await onHost(sshd, "sudo", "exit 1");
+  await onHost(sshd, "doas", "exit 1");
+  const error = await assertRejects(() => world.stage(bundle), NotAllowedError, "become root");
+  assertEquals(error.exitCode, 5);
+  await onHost(sshd, "sudo", `printf '%s\\n' "$*" >>'${folder}/sudo'; shift; exec "$@"`);
+  assertEquals((await world.stage(bundle)).booted, true);
+  const work = join(sshd.home, "kexec", "run");
+  const lines = (await Deno.readTextFile(join(folder, "sudo"))).trim().split("\n");
+  assertEquals(lines.slice(0, 3).map((line) => line.trim()), [
+    "-n true",
+    `-n rm -rf -- ${work}`,
+    `-n env TMPDIR=${work} setsid --wait ${work}/kexec/run --kexec-extra-flags`,
+  ]);
+});
+
+hostTest("stageKexec() finds out before the transfer that the host has no room", async (world) => {
+  const bundle = await world.bundle({ size: 2 * MiB });
+  const df = (blocks: number, free: number) =>
+    onHost(world.sshd, "df", `echo header; echo "/dev/vda1 ${blocks} 0 ${free} 50% /"`);
+  await df(10_000, 3000);
+  const error = await assertRejects(() => world.stage(bundle), NoRoomError, "2.9 MiB are free");
+  assertEquals(error.exitCode, 8);
+  assertEquals(await isThere(join(world.sshd.home, "kexec")), false);
+  await world.stage(bundle, { boot: false });
+  await df(0, 0);
+  assertEquals((await world.stage(bundle)).booted, true);
+});
+
+hostTest("stageKexec() says that the connection broke, and goes on from there", async (world) => {
+  const { sshd } = world;
+  const bundle = await world.bundle({ size: 5 * MiB });
+  const cat = await Deno.readTextFile(join(sshd.bin, "cat"));
+  await onHost(
+    sshd,
+    "cat",
+    `[ $# -eq 0 ] || exec /bin/cat "$@"
+dd bs=1M count=2 iflag=fullblock 2>/dev/null
+kill -9 "$(awk '{ print $4 }' /proc/$PPID/stat)" $PPID`,
+  );
+  const error = await assertRejects(() => world.stage(bundle, { boot: false }), KedgeError);
+  assert([1, 4].includes(error.exitCode), error.message);
+  await Deno.writeTextFile(join(sshd.bin, "cat"), cat);
+  const rest = await world.stage(bundle, { boot: false });
+  assertEquals([rest.bytesMoved, rest.bytesReused], [bundle.size - 2 * MiB, 2 * MiB]);
+});
+
+hostTest("stageKexec() is not confused by what a login shell says", async (world) => {
+  const { home } = world.sshd;
+  await Deno.writeTextFile(join(home, ".bashrc"), "echo kedge:welcome; printf 'no end of line'\n");
+  const bundle = await world.bundle();
+  assertEquals((await world.stage(bundle)).booted, true);
+});
+
+hostTest("stageKexec() needs no second boot after a kill -9 while it waits", async (world) => {
+  const { sshd, folder } = world;
+  const slowly = `#!/bin/sh
+(sleep 3; echo 22222222-0000-4000-8000-000000000000 >'${sshd.bootIdFile}'
+printf 'ID=nixos\\nVARIANT_ID=installer\\n' >'${sshd.osReleaseFile}') >/dev/null 2>&1 &
+echo booting >>'${folder}/boots'
+echo "machine will boot into nixos in 6s..."
+`;
+  const bundle = await world.bundle({ run: slowly });
+  const options = { ...sshd.access, bundle: bundle.path, postKexecSshPort: sshd.port };
+  const child = spawnKedge(["stage"], {
+    cacheDir: join(folder, "cache"),
+    program: await programOf(folder, options),
+  });
+  await until(() => isThere(join(folder, "boots")));
+  child.kill("SIGKILL");
+  await child.output();
+  await until(async () => (await Deno.readTextFile(sshd.bootIdFile)).startsWith("2222"));
+  await until(async () => (await Deno.readTextFile(sshd.osReleaseFile)).includes("installer"));
+  const again = await world.stage(bundle);
+  assertEquals([again.booted, again.why], [false, "root@127.0.0.1 runs the installer already"]);
+  assertEquals(await Deno.readTextFile(join(folder, "boots")), "booting\n");
+});
+
 hostTest("targetArchitecture() asks the host", async ({ sshd, ctx }) => {
   assertEquals(await targetArchitecture(sshd.access, ctx), `${machine}-linux`);
   await Deno.writeTextFile(join(sshd.bin, "uname"), "#!/bin/sh\necho riscv64\n", { mode: 0o755 });
@@ -413,6 +490,20 @@ for (
     assertMatch(error.message, /^Cannot use /);
     assertStringIncludes(error.message, message);
   });
+}
+
+/** A task file whose only task stages a bundle. */
+async function programOf(folder: string, options: StageKexecOptions): Promise<string> {
+  const program = join(folder, "tasks.ts");
+  const given = JSON.stringify(options);
+  await Deno.writeTextFile(
+    program,
+    `import { main, stageKexec, task } from "@kedge/kedge";
+const run = (ctx) => stageKexec(${given}, ctx);
+await main({ stage: task({ name: "stage", description: "Stage", run }) });
+`,
+  );
+  return program;
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {

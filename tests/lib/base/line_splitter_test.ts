@@ -1,0 +1,39 @@
+import { assertEquals } from "@std/assert";
+import * as fc from "fast-check";
+import { LineSplitter } from "../../../lib/base/line_splitter.ts";
+
+function linesOf(pieces: readonly Uint8Array[]): string[] {
+  const lines: string[] = [];
+  const splitter = new LineSplitter((line) => lines.push(line));
+  for (const piece of pieces) splitter.push(piece);
+  splitter.end();
+  return lines;
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("LineSplitter gives whole lines, and the last one at the end", () => {
+  assertEquals(linesOf(["one\ntw", "o\r\nthr", "ee"].map(bytes)), ["one", "two", "three"]);
+});
+
+Deno.test("LineSplitter takes out what is meant for a terminal", () => {
+  assertEquals(linesOf([bytes("\x1b[1;31mred\x1b[0m\r 10 %\r 20 %\n\n\x07bell\n")]), [
+    "red",
+    " 10 %",
+    " 20 %",
+    "bell",
+  ]);
+});
+
+Deno.test("LineSplitter cuts a line without an end", () => {
+  const lines = linesOf([bytes("x".repeat(40_000))]);
+  assertEquals(lines.map((line) => line.length), [16_384, 16_384, 7232]);
+});
+
+Deno.test("LineSplitter gives the same lines however the output is cut", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), fc.nat(), (text, at) => {
+    const whole = bytes(text);
+    const cut = whole.length === 0 ? 0 : at % whole.length;
+    assertEquals(linesOf([whole.subarray(0, cut), whole.subarray(cut)]), linesOf([whole]));
+  }));
+});
