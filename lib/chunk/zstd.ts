@@ -1,13 +1,15 @@
-import defer * as zlib from "node:zlib";
+import { zlib } from "../base/zlib.ts";
 import { VerificationError } from "../base/errors.ts";
 
 /** One zstd frame of the data. */
 export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {
-  return plainBytes(zlib.zstdCompressSync(data, {
-    // One output buffer that holds the worst case keeps node:zlib from growing it piece by piece.
-    chunkSize: data.length + (data.length >>> 7) + 1024,
-    params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
-  }));
+  return plainBytes(
+    zlib().zstdCompressSync(data, {
+      // One output buffer that holds the worst case keeps node:zlib from growing it piece by piece.
+      chunkSize: data.length + (data.length >>> 7) + 1024,
+      params: { [zlib().constants.ZSTD_c_compressionLevel]: level },
+    }),
+  );
 }
 
 /**
@@ -23,10 +25,12 @@ export function zstdDecompress(
 ): Uint8Array<ArrayBuffer> {
   let plain: Uint8Array<ArrayBuffer>;
   try {
-    plain = plainBytes(zlib.zstdDecompressSync(data, {
-      maxOutputLength: Math.max(1, sizeBytes),
-      chunkSize: Math.max(64, sizeBytes),
-    }));
+    plain = plainBytes(
+      zlib().zstdDecompressSync(data, {
+        maxOutputLength: Math.max(1, sizeBytes),
+        chunkSize: Math.max(64, sizeBytes),
+      }),
+    );
   } catch (cause) {
     const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
       ? `it unpacks to more than ${sizeBytes} bytes`

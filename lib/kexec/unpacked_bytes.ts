@@ -6,7 +6,7 @@
  *
  * @module
  */
-import defer * as zlib from "node:zlib";
+import { zlib } from "../base/zlib.ts";
 import type { Transform } from "node:stream";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { signalGroup } from "../base/process_group.ts";
@@ -59,7 +59,7 @@ async function* gzipBytes(
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const transform = zlib.createGunzip({ chunkSize: pieceBytes });
+  const transform = zlib().createGunzip({ chunkSize: pieceBytes });
   yield* through(transform, fileBytes(path, signal), "gzip", name, signal);
 }
 
@@ -74,9 +74,9 @@ async function* zstdBytes(
     for (;;) {
       const first = await parts.next();
       if (first.done) return;
-      const transform = zlib.createZstdDecompress({
+      const transform = zlib().createZstdDecompress({
         chunkSize: pieceBytes,
-        params: { [zlib.constants.ZSTD_d_windowLogMax]: 27 },
+        params: { [zlib().constants.ZSTD_d_windowLogMax]: 27 },
       });
       yield* through(transform, oneFrame(first.value, parts), "zstd", name, signal);
     }

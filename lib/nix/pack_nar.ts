@@ -1,4 +1,4 @@
-import defer * as zlib from "node:zlib";
+import { zlib } from "../base/zlib.ts";
 import { Hasher } from "../base/digest.ts";
 import type { NarPacking } from "./compression.ts";
 import { narPieces } from "./nar_pieces.ts";
@@ -27,11 +27,11 @@ export function* packNar(request: PackRequest): Generator<number, PackedNar, voi
   const packed = new Hasher();
   for (const piece of narPieces(source, frameBytes)) {
     nar.update(piece);
-    const frame = packing.compression === "none" ? piece : zlib.zstdCompressSync(piece, {
+    const frame = packing.compression === "none" ? piece : zlib().zstdCompressSync(piece, {
       chunkSize: piece.length + (piece.length >> 8) + 1024,
       params: {
-        [zlib.constants.ZSTD_c_compressionLevel]: packing.level,
-        [zlib.constants.ZSTD_c_checksumFlag]: 1,
+        [zlib().constants.ZSTD_c_compressionLevel]: packing.level,
+        [zlib().constants.ZSTD_c_checksumFlag]: 1,
       },
     });
     packed.update(frame);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import defer * as zlib from "node:zlib";
+import { zlib } from "../base/zlib.ts";
 import type { Transform } from "node:stream";
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
@@ -43,7 +43,7 @@ export async function unpackNar(
   } else if (compression === "zstd") {
     await unpackZstd(counted, verifier);
   } else if (compression === "gzip" || compression === "br") {
-    const stream = compression === "gzip" ? zlib.createGunzip() : zlib.createBrotliDecompress();
+    const stream = compression === "gzip" ? zlib().createGunzip() : zlib().createBrotliDecompress();
     const feeder = new Feeder(stream, verifier);
     for await (const piece of counted) await feeder.write(piece);
     await feeder.end();
@@ -73,7 +73,7 @@ async function unpackZstd(
   let feeder: Feeder | undefined;
   for await (const piece of pieces) {
     for (const { bytes, end } of frames.cut(piece)) {
-      feeder ??= new Feeder(zlib.createZstdDecompress(), verifier);
+      feeder ??= new Feeder(zlib().createZstdDecompress(), verifier);
       await feeder.write(bytes);
       if (!end) continue;
       await feeder.end();
