@@ -80,12 +80,24 @@ export type { VerifyDepth } from "./lib/nix/verify_store.ts";
 export { architectureOfMachine, type KexecArchitecture } from "./lib/kexec/architecture.ts";
 export type { BundleContents, BundlePart } from "./lib/kexec/bundle_contents.ts";
 export { checkBundle, type CheckBundleOptions } from "./lib/kexec/check_bundle.ts";
-export * from "./lib/kexec/diff_bundles.ts";
+export {
+  type BundleDifference,
+  diffBundles,
+  type PartDifference,
+} from "./lib/kexec/diff_bundles.ts";
 export type { SshTarget } from "./lib/ssh/ssh_target.ts";
 export { stageKexec, type StageKexecOptions, type StageKexecResult } from "./tasks/stage_kexec.ts";
-export * from "./tasks/target_architecture.ts";
-export * from "./tasks/nixos_anywhere.ts";
-export type * from "./tasks/nixos_anywhere_options.ts";
+export { targetArchitecture } from "./tasks/target_architecture.ts";
+export {
+  installQuestion,
+  nixosAnywhere,
+  type NixosAnywhereResult,
+} from "./tasks/nixos_anywhere.ts";
+export type {
+  GenerateHardwareConfig,
+  InstallPhase,
+  NixosAnywhereOptions,
+} from "./tasks/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
   const { builtinTasks } = await import("./tasks/builtin/mod.ts");
