@@ -185,6 +185,7 @@ export async function publish(
           propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
           retry,
           stallMs: options.stallMs,
+          nix: options.nix,
           sessions: spool,
           meter,
           signal,
@@ -386,9 +387,12 @@ class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[], Stan
         if (!sendNar) bytesToReuse += sizeBytes;
         else if (!sent.has(source.narHash)) {
           sent.add(source.narHash);
-          const spooled = await spool.find(source.narHash, packing);
-          sizeBytes = spooled?.fileSize ?? packedBound(packing, source.narSize);
-          exact &&= spooled !== undefined || packing.compression === "none";
+          const foreign = store.pusher !== undefined;
+          const spooled = foreign ? undefined : await spool.find(source.narHash, packing);
+          sizeBytes = foreign
+            ? source.narSize
+            : spooled?.fileSize ?? packedBound(packing, source.narSize);
+          exact &&= !foreign && (spooled !== undefined || packing.compression === "none");
           bytesToMove += sizeBytes;
           requests += writer.requestsFor(sizeBytes);
         }

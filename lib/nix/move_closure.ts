@@ -18,6 +18,7 @@ import type { NarSpool, SpooledNar } from "./nar_spool.ts";
 import { isSignedBy, type PathState, type StorePlan } from "./plan_store.ts";
 import { signFingerprint } from "./signing_key.ts";
 import type { SourcePath } from "./source_path.ts";
+import type { StorePusher } from "./store_pusher.ts";
 import { type StoreFailure, storeFailuresError } from "./store_failures.ts";
 
 /** What moving needs. */
@@ -52,12 +53,17 @@ export async function moveClosure(
   options: MoveClosureOptions,
 ): Promise<WrittenNarInfos[]> {
   const { signal, meter } = options;
-  const stores = plans.map((plan) => new StoreMove(plan, options));
+  const stores = plans.map((plan) =>
+    plan.store.pusher === undefined
+      ? new StoreMove(plan, options)
+      : new StorePush(plan, plan.store.pusher, options)
+  );
   for (const { sendNar, standing, narThere } of plans.flatMap((plan) => plan.states)) {
     if (!sendNar) meter.reused(narThere?.fileSize ?? standing?.fileSize ?? 0);
   }
   const sources = new Map<Digest, SourcePath>();
-  for (const { source, sendNar } of plans.flatMap((plan) => plan.states)) {
+  const written = plans.filter((plan) => plan.store.pusher === undefined);
+  for (const { source, sendNar } of written.flatMap((plan) => plan.states)) {
     if (sendNar && !sources.has(source.narHash)) sources.set(source.narHash, source);
   }
   const queue = [...sources.values()].sort((a, b) => b.narSize - a.narSize);
@@ -77,11 +83,11 @@ export async function moveClosure(
   signal.throwIfAborted();
   const failed = packed.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  const written = await Promise.all(stores.map((store) => store.finish()));
+  const infos = await Promise.all(stores.map((store) => store.finish()));
   signal.throwIfAborted();
   const failures = stores.flatMap((store) => store.failures);
   if (failures.length > 0) throw storeFailuresError(failures);
-  return written;
+  return infos;
 }
 
 async function spooled(source: SourcePath, options: MoveClosureOptions): Promise<SpooledNar> {
@@ -102,6 +108,42 @@ async function spooled(source: SourcePath, options: MoveClosureOptions): Promise
   const kept = await spool.keep(lease.path, packed, packing, label);
   record(label, "packed", { fileHash: kept.fileHash, fileSize: kept.fileSize });
   return kept;
+}
+
+/** The moving into a store that a program of somebody else writes to. */
+class StorePush {
+  readonly failures: StoreFailure[] = [];
+  readonly #plan: StorePlan;
+  readonly #pusher: StorePusher;
+  readonly #options: MoveClosureOptions;
+
+  constructor(plan: StorePlan, pusher: StorePusher, options: MoveClosureOptions) {
+    this.#plan = plan;
+    this.#pusher = pusher;
+    this.#options = options;
+  }
+
+  async begin(): Promise<void> {
+    const { store, states } = this.#plan;
+    const { meter, record, signal } = this.#options;
+    const paths = states.filter((state) => state.gap !== undefined).map((state) => state.source);
+    if (paths.length === 0) return;
+    try {
+      await this.#pusher.push(paths, { meter, record, signal });
+    } catch (error) {
+      if (!signal.aborted) this.failures.push({ store: store.cache.url, error });
+    }
+  }
+
+  wants(): boolean {
+    return false;
+  }
+
+  async send(): Promise<void> {}
+
+  finish(): Promise<WrittenNarInfos> {
+    return Promise.resolve(new Map());
+  }
 }
 
 /** The moving into one store. */

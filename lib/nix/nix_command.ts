@@ -9,6 +9,10 @@ export interface NixCommandOptions {
   store?: string;
   /** Variables added to the environment. */
   env?: Readonly<Record<string, string>>;
+  /** Called for each piece of standard output, which the result then does not hold. */
+  onStdout?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Called for each piece of standard error. */
+  onStderr?: (bytes: Uint8Array) => void;
   /** Ends the program and its children. */
   signal?: AbortSignal;
 }
@@ -32,6 +36,8 @@ export async function runNix(
         ...(options.store === undefined ? [] : ["--store", options.store]),
       ],
       ...(options.env === undefined ? {} : { env: { ...options.env } }),
+      ...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
+      ...(options.onStderr === undefined ? {} : { onStderr: options.onStderr }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   } catch (cause) {
@@ -75,9 +81,14 @@ export async function nixJson(
 
 /** The line of a child's error output that tells why it failed. */
 export function lastError(stderr: string): string {
-  // deno-lint-ignore no-control-regex -- colours of a terminal
-  const lines = stderr.replace(/\x1b\[[0-9;]*m/g, "").split("\n").map((line) => line.trim());
+  const lines = withoutColours(stderr).split("\n").map((line) => line.trim());
   const line = lines.find((each) => each.startsWith("error:") && each.length > 6) ??
     lines.findLast((each) => each !== "");
   return line === undefined ? "" : ` (${line.slice(0, 300)})`;
+}
+
+/** A text without the colours of a terminal. */
+export function withoutColours(text: string): string {
+  // deno-lint-ignore no-control-regex -- that is what colours are made of
+  return text.replace(/\x1b\[[0-9;]*m/g, "");
 }

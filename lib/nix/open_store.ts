@@ -4,6 +4,11 @@ import type { Meter } from "../base/meter.ts";
 import { AdaptiveLimit } from "./adaptive_limit.ts";
 import { BinaryCache } from "./binary_cache.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
+import { CommandPusher } from "./command_pusher.ts";
+import { ForeignWriter } from "./foreign_writer.ts";
+import type { NixCommandOptions } from "./nix_command.ts";
+import { NixObjects } from "./nix_objects.ts";
+import { NixPusher } from "./nix_pusher.ts";
 import { FileObjects } from "./file_objects.ts";
 import { type HttpCredentials, httpCredentials } from "../http/http_credentials.ts";
 import { HttpObjects } from "./http_objects.ts";
@@ -26,6 +31,8 @@ export interface OpenStoreOptions {
   retry?: RetryPolicy | undefined;
   /** How long a connection may stand still, in milliseconds. */
   stallMs?: number | undefined;
+  /** How Nix is run, for stores that only it can write to. */
+  nix?: NixCommandOptions | undefined;
   /** Remembers uploads in parts. */
   sessions: UploadSessions;
   /** Told of each request. */
@@ -72,6 +79,7 @@ export async function prepareStore(uri: StoreUri): Promise<PreparedStore> {
 /** Opens a binary cache for publishing; connects to nothing yet. */
 export function openStore(prepared: PreparedStore, options: OpenStoreOptions): PublishStore {
   const { uri, credentials, read } = prepared;
+  if (uri.kind === "nix" || uri.kind === "exec") return foreignStore(prepared, options);
   const limit = new AdaptiveLimit(uri.kind === "file" ? { start: 4, max: 4 } : {});
   const writer = objectsOf(uri, credentials, options, limit, prepared.s3);
   const reader = read === undefined
@@ -88,6 +96,44 @@ export function openStore(prepared: PreparedStore, options: OpenStoreOptions): P
         if (objects instanceof HttpObjects) objects[Symbol.dispose]();
       }
     },
+  };
+}
+
+/** A store that a program of somebody else writes to; its readers' side is looked at as that of any other. */
+function foreignStore({ uri, read }: PreparedStore, options: OpenStoreOptions): PublishStore {
+  const limit = new AdaptiveLimit();
+  const writer = new ForeignWriter(uri.shown);
+  const shared = {
+    limit,
+    keys: [],
+    publicKeys: options.publicKeys,
+    propagationMs: options.propagationMs,
+  };
+  const { env, program } = options.nix ?? {};
+  if (uri.kind === "exec" && read !== undefined) {
+    const reader = objectsOf(read.uri, read.credentials, options, limit);
+    return {
+      ...shared,
+      cache: new BinaryCache(writer, reader),
+      pusher: new CommandPusher({ command: uri.target, env }),
+      [Symbol.dispose]: () => {
+        if (reader instanceof HttpObjects) reader[Symbol.dispose]();
+      },
+    };
+  }
+  const { shown, target } = uri;
+  const reader = new NixObjects({
+    uri: target,
+    shown,
+    ...(env === undefined ? {} : { env }),
+    ...(program === undefined ? {} : { program }),
+  });
+  return {
+    ...shared,
+    cache: new BinaryCache(writer, reader),
+    pusher: new NixPusher({ ...options.nix, to: target, shown, stallMs: options.stallMs }),
+    refresh: (closure, signal) => reader.refresh(closure, signal),
+    [Symbol.dispose]: () => {},
   };
 }
 

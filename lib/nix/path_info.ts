@@ -50,6 +50,17 @@ export function parsePathInfo(json: unknown): PathInfo[] {
   return entries.map(([path, value]) => parseOne(path, value!));
 }
 
+/**
+ * The paths that the output holds and the store has; the others are left out.
+ *
+ * @throws {VerificationError} if the output is of no known shape
+ */
+export function parsePresentPathInfo(json: unknown): PathInfo[] {
+  return entriesOf(json)
+    .filter((entry): entry is [string, Json] => entry[1] !== null && entry[1]["valid"] !== false)
+    .map(([path, value]) => parseOne(path, value));
+}
+
 /** The error of paths that are not in the Nix store. */
 export function notInStore(missing: readonly string[]): KedgeError {
   return new KedgeError(`Cannot publish "${missing[0]}": it is not in the Nix store`, {

@@ -14,7 +14,10 @@ export function physicalPath(path: string, storeDir: string, store: string | und
   ) {
     return path;
   }
-  if (store.startsWith("/")) return `${store.replace(/\/+$/, "")}${path}`;
+  const within = path.slice(storeDir.length);
+  // Below a root, Nix keeps paths in nix/store whatever folder their names say.
+  const below = (root: string) => `${root.replace(/\/+$/, "")}/nix/store${within}`;
+  if (store.startsWith("/")) return below(store);
   const match = /^(local|daemon|unix|auto)(?::\/\/([^?]*))?(?:\?(.*))?$/.exec(store);
   if (match === null) {
     throw new UsageError(
@@ -26,7 +29,7 @@ export function physicalPath(path: string, storeDir: string, store: string | und
   }
   const query = new URLSearchParams(match[3] ?? "");
   const real = query.get("real");
-  if (real) return `${real.replace(/\/+$/, "")}${path.slice(storeDir.length)}`;
+  if (real) return `${real.replace(/\/+$/, "")}${within}`;
   const root = query.get("root") ?? (match[1] === "local" ? match[2] : undefined);
-  return root ? `${root.replace(/\/+$/, "")}${path}` : path;
+  return root ? below(root) : path;
 }

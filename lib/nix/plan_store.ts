@@ -72,6 +72,7 @@ export async function planStore(
 ): Promise<StorePlan> {
   const { cache, limit } = store;
   const { signal } = options;
+  await store.refresh?.(closure, signal);
   const info = await cache.info({ signal });
   const storeDir = closure[0]?.storePath.storeDir;
   if (info !== undefined && storeDir !== undefined && info.storeDir !== storeDir) {
@@ -83,7 +84,7 @@ export async function planStore(
   const states = await Promise.all(
     closure.map((source) => limit.run(() => planPath(store, source, options), signal)),
   );
-  return { store, putInfo: info === undefined, states };
+  return { store, putInfo: info === undefined && store.pusher === undefined, states };
 }
 
 async function planPath(

@@ -54,13 +54,15 @@ export function parseStoreUri(text: string): StoreUri {
     ? "s3"
     : "nix";
   if (url === undefined || kind === "nix") {
-    if (!/^(?:[a-z][a-z0-9+.-]*:|daemon$|local$|auto$)/i.test(text)) {
+    const own = /^(?:daemon|local|auto)(?:\?|$)/.test(text);
+    if (!own && !/^[a-z][a-z0-9+.-]*:/i.test(text)) {
       throw bad(
         "it is no store",
         "a store is file:///DIR, http(s)://HOST/PATH, s3://BUCKET, or another URI of Nix",
       );
     }
-    return { kind: "nix", shown: displayUrl(text), target: text, secretKeys: [], query: {} };
+    const shown = own ? text : displayUrl(text);
+    return { kind: "nix", shown, target: text, secretKeys: [], query: {} };
   }
   const query = Object.fromEntries(url.searchParams);
   const allowed = [...known[kind], ...knownEverywhere];

@@ -68,6 +68,7 @@ export async function verifyStore(
   let waitMs = 250;
   for (;;) {
     failures = [];
+    await store.refresh?.(closure, options.signal);
     const results = await Promise.all(open.map((source) =>
       limit.run(async () => {
         try {
