@@ -12,7 +12,7 @@ export interface MoveCopyOptions {
   /** Ends the copy. */
   signal: AbortSignal;
   /** Told of each blob that arrived. */
-  onBlob?: (digest: string, sizeBytes: number) => void;
+  onBlob?: ((digest: string, sizeBytes: number) => void) | undefined;
 }
 
 /** Moves the blobs that a plan found missing, the largest first. */

@@ -22,6 +22,8 @@ import { pooled } from "./pooled.ts";
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
+  /** Whether what the destination has is read and hashed. @default {false} */
+  verifyExisting?: boolean | undefined;
   /** Told of what is left out. */
   meter: Meter;
   /** Ends the planning. */
@@ -78,6 +80,18 @@ export async function planCopy(
   destination: ImageDestination,
   options: PlanCopyOptions,
 ): Promise<CopyPlan> {
+  return await (await surveyCopy(source, destination, options))(new Set());
+}
+
+/** What turns what was found into a plan, given the blobs that other copies bring to the same place; those that this one brings are added. */
+export type SettleCopy = (claimed: Set<Digest>) => Promise<CopyPlan>;
+
+/** Looks at both sides of a copy; plans of several copies are then settled in a fixed order. */
+export async function surveyCopy(
+  source: ImageSource,
+  destination: ImageDestination,
+  options: PlanCopyOptions,
+): Promise<SettleCopy> {
   const { signal } = options;
   // A source on disk is looked at first: that it is not there should not cost a request.
   const local = source.path === undefined ? undefined : await source.resolve();
@@ -87,17 +101,29 @@ export async function planCopy(
   const chosen = await choose(source, resolved, options.platforms, pointer);
   const walk = new Walk(source, destination, options);
   const known = "manifest" in chosen ? chosen.manifest : undefined;
-  if (pointer === chosen.descriptor.digest && destination.complete) {
+  if (pointer === chosen.descriptor.digest && destination.complete && !options.verifyExisting) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
-    return await finish(walk, chosen.descriptor, resolved, true, source, destination);
+    return () => finish(walk, chosen.descriptor, resolved, true, source, destination);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
   await pooled(walk.blobs.values(), destination.limit, signal, async (blob) => {
-    if (await destination.has(blob, false)) walk.there.add(blob.digest);
+    if (!await destination.has(blob, false)) return;
+    if (options.verifyExisting && !await destination.isSound(blob, signal)) {
+      options.meter.note(`${destination.name} has damaged bytes of ${blob.digest}`, "warning");
+      return;
+    }
+    walk.there.add(blob.digest);
   });
   const same = pointer === root.digest;
-  return await finish(walk, describeManifest(root), resolved, same, source, destination);
+  return (claimed) => {
+    for (const digest of walk.blobs.keys()) {
+      if (walk.there.has(digest)) continue;
+      if (claimed.has(digest)) walk.there.add(digest);
+      else claimed.add(digest);
+    }
+    return finish(walk, describeManifest(root), resolved, same, source, destination);
+  };
 }
 
 type Choice =
@@ -209,7 +235,10 @@ class Walk {
       this.#take(child);
       return;
     }
-    if (this.#destination.complete && await this.#destination.has(child, true)) {
+    if (
+      this.#destination.complete && !this.#options.verifyExisting &&
+      await this.#destination.has(child, true)
+    ) {
       this.whole.set(child.digest, child);
       return;
     }

@@ -54,6 +54,8 @@ export interface ImageDestination extends Disposable {
   readonly complete: boolean;
   /** Whether a blob, or with `manifest` a manifest, is here. */
   has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
+  /** Reads a blob that is here and tells whether its bytes are right. */
+  isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
   /** Requests that it costs to put a blob from this source, reading included. */
   requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number>;
   /** Bytes of a missing blob that an earlier run left at the destination. */

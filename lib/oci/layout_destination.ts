@@ -1,7 +1,10 @@
+import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
+import type { FileHashers } from "./file_hashers.ts";
 import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
 import { LayoutIntake } from "./layout_intake.ts";
@@ -19,13 +22,14 @@ export class LayoutDestination implements ImageDestination {
   readonly requestsPerManifest = 0;
   #reference: LayoutReference;
   #intake: LayoutIntake;
+  #damaged = new Set<Digest>();
 
   /** Touches no disk. */
-  constructor(reference: LayoutReference, meter?: Meter) {
+  constructor(reference: LayoutReference, meter?: Meter, hashers?: FileHashers) {
     this.name = formatReference(reference);
     this.layout = new Layout(reference.folder);
     this.#reference = reference;
-    this.#intake = new LayoutIntake(this.layout, meter);
+    this.#intake = new LayoutIntake(this.layout, meter, hashers);
   }
 
   async pointer(): Promise<Digest | undefined> {
@@ -59,7 +63,16 @@ export class LayoutDestination implements ImageDestination {
     return false;
   }
 
+  async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
+    const path = this.layout.blobPath(descriptor.digest);
+    const { digest } = await hashFile(path, { signal });
+    if (digest !== descriptor.digest) this.#damaged.add(descriptor.digest);
+    return digest === descriptor.digest;
+  }
+
   async put(transfer: BlobTransfer): Promise<void> {
+    const { digest } = transfer.descriptor;
+    if (this.#damaged.delete(digest)) await removeIfThere(this.layout.blobPath(digest));
     await this.#intake.take(transfer);
   }
 

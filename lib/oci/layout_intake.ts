@@ -35,12 +35,15 @@ const workerFromBytes = 4 * 1024 * 1024;
 export class LayoutIntake implements Disposable {
   #layout: Layout;
   #meter: Meter;
-  #hashers = new FileHashers();
+  #hashers: FileHashers;
+  #own: boolean;
 
-  /** Touches no disk. */
-  constructor(layout: Layout, meter: Meter = silentMeter) {
+  /** Touches no disk; ends the hashers only where none were lent. */
+  constructor(layout: Layout, meter: Meter = silentMeter, hashers?: FileHashers) {
     this.#layout = layout;
     this.#meter = meter;
+    this.#own = hashers === undefined;
+    this.#hashers = hashers ?? new FileHashers();
   }
 
   /** Bytes of a blob that an earlier run left. */
@@ -95,7 +98,7 @@ export class LayoutIntake implements Disposable {
 
   /** Ends the hashing. */
   [Symbol.dispose](): void {
-    this.#hashers[Symbol.dispose]();
+    if (this.#own) this.#hashers[Symbol.dispose]();
   }
 
   #folder(descriptor: Descriptor): string {

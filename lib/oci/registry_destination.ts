@@ -1,4 +1,4 @@
-import type { Digest } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
@@ -6,6 +6,7 @@ import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { recallUpload } from "./memory.ts";
 import { chunkedFromBytes, pushRequests } from "./push_blob.ts";
+import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
@@ -42,6 +43,14 @@ export class RegistryDestination implements ImageDestination {
   async has(descriptor: Descriptor, manifest: boolean): Promise<boolean> {
     if (manifest) return (await this.client.headManifest(descriptor.digest)) !== undefined;
     return (await this.client.head(descriptor.digest)) !== undefined;
+  }
+
+  async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
+    const hasher = new Hasher();
+    for await (const piece of readBlob(this.client, descriptor, { signal, meter: this.#meter })) {
+      hasher.update(piece);
+    }
+    return hasher.digest() === descriptor.digest;
   }
 
   async requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {

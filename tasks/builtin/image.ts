@@ -1,6 +1,6 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { syncImage, type SyncImageResult } from "../image.ts";
+import { syncImages, type SyncImagesResult } from "../image_list.ts";
 
 /** `image:sync FROM TO`. */
 export const imageSyncTask = task({
@@ -27,6 +27,14 @@ export const imageSyncTask = task({
     insecureRegistry: arg.list(arg.string({ description: "A host" }), {
       description: "A host that is spoken to in plain HTTP",
     }),
+    tags: arg.string({
+      description: "Which tags of FROM are wanted: a regular expression, or semver: and a range",
+      example: "semver:>=2",
+    }),
+    also: arg.list(arg.string({ description: "A destination" }), {
+      description: "A further destination; each blob is read once",
+    }),
+    verifyExisting: arg.boolean({ description: "Hash what the destination has already" }),
     concurrency: arg.number({
       description: "The most blobs that may be under way; it follows what the registry takes",
       integer: true,
@@ -36,13 +44,13 @@ export const imageSyncTask = task({
     }),
   },
   run: ({ args, ...ctx }) =>
-    syncImage({
-      from: args.from,
-      to: args.to,
+    syncImages({
+      images: [{ from: args.from, to: [args.to, ...args.also ?? []], tags: args.tags }],
       platforms: args.platform,
       allPlatforms: args.allPlatforms,
       insecureRegistries: args.insecureRegistry,
       concurrency: args.concurrency,
+      verifyExisting: args.verifyExisting,
     }, ctx),
-  output: (result: SyncImageResult) => result.reference,
+  output: (result: SyncImagesResult) => result.images.map(({ reference }) => reference),
 });

@@ -1,0 +1,122 @@
+/**
+ * Copies of several images as one operation.
+ *
+ * Invariants: of copies to one place each blob is moved by the first that lacks it, and stands for the others; no tag moves before the
+ * blobs of all copies arrived; a tag of the source that moved meanwhile is told, and does not change what was copied.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { type CopyPlan, type PlanCopyOptions, type SettleCopy, surveyCopy } from "./copy_plan.ts";
+import { commitCopy, moveBlobs } from "./copy_move.ts";
+import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { fixedLimit } from "./pace.ts";
+import type { Meter } from "../base/meter.ts";
+import { pooled } from "./pooled.ts";
+import { formatReference, type ImageReference } from "./reference.ts";
+
+/** One image and where it goes. */
+export interface ImageCopy {
+  /** Where it is read. */
+  readonly source: ImageSource;
+  /** Where it is written. */
+  readonly destination: ImageDestination;
+  /** The name of the destination. */
+  readonly to: ImageReference;
+}
+
+/** A copy with its plan. */
+export interface PlannedCopy extends ImageCopy {
+  /** What it has to move. */
+  readonly plan: CopyPlan;
+}
+
+/** What copies work with. */
+export interface CopySetOptions {
+  /** Takes the figures. */
+  meter: Meter;
+  /** Ends the copies. */
+  signal: AbortSignal;
+}
+
+const imagesAtOnce = 8;
+
+/** Plans copies; what several of them lack at one place is planned once. */
+export async function planCopies(
+  copies: readonly ImageCopy[],
+  options: PlanCopyOptions,
+): Promise<PlannedCopy[]> {
+  const surveys = new Map<ImageCopy, SettleCopy>();
+  await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+    surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
+  });
+  const claims = new Map<string, Set<Digest>>();
+  const planned: PlannedCopy[] = [];
+  for (const copy of copies) {
+    const place = placeOf(copy.to);
+    const claimed = claims.get(place) ?? new Set();
+    claims.set(place, claimed);
+    const plan = await surveys.get(copy)!(claimed);
+    checkPinned(copy.to, plan);
+    planned.push({ ...copy, plan });
+  }
+  return planned;
+}
+
+/** Moves the blobs of copies. */
+export async function moveCopies(
+  copies: readonly PlannedCopy[],
+  options: CopySetOptions & { onBlob: (digest: string, sizeBytes: number) => void },
+): Promise<void> {
+  await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+    const { plan, source, destination } = copy;
+    await moveBlobs(plan, source, destination, { ...options, signal });
+  });
+}
+
+/** Looks whether all blobs of copies are where they belong, as far as that costs no request. */
+export async function verifyCopies(copies: readonly PlannedCopy[]): Promise<void> {
+  for (const { plan, destination } of copies) {
+    if (destination.complete || !plan.changed) continue;
+    for (const blob of [...plan.missing, ...plan.present]) {
+      if (await destination.has(blob, false)) continue;
+      throw new VerificationError(
+        `Cannot finish "${destination.name}": ${blob.digest} is gone from it`,
+        { side: "destination", hint: "is another program collecting garbage there?" },
+      );
+    }
+  }
+}
+
+/** Puts the manifests of copies and moves their tags. */
+export async function commitCopies(
+  copies: readonly PlannedCopy[],
+  options: CopySetOptions,
+): Promise<void> {
+  const changed = copies.filter(({ plan }) => plan.changed);
+  await pooled(changed, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+    const { plan, source, destination } = copy;
+    await commitCopy(plan, destination, { ...options, signal });
+    const now = await source.now?.();
+    if (now === undefined || now === plan.resolved) return;
+    options.meter.note(
+      `${source.name} moved to ${now} meanwhile; ${plan.resolved} was copied`,
+      "warning",
+    );
+  });
+}
+
+function checkPinned(to: ImageReference, plan: CopyPlan): void {
+  if (to.digest === undefined || to.digest === plan.root.digest) return;
+  throw new VerificationError(
+    `Cannot copy to "${formatReference(to)}": the image has the digest ${plan.root.digest}`,
+    { side: "destination", data: { expected: to.digest, actual: plan.root.digest } },
+  );
+}
+
+function placeOf(reference: ImageReference): string {
+  return reference.transport === "oci"
+    ? `oci:${reference.folder}`
+    : `${reference.host}/${reference.repository}`;
+}
