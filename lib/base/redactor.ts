@@ -7,8 +7,6 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding";
-
 const mask = "[redacted]";
 
 /** The fewest characters that can be hidden. */
@@ -103,8 +101,8 @@ function formsOf(value: string): string[] {
     encoded.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()),
     encoded.replaceAll("%20", "+"),
     JSON.stringify(value).slice(1, -1),
-    hex(bytes),
-    hex(bytes).toUpperCase(),
+    bytes.toHex(),
+    bytes.toHex().toUpperCase(),
   ];
   for (let shift = 0; shift < 3; shift++) {
     const core = base64Core(bytes, shift);
@@ -113,15 +111,11 @@ function formsOf(value: string): string[] {
   return forms.filter((form) => form.length >= shortestSecret);
 }
 
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** The part of a value's base64 that does not depend on what stands before and after it. */
 function base64Core(bytes: Uint8Array, shift: number): string {
   const padded = new Uint8Array(shift + bytes.length);
   padded.set(bytes, shift);
-  const text = encodeBase64(padded);
+  const text = padded.toBase64();
   const first = Math.ceil(shift * 8 / 6);
   const last = Math.floor(padded.length * 8 / 6);
   return text.slice(first, last);
