@@ -48,7 +48,7 @@ export function installQuestion(options: NixosAnywhereOptions): string {
  *
  * The program nixos-anywhere does it: the one on PATH, else by `nix run`. It is handed the cached kexec bundle; with `stage`, kedge brings
  * the bundle to the host itself (resumable, verified, only what is missing), boots it, and leaves the other phases to the program.
- * Secrets reach the program by its environment or by files that only the user can read. What it prints becomes notes of the report. An
+ * The program itself checks no host keys; kedge, where it logs in, does. Secrets reach the program by its environment or by files that only the user can read. What it prints becomes notes of the report. An
  * abort ends it with all that it started. A dry run shows the command.
  *
  * @throws {UsageError} if an option is malformed, or options contradict each other

@@ -5,7 +5,8 @@
  * What a descendant does not lose is its environment: a variable with a name of its own stands in `/proc/PID/environ` of each.
  *
  * Invariants: only processes that carry the variable are signalled; each one gets SIGTERM once, then SIGKILL after the grace;
- * {@linkcode MarkedProcesses.stop} returns when none is left. Where there is no `/proc`, or it must not be read, none is found.
+ * {@linkcode MarkedProcesses.stop} returns when none is left. Where there is no `/proc`, or it must not be read, or no process
+ * may be signalled, none is found.
  *
  * @module
  */
@@ -25,7 +26,7 @@ export class MarkedProcesses {
 
   /** The process ids that carry the marker now, zombies left out. */
   find(): number[] {
-    if (Deno.build.os !== "linux" || !mayReadProcesses()) return [];
+    if (Deno.build.os !== "linux" || !mayReadProcesses() || !maySignal()) return [];
     const found: number[] = [];
     for (const pid of processIds()) {
       const environment = readIfAllowed(`/proc/${pid}/environ`);
@@ -66,6 +67,14 @@ export function signalProcess(pid: number, name: Deno.Signal): void {
       (error as { code?: string }).code === "ESRCH";
     if (!gone) throw error;
   }
+}
+
+/**
+ * Whether any process may be signalled. Deno wants the permission to run everything for that, and where it is not granted would ask
+ * the person at the terminal; a child that it started itself may be ended in any case.
+ */
+export function maySignal(): boolean {
+  return Deno.permissions.querySync({ name: "run" }).state === "granted";
 }
 
 /** Asks first, since a read that is not allowed makes Deno ask the person at the terminal. */

@@ -3,12 +3,13 @@
  *
  * Invariants: a child leads a group of its own and carries a marker, so that signals reach its children, and those that made a
  * session of their own, too; an abort sends SIGTERM to all of them, waits for the grace, then sends SIGKILL; nothing
- * returns before they are gone. Windows has no groups: there the child alone is ended.
+ * returns before they are gone. The child alone is ended on Windows, which has no groups, and where Deno may run some
+ * programs only, since it then signals no process but its own children.
  *
  * @module
  */
 import { liveProcesses } from "./live_processes.ts";
-import { MarkedProcesses, signalProcess } from "./marked_processes.ts";
+import { MarkedProcesses, maySignal, signalProcess } from "./marked_processes.ts";
 
 /** Options of {@linkcode runProcess}. */
 export interface RunProcessOptions {
@@ -66,7 +67,7 @@ export async function runProcess(
 
   const force = new AbortController();
   const kill = () => {
-    signalGroup(child.pid, "SIGKILL");
+    signalChild(child, "SIGKILL");
     marked.signal("SIGKILL");
     force.abort();
   };
@@ -74,7 +75,7 @@ export async function runProcess(
   let stopping: Promise<void> | undefined;
   let killTimer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
-    signalGroup(child.pid, "SIGTERM");
+    signalChild(child, "SIGTERM");
     killTimer = setTimeout(kill, graceMs);
     stopping = marked.stop(graceMs, force.signal);
   };
@@ -96,9 +97,19 @@ export async function runProcess(
     await stopping;
     clearTimeout(killTimer);
     if (stopping !== undefined) {
-      signalGroup(child.pid, "SIGKILL");
+      signalChild(child, "SIGKILL");
       await child.status;
     }
+  }
+}
+
+/** Sends a signal to a child and its group, or to the child alone where more is not allowed; that it is gone is fine. */
+export function signalChild(child: Deno.ChildProcess, name: Deno.Signal): void {
+  if (maySignal()) return signalGroup(child.pid, name);
+  try {
+    child.kill(name);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
   }
 }
 

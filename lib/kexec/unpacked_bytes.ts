@@ -9,7 +9,7 @@
 import { zlib } from "../base/zlib.ts";
 import type { Transform } from "node:stream";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { signalGroup } from "../base/process_group.ts";
+import { signalChild } from "../base/process_group.ts";
 import { ZstdFrames } from "../base/zstd_frames.ts";
 import type { TarballCompression } from "./tarball_compression.ts";
 
@@ -154,7 +154,7 @@ async function* xzBytes(
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
   const child = spawnXz(path, name);
-  const stop = () => signalGroup(child.pid, "SIGKILL");
+  const stop = () => signalChild(child, "SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
   const complaint = new Response(child.stderr).text();
   let done = false;

@@ -104,3 +104,31 @@ Deno.test({
     assertEquals((await child.status).signal, "SIGTERM");
   },
 });
+
+Deno.test({
+  name: "runProcess() ends its child where Deno may run that program alone",
+  ...posix,
+  async fn() {
+    const module = new URL("../../../lib/base/process_group.ts", import.meta.url);
+    const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+    const program = `${folder}/program.ts`;
+    await Deno.writeTextFile(
+      program,
+      `import { runProcess } from ${JSON.stringify(module.href)};
+const stop = new AbortController();
+setTimeout(() => stop.abort(new Error("enough")), 200);
+await runProcess("sleep", { args: ["30"], signal: stop.signal })
+  .catch((error) => console.log(error.message));
+`,
+    );
+    const started = performance.now();
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-read", "--allow-env", "--allow-run=sleep", program],
+      cwd: new URL("../../..", import.meta.url),
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals([code, decoder.decode(stdout)], [0, "enough\n"], decoder.decode(stderr));
+    assert(performance.now() - started < 10_000);
+    await Deno.remove(folder, { recursive: true });
+  },
+});

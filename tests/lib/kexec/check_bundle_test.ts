@@ -297,7 +297,7 @@ Deno.test("checkBundle() notes that the network is not carried over without kexe
 
 Deno.test("checkBundle() ends on abort", async () => {
   const stop = new AbortController();
-  await withFile(bundleBytes({ size: 8 * 1024 * 1024 }), "b.tar.gz", async (path) => {
+  await withFile(bundleBytes({ size: 64 * 1024 * 1024 }), "b.tar.gz", async (path) => {
     const checked = checkBundle(path, { signal: stop.signal });
     setTimeout(() => stop.abort(new Error("enough")), 5);
     await assertRejects(() => checked, Error, "enough");
