@@ -47,6 +47,8 @@ export interface BlobStoreHost {
   readonly lower?: string;
   /** Makes the root, its markers and the given folder. */
   ensure(folder: string): Promise<void>;
+  /** Keeps a blob that has no pointer yet from being pruned for now. */
+  protect(digest: Digest): Promise<void>;
 }
 
 /** Keeps contents by their sha256. */
@@ -182,6 +184,7 @@ export class BlobStore {
     }
     const path = this.path(digest);
     await this.#host.ensure(dirname(path));
+    await this.#host.protect(digest);
     await persistFile(temporary, path, { mode: 0o444 });
     return { digest, size, path };
   }

@@ -10,7 +10,7 @@
  */
 import { dirname, join, resolve } from "@std/path";
 import { TemporaryFolder } from "../base/atomic_file.ts";
-import { digestHex, sha256 } from "../base/digest.ts";
+import { type Digest, digestHex, sha256 } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { BlobStore } from "./blob_store.ts";
@@ -136,6 +136,7 @@ export class Cache {
     const release = (lock?: FileLock) => {
       if (--current.holders > 0) return;
       if (this.#use === current) this.#use = undefined;
+      this.leases.drop();
       lock?.[Symbol.dispose]();
     };
     try {
@@ -145,6 +146,11 @@ export class Cache {
       release();
       throw error;
     }
+  }
+
+  /** Keeps a blob that has no pointer yet from being pruned while this process says that it uses the cache. */
+  async protect(digest: Digest): Promise<void> {
+    if (this.#use !== undefined) await this.leases.hold(digest);
   }
 
   /**

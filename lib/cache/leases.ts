@@ -2,21 +2,19 @@
  * What live processes use.
  *
  * Invariants: a lease is written before the thing is looked for, and prune reads the leases before it removes anything, both
- * under one lock, so that nothing is removed that was found under a lease; a process has one file, named by its identity, so that
- * the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it.
+ * under one lock, so that nothing is removed that was found under a lease; a process has files of its own, named by its identity and
+ * only appended to, so that the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it.
  *
  * @module
  */
 import { join } from "@std/path";
-import * as v from "valibot";
-import { temporaryName } from "../base/atomic_file.ts";
 import { type Digest, isDigest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 
-const schema = v.looseObject({ digests: v.array(v.string()) });
+type Kind = "lease" | "use";
 const elsewhereMs = 24 * 3_600_000;
 
 /** What leases need of the cache around them. */
@@ -42,6 +40,7 @@ let listening = false;
 export class Leases {
   #host: LeasesHost;
   #held = new Set<Digest>();
+  #brief = new Set<Digest>();
   #nonce = crypto.randomUUID().slice(0, 8);
 
   /** Touches no disk. */
@@ -56,20 +55,40 @@ export class Leases {
 
   /** Keeps these from being pruned until this process ends; look for them afterwards. */
   async take(...digests: readonly Digest[]): Promise<void> {
-    if (digests.every((digest) => this.#held.has(digest))) return;
-    const all = new Set([...this.#held, ...digests]);
+    await this.#append(this.#held, digests, "lease");
+  }
+
+  /** Keeps these from being pruned until {@linkcode Leases.drop}: what has no pointer yet. */
+  async hold(...digests: readonly Digest[]): Promise<void> {
+    await this.#append(this.#brief, digests, "use");
+  }
+
+  /** Ends what {@linkcode Leases.hold} began. */
+  drop(): void {
+    if (this.#brief.size === 0) return;
+    this.#brief.clear();
+    removeNow(this.#path("use"));
+  }
+
+  async #append(known: Set<Digest>, digests: readonly Digest[], kind: Kind): Promise<void> {
+    const news = digests.filter((digest) => !known.has(digest));
+    if (news.length === 0) return;
+    for (const digest of news) known.add(digest);
     try {
       await this.#host.ensure(this.dir);
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
-      const path = join(this.dir, `${formatIdentity(ownIdentity())}-${this.#nonce}.json`);
-      const temporary = temporaryName(path);
-      await Deno.writeTextFile(temporary, JSON.stringify({ digests: [...all] }));
-      await Deno.rename(temporary, path);
+      const path = this.#path(kind);
+      await Deno.writeTextFile(path, news.map((digest) => `${digest}\n`).join(""), {
+        append: true,
+      });
       removeAtEnd(path);
     } catch (error) {
       if (!isReadOnly(error)) throw error;
     }
-    this.#held = all;
+  }
+
+  #path(kind: Kind): string {
+    return join(this.dir, `${formatIdentity(ownIdentity())}-${this.#nonce}.${kind}`);
   }
 
   /** What is leased now, and the files of processes that are gone. */
@@ -78,7 +97,7 @@ export class Leases {
     const dead: string[] = [];
     for (const name of await namesOf(this.dir)) {
       const path = join(this.dir, name);
-      const owner = parseIdentity(name.replace(/-[0-9a-f]{8}\.json$/, ""));
+      const owner = parseIdentity(name.replace(/-[0-9a-f]{8}\.(lease|use)$/, ""));
       const state = owner === undefined ? "elsewhere" : stateOf(owner);
       if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) dead.push(path);
       else for (const digest of await digestsOf(path)) leased.add(digest);
@@ -109,11 +128,19 @@ async function namesOf(folder: string): Promise<string[]> {
 
 async function digestsOf(path: string): Promise<Digest[]> {
   try {
-    const parsed = v.safeParse(schema, JSON.parse(await Deno.readTextFile(path)));
-    return parsed.success ? parsed.output.digests.filter(isDigest) : [];
+    return (await Deno.readTextFile(path)).split("\n").filter(isDigest);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return [];
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
+  }
+}
+
+function removeNow(path: string): void {
+  ownFiles.delete(path);
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // The cache may be gone already; what stays is swept by the next prune.
   }
 }
 
@@ -122,13 +149,7 @@ function removeAtEnd(path: string): void {
   if (listening) return;
   listening = true;
   globalThis.addEventListener("unload", () => {
-    for (const file of ownFiles) {
-      try {
-        Deno.removeSync(file);
-      } catch {
-        // The cache may be gone already; what stays is swept by the next prune.
-      }
-    }
+    for (const file of [...ownFiles]) removeNow(file);
   });
 }
 

@@ -97,7 +97,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
     try {
       if (moved.downloaded !== undefined) this.#checkDigest(moved.downloaded);
-      await inspect?.(path, this.#entry.name, step);
+      if (this.#digest === undefined) await inspect?.(path, this.#entry.name, step);
     } catch (error) {
       if (error instanceof VerificationError && moved.folder !== undefined) {
         await cache.partials.discard(moved.folder);

@@ -25,7 +25,10 @@ export interface CachedDownloadOptions extends OriginSourceOptions {
   offline: boolean;
   /** Where its digest is pinned at the first use; a digest of its own takes precedence. */
   lockfile?: Lockfile;
-  /** Looks into the file before it is kept; throws if it is not what it should be. */
+  /**
+   * Looks into a file of which no digest is known before it is kept; throws if it is not what it should be. Whoever pins a
+   * digest vouches for the contents.
+   */
   inspect?: (path: string, name: string, step: Step) => Promise<void>;
   /** Says how the file differs from the version before it. */
   compare?: (before: string, after: string, step: Step) => Promise<void>;

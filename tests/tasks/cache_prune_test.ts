@@ -193,6 +193,18 @@ Deno.test("cache:prune leaves what a live process leases, whatever the limits sa
     assertEquals([await cache.blobs.has(digest), await cache.blobs.has(free)], [true, false]);
   }));
 
+Deno.test("cache:prune leaves a blob without a pointer while its writer uses the cache, even if locks lie", () =>
+  withCache(async (cache) => {
+    using use = await cache.use();
+    const digest = await orphan(cache, "x");
+    const other = new Cache(cache.dir);
+    await cachePrune({ force: true }, { cache: other });
+    assertEquals(await cache.blobs.has(digest), true);
+    use[Symbol.dispose]();
+    await cachePrune({}, { cache: other });
+    assertEquals(await cache.blobs.has(digest), false);
+  }));
+
 Deno.test("cache:prune takes the leases of dead processes, and old ones of other machines, for nothing", () =>
   withCache(async (cache) => {
     const digest = await orphan(cache, "x");
@@ -200,8 +212,8 @@ Deno.test("cache:prune takes the leases of dead processes, and old ones of other
     const [own] = await Array.fromAsync(Deno.readDir(cache.leases.dir));
     const dead = join(cache.leases.dir, own!.name.replace(/^\d+\.\d+/, "999999999.1"));
     await Deno.rename(join(cache.leases.dir, own!.name), dead);
-    const far = join(cache.leases.dir, `${hostBoot}.json`);
-    await Deno.writeTextFile(far, JSON.stringify({ digests: [digest] }));
+    const far = join(cache.leases.dir, `${hostBoot}.lease`);
+    await Deno.writeTextFile(far, `${digest}\n`);
     const other = new Cache(cache.dir);
     const result = await cachePrune({}, { cache: other });
     assertEquals(reasonsOf(result), ["lease: left by a process that ended"]);

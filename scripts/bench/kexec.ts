@@ -1,0 +1,207 @@
+// deno-lint-ignore-file no-console -- a script speaks to a terminal
+/**
+ * A kexec bundle of 350 MB from nginx on loopback: cold against curl with sha256sum and against aria2c, over connections that
+ * the server limits, warm, resumed after a kill, and with many entries in the cache.
+ *
+ * @module
+ */
+import { fromFileUrl, join } from "@std/path";
+import { makeBundle } from "../../tests/support/bundle.ts";
+import { startNginx } from "../../tests/support/nginx.ts";
+import { findProgram } from "../../tests/support/real.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
+import * as v from "valibot";
+
+const root = fromFileUrl(new URL("../../", import.meta.url));
+const bundleBytes = 350_000_000;
+const pairs = 7;
+
+interface Measured {
+  seconds: number;
+  maxRssBytes: number;
+  stdout: string;
+}
+
+/** Prints the tables of the download and of the cache. */
+export async function bench(): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-bench-" });
+  try {
+    const { digest } = await makeBundle(join(folder, "b.tar.gz"), { size: bundleBytes });
+    await using nginx = await startNginx({ root: folder });
+    await using slow = await startNginx({ root: folder, locationConfig: "limit_rate 40m;" });
+    console.log(
+      "| 350 MB from nginx, median of 7 | s | of curl + sha256sum | of aria2c -x8 | MiB |",
+    );
+    console.log("|---|---|---|---|---|");
+    const pinned = ["--sha256", digest];
+    await compare("loopback", `${nginx.url}/b.tar.gz`, folder, pinned);
+    await compare("loopback, contents checked", `${nginx.url}/b.tar.gz`, folder, []);
+    await compare("40 MiB/s a connection", `${slow.url}/b.tar.gz`, folder, pinned);
+    await warm(`${nginx.url}/b.tar.gz`, folder);
+    await resumed(`${slow.url}/b.tar.gz`, folder);
+    await manyEntries(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs each program in turn, `pairs` times. */
+async function compare(
+  what: string,
+  url: string,
+  folder: string,
+  flags: readonly string[],
+): Promise<void> {
+  const file = join(folder, "o");
+  const cache = join(folder, "cache");
+  const programs: Record<string, () => Promise<Measured>> = {
+    kedge: () => run(kedge(url, cache, ...flags)),
+    curl: () => run(["sh", "-c", `curl -sf -o '${file}' '${url}' && sha256sum '${file}'`]),
+  };
+  if (findProgram("aria2c") !== undefined) {
+    programs["aria2c"] = () => run(["aria2c", "-q", "-x8", "-s8", "-d", folder, "-o", "o", url]);
+  }
+  const times: Record<string, Measured[]> = {};
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const [name, measure] of Object.entries(programs).sort(() => Math.random() - 0.5)) {
+      await removeAll(file, cache);
+      (times[name] ??= []).push(await measure());
+    }
+  }
+  const seconds = (name: string) => median((times[name] ?? []).map((each) => each.seconds));
+  const own = seconds("kedge");
+  const rss = Math.max(...times["kedge"]!.map((each) => each.maxRssBytes)) / 2 ** 20;
+  console.log(
+    `| ${what} | ${own.toFixed(2)} | ${(own / seconds("curl")).toFixed(2)} | ${
+      (own / seconds("aria2c")).toFixed(2)
+    } | ${rss.toFixed(0)} |`,
+  );
+}
+
+async function warm(url: string, folder: string): Promise<void> {
+  const cache = join(folder, "cache");
+  const empty = join(folder, "empty.ts");
+  await Deno.writeTextFile(empty, "");
+  await run(kedge(url, cache));
+  const hits: number[] = [];
+  const refreshes: number[] = [];
+  const nothing: number[] = [];
+  for (let pair = 0; pair < pairs * 2; pair++) {
+    nothing.push((await run([Deno.execPath(), "run", empty])).seconds);
+    hits.push((await run(kedge(url, cache))).seconds);
+    refreshes.push((await run(kedge(url, cache, "--refresh"))).seconds);
+  }
+  const base = median(nothing);
+  const row = (what: string, seconds: number) =>
+    console.log(
+      `${what}: ${(seconds * 1000).toFixed(0)} ms, ${(seconds / base).toFixed(1)} of an empty run`,
+    );
+  console.log();
+  row("warm hit", median(hits));
+  row("warm, one conditional request", median(refreshes));
+}
+
+/** Kills a download at half, and counts what the next one still brings. */
+async function resumed(url: string, folder: string): Promise<void> {
+  const shares: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const cache = join(folder, "cache");
+    await removeAll(cache);
+    const [program, ...args] = kedge(url, cache);
+    const child = new Deno.Command(program!, { args, stdout: "null", stderr: "null" }).spawn();
+    while (await storedShare(cache) < 0.5) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill("SIGKILL");
+    await child.status;
+    const { stdout } = await run(kedge(url, cache, "--json"));
+    const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    shares.push(last.value.bytesMoved / bundleBytes);
+  }
+  console.log(`resume after a kill at half: ${(median(shares) * 100).toFixed(0)} % of the bytes`);
+}
+
+/** How much of the bundle lies on the disk, by the blocks of the partial file. */
+async function storedShare(cache: string): Promise<number> {
+  const partials = join(cache, buckets.partials.folder);
+  try {
+    for await (const { name } of Deno.readDir(partials)) {
+      const { blocks } = await Deno.stat(join(partials, name, "data"));
+      return (blocks ?? 0) * 512 / bundleBytes;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return 0;
+}
+
+async function manyEntries(folder: string): Promise<void> {
+  const schema = v.looseObject({ n: v.number() });
+  const times: Record<number, { lookup: number; size: number; prune: number }> = {};
+  for (const count of [1000, 100_000]) {
+    const dir = join(folder, `many-${count}`);
+    const cache = new Cache(dir);
+    const now = new Date().toISOString();
+    for (let at = 0; at < count; at++) {
+      const key = `https://origin/${at}`;
+      const { path } = cache.entry(buckets.oci, key, schema);
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      await Deno.mkdir(folder, { recursive: true });
+      const entry = { key, created: now, updated: now, by: "", refs: [], value: { n: at } };
+      await Deno.writeTextFile(path, JSON.stringify(entry));
+    }
+    const lookups: number[] = [];
+    for (let round = 0; round < 101; round++) {
+      const started = performance.now();
+      const found = new Cache(dir).entry(buckets.oci, `https://origin/${round * 7}`, schema);
+      if ((await found.read())?.value.n !== round * 7) throw new Error("a lookup failed");
+      lookups.push(performance.now() - started);
+    }
+    const [size, prune] = [await timed(["cache:size"], dir), await timed(["cache:prune"], dir)];
+    times[count] = { lookup: median(lookups), size, prune };
+    await removeAll(dir);
+  }
+  const [few, many] = [times[1000]!, times[100_000]!];
+  console.log(
+    `open and look up among 100,000 entries: ${many.lookup.toFixed(2)} ms, ${
+      (many.lookup / few.lookup).toFixed(2)
+    } of that among 1,000`,
+  );
+  console.log(`cache:size ${many.size.toFixed(2)} s, cache:prune ${many.prune.toFixed(2)} s there`);
+}
+
+async function timed(args: string[], dir: string): Promise<number> {
+  return (await run([Deno.execPath(), "run", "-A", `${root}mod.ts`, ...args, "--cache-dir", dir]))
+    .seconds;
+}
+
+function kedge(url: string, cache: string, ...flags: string[]): string[] {
+  const program = [Deno.execPath(), "run", "-A", "--config", `${root}deno.json`, `${root}mod.ts`];
+  return [...program, "kexec", "--url", url, "--cache-dir", cache, "--quiet", ...flags];
+}
+
+async function run([program, ...args]: string[]): Promise<Measured> {
+  const started = performance.now();
+  const { stdout, stderr, code } = await new Deno.Command("/usr/bin/time", {
+    args: ["-f", "%M", program!, ...args],
+    stdin: "null",
+  }).output();
+  const seconds = (performance.now() - started) / 1000;
+  const text = new TextDecoder().decode(stderr);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")}: ${text}`);
+  const maxRssBytes = Number(text.trim().split("\n").at(-1)) * 1024;
+  return { seconds, maxRssBytes, stdout: new TextDecoder().decode(stdout) };
+}
+
+async function removeAll(...paths: string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
