@@ -21,6 +21,7 @@ import {
   diskVerifyTask,
 } from "./disk.ts";
 import { imageSyncTask } from "./image.ts";
+import { imageDiffTask, imageGcTask, imageInspectTask, imageLsTask } from "./image_read.ts";
 import { kexecTask } from "./kexec.ts";
 import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
@@ -38,6 +39,10 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   kexecTask,
   nixosAnywhereTask,
   imageSyncTask,
+  imageLsTask,
+  imageInspectTask,
+  imageDiffTask,
+  imageGcTask,
   diskPushTask,
   diskPullTask,
   diskVerifyTask,

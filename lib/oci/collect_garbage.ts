@@ -1,0 +1,122 @@
+/**
+ * Takes out of a layout what no name leads to.
+ *
+ * Invariants: what is reached is walked before anything is removed, and a damaged manifest ends the collection, since what it leads to
+ * cannot be known; blobs younger than the grace stay, for another process may be about to name them; the index is locked meanwhile.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { removeIfThere } from "../base/atomic_file.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest.ts";
+import { lockFile } from "../base/file_lock.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { type Layout, nameOf } from "./layout.ts";
+import { isManifestType } from "./media_type.ts";
+
+/** Options of {@linkcode collectGarbage}. */
+export interface CollectGarbageOptions {
+  /** Names that do not count. */
+  without?: readonly string[] | undefined;
+  /** How old a blob must be to be removed, in milliseconds. @default {3_600_000} */
+  graceMs?: number | undefined;
+  /** Whether nothing is removed, only counted. @default {false} */
+  dryRun?: boolean | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  now?: (() => number) | undefined;
+  /** Ends the collection. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What was, or would be, removed. */
+export interface Garbage {
+  /** The digests of the blobs. */
+  removed: Digest[];
+  /** Their size and that of unfinished work, in bytes. */
+  bytesFreed: number;
+  /** How many blobs stay. */
+  kept: number;
+}
+
+const deepest = 16;
+
+/** Removes blobs that no name leads to, and work that was given up. */
+export async function collectGarbage(
+  layout: Layout,
+  options: CollectGarbageOptions = {},
+): Promise<Garbage> {
+  const { graceMs = 3_600_000, dryRun = false, without = [], now = Date.now, signal } = options;
+  const garbage: Garbage = { removed: [], bytesFreed: 0, kept: 0 };
+  if (!await layout.isThere()) return garbage;
+  using _lock = dryRun
+    ? undefined
+    : await lockFile(join(layout.workFolder, "lock"), signal === undefined ? {} : { signal });
+  const entries = (await layout.entries()).filter((entry) =>
+    !without.includes(nameOf(entry) ?? "")
+  );
+  const reached = await reachable(layout, entries);
+  const oldest = now() - graceMs;
+  const folder = join(layout.folder, "blobs", "sha256");
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    signal?.throwIfAborted();
+    const digest = `sha256:${name}`;
+    const { size, mtime } = await Deno.stat(join(folder, name));
+    const young = (mtime?.getTime() ?? 0) > oldest;
+    if (!isFile || !isDigest(digest) || reached.has(digest) || young) {
+      garbage.kept++;
+      continue;
+    }
+    if (!dryRun) await removeIfThere(join(folder, name));
+    garbage.removed.push(digest);
+    garbage.bytesFreed += size;
+  }
+  garbage.removed.sort();
+  garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
+  return garbage;
+}
+
+/** The digests of all that some descriptors lead to within a layout. */
+export async function reachable(
+  layout: Layout,
+  roots: readonly Descriptor[],
+): Promise<Map<Digest, Descriptor>> {
+  const reached = new Map<Digest, Descriptor>();
+  let level = [...roots];
+  for (let depth = 0; level.length > 0 && depth <= deepest; depth++) {
+    const next: Descriptor[] = [];
+    for (const descriptor of level) {
+      if (reached.has(descriptor.digest)) continue;
+      reached.set(descriptor.digest, descriptor);
+      if (!isManifestType(descriptor.mediaType)) continue;
+      const manifest = await layout.manifest(descriptor.digest, descriptor.mediaType);
+      if (manifest !== undefined) next.push(...manifest.manifests, ...manifest.blobs);
+    }
+    level = next;
+  }
+  return reached;
+}
+
+async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Promise<number> {
+  const partials = join(layout.workFolder, "partials");
+  let bytes = 0;
+  let names: Deno.DirEntry[];
+  try {
+    names = await Array.fromAsync(Deno.readDir(partials));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+  for (const { name, isDirectory } of names) {
+    // Lock files stay: a third process would lock another one.
+    if (!isDirectory) continue;
+    const folder = join(partials, name);
+    for await (const entry of Deno.readDir(folder)) {
+      const { size, mtime } = await Deno.stat(join(folder, entry.name));
+      if ((mtime?.getTime() ?? 0) > oldest) continue;
+      bytes += size;
+      if (!dryRun) await removeIfThere(join(folder, entry.name));
+    }
+  }
+  return bytes;
+}

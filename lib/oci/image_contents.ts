@@ -1,0 +1,54 @@
+import type { Descriptor, Platform } from "./descriptor.ts";
+import type { ImageSource } from "./image_store.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
+import { isManifestType } from "./media_type.ts";
+import { fixedLimit } from "./pace.ts";
+import { pooled } from "./pooled.ts";
+
+/** An image within what a name points to. */
+export interface ImagePart {
+  /** The manifest. */
+  readonly manifest: Manifest;
+  /** For which machine it is, where an index says so. */
+  readonly platform?: Platform | undefined;
+}
+
+/** What a name points to, with all that lies below it. */
+export interface ImageContents {
+  /** What the name points to. */
+  readonly root: Manifest;
+  /** The images: the root itself, or those of an index. */
+  readonly images: readonly ImagePart[];
+  /** All manifests and blobs, each once. */
+  readonly objects: ReadonlyMap<string, Descriptor>;
+}
+
+const deepest = 8;
+
+/** Reads the manifests of an image; blobs are not read. */
+export async function readContents(
+  source: ImageSource,
+  signal: AbortSignal,
+): Promise<ImageContents> {
+  const root = await source.resolve();
+  const images: ImagePart[] = [];
+  const objects = new Map<string, Descriptor>();
+  const visit = async (manifest: Manifest, platform: Platform | undefined, depth: number) => {
+    objects.set(manifest.digest, describeManifest(manifest));
+    for (const blob of manifest.blobs) objects.set(blob.digest, blob);
+    if (manifest.kind === "image") images.push({ manifest, platform });
+    if (depth >= deepest) return;
+    const children = manifest.manifests.filter((child) => !objects.has(child.digest));
+    const found = new Map<Descriptor, Manifest>();
+    await pooled(children, fixedLimit(8), signal, async (child) => {
+      if (isManifestType(child.mediaType)) found.set(child, await source.manifest(child));
+      else objects.set(child.digest, child);
+    });
+    for (const child of children) {
+      const below = found.get(child);
+      if (below !== undefined) await visit(below, child.platform, depth + 1);
+    }
+  };
+  await visit(root, undefined, 0);
+  return { root, images, objects };
+}

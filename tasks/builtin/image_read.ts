@@ -1,0 +1,77 @@
+import { formatBytes } from "../../lib/base/bytes.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { collectImages } from "../image_gc.ts";
+import { diffImages, inspectImage, listImages } from "../image_inspect.ts";
+
+const insecureRegistry = arg.list(arg.string({ description: "A host" }), {
+  description: "A host that is spoken to in plain HTTP",
+});
+
+function place(description: string, example: string) {
+  return arg.string({ description, positional: true, required: true, example });
+}
+
+/** `image:ls PLACE`. */
+export const imageLsTask = task({
+  name: "image:ls",
+  description: "List the tags of a repository or of a layout",
+  group: "images",
+  args: { place: place("The repository or the layout", "oci:images/vm"), insecureRegistry },
+  run: ({ args, ...ctx }) =>
+    listImages({ place: args.place, insecureRegistries: args.insecureRegistry }, ctx),
+  output: ({ tags }) => tags,
+});
+
+/** `image:inspect IMAGE`. */
+export const imageInspectTask = task({
+  name: "image:inspect",
+  description: "Tell what an image consists of",
+  group: "images",
+  args: { image: place("The image", "docker://ghcr.io/acme/vm:latest"), insecureRegistry },
+  run: ({ args, ...ctx }) =>
+    inspectImage({ image: args.image, insecureRegistries: args.insecureRegistry }, ctx),
+  output: (result) => JSON.stringify(result, undefined, 2),
+});
+
+/** `image:diff A B`. */
+export const imageDiffTask = task({
+  name: "image:diff",
+  description: "Tell what two images share",
+  group: "images",
+  args: {
+    a: place("The first image", "oci:images/vm:1"),
+    b: place("The second image", "oci:images/vm:2"),
+    insecureRegistry,
+  },
+  run: ({ args, ...ctx }) =>
+    diffImages({ a: args.a, b: args.b, insecureRegistries: args.insecureRegistry }, ctx),
+  output: (result) => [
+    ...result.shared.map(({ digest, size }) => `= ${digest} ${size}`),
+    ...result.onlyA.map(({ digest, size }) => `- ${digest} ${size}`),
+    ...result.onlyB.map(({ digest, size }) => `+ ${digest} ${size}`),
+    `shared ${formatBytes(result.bytesShared)}, only the first ${
+      formatBytes(result.bytesOnlyA)
+    }, only the second ${formatBytes(result.bytesOnlyB)}`,
+  ],
+});
+
+/** `image:gc LAYOUT`. */
+export const imageGcTask = task({
+  name: "image:gc",
+  description: "Remove from a layout what no name leads to",
+  group: "images",
+  args: {
+    layout: place("The layout", "oci:images/vm"),
+    untag: arg.list(arg.string({ description: "A name" }), {
+      description: "A name that is taken out first",
+    }),
+    grace: arg.duration({ description: "How old a blob must be", default: 3_600_000 }),
+  },
+  run: ({ args, ...ctx }) =>
+    collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
+  output: (result) => [
+    ...result.removed,
+    `${result.removed.length} blobs, ${formatBytes(result.bytesFreed)}`,
+  ],
+});

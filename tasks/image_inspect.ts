@@ -1,0 +1,170 @@
+import { formatPlatform } from "../lib/oci/platform.ts";
+import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
+import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import { listTags } from "../lib/oci/list_tags.ts";
+import { formatReference, parseReference } from "../lib/oci/reference.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+
+/** How registries are spoken to. */
+export interface ReadImageOptions {
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+}
+
+/** A blob or a manifest. */
+export interface ImageObject {
+  /** Its digest. */
+  digest: string;
+  /** Its type. */
+  mediaType: string;
+  /** Its size in bytes. */
+  size: number;
+}
+
+/** One image of what a name points to. */
+export interface InspectedImage {
+  /** Its digest. */
+  digest: string;
+  /** For which machine it is, where an index says so. */
+  platform?: string;
+  /** Its config, then its layers. */
+  blobs: readonly ImageObject[];
+}
+
+/** What {@linkcode inspectImage} gives. */
+export interface InspectImageResult {
+  /** The reference, pinned. */
+  reference: string;
+  /** What it points to. */
+  digest: string;
+  /** Its media type. */
+  mediaType: string;
+  /** The size of all manifests and blobs, each counted once, in bytes. */
+  size: number;
+  /** The images: one, or those of an index. */
+  images: readonly InspectedImage[];
+}
+
+/** What {@linkcode diffImages} gives. */
+export interface DiffImagesResult {
+  /** Manifests and blobs of both. */
+  shared: readonly ImageObject[];
+  /** What only the first has. */
+  onlyA: readonly ImageObject[];
+  /** What only the second has. */
+  onlyB: readonly ImageObject[];
+  /** Bytes that both share. */
+  bytesShared: number;
+  /** Bytes that only the first has. */
+  bytesOnlyA: number;
+  /** Bytes that only the second has: what it costs to go from the first to the second. */
+  bytesOnlyB: number;
+}
+
+/**
+ * Tells what an image consists of, without reading its blobs.
+ *
+ * @throws {UsageError} if the reference is malformed
+ * @throws {KedgeError} if there is no such image
+ */
+export async function inspectImage(
+  options: ReadImageOptions & {
+    /** The image. */
+    image: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<InspectImageResult> {
+  const context = resolveContext(ctx);
+  using hosts = openHosts(options, context);
+  const reference = parseReference(options.image);
+  const { root, images, objects } = await readContents(hosts.source(reference), context.signal);
+  return {
+    reference: formatReference({ ...reference, digest: root.digest }),
+    digest: root.digest,
+    mediaType: root.mediaType,
+    size: [...objects.values()].reduce((sum, { size }) => sum + size, 0),
+    images: images.map(({ manifest, platform }) => ({
+      digest: manifest.digest,
+      ...(platform === undefined ? {} : { platform: formatPlatform(platform) }),
+      blobs: manifest.blobs.map(toObject),
+    })),
+  };
+}
+
+/**
+ * Tells what two images share and what only one of them has.
+ *
+ * @throws {UsageError} if a reference is malformed
+ * @throws {KedgeError} if there is no such image
+ */
+export async function diffImages(
+  options: ReadImageOptions & {
+    /** The first image. */
+    a: string;
+    /** The second image. */
+    b: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<DiffImagesResult> {
+  const context = resolveContext(ctx);
+  using hosts = openHosts(options, context);
+  const read = (image: string) => readContents(hosts.source(parseReference(image)), context.signal);
+  const [a, b] = await Promise.all([read(options.a), read(options.b)]);
+  const [shared, onlyA, onlyB] = [
+    pick(a, (digest) => b.objects.has(digest)),
+    pick(a, (digest) => !b.objects.has(digest)),
+    pick(b, (digest) => !a.objects.has(digest)),
+  ];
+  return {
+    shared,
+    onlyA,
+    onlyB,
+    bytesShared: sizeOf(shared),
+    bytesOnlyA: sizeOf(onlyA),
+    bytesOnlyB: sizeOf(onlyB),
+  };
+}
+
+/**
+ * The tags of a repository or of a layout.
+ *
+ * @throws {UsageError} if the reference is malformed
+ */
+export async function listImages(
+  options: ReadImageOptions & {
+    /** `docker://host/repository` or `oci:folder`. */
+    place: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<{
+  /** The tags. */
+  tags: string[];
+}> {
+  const context = resolveContext(ctx);
+  using hosts = openHosts(options, context);
+  return { tags: await listTags(parseReference(options.place), hosts) };
+}
+
+function openHosts(options: ReadImageOptions, context: TaskContext): ImageHosts {
+  return new ImageHosts({
+    signal: context.signal,
+    redactor: context.redactor,
+    insecureRegistries: options.insecureRegistries,
+  });
+}
+
+function pick(contents: ImageContents, keep: (digest: string) => boolean): ImageObject[] {
+  return [...contents.objects.values()].filter(({ digest }) => keep(digest)).map(toObject);
+}
+
+function toObject({ digest, mediaType, size }: ImageObject): ImageObject {
+  return { digest, mediaType, size };
+}
+
+function sizeOf(objects: readonly ImageObject[]): number {
+  return objects.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,111 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
+import { UsageError, VerificationError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { collectImages } from "../../tasks/image_gc.ts";
+import { diffImages, inspectImage, listImages } from "../../tasks/image_inspect.ts";
+import { blobsOf, putContent, writeImage, writeIndex } from "../support/layout.ts";
+import { runKedge } from "../support/program.ts";
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(join(folder, "layout"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("inspectImage() tells images, platforms and sizes of an index", () =>
+  inFolder(async (folder) => {
+    const index = await writeIndex(folder, "v1", [
+      { layers: ["one", "both"] },
+      { layers: ["two", "both"], platform: { os: "linux", architecture: "arm64" } },
+    ]);
+    const found = await inspectImage({ image: `oci:${folder}:v1` });
+    assertEquals(found.reference, `oci:${folder}:v1@${index.digest}`);
+    assertEquals(found.images.map(({ platform, blobs }) => [platform, blobs.length]), [
+      ["linux/amd64", 3],
+      ["linux/arm64", 3],
+    ]);
+    assertEquals(found.images[1]!.blobs[1]!.digest, sha256("two"));
+    let size = 0;
+    for (const digest of await blobsOf(folder)) {
+      size += (await Deno.stat(new Layout(folder).blobPath(digest))).size;
+    }
+    assertEquals(found.size, size);
+  }));
+
+Deno.test("diffImages() tells what is shared and what it costs to go from one to the other", () =>
+  inFolder(async (folder) => {
+    await writeImage(folder, "a", { layers: ["same", "old"] });
+    await writeImage(folder, "b", { layers: ["same", "newer"] });
+    const diff = await diffImages({ a: `oci:${folder}:a`, b: `oci:${folder}:b` });
+    assertEquals(diff.shared.map(({ digest }) => digest), [sha256("same")]);
+    assertEquals(diff.bytesShared, 4);
+    assertEquals(diff.onlyB.some(({ digest }) => digest === sha256("newer")), true);
+    assertEquals(diff.onlyA.some(({ digest }) => digest === sha256("newer")), false);
+  }));
+
+Deno.test("listImages() gives the names of a layout", () =>
+  inFolder(async (folder) => {
+    await writeImage(folder, "a", { layers: ["1"] });
+    await writeImage(folder, "b", { layers: ["2"] });
+    assertEquals(await listImages({ place: `oci:${folder}` }), { tags: ["a", "b"] });
+  }));
+
+Deno.test("collectImages() removes what no name leads to, and keeps what is young", () =>
+  inFolder(async (folder) => {
+    await writeImage(folder, "a", { layers: ["shared", "of a"] });
+    await writeImage(folder, "b", { layers: ["shared", "of b"] });
+    const layout = `oci:${folder}`;
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    assertEquals((await collectImages({ layout, graceMs: 0 }, ctx)).removed, []);
+    const planned = await collectImages(
+      { layout, graceMs: -1000, untag: ["b"] },
+      { ...ctx, dryRun: true },
+    );
+    assertEquals(planned.removed.length, 3);
+    assertEquals((await blobsOf(folder)).length, 7);
+    const young = await collectImages({ layout, graceMs: 60_000, untag: ["b"] }, ctx);
+    assertEquals(young.removed, []);
+    const { removed } = await collectImages({ layout, graceMs: -1000 }, ctx);
+    assertEquals(removed, planned.removed);
+    assertEquals((await blobsOf(folder)).length, 4);
+    assertEquals((await inspectImage({ image: `${layout}:a` })).images.length, 1);
+  }));
+
+Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>
+  inFolder(async (folder) => {
+    const image = await writeImage(folder, "a", { layers: ["x"] });
+    await putContent(folder, "loose", "text/plain");
+    await Deno.writeTextFile(new Layout(folder).blobPath(image.digest), "{}");
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    await assertRejects(
+      () => collectImages({ layout: `oci:${folder}`, graceMs: -1000 }, ctx),
+      VerificationError,
+    );
+    assertEquals((await blobsOf(folder)).length, 4);
+    await assertRejects(
+      () => collectImages({ layout: "docker://a.example/b" }, ctx),
+      UsageError,
+      "it is no layout",
+    );
+  }));
+
+Deno.test("image:ls, image:inspect, image:diff and image:gc print what they found", () =>
+  inFolder(async (folder) => {
+    await writeImage(folder, "a", { layers: ["x"] });
+    await writeImage(folder, "b", { layers: ["y"] });
+    const options = { cacheDir: join(folder, "..", "cache") };
+    const ls = await runKedge(["image:ls", `oci:${folder}`], options);
+    assertEquals([ls.code, ls.stdout], [0, "a\nb\n"], ls.stderr);
+    const inspected = await runKedge(["image:inspect", `oci:${folder}:a`], options);
+    assertEquals(JSON.parse(inspected.stdout).images.length, 1);
+    const diff = await runKedge(["image:diff", `oci:${folder}:a`, `oci:${folder}:b`], options);
+    assertEquals(diff.stdout.includes(`+ ${sha256("y")} 1\n`), true, diff.stdout);
+    const gc = await runKedge(["image:gc", `oci:${folder}`, "--untag", "b"], options);
+    assertEquals([gc.code, gc.stdout], [0, "0 blobs, 0 B\n"], gc.stderr);
+  }));
