@@ -1,0 +1,17 @@
+import { KedgeError } from "../base/errors.ts";
+import { lastError, type NixCommandOptions, runNix } from "./nix_command.ts";
+import { type NixVersion, parseNixVersion } from "./nix_version.ts";
+
+/**
+ * The version of the Nix of this machine, as `nix --version` says it.
+ *
+ * @throws {UsageError} if Nix is not installed, or says no version
+ */
+export async function localNixVersion(options: NixCommandOptions = {}): Promise<NixVersion> {
+  const { code, stdout, stderr } = await runNix(["--version"], options);
+  if (code === 0) return parseNixVersion(stdout);
+  throw new KedgeError(
+    `Cannot ask "${options.program ?? "nix"}" for its version: it ended with code ${code}` +
+      lastError(stderr),
+  );
+}

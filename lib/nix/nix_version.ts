@@ -1,0 +1,71 @@
+import { UsageError } from "../base/errors.ts";
+
+/** Who makes a Nix. */
+export type NixVendor = "nix" | "determinate" | "lix" | "other";
+
+/** The version of a Nix of any vendor. */
+export interface NixVersion {
+  /** Who makes it. */
+  vendor: NixVendor;
+  /** The version of Nix itself, as it was written: `2.31.5`, `2.91.1`, `2.5pre20211105_abc`. */
+  version: string;
+  /** The vendor's own version: that of Determinate Nix. */
+  vendorVersion?: string;
+  /** The release that official images are tagged with; absent where there is none of this kind. */
+  release?: string;
+  /** Why there is no official image, where there is none. */
+  unofficial?: string;
+}
+
+const numbers = "\\d+(?:\\.\\d+){1,2}";
+const release = new RegExp(`^${numbers}$`);
+const anyVersion = new RegExp(`^${numbers}[A-Za-z0-9._+~-]*$`);
+
+/**
+ * Reads the version that a Nix of any vendor says of itself: the output of `nix --version`, the bare version, or the name of
+ * its store path (`nix-2.31.2+1`).
+ *
+ * @throws {UsageError} if the text holds none
+ */
+export function parseNixVersion(text: string): NixVersion {
+  const line = text.split("\n").map((each) => each.trim()).find((each) => each !== "") ?? "";
+  const named = /^nix(?:-env|-store|-build|-daemon)? \(([^()]*)\) (\S+)$/.exec(line);
+  if (named !== null && anyVersion.test(named[2]!)) return fromName(named[1]!, named[2]!);
+  const stored = /^(?:.*\/)?(?:[0-9a-z]{32}-)?(nix|lix|determinate-nix)-(\d.*)$/.exec(line);
+  if (stored !== null && anyVersion.test(stored[2]!)) return fromName(stored[1]!, stored[2]!);
+  if (anyVersion.test(line)) return fromName("Nix", line);
+  throw new UsageError(
+    `Cannot read the version of Nix in ${JSON.stringify(line.slice(0, 100))}: it is none`,
+    { hint: "a version is 2.31.5, or what nix --version prints" },
+  );
+}
+
+function fromName(name: string, version: string): NixVersion {
+  if (/^lix\b/i.test(name)) {
+    return { vendor: "lix", version, unofficial: "Lix has no official image" };
+  }
+  const determinate = /^determinate[ -]nix(?: v?(\S+))?$/i.exec(name);
+  const vendor = determinate !== null ? "determinate" : /^nix$/i.test(name) ? "nix" : "other";
+  const whole = {
+    vendor,
+    version,
+    ...(determinate?.[1] === undefined ? {} : { vendorVersion: determinate[1] }),
+  } as const;
+  if (vendor === "other") {
+    return { ...whole, unofficial: `${JSON.stringify(name.slice(0, 60))} has no official image` };
+  }
+  // A distributor's own patches follow a +; the release they are made of is the one before it.
+  const plain = version.replace(/\+[A-Za-z0-9.]*$/, "");
+  if (release.test(plain)) return { ...whole, release: plain };
+  return { ...whole, unofficial: "it is a pre-release, of which no images are published" };
+}
+
+/** Orders releases by their numbers: negative where the first is older. */
+export function compareReleases(a: string, b: string): number {
+  const [x, y] = [a, b].map((each) => each.split(".").map(Number)) as [number[], number[]];
+  for (let i = 0; i < Math.max(x.length, y.length); i++) {
+    const difference = (x[i] ?? 0) - (y[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,76 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../../lib/base/errors.ts";
+import { compareReleases, type NixVersion, parseNixVersion } from "../../../lib/nix/nix_version.ts";
+
+const preRelease = "it is a pre-release, of which no images are published";
+const lix = "Lix has no official image";
+
+/** What the Nixes of all vendors print. */
+const fixtures: readonly (readonly [text: string, version: NixVersion])[] = [
+  ["nix (Nix) 2.31.5\n", { vendor: "nix", version: "2.31.5", release: "2.31.5" }],
+  ["nix (Nix) 2.8.0", { vendor: "nix", version: "2.8.0", release: "2.8.0" }],
+  ["nix (Nix) 2.3", { vendor: "nix", version: "2.3", release: "2.3" }],
+  ["nix-env (Nix) 2.18.1", { vendor: "nix", version: "2.18.1", release: "2.18.1" }],
+  ["nix (Determinate Nix 3.11.3) 2.31.2", {
+    vendor: "determinate",
+    version: "2.31.2",
+    vendorVersion: "3.11.3",
+    release: "2.31.2",
+  }],
+  ["nix (Determinate Nix) 2.26.3", {
+    vendor: "determinate",
+    version: "2.26.3",
+    release: "2.26.3",
+  }],
+  ["nix (Lix, like Nix) 2.91.1\nSystem type: x86_64-linux", {
+    vendor: "lix",
+    version: "2.91.1",
+    unofficial: lix,
+  }],
+  ["nix (Lix, like Nix) 2.90.0-beta.1-lixpre20240506-b6799ab", {
+    vendor: "lix",
+    version: "2.90.0-beta.1-lixpre20240506-b6799ab",
+    unofficial: lix,
+  }],
+  ["nix (Nix) 2.5pre20211105_abc1234", {
+    vendor: "nix",
+    version: "2.5pre20211105_abc1234",
+    unofficial: preRelease,
+  }],
+  ["nix (Nix) 2.36.0pre20260822_88b09c64", {
+    vendor: "nix",
+    version: "2.36.0pre20260822_88b09c64",
+    unofficial: preRelease,
+  }],
+  ["nix-2.31.2+1", { vendor: "nix", version: "2.31.2+1", release: "2.31.2" }],
+  ["/nix/store/sw97b2pqkqk2xs9mlkvmpdsc0jaq9xi2-nix-2.31.2+1", {
+    vendor: "nix",
+    version: "2.31.2+1",
+    release: "2.31.2",
+  }],
+  ["lix-2.93.0", { vendor: "lix", version: "2.93.0", unofficial: lix }],
+  ["2.31.5", { vendor: "nix", version: "2.31.5", release: "2.31.5" }],
+  ["nix (Tvix) 0.1.0", {
+    vendor: "other",
+    version: "0.1.0",
+    unofficial: '"Tvix" has no official image',
+  }],
+];
+
+for (const [text, version] of fixtures) {
+  Deno.test(`parseNixVersion() reads ${JSON.stringify(text)}`, () => {
+    assertEquals(parseNixVersion(text), version);
+  });
+}
+
+for (const text of ["", "nix", "latest", "nix (Nix)", "2", "nix (Nix) ../../etc", "2.31.5; rm"]) {
+  Deno.test(`parseNixVersion() refuses ${JSON.stringify(text)}`, () => {
+    const error = assertThrows(() => parseNixVersion(text), UsageError);
+    assertEquals(error.message.startsWith("Cannot read the version of Nix in "), true);
+  });
+}
+
+Deno.test("compareReleases() orders by numbers, not by letters", () => {
+  const sorted = ["2.31.5", "2.8.0", "2.31.10", "2.8", "2.30.0"].sort(compareReleases);
+  assertEquals(sorted, ["2.8.0", "2.8", "2.30.0", "2.31.5", "2.31.10"]);
+});
