@@ -14,7 +14,7 @@ import { factsScript, readFacts, type TargetFacts } from "./target_facts.ts";
 export interface AwaitInstallerOptions {
   /** The id of the boot that is to end. */
   bootId: string;
-  /** How long it may take, in milliseconds. */
+  /** How long it may take, in milliseconds; the last question may take 15 s more. */
   timeoutMs: number;
   /** Ends the waiting. */
   signal: AbortSignal;
@@ -44,7 +44,7 @@ export async function awaitInstaller(
   while (performance.now() < deadline) {
     try {
       const { stdout } = await session.run(`${answerFunction}\n${factsScript()}`, {
-        timeoutMs: Math.min(answerWithinMs, Math.max(1, deadline - performance.now())),
+        timeoutMs: answerWithinMs,
       });
       const facts = readFacts(readAnswers(stdout), target);
       if (facts.bootId !== bootId) return installerOf(facts, target);

@@ -8,8 +8,8 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, digestHex, Hasher, parseDigest } from "../base/digest.ts";
-import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { type Digest, digestHex, Hasher, parseDigest, sha256 } from "../base/digest.ts";
+import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";
 import { shellQuote } from "./shell_quote.ts";
@@ -69,6 +69,7 @@ export class RemoteFile {
       bytes() { wc -c <"$1" 2>/dev/null || echo 0; }
     `;
     this.probe = `
+      answer emptyDigest "$(sum </dev/null 2>/dev/null)"
       answer path "$(printf %s "$final" | od -An -v -tx1 | tr -d ' \\n')"
       if [ -f "$final" ]; then
         answer finalSize "$(bytes "$final")"
@@ -84,9 +85,19 @@ export class RemoteFile {
     `;
   }
 
-  /** What the probe answered, held against the file here. */
+  /**
+   * What the probe answered, held against the file here.
+   *
+   * @throws {KedgeError} if there is no program there that hashes
+   */
   async state(answers: Record<string, string>, signal: AbortSignal): Promise<RemoteState> {
     const { digest, size, path } = this.#options;
+    if (answers.emptyDigest !== digestHex(sha256(""))) {
+      throw new KedgeError(`Cannot send "${path}": there is no program on the host that hashes`, {
+        hint: "install sha256sum there (coreutils)",
+        side: "destination",
+      });
+    }
     const { finalSize, finalDigest, partSize, partDigest } = answers;
     const isComplete = Number(finalSize) === size && finalDigest === digestHex(digest);
     let presentBytes = isComplete ? size : 0;
@@ -202,15 +213,14 @@ export class RemoteFile {
   }
 }
 
-/** The error of a script that failed there: what it said last. */
+/** The error of a script that failed there: what it said last; a full disk is one of its own. */
 export function remoteFailure(action: string, target: string, stderr: string): KedgeError {
   const last = stderr.trim().split("\n").at(-1)?.trim() ?? "";
   const state = last === "" ? "the script there failed" : last;
-  const hint = /no space left/i.test(stderr) ? "make room there" : undefined;
-  return new KedgeError(`Cannot ${action} "${target}": ${state}`, {
-    side: "destination",
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const message = `Cannot ${action} "${target}": ${state}`;
+  return /no space left|quota exceeded/i.test(stderr)
+    ? new NoRoomError(message, { side: "destination", hint: "make room there" })
+    : new KedgeError(message, { side: "destination" });
 }
 
 async function hashPrefix(path: string, bytes: number, signal: AbortSignal): Promise<Digest> {
