@@ -1,6 +1,10 @@
 /**
  * What there is in a cache, as far as a collection must know.
  *
+ * Invariants: blobs are looked at first, then leases, then pointers. A writer leases a blob, makes it appear, writes its pointer and
+ * ends the lease, in this order; so a blob that was seen is either still leased or has a pointer that is seen too, even
+ * where locks lie.
+ *
  * @module
  */
 import { dirname, join } from "@std/path";
@@ -10,7 +14,7 @@ import { isDigest } from "../base/digest.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { namedFilePath } from "./named_file.ts";
-import { findPointers, type FoundPointer } from "./pointers.ts";
+import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 
 /** A file or a folder with its age. */
 export interface Aged {
@@ -32,6 +36,10 @@ export interface SurveyedBlob extends Aged {
 
 /** What there is. */
 export interface Survey {
+  /** What live processes use. */
+  leased: Set<Digest>;
+  /** The lease files of processes that are gone. */
+  deadLeases: string[];
   /** The pointers of all versions. */
   pointers: FoundPointer[];
   /** The blobs. */
@@ -53,23 +61,29 @@ export interface Survey {
 /** Looks through a cache; nothing is changed. */
 export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<Survey> {
   const at = (bucket: { folder: string }) => join(cache.dir, bucket.folder);
+  const { blobs, strays } = await surveyBlobs(at(buckets.blobs), signal);
+  const { leased, dead } = await cache.leases.read();
   const pointers: FoundPointer[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     pointers.push(pointer);
+    for (const digest of refsOf(pointer)) {
+      if (!blobs.has(digest)) await addBlob(blobs, digest, cache.blobs.path(digest));
+    }
   }
   const owners = new Map<string, FoundPointer>();
   for (const pointer of pointers) {
     const key = pointer.envelope?.key;
     if (key !== undefined) owners.set(dirname(namedFilePath(cache.dir, key, "x")), pointer);
   }
-  const { blobs, strays } = await surveyBlobs(at(buckets.blobs), signal);
   const files = (await listAged(at(buckets.files))).map((folder) => {
     const pointer = owners.get(folder.path);
     return pointer === undefined ? folder : { ...folder, pointer };
   });
   const top = await listAged(cache.dir);
   return {
+    leased,
+    deadLeases: dead,
     pointers,
     blobs,
     strays,
@@ -91,6 +105,18 @@ function isOlderBucket(name: string): boolean {
     Object.values(buckets).some((bucket) =>
       bucket.name === match[1] && Number(match[2]) < bucket.version
     );
+}
+
+/** A blob that appeared after the blobs were looked at. */
+async function addBlob(
+  blobs: Map<Digest, SurveyedBlob>,
+  digest: Digest,
+  path: string,
+): Promise<void> {
+  const info = await statOf(path);
+  if (info === undefined || !info.isFile) return;
+  const changedMs = (info.ctime ?? info.mtime)?.getTime() ?? 0;
+  blobs.set(digest, { digest, name: digest, path, changedMs, size: info.size });
 }
 
 async function surveyBlobs(

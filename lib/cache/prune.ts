@@ -62,11 +62,11 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   }
   const survey = await surveyCache(cache, signal);
   using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
-  const { leased, dead } = await cache.leases.read();
+  const { leased } = await cache.leases.read();
   const free = freeBytes(cache.dir);
   const plan = planGc(survey, policy, {
-    leased,
-    deadLeases: dead,
+    leased: leased.union(survey.leased),
+    deadLeases: survey.deadLeases,
     shared: root.busy && !force,
     nowMs: cache.now(),
     ...(free === undefined ? {} : { freeBytes: free }),

@@ -1,0 +1,57 @@
+// deno-lint-ignore-file no-console -- a script speaks to a terminal
+/**
+ * Kills processes that use one cache at random instants, hundreds of times: with honest and with lying locks, and on a full disk
+ * (as root on Linux, in a small tmpfs). Ends with code 1 at the first thing that is wrong.
+ *
+ * Usage: `deno run -A scripts/torture.ts [ROUNDS]`
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { torture } from "../tests/support/torture.ts";
+
+const rounds = Number(Deno.args[0] ?? 100);
+const seed = Date.now() % 1_000_000;
+const folder = await Deno.makeTempDir({ prefix: "kedge-torture-" });
+let failed = false;
+
+async function pass(what: string, options: { lying: boolean; fullDisk?: boolean }) {
+  const dir = join(folder, what.replaceAll(" ", "-"));
+  await Deno.mkdir(dir);
+  const mounted = options.fullDisk === true && await mount(dir);
+  if (options.fullDisk && !mounted) return console.log(`${what}: left out, needs root on Linux`);
+  try {
+    const wrong = await torture({
+      dir: join(dir, "cache"),
+      rounds,
+      processes: 3,
+      roundMs: 900,
+      seed,
+      onRound: (round, written) => {
+        if ((round + 1) % 10 === 0) console.log(`${what}: ${round + 1} rounds, ${written} entries`);
+      },
+      ...options,
+    });
+    for (const line of wrong) console.error(`${what}: ${line}`);
+    failed ||= wrong.length > 0;
+    if (wrong.length === 0) console.log(`${what}: ${rounds} rounds, nothing is wrong`);
+  } finally {
+    if (mounted) await new Deno.Command("umount", { args: [dir] }).output();
+  }
+}
+
+async function mount(dir: string): Promise<boolean> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  const args = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", dir];
+  return (await new Deno.Command("mount", { args }).output()).success;
+}
+
+console.log(`seed ${seed}`);
+try {
+  await pass("honest locks", { lying: false });
+  await pass("lying locks", { lying: true });
+  await pass("full disk", { lying: false, fullDisk: true });
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+Deno.exit(failed ? 1 : 0);

@@ -1,0 +1,19 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { torture } from "../../support/torture.ts";
+
+for (const [what, lying] of [["honest", false], ["lying", true]] as const) {
+  Deno.test(`a cache survives processes that are killed at random instants, with ${what} locks`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-torture-" });
+    const wrong = await torture({
+      dir: join(folder, "cache"),
+      rounds: 4,
+      processes: 3,
+      roundMs: 500,
+      seed: 7,
+      lying,
+    });
+    assertEquals(wrong, []);
+    await Deno.remove(folder, { recursive: true });
+  });
+}

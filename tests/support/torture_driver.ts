@@ -1,0 +1,73 @@
+/**
+ * One process of the torture: it downloads, persists, prunes and cleans at random until somebody kills it. Each entry that it wrote is told
+ * on standard output, after the write.
+ *
+ * Arguments: cache folder, origin URL, seed, `lying` or `honest`.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { ExitCode, exitCodeOf } from "../../lib/base/errors.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { cleanCache } from "../../lib/cache/clean.ts";
+import { pruneCache } from "../../lib/cache/prune.ts";
+import { cacheKexec } from "../../tasks/kexec.ts";
+
+const [dir = "", url = "", seed = "1", locks = "honest"] = Deno.args;
+
+if (locks === "lying") {
+  Deno.FsFile.prototype.tryLock = () => Promise.resolve(true);
+}
+
+let state = Number(seed) | 1;
+function random(below: number): number {
+  state = Math.imul(state, 1664525) + 1013904223 | 0;
+  return (state >>> 8) % below;
+}
+
+const schema = v.looseObject({ text: v.string() });
+const quick = { retry: { retries: 1, baseMs: 1, ceilingMs: 5 } };
+const encoder = new TextEncoder();
+
+async function download(): Promise<void> {
+  const path = `/k${random(3)}.tar.gz`;
+  const ctx = {
+    cache: new Cache(dir),
+    refresh: random(2) === 0 ? "all" as const : "none" as const,
+  };
+  await cacheKexec({ url: url + path, ...quick }, ctx);
+}
+
+async function write(cache: Cache): Promise<void> {
+  const key = `entry ${random(40)}`;
+  const text = `${key} of ${Deno.pid} at ${random(1e6)} `.repeat(1 + random(2000));
+  using _use = await cache.use();
+  const blob = await cache.blobs.persist(new Blob([text]).stream());
+  await cache.entry(buckets.oci, key, schema).write({ text }, {
+    refs: [blob.digest],
+    by: "driver",
+  });
+  Deno.stdout.writeSync(encoder.encode(`${key}\n`));
+}
+
+async function remove(cache: Cache): Promise<void> {
+  const key = `disposable ${random(5)}`;
+  const blob = await cache.blobs.persist(new Blob([key]).stream());
+  await cache.entry(buckets.nars, key, schema).write({ text: key }, { refs: [blob.digest] });
+  await cleanCache(cache, { names: [key], force: true });
+}
+
+for (;;) {
+  const cache = new Cache(dir, { lockTimeoutMs: 2000 });
+  try {
+    const dice = random(10);
+    if (dice < 3) await download();
+    else if (dice < 7) await write(cache);
+    else if (dice < 9) await pruneCache(cache);
+    else await remove(cache);
+  } catch (error) {
+    const code = exitCodeOf(error);
+    if (code !== ExitCode.timedOut && code !== ExitCode.noRoom) throw error;
+  }
+}
