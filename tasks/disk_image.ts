@@ -3,11 +3,9 @@
  *
  * @module
  */
-import * as v from "valibot";
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
-import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { hashFile } from "../lib/base/hash_file.ts";
 import type { DiskIndex } from "../lib/chunk/chunk_table.ts";
@@ -33,9 +31,6 @@ export interface DiskImage {
   /** How many bytes were fetched to know all this. */
   readonly fetchedBytes: number;
 }
-
-/** What is kept of a disk that was seen. */
-const seenSchema = v.object({ index: v.string() });
 
 /** Whether a manifest is that of a chunked disk. */
 export function isDisk(manifest: Manifest): boolean {
@@ -83,35 +78,6 @@ export async function loadDisk(
   const index = decodeIndex(indexBytes);
   checkPacks(index, packs, store.name);
   return { manifest, index, indexBytes, indexBlob, packs, fetchedBytes };
-}
-
-/** Keeps the index of a disk, so that the next look at it moves nothing. */
-export async function keepDisk(
-  cache: Cache,
-  image: Pick<DiskImage, "indexBlob" | "indexBytes"> & {
-    readonly manifest: Pick<Manifest, "digest">;
-  },
-  name: string,
-): Promise<void> {
-  const { indexBlob, indexBytes, manifest } = image;
-  if (!await cache.blobs.has(indexBlob.digest, indexBlob.size)) {
-    await cache.blobs.persist(new Blob([indexBytes]).stream(), {
-      digest: indexBlob.digest,
-      size: indexBlob.size,
-    });
-  }
-  await cache.bucket(buckets.disks).shard("images").entry(manifest.digest, seenSchema)
-    .write({ index: indexBlob.digest }, { refs: [indexBlob.digest], by: name });
-}
-
-/** The index of a disk that was seen before. */
-export async function seenIndex(cache: Cache, manifest: Digest): Promise<DiskIndex | undefined> {
-  const entry = cache.bucket(buckets.disks).shard("images").entry(manifest, seenSchema);
-  const digest = (await entry.read())?.value.index as Digest | undefined;
-  if (digest === undefined) return undefined;
-  const blob = await cache.blobs.find(digest);
-  const bytes = blob === undefined ? undefined : await cachedIndex(cache, blob);
-  return bytes === undefined ? undefined : decodeIndex(bytes);
 }
 
 async function cachedIndex(

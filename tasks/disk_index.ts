@@ -7,18 +7,15 @@
  * @module
  */
 import { encodeHex } from "@std/encoding";
-import { join } from "@std/path";
-import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
+import { sha256 } from "../lib/base/digest.ts";
 import type { Meter } from "../lib/base/meter.ts";
-import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
-import { readEnvelope } from "../lib/cache/cache_entry.ts";
 import { decodeDirectory, directoryBytes, type IndexDirectory } from "../lib/chunk/decode_index.ts";
 import type { DiskBlob } from "../lib/chunk/disk_manifest.ts";
 import { indexLimits, pageIdBytes } from "../lib/chunk/index_layout.ts";
 import { RangeRefusedError } from "../lib/oci/range_refused_error.ts";
 import { VerificationError } from "../lib/base/errors.ts";
-import { namesIn } from "./disk_known.ts";
+import { seenDisks } from "./disk_seen.ts";
 import { type DiskStore, readWhole } from "./disk_store.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -116,19 +113,8 @@ function missingParts(
 
 /** The pages of the indexes that were seen last, by their ids. */
 async function knownPages(cache: Cache): Promise<Map<string, Bytes>> {
-  const folder = cache.bucket(buckets.disks).shard("images").dir;
-  const seen: { updated: string; index: Digest }[] = [];
-  for (const shard of await namesIn(folder)) {
-    for (const name of await namesIn(join(folder, shard))) {
-      const { envelope } = await readEnvelope(join(folder, shard, name));
-      const index = (envelope?.value as { index?: unknown } | undefined)?.index;
-      if (envelope === undefined || typeof index !== "string" || !isDigest(index)) continue;
-      seen.push({ updated: envelope.updated, index });
-    }
-  }
-  seen.sort((a, b) => b.updated.localeCompare(a.updated));
   const pages = new Map<string, Bytes>();
-  for (const { index } of seen.slice(0, mostIndexes)) {
+  for (const { index } of (await seenDisks(cache)).slice(0, mostIndexes)) {
     const found = await cache.blobs.find(index);
     if (found === undefined || found.size > indexLimits.storedBytes / 16) continue;
     const bytes = await Deno.readFile(found.path);

@@ -1,6 +1,7 @@
 import { checkFreeBytes } from "../lib/base/disk_space.ts";
 import type { Step } from "../lib/operation/operation.ts";
-import { keepDisk, loadDisk } from "./disk_image.ts";
+import { loadDisk } from "./disk_image.ts";
+import { keepDisk } from "./disk_seen.ts";
 import { fileState, rememberFile } from "./disk_known.ts";
 import { bytesToWrite, movePull } from "./disk_pull_move.ts";
 import { type DiskPullPlan, planPull } from "./disk_pull_plan.ts";

@@ -25,6 +25,7 @@ import {
   tableOfFile,
   unfinishedSources,
 } from "./disk_sources.ts";
+import { tellReading } from "./disk_reading.ts";
 import type { DiskStore } from "./disk_store.ts";
 
 /** What a pull is about to do. */
@@ -139,7 +140,12 @@ async function standsWhole(
   const known = await knownFile(search.cache, file.path);
   if (known !== undefined && !sameTable(known.table, index)) return false;
   const { pool, signal } = search;
-  const rows = await checkRows(file.path, index, { pool, signal, sizeBytes: index.size });
+  const rows = await checkRows(file.path, index, {
+    pool,
+    signal,
+    sizeBytes: index.size,
+    onCheck: tellReading(search.meter, file.path, index.size),
+  });
   return rows.every((row) => row === 1);
 }
 
@@ -151,7 +157,12 @@ async function standingRows(
   const info = await statIfThere(out);
   if (info === undefined) return Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
   const { pool, signal } = search;
-  return await checkRows(out, index, { pool, signal, sizeBytes: info.size });
+  return await checkRows(out, index, {
+    pool,
+    signal,
+    sizeBytes: info.size,
+    onCheck: tellReading(search.meter, out, info.size),
+  });
 }
 
 /** Looks for wanted chunks, in the order of what costs least; a file is read for it only while something is missing. */

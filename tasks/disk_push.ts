@@ -12,7 +12,8 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { isDisk, keepDisk, loadDisk, resolveDisk } from "./disk_image.ts";
+import { isDisk, loadDisk, resolveDisk } from "./disk_image.ts";
+import { keepDisk, seenNearby } from "./disk_seen.ts";
 import { rememberFile } from "./disk_known.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { makePushIndex, type PushIndex } from "./disk_push_index.ts";
@@ -149,6 +150,18 @@ export async function pushDisk(
           image: await loadDisk(from, manifest, { cache, meter, signal }),
         });
       }
+      if (found.length === 0 && options.repack !== true) {
+        for (const { digest } of await seenNearby(cache, reference)) {
+          const from = openStore({ ...reference, digest });
+          const manifest = await from.resolve();
+          if (manifest === undefined) continue;
+          found.push({
+            store: from,
+            image: await loadDisk(from, manifest, { cache, meter, signal }),
+          });
+          break;
+        }
+      }
       const { chunker, why } = await choosePushChunker(options.file, size, {
         chunker: options.chunker ?? "auto",
         chunkBytes: options.chunkBytes,
@@ -158,6 +171,7 @@ export async function pushDisk(
         cache,
         pool,
         signal,
+        meter,
         paranoid: options.paranoid ?? false,
       });
       return await planPush({

@@ -7,6 +7,7 @@ import { resolve } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import type { Meter } from "../lib/base/meter.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { BuiltPack } from "../lib/chunk/build_pack.ts";
 import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../lib/chunk/chunker.ts";
@@ -24,6 +25,7 @@ import { statIfThere } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import { type FileState, fileState, knownFile, sameState } from "./disk_known.ts";
 import { makePushIndex, type PushIndex } from "./disk_push_index.ts";
+import { tellReading } from "./disk_reading.ts";
 import type { PackSpool } from "./disk_spool.ts";
 import type { DiskStore } from "./disk_store.ts";
 
@@ -123,14 +125,16 @@ export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
 export async function readPushedFile(
   path: string,
   chunker: Chunker,
-  of: { cache: Cache; pool: JobPool; signal: AbortSignal; paranoid: boolean },
+  of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
 ): Promise<{ table: ChunkTable; state: FileState; read: boolean }> {
   const before = fileState(await lookAtPushedFile(path));
   const known = of.paranoid ? undefined : await knownFile(of.cache, path);
   if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
     return { table: known.table, state: before, read: false };
   }
-  const table = await scanFile(path, chunker, { pool: of.pool, signal: of.signal });
+  const { pool, signal, meter } = of;
+  const onRead = tellReading(meter, path, before.size);
+  const table = await scanFile(path, chunker, { pool, signal, onRead });
   const after = fileState(await Deno.stat(path));
   if (!sameState(before, after) || table.size !== after.size) {
     throw new KedgeError(`Cannot push "${path}": it changed while it was read`, {
@@ -226,8 +230,8 @@ class UsablePacks {
   async has(pack: number): Promise<boolean> {
     const known = this.#known.get(pack);
     if (known !== undefined) return known;
-    // What the destination's own manifest names in a registry is there; the registry holds it.
-    const sure = this.#current && this.#store.requestsPerRead > 0;
+    // What a manifest in a registry names is there: the registry took the manifest, and keeps what it names.
+    const sure = this.#base.store.requestsPerRead > 0;
     const there = sure || await this.#base.store.has(this.#blobs[pack]!);
     this.#known.set(pack, there);
     return there;

@@ -18,7 +18,8 @@ import type { JobPool } from "../lib/chunk/job_pool.ts";
 import type { LocalSource } from "../lib/chunk/locate_chunks.ts";
 import { scanFile } from "../lib/chunk/scan_file.ts";
 import { type DiskFile, partialsOf, statIfThere } from "./disk_file.ts";
-import { seenIndex } from "./disk_image.ts";
+import { tellReading } from "./disk_reading.ts";
+import { seenIndex } from "./disk_seen.ts";
 import { knownFile, knownFiles } from "./disk_known.ts";
 
 /** What the search for sources needs. */
@@ -39,8 +40,9 @@ export interface SourceSearch {
 export async function tableOfFile(path: string, search: SourceSearch): Promise<ChunkTable> {
   const known = await knownFile(search.cache, path);
   if (known !== undefined && sameChunker(known.table.chunker, search.chunker)) return known.table;
-  const { pool, signal, chunker } = search;
-  return await scanFile(path, chunker, { pool, signal });
+  const { pool, signal, chunker, meter } = search;
+  const { size } = await Deno.stat(path);
+  return await scanFile(path, chunker, { pool, signal, onRead: tellReading(meter, path, size) });
 }
 
 /**

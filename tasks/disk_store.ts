@@ -245,7 +245,7 @@ class RegistryDiskStore implements DiskStore {
     location?: URL,
   ): Promise<void> {
     await this.client.putBlob(blob, body, {
-      ...(location === undefined ? {} : { location, session: { location, offset: 0 } }),
+      ...(location === undefined ? {} : { session: { location, offset: 0 } }),
       signal: this.#signal,
       meter: this.#meter,
       onSent: (bytes) => progress.moved(bytes),

@@ -11,6 +11,7 @@ import { loadDisk, resolveDisk } from "./disk_image.ts";
 import { checkOnline } from "./disk_options.ts";
 import { pullDisk } from "./disk_pull.ts";
 import type { PulledDisk } from "./disk_pull_work.ts";
+import { tellReading } from "./disk_reading.ts";
 import { type DiskStore, openDiskStore } from "./disk_store.ts";
 import { isTart, readTart } from "./disk_tart.ts";
 import { regionDigest } from "./disk_tart_pull.ts";
@@ -102,7 +103,12 @@ export async function verifyDisk(
         const { index } = image;
         fetchedBytes = image.fetchedBytes;
         sizeBytes = index.size;
-        const rows = await checkRows(options.file, index, { pool, signal, sizeBytes: info.size });
+        const rows = await checkRows(options.file, index, {
+          pool,
+          signal,
+          sizeBytes: info.size,
+          onCheck: tellReading(step.meter, options.file, info.size),
+        });
         wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
           offset: index.rowOffsets[row]!,
           length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,

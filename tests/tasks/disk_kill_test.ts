@@ -16,6 +16,7 @@ async function killWhen(
   args: string[],
   cacheDir: string,
   condition: () => boolean,
+  signal: Deno.Signal = "SIGKILL",
 ): Promise<boolean> {
   const child = spawnKedge(args, { cacheDir });
   const ended = child.output();
@@ -23,7 +24,7 @@ async function killWhen(
   ended.then(() => over = true);
   while (!condition() && !over) await new Promise((resolve) => setTimeout(resolve, 5));
   const atWork = !over;
-  if (atWork) child.kill("SIGKILL");
+  if (atWork) child.kill(signal);
   await ended;
   return atWork;
 }
@@ -41,7 +42,7 @@ for (const inPlace of [false, true]) {
   realTest(
     `a pull ${
       inPlace ? "in place" : "beside"
-    } survives kill -9 at any time, and goes on at the chunk`,
+    } survives kill -9 and Ctrl-C at any time, and goes on at the chunk`,
     ["docker-registry"],
     async () => {
       await using world = await DiskWorld.make();
@@ -66,7 +67,7 @@ for (const inPlace of [false, true]) {
         const atWork = await killWhen(args, cacheDir, () => {
           const now = proxy.bytes - from;
           return part === 0 ? now > 0 : now > part * 15_000_000;
-        });
+        }, part === 0.3 ? "SIGINT" : "SIGKILL");
         moved += proxy.bytes - from;
         assert(atWork, "it was killed at work");
         if (!inPlace) assert(!(await world.names()).includes("out"), "nothing has the name yet");

@@ -260,3 +260,22 @@ realTest("of an index only the pages that changed are fetched", ["docker-registr
   await world.holds("out", data);
   assert(pull.bytesMoved < indexBytes / 3, `${pull.bytesMoved} with an index of ${indexBytes}`);
 });
+
+realTest(
+  "a new tag names the packs of another tag of the repository",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const here = world.machine();
+    const tag = (name: string) => `docker://${registry.host}/acme/disk:${name}`;
+    await pushDisk({ file: await world.write("disk", first), reference: tag("1") }, here);
+    const push = await pushDisk(
+      { file: await world.write("second", second), reference: tag("2") },
+      here,
+    );
+    assert(push.bytesMoved < 300_000, String(push.bytesMoved));
+    await pullDisk({ reference: tag("2"), file: world.path("out") }, world.machine());
+    await world.holds("out", second);
+  },
+);

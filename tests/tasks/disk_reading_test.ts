@@ -1,0 +1,15 @@
+import { assertEquals } from "@std/assert";
+import { silentMeter } from "../../lib/base/meter.ts";
+import { tellReading } from "../../tasks/disk_reading.ts";
+
+Deno.test("tellReading() tells bytes, speed and the time that is left, every five seconds", () => {
+  const notes: string[] = [];
+  let now = 0;
+  const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
+  const tell = tellReading(meter, "vm.img", 100 * 2 ** 30, () => now);
+  for (now = 1000; now <= 10_000; now += 1000) tell(2 ** 30);
+  assertEquals(notes, [
+    "read and hashed 5 GiB of 100 GiB of vm.img, 1 GiB/s, 95 s left",
+    "read and hashed 10 GiB of 100 GiB of vm.img, 1 GiB/s, 90 s left",
+  ]);
+});
