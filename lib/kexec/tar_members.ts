@@ -6,7 +6,6 @@
  *
  * @module
  */
-import defer * as tar from "modern-tar";
 import type { TarHeader } from "modern-tar";
 import { formatBytes } from "../base/bytes.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
@@ -44,6 +43,7 @@ export async function* tarMembers(
   name: string,
   limits: TarLimits,
 ): AsyncGenerator<TarMember> {
+  const tar = await import("modern-tar");
   const entries = ReadableStream.from(bytes as AsyncIterable<Uint8Array<ArrayBuffer>>)
     .pipeThrough(tar.createTarDecoder({ strict: true }));
   const seen = new Map<string, TarMember["type"]>();
