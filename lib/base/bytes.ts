@@ -2,8 +2,9 @@ import { UsageError } from "./errors.ts";
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
-/** Bytes for people: `0 B`, `1.5 KiB`, `350 MiB`. */
+/** Bytes for people: `0 B`, `1.5 KiB`, `350 MiB`; an infinite number stands for one that is not known. */
 export function formatBytes(bytes: number): string {
+  if (bytes === Infinity) return "an unknown number of bytes";
   let value = Math.max(0, bytes);
   let unit = 0;
   while (value >= 1023.5 && unit < units.length - 1) {

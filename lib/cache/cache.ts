@@ -24,6 +24,7 @@ import type { EntrySchema } from "./entry_schema.ts";
 import { Leases } from "./leases.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
+import { checkOwnFolder } from "./own_folder.ts";
 import { Partials } from "./partials.ts";
 import type { Tier } from "./tier.ts";
 
@@ -156,9 +157,11 @@ export class Cache {
   /**
    * Makes the root with its markers, and a folder within it.
    *
+   * @throws {UsageError} if the root is a folder of somebody else's
    * @throws {KedgeError} if the folder cannot be made
    */
   async ensure(folder: string): Promise<void> {
+    if (!this.#marked) await checkOwnFolder(this.dir);
     try {
       await Deno.mkdir(folder, { recursive: true });
       if (this.#marked) return;

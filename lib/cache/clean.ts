@@ -1,8 +1,8 @@
 /**
  * Empties the cache, or removes what goes by some names.
  *
- * Invariants: nobody else uses the cache meanwhile, unless force was asked for; lock files and the journal stay; symbolic links are
- * removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents.
+ * Invariants: only what kedge made is removed, and only from a folder that is its cache; nobody else uses the cache meanwhile, unless
+ * force was asked for; lock files and the journal stay; symbolic links are removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
 import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
+import { checkOwnFolder, isOwnName } from "./own_folder.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
 
@@ -44,13 +45,14 @@ export async function cleanCache(
   const { dryRun = false, names = [] } = options;
   const count = new RemovalCount();
   if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [] };
+  await checkOwnFolder(cache.dir);
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
   const entries = await Array.fromAsync(Deno.readDir(cache.dir));
   const order = (name: string) => name.startsWith(buckets.blobs.name) ? 1 : 0;
   for (const { name } of entries.sort((a, b) => order(a.name) - order(b.name))) {
     options.signal?.throwIfAborted();
-    if (isKept(name)) continue;
+    if (isKept(name) || !isOwnName(name)) continue;
     await removeCounted(join(cache.dir, name), count, { dryRun });
   }
   return { ...count.toRemoval(), keys: [] };

@@ -1,13 +1,15 @@
 /**
  * What the cache has of one file of an origin: a pointer by its URL, a blob by its digest, and the blob under its own name.
  *
- * Invariants: what is found is leased before it is used, so that nobody prunes it meanwhile; the pointer is written last; the
- * version before the present one stays, to go back to.
+ * Invariants: what is found is leased before it is used, so that nobody prunes it meanwhile; contents whose file changed since they
+ * were hashed are hashed again, and are no contents where the digest is another; the pointer is written last; the version before
+ * the present one stays, to go back to.
  *
  * @module
  */
 import * as v from "valibot";
 import { type Digest, isDigest, sameDigest } from "../base/digest.ts";
+import { hashFile } from "../base/hash_file.ts";
 import type { Validators } from "../http/validators.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
@@ -15,6 +17,7 @@ import type { Cache } from "./cache.ts";
 import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
 import { type Freshness, freshnessOf, type FreshnessPolicy } from "./freshness.ts";
 import { isNamed, nameBlob, namedFilePath } from "./named_file.ts";
+import { quarantineBlob } from "./quarantine.ts";
 import { fileNameOf, urlKey } from "./url_key.ts";
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
@@ -35,6 +38,8 @@ export interface DownloadRecord {
   etag?: string;
   /** Its date at the origin. */
   lastModified?: string;
+  /** When the file of the contents changed last as it was hashed, in milliseconds since 1970. */
+  hashedMs?: number;
   /** The version before. */
   previous?: { digest: Digest; size: number; fetched: string }[];
 }
@@ -47,6 +52,7 @@ const recordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
   checkedMs: v.number(),
   etag: v.exactOptional(v.string()),
   lastModified: v.exactOptional(v.string()),
+  hashedMs: v.exactOptional(v.number()),
   previous: v.exactOptional(
     v.array(v.looseObject({ digest: digestSchema, size: v.number(), fetched: v.string() })),
   ),
@@ -60,6 +66,10 @@ export interface KnownFile {
   record?: EntryRecord<DownloadRecord>;
   /** The contents, where they are there. */
   blob?: CachedBlob;
+  /** Contents that do not have their digest. */
+  damaged?: CachedBlob;
+  /** Whether the contents were read and hashed now, since their file is not as it was when they were hashed before. */
+  rehashed?: boolean;
 }
 
 /** What the cache has of one URL. */
@@ -108,16 +118,41 @@ export class DownloadEntry {
         record,
       };
     }
+    const sound = await this.isSound(blob, value.hashedMs);
+    if (sound === "damaged") {
+      const detail = "its contents are damaged in the cache";
+      return { freshness: missing("contents gone", detail), record, damaged: blob };
+    }
+    const rehashed = sound === "rehashed";
     const clock = { nowMs: this.#cache.now(), runStartedMs: this.#cache.startedMs };
-    return { freshness: freshnessOf(value.checkedMs, policy, clock), record, blob };
+    return { freshness: freshnessOf(value.checkedMs, policy, clock), record, blob, rehashed };
   }
 
   /** The same; what is there is leased to this process. */
   async lookUnderLease(digest: Digest | undefined, policy: FreshnessPolicy): Promise<KnownFile> {
+    const record = await this.entry.read();
+    if (record !== undefined) await this.#cache.leases.take(record.value.digest);
     const known = await this.look(digest, policy);
-    if (known.blob === undefined) return known;
-    await this.#cache.leases.take(known.blob.digest);
-    return await this.look(digest, policy);
+    if (known.damaged !== undefined) await quarantineBlob(this.#cache, known.damaged);
+    return known;
+  }
+
+  /** Whether a blob may be believed: its file is as it was when it was hashed, or it has its digest now. */
+  async isSound(
+    blob: CachedBlob,
+    hashedMs: number | undefined,
+  ): Promise<"unchanged" | "rehashed" | "damaged"> {
+    if (hashedMs !== undefined && await changedMs(blob.path) === hashedMs) return "unchanged";
+    const { digest } = await hashFile(blob.path);
+    return sameDigest(digest, blob.digest) ? "rehashed" : "damaged";
+  }
+
+  /** A blob of this digest, from wherever it came, if it has its digest; a damaged one is moved away unless `keep` is set. */
+  async findSound(digest: Digest, keep: boolean): Promise<CachedBlob | undefined> {
+    const blob = await this.#cache.blobs.find(digest);
+    if (blob === undefined || await this.isSound(blob, undefined) !== "damaged") return blob;
+    if (!keep) await quarantineBlob(this.#cache, blob);
+    return undefined;
   }
 
   /** Puts the file under its name and writes the pointer. */
@@ -135,6 +170,7 @@ export class DownloadEntry {
       name: this.name,
       fetched: new Date(now).toISOString(),
       checkedMs: now,
+      hashedMs: await changedMs(blob.path),
       ...validators,
       ...(previous.length === 0 ? {} : { previous }),
     }, { refs: [blob.digest, ...previous.map((each) => each.digest)], by });
@@ -150,6 +186,15 @@ export class DownloadEntry {
   async confirm(validators: Validators): Promise<void> {
     await this.entry.update({ checkedMs: this.#cache.now(), ...validators });
   }
+
+  /** Notes that the contents were hashed as their file is now. */
+  async noteHashed(blob: CachedBlob): Promise<void> {
+    await this.entry.update({ hashedMs: await changedMs(blob.path) });
+  }
+}
+
+async function changedMs(path: string): Promise<number> {
+  return (await Deno.stat(path)).mtime?.getTime() ?? 0;
 }
 
 /** The version before this one: to go back to. */

@@ -36,18 +36,23 @@ export function freshnessOf(
 ): Freshness {
   if (policy.pinned) return { state: "fresh", reason: "unchanging" };
   if (policy.offline) return { state: "fresh", reason: "not to be asked" };
-  if (checkedMs >= clock.runStartedMs) return { state: "fresh", reason: "just confirmed" };
+  const isPast = checkedMs <= clock.nowMs;
+  if (isPast && checkedMs >= clock.runStartedMs) {
+    return { state: "fresh", reason: "just confirmed" };
+  }
   if (refreshes(policy.refresh, ...policy.names)) {
     return { state: "stale", reason: "refresh", detail: "a refresh was asked for" };
   }
-  const ageMs = Math.max(0, clock.nowMs - checkedMs);
+  const ageMs = isPast ? clock.nowMs - checkedMs : Infinity;
   if (policy.maxAgeMs === undefined) return { state: "fresh", reason: "not to be asked" };
   if (ageMs < policy.maxAgeMs) return { state: "fresh", reason: "young" };
   return {
     state: "stale",
     reason: "too old",
-    detail: `it was confirmed ${formatDuration(ageMs)} ago, longer than ${
-      formatDuration(policy.maxAgeMs)
-    }`,
+    detail: isPast
+      ? `it was confirmed ${formatDuration(ageMs)} ago, longer than ${
+        formatDuration(policy.maxAgeMs)
+      }`
+      : "it claims to have been confirmed in the future",
   };
 }

@@ -2,8 +2,7 @@
  * The files by which other programs know a cache folder: backup programs leave it out (CACHEDIR.TAG), git ignores it, and a
  * person who finds it knows what it is.
  *
- * Invariants: a marker that exists is left as it is, whatever is in it; one that cannot be written because the cache is
- * read-only is no error.
+ * Invariants: a marker that exists is left as it is, whatever is in it.
  *
  * @module
  */

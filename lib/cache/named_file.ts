@@ -40,17 +40,28 @@ export async function nameBlob(
   await ensure(dirname(path));
   const temporary = temporaryName(path);
   try {
-    await Deno.link(blob.path, temporary);
+    if (await linked(blob.path, temporary)) {
+      await Deno.rename(temporary, path);
+    } else {
+      await Deno.copyFile(blob.path, temporary);
+      await Deno.chmod(temporary, 0o644);
+      await persistFile(temporary, path, { mode: 0o444 });
+      await Deno.writeTextFile(noteOf(path), blob.digest);
+    }
+  } finally {
+    await removeIfThere(temporary);
+  }
+}
+
+/** Makes a hard link; `false` where the file system has none, or the blob lies on another. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await Deno.link(from, to);
+    return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw error;
-    await Deno.copyFile(blob.path, temporary);
-    await Deno.chmod(temporary, 0o644);
-    await persistFile(temporary, path, { mode: 0o444 });
-    await Deno.writeTextFile(noteOf(path), blob.digest);
-    return;
+    return false;
   }
-  await Deno.rename(temporary, path);
-  await removeIfThere(temporary);
 }
 
 /** A copy has a note beside it of which blob it is. */

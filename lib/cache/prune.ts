@@ -21,6 +21,7 @@ import {
 import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
 import { leaseLockName } from "./leases.ts";
+import { checkOwnFolder } from "./own_folder.ts";
 import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
 
 /** Options of {@linkcode pruneCache}. */
@@ -51,6 +52,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   if (!await isThere(cache.dir)) {
     return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false } };
   }
+  await checkOwnFolder(cache.dir);
   const root = await tryRoot(cache, dryRun);
   using _root = root.lock;
   if (root.busy) {

@@ -6,14 +6,14 @@
  *
  * @module
  */
-import { basename, dirname, join } from "@std/path";
+import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { CachedBlob } from "./blob_store.ts";
-import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { findPointers, refsOf } from "./pointers.ts";
+import { quarantineBlob } from "./quarantine.ts";
 
 /** Options of {@linkcode verifyCache}. */
 export interface VerifyCacheOptions {
@@ -77,7 +77,7 @@ export async function verifyCache(
     count++;
     if (sameDigest(actual, blob.digest)) continue;
     bad.push({ digest: blob.digest, actual, size: blob.size, keys: await keysOf(cache, blob) });
-    if (!dryRun) await quarantine(cache, blob);
+    if (!dryRun) await quarantineBlob(cache, blob);
   }
   const last = ordered[count - 1];
   if (limited && !dryRun && last !== undefined) {
@@ -104,25 +104,6 @@ async function hash(
   }
 }
 
-/** Moves a bad blob away, and takes its other names. */
-async function quarantine(cache: Cache, blob: CachedBlob): Promise<void> {
-  const folder = join(cache.dir, buckets.quarantine.folder);
-  await cache.ensure(folder);
-  const { ino, dev } = await Deno.lstat(blob.path);
-  const to = join(folder, `${basename(blob.path)}-${crypto.randomUUID().slice(0, 8)}`);
-  await Deno.rename(blob.path, to);
-  const files = join(cache.dir, buckets.files.folder);
-  for (const name of await namesOf(files)) {
-    for (const file of await namesOf(join(files, name))) {
-      const path = join(files, name, file);
-      const info = await Deno.lstat(path);
-      if (info.ino === ino && info.dev === dev) {
-        await Deno.remove(dirname(path), { recursive: true });
-      }
-    }
-  }
-}
-
 async function keysOf(cache: Cache, blob: CachedBlob): Promise<string[]> {
   const keys: string[] = [];
   for await (const pointer of findPointers(cache.dir)) {
@@ -141,17 +122,6 @@ async function readCursor(cache: Cache): Promise<string> {
     return await Deno.readTextFile(join(cache.dir, `.${cursorName}`));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
-}
-
-async function namesOf(folder: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
     throw error;
   }
 }

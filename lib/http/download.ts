@@ -106,6 +106,13 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
         );
       }
       options.meter.note(`${error.message}; beginning anew`, "warning");
+      const waitMs = retryDelayMs(
+        options.retry ?? defaultRetryPolicy,
+        restarts,
+        undefined,
+        Math.random,
+      );
+      await delay(waitMs, { signal: options.signal });
     }
     options.object.restarted();
     const { partial: _partial, unless: _unless, ...request } = options.request;
@@ -186,6 +193,7 @@ class Download {
       if (this.#file.extents.prefix !== size) {
         throw new ChangedError(`only ${this.#file.extents.prefix} of ${size} bytes came`);
       }
+      if (size === 0) this.#options.check?.(new Uint8Array());
       const digest = await this.#hasher.digest(size, this.#options.signal);
       await this.#file.save();
       return { path: this.#file.path, digest, size, validators: probe.validators };

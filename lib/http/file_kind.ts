@@ -14,12 +14,18 @@ const kinds: readonly {
 
 /**
  * Holds the first bytes of a file against what its name promises. Names with a suffix that is not known pass, as do fewer
- * bytes than it takes to tell.
+ * bytes than it takes to tell; none at all do not.
  *
  * @throws {VerificationError} if it is something else, a web page for example
  */
 export function checkFileKind(name: string, firstBytes: Uint8Array, subject: string): void {
   const kind = kinds.find(({ suffix }) => suffix.test(name));
+  if (kind !== undefined && firstBytes.byteLength === 0) {
+    throw new VerificationError(`Cannot use "${subject}": it is empty, no ${kind.name} file`, {
+      hint: "check the URL",
+      data: { expected: kind.name },
+    });
+  }
   if (kind === undefined || firstBytes.byteLength < kind.at + kind.magic.length) return;
   if (kind.magic.every((byte, index) => firstBytes[kind.at + index] === byte)) return;
   throw new VerificationError(

@@ -20,10 +20,12 @@ import { waitForLeader } from "../cache/wait_for_leader.ts";
 import { readControl } from "../http/control_file.ts";
 import { displayUrl } from "../http/display_url.ts";
 import { defaultConnections, type Downloaded } from "../http/download.ts";
+import { readPending, writePending } from "../http/pending_file.ts";
 import { Extents } from "../http/extents.ts";
 import { checkFileKind } from "../http/file_kind.ts";
 import { remainingPieces } from "../http/plan_pieces.ts";
 import type { FoundProbe } from "../http/probe.ts";
+import { ifRangeOf, type Validators } from "../http/validators.ts";
 import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";
 import { type DownloadPlan, presentPlan } from "./download_plan.ts";
 import type { Operation, Step } from "./operation.ts";
@@ -112,16 +114,19 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const { cache } = this.#options;
     const { downloaded, folder } = moved;
     await cache.leases.take(downloaded?.digest ?? moved.blob!.digest);
+    if (downloaded !== undefined && folder !== undefined) await writePending(folder, downloaded);
     const blob = downloaded === undefined
       ? moved.blob!
       : await cache.blobs.persistFile(downloaded.path, { verified: downloaded });
-    if (folder !== undefined) await cache.partials.discard(folder);
     const before = plan.record?.value;
     await this.#entry.write(blob, {
-      validators: downloaded?.validators ?? plan.fromTier?.record.validators ?? {},
+      validators: downloaded?.validators ?? plan.fromTier?.record.validators ?? plan.validators ??
+        {},
       before,
       by: this.kind,
     });
+    const left = folder ?? await cache.partials.find(this.#source);
+    if (left !== undefined) await cache.partials.discard(left);
     step.record(this.#entry.name, "committed", { digest: blob.digest });
     if (before !== undefined && before.digest !== blob.digest) {
       step.meter.note(
@@ -159,6 +164,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     }
     if (plan.changed || plan.blob === undefined) return;
     await this.#entry.putName(plan.blob);
+    if (plan.rehashed) await this.#entry.noteHashed(plan.blob);
     if (plan.confirmed !== undefined) await this.#entry.confirm(plan.confirmed);
     else await this.#entry.entry.touch();
   }
@@ -179,7 +185,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     }
     if (this.#digest !== undefined) {
       if (!step.dryRun) await cache.leases.take(this.#digest);
-      const blob = await cache.blobs.find(this.#digest);
+      const blob = await this.#entry.findSound(this.#digest, step.dryRun);
       if (blob !== undefined) {
         const plan = this.#present(
           { ...known, blob },
@@ -208,7 +214,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const remembered = ownRecord === undefined && this.#digest === undefined
       ? await this.#tier.find(step)
       : undefined;
-    const unless = ownRecord ?? remembered?.validators;
+    const pending = ownRecord === undefined ? await this.#pending(step) : undefined;
+    const unless = ownRecord ?? pending?.validators ?? remembered?.validators;
     const partial = await this.#partial();
     const answer = await this.#origin.ask(step, {
       digestKnown: this.#digest !== undefined,
@@ -217,6 +224,11 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (answer.probe.state === "found") {
       return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
     }
+    if (pending !== undefined) {
+      const why = "an earlier run brought it and was stopped before it was done";
+      const plan = this.#present({ ...known, blob: pending.blob }, why);
+      return { ...plan, changed: true, validators: pending.validators };
+    }
     if (remembered === undefined) {
       const plan = this.#present(known, `the origin answered 304 when asked: ${detail}`);
       return { ...plan, confirmed: answer.probe.validators };
@@ -224,6 +236,18 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const found = await this.#tier.open(remembered, step);
     if (found !== undefined) return this.#tierPlan(found, known, detail, step);
     return await this.#movingPlan(await this.#askPlainly(step), known, detail, step);
+  }
+
+  /** What an earlier run had moved under its digest when it was killed before the pointer was written. */
+  async #pending(
+    step: Step,
+  ): Promise<{ blob: CachedBlob; validators: Validators } | undefined> {
+    const folder = await this.#options.cache.partials.find(this.#source);
+    const pending = folder === undefined ? undefined : await readPending(folder);
+    if (pending === undefined || ifRangeOf(pending.validators) === undefined) return undefined;
+    if (!step.dryRun) await this.#options.cache.leases.take(pending.digest);
+    const blob = await this.#entry.findSound(pending.digest, step.dryRun);
+    return blob === undefined ? undefined : { blob, validators: pending.validators };
   }
 
   async #askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
@@ -255,7 +279,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     checkFreeBytes(cache.dir, size - present);
     return {
       changed: true,
-      bytesToMove: size - present,
+      bytesToMove: found.size === undefined ? Infinity : size - present,
       bytesToReuse: present,
       exact: found.size !== undefined,
       requests: remainingPieces(found, done, connections).length,
@@ -377,7 +401,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   #present(known: KnownFile, why: string): DownloadPlan {
     const blob = known.blob!;
-    return presentPlan(this.#entry.name, blob, this.#file(blob.digest, blob.size), why);
+    const plan = presentPlan(this.#entry.name, blob, this.#file(blob.digest, blob.size), why);
+    return known.rehashed === true ? { ...plan, rehashed: true } : plan;
   }
 
   #file(digest: Digest | undefined, size: number): CachedFile {

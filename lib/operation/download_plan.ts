@@ -20,6 +20,10 @@ export interface DownloadPlan extends Plan {
   answer?: OriginAnswer<FoundProbe>;
   /** The contents, opened in the team's tier. */
   fromTier?: OpenedInTier;
+  /** Whether the contents had to be hashed again. */
+  rehashed?: boolean;
+  /** By what the version of the contents is known, where neither the origin nor the tier brought it now. */
+  validators?: Validators;
   /** The origin said that nothing changed. */
   confirmed?: Validators;
 }

@@ -28,7 +28,7 @@ export interface PlannedObject {
 export interface Plan {
   /** Whether there is anything to do; if not, only the plan runs. */
   changed: boolean;
-  /** Bytes of payload that will move. */
+  /** Bytes of payload that will move; `Infinity` (`null` in JSON) where the origin does not tell. */
   bytesToMove: number;
   /** Bytes of the result that are there already. */
   bytesToReuse: number;

@@ -22,7 +22,10 @@ export class Bars implements Progress {
       this.#bars.get(event.operation)?.finish();
       this.#bars.delete(event.operation);
     }
-    if (event.type !== "progress" || event.bytesToMove === 0 || this.#closed) return;
+    if (
+      event.type !== "progress" || event.bytesToMove === 0 || event.bytesToMove === Infinity ||
+      this.#closed
+    ) return;
     if (this.#tools === undefined) return this.#load();
     let bar = this.#bars.get(event.operation);
     if (bar === undefined) {

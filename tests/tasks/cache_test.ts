@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import * as v from "valibot";
-import { TimedOutError } from "../../lib/base/errors.ts";
+import { TimedOutError, UsageError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
@@ -84,7 +84,7 @@ Deno.test("C2 cache:clean counts a file that keeps a name outside as no bytes", 
 Deno.test("C2 cache:clean counts two names within the cache once", () =>
   withCache(async (cache) => {
     const path = await put(cache, "k", "x".repeat(1_000_000));
-    await Deno.link(path, join(cache.dir, "inside"));
+    await Deno.link(path, join(cache.dir, "blobs-v1", "inside"));
     const { bytes } = await cacheClean({}, { cache });
     assert(bytes >= 1_000_000 && bytes < 1_100_000);
   }));
@@ -149,6 +149,28 @@ Deno.test("C12 cache:clean gives up when the cache stays in use, naming the file
       () => cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 20 }) }),
       TimedOutError,
     );
+  }));
+
+for (const command of ["cache:clean", "cache:prune"]) {
+  Deno.test(`${command} refuses a folder that is no cache of kedge, and leaves it as it is`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-precious-" });
+    await Deno.mkdir(join(folder, "docs"));
+    await Deno.writeTextFile(join(folder, "docs", "t.txt"), "hi");
+    const result = await runKedge([command, "--cache-dir", folder], { cacheDir: folder });
+    assertEquals(result.code, 2, result.stderr);
+    assertStringIncludes(result.stderr, "it is not kedge's");
+    assertEquals(await Deno.readTextFile(join(folder, "docs", "t.txt")), "hi");
+    await assertRejects(() => new Cache(folder).ensure(folder), UsageError);
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
+Deno.test("cache:clean leaves what others put into the cache folder", () =>
+  withCache(async (cache) => {
+    await put(cache, "k", "x");
+    await Deno.writeTextFile(join(cache.dir, "notes.txt"), "mine");
+    await cacheClean({}, { cache });
+    assertEquals([...(await treeOf(cache.dir)).keys()], [".lock", "/", "notes.txt"]);
   }));
 
 Deno.test("cache:clean in a dry run counts and changes nothing", () =>

@@ -8,6 +8,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
+import { writePending } from "../../lib/http/pending_file.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Lockfile } from "../../lib/cache/lockfile.ts";
 import { Journal } from "../../lib/journal/journal.ts";
@@ -300,6 +301,92 @@ Deno.test("cacheKexec() with a frozen lockfile refuses what it does not hold", (
     const lockfile = new Lockfile(join(dir, "..", "kedge.lock"), { frozen: true });
     await assertRejects(() => run({}, { lockfile }), UsageError, "does not hold it");
     assertEquals(origin.requests.length, 0);
+  }));
+
+Deno.test("cacheKexec() hands out no damaged contents, not even those that are pinned", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    for (const options of [{}, { sha256: sha256(small) }]) {
+      const first = await run(options);
+      await Deno.chmod(first.path, 0o644);
+      using blob = await Deno.open(first.path, { write: true });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await blob.seek(5000, Deno.SeekMode.Start);
+      await blob.write(new Uint8Array([1, 2, 3, 4]));
+      const asked = origin.requests.length;
+      const tree = await treeOf(join(dir, "blobs-v1"));
+      assertEquals((await run(options, { dryRun: true })).changed, true);
+      assertEquals(await treeOf(join(dir, "blobs-v1")), tree);
+      const again = await run(options);
+      assertEquals([again.changed, again.bytesMoved], [true, small.length]);
+      assertEquals(await Deno.readFile(again.path), small);
+      assertEquals(origin.requests.length, asked + 2);
+      assertEquals((await run(options)).changed, false);
+    }
+  }));
+
+Deno.test("cacheKexec() makes no new pointer to a damaged blob", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    const first = await run();
+    await Deno.chmod(first.path, 0o644);
+    await Deno.writeFile(first.path, new Uint8Array(small.length));
+    origin.files.set("/other.tar.gz", { body: small });
+    const result = await run({ url: origin.url("/other.tar.gz"), sha256: sha256(small) });
+    assertEquals(result.bytesMoved, small.length);
+    assertEquals(await Deno.readFile(result.path), small);
+  }));
+
+Deno.test("cacheKexec() of a cache whose files got other dates hashes once and then trusts them", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const { path } = await run();
+    await Deno.utime(path, new Date(1e12), new Date(1e12));
+    assertEquals((await run()).changed, false);
+    const entries = await treeOf(join(dir, "kexec-v1"));
+    assertStringIncludes([...entries.values()].join(), `"hashedMs": ${1e12}`);
+    assertEquals(origin.requests.length, 1);
+  }));
+
+Deno.test("cacheKexec() goes on after a kill between the blob and its pointer, for one request", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const cache = new Cache(dir);
+    const blob = await cache.blobs.persist(new Blob([small]).stream());
+    const key = origin.url("/bundle.tar.gz");
+    const folder = await cache.partials.claim(key);
+    const etag = `"${sha256(small).slice(7, 23)}"`;
+    await writePending(folder, { digest: blob.digest, validators: { etag } });
+    await cache.partials.release(key, folder);
+    const result = await run();
+    assertEquals([result.changed, result.bytesMoved, result.requests], [true, 0, 1]);
+    assertEquals(result.digest, sha256(small));
+    assertEquals(origin.requests.map(({ status }) => status), [304]);
+    assertEquals(await cache.partials.find(key), undefined);
+    assertEquals((await run({}, { refresh: "all" })).changed, false);
+  }));
+
+Deno.test("cacheKexec() does not believe an entry that claims to be confirmed in the future", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    await run({}, { cache: new Cache(dir, { now: () => Date.now() + 1e9 }) });
+    assertEquals((await run({}, { refresh: "all" })).requests, 1);
+    await run({}, { cache: new Cache(dir, { now: () => Date.now() + 1e9 }), refresh: "all" });
+    assertEquals((await run({ maxAge: "1d" })).requests, 1);
+    assertEquals(origin.requests.length, 4);
+  }));
+
+Deno.test("cacheKexec() refuses an empty file, and a body without a length that was cut", () =>
+  withOrigin(new Uint8Array(), async ({ origin, run, dir }) => {
+    await assertRejects(() => run(), VerificationError, "it is empty");
+    const bundle = file(origin);
+    bundle.body = small;
+    bundle.ranges = "ignore";
+    bundle.faults = [{ withoutLength: true, cutAfter: 500_000 }];
+    await assertRejects(() => run(), VerificationError);
+    assertEquals(await treeOf(join(dir, "blobs-v1")), new Map());
+  }));
+
+Deno.test("cacheKexec() plans an unknown number of bytes where the origin does not tell", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    Object.assign(file(origin), { ranges: "ignore", faults: [{ withoutLength: true }] });
+    const foreseen = await run({}, { dryRun: true });
+    assertEquals([foreseen.bytesMoved, foreseen.size], [Infinity, 0]);
   }));
 
 Deno.test("cacheKexec() refuses a tarball without a kernel and leaves the cache as it was", () =>

@@ -1,0 +1,54 @@
+/**
+ * Whether a folder is a cache of kedge, so that nothing of anybody else's is taken for one.
+ *
+ * Invariants: a folder is a cache if it holds kedge's CACHEDIR.TAG, or nothing but what kedge makes; any other is refused before
+ * anything in it is written or removed.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { isTemporaryName } from "../base/atomic_file.ts";
+import { UsageError } from "../base/errors.ts";
+import { isJournalName, markerNames } from "./markers.ts";
+
+/** Whether something at the root of a cache is kedge's own: a bucket of any version, a marker, the journal, work under way. */
+export function isOwnName(name: string): boolean {
+  return markerNames.has(name) || isJournalName(name) || isTemporaryName(name) ||
+    /^[a-z]+-v\d+$/.test(name) || name === ".gc-stamp" || name === ".verify-cursor";
+}
+
+/** Whether something is put into folders by the system. */
+function isSystemName(name: string): boolean {
+  return name === "lost+found" || name === ".DS_Store";
+}
+
+/**
+ * Makes sure that a folder may be used, cleaned and pruned as a cache; one that is not there may.
+ *
+ * @throws {UsageError} if it is somebody else's
+ */
+export async function checkOwnFolder(root: string): Promise<void> {
+  let stranger: string | undefined;
+  try {
+    for await (const { name } of Deno.readDir(root)) {
+      if (!isOwnName(name) && !isSystemName(name)) stranger ??= name;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (stranger === undefined || await isTagged(root)) return;
+  throw new UsageError(
+    `Cannot use "${root}" as the cache: it is not kedge's, it holds "${stranger}"`,
+    { hint: "name an empty folder, or one that is not there yet, with --cache-dir" },
+  );
+}
+
+async function isTagged(root: string): Promise<boolean> {
+  try {
+    return (await Deno.readTextFile(join(root, "CACHEDIR.TAG"))).includes("kedge");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

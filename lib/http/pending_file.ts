@@ -1,0 +1,46 @@
+/**
+ * What a finished download is, written beside it before it is moved to its place: whoever comes after a kill in between knows what
+ * was moved.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import * as v from "valibot";
+import { writeFileAtomic } from "../base/atomic_file.ts";
+import { type Digest, isDigest } from "../base/digest.ts";
+import type { Validators } from "./validators.ts";
+
+/** A finished download. */
+export interface Pending {
+  /** The digest of its contents. */
+  digest: Digest;
+  /** By what its version is known. */
+  validators: Validators;
+}
+
+const name = "finished.json";
+const schema = v.looseObject({
+  digest: v.custom<Digest>((data) => typeof data === "string" && isDigest(data)),
+  validators: v.looseObject({
+    etag: v.exactOptional(v.string()),
+    lastModified: v.exactOptional(v.string()),
+  }),
+});
+
+/** Writes what the download in a folder is. */
+export async function writePending(folder: string, { digest, validators }: Pending): Promise<void> {
+  await writeFileAtomic(join(folder, name), JSON.stringify({ digest, validators }));
+}
+
+/** Reads what the download in a folder was; `undefined` where it was not finished. */
+export async function readPending(folder: string): Promise<Pending | undefined> {
+  let data: unknown;
+  try {
+    data = JSON.parse(await Deno.readTextFile(join(folder, name)));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  const parsed = v.safeParse(schema, data);
+  return parsed.success ? parsed.output : undefined;
+}
