@@ -62,6 +62,7 @@ export * from "./tasks/kexec_release.ts";
 export * from "./tasks/cache.ts";
 export * from "./tasks/runs.ts";
 export * from "./tasks/image.ts";
+export * from "./tasks/base_image.ts";
 export type { CopiedImage, CopyImagesOptions } from "./tasks/image_copies.ts";
 export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";

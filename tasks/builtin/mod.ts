@@ -4,6 +4,7 @@
  * @module
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
+import { baseImageTask } from "./base_image.ts";
 import {
   cacheCleanTask,
   cacheDirTask,
@@ -39,6 +40,7 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   kexecTask,
   nixosAnywhereTask,
   imageSyncTask,
+  baseImageTask,
   imageLsTask,
   imageInspectTask,
   imageDiffTask,

@@ -1,0 +1,168 @@
+/**
+ * What a registry says of a base image. Only manifests and the config are read; no layer is, and nothing is run.
+ *
+ * @module
+ */
+import { wordSimilaritySort } from "@std/text";
+import * as v from "valibot";
+import type { Digest } from "../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../lib/base/errors.ts";
+import { compareReleases } from "../lib/nix/nix_version.ts";
+import type { Descriptor, Platform } from "../lib/oci/descriptor.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
+import { formatPlatform, selectPlatform } from "../lib/oci/platform.ts";
+import { readBlob } from "../lib/oci/read_blob.ts";
+import type { RegistryClient } from "../lib/oci/registry_client.ts";
+import { verified } from "../lib/oci/verified.ts";
+
+/** What was found of a base image. */
+export interface FoundBaseImage {
+  /** What the tag points to: an index or the manifest itself. */
+  digest: Digest;
+  /** The manifest for the platform. */
+  manifestDigest: Digest;
+  /** The config, by which engines know the image. */
+  configDigest: Digest;
+  /** The version of Nix that its label says. */
+  label: string;
+  /** All bytes of it for the platform: config and layers. */
+  size: number;
+}
+
+/** The label that holds the version of what is in an image. */
+export const versionLabel = "org.opencontainers.image.version";
+
+const largestConfigBytes = 4 * 1024 * 1024;
+const mostTagsRead = 20_000;
+
+const configSchema = v.object({
+  os: v.optional(v.string()),
+  architecture: v.optional(v.string()),
+  config: v.optional(v.nullable(v.object({
+    Labels: v.optional(v.nullable(v.record(v.string(), v.string()))),
+  }))),
+});
+
+/**
+ * Finds an image by its tag or digest, for one platform; `undefined` if the repository has no such tag.
+ *
+ * @throws {KedgeError} if the image is for other platforms only
+ * @throws {VerificationError} if the label is missing, or is not the wanted version
+ */
+export async function lookUpBaseImage(
+  client: RegistryClient,
+  reference: string,
+  wanted: { platform: Platform; release?: string },
+  signal: AbortSignal,
+): Promise<FoundBaseImage | undefined> {
+  const root = await client.manifest(reference);
+  if (root === undefined || root === "unchanged") return undefined;
+  const name = `${client.name}${reference.includes(":") ? "@" : ":"}${reference}`;
+  const manifest = root.kind === "image" ? root : await pick(client, root, wanted.platform, name);
+  const [config] = manifest.blobs;
+  if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
+  const { os, architecture, labels } = await readConfig(client, config, name, signal);
+  const { platform, release } = wanted;
+  if (os !== platform.os || architecture !== platform.architecture) {
+    throw wrongPlatform(name, platform, [`${os}/${architecture}`]);
+  }
+  const label = labels[versionLabel];
+  if (label === undefined) {
+    throw new VerificationError(
+      `Cannot use "${name}" as base image: its config has no label ${versionLabel}`,
+      { side: "source", hint: "name the repository of official images with --repository" },
+    );
+  }
+  if (release !== undefined && label !== release) {
+    throw new VerificationError(
+      `Cannot use "${name}" as base image: its label says version ${JSON.stringify(label)}, ` +
+        `not "${release}"`,
+      {
+        side: "source",
+        hint: "the tag was moved or made by mistake; name another repository with --repository",
+        data: { label, release },
+      },
+    );
+  }
+  return {
+    digest: root.digest,
+    manifestDigest: manifest.digest,
+    configDigest: config.digest,
+    label,
+    size: manifest.blobs.reduce((sum, blob) => sum + blob.size, 0),
+  };
+}
+
+async function pick(
+  client: RegistryClient,
+  index: Manifest,
+  platform: Platform,
+  name: string,
+): Promise<Manifest> {
+  const [entry] = selectPlatform(index.manifests, platform);
+  if (entry === undefined) {
+    const there = index.manifests.flatMap((each) => each.platform ?? []).map(formatPlatform);
+    throw wrongPlatform(name, platform, there.filter((each) => !each.startsWith("unknown/")));
+  }
+  const manifest = await client.manifest(entry.digest);
+  if (manifest !== undefined && manifest !== "unchanged" && manifest.kind === "image") {
+    return manifest;
+  }
+  throw new VerificationError(
+    `Cannot use "${name}": the registry lacks the manifest ${entry.digest} that its index names`,
+    { side: "source" },
+  );
+}
+
+function wrongPlatform(name: string, platform: Platform, there: readonly string[]): KedgeError {
+  return new KedgeError(
+    `Cannot use "${name}" on ${formatPlatform(platform)}: it is for ${
+      there.length === 0 ? "no platform that it names" : there.join(", ")
+    }`,
+    { side: "source", data: { platforms: there } },
+  );
+}
+
+async function readConfig(
+  client: RegistryClient,
+  config: Descriptor,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ os: string; architecture: string; labels: Record<string, string> }> {
+  const bad = (state: string, cause?: unknown) =>
+    new VerificationError(`Cannot read the config of "${name}": ${state}`, { cause });
+  if (config.size > largestConfigBytes) throw bad(`it has ${config.size} bytes`);
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of verified(config, readBlob(client, config, { signal }), { name })) {
+    text += decoder.decode(piece, { stream: true });
+  }
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), configSchema), text);
+  if (!parsed.success) throw bad(parsed.issues[0].message);
+  const { os = "linux", architecture = "", config: inner } = parsed.output;
+  return { os, architecture, labels: inner?.Labels ?? {} };
+}
+
+/** The releases that a repository has tags of, oldest first. */
+export async function publishedReleases(client: RegistryClient): Promise<string[]> {
+  const found: string[] = [];
+  let read = 0;
+  for await (const tag of client.tags()) {
+    if (/^\d+\.\d+(\.\d+)?$/.test(tag)) found.push(tag);
+    if (++read >= mostTagsRead) break;
+  }
+  return found.sort(compareReleases);
+}
+
+/** The releases nearest to a version: those of the same minor version first. */
+export function nearestReleases(version: string, releases: readonly string[]): string[] {
+  const newest = newestOfMinor(version, releases);
+  const near = wordSimilaritySort(version, [...releases]).slice(0, 3);
+  return [...new Set([...(newest === undefined ? [] : [newest]), ...near])].slice(0, 3);
+}
+
+/** The newest release with the same two first numbers as a version. */
+export function newestOfMinor(version: string, releases: readonly string[]): string | undefined {
+  const minor = /^\d+\.\d+/.exec(version)?.[0];
+  return releases.findLast((each) => each === minor || each.startsWith(`${minor}.`));
+}

@@ -1,0 +1,222 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import {
+  KedgeError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Lockfile } from "../../lib/cache/lockfile.ts";
+import { machinePlatform } from "../../lib/oci/platform.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import { baseImage, type BaseImageOptions, type BaseImageResult } from "../../tasks/base_image.ts";
+import { type NixImage, pushNixImage } from "../support/nix_image.ts";
+import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { type RunningRegistry, startRegistry } from "../support/registry.ts";
+import { treeOf } from "../support/tree.ts";
+
+const other = machinePlatform().architecture === "amd64" ? "arm64" : "amd64";
+const foreign = { os: "linux", architecture: other };
+
+/** A registry with base images, and a folder with a cache. */
+class Room implements AsyncDisposable {
+  private constructor(readonly folder: string, readonly registry: RunningRegistry) {}
+
+  static async make(): Promise<Room> {
+    return new Room(await Deno.makeTempDir(), await startRegistry());
+  }
+
+  async push(tag: string, ...images: NixImage[]): Promise<string> {
+    return await pushNixImage(this.folder, this.registry.host, tag, images);
+  }
+
+  get repository(): string {
+    return `${this.registry.host}/nixos/nix`;
+  }
+
+  get cacheDir(): string {
+    return join(this.folder, "cache");
+  }
+
+  async run(
+    options: BaseImageOptions = {},
+    context: TaskContextOptions = {},
+  ): Promise<BaseImageResult> {
+    return await baseImage({ repository: this.repository, ...options }, {
+      cache: new Cache(this.cacheDir),
+      ...context,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.registry[Symbol.asyncDispose]();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+const registry = ["docker-registry"];
+
+realTest("baseImage() pins the image of this machine's own Nix", [...registry, "nix"], async () => {
+  await using room = await Room.make();
+  const digest = await room.push("2.8.0", { label: "2.8.0" }, {
+    label: "2.8.0",
+    platform: foreign,
+  });
+  await room.push("2.9.1", { label: "2.9.1" });
+  const found = await room.run();
+  assertEquals(found.reference, `docker://${room.repository}:2.8.0@${digest}`);
+  assertEquals([found.nixVersion, found.wantedVersion], ["2.8.0", "2.8.0"]);
+  assertEquals([found.changed, found.bytesMoved], [true, 0]);
+});
+
+realTest(
+  "baseImage() asks nobody the second time, and with one HEAD when it must",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    await room.push("2.8.0", { label: "2.8.0" });
+    const first = await room.run({ nixVersion: "2.8.0" });
+    const second = await room.run({ nixVersion: "2.8.0" });
+    assertEquals([first.requests, second.requests, second.changed], [3, 0, false]);
+    const before = (await room.registry.accesses()).length;
+    const refreshed = await room.run({ nixVersion: "2.8.0" }, { refresh: "all" });
+    const accesses = (await room.registry.accesses()).slice(before);
+    assertEquals(accesses, ["HEAD /v2/nixos/nix/manifests/2.8.0 200"]);
+    assertEquals([refreshed.requests, refreshed.changed], [1, false]);
+    assertEquals(refreshed.digest, first.digest);
+  },
+);
+
+realTest("a dry run of baseImage() writes nothing and foresees the figures", registry, async () => {
+  await using room = await Room.make();
+  await room.push("2.8.0", { label: "2.8.0" });
+  const planned = await room.run({ nixVersion: "2.8.0" }, { dryRun: true });
+  assertEquals((await treeOf(room.cacheDir)).size, 0);
+  const done = await room.run({ nixVersion: "2.8.0" });
+  assertEquals({ ...planned, dryRun: false }, done);
+});
+
+realTest("baseImage() refuses an image whose label is not its tag", registry, async () => {
+  await using room = await Room.make();
+  await room.push("2.8.0", { label: "2.9.0" });
+  await room.push("2.8.1", {});
+  const wrong = await assertRejects(() => room.run({ nixVersion: "2.8.0" }), VerificationError);
+  assertStringIncludes(wrong.message, 'its label says version "2.9.0", not "2.8.0"');
+  const none = await assertRejects(() => room.run({ nixVersion: "2.8.1" }), VerificationError);
+  assertStringIncludes(none.message, "its config has no label org.opencontainers.image.version");
+  assertEquals((await treeOf(join(room.cacheDir, "oci-v1"))).size, 0);
+});
+
+realTest("baseImage() names the platforms that there are", registry, async () => {
+  await using room = await Room.make();
+  await room.push("2.8.0", { label: "2.8.0", platform: foreign });
+  const error = await assertRejects(() => room.run({ nixVersion: "2.8.0" }), KedgeError);
+  assertStringIncludes(error.message, `: it is for linux/${other}`);
+  const found = await room.run({ nixVersion: "2.8.0", platform: `linux/${other}` });
+  assertEquals(found.platform, `linux/${other}`);
+});
+
+realTest(
+  "baseImage() names the nearest tags and takes no other version by itself",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    for (const tag of ["2.8.0", "2.31.4", "2.31.3", "2.32.0"]) await room.push(tag, { label: tag });
+    for (const version of ["2.31.5", "nix (Lix, like Nix) 2.91.1", "2.31pre20260101_abc"]) {
+      const error = await assertRejects(() => room.run({ nixVersion: version }), KedgeError);
+      assertStringIncludes(error.message, "Cannot find a base image with Nix ");
+      assertStringIncludes(error.hint ?? "", "the nearest tags are ");
+    }
+    const error = await assertRejects(() => room.run({ nixVersion: "2.31.5" }), KedgeError);
+    assertStringIncludes(error.hint ?? "", "2.31.4");
+  },
+);
+
+realTest("baseImage() takes the fallback that was chosen, and says so", registry, async () => {
+  await using room = await Room.make();
+  for (const tag of ["2.31.3", "2.31.10", "2.32.0"]) await room.push(tag, { label: tag });
+  const notes: string[] = [];
+  const report: TaskContextOptions["report"] = (event) => {
+    if (event.type === "note") notes.push(event.message);
+  };
+  const minor = await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { report });
+  assertEquals([minor.nixVersion, minor.wantedVersion], ["2.31.10", "2.31.12"]);
+  assertStringIncludes(notes.join(), "taking the fallback 2.31.10, which holds Nix 2.31.10");
+  const lix = "nix (Lix, like Nix) 2.91.1";
+  const tag = await room.run({ nixVersion: lix, fallback: "2.32.0" });
+  assertEquals(tag.nixVersion, "2.32.0");
+  const digest = await room.run({ nixVersion: lix, fallback: minor.digest });
+  assertEquals(digest.reference, `docker://${room.repository}@${minor.digest}`);
+  await assertRejects(() => room.run({ nixVersion: lix, fallback: "minor" }), KedgeError);
+  await assertRejects(
+    () => room.run({ nixVersion: lix, fallback: "9.9" }),
+    KedgeError,
+    "no such tag",
+  );
+});
+
+realTest("kedge.lock holds a base image to its digest until it may move", registry, async () => {
+  await using room = await Room.make();
+  const first = await room.push("2.8.0", { label: "2.8.0", layers: ["a"] });
+  const path = join(room.folder, "kedge.lock");
+  const nixVersion = "2.8.0";
+  await room.run({ nixVersion }, { lockfile: new Lockfile(path) });
+  const second = await room.push("2.8.0", { label: "2.8.0", layers: ["b"] });
+  await Deno.remove(room.cacheDir, { recursive: true });
+  const held = await room.run({ nixVersion }, { lockfile: new Lockfile(path, { frozen: true }) });
+  assertEquals(held.digest, first);
+  const moved = await room.run({ nixVersion }, { lockfile: new Lockfile(path, { update: "all" }) });
+  assertEquals([moved.digest, moved.changed], [second, true]);
+  await assertRejects(
+    () => room.run({ nixVersion: "2.9.0" }, { lockfile: new Lockfile(path, { frozen: true }) }),
+    UsageError,
+  );
+});
+
+realTest(
+  "baseImage() works offline with what it knows, and says what it does not",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    await room.push("2.8.0", { label: "2.8.0" });
+    await assertRejects(
+      () => room.run({ nixVersion: "2.8.0" }, { offline: true }),
+      UnreachableError,
+    );
+    const known = await room.run({ nixVersion: "2.8.0" });
+    const offline = await room.run({ nixVersion: "2.8.0" }, { offline: true });
+    assertEquals([offline.digest, offline.requests], [known.digest, 0]);
+  },
+);
+
+realTest("base-image prints the pinned image, and brings it to a layout", registry, async () => {
+  await using room = await Room.make();
+  const digest = await room.push("2.8.0", { label: "2.8.0" });
+  const args = ["base-image", "--nix-version=2.8.0", `--repository=${room.repository}`];
+  const to = `--to=oci:${join(room.folder, "layout")}:base`;
+  const { code, stdout, stderr } = await runKedge([...args, to], { cacheDir: room.cacheDir });
+  assertEquals([code, stdout], [0, `${room.repository}:2.8.0@${digest}\n`], stderr);
+  const again = await runKedge([...args, to, "--json"], { cacheDir: room.cacheDir });
+  const last = JSON.parse(again.stdout.trim().split("\n").at(-1)!);
+  assertEquals([last.value.changed, last.value.bytesMoved], [false, 0]);
+});
+
+for (
+  const [name, options] of Object.entries({
+    repository: { repository: "docker.io/nixos/nix:2.8" },
+    platform: { platform: "linux" },
+    fallback: { fallback: "not a tag" },
+    nixVersion: { nixVersion: "latest" },
+    maxAge: { maxAge: -1 },
+    to: { to: "podman" },
+  })
+) {
+  Deno.test(`baseImage() refuses a bad ${name}`, async () => {
+    await assertRejects(
+      () => baseImage({ nixVersion: "2.8.0", ...options }, { dryRun: true }),
+      UsageError,
+    );
+  });
+}
