@@ -8,31 +8,58 @@
  */
 import { main } from "./lib/report/main.ts";
 
-export * from "./lib/base/errors.ts";
+export {
+  ExitCode,
+  exitCodeOf,
+  IncompleteError,
+  KedgeError,
+  type KedgeErrorOptions,
+  NoRoomError,
+  NotAllowedError,
+  type Side,
+  StoppedError,
+  TimedOutError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "./lib/base/errors.ts";
 export type { Redactor } from "./lib/base/redactor.ts";
-export * from "./lib/cache/cache.ts";
-export type * from "./lib/cache/blob_store.ts";
-export type * from "./lib/cache/bucket.ts";
-export type * from "./lib/cache/cache_entry.ts";
-export type * from "./lib/cache/cache_lock.ts";
-export type * from "./lib/cache/cache_shard.ts";
-export type * from "./lib/cache/cache_size.ts";
-export type * from "./lib/cache/cache_use.ts";
-export type * from "./lib/cache/clean.ts";
-export type * from "./lib/cache/entry_schema.ts";
-export type * from "./lib/cache/explain_entry.ts";
-export type * from "./lib/cache/gc_policy.ts";
-export type * from "./lib/cache/leases.ts";
-export type * from "./lib/cache/list_entries.ts";
-export type * from "./lib/cache/lockfile.ts";
+export { Cache, type CacheOptions } from "./lib/cache/cache.ts";
+export type {
+  BlobStore,
+  BlobStoreHost,
+  CachedBlob,
+  ExpectedBlob,
+  PersistOptions,
+} from "./lib/cache/blob_store.ts";
+export type { BucketKind, CacheBucket, CacheBucketOptions } from "./lib/cache/bucket.ts";
+export type {
+  CacheEntry,
+  EntryHost,
+  EntryLookup,
+  EntryMiss,
+  EntryRecord,
+  WriteEntryOptions,
+} from "./lib/cache/cache_entry.ts";
+export type { CacheLockOptions } from "./lib/cache/cache_lock.ts";
+export type { CacheShard } from "./lib/cache/cache_shard.ts";
+export type { CacheSize, PartSize } from "./lib/cache/cache_size.ts";
+export type { CacheUse } from "./lib/cache/cache_use.ts";
+export type { CleanResult } from "./lib/cache/clean.ts";
+export type { EntrySchema, SchemaResult } from "./lib/cache/entry_schema.ts";
+export type { Explanation } from "./lib/cache/explain_entry.ts";
+export type { GcItem, GcPlan, GcReason } from "./lib/cache/gc_policy.ts";
+export type { Leases, LeasesHost } from "./lib/cache/leases.ts";
+export type { ListedEntry } from "./lib/cache/list_entries.ts";
+export { Lockfile, type LockfileOptions, type Pin } from "./lib/cache/lockfile.ts";
 export { openCache } from "./lib/cache/open_cache.ts";
-export type * from "./lib/cache/partials.ts";
-export type * from "./lib/cache/prune.ts";
-export type * from "./lib/cache/tier.ts";
-export type * from "./lib/cache/verify_cache.ts";
-export type { Validators } from "./lib/http/validators.ts";
-export type * from "./lib/cache/removal.ts";
+export type { Partials, PartialsHost } from "./lib/cache/partials.ts";
+export type { PruneResult } from "./lib/cache/prune.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
+export type { Removal } from "./lib/cache/removal.ts";
+export type { Tier, TierCall, TierRecord } from "./lib/cache/tier.ts";
+export type { BadBlob, VerifyCacheResult } from "./lib/cache/verify_cache.ts";
+export type { Validators } from "./lib/http/validators.ts";
 export type { FileLock } from "./lib/base/file_lock.ts";
 export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
@@ -57,9 +84,29 @@ export type { PermissionSet } from "./lib/runner/permission_set.ts";
 export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
-export * from "./tasks/kexec.ts";
-export * from "./tasks/kexec_release.ts";
-export * from "./tasks/cache.ts";
+export { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "./tasks/kexec.ts";
+export {
+  type KexecArch,
+  kexecArchs,
+  type KexecRelease,
+  kexecUrl,
+  type KexecVariant,
+  kexecVariants,
+} from "./tasks/kexec_release.ts";
+export {
+  cacheClean,
+  type CacheCleanOptions,
+  type CacheCleanResult,
+  cacheDir,
+  cacheList,
+  cachePrune,
+  type CachePruneOptions,
+  type CachePruneResult,
+  cacheSize,
+  cacheVerify,
+  type CacheVerifyOptions,
+  cacheWhy,
+} from "./tasks/cache.ts";
 export * from "./tasks/runs.ts";
 export * from "./tasks/image.ts";
 export * from "./tasks/base_image.ts";
