@@ -161,13 +161,14 @@ export class Cache {
    * @throws {KedgeError} if the folder cannot be made
    */
   async ensure(folder: string): Promise<void> {
-    if (!this.#marked) await checkOwnFolder(this.dir);
     try {
+      if (!this.#marked) await checkOwnFolder(this.dir);
       await Deno.mkdir(folder, { recursive: true });
       if (this.#marked) return;
       await writeMarkers(this.dir);
       this.#marked = true;
     } catch (cause) {
+      if (cause instanceof KedgeError) throw cause;
       throw new KedgeError(
         `Cannot make the cache folder "${folder}": ${(cause as Error).message}`,
         { cause, hint: "name another with --cache-dir or KEDGE_CACHE_DIR" },

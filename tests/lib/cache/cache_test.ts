@@ -1,10 +1,17 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import * as v from "valibot";
 import { sha256 } from "../../../lib/base/digest.ts";
-import { TimedOutError, VerificationError } from "../../../lib/base/errors.ts";
+import {
+  KedgeError,
+  TimedOutError,
+  UsageError,
+  VerificationError,
+} from "../../../lib/base/errors.ts";
 import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
+import { lockTimeoutMs } from "../../../lib/cache/lock_timeout.ts";
+import { openCache } from "../../../lib/cache/open_cache.ts";
 import { treeOf } from "../../support/tree.ts";
 
 const schema = v.looseObject({ digest: v.string() });
@@ -163,3 +170,40 @@ Deno.test("Cache can be moved: nothing in it names its root", () =>
     assertEquals(await there.blobs.has(blob.digest), true);
     for (const [path, text] of await treeOf(moved)) assert(!text.includes(cache.dir), path);
   }));
+
+Deno.test("Cache says why its folder cannot be made", () =>
+  withCache(async (cache) => {
+    await Deno.writeTextFile(cache.dir, "a file");
+    const entry = cache.entry(buckets.kexec, "k", schema);
+    await assertRejects(() => entry.write({ digest: "x" }), KedgeError, cache.dir);
+  }));
+
+Deno.test("CacheShard keeps its entries apart, and has a lock of its own", () =>
+  withCache(async (cache) => {
+    const one = cache.bucket(buckets.oci).shard("../one");
+    const two = cache.bucket(buckets.oci).shard("two");
+    await one.entry("k", schema).write({ digest: "1" });
+    await two.entry("k", schema).write({ digest: "2" });
+    assertEquals((await one.entry("k", schema).read())?.value.digest, "1");
+    assert(one.dir.startsWith(join(cache.dir, "oci-v1")));
+    using _lock = await one.lock();
+    using _other = await two.lock({ timeoutMs: 0 });
+    await assertRejects(() => one.lock({ timeoutMs: 10 }), TimedOutError);
+  }));
+
+Deno.test("openCache() reads the lower cache and the tier from the environment", () => {
+  const env: Record<string, string> = {
+    KEDGE_CACHE_LOWER: "/lower",
+    KEDGE_CACHE_TIER: "docker://127.0.0.1:5000/team/cache",
+  };
+  const cache = openCache("/upper", (name) => env[name]);
+  assertEquals([cache.dir, cache.lower], ["/upper", "/lower"]);
+  assertEquals(cache.tier?.label, "the tier 127.0.0.1:5000/team/cache");
+  assertThrows(() => openCache("/c", () => "oci:folder"), UsageError);
+});
+
+Deno.test("lockTimeoutMs() reads seconds, and refuses what is none", () => {
+  assertEquals(lockTimeoutMs(() => undefined), 300_000);
+  assertEquals(lockTimeoutMs(() => "0.5"), 500);
+  for (const text of ["soon", "-1"]) assertThrows(() => lockTimeoutMs(() => text), UsageError);
+});
