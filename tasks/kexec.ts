@@ -34,7 +34,10 @@ export interface CacheKexecOptions {
   mirrors?: readonly string[];
   /** The most connections of a download, 1 to 16. @default {8} */
   connections?: number;
-  /** After what time the origin is asked again: milliseconds, or a text such as `"7d"`. @default {never} */
+  /**
+   * After what time the origin is asked again: milliseconds, a text such as `"7d"`, or `"origin"`, which means as its Cache-Control
+   * says. @default {never}
+   */
   maxAge?: number | string;
   /** Whether the cached tarball is used where asking again fails. @default {false} */
   staleIfError?: boolean;
@@ -152,8 +155,12 @@ function checkOptions(options: CacheKexecOptions): Checked {
   if (connections !== undefined && !isWithin(connections, 1, 16)) {
     throw new UsageError(`Cannot use ${connections} connections: it is no number from 1 to 16`);
   }
-  const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
-  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
+  const maxAgeMs = maxAge === "origin"
+    ? maxAge
+    : typeof maxAge === "string"
+    ? parseDuration(maxAge)
+    : maxAge;
+  if (typeof maxAgeMs === "number" && !(maxAgeMs >= 0)) {
     throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
   }
   return {

@@ -10,6 +10,8 @@
 import * as v from "valibot";
 import { type Digest, isDigest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
+import { defined } from "../base/defined.ts";
+import type { FreshnessLifetime } from "../http/freshness_lifetime.ts";
 import type { Validators } from "../http/validators.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
@@ -38,6 +40,10 @@ export interface DownloadRecord {
   etag?: string;
   /** Its date at the origin. */
   lastModified?: string;
+  /** For how long the origin lets it be used without asking, in milliseconds from `checkedMs`. */
+  freshMs?: number;
+  /** Whether the origin forbids its use once that time is over, even where it cannot be asked. */
+  mustRevalidate?: boolean;
   /** When the file of the contents changed last as it was hashed, in milliseconds since 1970. */
   hashedMs?: number;
   /** The version before. */
@@ -52,11 +58,19 @@ const recordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
   checkedMs: v.number(),
   etag: v.exactOptional(v.string()),
   lastModified: v.exactOptional(v.string()),
+  freshMs: v.exactOptional(v.number()),
+  mustRevalidate: v.exactOptional(v.boolean()),
   hashedMs: v.exactOptional(v.number()),
   previous: v.exactOptional(
     v.array(v.looseObject({ digest: digestSchema, size: v.number(), fetched: v.string() })),
   ),
 });
+
+/** What decides whether it may be used. */
+export interface DownloadPolicy extends Omit<FreshnessPolicy, "maxAgeMs"> {
+  /** After what time without a confirmation it is asked again, in milliseconds; or as the origin says. @default {never} */
+  maxAgeMs?: number | "origin";
+}
 
 /** What is there, and whether it may be used. */
 export interface KnownFile {
@@ -94,7 +108,7 @@ export class DownloadEntry {
   }
 
   /** What the cache has, and whether it may be used; nothing is written. */
-  async look(digest: Digest | undefined, policy: FreshnessPolicy): Promise<KnownFile> {
+  async look(digest: Digest | undefined, policy: DownloadPolicy): Promise<KnownFile> {
     const missing = (
       reason: "absent" | "unreadable" | "contents gone" | "other digest",
       detail: string,
@@ -124,12 +138,19 @@ export class DownloadEntry {
       return { freshness: missing("contents gone", detail), record, damaged: blob };
     }
     const rehashed = sound === "rehashed";
+    const { maxAgeMs: limit, ...rest } = policy;
+    const maxAgeMs = limit === "origin" ? value.freshMs ?? 0 : limit;
     const clock = { nowMs: this.#cache.now(), runStartedMs: this.#cache.startedMs };
-    return { freshness: freshnessOf(value.checkedMs, policy, clock), record, blob, rehashed };
+    return {
+      freshness: freshnessOf(value.checkedMs, { ...rest, ...defined({ maxAgeMs }) }, clock),
+      record,
+      blob,
+      rehashed,
+    };
   }
 
   /** The same; what is there is leased to this process. */
-  async lookUnderLease(digest: Digest | undefined, policy: FreshnessPolicy): Promise<KnownFile> {
+  async lookUnderLease(digest: Digest | undefined, policy: DownloadPolicy): Promise<KnownFile> {
     const record = await this.entry.read();
     if (record !== undefined) await this.#cache.leases.take(record.value.digest);
     const known = await this.look(digest, policy);
@@ -158,7 +179,12 @@ export class DownloadEntry {
   /** Puts the file under its name and writes the pointer. */
   async write(
     blob: CachedBlob,
-    options: { validators?: Validators; before?: DownloadRecord | undefined; by: string },
+    options: {
+      validators?: Validators;
+      lifetime?: FreshnessLifetime | undefined;
+      before?: DownloadRecord | undefined;
+      by: string;
+    },
   ): Promise<void> {
     const { validators = {}, before, by } = options;
     await this.putName(blob);
@@ -172,6 +198,7 @@ export class DownloadEntry {
       checkedMs: now,
       hashedMs: await changedMs(blob.path),
       ...validators,
+      ...lifetimeFields(options.lifetime),
       ...(previous.length === 0 ? {} : { previous }),
     }, { refs: [blob.digest, ...previous.map((each) => each.digest)], by });
   }
@@ -183,14 +210,25 @@ export class DownloadEntry {
   }
 
   /** Notes that the origin confirmed what is there. */
-  async confirm(validators: Validators): Promise<void> {
-    await this.entry.update({ checkedMs: this.#cache.now(), ...validators });
+  async confirm(validators: Validators, lifetime: FreshnessLifetime): Promise<void> {
+    await this.entry.update({
+      checkedMs: this.#cache.now(),
+      ...validators,
+      ...lifetimeFields(lifetime),
+    });
   }
 
   /** Notes that the contents were hashed as their file is now. */
   async noteHashed(blob: CachedBlob): Promise<void> {
     await this.entry.update({ hashedMs: await changedMs(blob.path) });
   }
+}
+
+function lifetimeFields(
+  lifetime: FreshnessLifetime | undefined,
+): { freshMs?: number; mustRevalidate?: boolean } {
+  if (lifetime === undefined) return {};
+  return { freshMs: lifetime.freshMs, mustRevalidate: !lifetime.mayBeStale };
 }
 
 async function changedMs(path: string): Promise<number> {

@@ -12,6 +12,7 @@ import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
+import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
 import {
   conditionOf,
   ifRangeOf,
@@ -42,7 +43,17 @@ export interface ProbeRequest {
 }
 
 /** What came back. */
-export type Probe = { state: "unchanged"; validators: Validators } | FoundProbe;
+export type Probe = UnchangedProbe | FoundProbe;
+
+/** The origin says that nothing changed. */
+export interface UnchangedProbe {
+  /** Nothing changed. */
+  state: "unchanged";
+  /** By what the version is known. */
+  validators: Validators;
+  /** For how long that may be believed. */
+  lifetime: FreshnessLifetime;
+}
 
 /** An answer with a body. */
 export interface FoundProbe {
@@ -56,6 +67,8 @@ export interface FoundProbe {
   size?: number;
   /** By what this version is known. */
   validators: Validators;
+  /** For how long the origin lets it be used without asking. */
+  lifetime: FreshnessLifetime;
   /** Whether further ranges can be had. */
   ranges: boolean;
   /** The partial download that this answer continues; without it, all begins anew. */
@@ -156,10 +169,12 @@ async function readAnswer(
   start: number,
 ): Promise<Probe | undefined> {
   const validators = validatorsOf(response.headers);
-  const base = { state: "found", url: request.url, finalUrl: response.url, validators } as const;
+  const lifetime = freshnessLifetime(response.headers, Date.now());
+  const url = { url: request.url, finalUrl: response.url };
+  const base = { state: "found", ...url, validators, lifetime } as const;
   if (response.status === 304) {
     await response.body?.cancel();
-    return { state: "unchanged", validators };
+    return { state: "unchanged", validators, lifetime };
   }
   await refusePage(request, response);
   const encoded = !/^(identity)?$/i.test(response.headers.get("content-encoding") ?? "");

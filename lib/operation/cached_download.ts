@@ -14,8 +14,7 @@ import { UnreachableError, VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import { buckets } from "../cache/buckets.ts";
-import { DownloadEntry, type KnownFile } from "../cache/download_entry.ts";
-import type { FreshnessPolicy } from "../cache/freshness.ts";
+import { DownloadEntry, type DownloadPolicy, type KnownFile } from "../cache/download_entry.ts";
 import { waitForLeader } from "../cache/wait_for_leader.ts";
 import { readControl } from "../http/control_file.ts";
 import { displayUrl } from "../http/display_url.ts";
@@ -122,6 +121,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     await this.#entry.write(blob, {
       validators: downloaded?.validators ?? plan.fromTier?.record.validators ?? plan.validators ??
         {},
+      lifetime: plan.answer?.probe.lifetime,
       before,
       by: this.kind,
     });
@@ -165,8 +165,9 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (plan.changed || plan.blob === undefined) return;
     await this.#entry.putName(plan.blob);
     if (plan.rehashed) await this.#entry.noteHashed(plan.blob);
-    if (plan.confirmed !== undefined) await this.#entry.confirm(plan.confirmed);
-    else await this.#entry.entry.touch();
+    if (plan.confirmed !== undefined) {
+      await this.#entry.confirm(plan.confirmed.validators, plan.confirmed.lifetime);
+    } else await this.#entry.entry.touch();
   }
 
   async #makePlan(step: Step): Promise<DownloadPlan> {
@@ -197,7 +198,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     try {
       return await this.#askForIt(known, step);
     } catch (error) {
-      const usable = this.#options.staleIfError && known.freshness.state === "stale";
+      const usable = this.#options.staleIfError && known.freshness.state === "stale" &&
+        known.record?.value.mustRevalidate !== true;
       if (!usable || !(error instanceof UnreachableError)) throw error;
       step.meter.note(`${error.message}; using what is in the cache`, "warning");
       return this.#present(known, "the origin could not be asked, and the cache has it");
@@ -231,7 +233,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     }
     if (remembered === undefined) {
       const plan = this.#present(known, `the origin answered 304 when asked: ${detail}`);
-      return { ...plan, confirmed: answer.probe.validators };
+      return { ...plan, confirmed: answer.probe };
     }
     const found = await this.#tier.open(remembered, step);
     if (found !== undefined) return this.#tierPlan(found, known, detail, step);
@@ -372,7 +374,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   /** What the cache has; in a run, nobody prunes it from now on while this process lives. */
   async #look(step: Step): Promise<KnownFile> {
     const { refresh, offline, maxAgeMs } = this.#options;
-    const policy: FreshnessPolicy = {
+    const policy: DownloadPolicy = {
       refresh: this.#moves ? "all" : refresh,
       names: this.#names,
       pinned: this.#digest !== undefined,

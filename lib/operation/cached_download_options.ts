@@ -17,8 +17,8 @@ export interface CachedDownloadOptions extends OriginSourceOptions {
   refresh: Refresh;
   /** By what further names a refresh or an update may name it. */
   names?: readonly string[];
-  /** After what time it is asked again, in milliseconds. @default {never} */
-  maxAgeMs?: number;
+  /** After what time it is asked again, in milliseconds; or when the origin said that it should be. @default {never} */
+  maxAgeMs?: number | "origin";
   /** Whether what is in the cache is used where asking again fails. @default {false} */
   staleIfError?: boolean;
   /** Whether no remote may be asked. */

@@ -1,7 +1,7 @@
 import type { CachedBlob } from "../cache/blob_store.ts";
 import type { EntryRecord } from "../cache/cache_entry.ts";
 import type { DownloadRecord } from "../cache/download_entry.ts";
-import type { FoundProbe } from "../http/probe.ts";
+import type { FoundProbe, UnchangedProbe } from "../http/probe.ts";
 import type { Validators } from "../http/validators.ts";
 import type { CachedFile } from "./cached_download_options.ts";
 import type { Plan } from "./figures.ts";
@@ -25,7 +25,7 @@ export interface DownloadPlan extends Plan {
   /** By what the version of the contents is known, where neither the origin nor the tier brought it now. */
   validators?: Validators;
   /** The origin said that nothing changed. */
-  confirmed?: Validators;
+  confirmed?: UnchangedProbe;
 }
 
 /** The plan of what is there already. */

@@ -30,7 +30,12 @@ export const kexecTask = task({
       max: 16,
       default: 8,
     }),
-    maxAge: arg.duration({ description: "Ask the origin again when the cached one is older" }),
+    maxAge: arg.string({
+      description:
+        "Ask the origin again when the cached one is older; origin: as its Cache-Control says",
+      placeholder: "TIME",
+      example: "7d",
+    }),
     staleIfError: arg.boolean({ description: "Use the cached one where asking again fails" }),
   },
   run: ({ args: { mirror, ...args }, ...ctx }) =>

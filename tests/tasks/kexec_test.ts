@@ -162,6 +162,30 @@ Deno.test("cacheKexec() with maxAge asks again only when the entry is older", ()
     assertEquals(origin.requests.length, 2);
   }));
 
+Deno.test("cacheKexec() with maxAge origin asks again when the origin said so, also after a 304", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const at = (seconds: number) =>
+      run({ maxAge: "origin" }, {
+        cache: new Cache(dir, { now: () => Date.now() + seconds * 1000 }),
+      });
+    file(origin).headers = { "cache-control": "max-age=100" };
+    await at(0);
+    assertEquals((await at(90)).requests, 0);
+    assertEquals((await at(110)).requests, 1);
+    assertEquals((await at(200)).requests, 0);
+    file(origin).headers = {};
+    assertEquals((await at(220)).requests, 1);
+    assertEquals((await at(221)).requests, 1);
+  }));
+
+Deno.test("cacheKexec() does not use stale what the origin says must be asked for", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    file(origin).headers = { "cache-control": "must-revalidate" };
+    await run();
+    file(origin).faults = Array.from({ length: 3 }, () => ({ status: 503 }));
+    await assertRejects(() => run({ staleIfError: true }, { refresh: "all" }), UnreachableError);
+  }));
+
 Deno.test("cacheKexec() offline uses what is there and refuses what is not", () =>
   withOrigin(small, async ({ origin, run, dir }) => {
     const error = await assertRejects(() => run({}, { offline: true }), UnreachableError);

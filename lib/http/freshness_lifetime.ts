@@ -1,0 +1,41 @@
+import { parseCacheControl } from "./cache_control.ts";
+
+const heuristicMs = 600_000;
+
+/** How long an answer may be used without asking again. */
+export interface FreshnessLifetime {
+  /** From when it was received, in milliseconds; 0 where it must always be asked again. */
+  freshMs: number;
+  /** Whether it may be used stale where the origin cannot be asked. */
+  mayBeStale: boolean;
+}
+
+/**
+ * How long an answer is fresh for a private cache (RFC 9111, section 4.2): `max-age`, else Expires less Date, else ten minutes
+ * where it has a Last-Modified date, else not at all. What it aged on its way (Age) is taken off. An answer that varies by
+ * more than the encoding is not fresh, since it may be another for the next request.
+ *
+ * @param nowMs when it was received, in milliseconds since 1970
+ */
+export function freshnessLifetime(headers: Headers, nowMs: number): FreshnessLifetime {
+  const control = parseCacheControl(headers.get("cache-control"));
+  const mayBeStale = !control.mustRevalidate && !control.noCache && !control.noStore;
+  const vary = (headers.get("vary") ?? "").toLowerCase().split(",")
+    .map((name) => name.trim()).filter((name) => name !== "" && name !== "accept-encoding");
+  if (control.noCache || control.noStore || vary.length > 0) return { freshMs: 0, mayBeStale };
+  if (control.immutable) return { freshMs: Number.MAX_SAFE_INTEGER, mayBeStale };
+  const age = headers.get("age");
+  const agedMs = age !== null && /^\d+$/.test(age) ? Number(age) * 1000 : 0;
+  const wholeMs = control.maxAge === undefined ? expiryMs(headers, nowMs) : control.maxAge * 1000;
+  return { freshMs: Math.max(0, wholeMs - agedMs), mayBeStale };
+}
+
+function expiryMs(headers: Headers, nowMs: number): number {
+  const expires = headers.get("expires");
+  if (expires !== null) {
+    const date = Date.parse(headers.get("date") ?? "");
+    const end = Date.parse(expires);
+    return Number.isNaN(end) ? 0 : Math.max(0, end - (Number.isNaN(date) ? nowMs : date));
+  }
+  return headers.has("last-modified") ? heuristicMs : 0;
+}
