@@ -107,29 +107,38 @@ export async function stageKexec(
     release,
   });
 
+  const askHost = async (step: Step): Promise<Omit<StagePlan, keyof Plan | "contents">> => {
+    const { digest, size } = await hashFile(bundle, { signal: step.signal });
+    const file = new RemoteFile({
+      path: bundle,
+      digest,
+      size,
+      name: nameThere(bundle, digest),
+      ...(options.remoteFolder === undefined ? {} : { folder: options.remoteFolder }),
+    });
+    const programs = boot ? programsToBoot(compression) : [];
+    const { stdout } = await session(step).run(
+      `set -u\n${answerFunction}\n${factsScript(programs)}\n${file.prelude}\n${file.probe}`,
+    );
+    const answers = readAnswers(stdout);
+    const facts = readFacts(answers, target);
+    return { digest, size, file, facts, state: await file.state(answers, step.signal) };
+  };
+
   const operation: Operation<StagePlan, void, Omit<StageKexecResult, keyof Figures>> = {
     kind: "kexec-stage",
     subject: `${basename(bundle)} -> ${target}`,
     async plan(step) {
       const { meter, signal } = step;
-      const [contents, { digest, size }] = await Promise.all([
+      // The host is asked while the bundle is looked into; what is wrong with the bundle is told first.
+      const [checked, asked] = await Promise.allSettled([
         checkBundle(bundle, { meter, signal }),
-        hashFile(bundle, { signal }),
+        askHost(step),
       ]);
-      const file = new RemoteFile({
-        path: bundle,
-        digest,
-        size,
-        name: nameThere(bundle, digest),
-        ...(options.remoteFolder === undefined ? {} : { folder: options.remoteFolder }),
-      });
-      const programs = boot ? programsToBoot(compression) : [];
-      const { stdout } = await session(step).run(
-        `set -u\n${answerFunction}\n${factsScript(programs)}\n${file.prelude}\n${file.probe}`,
-      );
-      const answers = readAnswers(stdout);
-      const facts = readFacts(answers, target);
-      const state = await file.state(answers, signal);
+      if (checked.status === "rejected") throw checked.reason;
+      if (asked.status === "rejected") throw asked.reason;
+      const contents = checked.value;
+      const { digest, size, file, state, facts } = asked.value;
       const isDone = boot && facts.isInstaller && !force;
       if (!isDone) checkHost(options, { facts, state, contents, size, boot });
       return planOf({ digest, size, contents, file, state, facts }, { boot, isDone, target });
