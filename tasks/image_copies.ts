@@ -33,6 +33,8 @@ export interface CopyImagesOptions {
    * @default {16}
    */
   concurrency?: number | undefined;
+  /** Whether what is attached to the images is copied along: signatures, lists of parts. @default {false} */
+  referrers?: boolean;
   /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
   verifyExisting?: boolean;
 }
@@ -77,7 +79,7 @@ export async function copyImages(
   await using disposal = new AsyncDisposableStack();
   let hosts: ImageHosts | undefined;
   let spool: string | undefined;
-  const { verifyExisting } = options;
+  const { verifyExisting, referrers } = options;
   const operation: Operation<SetPlan, void, { images: CopiedImage[] }> = {
     kind: "image",
     subject: subjectOf(routes),
@@ -97,7 +99,7 @@ export async function copyImages(
       disposal.defer(() => removeFolder(spool!));
       const copies = openCopies(routes, hosts, spool);
       return summary(
-        await planCopies(copies, { platforms, meter, signal, verifyExisting }),
+        await planCopies(copies, { platforms, meter, signal, verifyExisting, referrers }),
       );
     },
     async move({ copies }, { meter, signal, record }) {

@@ -1,5 +1,5 @@
 import type { Meter } from "../base/meter.ts";
-import type { CopyPlan } from "./copy_plan.ts";
+import type { CopyPlan, PlannedManifest } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import { describeManifest } from "./manifest.ts";
 import { tighter } from "./pace.ts";
@@ -44,10 +44,14 @@ export async function commitCopy(
   const depths = [...new Set(children.map(({ depth }) => depth))].sort((a, b) => b - a);
   for (const depth of depths) {
     const level = children.filter((each) => each.depth === depth);
-    await pooled(level, destination.limit, signal, async ({ manifest }) => {
+    const put = async ({ manifest }: PlannedManifest) => {
       await destination.putManifest(manifest);
       meter.moved(manifest.bytes.byteLength);
-    });
+    };
+    const free = level.filter(({ manifest }) => manifest.subject === undefined);
+    await pooled(free, destination.limit, signal, put);
+    // Those with a subject may share a list that has to be written anew for each of them.
+    for (const each of level) if (!free.includes(each)) await put(each);
   }
   signal.throwIfAborted();
   const root = plan.manifests.find(({ depth }) => depth === 0);

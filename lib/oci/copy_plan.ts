@@ -22,6 +22,8 @@ import { pooled } from "./pooled.ts";
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
+  /** Whether what is attached to the manifests is copied along: signatures, lists of parts. @default {false} */
+  referrers?: boolean | undefined;
   /** Whether what the destination has is read and hashed. @default {false} */
   verifyExisting?: boolean | undefined;
   /** Told of what is left out. */
@@ -101,12 +103,16 @@ export async function surveyCopy(
   const chosen = await choose(source, resolved, options.platforms, pointer);
   const walk = new Walk(source, destination, options);
   const known = "manifest" in chosen ? chosen.manifest : undefined;
-  if (pointer === chosen.descriptor.digest && destination.complete && !options.verifyExisting) {
+  if (
+    pointer === chosen.descriptor.digest && destination.complete && !options.verifyExisting &&
+    !options.referrers
+  ) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
     return () => finish(walk, chosen.descriptor, resolved, true, source, destination);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
+  if (options.referrers) await walk.visitReferrers();
   await pooled(walk.blobs.values(), destination.limit, signal, async (blob) => {
     if (!await destination.has(blob, false)) return;
     if (options.verifyExisting && !await destination.isSound(blob, signal)) {
@@ -230,6 +236,24 @@ class Walk {
     this.manifests.set(manifest.digest, { manifest, depth, present });
   }
 
+  /** What is attached to the manifests, and what is attached to that. */
+  async visitReferrers(): Promise<void> {
+    const asked = new Set<Digest>();
+    for (let depth = 1; depth <= deepest; depth++) {
+      const subjects = [...this.manifests.keys(), ...this.whole.keys()]
+        .filter((digest) => !asked.has(digest));
+      for (const subject of subjects) {
+        asked.add(subject);
+        for (const referrer of await this.#source.referrers(subject)) {
+          if (this.#seen.has(referrer.digest)) continue;
+          this.#seen.add(referrer.digest);
+          await this.#child(referrer, depth, new Set([subject]));
+        }
+      }
+      if (subjects.length === 0) return;
+    }
+  }
+
   async #child(child: Descriptor, depth: number, path: ReadonlySet<Digest>): Promise<void> {
     if (!isManifestType(child.mediaType)) {
       this.#take(child);
@@ -288,7 +312,8 @@ async function finish(
   const present = blobs.filter((blob) => walk.there.has(blob.digest));
   const manifests = [...walk.manifests.values()].sort((a, b) => b.depth - a.depth);
   const absent = manifests.filter((each) => !each.present);
-  const changed = !same || missing.length > 0 || (absent.length > 0 && !destination.complete);
+  const lacking = absent.filter((each) => !destination.complete || each.depth > 0);
+  const changed = !same || missing.length > 0 || lacking.length > 0;
   const mounted = destination.mounts(source);
   const moving = mounted ? [] : missing;
   const standing = [

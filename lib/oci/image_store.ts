@@ -22,6 +22,8 @@ export interface ImageSource extends Disposable {
   manifest(descriptor: Descriptor): Promise<Manifest>;
   /** The bytes of a blob from an offset on, all of them, not yet verified; a piece may be reused once the next is asked for. */
   read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The manifests that are attached to a manifest: signatures, lists of parts. */
+  referrers(digest: Digest): Promise<readonly Descriptor[]>;
   /** What the name points to now, when that is worth asking: to notice that it moved. */
   readonly now?: (() => Promise<Digest | undefined>) | undefined;
   /** The file that holds a blob, where there is one. */
@@ -66,7 +68,7 @@ export interface ImageDestination extends Disposable {
   mounts(source: ImageSource): boolean;
   /** Puts a blob, verified. */
   put(transfer: BlobTransfer): Promise<void>;
-  /** Puts a manifest under its digest. */
+  /** Puts a manifest under its digest; one with a subject can then be found by it. */
   putManifest(manifest: Manifest): Promise<void>;
   /** Puts the root and makes the name point to it. */
   commit(root: Manifest): Promise<void>;

@@ -10,6 +10,7 @@ import { Layout, nameOf } from "./layout.ts";
 import { LayoutIntake } from "./layout_intake.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
+import { referrersTag, withReferrer } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 /** Writes an image to a layout. */
@@ -78,6 +79,17 @@ export class LayoutDestination implements ImageDestination {
 
   async putManifest(manifest: Manifest): Promise<void> {
     await this.layout.putBytes(manifest.digest, manifest.bytes);
+    if (manifest.subject !== undefined) await this.#tagReferrer(manifest.subject.digest, manifest);
+  }
+
+  async #tagReferrer(subject: Digest, manifest: Manifest): Promise<void> {
+    const tag = referrersTag(subject);
+    const entry = (await this.layout.entries()).find((each) => nameOf(each) === tag);
+    const standing = entry && await this.layout.manifest(entry.digest, entry.mediaType);
+    const index = withReferrer(standing?.manifests ?? [], manifest);
+    if (index === undefined) return;
+    await this.layout.putBytes(index.digest, index.bytes);
+    await this.layout.point(tag, describeManifest(index));
   }
 
   async commit(root: Manifest): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { wordSimilaritySort } from "@std/text";
 import type { Descriptor } from "./descriptor.ts";
@@ -5,6 +6,7 @@ import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
+import { referrersTag } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 const bufferBytes = 1024 * 1024;
@@ -81,6 +83,14 @@ export class LayoutSource implements ImageSource {
       if (count === null) return;
       yield buffer.subarray(0, count);
     }
+  }
+
+  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
+    const entry = (await this.layout.entries()).find((each) =>
+      nameOf(each) === referrersTag(digest)
+    );
+    if (entry === undefined) return [];
+    return (await this.layout.manifest(entry.digest, entry.mediaType))?.manifests ?? [];
   }
 
   path(descriptor: Descriptor): string {

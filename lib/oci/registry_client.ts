@@ -11,9 +11,10 @@ import { KedgeError, VerificationError } from "../base/errors.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
-import { manifestTypes } from "./media_type.ts";
+import { manifestTypes, MediaType } from "./media_type.ts";
 import { pushBlob, type PushBlobOptions } from "./push_blob.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
+import { referrersTag, withReferrer } from "./referrers.ts";
 import { type RegistryAction, type RegistryHost, registryMessage } from "./registry_host.ts";
 
 /** What a registry says of a manifest without giving it. */
@@ -205,7 +206,41 @@ export class RegistryClient {
     });
   }
 
-  /** Puts a manifest under its digest or under a tag. */
+  /**
+   * The manifests that are attached to a manifest, by the referrers API, or by the fallback tag where the registry has no such API.
+   */
+  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
+    const found: Descriptor[] = [];
+    let url: URL | undefined = this.#url(`referrers/${digest}`);
+    const seen = new Set<string>();
+    while (url !== undefined && !seen.has(url.href)) {
+      seen.add(url.href);
+      const response: Response = await this.host.request(this.repository, url, {
+        accept: [400, 404, 405],
+        may: this.#may,
+        action: "list the referrers",
+      });
+      const bytes = await this.#limited(response, `referrers/${digest}`);
+      if (!response.ok || contentType(response) !== MediaType.ociIndex) {
+        return await this.#taggedReferrers(digest);
+      }
+      const name = `${this.name}@${digest}`;
+      const index = parseManifest(bytes, { name, mediaType: MediaType.ociIndex });
+      found.push(...index.manifests);
+      url = nextPage(response, url);
+    }
+    return found;
+  }
+
+  async #taggedReferrers(digest: Digest): Promise<readonly Descriptor[]> {
+    const index = await this.manifest(referrersTag(digest));
+    return index === undefined || index === "unchanged" ? [] : index.manifests;
+  }
+
+  /**
+   * Puts a manifest under its digest or under a tag. Where the registry does not say that it took note of a subject, the fallback tag of
+   * the subject is kept up to date.
+   */
   async putManifest(reference: string, manifest: Manifest): Promise<void> {
     const response = await this.host.request(this.repository, this.#url(`manifests/${reference}`), {
       method: "PUT",
@@ -225,6 +260,9 @@ export class RegistryClient {
         { data: { status: response.status } },
       );
     }
+    if (manifest.subject !== undefined && response.headers.get("oci-subject") === null) {
+      await this.#tagReferrer(manifest.subject.digest, manifest);
+    }
     const kept = response.headers.get("docker-content-digest");
     if (kept !== null && kept.startsWith("sha256:") && kept !== manifest.digest) {
       throw new VerificationError(
@@ -232,6 +270,12 @@ export class RegistryClient {
           manifest.digest,
       );
     }
+  }
+
+  async #tagReferrer(subject: Digest, manifest: Manifest): Promise<void> {
+    const standing = await this.#taggedReferrers(subject);
+    const index = withReferrer(standing, manifest);
+    if (index !== undefined) await this.putManifest(referrersTag(subject), index);
   }
 
   /** Takes a manifest or a tag away; gives `false` if there was none. */

@@ -58,6 +58,10 @@ export class RegistrySource implements ImageSource {
     return readBlob(this.client, descriptor, { start, signal, meter: this.#meter });
   }
 
+  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return await this.client.referrers(digest);
+  }
+
   /** What the tag points to now; a reference by digest never moves. */
   get now(): (() => Promise<Digest | undefined>) | undefined {
     if (this.#reference.digest !== undefined) return undefined;

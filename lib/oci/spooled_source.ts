@@ -53,6 +53,10 @@ export class SpooledSource implements ImageSource {
     return await standing;
   }
 
+  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return await this.#source.referrers(digest);
+  }
+
   async *read(
     descriptor: Descriptor,
     start: number,

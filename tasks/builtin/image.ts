@@ -34,6 +34,7 @@ export const imageSyncTask = task({
     also: arg.list(arg.string({ description: "A destination" }), {
       description: "A further destination; each blob is read once",
     }),
+    referrers: arg.boolean({ description: "Copy signatures and the like along" }),
     verifyExisting: arg.boolean({ description: "Hash what the destination has already" }),
     concurrency: arg.number({
       description: "The most blobs that may be under way; it follows what the registry takes",
@@ -50,6 +51,7 @@ export const imageSyncTask = task({
       allPlatforms: args.allPlatforms,
       insecureRegistries: args.insecureRegistry,
       concurrency: args.concurrency,
+      referrers: args.referrers,
       verifyExisting: args.verifyExisting,
     }, ctx),
   output: (result: SyncImagesResult) => result.images.map(({ reference }) => reference),

@@ -1,0 +1,32 @@
+import { type Digest, digestHex } from "../base/digest.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
+import { MediaType } from "./media_type.ts";
+
+/** The tag under which the referrers of a manifest are listed where there is no API for it. */
+export function referrersTag(digest: Digest): string {
+  return `sha256-${digestHex(digest)}`;
+}
+
+/** A list of referrers with one more; `undefined` if it is on the list. */
+export function withReferrer(
+  standing: readonly Descriptor[],
+  referrer: Manifest,
+): Manifest | undefined {
+  if (standing.some(({ digest }) => digest === referrer.digest)) return undefined;
+  const artifactType = referrer.artifactType ?? referrer.blobs[0]?.mediaType;
+  const entry = {
+    ...describeManifest(referrer),
+    ...(artifactType === undefined ? {} : { artifactType }),
+    annotations: referrer.annotations,
+  };
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: [...standing, entry],
+  });
+  return parseManifest(new TextEncoder().encode(text), {
+    name: "the list of referrers",
+    mediaType: MediaType.ociIndex,
+  });
+}

@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { LayoutSource } from "../../lib/oci/layout_source.ts";
+import { MediaType } from "../../lib/oci/media_type.ts";
+import { referrersTag, withReferrer } from "../../lib/oci/referrers.ts";
+import { RegistryClient } from "../../lib/oci/registry_client.ts";
+import { RegistryHost } from "../../lib/oci/registry_host.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
+import { writeImage } from "../support/layout.ts";
+
+Deno.test("syncImage() takes signatures along, by the referrers API, the fallback tag and through a layout", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using api = new FakeRegistry();
+    await using tags = new FakeRegistry({ quirks: ["no-referrers"] });
+    const start = join(folder, "start");
+    const image = await writeImage(start, "v1", { layers: ["x"] });
+    const layout = new Layout(start);
+    const signed: string[] = [];
+    for (const layers of [["a signature"], ["a list of parts"]]) {
+      const extra = { subject: image, artifactType: "application/vnd.example" };
+      const referrer = await writeImage(start, undefined, { layers, extra });
+      signed.push(referrer.digest);
+      const source = new LayoutSource({ transport: "oci", folder: start });
+      const index = withReferrer(
+        await source.referrers(image.digest),
+        (await layout.manifest(referrer.digest))!,
+      )!;
+      await layout.putBytes(index.digest, index.bytes);
+      await layout.point(referrersTag(image.digest), {
+        mediaType: MediaType.ociIndex,
+        digest: index.digest,
+        size: index.bytes.byteLength,
+      });
+    }
+    const ctx = { cache: new Cache(join(folder, "cache")) };
+    const places = [
+      `oci:${start}:v1`,
+      `docker://${api.host}/a:v1`,
+      `docker://${tags.host}/b:v1`,
+      `oci:${join(folder, "end")}:v1`,
+    ];
+    for (let at = 1; at < places.length; at++) {
+      const options = { from: places[at - 1]!, to: places[at]!, referrers: true };
+      const first = await syncImage(options, ctx);
+      assertEquals([first.changed, first.digest], [true, image.digest]);
+      const again = await syncImage(options, ctx);
+      assertEquals([again.changed, again.bytesMoved], [false, 0], places[at]!);
+    }
+    for (const [host, repository] of [[api.host, "a"], [tags.host, "b"]]) {
+      using connection = new RegistryHost({ host: host! });
+      const found = await new RegistryClient(connection, repository!).referrers(image.digest);
+      assertEquals(found.map(({ digest }) => digest as string).sort(), signed.toSorted());
+    }
+    const end = new LayoutSource({ transport: "oci", folder: join(folder, "end") });
+    const found = (await end.referrers(image.digest)).map(({ digest }) => digest as string);
+    assertEquals(found.sort(), signed.toSorted());
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
