@@ -104,6 +104,8 @@ UsePAM no
 StrictModes no
 MaxStartups 100
 PrintMotd no
+UseDNS no
+KexAlgorithms curve25519-sha256
 SetEnv HOME=${folder}/home PATH=${path}
 `;
 }
