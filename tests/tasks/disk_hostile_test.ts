@@ -1,0 +1,113 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
+import { chunkerFor } from "../../lib/chunk/chunker.ts";
+import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
+import { setDigest } from "../../lib/chunk/digest_column.ts";
+import { zstdCompress } from "../../lib/chunk/zstd.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { pullDisk } from "../../tasks/disk_pull.ts";
+import { pushDisk } from "../../tasks/disk_push.ts";
+import { noise, rawIndex, tableOf } from "../support/disk.ts";
+import { DiskWorld, putDisk } from "../support/disk_world.ts";
+
+const data = noise(400_000);
+const chunker = chunkerFor("fixed", 0, 65_536);
+
+/** An index of one pack with these bytes, whatever they are. */
+function indexOver(pack: Uint8Array, change: (index: DiskIndex) => void = () => {}): DiskIndex {
+  const index = rawIndex(tableOf(data, chunker), 100);
+  setDigest(index.packDigests, 0, sha256(pack));
+  index.packSizes[0] = pack.length;
+  change(index);
+  return index;
+}
+
+async function refused(
+  world: DiskWorld,
+  index: DiskIndex,
+  packs: Uint8Array[],
+  state: string,
+): Promise<void> {
+  await putDisk(new Layout(world.path("store")), "1", index, packs);
+  for (const inPlace of [false, true]) {
+    if (inPlace) await world.write("out", new Uint8Array(10));
+    await assertRejects(
+      () =>
+        pullDisk(
+          { reference: `oci:${world.path("store")}:1`, file: world.path("out"), inPlace },
+          world.machine(),
+        ),
+      VerificationError,
+      state,
+    );
+    if (!inPlace) assert(!(await world.names()).includes("out"));
+  }
+  await Deno.remove(world.path("out"));
+}
+
+Deno.test("a pack with other bytes than its index says is refused", async () => {
+  await using world = await DiskWorld.make();
+  const pack = data.slice();
+  await refused(world, indexOver(data), [data.map((byte) => byte ^ 1)], "no whole blob");
+  pack[200_000]! ^= 1;
+  await refused(world, indexOver(pack), [pack], "is not sha256:");
+});
+
+Deno.test("a chunk that unpacks to more than it says is refused, and takes no memory", async () => {
+  await using world = await DiskWorld.make();
+  const bomb = zstdCompress(new Uint8Array(512 << 20));
+  assert(bomb.length < 65_536);
+  const pack = new Uint8Array(400_000);
+  pack.set(bomb);
+  const index = indexOver(pack, (index) => index.stored[0] = bomb.length);
+  const before = Deno.memoryUsage().rss;
+  await refused(world, index, [pack], "is not sha256:");
+  assert(Deno.memoryUsage().rss - before < 200 << 20);
+});
+
+Deno.test("a disk whose blobs are gone, and an image that is no disk, are refused by name", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  const pull = (to: string) =>
+    pullDisk({ reference: to, file: world.path("out") }, world.machine());
+  await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
+  await assertRejects(() => pull(`oci:${world.path("store")}:2`), KedgeError, "no such image");
+  const layout = new Layout(world.path("store"));
+  const manifest = await layout.manifest((await layout.find("1"))!.digest);
+  await Deno.remove(layout.blobPath(manifest!.blobs[1]!.digest));
+  await assertRejects(() => pull(reference), VerificationError, "no whole blob");
+
+  const config = new TextEncoder().encode("{}");
+  await layout.putBytes(sha256(config), config);
+  const image = new TextEncoder().encode(JSON.stringify({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    config: {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      digest: sha256(config),
+      size: 2,
+    },
+    layers: [],
+  }));
+  await layout.putBytes(sha256(image), image);
+  await layout.point("1", {
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    digest: sha256(image),
+    size: image.length,
+  });
+  await assertRejects(() => pull(reference), VerificationError, "it is a container image");
+});
+
+Deno.test("a dry run of a push or a pull writes nothing", async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("disk", data);
+  const reference = `oci:${world.path("store")}:1`;
+  const push = await pushDisk({ file, reference }, { ...world.machine(), dryRun: true });
+  assertEquals([push.changed, push.dryRun], [true, true]);
+  assertEquals(await world.names(), ["disk"]);
+  await pushDisk({ file, reference }, world.machine());
+  const names = await world.names();
+  await pullDisk({ reference, file: world.path("out") }, { ...world.machine(), dryRun: true });
+  assertEquals(await world.names(), names);
+});
