@@ -95,7 +95,7 @@ export class PublishSpool implements NarSpool, UploadSessions, AsyncDisposable {
       { narHash, narSize, fileHash, fileSize },
       { refs: [fileHash], by: `publish ${label}` },
     );
-    return { ...packed, path: blob.path };
+    return { ...packed, path: blob.path, fresh: true };
   }
 
   #entry(

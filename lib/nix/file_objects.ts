@@ -1,8 +1,8 @@
 /**
  * A binary cache in a folder.
  *
- * Invariants: an object is synced before its name appears; the bytes of a file are hashed while they are copied, and
- * a copy with another hash never gets the name; keys stay inside the folder.
+ * Invariants: an object is synced before its name appears; the bytes of a file are hashed while they are copied, unless
+ * this process wrote and hashed them a moment ago, and a copy with another hash never gets the name; keys stay inside the folder.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import type { ObjectMeter } from "../base/meter.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
 
 const bufferBytes = 1024 * 1024;
+const largestAtOnceBytes = 64 * 1024 * 1024;
 const largestSmallBytes = 4 * 1024 * 1024;
 
 /** The objects of a `file://` binary cache. */
@@ -29,6 +30,10 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   constructor(dir: string) {
     this.dir = dir;
     this.url = `file://${dir}`;
+  }
+
+  pathOf(key: string): string {
+    return this.#path(key);
   }
 
   requestsFor(): number {
@@ -68,8 +73,11 @@ export class FileObjects implements ObjectReader, ObjectWriter {
     await this.#writing(path, async () => {
       const temporary = temporaryName(path);
       try {
-        await copyHashed(file, temporary, meter, options.signal);
-        await persistFile(temporary, path);
+        if (file.fresh && file.size <= largestAtOnceBytes) {
+          await Deno.copyFile(file.path, temporary);
+          meter.moved(file.size);
+        } else await copyHashed(file, temporary, meter, options.signal);
+        await persistFile(temporary, path, { mode: 0o644 });
       } catch (error) {
         await removeIfThere(temporary);
         throw error;
@@ -113,7 +121,7 @@ async function copyHashed(
   using input = await Deno.open(source.path, { read: true });
   using output = await Deno.open(path, { write: true, createNew: true, mode: 0o644 });
   const hasher = new Hasher();
-  const buffer = new Uint8Array(bufferBytes);
+  const buffer = new Uint8Array(Math.min(bufferBytes, Math.max(1, source.size)));
   for (;;) {
     signal?.throwIfAborted();
     const count = await input.read(buffer);

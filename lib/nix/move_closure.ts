@@ -197,7 +197,7 @@ class StoreMove {
       using progress = meter.object(`${path} -> ${cache.url}`, nar.fileSize);
       await cache.writer.putFile(
         narKey(nar.fileHash, packing.compression),
-        { path: nar.path, size: nar.fileSize, digest: nar.fileHash },
+        { path: nar.path, size: nar.fileSize, digest: nar.fileHash, fresh: nar.fresh ?? false },
         progress,
         { signal: this.#signal },
       );

@@ -10,11 +10,12 @@
 import { Hasher, sameDigest } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
 import { runProcess } from "../base/process_group.ts";
 import { narStream } from "./nar_stream.ts";
 import { packNar, type PackRequest } from "./pack_nar.ts";
 import type { PackedNar } from "./packed_nar.ts";
-import type { PackAnswer } from "./pack_worker.ts";
+import type { PackAnswer, PackQuestion } from "./pack_worker.ts";
 
 /** What is to be packed, and what it must turn out to be. */
 export interface PackOrder extends PackRequest {
@@ -35,10 +36,17 @@ export class NarPacker implements Disposable {
   #all: Worker[] = [];
   #waiting: ((worker: Worker) => void)[] = [];
   #signal: AbortSignal;
+  /** Is rejected when a thread broke down: whoever waits for any of them then stops waiting. */
+  #failed: Promise<never>;
+  #fail: (error: Error) => void;
 
   /** Starts no thread yet. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
+    const failed = Promise.withResolvers<never>();
+    failed.promise.catch(() => undefined);
+    this.#failed = failed.promise;
+    this.#fail = failed.reject;
   }
 
   /** How many orders are worth being under way at once: more than there are threads, so that none waits for a disk. */
@@ -69,6 +77,14 @@ export class NarPacker implements Disposable {
     );
   }
 
+  /** The sha256 of a file; a large one is read on a thread. */
+  async hash(path: string, size: number): Promise<Digest> {
+    if (size <= smallBytes) return (await hashFile(path, { signal: this.#signal })).digest;
+    const answer = await this.#ask({ hash: path });
+    if ("digest" in answer) return answer.digest;
+    throw new KedgeError(`Cannot hash "${path}": the thread answered something else`);
+  }
+
   /** Ends the threads. */
   [Symbol.dispose](): void {
     for (const worker of this.#all) worker.terminate();
@@ -82,27 +98,31 @@ export class NarPacker implements Disposable {
   }
 
   async #packOnThread({ source, file, packing }: PackOrder): Promise<PackedNar> {
+    const answer = await this.#ask({ source, file, packing });
+    if ("packed" in answer) return answer.packed;
+    throw new KedgeError(`Cannot pack "${source}": the thread answered something else`);
+  }
+
+  async #ask(question: PackQuestion): Promise<PackAnswer> {
     const worker = await this.#takeWorker();
-    const { promise, resolve, reject } = Promise.withResolvers<PackedNar>();
+    const { promise, resolve, reject } = Promise.withResolvers<PackAnswer>();
     const stop = () => {
       worker.terminate();
       reject(this.#signal.reason);
     };
     this.#signal.addEventListener("abort", stop, { once: true });
     worker.onmessage = ({ data }: MessageEvent<PackAnswer>) => {
-      if ("packed" in data) resolve(data.packed);
-      if (!("error" in data)) return;
+      if ("step" in data) return;
+      if (!("error" in data)) return resolve(data);
       const error = new KedgeError(data.error.message);
       reject(
         data.error.code === undefined ? error : Object.assign(error, { code: data.error.code }),
       );
     };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      reject(new KedgeError(`Cannot pack "${source}": ${event.message}`));
-    };
+    this.#failed.catch(reject);
     try {
-      worker.postMessage({ source, file, packing } satisfies PackRequest);
+      this.#signal.throwIfAborted();
+      worker.postMessage(question);
       return await promise;
     } finally {
       this.#signal.removeEventListener("abort", stop);
@@ -120,9 +140,14 @@ export class NarPacker implements Disposable {
         type: "module",
       });
       this.#all.push(worker);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.#fail(new KedgeError(`Cannot pack on a thread: ${event.message}`));
+      };
       return worker;
     }
-    return await new Promise((resolve) => this.#waiting.push(resolve));
+    const freed = new Promise<Worker>((resolve) => this.#waiting.push(resolve));
+    return await Promise.race([freed, this.#failed]);
   }
 
   async #packWithProgram({ source, file, packing }: PackOrder): Promise<PackedNar> {

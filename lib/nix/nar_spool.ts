@@ -6,6 +6,8 @@ import type { PackedNar } from "./packed_nar.ts";
 export interface SpooledNar extends PackedNar {
   /** Where it lies; the file must not be changed. */
   path: string;
+  /** Whether it was packed in this run. */
+  fresh?: boolean;
 }
 
 /** Keeps packed NARs, so that neither a second store nor a second run packs them again. */

@@ -15,6 +15,8 @@ export interface ObjectFile {
   size: number;
   /** Its sha256. */
   digest: Digest;
+  /** Whether this process wrote it a moment ago, hashing every byte. */
+  fresh?: boolean;
 }
 
 /** Reads the objects of a binary cache, never from a cache of its own. */
@@ -25,6 +27,8 @@ export interface ObjectReader {
   readonly local: boolean;
   /** How many requests each access takes. */
   readonly requestsEach: number;
+  /** Where an object lies as a file, if it does. */
+  pathOf?(key: string): string;
   /** The bytes of a small object; `undefined` where there is none. */
   get(key: string, options?: ObjectOptions): Promise<Uint8Array | undefined>;
   /** The size of an object in bytes; `undefined` where there is none. */

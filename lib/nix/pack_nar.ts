@@ -12,6 +12,8 @@ export interface PackRequest {
   file: string;
   /** How it is packed; `xz` is not made here. */
   packing: NarPacking;
+  /** The size of the NAR in bytes, where it is known: a small one takes a small buffer. */
+  narSize?: number;
 }
 
 const frameBytes = 2 * 1024 * 1024;
@@ -25,7 +27,8 @@ export function* packNar(request: PackRequest): Generator<number, PackedNar, voi
   using output = Deno.openSync(file, { write: true, createNew: true });
   const nar = new Hasher();
   const packed = new Hasher();
-  for (const piece of narPieces(source, frameBytes)) {
+  const pieceBytes = Math.min(frameBytes, Math.max(1024, request.narSize ?? frameBytes));
+  for (const piece of narPieces(source, pieceBytes)) {
     nar.update(piece);
     const frame = packing.compression === "none" ? piece : zlib().zstdCompressSync(piece, {
       chunkSize: piece.length + (piece.length >> 8) + 1024,

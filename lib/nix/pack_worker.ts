@@ -1,22 +1,30 @@
 /// <reference lib="deno.worker" />
 /**
- * Packs NARs on a thread of its own: takes {@linkcode PackRequest}s one at a time, answers each with the bytes
- * that it read so far, and at last with the packed NAR or the words of an error.
+ * Packs NARs on a thread of its own: takes one question at a time, answers with the bytes that it read so far, and at last with
+ * the packed NAR or the words of an error. Hashes files, too.
  *
  * @module
  */
+import { type Digest, Hasher } from "../base/digest.ts";
 import { packNar, type PackRequest } from "./pack_nar.ts";
 import type { PackedNar } from "./packed_nar.ts";
+
+/** What the worker is asked for: a NAR, or the hash of a file. */
+export type PackQuestion = PackRequest | { hash: string };
 
 /** What the worker says. */
 export type PackAnswer =
   | { step: number }
+  | { digest: Digest }
   | { packed: PackedNar }
   | { error: { message: string; code: string | undefined } };
 
-self.onmessage = ({ data }: MessageEvent<PackRequest>) => {
+const bufferBytes = 1024 * 1024;
+
+self.onmessage = ({ data }: MessageEvent<PackQuestion>) => {
   const answer = (message: PackAnswer) => self.postMessage(message);
   try {
+    if ("hash" in data) return answer({ digest: hashOf(data.hash) });
     const steps = packNar(data);
     for (let step = steps.next();; step = steps.next()) {
       if (step.done) return answer({ packed: step.value });
@@ -27,3 +35,14 @@ self.onmessage = ({ data }: MessageEvent<PackRequest>) => {
     answer({ error: { message, code } });
   }
 };
+
+function hashOf(path: string): Digest {
+  using file = Deno.openSync(path, { read: true });
+  const hasher = new Hasher();
+  const buffer = new Uint8Array(bufferBytes);
+  for (;;) {
+    const count = file.readSync(buffer);
+    if (count === null) return hasher.digest();
+    hasher.update(buffer.subarray(0, count));
+  }
+}

@@ -8,8 +8,9 @@
  * @module
  */
 import { delay } from "@std/async";
-import { type Digest, Hasher, sameDigest, sha256 } from "../base/digest.ts";
+import { type Digest, sameDigest, sha256 } from "../base/digest.ts";
 import { IncompleteError, toError, VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import type { WrittenNarInfos } from "./move_closure.ts";
 import type { NarInfo } from "./nar_info.ts";
@@ -36,12 +37,17 @@ export interface StoreProof {
   narInfos: Record<string, Digest>;
 }
 
+/** Hashes a file of this size in bytes. */
+export type HashFile = (path: string, size: number) => Promise<Digest>;
+
 /** What proving needs. */
 export interface VerifyStoreOptions {
   /** How deep to go. */
   depth: VerifyDepth;
   /** What was written just before, by base name. */
   written: WrittenNarInfos;
+  /** Hashes the files of stores that are folders. @default {on this thread} */
+  hash?: HashFile;
   /** Told of waits. */
   meter: Meter;
   /** The clock, in milliseconds since 1970. */
@@ -150,21 +156,31 @@ async function provePath(
     );
   }
   if (options.depth === "full") await proveContents(store, info, signal);
-  else if (cache.reader.local && written !== undefined) await proveBytes(store, info, signal);
+  else if (written !== undefined) {
+    const { hash = hashHere } = options;
+    await proveBytes(store, info, size, hash);
+  }
   return sha256(text);
 }
 
+async function hashHere(path: string): Promise<Digest> {
+  return (await hashFile(path)).digest;
+}
+
 /** Hashes the packed NAR as the store gives it. */
-async function proveBytes(store: PublishStore, info: NarInfo, signal: AbortSignal): Promise<void> {
-  const hasher = new Hasher();
-  for await (const piece of await openNar(store, info, signal)) {
-    signal.throwIfAborted();
-    hasher.update(piece);
-  }
-  if (info.fileHash === undefined || sameDigest(hasher.digest(), info.fileHash)) return;
+async function proveBytes(
+  store: PublishStore,
+  info: NarInfo,
+  size: number,
+  hash: HashFile,
+): Promise<void> {
+  const path = store.cache.reader.pathOf?.(info.url);
+  if (path === undefined || info.fileHash === undefined) return;
+  const digest = await hash(path, size);
+  if (sameDigest(digest, info.fileHash)) return;
   throw new VerificationError(
-    `the NAR "${info.url}" at ${store.cache.reader.url} has the digest ${hasher.digest()} instead of ${info.fileHash}`,
-    { data: { expected: info.fileHash, actual: hasher.digest() } },
+    `the NAR "${info.url}" at ${store.cache.reader.url} has the digest ${digest} instead of ${info.fileHash}`,
+    { data: { expected: info.fileHash, actual: digest } },
   );
 }
 
