@@ -6,6 +6,7 @@
  *
  * @module
  */
+import defer * as nodeBuffer from "node:buffer";
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import { Hasher, sameDigest } from "../base/digest.ts";
@@ -71,9 +72,12 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   ): Promise<void> {
     const path = this.#path(key);
     await this.#writing(path, async () => {
+      if (file.size > largestAtOnceBytes) {
+        return await goOnCopying(file, path, meter, options.signal);
+      }
       const temporary = temporaryName(path);
       try {
-        if (file.fresh && file.size <= largestAtOnceBytes) {
+        if (file.fresh) {
           await Deno.copyFile(file.path, temporary);
           meter.moved(file.size);
         } else await copyHashed(file, temporary, meter, options.signal);
@@ -112,6 +116,64 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   }
 }
 
+/**
+ * Copies a large file, going on with what an earlier run left beside the target: what is there is compared, the rest is written. Two
+ * writers of one object write the same bytes to the same places, so neither harms the other.
+ */
+async function goOnCopying(
+  source: ObjectFile,
+  path: string,
+  meter: ObjectMeter,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const partial = `${path}.partial`;
+  {
+    using input = await Deno.open(source.path, { read: true });
+    using output = await Deno.open(partial, { read: true, write: true, create: true });
+    const standing = (await output.stat()).size;
+    const hasher = new Hasher();
+    const buffer = new Uint8Array(bufferBytes);
+    const there = new Uint8Array(bufferBytes);
+    for (let offset = 0;;) {
+      signal?.throwIfAborted();
+      const count = await input.read(buffer);
+      if (count === null) break;
+      const piece = buffer.subarray(0, count);
+      hasher.update(piece);
+      if (offset + count <= standing && await isThere(output, piece, there.subarray(0, count))) {
+        meter.reused(count);
+      } else {
+        await output.seek(offset, Deno.SeekMode.Start);
+        for (let at = 0; at < count;) at += await output.write(piece.subarray(at));
+        meter.moved(count);
+      }
+      offset += count;
+    }
+    checkCopied(hasher, source);
+    if (standing > source.size) await output.truncate(source.size);
+  }
+  try {
+    await persistFile(partial, path, { mode: 0o644 });
+  } catch (error) {
+    const other = error instanceof Deno.errors.NotFound ? await statFile(path) : undefined;
+    if (other?.size !== source.size) throw error;
+  }
+}
+
+/** Whether the file goes on with these bytes; its position is after them then. */
+async function isThere(
+  file: Deno.FsFile,
+  expected: Uint8Array,
+  buffer: Uint8Array,
+): Promise<boolean> {
+  for (let at = 0; at < buffer.length;) {
+    const count = await file.read(buffer.subarray(at));
+    if (count === null) return false;
+    at += count;
+  }
+  return nodeBuffer.Buffer.compare(buffer, expected) === 0;
+}
+
 async function copyHashed(
   source: ObjectFile,
   path: string,
@@ -131,6 +193,10 @@ async function copyHashed(
     for (let offset = 0; offset < count;) offset += await output.write(piece.subarray(offset));
     meter.moved(count);
   }
+  checkCopied(hasher, source);
+}
+
+function checkCopied(hasher: Hasher, source: ObjectFile): void {
   if (!sameDigest(hasher.digest(), source.digest)) {
     throw new VerificationError(
       `Cannot copy "${source.path}": its bytes have the digest ${hasher.digest()} instead of ${source.digest}`,

@@ -1,0 +1,95 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import type { ObjectMeter } from "../../../lib/base/meter.ts";
+import { FileObjects } from "../../../lib/nix/file_objects.ts";
+
+class Counting implements ObjectMeter {
+  movedBytes = 0;
+  reusedBytes = 0;
+  moved(bytes: number): void {
+    this.movedBytes += bytes;
+  }
+  reused(bytes: number): void {
+    this.reusedBytes += bytes;
+  }
+  restarted(): void {}
+  [Symbol.dispose](): void {}
+}
+
+async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await work(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function noise(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65_536) {
+    crypto.getRandomValues(bytes.subarray(at, Math.min(size, at + 65_536)));
+  }
+  return bytes;
+}
+
+Deno.test("FileObjects goes on with a large file where a killed run left it", () =>
+  inFolder(async (dir) => {
+    const bytes = noise(70_000_000);
+    const path = join(dir, "source");
+    await Deno.writeFile(path, bytes);
+    const store = join(dir, "store", "nar");
+    await Deno.mkdir(store, { recursive: true });
+    // Half of it is there, with one piece that never reached the disk.
+    const half = bytes.slice(0, 40_000_000);
+    half.fill(0, 8_000_000, 8_000_100);
+    await Deno.writeFile(join(store, "x.nar.zst.partial"), half);
+    const meter = new Counting();
+    const objects = new FileObjects(join(dir, "store"));
+    await objects.putFile(
+      "nar/x.nar.zst",
+      { path, size: bytes.length, digest: sha256(bytes) },
+      meter,
+    );
+    assertEquals(meter.movedBytes + meter.reusedBytes, bytes.length);
+    assertEquals(meter.reusedBytes > 36_000_000, true);
+    assertEquals(sha256(await Deno.readFile(join(store, "x.nar.zst"))), sha256(bytes));
+    const left = await Array.fromAsync(Deno.readDir(store), (entry) => entry.name);
+    assertEquals(left, ["x.nar.zst"]);
+  }));
+
+Deno.test("FileObjects gives no name to a file with another hash", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "source");
+    await Deno.writeTextFile(path, "hello");
+    const objects = new FileObjects(join(dir, "store"));
+    const file = { path, size: 5, digest: sha256("other") };
+    await assertRejects(
+      () => objects.putFile("nar/x", file, new Counting()),
+      VerificationError,
+      "instead of",
+    );
+    assertEquals(await Array.fromAsync(Deno.readDir(join(dir, "store", "nar"))), []);
+  }));
+
+Deno.test("FileObjects keeps keys inside the folder", () =>
+  inFolder(async (dir) => {
+    const objects = new FileObjects(dir);
+    for (const key of ["../x", "a/../../x", "/etc/passwd", "a//b", ""]) {
+      await assertRejects(() => objects.get(key), VerificationError, "the name is not allowed");
+    }
+  }));
+
+Deno.test("FileObjects tells a folder that cannot be written to", () =>
+  inFolder(async (dir) => {
+    await Deno.writeTextFile(join(dir, "file"), "");
+    const objects = new FileObjects(join(dir, "file"));
+    const error = await assertRejects(
+      () => objects.put("x.narinfo", new Uint8Array(1)),
+      KedgeError,
+    );
+    assertEquals(error.side, "destination");
+    assertEquals(await objects.get("x.narinfo"), undefined);
+  }));

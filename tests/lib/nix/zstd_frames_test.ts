@@ -1,0 +1,73 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { join } from "@std/path";
+import { zstdCompressSync } from "node:zlib";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import { narStream } from "../../../lib/nix/nar_stream.ts";
+import { unpackNar } from "../../../lib/nix/unpack_nar.ts";
+
+async function sample(): Promise<Uint8Array<ArrayBuffer>> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(dir, "file"), "kedge ".repeat(100_000));
+    return new Uint8Array(await new Response(narStream(dir)).arrayBuffer());
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function packed(nar: Uint8Array, frames: number): Uint8Array<ArrayBuffer> {
+  const size = Math.ceil(nar.length / frames);
+  const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+  const parts = Array.from(
+    { length: frames },
+    (_, i) => zstdCompressSync(nar.subarray(i * size, (i + 1) * size)),
+  );
+  return new Uint8Array(Buffer.concat([skippable, ...parts]));
+}
+
+function inPieces(bytes: Uint8Array<ArrayBuffer>, size: number): ReadableStream<Uint8Array> {
+  return ReadableStream.from(function* () {
+    for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+  }());
+}
+
+Deno.test("unpackNar() reads streams of many frames, in pieces of any size", async () => {
+  const nar = await sample();
+  for (const frames of [1, 3, 40]) {
+    const bytes = packed(nar, frames);
+    for (const size of [bytes.length, 1000, 1]) {
+      assertEquals(await unpackNar(inPieces(bytes, size), "zstd"), {
+        narHash: sha256(nar),
+        narSize: nar.length,
+        fileHash: sha256(bytes),
+        fileSize: bytes.length,
+      });
+    }
+  }
+});
+
+Deno.test("unpackNar() refuses what is cut, changed, trailed or of another kind", async () => {
+  const nar = await sample();
+  const bytes = packed(nar, 3);
+  const changed = bytes.slice();
+  changed[200]! ^= 0xff;
+  const refused: [Uint8Array<ArrayBuffer>, string][] = [
+    [bytes.slice(0, -3), "zstd"],
+    [new Uint8Array([...bytes, 1, 2, 3, 4, 5]), "zstd"],
+    [new TextEncoder().encode("<!doctype html>"), "zstd"],
+    [bytes, "none"],
+    [nar.slice(0, -8), "none"],
+  ];
+  for (const [each, compression] of refused) {
+    await assertRejects(() => unpackNar(inPieces(each, 4096), compression), VerificationError);
+  }
+  const outcome = await unpackNar(inPieces(changed, 4096), "zstd").catch((error) => error);
+  assertEquals(outcome instanceof VerificationError || outcome.narHash !== sha256(nar), true);
+  await assertRejects(
+    () => unpackNar(inPieces(bytes, 4096), "rot13"),
+    KedgeError,
+    "its compression is",
+  );
+});
