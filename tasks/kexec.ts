@@ -1,3 +1,4 @@
+import { basename, dirname, join } from "@std/path";
 import { defined } from "../lib/base/defined.ts";
 import { type Digest, parseDigest } from "../lib/base/digest.ts";
 import { UsageError } from "../lib/base/errors.ts";
@@ -5,6 +6,7 @@ import { parseDuration } from "../lib/base/duration.ts";
 import { collectDaily } from "../lib/cache/prune.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
+import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
 import { describeDifference } from "../lib/kexec/describe_difference.ts";
 import { diffBundles } from "../lib/kexec/diff_bundles.ts";
 import { CachedDownload } from "../lib/operation/cached_download.ts";
@@ -41,6 +43,8 @@ export interface CacheKexecOptions {
   maxAge?: number | string;
   /** Whether the cached tarball is used where asking again fails. @default {false} */
   staleIfError?: boolean;
+  /** Whether it is put into the Nix store too (or found there), and kept from being collected. @default {false} */
+  store?: boolean;
   /** Headers of every request to the origin: authorization. */
   headers?: Record<string, string>;
   /** How requests are tried again. */
@@ -59,6 +63,10 @@ export interface CacheKexecResult extends Figures {
   size: number;
   /** Where it comes from, without user, password and query. */
   url: string;
+  /** Its path in the Nix store, when that was asked for and this is no dry run. */
+  storePath?: string;
+  /** The `fetchurl` expression that gives the same store path. */
+  fetchurl?: string;
 }
 
 /**
@@ -92,7 +100,19 @@ export async function cacheKexec(
   if (result.changed && !context.dryRun && !context.offline) {
     await collectDaily(context.cache, { signal: context.signal });
   }
-  return result;
+  if (!options.store || context.dryRun || result.digest === undefined) return result;
+  return { ...result, ...await intoStore(result, result.digest, context.signal) };
+}
+
+/** Puts the bundle into the Nix store; the link that keeps it there lies beside the bundle in the cache. */
+async function intoStore(
+  { path, url }: CacheKexecResult,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<{ storePath: string; fetchurl: string }> {
+  const root = join(dirname(path), "gc-root");
+  const { storePath } = await storeFile(path, { name: basename(path), digest, root, signal });
+  return { storePath, fetchurl: fetchurlExpression(url, digest) };
 }
 
 async function run(

@@ -36,9 +36,11 @@ export const kexecTask = task({
       placeholder: "TIME",
       example: "7d",
     }),
+    store: arg.boolean({ description: "Put it into the Nix store too, and print its fetchurl" }),
     staleIfError: arg.boolean({ description: "Use the cached one where asking again fails" }),
   },
   run: ({ args: { mirror, ...args }, ...ctx }) =>
     cacheKexec(defined({ ...args, mirrors: mirror }), ctx),
-  output: ({ path }) => path,
+  output: ({ path, storePath, fetchurl }) =>
+    [path, storePath, fetchurl].filter((line) => line !== undefined),
 });
