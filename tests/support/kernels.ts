@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { TemporaryFolder } from "../../lib/base/atomic_file.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 
-/** A kernel of Debian, unpacked but not installed. */
+/** A kernel of Debian and its drivers for virtual machines, unpacked but not installed. */
 export interface Kernel {
   /** What `uname -r` says of it. */
   release: string;
@@ -57,7 +57,11 @@ async function kernelOf(name: string, folder: string): Promise<Kernel> {
     const entries = await Array.fromAsync(Deno.readDir(work.path));
     const file = entries.find((entry) => entry.name.endsWith(".deb"));
     if (file === undefined) throw new Error(`${name} did not come`);
-    await output("dpkg-deb", "-x", join(work.path, file.name), join(work.path, "x"));
+    await Deno.mkdir(join(work.path, "x"));
+    const wanted = ["*/boot/vmlinuz-*", "*/virtio*.ko*", "*failover.ko*"];
+    const script = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards "$3" "$4" "$5"';
+    const paths = [join(work.path, file.name), join(work.path, "x")];
+    await output("sh", "-c", script, "sh", ...paths, ...wanted);
     await Deno.rename(join(work.path, "x"), unpacked);
   }
   const release = name.slice("linux-image-".length);
