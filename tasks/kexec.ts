@@ -5,6 +5,8 @@ import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { collectDaily } from "../lib/cache/prune.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
+import { HttpClient } from "../lib/http/client.ts";
+import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
 import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
 import { describeDifference } from "../lib/kexec/describe_difference.ts";
@@ -47,6 +49,8 @@ export interface CacheKexecOptions {
   store?: boolean;
   /** Headers of every request to the origin: authorization. */
   headers?: Record<string, string>;
+  /** The API that publishes the digests of a release; `false` asks none. @default {GitHub's, for a URL of github.com} */
+  releaseApi?: string | false;
   /** How requests are tried again. */
   retry?: RetryPolicy;
   /** How long a connection may bring nothing, in milliseconds. @default {30_000} */
@@ -96,7 +100,7 @@ export async function cacheKexec(
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
   const checked = checkOptions(options);
-  const result = await run(checked, options.arch, context);
+  const result = await run(checked, options, context);
   if (result.changed && !context.dryRun && !context.offline) {
     await collectDaily(context.cache, { signal: context.signal });
   }
@@ -117,7 +121,7 @@ async function intoStore(
 
 async function run(
   checked: Checked,
-  arch: KexecArch | undefined,
+  { arch, releaseApi }: CacheKexecOptions,
   context: TaskContext,
 ): Promise<CacheKexecResult> {
   await using operation = new CachedDownload({
@@ -129,6 +133,7 @@ async function run(
     inspect: async (path, name, { meter, signal }) => {
       await checkBundle(path, { name, meter, signal, ...defined({ architecture: arch }) });
     },
+    ...defined({ vouch: voucher(checked, releaseApi) }),
     compare: async (before, after, { meter, signal }) => {
       const [old, now] = await Promise.all(
         [before, after].map((path) => checkBundle(path, { name: checked.url, signal })),
@@ -156,9 +161,30 @@ async function run(
   return result;
 }
 
+/** Asks the API of the release for the digest, where the URL is of a release. */
+function voucher(
+  { url, retry }: Checked,
+  releaseApi: string | false | undefined,
+): CachedDownloadOptions["vouch"] {
+  const ofGitHub = new URL(url).host === "github.com" ? "https://api.github.com" : undefined;
+  const api = releaseApi === false ? undefined : releaseApi ?? ofGitHub;
+  const asset = parseReleaseAsset(url);
+  if (api === undefined || asset === undefined) return undefined;
+  return async ({ meter, signal }) =>
+    await publishedDigest(
+      new HttpClient({
+        meter,
+        signal,
+        retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
+      }),
+      asset,
+      api,
+    );
+}
+
 type Checked = Omit<
   CachedDownloadOptions,
-  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect" | "compare" | "lockfile"
+  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect" | "compare" | "lockfile" | "vouch"
 >;
 
 function checkOptions(options: CacheKexecOptions): Checked {

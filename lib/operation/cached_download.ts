@@ -98,6 +98,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
     try {
       if (moved.downloaded !== undefined) this.#checkDigest(moved.downloaded);
+      if (moved.downloaded !== undefined) await this.#checkVouched(moved.downloaded, step);
       if (this.#digest === undefined) await inspect?.(path, this.#entry.name, step);
     } catch (error) {
       if (error instanceof VerificationError && moved.folder !== undefined) {
@@ -284,7 +285,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       bytesToMove: found.size === undefined ? Infinity : size - present,
       bytesToReuse: present,
       exact: found.size !== undefined,
-      requests: remainingPieces(found, done, connections).length,
+      requests: remainingPieces(found, done, connections).length +
+        (this.#digest === undefined && this.#options.vouch !== undefined ? 1 : 0),
       why: why + (present === 0 ? "" : `; ${present} bytes are there from an earlier run`),
       objects: [{
         label: this.#entry.name,
@@ -354,6 +356,28 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     } catch (error) {
       step.meter.note(`the two versions cannot be compared: ${(error as Error).message}`);
     }
+  }
+
+  /** Holds contents of which no digest is pinned against what somebody else says of them, where he can be asked. */
+  async #checkVouched({ digest: actual }: Downloaded, step: Step): Promise<void> {
+    const { vouch } = this.#options;
+    if (this.#digest !== undefined || vouch === undefined) return;
+    let vouched: Digest | undefined;
+    try {
+      vouched = await vouch(step);
+    } catch (error) {
+      step.signal.throwIfAborted();
+      step.meter.note(`nobody vouches for the contents: ${(error as Error).message}`);
+    }
+    if (vouched === undefined || sameDigest(vouched, actual)) return;
+    throw new VerificationError(
+      `Cannot use "${this.subject}": its digest is ${actual}, but ${vouched} was published for it`,
+      {
+        hint: "it may have been replaced at this moment: try again",
+        side: "source",
+        data: { expected: vouched, actual },
+      },
+    );
   }
 
   #checkDigest({ digest: actual, size }: Downloaded): void {

@@ -30,6 +30,8 @@ export interface CachedDownloadOptions extends OriginSourceOptions {
    * digest vouches for the contents.
    */
   inspect?: (path: string, name: string, step: Step) => Promise<void>;
+  /** Asks, in one request, for the digest that somebody else than the server of the file gives for it. */
+  vouch?: (step: Step) => Promise<Digest | undefined>;
   /** Says how the file differs from the version before it. */
   compare?: (before: string, after: string, step: Step) => Promise<void>;
 }

@@ -436,6 +436,34 @@ Deno.test("cacheKexec() goes to a mirror when the origin fails, and on with it m
     assertEquals(first.digest, sha256(large));
   }));
 
+Deno.test("cacheKexec() holds a release against the digest that its site publishes", () => {
+  const path = "/acme/images/releases/download/v1/k.tar.gz";
+  return withOrigin(small, async ({ origin, run, dir }) => {
+    const api = { body: new Uint8Array() };
+    const publish = (text: string) => api.body = new TextEncoder().encode(text);
+    origin.files.set("/repos/acme/images/releases/tags/v1", api);
+    const assets = (digest: string | null) =>
+      JSON.stringify({ assets: [{ name: "k.tar.gz", digest }] });
+    publish(assets(sha256(next)));
+    const options = { releaseApi: origin.url("") };
+    const foreseen = await run(options, { dryRun: true });
+    await assertRejects(() => run(options), VerificationError, "was published for it");
+    assertEquals(await treeOf(join(dir, "blobs-v1")), new Map());
+    publish(assets(sha256(small)));
+    const result = await run(options);
+    assertEquals([result.digest, result.requests], [sha256(small), foreseen.requests]);
+    assertEquals((await run(options)).requests, 0);
+    for (const text of [assets(null), "{}", "not JSON"]) {
+      await Deno.remove(dir, { recursive: true });
+      publish(text);
+      assertEquals((await run(options)).digest, sha256(small));
+    }
+    origin.files.delete("/repos/acme/images/releases/tags/v1");
+    await Deno.remove(dir, { recursive: true });
+    assertEquals((await run(options)).digest, sha256(small));
+  }, path);
+});
+
 Deno.test("cacheKexec() sends its headers to the origin and none of them to a mirror", () =>
   withOrigin(small, async ({ origin, run }) => {
     await using mirror = startOrigin({ "/m.tar.gz": { body: small } });

@@ -1,0 +1,49 @@
+import * as v from "valibot";
+import { type Digest, isDigest } from "../base/digest.ts";
+import type { HttpClient } from "../http/client.ts";
+
+const schema = v.looseObject({
+  assets: v.array(v.looseObject({ name: v.string(), digest: v.nullish(v.string()) })),
+});
+
+/** A file of a release on GitHub, or on a site with the same API. */
+export interface ReleaseAsset {
+  /** `owner/name`. */
+  repository: string;
+  /** The tag of the release. */
+  tag: string;
+  /** The name of the file. */
+  name: string;
+}
+
+/** Which file of a release a URL names; `undefined` for any other URL. */
+export function parseReleaseAsset(url: string): ReleaseAsset | undefined {
+  const match = /^\/([^/]+\/[^/]+)\/releases\/download\/([^/]+)\/([^/]+)$/.exec(
+    new URL(url).pathname,
+  );
+  if (match === null) return undefined;
+  const [, repository, tag, name] = match.map((part) => decodeURIComponent(part));
+  return { repository: repository!, tag: tag!, name: name! };
+}
+
+/**
+ * The digest that the site of a release publishes for a file of it: it comes another way than the file itself, from a mirror or a
+ * CDN. `undefined` where the site publishes none.
+ *
+ * @param api the base of the API: `https://api.github.com`
+ */
+export async function publishedDigest(
+  client: HttpClient,
+  asset: ReleaseAsset,
+  api: string,
+): Promise<Digest | undefined> {
+  const tag = encodeURIComponent(asset.tag);
+  const response = await client.request(`${api}/repos/${asset.repository}/releases/tags/${tag}`, {
+    action: "ask for the digests of the release",
+    headers: { accept: "application/vnd.github+json" },
+  });
+  const release = v.safeParse(schema, await response.json());
+  if (!release.success) return undefined;
+  const digest = release.output.assets.find(({ name }) => name === asset.name)?.digest;
+  return digest !== undefined && digest !== null && isDigest(digest) ? digest : undefined;
+}
