@@ -8,25 +8,21 @@
  * @module
  */
 import { defined } from "../base/defined.ts";
-import { type Digest, sameDigest } from "../base/digest.ts";
-import { checkFreeBytes } from "../base/disk_space.ts";
-import { UnreachableError, VerificationError } from "../base/errors.ts";
+import type { Digest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import { buckets } from "../cache/buckets.ts";
-import { DownloadEntry, type DownloadPolicy, type KnownFile } from "../cache/download_entry.ts";
-import { waitForLeader } from "../cache/wait_for_leader.ts";
-import { readControl } from "../http/control_file.ts";
+import { DownloadEntry } from "../cache/download_entry.ts";
 import { displayUrl } from "../http/display_url.ts";
-import { defaultConnections, type Downloaded } from "../http/download.ts";
-import { readPending, writePending } from "../http/pending_file.ts";
-import { Extents } from "../http/extents.ts";
+import type { Downloaded } from "../http/download.ts";
 import { checkFileKind } from "../http/file_kind.ts";
-import { remainingPieces } from "../http/plan_pieces.ts";
+import { writePending } from "../http/pending_file.ts";
 import type { FoundProbe } from "../http/probe.ts";
-import { ifRangeOf, type Validators } from "../http/validators.ts";
 import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";
-import { type DownloadPlan, presentPlan } from "./download_plan.ts";
+import { checkDigest, checkVouched } from "./check_download.ts";
+import type { DownloadPlan } from "./download_plan.ts";
+import { DownloadPlanner } from "./download_planner.ts";
 import type { Operation, Step } from "./operation.ts";
 import { type OriginAnswer, OriginSource } from "./origin_source.ts";
 import { TierSource } from "./tier_source.ts";
@@ -48,9 +44,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   #entry: DownloadEntry;
   #origin: OriginSource;
   #tier: TierSource;
+  #planner: DownloadPlanner;
   #held = new AsyncDisposableStack();
-  #locked = false;
-  #digest: Digest | undefined;
   #plan: DownloadPlan | undefined;
   #fromOrigin: Downloaded | undefined;
 
@@ -59,10 +54,16 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     this.#options = options;
     this.kind = options.kind;
     this.subject = displayUrl(options.url);
-    this.#digest = options.digest;
     this.#entry = new DownloadEntry(options.cache, buckets.kexec, options.url);
     this.#origin = this.#held.use(new OriginSource(options));
     this.#tier = new TierSource(options.cache.tier, this.#entry.key);
+    this.#planner = new DownloadPlanner({
+      download: options,
+      entry: this.#entry,
+      origin: this.#origin,
+      tier: this.#tier,
+      held: this.#held,
+    });
   }
 
   /** Ends the connections, and lets go of the locks and of what is half done. */
@@ -72,9 +73,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Finds out whether the file is there and fresh, and otherwise asks the origin. */
   async plan(step: Step): Promise<DownloadPlan> {
-    const { digest, lockfile } = this.#options;
-    this.#digest = digest ?? (await lockfile?.pinned(this.#pinKey, ...this.#names))?.digest;
-    return this.#plan = await this.#makePlan(step);
+    return this.#plan = await this.#planner.plan(step);
   }
 
   /** Brings what is missing into a partial file. */
@@ -86,20 +85,24 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (plan.fromTier !== undefined) {
       const blob = await this.#tier.take(plan.fromTier, this.#options.cache, step);
       if (blob !== undefined) return { blob };
-      return await this.#bring(await this.#askPlainly(step), step);
+      return await this.#bring(await this.#planner.askPlainly(step), step);
     }
     return await this.#bring(plan.answer!, step);
   }
 
   /** Holds digest, kind and contents against what they must be. */
   async verify(plan: DownloadPlan, moved: Moved, step: Step): Promise<void> {
-    const { inspect, cache } = this.#options;
+    const { inspect, vouch, cache } = this.#options;
+    const { digest } = this.#planner;
     const path = moved.downloaded?.path ?? moved.blob!.path;
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
     try {
-      if (moved.downloaded !== undefined) this.#checkDigest(moved.downloaded);
-      if (moved.downloaded !== undefined) await this.#checkVouched(moved.downloaded, step);
-      if (this.#digest === undefined) await inspect?.(path, this.#entry.name, step);
+      if (moved.downloaded !== undefined) {
+        const isCallers = this.#options.digest !== undefined;
+        checkDigest(moved.downloaded, digest, this.subject, isCallers);
+        if (digest === undefined) await checkVouched(moved.downloaded, vouch, this.subject, step);
+      }
+      if (digest === undefined) await inspect?.(path, this.#entry.name, step);
     } catch (error) {
       if (error instanceof VerificationError && moved.folder !== undefined) {
         await cache.partials.discard(moved.folder);
@@ -126,7 +129,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       before,
       by: this.kind,
     });
-    const left = folder ?? await cache.partials.find(this.#source);
+    const left = folder ?? await cache.partials.find(this.#planner.source);
     if (left !== undefined) await cache.partials.discard(left);
     step.record(this.#entry.name, "committed", { digest: blob.digest });
     if (before !== undefined && before.digest !== blob.digest) {
@@ -156,7 +159,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (plan === undefined) return;
     const { lockfile, digest, cache } = this.#options;
     if (digest === undefined && result.digest !== undefined) {
-      await lockfile?.pin(this.#pinKey, { digest: result.digest, size: result.size });
+      await lockfile?.pin(this.#planner.pinKey, { digest: result.digest, size: result.size });
     }
     if (this.#fromOrigin !== undefined) {
       const path = cache.blobs.path(this.#fromOrigin.digest);
@@ -171,162 +174,10 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     } else await this.#entry.entry.touch();
   }
 
-  async #makePlan(step: Step): Promise<DownloadPlan> {
-    const { cache } = this.#options;
-    let known = await this.#look(step);
-    if (known.freshness.state === "fresh") return this.#present(known, whyFresh(known));
-    this.#refuseOffline(known);
-    if (!step.dryRun && !this.#locked) {
-      this.#held.use(await cache.use({ signal: step.signal }));
-      this.#held.use(
-        await waitForLeader(this.#entry.entry, cache.partials, this.#source, step),
-      );
-      this.#locked = true;
-      known = await this.#look(step);
-      if (known.freshness.state === "fresh") return this.#present(known, whyFresh(known));
-    }
-    if (this.#digest !== undefined) {
-      if (!step.dryRun) await cache.leases.take(this.#digest);
-      const blob = await this.#entry.findSound(this.#digest, step.dryRun);
-      if (blob !== undefined) {
-        const plan = this.#present(
-          { ...known, blob },
-          "the cache has the same bytes from elsewhere",
-        );
-        return { ...plan, changed: true, ...defined({ record: known.record }) };
-      }
-    }
-    try {
-      return await this.#askForIt(known, step);
-    } catch (error) {
-      const usable = this.#options.staleIfError && known.freshness.state === "stale" &&
-        known.record?.value.mustRevalidate !== true;
-      if (!usable || !(error instanceof UnreachableError)) throw error;
-      step.meter.note(`${error.message}; using what is in the cache`, "warning");
-      return this.#present(known, "the origin could not be asked, and the cache has it");
-    }
-  }
-
-  async #askForIt(known: KnownFile, step: Step): Promise<DownloadPlan> {
-    const { detail } = known.freshness as { detail: string };
-    const ownRecord = known.freshness.state === "stale" ? known.record?.value : undefined;
-    if (this.#digest !== undefined) {
-      const found = await this.#tier.openPinned(this.#digest, step);
-      if (found !== undefined) return this.#tierPlan(found, known, detail, step);
-    }
-    const remembered = ownRecord === undefined && this.#digest === undefined
-      ? await this.#tier.find(step)
-      : undefined;
-    const pending = ownRecord === undefined ? await this.#pending(step) : undefined;
-    const unless = ownRecord ?? pending?.validators ?? remembered?.validators;
-    const partial = await this.#partial();
-    const answer = await this.#origin.ask(step, {
-      digestKnown: this.#digest !== undefined,
-      ...defined({ unless, partial }),
-    });
-    if (answer.probe.state === "found") {
-      return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
-    }
-    if (pending !== undefined) {
-      const why = "an earlier run brought it and was stopped before it was done";
-      const plan = this.#present({ ...known, blob: pending.blob }, why);
-      return { ...plan, changed: true, validators: pending.validators };
-    }
-    if (remembered === undefined) {
-      const plan = this.#present(known, `the origin answered 304 when asked: ${detail}`);
-      return { ...plan, confirmed: answer.probe };
-    }
-    const found = await this.#tier.open(remembered, step);
-    if (found !== undefined) return this.#tierPlan(found, known, detail, step);
-    return await this.#movingPlan(await this.#askPlainly(step), known, detail, step);
-  }
-
-  /** What an earlier run had moved under its digest when it was killed before the pointer was written. */
-  async #pending(
-    step: Step,
-  ): Promise<{ blob: CachedBlob; validators: Validators } | undefined> {
-    const folder = await this.#options.cache.partials.find(this.#source);
-    const pending = folder === undefined ? undefined : await readPending(folder);
-    if (pending === undefined || ifRangeOf(pending.validators) === undefined) return undefined;
-    if (!step.dryRun) await this.#options.cache.leases.take(pending.digest);
-    const blob = await this.#entry.findSound(pending.digest, step.dryRun);
-    return blob === undefined ? undefined : { blob, validators: pending.validators };
-  }
-
-  async #askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
-    const partial = await this.#partial();
-    const answer = await this.#origin.ask(step, {
-      digestKnown: this.#digest !== undefined,
-      ...defined({ partial }),
-    });
-    if (answer.probe.state === "found") return { ...answer, probe: answer.probe };
-    throw new UnreachableError(`Cannot ${this.#options.action}: the origin answered 304 unasked`);
-  }
-
-  async #movingPlan(
-    answer: OriginAnswer<FoundProbe>,
-    known: KnownFile,
-    why: string,
-    step: Step,
-  ): Promise<DownloadPlan> {
-    const { cache, connections = defaultConnections } = this.#options;
-    const found = answer.probe;
-    const cancel = async () => {
-      if (!found.response.bodyUsed) await found.response.body?.cancel();
-    };
-    if (step.dryRun) await cancel();
-    else this.#held.defer(cancel);
-    const done = new Extents(found.partial?.done ?? []);
-    const present = done.bytes;
-    const size = found.size ?? 0;
-    checkFreeBytes(cache.dir, size - present);
-    return {
-      changed: true,
-      bytesToMove: found.size === undefined ? Infinity : size - present,
-      bytesToReuse: present,
-      exact: found.size !== undefined,
-      requests: remainingPieces(found, done, connections).length +
-        (this.#digest === undefined && this.#options.vouch !== undefined ? 1 : 0),
-      why: why + (present === 0 ? "" : `; ${present} bytes are there from an earlier run`),
-      objects: [{
-        label: this.#entry.name,
-        state: "missing",
-        ...defined({ sizeBytes: found.size }),
-      }],
-      file: this.#file(this.#digest, size),
-      answer,
-      ...defined({ record: known.record }),
-    };
-  }
-
-  #tierPlan(
-    found: NonNullable<DownloadPlan["fromTier"]>,
-    known: KnownFile,
-    why: string,
-    step: Step,
-  ): DownloadPlan {
-    const { digest, size } = found.record;
-    if (step.dryRun) found.cancel();
-    else this.#held.defer(found.cancel);
-    checkFreeBytes(this.#options.cache.dir, size);
-    return {
-      changed: true,
-      bytesToMove: size,
-      bytesToReuse: 0,
-      exact: true,
-      requests: 0,
-      why: `${why}, but ${this.#tier.label} has it`,
-      objects: [{ label: this.#entry.name, state: "missing", sizeBytes: size }],
-      file: this.#file(digest, size),
-      fromTier: found,
-      ...defined({ record: known.record }),
-    };
-  }
-
   async #bring(answer: OriginAnswer<FoundProbe>, step: Step): Promise<Moved> {
     const { cache } = this.#options;
     const { name } = this.#entry;
-    const source = this.#source;
+    const source = this.#planner.source;
     const folder = await cache.partials.claim(source);
     this.#held.defer(() => cache.partials.release(source, folder));
     using object = step.meter.object(name, answer.probe.size);
@@ -336,7 +187,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         source,
         object,
         check: (bytes) => checkFileKind(name, bytes, this.subject),
-        ...defined({ digest: this.#digest }),
+        ...defined({ digest: this.#planner.digest }),
       }, step);
       step.record(name, "moved", { digest: downloaded.digest, size: downloaded.size });
       this.#fromOrigin = downloaded;
@@ -348,7 +199,6 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       throw error;
     }
   }
-
   /** Says how two versions differ; that they cannot be compared is no failure. */
   async #compare(before: string, after: string, step: Step): Promise<void> {
     try {
@@ -357,113 +207,4 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       step.meter.note(`the two versions cannot be compared: ${(error as Error).message}`);
     }
   }
-
-  /** Holds contents of which no digest is pinned against what somebody else says of them, where he can be asked. */
-  async #checkVouched({ digest: actual }: Downloaded, step: Step): Promise<void> {
-    const { vouch } = this.#options;
-    if (this.#digest !== undefined || vouch === undefined) return;
-    let vouched: Digest | undefined;
-    try {
-      vouched = await vouch(step);
-    } catch (error) {
-      step.signal.throwIfAborted();
-      step.meter.note(`nobody vouches for the contents: ${(error as Error).message}`);
-    }
-    if (vouched === undefined || sameDigest(vouched, actual)) return;
-    throw new VerificationError(
-      `Cannot use "${this.subject}": its digest is ${actual}, but ${vouched} was published for it`,
-      {
-        hint: "it may have been replaced at this moment: try again",
-        side: "source",
-        data: { expected: vouched, actual },
-      },
-    );
-  }
-
-  #checkDigest({ digest: actual, size }: Downloaded): void {
-    const expected = this.#digest;
-    if (expected === undefined || sameDigest(expected, actual)) return;
-    throw new VerificationError(
-      `Cannot use "${this.subject}": its digest is ${actual} instead of ${expected}`,
-      {
-        hint: this.#options.digest === undefined
-          ? "the file changed at its origin; --update accepts the new one"
-          : "the file changed at its origin, or the digest is of another one",
-        side: "source",
-        data: { expected, actual, size },
-      },
-    );
-  }
-
-  /** What the cache has; in a run, nobody prunes it from now on while this process lives. */
-  async #look(step: Step): Promise<KnownFile> {
-    const { refresh, offline, maxAgeMs } = this.#options;
-    const policy: DownloadPolicy = {
-      refresh: this.#moves ? "all" : refresh,
-      names: this.#names,
-      pinned: this.#digest !== undefined,
-      offline,
-      ...defined({ maxAgeMs }),
-    };
-    return step.dryRun
-      ? await this.#entry.look(this.#digest, policy)
-      : await this.#entry.lookUnderLease(this.#digest, policy);
-  }
-
-  #refuseOffline({ freshness }: KnownFile): void {
-    if (!this.#options.offline) return;
-    throw new UnreachableError(
-      `Cannot ${this.#options.action} ${this.subject}: ${
-        "detail" in freshness ? freshness.detail : freshness.reason
-      }, and the network is not to be used`,
-      { hint: "run once without --offline" },
-    );
-  }
-
-  async #partial() {
-    const folder = await this.#options.cache.partials.find(this.#source);
-    return folder === undefined ? undefined : await readControl(folder, this.#source);
-  }
-
-  #present(known: KnownFile, why: string): DownloadPlan {
-    const blob = known.blob!;
-    const plan = presentPlan(this.#entry.name, blob, this.#file(blob.digest, blob.size), why);
-    return known.rehashed === true ? { ...plan, rehashed: true } : plan;
-  }
-
-  #file(digest: Digest | undefined, size: number): CachedFile {
-    return { path: this.#entry.path, size, url: this.subject, ...defined({ digest }) };
-  }
-
-  /** By what partial data is known: its digest where there is one, since that is the same from every mirror. */
-  get #source(): string {
-    return this.#digest ?? this.#entry.key;
-  }
-
-  /** By what names a refresh or an update may name it. */
-  get #names(): readonly string[] {
-    return [this.#options.url, this.#entry.key, this.kind, ...(this.#options.names ?? [])];
-  }
-
-  get #pinKey(): string {
-    return `${this.kind} ${this.#entry.key}`;
-  }
-
-  /** Whether its pin may move: then the origin is asked. */
-  get #moves(): boolean {
-    const { digest, lockfile, offline } = this.#options;
-    return digest === undefined && !offline &&
-      (lockfile?.moves(this.#pinKey, ...this.#names) ?? false);
-  }
-}
-
-function whyFresh({ freshness, record }: KnownFile): string {
-  const since = record?.value.fetched ?? "";
-  const reasons: Record<string, string> = {
-    "unchanging": "the cache has the pinned digest",
-    "not to be asked": `the cache has it since ${since}`,
-    "young": `the cache has it since ${since}, and it was confirmed lately`,
-    "just confirmed": "it was fetched or confirmed in this run",
-  };
-  return reasons[freshness.reason] ?? freshness.reason;
 }
