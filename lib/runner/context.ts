@@ -13,7 +13,8 @@ import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
 import { Secrets } from "./secrets.ts";
-import { lazyShell, shellModule } from "./load_shell.ts";
+import { lazyShell } from "./lazy_shell.ts";
+import { shellModule } from "./load_shell.ts";
 import type { Shell } from "./shell_type.ts";
 
 /** What a task function runs in: who may stop it, where it keeps things, to whom it reports. */

@@ -12,7 +12,7 @@ import type { $Type } from "@david/dax";
 import { liveProcesses } from "../base/live_processes.ts";
 import { MarkedProcesses } from "../base/marked_processes.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { lazyShell } from "./load_shell.ts";
+import { lazyShell } from "./lazy_shell.ts";
 import { watched } from "./bound_command.ts";
 import type { Shell } from "./shell_type.ts";
 import type { RunnerEvent } from "./events.ts";
