@@ -23,6 +23,7 @@ import {
 } from "../lib/chunk/write_chunks.ts";
 import { RangeRefusedError } from "../lib/oci/range_refused_error.ts";
 import type { Step } from "../lib/operation/operation.ts";
+import { type Moving, tellMoving } from "./disk_moving.ts";
 import type { DiskPullPlan } from "./disk_pull_plan.ts";
 import { readJournal, writeJournal } from "./disk_sources.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -57,19 +58,34 @@ export async function movePull(
   await makeRoom(plan, options.pool);
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
   using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
-  local.reused(dataBytes(index) - bytesToWrite(plan));
+  const moving = tellMoving(step.meter, {
+    wire: "fetched",
+    wireBytes: bytesOf(plan.ranges.filter((range) => !plan.cachedPacks.has(range.pack))),
+    file: "written",
+    fileBytes: bytesToWrite(plan),
+  });
+  const standing = dataBytes(index) - bytesToWrite(plan);
+  local.reused(standing);
+  moving.reused(standing);
 
-  const reader = new PackReader(plan, options, remote, step);
+  const reader = new PackReader(plan, options, { remote, moving }, step);
   const fetch = (ranges: readonly PackRange[]) =>
     fetchChunks(target, ranges, {
       concurrency: options.concurrency,
       read: (range, options) => reader.read(range, options),
       onWritten: (bytes, range) => {
-        if (plan.cachedPacks.has(range.pack)) local.reused(bytes);
+        moving.file(bytes);
+        if (!plan.cachedPacks.has(range.pack)) return;
+        local.reused(bytes);
+        moving.reused(bytes);
       },
     });
   const [changed] = await Promise.all([
-    copyChunks(target, located, sources, (bytes) => local.reused(bytes)),
+    copyChunks(target, located, sources, (bytes) => {
+      local.reused(bytes);
+      moving.reused(bytes);
+      moving.file(bytes);
+    }),
     fetch(plan.ranges),
   ]);
   if (changed.length > 0) {
@@ -79,6 +95,7 @@ export async function movePull(
     );
     await fetch(planRanges(index, Uint32Array.from(changed)));
   }
+  moving.end();
 }
 
 /**
@@ -181,12 +198,17 @@ async function makeRoom(plan: DiskPullPlan, pool: JobPool): Promise<void> {
 class PackReader {
   #plan: DiskPullPlan;
   #options: MovePullOptions;
-  #progress: ObjectMeter;
+  #progress: { remote: ObjectMeter; moving: Moving };
   #step: Step;
   #whole = new Map<number, Promise<string>>();
   #ranges = true;
 
-  constructor(plan: DiskPullPlan, options: MovePullOptions, progress: ObjectMeter, step: Step) {
+  constructor(
+    plan: DiskPullPlan,
+    options: MovePullOptions,
+    progress: { remote: ObjectMeter; moving: Moving },
+    step: Step,
+  ) {
     this.#plan = plan;
     this.#options = options;
     this.#progress = progress;
@@ -203,7 +225,8 @@ class PackReader {
     if (this.#ranges) {
       try {
         const bytes = await this.#options.store.range(blob, start, end, options);
-        this.#progress.moved(bytes.length);
+        this.#progress.remote.moved(bytes.length);
+        this.#progress.moving.wire(bytes.length);
         return bytes;
       } catch (error) {
         if (!(error instanceof RangeRefusedError)) throw error;
@@ -231,8 +254,9 @@ class PackReader {
       digest: blob.digest,
       size: blob.size,
       signal: this.#step.signal,
-      onBytes: (bytes) => this.#progress.moved(bytes),
+      onBytes: (bytes) => this.#progress.remote.moved(bytes),
     });
+    this.#progress.moving.wire(blob.size);
     return path;
   }
 }

@@ -15,6 +15,7 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { isDisk, loadDisk, resolveDisk } from "./disk_image.ts";
 import { keepDisk, seenNearby } from "./disk_seen.ts";
 import { rememberFile } from "./disk_known.ts";
+import { tellMoving } from "./disk_moving.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { makePushIndex, type PushIndex } from "./disk_push_index.ts";
 import {
@@ -259,6 +260,16 @@ async function movePacks(
   const { table } = plan;
   const rows = firstRows(table);
   const done: BuiltPack[] = [];
+  const plainBytes = ({ chunks }: NewPack) =>
+    chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
+  const all = plan.packs.reduce((sum, pack) => sum + plainBytes(pack), 0);
+  const moving = tellMoving(step.meter, {
+    wire: "sent",
+    wireBytes: all,
+    file: "packed",
+    fileBytes: all,
+  });
+  moving.reused(plan.bytesToReuse);
   await inParallel(plan.packs.entries(), of.concurrency, step.signal, async ([at, pack]) => {
     let built = pack.built;
     let path = built === undefined || pack.there ? undefined : await spool.file(built);
@@ -267,12 +278,15 @@ async function movePacks(
       path = await spool.file(built);
     }
     done[at] = built;
+    moving.file(plainBytes(pack));
     if (pack.there || path === undefined) return;
     const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
     using progress = step.meter.object(blob.digest, blob.size);
     await store.put(blob, path, progress);
+    moving.wire(blob.size);
     step.record(blob.digest, "arrived", { sizeBytes: blob.size });
   });
+  if (plan.packs.length > 0) moving.end();
   return plan.packs.map(({ chunks }, at) => ({ chunks, built: done[at]! }));
 }
 
