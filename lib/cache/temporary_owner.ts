@@ -1,8 +1,8 @@
 import defer * as process from "node:process";
 
 /**
- * Whether the process that made a temporary name may still live. A number that is in use again counts as alive: then the
- * age decides.
+ * Whether the process that made a temporary name may still live. A number that is in use again counts as alive, and so does one
+ * that may not be asked about: then the age decides.
  */
 export function stateOfTemporary(name: string): "alive" | "dead" {
   const pid = Number(/\.tmp-(\d+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? 0);
@@ -12,6 +12,6 @@ export function stateOfTemporary(name: string): "alive" | "dead" {
     process.kill(pid, 0);
     return "alive";
   } catch (error) {
-    return (error as { code?: string }).code === "EPERM" ? "alive" : "dead";
+    return (error as { code?: string }).code === "ESRCH" ? "dead" : "alive";
   }
 }
