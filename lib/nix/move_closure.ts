@@ -211,15 +211,14 @@ class StoreMove {
     const { states } = this.#plan;
     const written = new Map<string, NarInfo>();
     const done = new Map<string, Promise<boolean>>();
-    const inner: Promise<boolean>[] = [];
     const needed = neededNames(states);
     const write = async (state: PathState): Promise<boolean> => {
       const { source } = state;
       const before = source.references
         .filter((reference) => reference !== source.storePath.baseName)
         .map((reference) => done.get(reference) ?? Promise.resolve(true));
-      const top = !needed.has(source.storePath.baseName);
-      const ready = await Promise.all(top ? [...before, ...inner] : before);
+      const ready = await Promise.all(before);
+      if (!needed.has(source.storePath.baseName)) ready.push(await allInner);
       if (!ready.every(Boolean)) return false;
       if (state.gap === undefined) return true;
       const info = await this.#narInfo(state);
@@ -232,13 +231,14 @@ class StoreMove {
         });
       });
     };
-    const tops = states.filter((state) => !needed.has(state.source.storePath.baseName));
-    for (const state of states) {
-      if (tops.includes(state)) continue;
+    const isTop = ({ source }: PathState) => !needed.has(source.storePath.baseName);
+    const tops = states.filter(isTop);
+    const inner = states.filter((state) => !isTop(state)).map((state) => {
       const outcome = write(state);
       done.set(state.source.storePath.baseName, outcome);
-      inner.push(outcome);
-    }
+      return outcome;
+    });
+    const allInner = Promise.all(inner).then((outcomes) => outcomes.every(Boolean));
     for (const state of tops) done.set(state.source.storePath.baseName, write(state));
     await Promise.all(done.values());
     return written;

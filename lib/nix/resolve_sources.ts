@@ -31,6 +31,7 @@ export interface ResolveSourcesOptions extends NixCommandOptions {
 }
 
 const longestChain = 40;
+const largestPieceBytes = 1024 * 1024;
 const yieldEveryBytes = 16 * 1024 * 1024;
 
 /**
@@ -141,7 +142,9 @@ async function contentAddressed(
   signal: AbortSignal | undefined,
 ): Promise<SourcePath> {
   const hasher = new Hasher();
-  for (const piece of narPieces(files)) {
+  const { isFile, size } = await Deno.lstat(files);
+  const pieceBytes = isFile ? Math.min(largestPieceBytes, size + 1024) : largestPieceBytes;
+  for (const piece of narPieces(files, pieceBytes)) {
     hasher.update(piece);
     if (hasher.size % yieldEveryBytes < piece.length) {
       await delay(0);
