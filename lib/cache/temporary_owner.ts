@@ -1,4 +1,4 @@
-import defer * as process from "node:process";
+import * as process from "node:process";
 
 /**
  * Whether the process that made a temporary name may still live. A number that is in use again counts as alive, and so does one
@@ -8,6 +8,20 @@ export function stateOfTemporary(name: string): "alive" | "dead" {
   const pid = Number(/\.tmp-(\d+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? 0);
   if (pid === 0) return "dead";
   if (pid === Deno.pid) return "alive";
+  return Deno.build.os === "linux" ? stateInProc(pid) : stateBySignal(pid);
+}
+
+/** Asks without the permission to run programs, which a signal needs. */
+function stateInProc(pid: number): "alive" | "dead" {
+  try {
+    Deno.statSync(`/proc/${pid}`);
+    return "alive";
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? "dead" : "alive";
+  }
+}
+
+function stateBySignal(pid: number): "alive" | "dead" {
   try {
     process.kill(pid, 0);
     return "alive";
