@@ -72,7 +72,7 @@ export type {
 } from "./lib/operation/event.ts";
 export type * from "./lib/journal/journal.ts";
 export type { Figures, PlannedObject } from "./lib/operation/figures.ts";
-export type { Shell } from "./lib/runner/shell_type.ts";
+export type { AlwaysShell, DaxShell, Shell } from "./lib/runner/shell_type.ts";
 export { main, type MainOptions } from "./lib/report/main.ts";
 export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";
 export type * from "./lib/runner/arg.ts";
@@ -110,6 +110,13 @@ export {
 export * from "./tasks/runs.ts";
 export * from "./tasks/image.ts";
 export * from "./tasks/base_image.ts";
+export type { RunnableBase } from "./tasks/container_base.ts";
+export * from "./tasks/in_container.ts";
+export type { ContainerMount } from "./lib/container/run_container.ts";
+export type {
+  ContainerEngineKind,
+  ContainerEngineOptions,
+} from "./lib/container/container_engine.ts";
 export type { CopiedImage, CopyImagesOptions } from "./tasks/image_copies.ts";
 export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";

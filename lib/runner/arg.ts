@@ -48,13 +48,16 @@ export interface ArgPlace {
 /** The arguments of a task, by their names. */
 export type ArgsShape = Readonly<Record<string, Arg>>;
 
-type KeysOf<A extends ArgsShape, P extends ArgPresence> = {
+/** The names of the arguments with such a presence. */
+export type KeysOf<A extends ArgsShape, P extends ArgPresence> = {
   [K in keyof A]: A[K]["presence"] extends P ? K : never;
 }[keyof A];
 
-type ValueOf<T> = T extends Arg<infer V> ? V : never;
+/** The value of an argument. */
+export type ValueOf<T> = T extends Arg<infer V> ? V : never;
 
-type Flat<T> = { [K in keyof T]: T[K] };
+/** The same type, shown as one object. */
+export type Flat<T> = { [K in keyof T]: T[K] };
 
 /** The values that a task's run function gets: what is optional and was not given is not there. */
 export type ArgsOf<A extends ArgsShape> = Flat<

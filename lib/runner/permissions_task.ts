@@ -11,7 +11,22 @@ function ofTheRunner(cacheDir: string): PermissionSet {
   return {
     read: [cacheDir],
     write: [cacheDir],
-    env: ["HOME", "KEDGE_CACHE_DIR", "XDG_CACHE_HOME"],
+    env: [
+      "CI",
+      "DENO_JOBS",
+      "FORCE_COLOR",
+      "GITHUB_ACTIONS",
+      "HOME",
+      "INIT_CWD",
+      "KEDGE_CACHE_DIR",
+      "KEDGE_CACHE_LOWER",
+      "KEDGE_CACHE_TIER",
+      "KEDGE_CACHE_TIER_INSECURE",
+      "KEDGE_LOCK_TIMEOUT",
+      "NO_COLOR",
+      "TERM",
+      "XDG_CACHE_HOME",
+    ],
   };
 }
 

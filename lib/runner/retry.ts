@@ -38,6 +38,7 @@ export type RetryPlan = Required<Omit<RetryOptions, "delay" | "maxDelay">> & {
 
 /** A task failed in every one of its tries. The last failure is the `cause`; its exit code counts. */
 export class RetriedError extends KedgeError {
+  /** `RetriedError`. */
   override readonly name = "RetriedError";
   /** Every failure, the first one first. */
   readonly failures: readonly Error[];

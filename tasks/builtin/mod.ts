@@ -26,6 +26,7 @@ import { imageDiffTask, imageGcTask, imageInspectTask, imageLsTask } from "./ima
 import { kexecTask } from "./kexec.ts";
 import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
+import { withPermissions } from "./permissions.ts";
 import { runsShowTask, runsTask } from "./runs.ts";
 import {
   publishKeygenTask,
@@ -35,8 +36,7 @@ import {
 } from "./publish_after.ts";
 import { catalogListTask, catalogShowTask } from "./catalog.ts";
 
-/** The built-in tasks. */
-export const builtinTasks: Readonly<Record<string, AnyTask>> = {
+const tasks: Readonly<Record<string, AnyTask>> = {
   kexecTask,
   nixosAnywhereTask,
   imageSyncTask,
@@ -67,3 +67,8 @@ export const builtinTasks: Readonly<Record<string, AnyTask>> = {
   runsTask,
   runsShowTask,
 };
+
+/** The built-in tasks. */
+export const builtinTasks: Readonly<Record<string, AnyTask>> = Object.fromEntries(
+  Object.entries(tasks).map(([name, task]) => [name, withPermissions(task)]),
+);
