@@ -244,6 +244,12 @@ class UsablePacks {
   }
 }
 
+/** Whether a store takes blobs of another without their bytes going through here: by a mount, or a link. */
+function comesAlong({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
+  if (a.transport === "docker" && b.transport === "docker") return a.host === b.host;
+  return a.transport === b.transport;
+}
+
 /** Whether two stores hold their blobs in one place. */
 export function sameRepository({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
   if (a.transport === "docker" && b.transport === "docker") {
@@ -257,7 +263,7 @@ function summary(
   of: {
     fresh: Uint8Array;
     packs: readonly NewPack[];
-    adopted: readonly { pack: DiskBlob }[];
+    adopted: DiskPushPlan["adopted"];
     standing: PushIndex | undefined;
     changed: boolean;
   },
@@ -281,7 +287,14 @@ function summary(
       requests += requestsPerPut + requestsPerRead;
     }
   }
-  requests += of.adopted.length * requestsPerRead;
+  for (const { pack, from } of of.adopted) {
+    if (comesAlong(from, store)) {
+      requests += requestsPerRead;
+    } else {
+      requests += requestsPerPut + from.requestsPerRead;
+      moving += pack.size;
+    }
+  }
   // The index and its proof, the proof of the config, a look at the tag, the manifest.
   requests += requestsPerPut + requestsPerRead + 3 * requestsPerRead;
   if (!options.hasConfig) requests += requestsPerPut;

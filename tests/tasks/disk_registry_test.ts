@@ -74,10 +74,12 @@ realTest("packs of a disk in another registry come along", ["docker-registry"], 
   const base = `docker://${registry.host}/acme/disk:1`;
   const reference = `docker://${other.host}/acme/disk:1`;
   await pushDisk({ file: await world.write("disk", first), reference: base }, world.machine());
-  await pushDisk(
-    { file: await world.write("second", second), reference, bases: [base] },
-    world.machine(),
-  );
+  const file = await world.write("second", second);
+  const options = { file, reference, bases: [base] };
+  const plan = await pushDisk(options, { ...world.machine(), dryRun: true });
+  const push = await pushDisk(options, world.machine());
+  assertEquals(plan.requests, push.requests);
+  assert(push.bytesMoved <= plan.bytesMoved && push.bytesMoved > 3_000_000);
   await pullDisk({ reference, file: world.path("out") }, world.machine());
   await world.holds("out", second);
 });

@@ -21,7 +21,7 @@ export interface BenchData {
 }
 
 const packages =
-  "ca-certificates,linux-image-amd64,openssh-server,python3,perl,git,curl,nginx-light,systemd-sysv";
+  "ca-certificates,openssh-server,python3,perl,git,curl,nginx-light,systemd-sysv,gcc,g++,vim,golang-1.19-go";
 const mirror = "http://deb.debian.org/debian";
 const uuid = "11111111-2222-3333-4444-555555555555";
 const sources = `deb ${mirror} bookworm main
