@@ -17,6 +17,7 @@ const group = "the cache";
 /** `cache:dir`. */
 export const cacheDirTask = task({
   name: "cache:dir",
+  query: true,
   description: "Print the cache folder",
   group,
   run: (ctx) => ({ dir: cacheDir(ctx) }),
@@ -26,6 +27,7 @@ export const cacheDirTask = task({
 /** `cache:size`. */
 export const cacheSizeTask = task({
   name: "cache:size",
+  query: true,
   description: "Print the size of the cache in bytes",
   group,
   args: {
@@ -78,6 +80,7 @@ export const cachePruneTask = task({
 /** `cache:ls`. */
 export const cacheLsTask = task({
   name: "cache:ls",
+  query: true,
   description: "List the entries of the cache, the last used first",
   group,
   run: async (ctx) => ({ entries: await cacheList(ctx) }),
@@ -90,6 +93,7 @@ export const cacheLsTask = task({
 /** `cache:why KEY`. */
 export const cacheWhyTask = task({
   name: "cache:why",
+  query: true,
   description: "Explain who put an entry there, from where, and who refers to it",
   group,
   args: {

@@ -13,6 +13,7 @@ const catalog = arg.string({
 /** `catalog:ls [ENTRY]`. */
 export const catalogListTask = task({
   name: "catalog:ls",
+  query: true,
   description: "List the entries of a catalog, one a line",
   group: "catalog",
   args: {
@@ -38,6 +39,7 @@ export const catalogListTask = task({
 /** `catalog:show ENTRY`. */
 export const catalogShowTask = task({
   name: "catalog:show",
+  query: true,
   description: "Show an entry, its proofs and the history of its package",
   group: "catalog",
   args: {

@@ -131,6 +131,7 @@ export const diskVerifyTask = task({
 /** `disk:inspect REF`. */
 export const diskInspectTask = task({
   name: "disk:inspect",
+  query: true,
   description: "Tell the shape of a disk: chunks, packs, waste",
   group,
   args: { reference: reference("The disk"), insecureRegistry },
@@ -154,6 +155,7 @@ export const diskInspectTask = task({
 /** `disk:diff REF REF`. */
 export const diskDiffTask = task({
   name: "disk:diff",
+  query: true,
   description: "Tell what two disks have in common",
   group,
   args: {

@@ -15,6 +15,7 @@ function place(description: string, example: string) {
 /** `image:ls PLACE`. */
 export const imageLsTask = task({
   name: "image:ls",
+  query: true,
   description: "List the tags of a repository or of a layout",
   group: "images",
   args: { place: place("The repository or the layout", "oci:images/vm"), insecureRegistry },
@@ -26,6 +27,7 @@ export const imageLsTask = task({
 /** `image:inspect IMAGE`. */
 export const imageInspectTask = task({
   name: "image:inspect",
+  query: true,
   description: "Tell what an image consists of",
   group: "images",
   args: { image: place("The image", "docker://ghcr.io/acme/vm:latest"), insecureRegistry },
@@ -37,6 +39,7 @@ export const imageInspectTask = task({
 /** `image:diff A B`. */
 export const imageDiffTask = task({
   name: "image:diff",
+  query: true,
   description: "Tell what two images share",
   group: "images",
   args: {
