@@ -1,7 +1,7 @@
 import type { Meter } from "../base/meter.ts";
 import type { CopyPlan, PlannedManifest } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { describeManifest } from "./manifest.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
 import { tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
 
@@ -33,11 +33,15 @@ export async function moveBlobs(
   });
 }
 
-/** Puts the manifests of a plan, children first, and makes the name point to the root, last of all. */
+/**
+ * Puts the manifests of a plan, children first, and makes the name point to the root, last of all; `commit` may put that off until the
+ * roots of other copies are there too.
+ */
 export async function commitCopy(
   plan: CopyPlan,
   destination: ImageDestination,
   options: MoveCopyOptions,
+  commit: (root: Manifest) => Promise<void> = (root) => destination.commit(root),
 ): Promise<void> {
   const { meter, signal } = options;
   const children = plan.manifests.filter(({ depth, present }) => depth > 0 && !present);
@@ -56,6 +60,6 @@ export async function commitCopy(
   signal.throwIfAborted();
   const root = plan.manifests.find(({ depth }) => depth === 0);
   if (root === undefined) return;
-  await destination.commit(root.manifest);
+  await commit(root.manifest);
   if (!root.present) meter.moved(describeManifest(root.manifest).size);
 }

@@ -11,6 +11,8 @@ import { VerificationError } from "../base/errors.ts";
 import { type CopyPlan, type PlanCopyOptions, type SettleCopy, surveyCopy } from "./copy_plan.ts";
 import { commitCopy, moveBlobs } from "./copy_move.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
+import type { Layout } from "./layout.ts";
+import { LayoutDestination } from "./layout_destination.ts";
 import { fixedLimit } from "./pace.ts";
 import type { Meter } from "../base/meter.ts";
 import { pooled } from "./pooled.ts";
@@ -39,6 +41,8 @@ export interface CopySetOptions {
   /** Ends the copies. */
   signal: AbortSignal;
 }
+
+type Pointer = Awaited<ReturnType<LayoutDestination["stage"]>>;
 
 const imagesAtOnce = 8;
 
@@ -95,9 +99,23 @@ export async function commitCopies(
   options: CopySetOptions,
 ): Promise<void> {
   const changed = copies.filter(({ plan }) => plan.changed);
+  const pointers = new Map<string, { layout: Layout; moves: Pointer[] }>();
   await pooled(changed, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
-    await commitCopy(plan, destination, { ...options, signal });
+    await commitCopy(
+      plan,
+      destination,
+      { ...options, signal },
+      destination instanceof LayoutDestination
+        ? async (root) => {
+          const { layout } = destination;
+          const move = await destination.stage(root);
+          const standing = pointers.get(layout.folder) ?? { layout, moves: [] };
+          pointers.set(layout.folder, standing);
+          standing.moves.push(move);
+        }
+        : undefined,
+    );
     const now = await source.now?.();
     if (now === undefined || now === plan.resolved) return;
     options.meter.note(
@@ -105,6 +123,7 @@ export async function commitCopies(
       "warning",
     );
   });
+  for (const { layout, moves } of pointers.values()) await layout.pointAll(moves);
 }
 
 function checkPinned(to: ImageReference, plan: CopyPlan): void {

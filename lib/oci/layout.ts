@@ -8,13 +8,7 @@
  * @module
  */
 import { join } from "@std/path";
-import {
-  persistFile,
-  removeIfThere,
-  syncFolder,
-  temporaryName,
-  writeFileAtomic,
-} from "../base/atomic_file.ts";
+import { removeIfThere, syncFolder, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import { type Digest, digestHex, Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
@@ -128,7 +122,15 @@ export class Layout {
   /** Keeps bytes of which the hash is known. */
   async putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
     await this.makeBlobFolder();
-    await writeFileAtomic(this.blobPath(digest), bytes);
+    await Deno.mkdir(this.workFolder, { recursive: true });
+    const temporary = temporaryName(join(this.workFolder, digestHex(digest)));
+    try {
+      await Deno.writeFile(temporary, bytes, { createNew: true });
+      await this.placeBlob(temporary, digest);
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw error;
+    }
   }
 
   /**
@@ -141,7 +143,6 @@ export class Layout {
     body: AsyncIterable<Uint8Array>,
     onWritten?: (bytes: number) => void,
   ): Promise<void> {
-    const path = this.blobPath(descriptor.digest);
     await this.makeBlobFolder();
     await Deno.mkdir(this.workFolder, { recursive: true });
     const temporary = temporaryName(join(this.workFolder, digestHex(descriptor.digest)));
@@ -163,28 +164,44 @@ export class Layout {
             `with the digest ${hasher.digest()}`,
         );
       }
-      await persistFile(temporary, path);
+      await this.placeBlob(temporary, descriptor.digest);
     } catch (error) {
       await removeIfThere(temporary);
       throw error;
     }
   }
 
+  /** Gives a file of verified bytes the name of its blob; the folder is synced before anything points into it. */
+  async placeBlob(temporary: string, digest: Digest): Promise<void> {
+    {
+      using file = await Deno.open(temporary, { read: true, write: true });
+      await file.syncData();
+    }
+    await Deno.rename(temporary, this.blobPath(digest));
+  }
+
   /** Makes a name, or the nameless entry, point to a manifest that is here. */
   async point(name: string | undefined, descriptor: Descriptor): Promise<void> {
-    const entry = { ...descriptor };
-    if (name !== undefined) {
-      entry.annotations = { ...entry.annotations, [refNameAnnotation]: name };
-    }
+    await this.pointAll([{ name, descriptor }]);
+  }
+
+  /** Makes several names point to manifests that are here, in one step. */
+  async pointAll(
+    pointers: readonly { name: string | undefined; descriptor: Descriptor }[],
+  ): Promise<void> {
+    const fresh = pointers.map(({ name, descriptor }) =>
+      name === undefined ? descriptor : {
+        ...descriptor,
+        annotations: { ...descriptor.annotations, [refNameAnnotation]: name },
+      }
+    );
+    const names = new Set(pointers.map(({ name }) => name));
     await this.#edit(
-      (entries) => [
-        ...entries.filter((standing) => nameOf(standing) !== name),
-        entry,
-      ],
-      (entries) =>
-        entries.some((standing) =>
-          nameOf(standing) === name && standing.digest === descriptor.digest
-        ),
+      (entries) => [...entries.filter((standing) => !names.has(nameOf(standing))), ...fresh],
+      (entries) => {
+        const standing = new Map(entries.map((entry) => [nameOf(entry), entry.digest]));
+        return fresh.every((entry) => standing.get(nameOf(entry)) === entry.digest);
+      },
     );
   }
 
@@ -209,6 +226,7 @@ export class Layout {
     holds: (entries: readonly Descriptor[]) => boolean,
   ): Promise<void> {
     await this.make();
+    await syncFolder(join(this.folder, "blobs", "sha256"));
     using _lock = await lockFile(join(this.workFolder, "lock"));
     for (let tried = 0;; tried++) {
       const entries = await this.entries();

@@ -93,8 +93,13 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async commit(root: Manifest): Promise<void> {
+    await this.layout.pointAll([await this.stage(root)]);
+  }
+
+  /** Puts the root; what comes back is still to be pointed to. */
+  async stage(root: Manifest): Promise<{ name: string | undefined; descriptor: Descriptor }> {
     await this.layout.putBytes(root.digest, root.bytes);
-    await this.layout.point(this.#reference.tag, describeManifest(root));
+    return { name: this.#reference.tag, descriptor: describeManifest(root) };
   }
 
   [Symbol.dispose](): void {

@@ -8,7 +8,6 @@
  * @module
  */
 import { join } from "@std/path";
-import { persistFile } from "../base/atomic_file.ts";
 import { digestHex } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
@@ -92,7 +91,7 @@ export class LayoutIntake implements Disposable {
     } else {
       await this.#takeStream(transfer, path);
     }
-    await persistFile(path, this.#layout.blobPath(descriptor.digest));
+    await this.#layout.placeBlob(path, descriptor.digest);
     await Deno.remove(folder, { recursive: true });
   }
 
