@@ -27,14 +27,14 @@ export function ownIdentity(): ProcessIdentity {
   return own ??= { pid: Deno.pid, start: startOf(Deno.pid) ?? 0, boot: bootId() };
 }
 
-/** What became of a process: `elsewhere` is one that this machine cannot judge. */
+/** What became of a process: `elsewhere` is one that this process cannot judge. */
 export function stateOf(identity: ProcessIdentity): "alive" | "dead" | "elsewhere" {
   if (identity.boot !== bootId()) return "elsewhere";
   if (identity.pid === Deno.pid && identity.start === ownIdentity().start) return "alive";
   const start = startOf(identity.pid);
   if (start !== undefined) return start === identity.start ? "alive" : "dead";
   if (identity.start !== 0) return "dead";
-  return answers(identity.pid) ? "alive" : "dead";
+  return answer(identity.pid);
 }
 
 /** An identity as part of a file name: `PID.START.BOOT`. */
@@ -73,11 +73,13 @@ function bootId(): string {
   return ownBoot;
 }
 
-function answers(pid: number): boolean {
+/** Where this process may not ask about another, it judges it as one of another machine. */
+function answer(pid: number): "alive" | "dead" | "elsewhere" {
   try {
     process.kill(pid, 0);
-    return true;
+    return "alive";
   } catch (error) {
-    return (error as { code?: string }).code !== "ESRCH";
+    const { code } = error as { code?: string };
+    return code === "ESRCH" ? "dead" : code === "EPERM" ? "alive" : "elsewhere";
   }
 }

@@ -3,14 +3,18 @@
  *
  * Invariants: a partial download has one owner, who took it by renaming its folder to a name with his identity in it; since a
  * rename has one winner, this holds with locks that lie; what a dead process owned may be taken over, what a live one
- * owns never; what a process of another machine owns is left to prune, by its age.
+ * owns never; of a process that cannot be judged, of another container or where this one lacks the permission, the lock
+ * that it holds in the folder tells.
  *
  * @module
  */
 import { join } from "@std/path";
 import { digestHex, sha256 } from "../base/digest.ts";
+import { type FileLock, tryLockFile } from "../base/file_lock.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
+
+const lockName = "owner.lock";
 
 /** What partial downloads need of the cache around them. */
 export interface PartialsHost {
@@ -23,6 +27,7 @@ export interface PartialsHost {
 /** Finds, takes and gives back partial downloads. */
 export class Partials {
   #host: PartialsHost;
+  #locks = new Map<string, FileLock>();
 
   /** Touches no disk. */
   constructor(host: PartialsHost) {
@@ -53,17 +58,29 @@ export class Partials {
     for (const folder of await this.#free(key)) {
       try {
         await Deno.rename(folder, own);
-        return own;
+        return await this.#own(own);
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
     await Deno.mkdir(own);
-    return own;
+    return await this.#own(own);
+  }
+
+  async #own(folder: string): Promise<string> {
+    const lock = await tryLockFile(join(folder, lockName));
+    if (lock !== undefined) this.#locks.set(folder, lock);
+    return folder;
+  }
+
+  #disown(folder: string): void {
+    this.#locks.get(folder)?.[Symbol.dispose]();
+    this.#locks.delete(folder);
   }
 
   /** Gives a folder back, so that any process may take it. Where another lies there already, this one is removed. */
   async release(key: string, folder: string): Promise<void> {
+    this.#disown(folder);
     try {
       await Deno.rename(folder, join(this.dir, stem(key)));
     } catch (error) {
@@ -74,6 +91,7 @@ export class Partials {
 
   /** Removes a folder with all that is in it. */
   async discard(folder: string): Promise<void> {
+    this.#disown(folder);
     try {
       await Deno.remove(folder, { recursive: true });
     } catch (error) {
@@ -92,8 +110,10 @@ export class Partials {
     try {
       for await (const { name } of Deno.readDir(this.dir)) {
         if (!name.startsWith(prefix)) continue;
-        const state = partialState(name);
-        if (state !== undefined) found.push({ folder: join(this.dir, name), state });
+        const folder = join(this.dir, name);
+        let state: string | undefined = partialState(name);
+        if (state === "elsewhere") state = await stateByLock(folder);
+        if (state !== undefined) found.push({ folder, state });
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -109,6 +129,16 @@ export function partialState(name: string): "free" | "alive" | "dead" | "elsewhe
   if (match[1] === undefined) return "free";
   const owner = parseIdentity(match[1]);
   return owner === undefined ? undefined : stateOf(owner);
+}
+
+/** Whether somebody holds the lock of a partial download; nothing is made. */
+async function stateByLock(folder: string): Promise<"alive" | "dead" | "elsewhere"> {
+  try {
+    using file = await Deno.open(join(folder, lockName), { read: true, write: true });
+    return await file.tryLock(true) ? "dead" : "alive";
+  } catch {
+    return "elsewhere";
+  }
 }
 
 function stem(key: string): string {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { bundleBytes } from "../support/bundle.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
@@ -8,6 +8,7 @@ import { treeOf } from "../support/tree.ts";
 import { findProgram } from "../support/real.ts";
 
 const mebibyte = 1024 * 1024;
+const program = fromFileUrl(new URL("../../mod.ts", import.meta.url));
 const body = bundleBytes({ size: 40 * mebibyte });
 const digest = sha256(body);
 
@@ -88,6 +89,33 @@ Deno.test("kexec takes over at once when the process that it waits for is killed
     assertEquals(code, 0, stderr);
     assertEquals(await Deno.readFile(stdout.trim()), body);
     assert(origin.sentBytes < body.length * 1.5, `${origin.sentBytes}`);
+  }));
+
+Deno.test("kexec killed goes on later, though it may neither read /proc nor send signals", () =>
+  withOrigin(async (origin, cacheDir) => {
+    const run = () =>
+      new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "--no-prompt",
+          ...["--allow-read", "--allow-write", "--allow-net", "--allow-env"],
+          program,
+          ...["kexec", "--url", origin.url("/k.tar.gz"), "--cache-dir", cacheDir, "--json"],
+        ],
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+    const child = run();
+    await sent(origin, body.length * 0.5);
+    child.kill("SIGKILL");
+    await child.output();
+    const before = origin.sentBytes;
+    origin.files.get("/k.tar.gz")!.bytesPerSecond = 1e9;
+    const { code, stderr } = await run().output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const again = origin.sentBytes - before;
+    assert(again <= body.length * 0.5 + 18 * mebibyte, `${again} bytes again`);
+    assertEquals(await treeOf(join(cacheDir, "partials-v1")), new Map([["/", ""]]));
   }));
 
 Deno.test("kexec stopped by SIGINT ends with 130 and goes on later", () =>
