@@ -188,17 +188,28 @@ export class Uploader implements Disposable {
     return true;
   }
 
+  #trusted(): { ca?: string } {
+    const trusted = [this.#options.tls?.ca, environmentCertificates()].filter(Boolean);
+    return trusted.length === 0 ? {} : { ca: trusted.join("\n") };
+  }
+
   #agent(protocol: string): http.Agent {
     const standing = this.#agents.get(protocol);
     if (standing !== undefined) return standing;
     // A request that ends on a connection used before is sent again by node:http, unasked: each gets a connection of its own.
     const options = { keepAlive: false, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
     const agent = protocol === "https:"
-      ? new https.Agent({ ...options, ...this.#options.tls })
+      ? new https.Agent({ ...options, ...this.#options.tls, ...this.#trusted() })
       : new http.Agent(options);
     this.#agents.set(protocol, agent);
     return agent;
   }
+}
+
+/** The certificates of the file that DENO_CERT names, which node:https does not look at by itself. */
+function environmentCertificates(): string | undefined {
+  const path = Deno.env.get("DENO_CERT");
+  return path ? Deno.readTextFileSync(path) : undefined;
 }
 
 /** Gives a connection up when nothing was heard of it for a while. */
