@@ -1,4 +1,5 @@
-import { join } from "@std/path";
+import { join, resolve } from "@std/path";
+import { checkFreeBytes } from "../lib/base/disk_space.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import {
@@ -13,6 +14,7 @@ import type { Platform } from "../lib/oci/descriptor.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
+import { RegistryDestination } from "../lib/oci/registry_destination.ts";
 import { SpooledSource } from "../lib/oci/spooled_source.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -98,14 +100,25 @@ export async function copyImages(
       spool = join(context.cache.dir, `image-spool.tmp-${Deno.pid}-${nonce()}`);
       disposal.defer(() => removeFolder(spool!));
       const copies = openCopies(routes, hosts, spool);
-      return summary(
-        await planCopies(copies, { platforms, meter, signal, verifyExisting, referrers }),
-      );
+      const planned = await planCopies(copies, {
+        platforms,
+        meter,
+        signal,
+        verifyExisting,
+        referrers,
+      });
+      checkRoom(planned);
+      return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
       await moveCopies(copies, { meter, signal, onBlob });
+      for (const { destination } of copies) {
+        if (!(destination instanceof RegistryDestination)) continue;
+        const { host, habits } = destination.client.host;
+        record(host, "habits", { ...habits });
+      }
     },
     async verify({ copies }) {
       await verifyCopies(copies);
@@ -117,6 +130,16 @@ export async function copyImages(
     standing: (plan) => ({ images: plan.copies.map(copied) }),
   };
   return await runOperation(operation, context);
+}
+
+/** Blobs are as large as they say, so that a full disk shows before the first byte is moved. */
+function checkRoom(copies: readonly PlannedCopy[]): void {
+  const wanted = new Map<string, number>();
+  for (const { to, plan } of copies) {
+    if (to.transport !== "oci") continue;
+    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.bytesToMove);
+  }
+  for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
 }
 
 function openCopies(

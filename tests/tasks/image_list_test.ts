@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { KedgeError, NoRoomError, UsageError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { MediaType } from "../../lib/oci/media_type.ts";
 import {
   syncImages,
   type SyncImagesOptions,
@@ -136,6 +137,30 @@ Deno.test("syncImages() finds damaged bytes at the destination and moves them ag
       const sound = await sync(path("cache"), { images, verifyExisting: true });
       assertEquals(sound.bytesMoved < shared.length, true);
     }
+  }));
+
+Deno.test("syncImages() finds before it moves anything that the disk has no room", () =>
+  inFolder(async (path) => {
+    await using registry = new FakeRegistry();
+    const blob = { mediaType: MediaType.ociLayer, digest: sha256("x"), size: 2 ** 49 };
+    const huge = new TextEncoder().encode(
+      JSON.stringify({
+        schemaVersion: 2,
+        config: { ...blob, digest: sha256("{}"), size: 2 },
+        layers: [blob],
+      }),
+    );
+    registry.store.putManifest("a", { mediaType: MediaType.ociManifest, bytes: huge }, "huge");
+    const error = await assertRejects(
+      () =>
+        syncImages({
+          images: [{ from: `docker://${registry.host}/a:huge`, to: `oci:${path("to")}:v1` }],
+        }, { cache: new Cache(path("cache")) }),
+      NoRoomError,
+      "are free",
+    );
+    assertEquals(error.exitCode, 8);
+    await assertRejects(() => Deno.stat(path("to")), Deno.errors.NotFound);
   }));
 
 Deno.test("syncImages() refuses a bad choice of tags", () =>
