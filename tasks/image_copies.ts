@@ -30,7 +30,7 @@ export interface CopyImagesOptions {
   /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
   insecureRegistries?: readonly string[] | undefined;
   /**
-   * The most blobs that may be under way, 1 to 64. It starts at 6 and follows what the registry takes.
+   * The most blobs that may be under way, 1 to 64. It starts at 8 and follows what the registry takes.
    *
    * @default {16}
    */

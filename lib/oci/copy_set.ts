@@ -102,6 +102,8 @@ export async function commitCopies(
   const pointers = new Map<string, { layout: Layout; moves: Pointer[] }>();
   await pooled(changed, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
+    // What the name points to now is asked while the manifests are put: it costs no time of its own, and no answer spoils the copy.
+    const asked = nameNow(source, options.meter);
     await commitCopy(
       plan,
       destination,
@@ -116,7 +118,7 @@ export async function commitCopies(
         }
         : undefined,
     );
-    const now = await source.now?.();
+    const now = await asked;
     if (now === undefined || now === plan.resolved) return;
     options.meter.note(
       `${source.name} moved to ${now} meanwhile; ${plan.resolved} was copied`,
@@ -124,6 +126,15 @@ export async function commitCopies(
     );
   });
   for (const { layout, moves } of pointers.values()) await layout.pointAll(moves);
+}
+
+async function nameNow(source: ImageSource, meter: Meter): Promise<Digest | undefined> {
+  try {
+    return await source.now?.();
+  } catch (error) {
+    meter.note(`cannot tell whether ${source.name} moved: ${(error as Error).message}`, "warning");
+    return undefined;
+  }
 }
 
 function checkPinned(to: ImageReference, plan: CopyPlan): void {

@@ -47,7 +47,7 @@ export interface RegistryHostOptions {
   signal?: AbortSignal | undefined;
 }
 
-const startConcurrency = 6;
+const startConcurrency = 8;
 const mostConcurrency = 16;
 
 /** What may be done to a repository. */
