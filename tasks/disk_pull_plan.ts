@@ -199,7 +199,11 @@ async function searchChunks(
     left[chunk] = 0;
   });
   if (left.includes(1) && file.info !== undefined && file.info.size > 0) {
-    take({ path: file.path, table: await tableOfFile(file.path, search) });
+    const known = await knownFile(search.cache, file.path);
+    // Reading a whole file to find what moved in it pays only where more than a little is missing.
+    if (known !== undefined || bytesOfChunks(image.index, left) > dataBytes(image.index) / 50) {
+      take({ path: file.path, table: await tableOfFile(file.path, search) });
+    }
   }
   if (left.includes(1)) {
     for (const source of await unfinishedSources(file, search, out)) take(source);
@@ -211,6 +215,10 @@ async function searchChunks(
     for (const source of await foundSources(search, [file.path, out])) take(source);
   }
   return located;
+}
+
+function bytesOfChunks({ lengths }: DiskImage["index"], chosen: Uint8Array): number {
+  return chosen.reduce((sum, one, chunk) => sum + (one === 1 ? lengths[chunk]! : 0), 0);
 }
 
 function allRows(count: number): Uint8Array {
