@@ -84,14 +84,16 @@ function median(values: readonly number[]): number {
 }
 
 function row(name: string, ...cells: string[]): void {
-  console.log([name.padEnd(46), ...cells.map((cell) => cell.padStart(14))].join(" "));
+  console.log([name.padEnd(50), ...cells.map((cell) => cell.padStart(14))].join(" "));
 }
 
 async function bytesIn(dir: string): Promise<number> {
   let bytes = 0;
   for await (const entry of Deno.readDir(dir)) {
     const path = join(dir, entry.name);
-    bytes += entry.isDirectory ? await bytesIn(path) : (await Deno.stat(path)).size;
+    // A temporary file may be gone by now.
+    const size = () => Deno.stat(path).then((info) => info.size, () => 0);
+    bytes += entry.isDirectory ? await bytesIn(path) : await size();
   }
   return bytes;
 }
@@ -180,16 +182,18 @@ async function tinyPaths(world: NixWorld): Promise<void> {
   );
 }
 
-/** Kills a publish when half of the bytes are there, and measures what the next run sends. */
+/** Kills a publish to a server or a folder when half of the bytes are there, and measures what the next run sends. */
 async function killAtHalf(
   world: NixWorld,
   name: string,
   top: string,
   wholeBytes: number,
+  kind: "server" | "folder",
 ): Promise<void> {
   await using cache = await startDavCache();
   const dir = await fresh(world);
-  const command = kedge([top], [cache.nginx.url], dir);
+  const store = kind === "server" ? cache.nginx.url : `file://${cache.dir}`;
+  const command = kedge([top], [store], dir);
   const child = new Deno.Command(command[0]!, {
     args: command.slice(1),
     env: { ...world.env, HOME: Deno.env.get("HOME") ?? "/", XDG_CACHE_HOME: "" },
@@ -202,11 +206,15 @@ async function killAtHalf(
   child.kill("SIGKILL");
   await child.status;
   const before = await bytesIn(cache.dir);
-  const second = await timed(world, kedge([top], [cache.nginx.url], dir));
+  const second = await timed(world, kedge([top], [store], dir));
+  if (second.code !== 0) {
+    throw new Error(`the second run ended with ${second.code}: ${second.stderr}`);
+  }
   const after = await bytesIn(cache.dir);
   row(
     name,
     `${second.seconds.toFixed(2)} s`,
+    "",
     `${((after - before) / after * 100).toFixed(0)} % sent`,
     `${(second.residentBytes / 1e6).toFixed(0)} MB`,
   );
@@ -255,7 +263,13 @@ export async function bench(): Promise<void> {
   await tinyPaths(world);
   const dir = await fresh(world);
   await timed(world, kedge([top], [`file://${dir}/a`], dir));
-  await killAtHalf(world, "after a kill at half", top, await bytesIn(`${dir}/a`));
+  await killAtHalf(
+    world,
+    "to nginx, after a kill at half",
+    top,
+    await bytesIn(`${dir}/a`),
+    "server",
+  );
   const large = await largeNar(world, 2);
   const alone = await fresh(world);
   const whole = await timed(world, kedge([large], [`file://${alone}/a`], alone));
@@ -266,11 +280,13 @@ export async function bench(): Promise<void> {
     "",
     `${(whole.residentBytes / 1e6).toFixed(0)} MB`,
   );
+  const largeBytes = await bytesIn(`${alone}/a`);
   await killAtHalf(
     world,
-    "one NAR of 2 GB, after a kill at half",
+    "one NAR of 2 GB to a folder, after a kill at half",
     large,
-    await bytesIn(`${alone}/a`),
+    largeBytes,
+    "folder",
   );
 }
 
