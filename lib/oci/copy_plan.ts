@@ -76,15 +76,6 @@ const deepest = 8;
 const mostConcurrent = 64;
 const mostManifests = 10_000;
 
-/** Plans the copy of an image. */
-export async function planCopy(
-  source: ImageSource,
-  destination: ImageDestination,
-  options: PlanCopyOptions,
-): Promise<CopyPlan> {
-  return await (await surveyCopy(source, destination, options))(new Set());
-}
-
 /** What turns what was found into a plan, given the blobs that other copies bring to the same place; those that this one brings are added. */
 export type SettleCopy = (claimed: Set<Digest>) => Promise<CopyPlan>;
 
