@@ -43,14 +43,19 @@ export async function buildLargeClosure(
     total += file.size;
   }
   const lines = groups.map((group, i) => {
-    const needs = [i >> 1, i - 1].filter((need) => need >= 0 && need < i).map((need) => `\${p${need}}`);
+    const needs = [i >> 1, i - 1].filter((need) => need >= 0 && need < i).map((need) =>
+      `\${p${need}}`
+    );
     const script = `mkdir -p $out/lib; cp ${group.map((file) => file.path).join(" ")} $out/lib; ` +
       `echo ${needs.join(" ")} > $out/needs`;
     return `  p${i} = derivation { name = "part-${i}"; system = builtins.currentSystem; builder = "/bin/sh"; ` +
-      `PATH = "/usr/bin:/bin"; args = [ "-c" ''${group.length === 0 ? `mkdir $out; echo ${i} > $out/needs` : script}'' ]; };`;
+      `PATH = "/usr/bin:/bin"; args = [ "-c" ''${
+        group.length === 0 ? `mkdir $out; echo ${i} > $out/needs` : script
+      }'' ]; };`;
   });
   const all = groups.map((_, i) => `\${p${i}}`).join(" ");
-  const expression = `let\n${lines.join("\n")}\nin derivation { name = "large"; system = builtins.currentSystem; ` +
+  const expression =
+    `let\n${lines.join("\n")}\nin derivation { name = "large"; system = builtins.currentSystem; ` +
     `builder = "/bin/sh"; PATH = "/usr/bin:/bin"; args = [ "-c" ''mkdir $out; echo ${all} > $out/needs'' ]; }\n`;
   const file = join(world.dir, "large.nix");
   await Deno.writeTextFile(file, expression);
