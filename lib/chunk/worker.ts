@@ -1,16 +1,18 @@
-/// <reference lib="deno.worker" />
 /** The worker of a `JobPool`: does one job after the other and answers each. @module */
+import { workerPort } from "../base/worker_port.ts";
 import type { Job } from "./job.ts";
 import { runJob } from "./run_job.ts";
 
-self.onmessage = ({ data }: MessageEvent<Job>) => {
+const port = workerPort<Job, unknown>();
+
+port.addEventListener("message", ({ data }) => {
   try {
     const result = runJob(data);
-    self.postMessage({ ok: true, result }, "buffer" in result ? [result.buffer] : []);
+    port.postMessage({ ok: true, result }, "buffer" in result ? [result.buffer] : []);
   } catch (error) {
     const { name, message, code } = error as Error & { code?: string };
-    self.postMessage({ ok: false, error: { name, message, code } });
+    port.postMessage({ ok: false, error: { name, message, code } });
   }
-};
+});
 
-self.postMessage({ ready: true });
+port.postMessage({ ready: true });

@@ -7,18 +7,14 @@
  * @module
  */
 import { Hasher } from "../base/digest.ts";
+import { workerPort } from "../base/worker_port.ts";
 
 /** What the worker is told. */
 export type HashRequest = { path: string } | { upTo: number } | { size: number };
 /** What the worker tells. */
 export type HashReply = { ready: true } | { digest: string; size: number } | { error: string };
 
-interface Port {
-  postMessage(message: HashReply): void;
-  addEventListener(type: "message", listen: (event: MessageEvent<HashRequest>) => void): void;
-}
-
-const port = globalThis as unknown as Port;
+const port = workerPort<HashRequest, HashReply>();
 const buffer = new Uint8Array(1024 * 1024);
 const hasher = new Hasher();
 let file: Deno.FsFile | undefined;

@@ -1,4 +1,3 @@
-/// <reference lib="deno.worker" />
 /**
  * Packs NARs on a thread of its own: takes one question at a time, answers with the bytes that it read so far, and at last with
  * the packed NAR or the words of an error. Hashes files, too.
@@ -6,6 +5,7 @@
  * @module
  */
 import { type Digest, Hasher } from "../base/digest.ts";
+import { workerPort } from "../base/worker_port.ts";
 import { packNar, type PackRequest } from "./pack_nar.ts";
 import type { PackedNar } from "./packed_nar.ts";
 
@@ -21,8 +21,10 @@ export type PackAnswer =
 
 const bufferBytes = 1024 * 1024;
 
-self.onmessage = ({ data }: MessageEvent<PackQuestion>) => {
-  const answer = (message: PackAnswer) => self.postMessage(message);
+const port = workerPort<PackQuestion, PackAnswer>();
+
+port.addEventListener("message", ({ data }) => {
+  const answer = (message: PackAnswer) => port.postMessage(message);
   try {
     if ("hash" in data) return answer({ digest: hashOf(data.hash) });
     const steps = packNar(data);
@@ -34,7 +36,7 @@ self.onmessage = ({ data }: MessageEvent<PackQuestion>) => {
     const { message, code } = error as Error & { code?: string };
     answer({ error: { message, code } });
   }
-};
+});
 
 function hashOf(path: string): Digest {
   using file = Deno.openSync(path, { read: true });
