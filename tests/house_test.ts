@@ -16,7 +16,7 @@ const floors: readonly (readonly string[])[] = [
   ["lib/operation"],
   ["lib/cache"],
   ["lib/journal"],
-  ["lib/oci", "lib/nix", "lib/kexec", "lib/ssh", "lib/catalog"],
+  ["lib/oci", "lib/nix", "lib/kexec", "lib/ssh", "lib/catalog", "lib/container"],
   ["lib/chunk"],
   ["lib/http"],
   ["lib/base"],

@@ -1,0 +1,118 @@
+/**
+ * The program that runs containers on this machine: podman or docker.
+ *
+ * Invariants: it is asked in its own words and its exit codes are read, never its prose; what it lacks (the program, a daemon, rights) is an
+ * error of its own.
+ *
+ * @module
+ */
+import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
+import { findProgram } from "../base/find_program.ts";
+import { type ProcessResult, runProcess, type RunProcessOptions } from "../base/process_group.ts";
+
+/** Which program runs containers. */
+export type ContainerEngineKind = "podman" | "docker";
+
+/** Which engine is wanted, and how it is called. */
+export interface ContainerEngineOptions {
+  /** Which one. @default {podman where it is installed, else docker} */
+  kind?: ContainerEngineKind | undefined;
+  /** The program. @default {that of the kind, in PATH} */
+  program?: string | undefined;
+  /** Arguments before every command: `--storage-driver=vfs`. */
+  args?: readonly string[] | undefined;
+  /** Arguments of every `run`: `--ulimit`, `nofile=1024:1024`. */
+  runArgs?: readonly string[] | undefined;
+}
+
+/** An engine that is there. */
+export class ContainerEngine {
+  /** Which one it is. */
+  readonly kind: ContainerEngineKind;
+  /** The program. */
+  readonly program: string;
+  /** Arguments of every `run`. */
+  readonly runArgs: readonly string[];
+  #args: readonly string[];
+
+  /** Runs nothing yet. */
+  constructor(
+    options: ContainerEngineOptions & { kind: ContainerEngineKind; program: string },
+  ) {
+    this.kind = options.kind;
+    this.program = options.program;
+    this.runArgs = options.runArgs ?? [];
+    this.#args = options.args ?? [];
+  }
+
+  /** Runs one of its commands to the end; a non-zero exit code is no error here. */
+  async run(args: readonly string[], options: RunProcessOptions = {}): Promise<ProcessResult> {
+    try {
+      return await runProcess(this.program, { ...options, args: [...this.#args, ...args] });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) throw notThere(this.program, cause);
+      if (
+        cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied
+      ) {
+        throw new NotAllowedError(`Cannot run "${this.program}": ${(cause as Error).message}`, {
+          cause,
+        });
+      }
+      throw cause;
+    }
+  }
+
+  /** Runs one of its commands, of which success is expected; gives what it printed. */
+  async must(
+    args: readonly string[],
+    action: string,
+    options: RunProcessOptions = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    if (code === 0) return stdout;
+    throw this.failed(action, code, stderr);
+  }
+
+  /** The error of a command that failed. */
+  failed(action: string, code: number, stderr: string): KedgeError {
+    const said = stderr.trim().split("\n").at(-1)?.trim().slice(0, 300) ?? "";
+    const message = `Cannot ${action}: ${this.kind} ended with code ${code}` +
+      (said === "" ? "" : ` (${said})`);
+    const data = { code, stderr: stderr.slice(-4000) };
+    if (/permission denied|operation not permitted|unauthorized/i.test(stderr)) {
+      return new NotAllowedError(message, {
+        data,
+        hint: `may this user run ${this.kind}? Try ${this.kind} info`,
+      });
+    }
+    if (/cannot connect to the (docker daemon|podman)|is the docker daemon running/i.test(stderr)) {
+      return new KedgeError(message, { data, hint: `start ${this.kind}'s service first` });
+    }
+    return new KedgeError(message, { data });
+  }
+}
+
+/**
+ * Finds the engine of this machine.
+ *
+ * @throws {UsageError} if there is none
+ */
+export async function findEngine(options: ContainerEngineOptions = {}): Promise<ContainerEngine> {
+  const { kind, program } = options;
+  if (program !== undefined) {
+    const found = kind ?? (/docker/.test(program) ? "docker" : "podman");
+    return new ContainerEngine({ ...options, kind: found, program });
+  }
+  for (const each of kind === undefined ? ["podman", "docker"] as const : [kind]) {
+    const path = await findProgram(each);
+    if (path !== undefined) return new ContainerEngine({ ...options, kind: each, program: path });
+  }
+  throw notThere(kind ?? "podman or docker");
+}
+
+function notThere(program: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot run "${program}": it is not installed`, {
+    cause,
+    hint: "install podman or docker, or name the program of the engine",
+  });
+}

@@ -1,0 +1,55 @@
+import * as v from "valibot";
+import { KedgeError } from "../base/errors.ts";
+import type { ContainerEngine } from "./container_engine.ts";
+
+/** A named volume of an engine. */
+export interface EngineVolume {
+  /** Its name. */
+  name: string;
+  /** Where its files are, as the engine sees them. */
+  folder: string;
+}
+
+const inspectSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.object({ Name: v.string(), Mountpoint: v.string() })),
+);
+
+/** A volume by its name; `undefined` if there is none. */
+export async function inspectVolume(
+  engine: ContainerEngine,
+  name: string,
+  signal?: AbortSignal,
+): Promise<EngineVolume | undefined> {
+  const args = ["volume", "inspect", name];
+  const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
+  if (code !== 0) {
+    if (/no such volume/i.test(stderr)) return undefined;
+    throw engine.failed(`look for the volume "${name}"`, code, stderr);
+  }
+  const parsed = v.safeParse(inspectSchema, stdout);
+  const found = parsed.success ? parsed.output.find((each) => each.Name === name) : undefined;
+  if (found !== undefined) return { name, folder: found.Mountpoint };
+  throw new KedgeError(`Cannot look for the volume "${name}": ${engine.kind} gave no description`);
+}
+
+/** Makes a volume where there is none of that name. */
+export async function ensureVolume(
+  engine: ContainerEngine,
+  name: string,
+  signal?: AbortSignal,
+): Promise<EngineVolume> {
+  const standing = await inspectVolume(engine, name, signal);
+  if (standing !== undefined) return standing;
+  const options = signal === undefined ? {} : { signal };
+  const { code, stderr } = await engine.run(["volume", "create", name], options);
+  const made = await inspectVolume(engine, name, signal);
+  if (made !== undefined) return made;
+  throw engine.failed(`make the volume "${name}"`, code, stderr);
+}
+
+/** Whether a text can be the name of a volume. */
+export function isVolumeName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(text);
+}

@@ -1,0 +1,143 @@
+import { KedgeError, UsageError } from "../base/errors.ts";
+import type { ContainerEngine } from "./container_engine.ts";
+
+/** Something of the host that a container sees. */
+export type ContainerMount =
+  | { volume: string; to: string; readonly?: boolean }
+  | { folder: string; to: string; readonly?: boolean };
+
+/** What is run in a container. */
+export interface RunContainerOptions {
+  /** The image, as the engine knows it. */
+  image: string;
+  /** The program and its arguments. */
+  run: readonly string[];
+  /** What it sees of the host. */
+  mounts?: readonly ContainerMount[];
+  /** Its environment. */
+  env?: Readonly<Record<string, string>>;
+  /** Variables whose values appear in no argument: the engine takes them from its own environment. */
+  secretEnv?: Readonly<Record<string, string>>;
+  /** Its working folder. */
+  workdir?: string;
+  /** Whether it reaches any network. @default {true} */
+  network?: boolean;
+  /** Given on its standard input. */
+  stdin?: Uint8Array | ReadableStream<Uint8Array>;
+  /** Takes its standard output. */
+  onStdout?: (bytes: Uint8Array) => void | Promise<void>;
+  /** Takes its standard error. */
+  onStderr?: (bytes: Uint8Array) => void;
+  /** How long it may take to end after SIGTERM, in milliseconds. @default {5000} */
+  graceMs?: number;
+  /** Ends the container. */
+  signal?: AbortSignal;
+}
+
+/** How a container ended. */
+export interface ContainerResult {
+  /** The exit code of what ran in it. */
+  code: number;
+  /** Its standard output, unless `onStdout` took it. */
+  stdout: string;
+  /** The last of its standard error. */
+  stderr: string;
+}
+
+/** Variables of which the engine itself lives. */
+const engineVariables =
+  /^(PATH|HOME|USER|TMPDIR|LD_.*|XDG_.*|DOCKER_.*|CONTAINERS?_.*|BUILDAH_.*|PODMAN_.*)$/;
+
+/**
+ * Runs a program in a container of its own, which is gone afterwards. The exit code is that of the program; a signal reaches it, and
+ * an abort leaves no container behind.
+ *
+ * @throws {UsageError} if a mount or a variable cannot be passed on
+ * @throws {KedgeError} if the engine could not start it
+ */
+export async function runContainer(
+  engine: ContainerEngine,
+  options: RunContainerOptions,
+): Promise<ContainerResult> {
+  const name = `kedge-${crypto.randomUUID()}`;
+  const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, signal } = options;
+  let ended = false;
+  try {
+    const result = await engine.run(argsOf(engine, name, options), {
+      env: { ...secretEnv },
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(onStdout === undefined ? {} : { onStdout }),
+      ...(onStderr === undefined ? {} : { onStderr }),
+      ...(graceMs === undefined ? {} : { graceMs }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    ended = true;
+    // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing.
+    if (result.code === 125 && /^(Error|docker):/m.test(result.stderr)) {
+      throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr);
+    }
+    return result;
+  } finally {
+    if (!ended) await remove(engine, name);
+  }
+}
+
+async function remove(engine: ContainerEngine, name: string): Promise<void> {
+  const { code, stderr } = await engine.run([
+    "rm",
+    "--force",
+    ...(engine.kind === "podman" ? ["--time=0"] : []),
+    name,
+  ]);
+  if (code === 0 || /no such container|no container with/i.test(stderr)) return;
+  throw new KedgeError(`Cannot remove the container "${name}": ${stderr.trim().slice(0, 300)}`, {
+    hint: `remove it with ${engine.kind} rm --force ${name}`,
+  });
+}
+
+function argsOf(engine: ContainerEngine, name: string, options: RunContainerOptions): string[] {
+  const { image, run, mounts = [], env = {}, secretEnv = {}, workdir, network = true } = options;
+  const [program, ...args] = run;
+  if (program === undefined) throw new UsageError("Cannot run nothing in a container");
+  const flags = ["--name", name, "--rm", ...engine.runArgs, ...mounts.map(mountFlag)];
+  if (options.stdin !== undefined) flags.push("--interactive");
+  if (workdir !== undefined) flags.push("--workdir", workdir);
+  if (!network) flags.push("--network=none");
+  for (const [key, value] of Object.entries(env)) {
+    checkVariable(key);
+    flags.push("--env", `${key}=${value}`);
+  }
+  for (const key of Object.keys(secretEnv)) {
+    checkVariable(key);
+    if (engineVariables.test(key)) {
+      throw new UsageError(`Cannot pass a secret as "${key}": ${engine.kind} itself goes by it`, {
+        hint: "give the variable another name",
+      });
+    }
+    flags.push("--env", key);
+  }
+  return ["run", ...flags, "--entrypoint", program, image, ...args];
+}
+
+function checkVariable(name: string): void {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return;
+  throw new UsageError(`Cannot use the variable ${JSON.stringify(name)}: it is no name of one`);
+}
+
+function mountFlag(mount: ContainerMount): string {
+  const source = "volume" in mount ? mount.volume : mount.folder;
+  for (const path of [source, mount.to]) {
+    if (!/[,"\p{Cc}]/u.test(path) && path !== "") continue;
+    throw new UsageError(
+      `Cannot mount ${
+        JSON.stringify(path)
+      }: it is empty or holds a comma, a quote or a control character`,
+    );
+  }
+  if (!mount.to.startsWith("/")) {
+    throw new UsageError(`Cannot mount at "${mount.to}": it is no absolute path`);
+  }
+  const type = "volume" in mount ? "volume" : "bind";
+  return `--mount=type=${type},source=${source},destination=${mount.to}` +
+    (mount.readonly ? ",readonly" : "");
+}

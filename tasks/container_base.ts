@@ -1,0 +1,55 @@
+import { UsageError } from "../lib/base/errors.ts";
+import type { ContainerEngine } from "../lib/container/container_engine.ts";
+import { hasImage, loadImage } from "../lib/container/engine_image.ts";
+import { parseReference } from "../lib/oci/reference.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { BaseImageResult } from "./base_image.ts";
+import { syncImage } from "./image.ts";
+
+/** What of a base image is needed to run it. */
+export type RunnableBase = Pick<
+  BaseImageResult,
+  "reference" | "digest" | "manifestDigest" | "configDigest" | "platform"
+>;
+
+/** What bringing an image into an engine cost. */
+export interface EngineImage {
+  /** The name by which the engine runs it. */
+  id: string;
+  /** Whether it was brought just now. */
+  loaded: boolean;
+  /** Bytes that were moved for it. */
+  bytesMoved: number;
+  /** Requests that were made for it. */
+  requests: number;
+}
+
+/** Brings a base image into an engine, unless it is there. */
+export async function ensureEngineImage(
+  engine: ContainerEngine,
+  base: RunnableBase,
+  insecureRegistries: readonly string[] | undefined,
+  context: TaskContext,
+): Promise<EngineImage> {
+  const digests = [base.configDigest, base.manifestDigest];
+  const standing = await hasImage(engine, digests, context.signal);
+  if (standing !== undefined) return { id: standing, loaded: false, bytesMoved: 0, requests: 0 };
+  const reference = parseReference(base.reference);
+  if (reference.transport !== "docker") {
+    throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
+  }
+  const from = `docker://${reference.host}/${reference.repository}@${base.digest}`;
+  if (engine.kind === "docker") {
+    const registry = from.replace("docker://", "");
+    const id = await loadImage(engine, { registry, digests }, context.signal);
+    return { id, loaded: true, bytesMoved: 0, requests: 0 };
+  }
+  await using work = await context.cache.temporaryFolder("image");
+  const { bytesMoved, requests } = await syncImage(
+    { from, to: `oci:${work.path}:base`, platforms: [base.platform], insecureRegistries },
+    context,
+  );
+  const layout = { folder: work.path, tag: "base" };
+  const id = await loadImage(engine, { layout, digests }, context.signal);
+  return { id, loaded: true, bytesMoved, requests };
+}

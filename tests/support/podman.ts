@@ -1,0 +1,47 @@
+import { join } from "@std/path";
+import { ContainerEngine } from "../../lib/container/container_engine.ts";
+
+/** A podman with a storage of its own; all of it is gone when disposed of. */
+export class PodmanWorld implements AsyncDisposable {
+  /** The folder that holds it. */
+  readonly folder: string;
+  /** Arguments before every command. */
+  readonly args: readonly string[];
+  /** Arguments of every run. */
+  readonly runArgs: readonly string[] = [
+    "--ulimit=nofile=1024:1024",
+    "--ulimit=nproc=1000:1000",
+    "--network=none",
+  ];
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.args = [
+      `--root=${join(folder, "root")}`,
+      `--runroot=${join(folder, "run")}`,
+      "--runtime=runc",
+      "--cgroup-manager=cgroupfs",
+      "--storage-driver=vfs",
+    ];
+  }
+
+  /** Makes one. */
+  static async make(): Promise<PodmanWorld> {
+    return new PodmanWorld(await Deno.makeTempDir({ prefix: "kedge-podman-" }));
+  }
+
+  /** The engine. */
+  get engine(): ContainerEngine {
+    return new ContainerEngine({ kind: "podman", program: "podman", ...this.options });
+  }
+
+  /** How a task finds it. */
+  get options(): { args: readonly string[]; runArgs: readonly string[] } {
+    return { args: this.args, runArgs: this.runArgs };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.run(["rm", "--all", "--force", "--time=0"]);
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,140 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import type { Digest } from "../../lib/base/digest.ts";
+import { KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { Redactor } from "../../lib/base/redactor.ts";
+import { Secret } from "../../lib/base/secret.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { ensureVolume, inspectVolume } from "../../lib/container/engine_volume.ts";
+import { hasImage } from "../../lib/container/engine_image.ts";
+import { baseImage } from "../../tasks/base_image.ts";
+import { inContainer, type InContainerOptions } from "../../tasks/in_container.ts";
+import { busyboxLayer } from "../support/busybox.ts";
+import { pushNixImage } from "../support/nix_image.ts";
+import { PodmanWorld } from "../support/podman.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
+
+const programs = ["podman", "runc", "busybox", "docker-registry"];
+
+realTest("inContainer() runs the pinned image", programs, async (t) => {
+  await using world = await PodmanWorld.make();
+  await using registry = await startRegistry();
+  const { folder, engine, options: podman } = world;
+  const layers = [await busyboxLayer(folder)];
+  await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+  const redactor = new Redactor();
+  const notes: string[] = [];
+  const context = {
+    cache: new Cache(join(folder, "cache")),
+    redactor,
+    report: (event: { type: string; message?: string }) => {
+      if (event.type === "note") notes.push(event.message!);
+    },
+  };
+  const repository = `${registry.host}/nixos/nix`;
+  const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+  const run = async (options: Omit<InContainerOptions, "base" | "engine">) =>
+    await inContainer({ base, engine: podman, ...options }, context);
+
+  await t.step("a dry run starts nothing", async () => {
+    const planned = await inContainer({ base, engine: podman, run: ["sh"] }, {
+      ...context,
+      dryRun: true,
+    });
+    assertEquals([planned.dryRun, planned.changed], [true, true]);
+    assertEquals(await hasImage(engine, [base.configDigest]), undefined);
+  });
+  await t.step("its output and its exit code come through", async () => {
+    const { stdout, code } = await run({ run: ["sh", "-c", "echo one; echo two; exit 0"] });
+    assertEquals([stdout, code], ["one\ntwo\n", 0]);
+    assert(notes.includes("two"));
+    const error = await assertRejects(
+      () => run({ run: ["sh", "-c", "echo no >&2; exit 7"] }),
+      KedgeError,
+    );
+    assertEquals(error.data["code"], 7);
+    assertStringIncludes(error.message, "it ended with code 7 (no)");
+  });
+  await t.step("the image is brought once", async () => {
+    const before = (await registry.accesses()).length;
+    await run({ run: ["sh", "-c", "true"] });
+    assertEquals((await registry.accesses()).length, before);
+  });
+  await t.step("secrets reach it by name, and are in no output", async () => {
+    const token = new Secret("s3cr3t-token", "env TOKEN", redactor);
+    const script = 'echo "$TOKEN $PLAIN" >/out/seen; echo "$TOKEN"; cat /proc/1/cmdline';
+    const { stdout } = await run({
+      run: ["sh", "-c", script],
+      env: { TOKEN: token, PLAIN: "a b" },
+      mounts: [{ folder, to: "/out" }],
+    });
+    assertEquals(await Deno.readTextFile(join(folder, "seen")), "s3cr3t-token a b\n");
+    assertEquals(stdout.includes("s3cr3t-token"), false);
+    assertStringIncludes(stdout, "[redacted]");
+    assertEquals(notes.join().includes("s3cr3t-token"), false);
+    await assertRejects(() => run({ run: ["sh"], env: { PATH: token } }), UsageError);
+  });
+  await t.step("it takes input and gives bytes", async () => {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    const input = crypto.getRandomValues(new Uint8Array(60_000));
+    await run({
+      run: ["cat"],
+      stdin: input,
+      onStdout: (bytes) => void pieces.push(bytes.slice()),
+    });
+    assertEquals(new Uint8Array(await new Blob(pieces).arrayBuffer()), input);
+  });
+  await t.step("a volume keeps what was written into it", async () => {
+    await ensureVolume(engine, "kept");
+    const mounts = [{ volume: "kept", to: "/kept" }];
+    await run({ run: ["sh", "-c", "echo here >/kept/file"], mounts });
+    assertEquals((await run({ run: ["cat", "/kept/file"], mounts })).stdout, "here\n");
+    const volume = await inspectVolume(engine, "kept");
+    assertEquals(await Deno.readTextFile(join(volume!.folder, "file")), "here\n");
+    assertEquals(await inspectVolume(engine, "none"), undefined);
+  });
+  await t.step("an abort ends it and leaves no container", async () => {
+    const controller = new AbortController();
+    const running = inContainer({ base, engine: podman, run: ["sleep", "300"] }, {
+      ...context,
+      signal: controller.signal,
+    });
+    setTimeout(() => controller.abort(new Error("enough")), 600);
+    const error = await assertRejects(() => running, Error);
+    assertEquals(error.message, "enough");
+    assertEquals(await engine.must(["ps", "--all", "--quiet"], "list"), "");
+  });
+  await t.step("bad mounts are refused before anything runs", async () => {
+    const bad = [{ folder: "/a,b", to: "/x" }, { folder: "/a", to: "x" }];
+    for (const mount of bad) {
+      await assertRejects(() => run({ run: ["sh"], mounts: [mount] }), UsageError);
+    }
+  });
+  await t.step("a program that is not there is an error of its own", async () => {
+    const error = await assertRejects(() => run({ run: ["nowhere"] }), KedgeError);
+    assertStringIncludes(error.message, 'Cannot run "nowhere" in a container');
+  });
+});
+
+Deno.test("inContainer() without an engine says what to install", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const digest = `sha256:${"0".repeat(64)}` as Digest;
+    const base = {
+      reference: "docker://docker.io/nixos/nix:2.8.0",
+      digest,
+      manifestDigest: digest,
+      configDigest: digest,
+      platform: "linux/amd64",
+    };
+    const engine = { program: "/nowhere/podman" };
+    const error = await assertRejects(
+      () => inContainer({ base, run: ["nix"], engine }, { cache: new Cache(folder) }),
+      UsageError,
+    );
+    assertEquals(error.message, 'Cannot run "/nowhere/podman": it is not installed');
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
