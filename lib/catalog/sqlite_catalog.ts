@@ -8,7 +8,8 @@
  */
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, NoRoomError } from "../base/errors.ts";
+import { isSqliteFull, whileSqliteBusy } from "../base/sqlite.ts";
 import type {
   CatalogWithHistory,
   CommitOptions,
@@ -221,16 +222,10 @@ export class SqliteCatalog implements CatalogWithHistory {
     Deno.mkdirSync(dirname(this.#path), { recursive: true });
     const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
     try {
-      const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
-      if (typeof version === "number" && version > formatVersion) {
-        throw new KedgeError(`it was written by a newer kedge, in the format ${version}`);
-      }
-      if (version === 0) {
-        const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()?.["n"];
-        if (tables !== 0) throw new KedgeError("it is a database of another program");
-        database.exec("PRAGMA journal_mode = WAL;");
-        database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
-      }
+      whileSqliteBusy(() => {
+        if (formatOf(database) === 0) database.exec("PRAGMA journal_mode = WAL;");
+      });
+      if (formatOf(database) === 0) makeTables(database);
       database.exec("PRAGMA synchronous = FULL;");
       return this.#database = database;
     } catch (error) {
@@ -259,6 +254,12 @@ export class SqliteCatalog implements CatalogWithHistory {
     } catch (cause) {
       if (cause instanceof CatalogConflictError) throw cause;
       if (cause instanceof KedgeError && cause.message.startsWith("Cannot")) throw cause;
+      if (isSqliteFull(cause)) {
+        throw new NoRoomError(`Cannot ${action} the catalog "${this.url}": the disk is full`, {
+          cause,
+          side: "destination",
+        });
+      }
       throw new KedgeError(
         `Cannot ${action} the catalog "${this.url}": ${(cause as Error).message}`,
         {
@@ -268,6 +269,28 @@ export class SqliteCatalog implements CatalogWithHistory {
       );
     }
   }
+}
+
+/** The format of the file, 0 for an empty one; read by one statement, so that nobody writes in between. */
+function formatOf(database: sqlite.DatabaseSync): number {
+  const row = database.prepare(
+    "SELECT user_version AS format, (SELECT count(*) FROM sqlite_master) AS tables FROM pragma_user_version",
+  ).get();
+  const format = Number(row?.["format"]);
+  if (format > formatVersion) {
+    throw new KedgeError(`it was written by a newer kedge, in the format ${format}`);
+  }
+  if (format === 0 && row?.["tables"] !== 0) {
+    throw new KedgeError("it is a database of another program");
+  }
+  return format;
+}
+
+/** Makes the tables, unless another process made them meanwhile. */
+function makeTables(database: sqlite.DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  if (formatOf(database) === 0) database.exec(schema);
+  database.exec("COMMIT");
 }
 
 function columnOf(field: string): string {

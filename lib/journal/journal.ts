@@ -11,12 +11,7 @@ import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
 import { KedgeError, NoRoomError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
-
-/** SQLITE_FULL. */
-const sqliteFull = 13;
-/** SQLITE_BUSY. */
-const sqliteBusy = 5;
-const busyMs = 10_000;
+import { isSqliteFull, whileSqliteBusy } from "../base/sqlite.ts";
 
 const schema = `
 CREATE TABLE IF NOT EXISTS runs (
@@ -90,6 +85,8 @@ export interface JournalOptions {
   path: string;
   /** Takes the secrets out of what is written. */
   redactor?: Redactor;
+  /** Whether the file is closed each time the last operation under way has ended. @default {false} */
+  closeWhenIdle?: boolean;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   now?: () => number;
   /** Told once when the journal cannot be written; then nothing more is. @default {a failure is thrown} */
@@ -101,6 +98,8 @@ export class Journal implements Disposable {
   #path: string;
   #redactor: Redactor | undefined;
   #now: () => number;
+  #closeWhenIdle: boolean;
+  #active = 0;
   #database: sqlite.DatabaseSync | undefined;
   #currentRun: string | null = null;
   #onFailure: JournalOptions["onFailure"];
@@ -109,6 +108,7 @@ export class Journal implements Disposable {
   /** Touches no disk. */
   constructor(options: JournalOptions) {
     this.#path = options.path;
+    this.#closeWhenIdle = options.closeWhenIdle ?? false;
     this.#redactor = options.redactor;
     this.#now = options.now ?? Date.now;
     this.#onFailure = options.onFailure;
@@ -146,6 +146,7 @@ export class Journal implements Disposable {
       "INSERT INTO operations (id, run, kind, subject, started) VALUES (?, ?, ?, ?, ?)",
       [id, this.#currentRun, operation.kind, this.#clean(operation.subject), this.#now()],
     );
+    this.#active++;
     return {
       step: (phase, object, state, detail) => {
         this.#write("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)", [
@@ -164,6 +165,7 @@ export class Journal implements Disposable {
           this.#json("error" in outcome ? outcome.error : undefined),
           id,
         ]);
+        if (--this.#active === 0 && this.#closeWhenIdle) this[Symbol.dispose]();
       },
     };
   }
@@ -244,8 +246,10 @@ export class Journal implements Disposable {
     try {
       Deno.mkdirSync(dirname(this.#path), { recursive: true });
       const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
-      whileBusy(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
-      whileBusy(() => database.exec(schema));
+      whileSqliteBusy(() =>
+        database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+      );
+      whileSqliteBusy(() => database.exec(schema));
       return this.#database = database;
     } catch (error) {
       throw damaged(this.#path, error);
@@ -257,7 +261,7 @@ export class Journal implements Disposable {
     try {
       this.#open().prepare(sql).run(...values);
     } catch (cause) {
-      if (primaryCode(cause) === sqliteFull) {
+      if (isSqliteFull(cause)) {
         throw new NoRoomError(`Cannot write the journal "${this.#path}": the disk is full`, {
           cause,
         });
@@ -290,24 +294,6 @@ export class Journal implements Disposable {
   #json(data: object | undefined): string | null {
     return data === undefined ? null : JSON.stringify(this.#redactor?.redactData(data) ?? data);
   }
-}
-
-/** Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. */
-function whileBusy(run: () => void): void {
-  const deadline = Date.now() + busyMs;
-  for (;;) {
-    try {
-      return run();
-    } catch (error) {
-      if (primaryCode(error) !== sqliteBusy || Date.now() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10);
-    }
-  }
-}
-
-/** The low byte of SQLite's error code: what is above it tells only more of the same. */
-function primaryCode(error: unknown): number {
-  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
 function damaged(path: string, cause: unknown): KedgeError {

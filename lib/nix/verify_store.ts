@@ -2,7 +2,7 @@
  * Proves that a binary cache holds a closure.
  *
  * Invariants: every narinfo is read anew from where readers find it, and every field of it that Nix goes by is compared; every NAR is there
- * with its size; all references are proven too; where reading costs no network, every byte that was just written is hashed.
+ * with its size; all references are proven too; where reading costs no network, every NAR is hashed.
  * No path is left out, and an empty closure proves nothing.
  *
  * @module
@@ -156,10 +156,7 @@ async function provePath(
     );
   }
   if (options.depth === "full") await proveContents(store, info, signal);
-  else if (written !== undefined) {
-    const { hash = hashHere } = options;
-    await proveBytes(store, info, size, hash);
-  }
+  else await proveBytes(store, info, size, options.hash ?? hashHere);
   return sha256(text);
 }
 
@@ -180,7 +177,10 @@ async function proveBytes(
   if (sameDigest(digest, info.fileHash)) return;
   throw new VerificationError(
     `the NAR "${info.url}" at ${store.cache.reader.url} has the digest ${digest} instead of ${info.fileHash}`,
-    { data: { expected: info.fileHash, actual: digest } },
+    {
+      data: { expected: info.fileHash, actual: digest },
+      hint: "remove that NAR from the store and publish again",
+    },
   );
 }
 

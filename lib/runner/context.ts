@@ -60,7 +60,8 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
   return {
     signal,
     cache,
-    journal: options.journal ?? new Journal({ path: join(cache.dir, "journal-v1.db"), redactor }),
+    journal: options.journal ??
+      new Journal({ path: join(cache.dir, "journal-v1.db"), redactor, closeWhenIdle: true }),
     report: options.report ?? (() => {}),
     dryRun,
     offline,

@@ -6,6 +6,7 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
+import { displayUrls } from "../http/display_url.ts";
 import { canonical } from "./canonical.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
@@ -32,6 +33,7 @@ export interface GraphNode {
 export class Graph {
   #nodes = new Map<string, GraphNode>();
   #ids = new Map<AnyTask, number>();
+  #labels = new Set<string>();
   #path = new Map<string, string>();
   #cwd: string;
 
@@ -86,9 +88,16 @@ export class Graph {
     }
     this.#path.delete(key);
     const leftOut = only ? wanted.map(([name]) => name) : [];
-    const node: GraphNode = { key, label: labelOf(task, args), task, args, deps, leftOut };
+    const node: GraphNode = { key, label: this.#label(task, args), task, args, deps, leftOut };
     this.#nodes.set(key, node);
     return node;
+  }
+
+  /** The bare name where it is the first of its name, with its arguments where another goes by it. */
+  #label(task: AnyTask, args: ArgValues): string {
+    const label = this.#labels.has(task.name) ? labelWithArgs(task, args) : task.name;
+    this.#labels.add(label);
+    return label;
   }
 
   #ring(key: string, task: AnyTask): UsageError {
@@ -112,14 +121,14 @@ export class Graph {
   }
 }
 
-function labelOf(task: AnyTask, args: ArgValues): string {
+/** What tells a task from others of its kind in a graph; URLs without what is secret in them. */
+function labelWithArgs(task: AnyTask, args: ArgValues): string {
   const told = Object.entries(args).filter(([key, value]) =>
     value !== undefined && canonical(value) !== canonical(task.args[key]?.default)
   );
-  if (told.length === 0) return task.name;
   const texts = told.map(([key, value]) => {
-    const text = Array.isArray(value) ? value.join(",") : String(value);
+    const text = displayUrls(Array.isArray(value) ? value.join(",") : String(value));
     return task.args[key]?.positional ? text : `${key}=${text}`;
   });
-  return `${task.name} ${texts.join(" ")}`;
+  return [task.name, ...texts].join(" ");
 }

@@ -14,6 +14,7 @@ import { openCache } from "../cache/open_cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
+import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
 import { checkNeeds } from "./check_needs.ts";
 import type { CommandLine } from "./command_line.ts";
@@ -91,7 +92,9 @@ export async function runTask(
         report: (event) => report({ ...event, task: node.label }),
       }),
   });
-  const run = dryRun || task.declared.query ? undefined : journal.beginRun(shellWords(host.argv));
+  const run = dryRun || task.declared.query
+    ? undefined
+    : journal.beginRun(displayUrls(shellWords(host.argv)));
   report({
     type: "run-start",
     ...(run === undefined ? {} : { run }),

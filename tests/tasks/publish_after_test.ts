@@ -63,7 +63,7 @@ Deno.test("publishVerify() mends a store from another one", async () => {
   assertEquals((await publishVerify({ ...options, depth: "full" }, ground.ctx)).changed, false);
 });
 
-Deno.test("publishVerify() finds a changed byte in full depth, and tells what it cannot mend", async () => {
+Deno.test("publishVerify() finds a changed byte, and tells what it cannot mend", async () => {
   await using ground = await plainGround(2);
   const { catalog } = await versions(ground, 1);
   const store = join(ground.dir, "store");
@@ -73,11 +73,12 @@ Deno.test("publishVerify() finds a changed byte in full depth, and tells what it
     await Deno.writeFile(join(store, "nar", name), bytes);
   }
   const options = { entry: "plain", catalog: catalog as string };
-  assertEquals((await publishVerify(options, ground.ctx)).changed, false);
-  const error = await assertRejects(() =>
-    publishVerify({ ...options, depth: "full" }, ground.ctx)
-  ) as KedgeError;
-  assertEquals(error.exitCode, 3);
+  for (const depth of ["present", "full"] as const) {
+    const error = await assertRejects(() =>
+      publishVerify({ ...options, depth }, ground.ctx)
+    ) as KedgeError;
+    assertEquals(error.exitCode, 3);
+  }
   await assertRejects(
     () => publishVerify({ ...options, depth: "full", repair: true }, ground.ctx),
     UsageError,
