@@ -1,0 +1,105 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { KedgeError } from "../../../lib/base/errors.ts";
+import { Redactor } from "../../../lib/base/redactor.ts";
+import { Journal } from "../../../lib/journal/journal.ts";
+
+async function inFolder(run: (path: string) => void | Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(join(folder, "cache", "journal-v1.db"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("Journal touches no disk before the first write", () =>
+  inFolder((path) => {
+    using journal = new Journal({ path });
+    assertEquals(journal.runs(), []);
+    assertEquals(exists(path), false);
+  }));
+
+Deno.test("Journal keeps runs, their operations and their steps for the next process", () =>
+  inFolder((path) => {
+    let clock = 1000;
+    {
+      using journal = new Journal({ path, now: () => clock++ });
+      const run = journal.beginRun("deploy --jobs 2");
+      const record = journal.begin({ operation: "op1", kind: "kexec", subject: "a bundle" });
+      record.step("move", "blob", "done", { bytes: 7 });
+      record.end({ figures: { bytesMoved: 7 } });
+      journal.begin({ operation: "op2", kind: "image", subject: "an image" })
+        .end({ error: { message: "no" } });
+      journal.endRun(run, 1);
+      journal.beginRun("killed");
+    }
+    using journal = new Journal({ path });
+    const [killed, ended] = journal.runs();
+    assertEquals([killed?.command, killed?.ended, killed?.exitCode], ["killed", null, null]);
+    assertEquals([ended?.command, ended?.exitCode], ["deploy --jobs 2", 1]);
+    const operations = journal.operations(ended!.id);
+    assertEquals(operations.map(({ kind, figures, error }) => ({ kind, figures, error })), [
+      { kind: "kexec", figures: { bytesMoved: 7 }, error: null },
+      { kind: "image", figures: null, error: { message: "no" } },
+    ]);
+    assertEquals(journal.steps("op1"), [
+      { at: 1002, phase: "move", object: "blob", state: "done", detail: { bytes: 7 } },
+    ]);
+  }));
+
+Deno.test("Journal writes no secret that its redactor knows", () =>
+  inFolder((path) => {
+    const redactor = new Redactor();
+    redactor.add('hunter22"quoted');
+    {
+      using journal = new Journal({ path, redactor });
+      journal.beginRun('deploy --token hunter22"quoted');
+      const record = journal.begin({ operation: "op", kind: "k", subject: 'at hunter22"quoted' });
+      record.step("move", 'hunter22"quoted', "done", { header: 'Bearer hunter22"quoted' });
+      record.end({ error: { message: 'hunter22"quoted is wrong' } });
+    }
+    using journal = new Journal({ path });
+    const text = JSON.stringify([journal.runs(), journal.steps("op")]);
+    assertEquals(text.includes("hunter22"), false);
+    assertStringIncludes(text, "[redacted]");
+  }));
+
+Deno.test("Journal closes its file when it is idle, if it shall, and opens it again", () =>
+  inFolder((path) => {
+    const journal = new Journal({ path, closeWhenIdle: true });
+    const openFiles = () =>
+      [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+        try {
+          return Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith(path);
+        } catch {
+          return false;
+        }
+      }).length;
+    if (Deno.build.os !== "linux") return;
+    for (let i = 0; i < 3; i++) {
+      const one = journal.begin({ operation: `a${i}`, kind: "k", subject: "s" });
+      const two = journal.begin({ operation: `b${i}`, kind: "k", subject: "s" });
+      one.end({ figures: {} });
+      assertEquals(openFiles() > 0, true);
+      two.end({ figures: {} });
+      assertEquals(openFiles(), 0);
+    }
+  }));
+
+Deno.test("Journal says which file is damaged and what it holds", () =>
+  inFolder(async (path) => {
+    await Deno.mkdir(join(path, ".."), { recursive: true });
+    await Deno.writeTextFile(path, "this is no database, whatever its name says".repeat(100));
+    using journal = new Journal({ path });
+    const error = assertThrows(() => journal.beginRun("deploy"), KedgeError, path);
+    assertStringIncludes(String((error as KedgeError).hint), "history of runs");
+  }));
