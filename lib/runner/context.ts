@@ -68,7 +68,7 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
     refresh,
     ...(options.lockfile === undefined ? {} : { lockfile: options.lockfile }),
     redactor,
-    secrets: options.secrets ?? new Secrets(redactor),
+    secrets: options.secrets ?? new Secrets(redactor, signal),
     $: options.$ ?? lazyShell(() => shellModule().plainShell(signal)),
   };
 }

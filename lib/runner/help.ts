@@ -8,7 +8,7 @@ import { formatDuration } from "../base/duration.ts";
 import type { Arg, ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
 import { argLabel } from "./resolve_args.ts";
-import { settingArgs } from "./settings.ts";
+import { settingArgs, settingBare } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import type { TaskMap } from "./task_file.ts";
 
@@ -47,7 +47,7 @@ export function helpOfFile(tasks: TaskMap, program: string): string {
     indented(listOfTasks(tasks)),
     "",
     "Flags:",
-    ...argLines(settingArgs),
+    ...argLines(settingArgs, settingBare),
     "",
     "<task> --help shows the flags of a task",
   ].join("\n");
@@ -91,21 +91,22 @@ function exampleOf(task: AnyTask, program: string): string | undefined {
   return parts.length === 0 ? undefined : `${program} ${task.name} ${parts.join(" ")}`;
 }
 
-function argLines(shape: ArgsShape): string[] {
+function argLines(shape: ArgsShape, bare: Readonly<Record<string, string>> = {}): string[] {
   const rows = Object.entries(shape).map((
     [key, declared],
-  ) => [nameOf(key, declared), noteOf(declared)]);
+  ) => [nameOf(key, declared, flagName(key) in bare), noteOf(declared)]);
   const width = Math.min(28, Math.max(0, ...rows.map(([name]) => name!.length)));
   return rows.map(([name, note]) => `  ${name!.padEnd(width)}  ${note}`);
 }
 
-function nameOf(key: string, declared: Arg): string {
+function nameOf(key: string, declared: Arg, mayBeBare: boolean): string {
   const label = argLabel(key, declared);
   if (declared.positional) return declared.kind === "list" ? `${label}...` : label;
   if (declared.kind === "boolean") {
     return declared.default === true ? `--no-${flagName(key)}` : label;
   }
-  return `${label} ${declared.placeholder}${declared.kind === "list" ? "..." : ""}`;
+  const value = mayBeBare ? `[=${declared.placeholder}]` : ` ${declared.placeholder}`;
+  return `${label}${value}${declared.kind === "list" ? "..." : ""}`;
 }
 
 function noteOf(declared: Arg): string {

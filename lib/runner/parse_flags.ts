@@ -73,6 +73,7 @@ export function parseFlags(
     stopEarly,
     unknown: (token, key) => {
       if (key === undefined) return true;
+      if (keys.has(key)) throw new UsageError(`Cannot read --${key}: its value is empty`);
       unknown.push(token);
       return false;
     },

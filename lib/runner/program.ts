@@ -74,8 +74,15 @@ export async function runProgram(
   }
 }
 
-/** What is printed when nothing is to be run. */
+/** What is printed when nothing is to be run; with `--json` one object, whatever it is. */
 function answerOf(command: CommandLine, map: TaskMap, host: ProgramHost): string | undefined {
+  const { json, list, graph } = command.settings;
+  const text = textOf(command, map, host);
+  const isJson = list || graph === "json";
+  return text === undefined || !json || isJson ? text : JSON.stringify({ type: "text", text });
+}
+
+function textOf(command: CommandLine, map: TaskMap, host: ProgramHost): string | undefined {
   const { settings, task } = command;
   if (settings.completions !== undefined) {
     return completionScript(host.name, map, settings.completions);

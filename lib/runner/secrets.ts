@@ -9,10 +9,12 @@ export type SecretSource = { env: string } | { file: string } | { command: reado
 /** Gives values that never print; each is known to the redactor from its creation on. */
 export class Secrets {
   #redactor: Redactor;
+  #signal: AbortSignal | undefined;
 
-  /** Makes its secrets known to this redactor. */
-  constructor(redactor: Redactor) {
+  /** Makes its secrets known to this redactor; the signal ends programs that are asked for one. */
+  constructor(redactor: Redactor, signal?: AbortSignal) {
     this.#redactor = redactor;
+    this.#signal = signal;
   }
 
   /**
@@ -43,7 +45,10 @@ export class Secrets {
 
   /** What a program prints, without white space around it. */
   async command(program: string, ...args: string[]): Promise<Secret> {
-    const { code, stdout } = await runProcess(program, { args });
+    const { code, stdout } = await runProcess(program, {
+      args,
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+    });
     if (code !== 0) {
       throw new KedgeError(`Cannot get a secret from "${program}": it ended with code ${code}`);
     }

@@ -95,6 +95,15 @@ Deno.test("main() with --json prints the events and last the result, one object 
   });
 });
 
+Deno.test("main() with --json prints help and lists as objects too", async () => {
+  for (const args of [["--help"], ["moved", "--help"], ["--list"], ["both", "--graph"]]) {
+    const { code, stdout } = await run([...args, "--json"]);
+    assertEquals(code, 0);
+    assert(jsonLines(stdout).length > 0);
+  }
+  assertStringIncludes((await run(["--help"])).stdout, "--refresh[=NAME]...");
+});
+
 Deno.test("main() with --json prints an error as data", async () => {
   const failed = await run(["fails", "--json"]);
   assertEquals([failed.code, failed.stderr], [1, ""]);

@@ -582,3 +582,19 @@ Deno.test("run: nothing of a secret comes out", async () => {
   assert(!told.includes("hunter2"), told);
   assertStringIncludes(told, "got [secret env KEDGE_TEST_TOKEN] and [redacted]");
 });
+
+Deno.test("stop: a program that is asked for a secret ends at once", async () => {
+  const stop = new AbortController();
+  const asks = task({
+    name: "asks",
+    description,
+    run: async ({ secrets }) => {
+      setTimeout(() => stop.abort(new Error("enough")), 30);
+      await secrets.command("sleep", "1000");
+    },
+  });
+  const started = performance.now();
+  const result = await runTasks([asks], ["asks"], { signal: stop.signal });
+  assertEquals(result.exitCode, 1);
+  assert(performance.now() - started < 3000);
+});
