@@ -79,7 +79,7 @@ export function openDiskStore(
   options: OpenImageOptions & { meter: Meter; signal: AbortSignal },
 ): DiskStore {
   return reference.transport === "oci"
-    ? new LayoutDiskStore(reference)
+    ? new LayoutDiskStore(reference, options.signal)
     : new RegistryDiskStore(reference, openHost(reference.host, side, options), options);
 }
 
@@ -287,10 +287,10 @@ class LayoutDiskStore implements DiskStore {
   readonly reference: LayoutReference;
   readonly layout: Layout;
 
-  constructor(reference: LayoutReference) {
+  constructor(reference: LayoutReference, signal: AbortSignal) {
     this.reference = reference;
     this.name = formatReference(reference);
-    this.layout = new Layout(reference.folder);
+    this.layout = new Layout(reference.folder, signal);
   }
 
   async resolve(): Promise<Manifest | undefined> {

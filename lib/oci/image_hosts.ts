@@ -30,9 +30,9 @@ export class ImageHosts implements Disposable {
 
   /** Opens an image to be written; nothing is written yet. */
   destination(reference: ImageReference): ImageDestination {
-    const { meter = silentMeter } = this.#options;
+    const { meter = silentMeter, signal } = this.#options;
     if (reference.transport === "oci") {
-      return new LayoutDestination(reference, meter, this.#hashers);
+      return new LayoutDestination(reference, meter, this.#hashers, signal);
     }
     return new RegistryDestination(reference, this.host(reference.host, "destination"), meter);
   }

@@ -9,6 +9,7 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, syncFolder, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
+import { defined } from "../base/defined.ts";
 import { type Digest, digestHex, Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
@@ -27,9 +28,12 @@ export class Layout {
   /** The folder. */
   readonly folder: string;
 
-  /** Touches no disk. */
-  constructor(folder: string) {
+  #signal: AbortSignal | undefined;
+
+  /** Touches no disk; the signal ends a wait for other writers of the index. */
+  constructor(folder: string, signal?: AbortSignal) {
     this.folder = folder;
+    this.#signal = signal;
   }
 
   /** Where work in progress lies. */
@@ -227,7 +231,7 @@ export class Layout {
   ): Promise<void> {
     await this.make();
     await syncFolder(join(this.folder, "blobs", "sha256"));
-    using _lock = await lockFile(join(this.workFolder, "lock"));
+    using _lock = await lockFile(join(this.workFolder, "lock"), defined({ signal: this.#signal }));
     for (let tried = 0;; tried++) {
       const entries = await this.entries();
       await writeFileAtomic(join(this.folder, "index.json"), indexText(change(entries)));

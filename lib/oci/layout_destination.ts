@@ -26,9 +26,14 @@ export class LayoutDestination implements ImageDestination {
   #damaged = new Set<Digest>();
 
   /** Touches no disk. */
-  constructor(reference: LayoutReference, meter?: Meter, hashers?: FileHashers) {
+  constructor(
+    reference: LayoutReference,
+    meter?: Meter,
+    hashers?: FileHashers,
+    signal?: AbortSignal,
+  ) {
     this.name = formatReference(reference);
-    this.layout = new Layout(reference.folder);
+    this.layout = new Layout(reference.folder, signal);
     this.#reference = reference;
     this.#intake = new LayoutIntake(this.layout, meter, hashers);
   }

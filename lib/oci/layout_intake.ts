@@ -10,6 +10,7 @@
 import { join } from "@std/path";
 import { digestHex } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
+import { removeIfThere } from "../base/atomic_file.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
@@ -146,7 +147,9 @@ export class LayoutIntake implements Disposable {
   async #takeFile(transfer: BlobTransfer, from: string, path: string): Promise<void> {
     const { descriptor, source, progress, signal } = transfer;
     try {
+      await removeIfThere(path);
       await Deno.copyFile(from, path);
+      await Deno.chmod(path, 0o644);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       throw new VerificationError(

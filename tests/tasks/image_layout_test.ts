@@ -1,0 +1,56 @@
+/** Layouts whose files and locks are not as one would wish. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { lockFile } from "../../lib/base/file_lock.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("syncImage() copies from a read-only layout, and a copy that was cut leaves nothing in the way", () =>
+  inFolder(async (folder) => {
+    const source = join(folder, "source");
+    await writeImage(source, "latest", { layers: [randomBytes(5000)] });
+    for (const digest of await blobsOf(source)) {
+      const path = new Layout(source).blobPath(digest);
+      await Deno.chmod(path, 0o444);
+      const cut = join(folder, "to", ".kedge", "partials", digest.slice(7));
+      await Deno.mkdir(cut, { recursive: true });
+      await Deno.writeFile(join(cut, "data"), new Uint8Array(10), { mode: 0o444 });
+    }
+    const cache = new Cache(join(folder, "cache"));
+    await syncImage({ from: `oci:${source}:latest`, to: `oci:${join(folder, "to")}:latest` }, {
+      cache,
+    });
+    const written = new Layout(join(folder, "to"));
+    for (const digest of await blobsOf(join(folder, "to"))) {
+      const { mode } = await Deno.stat(written.blobPath(digest));
+      assertEquals((mode ?? 0) & 0o200, 0o200);
+    }
+  }));
+
+Deno.test("syncImage() obeys an abort while it waits for another writer of the layout", () =>
+  inFolder(async (folder) => {
+    const source = join(folder, "source");
+    const to = join(folder, "to");
+    await writeImage(source, "latest", { layers: ["one"] });
+    await Deno.mkdir(join(to, ".kedge"), { recursive: true });
+    using _held = await lockFile(join(to, ".kedge", "lock"));
+    const signal = AbortSignal.timeout(300);
+    const cache = new Cache(join(folder, "cache"));
+    const began = performance.now();
+    await assertRejects(
+      () => syncImage({ from: `oci:${source}:latest`, to: `oci:${to}:latest` }, { signal, cache }),
+      DOMException,
+    );
+    assertEquals(performance.now() - began < 5000, true);
+  }));
