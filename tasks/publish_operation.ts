@@ -9,6 +9,7 @@
 import { formatBytes } from "../lib/base/bytes.ts";
 import { sha256 } from "../lib/base/digest.ts";
 import type { Meter } from "../lib/base/meter.ts";
+import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import {
   type CatalogEntry,
@@ -228,7 +229,13 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
       requests += closure.length * (options.verify === "full" ? 3 : 2) * reader.requestsEach;
     }
     const lacking = stores.filter((plan) => plan.states.some((state) => state.gap !== undefined));
-    const committed = standing?.current === true && samePaths(standing.storePaths, roots);
+    if (standing !== undefined && !samePaths(standing.storePaths, roots)) {
+      throw new CatalogConflictError(
+        `Cannot commit "${this.subject}" to "${catalog.url}": it stands for other store paths`,
+        { hint: "publish under another version", data: { standing: standing.storePaths } },
+      );
+    }
+    const committed = standing?.current === true;
     const changed = lacking.length > 0 || !committed;
     return {
       changed,

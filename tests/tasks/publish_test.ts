@@ -222,11 +222,13 @@ realTest("publish() refuses another build under a name that is taken", ["nix"], 
   await using ground = await publishing();
   const { options, ctx, built } = ground;
   await publish(options, ctx);
-  await assertRejects(
-    () => publish({ ...options, paths: [built["left"]!] }, ctx),
-    CatalogConflictError,
-    "it stands for other store paths",
-  );
+  for (const dryRun of [true, false]) {
+    await assertRejects(
+      () => publish({ ...options, paths: [built["left"]!] }, { ...ctx, dryRun }),
+      CatalogConflictError,
+      "it stands for other store paths",
+    );
+  }
 });
 
 realTest("publish() refuses a missing store path", ["nix"], async () => {
