@@ -73,12 +73,6 @@ export function parseFlags(
     stopEarly,
     unknown: (token, key) => {
       if (key === undefined) return true;
-      const empty = /^--([^=]+)=$/.exec(token)?.[1];
-      if (empty !== undefined && string.includes(empty)) {
-        throw new UsageError(`Cannot read --${empty}: its value is empty`, {
-          hint: "give it a value, or leave the flag out",
-        });
-      }
       if (keys.has(key)) throw new UsageError(`Cannot read --${key}: its value is empty`);
       unknown.push(token);
       return false;
