@@ -73,7 +73,12 @@ export function parseFlags(
     stopEarly,
     unknown: (token, key) => {
       if (key === undefined) return true;
-      if (keys.has(key)) throw new UsageError(`Cannot read --${key}: its value is empty`);
+      const flag = key.replace(/=$/, "");
+      if (keys.has(flag)) {
+        throw new UsageError(`Cannot read --${flag}: its value is empty`, {
+          hint: "give it a value, or leave the flag out",
+        });
+      }
       unknown.push(token);
       return false;
     },
