@@ -25,45 +25,20 @@ export {
 } from "./lib/base/errors.ts";
 export type { Redactor } from "./lib/base/redactor.ts";
 export { Cache, type CacheOptions } from "./lib/cache/cache.ts";
-export type {
-  BlobStore,
-  BlobStoreHost,
-  CachedBlob,
-  ExpectedBlob,
-  PersistOptions,
-} from "./lib/cache/blob_store.ts";
-export type { BucketKind, CacheBucket, CacheBucketOptions } from "./lib/cache/bucket.ts";
-export type {
-  CacheEntry,
-  EntryHost,
-  EntryLookup,
-  EntryMiss,
-  EntryRecord,
-  WriteEntryOptions,
-} from "./lib/cache/cache_entry.ts";
-export type { CacheLockOptions } from "./lib/cache/cache_lock.ts";
-export type { CacheShard } from "./lib/cache/cache_shard.ts";
 export type { CacheSize, PartSize } from "./lib/cache/cache_size.ts";
-export type { CacheUse } from "./lib/cache/cache_use.ts";
 export type { CleanResult } from "./lib/cache/clean.ts";
-export type { EntrySchema, SchemaResult } from "./lib/cache/entry_schema.ts";
 export type { Explanation } from "./lib/cache/explain_entry.ts";
 export type { GcItem, GcPlan, GcReason } from "./lib/cache/gc_policy.ts";
-export type { Leases, LeasesHost } from "./lib/cache/leases.ts";
 export type { ListedEntry } from "./lib/cache/list_entries.ts";
 export { Lockfile, type LockfileOptions, type Pin } from "./lib/cache/lockfile.ts";
 export { openCache } from "./lib/cache/open_cache.ts";
-export type { Partials, PartialsHost } from "./lib/cache/partials.ts";
 export type { PruneResult } from "./lib/cache/prune.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
 export type { Removal } from "./lib/cache/removal.ts";
 export type { Tier, TierCall, TierRecord } from "./lib/cache/tier.ts";
 export type { BadBlob, VerifyCacheResult } from "./lib/cache/verify_cache.ts";
-export type { Validators } from "./lib/http/validators.ts";
-export type { FileLock } from "./lib/base/file_lock.ts";
 export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
-export type { TemporaryFolder } from "./lib/base/atomic_file.ts";
 export type {
   ErrorData,
   OperationEvent,
