@@ -1,0 +1,64 @@
+/** The module run as a program: the built-in task file. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { builtinTasks } from "../tasks/builtin/mod.ts";
+import { runProcess } from "../lib/base/process_group.ts";
+import { type ProgramResult, runKedge } from "./support/program.ts";
+import { realTest } from "./support/real.ts";
+
+async function kedge(...args: string[]): Promise<ProgramResult> {
+  const cacheDir = await Deno.makeTempDir();
+  try {
+    return await runKedge(args, { cacheDir });
+  } finally {
+    await Deno.remove(cacheDir, { recursive: true });
+  }
+}
+
+const names = Object.values(builtinTasks).map((task) => task.name);
+
+Deno.test("--list names every built-in task, and each explains itself", async () => {
+  const { code, stdout } = await kedge("--list");
+  assertEquals(code, 0);
+  for (const name of names) assertMatch(stdout, new RegExp(`^ *${name} +\\S`, "m"));
+  for (const name of names) {
+    const help = await kedge(name, "--help");
+    assertEquals(help.code, 0);
+    assertStringIncludes(help.stdout, name);
+  }
+});
+
+Deno.test("an unknown task ends with 2, names the nearest, and prints nothing on standard output", async () => {
+  const { code, stdout, stderr } = await kedge("image:sink");
+  assertEquals([code, stdout], [2, ""]);
+  assertStringIncludes(stderr, "image:sync");
+});
+
+Deno.test("--graph gives data that programs read", async () => {
+  const json = await kedge("kexec", "--graph=json");
+  assertEquals(JSON.parse(json.stdout), {
+    nodes: [{ id: 0, label: "kexec", task: "kexec" }],
+    edges: [],
+  });
+  assertMatch((await kedge("kexec", "--graph=mermaid")).stdout, /^graph TD\n\s+n0\["kexec"\]\n$/);
+  assertMatch((await kedge("kexec", "--graph=dot")).stdout, /^digraph tasks \{[^]*\}\n$/);
+});
+
+realTest("--completions bash completes tasks and the flags of a task", ["bash"], async () => {
+  const { stdout: script } = await kedge("--completions", "bash");
+  const complete = async (...words: string[]) => {
+    // Bash breaks words at colons, and asks for what comes after the last one.
+    const line = words.join(" ").replaceAll(/ ?: ?/g, ":");
+    const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
+COMP_CWORD=${words.length - 1}; COMP_LINE='${line}'; COMP_POINT=${line.length}
+_kedge; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { code, stdout, stderr } = await runProcess("bash", {
+      args: ["-c", `${script}\n${ask}`],
+    });
+    assertEquals([code, stderr], [0, ""]);
+    return stdout.trim().split("\n");
+  };
+  assertEquals(await complete("kedge", "permi"), ["permissions"]);
+  assertEquals(await complete("kedge", "publish", ":", "k"), ["keygen"]);
+  assertEquals(await complete("kedge", "kexec", "--sha"), ["--sha256"]);
+  assertEquals(await complete("kedge", "kexec", "--arch", "aa"), ["aarch64-linux"]);
+});
