@@ -1,20 +1,10 @@
-import { formatBytes } from "../lib/base/bytes.ts";
-import { type CacheSize, measureCache } from "../lib/cache/cache_size.ts";
-import { cleanCache, type CleanResult } from "../lib/cache/clean.ts";
-import { defined } from "../lib/base/defined.ts";
-import { parseDuration } from "../lib/base/duration.ts";
-import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
-import { explainEntries, type Explanation } from "../lib/cache/explain_entry.ts";
-import type { GcPolicy } from "../lib/cache/gc_policy.ts";
-import { type ListedEntry, listEntries } from "../lib/cache/list_entries.ts";
-import { pruneCache, type PruneResult } from "../lib/cache/prune.ts";
-import { verifyCache, type VerifyCacheResult } from "../lib/cache/verify_cache.ts";
-import type { Removal } from "../lib/cache/removal.ts";
-import {
-  resolveContext,
-  type TaskContext,
-  type TaskContextOptions,
-} from "../lib/runner/context.ts";
+import type { CacheSize } from "../lib/cache/cache_size.ts";
+import type { CleanResult } from "../lib/cache/clean.ts";
+import type { Explanation } from "../lib/cache/explain_entry.ts";
+import type { ListedEntry } from "../lib/cache/list_entries.ts";
+import type { PruneResult } from "../lib/cache/prune.ts";
+import type { VerifyCacheResult } from "../lib/cache/verify_cache.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 
 /** The folder of the cache; it need not be there yet. */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
@@ -32,8 +22,8 @@ export function cacheDir(ctx: TaskContextOptions = {}): string {
  * ```
  */
 export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize> {
-  const { cache, signal } = resolveContext(ctx);
-  return await measureCache(cache.dir, signal);
+  const { runCacheSize } = await import("./cache_work.ts");
+  return await runCacheSize(ctx);
 }
 
 /** What {@linkcode cacheClean} removes. */
@@ -63,17 +53,8 @@ export async function cacheClean(
   options: CacheCleanOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CacheCleanResult> {
-  const context = resolveContext(ctx);
-  const { cache, signal, dryRun } = context;
-  const result = await cleanCache(cache, {
-    ...options,
-    dryRun,
-    signal,
-    onBusy: noteTo(context),
-  });
-  const changed = result.files > 0;
-  const why = changed ? removed(result, dryRun) : `there was nothing to remove in ${cache.dir}`;
-  return { ...result, changed, dryRun, why };
+  const { runCacheClean } = await import("./cache_work.ts");
+  return await runCacheClean(options, ctx);
 }
 
 /** What the cache may keep when {@linkcode cachePrune} is done. */
@@ -110,26 +91,14 @@ export async function cachePrune(
   options: CachePruneOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CachePruneResult> {
-  const context = resolveContext(ctx);
-  const { cache, signal, dryRun } = context;
-  const { ci, maxSize, minFree, maxAge, force = false } = options;
-  const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
-  for (const [name, limit] of Object.entries({ maxAge: maxAgeMs, maxSize, minFree })) {
-    if (limit === undefined || limit >= 0) continue;
-    throw new UsageError(`Cannot prune by ${name} ${limit}: it is less than nothing`);
-  }
-  const policy: GcPolicy = defined({ ci, maxAgeMs, maxBytes: maxSize, minFreeBytes: minFree });
-  const onBusy = noteTo(context);
-  const result = await pruneCache(cache, { policy, force, dryRun, signal, onBusy });
-  const changed = result.files + result.folders > 0;
-  const kept = result.plan.leased === 0 ? "" : `; ${counted(result.plan.leased, "blob")} in use`;
-  const why = changed ? removed(result, dryRun) : "no unused entries were found";
-  return { ...result, changed, dryRun, why: why + kept };
+  const { runCachePrune } = await import("./cache_work.ts");
+  return await runCachePrune(options, ctx);
 }
 
 /** The entries of the cache, the last used first. */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
-  return await listEntries(resolveContext(ctx).cache);
+  const { runCacheList } = await import("./cache_work.ts");
+  return await runCacheList(ctx);
 }
 
 /**
@@ -142,15 +111,8 @@ export async function cacheWhy(
   name: string,
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
-  const { cache } = resolveContext(ctx);
-  const found = await explainEntries(cache, name);
-  if (found.length > 0) return found;
-  throw new KedgeError(
-    `Cannot explain ${JSON.stringify(name)}: the cache has nothing of that name`,
-    {
-      hint: "cache:ls lists what is there",
-    },
-  );
+  const { runCacheWhy } = await import("./cache_work.ts");
+  return await runCacheWhy(name, ctx);
 }
 
 /** How much {@linkcode cacheVerify} reads. */
@@ -171,37 +133,6 @@ export async function cacheVerify(
   options: CacheVerifyOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<VerifyCacheResult> {
-  const { cache, signal, dryRun } = resolveContext(ctx);
-  const { budget, budgetBytes } = options;
-  const budgetMs = typeof budget === "string" ? parseDuration(budget) : budget;
-  const result = await verifyCache(cache, {
-    dryRun,
-    signal,
-    ...defined({ budgetMs, budgetBytes }),
-  });
-  if (result.bad.length === 0) return result;
-  const names = result.bad.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest]);
-  throw new VerificationError(
-    `Cannot vouch for the cache "${cache.dir}": ${counted(result.bad.length, "blob")} ${
-      result.bad.length === 1 ? "is" : "are"
-    } damaged: ${names.join(", ")}`,
-    {
-      hint: dryRun ? "run without --dry-run to move them away" : "they were moved away",
-      data: { bad: result.bad, blobs: result.blobs, bytes: result.bytes },
-    },
-  );
-}
-
-function noteTo({ cache, report }: TaskContext): (message: string) => void {
-  const operation = { operation: crypto.randomUUID(), kind: "cache", subject: cache.dir };
-  return (message) => report({ ...operation, type: "note", level: "warning", message });
-}
-
-function removed({ files, folders, bytes }: Removal, dryRun: boolean): string {
-  const what = files > 0 ? counted(files, "file") : counted(folders, "folder");
-  return `${dryRun ? "would remove" : "removed"} ${what} (${formatBytes(bytes)})`;
-}
-
-function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
+  const { runCacheVerify } = await import("./cache_work.ts");
+  return await runCacheVerify(options, ctx);
 }

@@ -1,8 +1,6 @@
-import { silentMeter } from "../lib/base/meter.ts";
 import type { HistoryLine } from "../lib/catalog/catalog.ts";
-import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { catalogOf, findEntry } from "./publish_entry.ts";
+import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode catalogList}. */
 export interface CatalogListOptions {
@@ -17,11 +15,8 @@ export async function catalogList(
   options: CatalogListOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogEntry[]> {
-  const context = resolveContext(ctx);
-  const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
-  const open = await catalogOf(options.catalog, context);
-  await using catalog = open(silentMeter);
-  return await catalog.list(filter, { signal: context.signal });
+  const { runCatalogList } = await import("./catalog_reading.ts");
+  return await runCatalogList(options, ctx);
 }
 
 /** Options of {@linkcode catalogShow}. */
@@ -49,9 +44,6 @@ export async function catalogShow(
   options: CatalogShowOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogShowResult> {
-  const context = resolveContext(ctx);
-  const open = await catalogOf(options.catalog, context);
-  await using catalog = open(silentMeter);
-  const entry = await findEntry(catalog, options.entry, context.signal);
-  return { entry, history: await catalog.history(entry.name, { signal: context.signal }) };
+  const { runCatalogShow } = await import("./catalog_reading.ts");
+  return await runCatalogShow(options, ctx);
 }

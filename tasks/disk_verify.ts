@@ -1,20 +1,6 @@
-import { UsageError, VerificationError } from "../lib/base/errors.ts";
-import { checkRows } from "../lib/chunk/check_rows.ts";
-import { JobPool } from "../lib/chunk/job_pool.ts";
-import { formatReference, parseReference } from "../lib/oci/reference.ts";
-import type { Figures, Plan } from "../lib/operation/figures.ts";
-import type { Operation, Step } from "../lib/operation/operation.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { statIfThere } from "./disk_file.ts";
-import { loadDisk, resolveDisk } from "./disk_image.ts";
-import { checkOnline } from "./disk_options.ts";
-import { pullDisk } from "./disk_pull.ts";
+import type { Figures } from "../lib/operation/figures.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { PulledDisk } from "./disk_pull_work.ts";
-import { tellReading } from "./disk_reading.ts";
-import { type DiskStore, openDiskStore } from "./disk_store.ts";
-import { isTart, readTart } from "./disk_tart.ts";
-import { regionDigest } from "./disk_tart_pull.ts";
 
 /** Options of {@linkcode verifyDisk}. */
 export interface VerifyDiskOptions {
@@ -30,16 +16,6 @@ export interface VerifyDiskOptions {
 
 /** What {@linkcode verifyDisk} gives. */
 export interface VerifyDiskResult extends Figures, PulledDisk {}
-
-interface VerifyPlan extends Plan {
-  readonly result: PulledDisk;
-}
-
-/** A stretch of a file that is not what it should be. */
-interface Wrong {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /**
  * Hashes every byte of a file against the disk that a reference means. With `repair`, fetches what is wrong, and that alone.
@@ -60,105 +36,6 @@ export async function verifyDisk(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<VerifyDiskResult> {
-  const info = await statIfThere(options.file);
-  if (info?.isFile !== true) {
-    throw new UsageError(
-      `Cannot verify "${options.file}": ${
-        info === undefined ? "it is not there" : "it is no regular file"
-      }`,
-    );
-  }
-  if (options.repair === true) return await pullDisk({ ...options, inPlace: true }, ctx);
-
-  const context = resolveContext(ctx);
-  const reference = parseReference(options.reference);
-  checkOnline(context, reference);
-  const { cache, signal } = context;
-  using pool = new JobPool({ signal });
-  let opened: DiskStore | undefined;
-  const operation: Operation<VerifyPlan, void, PulledDisk> = {
-    kind: "disk",
-    subject: `${options.file} = ${options.reference}`,
-    async plan(step: Step) {
-      const store = opened = openDiskStore(reference, "source", {
-        meter: step.meter,
-        signal,
-        redactor: context.redactor,
-        insecureRegistries: options.insecureRegistries,
-      });
-      const manifest = await resolveDisk(store);
-      let sizeBytes: number;
-      let fetchedBytes = 0;
-      let wrong: Wrong[];
-      if (isTart(manifest)) {
-        const disk = readTart(manifest, store.name);
-        sizeBytes = disk.size;
-        wrong = [];
-        for (const layer of disk.layers) {
-          if (await regionDigest(options.file, layer, signal) === layer.digest) continue;
-          wrong.push({ offset: layer.offset, length: layer.size });
-        }
-      } else {
-        const image = await loadDisk(store, manifest, { cache, meter: step.meter, signal });
-        const { index } = image;
-        fetchedBytes = image.fetchedBytes;
-        sizeBytes = index.size;
-        const rows = await checkRows(options.file, index, {
-          pool,
-          signal,
-          sizeBytes: info.size,
-          onCheck: tellReading(step.meter, options.file, info.size),
-        });
-        wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
-          offset: index.rowOffsets[row]!,
-          length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
-        }));
-      }
-      refuseWrong(options, { wrong, sizeBytes, info, digest: manifest.digest });
-      const { digest } = manifest;
-      return {
-        changed: false,
-        bytesToMove: fetchedBytes,
-        bytesToReuse: sizeBytes,
-        exact: true,
-        requests: 0,
-        why: `"${options.file}" is ${digest}, every byte hashed now`,
-        objects: [],
-        result: {
-          file: options.file,
-          reference: formatReference({ ...reference, digest }),
-          digest,
-          sizeBytes,
-        },
-      };
-    },
-    move: () => Promise.resolve(),
-    verify: () => Promise.resolve(),
-    commit: (plan) => Promise.resolve(plan.result),
-    standing: (plan) => plan.result,
-  };
-  try {
-    return await runOperation(operation, context);
-  } finally {
-    opened?.[Symbol.dispose]();
-  }
-}
-
-function refuseWrong(
-  options: VerifyDiskOptions,
-  of: { wrong: Wrong[]; sizeBytes: number; info: Deno.FileInfo; digest: string },
-): void {
-  const { wrong, sizeBytes, info, digest } = of;
-  if (wrong.length === 0 && info.size === sizeBytes) return;
-  const bytes = wrong.reduce((sum, { length }) => sum + length, 0);
-  const state = info.size !== sizeBytes
-    ? `it has ${info.size} bytes instead of ${sizeBytes}`
-    : `${wrong.length} of its parts (${bytes} bytes) are wrong, the first at byte ${
-      wrong[0]!.offset
-    }`;
-  throw new VerificationError(`Cannot take "${options.file}" for ${digest}: ${state}`, {
-    side: "destination",
-    hint: "disk:verify --repair fetches what is wrong",
-    data: { wrong: wrong.slice(0, 1000), wrongBytes: bytes, sizeBytes: info.size },
-  });
+  const { runVerifyDisk } = await import("./disk_verify_operation.ts");
+  return await runVerifyDisk(options, ctx);
 }

@@ -1,12 +1,6 @@
-/**
- * Images between registries and layouts, only what changed.
- *
- * @module
- */
-import { parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { copyImages, type CopyImagesOptions } from "./image_copies.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
+import type { CopyImagesOptions } from "./image_copies.ts";
 
 /** Options of {@linkcode syncImage}. */
 export interface SyncImageOptions extends CopyImagesOptions {
@@ -52,9 +46,6 @@ export async function syncImage(
   options: SyncImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
-  const context = resolveContext(ctx);
-  const image = { from: parseReference(options.from), to: [parseReference(options.to)] };
-  const { images, ...figures } = await copyImages([image], options, context);
-  const { reference, digest, mediaType } = images[0]!;
-  return { reference, digest, mediaType, ...figures };
+  const { runSyncImage } = await import("./image_sync.ts");
+  return await runSyncImage(options, ctx);
 }

@@ -1,8 +1,5 @@
-import { UsageError } from "../lib/base/errors.ts";
-import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
-import { Layout } from "../lib/oci/layout.ts";
-import { parseReference } from "../lib/oci/reference.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import type { Garbage } from "../lib/oci/collect_garbage.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode collectImages}. */
 export interface CollectImagesOptions {
@@ -24,15 +21,6 @@ export async function collectImages(
   options: CollectImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<Garbage> {
-  const { dryRun, signal } = resolveContext(ctx);
-  const reference = parseReference(options.layout);
-  if (reference.transport !== "oci" || reference.tag !== undefined) {
-    throw new UsageError(`Cannot collect "${options.layout}": it is no layout`, {
-      hint: "write oci:FOLDER",
-    });
-  }
-  const layout = new Layout(reference.folder);
-  for (const name of dryRun ? [] : options.untag ?? []) await layout.unpoint(name);
-  const { graceMs, untag: without } = options;
-  return await collectGarbage(layout, { graceMs, without, dryRun, signal });
+  const { runCollectImages } = await import("./image_collecting.ts");
+  return await runCollectImages(options, ctx);
 }

@@ -1,13 +1,4 @@
-import { formatPlatform } from "../lib/oci/platform.ts";
-import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { listTags } from "../lib/oci/list_tags.ts";
-import { formatReference, parseReference } from "../lib/oci/reference.ts";
-import {
-  resolveContext,
-  type TaskContext,
-  type TaskContextOptions,
-} from "../lib/runner/context.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** How registries are spoken to. */
 export interface ReadImageOptions {
@@ -78,21 +69,8 @@ export async function inspectImage(
   },
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
-  const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
-  const reference = parseReference(options.image);
-  const { root, images, objects } = await readContents(hosts.source(reference), context.signal);
-  return {
-    reference: formatReference({ ...reference, digest: root.digest }),
-    digest: root.digest,
-    mediaType: root.mediaType,
-    size: [...objects.values()].reduce((sum, { size }) => sum + size, 0),
-    images: images.map(({ manifest, platform }) => ({
-      digest: manifest.digest,
-      ...(platform === undefined ? {} : { platform: formatPlatform(platform) }),
-      blobs: manifest.blobs.map(toObject),
-    })),
-  };
+  const { runInspectImage } = await import("./image_reading.ts");
+  return await runInspectImage(options, ctx);
 }
 
 /**
@@ -110,23 +88,8 @@ export async function diffImages(
   },
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
-  const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
-  const read = (image: string) => readContents(hosts.source(parseReference(image)), context.signal);
-  const [a, b] = await Promise.all([read(options.a), read(options.b)]);
-  const [shared, onlyA, onlyB] = [
-    pick(a, (digest) => b.objects.has(digest)),
-    pick(a, (digest) => !b.objects.has(digest)),
-    pick(b, (digest) => !a.objects.has(digest)),
-  ];
-  return {
-    shared,
-    onlyA,
-    onlyB,
-    bytesShared: sizeOf(shared),
-    bytesOnlyA: sizeOf(onlyA),
-    bytesOnlyB: sizeOf(onlyB),
-  };
+  const { runDiffImages } = await import("./image_reading.ts");
+  return await runDiffImages(options, ctx);
 }
 
 /**
@@ -144,27 +107,6 @@ export async function listImages(
   /** The tags. */
   tags: string[];
 }> {
-  const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
-  return { tags: await listTags(parseReference(options.place), hosts) };
-}
-
-function openHosts(options: ReadImageOptions, context: TaskContext): ImageHosts {
-  return new ImageHosts({
-    signal: context.signal,
-    redactor: context.redactor,
-    insecureRegistries: options.insecureRegistries,
-  });
-}
-
-function pick(contents: ImageContents, keep: (digest: string) => boolean): ImageObject[] {
-  return [...contents.objects.values()].filter(({ digest }) => keep(digest)).map(toObject);
-}
-
-function toObject({ digest, mediaType, size }: ImageObject): ImageObject {
-  return { digest, mediaType, size };
-}
-
-function sizeOf(objects: readonly ImageObject[]): number {
-  return objects.reduce((sum, { size }) => sum + size, 0);
+  const { runListImages } = await import("./image_reading.ts");
+  return await runListImages(options, ctx);
 }

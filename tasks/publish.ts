@@ -1,26 +1,13 @@
-/**
- * `publish()`: the closure to every store, the proof that it is there, and only then the catalog's entry.
- *
- * @module
- */
-import { UsageError } from "../lib/base/errors.ts";
-import type { Meter } from "../lib/base/meter.ts";
 import type { Secret } from "../lib/base/secret.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
-import { checkEntryName } from "../lib/catalog/catalog_entry.ts";
-import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
 import type { NarCompression } from "../lib/nix/compression.ts";
-import { NarPacker } from "../lib/nix/nar_packer.ts";
-import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
-import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import type { RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { VerifyDepth } from "../lib/nix/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";
-import { checkedPacking, loadSigningKeys, parseStores } from "./publish_options.ts";
-import { PublishSpool } from "./publish_spool.ts";
-import { PublishOperation } from "./publish_operation.ts";
+
+export { thisSystem } from "./this_system.ts";
 
 /** Where a signing key is: a file, an environment variable, a command, or a secret that was read already. */
 export type SigningKeySource = SecretSource | Secret;
@@ -122,76 +109,6 @@ export async function publish(
   options: PublishOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishResult> {
-  const context = resolveContext(ctx);
-  const { name, version, paths, stores } = options;
-  const system = options.system ?? thisSystem();
-  checkEntryName({ name, version, system });
-  if (paths.length === 0) throw new UsageError("Cannot publish nothing: paths is empty");
-  if (stores.length === 0) throw new UsageError("Cannot publish to no store: stores is empty");
-  const packing = checkedPacking(options.compression, options.level);
-  const uris = parseStores(stores, packing);
-  const keys = await loadSigningKeys(options.signingKey, uris, context);
-  const prepared = await Promise.all(uris.map(prepareStore));
-  const named = typeof options.catalog === "string"
-    ? await prepareCatalog(options.catalog)
-    : undefined;
-  for (
-    const secret of [
-      ...prepared.flatMap(({ credentials, read }) => [credentials, read?.credentials])
-        .flatMap((credentials) => credentials?.secrets ?? []),
-      ...named?.secrets ?? [],
-    ]
-  ) context.redactor.add(secret);
-  const { signal } = context;
-  const retry = { ...defaultRetryPolicy, ...options.retry };
-  using packer = new NarPacker(signal);
-  await using spool = new PublishSpool(context.cache);
-  await using opened = new AsyncDisposableStack();
-  const operation = new PublishOperation({
-    options: { ...options, system },
-    context,
-    packing,
-    packer,
-    spool,
-    opened,
-    openCatalog: (meter) =>
-      typeof options.catalog === "string"
-        ? opened.use(openCatalog(named!, { meter, signal, retry, timeoutMs: options.stallMs }))
-        : counting(options.catalog, meter),
-    openStores: (meter) =>
-      prepared.map((store) =>
-        opened.use(openStore(store, {
-          keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
-          publicKeys: [],
-          propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
-          retry,
-          stallMs: options.stallMs,
-          nix: options.nix,
-          sessions: spool,
-          meter,
-          signal,
-        }))
-      ),
-  });
-  return await runOperation(operation, context);
-}
-
-/** A catalog of the user's own, whose requests are counted by what it says of itself. */
-function counting(catalog: Catalog, meter: Meter): Catalog {
-  const count = () => {
-    for (let i = 0; i < catalog.requestsEach; i++) meter.request();
-  };
-  return {
-    url: catalog.url,
-    requestsEach: catalog.requestsEach,
-    find: (...args) => (count(), catalog.find(...args)),
-    commit: (...args) => (count(), catalog.commit(...args)),
-    list: (...args) => (count(), catalog.list(...args)),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-}
-
-/** The system that this machine is: `x86_64-linux`. */
-export function thisSystem(): string {
-  return `${Deno.build.arch}-${Deno.build.os}`;
+  const { runPublish } = await import("./publish_stores.ts");
+  return await runPublish(options, ctx);
 }

@@ -12,7 +12,7 @@ import { parseStorePath } from "../lib/nix/store_path.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
-import { thisSystem } from "./publish.ts";
+import { thisSystem } from "./this_system.ts";
 import { PublishSpool } from "./publish_spool.ts";
 
 /**

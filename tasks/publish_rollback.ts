@@ -1,20 +1,5 @@
-import { UsageError } from "../lib/base/errors.ts";
-import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
-import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
-import { entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
-import type { PublishStore } from "../lib/nix/publish_store.ts";
-import { storeFailuresError } from "../lib/nix/store_failures.ts";
-import { verifyStore } from "../lib/nix/verify_store.ts";
-import type { Figures, Plan } from "../lib/operation/figures.ts";
-import type { Operation, Step } from "../lib/operation/operation.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
-import {
-  resolveContext,
-  type TaskContext,
-  type TaskContextOptions,
-} from "../lib/runner/context.ts";
-import { thisSystem } from "./publish.ts";
-import { catalogOf, closureOf, entryStores } from "./publish_entry.ts";
+import type { Figures } from "../lib/operation/figures.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode publishRollback}. */
 export interface PublishRollbackOptions {
@@ -36,13 +21,6 @@ export interface PublishRollbackResult extends Figures {
   from: string;
 }
 
-interface RollbackPlan extends Plan {
-  catalog: CatalogWithHistory;
-  to: CatalogEntry;
-  from: string;
-  stores: readonly PublishStore[];
-}
-
 /**
  * Moves a catalog's pointer back to an earlier version, after every store of it was proven to hold it still.
  *
@@ -54,93 +32,6 @@ export async function publishRollback(
   options: PublishRollbackOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishRollbackResult> {
-  const context = resolveContext(ctx);
-  const system = options.system ?? thisSystem();
-  parseEntryId(entryId({ name: options.name, version: options.version ?? "0", system }));
-  const open = await catalogOf(options.catalog, context);
-  await using opened = new AsyncDisposableStack();
-  const operation: Operation<RollbackPlan, void, Omit<PublishRollbackResult, keyof Figures>> = {
-    kind: "publish:rollback",
-    subject: options.name,
-    async plan(step) {
-      const catalog = opened.use(open(step.meter));
-      return await planRollback(catalog, { ...options, system }, context, opened, step);
-    },
-    move: () => Promise.resolve(),
-    async verify({ to, stores }, _moved, { meter, signal }) {
-      const closure = closureOf(to, (path) => path);
-      const outcomes = await Promise.all(stores.map((store) =>
-        verifyStore(store, closure, {
-          depth: "present",
-          written: new Map(),
-          meter,
-          now: Date.now,
-          signal,
-        })
-      ));
-      const failures = outcomes.flatMap((outcome) => outcome.failures ?? []);
-      if (failures.length > 0) throw storeFailuresError(failures);
-    },
-    async commit({ catalog, to, from }, _moved, { signal }) {
-      const entry = await catalog.point(to, from, { signal });
-      return { id: entry.id, from };
-    },
-    standing: ({ to, from }) => ({ id: to.id, from }),
-  };
-  return await runOperation(operation, context);
-}
-
-async function planRollback(
-  catalog: CatalogWithHistory,
-  { name, version, system }: PublishRollbackOptions & { system: string },
-  context: TaskContext,
-  opened: AsyncDisposableStack,
-  step: Step,
-): Promise<RollbackPlan> {
-  const { signal } = step;
-  const entries = await catalog.list({ name, system }, { signal });
-  const current = entries.find((entry) => entry.current);
-  if (current === undefined) {
-    throw new UsageError(
-      `Cannot roll "${name}" back: "${catalog.url}" has no entry of it for ${system}`,
-    );
-  }
-  const history = (await catalog.history(name, { signal })).filter((line) =>
-    line.system === system
-  );
-  const before = version ??
-    history.find((line) =>
-      line.version !== current.version && entries.some((entry) => entry.version === line.version)
-    )?.version;
-  const to = entries.find((entry) => entry.version === before);
-  if (to === undefined) {
-    throw new UsageError(
-      version === undefined
-        ? `Cannot roll "${name}" back: ${current.version} is its only version`
-        : `Cannot roll "${name}" back to ${version}: "${catalog.url}" has no such entry`,
-      { hint: "see what there is with catalog:ls" },
-    );
-  }
-  const openStores = await entryStores(to, { stores: [], keys: [], publicKeys: [] }, context);
-  const stores = openStores(step.meter).map((store) => opened.use(store));
-  const requests = stores.reduce(
-    (sum, { cache }) => sum + 2 * cache.reader.requestsEach * to.closure.length,
-    catalog.requestsEach,
-  );
-  const changed = to.version !== current.version;
-  return {
-    catalog,
-    to,
-    from: current.version,
-    stores,
-    changed,
-    bytesToMove: 0,
-    bytesToReuse: 0,
-    exact: true,
-    requests: changed ? requests : 0,
-    why: changed
-      ? `"${catalog.url}" points to ${current.version}, and goes back to ${to.version}`
-      : `"${catalog.url}" points to ${to.version} already`,
-    objects: [],
-  };
+  const { runPublishRollback } = await import("./publish_rollback_operation.ts");
+  return await runPublishRollback(options, ctx);
 }

@@ -1,0 +1,254 @@
+/**
+ * The base image of exactly the Nix that is here.
+ *
+ * Invariants: never another version than was asked for, unless a fallback was chosen; the label decides, not the tag; what a tag meant is
+ * pinned by digest; a name that is known costs no request.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type Digest, isDigest } from "../lib/base/digest.ts";
+import { KedgeError, UnreachableError } from "../lib/base/errors.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import { freshnessOf } from "../lib/cache/freshness.ts";
+import { localNixVersion } from "../lib/nix/local_nix_version.ts";
+import type { NixVersion } from "../lib/nix/nix_version.ts";
+import { openHost } from "../lib/oci/open_image.ts";
+import { formatPlatform } from "../lib/oci/platform.ts";
+import { formatReference } from "../lib/oci/reference.ts";
+import { RegistryClient } from "../lib/oci/registry_client.ts";
+import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+import {
+  type FoundBaseImage,
+  lookUpBaseImage,
+  nearestReleases,
+  newestOfMinor,
+  publishedReleases,
+} from "./base_image_lookup.ts";
+import {
+  type BaseImageOptions,
+  checkBaseImage,
+  type CheckedBaseImage,
+} from "./base_image_options.ts";
+import { syncImage } from "./image.ts";
+import type { BaseImageResult } from "./base_image.ts";
+
+type Known = FoundBaseImage & { tag: string };
+
+const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
+
+const knownSchema = v.looseObject({
+  tag: v.string(),
+  digest: digestSchema,
+  manifestDigest: digestSchema,
+  configDigest: digestSchema,
+  label: v.string(),
+  size: v.number(),
+});
+
+interface ResolvePlan extends Plan {
+  known: Known;
+  confirmed: boolean;
+}
+
+/** Does the work of `baseImage`. */
+export async function runBaseImage(
+  options: BaseImageOptions = {},
+  ctx: TaskContextOptions = {},
+): Promise<BaseImageResult> {
+  const context = resolveContext(ctx);
+  const checked = checkBaseImage(options);
+  const version = checked.version ?? await localNixVersion({ signal: context.signal });
+  const resolved = await resolveBase(checked, version, options, context);
+  const { to, insecureRegistries } = options;
+  if (to === undefined) return resolved;
+  const { repository, platform } = checked;
+  const from = formatReference({ ...repository, digest: resolved.digest });
+  const copied = await syncImage(
+    { from, to, platforms: [formatPlatform(platform)], insecureRegistries },
+    context,
+  );
+  return {
+    ...resolved,
+    copy: copied.reference,
+    changed: resolved.changed || copied.changed,
+    bytesMoved: resolved.bytesMoved + copied.bytesMoved,
+    bytesReused: resolved.bytesReused + copied.bytesReused,
+    requests: resolved.requests + copied.requests,
+    why: `${resolved.why}; ${copied.why}`,
+  };
+}
+
+async function resolveBase(
+  checked: CheckedBaseImage,
+  version: NixVersion,
+  options: BaseImageOptions,
+  context: TaskContext,
+): Promise<BaseImageResult> {
+  const { repository, platform, fallback } = checked;
+  const subject = `${formatReference(repository)}:${version.version} ${formatPlatform(platform)}`;
+  const key = `base-image ${subject}${fallback === "none" ? "" : ` or ${fallback}`}`;
+  const names = [version.version, formatReference(repository)];
+  const entry = context.cache.entry(buckets.oci, key, knownSchema);
+  let confirmed = false;
+
+  const plan = async (step: Step): Promise<ResolvePlan> => {
+    const pin = await context.lockfile?.pinned(key, ...names);
+    const record = await entry.read();
+    const standing = record?.value;
+    const unpinned = context.lockfile !== undefined && pin === undefined;
+    if (standing !== undefined && (pin === undefined || pin.digest === standing.digest)) {
+      const freshness = freshnessOf(record!.updatedMs, {
+        refresh: unpinned && context.lockfile.moves(key, ...names) ? "all" : context.refresh,
+        names,
+        pinned: pin !== undefined,
+        offline: context.offline,
+        ...(checked.maxAgeMs === undefined ? {} : { maxAgeMs: checked.maxAgeMs }),
+      }, { nowMs: context.cache.now(), runStartedMs: context.cache.startedMs });
+      if (freshness.state === "fresh") {
+        return planned(standing, unpinned, false, `its digest is known (${freshness.reason})`);
+      }
+    }
+    if (context.offline) {
+      throw new UnreachableError(
+        `Cannot find the base image "${subject}": the cache does not know it, and no registry may be asked`,
+        { hint: "run once without --offline" },
+      );
+    }
+    using host = openHost(repository.host, "source", {
+      meter: step.meter,
+      signal: step.signal,
+      redactor: context.redactor,
+      insecureRegistries: options.insecureRegistries,
+    });
+    const client = new RegistryClient(host, repository.repository);
+    if (standing !== undefined && pin === undefined) {
+      const head = await client.headManifest(standing.tag);
+      if (head?.digest === standing.digest) {
+        confirmed = true;
+        return planned(standing, unpinned, true, `the registry says that ${standing.tag} stands`);
+      }
+    }
+    const known = await look(client, checked, version, pin?.digest, step);
+    const changed = standing?.digest !== known.digest;
+    const why = standing === undefined
+      ? "it was not known yet"
+      : changed
+      ? `${standing.tag} was ${standing.digest} before`
+      : "it was asked for again";
+    return planned(known, true, false, why);
+  };
+  const planned = (known: Known, changed: boolean, isConfirmed: boolean, why: string) => ({
+    known,
+    confirmed: isConfirmed,
+    changed,
+    bytesToMove: 0,
+    bytesToReuse: 0,
+    exact: true,
+    requests: 0,
+    why,
+    objects: [],
+  });
+  const standing = ({ known }: ResolvePlan): Omit<BaseImageResult, keyof Figures> => ({
+    reference: formatReference({
+      ...repository,
+      ...(isDigest(known.tag) ? {} : { tag: known.tag }),
+      digest: known.digest,
+    }),
+    digest: known.digest,
+    manifestDigest: known.manifestDigest,
+    configDigest: known.configDigest,
+    nixVersion: known.label,
+    wantedVersion: version.version,
+    platform: formatPlatform(platform),
+    size: known.size,
+  });
+  const operation: Operation<ResolvePlan, void, Omit<BaseImageResult, keyof Figures>> = {
+    kind: "base-image",
+    subject,
+    plan,
+    move: () => Promise.resolve(),
+    verify: () => Promise.resolve(),
+    async commit(found) {
+      await entry.write({ ...found.known }, { by: `base-image ${subject}` });
+      const { digest, size } = found.known;
+      await context.lockfile?.pin(key, { digest, size });
+      return standing(found);
+    },
+    standing,
+  };
+  const result = await runOperation(operation, context);
+  if (confirmed && !context.dryRun) await entry.update({});
+  return result;
+}
+
+async function look(
+  client: RegistryClient,
+  checked: CheckedBaseImage,
+  version: NixVersion,
+  pinned: Digest | undefined,
+  step: Step,
+): Promise<Known> {
+  const { platform, fallback } = checked;
+  const find = async (tag: string, release?: string): Promise<Known | undefined> => {
+    const wanted = { platform, ...(release === undefined ? {} : { release }) };
+    const found = await lookUpBaseImage(client, tag, wanted, step.signal);
+    return found === undefined ? undefined : { ...found, tag };
+  };
+  if (pinned !== undefined) {
+    const found = await find(pinned, fallback === "none" ? version.release : undefined);
+    if (found !== undefined) return { ...found, tag: found.label };
+    throw new KedgeError(
+      `Cannot find "${client.name}@${pinned}": the lockfile pins it, and the registry has none`,
+      { side: "source", hint: "move the pin with --update" },
+    );
+  }
+  if (version.release !== undefined) {
+    const found = await find(version.release, version.release);
+    if (found !== undefined) return found;
+  }
+  if (fallback !== "none" && fallback !== "minor") {
+    const found = await find(fallback);
+    if (found !== undefined) return noted(found, version, step);
+    throw new KedgeError(
+      `Cannot fall back to "${fallback}": "${client.name}" has no such ${
+        isDigest(fallback) ? "digest" : "tag"
+      }`,
+      { side: "source" },
+    );
+  }
+  const releases = await publishedReleases(client);
+  const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
+  const found = newest === undefined ? undefined : await find(newest, newest);
+  if (found !== undefined) return noted(found, version, step);
+  const near = nearestReleases(version.version, releases);
+  throw new KedgeError(
+    `Cannot find a base image with Nix "${version.version}" in "${client.name}": ${
+      version.unofficial ?? "it has no such tag"
+    }`,
+    {
+      side: "source",
+      hint: near.length === 0
+        ? "the repository has no tag that is a version; name another with --repository"
+        : `the nearest tags are ${near.join(", ")}; choose one with --fallback`,
+      data: { version: version.version, near },
+    },
+  );
+}
+
+function noted(found: Known, version: NixVersion, step: Step): Known {
+  const reason = version.unofficial === undefined ? "" : ` (${version.unofficial})`;
+  step.meter.note(
+    `there is no image of Nix ${version.version}${reason}; taking the fallback ${found.tag}, ` +
+      `which holds Nix ${found.label}`,
+    "warning",
+  );
+  return found;
+}

@@ -1,0 +1,21 @@
+/**
+ * Images between registries and layouts, only what changed.
+ *
+ * @module
+ */
+import { parseReference } from "../lib/oci/reference.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { copyImages } from "./image_copies.ts";
+import type { SyncImageOptions, SyncImageResult } from "./image.ts";
+
+/** Does the work of `syncImage`. */
+export async function runSyncImage(
+  options: SyncImageOptions,
+  ctx: TaskContextOptions = {},
+): Promise<SyncImageResult> {
+  const context = resolveContext(ctx);
+  const image = { from: parseReference(options.from), to: [parseReference(options.to)] };
+  const { images, ...figures } = await copyImages([image], options, context);
+  const { reference, digest, mediaType } = images[0]!;
+  return { reference, digest, mediaType, ...figures };
+}

@@ -1,0 +1,172 @@
+import { basename, dirname, join } from "@std/path";
+import { defined } from "../lib/base/defined.ts";
+import { type Digest, parseDigest } from "../lib/base/digest.ts";
+import { UsageError } from "../lib/base/errors.ts";
+import { parseDuration } from "../lib/base/duration.ts";
+import { collectDaily } from "../lib/cache/prune.ts";
+import { HttpClient } from "../lib/http/client.ts";
+import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
+import { checkBundle } from "../lib/kexec/check_bundle.ts";
+import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
+import { describeDifference } from "../lib/kexec/describe_difference.ts";
+import { diffBundles } from "../lib/kexec/diff_bundles.ts";
+import { CachedDownload } from "../lib/operation/cached_download.ts";
+import type { CachedDownloadOptions } from "../lib/operation/cached_download_options.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+import { kexecUrl } from "./kexec_release.ts";
+import type { CacheKexecOptions, CacheKexecResult } from "./kexec.ts";
+
+/** Does the work of `cacheKexec`. */
+export async function runCacheKexec(
+  options: CacheKexecOptions = {},
+  ctx: TaskContextOptions = {},
+): Promise<CacheKexecResult> {
+  const context = resolveContext(ctx);
+  const checked = checkOptions(options);
+  const result = await run(checked, options, context);
+  if (result.changed && !context.dryRun && !context.offline) {
+    await collectDaily(context.cache, { signal: context.signal });
+  }
+  if (!options.store || context.dryRun || result.digest === undefined) return result;
+  return { ...result, ...await intoStore(result, result.digest, context.signal) };
+}
+
+/** Puts the bundle into the Nix store; the link that keeps it there lies beside the bundle in the cache. */
+async function intoStore(
+  { path, url }: CacheKexecResult,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<{ storePath: string; fetchurl: string }> {
+  const root = join(dirname(path), "gc-root");
+  const { storePath } = await storeFile(path, { name: basename(path), digest, root, signal });
+  return { storePath, fetchurl: fetchurlExpression(url, digest) };
+}
+
+async function run(
+  checked: Checked,
+  { arch, releaseApi }: CacheKexecOptions,
+  context: TaskContext,
+): Promise<CacheKexecResult> {
+  await using operation = new CachedDownload({
+    cache: context.cache,
+    kind: "kexec",
+    action: "fetch the kexec bundle",
+    refresh: context.refresh,
+    offline: context.offline,
+    inspect: async (path, name, { meter, signal }) => {
+      await checkBundle(path, { name, meter, signal, ...defined({ architecture: arch }) });
+    },
+    ...defined({ vouch: voucher(checked, releaseApi) }),
+    compare: async (before, after, { meter, signal }) => {
+      const [old, now] = await Promise.all(
+        [before, after].map((path) => checkBundle(path, { name: checked.url, signal })),
+      );
+      for (const line of describeDifference(diffBundles(old!, now!))) meter.note(line);
+    },
+    ...defined({ lockfile: context.lockfile }),
+    ...checked,
+  });
+  const result = await runOperation(operation, context);
+  if (!context.dryRun) {
+    await operation.settle(result, {
+      signal: context.signal,
+      report: (message) =>
+        context.report({
+          operation: crypto.randomUUID(),
+          kind: operation.kind,
+          subject: operation.subject,
+          type: "note",
+          level: "warning",
+          message,
+        }),
+    });
+  }
+  return result;
+}
+
+/** Asks the API of the release for the digest, where the URL is of a release. */
+function voucher(
+  { url, retry }: Checked,
+  releaseApi: string | false | undefined,
+): CachedDownloadOptions["vouch"] {
+  const ofGitHub = new URL(url).host === "github.com" ? "https://api.github.com" : undefined;
+  const api = releaseApi === false ? undefined : releaseApi ?? ofGitHub;
+  const asset = parseReleaseAsset(url);
+  if (api === undefined || asset === undefined) return undefined;
+  return async ({ meter, signal }) =>
+    await publishedDigest(
+      new HttpClient({
+        meter,
+        signal,
+        retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
+      }),
+      asset,
+      api,
+    );
+}
+
+type Checked = Omit<
+  CachedDownloadOptions,
+  "cache" | "kind" | "action" | "refresh" | "offline" | "inspect" | "compare" | "lockfile" | "vouch"
+>;
+
+function checkOptions(options: CacheKexecOptions): Checked {
+  const { release, arch, variant, url, mirrors = [], connections, maxAge, sha256 } = options;
+  if (url !== undefined) {
+    for (const [name, value] of Object.entries({ release, arch, variant })) {
+      if (value === undefined) continue;
+      throw new UsageError(
+        `Cannot use ${name} "${value}": the option url names the bundle already`,
+      );
+    }
+  }
+  for (const each of url === undefined ? mirrors : [url, ...mirrors]) checkUrl(each);
+  if (connections !== undefined && !isWithin(connections, 1, 16)) {
+    throw new UsageError(`Cannot use ${connections} connections: it is no number from 1 to 16`);
+  }
+  const maxAgeMs = maxAge === "origin"
+    ? maxAge
+    : typeof maxAge === "string"
+    ? parseDuration(maxAge)
+    : maxAge;
+  if (typeof maxAgeMs === "number" && !(maxAgeMs >= 0)) {
+    throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
+  }
+  return {
+    url: url ?? kexecUrl(defined({ release, arch, variant })),
+    names: release === undefined ? [] : [release],
+    mirrors,
+    ...defined({
+      digest: sha256 === undefined ? undefined : checkDigest(sha256),
+      connections,
+      maxAgeMs,
+      staleIfError: options.staleIfError,
+      headers: options.headers,
+      retry: options.retry,
+      idleTimeoutMs: options.idleTimeoutMs,
+    }),
+  };
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function checkUrl(url: string): void {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
+  if (protocol === "http:" || protocol === "https:") return;
+  throw new UsageError(`Cannot use the URL ${JSON.stringify(url)}: it is no http or https URL`);
+}
+
+function checkDigest(text: string): Digest {
+  try {
+    return parseDigest(text);
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}

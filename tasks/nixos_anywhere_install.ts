@@ -1,0 +1,176 @@
+/**
+ * Installs NixOS on a host by nixos-anywhere.
+ *
+ * @module
+ */
+import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { LineSplitter } from "../lib/base/line_splitter.ts";
+import { runProcess } from "../lib/base/process_group.ts";
+import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+import { shellLine } from "../lib/ssh/shell_quote.ts";
+import { checkInstallOptions, nixosAnywhereFlags } from "./nixos_anywhere_flags.ts";
+import type { InstallPhase, NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
+import { nixosAnywhereProgram } from "./nixos_anywhere_program.ts";
+import { installSecrets } from "./nixos_anywhere_secrets.ts";
+import { afterKexec } from "./after_kexec.ts";
+import { installQuestion } from "./install_question.ts";
+import { stageKexec } from "./stage_kexec.ts";
+import type { NixosAnywhereResult } from "./nixos_anywhere.ts";
+
+/** Does the work of `nixosAnywhere`. */
+export async function runNixosAnywhere(
+  options: NixosAnywhereOptions,
+  ctx: TaskContextOptions = {},
+): Promise<NixosAnywhereResult> {
+  const context = resolveContext(ctx);
+  const phases = checkInstallOptions(options);
+  const { target, kexec, stage = false } = options;
+  if (context.offline && target !== undefined) {
+    throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
+  }
+  const isThere = kexec !== undefined && await checkIsFile(kexec, context);
+  const program = await nixosAnywhereProgram(options);
+  await askFirst(options, context);
+
+  const staged = stage && isThere
+    ? await stageKexec({
+      ...options,
+      target: target!,
+      bundle: kexec!,
+      force: options.forceKexec ?? false,
+    }, context)
+    : undefined;
+  const left = stage ? phases.filter((phase) => phase !== "kexec") : phases;
+  const host = target === undefined
+    ? undefined
+    : stage
+    ? afterKexec({ ...options, target })
+    : { ...options, target };
+  const commandWith = (keyFileOf: (path: string) => string) => [
+    ...program,
+    ...nixosAnywhereFlags(options, host, left, keyFileOf),
+  ];
+  const shown = commandWith((path) => shownKey(options.diskEncryptionKeys?.[path]));
+  const about = target === undefined ? {} : { target };
+  const result = { ...about, command: shown, phases: left, ...(staged ? { staged } : {}) };
+
+  const operation: Operation<Plan, void, Omit<NixosAnywhereResult, keyof Figures>> = {
+    kind: "nixos-anywhere",
+    subject: [options.flake ?? options.storePaths?.[1], target].filter(Boolean).join(" -> "),
+    plan: (step) => {
+      if (stage && !isThere) step.meter.note(`${kexec} is not there yet: all of it would be sent`);
+      if (left.length > 0) step.meter.note(`$ ${context.redactor.redact(shellLine(shown))}`);
+      return Promise.resolve(planOf(left, options.vmTest ?? false));
+    },
+    async move(_plan, step) {
+      await using secrets = await installSecrets(options, context.secrets);
+      const command = commandWith((path) => secrets.keyFiles[path]!);
+      await run(command, secrets.env, step, context, target);
+    },
+    verify: () => Promise.resolve(),
+    commit: () => Promise.resolve(result),
+    standing: () => result,
+  };
+  const ran = await runOperation(operation, context);
+  return staged === undefined ? ran : { ...ran, ...sum(staged, ran) };
+}
+
+function planOf(phases: readonly InstallPhase[], vmTest: boolean): Plan {
+  return {
+    changed: phases.length > 0,
+    bytesToMove: 0,
+    bytesToReuse: 0,
+    exact: true,
+    requests: 0,
+    why: phases.length === 0
+      ? "no phase is left for nixos-anywhere"
+      : vmTest
+      ? "nixos-anywhere tests the system in a virtual machine"
+      : `nixos-anywhere runs ${phases.join(", ")}; what it moves itself is not counted`,
+    objects: [],
+  };
+}
+
+async function run(
+  [program, ...args]: readonly string[],
+  env: Record<string, string>,
+  step: Step,
+  context: TaskContext,
+  target = "a virtual machine",
+): Promise<void> {
+  let last = "";
+  const lines = () =>
+    new LineSplitter((line) => {
+      last = context.redactor.redact(line);
+      step.meter.note(last);
+    });
+  const stdout = lines();
+  const stderr = lines();
+  let code: number;
+  try {
+    ({ code } = await runProcess(program!, {
+      args,
+      env,
+      onStdout: (bytes) => stdout.push(bytes),
+      onStderr: (bytes) => stderr.push(bytes),
+      signal: step.signal,
+    }));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new KedgeError(`Cannot run "${program}": there is no such program`, { cause });
+  } finally {
+    stdout.end();
+    stderr.end();
+  }
+  if (code === 0) return;
+  throw new KedgeError(
+    `Cannot install "${target}": nixos-anywhere ended with code ${code}${last && `: ${last}`}`,
+    { hint: "what it printed before says why; the same command may be run again", data: { code } },
+  );
+}
+
+/** Whether the bundle is there; in a dry run, one that is still to be fetched has a path already. */
+async function checkIsFile(path: string, { dryRun }: TaskContext): Promise<boolean> {
+  try {
+    if ((await Deno.stat(path)).isFile) return true;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    if (dryRun) return false;
+  }
+  throw new UsageError(`Cannot use the kexec bundle "${path}": there is no such file`);
+}
+
+async function askFirst(options: NixosAnywhereOptions, { dryRun }: TaskContext): Promise<void> {
+  if (dryRun || options.confirm === undefined || options.vmTest) return;
+  const question = installQuestion(options);
+  if (await options.confirm(question) === true) return;
+  throw new KedgeError(`Cannot install "${options.target}": it was not confirmed`, {
+    hint: question,
+  });
+}
+
+function shownKey(
+  key: NonNullable<NixosAnywhereOptions["diskEncryptionKeys"]>[string] | undefined,
+) {
+  if (key === undefined) return "";
+  if (typeof key === "string") return key;
+  return "file" in key ? key.file : `[secret ${"env" in key ? key.env : key.command[0]}]`;
+}
+
+function sum(a: Figures, b: Figures): Figures {
+  return {
+    changed: a.changed || b.changed,
+    bytesMoved: a.bytesMoved + b.bytesMoved,
+    bytesReused: a.bytesReused + b.bytesReused,
+    requests: a.requests + b.requests,
+    why: `${a.why}; ${b.why}`,
+    dryRun: b.dryRun,
+  };
+}

@@ -1,0 +1,124 @@
+import { UsageError } from "../lib/base/errors.ts";
+import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
+import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
+import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
+import { intendPrune, planPrune, pruneFileCache } from "../lib/nix/prune_file_cache.ts";
+import { parseStorePath } from "../lib/nix/store_path.ts";
+import { parseStoreUri } from "../lib/nix/store_uri.ts";
+import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { catalogOf } from "./publish_entry.ts";
+import type { PublishPruneOptions, PublishPruneResult } from "./publish_prune.ts";
+
+interface PrunePlanOfAll extends Plan {
+  catalog: CatalogWithHistory;
+  forget: readonly CatalogEntry[];
+  stores: readonly { dir: string; url: string; hashParts: readonly string[]; bytes: number }[];
+}
+
+/** Does the work of `publishPrune`. */
+export async function runPublishPrune(
+  options: PublishPruneOptions,
+  ctx: TaskContextOptions = {},
+): Promise<PublishPruneResult> {
+  const context = resolveContext(ctx);
+  const { keep } = options;
+  if (!Number.isInteger(keep) || keep < 0) {
+    throw new UsageError(`Cannot keep ${keep} versions: it is no whole number from 0 on`);
+  }
+  const uris = options.stores.map(parseStoreUri);
+  const foreign = uris.find((uri) => uri.kind !== "file");
+  if (foreign !== undefined) {
+    throw new UsageError(`Cannot prune "${foreign.shown}": only file:// stores are pruned`);
+  }
+  const open = await catalogOf(options.catalog, context);
+  await using opened = new AsyncDisposableStack();
+  const operation: Operation<PrunePlanOfAll, void, Omit<PublishPruneResult, keyof Figures>> = {
+    kind: "publish:prune",
+    subject: options.catalog.replace(/[?].*$/s, ""),
+    async plan({ meter, signal }) {
+      const catalog = opened.use(open(meter));
+      const entries = await catalog.list({}, { signal });
+      const forget = outdated(entries, keep);
+      const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
+      const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
+      const stores = await Promise.all(uris.map(async ({ target, shown }) => {
+        const plan = await planPrune(target, candidates);
+        const hashParts = plan.hashParts.filter((each) => !live.has(each));
+        return { dir: target, url: shown, hashParts, bytes: plan.bytes };
+      }));
+      const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
+      return {
+        catalog,
+        forget,
+        stores,
+        changed: forget.length > 0 || paths > 0,
+        bytesToMove: 0,
+        bytesToReuse: 0,
+        exact: true,
+        requests: catalog.requestsEach * (forget.length + uris.length),
+        why:
+          `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
+          `${paths} paths are needed by no other entry`,
+        objects: forget.map((entry) => ({ label: entry.id, state: "present" as const })),
+      };
+    },
+    move: () => Promise.resolve(),
+    verify: () => Promise.resolve(),
+    async commit(plan, _moved, step) {
+      for (const { dir, hashParts } of plan.stores) {
+        if (hashParts.length > 0) await intendPrune(dir, hashParts);
+      }
+      await plan.catalog.forget(plan.forget, { signal: step.signal });
+      for (const entry of plan.forget) step.record(entry.id, "forgotten");
+      const stores: { store: string; paths: number; bytes: number }[] = [];
+      for (const { dir, url, hashParts } of plan.stores) {
+        stores.push({ store: url, ...await pruneOne(plan.catalog, dir, hashParts, step) });
+      }
+      return { forgotten: plan.forget.map((entry) => entry.id), stores };
+    },
+    standing: ({ forget, stores }) => ({
+      forgotten: forget.map((entry) => entry.id),
+      stores: stores.map(({ url, hashParts, bytes }) => ({
+        store: url,
+        paths: hashParts.length,
+        bytes,
+      })),
+    }),
+  };
+  return await runOperation(operation, context);
+}
+
+async function pruneOne(
+  catalog: CatalogWithHistory,
+  dir: string,
+  hashParts: readonly string[],
+  { signal, record }: Step,
+): Promise<{ paths: number; bytes: number }> {
+  if (hashParts.length === 0) return { paths: 0, bytes: 0 };
+  const live = async () => hashPartsOf(await catalog.list({}, { signal }));
+  const pruned = await pruneFileCache(dir, hashParts, live, signal);
+  record(dir, "pruned", pruned);
+  return pruned;
+}
+
+/** The entries of each name and system that are neither current nor among the newest ones beside it. */
+function outdated(entries: readonly CatalogEntry[], keep: number): CatalogEntry[] {
+  const groups = Map.groupBy(entries, ({ name, system }) => `${name}/${system}`);
+  return [...groups.values()].flatMap((group) => {
+    if (!group.some((entry) => entry.current)) {
+      throw new CatalogConflictError(
+        `Cannot prune "${group[0]?.name}": none of its versions is current`,
+      );
+    }
+    return group.filter((entry) => !entry.current).slice(keep);
+  });
+}
+
+function hashPartsOf(entries: readonly CatalogEntry[]): Set<string> {
+  return new Set(
+    entries.flatMap((entry) => entry.closure.map(({ path }) => parseStorePath(path).hashPart)),
+  );
+}
