@@ -25,7 +25,7 @@ interface Config {
 export function releaseImports(imports: Readonly<Record<string, string>>): Record<string, string> {
   const map: Record<string, string> = {};
   for (const [name, target] of Object.entries(imports)) {
-    if (name.startsWith("@std/")) map[name] = `jsr:${name}@^1`;
+    if (name.startsWith("@std/")) map[name] = name.replace(/^(@std\/[^/]+)/, "jsr:$1@^1");
     else if (name === "@david/dax") map[name] = target.replace(/^npm:dax@/, "jsr:@david/dax@");
     else if (name !== "deno-std/" && name !== "@kedge/kedge") map[name] = target;
   }

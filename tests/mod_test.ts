@@ -1,5 +1,6 @@
 /** The module run as a program: the built-in task file. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertSnapshot } from "@std/testing";
 import { builtinTasks } from "../tasks/builtin/mod.ts";
 import { runProcess } from "../lib/base/process_group.ts";
 import { type ProgramResult, runKedge } from "./support/program.ts";
@@ -25,6 +26,10 @@ Deno.test("--list names every built-in task, and each explains itself", async ()
     assertEquals(help.code, 0);
     assertStringIncludes(help.stdout, name);
   }
+});
+
+Deno.test("--help is what it was", async (t) => {
+  await assertSnapshot(t, (await kedge("--help")).stdout);
 });
 
 Deno.test("an unknown task ends with 2, names the nearest, and prints nothing on standard output", async () => {

@@ -8,6 +8,7 @@
  * @module
  */
 import { delay } from "@std/async";
+import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path";
 import { TimedOutError } from "./errors.ts";
 
@@ -44,7 +45,7 @@ export class FileLock implements Disposable {
 
 /** Takes the lock if it is free at once; `undefined` if somebody else holds it. */
 export async function tryLockFile(path: string, shared = false): Promise<FileLock | undefined> {
-  await Deno.mkdir(dirname(path), { recursive: true });
+  await ensureDir(dirname(path));
   const file = await Deno.open(path, { read: true, write: true, create: true });
   try {
     if (await isLocked(file, shared)) return new FileLock(path, file);

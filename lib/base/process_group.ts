@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { toText } from "@std/streams";
 import { liveProcesses } from "./live_processes.ts";
 import { MarkedProcesses, maySignal, signalProcess } from "./marked_processes.ts";
 
@@ -122,13 +123,9 @@ async function collect(
   stream: ReadableStream<Uint8Array>,
   onPiece: RunProcessOptions["onStdout"],
 ): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const piece of stream) {
-    if (onPiece === undefined) text += decoder.decode(piece, { stream: true });
-    else await onPiece(piece);
-  }
-  return text + decoder.decode();
+  if (onPiece === undefined) return await toText(stream);
+  for await (const piece of stream) await onPiece(piece);
+  return "";
 }
 
 async function collectTail(

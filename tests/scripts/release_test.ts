@@ -7,12 +7,14 @@ Deno.test("releaseImports() leads @std and dax to JSR and drops the doorways", (
     "@david/dax": "npm:dax@^0.49.0",
     "@kedge/kedge": "./mod.ts",
     "@std/fs": "./lib/std/fs.ts",
+    "@std/fs/ensure-dir": "./lib/std/ensure_dir.ts",
     "deno-std/": "npm:/deno-std@1.3.0/",
     "valibot": "npm:valibot@^1.5.0",
   });
   assertEquals(map, {
     "@david/dax": "jsr:@david/dax@^0.49.0",
     "@std/fs": "jsr:@std/fs@^1",
+    "@std/fs/ensure-dir": "jsr:@std/fs@^1/ensure-dir",
     "valibot": "npm:valibot@^1.5.0",
   });
 });

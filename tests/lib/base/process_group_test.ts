@@ -123,7 +123,14 @@ await runProcess("sleep", { args: ["30"], signal: stop.signal })
     );
     const started = performance.now();
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-read", "--allow-env", "--allow-run=sleep", program],
+      args: [
+        "run",
+        "--config=deno.json",
+        "--allow-read",
+        "--allow-env",
+        "--allow-run=sleep",
+        program,
+      ],
       cwd: new URL("../../..", import.meta.url),
     }).output();
     const decoder = new TextDecoder();

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { spy } from "@std/testing";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import type { OperationEvent } from "../../../lib/operation/event.ts";
 import type { Plan } from "../../../lib/operation/figures.ts";
@@ -156,8 +157,10 @@ Deno.test("runOperation() only plans when there is nothing to do", async () => {
 
 Deno.test("runOperation() commits nothing that does not verify, and tells the error as data", async () => {
   const { calls, journal, report, lines, events } = makeGround();
+  const commit = spy(() => Promise.resolve({ path: "/never" }));
   const operation = makeOperation(calls, {
     verify: () => Promise.reject(new VerificationError("Cannot trust it", { hint: "look" })),
+    commit,
   });
   await assertRejects(
     () => runOperation(operation, { signal, dryRun: false, journal, report }),
@@ -165,6 +168,7 @@ Deno.test("runOperation() commits nothing that does not verify, and tells the er
     "Cannot trust it",
   );
   assertEquals(calls, ["plan", "move"]);
+  assertEquals(commit.calls.length, 0);
   assertEquals(lines.at(-1), "failed");
   const end = events.at(-1);
   assertEquals(end?.type === "operation-end" && !end.ok ? end.error : undefined, {
