@@ -8,24 +8,11 @@
  * @module
  */
 import { basename, dirname } from "@std/path";
-import * as v from "valibot";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type { EntrySchema } from "./entry_schema.ts";
-
-const isDigestText = (data: unknown): boolean => typeof data === "string" && isDigest(data);
-
-/** The envelope of every pointer. */
-const envelopeSchema: v.GenericSchema<unknown, Envelope> = v.looseObject({
-  key: v.string(),
-  created: v.pipe(v.string(), v.isoTimestamp()),
-  updated: v.pipe(v.string(), v.isoTimestamp()),
-  by: v.optional(v.string(), ""),
-  refs: v.optional(v.array(v.custom<Digest>(isDigestText, "not a digest")), []),
-  value: v.unknown(),
-});
 
 /** A pointer that was read. */
 export interface EntryRecord<T> {
@@ -243,7 +230,8 @@ export async function readEnvelope(
   } catch (error) {
     return { miss: { reason: "unreadable", detail: (error as Error).message } };
   }
-  const parsed = v.safeParse(envelopeSchema, data);
+  const { parseEnvelope } = await import("./parse_envelope.ts");
+  const parsed = parseEnvelope(data);
   return parsed.success
     ? { envelope: parsed.output }
     : { miss: { reason: "unreadable", detail: parsed.issues[0].message } };

@@ -8,21 +8,11 @@
  * @module
  */
 import { dirname } from "@std/path";
-import * as v from "valibot";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import { UsageError } from "../base/errors.ts";
+import type { LockfileData } from "./parse_lockfile.ts";
 import { type Refresh, refreshes } from "./refresh.ts";
-
-const pinSchema = v.looseObject({
-  digest: v.custom<Digest>((data) => typeof data === "string" && isDigest(data), "not a digest"),
-  size: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  date: v.exactOptional(v.string()),
-});
-const fileSchema = v.looseObject({
-  version: v.literal(1),
-  pins: v.record(v.string(), pinSchema),
-});
 
 /** What a name means. */
 export interface Pin {
@@ -117,7 +107,7 @@ export class Lockfile {
     }
   }
 
-  async #read(): Promise<v.InferOutput<typeof fileSchema>> {
+  async #read(): Promise<LockfileData> {
     let text: string;
     try {
       text = await Deno.readTextFile(this.path);
@@ -126,7 +116,8 @@ export class Lockfile {
       throw error;
     }
     try {
-      return v.parse(fileSchema, JSON.parse(text));
+      const { parseLockfile } = await import("./parse_lockfile.ts");
+      return parseLockfile(JSON.parse(text));
     } catch (cause) {
       throw new UsageError(
         `Cannot read the lockfile "${this.path}": ${(cause as Error).message}`,

@@ -1,8 +1,7 @@
-import defer * as tiers from "./registry_tier.ts";
 import { UsageError } from "../base/errors.ts";
-import defer * as references from "../oci/reference.ts";
-import type { RegistryReference } from "../oci/reference.ts";
+import { parseReference, type RegistryReference } from "../oci/reference.ts";
 import { Cache, type CacheOptions } from "./cache.ts";
+import { LazyTier } from "./lazy_tier.ts";
 
 /**
  * The cache of a folder with what the environment adds to it: `KEDGE_CACHE_LOWER` names a read-only cache below it,
@@ -21,13 +20,18 @@ export function openCache(
   const tier = env("KEDGE_CACHE_TIER");
   if (tier) {
     const insecure = env("KEDGE_CACHE_TIER_INSECURE") === "1";
-    options.tier = new tiers.RegistryTier(repositoryOf(tier), { insecure });
+    const repository = repositoryOf(tier);
+    const label = `the tier ${repository.host}/${repository.repository}`;
+    options.tier = new LazyTier(label, async () => {
+      const { RegistryTier } = await import("./registry_tier.ts");
+      return new RegistryTier(repository, { insecure });
+    });
   }
   return new Cache(dir, options);
 }
 
 function repositoryOf(text: string): RegistryReference {
-  const reference = references.parseReference(text);
+  const reference = parseReference(text);
   if (reference.transport === "docker") return reference;
   throw new UsageError(`Cannot use KEDGE_CACHE_TIER ${JSON.stringify(text)}: it is no registry`, {
     hint: "write it as docker://host/repository",

@@ -1,26 +1,6 @@
-/**
- * Looks into a kexec bundle without unpacking it.
- *
- * Invariants: nothing is written; every byte of the tarball is read and every file in it hashed; of each file at most its first
- * 128 KiB are kept in memory.
- *
- * @module
- */
-import { basename } from "@std/path";
-import { type Digest, Hasher } from "../base/digest.ts";
-import { VerificationError } from "../base/errors.ts";
-import { type Meter, silentMeter } from "../base/meter.ts";
+import type { Meter } from "../base/meter.ts";
 import type { KexecArchitecture } from "./architecture.ts";
-import type { BundleContents, BundlePart } from "./bundle_contents.ts";
-import { checkPart, type PartFacts } from "./check_part.ts";
-import { tarMembers } from "./tar_members.ts";
-import {
-  compressionMagicBytes,
-  compressionOfBytes,
-  compressionOfName,
-  type TarballCompression,
-} from "./tarball_compression.ts";
-import { unpackedBytes } from "./unpacked_bytes.ts";
+import type { BundleContents } from "./bundle_contents.ts";
 
 /** Options of {@linkcode checkBundle}. */
 export interface CheckBundleOptions {
@@ -36,11 +16,6 @@ export interface CheckBundleOptions {
   signal?: AbortSignal;
 }
 
-const defaultMaxUnpackedBytes = 4 * 1024 ** 3;
-const maxMembers = 10_000;
-const headBytes = 128 * 1024;
-const required = ["kexec/bzImage", "kexec/initrd", "kexec/run", "kexec/kexec"];
-
 /**
  * Checks that a file is a kexec bundle that nixos-anywhere can boot a machine into, and tells what is in it.
  *
@@ -55,113 +30,6 @@ export async function checkBundle(
   path: string,
   options: CheckBundleOptions = {},
 ): Promise<BundleContents> {
-  const { name = basename(path), meter = silentMeter } = options;
-  const signal = options.signal ?? new AbortController().signal;
-  signal.throwIfAborted();
-  const bytes = unpackedBytes(path, await compressionOf(path, name), name, signal);
-  const limits = {
-    members: maxMembers,
-    bytes: options.maxUnpackedBytes ?? defaultMaxUnpackedBytes,
-  };
-  const parts: BundlePart[] = [];
-  const facts = new Map<string, PartFacts>();
-  try {
-    for await (const member of tarMembers(bytes, name, limits)) {
-      const isPart = required.includes(member.path);
-      if (isPart && member.type !== "file") throw refused(name, `${member.path} is no file`);
-      if (member.type !== "file") continue;
-      const { digest, size, head } = await readMember(member.body, signal);
-      const isExecutable = (member.mode & 0o111) !== 0;
-      parts.push({ path: member.path, digest, size, isExecutable });
-      facts.set(member.path, checkPart({ path: member.path, isExecutable, head }, name));
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  }
-  const missing = required.filter((each) => !facts.has(each));
-  if (missing.length > 0) {
-    throw refused(name, `it lacks ${missing.join(", ")}`, "a kexec bundle is a tarball of kexec/*");
-  }
-  const architecture = oneArchitecture(facts, name, options.architecture);
-  if (!facts.has("kexec/ip")) {
-    meter.note(
-      `${name} has no kexec/ip: the installer may not keep the network as it is`,
-      "warning",
-    );
-  }
-  const { version } = facts.get("kexec/bzImage")!;
-  parts.sort((a, b) => a.path < b.path ? -1 : 1);
-  return {
-    architecture,
-    ...(version === undefined ? {} : { kernelVersion: version }),
-    parts,
-    unpackedBytes: parts.reduce((sum, part) => sum + part.size, 0),
-  };
-}
-
-async function compressionOf(path: string, name: string): Promise<TarballCompression> {
-  using file = await Deno.open(path, { read: true });
-  const head = new Uint8Array(compressionMagicBytes);
-  let filled = 0;
-  while (filled < head.byteLength) {
-    const count = await file.read(head.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  const actual = compressionOfBytes(head.subarray(0, filled));
-  if (actual === undefined) {
-    const state = filled === 0 ? "it is empty" : "it is no tarball, packed or not";
-    throw refused(name, state, "is it a web page?");
-  }
-  const named = compressionOfName(name);
-  if (named === undefined || named === actual) return actual;
-  throw refused(
-    name,
-    `its name says ${named}, its contents ${actual}`,
-    "nixos-anywhere chooses how to unpack a bundle by its name: rename the file",
-  );
-}
-
-async function readMember(
-  body: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<{ digest: Digest; size: number; head: Uint8Array }> {
-  const hasher = new Hasher();
-  const head = new Uint8Array(headBytes);
-  for await (const piece of body) {
-    signal.throwIfAborted();
-    if (hasher.size < headBytes) {
-      head.set(piece.subarray(0, headBytes - hasher.size), hasher.size);
-    }
-    hasher.update(piece);
-  }
-  return {
-    digest: hasher.digest(),
-    size: hasher.size,
-    head: head.subarray(0, Math.min(headBytes, hasher.size)),
-  };
-}
-
-function oneArchitecture(
-  facts: ReadonlyMap<string, PartFacts>,
-  name: string,
-  wanted: KexecArchitecture | undefined,
-): KexecArchitecture {
-  const kernel = facts.get("kexec/bzImage")!.architecture!;
-  const program = facts.get("kexec/kexec")!.architecture;
-  if (program !== kernel) {
-    throw refused(name, `kexec/bzImage is for ${kernel}, kexec/kexec for ${program}`);
-  }
-  if (wanted === undefined || wanted === kernel) return kernel;
-  throw new VerificationError(`Cannot use "${name}": it is for ${kernel} instead of ${wanted}`, {
-    data: { expected: wanted, actual: kernel },
-  });
-}
-
-function refused(name: string, state: string, hint?: string): VerificationError {
-  return new VerificationError(
-    `Cannot use "${name}": ${state}`,
-    hint === undefined ? {} : { hint },
-  );
+  const { runCheckBundle } = await import("./read_bundle.ts");
+  return await runCheckBundle(path, options);
 }

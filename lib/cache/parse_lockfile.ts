@@ -1,0 +1,24 @@
+import * as v from "valibot";
+import { type Digest, isDigest } from "../base/digest.ts";
+
+const pinSchema = v.looseObject({
+  digest: v.custom<Digest>((data) => typeof data === "string" && isDigest(data), "not a digest"),
+  size: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  date: v.exactOptional(v.string()),
+});
+const fileSchema = v.looseObject({
+  version: v.literal(1),
+  pins: v.record(v.string(), pinSchema),
+});
+
+/** What a lockfile holds. */
+export type LockfileData = v.InferOutput<typeof fileSchema>;
+
+/**
+ * Reads data as that of a lockfile.
+ *
+ * @throws {v.ValiError} if it is of another form
+ */
+export function parseLockfile(data: unknown): LockfileData {
+  return v.parse(fileSchema, data);
+}
