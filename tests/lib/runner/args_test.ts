@@ -26,7 +26,7 @@ const defaults = { count: 3, mode: "safe", maxAge: 604_800_000, force: false, ch
 
 /** What the task gets from a command line. */
 async function args(...argv: string[]): Promise<unknown> {
-  return valueOf(await runTasks([show], ["show", ...argv], { cwd: "/work" }));
+  return valueOf(await runTasks([show], ["show", ...argv], { cwd: "/project" }));
 }
 
 /** What is said about a command line that cannot be. */
@@ -91,7 +91,7 @@ Deno.test("args: the last of several values is taken", async () => {
 Deno.test("args: durations are milliseconds, sizes bytes, paths absolute", async () => {
   assertEquals(
     await args("a", "--max-age", "1h30m", "--chunk-size", "64KiB", "--file", "./x/../y"),
-    { from: "a", ...defaults, maxAge: 5_400_000, chunkSize: 65_536, file: "/work/y" },
+    { from: "a", ...defaults, maxAge: 5_400_000, chunkSize: 65_536, file: "/project/y" },
   );
 });
 
