@@ -2,14 +2,14 @@
  * A catalog in one SQLite file.
  *
  * Invariants: name, version and system together are unique; every change is one transaction that takes the write lock first, so that
- * two writers come one after the other; the file is made at the first commit, so that a dry run leaves no trace.
+ * two writers come one after the other; the file is made at the first commit, and reading it makes no file beside it (no WAL), so that a dry run leaves no trace.
  *
  * @module
  */
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
 import { KedgeError, NoRoomError } from "../base/errors.ts";
-import { isSqliteFull, whileSqliteBusy } from "../base/sqlite.ts";
+import { isSqliteFull } from "../base/sqlite.ts";
 import type {
   CatalogWithHistory,
   CommitOptions,
@@ -222,9 +222,6 @@ export class SqliteCatalog implements CatalogWithHistory {
     Deno.mkdirSync(dirname(this.#path), { recursive: true });
     const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
     try {
-      whileSqliteBusy(() => {
-        if (formatOf(database) === 0) database.exec("PRAGMA journal_mode = WAL;");
-      });
       if (formatOf(database) === 0) makeTables(database);
       database.exec("PRAGMA synchronous = FULL;");
       return this.#database = database;
