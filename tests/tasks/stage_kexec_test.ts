@@ -342,16 +342,19 @@ hostTest("stageKexec() ends on abort, and goes on where it stopped", async (worl
 
 hostTest("stageKexec() sends only the rest after a kill -9", async (world) => {
   const { sshd, folder } = world;
-  const bundle = await world.bundle({ size: 16 * MiB });
+  const bundle = await world.bundle({ size: 64 * MiB });
   const program = await programOf(folder, { ...sshd.access, bundle: bundle.path, boot: false });
   const part = `${remote(sshd, bundle.digest)}.part`;
   const sizeOf = async () => (await Deno.stat(part).catch(() => ({ size: 0 }))).size;
   await Deno.writeTextFile(sshd.slowFile, "");
   for (const mark of [3 * MiB, 8 * MiB]) {
     const child = spawnKedge(["stage"], { cacheDir: join(folder, "cache"), program });
-    await until(async () => await sizeOf() >= mark);
+    const early = child.status.then((status) => {
+      throw new Error(`it ended before: ${JSON.stringify(status)}`);
+    });
+    await Promise.race([until(async () => await sizeOf() >= mark), early]);
     child.kill("SIGKILL");
-    await child.output();
+    await Promise.allSettled([child.output(), early]);
   }
   await Deno.remove(sshd.slowFile);
   const rest = await world.stage(bundle, { boot: false });
