@@ -17,8 +17,7 @@ async function runTests(args: readonly string[]): Promise<Counts> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
     const { success } = await new Deno.Command(Deno.execPath(), {
-      // What races with real servers gets a second try; both are shown.
-      args: ["test", "-A", "--retry=1", "--junit-path", report, ...args],
+      args: ["test", "-A", "--junit-path", report, ...args],
       stdin: "null",
       stdout: "inherit",
       stderr: "inherit",
