@@ -36,7 +36,7 @@ export type { PruneResult } from "./lib/cache/prune.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
 export type { Removal } from "./lib/cache/removal.ts";
 export type { Tier, TierCall, TierRecord } from "./lib/cache/tier.ts";
-export type { BadBlob, VerifyCacheResult } from "./lib/cache/verify_cache.ts";
+export type { BadBlob, Mending, VerifyCacheResult } from "./lib/cache/verify_cache.ts";
 export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
 export type {
@@ -60,6 +60,7 @@ export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/re
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
 export { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "./tasks/kexec.ts";
+export type { KexecParts } from "./tasks/kexec_parts.ts";
 export {
   type KexecArch,
   kexecArchs,

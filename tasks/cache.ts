@@ -119,15 +119,17 @@ export async function cacheWhy(
 export interface CacheVerifyOptions {
   /** Stop after so long; the next run goes on there: milliseconds, or a text such as `"30s"`. @default {never} */
   budget?: number | string;
-  /** Stop after so many bytes; the next run goes on there. @default {never} */
+  /** Stop after so many bytes, read or fetched anew; the next run goes on there. @default {never} */
   budgetBytes?: number;
+  /** Whether bad ones are fetched anew at once, within the budget; never offline. @default {true} */
+  refetch?: boolean;
 }
 
 /**
- * Reads the contents of the cache and holds them against their digests. Bad ones are moved away, and fetched anew when they are
- * next wanted.
+ * Reads the contents of the cache, unpacked folders too, and holds them against their digests. Bad ones are moved away and fetched
+ * anew, by the digest that they must have; `bad` of the result says of each what became of it, and why.
  *
- * @throws {VerificationError} if any was bad; `data.bad` names them
+ * @throws {VerificationError} if any was bad and could not be brought back; `data.bad` names all that were bad
  */
 export async function cacheVerify(
   options: CacheVerifyOptions = {},

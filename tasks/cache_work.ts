@@ -9,6 +9,7 @@ import type { GcPolicy } from "../lib/cache/gc_policy.ts";
 import { type ListedEntry, listEntries } from "../lib/cache/list_entries.ts";
 import { pruneCache } from "../lib/cache/prune.ts";
 import { verifyCache, type VerifyCacheResult } from "../lib/cache/verify_cache.ts";
+import { refetchContents } from "./cache_refetch.ts";
 import type { Removal } from "../lib/cache/removal.ts";
 import {
   resolveContext,
@@ -95,23 +96,32 @@ export async function runCacheVerify(
   options: CacheVerifyOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<VerifyCacheResult> {
-  const { cache, signal, dryRun } = resolveContext(ctx);
-  const { budget, budgetBytes } = options;
+  const context = resolveContext(ctx);
+  const { cache, signal, dryRun, offline } = context;
+  const { budget, budgetBytes, refetch = true } = options;
   const budgetMs = typeof budget === "string" ? parseDuration(budget) : budget;
   const result = await verifyCache(cache, {
     dryRun,
     signal,
+    ...(refetch && !offline ? { mend: (bad) => refetchContents(bad, context) } : {}),
     ...defined({ budgetMs, budgetBytes }),
   });
-  if (result.bad.length === 0) return result;
-  const names = result.bad.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest]);
+  const note = noteTo(context);
+  for (const { kind, digest, keys, why } of result.bad) {
+    note(
+      `the ${kind} ${digest} ${keys.length > 0 ? `of ${keys.join(", ")} ` : ""}was damaged: ${why}`,
+    );
+  }
+  const lost = result.bad.filter(({ refetched }) => !refetched);
+  if (lost.length === 0) return result;
+  const names = lost.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest]);
   throw new VerificationError(
-    `Cannot vouch for the cache "${cache.dir}": ${counted(result.bad.length, "blob")} ${
-      result.bad.length === 1 ? "is" : "are"
+    `Cannot vouch for the cache "${cache.dir}": ${
+      lost.length === 1 ? "one is" : `${lost.length} are`
     } damaged: ${names.join(", ")}`,
     {
-      hint: dryRun ? "run without --dry-run to move them away" : "they were moved away",
-      data: { bad: result.bad, blobs: result.blobs, bytes: result.bytes },
+      hint: dryRun ? "run without --dry-run to move them away" : `moved away; ${lost[0]!.why}`,
+      data: { ...result },
     },
   );
 }

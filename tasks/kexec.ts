@@ -2,6 +2,7 @@ import type { Digest } from "../lib/base/digest.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
+import type { KexecParts } from "./kexec_parts.ts";
 import type { KexecArch, KexecVariant } from "./kexec_release.ts";
 
 /** Which kexec bundle is wanted: one of nixos-images by its names, or any by its URL. */
@@ -29,6 +30,11 @@ export interface CacheKexecOptions {
   staleIfError?: boolean;
   /** Whether it is put into the Nix store too (or found there), and kept from being collected. @default {false} */
   store?: boolean;
+  /**
+   * Whether it is unpacked in the cache too: its kernel and initrd for a netboot server, or to be compared with those of another
+   * version. @default {false}
+   */
+  unpack?: boolean;
   /** Headers of every request to the origin: authorization. */
   headers?: Record<string, string>;
   /** The API that publishes the digests of a release; `false` asks none. @default {GitHub's, for a URL of github.com} */
@@ -53,6 +59,8 @@ export interface CacheKexecResult extends Figures {
   storePath?: string;
   /** The `fetchurl` expression that gives the same store path. */
   fetchurl?: string;
+  /** Its parts, when `unpack` was asked for and this is no dry run. */
+  parts?: KexecParts;
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
 import { kexecUrl } from "./kexec_release.ts";
+import { unpackParts } from "./kexec_parts.ts";
 import type { CacheKexecOptions, CacheKexecResult } from "./kexec.ts";
 
 /** Does the work of `cacheKexec`. */
@@ -32,8 +33,22 @@ export async function runCacheKexec(
   if (result.changed && !context.dryRun && !context.offline) {
     await collectDaily(context.cache, { signal: context.signal });
   }
-  if (!options.store || context.dryRun || result.digest === undefined) return result;
-  return { ...result, ...await intoStore(result, result.digest, context.signal) };
+  if (context.dryRun || result.digest === undefined) return result;
+  return {
+    ...result,
+    ...options.store ? await intoStore(result, result.digest, context.signal) : {},
+    ...options.unpack ? await unpacked(result, checked.url, result.digest, context) : {},
+  };
+}
+
+async function unpacked(
+  { changed, why }: CacheKexecResult,
+  url: string,
+  digest: Digest,
+  { cache, signal }: TaskContext,
+): Promise<Pick<CacheKexecResult, "parts" | "changed" | "why">> {
+  const { parts, isNew } = await unpackParts(cache, url, digest, signal);
+  return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
 }
 
 /** Puts the bundle into the Nix store; the link that keeps it there lies beside the bundle in the cache. */

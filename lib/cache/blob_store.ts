@@ -10,6 +10,7 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, digestHex, Hasher, isDigest, sameDigest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { folderNames } from "../base/folder_names.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
 
@@ -155,12 +156,11 @@ export class BlobStore {
   /** All blobs of this cache in the order of their digests, without those of a layer below. */
   async *list(): AsyncGenerator<CachedBlob> {
     const base = join(this.#host.dir, buckets.blobs.folder, "sha256");
-    for (const shard of await foldersOf(base)) {
-      const entries = await Array.fromAsync(Deno.readDir(join(base, shard)));
-      for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
-        const digest = `sha256:${entry.name}`;
-        if (!entry.isFile || !isDigest(digest)) continue;
-        const path = join(base, shard, entry.name);
+    for (const shard of await folderNames(base)) {
+      for (const name of await folderNames(join(base, shard))) {
+        const digest = `sha256:${name}`;
+        if (!isDigest(digest)) continue;
+        const path = join(base, shard, name);
         const size = await sizeOfFile(path);
         if (size !== undefined) yield { digest, size, path };
       }
@@ -206,16 +206,6 @@ async function sizeOfFile(path: string): Promise<number | undefined> {
     }
     throw error;
   }
-}
-
-async function foldersOf(path: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(path)) if (entry.isDirectory) names.push(entry.name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return names.sort();
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

@@ -9,7 +9,7 @@ export const buckets = {
     kind: "contents",
     description: "contents by digest, read-only",
   }),
-  /** Unpacked folders by the digest of their tree. */
+  /** Unpacked folders by the digest of their tree; the same tree from two places is here once. */
   archives: new CacheBucket({
     name: "archives",
     version: 1,

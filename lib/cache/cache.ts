@@ -9,10 +9,11 @@
  * @module
  */
 import { dirname, join, resolve } from "@std/path";
-import { TemporaryFolder } from "../base/atomic_file.ts";
+import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, digestHex, sha256 } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
+import { ArchiveStore } from "./archive_store.ts";
 import { BlobStore } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
 import { buckets } from "./buckets.ts";
@@ -50,6 +51,8 @@ export class Cache {
   readonly tier?: Tier;
   /** Contents by digest. */
   readonly blobs: BlobStore;
+  /** Unpacked folders by the digest of their tree. */
+  readonly archives: ArchiveStore;
   /** Downloads that are not complete. */
   readonly partials: Partials;
   /** What this process and others use. */
@@ -70,6 +73,7 @@ export class Cache {
     this.#now = options.now ?? Date.now;
     this.startedMs = this.#now();
     this.blobs = new BlobStore(this);
+    this.archives = new ArchiveStore(this);
     this.partials = new Partials(this);
     this.leases = new Leases(this);
   }
@@ -92,6 +96,16 @@ export class Cache {
   /** The pointer of a key in a bucket; `schema` checks what it holds. */
   entry<T>(bucket: CacheBucket, key: string, schema: EntrySchema<T>): CacheEntry<T> {
     return this.bucket(bucket).entry(key, schema);
+  }
+
+  /** The bytes of a blob or of an archive, or `undefined`. */
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    return await this.blobs.size(digest) ?? await this.archives.size(digest);
+  }
+
+  /** A name for work under way that is not there yet; should this process die, the next prune removes what is there then. */
+  temporaryPath(name: string): string {
+    return temporaryName(join(this.dir, buckets.temporary.folder, name));
   }
 
   /** A folder for work under way, on the file system of the cache; it is removed when disposed of. */
@@ -149,7 +163,7 @@ export class Cache {
     }
   }
 
-  /** Keeps a blob that has no pointer yet from being pruned while this process says that it uses the cache. */
+  /** Keeps a blob or an archive that has no pointer yet from being pruned while this process says that it uses the cache. */
   async protect(digest: Digest): Promise<void> {
     if (this.#use !== undefined) await this.leases.hold(digest);
   }

@@ -22,6 +22,8 @@ export interface EntryRecord<T> {
   value: T;
   /** The blobs and archives that it needs. */
   refs: readonly Digest[];
+  /** Those of them that it can do without: a version to go back to, what can be unpacked again. */
+  spare: readonly Digest[];
   /** Who put it there, in words: a task and its subject. */
   by: string;
   /** When it was first written, in milliseconds since 1970. */
@@ -47,6 +49,8 @@ export type EntryLookup<T> = { record: EntryRecord<T>; miss?: never } | {
 export interface WriteEntryOptions {
   /** The blobs and archives that the value needs; prune keeps them. @default {[]} */
   refs?: readonly Digest[];
+  /** Those of the refs that the value can do without; `prune --ci` lets them go. @default {[]} */
+  spare?: readonly Digest[];
   /** Who writes it, in words. @default {""} */
   by?: string;
 }
@@ -111,21 +115,26 @@ export class CacheEntry<T> {
       updated: now,
       by: options.by ?? "",
       refs: [...(options.refs ?? [])],
+      ...(options.spare === undefined ? {} : { spare: [...options.spare] }),
       value,
     });
   }
 
   /**
    * Changes some fields of the value, and says that the pointer was confirmed now. All other fields stay, those of newer
-   * versions too. Gives `false` where there is no pointer to change.
+   * versions too; what it needs may grow by `spare`, which it can do without. Gives `false` where there is no pointer to change.
    */
-  async update(patch: Partial<T>): Promise<boolean> {
+  async update(patch: Partial<T>, spare: readonly Digest[] = []): Promise<boolean> {
     const before = await this.#rawEnvelope() ?? await this.#rawEnvelope(this.#lowerPath);
     if (before === undefined) return false;
     const value = typeof before.value === "object" && before.value !== null ? before.value : {};
     await this.#put({
       ...before,
       updated: new Date(this.#host.now()).toISOString(),
+      ...(spare.length === 0 ? {} : {
+        refs: [...new Set([...before.refs, ...spare])],
+        spare: [...new Set([...before.spare ?? [], ...spare])],
+      }),
       value: { ...value, ...patch },
     });
     return true;
@@ -178,6 +187,7 @@ export class CacheEntry<T> {
         key: envelope.key,
         value: parsed.value,
         refs: envelope.refs,
+        spare: envelope.spare ?? [],
         by: envelope.by,
         createdMs: Date.parse(envelope.created),
         updatedMs: Date.parse(envelope.updated),
@@ -205,6 +215,8 @@ export interface Envelope {
   by: string;
   /** The blobs and archives that it needs. */
   refs: Digest[];
+  /** Those of the refs that it can do without. */
+  spare?: Digest[];
   /** What it says. */
   value: unknown;
   /** What newer versions add. */

@@ -15,7 +15,7 @@ import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
 import { checkOwnFolder, isOwnName } from "./own_folder.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
-import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
+import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
 
 /** Options of {@linkcode cleanCache}. */
 export interface CleanCacheOptions {
@@ -49,7 +49,7 @@ export async function cleanCache(
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
   const entries = await Array.fromAsync(Deno.readDir(cache.dir));
-  const order = (name: string) => name.startsWith(buckets.blobs.name) ? 1 : 0;
+  const order = (name: string) => /^(blobs|archives)-/.test(name) ? 1 : 0;
   for (const { name } of entries.sort((a, b) => order(a.name) - order(b.name))) {
     options.signal?.throwIfAborted();
     if (isKept(name) || !isOwnName(name)) continue;
@@ -80,7 +80,10 @@ async function cleanNames(
     await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, { dryRun });
   }
   for (const digest of new Set(doomed.flatMap(refsOf))) {
-    if (!needed.has(digest)) await removeCounted(cache.blobs.path(digest), count, { dryRun });
+    if (needed.has(digest)) continue;
+    await removeCounted(cache.blobs.path(digest), count, { dryRun });
+    const aside = cache.temporaryPath("archive");
+    await removeWhole(cache.archives.path(digest), aside, count, { dryRun });
   }
   return { ...count.toRemoval(), keys };
 }

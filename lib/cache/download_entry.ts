@@ -13,13 +13,14 @@ import { hashFile } from "../base/hash_file.ts";
 import { defined } from "../base/defined.ts";
 import type { FreshnessLifetime } from "../http/freshness_lifetime.ts";
 import type { Validators } from "../http/validators.ts";
+import type { CachedArchive } from "./archive_store.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
 import type { Cache } from "./cache.ts";
 import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
 import { type Freshness, freshnessOf, type FreshnessPolicy } from "./freshness.ts";
 import { isNamed, nameBlob, namedFilePath } from "./named_file.ts";
-import { quarantineBlob } from "./quarantine.ts";
+import { quarantineContents } from "./quarantine.ts";
 import { fileNameOf, urlKey } from "./url_key.ts";
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
@@ -46,8 +47,10 @@ export interface DownloadRecord {
   mustRevalidate?: boolean;
   /** When the file of the contents changed last as it was hashed, in milliseconds since 1970. */
   hashedMs?: number;
-  /** The version before. */
-  previous?: { digest: Digest; size: number; fetched: string }[];
+  /** The folder that it was unpacked into: the digest of its tree, and the stamp that it had when it was hashed. */
+  unpacked?: { tree: Digest; stamp: string };
+  /** The version before, and its unpacked folder. */
+  previous?: { digest: Digest; size: number; fetched: string; tree?: Digest }[];
 }
 
 const recordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
@@ -61,8 +64,14 @@ const recordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
   freshMs: v.exactOptional(v.number()),
   mustRevalidate: v.exactOptional(v.boolean()),
   hashedMs: v.exactOptional(v.number()),
+  unpacked: v.exactOptional(v.looseObject({ tree: digestSchema, stamp: v.string() })),
   previous: v.exactOptional(
-    v.array(v.looseObject({ digest: digestSchema, size: v.number(), fetched: v.string() })),
+    v.array(v.looseObject({
+      digest: digestSchema,
+      size: v.number(),
+      fetched: v.string(),
+      tree: v.exactOptional(digestSchema),
+    })),
   ),
 });
 
@@ -154,7 +163,7 @@ export class DownloadEntry {
     const record = await this.entry.read();
     if (record !== undefined) await this.#cache.leases.take(record.value.digest);
     const known = await this.look(digest, policy);
-    if (known.damaged !== undefined) await quarantineBlob(this.#cache, known.damaged);
+    if (known.damaged !== undefined) await quarantineContents(this.#cache, known.damaged);
     return known;
   }
 
@@ -172,7 +181,7 @@ export class DownloadEntry {
   async findSound(digest: Digest, keep: boolean): Promise<CachedBlob | undefined> {
     const blob = await this.#cache.blobs.find(digest);
     if (blob === undefined || await this.isSound(blob, undefined) !== "damaged") return blob;
-    if (!keep) await quarantineBlob(this.#cache, blob);
+    if (!keep) await quarantineContents(this.#cache, blob);
     return undefined;
   }
 
@@ -190,6 +199,11 @@ export class DownloadEntry {
     await this.putName(blob);
     const now = this.#cache.now();
     const previous = previousOf(before, blob.digest);
+    const unpacked = before?.digest === blob.digest ? before.unpacked : undefined;
+    const spare = [
+      ...(unpacked === undefined ? [] : [unpacked.tree]),
+      ...previous.flatMap(({ digest, tree }) => tree === undefined ? [digest] : [digest, tree]),
+    ];
     await this.entry.write({
       digest: blob.digest,
       size: blob.size,
@@ -199,8 +213,9 @@ export class DownloadEntry {
       hashedMs: await changedMs(blob.path),
       ...validators,
       ...lifetimeFields(options.lifetime),
+      ...defined({ unpacked }),
       ...(previous.length === 0 ? {} : { previous }),
-    }, { refs: [blob.digest, ...previous.map((each) => each.digest)], by });
+    }, { refs: [blob.digest, ...spare], spare, by });
   }
 
   /** Puts the file under its name, unless it is there. */
@@ -216,6 +231,11 @@ export class DownloadEntry {
       ...validators,
       ...lifetimeFields(lifetime),
     });
+  }
+
+  /** Notes into which folder the contents were unpacked. */
+  async noteUnpacked({ digest, stamp }: CachedArchive): Promise<void> {
+    await this.entry.update({ unpacked: { tree: digest, stamp } }, [digest]);
   }
 
   /** Notes that the contents were hashed as their file is now. */
@@ -241,7 +261,8 @@ function previousOf(
   digest: Digest,
 ): NonNullable<DownloadRecord["previous"]> {
   if (before === undefined) return [];
-  const { size, fetched } = before;
-  return [{ digest: before.digest, size, fetched }, ...(before.previous ?? [])]
+  const { size, fetched, unpacked } = before;
+  const last = { digest: before.digest, size, fetched, ...defined({ tree: unpacked?.tree }) };
+  return [last, ...(before.previous ?? [])]
     .filter((each) => each.digest !== digest).slice(0, 1);
 }

@@ -18,8 +18,16 @@ export interface Explanation {
   used: string;
   /** What the entry says: digest, size, validators. */
   value: unknown;
-  /** What it refers to: the size of each blob, whether it is there, and which other entries refer to it. */
-  refs: readonly { digest: Digest; size?: number; alsoOf: readonly string[] }[];
+  /**
+   * What it refers to: the size of each blob or archive where it is there, the folder of an archive, and which other entries
+   * refer to it.
+   */
+  refs: readonly {
+    digest: Digest;
+    size?: number;
+    folder?: string;
+    alsoOf: readonly string[];
+  }[];
 }
 
 /**
@@ -50,9 +58,12 @@ async function explain(
   const { key, by, created, updated, value } = pointer.envelope!;
   const refs = await Promise.all(
     refsOf(pointer).map(async (digest) => {
-      const size = await cache.blobs.size(digest);
       const alsoOf = (users.get(digest) ?? []).filter((other) => other !== key);
-      return { digest, alsoOf, ...(size === undefined ? {} : { size }) };
+      const blob = await cache.blobs.find(digest);
+      if (blob !== undefined) return { digest, alsoOf, size: blob.size };
+      const archive = await cache.archives.find(digest);
+      if (archive === undefined) return { digest, alsoOf };
+      return { digest, alsoOf, size: archive.size, folder: archive.path };
     }),
   );
   const used = new Date(pointer.usedMs).toISOString();

@@ -12,7 +12,7 @@ import { bucketOfFolder } from "./buckets.ts";
 import type { GcItem, GcPlan, GcPolicy, GcReason } from "./gc_policy.ts";
 import type { Survey } from "./gc_survey.ts";
 import { partialState } from "./partials.ts";
-import { type FoundPointer, refsOf } from "./pointers.ts";
+import { type FoundPointer, needsOf, refsOf } from "./pointers.ts";
 
 /** What the decision hangs on beside the survey. */
 export interface GcFacts {
@@ -38,7 +38,7 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     const reason = fateOf(pointer, survey, policy, facts);
     if (reason !== undefined) doomed.set(pointer, reason);
   }
-  if (policy.ci) { for (const pointer of survey.pointers) dropPrevious(pointer); }
+  if (policy.ci) { for (const pointer of survey.pointers) dropSpare(pointer); }
   makeRoom(survey, policy, facts, doomed);
 
   for (const [pointer, reason] of doomed) {
@@ -59,19 +59,20 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
   }
   const needed = neededBy(survey.pointers.filter((pointer) => !doomed.has(pointer)));
   let leased = 0;
-  for (const blob of survey.blobs.values()) {
-    if (needed.has(blob.digest)) continue;
-    if (facts.leased.has(blob.digest)) {
+  const spare = new Set(survey.pointers.flatMap((pointer) => pointer.envelope?.spare ?? []));
+  for (const { kind, digest, path, size, changedMs } of survey.contents.values()) {
+    if (needed.has(digest)) continue;
+    if (facts.leased.has(digest)) {
       leased++;
       continue;
     }
-    if (isYoung(blob.changedMs, policy, facts)) continue;
+    if (isYoung(changedMs, policy, facts)) continue;
     items.push({
-      kind: "blob",
-      path: blob.path,
-      name: blob.digest,
-      bytes: blob.size,
-      reason: "nothing refers to it",
+      kind,
+      path,
+      name: digest,
+      bytes: size,
+      reason: policy.ci && spare.has(digest) ? "not needed in CI" : "nothing refers to it",
     });
   }
   for (const { path, changedMs } of survey.strays) {
@@ -94,7 +95,7 @@ function fateOf(
   }
   const refs = refsOf(pointer);
   if (refs.some((digest) => facts.leased.has(digest))) return undefined;
-  if (refs.length > 0 && refs.every((digest) => !survey.blobs.has(digest))) {
+  if (refs.length > 0 && refs.every((digest) => !survey.contents.has(digest))) {
     return isYoung(pointer.usedMs, policy, facts) ? undefined : "its contents are gone";
   }
   if (policy.maxAgeMs !== undefined && facts.nowMs - pointer.usedMs > policy.maxAgeMs) {
@@ -103,11 +104,9 @@ function fateOf(
   return undefined;
 }
 
-/** In CI the version before the present one is not kept. */
-function dropPrevious(pointer: FoundPointer): void {
-  const value = pointer.envelope?.value as { digest?: unknown; previous?: unknown } | undefined;
-  if (pointer.envelope === undefined || value?.previous === undefined) return;
-  pointer.envelope.refs = pointer.envelope.refs.filter((digest) => digest === value.digest);
+/** In CI nothing is kept that an entry can do without: the version before the present one, unpacked folders. */
+function dropSpare(pointer: FoundPointer): void {
+  if (pointer.envelope !== undefined) pointer.envelope.refs = [...needsOf(pointer)];
 }
 
 /** Lets go of what was not used for longest until the limits hold. */
@@ -124,9 +123,9 @@ function makeRoom(
   }
   let bytes = 0;
   let goingBytes = 0;
-  for (const blob of survey.blobs.values()) {
-    if (uses.has(blob.digest) || facts.leased.has(blob.digest)) bytes += blob.size;
-    else goingBytes += blob.size;
+  for (const { digest, size } of survey.contents.values()) {
+    if (uses.has(digest) || facts.leased.has(digest)) bytes += size;
+    else goingBytes += size;
   }
   const over = Math.max(
     policy.maxBytes === undefined ? 0 : bytes - policy.maxBytes,
@@ -143,7 +142,7 @@ function makeRoom(
     for (const digest of refs) {
       const left = (uses.get(digest) ?? 1) - 1;
       uses.set(digest, left);
-      if (left === 0) freed += survey.blobs.get(digest)?.size ?? 0;
+      if (left === 0) freed += survey.contents.get(digest)?.size ?? 0;
     }
   }
 }

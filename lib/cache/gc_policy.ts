@@ -24,17 +24,27 @@ export type GcReason =
   | "left by a process that ended"
   | "too old to be resumed"
   | "to make room"
+  | "not needed in CI"
   | "cheap to make again";
 
 /** One thing that goes. */
 export interface GcItem {
   /** What it is. */
-  kind: "bucket" | "pointer" | "blob" | "file" | "partial" | "temporary" | "lease" | "quarantined";
+  kind:
+    | "bucket"
+    | "pointer"
+    | "blob"
+    | "archive"
+    | "file"
+    | "partial"
+    | "temporary"
+    | "lease"
+    | "quarantined";
   /** Its path. */
   path: string;
   /** Why it goes. */
   reason: GcReason;
-  /** What it was known by: the key of a pointer, the digest of a blob. */
+  /** What it was known by: the key of a pointer, the digest of a blob or an archive. */
   name?: string;
   /** Its bytes, where one file tells them. */
   bytes?: number;
@@ -44,7 +54,7 @@ export interface GcItem {
 export interface GcPlan {
   /** The things, in the order in which they go: pointers before what they refer to. */
   items: readonly GcItem[];
-  /** How many blobs stay only since a live process uses them. */
+  /** How many blobs and archives stay only since a live process uses them. */
   leased: number;
   /** Whether others use the cache, so that young things stay. */
   shared: boolean;

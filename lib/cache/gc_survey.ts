@@ -1,20 +1,22 @@
 /**
  * What there is in a cache, as far as a collection must know.
  *
- * Invariants: blobs are looked at first, then leases, then pointers. A writer leases a blob, makes it appear, writes its pointer and
- * ends the lease, in this order; so a blob that was seen is either still leased or has a pointer that is seen too, even
+ * Invariants: contents (blobs and archives) are looked at first, then leases, then pointers. A writer leases them, makes them appear, writes their pointer and
+ * ends the lease, in this order; so what was seen is either still leased or has a pointer that is seen too, even
  * where locks lie.
  *
  * @module
  */
 import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
+import { folderNames } from "../base/folder_names.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { namedFilePath } from "./named_file.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+import { seeTree } from "./read_tree.ts";
 
 /** A file or a folder with its age. */
 export interface Aged {
@@ -26,8 +28,10 @@ export interface Aged {
   changedMs: number;
 }
 
-/** A blob with its age. */
-export interface SurveyedBlob extends Aged {
+/** A blob or an archive with its age. */
+export interface SurveyedContents extends Aged {
+  /** Which of the two it is. */
+  kind: "blob" | "archive";
   /** Its digest. */
   digest: Digest;
   /** Its size in bytes. */
@@ -42,9 +46,9 @@ export interface Survey {
   deadLeases: string[];
   /** The pointers of all versions. */
   pointers: FoundPointer[];
-  /** The blobs. */
-  blobs: Map<Digest, SurveyedBlob>;
-  /** Files among the blobs that are none. */
+  /** The blobs and archives. */
+  contents: Map<Digest, SurveyedContents>;
+  /** What lies among them and is neither. */
   strays: Aged[];
   /** Folders of buckets of older versions. */
   oldBuckets: Aged[];
@@ -61,14 +65,19 @@ export interface Survey {
 /** Looks through a cache; nothing is changed. */
 export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<Survey> {
   const at = (bucket: { folder: string }) => join(cache.dir, bucket.folder);
-  const { blobs, strays } = await surveyBlobs(at(buckets.blobs), signal);
+  const contents = new Map<Digest, SurveyedContents>();
+  const strays: Aged[] = [];
+  await surveyContents("blob", at(buckets.blobs), contents, strays, signal);
+  await surveyContents("archive", at(buckets.archives), contents, strays, signal);
   const { leased, dead } = await cache.leases.read();
   const pointers: FoundPointer[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     pointers.push(pointer);
     for (const digest of refsOf(pointer)) {
-      if (!blobs.has(digest)) await addBlob(blobs, digest, cache.blobs.path(digest));
+      if (contents.has(digest)) continue;
+      await addContents("blob", contents, digest, cache.blobs.path(digest));
+      await addContents("archive", contents, digest, cache.archives.path(digest));
     }
   }
   const owners = new Map<string, FoundPointer>();
@@ -85,7 +94,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     leased,
     deadLeases: dead,
     pointers,
-    blobs,
+    contents,
     strays,
     oldBuckets: top.filter(({ name }) => isOlderBucket(name)),
     files,
@@ -107,63 +116,50 @@ function isOlderBucket(name: string): boolean {
     );
 }
 
-/** A blob that appeared after the blobs were looked at. */
-async function addBlob(
-  blobs: Map<Digest, SurveyedBlob>,
+/** Adds what a digest names, if it is there and is a blob or an archive. */
+async function addContents(
+  kind: SurveyedContents["kind"],
+  contents: Map<Digest, SurveyedContents>,
   digest: Digest,
   path: string,
-): Promise<void> {
+): Promise<boolean> {
   const info = await statOf(path);
-  if (info === undefined || !info.isFile) return;
-  const changedMs = (info.ctime ?? info.mtime)?.getTime() ?? 0;
-  blobs.set(digest, { digest, name: digest, path, changedMs, size: info.size });
+  if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return false;
+  const size = kind === "blob" ? info.size : (await seeTree(path))?.bytes ?? 0;
+  contents.set(digest, { kind, digest, name: digest, path, changedMs: changedMs(info), size });
+  return true;
 }
 
-async function surveyBlobs(
+async function surveyContents(
+  kind: SurveyedContents["kind"],
   folder: string,
+  contents: Map<Digest, SurveyedContents>,
+  strays: Aged[],
   signal: AbortSignal | undefined,
-): Promise<{ blobs: Map<Digest, SurveyedBlob>; strays: Aged[] }> {
-  const blobs = new Map<Digest, SurveyedBlob>();
-  const strays: Aged[] = [];
+): Promise<void> {
   const base = join(folder, "sha256");
-  for (const shard of await namesOf(base)) {
+  for (const shard of await folderNames(base)) {
     signal?.throwIfAborted();
-    for (const name of await namesOf(join(base, shard))) {
+    for (const name of await folderNames(join(base, shard))) {
       const path = join(base, shard, name);
-      const info = await statOf(path);
-      if (info === undefined) continue;
-      const changedMs = (info.ctime ?? info.mtime)?.getTime() ?? 0;
       const digest = `sha256:${name}`;
-      if (info.isFile && isDigest(digest) && name.startsWith(shard)) {
-        blobs.set(digest, { digest, name, path, changedMs, size: info.size });
-      } else {
-        strays.push({ name, path, changedMs });
-      }
+      const isNamed = isDigest(digest) && name.startsWith(shard);
+      if (isNamed && await addContents(kind, contents, digest, path)) continue;
+      const info = await statOf(path);
+      if (info !== undefined) strays.push({ name, path, changedMs: changedMs(info) });
     }
   }
-  return { blobs, strays };
 }
 
 async function listAged(folder: string): Promise<Aged[]> {
   const found: Aged[] = [];
-  for (const name of await namesOf(folder)) {
+  for (const name of await folderNames(folder)) {
     const path = join(folder, name);
     const info = await statOf(path);
     if (info === undefined) continue;
-    found.push({ name, path, changedMs: (info.ctime ?? info.mtime)?.getTime() ?? 0 });
+    found.push({ name, path, changedMs: changedMs(info) });
   }
   return found;
-}
-
-async function namesOf(folder: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
-    throw error;
-  }
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
@@ -173,4 +169,8 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+function changedMs(info: Deno.FileInfo): number {
+  return (info.ctime ?? info.mtime)?.getTime() ?? 0;
 }

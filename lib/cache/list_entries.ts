@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { Cache } from "./cache.ts";
-import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+import { findPointers, type FoundPointer, needsOf, refsOf } from "./pointers.ts";
 
 /** One entry of the cache. */
 export interface ListedEntry {
@@ -12,7 +12,7 @@ export interface ListedEntry {
   bytes: number;
   /** When it was last used, written or confirmed: an ISO time. */
   used: string;
-  /** Whether all that it refers to is there. */
+  /** Whether all that it needs is there. */
   whole: boolean;
 }
 
@@ -24,7 +24,7 @@ export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
     if (pointer.envelope === undefined) continue;
     const found = await Promise.all(
       refsOf(pointer).map(async (digest) => {
-        if (!sizes.has(digest)) sizes.set(digest, await cache.blobs.size(digest));
+        if (!sizes.has(digest)) sizes.set(digest, await cache.sizeOf(digest));
         return sizes.get(digest);
       }),
     );
@@ -33,7 +33,7 @@ export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
       key: pointer.envelope.key,
       bytes: found.reduce<number>((sum, size) => sum + (size ?? 0), 0),
       used: usedOf(pointer),
-      whole: found.every((size) => size !== undefined),
+      whole: needsOf(pointer).every((digest) => sizes.get(digest) !== undefined),
     });
   }
   return entries.sort((a, b) => a.used < b.used ? 1 : -1);

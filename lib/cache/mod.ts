@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { ArchiveStore, CachedArchive, PersistArchiveOptions } from "./archive_store.ts";
 export type {
   BlobStore,
   BlobStoreHost,
@@ -27,5 +28,6 @@ export type { EntrySchema, SchemaResult } from "./entry_schema.ts";
 export type { Leases, LeasesHost } from "./leases.ts";
 export type { Partials, PartialsHost } from "./partials.ts";
 export type { FileLock } from "../base/file_lock.ts";
+export type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
 export type { TemporaryFolder } from "../base/atomic_file.ts";
 export type { Validators } from "../http/validators.ts";

@@ -4,13 +4,16 @@ import type { Envelope } from "./cache_entry.ts";
 
 const isDigestText = (data: unknown): boolean => typeof data === "string" && isDigest(data);
 
+const digestsSchema = v.array(v.custom<Digest>(isDigestText, "not a digest"));
+
 /** The envelope of every pointer. */
 const envelopeSchema: v.GenericSchema<unknown, Envelope> = v.looseObject({
   key: v.string(),
   created: v.pipe(v.string(), v.isoTimestamp()),
   updated: v.pipe(v.string(), v.isoTimestamp()),
   by: v.optional(v.string(), ""),
-  refs: v.optional(v.array(v.custom<Digest>(isDigestText, "not a digest")), []),
+  refs: v.optional(digestsSchema, []),
+  spare: v.exactOptional(digestsSchema),
   value: v.unknown(),
 });
 

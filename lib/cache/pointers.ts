@@ -30,9 +30,15 @@ export async function* findPointers(root: string): AsyncGenerator<FoundPointer> 
   }
 }
 
-/** The digests that a pointer needs. */
+/** The digests that a pointer refers to. */
 export function refsOf(pointer: FoundPointer): readonly Digest[] {
   return pointer.envelope?.refs ?? [];
+}
+
+/** Those of them that it cannot do without. */
+export function needsOf(pointer: FoundPointer): readonly Digest[] {
+  const spare = new Set(pointer.envelope?.spare);
+  return refsOf(pointer).filter((digest) => !spare.has(digest));
 }
 
 async function* walkPointers(bucket: string, folder: string): AsyncGenerator<FoundPointer> {

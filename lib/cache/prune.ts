@@ -22,7 +22,7 @@ import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
 import { leaseLockName } from "./leases.ts";
 import { checkOwnFolder } from "./own_folder.ts";
-import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
+import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
 
 /** Options of {@linkcode pruneCache}. */
 export interface PruneOptions {
@@ -73,7 +73,10 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     nowMs: cache.now(),
     ...(free === undefined ? {} : { freeBytes: free }),
   });
-  await carryOut(plan, survey, count, { dryRun, ...(signal === undefined ? {} : { signal }) });
+  await carryOut(cache, plan, survey, count, {
+    dryRun,
+    ...(signal === undefined ? {} : { signal }),
+  });
   return { ...count.toRemoval(), plan };
 }
 
@@ -123,6 +126,7 @@ async function tryRoot(
 }
 
 async function carryOut(
+  cache: Cache,
   plan: GcPlan,
   survey: Survey,
   count: RemovalCount,
@@ -132,7 +136,9 @@ async function carryOut(
   for (const item of plan.items) {
     options.signal?.throwIfAborted();
     if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) continue;
-    await removeCounted(item.path, count, options);
+    if (item.kind === "archive") {
+      await removeWhole(item.path, cache.temporaryPath("archive"), count, options);
+    } else await removeCounted(item.path, count, options);
   }
 }
 

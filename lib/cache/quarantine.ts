@@ -1,5 +1,5 @@
-import { basename, dirname, join } from "@std/path";
-import type { CachedBlob } from "./blob_store.ts";
+import { basename, dirname, join, relative } from "@std/path";
+import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "./buckets.ts";
 
 /** What quarantine needs of the cache around it. */
@@ -10,24 +10,31 @@ export interface QuarantineHost {
   ensure(folder: string): Promise<void>;
 }
 
-/** Moves a damaged blob to where nobody looks for it, and takes its other names; what pointed to it becomes a miss. */
-export async function quarantineBlob(host: QuarantineHost, blob: CachedBlob): Promise<void> {
-  if (!blob.path.startsWith(join(host.dir, buckets.blobs.folder))) return;
+/**
+ * Moves a damaged blob or archive to where nobody looks for it, and takes a blob's other names; what pointed to it becomes a
+ * miss. What lies in a layer below stays where it is.
+ */
+export async function quarantineContents(
+  host: QuarantineHost,
+  contents: { path: string },
+): Promise<void> {
+  const [bucket] = relative(host.dir, contents.path).split(/[\\/]/);
+  if (bucket !== buckets.blobs.folder && bucket !== buckets.archives.folder) return;
   const folder = join(host.dir, buckets.quarantine.folder);
   await host.ensure(folder);
   try {
-    const { ino, dev } = await Deno.lstat(blob.path);
-    const name = `${basename(blob.path)}-${crypto.randomUUID().slice(0, 8)}`;
-    await Deno.rename(blob.path, join(folder, name));
-    await removeNames(join(host.dir, buckets.files.folder), ino, dev);
+    const { ino, dev, isFile } = await Deno.lstat(contents.path);
+    const name = `${basename(contents.path)}-${crypto.randomUUID().slice(0, 8)}`;
+    await Deno.rename(contents.path, join(folder, name));
+    if (isFile) await removeNames(join(host.dir, buckets.files.folder), ino, dev);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
 async function removeNames(files: string, ino: number | null, dev: number): Promise<void> {
-  for (const name of await namesOf(files)) {
-    for (const file of await namesOf(join(files, name))) {
+  for (const name of await folderNames(files)) {
+    for (const file of await folderNames(join(files, name))) {
       const path = join(files, name, file);
       const info = await Deno.lstat(path);
       if (info.ino === ino && info.dev === dev) {
@@ -35,16 +42,5 @@ async function removeNames(files: string, ino: number | null, dev: number): Prom
         break;
       }
     }
-  }
-}
-
-async function namesOf(folder: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
-    throw error;
   }
 }

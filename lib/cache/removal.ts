@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 
 /** What was, or would be, removed. */
 export interface Removal {
@@ -70,6 +70,28 @@ export async function removeCounted(
   }
   count.folders++;
   if (!options.dryRun) await removeQuietly(path);
+}
+
+/**
+ * Removes a folder that lies under a final name: it is moved away at once, so that nobody ever finds a part of it there.
+ *
+ * @param aside the path that it gets while it is removed, on the same file system
+ */
+export async function removeWhole(
+  path: string,
+  aside: string,
+  count: RemovalCount,
+  options: { dryRun?: boolean } = {},
+): Promise<void> {
+  if (options.dryRun) return await removeCounted(path, count, options);
+  try {
+    await Deno.mkdir(dirname(aside), { recursive: true });
+    await Deno.rename(path, aside);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  await removeCounted(aside, count);
 }
 
 async function removeQuietly(path: string): Promise<void> {

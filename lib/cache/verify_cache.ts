@@ -1,43 +1,69 @@
 /**
- * Reads every blob and holds it against its digest.
+ * Reads every blob and every archive and holds it against its digest.
  *
- * Invariants: a blob that fails is moved away under a name that nobody looks for, never repaired in place; what pointed to it
- * becomes a miss, and is fetched anew at its next use; with a budget the next run goes on where this one stopped.
+ * Invariants: what fails is moved away under a name that nobody looks for, never repaired in place; what pointed to it becomes a
+ * miss, until it is fetched anew, now or at its next use; with a budget the next run goes on where this one stopped.
  *
  * @module
  */
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
+import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
-import type { CachedBlob } from "./blob_store.ts";
 import type { Cache } from "./cache.ts";
+import type { Envelope } from "./cache_entry.ts";
 import { findPointers, refsOf } from "./pointers.ts";
-import { quarantineBlob } from "./quarantine.ts";
+import { quarantineContents } from "./quarantine.ts";
+import { hashTree } from "./read_tree.ts";
 
 /** Options of {@linkcode verifyCache}. */
 export interface VerifyCacheOptions {
-  /** Stop after so many bytes; the next run goes on there. @default {all} */
+  /** Stop after so many bytes, read or fetched anew; the next run goes on there. @default {all} */
   budgetBytes?: number;
   /** Stop after so long, in milliseconds; the next run goes on there. @default {until all is read} */
   budgetMs?: number;
-  /** Whether to leave bad blobs where they are. @default {false} */
+  /** Whether to leave bad ones where they are. @default {false} */
   dryRun?: boolean;
+  /** Fetches anew what was moved away. @default {it is fetched at its next use} */
+  mend?: (bad: DamagedContents) => Promise<Mending>;
   /** Told of the bytes read. */
   onRead?: (bytes: number) => void;
   /** Ends the work. */
   signal?: AbortSignal;
 }
 
-/** One blob that is not what its name says. */
-export interface BadBlob {
-  /** The digest that its bytes should have. */
+/** What came of fetching something anew. */
+export interface Mending {
+  /** Whether it is there again. */
+  refetched: boolean;
+  /** How, or why not, in one sentence. */
+  why: string;
+  /** The bytes that moved for it. */
+  bytesMoved: number;
+}
+
+/** A blob or an archive that is not what its name says, and the pointers that refer to it. */
+export interface DamagedContents {
+  /** Which of the two it is. */
+  kind: "blob" | "archive";
+  /** The digest that it should have. */
   digest: Digest;
-  /** The digest that they have. */
+  /** The pointers, with the folders of their buckets. */
+  pointers: readonly { bucket: string; envelope: Envelope }[];
+}
+
+/** One blob or archive that is not what its name says, and what became of it. */
+export interface BadBlob extends Mending {
+  /** Which of the two it is. */
+  kind: "blob" | "archive";
+  /** The digest that it should have. */
+  digest: Digest;
+  /** The digest that it has. */
   actual: Digest;
   /** Its size in bytes. */
   size: number;
-  /** The keys of the entries that refer to it: they are fetched anew at their next use. */
+  /** The keys of the entries that refer to it. */
   keys: readonly string[];
 }
 
@@ -45,76 +71,130 @@ export interface BadBlob {
 export interface VerifyCacheResult {
   /** How many blobs were read. */
   blobs: number;
-  /** Their bytes. */
+  /** How many unpacked folders were read. */
+  archives: number;
+  /** The bytes of both. */
   bytes: number;
   /** Those that failed. */
   bad: readonly BadBlob[];
+  /** The bytes that were fetched in the place of bad ones. */
+  bytesMoved: number;
   /** Whether the whole cache was read. */
   complete: boolean;
 }
 
+interface Contents {
+  kind: "blob" | "archive";
+  digest: Digest;
+  size: number;
+  path: string;
+}
+
 const cursorName = "verify-cursor";
 
-/** Reads the blobs of the cache, all or within a budget. */
+/** Reads the contents of the cache, all or within a budget. */
 export async function verifyCache(
   cache: Cache,
   options: VerifyCacheOptions = {},
 ): Promise<VerifyCacheResult> {
-  const { budgetBytes = Infinity, budgetMs = Infinity, dryRun = false } = options;
-  const blobs = await Array.fromAsync(cache.blobs.list());
+  const { budgetBytes = Infinity, budgetMs = Infinity, dryRun = false, signal } = options;
+  const contents = await listContents(cache);
   const limited = budgetBytes !== Infinity || budgetMs !== Infinity;
-  const ordered = limited ? startingAfter(blobs, await readCursor(cache)) : blobs;
+  const ordered = limited ? startingAfter(contents, await readCursor(cache)) : contents;
   const started = performance.now();
-  const bad: BadBlob[] = [];
+  const read = { blob: 0, archive: 0 };
+  const bad: (Contents & { actual: Digest })[] = [];
   let bytes = 0;
-  let count = 0;
-  for (const blob of ordered) {
-    options.signal?.throwIfAborted();
-    if (bytes >= budgetBytes || performance.now() - started >= budgetMs) break;
-    const actual = await hash(blob, options);
+  let last: Contents | undefined;
+  const isSpent = (further = 0) =>
+    bytes + further > budgetBytes || performance.now() - started >= budgetMs;
+  for (const each of ordered) {
+    signal?.throwIfAborted();
+    if (bytes >= budgetBytes || isSpent()) break;
+    last = each;
+    const actual = await hash(each, options);
     if (actual === undefined) continue;
-    bytes += blob.size;
-    count++;
-    if (sameDigest(actual, blob.digest)) continue;
-    bad.push({ digest: blob.digest, actual, size: blob.size, keys: await keysOf(cache, blob) });
-    if (!dryRun) await quarantineBlob(cache, blob);
+    bytes += each.size;
+    read[each.kind]++;
+    if (sameDigest(actual, each.digest)) continue;
+    bad.push({ ...each, actual });
+    if (!dryRun) await quarantineContents(cache, each);
   }
-  const last = ordered[count - 1];
   if (limited && !dryRun && last !== undefined) {
     await cache.ensure(cache.dir);
     await writeFileAtomic(join(cache.dir, `.${cursorName}`), last.digest);
   }
-  return { blobs: count, bytes, bad, complete: count >= blobs.length };
+  const judged: BadBlob[] = [];
+  let bytesMoved = 0;
+  for (const { kind, digest, size, actual } of bad) {
+    const pointers = await pointersTo(cache, digest);
+    const mending = dryRun
+      ? unmended("this is a dry run")
+      : options.mend === undefined
+      ? unmended("it is fetched anew at its next use")
+      : isSpent(size)
+      ? unmended("the budget was used up; it is fetched anew at its next use")
+      : await options.mend({ kind, digest, pointers });
+    bytes += mending.bytesMoved;
+    bytesMoved += mending.bytesMoved;
+    const keys = pointers.map(({ envelope }) => envelope.key);
+    judged.push({ kind, digest, actual, size, keys, ...mending });
+  }
+  return {
+    blobs: read.blob,
+    archives: read.archive,
+    bytes: bytes - bytesMoved,
+    bad: judged,
+    bytesMoved,
+    complete: last === ordered.at(-1),
+  };
+}
+
+function unmended(why: string): Mending {
+  return { refetched: false, why, bytesMoved: 0 };
+}
+
+/** All blobs and archives in the order of their digests. */
+async function listContents(cache: Cache): Promise<Contents[]> {
+  const contents: Contents[] = [];
+  for await (const blob of cache.blobs.list()) contents.push({ kind: "blob", ...blob });
+  for await (const { digest, size, path } of cache.archives.list()) {
+    contents.push({ kind: "archive", digest, size, path });
+  }
+  return contents.sort((a, b) => a.digest < b.digest ? -1 : 1);
 }
 
 async function hash(
-  blob: CachedBlob,
-  options: VerifyCacheOptions,
+  { kind, path }: Contents,
+  { onRead, signal }: VerifyCacheOptions,
 ): Promise<Digest | undefined> {
-  const { onRead, signal } = options;
+  const options = defined({ onRead, signal });
+  if (kind === "archive") return await hashTree(path, options);
   try {
-    const found = await hashFile(blob.path, {
-      ...(onRead === undefined ? {} : { onRead }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return found.digest;
+    return (await hashFile(path, options)).digest;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
-async function keysOf(cache: Cache, blob: CachedBlob): Promise<string[]> {
-  const keys: string[] = [];
+async function pointersTo(
+  cache: Cache,
+  digest: Digest,
+): Promise<{ bucket: string; envelope: Envelope }[]> {
+  const found: { bucket: string; envelope: Envelope }[] = [];
   for await (const pointer of findPointers(cache.dir)) {
-    if (refsOf(pointer).includes(blob.digest)) keys.push(pointer.envelope!.key);
+    const { bucket, envelope } = pointer;
+    if (envelope !== undefined && refsOf(pointer).includes(digest)) {
+      found.push({ bucket, envelope });
+    }
   }
-  return keys;
+  return found;
 }
 
-function startingAfter(blobs: readonly CachedBlob[], cursor: string): CachedBlob[] {
-  const at = blobs.findIndex(({ digest }) => digest > cursor);
-  return at <= 0 ? [...blobs] : [...blobs.slice(at), ...blobs.slice(0, at)];
+function startingAfter(contents: readonly Contents[], cursor: string): Contents[] {
+  const at = contents.findIndex(({ digest }) => digest > cursor);
+  return at <= 0 ? [...contents] : [...contents.slice(at), ...contents.slice(0, at)];
 }
 
 async function readCursor(cache: Cache): Promise<string> {

@@ -7,29 +7,18 @@
  * @module
  */
 import { basename } from "@std/path";
+import { defined } from "../base/defined.ts";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { KexecArchitecture } from "./architecture.ts";
 import type { BundleContents, BundlePart } from "./bundle_contents.ts";
+import { bundleMembers } from "./bundle_members.ts";
+import { bundleParts } from "./bundle_parts.ts";
 import { checkPart, type PartFacts } from "./check_part.ts";
-import { tarMembers } from "./tar_members.ts";
-import {
-  compressionMagicBytes,
-  compressionOfBytes,
-  compressionOfName,
-  type TarballCompression,
-} from "./tarball_compression.ts";
-import { unpackedBytes } from "./unpacked_bytes.ts";
 import type { CheckBundleOptions } from "./check_bundle.ts";
 
-const defaultMaxUnpackedBytes = 4 * 1024 ** 3;
-
-const maxMembers = 10_000;
-
 const headBytes = 128 * 1024;
-
-const required = ["kexec/bzImage", "kexec/initrd", "kexec/run", "kexec/kexec"];
 
 /** Does the work of `checkBundle`. */
 export async function runCheckBundle(
@@ -38,29 +27,19 @@ export async function runCheckBundle(
 ): Promise<BundleContents> {
   const { name = basename(path), meter = silentMeter } = options;
   const signal = options.signal ?? new AbortController().signal;
-  signal.throwIfAborted();
-  const bytes = unpackedBytes(path, await compressionOf(path, name), name, signal);
-  const limits = {
-    members: maxMembers,
-    bytes: options.maxUnpackedBytes ?? defaultMaxUnpackedBytes,
-  };
   const parts: BundlePart[] = [];
   const facts = new Map<string, PartFacts>();
-  try {
-    for await (const member of tarMembers(bytes, name, limits)) {
-      const isPart = required.includes(member.path);
-      if (isPart && member.type !== "file") throw refused(name, `${member.path} is no file`);
-      if (member.type !== "file") continue;
-      const { digest, size, head } = await readMember(member.body, signal);
-      const isExecutable = (member.mode & 0o111) !== 0;
-      parts.push({ path: member.path, digest, size, isExecutable });
-      facts.set(member.path, checkPart({ path: member.path, isExecutable, head }, name));
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
+  const reading = { name, signal, ...defined({ maxUnpackedBytes: options.maxUnpackedBytes }) };
+  for await (const member of bundleMembers(path, reading)) {
+    const isPart = bundleParts.includes(member.path);
+    if (isPart && member.type !== "file") throw refused(name, `${member.path} is no file`);
+    if (member.type !== "file") continue;
+    const { digest, size, head } = await readMember(member.body, signal);
+    const isExecutable = (member.mode & 0o111) !== 0;
+    parts.push({ path: member.path, digest, size, isExecutable });
+    facts.set(member.path, checkPart({ path: member.path, isExecutable, head }, name));
   }
-  const missing = required.filter((each) => !facts.has(each));
+  const missing = bundleParts.filter((each) => !facts.has(each));
   if (missing.length > 0) {
     throw refused(name, `it lacks ${missing.join(", ")}`, "a kexec bundle is a tarball of kexec/*");
   }
@@ -79,29 +58,6 @@ export async function runCheckBundle(
     parts,
     unpackedBytes: parts.reduce((sum, part) => sum + part.size, 0),
   };
-}
-
-async function compressionOf(path: string, name: string): Promise<TarballCompression> {
-  using file = await Deno.open(path, { read: true });
-  const head = new Uint8Array(compressionMagicBytes);
-  let filled = 0;
-  while (filled < head.byteLength) {
-    const count = await file.read(head.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  const actual = compressionOfBytes(head.subarray(0, filled));
-  if (actual === undefined) {
-    const state = filled === 0 ? "it is empty" : "it is no tarball, packed or not";
-    throw refused(name, state, "is it a web page?");
-  }
-  const named = compressionOfName(name);
-  if (named === undefined || named === actual) return actual;
-  throw refused(
-    name,
-    `its name says ${named}, its contents ${actual}`,
-    "nixos-anywhere chooses how to unpack a bundle by its name: rename the file",
-  );
 }
 
 async function readMember(

@@ -111,10 +111,10 @@ export const cacheWhyTask = task({
       `  created   ${created}, confirmed ${updated}, used ${used}`,
       ...Object.entries(value as object).filter(([, field]) => typeof field !== "object")
         .map(([name, field]) => `  ${name.padEnd(9)} ${field}`),
-      ...refs.map(({ digest, size, alsoOf }) =>
+      ...refs.map(({ digest, size, folder, alsoOf }) =>
         `  refers to ${digest} (${size === undefined ? "gone" : formatBytes(size)})${
-          alsoOf.length === 0 ? "" : `, as does ${alsoOf.join(", ")}`
-        }`
+          folder === undefined ? "" : `, unpacked in ${folder}`
+        }${alsoOf.length === 0 ? "" : `, as does ${alsoOf.join(", ")}`}`
       ),
     ]),
 });
@@ -122,13 +122,18 @@ export const cacheWhyTask = task({
 /** `cache:verify`. */
 export const cacheVerifyTask = task({
   name: "cache:verify",
-  description: "Hold the contents of the cache against their digests; bad ones are moved away",
+  description: "Hold the contents of the cache against their digests; bad ones are fetched anew",
   group,
   args: {
     budget: arg.duration({ description: "Stop after so long; the next run goes on there" }),
     budgetBytes: arg.bytes({ description: "Stop after so many bytes; the next run goes on there" }),
+    refetch: arg.boolean({ description: "Fetch anew what was moved away", default: true }),
   },
   run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),
-  output: ({ blobs, bytes, complete }) =>
-    `${blobs} blobs, ${formatBytes(bytes)}: all good${complete ? "" : " so far"}`,
+  output: ({ blobs, archives, bytes, bad, complete }) => [
+    ...bad.map(({ kind, digest, why }) => `${kind} ${digest}: damaged, ${why}`),
+    `${blobs} blobs and ${archives} unpacked folders, ${formatBytes(bytes)}: all good${
+      bad.length === 0 ? "" : " again"
+    }${complete ? "" : " so far"}`,
+  ],
 });

@@ -37,10 +37,13 @@ export const kexecTask = task({
       example: "7d",
     }),
     store: arg.boolean({ description: "Put it into the Nix store too, and print its fetchurl" }),
+    unpack: arg.boolean({
+      description: "Unpack it too, and print where its kernel and initrd are",
+    }),
     staleIfError: arg.boolean({ description: "Use the cached one where asking again fails" }),
   },
   run: ({ args: { mirror, ...args }, ...ctx }) =>
     cacheKexec(defined({ ...args, mirrors: mirror }), ctx),
-  output: ({ path, storePath, fetchurl }) =>
-    [path, storePath, fetchurl].filter((line) => line !== undefined),
+  output: ({ path, storePath, fetchurl, parts }) =>
+    [path, storePath, fetchurl, parts?.kernel, parts?.initrd].filter((line) => line !== undefined),
 });

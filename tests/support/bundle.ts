@@ -19,6 +19,8 @@ export interface MakeBundleOptions {
   arch?: "x86_64" | "aarch64";
   /** Leaves files out, or puts others in their place: to make bundles that must be refused. */
   files?: Record<string, Uint8Array | undefined>;
+  /** Further members of any name, with a few bytes each. */
+  extra?: readonly string[];
 }
 
 /** A bundle that was made. */
@@ -57,7 +59,12 @@ export async function makeBundle(
 /** The bytes of a kexec bundle. */
 export function bundleBytes(options: MakeBundleOptions = {}): Uint8Array<ArrayBuffer> {
   const { size = 1024 * 1024, version = "1", compression = "gz", arch = "x86_64" } = options;
-  const pieces = tarPieces(bundleFiles(size, version, arch, options.files ?? {}));
+  const files = bundleFiles(size, version, arch, options.files ?? {});
+  const extra = (options.extra ?? []).map((name): TarFile => {
+    const bytes = new TextEncoder().encode(name);
+    return { name, mode: 0o644, size: bytes.byteLength, pieces: () => [bytes] };
+  });
+  const pieces = tarPieces([...files, ...extra]);
   return concat([...packers[compression](pieces)]);
 }
 

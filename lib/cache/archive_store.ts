@@ -1,0 +1,167 @@
+/**
+ * Unpacked folders by the digest of their tree.
+ *
+ * Invariants: an archive appears whole and at once, by one rename, after every byte of it was hashed and synced; the same tree
+ * is there once, wherever it came from; its files are read-only and none is executable, since nothing is run from there;
+ * the first writer of one digest wins, which is harmless, since all wrote the same tree; no writer needs a lock.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { syncFolder, TemporaryFolder } from "../base/atomic_file.ts";
+import { type Digest, digestHex, isDigest, sameDigest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { folderNames } from "../base/folder_names.ts";
+import { buckets } from "./buckets.ts";
+import type { BlobStoreHost } from "./blob_store.ts";
+import { quarantineContents } from "./quarantine.ts";
+import { hashTree, seeTree } from "./read_tree.ts";
+import { treeDigest } from "./tree_digest.ts";
+import { type ArchiveMember, writeTree, type WriteTreeOptions } from "./write_tree.ts";
+
+/** An unpacked folder that is there. */
+export interface CachedArchive {
+  /** The digest of its tree. */
+  digest: Digest;
+  /** The bytes of its files together. */
+  size: number;
+  /** Its folder; nothing in it may be changed, or run. */
+  path: string;
+  /** Another text as soon as anything in it was changed. */
+  stamp: string;
+}
+
+/** Options of {@linkcode ArchiveStore.persist}. */
+export interface PersistArchiveOptions extends WriteTreeOptions {
+  /** The digest that the tree must have. */
+  digest?: Digest;
+}
+
+/** Keeps unpacked folders by the digest of their tree. */
+export class ArchiveStore {
+  #host: BlobStoreHost;
+
+  /** Touches no disk. */
+  constructor(host: BlobStoreHost) {
+    this.#host = host;
+  }
+
+  /** Where the archive of a digest lies once it is there. */
+  path(digest: Digest): string {
+    return archivePath(this.#host.dir, digest);
+  }
+
+  /** The archive, here or in the read-only layer below; it is not read, and may have been changed. */
+  async find(digest: Digest): Promise<CachedArchive | undefined> {
+    for (const root of [this.#host.dir, this.#host.lower]) {
+      if (root === undefined) continue;
+      const path = archivePath(root, digest);
+      const seen = await seeTree(path);
+      if (seen !== undefined) return { digest, size: seen.bytes, path, stamp: seen.stamp };
+    }
+    return undefined;
+  }
+
+  /** The bytes of the archive's files, or `undefined`. */
+  async size(digest: Digest): Promise<number | undefined> {
+    return (await this.find(digest))?.size;
+  }
+
+  /** The archive if its files are as they were at this stamp, or have their digests; a damaged one is moved away. */
+  async findSound(
+    digest: Digest,
+    stamp: string | undefined,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<CachedArchive | undefined> {
+    const found = await this.find(digest);
+    if (found === undefined || found.stamp === stamp) return found;
+    if (await isOf(digest, found.path, options)) return found;
+    await quarantineContents(this.#host, found);
+    return undefined;
+  }
+
+  /**
+   * Unpacks members into the store.
+   *
+   * @throws {VerificationError} if a member is unsafe, or the tree has another digest than expected; nothing is kept then
+   */
+  async persist(
+    members: AsyncIterable<ArchiveMember>,
+    options: PersistArchiveOptions = {},
+  ): Promise<CachedArchive> {
+    const parent = join(this.#host.dir, buckets.temporary.folder);
+    await this.#host.ensure(parent);
+    await using work = await TemporaryFolder.make(parent, "archive");
+    const tree = join(work.path, "tree");
+    await Deno.mkdir(tree);
+    const digest = treeDigest(await writeTree(tree, members, options));
+    if (options.digest !== undefined && !sameDigest(options.digest, digest)) {
+      throw new VerificationError(
+        `Cannot keep the archive "${options.digest}": its tree has the digest ${digest}`,
+        { data: { expected: options.digest, actual: digest } },
+      );
+    }
+    await this.#host.protect(digest);
+    return await this.#publish(tree, digest, options);
+  }
+
+  /** All archives of this cache in the order of their digests, without those of a layer below. */
+  async *list(): AsyncGenerator<CachedArchive> {
+    const base = join(this.#host.dir, buckets.archives.folder, "sha256");
+    for (const shard of await folderNames(base)) {
+      for (const name of await folderNames(join(base, shard))) {
+        const digest = `sha256:${name}`;
+        const path = join(base, shard, name);
+        const seen = isDigest(digest) ? await seeTree(path) : undefined;
+        if (seen === undefined) continue;
+        yield { digest: digest as Digest, size: seen.bytes, path, stamp: seen.stamp };
+      }
+    }
+  }
+
+  async #publish(
+    tree: string,
+    digest: Digest,
+    options: PersistArchiveOptions,
+  ): Promise<CachedArchive> {
+    const path = this.path(digest);
+    await this.#host.ensure(dirname(path));
+    if (!await renamed(tree, path) && !await isOf(digest, path, options)) {
+      await quarantineContents(this.#host, { path });
+      await renamed(tree, path);
+    }
+    await syncFolder(dirname(path));
+    const seen = await seeTree(path);
+    if (seen === undefined) {
+      throw new VerificationError(`Cannot keep the archive "${digest}": it went away at once`);
+    }
+    return { digest, size: seen.bytes, path, stamp: seen.stamp };
+  }
+}
+
+/** Where the archive of a digest lies in the cache of this root. */
+export function archivePath(root: string, digest: Digest): string {
+  const hex = digestHex(digest);
+  return join(root, buckets.archives.folder, "sha256", hex.slice(0, 2), hex);
+}
+
+async function isOf(
+  digest: Digest,
+  path: string,
+  { signal }: { signal?: AbortSignal },
+): Promise<boolean> {
+  const actual = await hashTree(path, signal === undefined ? {} : { signal });
+  return actual !== undefined && sameDigest(actual, digest);
+}
+
+/** Gives a folder its final name; `false` where somebody was first. */
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await Deno.rename(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENOTEMPTY" || code === "EEXIST") return false;
+    throw error;
+  }
+}

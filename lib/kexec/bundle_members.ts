@@ -1,0 +1,73 @@
+import { VerificationError } from "../base/errors.ts";
+import { type TarLimits, type TarMember, tarMembers } from "./tar_members.ts";
+import {
+  compressionMagicBytes,
+  compressionOfBytes,
+  compressionOfName,
+  type TarballCompression,
+} from "./tarball_compression.ts";
+import { unpackedBytes } from "./unpacked_bytes.ts";
+
+const maxMembers = 10_000;
+const defaultMaxUnpackedBytes = 4 * 1024 ** 3;
+
+/** Options of {@linkcode bundleMembers}. */
+export interface BundleMembersOptions {
+  /** The name that the file has for others. */
+  name: string;
+  /** The most bytes that it may unpack to. @default {4 GiB} */
+  maxUnpackedBytes?: number;
+  /** Ends the reading. */
+  signal: AbortSignal;
+}
+
+/**
+ * The members of a kexec bundle, one after the other, without its compression.
+ *
+ * @throws {VerificationError} if its name and its bytes say different things of the compression, a member is unsafe, a limit is
+ * passed, or the tarball is damaged
+ */
+export async function* bundleMembers(
+  path: string,
+  { name, maxUnpackedBytes, signal }: BundleMembersOptions,
+): AsyncGenerator<TarMember> {
+  signal.throwIfAborted();
+  const bytes = unpackedBytes(path, await compressionOf(path, name), name, signal);
+  const limits: TarLimits = {
+    members: maxMembers,
+    bytes: maxUnpackedBytes ?? defaultMaxUnpackedBytes,
+  };
+  try {
+    yield* tarMembers(bytes, name, limits);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function compressionOf(path: string, name: string): Promise<TarballCompression> {
+  using file = await Deno.open(path, { read: true });
+  const head = new Uint8Array(compressionMagicBytes);
+  let filled = 0;
+  while (filled < head.byteLength) {
+    const count = await file.read(head.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  const actual = compressionOfBytes(head.subarray(0, filled));
+  if (actual === undefined) {
+    const state = filled === 0 ? "it is empty" : "it is no tarball, packed or not";
+    throw refused(name, state, "is it a web page?");
+  }
+  const named = compressionOfName(name);
+  if (named === undefined || named === actual) return actual;
+  throw refused(
+    name,
+    `its name says ${named}, its contents ${actual}`,
+    "nixos-anywhere chooses how to unpack a bundle by its name: rename the file",
+  );
+}
+
+function refused(name: string, state: string, hint: string): VerificationError {
+  return new VerificationError(`Cannot use "${name}": ${state}`, { hint });
+}

@@ -1,0 +1,59 @@
+import { isDigest } from "../lib/base/digest.ts";
+import { KedgeError } from "../lib/base/errors.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Envelope } from "../lib/cache/cache_entry.ts";
+import type { DamagedContents, Mending } from "../lib/cache/verify_cache.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import { cacheKexec } from "./kexec.ts";
+
+/**
+ * Brings back a blob or an unpacked folder that was damaged, from where its entry says that it came from: the same bytes, since its
+ * digest is known. Of several entries the first that succeeds is enough.
+ */
+export async function refetchContents(
+  bad: DamagedContents,
+  context: TaskContext,
+): Promise<Mending> {
+  let why = "nothing refers to it";
+  for (const { bucket, envelope } of bad.pointers) {
+    const wanted = bucket === buckets.kexec.folder
+      ? wantedOf(bad, envelope)
+      : madeAnew[bucket] ?? "it is fetched anew at its next use";
+    if (typeof wanted === "string") {
+      why = wanted;
+      continue;
+    }
+    try {
+      const { bytesMoved } = await cacheKexec({ ...wanted, url: envelope.key }, {
+        ...context,
+        refresh: "none",
+      });
+      const how = bytesMoved === 0 ? "made again from what is in the cache" : "fetched anew";
+      return { refetched: true, why: `${how}: ${envelope.key}`, bytesMoved };
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!(error instanceof KedgeError)) throw error;
+      why = error.message;
+    }
+  }
+  return { refetched: false, why, bytesMoved: 0 };
+}
+
+const madeAnew: Readonly<Record<string, string>> = {
+  [buckets.nars.folder]: "it is packed anew at its next use",
+};
+
+/** What brings the damaged thing of an entry back, or why nothing does. */
+function wantedOf(
+  bad: DamagedContents,
+  { key, value }: Envelope,
+): { sha256: string; unpack: boolean } | string {
+  const { digest, unpacked } = value as { digest?: unknown; unpacked?: { tree?: unknown } };
+  if (typeof digest !== "string" || !isDigest(digest) || !URL.canParse(key)) {
+    return "its entry cannot be read";
+  }
+  const isPresent = bad.kind === "blob" ? digest === bad.digest : unpacked?.tree === bad.digest;
+  if (!isPresent) return "it is of an earlier version, which the origin need not have any more";
+  if (new URL(key).search !== "") return "its URL has a query, which the cache does not keep";
+  return { sha256: digest, unpack: bad.kind === "archive" };
+}
