@@ -16,6 +16,7 @@ import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import { RegistryDestination } from "../lib/oci/registry_destination.ts";
 import { SpooledSource } from "../lib/oci/spooled_source.ts";
+import { KnownBlobs, rememberLayout } from "./image_known.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -94,6 +95,7 @@ export async function copyImages(
           redactor: context.redactor,
           memory: context.journal,
           insecureRegistries: options.insecureRegistries,
+          local: new KnownBlobs(context.cache),
         }),
       );
       // The folder is made when the first blob needs it: a plan writes nothing.
@@ -125,6 +127,7 @@ export async function copyImages(
     },
     async commit(plan, _moved, { meter, signal }) {
       await commitCopies(plan.copies, { meter, signal });
+      await rememberLayouts(context, routes);
       return { images: plan.copies.map(copied) };
     },
     standing: (plan) => ({ images: plan.copies.map(copied) }),
@@ -137,9 +140,19 @@ function checkRoom(copies: readonly PlannedCopy[]): void {
   const wanted = new Map<string, number>();
   for (const { to, plan } of copies) {
     if (to.transport !== "oci") continue;
-    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.bytesToMove);
+    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.diskBytes);
   }
   for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
+}
+
+/** The layouts on both sides: a later run may find blobs in them. */
+async function rememberLayouts(
+  { cache }: TaskContext,
+  routes: readonly ImageRoute[],
+): Promise<void> {
+  const places = routes.flatMap(({ from, to }) => [from, ...to]);
+  const folders = places.flatMap((place) => place.transport === "oci" ? [place.folder] : []);
+  for (const folder of new Set(folders)) await rememberLayout(cache, folder);
 }
 
 function openCopies(

@@ -8,7 +8,8 @@
  */
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { type CopyPlan, type PlanCopyOptions, type SettleCopy, surveyCopy } from "./copy_plan.ts";
+import type { CopyPlan } from "./copy_plan.ts";
+import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 import { commitCopy, moveBlobs } from "./copy_move.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import type { Layout } from "./layout.ts";

@@ -4,20 +4,27 @@ import { FileHashers } from "./file_hashers.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import { LayoutDestination } from "./layout_destination.ts";
 import { LayoutSource } from "./layout_source.ts";
+import type { LocalBlobs } from "./local_blobs.ts";
 import { openHost, type OpenImageOptions } from "./open_image.ts";
 import type { ImageReference } from "./reference.ts";
 import { RegistryDestination } from "./registry_destination.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { RegistrySource } from "./registry_source.ts";
 
+/** What {@linkcode ImageHosts} are made of. */
+export interface ImageHostsOptions extends OpenImageOptions {
+  /** Where else on this machine a blob may be. */
+  local?: LocalBlobs | undefined;
+}
+
 /** Opens images, and shares between them what can be shared: connections, tokens, paces, the thread that hashes. */
 export class ImageHosts implements Disposable {
-  #options: OpenImageOptions;
+  #options: ImageHostsOptions;
   #hosts = new Map<string, RegistryHost>();
   #hashers = new FileHashers();
 
   /** Connects to nothing yet. */
-  constructor(options: OpenImageOptions = {}) {
+  constructor(options: ImageHostsOptions = {}) {
     this.#options = options;
   }
 
@@ -30,9 +37,9 @@ export class ImageHosts implements Disposable {
 
   /** Opens an image to be written; nothing is written yet. */
   destination(reference: ImageReference): ImageDestination {
-    const { meter = silentMeter, signal } = this.#options;
+    const { meter = silentMeter, signal, local } = this.#options;
     if (reference.transport === "oci") {
-      return new LayoutDestination(reference, meter, this.#hashers, signal);
+      return new LayoutDestination(reference, { meter, hashers: this.#hashers, local, signal });
     }
     return new RegistryDestination(reference, this.host(reference.host, "destination"), meter);
   }
@@ -42,9 +49,14 @@ export class ImageHosts implements Disposable {
     const key = `${side} ${name}`;
     const standing = this.#hosts.get(key);
     if (standing !== undefined) return standing;
-    const host = openHost(name, side, this.#options);
+    const host = openHost(name, side, this.#openOptions);
     this.#hosts.set(key, host);
     return host;
+  }
+
+  get #openOptions(): OpenImageOptions {
+    const { local: _local, ...options } = this.#options;
+    return options;
   }
 
   /** Closes all of it. */

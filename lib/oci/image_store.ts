@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import type { HttpClient } from "../http/client.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Limit } from "./pace.ts";
 import type { Manifest } from "./manifest.ts";
@@ -11,7 +12,7 @@ export interface ImageSource extends Disposable {
   /** How much may be asked of it at a time. */
   readonly limit: Limit;
   /** Requests that one read of a blob costs. */
-  requestsPerRead(descriptor: Descriptor): number;
+  requestsPerRead(descriptor: Descriptor): Promise<number> | number;
   /**
    * The manifest that the name points to; `standing` is one in hand, which is given back where the name still points to it.
    *
@@ -28,6 +29,28 @@ export interface ImageSource extends Disposable {
   readonly now?: (() => Promise<Digest | undefined>) | undefined;
   /** The file that holds a blob, where there is one. */
   path?(descriptor: Descriptor): string;
+  /** Whence a large blob may be fetched in ranges, the best place first. */
+  downloads?(digest: Digest): readonly RangedDownload[];
+  /** The repository, where it is one: others of the same registry may mount its blobs. */
+  readonly repository?: { readonly host: string; readonly name: string };
+}
+
+/** Where a blob can be fetched in ranges. */
+export interface RangedDownload {
+  /** Sends and authorizes the requests. */
+  readonly client: HttpClient;
+  /** The address. */
+  readonly url: URL;
+}
+
+/** What it costs to bring one blob to a destination. */
+export interface TransferCost {
+  /** Requests, reading included. */
+  readonly requests: number;
+  /** Bytes that do not have to be moved: an earlier run left them, or the blob is nearby. */
+  readonly reusedBytes: number;
+  /** Bytes of a disk of this machine that will be taken. */
+  readonly diskBytes: number;
 }
 
 /** How one blob gets to a destination. */
@@ -58,12 +81,12 @@ export interface ImageDestination extends Disposable {
   has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
   /** Reads a blob that is here and tells whether its bytes are right. */
   isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
-  /** Requests that it costs to put a blob from this source, reading included. */
-  requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number>;
-  /** Bytes of a missing blob that an earlier run left at the destination. */
-  partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number>;
+  /** What it costs to put a blob that is missing. */
+  cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost>;
   /** Requests that it costs to put a manifest. */
   readonly requestsPerManifest: number;
+  /** Whether what a plan names is exactly what moves, rather than an upper bound. @default {true} */
+  readonly exact?: boolean;
   /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */
   mounts(source: ImageSource): boolean;
   /** Puts a blob, verified. */

@@ -2,12 +2,10 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { hashFile } from "../base/hash_file.ts";
-import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { FileHashers } from "./file_hashers.ts";
-import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
+import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
-import { LayoutIntake } from "./layout_intake.ts";
+import { LayoutIntake, type LayoutIntakeOptions } from "./layout_intake.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
@@ -28,14 +26,12 @@ export class LayoutDestination implements ImageDestination {
   /** Touches no disk. */
   constructor(
     reference: LayoutReference,
-    meter?: Meter,
-    hashers?: FileHashers,
-    signal?: AbortSignal,
+    options: LayoutIntakeOptions & { signal?: AbortSignal | undefined } = {},
   ) {
     this.name = formatReference(reference);
-    this.layout = new Layout(reference.folder, signal);
+    this.layout = new Layout(reference.folder, options.signal);
     this.#reference = reference;
-    this.#intake = new LayoutIntake(this.layout, meter, hashers);
+    this.#intake = new LayoutIntake(this.layout, options);
   }
 
   async pointer(): Promise<Digest | undefined> {
@@ -57,12 +53,8 @@ export class LayoutDestination implements ImageDestination {
     return this.layout.has(descriptor);
   }
 
-  async requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
-    return source.requestsPerRead(descriptor) === 0 ? 0 : await this.#intake.requests(descriptor);
-  }
-
-  async partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number> {
-    return source.path === undefined ? await this.#intake.partialBytes(descriptor) : 0;
+  async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
+    return await this.#intake.cost(descriptor, source);
   }
 
   mounts(): boolean {

@@ -8,12 +8,12 @@
  * @module
  */
 import { join } from "@std/path";
-import { digestHex } from "../base/digest.ts";
-import { UnreachableError, VerificationError } from "../base/errors.ts";
-import { removeIfThere } from "../base/atomic_file.ts";
+import { type Digest, digestHex } from "../base/digest.ts";
+import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
+import type { HttpClient } from "../http/client.ts";
 import { dataName, readControl } from "../http/control_file.ts";
 import { download } from "../http/download.ts";
 import { Extents } from "../http/extents.ts";
@@ -21,10 +21,21 @@ import { remainingPieces } from "../http/plan_pieces.ts";
 import { firstPieceBytes, probe } from "../http/probe.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { FileHashers } from "./file_hashers.ts";
-import type { BlobTransfer } from "./image_store.ts";
+import type { BlobTransfer, ImageSource, RangedDownload, TransferCost } from "./image_store.ts";
 import type { Layout } from "./layout.ts";
-import { RegistrySource } from "./registry_source.ts";
+import type { LocalBlobs } from "./local_blobs.ts";
+import { takeFile } from "./take_file.ts";
 import { wrongDigest } from "./wrong_digest.ts";
+
+/** What a {@linkcode LayoutIntake} works with. */
+export interface LayoutIntakeOptions {
+  /** Told of what is noteworthy. */
+  meter?: Meter | undefined;
+  /** Hash what arrives; ended by who lent them. @default {its own} */
+  hashers?: FileHashers | undefined;
+  /** Where else on this machine a blob may be. */
+  local?: LocalBlobs | undefined;
+}
 
 /** Blobs of this size and more are fetched over several connections, in ranges. */
 export const rangedFromBytes: number = 64 * 1024 * 1024;
@@ -38,16 +49,33 @@ export class LayoutIntake implements Disposable {
   #hashers: FileHashers;
   #own: boolean;
 
-  /** Touches no disk; ends the hashers only where none were lent. */
-  constructor(layout: Layout, meter: Meter = silentMeter, hashers?: FileHashers) {
+  #local: LocalBlobs | undefined;
+
+  /** Touches no disk. */
+  constructor(layout: Layout, options: LayoutIntakeOptions = {}) {
     this.#layout = layout;
-    this.#meter = meter;
-    this.#own = hashers === undefined;
-    this.#hashers = hashers ?? new FileHashers();
+    this.#meter = options.meter ?? silentMeter;
+    this.#own = options.hashers === undefined;
+    this.#hashers = options.hashers ?? new FileHashers();
+    this.#local = options.local;
+  }
+
+  /** What it will cost to take a blob. */
+  async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
+    const { size } = descriptor;
+    if (source.path !== undefined) return { requests: 0, reusedBytes: 0, diskBytes: size };
+    const local = await this.#local?.find(descriptor);
+    if (local !== undefined) {
+      return { requests: 0, reusedBytes: size, diskBytes: local.linkable ? 0 : size };
+    }
+    const reusedBytes = await this.#partialBytes(descriptor);
+    const asked = await source.requestsPerRead(descriptor);
+    const requests = asked === 0 ? 0 : await this.#requests(descriptor);
+    return { requests, reusedBytes, diskBytes: size - reusedBytes };
   }
 
   /** Bytes of a blob that an earlier run left. */
-  async partialBytes(descriptor: Descriptor): Promise<number> {
+  async #partialBytes(descriptor: Descriptor): Promise<number> {
     const folder = this.#folder(descriptor);
     const control = await readControl(folder, descriptor.digest);
     if (control !== undefined) return new Extents(control.done).bytes;
@@ -56,9 +84,9 @@ export class LayoutIntake implements Disposable {
   }
 
   /** Requests that the blob will cost when it comes from a registry. */
-  async requests(descriptor: Descriptor): Promise<number> {
+  async #requests(descriptor: Descriptor): Promise<number> {
     const { digest, size } = descriptor;
-    if (size < rangedFromBytes) return (await this.partialBytes(descriptor)) < size ? 1 : 0;
+    if (size < rangedFromBytes) return (await this.#partialBytes(descriptor)) < size ? 1 : 0;
     const control = await readControl(this.#folder(descriptor), digest);
     const done = new Extents(control?.done);
     const start = done.prefix;
@@ -76,6 +104,7 @@ export class LayoutIntake implements Disposable {
    */
   async take(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, signal, progress } = transfer;
+    const { digest } = descriptor;
     await this.#layout.makeBlobFolder();
     using _lock = await lockFile(`${this.#folder(descriptor)}.lock`, { signal });
     if (await this.#layout.has(descriptor)) {
@@ -86,13 +115,13 @@ export class LayoutIntake implements Disposable {
     await Deno.mkdir(folder, { recursive: true });
     const path = join(folder, dataName);
     if (source.path !== undefined) {
-      await this.#takeFile(transfer, source.path(descriptor), path);
-    } else if (source instanceof RegistrySource && descriptor.size >= rangedFromBytes) {
-      await this.#takeRanged(transfer, source, folder);
-    } else {
-      await this.#takeStream(transfer, path);
+      await this.#takeSourceFile(transfer, source.path(descriptor), path);
+    } else if (!await this.#takeLocal(transfer, path)) {
+      const downloads = descriptor.size >= rangedFromBytes ? source.downloads?.(digest) : undefined;
+      if (downloads === undefined) await this.#takeStream(transfer, path);
+      else await this.#takeRanged(transfer, downloads, folder);
     }
-    await this.#layout.placeBlob(path, descriptor.digest);
+    await this.#layout.placeBlob(path, digest);
     await Deno.remove(folder, { recursive: true });
   }
 
@@ -105,13 +134,33 @@ export class LayoutIntake implements Disposable {
     return join(this.#layout.workFolder, "partials", digestHex(descriptor.digest));
   }
 
-  async #takeRanged(transfer: BlobTransfer, source: RegistrySource, folder: string): Promise<void> {
-    const { descriptor, progress, signal } = transfer;
+  /** A ranged download; where one place fails, the next goes on where it ended. */
+  async #takeRanged(
+    transfer: BlobTransfer,
+    downloads: readonly RangedDownload[],
+    folder: string,
+  ): Promise<void> {
+    for (const [at, { client, url }] of downloads.entries()) {
+      try {
+        return await this.#download(transfer, { client, url: url.href }, folder);
+      } catch (error) {
+        transfer.signal.throwIfAborted();
+        if (at === downloads.length - 1 || !(error instanceof KedgeError)) throw error;
+        if (error instanceof NoRoomError) throw error;
+        this.#meter.note(`${error.message}; going on with the next place`, "warning");
+      }
+    }
+  }
+
+  async #download(
+    { descriptor, source, progress, signal }: BlobTransfer,
+    { client, url }: { client: HttpClient; url: string },
+    folder: string,
+  ): Promise<void> {
     const { digest } = descriptor;
     const control = await readControl(folder, digest);
-    const { client, url } = source.client.download(digest);
     const request = {
-      url: url.href,
+      url,
       action: "get the blob",
       digestKnown: true,
       ...(control?.size === descriptor.size ? { partial: control } : {}),
@@ -125,7 +174,6 @@ export class LayoutIntake implements Disposable {
         { side: "source" },
       );
     }
-    const meter = this.#meter;
     const got = await download({
       client,
       request,
@@ -134,7 +182,7 @@ export class LayoutIntake implements Disposable {
       source: digest,
       digest,
       connections,
-      meter,
+      meter: this.#meter,
       object: progress,
       signal,
     });
@@ -143,13 +191,11 @@ export class LayoutIntake implements Disposable {
     throw wrongDigest(descriptor, source.name, got.digest);
   }
 
-  /** The file system shares the blocks where it can; they are hashed where they arrived. */
-  async #takeFile(transfer: BlobTransfer, from: string, path: string): Promise<void> {
-    const { descriptor, source, progress, signal } = transfer;
+  async #takeSourceFile(transfer: BlobTransfer, from: string, path: string): Promise<void> {
+    const { descriptor, source, progress } = transfer;
+    let got: { digest: Digest; size: number };
     try {
-      await removeIfThere(path);
-      await Deno.copyFile(from, path);
-      await Deno.chmod(path, 0o644);
+      got = await this.#file(transfer, from, path, false);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       throw new VerificationError(
@@ -157,13 +203,35 @@ export class LayoutIntake implements Disposable {
         { side: "source", cause },
       );
     }
-    const size = await sizeOf(path);
-    using hash = this.#hashers.open(path);
-    const digest = await hash.digest(size, signal);
-    progress.moved(size);
-    if (digest === descriptor.digest && size === descriptor.size) return;
-    await Deno.remove(path);
-    throw wrongDigest(descriptor, source.name, digest);
+    progress.moved(got.size);
+    if (got.digest === descriptor.digest && got.size === descriptor.size) return;
+    throw wrongDigest(descriptor, source.name, got.digest);
+  }
+
+  /** Takes the blob from elsewhere on this machine; `false` where it is nowhere, or damaged. */
+  async #takeLocal(transfer: BlobTransfer, path: string): Promise<boolean> {
+    const { descriptor, progress } = transfer;
+    const local = await this.#local?.find(descriptor);
+    if (local === undefined) return false;
+    let state: string;
+    try {
+      const { digest } = await this.#file(transfer, local.path, path, local.linkable);
+      if (digest === descriptor.digest) {
+        progress.reused(descriptor.size);
+        return true;
+      }
+      state = `its bytes have the digest ${digest}`;
+    } catch (error) {
+      transfer.signal.throwIfAborted();
+      state = (error as Error).message;
+    }
+    this.#meter.note(`"${local.path}" is of no use: ${state}`, "warning");
+    return false;
+  }
+
+  async #file(transfer: BlobTransfer, from: string, path: string, link: boolean) {
+    const { descriptor, signal } = transfer;
+    return await takeFile(from, path, descriptor, { link, hashers: this.#hashers, signal });
   }
 
   async #takeStream(transfer: BlobTransfer, path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Digest, Hasher } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { BlobTransfer, ImageDestination, ImageSource } from "./image_store.ts";
+import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { recallUpload } from "./memory.ts";
@@ -10,7 +10,6 @@ import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
-import { RegistrySource } from "./registry_source.ts";
 import { askSession } from "./upload_session.ts";
 
 /** Writes an image to a registry. */
@@ -53,26 +52,23 @@ export class RegistryDestination implements ImageDestination {
     return hasher.digest() === descriptor.digest;
   }
 
-  async requestsPerPut(descriptor: Descriptor, source: ImageSource): Promise<number> {
-    if (this.mounts(source)) return 1;
+  async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
+    if (this.mounts(source)) return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
     const session = await this.#session(descriptor, source);
-    const requests = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
-    return requests + source.requestsPerRead(descriptor);
-  }
-
-  async partialBytes(descriptor: Descriptor, source: ImageSource): Promise<number> {
-    return (await this.#session(descriptor, source))?.offset ?? 0;
+    const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
+    const reading = await source.requestsPerRead(descriptor);
+    return { requests: sending + reading, reusedBytes: session?.offset ?? 0, diskBytes: 0 };
   }
 
   mounts(source: ImageSource): boolean {
-    return source instanceof RegistrySource && source.client.host.host === this.client.host.host &&
-      source.client.repository !== this.client.repository;
+    const { repository } = source;
+    return repository?.host === this.client.host.host && repository.name !== this.client.repository;
   }
 
   async put({ descriptor, source, progress, signal }: BlobTransfer): Promise<void> {
     let session = await this.#session(descriptor, source);
-    if (source instanceof RegistrySource && this.mounts(source)) {
-      const mounted = await this.client.mount(descriptor.digest, source.client.repository);
+    if (source.repository !== undefined && this.mounts(source)) {
+      const mounted = await this.client.mount(descriptor.digest, source.repository.name);
       if (mounted === true) {
         progress.reused(descriptor.size);
         return;

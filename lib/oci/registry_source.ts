@@ -3,7 +3,7 @@ import { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { wordSimilaritySort } from "@std/text";
 import type { Descriptor } from "./descriptor.ts";
-import type { ImageSource } from "./image_store.ts";
+import type { ImageSource, RangedDownload } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { readBlob } from "./read_blob.ts";
@@ -56,6 +56,14 @@ export class RegistrySource implements ImageSource {
 
   read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
     return readBlob(this.client, descriptor, { start, signal, meter: this.#meter });
+  }
+
+  downloads(digest: Digest): RangedDownload[] {
+    return [this.client.download(digest)];
+  }
+
+  get repository(): { host: string; name: string } {
+    return { host: this.client.host.host, name: this.client.repository };
   }
 
   async referrers(digest: Digest): Promise<readonly Descriptor[]> {

@@ -31,16 +31,16 @@ export class SpooledSource implements ImageSource {
     this.limit = source.limit;
     this.#source = source;
     this.#layout = new Layout(folder);
-    this.#intake = new LayoutIntake(this.#layout, silentMeter, hashers);
+    this.#intake = new LayoutIntake(this.#layout, { hashers });
     this.#files = new LayoutSource({ transport: "oci", folder });
     this.now = source.now;
   }
 
   /** The first destination that lacks a blob pays for it. */
-  requestsPerRead(descriptor: Descriptor): number {
+  async requestsPerRead(descriptor: Descriptor): Promise<number> {
     if (this.#planned.has(descriptor.digest)) return 0;
     this.#planned.add(descriptor.digest);
-    return this.#source.requestsPerRead(descriptor);
+    return (await this.#intake.cost(descriptor, this.#source)).requests;
   }
 
   async resolve(): Promise<Manifest> {

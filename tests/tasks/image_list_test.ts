@@ -53,7 +53,7 @@ Deno.test("syncImages() chooses tags by a range of versions", () =>
       await writeImage(path("from"), tag, { layers: [shared, tag] });
     }
     const there = `docker://${registry.host}/a`;
-    await sync(path("cache"), { images: [{ from: `oci:${path("from")}`, to: there, tags: ".*" }] });
+    await sync(path("other"), { images: [{ from: `oci:${path("from")}`, to: there, tags: ".*" }] });
     const result = await sync(path("cache"), {
       images: [{ from: there, to: `oci:${path("to")}`, tags: "semver:>=1.2 <2" }],
     });
@@ -85,7 +85,7 @@ Deno.test("syncImages() reads each blob once for several destinations", () =>
     await using other = new FakeRegistry();
     const image = await writeImage(path("from"), "v1", { layers: [shared, "x"] });
     const there = `docker://${source.host}/a:v1`;
-    await sync(path("cache"), { images: [{ from: `oci:${path("from")}:v1`, to: there }] });
+    await sync(path("other"), { images: [{ from: `oci:${path("from")}:v1`, to: there }] });
     source.sentBytes = 0;
     const to = [
       `docker://${one.host}/b:v1`,

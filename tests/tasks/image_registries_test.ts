@@ -107,7 +107,9 @@ realTest("image:sync moves at most half after a kill -9 behind the half of a pul
     const image = await writeImage(path("from"), "v1", { layers });
     const there = `docker://${registry.host}/big:v1`;
     const options = { cacheDir: path("cache") };
-    const pushed = await runKedge(["image:sync", `oci:${path("from")}:v1`, there], options);
+    const pushed = await runKedge(["image:sync", `oci:${path("from")}:v1`, there], {
+      cacheDir: path("cache-of-another-machine"),
+    });
     assertEquals(pushed.code, 0, pushed.stderr);
     await using link = new SlowProxy({ target: registry.url, bytesPerSecond: 100 * 1024 * 1024 });
     const args = ["image:sync", `docker://${link.host}/big:v1`, `oci:${path("to")}:v1`, "--json"];

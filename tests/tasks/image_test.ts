@@ -18,45 +18,8 @@ import { FakeRegistry } from "../support/fake_registry.ts";
 import { blobsOf, putContent, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { startRegistry } from "../support/registry.ts";
-
-/** A folder for a test, with a cache of its own. */
-class Room implements AsyncDisposable {
-  readonly events: OperationEvent[] = [];
-  private constructor(readonly folder: string) {}
-
-  static async make(): Promise<Room> {
-    return new Room(await Deno.makeTempDir());
-  }
-
-  path(name: string): string {
-    return join(this.folder, name);
-  }
-
-  /** A dry run, then the run; the figures of both must be the same. */
-  async sync(
-    from: string,
-    to: string,
-    options: Partial<SyncImageOptions> = {},
-  ): Promise<SyncImageResult> {
-    const context = {
-      cache: new Cache(this.path("cache")),
-      report: (event: OperationEvent) => void this.events.push(event),
-    };
-    const planned = await syncImage({ from, to, ...options }, { ...context, dryRun: true });
-    const done = await syncImage({ from, to, ...options }, context);
-    assertEquals({ ...planned, dryRun: false }, done);
-    return done;
-  }
-
-  get notes(): string[] {
-    return this.events.flatMap((event) => event.type === "note" ? [event.message] : []);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
-  }
-}
 
 function figures(result: SyncImageResult): unknown[] {
   return [result.changed, result.bytesMoved, result.bytesReused, result.requests];
@@ -78,7 +41,7 @@ const arm64 = {
 realTest("syncImage() brings an image to a registry and back, and moves nothing the second time", [
   "docker-registry",
 ], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = await startRegistry();
   const image = await writeImage(room.path("from"), "v1", amd64);
   const there = `docker://${registry.host}/acme/vm:v1`;
@@ -96,7 +59,7 @@ realTest("syncImage() brings an image to a registry and back, and moves nothing 
 });
 
 realTest("syncImage() moves only the layer that changed", ["docker-registry"], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = await startRegistry();
   const from = `oci:${room.path("from")}:latest`;
   const there = `docker://${registry.host}/acme/vm`;
@@ -116,7 +79,7 @@ realTest("syncImage() moves only the layer that changed", ["docker-registry"], a
 realTest("syncImage() mounts within a registry and streams between two", [
   "docker-registry",
 ], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using one = await startRegistry();
   await using other = await startRegistry();
   const image = await writeImage(room.path("from"), "v1", amd64);
@@ -134,7 +97,7 @@ realTest("syncImage() and skopeo read what the other wrote, digests equal", [
   "docker-registry",
   "skopeo",
 ], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = await startRegistry();
   const zipped = async (bytes: Uint8Array<ArrayBuffer>) =>
     new Uint8Array(
@@ -165,7 +128,7 @@ realTest("syncImage() and skopeo read what the other wrote, digests equal", [
 });
 
 realTest("syncImage() writes a layout that umoci reads", ["umoci"], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await writeImage(room.path("from"), "v1", amd64);
   await room.sync(`oci:${room.path("from")}:v1`, `oci:${room.path("to")}:v2`);
   const { code, stdout } = await runProcess("umoci", {
@@ -178,7 +141,7 @@ realTest("syncImage() logs in by htpasswd, and says what it lacks", [
   "docker-registry",
   "htpasswd",
 ], async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = await startRegistry({ htpasswd: { user: "me", password: "secret-pass" } });
   await writeImage(room.path("from"), "v1", { layers: ["x"] });
   const from = `oci:${room.path("from")}:v1`;
@@ -199,7 +162,7 @@ realTest("syncImage() logs in by htpasswd, and says what it lacks", [
 });
 
 Deno.test("syncImage() takes this machine's platform of an index, or those that are named", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   const machine = { os: "linux", architecture: Deno.build.arch === "x86_64" ? "amd64" : "arm64" };
   const images = [
     { ...amd64, platform: machine },
@@ -235,7 +198,7 @@ Deno.test("syncImage() takes this machine's platform of an index, or those that 
 });
 
 Deno.test("syncImage() keeps several tags in one layout and shares their blobs", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await writeImage(room.path("from"), "a", amd64);
   await writeImage(room.path("from"), "b", { layers: [...layers, "more"] });
   const to = room.path("to");
@@ -246,7 +209,7 @@ Deno.test("syncImage() keeps several tags in one layout and shares their blobs",
 });
 
 Deno.test("syncImage() writes again what is damaged in size or gone from a layout", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await writeImage(room.path("from"), "a", amd64);
   const to = `oci:${room.path("to")}:a`;
   await room.sync(`oci:${room.path("from")}:a`, to);
@@ -259,7 +222,7 @@ Deno.test("syncImage() writes again what is damaged in size or gone from a layou
 });
 
 Deno.test("syncImage() refuses a wrong blob with 3, and nothing of it stays", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   await writeImage(room.path("from"), "v1", amd64);
   const there = `docker://${registry.host}/a:v1`;
@@ -279,7 +242,7 @@ Deno.test("syncImage() refuses a wrong blob with 3, and nothing of it stays", as
 });
 
 Deno.test("syncImage() never completes a wrong blob at a registry", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   const image = await writeImage(room.path("from"), "v1", amd64);
   const victim = sha256(layers[0]!);
@@ -300,7 +263,7 @@ Deno.test("syncImage() never completes a wrong blob at a registry", async () => 
 });
 
 Deno.test("syncImage() goes on after cut bodies, lost uploads, 429 and 503", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   const image = await writeImage(room.path("from"), "v1", amd64);
   const there = `docker://${registry.host}/a:v1`;
@@ -312,7 +275,7 @@ Deno.test("syncImage() goes on after cut bodies, lost uploads, 429 and 503", asy
 });
 
 Deno.test("syncImage() pins the digest of a tag that moves meanwhile, and says so", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   const first = await writeImage(room.path("from"), "v1", amd64);
   const there = `docker://${registry.host}/a:v1`;
@@ -335,7 +298,7 @@ Deno.test("syncImage() pins the digest of a tag that moves meanwhile, and says s
 });
 
 Deno.test("syncImage() leaves foreign layers where they are", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   const from = room.path("from");
   const foreign = {
@@ -353,7 +316,7 @@ Deno.test("syncImage() leaves foreign layers where they are", async () => {
 });
 
 Deno.test("syncImage() refuses an index that lies of its children or points to itself", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   const from = room.path("from");
   const image = await writeImage(from, undefined, amd64);
   const lying = { schemaVersion: 2, manifests: [{ ...image, size: image.size + 1 }] };
@@ -380,14 +343,14 @@ Deno.test("syncImage() refuses an index that lies of its children or points to i
   await assertRejects(sync, VerificationError, "nested more than 8 deep");
 });
 
-function context(room: Room) {
+function context(room: ImageRoom) {
   return { cache: new Cache(room.path("cache")) };
 }
 
 interface BadCase {
   what: string;
-  from?: (room: Room, registry: FakeRegistry) => string;
-  to?: (room: Room, registry: FakeRegistry) => string;
+  from?: (room: ImageRoom, registry: FakeRegistry) => string;
+  to?: (room: ImageRoom, registry: FakeRegistry) => string;
   options?: Partial<SyncImageOptions>;
   type: abstract new (...args: never[]) => KedgeError;
   exitCode: number;
@@ -477,7 +440,7 @@ const badCases: BadCase[] = [
 
 for (const { what, from, to, options, type, exitCode, message, hint } of badCases) {
   Deno.test(`syncImage() refuses ${what}`, async () => {
-    await using room = await Room.make();
+    await using room = await ImageRoom.make();
     await using registry = new FakeRegistry();
     await writeImage(room.path("from"), "v1", { layers: ["x"] });
     await Deno.mkdir(room.path("full"));
@@ -504,7 +467,7 @@ for (const { what, from, to, options, type, exitCode, message, hint } of badCase
 }
 
 Deno.test("syncImage() gives up with 4 on a registry that is not there, and says where", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ faults: { unavailable: 1000 } });
   const error = await assertRejects(
     () =>
@@ -519,7 +482,7 @@ Deno.test("syncImage() gives up with 4 on a registry that is not there, and says
 });
 
 Deno.test("syncImage() asks a registry that refuses nothing twice", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ user: { name: "nobody", password: "else" } });
   const error = await assertRejects(
     () =>
@@ -533,7 +496,7 @@ Deno.test("syncImage() asks a registry that refuses nothing twice", async () => 
 });
 
 Deno.test("image:sync prints the pinned reference, and leaves no trace in a dry run", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   const image = await writeImage(room.path("from"), "v1", amd64);
   const to = `oci:${room.path("to")}:v1`;
   const args = ["image:sync", `oci:${room.path("from")}:v1`, to];
@@ -545,7 +508,7 @@ Deno.test("image:sync prints the pinned reference, and leaves no trace in a dry 
 });
 
 Deno.test("image:sync ends well after kill -9 at any instant, and shows no part of a blob meanwhile", async () => {
-  await using room = await Room.make();
+  await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ latencyMs: 15 });
   const contents = Array.from({ length: 12 }, (_, seed) => randomBytes(400_000, seed + 10));
   const image = await writeImage(room.path("from"), "v1", { layers: contents });

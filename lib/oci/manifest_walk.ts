@@ -1,0 +1,139 @@
+/**
+ * Walks the manifests of an image.
+ *
+ * Invariants: each is walked at most once, to a depth of 8; what a manifest says of a child must be true of it; one digest has one size.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import { checkedManifest } from "./checked_manifest.ts";
+import type { PlannedManifest } from "./copy_plan.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
+import { isForeignType, isManifestType } from "./media_type.ts";
+import { fixedLimit, tighter } from "./pace.ts";
+import { pooled } from "./pooled.ts";
+
+/** What a walk works with. */
+export interface ManifestWalkOptions {
+  /** Whether what the destination has is looked into nevertheless. @default {false} */
+  verifyExisting?: boolean | undefined;
+  /** Told of what is left out. */
+  meter: Meter;
+  /** Ends the walk. */
+  signal: AbortSignal;
+}
+
+const deepest = 8;
+const mostConcurrent = 64;
+const mostManifests = 10_000;
+
+/** Walks manifests and collects what they point to. */
+export class ManifestWalk {
+  readonly blobs = new Map<Digest, Descriptor>();
+  readonly there = new Set<Digest>();
+  readonly manifests = new Map<Digest, PlannedManifest>();
+  /** Manifests that are at the destination with all that they point to. */
+  readonly whole = new Map<Digest, Descriptor>();
+  #source: ImageSource;
+  #destination: ImageDestination;
+  #options: ManifestWalkOptions;
+  #seen = new Set<Digest>();
+
+  constructor(source: ImageSource, destination: ImageDestination, options: ManifestWalkOptions) {
+    this.#source = source;
+    this.#destination = destination;
+    this.#options = options;
+  }
+
+  /** A blob that is known to be there. */
+  note(blob: Descriptor): void {
+    if (isForeignType(blob.mediaType)) return;
+    this.blobs.set(blob.digest, blob);
+    this.there.add(blob.digest);
+  }
+
+  async visit(manifest: Manifest, depth: number, path: ReadonlySet<Digest>): Promise<void> {
+    this.#seen.add(manifest.digest);
+    for (const blob of manifest.blobs) this.#take(blob);
+    const below = new Set([...path, manifest.digest]);
+    const { signal } = this.#options;
+    const limit = tighter(
+      fixedLimit(depth === 0 ? mostConcurrent : 1),
+      tighter(this.#source.limit, this.#destination.limit),
+    );
+    await pooled(manifest.manifests, limit, signal, async (child) => {
+      if (below.has(child.digest)) {
+        throw this.#refused(`the index ${manifest.digest} points to itself`);
+      }
+      if (depth + 1 > deepest) {
+        throw this.#refused(`its indexes are nested more than ${deepest} deep`);
+      }
+      if (this.#seen.has(child.digest)) return;
+      this.#seen.add(child.digest);
+      if (this.#seen.size > mostManifests) {
+        throw this.#refused(`it has more than ${mostManifests} manifests`);
+      }
+      await this.#child(child, depth + 1, below);
+    });
+    const present = !this.#destination.complete &&
+      await this.#destination.has(describeManifest(manifest), true);
+    this.manifests.set(manifest.digest, { manifest, depth, present });
+  }
+
+  /** What is attached to the manifests, and what is attached to that. */
+  async visitReferrers(): Promise<void> {
+    const asked = new Set<Digest>();
+    for (let depth = 1; depth <= deepest; depth++) {
+      const subjects = [...this.manifests.keys(), ...this.whole.keys()]
+        .filter((digest) => !asked.has(digest));
+      for (const subject of subjects) {
+        asked.add(subject);
+        for (const referrer of await this.#source.referrers(subject)) {
+          if (this.#seen.has(referrer.digest)) continue;
+          this.#seen.add(referrer.digest);
+          await this.#child(referrer, depth, new Set([subject]));
+        }
+      }
+      if (subjects.length === 0) return;
+    }
+  }
+
+  async #child(child: Descriptor, depth: number, path: ReadonlySet<Digest>): Promise<void> {
+    if (!isManifestType(child.mediaType)) {
+      this.#take(child);
+      return;
+    }
+    if (
+      this.#destination.complete && !this.#options.verifyExisting &&
+      await this.#destination.has(child, true)
+    ) {
+      this.whole.set(child.digest, child);
+      return;
+    }
+    const manifest = await this.#destination.standing(child.digest) ??
+      await this.#source.manifest(child);
+    await this.visit(checkedManifest(manifest, child, this.#source.name), depth, path);
+  }
+
+  #take(blob: Descriptor): void {
+    if (isForeignType(blob.mediaType)) {
+      this.#options.meter.note(`${blob.digest} is a foreign layer and stays where it is`);
+      return;
+    }
+    const standing = this.blobs.get(blob.digest);
+    if (standing !== undefined && standing.size !== blob.size) {
+      throw this.#refused(`${blob.digest} is said to have ${standing.size} and ${blob.size} bytes`);
+    }
+    this.blobs.set(blob.digest, blob);
+  }
+
+  #refused(state: string): VerificationError {
+    return new VerificationError(`Cannot copy "${this.#source.name}": ${state}`, {
+      side: "source",
+    });
+  }
+}

@@ -1,0 +1,107 @@
+import { formatBytes } from "../base/bytes.ts";
+import { digestHex } from "../base/digest.ts";
+import type { CopyPlan } from "./copy_plan.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
+import type { ManifestWalk } from "./manifest_walk.ts";
+
+/** What was found out about a copy. */
+export interface SurveyedCopy {
+  /** Where it is read. */
+  readonly source: ImageSource;
+  /** Where it is written. */
+  readonly destination: ImageDestination;
+  /** All that the image consists of, and what of it is there. */
+  readonly walk: ManifestWalk;
+  /** What the destination will point to. */
+  readonly root: Descriptor;
+  /** What the name of the source points to. */
+  readonly resolved: Manifest;
+  /** Whether the destination points to the root already. */
+  readonly same: boolean;
+}
+
+/** Adds up what a copy has to move. */
+export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
+  const { source, destination, walk, root, resolved, same } = copy;
+  const blobs = [...walk.blobs.values()];
+  const missing = blobs.filter((blob) => !walk.there.has(blob.digest));
+  const present = blobs.filter((blob) => walk.there.has(blob.digest));
+  const manifests = [...walk.manifests.values()].sort((a, b) => b.depth - a.depth);
+  const absent = manifests.filter((each) => !each.present);
+  const lacking = absent.filter((each) => !destination.complete || each.depth > 0);
+  const changed = !same || missing.length > 0 || lacking.length > 0;
+  const standing = [
+    ...present,
+    ...walk.whole.values(),
+    ...manifests.filter((each) => each.present).map((each) => describeManifest(each.manifest)),
+    ...(changed || manifests.length > 0 ? [] : [root]),
+  ];
+  const putting = changed ? absent.map((each) => describeManifest(each.manifest)) : [];
+  const puts = changed ? manifests.filter((each) => !each.present || each.depth === 0).length : 0;
+  const costs = new Map<Descriptor, TransferCost>();
+  for (const blob of changed ? missing : []) costs.set(blob, await destination.cost(blob, source));
+  const total = (value: (cost: TransferCost) => number) =>
+    [...costs.values()].reduce((sum, cost) => sum + value(cost), 0);
+  const nearby = missing.filter((blob) => costs.get(blob)?.reusedBytes === blob.size);
+  const reusedBytes = total((cost) => cost.reusedBytes);
+  const requests = puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1) +
+    total((cost) => cost.requests);
+  return {
+    changed,
+    bytesToMove: sumOf(missing) + sumOf(putting) - reusedBytes,
+    bytesToReuse: sumOf(standing) + reusedBytes,
+    diskBytes: total((cost) => cost.diskBytes),
+    standingBytes: sumOf(standing),
+    exact: destination.exact ?? true,
+    requests: changed ? requests : 0,
+    why: reason(copy, changed, missing, nearby),
+    objects: [
+      ...missing.map((blob) => plannedObject(blob, nearby.includes(blob) ? "present" : "missing")),
+      ...putting.map((each) => plannedObject(each, "missing")),
+      ...standing.map((each) => plannedObject(each, "present")),
+    ],
+    root,
+    resolved: resolved.digest,
+    manifests,
+    missing,
+    present,
+  };
+}
+
+function sumOf(descriptors: readonly Descriptor[]): number {
+  return descriptors.reduce((sum, { size }) => sum + size, 0);
+}
+
+function plannedObject(
+  { digest, size }: Descriptor,
+  state: "missing" | "present",
+): CopyPlan["objects"][number] {
+  return { label: digest, sizeBytes: size, state };
+}
+
+function reason(
+  { source, destination, walk, root, same }: SurveyedCopy,
+  changed: boolean,
+  missing: readonly Descriptor[],
+  nearby: readonly Descriptor[],
+): string {
+  const { name } = destination;
+  const short = `sha256:${digestHex(root.digest).slice(0, 12)}`;
+  if (!changed) return `${name} points to ${short} already`;
+  const count = walk.blobs.size;
+  if (missing.length === 0) {
+    return same
+      ? `${name} points to ${short} and lacks a manifest of it`
+      : `all ${count} blobs of ${short} are at ${name}, which points elsewhere`;
+  }
+  const mounted = destination.mounts(source);
+  const how = mounted ? "another repository of the registry has" : "the destination lacks";
+  const near = mounted || nearby.length === 0
+    ? ""
+    : `; ${nearby.length} of them are on this machine`;
+  return `${how} ${missing.length} of ${count} blobs of ${short} (${
+    formatBytes(sumOf(missing))
+  })${near}`;
+}

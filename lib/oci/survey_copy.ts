@@ -1,0 +1,86 @@
+/**
+ * Finds out what a copy of an image has to move.
+ *
+ * Invariants: nothing is written; what the name of the source points to is asked once and pinned by its digest.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import type { Meter } from "../base/meter.ts";
+import { chooseImage } from "./choose_image.ts";
+import type { CopyPlan } from "./copy_plan.ts";
+import type { Platform } from "./descriptor.ts";
+import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { describeManifest } from "./manifest.ts";
+import { ManifestWalk } from "./manifest_walk.ts";
+import { pooled } from "./pooled.ts";
+import { settleCopy } from "./settle_copy.ts";
+
+/** What is to be copied of an image, and how. */
+export interface PlanCopyOptions {
+  /** The platforms that are wanted of an index; `undefined` takes the index whole. */
+  platforms: readonly Platform[] | undefined;
+  /** Whether what is attached to the manifests is copied along: signatures, lists of parts. @default {false} */
+  referrers?: boolean | undefined;
+  /** Whether what the destination has is read and hashed. @default {false} */
+  verifyExisting?: boolean | undefined;
+  /** Told of what is left out. */
+  meter: Meter;
+  /** Ends the planning. */
+  signal: AbortSignal;
+}
+
+/** What turns what was found into a plan, given the blobs that other copies bring to the same place; those that this one brings are added. */
+export type SettleCopy = (claimed: Set<Digest>) => Promise<CopyPlan>;
+
+/** Looks at both sides of a copy; plans of several copies are then settled in a fixed order. */
+export async function surveyCopy(
+  source: ImageSource,
+  destination: ImageDestination,
+  options: PlanCopyOptions,
+): Promise<SettleCopy> {
+  const { signal } = options;
+  // A source on disk is looked at first: that it is not there should not cost a request.
+  const local = source.path === undefined ? undefined : await source.resolve();
+  const pointer = await destination.pointer();
+  const standing = pointer === undefined ? undefined : await destination.standing(pointer);
+  const resolved = local ?? await source.resolve(standing);
+  const chosen = await chooseImage(source, resolved, options.platforms, pointer);
+  const walk = new ManifestWalk(source, destination, options);
+  const known = "manifest" in chosen ? chosen.manifest : undefined;
+  if (
+    pointer === chosen.descriptor.digest && destination.complete && !options.verifyExisting &&
+    !options.referrers
+  ) {
+    for (const blob of known?.blobs ?? []) walk.note(blob);
+    const copy = { source, destination, walk, root: chosen.descriptor, resolved, same: true };
+    return () => settleCopy(copy);
+  }
+  const root = known ?? (await source.manifest(chosen.descriptor));
+  await walk.visit(root, 0, new Set());
+  if (options.referrers) await walk.visitReferrers();
+  await pooled(walk.blobs.values(), destination.limit, signal, async (blob) => {
+    if (!await destination.has(blob, false)) return;
+    if (options.verifyExisting && !await destination.isSound(blob, signal)) {
+      options.meter.note(`${destination.name} has damaged bytes of ${blob.digest}`, "warning");
+      return;
+    }
+    walk.there.add(blob.digest);
+  });
+  const same = pointer === root.digest;
+  return (claimed) => {
+    for (const digest of walk.blobs.keys()) {
+      if (walk.there.has(digest)) continue;
+      if (claimed.has(digest)) walk.there.add(digest);
+      else claimed.add(digest);
+    }
+    return settleCopy({
+      source,
+      destination,
+      walk,
+      root: describeManifest(root),
+      resolved,
+      same,
+    });
+  };
+}

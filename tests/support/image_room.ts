@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { Cache } from "../../lib/cache/cache.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
+import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image.ts";
+
+/** A folder for a test of image copies. Each copy runs as if on a machine of its own, unless all run on one, where each knows the layouts of the others. */
+export class ImageRoom implements AsyncDisposable {
+  /** What was reported. */
+  readonly events: OperationEvent[] = [];
+
+  #oneMachine: boolean;
+  #machines = 0;
+
+  private constructor(readonly folder: string, oneMachine: boolean) {
+    this.#oneMachine = oneMachine;
+  }
+
+  /** Makes one. */
+  static async make(options: { oneMachine?: boolean } = {}): Promise<ImageRoom> {
+    return new ImageRoom(await Deno.makeTempDir(), options.oneMachine ?? false);
+  }
+
+  /** A path in the folder. */
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** A dry run, then the run; the figures of both must be the same. */
+  async sync(
+    from: string,
+    to: string,
+    options: Partial<SyncImageOptions> = {},
+  ): Promise<SyncImageResult> {
+    const context = {
+      cache: new Cache(this.path(this.#oneMachine ? "cache" : `cache-${++this.#machines}`)),
+      report: (event: OperationEvent) => void this.events.push(event),
+    };
+    const planned = await syncImage({ from, to, ...options }, { ...context, dryRun: true });
+    const done = await syncImage({ from, to, ...options }, context);
+    assertEquals({ ...planned, dryRun: false }, done);
+    return done;
+  }
+
+  /** What was noted so far. */
+  get notes(): string[] {
+    return this.events.flatMap((event) => event.type === "note" ? [event.message] : []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
