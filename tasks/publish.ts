@@ -36,6 +36,12 @@ export interface PublishOptions {
   verify?: VerifyDepth | undefined;
   /** How long what was written may take to be seen where readers look, in milliseconds. @default {0} */
   propagationMs?: number | undefined;
+  /**
+   * How long a proof counts, in milliseconds: a store behind a network in which the same closure was proven that short a while ago is asked for each
+   * NAR, and its narinfos are taken as proven, as long as there is nothing to do. 0 asks for both each time, and so does a refresh.
+   * @default {300_000}
+   */
+  proofMaxAgeMs?: number | undefined;
   /** Whether other builds of the same store paths are replaced in the stores. @default {false} */
   replace?: boolean | undefined;
   /** How requests are tried again. @default {four times, 250 ms doubling to at most 20 s} */

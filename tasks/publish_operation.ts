@@ -7,30 +7,31 @@
  * @module
  */
 import { formatBytes } from "../lib/base/bytes.ts";
+import { refreshes } from "../lib/cache/refresh.ts";
+import { counted, type PublishPlan, publishPlan } from "./publish_plan.ts";
 import { sha256 } from "../lib/base/digest.ts";
 import type { Meter } from "../lib/base/meter.ts";
-import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
-import {
-  type CatalogEntry,
-  type CatalogEntryDraft,
-  entryId,
-} from "../lib/catalog/catalog_entry.ts";
-import { type NarPacking, packedBound } from "../lib/nix/compression.ts";
+import { type CatalogEntryDraft, entryId } from "../lib/catalog/catalog_entry.ts";
+import type { NarPacking } from "../lib/nix/compression.ts";
 import { FileObjects } from "../lib/nix/file_objects.ts";
 import { pinClosure } from "../lib/nix/file_pins.ts";
-import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
+import { moveClosure } from "../lib/nix/move_closure.ts";
+import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
 import type { NarPacker } from "../lib/nix/nar_packer.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
 import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
-import { resolveSources, type Sources } from "../lib/nix/resolve_sources.ts";
+import { type ProofMemory, type RememberedProof, standingProof } from "../lib/nix/proof_memory.ts";
+import { resolveSources } from "../lib/nix/resolve_sources.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
 import { type StoreProof, verifyStore } from "../lib/nix/verify_store.ts";
-import type { Figures, Plan, PlannedObject } from "../lib/operation/figures.ts";
+import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { PublishOptions, PublishResult } from "./publish.ts";
+
+const defaultProofMaxAgeMs = 300_000;
 
 /** Pins a closure; that the folder cannot be written to is told when something is written into it. */
 async function pinIn(
@@ -56,21 +57,14 @@ export interface PublishParts {
   packing: NarPacking;
   /** Packs them. */
   packer: NarPacker;
-  /** Keeps them. */
-  spool: NarSpool;
+  /** Keeps them, and what was proven. */
+  spool: NarSpool & ProofMemory;
   /** Ends what was begun, after the commit. */
   opened: AsyncDisposableStack;
   /** Opens the catalog. */
   openCatalog: (meter: Meter) => Catalog;
   /** Opens the stores. */
   openStores: (meter: Meter) => StorePlan["store"][];
-}
-
-interface PublishPlan extends Plan {
-  sources: Sources;
-  stores: readonly StorePlan[];
-  catalog: Catalog;
-  standing: CatalogEntry | undefined;
 }
 
 type Standing = Omit<PublishResult, keyof Figures>;
@@ -101,23 +95,42 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     );
     const stores = this.#parts.openStores(meter);
     const catalog = this.#parts.openCatalog(meter);
-    const [standing, ...outcomes] = await Promise.all([
-      catalog.find(options, { signal }),
-      ...stores.map(async (store) => {
-        try {
-          const replace = options.replace ?? false;
-          return await planStore(store, closure, { packing, spool, replace, signal });
-        } catch (error) {
-          signal.throwIfAborted();
-          return { store: store.cache.url, error };
-        }
-      }),
-    ]);
+    const standing = await catalog.find(options, { signal });
+    let plans = await this.#ask(stores, closure, step, standing?.current === true);
+    if (plans.some((plan) => plan.states.some((state) => state.gap !== undefined))) {
+      // Something is to be done: what was taken as proven is asked for, too.
+      const taken = plans.filter((plan) => plan.provenAt !== undefined).map(({ store }) => store);
+      const asked = await this.#ask(taken, closure, step, false);
+      plans = plans.map((plan) => asked.find(({ store }) => store === plan.store) ?? plan);
+    }
+    return await publishPlan(this.subject, { sources, stores: plans, catalog, standing }, {
+      packing,
+      spool,
+      depth: options.verify ?? "present",
+    });
+  }
+
+  /** Asks stores for the closure, all at once. */
+  async #ask(
+    stores: readonly StorePlan["store"][],
+    closure: readonly SourcePath[],
+    { signal }: Step,
+    believing: boolean,
+  ): Promise<StorePlan[]> {
+    const { options, packing, spool } = this.#parts;
+    const replace = options.replace ?? false;
+    const outcomes = await Promise.all(stores.map(async (store) => {
+      try {
+        const proof = believing ? await this.#remembered(store, closure) : undefined;
+        return await planStore(store, closure, { packing, spool, replace, proof, signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        return { store: store.cache.url, error };
+      }
+    }));
     const failures = outcomes.filter((each) => "error" in each);
     if (failures.length > 0) throw storeFailuresError(failures);
-    const plans = outcomes.filter((each) => "states" in each);
-    const figures = await this.#figures(sources, plans, catalog, standing);
-    return { sources, stores: plans, catalog, standing, ...figures };
+    return outcomes.filter((each) => "states" in each);
   }
 
   async move(plan: PublishPlan, step: Step): Promise<WrittenNarInfos[]> {
@@ -141,6 +154,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
         verifyStore(store, plan.sources.closure, {
           depth,
           written: moved[index] ?? new Map(),
+          memory: this.#parts.spool,
           meter,
           now: Date.now,
           signal,
@@ -191,100 +205,24 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     };
   }
 
-  async #figures(
-    { roots, closure }: Sources,
-    stores: readonly StorePlan[],
-    catalog: Catalog,
-    standing: CatalogEntry | undefined,
-  ): Promise<Plan> {
-    const { packing, spool, options } = this.#parts;
-    let bytesToMove = 0;
-    let bytesToReuse = 0;
-    let exact = true;
-    let requests = catalog.requestsEach;
-    const objects: PlannedObject[] = [];
-    for (const { store, states, putInfo } of stores) {
-      const { reader, writer } = store.cache;
-      const sent = new Set<string>();
-      if (putInfo) requests += writer.requestsFor(100);
-      for (const state of states) {
-        const { source, sendNar, gap, standing, narThere } = state;
-        const label = `${source.storePath.path} -> ${store.cache.url}`;
-        let sizeBytes = narThere?.fileSize ?? standing?.fileSize ?? 0;
-        if (!sendNar) bytesToReuse += sizeBytes;
-        else if (!sent.has(source.narHash)) {
-          sent.add(source.narHash);
-          const foreign = store.pusher !== undefined;
-          const spooled = foreign ? undefined : await spool.find(source.narHash, packing);
-          sizeBytes = foreign
-            ? source.narSize
-            : spooled?.fileSize ?? packedBound(packing, source.narSize);
-          exact &&= !foreign && (spooled !== undefined || packing.compression === "none");
-          bytesToMove += sizeBytes;
-          requests += writer.requestsFor(sizeBytes);
-        }
-        if (gap !== undefined) requests += writer.requestsFor(1000);
-        objects.push({ label, sizeBytes, state: sendNar ? "missing" : "present" });
-      }
-      requests += closure.length * (options.verify === "full" ? 3 : 2) * reader.requestsEach;
+  /** What was proven of the closure in a store, if that was a short while ago and is to be believed. */
+  async #remembered(
+    store: StorePlan["store"],
+    closure: readonly SourcePath[],
+  ): Promise<RememberedProof | undefined> {
+    const { options, context, spool } = this.#parts;
+    const { url, requestsEach } = store.cache.reader;
+    if (requestsEach === 0 || refreshes(context.refresh, "publish", this.subject, url)) {
+      return undefined;
     }
-    const lacking = stores.filter((plan) => plan.states.some((state) => state.gap !== undefined));
-    if (standing !== undefined && !samePaths(standing.storePaths, roots)) {
-      throw new CatalogConflictError(
-        `Cannot commit "${this.subject}" to "${catalog.url}": it stands for other store paths`,
-        { hint: "publish under another version", data: { standing: standing.storePaths } },
-      );
-    }
-    const committed = standing?.current === true;
-    const changed = lacking.length > 0 || !committed;
-    return {
-      changed,
-      bytesToMove,
-      bytesToReuse,
-      exact,
-      requests: changed ? requests : 0,
-      why: why(stores, lacking, committed ? catalog.url : undefined, this.subject, closure.length),
-      objects,
-    };
+    return standingProof(await spool.recall(url, closure), {
+      now: Date.now(),
+      maxAgeMs: options.proofMaxAgeMs ?? defaultProofMaxAgeMs,
+      keys: store.publicKeys.map((key) => key.text),
+    });
   }
-}
-
-function why(
-  stores: readonly StorePlan[],
-  lacking: readonly StorePlan[],
-  committedIn: string | undefined,
-  id: string,
-  paths: number,
-): string {
-  const parts = lacking.map(({ store, states }) => {
-    const gaps = states.filter((state) => state.gap !== undefined);
-    const reasons = [...new Set(gaps.map((state) => state.gap))].join(", ");
-    return `"${store.cache.url}" lacks ${gaps.length} of ${counted(paths, "path")} (${reasons})`;
-  });
-  if (lacking.length === 0) {
-    const names = stores.map(({ store }) => `"${store.cache.url}"`).join(" and ");
-    parts.push(
-      `${names} ${stores.length === 1 ? "has" : "have"} the narinfo and the NAR of ${
-        paths === 1 ? "the one path" : `all ${paths} paths`
-      }`,
-    );
-  }
-  parts.push(
-    committedIn === undefined
-      ? `the catalog does not point to ${id} yet`
-      : `"${committedIn}" points to ${id}`,
-  );
-  return parts.join(", ");
-}
-
-function samePaths(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join("\n") === [...b].sort().join("\n");
 }
 
 function narBytes(closure: readonly SourcePath[]): number {
   return closure.reduce((sum, { narSize }) => sum + narSize, 0);
-}
-
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

@@ -1,12 +1,14 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, type TemporaryFolder } from "../lib/base/atomic_file.ts";
-import { type Digest, isDigest } from "../lib/base/digest.ts";
+import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheEntry } from "../lib/cache/cache_entry.ts";
 import type { NarPacking } from "../lib/nix/compression.ts";
 import type { NarSpool, SpooledNar } from "../lib/nix/nar_spool.ts";
+import type { ProofMemory, RememberedProof } from "../lib/nix/proof_memory.ts";
+import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { UploadSession, UploadSessions } from "../lib/nix/upload_sessions.ts";
 import type { PackedNar } from "../lib/nix/packed_nar.ts";
 
@@ -27,8 +29,17 @@ const sessionSchema = v.object({
   parts: v.record(v.string(), v.string()),
 });
 
-/** Keeps packed NARs as blobs of the cache, and remembers uploads. */
-export class PublishSpool implements NarSpool, UploadSessions, AsyncDisposable {
+const proofSchema = v.object({
+  at: v.number(),
+  keys: v.array(v.string()),
+  paths: v.record(
+    v.string(),
+    v.object({ narHash: digestSchema, url: v.string(), fileSize: v.number() }),
+  ),
+});
+
+/** Keeps packed NARs as blobs of the cache, and remembers uploads and proofs. */
+export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, AsyncDisposable {
   #cache: Cache;
   #folder: Promise<TemporaryFolder> | undefined;
   #leases = 0;
@@ -73,6 +84,32 @@ export class PublishSpool implements NarSpool, UploadSessions, AsyncDisposable {
 
   #session(url: string): CacheEntry<UploadSession> {
     return this.#cache.entry(buckets.nars, `upload ${url}`, sessionSchema);
+  }
+
+  async recall(
+    url: string,
+    closure: readonly SourcePath[],
+  ): Promise<RememberedProof | undefined> {
+    return (await this.#proof(url, closure).read())?.value;
+  }
+
+  async remember(
+    url: string,
+    closure: readonly SourcePath[],
+    proof: RememberedProof,
+  ): Promise<void> {
+    await this.#proof(url, closure).write(
+      { ...proof, keys: [...proof.keys] },
+      { by: `publish ${url}` },
+    );
+  }
+
+  #proof(
+    url: string,
+    closure: readonly SourcePath[],
+  ): CacheEntry<v.InferOutput<typeof proofSchema>> {
+    const names = closure.map(({ storePath }) => storePath.path).join("\n");
+    return this.#cache.entry(buckets.nars, `proof ${url} ${sha256(names)}`, proofSchema);
   }
 
   /** Removes what is left of packing. */

@@ -56,18 +56,41 @@ export class BinaryCache {
   async narInfo(hashPart: string, options: ObjectOptions = {}): Promise<FoundNarInfo | undefined> {
     const bytes = await this.reader.get(`${hashPart}.narinfo`, options);
     if (bytes === undefined) return undefined;
-    const text = decode(bytes);
-    try {
-      return { text, info: parseNarInfo(text, `"${hashPart}.narinfo" of ${this.reader.url}`) };
-    } catch (error) {
-      return { text, error: toError(error) };
-    }
+    return this.#parse(hashPart, decode(bytes));
   }
 
   /** Writes the narinfo of a store path, replacing the one that stands. */
   async putNarInfo(info: NarInfo, options: ObjectOptions = {}): Promise<void> {
     const bytes = new TextEncoder().encode(formatNarInfo(info));
     await this.writer.put(`${info.storePath.hashPart}.narinfo`, bytes, options);
+  }
+
+  /**
+   * Replaces the narinfo of a store path by what is made of the one that stands where it is written, so that nothing is lost that others
+   * add at the same time, as far as the store can compare and swap.
+   *
+   * @returns what stands there now
+   */
+  async replaceNarInfo(
+    hashPart: string,
+    change: (standing: NarInfo | undefined) => Promise<NarInfo>,
+    options: ObjectOptions = {},
+  ): Promise<NarInfo> {
+    let written: NarInfo | undefined;
+    await this.writer.replace(`${hashPart}.narinfo`, async (bytes) => {
+      const found = bytes === undefined ? undefined : this.#parse(hashPart, decode(bytes));
+      written = await change(found?.info);
+      return new TextEncoder().encode(formatNarInfo(written));
+    }, options);
+    return written!;
+  }
+
+  #parse(hashPart: string, text: string): FoundNarInfo {
+    try {
+      return { text, info: parseNarInfo(text, `"${hashPart}.narinfo" of ${this.reader.url}`) };
+    } catch (error) {
+      return { text, error: toError(error) };
+    }
   }
 }
 

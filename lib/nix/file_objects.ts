@@ -9,10 +9,13 @@
 import defer * as nodeBuffer from "node:buffer";
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
-import { Hasher, sameDigest } from "../base/digest.ts";
+import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { lockFile } from "../base/file_lock.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import { checkFileDigest } from "./check_file_digest.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
+import type { ChangeObject } from "./replace_object.ts";
 
 const bufferBytes = 1024 * 1024;
 const largestAtOnceBytes = 64 * 1024 * 1024;
@@ -62,6 +65,15 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const path = this.#path(key);
     await this.#writing(path, () => writeFileAtomic(path, bytes));
+  }
+
+  async replace(key: string, change: ChangeObject, options: ObjectOptions = {}): Promise<void> {
+    const path = this.#path(key);
+    await this.#writing(path, async () => {
+      // Writers of kedge come one after the other; any other one may still come in between.
+      using _lock = await lockFile(join(this.dir, ".kedge", "replace.lock"), options);
+      await writeFileAtomic(path, await change(await this.get(key)));
+    });
   }
 
   async putFile(
@@ -149,7 +161,7 @@ async function goOnCopying(
       }
       offset += count;
     }
-    checkCopied(hasher, source);
+    checkFileDigest(hasher, source);
     if (standing > source.size) await output.truncate(source.size);
   }
   try {
@@ -193,16 +205,7 @@ async function copyHashed(
     for (let offset = 0; offset < count;) offset += await output.write(piece.subarray(offset));
     meter.moved(count);
   }
-  checkCopied(hasher, source);
-}
-
-function checkCopied(hasher: Hasher, source: ObjectFile): void {
-  if (!sameDigest(hasher.digest(), source.digest)) {
-    throw new VerificationError(
-      `Cannot copy "${source.path}": its bytes have the digest ${hasher.digest()} instead of ${source.digest}`,
-      { side: "source", hint: "the cache is damaged; kedge cache:verify finds what is" },
-    );
-  }
+  checkFileDigest(hasher, source);
 }
 
 async function statFile(path: string): Promise<Deno.FileInfo | undefined> {

@@ -18,6 +18,10 @@ export class ForeignWriter implements ObjectWriter {
     return Promise.reject(this.#refusal(key));
   }
 
+  replace(key: string): Promise<void> {
+    return Promise.reject(this.#refusal(key));
+  }
+
   putFile(key: string): Promise<void> {
     return Promise.reject(this.#refusal(key));
   }

@@ -6,48 +6,35 @@
  *
  * @module
  */
-import { Hasher, sameDigest } from "../base/digest.ts";
+import { Hasher } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
-import type { Meter, ObjectMeter } from "../base/meter.ts";
-import { HttpClient, type HttpRequest } from "../http/client.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import type { HttpRequest } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
-import type { RetryPolicy } from "../http/retry_policy.ts";
-import type { TlsOptions } from "../http/tls_options.ts";
-import { Uploader } from "../http/upload.ts";
+import { checkFileDigest } from "./check_file_digest.ts";
+import { filePieces } from "./file_pieces.ts";
+import { HttpConnection, type HttpConnectionOptions } from "./http_connection.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
+import { type ChangeObject, replaceObject, type StandingObject } from "./replace_object.ts";
+import { smallBody } from "./small_body.ts";
 
 /** What {@linkcode HttpObjects} are made of. */
-export interface HttpObjectsOptions {
+export interface HttpObjectsOptions extends HttpConnectionOptions {
   /** The cache's URL, without credentials. */
   url: string;
   /** What it is, for people. @default {the URL} */
   shown?: string | undefined;
-  /** The Authorization header. */
-  authorization?: string | undefined;
-  /** For `https`. */
-  tls?: TlsOptions | undefined;
-  /** How requests are tried again. */
-  retry?: RetryPolicy | undefined;
-  /** How long a connection may take or give no byte, in milliseconds. @default {120_000} */
-  stallMs?: number | undefined;
-  /** Signs a request anew for each try; gives the headers to send. */
-  sign?:
-    | ((request: { url: string; method: string; headers: Headers }) => Promise<Headers>)
-    | undefined;
   /** Statuses that mean that an object is not there. @default {[404, 410]} */
   missing?: readonly number[] | undefined;
-  /** Told that the server said it is too much. */
-  onCongestion?: (() => void) | undefined;
-  /** Told of each request. */
-  meter: Meter;
-  /** Ends every request. */
-  signal: AbortSignal;
 }
 
-const largestSmallBytes = 4 * 1024 * 1024;
-const bufferBytes = 256 * 1024;
+const atOnceBytes = 256 * 1024;
 const bodyTries = 3;
-const congested = [429, 503];
+/** What a server says that lets nobody read where it is written. */
+const unreadable = [403, 405];
+/** What a server says to a condition: that it does not hold, or that it knows none. */
+const conditionFailed = [404, 409, 412];
+const conditionUnknown = 501;
 
 /** The objects of an `http(s)://` binary cache. */
 export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
@@ -55,53 +42,17 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
   readonly local = false;
   readonly requestsEach = 1;
   readonly #base: string;
-  readonly #headers: Record<string, string>;
-  readonly #client: HttpClient;
   readonly #missing: readonly number[];
-  readonly #connections: Deno.HttpClient;
-  readonly #uploader: Uploader;
+  readonly #connection: HttpConnection;
   readonly #signal: AbortSignal;
 
   /** Connects to nothing yet. */
   constructor(options: HttpObjectsOptions) {
-    const { url, authorization, tls, retry, onCongestion, meter, signal, stallMs } = options;
-    this.#signal = signal;
-    this.#base = url.replace(/\/+$/, "");
+    this.#signal = options.signal;
+    this.#base = options.url.replace(/\/+$/, "");
     this.url = options.shown ?? displayUrl(this.#base).replace(/\/+$/, "");
     this.#missing = options.missing ?? [404, 410];
-    this.#headers = authorization === undefined ? {} : { authorization };
-    this.#connections = Deno.createHttpClient({
-      poolMaxIdlePerHost: 64,
-      ...(tls?.ca === undefined ? {} : { caCerts: [tls.ca] }),
-      ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
-    });
-    const shared = {
-      meter,
-      signal,
-      side: "destination",
-      ...(retry === undefined ? {} : { retry }),
-    } as const;
-    this.#client = new HttpClient({
-      ...shared,
-      ...(stallMs === undefined ? {} : { headersTimeoutMs: stallMs }),
-      fetch: async (target, init) => {
-        const { sign } = options;
-        const headers = new Headers(init.headers);
-        const method = init.method ?? "GET";
-        const response = await fetch(target, {
-          ...init,
-          headers: sign === undefined ? headers : await sign({ url: target, method, headers }),
-          client: this.#connections,
-        });
-        if (congested.includes(response.status)) onCongestion?.();
-        return response;
-      },
-    });
-    this.#uploader = new Uploader({
-      ...shared,
-      ...(stallMs === undefined ? {} : { stallMs }),
-      ...(tls === undefined ? {} : { tls }),
-    });
+    this.#connection = new HttpConnection(options);
   }
 
   requestsFor(_size: number): number {
@@ -109,11 +60,20 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
   }
 
   async get(key: string, options: ObjectOptions = {}): Promise<Uint8Array | undefined> {
+    return (await this.#read(key, options))?.bytes;
+  }
+
+  async #read(
+    key: string,
+    options: ObjectOptions,
+    missing: readonly number[] = [],
+  ): Promise<StandingObject | undefined> {
     for (let tried = 1;; tried++) {
-      const response = await this.#request("GET", key, "read", options);
+      const response = await this.#request("GET", key, "read", options, { missing });
       if (response === undefined) return undefined;
       try {
-        return await this.#whole(response, key);
+        const bytes = await smallBody(response, this.#shown(key));
+        return { bytes, tag: strongTag(response) };
       } catch (cause) {
         if (cause instanceof VerificationError || this.#signal.aborted || options.signal?.aborted) {
           throw cause;
@@ -127,27 +87,6 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     }
   }
 
-  async #whole(response: Response, key: string): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of response.body ?? []) {
-      pieces.push(piece);
-      size += piece.length;
-      if (size > largestSmallBytes) {
-        throw new VerificationError(
-          `Cannot read "${this.#shown(key)}": it has more than ${largestSmallBytes} bytes`,
-        );
-      }
-    }
-    const whole = new Uint8Array(size);
-    let offset = 0;
-    for (const piece of pieces) {
-      whole.set(piece, offset);
-      offset += piece.length;
-    }
-    return whole;
-  }
-
   async size(key: string, options: ObjectOptions = {}): Promise<number | undefined> {
     const response = await this.#request("HEAD", key, "look for", options);
     await response?.body?.cancel();
@@ -156,7 +95,9 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
       return response === undefined ? undefined : Number(length);
     }
     // A server that hides the length of what it sends in pieces tells it of a range.
-    const ranged = await this.#request("GET", key, "measure", options, { range: "bytes=0-0" });
+    const ranged = await this.#request("GET", key, "measure", options, {
+      headers: { range: "bytes=0-0" },
+    });
     await ranged?.body?.cancel();
     const total = /\/(\d+)$/.exec(ranged?.headers.get("content-range") ?? "")?.[1] ??
       (ranged?.status === 200 ? ranged.headers.get("content-length") : null);
@@ -179,25 +120,55 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     bytes: Uint8Array<ArrayBuffer>,
     options: ObjectOptions = {},
   ): Promise<void> {
+    await this.#put(key, bytes, undefined, options);
+  }
+
+  async replace(key: string, change: ChangeObject, options: ObjectOptions = {}): Promise<void> {
+    await replaceObject({
+      shown: this.#shown(key),
+      read: () => this.#read(key, options, unreadable),
+      write: (bytes, tag) => this.#put(key, bytes, tag, options),
+      change,
+    });
+  }
+
+  /** Writes a small object, if the version of the tag stands; `false` where another one does. */
+  async #put(
+    key: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    tag: string | undefined,
+    options: ObjectOptions,
+  ): Promise<boolean> {
     const response = await this.send(key, {
       method: "PUT",
       body: bytes,
       action: "write",
+      ...(tag === undefined
+        ? {}
+        : { headers: { "if-match": tag }, accept: [...conditionFailed, conditionUnknown] }),
       ...options,
     });
     await response.body?.cancel();
+    return response.status === conditionUnknown
+      ? await this.#put(key, bytes, undefined, options)
+      : response.ok;
   }
 
   /** Sends a request about an object. */
   protected async send(key: string, request: HttpRequest): Promise<Response> {
-    return await this.#client.request(this.#target(key), {
+    return await this.#connection.request(this.#target(key), {
       ...request,
       headers: {
-        ...this.#headers,
         ...(request.body === undefined ? {} : { "content-type": typeOf(key) }),
+        ...(request.body instanceof Uint8Array ? this.bodyHeaders(request.body) : {}),
         ...request.headers,
       },
     });
+  }
+
+  /** What the headers say of a body. */
+  protected bodyHeaders(_body: Uint8Array): Record<string, string> {
+    return {};
   }
 
   async putFile(
@@ -206,30 +177,35 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     meter: ObjectMeter,
     options: ObjectOptions = {},
   ): Promise<void> {
-    if (file.size <= bufferBytes) {
-      const bytes = await Deno.readFile(file.path);
-      checkDigest(new Hasher().update(bytes), file);
-      await this.put(key, bytes, options);
-      meter.moved(bytes.length);
-      return;
-    }
-    const response = await this.#uploader.send(this.#target(key), {
+    if (file.size <= atOnceBytes) return await this.putWhole(key, file, meter, options);
+    await this.#connection.upload(this.#target(key), {
       method: "PUT",
-      headers: { ...this.#headers, "content-type": typeOf(key) },
+      headers: { "content-type": typeOf(key) },
       sizeBytes: file.size,
-      body: () => piecesOf(file),
+      body: () => filePieces(file),
       action: "write",
       onSent: (bytes) => meter.moved(bytes),
       onRestart: () => meter.restarted(),
       ...options,
     });
-    await response.body?.cancel();
+  }
+
+  /** Writes a file that fits into the memory. */
+  protected async putWhole(
+    key: string,
+    file: ObjectFile,
+    meter: ObjectMeter,
+    options: ObjectOptions,
+  ): Promise<void> {
+    const bytes = await Deno.readFile(file.path);
+    checkFileDigest(new Hasher().update(bytes), file);
+    await this.put(key, bytes, options);
+    meter.moved(bytes.length);
   }
 
   /** Closes the connections. */
   [Symbol.dispose](): void {
-    this.#uploader[Symbol.dispose]();
-    this.#connections.close();
+    this.#connection[Symbol.dispose]();
   }
 
   async #request(
@@ -237,12 +213,12 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     key: string,
     action: string,
     options: ObjectOptions,
-    headers: Record<string, string> = {},
+    more: { headers?: Record<string, string>; missing?: readonly number[] } = {},
   ): Promise<Response | undefined> {
     const response = await this.send(key, {
       method,
-      headers: { "cache-control": "no-cache", pragma: "no-cache", ...headers },
-      accept: this.#missing,
+      headers: { "cache-control": "no-cache", pragma: "no-cache", ...more.headers },
+      accept: [...this.#missing, ...more.missing ?? []],
       action,
       ...options,
     });
@@ -268,30 +244,8 @@ function typeOf(key: string): string {
     : "application/x-nix-nar";
 }
 
-/** The bytes of a file; the last piece is held back until the hash of all is known to be right. */
-async function* piecesOf(file: ObjectFile): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using input = await Deno.open(file.path, { read: true });
-  const hasher = new Hasher();
-  let held = new Uint8Array(bufferBytes);
-  let next = new Uint8Array(bufferBytes);
-  let heldBytes = await input.read(held) ?? 0;
-  for (;;) {
-    hasher.update(held.subarray(0, heldBytes));
-    const count = await input.read(next);
-    if (count === null) break;
-    yield held.subarray(0, heldBytes);
-    [held, next] = [next, held];
-    heldBytes = count;
-  }
-  checkDigest(hasher, file);
-  yield held.subarray(0, heldBytes);
-}
-
-/** Refuses bytes that are not those of the file. */
-export function checkDigest(hasher: Hasher, file: ObjectFile): void {
-  if (sameDigest(hasher.digest(), file.digest)) return;
-  throw new VerificationError(
-    `Cannot send "${file.path}": its bytes have the digest ${hasher.digest()} instead of ${file.digest}`,
-    { side: "source", hint: "the cache is damaged; kedge cache:verify finds what is" },
-  );
+/** The ETag of an answer, if a condition may be made of it: a weak one never matches. */
+function strongTag(response: Response): string | undefined {
+  const tag = response.headers.get("etag");
+  return tag !== null && /^"[^"]*"$/.test(tag) ? tag : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import type { ChangeObject } from "./replace_object.ts";
 
 /** Options of every access. */
 export interface ObjectOptions {
@@ -45,6 +46,11 @@ export interface ObjectWriter {
   requestsFor(size: number): number;
   /** Writes a small object. */
   put(key: string, bytes: Uint8Array<ArrayBuffer>, options?: ObjectOptions): Promise<void>;
+  /**
+   * Writes a small object that is made of the one that stands there. Where the store can compare and swap, nothing is lost that
+   * another writer put there meanwhile; elsewhere, what stands is read right before it is replaced.
+   */
+  replace(key: string, change: ChangeObject, options?: ObjectOptions): Promise<void>;
   /** Writes a file, telling the meter of every byte that the store took. */
   putFile(
     key: string,

@@ -1,8 +1,8 @@
 /**
  * What a binary cache lacks of a closure.
  *
- * Invariants: every path is asked for, its narinfo and its NAR, and nothing is taken from memory; a narinfo whose NAR is gone counts as
- * lost; nothing is written.
+ * Invariants: every path is asked for, its narinfo and its NAR; a narinfo whose NAR is gone counts as lost; nothing is written. Of a path
+ * that was proven a short while ago, the NAR alone is asked for, and the plan says since when its narinfo was not looked at.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { narKey } from "./binary_cache.ts";
 import type { NarPacking } from "./compression.ts";
 import { fingerprint, type NarInfo } from "./nar_info.ts";
 import type { NarSpool, SpooledNar } from "./nar_spool.ts";
+import type { ProvenPath, RememberedProof } from "./proof_memory.ts";
 import type { PublishStore } from "./publish_store.ts";
 import type { SourcePath } from "./source_path.ts";
 import { verifySignature } from "./signing_key.ts";
@@ -36,6 +37,8 @@ export interface PathState {
   standing?: NarInfo;
   /** The NAR that lies there without a narinfo. */
   narThere?: SpooledNar;
+  /** What was proven of it a short while ago, where its narinfo was not asked for anew. */
+  proven?: ProvenPath;
 }
 
 /** How a closure stands in a store. */
@@ -46,6 +49,8 @@ export interface StorePlan {
   putInfo: boolean;
   /** Each path of the closure, in its order. */
   states: readonly PathState[];
+  /** When the narinfos that were not asked for anew were proven, in milliseconds since 1970. */
+  provenAt?: number;
 }
 
 /** What planning needs. */
@@ -56,6 +61,8 @@ export interface PlanStoreOptions {
   spool: NarSpool;
   /** Whether other builds of the same paths are replaced. */
   replace: boolean;
+  /** What was proven of the closure in this store a short while ago. */
+  proof?: RememberedProof | undefined;
   /** Ends the planning. */
   signal: AbortSignal;
 }
@@ -84,7 +91,14 @@ export async function planStore(
   const states = await Promise.all(
     closure.map((source) => limit.run(() => planPath(store, source, options), signal)),
   );
-  return { store, putInfo: info === undefined && store.pusher === undefined, states };
+  return {
+    store,
+    putInfo: info === undefined && store.pusher === undefined,
+    states,
+    ...(options.proof !== undefined && states.some((state) => state.proven !== undefined)
+      ? { provenAt: options.proof.at }
+      : {}),
+  };
 }
 
 async function planPath(
@@ -94,6 +108,11 @@ async function planPath(
 ): Promise<PathState> {
   const { cache, keys } = store;
   const { signal } = options;
+  const proven = options.proof?.paths[source.storePath.hashPart];
+  if (proven?.narHash === source.narHash) {
+    const size = await cache.reader.size(proven.url, { signal });
+    if (size === proven.fileSize) return { source, sendNar: false, proven };
+  }
   const found = await cache.narInfo(source.storePath.hashPart, { signal });
   const gap = (reason: GapReason, more: Partial<PathState> = {}): PathState => ({
     source,
@@ -118,14 +137,7 @@ async function planPath(
   const difference = differenceOf(standing, source);
   if (difference !== undefined) {
     if (options.replace) return gap("its narinfo is of another path");
-    throw new VerificationError(
-      `Cannot publish "${source.storePath.path}" to "${cache.url}": it holds another build of it (${difference})`,
-      {
-        side: "destination",
-        hint: "publish the build that the store has, or replace it there with --replace",
-        data: { ours: source.narHash, theirs: standing.narHash },
-      },
-    );
+    throw otherBuildError(source, cache.url, standing, difference);
   }
   const size = await cache.reader.size(standing.url, { signal });
   if (size === undefined || (standing.fileSize !== undefined && size !== standing.fileSize)) {
@@ -151,6 +163,23 @@ export function differenceOf(info: NarInfo, source: SourcePath): string | undefi
   return references === [...source.references].sort().join(" ")
     ? undefined
     : `References are ${references}`;
+}
+
+/** The error of a store that holds another build of a path. */
+export function otherBuildError(
+  source: SourcePath,
+  store: string,
+  standing: NarInfo,
+  difference: string,
+): VerificationError {
+  return new VerificationError(
+    `Cannot publish "${source.storePath.path}" to "${store}": it holds another build of it (${difference})`,
+    {
+      side: "destination",
+      hint: "publish the build that the store has, or replace it there with --replace",
+      data: { ours: source.narHash, theirs: standing.narHash },
+    },
+  );
 }
 
 /** Whether one of a narinfo's signatures is of this key. */

@@ -12,8 +12,9 @@ import { type Digest, sameDigest, sha256 } from "../base/digest.ts";
 import { IncompleteError, toError, VerificationError } from "../base/errors.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
-import type { WrittenNarInfos } from "./move_closure.ts";
+import type { WrittenNarInfos } from "./move_options.ts";
 import type { NarInfo } from "./nar_info.ts";
+import type { ProofMemory, ProvenPath } from "./proof_memory.ts";
 import { unpackNar } from "./unpack_nar.ts";
 import { differenceOf, isSignedBy } from "./plan_store.ts";
 import type { PublishStore } from "./publish_store.ts";
@@ -48,6 +49,8 @@ export interface VerifyStoreOptions {
   written: WrittenNarInfos;
   /** Hashes the files of stores that are folders. @default {on this thread} */
   hash?: HashFile;
+  /** Keeps what was proven where asking again costs requests. */
+  memory?: ProofMemory;
   /** Told of waits. */
   meter: Meter;
   /** The clock, in milliseconds since 1970. */
@@ -66,9 +69,10 @@ export async function verifyStore(
   closure: readonly SourcePath[],
   options: VerifyStoreOptions,
 ): Promise<{ proof: StoreProof; failures?: never } | { proof?: never; failures: StoreFailure[] }> {
-  const { cache, limit } = store;
+  const { cache, limit, publicKeys } = store;
   const deadline = performance.now() + store.propagationMs;
   const digests = new Map<string, Digest>();
+  const proven: Record<string, ProvenPath> = {};
   let open: readonly SourcePath[] = closure;
   let failures: StoreFailure[] = [];
   let waitMs = 250;
@@ -78,7 +82,9 @@ export async function verifyStore(
     const results = await Promise.all(open.map((source) =>
       limit.run(async () => {
         try {
-          digests.set(source.storePath.hashPart, await provePath(store, source, options));
+          const { digest, path } = await provePath(store, source, options);
+          digests.set(source.storePath.hashPart, digest);
+          proven[source.storePath.hashPart] = path;
           return undefined;
         } catch (error) {
           options.signal.throwIfAborted();
@@ -99,6 +105,11 @@ export async function verifyStore(
     await delay(Math.min(waitMs, leftMs), { signal: options.signal });
     waitMs = Math.min(waitMs * 2, 5000);
   }
+  const at = options.now();
+  if (cache.reader.requestsEach > 0) {
+    const keys = publicKeys.map((key) => key.text);
+    await options.memory?.remember(cache.reader.url, closure, { at, keys, paths: proven });
+  }
   if (closure.length === 0) {
     failures.push({ store: cache.url, error: new IncompleteError("there is nothing to prove") });
   }
@@ -106,19 +117,19 @@ export async function verifyStore(
   const proof: StoreProof = {
     store: cache.url,
     read: cache.reader.url,
-    at: new Date(options.now()).toISOString(),
+    at: new Date(at).toISOString(),
     depth: options.depth,
     narInfos: Object.fromEntries([...digests].sort(([a], [b]) => a < b ? -1 : 1)),
   };
   return { proof };
 }
 
-/** Proves one path; gives the digest of its narinfo. */
+/** Proves one path; gives the digest of its narinfo, and what there is to remember. */
 async function provePath(
   store: PublishStore,
   source: SourcePath,
   options: VerifyStoreOptions,
-): Promise<Digest> {
+): Promise<{ digest: Digest; path: ProvenPath }> {
   const { cache, publicKeys } = store;
   const { signal } = options;
   const missing = (state: string) =>
@@ -157,7 +168,10 @@ async function provePath(
   }
   if (options.depth === "full") await proveContents(store, info, signal);
   else await proveBytes(store, info, size, options.hash ?? hashHere);
-  return sha256(text);
+  return {
+    digest: sha256(text),
+    path: { narHash: info.narHash, url: info.url, fileSize: size },
+  };
 }
 
 async function hashHere(path: string): Promise<Digest> {

@@ -47,6 +47,10 @@ export const publishTask = task({
     propagation: arg.duration({
       description: "How long what was written may take to be seen where readers look",
     }),
+    proofMaxAge: arg.duration({
+      description:
+        "How long the proof of the last run counts: only NARs are asked for; 5m without it, 0 for never",
+    }),
     replace: arg.boolean({ description: "Replace other builds of the same store paths" }),
     nixStore: arg.string({
       description: "The Nix store that paths come from",
@@ -66,6 +70,7 @@ export const publishTask = task({
       level: args.level,
       verify: args.verify,
       propagationMs: args.propagation,
+      proofMaxAgeMs: args.proofMaxAge,
       replace: args.replace,
       nix: args.nixStore === undefined ? {} : { store: args.nixStore },
     }, ctx),

@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
 
 /** A request that came to a {@linkcode FaultyCache}. */
@@ -25,6 +26,8 @@ export class FaultyCache implements AsyncDisposable {
   readonly requests: CacheRequest[] = [];
   /** What goes wrong. */
   fault: CacheFault = () => undefined;
+  /** Whether it names versions and writes only what its condition lets, as S3 does and nginx does not. */
+  conditions = false;
   /** How long each answer takes, in milliseconds. */
   latencyMs = 0;
   /** Most requests that were under way at once. */
@@ -78,15 +81,29 @@ export class FaultyCache implements AsyncDisposable {
     if (request.method === "PUT") {
       const bytes = await request.bytes().catch(() => undefined);
       if (bytes === undefined) return new Response("cut", { status: 400 });
+      const expected = this.conditions ? request.headers.get("if-match") : null;
+      if (expected !== null && expected !== this.#tag(key)) {
+        return new Response("changed", { status: this.objects.has(key) ? 412 : 404 });
+      }
       if (fault === "cut") this.objects.set(key, bytes.slice(0, bytes.length >> 1));
       else if (fault !== "forget") this.objects.set(key, bytes);
       return new Response(null, { status: 201 });
     }
     const bytes = this.objects.get(key);
     if (bytes === undefined) return new Response("not here", { status: 404 });
-    const headers = { "content-length": String(bytes.length) };
+    const headers = {
+      "content-length": String(bytes.length),
+      ...(this.conditions ? { etag: this.#tag(key)! } : {}),
+    };
     if (request.method === "HEAD") return new Response(null, { headers });
-    return new Response(fault === "cut" ? bytes.slice(0, bytes.length >> 1) : bytes);
+    if (fault === "cut") return new Response(bytes.slice(0, bytes.length >> 1));
+    return new Response(bytes, { headers });
+  }
+
+  /** The ETag of an object. */
+  #tag(key: string): string | undefined {
+    const bytes = this.objects.get(key);
+    return bytes === undefined ? undefined : `"${sha256(bytes)}"`;
   }
 }
 

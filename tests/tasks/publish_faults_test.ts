@@ -214,7 +214,7 @@ Deno.test("a store of another store folder", async () => {
 Deno.test("a store that holds another build of a path keeps it, unless it is to be replaced", async () => {
   await using cache = new FaultyCache();
   await using ground = await plainGround(1);
-  const options = { ...ground.options, stores: [cache.url] };
+  const options = { ...ground.options, stores: [cache.url], proofMaxAgeMs: 0 };
   await publish(options, ground.ctx);
   const key = [...cache.objects.keys()].find((each) => each.endsWith(".narinfo"))!;
   const info = parseNarInfo(new TextDecoder().decode(cache.objects.get(key)));

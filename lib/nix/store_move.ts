@@ -1,0 +1,200 @@
+/**
+ * The moving into one store that kedge writes to itself.
+ *
+ * Invariants: NARs are sent as they are packed; then each narinfo is written after those of its references, and those that no other one needs at
+ * the very end; a narinfo that stands already is changed, not written over; what was refused is never left out silently.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import { ExitCode, exitCodeOf, KedgeError, NotAllowedError, toError } from "../base/errors.ts";
+import { narKey } from "./binary_cache.ts";
+import type { MoveClosureOptions, WrittenNarInfos } from "./move_options.ts";
+import { fingerprint, type NarInfo } from "./nar_info.ts";
+import type { SpooledNar } from "./nar_spool.ts";
+import {
+  differenceOf,
+  isSignedBy,
+  otherBuildError,
+  type PathState,
+  type StorePlan,
+} from "./plan_store.ts";
+import { signFingerprint } from "./signing_key.ts";
+import type { SourcePath } from "./source_path.ts";
+import type { StoreFailure } from "./store_failures.ts";
+
+const failuresTillGivenUp = 3;
+
+/** The moving into one store. */
+export class StoreMove {
+  readonly failures: StoreFailure[] = [];
+  readonly #plan: StorePlan;
+  readonly #options: MoveClosureOptions;
+  readonly #signal: AbortSignal;
+  readonly #stop = new AbortController();
+  readonly #nars = new Map<Digest, SpooledNar>();
+  readonly #wanted: Set<Digest>;
+
+  constructor(plan: StorePlan, options: MoveClosureOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#wanted = new Set(
+      plan.states.filter((state) => state.sendNar).map((state) => state.source.narHash),
+    );
+    for (const { narThere } of plan.states) {
+      if (narThere !== undefined) this.#nars.set(narThere.narHash, narThere);
+    }
+  }
+
+  /** Writes `nix-cache-info` where it is missing. */
+  async begin(): Promise<void> {
+    const { store, putInfo, states } = this.#plan;
+    const storeDir = states[0]?.source.storePath.storeDir;
+    if (!putInfo || storeDir === undefined) return;
+    await this.#attempt(
+      undefined,
+      () =>
+        store.cache.putInfo({ storeDir, wantMassQuery: true, priority: 40 }, {
+          signal: this.#signal,
+        }),
+    );
+  }
+
+  wants(narHash: Digest): boolean {
+    return this.#wanted.has(narHash) && !this.#stop.signal.aborted;
+  }
+
+  /** Sends one packed NAR. */
+  async send(source: SourcePath, nar: SpooledNar): Promise<void> {
+    const { cache } = this.#plan.store;
+    const { meter, packing, record } = this.#options;
+    const path = source.storePath.path;
+    await this.#attempt(path, async () => {
+      const object = { store: cache.url, fileHash: nar.fileHash, fileSize: nar.fileSize };
+      record(path, "sending", object);
+      using progress = meter.object(`${path} -> ${cache.url}`, nar.fileSize);
+      await cache.writer.putFile(
+        narKey(nar.fileHash, packing.compression),
+        { path: nar.path, size: nar.fileSize, digest: nar.fileHash, fresh: nar.fresh ?? false },
+        progress,
+        { signal: this.#signal },
+      );
+      this.#nars.set(nar.narHash, nar);
+      record(path, "sent", object);
+    });
+  }
+
+  /** Writes the narinfos, each after those of its references, the roots last. */
+  async finish(): Promise<WrittenNarInfos> {
+    const { states } = this.#plan;
+    const written = new Map<string, NarInfo>();
+    const done = new Map<string, Promise<boolean>>();
+    const needed = neededNames(states);
+    const write = async (state: PathState): Promise<boolean> => {
+      const { source } = state;
+      const before = source.references
+        .filter((reference) => reference !== source.storePath.baseName)
+        .map((reference) => done.get(reference) ?? Promise.resolve(true));
+      const ready = await Promise.all(before);
+      if (!needed.has(source.storePath.baseName)) ready.push(await allInner);
+      if (!ready.every(Boolean)) return false;
+      if (state.gap === undefined) return true;
+      return await this.#attempt(source.storePath.path, async () => {
+        const info = await this.#write(state);
+        if (info === undefined) return false;
+        written.set(source.storePath.baseName, info);
+        this.#options.record(source.storePath.path, "narinfo written", {
+          store: this.#plan.store.cache.url,
+        });
+        return true;
+      });
+    };
+    const isTop = ({ source }: PathState) => !needed.has(source.storePath.baseName);
+    const tops = states.filter(isTop);
+    const inner = states.filter((state) => !isTop(state)).map((state) => {
+      const outcome = write(state);
+      done.set(state.source.storePath.baseName, outcome);
+      return outcome;
+    });
+    const allInner = Promise.all(inner).then((outcomes) => outcomes.every(Boolean));
+    for (const state of tops) done.set(state.source.storePath.baseName, write(state));
+    await Promise.all(done.values());
+    return written;
+  }
+
+  /** Writes the narinfo of a path, or changes the one that stands; `undefined` if its NAR was not sent. */
+  async #write(state: PathState): Promise<NarInfo | undefined> {
+    const { source, sendNar, standing } = state;
+    const { cache } = this.#plan.store;
+    const options = { signal: this.#signal };
+    if (sendNar && !this.#nars.has(source.narHash)) return undefined;
+    if (standing !== undefined) {
+      return await cache.replaceNarInfo(source.storePath.hashPart, async (now = standing) => {
+        const difference = differenceOf(now, source);
+        if (difference !== undefined) throw otherBuildError(source, cache.url, now, difference);
+        return await this.#signed(this.#narInfo(source, now));
+      }, options);
+    }
+    const info = await this.#signed(this.#narInfo(source, undefined));
+    await cache.putNarInfo(info, options);
+    return info;
+  }
+
+  /** What the narinfo must say: of the NAR that was sent, or of the one that stands. */
+  #narInfo(source: SourcePath, standing: NarInfo | undefined): NarInfo {
+    const nar = this.#nars.get(source.narHash);
+    if (nar === undefined && standing !== undefined) return standing;
+    if (nar === undefined) {
+      throw new KedgeError(`Cannot describe "${source.storePath.path}": its NAR is not known`);
+    }
+    const { compression } = this.#options.packing;
+    return {
+      storePath: source.storePath,
+      url: narKey(nar.fileHash, compression),
+      compression,
+      fileHash: nar.fileHash,
+      fileSize: nar.fileSize,
+      narHash: source.narHash,
+      narSize: source.narSize,
+      references: source.references,
+      ...(source.deriver === undefined ? {} : { deriver: source.deriver }),
+      signatures: [...new Set([...source.signatures, ...(standing?.signatures ?? [])])],
+      ...(source.ca === undefined ? {} : { ca: source.ca }),
+    };
+  }
+
+  async #signed(info: NarInfo): Promise<NarInfo> {
+    const added: string[] = [];
+    for (const key of this.#plan.store.keys) {
+      if (!await isSignedBy(info, key.publicKey)) {
+        added.push(await signFingerprint(key, fingerprint(info)));
+      }
+    }
+    return { ...info, signatures: [...info.signatures, ...added] };
+  }
+
+  async #attempt(path: string | undefined, work: () => Promise<boolean | void>): Promise<boolean> {
+    if (this.#stop.signal.aborted) return false;
+    try {
+      return await this.#plan.store.limit.run(work, this.#signal) ?? true;
+    } catch (thrown) {
+      if (this.#signal.aborted) return false;
+      const store = this.#plan.store.cache.url;
+      this.failures.push({ store, error: thrown, ...(path === undefined ? {} : { path }) });
+      this.#options.record(path ?? store, "failed", { store, message: toError(thrown).message });
+      const hopeless = thrown instanceof NotAllowedError || exitCodeOf(thrown) === ExitCode.noRoom;
+      if (hopeless || this.failures.length >= failuresTillGivenUp) this.#stop.abort();
+      return false;
+    }
+  }
+}
+
+/** The base names that another path of the closure refers to. */
+function neededNames(states: readonly PathState[]): Set<string> {
+  return new Set(
+    states.flatMap(({ source }) =>
+      source.references.filter((reference) => reference !== source.storePath.baseName)
+    ),
+  );
+}
