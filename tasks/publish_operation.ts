@@ -10,6 +10,7 @@ import { formatBytes } from "../lib/base/bytes.ts";
 import { refreshes } from "../lib/cache/refresh.ts";
 import { counted, type PublishPlan, publishPlan } from "./publish_plan.ts";
 import { sha256 } from "../lib/base/digest.ts";
+import { liesIn } from "../lib/base/lies_in.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import { type CatalogEntryDraft, entryId } from "../lib/catalog/catalog_entry.ts";
@@ -90,6 +91,11 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
       signal,
     });
     const { closure } = sources;
+    const { dir } = this.#parts.context.cache;
+    for (const path of options.paths) {
+      if (!await liesIn(dir, path)) continue;
+      meter.note(`the cache "${dir}" lies in "${path}", and is published with it`, "warning");
+    }
     meter.note(
       `the closure has ${counted(closure.length, "path")}, ${formatBytes(narBytes(closure))}`,
     );

@@ -43,13 +43,16 @@ export async function main(
   const stop = new AbortController();
   stopOnSignals(stop);
   const output = processOutput();
-  const lockfile = options.lockfile ?? lockfileBeside(Deno.mainModule);
+  const project = folderOf(Deno.mainModule);
+  const lockfile = options.lockfile ??
+    (project === undefined ? false : join(project, "kedge.lock"));
   const exitCode = await runProgram(tasks, {
     name: options.name ?? programName(),
     argv: options.args ?? Deno.args,
     env,
     ...folders(),
-    ...(lockfile === undefined || lockfile === false ? {} : { lockfile }),
+    ...(project === undefined ? {} : { project }),
+    ...(lockfile === false ? {} : { lockfile }),
     signal: stop.signal,
     shell: options.shell ?? true,
     confirm: (question, signal) => askPerson(question, signal),
@@ -98,9 +101,8 @@ function folders(): { cwd: string; typedIn: string } {
   return { cwd, typedIn: isWithin ? resolve(typedIn) : cwd };
 }
 
-function lockfileBeside(mainModule: string): string | undefined {
-  if (!mainModule.startsWith("file:")) return undefined;
-  return join(dirname(fromFileUrl(mainModule)), "kedge.lock");
+function folderOf(mainModule: string): string | undefined {
+  return mainModule.startsWith("file:") ? dirname(fromFileUrl(mainModule)) : undefined;
 }
 
 function programName(): string {

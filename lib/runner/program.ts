@@ -25,6 +25,8 @@ export interface ProgramHost extends ArgSources {
   readonly name: string;
   /** The command line. */
   readonly argv: readonly string[];
+  /** The folder of the task file, where that is a file. */
+  readonly project?: string;
   /** The lockfile where `--lock` names none. @default {none is used} */
   readonly lockfile?: string;
   /** Ends the run from outside. */

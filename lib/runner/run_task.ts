@@ -1,7 +1,7 @@
 /**
  * One run of a task: everything is checked, then the graph is run, then it is told what came of it.
  *
- * Invariants: nothing starts before every need is met and every confirmation given; in a dry run nothing is written, the journal
+ * Invariants: nothing starts before every need is met and every confirmation given, nor with the project in the cache folder; in a dry run nothing is written, the journal
  * included; a journal that cannot be written stops no run; the result is told last.
  *
  * @module
@@ -11,6 +11,7 @@ import { ExitCode, exitCodeOf, KedgeError, TimedOutError } from "../base/errors.
 import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { openCache } from "../cache/open_cache.ts";
+import { checkProject } from "../cache/check_project.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
@@ -42,6 +43,9 @@ export async function runTask(
   const graph = new Graph(host.cwd);
   const root = graph.add(task, command.args, settings.only);
   await using folder = cacheFolder(command, host);
+  if (!settings.noCache && !task.declared.query) {
+    await checkProject(folder.dir, [host.cwd, ...host.project === undefined ? [] : [host.project]]);
+  }
   using limit = timeLimit(settings.timeout, host.signal);
   const refresh = refreshOf(settings);
   const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
