@@ -21,6 +21,8 @@ export interface CacheKexecOptions {
   mirrors?: readonly string[];
   /** The most connections of a download, 1 to 16. @default {8} */
   connections?: number;
+  /** The most bytes a second, of all connections together; 1024 or more. @default {as fast as it comes} */
+  limitRate?: number;
   /**
    * After what time the origin is asked again: milliseconds, a text such as `"7d"`, or `"origin"`, which means as its Cache-Control
    * says. @default {never}

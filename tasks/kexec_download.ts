@@ -3,6 +3,7 @@ import { defined } from "../lib/base/defined.ts";
 import { type Digest, parseDigest } from "../lib/base/digest.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
+import { RateLimit } from "../lib/base/rate_limit.ts";
 import { collectDaily } from "../lib/cache/prune.ts";
 import { HttpClient } from "../lib/http/client.ts";
 import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
@@ -130,6 +131,8 @@ type Checked = Omit<
   "cache" | "kind" | "action" | "refresh" | "offline" | "inspect" | "compare" | "lockfile" | "vouch"
 >;
 
+const leastRate = 1024;
+
 function checkOptions(options: CacheKexecOptions): Checked {
   const { release, arch, variant, url, mirrors = [], connections, maxAge, sha256 } = options;
   if (url !== undefined) {
@@ -143,6 +146,10 @@ function checkOptions(options: CacheKexecOptions): Checked {
   for (const each of url === undefined ? mirrors : [url, ...mirrors]) checkUrl(each);
   if (connections !== undefined && !isWithin(connections, 1, 16)) {
     throw new UsageError(`Cannot use ${connections} connections: it is no number from 1 to 16`);
+  }
+  const { limitRate } = options;
+  if (limitRate !== undefined && !(limitRate >= leastRate && Number.isFinite(limitRate))) {
+    throw new UsageError(`Cannot limit the rate to ${limitRate} bytes a second: it is below 1024`);
   }
   const maxAgeMs = maxAge === "origin"
     ? maxAge
@@ -164,6 +171,7 @@ function checkOptions(options: CacheKexecOptions): Checked {
       headers: options.headers,
       retry: options.retry,
       idleTimeoutMs: options.idleTimeoutMs,
+      rateLimit: limitRate === undefined ? undefined : new RateLimit(limitRate),
     }),
   };
 }

@@ -56,7 +56,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     this.subject = displayUrl(options.url);
     this.#entry = new DownloadEntry(options.cache, buckets.kexec, options.url);
     this.#origin = this.#held.use(new OriginSource(options));
-    this.#tier = new TierSource(options.cache.tier, this.#entry.key);
+    this.#tier = new TierSource(options.cache.tier, this.#entry.key, options.rateLimit);
     this.#planner = new DownloadPlanner({
       download: options,
       entry: this.#entry,

@@ -10,9 +10,11 @@ import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import type { RateLimit } from "../base/rate_limit.ts";
 import { HttpClient } from "../http/client.ts";
 import { type Control, readControl } from "../http/control_file.ts";
 import { download, type Downloaded } from "../http/download.ts";
+import { limitedFetch } from "../http/limited_fetch.ts";
 import { type FoundProbe, type Probe, probe, type ProbeRequest } from "../http/probe.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import { Transport } from "../http/transport.ts";
@@ -35,6 +37,8 @@ export interface OriginSourceOptions {
   retry?: RetryPolicy;
   /** How long a connection may bring nothing, in milliseconds. @default {30_000} */
   idleTimeoutMs?: number;
+  /** The rate that all connections share. @default {as fast as it comes} */
+  rateLimit?: RateLimit;
 }
 
 /** An answer, and to what. */
@@ -113,7 +117,7 @@ export class OriginSource implements Disposable {
     options: BringOptions,
     step: Step,
   ): Promise<Downloaded> {
-    const { connections, retry, idleTimeoutMs, mirrors = [] } = this.#options;
+    const { connections, retry, idleTimeoutMs, rateLimit, mirrors = [] } = this.#options;
     let { probe: found, request, index } = await this.#matching(answer, options, step);
     for (;;) {
       try {
@@ -125,6 +129,7 @@ export class OriginSource implements Disposable {
           signal: step.signal,
           ...options,
           ...defined({ connections, retry, idleTimeoutMs }),
+          ...(rateLimit === undefined ? {} : { minBytesPerSecond: 1 }),
         });
       } catch (error) {
         if (!(error instanceof UnreachableError) || index >= mirrors.length) throw error;
@@ -162,11 +167,14 @@ export class OriginSource implements Disposable {
   }
 
   #client(step: Step): HttpClient {
+    const { rateLimit } = this.#options;
     return new HttpClient({
       meter: step.meter,
       signal: step.signal,
       side: "source",
-      fetch: this.#transport.fetch,
+      fetch: rateLimit === undefined
+        ? this.#transport.fetch
+        : limitedFetch(this.#transport.fetch, rateLimit),
       ...defined({ retry: this.#options.retry }),
     });
   }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Digest } from "../base/digest.ts";
+import type { RateLimit } from "../base/rate_limit.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Tier, TierCall, TierRecord } from "../cache/tier.ts";
@@ -28,11 +29,13 @@ export interface OpenedInTier {
 export class TierSource {
   #tier: Tier | undefined;
   #key: string;
+  #rateLimit: RateLimit | undefined;
 
-  /** Asks nothing yet. */
-  constructor(tier: Tier | undefined, key: string) {
+  /** Asks nothing yet; contents come no faster than `rateLimit`. */
+  constructor(tier: Tier | undefined, key: string, rateLimit?: RateLimit) {
     this.#tier = tier;
     this.#key = key;
+    this.#rateLimit = rateLimit;
   }
 
   /** What the tier is, for people. */
@@ -74,7 +77,7 @@ export class TierSource {
     await cache.leases.take(digest);
     return await this.#try(step, async () => {
       using object = step.meter.object(digest, size);
-      return await cache.blobs.persist(opened.stream, {
+      return await cache.blobs.persist(this.#rateLimit?.stream(opened.stream) ?? opened.stream, {
         digest,
         size,
         onBytes: (bytes) => object.moved(bytes),

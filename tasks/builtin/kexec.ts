@@ -30,6 +30,10 @@ export const kexecTask = task({
       max: 16,
       default: 8,
     }),
+    limitRate: arg.bytes({
+      description: "The most bytes a second, of all connections together",
+      example: "10MiB",
+    }),
     maxAge: arg.string({
       description:
         "Ask the origin again when the cached one is older; origin: as its Cache-Control says",

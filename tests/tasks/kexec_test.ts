@@ -464,6 +464,17 @@ Deno.test("cacheKexec() holds a release against the digest that its site publish
   }, path);
 });
 
+Deno.test("cacheKexec() with limitRate keeps to it over all connections, redirects and retries included", () =>
+  withOrigin(large, async ({ origin, run }) => {
+    file(origin).signedForMs = 60_000;
+    file(origin).faults = [{}, { cutAfter: 100_000 }];
+    const started = performance.now();
+    const result = await run({ limitRate: 16 * mebibyte, connections: 8 });
+    assert(performance.now() - started >= 1490);
+    assertEquals(result.digest, sha256(large));
+    assert(origin.requests.filter(({ status }) => status === 206).length > 3);
+  }));
+
 Deno.test("cacheKexec() sends its headers to the origin and none of them to a mirror", () =>
   withOrigin(small, async ({ origin, run }) => {
     await using mirror = startOrigin({ "/m.tar.gz": { body: small } });
@@ -492,6 +503,8 @@ for (
     "no connections": { connections: 0 },
     "a URL and a release": { url: "http://a/b", release: "nixos-25.11" },
     "an age that is none": { maxAge: "soon" },
+    "a rate of nothing": { limitRate: 0 },
+    "a rate that is none": { limitRate: NaN },
   })
 ) {
   Deno.test(`cacheKexec() refuses ${name} as a bad value`, async () => {
