@@ -155,6 +155,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
   async verify(plan: PublishPlan, moved: WrittenNarInfos[], step: Step): Promise<void> {
     const { meter, signal, record } = step;
     const depth = this.#parts.options.verify ?? "present";
+    for (const { store } of plan.stores) record(store.cache.url, "proving", { depth });
     const outcomes = await Promise.all(
       plan.stores.map(({ store }, index) =>
         verifyStore(store, plan.sources.closure, {

@@ -70,6 +70,7 @@ async function spooled(source: SourcePath, options: MoveClosureOptions): Promise
   const label = source.storePath.path;
   await using lease = await spool.lease();
   const { narHash, narSize } = source;
+  record(label, "packing");
   const packed = await packer.pack({
     source: source.files,
     file: lease.path,

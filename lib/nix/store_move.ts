@@ -101,12 +101,12 @@ export class StoreMove {
       if (!ready.every(Boolean)) return false;
       if (state.gap === undefined) return true;
       return await this.#attempt(source.storePath.path, async () => {
-        const info = await this.#write(state);
-        if (info === undefined) return false;
-        written.set(source.storePath.baseName, info);
-        this.#options.record(source.storePath.path, "narinfo written", {
-          store: this.#plan.store.cache.url,
-        });
+        if (state.sendNar && !this.#nars.has(source.narHash)) return false;
+        const { record } = this.#options;
+        const object = { store: this.#plan.store.cache.url };
+        record(source.storePath.path, "writing narinfo", object);
+        written.set(source.storePath.baseName, await this.#write(state));
+        record(source.storePath.path, "narinfo written", object);
         return true;
       });
     };
@@ -123,12 +123,10 @@ export class StoreMove {
     return written;
   }
 
-  /** Writes the narinfo of a path, or changes the one that stands; `undefined` if its NAR was not sent. */
-  async #write(state: PathState): Promise<NarInfo | undefined> {
-    const { source, sendNar, standing } = state;
+  /** Writes the narinfo of a path, or changes the one that stands. */
+  async #write({ source, standing }: PathState): Promise<NarInfo> {
     const { cache } = this.#plan.store;
     const options = { signal: this.#signal };
-    if (sendNar && !this.#nars.has(source.narHash)) return undefined;
     if (standing !== undefined) {
       return await cache.replaceNarInfo(source.storePath.hashPart, async (now = standing) => {
         const difference = differenceOf(now, source);
