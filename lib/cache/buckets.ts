@@ -23,12 +23,12 @@ export const buckets = {
     kind: "pointers",
     description: "kexec bundles by URL",
   }),
-  /** What was learned of OCI manifests and layers. */
+  /** What was learned of images: which one a name means. */
   oci: new CacheBucket({
     name: "oci",
     version: 1,
     kind: "pointers",
-    description: "OCI manifests and layers by reference",
+    description: "which image a name means",
   }),
   /** Compressed NARs that were packed, by store path and compression. */
   nars: new CacheBucket({

@@ -11,6 +11,7 @@ import { hashFile } from "../../lib/base/hash_file.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
+import { hashTree } from "../../lib/cache/read_tree.ts";
 import { bundleBytes } from "./bundle.ts";
 import { startOrigin } from "./origin.ts";
 
@@ -85,6 +86,10 @@ async function inspect(
   for await (const blob of cache.blobs.list()) {
     const { digest } = await hashFile(blob.path);
     if (digest !== blob.digest) wrong.push(`the blob ${blob.digest} holds ${digest}`);
+  }
+  for await (const { digest, path } of cache.archives.list()) {
+    const actual = await hashTree(path);
+    if (actual !== digest) wrong.push(`the archive ${digest} holds ${actual}`);
   }
   const files = join(dir, buckets.files.folder);
   for (const name of await namesOf(files)) {

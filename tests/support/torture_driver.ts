@@ -1,5 +1,5 @@
 /**
- * One process of the torture: it downloads, persists, prunes and cleans at random until somebody kills it. Each entry that it wrote is told
+ * One process of the torture: it downloads, unpacks, persists, prunes and cleans at random until somebody kills it. Each entry that it wrote is told
  * on standard output, after the write.
  *
  * Arguments: cache folder, origin URL, seed, `lying` or `honest`.
@@ -36,7 +36,7 @@ async function download(): Promise<void> {
     cache: new Cache(dir),
     refresh: random(2) === 0 ? "all" as const : "none" as const,
   };
-  await cacheKexec({ url: url + path, ...quick }, ctx);
+  await cacheKexec({ url: url + path, unpack: random(2) === 0, ...quick }, ctx);
 }
 
 async function write(cache: Cache): Promise<void> {

@@ -82,7 +82,7 @@ Deno.test("cache:prune keeps what a pointer of a newer version refers to", () =>
     assertEquals(await cache.blobs.has(digest), true);
   }));
 
-Deno.test("P6 P7 cache:prune removes what only a removed pointer referred to, and its named file", () =>
+Deno.test("P6 cache:prune removes what only a removed pointer referred to, and its named file", () =>
   withCache(async (cache) => {
     const digest = await put(cache, "k", "x");
     const kept = await put(cache, "other", "y");
@@ -90,6 +90,34 @@ Deno.test("P6 P7 cache:prune removes what only a removed pointer referred to, an
     const result = await cachePrune({}, { cache });
     assertEquals(reasonsOf(result), ["file: nothing refers to it", "blob: nothing refers to it"]);
     assertEquals([await cache.blobs.has(digest), await cache.blobs.has(kept)], [false, true]);
+  }));
+
+Deno.test("P5 cache:prune keeps what was downloaded, and what is downloaded in part", () =>
+  withCache(async (cache) => {
+    const digest = await put(cache, "k", "x", 300);
+    const partial = await cache.partials.claim("some");
+    await Deno.writeTextFile(join(partial, "data"), "half");
+    await cache.partials.release("some", partial);
+    assertEquals((await cachePrune({}, { cache })).changed, false);
+    assertEquals(await cache.blobs.has(digest), true);
+    const kept = await cache.partials.find("some");
+    assertEquals(await Deno.readTextFile(join(kept!, "data")), "half");
+  }));
+
+Deno.test("P7 cache:prune removes blobs, unpacked folders and named files when the pointers of a bucket are gone", () =>
+  withCache(async (cache) => {
+    await put(cache, "k", "x");
+    const body = new Blob(["part"]).stream();
+    const tree = await cache.archives.persist(ReadableStream.from([
+      { path: "d/f", type: "file" as const, body },
+    ]));
+    await cache.entry(buckets.kexec, "tree", schema).write({ digest: "" }, { refs: [tree.digest] });
+    assertEquals((await cachePrune({}, { cache })).changed, false);
+    await Deno.remove(join(cache.dir, buckets.kexec.folder), { recursive: true });
+    const result = await cachePrune({}, { cache });
+    assertEquals(result.plan.items.map(({ kind }) => kind), ["file", "blob", "archive"]);
+    assertEquals([result.files, result.bytes], [3, 5]);
+    assertEquals(await cache.archives.find(tree.digest), undefined);
   }));
 
 Deno.test("P8 cache:prune lets young things be while others use the cache, unless force says otherwise", () =>
@@ -128,7 +156,7 @@ Deno.test("P10 P11 cache:prune --ci drops partial downloads and the version befo
     assertEquals(await cache.partials.find("some"), undefined);
   }));
 
-Deno.test("cache:prune does not follow symbolic links", () =>
+Deno.test("Related: cache:prune does not follow symbolic links", () =>
   withCache(async (cache, folder) => {
     await orphan(cache, "x");
     await Deno.mkdir(join(folder, "victim"));
@@ -136,7 +164,10 @@ Deno.test("cache:prune does not follow symbolic links", () =>
     const shard = join(cache.dir, "blobs-v1", "sha256", "ff");
     await Deno.mkdir(shard, { recursive: true });
     await Deno.symlink(join(folder, "victim"), join(shard, "f".repeat(64)));
+    const archive = await cache.archives.persist(ReadableStream.from([]));
+    await Deno.symlink(join(folder, "victim"), join(archive.path, "out"));
     await cachePrune({}, { cache });
+    assertEquals(await Array.fromAsync(cache.archives.list()), []);
     assertEquals(await Deno.readTextFile(join(folder, "victim", "file")), "keep");
     await assertRejects(() => Deno.lstat(join(shard, "f".repeat(64))), Deno.errors.NotFound);
   }));

@@ -34,6 +34,19 @@ Deno.test("D1 cache:dir prints the configured folder", () =>
     assertEquals([stdout, code], [`${cache.dir}\n`, 0]);
   }));
 
+Deno.test("D10 a cache that cannot be made is an error that says where and why", () =>
+  withCache(async (_cache, folder) => {
+    const file = join(folder, "file");
+    await Deno.writeTextFile(file, "");
+    const { code, stderr } = await runKedge(["kexec", "--url", "http://127.0.0.1:9/b.tar.gz"], {
+      cacheDir: join(file, "cache"),
+    });
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, `Cannot make the cache folder "${join(file, "cache")}`);
+    assertStringIncludes(stderr, "Not a directory");
+    assertStringIncludes(stderr, "--cache-dir");
+  }));
+
 Deno.test("S1 cache:size of no cache is 0", () =>
   withCache(async (cache) => {
     assertEquals(await cacheSize({ cache }), { bytes: 0, files: 0, parts: [] });
@@ -131,7 +144,10 @@ Deno.test("C11 cache:clean removes a symbolic link and not what it leads to", ()
     await Deno.mkdir(join(folder, "victim"));
     await Deno.writeTextFile(join(folder, "victim", "file"), "keep me");
     await Deno.symlink(join(folder, "victim"), join(cache.dir, "blobs-v1", "link"));
+    const archive = await cache.archives.persist(ReadableStream.from([]));
+    await Deno.symlink(join(folder, "victim"), join(archive.path, "out"));
     await cacheClean({}, { cache });
+    assertEquals(await cache.archives.find(archive.digest), undefined);
     assertEquals(await Deno.readTextFile(join(folder, "victim", "file")), "keep me");
   }));
 

@@ -198,6 +198,16 @@ Deno.test("cacheKexec() offline uses what is there and refuses what is not", () 
     await assertRejects(() => run({}, { offline: true, refresh: "all" }), UsageError);
   }));
 
+Deno.test("Related: cacheKexec() offline uses what is stale, whatever it varies by (stale_request_ignores_freshness_and_vary)", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    file(origin).headers = { "cache-control": "max-age=0", vary: "Cookie" };
+    await run();
+    const tomorrow = new Cache(dir, { now: () => Date.now() + 86_400_000 });
+    const result = await run({ maxAge: "origin" }, { offline: true, cache: tomorrow });
+    assertEquals([result.changed, result.requests], [false, 0]);
+    assertEquals((await run({ maxAge: "origin" })).requests, 1);
+  }));
+
 Deno.test("cacheKexec() with a pinned digest asks nobody, not even to refresh", () =>
   withOrigin(small, async ({ origin, run }) => {
     const pinned = { sha256: sha256(small) };

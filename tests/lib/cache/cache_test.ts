@@ -27,6 +27,13 @@ async function withCache(run: (cache: Cache) => Promise<void>): Promise<void> {
 
 const streamOf = (text: string): ReadableStream<Uint8Array> => new Blob([text]).stream();
 
+Deno.test("the README of the cache names every bucket with its version", async () => {
+  const readme = new URL("../../../lib/cache/README.md", import.meta.url);
+  const rows = [...(await Deno.readTextFile(readme)).matchAll(/^\| `([a-z]+)` +\| (\d+) +\|/gm)];
+  const named = rows.map(([, name, version]) => `${name}-v${version}`);
+  assertEquals(named, Object.values(buckets).map(({ folder }) => folder));
+});
+
 Deno.test("Cache touches no disk until something is written", () =>
   withCache(async (cache) => {
     assertEquals(await cache.entry(buckets.kexec, "key", schema).read(), undefined);
@@ -77,6 +84,17 @@ for (const [what, text] of [["is cut short", '{"key": "k", "val'], ["is of anoth
       assertEquals((await entry.read())?.value.digest, "z");
     }));
 }
+
+Deno.test("Related: CacheEntry takes the pointer of another key for none (stale_request_rejects_non_matching_cache_entries)", () =>
+  withCache(async (cache) => {
+    const [mine, other] = ["mine", "other"].map((key) => cache.entry(buckets.kexec, key, schema));
+    await other!.write({ digest: "x" });
+    await Deno.mkdir(join(mine!.path, ".."), { recursive: true });
+    await Deno.copyFile(other!.path, mine!.path);
+    const { miss } = await mine!.lookup();
+    assertEquals(miss, { reason: "unreadable", detail: "it is the pointer of another key" });
+    assertEquals(await mine!.update({ digest: "y" }), false);
+  }));
 
 Deno.test("BlobStore.persist() hashes a stream and keeps it read-only under its digest", () =>
   withCache(async (cache) => {
