@@ -7,6 +7,7 @@ import { RateLimit } from "../lib/base/rate_limit.ts";
 import { collectDaily } from "../lib/cache/prune.ts";
 import { HttpClient } from "../lib/http/client.ts";
 import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
+import { BundleInspector } from "../lib/kexec/bundle_inspector.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
 import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
 import { describeDifference } from "../lib/kexec/describe_difference.ts";
@@ -74,9 +75,7 @@ async function run(
     action: "fetch the kexec bundle",
     refresh: context.refresh,
     offline: context.offline,
-    inspect: async (path, name, { meter, signal }) => {
-      await checkBundle(path, { name, meter, signal, ...defined({ architecture: arch }) });
-    },
+    inspect: (name) => new BundleInspector({ name, ...defined({ architecture: arch }) }),
     ...defined({ vouch: voucher(checked, releaseApi) }),
     compare: async (before, after, { meter, signal }) => {
       const [old, now] = await Promise.all(

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import type { Digest } from "../lib/base/digest.ts";
 import { VerificationError } from "../lib/base/errors.ts";
+import { GrowingFile } from "../lib/base/growing_file.ts";
 import type { CachedBlob } from "../lib/cache/blob_store.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
@@ -52,7 +53,7 @@ async function* wholeBundle(
   signal: AbortSignal,
 ): AsyncGenerator<ArchiveMember> {
   const missing = new Set<string>(bundleParts);
-  for await (const member of bundleMembers(blob.path, { name, signal })) {
+  for await (const member of bundleMembers(await GrowingFile.whole(blob.path), { name, signal })) {
     if (member.type === "file") missing.delete(member.path);
     yield member;
   }

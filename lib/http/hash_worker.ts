@@ -1,21 +1,16 @@
 /**
  * Hashes the start of a file while the rest of it is still being written. The data comes out of the page cache.
  *
- * Messages in: `{ path }` first, then `{ upTo }` each time more bytes are there, and `{ size }` at the end.
- * Messages out: `{ ready: true }`, `{ digest, size }`, or `{ error }`.
+ * Messages in: those of a {@linkcode FollowRequest}. Message out: the digest and the size, or an error.
  *
  * @module
  */
-import { Hasher } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
+import type { FollowReply, FollowRequest } from "../base/file_follower.ts";
 import { workerPort } from "../base/worker_port.ts";
 
-/** What the worker is told. */
-export type HashRequest = { path: string } | { upTo: number } | { size: number };
-/** What the worker tells. */
-export type HashReply = { ready: true } | { digest: string; size: number } | { error: string };
-
-const port = workerPort<HashRequest, HashReply>();
-const buffer = new Uint8Array(1024 * 1024);
+const port = workerPort<FollowRequest, FollowReply<Digest>>();
+const buffer = new Uint8Array(256 * 1024);
 const hasher = new Hasher();
 let file: Deno.FsFile | undefined;
 
@@ -32,13 +27,12 @@ port.addEventListener("message", ({ data }) => {
     if ("path" in data) {
       file = Deno.openSync(data.path, { read: true });
       hasher.update(new Uint8Array());
-      port.postMessage({ ready: true });
     } else if ("upTo" in data) {
       hashUpTo(data.upTo);
     } else {
       hashUpTo(data.size);
       file!.close();
-      port.postMessage({ digest: hasher.digest(), size: hasher.size });
+      port.postMessage({ result: hasher.digest() });
     }
   } catch (error) {
     port.postMessage({ error: (error as Error).message });

@@ -8,6 +8,14 @@
  * @module
  */
 
+/** Where a connection puts what it brings. */
+export interface PieceSink {
+  /** The file, of which this connection has a handle of its own. */
+  file: Deno.FsFile;
+  /** The memory that it reads into, kept from one piece to the next; a read that fails loses it. */
+  buffer?: ArrayBuffer;
+}
+
 /** A range that one connection brings. */
 export class Piece {
   /** The next byte that is missing. */
@@ -58,8 +66,7 @@ export class Piece {
    */
   async read(
     response: Response,
-    file: Deno.FsFile,
-    buffer: ArrayBuffer,
+    into: PieceSink,
     onBytes: (start: number, bytes: Uint8Array) => void,
   ): Promise<void> {
     if (response.body === null) throw new Error("the answer has no body");
@@ -72,8 +79,8 @@ export class Piece {
     this.progressMs = performance.now();
     this.resetWindow();
     try {
-      await file.seek(this.at, Deno.SeekMode.Start);
-      await this.#pump(reader, file, buffer, onBytes);
+      await into.file.seek(this.at, Deno.SeekMode.Start);
+      await this.#pump(reader, into, onBytes);
     } finally {
       this.#cancel = undefined;
       await reader.cancel().catch(() => undefined);
@@ -89,23 +96,24 @@ export class Piece {
 
   async #pump(
     reader: MinReader,
-    file: Deno.FsFile,
-    buffer: ArrayBuffer,
+    into: PieceSink,
     onBytes: (start: number, bytes: Uint8Array) => void,
   ): Promise<void> {
     while (this.at < this.end) {
+      const buffer = into.buffer ?? new ArrayBuffer(bufferBytes);
+      delete into.buffer;
       const wanted = Math.min(buffer.byteLength, this.end - this.at);
       const { value, done } = await reader.read(new Uint8Array(buffer, 0, wanted), {
         min: Math.min(wanted, this.#comingBytes()),
       });
       const now = performance.now();
+      if (value !== undefined) into.buffer = value.buffer;
       if (value !== undefined && value.byteLength > 0) {
-        buffer = value.buffer;
         const bytes = value.subarray(
           0,
           Math.max(0, Math.min(value.byteLength, this.end - this.at)),
         );
-        writeAll(file, bytes);
+        writeAll(into.file, bytes);
         const start = this.at;
         this.at += bytes.byteLength;
         this.progressMs = now;
@@ -123,6 +131,7 @@ export class Piece {
   }
 }
 
+const bufferBytes = 1024 * 1024;
 const mostComingBytes = 512 * 1024;
 const comingMs = 20;
 

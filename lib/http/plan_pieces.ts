@@ -2,6 +2,9 @@ import { type Extent, Extents } from "./extents.ts";
 
 const mebibyte = 1024 * 1024;
 
+/** The most connections of one download. */
+export const defaultConnections = 8;
+
 /** The largest piece that one request asks for, in bytes. */
 export const largestPieceBytes = 16 * mebibyte;
 const smallestPieceBytes = 2 * mebibyte;
@@ -31,7 +34,7 @@ export function planPieces(missing: readonly Extent[], connections: number): Ext
 /** The pieces that are still to be asked for after the first answer brought its own range. */
 export function remainingPieces(
   answer: { start: number; end?: number; size?: number; ranges: boolean },
-  present: Extents,
+  present: Iterable<Extent>,
   connections: number,
 ): Extent[] {
   const { start, end, size } = answer;

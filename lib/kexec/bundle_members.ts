@@ -1,4 +1,5 @@
 import { VerificationError } from "../base/errors.ts";
+import type { GrowingFile } from "../base/growing_file.ts";
 import { type TarLimits, type TarMember, tarMembers } from "./tar_members.ts";
 import {
   compressionMagicBytes,
@@ -22,17 +23,17 @@ export interface BundleMembersOptions {
 }
 
 /**
- * The members of a kexec bundle, one after the other, without its compression.
+ * The members of a kexec bundle, which may still be growing, one after the other, without its compression.
  *
  * @throws {VerificationError} if its name and its bytes say different things of the compression, a member is unsafe, a limit is
  * passed, or the tarball is damaged
  */
 export async function* bundleMembers(
-  path: string,
+  file: GrowingFile,
   { name, maxUnpackedBytes, signal }: BundleMembersOptions,
 ): AsyncGenerator<TarMember> {
   signal.throwIfAborted();
-  const bytes = unpackedBytes(path, await compressionOf(path, name), name, signal);
+  const bytes = unpackedBytes(file, await compressionOf(file, name), name, signal);
   const limits: TarLimits = {
     members: maxMembers,
     bytes: maxUnpackedBytes ?? defaultMaxUnpackedBytes,
@@ -45,18 +46,11 @@ export async function* bundleMembers(
   }
 }
 
-async function compressionOf(path: string, name: string): Promise<TarballCompression> {
-  using file = await Deno.open(path, { read: true });
-  const head = new Uint8Array(compressionMagicBytes);
-  let filled = 0;
-  while (filled < head.byteLength) {
-    const count = await file.read(head.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  const actual = compressionOfBytes(head.subarray(0, filled));
+async function compressionOf(file: GrowingFile, name: string): Promise<TarballCompression> {
+  const { value: head = new Uint8Array() } = await file.pieces(compressionMagicBytes).next();
+  const actual = compressionOfBytes(head);
   if (actual === undefined) {
-    const state = filled === 0 ? "it is empty" : "it is no tarball, packed or not";
+    const state = head.byteLength === 0 ? "it is empty" : "it is no tarball, packed or not";
     throw refused(name, state, "is it a web page?");
   }
   const named = compressionOfName(name);

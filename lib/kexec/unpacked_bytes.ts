@@ -9,73 +9,61 @@
 import { zlib } from "../base/zlib.ts";
 import type { Transform } from "node:stream";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import type { GrowingFile } from "../base/growing_file.ts";
 import { signalChild } from "../base/process_group.ts";
 import { ZstdFrames } from "../base/zstd_frames.ts";
 import type { TarballCompression } from "./tarball_compression.ts";
 
 const pieceBytes = 256 * 1024;
+const unpackedPieceBytes = 128 * 1024;
 
 /**
- * Reads a packed file.
+ * Reads a packed file, which may still be growing; what is packed by xz is read once it is whole.
  *
  * @param name what errors call the file
  * @throws {VerificationError} if the packed data is cut short or damaged
  * @throws {KedgeError} if the file is packed by xz and the program `xz` is missing
  */
 export function unpackedBytes(
-  path: string,
+  file: GrowingFile,
   compression: TarballCompression,
   name: string,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   switch (compression) {
     case "none":
-      return fileBytes(path, signal);
+      return file.pieces(pieceBytes, { signal });
     case "gzip":
-      return gzipBytes(path, name, signal);
+      return gzipBytes(file, name, signal);
     case "zstd":
-      return zstdBytes(path, name, signal);
+      return zstdBytes(file, name, signal);
     case "xz":
-      return xzBytes(path, name, signal);
-  }
-}
-
-async function* fileBytes(
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path, { read: true });
-  for (;;) {
-    signal.throwIfAborted();
-    const buffer = new Uint8Array(pieceBytes);
-    const count = await file.read(buffer);
-    if (count === null) return;
-    yield buffer.subarray(0, count);
+      return xzBytes(file, name, signal);
   }
 }
 
 async function* gzipBytes(
-  path: string,
+  file: GrowingFile,
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const transform = zlib().createGunzip({ chunkSize: pieceBytes });
-  yield* through(transform, fileBytes(path, signal), "gzip", name, signal);
+  const transform = zlib().createGunzip({ chunkSize: unpackedPieceBytes });
+  yield* through(transform, file.pieces(pieceBytes, { signal, reuse: true }), "gzip", name, signal);
 }
 
 /** A zstd file may hold many frames, and `node:zlib` ends at the end of the first: each gets a decompressor of its own. */
 async function* zstdBytes(
-  path: string,
+  file: GrowingFile,
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const parts = frameParts(path, name, signal);
+  const parts = frameParts(file, name, signal);
   try {
     for (;;) {
       const first = await parts.next();
       if (first.done) return;
       const transform = zlib().createZstdDecompress({
-        chunkSize: pieceBytes,
+        chunkSize: unpackedPieceBytes,
         params: { [zlib().constants.ZSTD_d_windowLogMax]: 27 },
       });
       yield* through(transform, oneFrame(first.value, parts), "zstd", name, signal);
@@ -88,12 +76,12 @@ async function* zstdBytes(
 type FramePart = { bytes: Uint8Array<ArrayBuffer>; end: boolean };
 
 async function* frameParts(
-  path: string,
+  file: GrowingFile,
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<FramePart, undefined> {
   const frames = new ZstdFrames();
-  for await (const piece of fileBytes(path, signal)) yield* frames.cut(piece);
+  for await (const piece of file.pieces(pieceBytes, { signal })) yield* frames.cut(piece);
   if (frames.within) throw new VerificationError(`Cannot unpack "${name}": it is cut short`);
 }
 
@@ -130,16 +118,20 @@ async function* through(
   }
 }
 
-/** Writes pieces into a transform; what goes wrong with them becomes the transform's own error. */
+/**
+ * Writes pieces into a transform, each after the one before was used up, so that they may share memory; what goes wrong with them
+ * becomes the transform's own error.
+ */
 async function feed(transform: Transform, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   let resume = () => {};
-  transform.on("drain", () => resume());
   transform.once("close", () => resume());
   try {
     for await (const piece of pieces) {
       if (transform.destroyed) return;
-      if (transform.write(piece)) continue;
-      await new Promise<void>((resolve) => resume = resolve);
+      await new Promise<void>((resolve) => {
+        resume = resolve;
+        transform.write(piece, () => resolve());
+      });
     }
     transform.end();
   } catch (error) {
@@ -148,12 +140,13 @@ async function feed(transform: Transform, pieces: AsyncIterable<Uint8Array>): Pr
 }
 
 async function* xzBytes(
-  path: string,
+  file: GrowingFile,
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  await file.finished();
   signal.throwIfAborted();
-  const child = spawnXz(path, name);
+  const child = spawnXz(file.path, name);
   const stop = () => signalChild(child, "SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
   const complaint = new Response(child.stderr).text();

@@ -15,11 +15,11 @@ import type { CachedBlob } from "../cache/blob_store.ts";
 import { buckets } from "../cache/buckets.ts";
 import { DownloadEntry } from "../cache/download_entry.ts";
 import { displayUrl } from "../http/display_url.ts";
-import type { Downloaded } from "../http/download.ts";
+import type { Downloaded } from "../http/download_options.ts";
 import { checkFileKind } from "../http/file_kind.ts";
 import { writePending } from "../http/pending_file.ts";
 import type { FoundProbe } from "../http/probe.ts";
-import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";
+import type { CachedDownloadOptions, CachedFile, Inspector } from "./cached_download_options.ts";
 import { checkDigest, checkVouched } from "./check_download.ts";
 import type { DownloadPlan } from "./download_plan.ts";
 import { DownloadPlanner } from "./download_planner.ts";
@@ -47,6 +47,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   #planner: DownloadPlanner;
   #held = new AsyncDisposableStack();
   #plan: DownloadPlan | undefined;
+  #inspector: Inspector | undefined;
   #fromOrigin: Downloaded | undefined;
 
   /** Touches neither disk nor network. */
@@ -73,7 +74,12 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Finds out whether the file is there and fresh, and otherwise asks the origin. */
   async plan(step: Step): Promise<DownloadPlan> {
-    return this.#plan = await this.#planner.plan(step);
+    this.#plan = await this.#planner.plan(step);
+    const inspect = this.#planner.digest === undefined && !step.dryRun && this.#plan.changed
+      ? this.#options.inspect
+      : undefined;
+    this.#inspector = inspect === undefined ? undefined : this.#held.use(inspect(this.#entry.name));
+    return this.#plan;
   }
 
   /** Brings what is missing into a partial file. */
@@ -92,7 +98,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Holds digest, kind and contents against what they must be. */
   async verify(plan: DownloadPlan, moved: Moved, step: Step): Promise<void> {
-    const { inspect, vouch, cache } = this.#options;
+    const { vouch, cache } = this.#options;
     const { digest } = this.#planner;
     const path = moved.downloaded?.path ?? moved.blob!.path;
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
@@ -102,7 +108,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         checkDigest(moved.downloaded, digest, this.subject, isCallers);
         if (digest === undefined) await checkVouched(moved.downloaded, vouch, this.subject, step);
       }
-      if (digest === undefined) await inspect?.(path, this.#entry.name, step);
+      await this.#inspector?.finish(path, moved.downloaded?.size ?? moved.blob!.size, step);
     } catch (error) {
       if (error instanceof VerificationError && moved.folder !== undefined) {
         await cache.partials.discard(moved.folder);
@@ -187,7 +193,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         source,
         object,
         check: (bytes) => checkFileKind(name, bytes, this.subject),
-        ...defined({ digest: this.#planner.digest }),
+        ...defined({ digest: this.#planner.digest, follower: this.#inspector }),
       }, step);
       step.record(name, "moved", { digest: downloaded.digest, size: downloaded.size });
       this.#fromOrigin = downloaded;

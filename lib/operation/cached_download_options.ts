@@ -2,8 +2,15 @@ import type { Digest } from "../base/digest.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Lockfile } from "../cache/lockfile.ts";
 import type { Refresh } from "../cache/refresh.ts";
+import type { PrefixFollower } from "../http/prefix_follower.ts";
 import type { Step } from "./operation.ts";
 import type { OriginSourceOptions } from "./origin_source.ts";
+
+/** Looks into a file while it comes. */
+export interface Inspector extends PrefixFollower, Disposable {
+  /** Looks into the rest of it before it is kept; throws if it is not what it should be. */
+  finish(path: string, sizeBytes: number, step: Step): Promise<void>;
+}
 
 /** What is to be had, and how. */
 export interface CachedDownloadOptions extends OriginSourceOptions {
@@ -25,11 +32,8 @@ export interface CachedDownloadOptions extends OriginSourceOptions {
   offline: boolean;
   /** Where its digest is pinned at the first use; a digest of its own takes precedence. */
   lockfile?: Lockfile;
-  /**
-   * Looks into a file of which no digest is known before it is kept; throws if it is not what it should be. Whoever pins a
-   * digest vouches for the contents.
-   */
-  inspect?: (path: string, name: string, step: Step) => Promise<void>;
+  /** Looks into a file of this name, of which no digest is known; whoever pins a digest vouches for the contents. */
+  inspect?: (name: string) => Inspector;
   /** Asks, in one request, for the digest that somebody else than the server of the file gives for it. */
   vouch?: (step: Step) => Promise<Digest | undefined>;
   /** Says how the file differs from the version before it. */

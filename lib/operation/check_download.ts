@@ -5,7 +5,7 @@
  */
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { Downloaded } from "../http/download.ts";
+import type { Downloaded } from "../http/download_options.ts";
 import type { CachedDownloadOptions } from "./cached_download_options.ts";
 import type { Step } from "./operation.ts";
 

@@ -15,10 +15,10 @@ import type { DownloadEntry, DownloadPolicy, KnownFile } from "../cache/download
 import { waitForLeader } from "../cache/wait_for_leader.ts";
 import { type Control, readControl } from "../http/control_file.ts";
 import { displayUrl } from "../http/display_url.ts";
-import { defaultConnections } from "../http/download.ts";
+
 import { Extents } from "../http/extents.ts";
 import { readPending } from "../http/pending_file.ts";
-import { remainingPieces } from "../http/plan_pieces.ts";
+import { defaultConnections, remainingPieces } from "../http/plan_pieces.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import { ifRangeOf, type Validators } from "../http/validators.ts";
 import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";

@@ -13,9 +13,11 @@ import type { ObjectMeter } from "../base/meter.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
 import { HttpClient } from "../http/client.ts";
 import { type Control, readControl } from "../http/control_file.ts";
-import { download, type Downloaded } from "../http/download.ts";
+import { download } from "../http/download.ts";
+import type { Downloaded } from "../http/download_options.ts";
 import { limitedFetch } from "../http/limited_fetch.ts";
 import { type FoundProbe, type Probe, probe, type ProbeRequest } from "../http/probe.ts";
+import type { PrefixFollower } from "../http/prefix_follower.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import { Transport } from "../http/transport.ts";
 import type { Validators } from "../http/validators.ts";
@@ -63,6 +65,8 @@ export interface BringOptions {
   object: ObjectMeter;
   /** Sees the first bytes. */
   check: (firstBytes: Uint8Array) => void;
+  /** Reads it while it comes. */
+  follower?: PrefixFollower;
 }
 
 /** Asks an origin and its mirrors, and brings files from them. */

@@ -11,7 +11,7 @@ import type { RateLimit } from "../base/rate_limit.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Tier, TierCall, TierRecord } from "../cache/tier.ts";
-import type { Downloaded } from "../http/download.ts";
+import type { Downloaded } from "../http/download_options.ts";
 import { ifRangeOf } from "../http/validators.ts";
 import type { Step } from "./operation.ts";
 

@@ -5,7 +5,8 @@ import { KedgeError, NotAllowedError, UnreachableError } from "../../../lib/base
 import { type Meter, silentMeter } from "../../../lib/base/meter.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
 import { readControl, writeControl } from "../../../lib/http/control_file.ts";
-import { download, type Downloaded, type DownloadOptions } from "../../../lib/http/download.ts";
+import { download } from "../../../lib/http/download.ts";
+import type { Downloaded, DownloadOptions } from "../../../lib/http/download_options.ts";
 import { probe, type ProbeRequest } from "../../../lib/http/probe.ts";
 import { Transport } from "../../../lib/http/transport.ts";
 import { type Origin, type OriginFile, startOrigin } from "../../support/origin.ts";
