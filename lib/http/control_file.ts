@@ -9,7 +9,7 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { temporaryName } from "../base/atomic_file.ts";
-import type { Extent } from "./extents.ts";
+import { type Extent, Extents } from "./extents.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const schema = v.looseObject({
@@ -39,7 +39,11 @@ export interface Control {
 export const dataName = "data";
 const controlName = "control.json";
 
-/** Reads the state of a partial download; `undefined` where there is none that can be relied on. */
+/**
+ * Reads the state of a partial download; `undefined` where there is none that can be relied on. Of one that is whole the last byte
+ * counts as missing: it is asked for again, so that the origin says whether it still has that version, and no server is asked
+ * for a range beyond the end.
+ */
 export async function readControl(folder: string, source: string): Promise<Control | undefined> {
   let data: unknown;
   let dataSize: number;
@@ -65,8 +69,14 @@ export async function readControl(folder: string, source: string): Promise<Contr
     size,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
-    done: done.map(([start, end]) => ({ start, end })),
+    done: withoutLastByte(new Extents(done.map(([start, end]) => ({ start, end }))), size),
   };
+}
+
+/** What is there, but for the last byte of a whole file. */
+function withoutLastByte(done: Extents, size: number): Extent[] {
+  if (done.prefix < size) return [...done];
+  return size < 2 ? [] : [{ start: 0, end: size - 1 }];
 }
 
 /** Writes the state of a partial download, whole or not at all. */

@@ -12,7 +12,6 @@ import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
-import { Extents } from "./extents.ts";
 import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
 import {
   conditionOf,
@@ -88,9 +87,9 @@ export interface FoundProbe {
  * @throws {VerificationError} if a web page came instead of a file
  */
 export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe> {
-  const partial = request.partial === undefined ? undefined : withMissing(request.partial);
+  const { partial } = request;
   const start = partial?.done[0]?.start === 0 ? partial.done[0].end : 0;
-  if (partial !== undefined && request.ranges !== false) {
+  if (partial !== undefined && start < partial.size && request.ranges !== false) {
     const resumed = await resume(client, request, partial, start);
     if (resumed !== undefined) return resumed;
   }
@@ -111,17 +110,6 @@ export async function probe(client: HttpClient, request: ProbeRequest): Promise<
       displayUrl(request.url)
     }: the server answered ${response.status} to a plain request`,
   );
-}
-
-/**
- * A partial download of which something is missing. Of one that is whole the last byte is asked for again: so the origin says
- * whether it still has that version, and a server is never asked for a range beyond the end.
- */
-function withMissing(partial: Control): Control {
-  const { size, done } = partial;
-  if (new Extents(done).missing(size).length > 0) return partial;
-  const [first] = done;
-  return { ...partial, done: first === undefined || size < 2 ? [] : [{ start: 0, end: size - 1 }] };
 }
 
 /** Asks for the missing part of a partial download; `undefined` where it must begin anew. */

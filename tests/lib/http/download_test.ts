@@ -16,6 +16,7 @@ const retry = { retries: 3, baseMs: 1, ceilingMs: 5 };
 const body = filled(24 * mebibyte, 1);
 const other = filled(24 * mebibyte, 2);
 const little = filled(100_000, 3);
+const tiny = filled(12_000, 5);
 
 function filled(size: number, seed: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(size / 4);
@@ -162,6 +163,14 @@ Deno.test("download() resumes what an earlier run left, holes included", () =>
     assertEquals(origin.sentBytes, 8 * mebibyte);
     assertEquals(counts.reused, 16 * mebibyte);
     assertEquals(origin.requests[0]!.headers.get("if-range")?.[0], '"');
+  }));
+
+Deno.test("download() asks for the last byte alone where an earlier run was killed after it had all", () =>
+  withFile({ body }, async ({ fetch, origin, folder, counts }) => {
+    await leavePartial(folder, body, [{ start: 0, end: body.length }]);
+    assertEquals((await fetch()).digest, sha256(body));
+    assertEquals([counts.moved, counts.reused], [1, body.length - 1]);
+    assertEquals(origin.requests.map(({ status }) => status), [206]);
   }));
 
 Deno.test("download() does not resume what changed at the origin meanwhile", () =>
@@ -341,13 +350,13 @@ Deno.test("download() ends a connection that brings nothing and asks again", () 
   }));
 
 Deno.test("download() ends a connection that brings too little and says so in the end", () =>
-  withFile({ body: little, bytesPerSecond: 30_000 }, async ({ fetch, notes }) => {
+  withFile({ body: tiny, bytesPerSecond: 30_000 }, async ({ fetch, notes }) => {
     const options = { idleTimeoutMs: 100, minBytesPerSecond: 1_000_000 };
     const found = await fetch({}, { ...options, retry: { ...retry, retries: 1 } })
       .catch((error: Error) => error);
     assertStringIncludes(notes.join(), "fewer than 1000000 bytes a second came");
     if (found instanceof Error) assert(found instanceof UnreachableError);
-    else assertEquals(found.digest, sha256(little));
+    else assertEquals(found.digest, sha256(tiny));
   }));
 
 Deno.test("download() gives up a range that fails each time, and keeps the rest for the next run", () =>

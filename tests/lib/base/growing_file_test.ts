@@ -1,0 +1,56 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { GrowingFile } from "../../../lib/base/growing_file.ts";
+
+async function withFile(contents: string, test: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-growing-" });
+  try {
+    const path = join(folder, "f");
+    await Deno.writeTextFile(path, contents);
+    await test(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const texts = (pieces: AsyncIterable<Uint8Array>) =>
+  Array.fromAsync(pieces, (piece) => new TextDecoder().decode(piece));
+
+Deno.test("GrowingFile reads no byte before it was said to be there", () =>
+  withFile("abcdef??????", async (path) => {
+    const file = new GrowingFile(path);
+    const pieces = file.pieces(4);
+    const first = pieces.next();
+    file.grown(3);
+    let came = false;
+    first.then(() => came = true);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals(came, false);
+    file.grown(6);
+    assertEquals(new TextDecoder().decode((await first).value), "abcd");
+    await Deno.writeTextFile(path, "abcdefghi");
+    file.finish(9);
+    await file.finished();
+    assertEquals(await texts(pieces), ["efgh", "i"]);
+  }));
+
+Deno.test("GrowingFile.whole() reads a file that is there, and several readers each read all of it", () =>
+  withFile("abcdef", async (path) => {
+    const file = await GrowingFile.whole(path);
+    assertEquals(await texts(file.pieces(4)), ["abcd", "ef"]);
+    assertEquals(await texts(file.pieces(6, { reuse: true })), ["abcdef"]);
+  }));
+
+Deno.test("GrowingFile refuses a file that ends before it should", () =>
+  withFile("abc", async (path) => {
+    const file = new GrowingFile(path);
+    file.finish(5);
+    await assertRejects(() => texts(file.pieces(4)), Error, "the file ended after 3 bytes");
+  }));
+
+Deno.test("GrowingFile ends on abort", () =>
+  withFile("abc", async (path) => {
+    const file = await GrowingFile.whole(path);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assertRejects(() => texts(file.pieces(2, { signal })), Error, "enough");
+  }));
