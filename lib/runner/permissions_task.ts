@@ -1,33 +1,31 @@
 import { UsageError } from "../base/errors.ts";
-import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { arg } from "./arg_builder.ts";
 import { Graph } from "./graph.ts";
 import { joinPermissions, type PermissionSet } from "./permission_set.ts";
 import { type AnyTask, task } from "./task.ts";
 import { findTask, type TaskMap } from "./task_file.ts";
 
-/** What the runner itself uses, whatever the task: the journal in the cache folder, and the variables it honours. */
-function ofTheRunner(cacheDir: string): PermissionSet {
-  return {
-    read: [cacheDir],
-    write: [cacheDir],
-    env: [
-      "CI",
-      "DENO_JOBS",
-      "FORCE_COLOR",
-      "GITHUB_ACTIONS",
-      "HOME",
-      "INIT_CWD",
-      "KEDGE_CACHE_DIR",
-      "KEDGE_CACHE_LOWER",
-      "KEDGE_CACHE_TIER",
-      "KEDGE_CACHE_TIER_INSECURE",
-      "KEDGE_LOCK_TIMEOUT",
-      "NO_COLOR",
-      "TERM",
-      "XDG_CACHE_HOME",
-    ],
-  };
+/** What the runner itself uses, whatever the task: the variables that it honours. */
+const ofTheRunner: PermissionSet = {
+  env: [
+    "CI",
+    "DENO_JOBS",
+    "GITHUB_ACTIONS",
+    "HOME",
+    "INIT_CWD",
+    "KEDGE_CACHE_DIR",
+    "KEDGE_CACHE_LOWER",
+    "KEDGE_CACHE_TIER",
+    "KEDGE_CACHE_TIER_INSECURE",
+    "OTEL_DENO",
+    "TERM",
+    "XDG_CACHE_HOME",
+  ],
+};
+
+/** What it uses for a task that does more than answer a question: the journal, and locks of the cache. */
+function ofTheJournal(cacheDir: string): PermissionSet {
+  return { read: [cacheDir], write: [cacheDir], env: ["KEDGE_LOCK_TIMEOUT"] };
 }
 
 /** The task that prints which permissions other tasks use, as the `permissions` block of deno.json. */
@@ -36,6 +34,7 @@ export function permissionsTask(tasks: TaskMap): AnyTask {
     name: "permissions",
     description: "Print the permissions that tasks use, for deno.json",
     query: true,
+    permissions: {},
     args: {
       tasks: arg.list(arg.string({ description: "Tasks", example: "kexec" }), {
         positional: true,
@@ -54,11 +53,11 @@ export function permissionsTask(tasks: TaskMap): AnyTask {
 }
 
 /** What a task uses, with all that it waits for. */
-function permissionsOf(wanted: AnyTask, cacheDir = defaultCacheDir()): PermissionSet {
+function permissionsOf(wanted: AnyTask, cacheDir: string): PermissionSet {
   const graph = new Graph(Deno.cwd());
   graph.addDeclared(wanted);
   const sets = graph.nodes.map((node) => {
-    const set = node.task.declared.permissions?.(node.args);
+    const set = node.task.declared.permissions?.(node.args, cacheDir);
     if (set !== undefined) return set;
     throw new UsageError(
       `Cannot tell the permissions of "${node.task.name}": it does not say them`,
@@ -67,5 +66,6 @@ function permissionsOf(wanted: AnyTask, cacheDir = defaultCacheDir()): Permissio
       },
     );
   });
-  return joinPermissions([ofTheRunner(cacheDir), ...sets]);
+  const journal = wanted.declared.query ? [] : [ofTheJournal(cacheDir)];
+  return joinPermissions([ofTheRunner, ...journal, ...sets]);
 }

@@ -104,8 +104,8 @@ export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
    * @default {false}
    */
   readonly query?: boolean;
-  /** The permissions of Deno that it uses. */
-  readonly permissions?: PermissionSet | ((args: ArgsOf<A>) => PermissionSet);
+  /** The permissions of Deno that it uses, beside what the runner itself uses; `cacheDir` is the cache folder. */
+  readonly permissions?: PermissionSet | ((args: ArgsOf<A>, cacheDir: string) => PermissionSet);
   /** Gives evidence that there is nothing to do, or `undefined`; runs in a dry run too, so it must write nothing. */
   readonly fresh?: (
     context: TaskRunContext<A, D>,
@@ -133,7 +133,7 @@ export interface DeclaredTask<out R = unknown> {
   /** Asked before anything starts. */
   confirm?(args: Readonly<Record<string, unknown>>): string;
   /** The permissions that it uses. */
-  permissions?(args: Readonly<Record<string, unknown>>): PermissionSet;
+  permissions?(args: Readonly<Record<string, unknown>>, cacheDir: string): PermissionSet;
   /** Gives evidence that there is nothing to do. */
   fresh?(context: TaskRunContext<ArgsShape, DepsShape>): unknown;
   /** Does the work. */

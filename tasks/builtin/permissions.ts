@@ -8,7 +8,7 @@ import type { PermissionSet } from "../../lib/runner/permission_set.ts";
 import type { AnyTask } from "../../lib/runner/task.ts";
 
 const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
-const registries = [
+const logins = [
   "DOCKER_AUTH_CONFIG",
   "DOCKER_CONFIG",
   "KEDGE_REGISTRY_HOST",
@@ -25,47 +25,62 @@ const stores = [
   "AWS_SESSION_TOKEN",
   "AWS_SHARED_CREDENTIALS_FILE",
   "NETRC",
-  "NIX_REMOTE",
-  "NIX_STORE_DIR",
-  "PATH",
-  "TMPDIR",
 ];
+const sys = ["statfs"];
 
-const cacheAlone: PermissionSet = { sys: ["statfs"] };
-const download: PermissionSet = { read: true, net: true, env: proxies, sys: ["statfs"] };
-const images: PermissionSet = {
-  read: true,
-  write: true,
-  net: true,
-  env: [...proxies, ...registries],
-  run: true,
-  sys: ["statfs"],
+/** A credential helper of Docker may be any program, and so may be what a store or a host is reached by: there all may be run. */
+const images = { read: true, net: true, run: true } as const;
+const packages = { read: true, write: true, net: true } as const;
+const inCache = (cacheDir: string) => ({ read: [cacheDir] });
+const cleaning = (cacheDir: string) => ({ read: [cacheDir], write: [cacheDir] });
+
+const keeping = (cacheDir: string) => ({ ...images, write: [cacheDir], env: logins });
+
+const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => PermissionSet)>> = {
+  "kexec": {
+    ...{ read: true, write: true, net: true, sys, run: ["nix-store", "xz"] },
+    env: [...logins, ...proxies, "NIX_STORE_DIR"],
+  },
+  "nixos-anywhere": { ...images, env: true, sys },
+  "image:sync": { ...images, write: true, env: [...logins, ...proxies], sys },
+  "base-image": { ...images, write: true, env: logins, sys },
+  "image:ls": { ...images, env: logins },
+  "image:inspect": { ...images, env: logins },
+  "image:diff": { ...images, env: logins },
+  "image:gc": { read: true, write: true },
+  "disk:push": { ...images, write: true, env: [...logins, ...proxies] },
+  "disk:pull": { ...images, write: true, env: logins, sys },
+  "disk:verify": { ...images, write: true, env: logins, sys },
+  "disk:inspect": keeping,
+  "disk:diff": keeping,
+  "publish": {
+    ...packages,
+    env: [...stores, ...proxies, "NIX_REMOTE", "NIX_STORE_DIR"],
+    run: true,
+  },
+  "publish:verify": { ...packages, env: [...stores, ...proxies, "NIX_REMOTE"], run: true },
+  "publish:rollback": { ...packages, env: stores },
+  "publish:prune": { ...packages, env: ["NETRC"] },
+  "publish:keygen": { read: true, write: true },
+  "catalog:ls": { ...packages, env: ["NETRC"] },
+  "catalog:show": { ...packages, env: ["NETRC"] },
+  "cache:dir": {},
+  "cache:size": inCache,
+  "cache:ls": inCache,
+  "cache:why": inCache,
+  "cache:verify": {},
+  "cache:prune": { sys },
+  "cache:clean": {},
+  "runs": cleaning,
+  "runs:show": cleaning,
 };
-const publishing: PermissionSet = {
-  read: true,
-  write: true,
-  net: true,
-  env: [...proxies, ...stores],
-  run: true,
-  sys: ["statfs"],
-};
-const hosts: PermissionSet = { read: true, write: true, net: true, env: true, run: true };
 
-const byPrefix: readonly (readonly [string, PermissionSet])[] = [
-  ["cache:", cacheAlone],
-  ["runs", {}],
-  ["kexec", { ...download, write: true, run: ["nix-store"] }],
-  ["image:", images],
-  ["disk:", images],
-  ["base-image", images],
-  ["publish", publishing],
-  ["catalog:", publishing],
-  ["nixos-anywhere", hosts],
-];
-
-/** The task with the permissions that it uses, where its own declaration does not say them. */
+/** The task with the permissions that it uses. */
 export function withPermissions(task: AnyTask): AnyTask {
-  const set = byPrefix.find(([prefix]) => task.name.startsWith(prefix))?.[1];
-  if (set === undefined || task.declared.permissions !== undefined) return task;
-  return { ...task, declared: { ...task.declared, permissions: () => set } };
+  const set = sets[task.name];
+  if (set === undefined) return task;
+  const permissions = typeof set === "function"
+    ? (_args: unknown, cacheDir: string) => set(cacheDir)
+    : () => set;
+  return { ...task, declared: { ...task.declared, permissions } };
 }

@@ -10,7 +10,6 @@ export const runsTask = task({
   description: "List the latest runs, one a line: id, start, time, exit code, command",
   group: "the journal",
   query: true,
-  permissions: {},
   args: {
     limit: arg.number({ description: "How many at most", integer: true, min: 1, default: 50 }),
   },
@@ -24,7 +23,6 @@ export const runsShowTask = task({
   description: "Show what one run did",
   group: "the journal",
   query: true,
-  permissions: {},
   args: {
     id: arg.string({
       description: "The run's id, or the beginning of it",

@@ -157,7 +157,7 @@ export async function startDavCache(options: StartDavCacheOptions = {}): Promise
   };
 }
 
-/** An authority, a certificate of `127.0.0.1` that it signed, and one of a client, as PEM files in a folder. */
+/** An authority, a certificate of `127.0.0.1`, or of other names, that it signed, and one of a client, as PEM files in a folder. */
 export interface Certificates {
   /** The authority's certificate. */
   ca: string;
@@ -168,7 +168,10 @@ export interface Certificates {
 }
 
 /** Makes certificates with openssl. */
-export async function makeCertificates(dir: string): Promise<Certificates> {
+export async function makeCertificates(
+  dir: string,
+  names = "IP:127.0.0.1",
+): Promise<Certificates> {
   const openssl = async (...args: string[]) => {
     const { success, stderr } = await new Deno.Command("openssl", { args, cwd: dir }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
@@ -190,7 +193,7 @@ export async function makeCertificates(dir: string): Promise<Certificates> {
   for (const name of ["server", "client"]) {
     await Deno.writeTextFile(
       join(dir, "ext"),
-      "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
+      `subjectAltName=${names}\nbasicConstraints=CA:FALSE\n`,
     );
     await openssl(
       "req",

@@ -1,116 +1,153 @@
-import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+/**
+ * Each built-in task runs under exactly the permissions that `permissions TASK` prints, in every way in which it is used: what
+ * Deno's audit saw, granted or not, is in the set, and all that is in the set was used in one way or another.
+ */
+import { assertEquals } from "@std/assert";
+import { pooledMap } from "@std/async";
+import { copy } from "@std/fs";
+import { join } from "@std/path";
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
+import { builtinTasks } from "../../tasks/builtin/mod.ts";
+import { type AuditedRun, runAudited } from "../support/audited.ts";
+import { startPermissionGround, type Way } from "../support/permission_ground.ts";
 import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
 
-const root = fromFileUrl(new URL("../../", import.meta.url));
+const names = [...Object.values(builtinTasks).map((task) => task.name), "permissions"];
 
-/** The permission set that the program prints for a task. */
-async function permissionsOf(task: string, cacheDir: string): Promise<PermissionSet> {
-  const { code, stdout } = await runKedge(["permissions", task], { cacheDir });
-  assertEquals(code, 0);
-  return JSON.parse(stdout).permissions[task.replaceAll(":", "-")];
+/** Stands for the cache folder in what is printed. */
+const anyCache = "/the/cache/folder";
+
+/** What Deno gives to no set but all, read to tell one process from another of the same number; done without where refused. */
+const refusedToSets = /^\/proc\/(\d+\/stat|self\/ns\/pid|sys\/kernel\/random\/boot_id)$/;
+
+type Allowed = boolean | readonly string[];
+
+/** One run of a task in one way. */
+interface Ran extends AuditedRun {
+  way: Way;
+  set: PermissionSet;
+  cacheDir: string;
+  /** The programs, or all of them (`*`), without which the same run failed. */
+  needed: readonly string[];
 }
 
-function flagsOf(set: PermissionSet): string[] {
-  return Object.entries(set).map(([kind, allowed]: [string, boolean | readonly string[]]) =>
-    typeof allowed === "boolean" ? `--allow-${kind}` : `--allow-${kind}=${allowed.join(",")}`
-  );
-}
-
-interface Used {
-  permission: string;
-  value?: string;
-}
-
-/** Runs the built-in program with exactly these permissions; gives what Deno's audit saw. */
-async function runWith(
-  set: PermissionSet,
-  args: readonly string[],
-  dir: string,
-): Promise<{ code: number; stderr: string; used: Used[] }> {
-  const audit = join(dir, `audit-${crypto.randomUUID()}.jsonl`);
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      ...flagsOf(set),
-      "--config",
-      join(root, "deno.json"),
-      join(root, "mod.ts"),
-      ...args,
-    ],
-    cwd: dir,
-    env: {
-      KEDGE_CACHE_DIR: join(dir, "cache"),
-      DENO_AUDIT_PERMISSIONS: audit,
-      NO_COLOR: "1",
-      INIT_CWD: "",
-    },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const lines = (await Deno.readTextFile(audit)).trimEnd().split("\n").filter((line) =>
-    line !== ""
-  );
-  return {
-    code,
-    stderr: new TextDecoder().decode(stderr),
-    used: lines.map((line) => JSON.parse(line) as Used),
+realTest("permissions: each task uses what is printed, and nothing else", [
+  ...["nix", "xz", "ssh", "sshd", "script"],
+], async (t) => {
+  await using ground = await startPermissionGround();
+  const { stdout } = await runKedge(["permissions", ...names], { cacheDir: anyCache });
+  const setOf = (task: string, cacheDir = anyCache): PermissionSet =>
+    JSON.parse(stdout.replaceAll(anyCache, cacheDir)).permissions[task.replaceAll(":", "-")];
+  let folders = 0;
+  const once = async (task: string, way: Way, without?: string) => {
+    const cwd = join(ground.dir, String(++folders));
+    await copy(ground.stock, cwd);
+    const cacheDir = way.cacheDir ?? join(cwd, "cache");
+    const set = setOf(task, cacheDir);
+    const ran = await runAudited(
+      without === undefined ? set : lacking(set, without),
+      [task, ...way.args.map((word) => word.replaceAll("DIR", cwd))],
+      {
+        cwd,
+        env: {
+          ...ground.env,
+          ...(way.cacheDir === undefined ? { KEDGE_CACHE_DIR: cacheDir } : {}),
+          ...way.env,
+        },
+        terminal: way.terminal ?? false,
+      },
+    );
+    return { way, set, cacheDir, ...ran };
   };
+  const all = names.flatMap((task) => (ground.ways[task] ?? []).map((way) => ({ task, way })));
+  const runs = await Array.fromAsync(pooledMap(3, all, async ({ task, way }) => {
+    // What fails changes nothing; what then ends well may leave nothing to do.
+    const needed: string[] = [];
+    for (const program of way.needs ?? []) {
+      if ((await once(task, way, program)).code !== 0) needed.push(program);
+    }
+    const ran = await once(task, way);
+    return { task, ran: { ...ran, needed } };
+  }));
+  const of = (task: string): Ran[] =>
+    runs.filter((each) => each.task === task).map(({ ran }) => ran);
+
+  const common = setOf("cache:verify").env as readonly string[];
+  for (const task of names) {
+    await t.step(task, () => {
+      const its = of(task);
+      assertEquals(its.length > 0, true, "it is not run");
+      for (const { way, code, stderr } of its) {
+        assertEquals([way.args, code], [way.args, 0], stderr);
+      }
+      assertEquals([...new Set(its.flatMap(beyond))], [], "used, and not in the set");
+      assertEquals(idle(setOf(task), its, common), [], "in the set, and never used");
+    });
+  }
+  await t.step("what every set has is used by one or another", () => {
+    assertEquals(idle({ env: common }, runs.map(({ ran }) => ran), []), []);
+  });
+});
+
+/** The set without one program, or without any. */
+function lacking(set: PermissionSet, program: string): PermissionSet {
+  const { run, ...rest } = set;
+  if (!Array.isArray(run)) return rest;
+  const left = run.filter((each) => each !== program);
+  return left.length === 0 ? rest : { ...rest, run: left };
 }
 
-for (
-  const [task, ...args] of [
-    ["cache:dir"],
-    ["cache:size"],
-    ["cache:ls"],
-    ["cache:verify"],
-    ["cache:prune"],
-    ["cache:clean"],
-    ["runs"],
-    ["disk:push", "disk.img", "oci:disks:a"],
-    ["image:sync", "oci:disks:a", "oci:copy:a"],
-    ["image:ls", "oci:disks"],
-    ["publish", "pkg", "--name", "a", "--version", "1"],
-  ]
-) {
-  Deno.test(`permissions ${task}: the task runs with exactly what is printed`, async () => {
-    const dir = await Deno.realPath(await Deno.makeTempDir());
-    try {
-      const cacheDir = join(dir, "cache");
-      await Deno.mkdir(join(dir, "pkg"));
-      await Deno.writeTextFile(join(dir, "pkg", "file"), "contents");
-      await Deno.writeFile(join(dir, "disk.img"), new Uint8Array(300_000).fill(7));
-      if (task?.startsWith("image:")) {
-        await runKedge(["disk:push", "disk.img", "oci:disks:a"], { cacheDir, cwd: dir });
-      }
-      const more = task === "publish"
-        ? ["--to", `file://${dir}/store`, "--catalog", `sqlite://${dir}/catalog.db`]
-        : [];
-      const set = await permissionsOf(task!, cacheDir);
-      const { code, stderr, used } = await runWith(set, [task!, ...args, ...more], dir);
-      assertEquals([code, code === 0 ? "" : stderr], [0, ""]);
-      const kinds = new Set(used.map((each) => each.permission));
-      for (const kind of kinds) assert(kind in set, `${kind} was used and is not in the set`);
-      const variables = used.filter((each) => each.permission === "env");
-      for (const { value } of variables) {
-        assert(set.env === true || (set.env as string[]).includes(String(value)), String(value));
-      }
-    } finally {
-      await Deno.remove(dir, { recursive: true });
+/** What a run used that its set does not allow. */
+function beyond({ uses, set }: Ran): string[] {
+  return uses.filter(({ permission, value }) => {
+    const allowed: Allowed = set[permission as keyof PermissionSet] ?? false;
+    if (typeof allowed === "boolean") return !allowed && !isModule(value);
+    return !allowed.some((item) => covers(permission, item, value)) && !isModule(value) &&
+      !refusedToSets.test(value);
+  }).map(({ permission, value }) => `${permission} ${value}`);
+}
+
+function covers(kind: string, item: string, value: string): boolean {
+  const isPath = kind === "read" || kind === "write";
+  return item === value || (isPath && value.startsWith(`${item}/`));
+}
+
+/** The modules of workers are read by Deno itself. */
+function isModule(value: string): boolean {
+  return value.startsWith("file:");
+}
+
+/** What a set has of its own that none of the runs used. */
+function idle(
+  set: PermissionSet,
+  runs: readonly Ran[],
+  common: readonly string[],
+): string[] {
+  const names: string[] = [];
+  for (const [kind, allowed] of Object.entries(set) as [string, Allowed][]) {
+    const used = (item: string) => runs.some((ran) => isUsed(kind, item, ran, common));
+    if (typeof allowed === "boolean") names.push(...used("*") ? [] : [kind]);
+    else {
+      const own = allowed.filter((item) => !(kind === "env" && common.includes(item)));
+      names.push(...own.filter((item) => !used(item)).map((item) => `${kind} ${item}`));
     }
+  }
+  return names;
+}
+
+/** Whether a run used an item of a set; `*` stands for what only all of a kind allows. */
+function isUsed(
+  kind: string,
+  item: string,
+  { uses, needed, cacheDir }: Ran,
+  common: readonly string[],
+): boolean {
+  if (kind === "run") return needed.includes(item);
+  return uses.some(({ permission, value }) => {
+    if (permission !== kind) return false;
+    if (item !== "*") return covers(kind, item.replace(anyCache, cacheDir), value);
+    if (kind === "env") return !common.includes(value);
+    return !value.startsWith(cacheDir) && !isModule(value);
   });
 }
-
-Deno.test("permissions: every built-in task says what it uses", async () => {
-  const cacheDir = await Deno.makeTempDir();
-  const list = await runKedge(["--list", "--json"], { cacheDir });
-  const names = list.stdout.trimEnd().split("\n").map((line) => JSON.parse(line).name)
-    .filter((name) => name !== "permissions");
-  const { code, stdout, stderr } = await runKedge(["permissions", ...names], { cacheDir });
-  assertEquals([code, stderr], [0, ""]);
-  assertEquals(Object.keys(JSON.parse(stdout).permissions).length, names.length);
-  await Deno.remove(cacheDir, { recursive: true });
-});
