@@ -33,6 +33,7 @@ export class RegistryClient {
   readonly repository: string;
 
   #may: RegistryAction;
+  #tellsNoDigest = false;
 
   /**
    * Connects to nothing yet. A client that is going to write asks for the right at once (`"pull,push"`), so that a lack of it
@@ -154,6 +155,7 @@ export class RegistryClient {
 
   /** What the registry says of a manifest; `undefined` if there is none. */
   async headManifest(reference: string): Promise<ManifestHead | undefined> {
+    if (this.#tellsNoDigest) return await this.#headOfManifest(reference);
     const response = await this.host.request(this.repository, this.#url(`manifests/${reference}`), {
       method: "HEAD",
       headers: { accept: manifestTypes.join(", ") },
@@ -164,12 +166,15 @@ export class RegistryClient {
     await response.body?.cancel();
     if (response.status === 404) return undefined;
     const digest = response.headers.get("docker-content-digest") ?? "";
-    if (!isDigest(digest)) {
-      const manifest = await this.manifest(reference);
-      if (manifest === undefined || manifest === "unchanged") return undefined;
-      return { digest: manifest.digest, mediaType: manifest.mediaType };
-    }
+    if (!isDigest(digest)) return await this.#headOfManifest(reference);
     return { digest, mediaType: contentType(response) ?? "" };
+  }
+
+  /** For a registry that does not tell digests: those of what it sends. */
+  async #headOfManifest(reference: string): Promise<ManifestHead | undefined> {
+    const manifest = await this.manifest(reference);
+    if (manifest === undefined || manifest === "unchanged") return undefined;
+    return { digest: manifest.digest, mediaType: manifest.mediaType };
   }
 
   /**
@@ -198,6 +203,7 @@ export class RegistryClient {
       await response.body?.cancel();
       return "unchanged";
     }
+    this.#tellsNoDigest = response.headers.get("docker-content-digest") === null;
     const bytes = await this.#limited(response, reference);
     return parseManifest(bytes, {
       name: this.#full(reference),
