@@ -1,10 +1,11 @@
 /** The module run as a program: the built-in task file. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { assertSnapshot } from "@std/testing";
 import { builtinTasks } from "../tasks/builtin/mod.ts";
-import { runProcess } from "../lib/base/process_group.ts";
 import { type ProgramResult, runKedge } from "./support/program.ts";
 import { realTest } from "./support/real.ts";
+import { onTerminal } from "./support/terminal.ts";
 
 async function kedge(...args: string[]): Promise<ProgramResult> {
   const cacheDir = await Deno.makeTempDir();
@@ -48,22 +49,41 @@ Deno.test("--graph gives data that programs read", async () => {
   assertMatch((await kedge("kexec", "--graph=dot")).stdout, /^digraph tasks \{[^]*\}\n$/);
 });
 
-realTest("--completions bash completes tasks and the flags of a task", ["bash"], async () => {
+realTest("--completions bash completes tasks, flags and their values in a real bash", [
+  "bash",
+  "script",
+], async () => {
+  const dir = await Deno.makeTempDir();
   const { stdout: script } = await kedge("--completions", "bash");
-  const complete = async (...words: string[]) => {
-    // Bash breaks words at colons, and asks for what comes after the last one.
-    const line = words.join(" ").replaceAll(/ ?: ?/g, ":");
-    const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")})
-COMP_CWORD=${words.length - 1}; COMP_LINE='${line}'; COMP_POINT=${line.length}
-_kedge; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const { code, stdout, stderr } = await runProcess("bash", {
-      args: ["-c", `${script}\n${ask}`],
-    });
-    assertEquals([code, stderr], [0, ""]);
-    return stdout.trim().split("\n");
-  };
-  assertEquals(await complete("kedge", "permi"), ["permissions"]);
-  assertEquals(await complete("kedge", "publish", ":", "k"), ["keygen"]);
-  assertEquals(await complete("kedge", "kexec", "--sha"), ["--sha256"]);
-  assertEquals(await complete("kedge", "kexec", "--arch", "aa"), ["aarch64-linux"]);
+  await Deno.writeTextFile(join(dir, "comp.bash"), script);
+  await Deno.writeTextFile(join(dir, "kedge"), '#!/bin/sh\nfor word; do echo "<$word>"; done\n', {
+    mode: 0o755,
+  });
+  const bash = onTerminal("", [], {
+    columns: 200,
+    cwd: dir,
+    env: { PATH: `${dir}:${Deno.env.get("PATH")}`, PS1: "", HISTFILE: "" },
+    command: ["bash", "--norc", "-i"],
+  });
+  await bash.type("bind 'set bell-style none'; . ./comp.bash; PS1=; echo ready\n");
+  await bash.until(/^ready/m);
+  const lines = [
+    ["kedge permi\t kex\t", "permissions", "kex"],
+    ["kedge publish:k\t", "publish:keygen"],
+    ["kedge kexec --sha\t", "kexec", "--sha256"],
+    ["kedge kexec --arch aa\t", "kexec", "--arch", "aarch64-linux"],
+    ["kedge kexec --arch=aa\t", "kexec", "--arch=aarch64-linux"],
+    ["kedge --progress=pl\tkex\t", "--progress=plain", "kexec"],
+    ["kedge --jobs 3 disk:pu\tsh comp\t", "--jobs", "3", "disk:push", "comp.bash"],
+  ] as const;
+  for (const [index, [typed, ...words]] of lines.entries()) {
+    await bash.type(`${typed}\necho end ${index}\n`);
+    await bash.until(new RegExp(`^end ${index}\\r?$`, "m"));
+    const answer = bash.written().split(`end ${index - 1}`).at(-1)!;
+    const given = [...answer.matchAll(/^<(.*)>\r?$/gm)].map(([, word]) => word);
+    assertEquals(given, words, typed);
+  }
+  await bash.type("exit\n");
+  assertEquals(await bash.code, 0);
+  await Deno.remove(dir, { recursive: true });
 });

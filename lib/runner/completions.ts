@@ -38,29 +38,29 @@ function functionName(program: string): string {
 
 function bash(program: string, tasks: TaskMap): string {
   const name = functionName(program);
-  const general = flagsOf(settingArgs);
   const words = (shape: ArgsShape) => flagsOf(shape).map(({ flag }) => `--${flag}`).join(" ");
-  const values = new Map<string, string>();
-  for (const shape of [settingArgs, ...[...tasks.values()].map((task) => task.args)]) {
-    for (const { flag, values: each } of flagsOf(shape)) {
-      if (each.length > 0) values.set(flag, each.join(" "));
-    }
-  }
+  const values = (task: string, shape: ArgsShape) =>
+    flagsOf(shape).filter((each) => each.values.length > 0).map((each) =>
+      `    ${task}--${each.flag}) words=${quoted(each.values.join(" "))} ;;`
+    );
   return [
     `${name}() {`,
-    `  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" line="\${COMP_LINE}" task="" each`,
+    `  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" line="\${COMP_LINE}" task="" each words=""`,
     `  COMPREPLY=()`,
-    `  case "$before" in`,
-    ...[...values].map(([flag, each]) =>
-      `    --${flag}) COMPREPLY=($(compgen -W ${quoted(each)} -- "$word")); return ;;`
-    ),
-    `  esac`,
+    // Bash breaks words at "=" too: --flag = value.
+    `  [[ "$before" == "=" ]] && before="\${COMP_WORDS[COMP_CWORD-2]}"`,
+    `  [[ "$word" == "=" ]] && word=""`,
     `  for each in \${line#* }; do`,
     `    case "$each" in`,
     ...[...tasks.keys()].map((task) => `      ${task}) task="$each"; break ;;`),
     `    esac`,
     `  done`,
-    `  local words=${quoted(general.map(({ flag }) => `--${flag}`).join(" "))}`,
+    `  case "$task$before" in`,
+    ...[...tasks.values()].flatMap((task) => values(task.name, task.args)),
+    ...values("*", settingArgs),
+    `  esac`,
+    `  if [[ -n "$words" ]]; then COMPREPLY=($(compgen -W "$words" -- "$word")); return; fi`,
+    `  words=${quoted(words(settingArgs))}`,
     `  case "$task" in`,
     ...[...tasks.values()].map((task) =>
       `    ${task.name}) words+=${quoted(` ${words(task.args)}`)} ;;`
