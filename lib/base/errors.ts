@@ -185,7 +185,16 @@ export function isNoRoom(error: unknown): boolean {
   return code === "ENOSPC" || code === "EDQUOT";
 }
 
-/** An `Error` of anything thrown, so that a thrown string keeps its words. */
+/** An `Error` of anything thrown, so that a thrown text keeps its words, and a thrown object its fields. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new KedgeError(String(thrown), { cause: thrown });
+  if (thrown instanceof Error) return thrown;
+  return new KedgeError(wordsOf(thrown), { cause: thrown });
+}
+
+function wordsOf(thrown: unknown): string {
+  if (typeof thrown === "string" && thrown.trim() !== "") return thrown;
+  const { message } = Object(thrown) as { message?: unknown };
+  if (typeof message === "string" && message !== "") return message;
+  const shown = Deno.inspect(thrown, { colors: false, depth: 2, breakLength: Infinity });
+  return `What was thrown is no error: ${shown}`;
 }

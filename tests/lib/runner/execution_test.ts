@@ -295,7 +295,15 @@ Deno.test("failure: --keep-going runs what can still run, and tells all that fai
 });
 
 Deno.test("failure: whatever is thrown is told", async () => {
-  for (const [thrown, message] of [["a text", "a text"], [undefined, "undefined"], [7, "7"]]) {
+  const no = "What was thrown is no error:";
+  for (
+    const [thrown, message] of [
+      ["a text", "a text"],
+      [undefined, `${no} undefined`],
+      [7, `${no} 7`],
+      [{ code: 3 }, `${no} { code: 3 }`],
+    ]
+  ) {
     const bad = task({
       name: "bad",
       description,
