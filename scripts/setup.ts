@@ -21,6 +21,7 @@ const packages: Readonly<Record<string, string>> = {
   "podman": "podman",
   "qemu-system-x86_64": "qemu-system-x86",
   "runc": "runc",
+  "script": "bsdutils",
   "skopeo": "skopeo",
   "ssh": "openssh-client",
   "sshd": "openssh-server",

@@ -27,6 +27,10 @@ export class JsonReporter implements Reporter {
     this.#output.data(text);
   }
 
+  pause(): Disposable {
+    return { [Symbol.dispose]() {} };
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,11 +1,13 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
 import { KedgeError, StoppedError } from "../base/errors.ts";
 import { liveProcesses } from "../base/live_processes.ts";
-import { runProgram } from "../runner/program.ts";
+import { type ProgramHost, runProgram } from "../runner/program.ts";
 import type { AnyTask } from "../runner/task.ts";
 import { askPerson } from "./ask_person.ts";
+import type { TerminalSize } from "./live_progress.ts";
 import { processOutput } from "./output.ts";
 import { reporterFor, type Surroundings } from "./reporter_for.ts";
+import type { Traces } from "./traces.ts";
 
 /** Options of {@linkcode main}. */
 export interface MainOptions {
@@ -46,7 +48,8 @@ export async function main(
   const project = folderOf(Deno.mainModule);
   const lockfile = options.lockfile ??
     (project === undefined ? false : join(project, "kedge.lock"));
-  const exitCode = await runProgram(tasks, {
+  const traces = await tracesIfWanted();
+  const host: ProgramHost = {
     name: options.name ?? programName(),
     argv: options.args ?? Deno.args,
     env,
@@ -56,9 +59,21 @@ export async function main(
     signal: stop.signal,
     shell: options.shell ?? true,
     confirm: (question, signal) => askPerson(question, signal),
-    reporter: (settings) => reporterFor(settings, output, surroundings()),
-  });
+    reporter: (settings, redactor) => {
+      const reporter = reporterFor(settings, output, surroundings());
+      return traces?.around(reporter, redactor) ?? reporter;
+    },
+  };
+  const run = () => runProgram(tasks, host);
+  const exitCode = await (traces?.within(run) ?? run());
   Deno.exit(exitCode);
+}
+
+/** Tracing is loaded for who asks Deno for it, and costs nobody else anything. */
+async function tracesIfWanted(): Promise<Traces | undefined> {
+  if (!env("OTEL_DENO")) return undefined;
+  const { Traces } = await import("./traces.ts");
+  return new Traces();
 }
 
 function stopOnSignals(stop: AbortController): void {
@@ -86,8 +101,12 @@ function stopOnSignals(stop: AbortController): void {
   });
 }
 
+/** What Deno lets every program read. */
+const freeToRead: readonly string[] = ["FORCE_COLOR", "NO_COLOR"];
+
 /** An environment variable; one that must not be read is not there. */
 function env(name: string): string | undefined {
+  if (freeToRead.includes(name)) return Deno.env.get(name);
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });
   return state === "granted" ? Deno.env.get(name) : undefined;
 }
@@ -111,14 +130,14 @@ function programName(): string {
 
 function surroundings(): Surroundings {
   const isTerminal = Deno.stderr.isTerminal();
-  const columns = isTerminal ? widthOfTerminal() : undefined;
-  return { env, isTerminal, ...(columns === undefined ? {} : { columns }) };
+  return { env, isTerminal, size: () => isTerminal ? sizeOfTerminal() : undefined };
 }
 
-/** A terminal that does not tell its width has none. */
-function widthOfTerminal(): number | undefined {
+/** A terminal that does not tell its size has none. */
+function sizeOfTerminal(): TerminalSize | undefined {
   try {
-    return Deno.consoleSize().columns || undefined;
+    const size = Deno.consoleSize();
+    return size.columns > 0 && size.rows > 0 ? size : undefined;
   } catch (error) {
     if (error instanceof Error) return undefined;
     throw error;

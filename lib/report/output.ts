@@ -12,6 +12,8 @@ export interface Output {
   data(line: string): void;
   /** A line for the reader: standard error. */
   line(line: string): void;
+  /** Something for the reader's terminal as it is, without a line break. */
+  raw(text: string): void;
 }
 
 /** A file that is written to. */
@@ -22,15 +24,17 @@ export interface Sink {
 
 /** The output of this process, or of what stands in for its files. */
 export function processOutput(stdout: Sink = Deno.stdout, stderr: Sink = Deno.stderr): Output {
-  return { data: lineWriter(stdout), line: lineWriter(stderr) };
+  const data = writer(stdout);
+  const raw = writer(stderr);
+  return { data: (line) => data(`${line}\n`), line: (line) => raw(`${line}\n`), raw };
 }
 
-function lineWriter(sink: Sink): (text: string) => void {
+function writer(sink: Sink): (text: string) => void {
   const encoder = new TextEncoder();
   let closed = false;
   return (text) => {
     if (closed) return;
-    let bytes = encoder.encode(`${text}\n`);
+    let bytes = encoder.encode(text);
     while (bytes.length > 0) {
       try {
         bytes = bytes.subarray(sink.writeSync(bytes));

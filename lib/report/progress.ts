@@ -12,6 +12,8 @@ export interface Progress {
   report(event: RunEvent): void;
   /** Prints something above whatever moves. */
   above(print: () => void): void;
+  /** Nothing is to move until this is disposed of: a person is asked. */
+  pause(): Disposable;
   /** Nothing moves any more. */
   close(): void;
 }
@@ -20,6 +22,7 @@ export interface Progress {
 export const noProgress: Progress = {
   report() {},
   above: (print) => print(),
+  pause: () => ({ [Symbol.dispose]() {} }),
   close() {},
 };
 
@@ -51,6 +54,10 @@ export class PlainProgress implements Progress {
 
   above(print: () => void): void {
     print();
+  }
+
+  pause(): Disposable {
+    return noProgress.pause();
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import type { Reporter } from "../runner/events.ts";
 import type { Settings } from "../runner/settings.ts";
-import { Bars } from "./bars.ts";
 import { JsonReporter } from "./json_reporter.ts";
+import { LiveProgress, type TerminalSize } from "./live_progress.ts";
 import type { Output } from "./output.ts";
 import { makePaint } from "./paint.ts";
 import { noProgress, PlainProgress, type Progress } from "./progress.ts";
@@ -13,8 +13,8 @@ export interface Surroundings {
   env(name: string): string | undefined;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** The width of the terminal, if there is one. */
-  readonly columns?: number;
+  /** The size of the terminal at this moment, if there is one that tells it. */
+  size(): TerminalSize | undefined;
 }
 
 /** The reporter that suits the flags and the surroundings. */
@@ -24,7 +24,7 @@ export function reporterFor(
   surroundings: Surroundings,
 ): Reporter {
   if (settings.json) return new JsonReporter(output);
-  const { env, isTerminal, columns } = surroundings;
+  const { env, isTerminal, size } = surroundings;
   return new TextReporter({
     output,
     paint: makePaint(wantsColours(env, isTerminal)),
@@ -33,19 +33,21 @@ export function reporterFor(
     verbose: settings.verbose ?? false,
     mode: settings.output ?? "prefix",
     github: env("GITHUB_ACTIONS") === "true",
-    ...(columns === undefined ? {} : { columns }),
+    columns: () => size()?.columns,
   });
 }
 
 function progressFor(
   settings: Partial<Settings>,
   output: Output,
-  { env, isTerminal }: Surroundings,
+  { env, isTerminal, size }: Surroundings,
 ): Progress {
   const { progress = "auto", quiet = false } = settings;
   if (quiet || progress === "none") return noProgress;
-  const bars = progress === "bar" || (progress === "auto" && isTerminal && !env("CI"));
-  return bars ? new Bars() : new PlainProgress((line) => output.line(line));
+  const isLive = isTerminal && (progress === "bar" || (progress === "auto" && !env("CI")));
+  return isLive
+    ? new LiveProgress(output, () => size() ?? { columns: 80, rows: 24 })
+    : new PlainProgress((line) => output.line(line));
 }
 
 /** NO_COLOR forbids, then FORCE_COLOR asks for, then the terminal decides. */

@@ -1,6 +1,7 @@
 import { formatBytes } from "../base/bytes.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { TaskStatus, TaskSummary } from "../runner/events.ts";
+import { columnsOf, cutToColumns } from "./columns.ts";
 import type { Paint } from "./paint.ts";
 import { visible } from "./visible.ts";
 
@@ -26,7 +27,7 @@ export function summaryTable(
   const head = ["task", "state", "time", "moved", "reused", "why"];
   const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
   const widths = head.map((title, column) =>
-    used[column] ? Math.max(title.length, ...rows.map((row) => row[column]!.length)) : 0
+    used[column] ? Math.max(title.length, ...rows.map((row) => columnsOf(row[column]!))) : 0
   );
   const before = widths.slice(0, 5).reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), 0);
   if (before + 12 > columns) return rows.flatMap((row) => stacked(row, columns));
@@ -35,8 +36,8 @@ export function summaryTable(
       !used[column]
         ? ""
         : column === 5
-        ? cut(cell, columns - before)
-        : `${cell.padEnd(widths[column]!)}  `
+        ? cutToColumns(cell, columns - before)
+        : `${cell}${" ".repeat(widths[column]! - columnsOf(cell))}  `
     ).join("").trimEnd();
   return [
     paint.faint(line(head)),
@@ -61,12 +62,7 @@ function stacked(row: readonly string[], columns: number): string[] {
     `${task}: ${state}`,
     ...(time === "" ? [] : [`  ${time}`]),
     ...(moved === "" ? [] : [`  moved ${moved}`, `  reused ${reused}`]),
-  ].map((text) => cut(text, columns));
-}
-
-function cut(text: string, columns: number): string {
-  if (text.length <= columns) return text;
-  return columns < 2 ? "" : `${text.slice(0, columns - 1)}…`;
+  ].map((text) => cutToColumns(text, columns));
 }
 
 function coloured(line: string, status: TaskStatus, paint: Paint): string {

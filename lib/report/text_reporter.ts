@@ -29,8 +29,8 @@ export interface TextReporterOptions {
   readonly mode: "prefix" | "group" | "interleave";
   /** Whether the lines are read by GitHub. */
   readonly github: boolean;
-  /** The width of the terminal, if there is one. */
-  readonly columns?: number;
+  /** The width of the terminal at this moment, if there is one. */
+  readonly columns: () => number | undefined;
 }
 
 type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
@@ -83,6 +83,10 @@ export class TextReporter implements Reporter {
 
   print(text: string): void {
     this.#options.output.data(text);
+  }
+
+  pause(): Disposable {
+    return this.#options.progress.pause();
   }
 
   close(): Promise<void> {
@@ -187,7 +191,7 @@ export class TextReporter implements Reporter {
       event.tasks.some((each) => each.figures !== undefined);
     if (this.#query || !isWorthATable) return;
     const { paint, columns } = this.#options;
-    for (const line of summaryTable(event.tasks, paint, columns)) this.#say(line);
+    for (const line of summaryTable(event.tasks, paint, columns())) this.#say(line);
     this.#say(paint.faint(totalOf(event.tasks, event.durationMs, event.dryRun)));
   }
 

@@ -59,6 +59,8 @@ export interface Reporter {
   result(result: RunResult): void;
   /** Takes what was asked for on standard output: a list, a help, a graph. */
   print(text: string): void;
+  /** Shows nothing that moves until what it gives is disposed of: a person is asked something. */
+  pause(): Disposable;
   /** Whatever is still held back is shown. */
   close(): Promise<void>;
 }

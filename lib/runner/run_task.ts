@@ -68,7 +68,7 @@ export async function runTask(
       offline: settings.offline,
       signal: limit.signal,
     });
-    if (!dryRun && !settings.yes) await confirmAll(fresh, host, limit.signal);
+    if (!dryRun && !settings.yes) await confirmAll(fresh, host, reporter, limit.signal);
   };
   await admit([root]);
   const execution = new Execution({
@@ -151,11 +151,13 @@ function withDeps(nodes: Iterable<GraphNode>, all: Set<GraphNode> = new Set()): 
 async function confirmAll(
   nodes: readonly GraphNode[],
   host: ProgramHost,
+  reporter: Reporter,
   signal: AbortSignal,
 ): Promise<void> {
   for (const node of nodes) {
     const question = node.task.declared.confirm?.(node.args);
     if (question === undefined) continue;
+    using _still = reporter.pause();
     const answer = await host.confirm?.(question, signal);
     if (answer === true) continue;
     throw new KedgeError(

@@ -276,32 +276,6 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "main() fits a terminal of 20 columns",
-  ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    const text = await onTerminal("both", 20);
-    const lines = text.split("\n").filter((line) => line.includes("moved"));
-    assertStringIncludes(text, "moved: done");
-    assert(lines.length > 0);
-  },
-});
-
-/** Runs a task of the fixture on a terminal of so many columns, by `script`. */
-async function onTerminal(args: string, columns: number): Promise<string> {
-  return await withFolder(async (cacheDir) => {
-    const command = `stty cols ${columns}; ${Deno.execPath()} run -A --config ${
-      fromFileUrl(new URL("../../../deno.json", import.meta.url))
-    } ${program} ${args}`;
-    const { stdout } = await new Deno.Command("script", {
-      args: ["-qec", command, "/dev/null"],
-      env: { KEDGE_CACHE_DIR: cacheDir, NO_COLOR: "1", CI: "" },
-      stdin: "null",
-    }).output();
-    return new TextDecoder().decode(stdout).replaceAll("\r", "");
-  });
-}
-
 /** Starts a task, and gives it once it says that it is ready. */
 async function started(args: readonly string[], cacheDir: string, env: Record<string, string>) {
   const child = spawnKedge(args, { cacheDir, program, env });

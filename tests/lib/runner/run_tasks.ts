@@ -27,6 +27,7 @@ export async function runTasks(
     report: (event) => void ran.events.push(event),
     result: (result) => void (ran.result = result),
     print: (text) => void ran.printed.push(text),
+    pause: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
   try {

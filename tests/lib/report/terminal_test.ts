@@ -1,0 +1,146 @@
+/** What a reader sees on a real terminal. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { columnsOf, cutToColumns } from "../../../lib/report/columns.ts";
+import { liveLine } from "../../../lib/report/live_line.ts";
+import { realTest } from "../../support/real.ts";
+import { Screen } from "../../support/screen.ts";
+import { onTerminal } from "../../support/terminal.ts";
+
+const program = fromFileUrl(new URL("./fixtures/tasks.ts", import.meta.url));
+const spinner = /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] /;
+
+async function withCache(use: (env: Record<string, string>, dir: string) => Promise<void>) {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await use({ KEDGE_CACHE_DIR: join(dir, "cache") }, dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Plays what was written, piece by piece; gives the screen, and each state with lines that move. */
+function play(text: string, columns: number): { screen: Screen; moving: string[][] } {
+  const screen = new Screen(columns);
+  const moving: string[][] = [];
+  const erasure = "\r\x1b[J";
+  for (const [index, piece] of text.split(erasure).entries()) {
+    screen.write(index === 0 ? piece : erasure + piece);
+    const from = screen.rows.findIndex((row) => spinner.test(row));
+    if (from >= 0) moving.push(screen.rows.slice(from));
+  }
+  return { screen, moving };
+}
+
+for (const columns of [20, 40, 100]) {
+  realTest(
+    `a terminal of ${columns} columns shows one line for each task`,
+    ["script"],
+    () =>
+      withCache(async (env) => {
+        const ran = onTerminal(program, ["several", "--jobs", "3"], { columns, env });
+        assertEquals(await ran.code, 0);
+        const { screen, moving } = play(ran.written(), columns);
+        for (const rows of moving) {
+          assert(rows.length <= 3, rows.join("\n"));
+          for (const row of rows) assertMatch(row, spinner);
+        }
+        assert(
+          moving.some((rows) => rows.length === 3),
+          "the three tasks were never shown together",
+        );
+        assert(moving.some((rows) => rows.some((row) => /\d%/.test(row))), "no share was shown");
+        assertEquals(moving.flat().some((row) => row.includes("█")), true);
+        assert(screen.isCursorShown);
+        assertEquals(screen.rows.filter((row) => spinner.test(row)), []);
+        const said = screen.lines.filter((line) => line.includes(" says is "));
+        assertEquals(said.map((line) => line.slice(line.indexOf("what"))).sort(), [
+          "what a says is too long for a narrow terminal, and stays in one piece",
+          "what b says is too long for a narrow terminal, and stays in one piece",
+        ]);
+        const table = screen.rows.slice(
+          screen.rows.findIndex((row) => /^(task |says: )/.test(row)),
+        );
+        assertEquals(table.some((row) => columnsOf(row) > columns), false);
+        assertMatch(
+          table.join("\n"),
+          columns === 20 ? /^several: done$/m : /^several +done +\S+$/m,
+        );
+      }),
+  );
+}
+
+realTest(
+  "Ctrl-C under deno task leaves a clean terminal, and ends with 130",
+  ["script"],
+  () =>
+    withCache(async (env, dir) => {
+      const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
+      const command = `deno run -A --config ${config} ${program} several --jobs 3`;
+      await Deno.writeTextFile(
+        join(dir, "deno.json"),
+        JSON.stringify({ tasks: { several: command } }),
+      );
+      const ran = onTerminal(program, [], {
+        columns: 60,
+        env,
+        cwd: dir,
+        command: [Deno.execPath(), "task", "--quiet", "several"],
+      });
+      await ran.until(/⠙ moves/);
+      await ran.type("\x03");
+      assertEquals(await ran.code, 130);
+      const { screen } = play(ran.written(), 60);
+      assert(screen.isCursorShown);
+      assertEquals(screen.rows.filter((row) => spinner.test(row.replace("^C", ""))), []);
+      assertMatch(screen.lines.join("\n"), /^moves +stopped +\S+ +Stopped by SIGINT$/m);
+      assertMatch(screen.lines.join("\n"), /^error: Stopped by SIGINT$/m);
+    }),
+);
+
+realTest("a terminal shows a question with nothing that moves, and takes the answer", [
+  "script",
+], () =>
+  withCache(async (env) => {
+    const ran = onTerminal(program, ["asks"], { columns: 60, env });
+    await ran.until(/Really wipe\? \[y\/N\] $/);
+    await ran.type("y\n");
+    assertEquals(await ran.code, 0);
+    const { screen } = play(ran.written(), 60);
+    assertEquals(screen.lines.filter((line) => line.includes("Really")), [
+      "Really wipe? [y/N] y",
+    ]);
+    assert(screen.lines.includes("[wipes] wiped"));
+  }));
+
+Deno.test("liveLine() shows what there is room for, and never more", () => {
+  const task = {
+    name: "kexec",
+    elapsedMs: 2000,
+    bytesMoved: 1024 * 1024,
+    bytesToMove: 4 * 1024 * 1024,
+  };
+  assertEquals(
+    liveLine(task, 70),
+    "⠋ kexec  █████░░░░░░░░░░░░░░░░░   25%  1 MiB of 4 MiB  512 KiB/s  2.0s",
+  );
+  assertEquals(liveLine(task, 20), "⠋ kexec  █░░░░   25%");
+  assertEquals(liveLine(task, 5), "⠋ ke…");
+  assertEquals(liveLine({ ...task, bytesToMove: 0 }, 40), "⠋ kexec  2.0s");
+  assertEquals(
+    liveLine({ ...task, bytesToMove: Infinity }, 40),
+    "⠋ kexec  1 MiB  512 KiB/s  2.0s",
+  );
+  for (let columns = 2; columns < 120; columns++) {
+    assert(columnsOf(liveLine({ ...task, name: "日本語 task" }, columns)) <= columns);
+  }
+});
+
+Deno.test("cutToColumns() counts columns, not letters", () => {
+  assertEquals(cutToColumns("abc", 3), "abc");
+  assertEquals(cutToColumns("abcd", 3), "ab…");
+  assertEquals(cutToColumns("日本語", 6), "日本語");
+  assertEquals(cutToColumns("日本語", 5), "日本…");
+  assertEquals(cutToColumns("e\u0301tude", 3), "e\u0301t…");
+  assertEquals(cutToColumns("abc", 1), "");
+});
