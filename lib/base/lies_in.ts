@@ -7,9 +7,10 @@ export async function liesIn(path: string, folder: string): Promise<boolean> {
   return way === "" || !/^\.\.(?:[\\/]|$)/.test(way) && resolve(outer, way) === inner;
 }
 
-/** The path without links, as far as it is there and may be looked at. */
+/** The path without links, as far as it is there and may be looked at; a look that is not allowed would ask the person. */
 async function canonical(path: string): Promise<string> {
   const whole = resolve(path);
+  if (Deno.permissions.querySync({ name: "read", path: whole }).state !== "granted") return whole;
   try {
     return await Deno.realPath(whole);
   } catch (error) {
@@ -17,7 +18,7 @@ async function canonical(path: string): Promise<string> {
       return join(await canonical(dirname(whole)), basename(whole));
     }
     const isHidden = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
+      error instanceof Deno.errors.PermissionDenied ||
       error instanceof Deno.errors.NotADirectory;
     if (!isHidden) throw error;
     return whole;
