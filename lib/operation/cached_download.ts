@@ -75,9 +75,10 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   /** Finds out whether the file is there and fresh, and otherwise asks the origin. */
   async plan(step: Step): Promise<DownloadPlan> {
     this.#plan = await this.#planner.plan(step);
-    const inspect = this.#planner.digest === undefined && !step.dryRun && this.#plan.changed
-      ? this.#options.inspect
-      : undefined;
+    const inspect =
+      this.#planner.identity.digest === undefined && !step.dryRun && this.#plan.changed
+        ? this.#options.inspect
+        : undefined;
     this.#inspector = inspect === undefined ? undefined : this.#held.use(inspect(this.#entry.name));
     return this.#plan;
   }
@@ -99,7 +100,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   /** Holds digest, kind and contents against what they must be. */
   async verify(plan: DownloadPlan, moved: Moved, step: Step): Promise<void> {
     const { vouch, cache } = this.#options;
-    const { digest } = this.#planner;
+    const { digest } = this.#planner.identity;
     const path = moved.downloaded?.path ?? moved.blob!.path;
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
     try {
@@ -135,7 +136,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       before,
       by: this.kind,
     });
-    const left = folder ?? await cache.partials.find(this.#planner.source);
+    const left = folder ?? await cache.partials.find(this.#planner.identity.source);
     if (left !== undefined) await cache.partials.discard(left);
     step.record(this.#entry.name, "committed", { digest: blob.digest });
     if (before !== undefined && before.digest !== blob.digest) {
@@ -165,7 +166,10 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (plan === undefined) return;
     const { lockfile, digest, cache } = this.#options;
     if (digest === undefined && result.digest !== undefined) {
-      await lockfile?.pin(this.#planner.pinKey, { digest: result.digest, size: result.size });
+      await lockfile?.pin(this.#planner.identity.pinKey, {
+        digest: result.digest,
+        size: result.size,
+      });
     }
     if (this.#fromOrigin !== undefined) {
       const path = cache.blobs.path(this.#fromOrigin.digest);
@@ -183,7 +187,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   async #bring(answer: OriginAnswer<FoundProbe>, step: Step): Promise<Moved> {
     const { cache } = this.#options;
     const { name } = this.#entry;
-    const source = this.#planner.source;
+    const source = this.#planner.identity.source;
     const folder = await cache.partials.claim(source);
     this.#held.defer(() => cache.partials.release(source, folder));
     using object = step.meter.object(name, answer.probe.size);
@@ -193,7 +197,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         source,
         object,
         check: (bytes) => checkFileKind(name, bytes, this.subject),
-        ...defined({ digest: this.#planner.digest, follower: this.#inspector }),
+        ...defined({ digest: this.#planner.identity.digest, follower: this.#inspector }),
       }, step);
       step.record(name, "moved", { digest: downloaded.digest, size: downloaded.size });
       this.#fromOrigin = downloaded;

@@ -16,7 +16,7 @@ const retry = { retries: 3, baseMs: 1, ceilingMs: 5 };
 const body = filled(24 * mebibyte, 1);
 const other = filled(24 * mebibyte, 2);
 const little = filled(100_000, 3);
-const tiny = filled(12_000, 5);
+const tiny = filled(24_000, 5);
 
 function filled(size: number, seed: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(size / 4);
@@ -351,7 +351,7 @@ Deno.test("download() ends a connection that brings nothing and asks again", () 
 
 Deno.test("download() ends a connection that brings too little and says so in the end", () =>
   withFile({ body: tiny, bytesPerSecond: 30_000 }, async ({ fetch, notes }) => {
-    const options = { idleTimeoutMs: 100, minBytesPerSecond: 1_000_000 };
+    const options = { idleTimeoutMs: 300, minBytesPerSecond: 1_000_000 };
     const found = await fetch({}, { ...options, retry: { ...retry, retries: 1 } })
       .catch((error: Error) => error);
     assertStringIncludes(notes.join(), "fewer than 1000000 bytes a second came");

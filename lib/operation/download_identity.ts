@@ -1,0 +1,55 @@
+import type { Digest } from "../base/digest.ts";
+import { displayUrl } from "../http/display_url.ts";
+import type { CachedDownloadOptions } from "./cached_download_options.ts";
+
+/** By what a cached download is known: to people, to the lockfile, to refreshes, and to who left a part of it. */
+export class DownloadIdentity {
+  #options: CachedDownloadOptions;
+  #key: string;
+  #digest: Digest | undefined;
+
+  /** Of the entry with this key. */
+  constructor(options: CachedDownloadOptions, key: string) {
+    this.#options = options;
+    this.#key = key;
+    this.#digest = options.digest;
+  }
+
+  /** Looks for a pinned digest. */
+  async read(): Promise<void> {
+    const { digest, lockfile } = this.#options;
+    this.#digest = digest ?? (await lockfile?.pinned(this.pinKey, ...this.names))?.digest;
+  }
+
+  /** The digest that the contents must have: the caller's, else the lockfile's. */
+  get digest(): Digest | undefined {
+    return this.#digest;
+  }
+
+  /** By what partial data is known: its digest where there is one, since that is the same from every mirror. */
+  get source(): string {
+    return this.#digest ?? this.#key;
+  }
+
+  /** What the lockfile calls it. */
+  get pinKey(): string {
+    return `${this.#options.kind} ${this.#key}`;
+  }
+
+  /** By what names a refresh or an update may name it. */
+  get names(): readonly string[] {
+    return [this.#options.url, this.#key, this.#options.kind, ...(this.#options.names ?? [])];
+  }
+
+  /** Whether its pin may move: then the origin is asked. */
+  get moves(): boolean {
+    const { digest, lockfile, offline } = this.#options;
+    return digest === undefined && !offline &&
+      (lockfile?.moves(this.pinKey, ...this.names) ?? false);
+  }
+
+  /** The URL, without its secrets. */
+  get subject(): string {
+    return displayUrl(this.#options.url);
+  }
+}
