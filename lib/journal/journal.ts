@@ -102,6 +102,7 @@ export class Journal implements Disposable {
   #active = 0;
   #database: sqlite.DatabaseSync | undefined;
   #currentRun: string | null = null;
+  #currentCommand = "";
   #onFailure: JournalOptions["onFailure"];
   #failed = false;
 
@@ -124,14 +125,16 @@ export class Journal implements Disposable {
       Deno.pid,
     ]);
     this.#currentRun = id;
+    this.#currentCommand = command;
     return id;
   }
 
-  /** Ends a run. */
+  /** Ends a run; what became a secret meanwhile is taken out of its command line. */
   endRun(id: string, exitCode: number): void {
-    this.#write("UPDATE runs SET ended = ?, exit_code = ? WHERE id = ?", [
+    this.#write("UPDATE runs SET ended = ?, exit_code = ?, command = ? WHERE id = ?", [
       this.#now(),
       exitCode,
+      this.#clean(this.#currentCommand),
       id,
     ]);
   }
@@ -247,7 +250,9 @@ export class Journal implements Disposable {
       Deno.mkdirSync(dirname(this.#path), { recursive: true });
       const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
       whileSqliteBusy(() =>
-        database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        database.exec(
+          "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;",
+        )
       );
       whileSqliteBusy(() => database.exec(schema));
       return this.#database = database;

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import {
   KedgeError,
