@@ -11,7 +11,13 @@ export async function askPerson(
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  const size = await Promise.race([read, stopped]);
+  let size: number | null = null;
+  try {
+    size = await Promise.race([read, stopped]);
+  } finally {
+    // Nobody ended the line of the question.
+    if (size === null) await Deno.stderr.write(new TextEncoder().encode("\n"));
+  }
   const answer = new TextDecoder().decode(buffer.subarray(0, size ?? 0)).trim().toLowerCase();
   return answer === "y" || answer === "yes";
 }

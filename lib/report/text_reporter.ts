@@ -65,6 +65,9 @@ export class TextReporter implements Reporter {
       default: {
         const line = this.#lineOf(event);
         if (line !== undefined) this.#say(`${this.#head(event.task)}${line}`);
+        if ("level" in event && event.level === "warning") {
+          this.#annotate("warning", event.task, event.message);
+        }
       }
     }
   }
@@ -175,10 +178,15 @@ export class TextReporter implements Reporter {
       : paint.notice(word);
     const why = event.status === "done" || event.why === undefined ? "" : `: ${visible(event.why)}`;
     this.#say(`${this.#head(event.task)}${painted}${why}`);
-    if (event.status === "failed" && this.#options.github) {
-      const title = escapeProperty(event.task);
-      this.#options.output.line(`::error title=${title}::${escapeMessage(event.why ?? "failed")}`);
-    }
+    if (event.status === "failed") this.#annotate("error", event.task, event.why ?? "failed");
+  }
+
+  /** What GitHub shows beside the run. */
+  #annotate(level: "error" | "warning", task: string | undefined, message: string): void {
+    const { github, progress, output } = this.#options;
+    if (!github) return;
+    const title = task === undefined ? "" : ` title=${escapeProperty(task)}`;
+    progress.above(() => output.line(`::${level}${title}::${escapeMessage(message)}`));
   }
 
   #endRun(event: EventOf<"run-end">): void {

@@ -152,6 +152,10 @@ Deno.test("main() shows output with a head, in groups or as it comes", async () 
     (await run(["fails"], { env })).stderr,
     "::error title=fails::Cannot run `sh",
   );
+  assertStringIncludes(
+    (await run(["warns"], { env })).stderr,
+    "::warning title=warns::50%25 are left%0Aand no more\n",
+  );
 });
 
 Deno.test("main() with --quiet shows failures and results only", async () => {

@@ -1,5 +1,6 @@
 /** What a reader sees on a real terminal. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async";
 import { fromFileUrl, join } from "@std/path";
 import { columnsOf, cutToColumns } from "../../../lib/report/columns.ts";
 import { liveLine } from "../../../lib/report/live_line.ts";
@@ -76,24 +77,24 @@ realTest(
   () =>
     withCache(async (env, dir) => {
       const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
-      const command = `deno run -A --config ${config} ${program} several --jobs 3`;
+      const command = `deno run -A --config ${config} ${program} endless --jobs 3`;
       await Deno.writeTextFile(
         join(dir, "deno.json"),
-        JSON.stringify({ tasks: { several: command } }),
+        JSON.stringify({ tasks: { endless: command } }),
       );
       const ran = onTerminal(program, [], {
         columns: 60,
         env,
         cwd: dir,
-        command: [Deno.execPath(), "task", "--quiet", "several"],
+        command: [Deno.execPath(), "task", "--quiet", "endless"],
       });
-      await ran.until(/⠙ moves/);
+      await ran.until(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] waits/);
       await ran.type("\x03");
       assertEquals(await ran.code, 130);
       const { screen } = play(ran.written(), 60);
       assert(screen.isCursorShown);
       assertEquals(screen.rows.filter((row) => spinner.test(row.replace("^C", ""))), []);
-      assertMatch(screen.lines.join("\n"), /^moves +stopped +\S+ +Stopped by SIGINT$/m);
+      assertMatch(screen.lines.join("\n"), /^waits +stopped +\S+ +Stopped by SIGINT$/m);
       assertMatch(screen.lines.join("\n"), /^error: Stopped by SIGINT$/m);
     }),
 );
@@ -112,6 +113,40 @@ realTest("a terminal shows a question with nothing that moves, and takes the ans
     ]);
     assert(screen.lines.includes("[wipes] wiped"));
   }));
+
+realTest("a question that is not answered ends with its line, by Ctrl-C or the end of input", [
+  "script",
+], () =>
+  withCache(async (env) => {
+    for (const [key, code, last] of [["\x03", 130, "Stopped by SIGINT"], ["\x04", 1, "declined"]]) {
+      const ran = onTerminal(program, ["asks"], { columns: 60, env });
+      await ran.until(/Really wipe\? \[y\/N\] $/);
+      await ran.type(key as string);
+      assertEquals(await ran.code, code);
+      const { screen } = play(ran.written(), 60);
+      assert(screen.isCursorShown);
+      assertMatch(screen.lines.join("\n"), /^Really wipe\? \[y\/N\](?: \^C)?$/m);
+      assertMatch(screen.lines.join("\n"), new RegExp(`^error: .*${last}$`, "m"));
+    }
+  }));
+
+realTest(
+  "a second Ctrl-C ends at once what never ends, and gives the cursor back",
+  ["script"],
+  () =>
+    withCache(async (env) => {
+      const ran = onTerminal(program, ["hangs"], { columns: 60, env });
+      await ran.until(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] hangs/);
+      await ran.type("\x03");
+      await ran.until(/\^C/);
+      await delay(400);
+      await ran.type("\x03");
+      assertEquals(await ran.code, 130);
+      const { screen } = play(ran.written(), 60);
+      assert(screen.isCursorShown);
+      assertEquals(screen.rows.filter((row) => row.includes("hangs")), ["[hangs] ready"]);
+    }),
+);
 
 Deno.test("liveLine() shows what there is room for, and never more", () => {
   const task = {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../lib/base/errors.ts";
-import type { ArgsInput, ArgsOf } from "../../../lib/runner/arg.ts";
+import type { ArgsInput, ArgsOf, NeedsArgs } from "../../../lib/runner/arg.ts";
 import { arg } from "../../../lib/runner/arg_builder.ts";
 import { type ResultOf, task } from "../../../lib/runner/task.ts";
 
@@ -73,6 +73,59 @@ Deno.test("types: dependencies give their results, and may depend on the argumen
   });
 });
 
+Deno.test("types: each kind of argument has its own type, given, by default or left out", () => {
+  const description = "A";
+  const every = {
+    text: arg.string({ description }),
+    count: arg.number({ description, default: 1, min: 0, max: 9 }),
+    wait: arg.duration({ description, default: "30s" }),
+    size: arg.bytes({ description, required: true }),
+    file: arg.path({ description, positional: true, required: true }),
+    word: arg.enum(["a", "b"], { description }),
+    more: arg.list(arg.number({ description }), { positional: true, required: true }),
+    some: arg.list(arg.enum(["x", "y"], { description }), { default: ["x"] }),
+    is: arg.boolean({ description, default: true }),
+  };
+  same<ArgsOf<typeof every>, {
+    readonly count: number;
+    readonly wait: number;
+    readonly size: number;
+    readonly file: string;
+    readonly more: readonly number[];
+    readonly some: readonly ("x" | "y")[];
+    readonly is: boolean;
+    readonly text?: string;
+    readonly word?: "a" | "b";
+  }>();
+  same<NeedsArgs<typeof every>, true>();
+  same<NeedsArgs<Pick<typeof every, "count" | "is" | "text">>, false>();
+});
+
+Deno.test("types: a task from inside another takes its arguments and gives its result", () => {
+  task({
+    name: "outer",
+    description: "A",
+    args: { host: arg.string({ description: "A", required: true }) },
+    confirm: ({ host }) => {
+      same<typeof host, string>();
+      return host;
+    },
+    permissions: ({ host }, cacheDir) => ({ net: [host], read: [cacheDir] }),
+    fresh: async ({ args, run }) => {
+      same<typeof args.host, string>();
+      const { path } = await run(build, { name: args.host, tags: ["b"] });
+      return path === "" ? { why: "it is there", value: 1 } : undefined;
+    },
+    run: async ({ run }) => {
+      const { path } = await run(build, { name: "x", tags: ["a"], arch: "aarch64" });
+      same<typeof path, string>();
+      const nothing = await run(plain);
+      same<typeof nothing, void>();
+      return path.length;
+    },
+  });
+});
+
 Deno.test("types: what cannot be does not compile", () => {
   // @ts-expect-error: build cannot run without arguments
   task({ name: "a", description: "A", deps: { build }, run: () => {} });
@@ -88,6 +141,35 @@ Deno.test("types: what cannot be does not compile", () => {
   arg.string({ description: "A", required: true, default: "x" });
   // @ts-expect-error: there is no such argument
   task({ name: "b", description: "B", run: ({ args }) => args.nothing });
+  // @ts-expect-error: a number is no text
+  build.with({ name: 1, tags: ["a"] });
+  // @ts-expect-error: one of the tags is none
+  build.with({ name: "x", tags: ["a", "z"] });
+  // @ts-expect-error: a range has numbers
+  arg.number({ description: "A", min: "1" });
+  // @ts-expect-error: the default is no number
+  arg.number({ description: "A", default: "1" });
+  // @ts-expect-error: an item of the default is none of the values
+  arg.list(arg.enum(["x", "y"], { description: "A" }), { default: ["z"] });
+  // @ts-expect-error: what is evidence must come with the result
+  task({ name: "d", description: "D", fresh: () => ({ why: "it is there" }), run: () => 1 });
+  task({
+    name: "e",
+    description: "E",
+    deps: { build: build.with({ name: "x", tags: ["a"] }) },
+    run: async ({ deps, run, args }) => {
+      // @ts-expect-error: the result has no such field
+      deps.build.pathh;
+      // @ts-expect-error: a dependency cannot be changed
+      deps.build = { path: "" };
+      // @ts-expect-error: there are no arguments
+      args.name;
+      // @ts-expect-error: it cannot run without arguments
+      await run(build);
+      // @ts-expect-error: there is no such argument
+      await run(build, { name: "x", tags: ["a"], nam: "y" });
+    },
+  });
   // @ts-expect-error: there is no such dependency
   task({ name: "c", description: "C", run: ({ deps }) => deps.nothing });
 });
