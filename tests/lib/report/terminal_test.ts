@@ -60,7 +60,7 @@ for (const columns of [20, 40, 100]) {
           "what b says is too long for a narrow terminal, and stays in one piece",
         ]);
         const table = screen.rows.slice(
-          screen.rows.findIndex((row) => /^(task |says: )/.test(row)),
+          screen.rows.findIndex((row) => /^(task |naps: )/.test(row)),
         );
         assertEquals(table.some((row) => columnsOf(row) > columns), false);
         assertMatch(
