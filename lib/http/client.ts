@@ -17,9 +17,11 @@ import {
 } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl } from "./display_url.ts";
+import { firstWords } from "./first_words.ts";
 import {
   defaultRetryPolicy,
   isTransientStatus,
+  longestRetryAfterMs,
   parseRetryAfterMs,
   retryDelayMs,
   type RetryPolicy,
@@ -64,6 +66,8 @@ export interface HttpRequest {
 }
 
 const maxRedirects = 10;
+/** What a signed URL answers before its time and after it: then the original URL is asked once more. */
+const signedStatuses = [400, 403, 410];
 const redirectStatuses = [301, 302, 303, 307, 308];
 
 /** Sends requests with retries, timeouts and checked redirects. */
@@ -106,7 +110,9 @@ export class HttpClient {
       try {
         const response = await this.#follow(new URL(url), request, signal);
         if (response.ok || request.accept?.includes(response.status)) return response;
-        if (!isTransientStatus(response.status)) {
+        const isOfRedirect = tried === 1 && signedStatuses.includes(response.status) &&
+          response.url !== "" && response.url !== new URL(url).href;
+        if (!isTransientStatus(response.status) && !isOfRedirect) {
           throw await this.#statusError(url, request, response);
         }
         failure = {
@@ -119,9 +125,13 @@ export class HttpClient {
         if (cause instanceof KedgeError) throw cause;
         failure = { cause, state: (cause as Error).message };
       }
-      if (tried > this.#retry.retries) {
+      const askedMs = failure.retryAfterMs ?? 0;
+      if (tried > this.#retry.retries || askedMs > longestRetryAfterMs) {
+        const asked = askedMs > longestRetryAfterMs
+          ? ` and wants to be asked again in ${Math.ceil(askedMs / 1000)} s`
+          : "";
         throw new UnreachableError(
-          `Cannot ${this.#describe(url, request)}: ${failure.state}, tried ${tried} times`,
+          `Cannot ${this.#describe(url, request)}: ${failure.state}${asked}, tried ${tried} times`,
           this.#withSide({ cause: failure.cause, data: { url: displayUrl(url), tried } }),
         );
       }
@@ -215,7 +225,7 @@ export class HttpClient {
     response: Response,
   ): Promise<KedgeError> {
     const { status } = response;
-    const excerpt = await firstWords(response);
+    const excerpt = await firstWords(response, 160);
     const message = `Cannot ${this.#describe(url, request)}: the server answered ${status}` +
       (excerpt === "" ? "" : ` (${excerpt})`);
     const options = this.#withSide({ data: { status, url: displayUrl(url) } });
@@ -232,20 +242,5 @@ export class HttpClient {
 
   #withSide<T extends object>(options: T): T & { side?: Side } {
     return this.#side === undefined ? options : { ...options, side: this.#side };
-  }
-}
-
-/** The first words of a body that explains a failure, in one line. */
-async function firstWords(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return "";
-  try {
-    const { value } = await reader.read();
-    const text = new TextDecoder().decode(value?.subarray(0, 512));
-    return text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
-  } catch {
-    return "";
-  } finally {
-    await reader.cancel().catch(() => undefined);
   }
 }

@@ -18,7 +18,7 @@ import { PieceQueue } from "./piece_queue.ts";
 import { defaultConnections, remainingPieces } from "./plan_pieces.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { BusyError, ChangedError, RangeSource } from "./range_source.ts";
-import { defaultRetryPolicy, retryDelayMs } from "./retry_policy.ts";
+import { defaultRetryPolicy, longestRetryAfterMs, retryDelayMs } from "./retry_policy.ts";
 
 const startConnections = 4;
 const fastBytesPerSecond = 100 * 1024 * 1024;
@@ -181,7 +181,8 @@ export class DownloadAttempt {
         // A stream without ranges cannot go on where it broke.
         if (!probe.ranges && piece.at > 0) throw new ChangedError((error as Error).message);
         if (piece.at > before) failures = 0;
-        if (failures++ >= retry.retries) {
+        const asked = error instanceof BusyError ? error.waitMs : undefined;
+        if (failures++ >= retry.retries || (asked ?? 0) > longestRetryAfterMs) {
           throw new UnreachableError(
             `Cannot ${request.action} ${displayUrl(probe.url)}: ${
               (error as Error).message
@@ -189,7 +190,6 @@ export class DownloadAttempt {
             { cause: error, data: { url: displayUrl(probe.url), tried: failures } },
           );
         }
-        const asked = error instanceof BusyError ? error.waitMs : undefined;
         const waitMs = retryDelayMs(retry, failures - 1, asked, Math.random);
         meter.note(`${(error as Error).message}; going on from byte ${piece.at}`, "warning");
         await delay(waitMs, { signal });

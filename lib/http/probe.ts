@@ -12,6 +12,7 @@ import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
+import { firstWords } from "./first_words.ts";
 import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
 import {
   conditionOf,
@@ -207,7 +208,8 @@ async function refusePage(request: ProbeRequest, response: Response): Promise<vo
   const type = response.headers.get("content-type") ?? "";
   if (!/^\s*(text\/html|application\/xhtml)/i.test(type)) return;
   if (/\.x?html?$/i.test(new URL(request.url).pathname)) return;
-  const text = await firstText(response);
+  const words = await firstWords(response, 100);
+  const text = words === "" ? "" : JSON.stringify(words);
   throw new VerificationError(
     `Cannot ${request.action} ${
       displayUrl(request.url)
@@ -217,17 +219,4 @@ async function refusePage(request: ProbeRequest, response: Response): Promise<vo
       data: { url: displayUrl(request.url), contentType: type },
     },
   );
-}
-
-async function firstText(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return "";
-  try {
-    const { value } = await reader.read();
-    const text = new TextDecoder().decode(value?.subarray(0, 512));
-    const line = text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 100);
-    return line === "" ? "" : JSON.stringify(line);
-  } finally {
-    await reader.cancel();
-  }
 }

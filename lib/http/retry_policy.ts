@@ -11,6 +11,9 @@ export interface RetryPolicy {
 /** Four retries, 250 ms doubling to at most 20 s. */
 export const defaultRetryPolicy: RetryPolicy = { retries: 4, baseMs: 250, ceilingMs: 20_000 };
 
+/** The longest that a Retry-After is waited for, in milliseconds; a server that wants more is given up at once. */
+export const longestRetryAfterMs = 5 * 60_000;
+
 /** Whether a status says that the same request may well succeed later. */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 425 || status === 429 ||

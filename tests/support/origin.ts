@@ -41,8 +41,11 @@ export interface OriginFile {
   lastModified?: string;
   /** Headers of every answer. */
   headers?: Record<string, string>;
-  /** What becomes of Range: obeyed, ignored (200), begun too early, of another length in all, compressed. @default {"honour"} */
-  ranges?: "honour" | "ignore" | "early" | "total" | "encoded";
+  /**
+   * What becomes of Range: obeyed, ignored (200), begun too early, of another length in all, compressed, less than asked for, more
+   * than it says. @default {"honour"}
+   */
+  ranges?: "honour" | "ignore" | "early" | "total" | "encoded" | "short" | "long";
   /** Whether If-Range is obeyed for ETags too, or only for dates. @default {"honour"} */
   ifRange?: "honour" | "dates";
   /** The rate of each connection. */
@@ -51,8 +54,10 @@ export interface OriginFile {
   authorization?: string;
   /** The next answers. */
   faults?: OriginFault[];
-  /** Answers with a redirect to a signed URL of another path that is good for so long, in milliseconds. */
+  /** Answers with a redirect to a signed URL that is good for so long, in milliseconds. */
   signedForMs?: number;
+  /** What a signed URL answers when it is not good. @default {403} */
+  unsignedStatus?: number;
   /** Answers with a redirect to this URL. */
   redirect?: string;
 }
@@ -209,7 +214,7 @@ export class Origin implements AsyncDisposable {
       return redirectTo(`${path}?signature=a%2Fb%20c&expires=${Date.now() + file.signedForMs}`);
     }
     if (signed !== null && Number(signed[1]) < Date.now()) {
-      return plain(403, "request has expired\n");
+      return plain(file.unsignedStatus ?? 403, "request has expired\n");
     }
     return fileReply(request, file);
   }
@@ -265,16 +270,17 @@ function fileReply(request: OriginRequest, file: OriginFile): Reply {
       ...rate,
     };
   }
+  const last = file.ranges === "short" ? Math.min(end, start + 999_999) : end;
   const from = file.ranges === "early" ? Math.max(0, start - 1) : start;
   const all = file.ranges === "total" ? total + 1 : total;
   return {
     status: 206,
     headers: {
       ...headers,
-      "content-range": `bytes ${from}-${end}/${all}`,
+      "content-range": `bytes ${from}-${last}/${all}`,
       ...(file.ranges === "encoded" ? { "content-encoding": "gzip" } : {}),
     },
-    body: file.body.subarray(from, end + 1),
+    body: file.body.subarray(from, last + 1 + (file.ranges === "long" ? 5000 : 0)),
     ...rate,
   };
 }

@@ -51,6 +51,15 @@ Deno.test("HttpClient waits at least as long as Retry-After says", () =>
     },
   ));
 
+Deno.test("HttpClient gives a server up that wants to be asked again tomorrow", () =>
+  withOrigin(
+    { faults: [{ status: 429, headers: { "retry-after": "86400" } }] },
+    async (client, url) => {
+      const message = "answered 429 and wants to be asked again in 86400 s, tried 1 times";
+      await assertRejects(() => client.request(url), UnreachableError, message);
+    },
+  ));
+
 for (
   const [status, type] of [
     [401, NotAllowedError],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { gzipSync } from "node:zlib";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, UnreachableError } from "../../../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../../../lib/base/meter.ts";
@@ -293,13 +294,60 @@ for (const ranges of ["early", "total", "encoded"] as const) {
     }));
 }
 
-Deno.test("download() asks the original URL again when the signed one has expired", () =>
-  withFile({ body, signedForMs: 150, bytesPerSecond: 40 * mebibyte }, async (bench) => {
-    assertEquals((await bench.fetch({}, { connections: 2 })).digest, sha256(body));
-    const statuses = bench.origin.requests.map(({ status }) => status);
-    assert(statuses.includes(403));
-    assert(statuses.filter((status) => status === 302).length >= 2);
-    assert(bench.origin.requests.some(({ path }) => path.includes("signature=a%2Fb%20c")));
+for (const unsignedStatus of [400, 401, 403, 404, 410]) {
+  Deno.test(`download() asks the original URL again when the signed one answers ${unsignedStatus}`, () =>
+    withFile(
+      { body, signedForMs: 150, unsignedStatus, bytesPerSecond: 40 * mebibyte },
+      async (bench) => {
+        assertEquals((await bench.fetch({}, { connections: 2 })).digest, sha256(body));
+        const statuses = bench.origin.requests.map(({ status }) => status);
+        assert(statuses.includes(unsignedStatus));
+        assert(statuses.filter((status) => status === 302).length >= 2);
+        assert(bench.origin.requests.some(({ path }) => path.includes("signature=a%2Fb%20c")));
+      },
+    ));
+}
+
+for (const status of [400, 403, 410]) {
+  Deno.test(`download() asks once more where a redirect leads to a URL that is not good yet (${status})`, async () => {
+    await using elsewhere = startOrigin({ "/g": { body: little, faults: [{ status }] } });
+    await withFile({ body, redirect: elsewhere.url("/g") }, async ({ fetch, origin }) => {
+      assertEquals((await fetch()).digest, sha256(little));
+      assertEquals(origin.requests.map(({ status }) => status), [302, 302]);
+      assertEquals(elsewhere.requests.map((each) => each.status), [status, 206]);
+      elsewhere.files.get("/g")!.faults = [{ status }, { status }];
+      await assertRejects(() => fetch(), KedgeError, `answered ${status}`);
+    });
+  });
+}
+
+Deno.test("download() asks on where a server sends less than was asked for", () =>
+  withFile({ body, ranges: "short" }, async ({ fetch, origin, counts }) => {
+    assertEquals((await fetch()).digest, sha256(body));
+    assertEquals([counts.moved, origin.sentBytes], [body.length, body.length]);
+  }));
+
+Deno.test("download() takes no byte beyond the range that was asked for", () =>
+  withFile({ body, ranges: "long" }, async ({ fetch, counts }) => {
+    assertEquals((await fetch()).digest, sha256(body));
+    assertEquals(counts.moved, body.length);
+  }));
+
+Deno.test("download() keeps the stored bytes of a tarball that is served with Content-Encoding: gzip", () =>
+  withFile(
+    { body: gzipSync(little), ranges: "ignore", headers: { "content-encoding": "gzip" } },
+    async ({ fetch, file }) => assertEquals((await fetch()).digest, sha256(file.body)),
+  ));
+
+Deno.test("download() takes a file that is said to be plain text", () =>
+  withFile({ body: little, headers: { "content-type": "text/plain" } }, async ({ fetch }) => {
+    assertEquals((await fetch()).digest, sha256(little));
+  }));
+
+Deno.test("download() gives a server up that wants to be asked again tomorrow", () =>
+  withFile({ body }, async ({ fetch, file }) => {
+    file.faults = [{ atByte: 8 * mebibyte, status: 503, headers: { "retry-after": "86400" } }];
+    await assertRejects(() => fetch({}, { connections: 1 }), UnreachableError, "answered 503");
   }));
 
 Deno.test("download() never writes a signed URL to the disk", () =>
