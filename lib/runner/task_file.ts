@@ -1,7 +1,7 @@
 import { UsageError } from "../base/errors.ts";
 import { flagName } from "./flag_name.ts";
 import { nearest } from "./nearest.ts";
-import { settingArgs } from "./settings.ts";
+import { settingArgs, settingShorts } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 
 /** The tasks of a task file, by their names. */
@@ -14,7 +14,11 @@ export type TaskMap = ReadonlyMap<string, AnyTask>;
  */
 export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap {
   const map = new Map<string, AnyTask>();
-  const reserved = new Set(Object.keys(settingArgs).map(flagName));
+  // Parsed flags do not tell one letter with two dashes from one with one.
+  const reserved = new Set([
+    ...Object.keys(settingArgs).map(flagName),
+    ...Object.keys(settingShorts),
+  ]);
   for (const task of Object.values(tasks)) {
     const other = map.get(task.name);
     if (other !== undefined && other !== task) {

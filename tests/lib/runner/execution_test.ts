@@ -117,15 +117,15 @@ Deno.test("deps: a ring is found before anything runs", async () => {
 });
 
 Deno.test("deps: what does not end is found before anything runs", async () => {
-  const args = { n: arg.number({ description, default: 0 }) };
+  const args = { depth: arg.number({ description, default: 0 }) };
   let ran = false;
   // deno-lint-ignore prefer-const
-  let next: { with(args: { n: number }): never };
+  let next: { with(args: { depth: number }): never };
   const endless = task({
     name: "endless",
     description,
     args,
-    deps: ({ n }) => ({ next: next.with({ n: n + 1 }) }),
+    deps: ({ depth }) => ({ next: next.with({ depth: depth + 1 }) }),
     run: () => void (ran = true),
   });
   next = endless as unknown as typeof next;
@@ -158,13 +158,11 @@ Deno.test("names: two tasks with one name are refused", async () => {
 });
 
 Deno.test("names: a task with a flag of every task file is refused", async () => {
-  const bad = task({
-    name: "a",
-    description,
-    args: { dryRun: arg.boolean({ description }) },
-    run: () => {},
-  });
-  assertStringIncludes(errorOf(await runTasks([bad], ["a"])).message, "--dry-run");
+  for (const [key, flag] of [["dryRun", "--dry-run"], ["n", "--n"]] as const) {
+    const args = { [key]: arg.string({ description }) };
+    const bad = task({ name: "a", description, args, run: () => {} });
+    assertStringIncludes(errorOf(await runTasks([bad], ["a"])).message, `${flag} is one of every`);
+  }
 });
 
 Deno.test("run: a task from inside another gives its result, once", async () => {
@@ -483,7 +481,9 @@ Deno.test("needs: everything that is missing is told before anything starts", as
     run: () => {},
   });
   const env = (name: string) =>
-    ({ PATH: Deno.env.get("PATH"), KEDGE_CACHE_DIR: "/tmp" } as Record<string, string>)[name];
+    ({ PATH: Deno.env.get("PATH"), KEDGE_CACHE_DIR: "/tmp/kedge-none" } as Record<string, string>)[
+      name
+    ];
   const result = await runTasks([top], ["top"], { env });
   assertEquals([result.exitCode, ran, result.events], [2, false, []]);
   const { message, hint } = errorOf(result);

@@ -15,7 +15,7 @@ export interface Ran {
   printed: string[];
 }
 
-/** Runs tasks in this process, with a cache folder of their own that is removed afterwards. */
+/** Runs tasks in this process, with a working folder and a cache of their own that are removed afterwards. */
 export async function runTasks(
   tasks: readonly AnyTask[],
   argv: readonly string[],
@@ -34,7 +34,7 @@ export async function runTasks(
     ran.exitCode = await runProgram(Object.fromEntries(tasks.map((task, index) => [index, task])), {
       name: "tasks.ts",
       argv,
-      env: (name) => name === "KEDGE_CACHE_DIR" ? dir : undefined,
+      env: (name) => name === "KEDGE_CACHE_DIR" ? `${dir}/cache` : undefined,
       cwd: dir,
       signal: new AbortController().signal,
       reporter: () => reporter,
