@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Chunker } from "./chunker.ts";
 
 /** Hashes ranges of a file; a range that the file ends in gives 32 zeros. */
 export interface HashJob {
@@ -94,6 +95,26 @@ export interface ZeroResult {
   readonly zero: Uint8Array<ArrayBuffer>;
 }
 
+/** Cuts a part of a file, as if a row began at `start`, and hashes its chunks. */
+export interface ScanJob {
+  readonly type: "scan";
+  readonly path: string;
+  readonly chunker: Chunker;
+  readonly start: number;
+  /** Rows that begin here or later are not wanted. */
+  readonly end: number;
+  /** The size of the whole file. */
+  readonly sizeBytes: number;
+}
+
+/** The result of a {@linkcode ScanJob}. */
+export interface ScanResult {
+  /** The length of each row; of holes, negative. */
+  readonly rows: Float64Array<ArrayBuffer>;
+  /** The digest of each row that is no hole, 32 bytes each. */
+  readonly digests: Uint8Array<ArrayBuffer>;
+}
+
 /** Each kind of job and its result. */
 export interface JobResults {
   hash: HashResult;
@@ -101,7 +122,8 @@ export interface JobResults {
   unpack: UnpackResult;
   pack: PackResult;
   zero: ZeroResult;
+  scan: ScanResult;
 }
 
 /** Any job. */
-export type Job = HashJob | CopyJob | UnpackJob | PackJob | ZeroJob;
+export type Job = HashJob | CopyJob | UnpackJob | PackJob | ZeroJob | ScanJob;

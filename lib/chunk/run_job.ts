@@ -1,5 +1,6 @@
 import * as crypto from "node:crypto";
 import type { CopyJob, HashJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
+import { scanSegment } from "./scan_segment.ts";
 import { freeBytes, zstdCompress, zstdDecompress } from "./zstd.ts";
 import { isZero } from "./zeros.ts";
 
@@ -19,6 +20,8 @@ export function runJob(job: Job): JobResults[keyof JobResults] {
       return pack(job);
     case "zero":
       return zero(job);
+    case "scan":
+      return scanSegment(job);
   }
 }
 
@@ -77,6 +80,7 @@ function unpackChunk(
   }
 }
 
+/** The file is not synced: that would keep this thread from the next one. */
 function pack(job: PackJob): JobResults["pack"] {
   const count = job.lengths.length;
   const stored = new Uint32Array(count);
@@ -111,7 +115,6 @@ function pack(job: PackJob): JobResults["pack"] {
     if (packed !== data) freeBytes(packed);
   }
   put(out.subarray(0, filled));
-  to.syncDataSync();
   return { stored, digest: `sha256:${digest.digest("hex")}`, size, changed: -1 };
 }
 

@@ -3,13 +3,14 @@ import { VerificationError } from "../base/errors.ts";
 
 /** One zstd frame of the data. */
 export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {
-  return plainBytes(
-    zlib().zstdCompressSync(data, {
-      // One output buffer that holds the worst case keeps node:zlib from growing it piece by piece.
-      chunkSize: data.length + (data.length >>> 7) + 1024,
-      params: { [zlib().constants.ZSTD_c_compressionLevel]: level },
-    }),
-  );
+  const options = {
+    // One output buffer that holds the worst case keeps node:zlib from growing it piece by piece.
+    chunkSize: data.length + (data.length >>> 7) + 1024,
+    // Lets zstd take tables for so much and no more, which it clears for each frame. Its types do not know it yet.
+    pledgedSrcSize: data.length,
+    params: { [zlib().constants.ZSTD_c_compressionLevel]: level },
+  };
+  return plainBytes(zlib().zstdCompressSync(data, options));
 }
 
 /**
