@@ -5,7 +5,7 @@
  */
 export * from "./disk_inspect.ts";
 export * from "./disk_pull.ts";
-export type { PulledDisk } from "./disk_pull_work.ts";
+export type { PulledDisk } from "../lib/disk/pull_work.ts";
 export * from "./disk_push.ts";
 export * from "./disk_verify.ts";
 export type { Chunker, ChunkerKind } from "../lib/chunk/chunker.ts";

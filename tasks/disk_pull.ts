@@ -1,6 +1,6 @@
+import type { PulledDisk } from "../lib/disk/pull_work.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
-import type { PulledDisk } from "./disk_pull_work.ts";
 
 /** Options of {@linkcode pullDisk}. */
 export interface PullDiskOptions {

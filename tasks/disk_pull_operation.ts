@@ -1,16 +1,18 @@
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { chunkPull } from "../lib/disk/chunk_pull.ts";
+import { lookAtDiskFile } from "../lib/disk/disk_file.ts";
+import { resolveDisk } from "../lib/disk/disk_image.ts";
+import type { DiskStore } from "../lib/disk/disk_store.ts";
+import { refuseUsed } from "../lib/disk/file_users.ts";
+import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import type { PulledDisk, PullWork } from "../lib/disk/pull_work.ts";
+import { isTart } from "../lib/disk/tart_disk.ts";
+import { tartPull } from "../lib/disk/tart_pull.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { lookAtDiskFile, refuseUsed } from "./disk_file.ts";
-import { resolveDisk } from "./disk_image.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
-import { chunkPull } from "./disk_pull_chunks.ts";
-import type { PulledDisk, PullWork } from "./disk_pull_work.ts";
-import { type DiskStore, openDiskStore } from "./disk_store.ts";
-import { isTart } from "./disk_tart.ts";
-import { tartPull } from "./disk_tart_pull.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk_pull.ts";
 
 /** Does the work of `pullDisk`. */

@@ -1,41 +1,28 @@
 import { formatBytes } from "../lib/base/bytes.ts";
-import { IncompleteError, UsageError } from "../lib/base/errors.ts";
-import type { BuiltPack } from "../lib/chunk/build_pack.ts";
+import { UsageError } from "../lib/base/errors.ts";
 import type { Chunker } from "../lib/chunk/chunker.ts";
-import { firstRows } from "../lib/chunk/chunk_table.ts";
-import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../lib/chunk/disk_manifest.ts";
+import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
-import { inParallel } from "../lib/chunk/write_chunks.ts";
+import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
+import type { DiskStore } from "../lib/disk/disk_store.ts";
+import { rememberFile } from "../lib/disk/known_files.ts";
+import { type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
+import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import { PackSpool } from "../lib/disk/pack_spool.ts";
+import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
+import type { PushIndex } from "../lib/disk/push_index.ts";
+import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
+import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
+import type { PushBase } from "../lib/disk/usable_packs.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
-import type { Operation, Step } from "../lib/operation/operation.ts";
+import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { isDisk, loadDisk, resolveDisk } from "./disk_image.ts";
-import { keepDisk, seenNearby } from "./disk_seen.ts";
-import { rememberFile } from "./disk_known.ts";
-import { tellMoving } from "./disk_moving.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
-import { makePushIndex, type PushIndex } from "./disk_push_index.ts";
-import {
-  choosePushChunker,
-  type DiskPushPlan,
-  lookAtPushedFile,
-  type NewPack,
-  planPush,
-  type PushBase,
-  readPushedFile,
-} from "./disk_push_plan.ts";
-import { PackSpool } from "./disk_spool.ts";
-import { type DiskStore, openDiskStore } from "./disk_store.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk_push.ts";
 
 type Result = Omit<PushDiskResult, keyof Figures>;
-
-interface Moved {
-  readonly made: PushIndex;
-  readonly packs: readonly { readonly chunks: NewPack["chunks"]; readonly built: BuiltPack }[];
-}
 
 /** Does the work of `pushDisk`. */
 export async function runPushDisk(
@@ -65,7 +52,7 @@ export async function runPushDisk(
     chunker: plan.table.chunker,
   });
 
-  const operation: Operation<DiskPushPlan, Moved, Result> = {
+  const operation: Operation<DiskPushPlan, MovedPush, Result> = {
     kind: "disk",
     subject: `${options.file} -> ${options.reference}`,
     async plan(step) {
@@ -130,33 +117,10 @@ export async function runPushDisk(
       }, step);
     },
     async move(plan, step) {
-      const store = destination!;
-      step.meter.reused(plan.bytesToReuse);
-      await inParallel(plan.adopted, concurrency, signal, async ({ pack, from }) => {
-        if (!await store.adopt(pack, from)) await relay(pack, from, store, step);
-      });
-      const packs = await movePacks(plan, { options, spool, store, pool, concurrency }, step);
-      const made = plan.standing ?? makePushIndex({ ...plan, packs });
-      if (!plan.hasConfig) await putBytes(store, configBlob(), emptyConfig, step);
-      await putBytes(store, made.indexBlob, made.indexBytes, step);
-      return { made, packs };
+      const to = { path: options.file, spool, store: destination!, pool, concurrency };
+      return await movePush(plan, to, step);
     },
-    async verify(plan, { made, packs }) {
-      const store = destination!;
-      const fresh: DiskBlob[] = packs.filter((_, at) => !plan.packs[at]!.there).map((
-        { built },
-      ) => ({
-        mediaType: DiskType.pack,
-        ...built,
-      }));
-      for (const blob of [...fresh, made.indexBlob, configBlob()]) {
-        if (await store.has(blob)) continue;
-        throw new IncompleteError(`Cannot finish "${store.name}": it lacks ${blob.digest}`, {
-          side: "destination",
-          hint: "run the same command again",
-        });
-      }
-    },
+    verify: (plan, moved) => verifyPush(plan, moved, destination!),
     async commit(plan, { made, packs }, step) {
       const store = destination!;
       const now = reference.transport === "docker" ? await store.pointer() : plan.pointer;
@@ -182,68 +146,6 @@ export async function runPushDisk(
     standing: (plan) => result(plan.standing, plan),
   };
   return await runOperation(operation, context);
-}
-
-/** Makes the new packs and puts them, several at a time: while some are sent, others are compressed. */
-async function movePacks(
-  plan: DiskPushPlan,
-  of: {
-    options: PushDiskOptions;
-    spool: PackSpool;
-    store: DiskStore;
-    pool: JobPool;
-    concurrency: number;
-  },
-  step: Step,
-): Promise<Moved["packs"]> {
-  const { spool, store, pool } = of;
-  const { table } = plan;
-  const rows = firstRows(table);
-  const done: BuiltPack[] = [];
-  const plainBytes = ({ chunks }: NewPack) =>
-    chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
-  const all = plan.packs.reduce((sum, pack) => sum + plainBytes(pack), 0);
-  const moving = tellMoving(step.meter, {
-    wire: "sent",
-    wireBytes: all,
-    file: "packed",
-    fileBytes: all,
-  });
-  moving.reused(plan.bytesToReuse);
-  await inParallel(plan.packs.entries(), of.concurrency, step.signal, async ([at, pack]) => {
-    let built = pack.built;
-    let path = built === undefined || pack.there ? undefined : await spool.file(built);
-    if (built === undefined || (!pack.there && path === undefined)) {
-      built = await spool.make(of.options.file, table, pack.chunks, { pool, rows });
-      path = await spool.file(built);
-    }
-    done[at] = built;
-    moving.file(plainBytes(pack));
-    if (pack.there || path === undefined) return;
-    const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
-    using progress = step.meter.object(blob.digest, blob.size);
-    await store.put(blob, path, progress);
-    moving.wire(blob.size);
-    step.record(blob.digest, "arrived", { sizeBytes: blob.size });
-  });
-  if (plan.packs.length > 0) moving.end();
-  return plan.packs.map(({ chunks }, at) => ({ chunks, built: done[at]! }));
-}
-
-async function putBytes(
-  store: DiskStore,
-  blob: DiskBlob,
-  bytes: Uint8Array,
-  step: Step,
-): Promise<void> {
-  using progress = step.meter.object(blob.digest, blob.size);
-  await store.put(blob, bytes, progress);
-}
-
-/** Brings a pack of a base through this machine, where it cannot be mounted. */
-async function relay(pack: DiskBlob, from: DiskStore, to: DiskStore, step: Step): Promise<void> {
-  using progress = step.meter.object(pack.digest, pack.size);
-  await to.putStream(pack, () => from.stream(pack, step.signal), progress);
 }
 
 function checkPushOptions(options: PushDiskOptions, digest: string | undefined): void {

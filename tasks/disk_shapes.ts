@@ -1,18 +1,17 @@
-import { sameChunker } from "../lib/chunk/chunker.ts";
 import { dataBytes, holeRow } from "../lib/chunk/chunk_table.ts";
+import { sameChunker } from "../lib/chunk/chunker.ts";
 import { diffTables } from "../lib/chunk/diff_tables.ts";
+import { type DiskImage, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
+import { openDiskStore } from "../lib/disk/open_disk_store.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
 import type { Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
 import {
   resolveContext,
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import { type DiskImage, loadDisk, resolveDisk } from "./disk_image.ts";
-import { checkOnline } from "./disk_options.ts";
-import { openDiskStore } from "./disk_store.ts";
 import type {
   DiffDisksOptions,
   DiffDisksResult,
@@ -20,6 +19,7 @@ import type {
   InspectDiskOptions,
   InspectDiskResult,
 } from "./disk_inspect.ts";
+import { checkOnline } from "./disk_options.ts";
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(

@@ -1,20 +1,21 @@
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
+import type { DiskStore } from "../lib/disk/disk_store.ts";
+import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import type { PulledDisk } from "../lib/disk/pull_work.ts";
+import { statIfThere } from "../lib/disk/stat_if_there.ts";
+import { isTart, readTart } from "../lib/disk/tart_disk.ts";
+import { regionDigest } from "../lib/disk/tart_region.ts";
+import { tellReading } from "../lib/disk/tell_reading.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
 import type { Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { statIfThere } from "./disk_file.ts";
-import { loadDisk, resolveDisk } from "./disk_image.ts";
 import { checkOnline } from "./disk_options.ts";
 import { pullDisk } from "./disk_pull.ts";
-import type { PulledDisk } from "./disk_pull_work.ts";
-import { tellReading } from "./disk_reading.ts";
-import { type DiskStore, openDiskStore } from "./disk_store.ts";
-import { isTart, readTart } from "./disk_tart.ts";
-import { regionDigest } from "./disk_tart_pull.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk_verify.ts";
 
 interface VerifyPlan extends Plan {

@@ -11,10 +11,10 @@ import * as v from "valibot";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { readEnvelope } from "../lib/cache/cache_entry.ts";
+import { namesIn } from "../lib/disk/names_in.ts";
 import type { Descriptor } from "../lib/oci/descriptor.ts";
 import { Layout } from "../lib/oci/layout.ts";
 import type { LocalBlob, LocalBlobs } from "../lib/oci/local_blobs.ts";
-import { namesIn } from "./disk_known.ts";
 
 const layoutSchema = v.object({ folder: v.string() });
 const mostLayouts = 64;

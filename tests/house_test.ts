@@ -13,6 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ["lib/report"],
   ["tasks"],
   ["lib/runner"],
+  ["lib/disk"],
   ["lib/operation"],
   ["lib/cache"],
   ["lib/journal"],

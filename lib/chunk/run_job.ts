@@ -1,8 +1,8 @@
 import * as crypto from "node:crypto";
 import type { CopyJob, HashJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
-import { freeBytes, zstdCompress, zstdDecompress } from "./zstd.ts";
 import { isZero } from "./zeros.ts";
+import { freeBytes, zstdCompress, zstdDecompress } from "./zstd.ts";
 
 const bufferBytes = 1024 * 1024;
 

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { Chunker } from "./chunker.ts";
 import type { ChunkTable } from "./chunk_table.ts";
+import type { Chunker } from "./chunker.ts";
 import type { ScanResult } from "./job.ts";
 import type { JobPool } from "./job_pool.ts";
 import { scanSegment } from "./scan_segment.ts";

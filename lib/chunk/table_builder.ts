@@ -1,5 +1,5 @@
-import type { Chunker } from "./chunker.ts";
 import { type ChunkTable, holeRow } from "./chunk_table.ts";
+import type { Chunker } from "./chunker.ts";
 import { DigestLookup } from "./digest_lookup.ts";
 
 /** Makes a {@linkcode ChunkTable} of rows in file order. Chunks are numbered by their first appearance. */

@@ -9,6 +9,7 @@
 import { VerificationError } from "../base/errors.ts";
 import type { DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
+import { inParallel } from "./in_parallel.ts";
 import type { JobPool } from "./job_pool.ts";
 import type { LocalSource, Located } from "./locate_chunks.ts";
 import { digestsOf, type Places, placesOf } from "./places.ts";
@@ -180,31 +181,4 @@ async function fetchRange(
   }, [data.buffer]);
   spare.push(buffer);
   return Array.from(chunks).filter((_, at) => written[at] !== 1);
-}
-
-/** Does something with each item, so many at a time; the first failure ends the others and is thrown once they have ended. */
-export async function inParallel<T>(
-  items: Iterable<T>,
-  limit: number,
-  signal: AbortSignal,
-  work: (item: T, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const failed = new AbortController();
-  const ended = AbortSignal.any([signal, failed.signal]);
-  const iterator = items[Symbol.iterator]();
-  let failure: { error: unknown } | undefined;
-  const lane = async () => {
-    for (let next = iterator.next(); !next.done; next = iterator.next()) {
-      try {
-        ended.throwIfAborted();
-        await work(next.value, ended);
-      } catch (error) {
-        failure ??= { error };
-        failed.abort(error);
-        return;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, lane));
-  if (failure !== undefined) throw failure.error;
 }

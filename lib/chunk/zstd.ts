@@ -1,5 +1,5 @@
-import { zlib } from "../base/zlib.ts";
 import { VerificationError } from "../base/errors.ts";
+import { zlib } from "../base/zlib.ts";
 
 /** One zstd frame of the data. */
 export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {

@@ -1,10 +1,9 @@
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
-import type { Step } from "../lib/operation/operation.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
+import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
-import { keepDisk } from "./disk_seen.ts";
-import { fileState, rememberFile } from "./disk_known.ts";
-import { bytesToWrite, movePull } from "./disk_pull_move.ts";
-import { type DiskPullPlan, planPull } from "./disk_pull_plan.ts";
+import { fileState, rememberFile } from "./known_files.ts";
+import { bytesToWrite, movePull } from "./move_pull.ts";
+import { type DiskPullPlan, planPull } from "./plan_pull.ts";
 import {
   giveName,
   mayMove,
@@ -13,7 +12,8 @@ import {
   type PullWork,
   settle,
   tellMoved,
-} from "./disk_pull_work.ts";
+} from "./pull_work.ts";
+import { keepDisk } from "./seen_disks.ts";
 
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {

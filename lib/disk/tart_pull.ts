@@ -4,16 +4,15 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { formatBytes } from "../lib/base/bytes.ts";
-import { type Digest, Hasher } from "../lib/base/digest.ts";
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
-import { UsageError, VerificationError } from "../lib/base/errors.ts";
-import { unpackAppleLz4 } from "../lib/chunk/tart/apple_lz4.ts";
-import { inParallel } from "../lib/chunk/write_chunks.ts";
-import { isZero } from "../lib/chunk/zeros.ts";
-import { verified } from "../lib/oci/verified.ts";
-import type { Step } from "../lib/operation/operation.ts";
-import { partialsOf, statIfThere } from "./disk_file.ts";
+import { formatBytes } from "../base/bytes.ts";
+import { Hasher } from "../base/digest.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
+import { UsageError, VerificationError } from "../base/errors.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
+import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
+import { verified } from "../oci/verified.ts";
+import type { Step } from "../operation/operation.ts";
+import { partialsOf } from "./disk_file.ts";
 import {
   giveName,
   mayMove,
@@ -22,11 +21,10 @@ import {
   type PullWork,
   settle,
   tellMoved,
-} from "./disk_pull_work.ts";
-import { readTart, type TartLayer } from "./disk_tart.ts";
-
-const bufferBytes = 1024 * 1024;
-const holeBytes = 64 * 1024;
+} from "./pull_work.ts";
+import { statIfThere } from "./stat_if_there.ts";
+import { readTart, type TartLayer } from "./tart_disk.ts";
+import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
 
 /** Plans the pull of a Tart image. */
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -148,69 +146,6 @@ async function fetchLayer(
       { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
     );
   }
-}
-
-/** Copies a region; `false` if its bytes are not those of the layer by now. */
-async function copyRegion(
-  from: string,
-  to: string,
-  layer: TartLayer,
-  signal: AbortSignal,
-): Promise<boolean> {
-  using source = await Deno.open(from);
-  using target = await Deno.open(to, { read: true, write: true });
-  const hasher = new Hasher();
-  const buffer = new Uint8Array(bufferBytes);
-  await source.seek(layer.offset, Deno.SeekMode.Start);
-  for (let at = 0; at < layer.size;) {
-    signal.throwIfAborted();
-    const count = await source.read(buffer.subarray(0, Math.min(bufferBytes, layer.size - at)));
-    if (count === null) return false;
-    const piece = buffer.subarray(0, count);
-    hasher.update(piece);
-    await writeSparse(target, layer.offset + at, piece);
-    at += count;
-  }
-  return hasher.digest() === layer.digest;
-}
-
-/** Writes bytes to a place; where they are zeros and the file has zeros too, nothing. */
-async function writeSparse(file: Deno.FsFile, offset: number, bytes: Uint8Array): Promise<void> {
-  const there = new Uint8Array(holeBytes);
-  for (let at = 0; at < bytes.length; at += holeBytes) {
-    const part = bytes.subarray(at, at + holeBytes);
-    await file.seek(offset + at, Deno.SeekMode.Start);
-    if (isZero(part)) {
-      const count = await file.read(there.subarray(0, part.length));
-      if (count === part.length && isZero(there, 0, count)) continue;
-      await file.seek(offset + at, Deno.SeekMode.Start);
-    }
-    for (let written = 0; written < part.length;) {
-      written += await file.write(part.subarray(written));
-    }
-  }
-}
-
-/** The digest of a layer's place in a file; `undefined` if the file ends before. */
-export async function regionDigest(
-  path: string,
-  layer: TartLayer,
-  signal: AbortSignal,
-): Promise<Digest | undefined> {
-  const info = await statIfThere(path);
-  if (info?.isFile !== true || info.size < layer.offset + layer.size) return undefined;
-  using file = await Deno.open(path);
-  const hasher = new Hasher();
-  const buffer = new Uint8Array(bufferBytes);
-  await file.seek(layer.offset, Deno.SeekMode.Start);
-  for (let left = layer.size; left > 0;) {
-    signal.throwIfAborted();
-    const count = await file.read(buffer.subarray(0, Math.min(bufferBytes, left)));
-    if (count === null) return undefined;
-    hasher.update(buffer.subarray(0, count));
-    left -= count;
-  }
-  return hasher.digest();
 }
 
 function size(layer: TartLayer): number {

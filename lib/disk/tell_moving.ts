@@ -1,5 +1,5 @@
-import { formatBytes } from "../lib/base/bytes.ts";
-import type { Meter } from "../lib/base/meter.ts";
+import { formatBytes } from "../base/bytes.ts";
+import type { Meter } from "../base/meter.ts";
 
 const everyMs = 5000;
 

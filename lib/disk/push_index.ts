@@ -1,14 +1,14 @@
-import { type Digest, sha256 } from "../lib/base/digest.ts";
-import { KedgeError } from "../lib/base/errors.ts";
-import type { BuiltPack } from "../lib/chunk/build_pack.ts";
-import type { ChunkTable, DiskIndex } from "../lib/chunk/chunk_table.ts";
-import { setDigest } from "../lib/chunk/digest_column.ts";
-import { type DiskBlob, DiskType, encodeDiskManifest } from "../lib/chunk/disk_manifest.ts";
-import { encodeIndex } from "../lib/chunk/encode_index.ts";
-import { indexLimits } from "../lib/chunk/index_layout.ts";
-import { orderIndex } from "../lib/chunk/order_index.ts";
-import type { PackChunks } from "../lib/chunk/plan_packs.ts";
-import { largestManifestBytes } from "../lib/oci/manifest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import type { BuiltPack } from "../chunk/build_pack.ts";
+import type { ChunkTable, DiskIndex } from "../chunk/chunk_table.ts";
+import { setDigest } from "../chunk/digest_column.ts";
+import { type DiskBlob, DiskType, encodeDiskManifest } from "../chunk/disk_manifest.ts";
+import { encodeIndex } from "../chunk/encode_index.ts";
+import { indexLimits } from "../chunk/index_layout.ts";
+import { orderIndex } from "../chunk/order_index.ts";
+import type { PackChunks } from "../chunk/plan_packs.ts";
+import { largestManifestBytes } from "../oci/manifest.ts";
 
 /** What a push puts beside the packs. */
 export interface PushIndex {

@@ -4,17 +4,17 @@
  * @module
  */
 import { join } from "@std/path";
+import { type Digest, isDigest, sha256 } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import { buckets } from "../cache/buckets.ts";
+import type { Cache } from "../cache/cache.ts";
+import { readEnvelope } from "../cache/cache_entry.ts";
+import type { DiskIndex } from "../chunk/chunk_table.ts";
+import { decodeIndex } from "../chunk/decode_index.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { type ImageReference, parseReference } from "../oci/reference.ts";
+import { namesIn } from "./names_in.ts";
 import * as v from "valibot";
-import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
-import { KedgeError } from "../lib/base/errors.ts";
-import { buckets } from "../lib/cache/buckets.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { readEnvelope } from "../lib/cache/cache_entry.ts";
-import type { DiskIndex } from "../lib/chunk/chunk_table.ts";
-import { decodeIndex } from "../lib/chunk/decode_index.ts";
-import type { DiskBlob } from "../lib/chunk/disk_manifest.ts";
-import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
-import { namesIn } from "./disk_known.ts";
 
 const seenSchema = v.object({
   index: v.pipe(v.string(), v.check((text) => isDigest(text), "not a digest")),

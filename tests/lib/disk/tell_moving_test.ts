@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { silentMeter } from "../../lib/base/meter.ts";
-import { tellMoving } from "../../tasks/disk_moving.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
+import { tellMoving } from "../../../lib/disk/tell_moving.ts";
 
 Deno.test("tellMoving() tells bytes, requests, speed and the time that is left, and the sum", () => {
   const notes: string[] = [];

@@ -3,39 +3,21 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
-import { formatBytes } from "../lib/base/bytes.ts";
-import type { Digest } from "../lib/base/digest.ts";
-import { KedgeError, UsageError } from "../lib/base/errors.ts";
-import type { Meter } from "../lib/base/meter.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import type { BuiltPack } from "../lib/chunk/build_pack.ts";
-import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../lib/chunk/chunker.ts";
-import { type ChunkTable, dataBytes } from "../lib/chunk/chunk_table.ts";
-import { detectBytes, detectContent } from "../lib/chunk/detect_content.ts";
-import { DigestLookup } from "../lib/chunk/digest_lookup.ts";
-import { type DiskBlob, packBlobs } from "../lib/chunk/disk_manifest.ts";
-import { mostIndexBytes } from "../lib/chunk/index_layout.ts";
-import type { JobPool } from "../lib/chunk/job_pool.ts";
-import { type PackChunks, planPacks } from "../lib/chunk/plan_packs.ts";
-import { scanFile } from "../lib/chunk/scan_file.ts";
-import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
-import type { Step } from "../lib/operation/operation.ts";
-import { statIfThere } from "./disk_file.ts";
-import type { DiskImage } from "./disk_image.ts";
-import { type FileState, fileState, knownFile, sameState } from "./disk_known.ts";
-import { makePushIndex, type PushIndex } from "./disk_push_index.ts";
-import { tellReading } from "./disk_reading.ts";
-import type { PackSpool } from "./disk_spool.ts";
+import { formatBytes } from "../base/bytes.ts";
+import type { Digest } from "../base/digest.ts";
+import type { BuiltPack } from "../chunk/build_pack.ts";
+import { type ChunkTable, dataBytes } from "../chunk/chunk_table.ts";
+import { DigestLookup } from "../chunk/digest_lookup.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { mostIndexBytes } from "../chunk/index_layout.ts";
+import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
+import type { Plan, PlannedObject } from "../operation/figures.ts";
+import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
-
-/** A disk whose packs can be named again. */
-export interface PushBase {
-  /** The disk. */
-  readonly image: DiskImage;
-  /** Where its packs are. */
-  readonly store: DiskStore;
-}
+import type { FileState } from "./known_files.ts";
+import type { PackSpool } from "./pack_spool.ts";
+import { makePushIndex, type PushIndex } from "./push_index.ts";
+import { type PushBase, UsablePacks } from "./usable_packs.ts";
 
 /** Chunks that a push puts into a new pack. */
 export interface NewPack {
@@ -67,82 +49,6 @@ export interface DiskPushPlan extends Plan {
   readonly pointer: Digest | undefined;
   /** Whether the destination has the empty config. */
   readonly hasConfig: boolean;
-}
-
-/** How a file is cut for a push. */
-export interface PushChunking {
-  /** The kind, or `auto`. */
-  chunker: ChunkerKind | "auto";
-  /** The length in bytes. */
-  chunkBytes: number | undefined;
-  /** The disk whose chunks are to be found again. */
-  like: Chunker | undefined;
-}
-
-/** The chunker for a file, and why it is this one. */
-export async function choosePushChunker(
-  path: string,
-  sizeBytes: number,
-  { chunker, chunkBytes, like }: PushChunking,
-): Promise<{ chunker: Chunker; why: string }> {
-  if (chunker !== "auto") {
-    return { chunker: chunkerFor(chunker, sizeBytes, chunkBytes), why: "as asked for" };
-  }
-  if (like !== undefined && (chunkBytes === undefined || like.avgBytes === chunkBytes)) {
-    return { chunker: like, why: "as the version before" };
-  }
-  using file = await Deno.open(path);
-  const head = new Uint8Array(detectBytes);
-  let filled = 0;
-  for (let count: number | null = 0; count !== null && filled < head.length;) {
-    count = await file.read(head.subarray(filled));
-    filled += count ?? 0;
-  }
-  const found = detectContent(head.subarray(0, filled), sizeBytes);
-  return {
-    chunker: chunkerFor(found.chunker, sizeBytes, chunkBytes),
-    why: `since it is ${found.what}`,
-  };
-}
-
-/** The file that is to be pushed. */
-export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
-  const info = await statIfThere(path);
-  if (info?.isFile === true) return info;
-  const state = info === undefined
-    ? "it is not there"
-    : info.isDirectory
-    ? "it is a folder"
-    : "it is no regular file";
-  throw new UsageError(`Cannot push "${path}": ${state}`, { hint: "name a file" });
-}
-
-/**
- * What a file is made of: the known table where the file system vouches for it, else one made by reading all of it.
- *
- * @throws {KedgeError} if the file changes while it is read
- */
-export async function readPushedFile(
-  path: string,
-  chunker: Chunker,
-  of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
-): Promise<{ table: ChunkTable; state: FileState; read: boolean }> {
-  const before = fileState(await lookAtPushedFile(path));
-  const known = of.paranoid ? undefined : await knownFile(of.cache, path);
-  if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
-    return { table: known.table, state: before, read: false };
-  }
-  const { pool, signal, meter } = of;
-  const onRead = tellReading(meter, path, before.size);
-  const table = await scanFile(path, chunker, { pool, signal, onRead });
-  const after = fileState(await Deno.stat(path));
-  if (!sameState(before, after) || table.size !== after.size) {
-    throw new KedgeError(`Cannot push "${path}": it changed while it was read`, {
-      side: "source",
-      hint: "stop what writes to it, or push a snapshot of it",
-    });
-  }
-  return { table, state: after, read: true };
 }
 
 /** What {@linkcode planPush} works with. */
@@ -212,50 +118,10 @@ export async function planPush(options: PlanPushOptions, step: Step): Promise<Di
   };
 }
 
-/** Which packs of a base can be named: those that are where the base is. */
-class UsablePacks {
-  #base: PushBase;
-  #store: DiskStore;
-  #current: boolean;
-  #blobs: DiskBlob[];
-  #known = new Map<number, boolean>();
-
-  constructor(base: PushBase, store: DiskStore, current: boolean) {
-    this.#base = base;
-    this.#store = store;
-    this.#current = current;
-    this.#blobs = packBlobs(base.image.index);
-  }
-
-  async has(pack: number): Promise<boolean> {
-    const known = this.#known.get(pack);
-    if (known !== undefined) return known;
-    // What a manifest in a registry names is there: the registry took the manifest, and keeps what it names.
-    const sure = this.#base.store.requestsPerRead > 0;
-    const there = sure || await this.#base.store.has(this.#blobs[pack]!);
-    this.#known.set(pack, there);
-    return there;
-  }
-
-  toAdopt(): { pack: DiskBlob; from: DiskStore }[] {
-    if (this.#current || sameRepository(this.#base.store, this.#store)) return [];
-    return [...this.#known].filter(([, there]) => there)
-      .map(([pack]) => ({ pack: this.#blobs[pack]!, from: this.#base.store }));
-  }
-}
-
 /** Whether a store takes blobs of another without their bytes going through here: by a mount, or a link. */
 function comesAlong({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
   if (a.transport === "docker" && b.transport === "docker") return a.host === b.host;
   return a.transport === b.transport;
-}
-
-/** Whether two stores hold their blobs in one place. */
-export function sameRepository({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
-  if (a.transport === "docker" && b.transport === "docker") {
-    return a.host === b.host && a.repository === b.repository;
-  }
-  return a.transport === "oci" && b.transport === "oci" && resolve(a.folder) === resolve(b.folder);
 }
 
 function summary(

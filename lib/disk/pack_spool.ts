@@ -6,16 +6,16 @@
  * @module
  */
 import { decodeBase64, encodeBase64 } from "@std/encoding";
+import { removeIfThere } from "../base/atomic_file.ts";
+import { type Digest, Hasher, isDigest } from "../base/digest.ts";
+import { buckets } from "../cache/buckets.ts";
+import type { Cache } from "../cache/cache.ts";
+import { buildPack, type BuiltPack } from "../chunk/build_pack.ts";
+import type { ChunkTable } from "../chunk/chunk_table.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import { digestsOf } from "../chunk/places.ts";
+import type { PackChunks } from "../chunk/plan_packs.ts";
 import * as v from "valibot";
-import { removeIfThere } from "../lib/base/atomic_file.ts";
-import { type Digest, Hasher, isDigest } from "../lib/base/digest.ts";
-import { buckets } from "../lib/cache/buckets.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { buildPack, type BuiltPack } from "../lib/chunk/build_pack.ts";
-import type { ChunkTable } from "../lib/chunk/chunk_table.ts";
-import type { JobPool } from "../lib/chunk/job_pool.ts";
-import { digestsOf } from "../lib/chunk/places.ts";
-import type { PackChunks } from "../lib/chunk/plan_packs.ts";
 
 const recordSchema = v.object({
   digest: v.pipe(v.string(), v.check((text) => isDigest(text), "not a digest")),

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../lib/base/digest.ts";
-import { VerificationError } from "../lib/base/errors.ts";
-import { indexLimits } from "../lib/chunk/index_layout.ts";
-import type { Descriptor } from "../lib/oci/descriptor.ts";
-import type { Manifest } from "../lib/oci/manifest.ts";
+import { type Digest, isDigest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { indexLimits } from "../chunk/index_layout.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Manifest } from "../oci/manifest.ts";
 
 const prefix = "application/vnd.cirruslabs.tart.";
 const annotation = "org.cirruslabs.tart.";

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { Digest } from "../lib/base/digest.ts";
-import { KedgeError, VerificationError } from "../lib/base/errors.ts";
-import type { Meter } from "../lib/base/meter.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { hashFile } from "../lib/base/hash_file.ts";
-import type { DiskIndex } from "../lib/chunk/chunk_table.ts";
-import { decodeIndex } from "../lib/chunk/decode_index.ts";
-import { checkPacks, type DiskBlob, DiskType } from "../lib/chunk/disk_manifest.ts";
-import { indexLimits } from "../lib/chunk/index_layout.ts";
-import type { Manifest } from "../lib/oci/manifest.ts";
-import { fetchIndex } from "./disk_index.ts";
+import type { Digest } from "../base/digest.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { DiskIndex } from "../chunk/chunk_table.ts";
+import { decodeIndex } from "../chunk/decode_index.ts";
+import { checkPacks, type DiskBlob, DiskType } from "../chunk/disk_manifest.ts";
+import { indexLimits } from "../chunk/index_layout.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import type { DiskStore } from "./disk_store.ts";
+import { fetchIndex } from "./fetch_index.ts";
 
 /** A disk that is there. */
 export interface DiskImage {

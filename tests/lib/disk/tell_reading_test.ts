@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { silentMeter } from "../../lib/base/meter.ts";
-import { tellReading } from "../../tasks/disk_reading.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
+import { tellReading } from "../../../lib/disk/tell_reading.ts";
 
 Deno.test("tellReading() tells bytes, speed and the time that is left, every five seconds", () => {
   const notes: string[] = [];

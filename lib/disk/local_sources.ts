@@ -3,24 +3,21 @@
  *
  * @module
  */
-import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { resolve } from "@std/path";
-import * as v from "valibot";
-import { writeFileAtomic } from "../lib/base/atomic_file.ts";
-import { UsageError } from "../lib/base/errors.ts";
-import type { Meter } from "../lib/base/meter.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { type Chunker, sameChunker } from "../lib/chunk/chunker.ts";
-import type { ChunkTable } from "../lib/chunk/chunk_table.ts";
-import { decodeLocalTable } from "../lib/chunk/decode_index.ts";
-import { encodeIndex } from "../lib/chunk/encode_index.ts";
-import type { JobPool } from "../lib/chunk/job_pool.ts";
-import type { LocalSource } from "../lib/chunk/locate_chunks.ts";
-import { scanFile } from "../lib/chunk/scan_file.ts";
-import { type DiskFile, partialsOf, statIfThere } from "./disk_file.ts";
-import { tellReading } from "./disk_reading.ts";
-import { seenIndex } from "./disk_seen.ts";
-import { knownFile, knownFiles } from "./disk_known.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { ChunkTable } from "../chunk/chunk_table.ts";
+import { type Chunker, sameChunker } from "../chunk/chunker.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import type { LocalSource } from "../chunk/locate_chunks.ts";
+import { scanFile } from "../chunk/scan_file.ts";
+import { type DiskFile, partialsOf } from "./disk_file.ts";
+import { knownFile, knownFiles } from "./known_files.ts";
+import { readJournal } from "./pull_journal.ts";
+import { seenIndex } from "./seen_disks.ts";
+import { statIfThere } from "./stat_if_there.ts";
+import { tellReading } from "./tell_reading.ts";
 
 /** What the search for sources needs. */
 export interface SourceSearch {
@@ -90,35 +87,4 @@ export async function unfinishedSources(
   const journal = await readJournal(file);
   if (journal !== undefined) sources.push({ path: file.saved, table: journal.table });
   return sources;
-}
-
-/** What the journal of a pull in place says. */
-export interface PullJournal {
-  /** The manifest that was being pulled. */
-  readonly manifest: string;
-  /** What lies in the file of saved chunks. */
-  readonly table: ChunkTable;
-}
-
-const journalSchema = v.object({ version: v.literal(1), manifest: v.string(), table: v.string() });
-
-/** The journal of a pull in place that did not end; `undefined` if there is none that can be read. */
-export async function readJournal(file: DiskFile): Promise<PullJournal | undefined> {
-  if ((await statIfThere(file.journal))?.isFile !== true) return undefined;
-  try {
-    const json: unknown = JSON.parse(await Deno.readTextFile(file.journal));
-    const { manifest, table } = v.parse(journalSchema, json);
-    return { manifest, table: decodeLocalTable(decodeBase64(table)) };
-  } catch {
-    return undefined; // It is damaged: then nothing that was saved can be found again.
-  }
-}
-
-/** Writes the journal of a pull in place, before the first byte of the file is changed. */
-export async function writeJournal(file: DiskFile, journal: PullJournal): Promise<void> {
-  const table = encodeBase64(encodeIndex(journal.table));
-  await writeFileAtomic(
-    file.journal,
-    JSON.stringify({ version: 1, manifest: journal.manifest, table }),
-  );
 }

@@ -8,16 +8,16 @@
  * @module
  */
 import { join, resolve } from "@std/path";
+import { type Digest, isDigest, sha256 } from "../base/digest.ts";
+import { buckets } from "../cache/buckets.ts";
+import type { Cache } from "../cache/cache.ts";
+import { readEnvelope } from "../cache/cache_entry.ts";
+import type { ChunkTable } from "../chunk/chunk_table.ts";
+import { type Chunker, sameChunker } from "../chunk/chunker.ts";
+import { decodeLocalTable } from "../chunk/decode_index.ts";
+import { encodeIndex } from "../chunk/encode_index.ts";
+import { namesIn } from "./names_in.ts";
 import * as v from "valibot";
-import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
-import { buckets } from "../lib/cache/buckets.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { readEnvelope } from "../lib/cache/cache_entry.ts";
-import type { Chunker } from "../lib/chunk/chunker.ts";
-import { sameChunker } from "../lib/chunk/chunker.ts";
-import type { ChunkTable } from "../lib/chunk/chunk_table.ts";
-import { decodeLocalTable } from "../lib/chunk/decode_index.ts";
-import { encodeIndex } from "../lib/chunk/encode_index.ts";
 
 const knownSchema = v.object({
   path: v.string(),
@@ -136,18 +136,4 @@ async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefi
 
 function entryOf(cache: Cache, absolute: string) {
   return cache.bucket(buckets.disks).shard("files").entry(absolute, knownSchema);
-}
-
-/** The names in a folder; none where it is not there. */
-export async function namesIn(folder: string): Promise<string[]> {
-  try {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-    return names;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
-    throw error;
-  }
 }

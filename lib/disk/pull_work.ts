@@ -1,15 +1,16 @@
 /** What the ways to pull a disk have in common. @module */
-import { persistFile, removeIfThere } from "../lib/base/atomic_file.ts";
-import type { Digest } from "../lib/base/digest.ts";
-import { KedgeError } from "../lib/base/errors.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import type { JobPool } from "../lib/chunk/job_pool.ts";
-import type { Manifest } from "../lib/oci/manifest.ts";
-import { formatReference } from "../lib/oci/reference.ts";
-import type { Plan } from "../lib/operation/figures.ts";
-import type { Step } from "../lib/operation/operation.ts";
-import { type DiskFile, partialsOf, usedBy } from "./disk_file.ts";
+import { persistFile, removeIfThere } from "../base/atomic_file.ts";
+import type { Digest } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import { formatReference } from "../oci/reference.ts";
+import type { Plan } from "../operation/figures.ts";
+import type { Step } from "../operation/operation.ts";
+import { type DiskFile, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
+import { usedBy } from "./file_users.ts";
 
 /** What a pull works with. */
 export interface PullRequest {

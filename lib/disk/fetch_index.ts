@@ -7,16 +7,17 @@
  * @module
  */
 import { encodeHex } from "@std/encoding";
-import { sha256 } from "../lib/base/digest.ts";
-import type { Meter } from "../lib/base/meter.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import { decodeDirectory, directoryBytes, type IndexDirectory } from "../lib/chunk/decode_index.ts";
-import type { DiskBlob } from "../lib/chunk/disk_manifest.ts";
-import { indexLimits, pageIdBytes } from "../lib/chunk/index_layout.ts";
-import { RangeRefusedError } from "../lib/oci/range_refused_error.ts";
-import { VerificationError } from "../lib/base/errors.ts";
-import { seenDisks } from "./disk_seen.ts";
-import { type DiskStore, readWhole } from "./disk_store.ts";
+import { sha256 } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { decodeDirectory, directoryBytes, type IndexDirectory } from "../chunk/index_directory.ts";
+import { indexLimits, pageIdBytes } from "../chunk/index_layout.ts";
+import { RangeRefusedError } from "../oci/range_refused_error.ts";
+import type { DiskStore } from "./disk_store.ts";
+import { readWhole } from "./read_whole.ts";
+import { seenDisks } from "./seen_disks.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,0 +1,62 @@
+import { checkIndex } from "./check_index.ts";
+import { holeRow } from "./chunk_table.ts";
+import type { Chunker } from "./chunker.ts";
+import type { ColumnReader } from "./column_reader.ts";
+import type { IndexCounts } from "./index_layout.ts";
+
+/**
+ * The rows of an index, which fill its file from the first byte to the last and show every chunk.
+ *
+ * @throws {VerificationError} if they do not
+ */
+export function readRows(
+  codes: Uint32Array,
+  reader: ColumnReader,
+  of: { chunker: Chunker; size: number; counts: IndexCounts; lengths: Uint32Array },
+): { rows: Uint32Array<ArrayBuffer>; rowOffsets: Float64Array<ArrayBuffer> } {
+  const { chunker, size, counts, lengths } = of;
+  const rows = new Uint32Array(codes.length);
+  const rowOffsets = new Float64Array(codes.length + 1);
+  const fixed = chunker.kind === "fixed";
+  const used = new Uint8Array(counts.chunks);
+  let [offset, previous, holes, different] = [0, -1, 0, 0];
+  for (let row = 0; row < codes.length; row++) {
+    const code = codes[row]!;
+    let length: number;
+    if (code === 0) {
+      checkIndex(row === 0 || rows[row - 1] !== holeRow, `hole follows hole at byte ${offset}`);
+      checkIndex(++holes <= counts.holes, "more holes than announced");
+      length = reader.wide();
+      checkIndex(length > 0 && length <= size, `a hole of ${length} bytes at byte ${offset}`);
+      rows[row] = holeRow;
+    } else {
+      const zigzag = code - 1;
+      const chunk = previous + 1 + ((zigzag >>> 1) ^ -(zigzag & 1));
+      checkIndex(chunk >= 0 && chunk < counts.chunks, `row ${row} names chunk ${chunk}`);
+      length = lengths[chunk]!;
+      checkIndex(length > 0 && length <= chunker.maxBytes, `chunk ${chunk} has ${length} bytes`);
+      if (used[chunk] === 0) {
+        used[chunk] = 1;
+        different++;
+      }
+      rows[row] = previous = chunk;
+    }
+    const end = offset + length;
+    checkIndex(end <= size, `row ${row} ends at byte ${end} of ${size}`);
+    checkIndex(
+      !fixed || end % chunker.maxBytes === 0 || end === size,
+      `row ${row} ends off the grid`,
+    );
+    checkIndex(
+      !fixed || code === 0 || length === chunker.maxBytes || end === size,
+      `row ${row} has ${length} bytes`,
+    );
+    rowOffsets[row] = offset;
+    offset = end;
+  }
+  rowOffsets[codes.length] = offset;
+  checkIndex(offset === size, `its rows end at byte ${offset} of ${size}`);
+  checkIndex(holes === counts.holes, `${holes} holes instead of ${counts.holes}`);
+  checkIndex(different === counts.chunks, `${counts.chunks - different} chunks have no row`);
+  return { rows, rowOffsets };
+}

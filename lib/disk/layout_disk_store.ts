@@ -1,0 +1,128 @@
+import { join } from "@std/path";
+import { temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
+import type { Digest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { hashFile } from "../base/hash_file.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { bufferFor } from "../chunk/write_chunks.ts";
+import { Layout } from "../oci/layout.ts";
+import { describeManifest, type Manifest, parseManifest } from "../oci/manifest.ts";
+import { formatReference, type LayoutReference } from "../oci/reference.ts";
+import type { DiskStore, ReadOptions } from "./disk_store.ts";
+import { once, piecesOf } from "./pieces_of.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A disk in a layout. */
+export class LayoutDiskStore implements DiskStore {
+  readonly name: string;
+  readonly requestsPerRead = 0;
+  readonly requestsPerPut = 0;
+  readonly reference: LayoutReference;
+  readonly layout: Layout;
+
+  constructor(reference: LayoutReference, signal: AbortSignal) {
+    this.reference = reference;
+    this.name = formatReference(reference);
+    this.layout = new Layout(reference.folder, signal);
+  }
+
+  async resolve(): Promise<Manifest | undefined> {
+    const { digest } = this.reference;
+    if (digest !== undefined) return await this.layout.manifest(digest);
+    const entry = await this.layout.find(this.reference.tag);
+    if (entry === undefined) return undefined;
+    const manifest = await this.layout.manifest(entry.digest, entry.mediaType);
+    if (manifest !== undefined) return manifest;
+    throw new VerificationError(
+      `Cannot read "${this.name}": the layout has no blob ${entry.digest}`,
+      { side: "source" },
+    );
+  }
+
+  async pointer(): Promise<Digest | undefined> {
+    return (await this.layout.find(this.reference.tag))?.digest;
+  }
+
+  async range(
+    blob: DiskBlob,
+    start: number,
+    end: number,
+    { buffer }: ReadOptions,
+  ): Promise<Bytes> {
+    using file = await this.#open(blob);
+    const bytes = bufferFor(end - start, buffer);
+    await file.seek(start, Deno.SeekMode.Start);
+    for (let at = 0; at < bytes.length;) {
+      const count = await file.read(bytes.subarray(at));
+      if (count === null) throw this.#damaged(blob);
+      at += count;
+    }
+    return bytes;
+  }
+
+  async *stream(blob: DiskBlob): AsyncGenerator<Uint8Array> {
+    (await this.#open(blob)).close();
+    yield* piecesOf(this.layout.blobPath(blob.digest), 0);
+  }
+
+  has(blob: DiskBlob): Promise<boolean> {
+    return this.layout.has(blob);
+  }
+
+  async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {
+    const body = typeof content === "string" ? piecesOf(content, 0) : once(content, 0);
+    await this.layout.putBlob(blob, body, (bytes) => progress.moved(bytes));
+  }
+
+  async putStream(
+    blob: DiskBlob,
+    body: () => AsyncIterable<Uint8Array>,
+    progress: ObjectMeter,
+  ): Promise<void> {
+    await this.layout.putBlob(blob, body(), (bytes) => progress.moved(bytes));
+  }
+
+  async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
+    if (await this.has(blob)) return true;
+    if (!(from instanceof LayoutDiskStore)) return false;
+    const path = this.layout.blobPath(blob.digest);
+    const { digest } = await hashFile(from.layout.blobPath(blob.digest));
+    if (digest !== blob.digest) throw from.#damaged(blob);
+    await this.layout.make();
+    const temporary = temporaryName(join(this.layout.folder, "blobs", "sha256", "adopted"));
+    try {
+      await Deno.link(from.layout.blobPath(blob.digest), temporary);
+    } catch {
+      return false; // Another file system: the bytes are copied by whoever asked.
+    }
+    await Deno.rename(temporary, path);
+    return true;
+  }
+
+  async commit(bytes: Bytes): Promise<void> {
+    const manifest = parseManifest(bytes, { name: this.name });
+    await this.layout.make();
+    await writeFileAtomic(this.layout.blobPath(manifest.digest), bytes);
+    await this.layout.point(this.reference.tag, describeManifest(manifest));
+  }
+
+  [Symbol.dispose](): void {}
+
+  async #open(blob: DiskBlob): Promise<Deno.FsFile> {
+    try {
+      return await Deno.open(this.layout.blobPath(blob.digest));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw this.#damaged(blob, cause);
+    }
+  }
+
+  #damaged(blob: DiskBlob, cause?: unknown): VerificationError {
+    return new VerificationError(
+      `Cannot read "${this.name}": the layout has no whole blob ${blob.digest}`,
+      { side: "source", cause },
+    );
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Brings the chunks of a planned pull to their places.
+ *
+ * @module
+ */
+import type { Cache } from "../cache/cache.ts";
+import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
+import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
+import type { Step } from "../operation/operation.ts";
+import type { DiskStore } from "./disk_store.ts";
+import { PackReader } from "./pack_reader.ts";
+import type { DiskPullPlan } from "./plan_pull.ts";
+import { saveMoved } from "./save_moved.ts";
+import { tellMoving } from "./tell_moving.ts";
+
+/** What {@linkcode movePull} works with. */
+export interface MovePullOptions {
+  /** Where the packs are. */
+  store: DiskStore;
+  /** Holds packs, and takes whole ones where there are no ranges. */
+  cache: Cache;
+  /** Does the work. */
+  pool: JobPool;
+  /** How many ranges are under way at a time. */
+  concurrency: number;
+}
+
+/** Writes all rows that do not stand yet; every chunk is hashed before it is written. */
+export async function movePull(
+  plan: DiskPullPlan,
+  options: MovePullOptions,
+  step: Step,
+): Promise<void> {
+  const { index } = plan.image;
+  const target: WriteTarget = {
+    index,
+    path: plan.out,
+    places: plan.places,
+    pool: options.pool,
+    signal: step.signal,
+  };
+  const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool) : plan;
+  await makeRoom(plan, options.pool);
+  using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
+  using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
+  const moving = tellMoving(step.meter, {
+    wire: "fetched",
+    wireBytes: bytesOf(plan.ranges.filter((range) => !plan.cachedPacks.has(range.pack))),
+    file: "written",
+    fileBytes: bytesToWrite(plan),
+  });
+  const standing = dataBytes(index) - bytesToWrite(plan);
+  local.reused(standing);
+  moving.reused(standing);
+
+  const reader = new PackReader(plan, { ...options, remote, moving }, step);
+  const fetch = (ranges: readonly PackRange[]) =>
+    fetchChunks(target, ranges, {
+      concurrency: options.concurrency,
+      read: (range, options) => reader.read(range, options),
+      onWritten: (bytes, range) => {
+        moving.file(bytes);
+        if (!plan.cachedPacks.has(range.pack)) return;
+        local.reused(bytes);
+        moving.reused(bytes);
+      },
+    });
+  const [changed] = await Promise.all([
+    copyChunks(target, located, sources, (bytes) => {
+      local.reused(bytes);
+      moving.reused(bytes);
+      moving.file(bytes);
+    }),
+    fetch(plan.ranges),
+  ]);
+  if (changed.length > 0) {
+    step.meter.note(
+      `${changed.length} chunks of files on this machine changed meanwhile; they are fetched`,
+      "warning",
+    );
+    await fetch(planRanges(index, Uint32Array.from(changed)));
+  }
+  moving.end();
+}
+
+/** Gives the file its length, and zeros where holes belong and something else stands. */
+async function makeRoom(plan: DiskPullPlan, pool: JobPool): Promise<void> {
+  const { index } = plan.image;
+  {
+    using file = await Deno.open(plan.out, { read: true, write: true, create: true });
+    await file.truncate(index.size);
+  }
+  const holes: number[] = [];
+  index.rows.forEach((row, at) => {
+    if (row === holeRow && plan.standing[at] === 0) holes.push(at);
+  });
+  if (holes.length === 0) return;
+  await pool.run({
+    type: "zero",
+    path: plan.out,
+    write: true,
+    offsets: Float64Array.from(holes, (row) => index.rowOffsets[row]!),
+    lengths: Float64Array.from(holes, (row) => index.rowOffsets[row + 1]! - index.rowOffsets[row]!),
+  });
+}
+
+function bytesOf(ranges: readonly PackRange[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
+/** How many bytes of the file a plan writes. */
+export function bytesToWrite({ image, places }: DiskPullPlan): number {
+  let bytes = 0;
+  image.index.lengths.forEach((length, chunk) => {
+    bytes += length * (places.toStarts[chunk + 1]! - places.toStarts[chunk]!);
+  });
+  return bytes;
+}

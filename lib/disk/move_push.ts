@@ -1,0 +1,138 @@
+/**
+ * Brings what a planned push needs into its store, and proves that it is there.
+ *
+ * @module
+ */
+import { IncompleteError } from "../base/errors.ts";
+import type { BuiltPack } from "../chunk/build_pack.ts";
+import { firstRows } from "../chunk/chunk_table.ts";
+import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../chunk/disk_manifest.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import type { Step } from "../operation/operation.ts";
+import type { DiskStore } from "./disk_store.ts";
+import type { PackSpool } from "./pack_spool.ts";
+import type { DiskPushPlan, NewPack } from "./plan_push.ts";
+import { makePushIndex, type PushIndex } from "./push_index.ts";
+import { tellMoving } from "./tell_moving.ts";
+
+/** What {@linkcode movePush} works with. */
+export interface MovePushOptions {
+  /** The file. */
+  readonly path: string;
+  /** Keeps packs until the push is committed. */
+  readonly spool: PackSpool;
+  /** Where all of it goes. */
+  readonly store: DiskStore;
+  /** Compresses. */
+  readonly pool: JobPool;
+  /** How many packs are under way at a time. */
+  readonly concurrency: number;
+}
+
+/** What a push moved. */
+export interface MovedPush {
+  /** The index and the manifest. */
+  readonly made: PushIndex;
+  /** The new packs, in their order. */
+  readonly packs: readonly { readonly chunks: NewPack["chunks"]; readonly built: BuiltPack }[];
+}
+
+/** Brings packs of bases along, makes the new packs and puts them, then the index. */
+export async function movePush(
+  plan: DiskPushPlan,
+  options: MovePushOptions,
+  step: Step,
+): Promise<MovedPush> {
+  const { store, concurrency } = options;
+  step.meter.reused(plan.bytesToReuse);
+  await inParallel(plan.adopted, concurrency, step.signal, async ({ pack, from }) => {
+    if (!await store.adopt(pack, from)) await relay(pack, from, store, step);
+  });
+  const packs = await movePacks(plan, options, step);
+  const made = plan.standing ?? makePushIndex({ ...plan, packs });
+  if (!plan.hasConfig) await putBytes(store, configBlob(), emptyConfig, step);
+  await putBytes(store, made.indexBlob, made.indexBytes, step);
+  return { made, packs };
+}
+
+/**
+ * Asks the store for all that a push put into it.
+ *
+ * @throws {IncompleteError} if something is not there
+ */
+export async function verifyPush(
+  plan: DiskPushPlan,
+  { made, packs }: MovedPush,
+  store: DiskStore,
+): Promise<void> {
+  const fresh: DiskBlob[] = packs.filter((_, at) => !plan.packs[at]!.there).map((
+    { built },
+  ) => ({
+    mediaType: DiskType.pack,
+    ...built,
+  }));
+  for (const blob of [...fresh, made.indexBlob, configBlob()]) {
+    if (await store.has(blob)) continue;
+    throw new IncompleteError(`Cannot finish "${store.name}": it lacks ${blob.digest}`, {
+      side: "destination",
+      hint: "run the same command again",
+    });
+  }
+}
+
+/** Makes the new packs and puts them, several at a time: while some are sent, others are compressed. */
+async function movePacks(
+  plan: DiskPushPlan,
+  of: MovePushOptions,
+  step: Step,
+): Promise<MovedPush["packs"]> {
+  const { spool, store, pool } = of;
+  const { table } = plan;
+  const rows = firstRows(table);
+  const done: BuiltPack[] = [];
+  const plainBytes = ({ chunks }: NewPack) =>
+    chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
+  const all = plan.packs.reduce((sum, pack) => sum + plainBytes(pack), 0);
+  const moving = tellMoving(step.meter, {
+    wire: "sent",
+    wireBytes: all,
+    file: "packed",
+    fileBytes: all,
+  });
+  moving.reused(plan.bytesToReuse);
+  await inParallel(plan.packs.entries(), of.concurrency, step.signal, async ([at, pack]) => {
+    let built = pack.built;
+    let path = built === undefined || pack.there ? undefined : await spool.file(built);
+    if (built === undefined || (!pack.there && path === undefined)) {
+      built = await spool.make(of.path, table, pack.chunks, { pool, rows });
+      path = await spool.file(built);
+    }
+    done[at] = built;
+    moving.file(plainBytes(pack));
+    if (pack.there || path === undefined) return;
+    const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
+    using progress = step.meter.object(blob.digest, blob.size);
+    await store.put(blob, path, progress);
+    moving.wire(blob.size);
+    step.record(blob.digest, "arrived", { sizeBytes: blob.size });
+  });
+  if (plan.packs.length > 0) moving.end();
+  return plan.packs.map(({ chunks }, at) => ({ chunks, built: done[at]! }));
+}
+
+async function putBytes(
+  store: DiskStore,
+  blob: DiskBlob,
+  bytes: Uint8Array,
+  step: Step,
+): Promise<void> {
+  using progress = step.meter.object(blob.digest, blob.size);
+  await store.put(blob, bytes, progress);
+}
+
+/** Brings a pack of a base through this machine, where it cannot be mounted. */
+async function relay(pack: DiskBlob, from: DiskStore, to: DiskStore, step: Step): Promise<void> {
+  using progress = step.meter.object(pack.digest, pack.size);
+  await to.putStream(pack, () => from.stream(pack, step.signal), progress);
+}

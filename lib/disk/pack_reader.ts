@@ -1,0 +1,110 @@
+import { removeIfThere } from "../base/atomic_file.ts";
+import { VerificationError } from "../base/errors.ts";
+import type { ObjectMeter } from "../base/meter.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { PackRange } from "../chunk/plan_ranges.ts";
+import { bufferFor, type ReadRangeOptions } from "../chunk/write_chunks.ts";
+import { RangeRefusedError } from "../oci/range_refused_error.ts";
+import type { Step } from "../operation/operation.ts";
+import type { DiskStore } from "./disk_store.ts";
+import type { DiskPullPlan } from "./plan_pull.ts";
+import type { Moving } from "./tell_moving.ts";
+
+/** What a {@linkcode PackReader} works with. */
+export interface PackReaderOptions {
+  /** Where the packs are. */
+  readonly store: DiskStore;
+  /** Holds packs, and takes whole ones where there are no ranges. */
+  readonly cache: Cache;
+  /** Told of what comes from the store. */
+  readonly remote: ObjectMeter;
+  /** Told of each request. */
+  readonly moving: Moving;
+}
+
+/** Reads parts of packs out of the cache or the registry. */
+export class PackReader {
+  #plan: DiskPullPlan;
+  #options: PackReaderOptions;
+  #step: Step;
+  #whole = new Map<number, Promise<string>>();
+  #ranges = true;
+
+  /** Asks for nothing yet. */
+  constructor(
+    plan: DiskPullPlan,
+    options: PackReaderOptions,
+    step: Step,
+  ) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#step = step;
+  }
+
+  /** The bytes of a range; the wrong ones of a cached pack are not given `again`. */
+  async read(range: PackRange, options: ReadRangeOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const { pack, start, end } = range;
+    const { again, buffer } = options;
+    const blob = this.#plan.image.packs[pack]!;
+    const cached = this.#plan.cachedPacks.get(pack);
+    if (cached !== undefined && !again) return await partOf(cached, start, end, buffer);
+    if (again && cached !== undefined) await removeIfThere(cached);
+    if (this.#ranges) {
+      try {
+        const bytes = await this.#options.store.range(blob, start, end, options);
+        this.#options.remote.moved(bytes.length);
+        this.#options.moving.wire(bytes.length);
+        return bytes;
+      } catch (error) {
+        if (!(error instanceof RangeRefusedError)) throw error;
+        if (this.#ranges) {
+          this.#step.meter.note(
+            `${this.#options.store.name} gives no ranges; whole packs are fetched`,
+            "warning",
+          );
+        }
+        this.#ranges = false;
+      }
+    }
+    let whole = this.#whole.get(pack);
+    if (whole === undefined) this.#whole.set(pack, whole = this.#fetchWhole(pack));
+    return await partOf(await whole, start, end, buffer);
+  }
+
+  async #fetchWhole(pack: number): Promise<string> {
+    const { store, cache } = this.#options;
+    const blob = this.#plan.image.packs[pack]!;
+    const found = await cache.blobs.find(blob.digest, blob.size);
+    if (found !== undefined) return found.path;
+    const stream = ReadableStream.from(copied(store.stream(blob, this.#step.signal)));
+    const { path } = await cache.blobs.persist(stream, {
+      digest: blob.digest,
+      size: blob.size,
+      signal: this.#step.signal,
+      onBytes: (bytes) => this.#options.remote.moved(bytes),
+    });
+    this.#options.moving.wire(blob.size);
+    return path;
+  }
+}
+
+async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield piece.slice();
+}
+
+async function partOf(
+  path: string,
+  start: number,
+  end: number,
+  buffer: ArrayBuffer | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  await file.seek(start, Deno.SeekMode.Start);
+  const bytes = bufferFor(end - start, buffer);
+  for (let at = 0; at < bytes.length;) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) throw new VerificationError(`Cannot use the pack "${path}": it is cut off`);
+    at += count;
+  }
+  return bytes;
+}

@@ -1,0 +1,39 @@
+import { decodeBase64, encodeBase64 } from "@std/encoding";
+import { writeFileAtomic } from "../base/atomic_file.ts";
+import type { ChunkTable } from "../chunk/chunk_table.ts";
+import { decodeLocalTable } from "../chunk/decode_index.ts";
+import { encodeIndex } from "../chunk/encode_index.ts";
+import type { DiskFile } from "./disk_file.ts";
+import { statIfThere } from "./stat_if_there.ts";
+import * as v from "valibot";
+
+/** What the journal of a pull in place says. */
+export interface PullJournal {
+  /** The manifest that was being pulled. */
+  readonly manifest: string;
+  /** What lies in the file of saved chunks. */
+  readonly table: ChunkTable;
+}
+
+const journalSchema = v.object({ version: v.literal(1), manifest: v.string(), table: v.string() });
+
+/** The journal of a pull in place that did not end; `undefined` if there is none that can be read. */
+export async function readJournal(file: DiskFile): Promise<PullJournal | undefined> {
+  if ((await statIfThere(file.journal))?.isFile !== true) return undefined;
+  try {
+    const json: unknown = JSON.parse(await Deno.readTextFile(file.journal));
+    const { manifest, table } = v.parse(journalSchema, json);
+    return { manifest, table: decodeLocalTable(decodeBase64(table)) };
+  } catch {
+    return undefined; // It is damaged: then nothing that was saved can be found again.
+  }
+}
+
+/** Writes the journal of a pull in place, before the first byte of the file is changed. */
+export async function writeJournal(file: DiskFile, journal: PullJournal): Promise<void> {
+  const table = encodeBase64(encodeIndex(journal.table));
+  await writeFileAtomic(
+    file.journal,
+    JSON.stringify({ version: 1, manifest: journal.manifest, table }),
+  );
+}

@@ -1,0 +1,87 @@
+import { KedgeError, UsageError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { ChunkTable } from "../chunk/chunk_table.ts";
+import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../chunk/chunker.ts";
+import { detectBytes, detectContent } from "../chunk/detect_content.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import { scanFile } from "../chunk/scan_file.ts";
+import { type FileState, fileState, knownFile, sameState } from "./known_files.ts";
+import { statIfThere } from "./stat_if_there.ts";
+import { tellReading } from "./tell_reading.ts";
+
+/** How a file is cut for a push. */
+export interface PushChunking {
+  /** The kind, or `auto`. */
+  chunker: ChunkerKind | "auto";
+  /** The length in bytes. */
+  chunkBytes: number | undefined;
+  /** The disk whose chunks are to be found again. */
+  like: Chunker | undefined;
+}
+
+/** The chunker for a file, and why it is this one. */
+export async function choosePushChunker(
+  path: string,
+  sizeBytes: number,
+  { chunker, chunkBytes, like }: PushChunking,
+): Promise<{ chunker: Chunker; why: string }> {
+  if (chunker !== "auto") {
+    return { chunker: chunkerFor(chunker, sizeBytes, chunkBytes), why: "as asked for" };
+  }
+  if (like !== undefined && (chunkBytes === undefined || like.avgBytes === chunkBytes)) {
+    return { chunker: like, why: "as the version before" };
+  }
+  using file = await Deno.open(path);
+  const head = new Uint8Array(detectBytes);
+  let filled = 0;
+  for (let count: number | null = 0; count !== null && filled < head.length;) {
+    count = await file.read(head.subarray(filled));
+    filled += count ?? 0;
+  }
+  const found = detectContent(head.subarray(0, filled), sizeBytes);
+  return {
+    chunker: chunkerFor(found.chunker, sizeBytes, chunkBytes),
+    why: `since it is ${found.what}`,
+  };
+}
+
+/** The file that is to be pushed. */
+export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
+  const info = await statIfThere(path);
+  if (info?.isFile === true) return info;
+  const state = info === undefined
+    ? "it is not there"
+    : info.isDirectory
+    ? "it is a folder"
+    : "it is no regular file";
+  throw new UsageError(`Cannot push "${path}": ${state}`, { hint: "name a file" });
+}
+
+/**
+ * What a file is made of: the known table where the file system vouches for it, else one made by reading all of it.
+ *
+ * @throws {KedgeError} if the file changes while it is read
+ */
+export async function readPushedFile(
+  path: string,
+  chunker: Chunker,
+  of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
+): Promise<{ table: ChunkTable; state: FileState; read: boolean }> {
+  const before = fileState(await lookAtPushedFile(path));
+  const known = of.paranoid ? undefined : await knownFile(of.cache, path);
+  if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
+    return { table: known.table, state: before, read: false };
+  }
+  const { pool, signal, meter } = of;
+  const onRead = tellReading(meter, path, before.size);
+  const table = await scanFile(path, chunker, { pool, signal, onRead });
+  const after = fileState(await Deno.stat(path));
+  if (!sameState(before, after) || table.size !== after.size) {
+    throw new KedgeError(`Cannot push "${path}": it changed while it was read`, {
+      side: "source",
+      hint: "stop what writes to it, or push a snapshot of it",
+    });
+  }
+  return { table, state: after, read: true };
+}

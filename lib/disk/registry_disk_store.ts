@@ -1,0 +1,188 @@
+import { delay } from "@std/async";
+import type { Digest } from "../base/digest.ts";
+import { KedgeError, UnreachableError } from "../base/errors.ts";
+import type { Meter, ObjectMeter } from "../base/meter.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { bufferFor } from "../chunk/write_chunks.ts";
+import { defaultRetryPolicy, retryDelayMs } from "../http/retry_policy.ts";
+import { type Manifest, parseManifest } from "../oci/manifest.ts";
+import { RangeRefusedError } from "../oci/range_refused_error.ts";
+import { readBlob } from "../oci/read_blob.ts";
+import { formatReference, type RegistryReference } from "../oci/reference.ts";
+import { RegistryClient } from "../oci/registry_client.ts";
+import type { RegistryHost } from "../oci/registry_host.ts";
+import { verified } from "../oci/verified.ts";
+import type { DiskStore, ReadOptions } from "./disk_store.ts";
+import { once, piecesOf } from "./pieces_of.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const stallMs = 60_000;
+
+/** A disk in a repository of a registry. */
+export class RegistryDiskStore implements DiskStore {
+  readonly name: string;
+  readonly requestsPerRead = 1;
+  readonly requestsPerPut = 2;
+  readonly reference: RegistryReference;
+  readonly client: RegistryClient;
+  #meter: Meter;
+  #signal: AbortSignal;
+
+  constructor(
+    reference: RegistryReference,
+    host: RegistryHost,
+    options: { meter: Meter; signal: AbortSignal },
+  ) {
+    this.reference = reference;
+    this.name = formatReference(reference);
+    this.client = new RegistryClient(host, reference.repository);
+    this.#meter = options.meter;
+    this.#signal = options.signal;
+  }
+
+  async resolve(): Promise<Manifest | undefined> {
+    const manifest = await this.client.manifest(this.#target);
+    return manifest === "unchanged" ? undefined : manifest;
+  }
+
+  async pointer(): Promise<Digest | undefined> {
+    return (await this.client.headManifest(this.#target))?.digest;
+  }
+
+  async range(
+    blob: DiskBlob,
+    start: number,
+    end: number,
+    { signal, buffer: given }: ReadOptions,
+  ): Promise<Bytes> {
+    const size = end - start;
+    let buffer = bufferFor(size, given).buffer;
+    let at = 0;
+    for (let failures = 0;;) {
+      signal.throwIfAborted();
+      const before = at;
+      let failure: unknown = new Error("the body ended early");
+      const stalled = new AbortController();
+      const timer = setTimeout(
+        () => stalled.abort(new Error(`nothing came for ${stallMs} ms`)),
+        stallMs,
+      );
+      try {
+        const ended = AbortSignal.any([signal, stalled.signal]);
+        const body = await this.client.getRange(blob.digest, start + at, end - 1, ended);
+        const reader = body.getReader({ mode: "byob" });
+        try {
+          const { value } = await reader.read(new Uint8Array(buffer, at, size - at), {
+            min: size - at,
+          });
+          if (value !== undefined) {
+            buffer = value.buffer;
+            at += value.byteLength;
+          }
+        } finally {
+          // The connection may be broken already; what it says of that is in `failure`.
+          await reader.cancel().catch(() => undefined);
+        }
+        if (at === size) return new Uint8Array(buffer, 0, size);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof RangeRefusedError || error instanceof KedgeError) throw error;
+        failure = stalled.signal.aborted ? stalled.signal.reason : error;
+        // The buffer went to the reader; what it held is read again.
+        if (buffer.byteLength === 0) {
+          buffer = new ArrayBuffer(size);
+          at = 0;
+        }
+      } finally {
+        clearTimeout(timer);
+      }
+      failures = at > before ? 1 : failures + 1;
+      await this.#wait(blob, failures, failure, signal);
+    }
+  }
+
+  stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return readBlob(this.client, blob, { signal: this.#any(signal), meter: this.#meter });
+  }
+
+  async has(blob: DiskBlob): Promise<boolean> {
+    return await this.client.head(blob.digest) === blob.size;
+  }
+
+  async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {
+    const body = (start: number) =>
+      typeof content === "string" ? piecesOf(content, start) : once(content, start);
+    await this.#send(blob, body, progress);
+  }
+
+  async putStream(
+    blob: DiskBlob,
+    body: () => AsyncIterable<Uint8Array>,
+    progress: ObjectMeter,
+  ): Promise<void> {
+    await this.#send(blob, () => verified(blob, body(), { name: this.name }), progress);
+  }
+
+  async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
+    if (!(from instanceof RegistryDiskStore)) return false;
+    if (from.client.host.host !== this.client.host.host) return false;
+    if (from.client.repository === this.client.repository) return await this.has(blob);
+    const mounted = await this.client.mount(blob.digest, from.client.repository);
+    if (mounted === true) return true;
+    // The registry opened an upload instead; the bytes take the long way, through it.
+    using progress = this.#meter.object(blob.digest, blob.size);
+    const body = () => verified(blob, from.stream(blob, this.#signal), { name: from.name });
+    await this.#send(blob, body, progress, mounted);
+    return true;
+  }
+
+  async commit(bytes: Bytes): Promise<void> {
+    await this.client.putManifest(this.#target, parseManifest(bytes, { name: this.name }));
+  }
+
+  [Symbol.dispose](): void {
+    this.client.host[Symbol.dispose]();
+  }
+
+  async #send(
+    blob: DiskBlob,
+    body: (start: number) => AsyncIterable<Uint8Array>,
+    progress: ObjectMeter,
+    location?: URL,
+  ): Promise<void> {
+    await this.client.putBlob(blob, body, {
+      ...(location === undefined ? {} : { session: { location, offset: 0 } }),
+      signal: this.#signal,
+      meter: this.#meter,
+      onSent: (bytes) => progress.moved(bytes),
+      onRestart: () => progress.restarted(),
+    });
+  }
+
+  get #target(): string {
+    return this.reference.digest ?? this.reference.tag ?? "latest";
+  }
+
+  #any(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#signal]);
+  }
+
+  async #wait(
+    blob: DiskBlob,
+    failures: number,
+    failure: unknown,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const state = (failure as Error).message;
+    if (failures > defaultRetryPolicy.retries) {
+      throw new UnreachableError(
+        `Cannot get a part of ${blob.digest} from "${this.client.name}": ${state}, ` +
+          `tried ${failures} times`,
+        { cause: failure, side: "source" },
+      );
+    }
+    this.#meter.note(`${blob.digest}: ${state}; asking again`, "warning");
+    await delay(retryDelayMs(defaultRetryPolicy, failures - 1, undefined, Math.random), { signal });
+  }
+}
