@@ -93,7 +93,8 @@ export type {
   ContainerEngineKind,
   ContainerEngineOptions,
 } from "./lib/container/container_engine.ts";
-export type { CopiedImage, CopyImagesOptions } from "./tasks/image_copies.ts";
+export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image_copies.ts";
+export type { ImageRegistriesOptions } from "./tasks/image_registries.ts";
 export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";
 export * from "./tasks/image_gc.ts";

@@ -6,7 +6,7 @@ import type { CopyImagesOptions } from "./image_copies.ts";
 export interface SyncImageOptions extends CopyImagesOptions {
   /** Where the image is: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   from: string;
-  /** Where it goes, written the same way. */
+  /** Where it goes: written the same way, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for an engine on this machine. */
   to: string;
 }
 
@@ -21,7 +21,7 @@ export interface SyncImageResult extends Figures {
 }
 
 /**
- * Brings an image from a registry or a layout to another, moving only the blobs that are not there yet.
+ * Brings an image from a registry or a layout to another, or into podman or docker, moving only the blobs that are not there yet.
  *
  * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. The digest
  * at the destination is that of the source, except where a choice of several platforms makes a smaller index.

@@ -1,6 +1,6 @@
-import { join, resolve } from "@std/path";
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
-import { UsageError } from "../lib/base/errors.ts";
+import { join } from "@std/path";
+import { findEngine } from "../lib/container/container_engine.ts";
+import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import {
   commitCopies,
@@ -10,26 +10,31 @@ import {
   type PlannedCopy,
   verifyCopies,
 } from "../lib/oci/copy_set.ts";
-import type { Platform } from "../lib/oci/descriptor.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
+import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import { RegistryDestination } from "../lib/oci/registry_destination.ts";
 import { SpooledSource } from "../lib/oci/spooled_source.ts";
+import {
+  checkConcurrency,
+  checkEngines,
+  checkOffline,
+  checkRoom,
+  wantedPlatforms,
+} from "./image_checks.ts";
 import { KnownBlobs, rememberLayout } from "./image_known.ts";
+import { type ImageRegistriesOptions, openImageHosts } from "./image_registries.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
 /** What holds for all images of one call. */
-export interface CopyImagesOptions {
+export interface CopyImagesOptions extends ImageRegistriesOptions {
   /** The platforms that are wanted of an index, as `linux/arm64`. @default {the machine's} */
   platforms?: readonly string[] | undefined;
   /** Whether an index is copied whole, with all that it points to. @default {false} */
   allPlatforms?: boolean;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
-  insecureRegistries?: readonly string[] | undefined;
   /**
    * The most blobs that may be under way, 1 to 64. It starts at 8 and follows what the registry takes.
    *
@@ -40,6 +45,16 @@ export interface CopyImagesOptions {
   referrers?: boolean;
   /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
   verifyExisting?: boolean;
+  /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
+  engines?: { podman?: CalledEngine; docker?: CalledEngine } | undefined;
+}
+
+/** How an engine is called. */
+export interface CalledEngine {
+  /** The program. */
+  program?: string | undefined;
+  /** Arguments before every command: `--storage-driver=vfs`. */
+  args?: readonly string[] | undefined;
 }
 
 /** One image that was copied. */
@@ -63,7 +78,7 @@ export interface ImageRoute {
   /** Where it is. */
   readonly from: ImageReference;
   /** Where it goes; each blob is read once for all of them. */
-  readonly to: readonly ImageReference[];
+  readonly to: readonly DestinationReference[];
 }
 
 interface SetPlan extends Plan {
@@ -78,7 +93,8 @@ export async function copyImages(
 ): Promise<Figures & { images: CopiedImage[] }> {
   const platforms = wantedPlatforms(options);
   const concurrency = checkConcurrency(options.concurrency);
-  for (const { from, to } of routes) checkOffline(context, from, ...to);
+  for (const { from, to } of routes) checkOffline(context.offline, from, ...to);
+  checkEngines(routes.flatMap(({ to }) => to), options);
   await using disposal = new AsyncDisposableStack();
   let hosts: ImageHosts | undefined;
   let spool: string | undefined;
@@ -88,14 +104,14 @@ export async function copyImages(
     subject: subjectOf(routes),
     async plan({ meter, signal }) {
       hosts = disposal.use(
-        new ImageHosts({
+        await openImageHosts(options, context, {
           meter,
           signal,
           concurrency,
-          redactor: context.redactor,
           memory: context.journal,
-          insecureRegistries: options.insecureRegistries,
           local: new KnownBlobs(context.cache),
+          engine: async (kind) =>
+            new EngineStore(await findEngine({ ...options.engines?.[kind], kind })),
         }),
       );
       // The folder is made when the first blob needs it: a plan writes nothing.
@@ -133,16 +149,6 @@ export async function copyImages(
     standing: (plan) => ({ images: plan.copies.map(copied) }),
   };
   return await runOperation(operation, context);
-}
-
-/** Blobs are as large as they say, so that a full disk shows before the first byte is moved. */
-function checkRoom(copies: readonly PlannedCopy[]): void {
-  const wanted = new Map<string, number>();
-  for (const { to, plan } of copies) {
-    if (to.transport !== "oci") continue;
-    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.diskBytes);
-  }
-  for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
 }
 
 /** The layouts on both sides: a later run may find blobs in them. */
@@ -190,9 +196,10 @@ function summary(copies: PlannedCopy[]): SetPlan {
 
 function copied({ plan, source, to }: PlannedCopy): CopiedImage {
   const { digest, mediaType } = plan.root;
+  const { digest: _pinned, ...bare } = to;
   return {
     from: source.name,
-    reference: formatReference({ ...to, digest }),
+    reference: `${formatDestination(bare)}@${digest}`,
     digest,
     mediaType,
     changed: plan.changed,
@@ -203,32 +210,7 @@ function copied({ plan, source, to }: PlannedCopy): CopiedImage {
 function subjectOf(routes: readonly ImageRoute[]): string {
   const [first] = routes;
   if (first === undefined || routes.length > 1) return `${routes.length} images`;
-  return `${formatReference(first.from)} -> ${first.to.map(formatReference).join(", ")}`;
-}
-
-function wantedPlatforms(options: CopyImagesOptions): Platform[] | undefined {
-  const { platforms = [], allPlatforms = false } = options;
-  if (allPlatforms && platforms.length > 0) {
-    throw new UsageError(
-      `Cannot use allPlatforms together with platforms ${JSON.stringify(platforms)}`,
-      { hint: "leave out one of the two" },
-    );
-  }
-  if (allPlatforms) return undefined;
-  return platforms.length === 0 ? [machinePlatform()] : platforms.map(parsePlatform);
-}
-
-function checkConcurrency(concurrency = 16): number {
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
-  throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
-}
-
-function checkOffline(context: TaskContext, ...references: ImageReference[]): void {
-  const remote = references.find((reference) => reference.transport === "docker");
-  if (!context.offline || remote === undefined) return;
-  throw new UsageError(`Cannot sync "${formatReference(remote)}" offline: it is in a registry`, {
-    hint: "leave out --offline, or name layouts only",
-  });
+  return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
 }
 
 function nonce(): string {

@@ -1,10 +1,8 @@
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** How registries are spoken to. */
-export interface ReadImageOptions {
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
-  insecureRegistries?: readonly string[] | undefined;
-}
+export type ReadImageOptions = ImageRegistriesOptions;
 
 /** A blob or a manifest. */
 export interface ImageObject {

@@ -6,7 +6,7 @@ import type { CopiedImage, CopyImagesOptions } from "./image_copies.ts";
 export interface ImageToSync {
   /** Where it is: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`; without a tag where `tags` is given. */
   from: string;
-  /** Where it goes, or all the places where it goes; each blob is read once. */
+  /** Where it goes, or all the places where it goes, engines too; each blob is read once. */
   to: string | readonly string[];
   /** Which tags are wanted: a regular expression that a whole tag matches, or `semver:` and a range. */
   tags?: string | undefined;

@@ -4,9 +4,13 @@
  * @module
  */
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import {
+  type DestinationReference,
+  formatDestination,
+  parseDestination,
+} from "../lib/oci/engine_reference.ts";
 import { listTags } from "../lib/oci/list_tags.ts";
-import { formatReference, type ImageReference, parseReference } from "../lib/oci/reference.ts";
+import { parseReference } from "../lib/oci/reference.ts";
 import { parseTagFilter } from "../lib/oci/tag_filter.ts";
 import {
   resolveContext,
@@ -14,6 +18,7 @@ import {
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
 import { copyImages, type ImageRoute } from "./image_copies.ts";
+import { openImageHosts } from "./image_registries.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
 
 /** Does the work of `syncImages`. */
@@ -36,16 +41,12 @@ async function routesOf(
   context: TaskContext,
 ): Promise<ImageRoute[]> {
   const from = parseReference(image.from);
-  const to = [image.to].flat().map(parseReference);
+  const to = [image.to].flat().map(parseDestination);
   if (to.length === 0) throw new UsageError(`Cannot sync "${image.from}": it has no destination`);
   if (image.tags === undefined) return [{ from, to }];
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
-  using hosts = new ImageHosts({
-    signal: context.signal,
-    redactor: context.redactor,
-    insecureRegistries: options.insecureRegistries,
-  });
+  using hosts = await openImageHosts(options, context);
   const tags = (await listTags(from, hosts)).filter(fits);
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
@@ -55,10 +56,10 @@ async function routesOf(
   return tags.map((tag) => ({ from: { ...from, tag }, to: to.map((each) => ({ ...each, tag })) }));
 }
 
-function checkBare(reference: ImageReference): void {
+function checkBare(reference: DestinationReference): void {
   if (reference.tag === undefined && reference.digest === undefined) return;
   throw new UsageError(
-    `Cannot choose tags of "${formatReference(reference)}": it names one already`,
+    `Cannot choose tags of "${formatDestination(reference)}": it names one already`,
     { hint: "leave out the tag, or --tags" },
   );
 }

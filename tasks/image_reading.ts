@@ -1,13 +1,9 @@
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { listTags } from "../lib/oci/list_tags.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
-import {
-  resolveContext,
-  type TaskContext,
-  type TaskContextOptions,
-} from "../lib/runner/context.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { openImageHosts } from "./image_registries.ts";
 import type {
   DiffImagesResult,
   ImageObject,
@@ -24,7 +20,7 @@ export async function runInspectImage(
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
   const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
+  using hosts = await openImageHosts(options, context);
   const reference = parseReference(options.image);
   const { root, images, objects } = await readContents(hosts.source(reference), context.signal);
   return {
@@ -51,7 +47,7 @@ export async function runDiffImages(
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
   const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
+  using hosts = await openImageHosts(options, context);
   const read = (image: string) => readContents(hosts.source(parseReference(image)), context.signal);
   const [a, b] = await Promise.all([read(options.a), read(options.b)]);
   const [shared, onlyA, onlyB] = [
@@ -81,16 +77,8 @@ export async function runListImages(
   tags: string[];
 }> {
   const context = resolveContext(ctx);
-  using hosts = openHosts(options, context);
+  using hosts = await openImageHosts(options, context);
   return { tags: await listTags(parseReference(options.place), hosts) };
-}
-
-function openHosts(options: ReadImageOptions, context: TaskContext): ImageHosts {
-  return new ImageHosts({
-    signal: context.signal,
-    redactor: context.redactor,
-    insecureRegistries: options.insecureRegistries,
-  });
 }
 
 function pick(contents: ImageContents, keep: (digest: string) => boolean): ImageObject[] {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { copyImages } from "./image_copies.ts";
@@ -14,7 +15,7 @@ export async function runSyncImage(
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
   const context = resolveContext(ctx);
-  const image = { from: parseReference(options.from), to: [parseReference(options.to)] };
+  const image = { from: parseReference(options.from), to: [parseDestination(options.to)] };
   const { images, ...figures } = await copyImages([image], options, context);
   const { reference, digest, mediaType } = images[0]!;
   return { reference, digest, mediaType, ...figures };

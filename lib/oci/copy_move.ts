@@ -1,3 +1,4 @@
+import { VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { CopyPlan, PlannedManifest } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
@@ -24,11 +25,25 @@ export async function moveBlobs(
 ): Promise<void> {
   const { meter, signal, onBlob } = options;
   meter.reused(plan.standingBytes);
+  const root = plan.manifests.find(({ depth }) => depth === 0)?.manifest;
+  if (destination.takeAll !== undefined && root !== undefined) {
+    await destination.takeAll(root, { source, missing: plan.missing, meter, signal, onBlob });
+    return;
+  }
   const largestFirst = plan.missing.toSorted((a, b) => b.size - a.size);
   const limit = tighter(source.limit, destination.limit);
   await pooled(largestFirst, limit, signal, async (descriptor, inner) => {
     using progress = meter.object(descriptor.digest, descriptor.size);
-    await destination.put({ descriptor, source, progress, signal: inner });
+    const transfer = { descriptor, source, progress, signal: inner };
+    try {
+      await destination.put(transfer);
+    } catch (error) {
+      const wrong = error instanceof VerificationError && error.side === "source";
+      if (!wrong || !source.distrust?.(descriptor)) throw error;
+      meter.note(`${error.message}; fetching it elsewhere`, "warning");
+      progress.restarted();
+      await destination.put(transfer);
+    }
     onBlob?.(descriptor.digest, descriptor.size);
   });
 }

@@ -17,7 +17,7 @@ import { LayoutDestination } from "./layout_destination.ts";
 import { fixedLimit } from "./pace.ts";
 import type { Meter } from "../base/meter.ts";
 import { pooled } from "./pooled.ts";
-import { formatReference, type ImageReference } from "./reference.ts";
+import { type DestinationReference, formatDestination } from "./engine_reference.ts";
 
 /** One image and where it goes. */
 export interface ImageCopy {
@@ -26,7 +26,7 @@ export interface ImageCopy {
   /** Where it is written. */
   readonly destination: ImageDestination;
   /** The name of the destination. */
-  readonly to: ImageReference;
+  readonly to: DestinationReference;
 }
 
 /** A copy with its plan. */
@@ -138,16 +138,21 @@ async function nameNow(source: ImageSource, meter: Meter): Promise<Digest | unde
   }
 }
 
-function checkPinned(to: ImageReference, plan: CopyPlan): void {
+function checkPinned(to: DestinationReference, plan: CopyPlan): void {
   if (to.digest === undefined || to.digest === plan.root.digest) return;
   throw new VerificationError(
-    `Cannot copy to "${formatReference(to)}": the image has the digest ${plan.root.digest}`,
+    `Cannot copy to "${formatDestination(to)}": the image has the digest ${plan.root.digest}`,
     { side: "destination", data: { expected: to.digest, actual: plan.root.digest } },
   );
 }
 
-function placeOf(reference: ImageReference): string {
-  return reference.transport === "oci"
-    ? `oci:${reference.folder}`
-    : `${reference.host}/${reference.repository}`;
+function placeOf(reference: DestinationReference): string {
+  switch (reference.transport) {
+    case "oci":
+      return `oci:${reference.folder}`;
+    case "docker":
+      return `${reference.host}/${reference.repository}`;
+    default:
+      return formatDestination(reference);
+  }
 }

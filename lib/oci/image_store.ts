@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
-import type { ObjectMeter } from "../base/meter.ts";
+import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { HttpClient } from "../http/client.ts";
+import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Limit } from "./pace.ts";
 import type { Manifest } from "./manifest.ts";
@@ -31,6 +32,8 @@ export interface ImageSource extends Disposable {
   path?(descriptor: Descriptor): string;
   /** Whence a large blob may be fetched in ranges, the best place first. */
   downloads?(digest: Digest): readonly RangedDownload[];
+  /** Told that the bytes of a blob were wrong; gives `true` where they can be had from elsewhere now. */
+  distrust?(descriptor: Descriptor): boolean;
   /** The repository, where it is one: others of the same registry may mount its blobs. */
   readonly repository?: { readonly host: string; readonly name: string };
 }
@@ -41,6 +44,8 @@ export interface RangedDownload {
   readonly client: HttpClient;
   /** The address. */
   readonly url: URL;
+  /** How a part that brings nothing is tried again. */
+  readonly retry: RetryPolicy;
 }
 
 /** What it costs to bring one blob to a destination. */
@@ -65,12 +70,30 @@ export interface BlobTransfer {
   readonly signal: AbortSignal;
 }
 
+/** What {@linkcode ImageDestination.takeAll} works with. */
+export interface TakeAllOptions {
+  /** Where the blobs are read. */
+  readonly source: ImageSource;
+  /** The blobs that a plan found missing. */
+  readonly missing: readonly Descriptor[];
+  /** Takes the figures. */
+  readonly meter: Meter;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Told of each blob that is there now. */
+  readonly onBlob?: ((digest: string, sizeBytes: number) => void) | undefined;
+}
+
 /** Where an image is written. */
 export interface ImageDestination extends Disposable {
   /** The reference, for people. */
   readonly name: string;
   /** How much may be asked of it at a time. */
   readonly limit: Limit;
+  /** Whether the pointer is of this image, where the destination knows images by other digests too. @default {the digests are equal} */
+  isRoot?(pointer: Digest, root: Manifest): boolean;
+  /** Looks at the image as a whole, before any {@linkcode ImageDestination.has}. */
+  survey?(root: Manifest, source: ImageSource): Promise<void>;
   /** What the name points to now. */
   pointer(): Promise<Digest | undefined>;
   /** A manifest that is here, where looking at it costs no request. */
@@ -89,6 +112,8 @@ export interface ImageDestination extends Disposable {
   readonly exact?: boolean;
   /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */
   mounts(source: ImageSource): boolean;
+  /** Takes all at once, in the place of {@linkcode ImageDestination.put}, where the destination fetches what it lacks itself. */
+  takeAll?(root: Manifest, options: TakeAllOptions): Promise<void>;
   /** Puts a blob, verified. */
   put(transfer: BlobTransfer): Promise<void>;
   /** Puts a manifest under its digest; one with a subject can then be found by it. */

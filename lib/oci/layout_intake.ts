@@ -13,7 +13,6 @@ import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "..
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
-import type { HttpClient } from "../http/client.ts";
 import { dataName, readControl } from "../http/control_file.ts";
 import { download } from "../http/download.ts";
 import { Extents } from "../http/extents.ts";
@@ -140,9 +139,9 @@ export class LayoutIntake implements Disposable {
     downloads: readonly RangedDownload[],
     folder: string,
   ): Promise<void> {
-    for (const [at, { client, url }] of downloads.entries()) {
+    for (const [at, place] of downloads.entries()) {
       try {
-        return await this.#download(transfer, { client, url: url.href }, folder);
+        return await this.#download(transfer, place, folder);
       } catch (error) {
         transfer.signal.throwIfAborted();
         if (at === downloads.length - 1 || !(error instanceof KedgeError)) throw error;
@@ -154,13 +153,13 @@ export class LayoutIntake implements Disposable {
 
   async #download(
     { descriptor, source, progress, signal }: BlobTransfer,
-    { client, url }: { client: HttpClient; url: string },
+    { client, url, retry }: RangedDownload,
     folder: string,
   ): Promise<void> {
     const { digest } = descriptor;
     const control = await readControl(folder, digest);
     const request = {
-      url,
+      url: url.href,
       action: "get the blob",
       digestKnown: true,
       ...(control?.size === descriptor.size ? { partial: control } : {}),
@@ -182,6 +181,7 @@ export class LayoutIntake implements Disposable {
       source: digest,
       digest,
       connections,
+      retry,
       meter: this.#meter,
       object: progress,
       signal,

@@ -8,6 +8,13 @@
  */
 import { type Digest, isDigest } from "../base/digest.ts";
 import { UsageError } from "../base/errors.ts";
+import {
+  isHost,
+  isLayoutName,
+  isRepository,
+  isTag,
+  longestRepository,
+} from "./reference_grammar.ts";
 
 /** An image in a registry. */
 export interface RegistryReference {
@@ -37,16 +44,6 @@ export interface LayoutReference {
 
 /** The name of an image. */
 export type ImageReference = RegistryReference | LayoutReference;
-
-const label = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]{0,61}[a-zA-Z0-9])";
-const hostPattern = new RegExp(
-  `^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?$`,
-);
-const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const namePattern = /^[A-Za-z0-9_]+(?:(?:[-._:@/+]|--|__)+[A-Za-z0-9_]+)*$/;
-const longestRepository = 255;
 
 /**
  * Reads the name of an image.
@@ -92,7 +89,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     throw refused(
       text,
       slash < 0 ? "it names no repository after a host" : `"${host}" is no host`,
-      repositoryPattern.test(place.split(":")[0]!) ? near : undefined,
+      isRepository(place.split(":")[0]!) ? near : undefined,
     );
   }
   let repository = place.slice(slash + 1);
@@ -101,7 +98,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
   if (colon >= 0) {
     tag = repository.slice(colon + 1);
     repository = repository.slice(0, colon);
-    if (!tagPattern.test(tag)) {
+    if (!isTag(tag)) {
       throw refused(
         text,
         tag === "" ? "the tag is empty" : `"${tag}" is no tag`,
@@ -113,14 +110,12 @@ function parseRegistry(text: string, rest: string): RegistryReference {
   if (repository.length > longestRepository) {
     throw refused(text, `the repository is longer than ${longestRepository} characters`);
   }
-  if (!repositoryPattern.test(repository)) {
+  if (!isRepository(repository)) {
     const lower = repository.toLowerCase();
     throw refused(
       text,
       repository === "" ? "the repository is empty" : `"${repository}" is no repository`,
-      lower !== repository && repositoryPattern.test(lower)
-        ? text.replace(repository, lower)
-        : undefined,
+      lower !== repository && isRepository(lower) ? text.replace(repository, lower) : undefined,
       "a repository has lower-case letters, digits and single . _ - between them",
     );
   }
@@ -136,7 +131,7 @@ function parseLayout(text: string, rest: string): LayoutReference {
   const tag = colon < 0 ? undefined : place.slice(colon + 1);
   if (folder === "") throw refused(text, "it names no folder", undefined, "write oci:FOLDER[:TAG]");
   if (folder.startsWith("//")) throw refused(text, "oci: takes no host", `oci:${folder.slice(1)}`);
-  if (tag !== undefined && (!namePattern.test(tag) || tag.length > 255)) {
+  if (tag !== undefined && (!isLayoutName(tag))) {
     throw refused(
       text,
       tag === "" ? "the tag is empty" : `"${tag}" is no name for an image`,
@@ -169,15 +164,6 @@ function splitDigest(text: string, rest: string): { name: string; digest?: Diges
 }
 
 const digestHint = "a digest is sha256: and 64 hexadecimal digits";
-
-function isHost(text: string): boolean {
-  if (!hostPattern.test(text)) return false;
-  // What a URL would make another host of (127.1, 0x7f.1) or none (327.0.0.1) is refused.
-  const url = `http://${text}/`;
-  if (!URL.canParse(url)) return false;
-  if (new URL(url).hostname !== text.replace(/:\d+$/, "").toLowerCase()) return false;
-  return text.includes(".") || text.includes(":") || text === "localhost";
-}
 
 function optional(
   tag: string | undefined,

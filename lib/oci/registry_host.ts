@@ -10,7 +10,7 @@ import { KedgeError, NotAllowedError, type Side, UnreachableError } from "../bas
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
-import type { RetryPolicy } from "../http/retry_policy.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
 import { Uploader, type UploadRequest } from "../http/upload.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
 import {
@@ -73,6 +73,8 @@ export class RegistryHost implements Disposable {
   readonly pace: Pace;
   /** Where habits and uploads are remembered. */
   readonly memory: Memory;
+  /** How requests are tried again. */
+  readonly retry: RetryPolicy;
   #habits: UploadHabits | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;
@@ -92,10 +94,11 @@ export class RegistryHost implements Disposable {
     this.side = options.side;
     this.pace = new Pace(startConcurrency, options.concurrency ?? mostConcurrency);
     this.memory = options.memory ?? noMemory;
+    this.retry = options.retry ?? defaultRetryPolicy;
     const shared = this.#shared = {
       ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.retry === undefined ? {} : { retry: options.retry }),
+      retry: this.retry,
       ...(options.side === undefined ? {} : { side: options.side }),
     };
     this.#http = new HttpClient({ ...shared, fetch: (url, init) => this.#fetch(url, init) });

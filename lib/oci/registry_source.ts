@@ -34,13 +34,21 @@ export class RegistrySource implements ImageSource {
   }
 
   async resolve(standing?: Manifest): Promise<Manifest> {
-    const { digest } = this.#reference;
-    if (digest !== undefined && standing?.digest === digest) return standing;
-    const wanted = digest ?? this.#tag;
-    const manifest = await this.client.manifest(wanted, { unless: standing?.digest });
-    if (manifest === "unchanged" && standing !== undefined) return standing;
-    if (manifest === undefined || manifest === "unchanged") throw await this.#missing(wanted);
+    const manifest = await this.lookUp(standing);
+    if (manifest === undefined) throw await this.#missing(this.#wanted);
     return manifest;
+  }
+
+  /** The manifest that the name points to, if there is one. */
+  async lookUp(standing?: Manifest): Promise<Manifest | undefined> {
+    if (this.isPinned && standing?.digest === this.#wanted) return standing;
+    const manifest = await this.client.manifest(this.#wanted, { unless: standing?.digest });
+    return manifest === "unchanged" ? standing : manifest;
+  }
+
+  /** Whether the reference says a digest. */
+  get isPinned(): boolean {
+    return this.#reference.digest !== undefined;
   }
 
   async manifest(descriptor: Descriptor): Promise<Manifest> {
@@ -55,11 +63,12 @@ export class RegistrySource implements ImageSource {
   }
 
   read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return readBlob(this.client, descriptor, { start, signal, meter: this.#meter });
+    const { retry } = this.client.host;
+    return readBlob(this.client, descriptor, { start, signal, retry, meter: this.#meter });
   }
 
   downloads(digest: Digest): RangedDownload[] {
-    return [this.client.download(digest)];
+    return [{ ...this.client.download(digest), retry: this.client.host.retry }];
   }
 
   get repository(): { host: string; name: string } {
@@ -72,7 +81,7 @@ export class RegistrySource implements ImageSource {
 
   /** What the tag points to now; a reference by digest never moves. */
   get now(): (() => Promise<Digest | undefined>) | undefined {
-    if (this.#reference.digest !== undefined) return undefined;
+    if (this.isPinned) return undefined;
     return async () => (await this.client.headManifest(this.#tag))?.digest;
   }
 
@@ -84,16 +93,20 @@ export class RegistrySource implements ImageSource {
     return this.client.host.pace;
   }
 
+  get #wanted(): string {
+    return this.#reference.digest ?? this.#tag;
+  }
+
   get #tag(): string {
     return this.#reference.tag ?? "latest";
   }
 
   async #missing(wanted: string): Promise<KedgeError> {
     const message = `Cannot find "${this.name}": the registry has no such ${
-      this.#reference.digest === undefined ? "tag" : "digest"
+      this.isPinned ? "digest" : "tag"
     }`;
     const tags: string[] = [];
-    if (this.#reference.digest === undefined) {
+    if (!this.isPinned) {
       for await (const tag of this.client.tags()) {
         tags.push(tag);
         if (tags.length >= mostTagsRead) break;

@@ -11,7 +11,7 @@ import { chooseImage } from "./choose_image.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Platform } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { describeManifest } from "./manifest.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
 import { ManifestWalk } from "./manifest_walk.ts";
 import { pooled } from "./pooled.ts";
 import { settleCopy } from "./settle_copy.ts";
@@ -48,10 +48,10 @@ export async function surveyCopy(
   const chosen = await chooseImage(source, resolved, options.platforms, pointer);
   const walk = new ManifestWalk(source, destination, options);
   const known = "manifest" in chosen ? chosen.manifest : undefined;
-  if (
-    pointer === chosen.descriptor.digest && destination.complete && !options.verifyExisting &&
-    !options.referrers
-  ) {
+  const isRoot = (root: Manifest) =>
+    pointer !== undefined && (destination.isRoot?.(pointer, root) ?? pointer === root.digest);
+  const stands = known === undefined ? pointer === chosen.descriptor.digest : isRoot(known);
+  if (stands && destination.complete && !options.verifyExisting && !options.referrers) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
     const copy = { source, destination, walk, root: chosen.descriptor, resolved, same: true };
     return () => settleCopy(copy);
@@ -59,6 +59,7 @@ export async function surveyCopy(
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
   if (options.referrers) await walk.visitReferrers();
+  await destination.survey?.(root, source);
   await pooled(walk.blobs.values(), destination.limit, signal, async (blob) => {
     if (!await destination.has(blob, false)) return;
     if (options.verifyExisting && !await destination.isSound(blob, signal)) {
@@ -67,7 +68,7 @@ export async function surveyCopy(
     }
     walk.there.add(blob.digest);
   });
-  const same = pointer === root.digest;
+  const same = isRoot(root);
   return (claimed) => {
     for (const digest of walk.blobs.keys()) {
       if (walk.there.has(digest)) continue;

@@ -1,5 +1,6 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
+import { registryArgs, registryOptions } from "./registry_args.ts";
 import { syncImages, type SyncImagesResult } from "../image_list.ts";
 
 /** `image:sync FROM TO`. */
@@ -15,7 +16,7 @@ export const imageSyncTask = task({
       example: "docker://ghcr.io/acme/vm:latest",
     }),
     to: arg.string({
-      description: "Where it goes",
+      description: "Where it goes: docker://, oci:, or podman: and docker-daemon: for an engine",
       positional: true,
       required: true,
       example: "oci:images/vm",
@@ -24,9 +25,7 @@ export const imageSyncTask = task({
       description: "A platform that is wanted of an index; this machine's without it",
     }),
     allPlatforms: arg.boolean({ description: "Copy an index whole" }),
-    insecureRegistry: arg.list(arg.string({ description: "A host" }), {
-      description: "A host that is spoken to in plain HTTP",
-    }),
+    ...registryArgs,
     tags: arg.string({
       description: "Which tags of FROM are wanted: a regular expression, or semver: and a range",
       example: "semver:>=2",
@@ -49,7 +48,7 @@ export const imageSyncTask = task({
       images: [{ from: args.from, to: [args.to, ...args.also ?? []], tags: args.tags }],
       platforms: args.platform,
       allPlatforms: args.allPlatforms,
-      insecureRegistries: args.insecureRegistry,
+      ...registryOptions(args),
       concurrency: args.concurrency,
       referrers: args.referrers,
       verifyExisting: args.verifyExisting,

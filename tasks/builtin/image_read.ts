@@ -2,11 +2,8 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { collectImages } from "../image_gc.ts";
+import { registryArgs, registryOptions } from "./registry_args.ts";
 import { diffImages, inspectImage, listImages } from "../image_inspect.ts";
-
-const insecureRegistry = arg.list(arg.string({ description: "A host" }), {
-  description: "A host that is spoken to in plain HTTP",
-});
 
 function place(description: string, example: string) {
   return arg.string({ description, positional: true, required: true, example });
@@ -18,9 +15,8 @@ export const imageLsTask = task({
   query: true,
   description: "List the tags of a repository or of a layout",
   group: "images",
-  args: { place: place("The repository or the layout", "oci:images/vm"), insecureRegistry },
-  run: ({ args, ...ctx }) =>
-    listImages({ place: args.place, insecureRegistries: args.insecureRegistry }, ctx),
+  args: { place: place("The repository or the layout", "oci:images/vm"), ...registryArgs },
+  run: ({ args, ...ctx }) => listImages({ place: args.place, ...registryOptions(args) }, ctx),
   output: ({ tags }) => tags,
 });
 
@@ -30,9 +26,8 @@ export const imageInspectTask = task({
   query: true,
   description: "Tell what an image consists of",
   group: "images",
-  args: { image: place("The image", "docker://ghcr.io/acme/vm:latest"), insecureRegistry },
-  run: ({ args, ...ctx }) =>
-    inspectImage({ image: args.image, insecureRegistries: args.insecureRegistry }, ctx),
+  args: { image: place("The image", "docker://ghcr.io/acme/vm:latest"), ...registryArgs },
+  run: ({ args, ...ctx }) => inspectImage({ image: args.image, ...registryOptions(args) }, ctx),
   output: (result) => JSON.stringify(result, undefined, 2),
 });
 
@@ -45,10 +40,9 @@ export const imageDiffTask = task({
   args: {
     a: place("The first image", "oci:images/vm:1"),
     b: place("The second image", "oci:images/vm:2"),
-    insecureRegistry,
+    ...registryArgs,
   },
-  run: ({ args, ...ctx }) =>
-    diffImages({ a: args.a, b: args.b, insecureRegistries: args.insecureRegistry }, ctx),
+  run: ({ args, ...ctx }) => diffImages({ a: args.a, b: args.b, ...registryOptions(args) }, ctx),
   output: (result) => [
     ...result.shared.map(({ digest, size }) => `= ${digest} ${size}`),
     ...result.onlyA.map(({ digest, size }) => `- ${digest} ${size}`),

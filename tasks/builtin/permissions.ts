@@ -14,10 +14,12 @@ const logins = [
   "KEDGE_REGISTRY_HOST",
   "KEDGE_REGISTRY_PASSWORD",
   "KEDGE_REGISTRY_USERNAME",
+  "PATH",
   "REGISTRY_AUTH_FILE",
   "XDG_CONFIG_HOME",
   "XDG_RUNTIME_DIR",
 ];
+const registries = ["CONTAINERS_REGISTRIES_CONF", ...logins];
 const stores = [
   "AWS_ACCESS_KEY_ID",
   "AWS_PROFILE",
@@ -42,11 +44,11 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
     env: [...logins, ...proxies, "NIX_STORE_DIR"],
   },
   "nixos-anywhere": { ...images, env: true, sys },
-  "image:sync": { ...images, write: true, env: [...logins, ...proxies], sys },
+  "image:sync": { ...images, write: true, env: [...registries, ...proxies], sys },
   "base-image": { ...images, write: true, env: logins, sys },
-  "image:ls": { ...images, env: logins },
-  "image:inspect": { ...images, env: logins },
-  "image:diff": { ...images, env: logins },
+  "image:ls": { ...images, env: registries },
+  "image:inspect": { ...images, env: registries },
+  "image:diff": { ...images, env: registries },
   "image:gc": { read: true, write: true },
   "disk:push": { ...images, write: true, env: [...logins, ...proxies] },
   "disk:pull": { ...images, write: true, env: logins, sys },

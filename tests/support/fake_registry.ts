@@ -46,6 +46,8 @@ export interface Faults {
   unavailable?: number;
   /** Cuts the body of a blob in its middle. */
   cutBody?: number;
+  /** So many ranges are still given; then every one is 500. */
+  lastRanges?: number;
   /** Gives a blob with a flipped bit. */
   wrongBlob?: number;
   /** Stops sending in the middle of a blob, and says nothing more. */
@@ -289,6 +291,9 @@ export class FakeRegistry implements AsyncDisposable {
     const range = this.quirks.has("ignore-range") ? null : request.headers.get("range");
     let bytes = whole;
     let status = 200;
+    if (range !== null && this.faults.lastRanges !== undefined && !this.#fails("lastRanges")) {
+      return problem(500, "UNKNOWN");
+    }
     if (range !== null && request.method === "GET") {
       const parsed = parseRange(range, whole.byteLength, this.quirks);
       if (typeof parsed === "number") return problem(parsed, "RANGE_INVALID");

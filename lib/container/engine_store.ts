@@ -1,0 +1,87 @@
+import * as v from "valibot";
+import { type Digest, isDigest } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
+import type { ContainerEngine } from "./container_engine.ts";
+
+/** An image as the engine describes it. */
+export interface StoredImage {
+  /** The digest by which the engine knows it. */
+  id: Digest;
+  /** The digests of its unpacked layers, from the lowest. */
+  layers: readonly string[];
+}
+
+const inspectSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.object({
+    Id: v.string(),
+    RootFS: v.optional(v.object({ Layers: v.nullish(v.array(v.string())) })),
+  })),
+);
+const mostAtOnce = 200;
+
+/** The images that an engine holds. */
+export class EngineStore {
+  /** Whether a layer is kept only together with all below it: docker knows layers by their whole stack. */
+  readonly stacked: boolean;
+  #engine: ContainerEngine;
+
+  /** Runs nothing yet. */
+  constructor(engine: ContainerEngine) {
+    this.#engine = engine;
+    this.stacked = engine.kind === "docker";
+  }
+
+  /** The image of a name, or `undefined`. */
+  async find(name: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const args = ["image", "inspect", "--format={{.Id}}", name];
+    const { code, stdout, stderr } = await this.#engine.run(args, { signal });
+    if (code === 0) return this.#digest(stdout.trim());
+    if (/no such image|image not known|not found/i.test(stderr)) return undefined;
+    throw this.#engine.failed(`look for the image "${name}"`, code, stderr);
+  }
+
+  /** All images, those without a name too. */
+  async images(signal: AbortSignal): Promise<StoredImage[]> {
+    const list = ["images", "--quiet", "--no-trunc"];
+    const printed = await this.#engine.must(list, "list the images", { signal });
+    const ids = [...new Set(printed.split("\n").map((line) => line.trim()).filter(Boolean))];
+    const images: StoredImage[] = [];
+    for (let from = 0; from < ids.length; from += mostAtOnce) {
+      const args = ["image", "inspect", ...ids.slice(from, from + mostAtOnce)];
+      // An image may go between the two: then the others are described all the same.
+      const { stdout } = await this.#engine.run(args, { signal });
+      const parsed = v.safeParse(inspectSchema, stdout);
+      for (const each of parsed.success ? parsed.output : []) {
+        images.push({ id: this.#digest(each.Id), layers: each.RootFS?.Layers ?? [] });
+      }
+    }
+    return images;
+  }
+
+  /** Fetches an image of a registry on loopback, which is spoken to in plain HTTP. */
+  async pull(reference: string, signal: AbortSignal): Promise<void> {
+    const plain = this.#engine.kind === "podman" ? ["--tls-verify=false"] : [];
+    const args = ["pull", "--quiet", ...plain, reference];
+    await this.#engine.must(args, `let ${this.#engine.kind} fetch the image`, { signal });
+  }
+
+  /** Gives an image a name; what had it before loses it. */
+  async tag(image: string, name: string, signal: AbortSignal): Promise<void> {
+    await this.#engine.must(["tag", image, name], `name the image "${name}"`, { signal });
+  }
+
+  /** Takes a name away from an image that has another. */
+  async untag(name: string, signal: AbortSignal): Promise<void> {
+    await this.#engine.must(["rmi", name], `take the name "${name}" away`, { signal });
+  }
+
+  #digest(id: string): Digest {
+    const digest = id.startsWith("sha256:") ? id : `sha256:${id}`;
+    if (isDigest(digest)) return digest;
+    throw new KedgeError(
+      `Cannot read what ${this.#engine.kind} says of an image: "${id.slice(0, 80)}" is no digest`,
+    );
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Brings an image into an engine: podman or docker.
+ *
+ * An engine takes no single blob, so it fetches the image itself, from a registry of ours on loopback, and asks there for what it lacks.
+ *
+ * Invariants: the image has its name only once the engine holds all of it under the right digest; which layers it will not ask for is
+ * known for certain only of those that it fetched from here before, and a plan names the others, as an upper bound.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { type Digest, isDigest } from "../base/digest.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { type EngineReference, formatDestination } from "./engine_reference.ts";
+import type { EngineStoredImage, ImageEngine } from "./image_engine.ts";
+import { ImageServer } from "./image_server.ts";
+import type { ImageDestination, ImageSource, TakeAllOptions, TransferCost } from "./image_store.ts";
+import type { Manifest } from "./manifest.ts";
+import { type Memory, noMemory } from "./memory.ts";
+import { fixedLimit, type Limit } from "./pace.ts";
+import { verified } from "./verified.ts";
+
+/** What an {@linkcode EngineDestination} works with. */
+export interface EngineDestinationOptions {
+  /** Finds the engine. */
+  engine: () => Promise<ImageEngine>;
+  /** Where it is kept what the layers of an engine unpack to. */
+  memory?: Memory | undefined;
+  /** Ends what the engine is asked. */
+  signal?: AbortSignal | undefined;
+}
+
+const configSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ rootfs: v.object({ diff_ids: v.array(v.string()) }) }),
+);
+const knownSchema = v.object({ diffId: v.string() });
+const largestConfigBytes = 8 * 1024 * 1024;
+
+/** The store of an engine. */
+export class EngineDestination implements ImageDestination {
+  readonly name: string;
+  readonly limit: Limit = fixedLimit(16);
+  readonly complete = true;
+  readonly exact = false;
+  readonly requestsPerManifest = 0;
+  #reference: EngineReference;
+  #find: () => Promise<ImageEngine>;
+  #memory: Memory;
+  #signal: AbortSignal;
+  #found: Promise<ImageEngine> | undefined;
+  #images: readonly EngineStoredImage[] = [];
+  #config: { digest: Digest; bytes: Uint8Array<ArrayBuffer> } | undefined;
+  #diffIds = new Map<Digest, string>();
+  #below = new Map<Digest, readonly string[]>();
+  #transit: string | undefined;
+
+  /** Runs nothing yet. */
+  constructor(reference: EngineReference, options: EngineDestinationOptions) {
+    this.name = formatDestination(reference);
+    this.#reference = reference;
+    this.#find = options.engine;
+    this.#memory = options.memory ?? noMemory;
+    this.#signal = options.signal ?? new AbortController().signal;
+  }
+
+  async pointer(): Promise<Digest | undefined> {
+    return await (await this.#engine()).find(this.#target, this.#signal);
+  }
+
+  /** An engine may know an image by its config instead of its manifest. */
+  isRoot(pointer: Digest, root: Manifest): boolean {
+    return pointer === root.digest || pointer === root.blobs[0]?.digest;
+  }
+
+  standing(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async survey(root: Manifest, source: ImageSource): Promise<void> {
+    const [config, ...layers] = root.blobs;
+    const bytes = config && await readConfig(config, source, this.#signal);
+    const parsed = v.safeParse(configSchema, new TextDecoder().decode(bytes));
+    const diffIds = parsed.success ? parsed.output.rootfs.diff_ids : [];
+    if (config === undefined || bytes === undefined || diffIds.length !== layers.length) {
+      throw new KedgeError(`Cannot bring "${source.name}" to "${this.name}": it is no image`, {
+        side: "source",
+        hint:
+          "an engine takes images that can run; other artifacts belong in a registry or a layout",
+      });
+    }
+    this.#config = { digest: config.digest, bytes };
+    for (const [at, layer] of layers.entries()) {
+      this.#diffIds.set(layer.digest, diffIds[at]!);
+      this.#below.set(layer.digest, diffIds.slice(0, at + 1));
+    }
+    this.#images = await (await this.#engine()).images(this.#signal);
+  }
+
+  async has({ digest }: Descriptor): Promise<boolean> {
+    if (digest === this.#config?.digest) return this.#images.some(({ id }) => id === digest);
+    const known = v.safeParse(knownSchema, this.#memory.recall(this.#scope, digest));
+    const diffId = this.#diffIds.get(digest);
+    if (!known.success || known.output.diffId !== diffId) return false;
+    const { stacked } = await this.#engine();
+    const below = this.#below.get(digest) ?? [];
+    return this.#images.some(({ layers }) =>
+      stacked ? below.every((each, at) => layers[at] === each) : layers.includes(diffId)
+    );
+  }
+
+  /** What an engine unpacked cannot be hashed again. */
+  isSound(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
+    const read = descriptor.digest === this.#config?.digest;
+    const requests = read ? 0 : await source.requestsPerRead(descriptor);
+    return { requests, reusedBytes: 0, diskBytes: 0 };
+  }
+
+  mounts(): boolean {
+    return false;
+  }
+
+  /** Lets the engine fetch the image, under a name that is gone when the commit is over. */
+  async takeAll(root: Manifest, options: TakeAllOptions): Promise<void> {
+    const { source, missing, meter, signal, onBlob } = options;
+    const engine = await this.#engine();
+    using objects = new DisposableStack();
+    const progress = new Map(
+      missing.map((each) => [each, objects.use(meter.object(each.digest, each.size))]),
+    );
+    const served = new Map<Digest, number>();
+    await using server = new ImageServer({
+      manifest: root,
+      read: (blob) => this.#read(blob, source, signal),
+      onServed: (blob, bytes) => {
+        served.set(blob.digest, (served.get(blob.digest) ?? 0) + bytes);
+        const [, taking] = [...progress].find(([each]) => each.digest === blob.digest) ?? [];
+        (taking ?? meter).moved(bytes);
+      },
+    });
+    try {
+      await engine.pull(server.reference, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      server.check();
+      throw error;
+    }
+    for (const blob of missing) {
+      const bytes = served.get(blob.digest) ?? 0;
+      if (bytes === 0) progress.get(blob)?.reused(blob.size);
+      onBlob?.(blob.digest, bytes);
+    }
+    this.#transit = server.reference;
+    const held = await engine.find(server.reference, signal);
+    if (held === undefined || !this.isRoot(held, root)) {
+      throw new VerificationError(
+        `Cannot bring ${root.digest} to "${this.name}": the engine holds ${
+          held ?? "nothing"
+        } instead`,
+        { side: "destination" },
+      );
+    }
+    for (const [digest, diffId] of this.#diffIds) {
+      this.#memory.remember(this.#scope, digest, { diffId });
+    }
+  }
+
+  put(): Promise<void> {
+    return Promise.reject(new Error(`"${this.name}" fetches its blobs itself`));
+  }
+
+  /** The manifest comes with the image. */
+  putManifest(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async commit(root: Manifest): Promise<void> {
+    const engine = await this.#engine();
+    const config = root.blobs[0]?.digest ?? root.digest;
+    await engine.tag(this.#transit ?? config, this.#target, this.#signal);
+    if (this.#transit !== undefined) await engine.untag(this.#transit, this.#signal);
+    this.#transit = undefined;
+  }
+
+  [Symbol.dispose](): void {}
+
+  #read(
+    blob: Descriptor,
+    source: ImageSource,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    if (blob.digest === this.#config?.digest) return ReadableStream.from([this.#config.bytes]);
+    return verified(blob, source.read(blob, 0, signal), { name: source.name });
+  }
+
+  #engine(): Promise<ImageEngine> {
+    return this.#found ??= this.#find();
+  }
+
+  get #target(): string {
+    return `${this.#reference.name}:${this.#reference.tag ?? "latest"}`;
+  }
+
+  get #scope(): string {
+    return `layers of ${this.#reference.transport}`;
+  }
+}
+
+async function readConfig(
+  config: Descriptor,
+  source: ImageSource,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (config.size > largestConfigBytes || !isDigest(config.digest)) return undefined;
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (
+    const piece of verified(config, source.read(config, 0, signal), { name: source.name })
+  ) {
+    pieces.push(piece.slice());
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}

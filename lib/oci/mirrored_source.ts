@@ -1,0 +1,145 @@
+/**
+ * An image that can be read in several places: its mirrors, then its own registry.
+ *
+ * Invariants: what a mirror cannot give, the next place is asked for, in the middle of a blob too; a mirror that does not answer is left
+ * alone from then on; the registry's own failure is the one that is told.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import { KedgeError, UnreachableError } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { ImageSource, RangedDownload } from "./image_store.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Limit } from "./pace.ts";
+import type { MirrorUse } from "./registry_mirrors.ts";
+import type { RegistrySource } from "./registry_source.ts";
+
+/** A mirror of an image. */
+export interface ImageMirror {
+  /** The image there. */
+  readonly source: RegistrySource;
+  /** What it is asked for. */
+  readonly use: MirrorUse;
+}
+
+/** Reads from mirrors first. */
+export class MirroredSource implements ImageSource {
+  readonly name: string;
+  #mirrors: readonly ImageMirror[];
+  #origin: RegistrySource;
+  #meter: Meter;
+  #resolvedBy: RegistrySource;
+  #mirrored = new Set<Digest>();
+
+  /** Connects to nothing yet. */
+  constructor(name: string, mirrors: readonly ImageMirror[], origin: RegistrySource, meter: Meter) {
+    this.name = name;
+    this.#mirrors = mirrors;
+    this.#origin = origin;
+    this.#meter = meter;
+    this.#resolvedBy = origin;
+  }
+
+  get limit(): Limit {
+    return this.#places("digest-only")[0]!.limit;
+  }
+
+  get repository(): { host: string; name: string } {
+    return this.#origin.repository;
+  }
+
+  get now(): ImageSource["now"] {
+    return this.#resolvedBy.now;
+  }
+
+  requestsPerRead(): number {
+    return 1;
+  }
+
+  async resolve(standing?: Manifest): Promise<Manifest> {
+    const use = this.#origin.isPinned ? "digest-only" : "tag-only";
+    return await this.#first(use, async (place, isLast) => {
+      const manifest = isLast ? await place.resolve(standing) : await place.lookUp(standing);
+      if (manifest !== undefined) this.#resolvedBy = place;
+      return manifest;
+    });
+  }
+
+  async manifest(descriptor: Descriptor): Promise<Manifest> {
+    return await this.#first("digest-only", (place) => place.manifest(descriptor));
+  }
+
+  async *read(
+    descriptor: Descriptor,
+    start: number,
+    signal: AbortSignal,
+  ): AsyncIterableIterator<Uint8Array> {
+    let position = start;
+    if (this.#mirrors.length > 0) this.#mirrored.add(descriptor.digest);
+    for (const place of this.#places("digest-only")) {
+      try {
+        for await (const piece of place.read(descriptor, position, signal)) {
+          position += piece.byteLength;
+          yield piece;
+        }
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!this.#passOver(place, error)) throw error;
+      }
+    }
+  }
+
+  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
+    return await this.#first("digest-only", (place) => place.referrers(digest));
+  }
+
+  downloads(digest: Digest): RangedDownload[] {
+    if (this.#mirrors.length > 0) this.#mirrored.add(digest);
+    return this.#places("digest-only").flatMap((place) => place.downloads(digest));
+  }
+
+  /** Wrong bytes: leaves the mirrors alone from then on, if the blob came from one. */
+  distrust({ digest }: Descriptor): boolean {
+    this.#mirrors = [];
+    return this.#mirrored.delete(digest);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { source } of this.#mirrors) source[Symbol.dispose]();
+    this.#origin[Symbol.dispose]();
+  }
+
+  #places(use: MirrorUse): RegistrySource[] {
+    const fitting = this.#mirrors.filter((mirror) => mirror.use === "all" || mirror.use === use);
+    return [...fitting.map(({ source }) => source), this.#origin];
+  }
+
+  async #first<T>(
+    use: MirrorUse,
+    ask: (place: RegistrySource, isLast: boolean) => Promise<T | undefined>,
+  ): Promise<T> {
+    for (const place of this.#places(use)) {
+      try {
+        const found = await ask(place, place === this.#origin);
+        if (found !== undefined) return found;
+        this.#meter.note(`${place.name} is not there; going on with the next place`);
+      } catch (error) {
+        if (!this.#passOver(place, error)) throw error;
+      }
+    }
+    throw new KedgeError(`Cannot find "${this.name}": no place has it`, { side: "source" });
+  }
+
+  /** Whether to go on with the next place after a failure of this one. */
+  #passOver(place: RegistrySource, error: unknown): boolean {
+    if (place === this.#origin || !(error instanceof KedgeError)) return false;
+    this.#meter.note(`${error.message}; going on with the next place`, "warning");
+    if (error instanceof UnreachableError) {
+      this.#mirrors = this.#mirrors.filter(({ source }) => source !== place);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,64 @@
+import { parse } from "smol-toml";
+import * as v from "valibot";
+import { UsageError } from "../base/errors.ts";
+import type { MirrorRule } from "./registry_mirrors.ts";
+
+const mirrorSchema = v.object({
+  location: v.pipe(v.string(), v.nonEmpty()),
+  insecure: v.optional(v.boolean(), false),
+  "pull-from-mirror": v.optional(v.picklist(["all", "digest-only", "tag-only"])),
+});
+const registrySchema = v.object({
+  prefix: v.optional(v.string()),
+  location: v.optional(v.string()),
+  insecure: v.optional(v.boolean(), false),
+  blocked: v.optional(v.boolean(), false),
+  "mirror-by-digest-only": v.optional(v.boolean(), false),
+  mirror: v.optional(v.array(mirrorSchema), []),
+});
+const fileSchema = v.object({ registry: v.optional(v.array(registrySchema), []) });
+
+/**
+ * Reads a `registries.conf` of version 2 (containers-registries.conf.d(5)): its registries, their mirrors and what is blocked.
+ *
+ * @throws {UsageError} if it cannot be read or is malformed
+ */
+export async function readRegistriesConf(path: string): Promise<MirrorRule[]> {
+  const refused = (state: string, cause?: unknown) =>
+    new UsageError(`Cannot read the registries in "${path}": ${state}`, { cause });
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (cause) {
+    throw refused((cause as Error).message, cause);
+  }
+  let data: unknown;
+  try {
+    data = parse(text);
+  } catch (cause) {
+    throw refused((cause as Error).message.split("\n")[0]!, cause);
+  }
+  if (typeof data === "object" && data !== null && "registries" in data) {
+    throw refused("it is of version 1");
+  }
+  const result = v.safeParse(fileSchema, data);
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw refused(`"${v.getDotPath(issue) ?? ""}" is malformed`);
+  }
+  return result.output.registry.map((registry) => {
+    const prefix = registry.prefix || registry.location;
+    const { location = prefix?.startsWith("*.") ? undefined : prefix, blocked, insecure } =
+      registry;
+    if (!prefix) throw refused("a registry has neither a prefix nor a location");
+    const use = registry["mirror-by-digest-only"] ? "digest-only" : "all";
+    const places: MirrorRule["places"][number][] = registry.mirror.map((mirror) => ({
+      location: mirror.location,
+      insecure: mirror.insecure,
+      use: mirror["pull-from-mirror"] ?? use,
+    }));
+    // A prefix for many hosts stands for the host that it matched, where nothing takes its place.
+    places.push({ location: location ?? "", insecure, use: "all" });
+    return { prefix, places, blocked };
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * What of the options of an image copy is held against the door, and what of its plan before the first byte.
+ *
+ * @module
+ */
+import { resolve } from "@std/path";
+import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { UsageError } from "../lib/base/errors.ts";
+import type { PlannedCopy } from "../lib/oci/copy_set.ts";
+import type { Platform } from "../lib/oci/descriptor.ts";
+import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
+import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
+import { formatReference } from "../lib/oci/reference.ts";
+import type { CopyImagesOptions } from "./image_copies.ts";
+
+/** Blobs are as large as they say, so that a full disk shows before the first byte is moved. */
+export function checkRoom(copies: readonly PlannedCopy[]): void {
+  const wanted = new Map<string, number>();
+  for (const { to, plan } of copies) {
+    if (to.transport !== "oci") continue;
+    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.diskBytes);
+  }
+  for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
+}
+
+/** The platforms that are wanted of an index; `undefined` for all. */
+export function wantedPlatforms(options: CopyImagesOptions): Platform[] | undefined {
+  const { platforms = [], allPlatforms = false } = options;
+  if (allPlatforms && platforms.length > 0) {
+    throw new UsageError(
+      `Cannot use allPlatforms together with platforms ${JSON.stringify(platforms)}`,
+      { hint: "leave out one of the two" },
+    );
+  }
+  if (allPlatforms) return undefined;
+  return platforms.length === 0 ? [machinePlatform()] : platforms.map(parsePlatform);
+}
+
+/** How many blobs may be under way. */
+export function checkConcurrency(concurrency = 16): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
+  throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
+}
+
+/** Without a network nothing can be in a registry. */
+export function checkOffline(offline: boolean, ...references: DestinationReference[]): void {
+  const remote = references.find((reference) => reference.transport === "docker");
+  if (!offline || remote?.transport !== "docker") return;
+  throw new UsageError(`Cannot sync "${formatReference(remote)}" offline: it is in a registry`, {
+    hint: "leave out --offline, or name layouts only",
+  });
+}
+
+/** An engine takes one image that it can run, and keeps nothing that could be hashed again. */
+export function checkEngines(
+  destinations: readonly DestinationReference[],
+  options: CopyImagesOptions,
+): void {
+  const engine = destinations.find(({ transport }) =>
+    transport !== "docker" && transport !== "oci"
+  );
+  if (engine === undefined) return;
+  const unfit = options.allPlatforms || (options.platforms?.length ?? 0) > 1
+    ? "takes one platform of an image"
+    : options.referrers
+    ? "takes no referrers"
+    : options.verifyExisting
+    ? "keeps no blobs that could be hashed again"
+    : undefined;
+  if (unfit === undefined) return;
+  throw new UsageError(
+    `Cannot copy to "${formatDestination(engine)}" like this: an engine ${unfit}`,
+  );
+}

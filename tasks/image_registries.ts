@@ -1,0 +1,42 @@
+import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
+import { parseMirrors } from "../lib/oci/parse_mirrors.ts";
+import { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+
+/** How registries are spoken to. */
+export interface ImageRegistriesOptions {
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+  /**
+   * Where images are read before their own registry is asked: `PREFIX=[http://]HOST[/PATH]`, as `docker.io=mirror.acme.dev`; several of one
+   * prefix are tried in their order.
+   */
+  mirrors?: readonly string[] | undefined;
+  /** A `registries.conf` (version 2) with mirrors and blocked registries. @default {CONTAINERS_REGISTRIES_CONF} */
+  registriesConf?: string | undefined;
+}
+
+/**
+ * Opens the connections of a task.
+ *
+ * @throws {UsageError} if a mirror or the file is malformed
+ */
+export async function openImageHosts(
+  options: ImageRegistriesOptions,
+  context: TaskContext,
+  more: ImageHostsOptions = {},
+): Promise<ImageHosts> {
+  const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
+  const rules = parseMirrors(options.mirrors ?? []);
+  if (file) {
+    const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
+    rules.push(...await readRegistriesConf(file));
+  }
+  return new ImageHosts({
+    signal: context.signal,
+    redactor: context.redactor,
+    insecureRegistries: options.insecureRegistries,
+    ...(rules.length === 0 ? {} : { mirrors: new RegistryMirrors(rules) }),
+    ...more,
+  });
+}

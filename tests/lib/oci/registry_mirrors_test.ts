@@ -1,0 +1,116 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../../lib/base/errors.ts";
+import { parseMirrors } from "../../../lib/oci/parse_mirrors.ts";
+import { readRegistriesConf } from "../../../lib/oci/read_registries_conf.ts";
+import { RegistryMirrors } from "../../../lib/oci/registry_mirrors.ts";
+
+function placesOf(mirrors: RegistryMirrors, host: string, repository: string): string[] {
+  return mirrors.places(host, repository).map((place) =>
+    `${place.insecure ? "http://" : ""}${place.host}/${place.repository}` +
+    (place.use === "all" ? "" : ` ${place.use}`)
+  );
+}
+
+async function conf(text: string): Promise<RegistryMirrors> {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, text);
+    return new RegistryMirrors(await readRegistriesConf(path));
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("parseMirrors() puts the mirrors of a prefix before the registry itself", () => {
+  const mirrors = new RegistryMirrors(parseMirrors([
+    "docker.io=http://cache.lan:5000",
+    "docker.io=mirror.acme.dev/hub",
+    "docker.io/library=official.acme.dev/",
+  ]));
+  assertEquals(placesOf(mirrors, "docker.io", "acme/vm"), [
+    "http://cache.lan:5000/acme/vm",
+    "mirror.acme.dev/hub/acme/vm",
+    "docker.io/acme/vm",
+  ]);
+  assertEquals(placesOf(mirrors, "docker.io", "library/debian"), [
+    "official.acme.dev/debian",
+    "docker.io/library/debian",
+  ]);
+  assertEquals(
+    placesOf(mirrors, "docker.io", "library2/debian")[0],
+    "http://cache.lan:5000/library2/debian",
+  );
+  assertEquals(placesOf(mirrors, "ghcr.io", "acme/vm"), ["ghcr.io/acme/vm"]);
+});
+
+for (
+  const text of [
+    "docker.io",
+    "=x.dev",
+    "docker.io=",
+    "a b=c.dev",
+    "docker.io=ftp://x.dev",
+    "docker.io=/x",
+  ]
+) {
+  Deno.test(`parseMirrors() refuses ${JSON.stringify(text)}`, () => {
+    const error = assertThrows(() => {
+      new RegistryMirrors(parseMirrors([text])).places("docker.io", "a/b");
+    }, UsageError);
+    assertStringIncludes(error.message, "mirror");
+  });
+}
+
+Deno.test("readRegistriesConf() reads mirrors, other locations, wildcards and what is blocked", async () => {
+  const mirrors = await conf(`
+unqualified-search-registries = ["docker.io"]
+
+[[registry]]
+prefix = "docker.io"
+location = "registry-1.docker.io"
+mirror-by-digest-only = true
+[[registry.mirror]]
+location = "cache.lan:5000/hub"
+insecure = true
+[[registry.mirror]]
+location = "tags.lan"
+pull-from-mirror = "tag-only"
+
+[[registry]]
+location = "bad.example"
+blocked = true
+
+[[registry]]
+prefix = "*.acme.dev"
+[[registry.mirror]]
+location = "near.lan/acme"
+`);
+  assertEquals(placesOf(mirrors, "docker.io", "a/b"), [
+    "http://cache.lan:5000/hub/a/b digest-only",
+    "tags.lan/a/b tag-only",
+    "registry-1.docker.io/a/b",
+  ]);
+  assertEquals(placesOf(mirrors, "eu.acme.dev:8443", "a"), [
+    "near.lan/acme/a",
+    "eu.acme.dev:8443/a",
+  ]);
+  assertEquals(placesOf(mirrors, "acme.dev", "a"), ["acme.dev/a"]);
+  assertThrows(() => mirrors.places("bad.example", "a"), UsageError, "blocks it");
+});
+
+const badFiles: [string, string][] = [
+  ["[[registry", "Cannot read the registries"],
+  ["[registries.search]\nregistries = []", "it is of version 1"],
+  ["[[registry]]\ninsecure = 3", '"registry.0.insecure" is malformed'],
+  ["[[registry]]\nblocked = true", "neither a prefix nor a location"],
+  ['[[registry]]\nlocation = "a.dev"\n[[registry.mirror]]\nlocation = ""', "is malformed"],
+];
+for (const [text, message] of badFiles) {
+  Deno.test(`readRegistriesConf() refuses ${JSON.stringify(text.slice(0, 40))}`, async () => {
+    assertStringIncludes((await assertRejects(() => conf(text), UsageError)).message, message);
+  });
+}
+
+Deno.test("readRegistriesConf() names a file that is not there", async () => {
+  await assertRejects(() => readRegistriesConf("/nowhere/x.conf"), UsageError, "/nowhere/x.conf");
+});
