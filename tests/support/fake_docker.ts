@@ -25,7 +25,11 @@ export async function fakeDocker(folder: string): Promise<string> {
   const script = fromFileUrl(import.meta.url);
   const command = [Deno.execPath(), "run", "-A", "--config", config, script, `${folder}/state`]
     .map((word) => `'${word}'`).join(" ");
-  await Deno.writeTextFile(program, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  await Deno.writeTextFile(
+    program,
+    `#!/bin/sh\n# What a test learns of its own process is not of this one.\nunset DENO_AUDIT_PERMISSIONS\nexec ${command} "$@"\n`,
+    { mode: 0o755 },
+  );
   return program;
 }
 

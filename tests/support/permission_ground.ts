@@ -9,6 +9,7 @@ import { FaultyCache } from "./binary_cache.ts";
 import { makeBundle } from "./bundle.ts";
 import { CatalogServer } from "./catalog_server.ts";
 import { FakeRegistry, type FakeRegistryOptions } from "./fake_registry.ts";
+import { fakeDocker } from "./fake_docker.ts";
 import { fakeNixosAnywhere } from "./fake_nixos_anywhere.ts";
 import { randomBytes, writeImage } from "./layout.ts";
 import { startNix } from "./nix.ts";
@@ -160,6 +161,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   );
   const bin = join(dir, "bin");
   await Deno.mkdir(bin);
+  await fakeDocker(bin);
   await Deno.writeTextFile(
     join(bin, "docker-credential-kedge-test"),
     `#!/bin/sh\necho '{"Username":"ada","Secret":"swordfish"}'\n`,
@@ -230,6 +232,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "image:sync": [
         { args: ["oci:images:new", `${vm}:new`], needs: ["*"] },
         { args: [`${vm}:a`, "oci:copy:a"] },
+        { args: ["oci:images:a", "docker-daemon:a"], needs: ["*"] },
       ],
       "base-image": [
         { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "oci:nix:a"], needs: ["*"] },
