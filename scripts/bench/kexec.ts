@@ -7,14 +7,16 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { makeBundle } from "../../tests/support/bundle.ts";
-import { startNginx } from "../../tests/support/nginx.ts";
+import { type Nginx, startNginx } from "../../tests/support/nginx.ts";
 import { findProgram } from "../../tests/support/real.ts";
+import { Hasher } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import * as v from "valibot";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const bundleBytes = 350_000_000;
+const sparseBytes = 4 * 2 ** 30;
 const pairs = 7;
 
 interface Measured {
@@ -40,6 +42,7 @@ export async function bench(): Promise<void> {
     await compare("40 MiB/s a connection", `${slow.url}/b.tar.gz`, folder, pinned);
     await warm(`${nginx.url}/b.tar.gz`, folder);
     await resumed(`${slow.url}/b.tar.gz`, folder);
+    await memory(slow, folder);
     await manyEntries(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -132,6 +135,29 @@ async function storedShare(cache: string): Promise<number> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return 0;
+}
+
+/** What a file of 4 GiB takes of memory, eight connections of 40 MiB/s each. */
+async function memory({ url }: Nginx, folder: string): Promise<void> {
+  const sparse = join(folder, "sparse");
+  {
+    using file = await Deno.open(sparse, { write: true, create: true });
+    await file.truncate(sparseBytes);
+  }
+  const hasher = new Hasher();
+  const zeros = new Uint8Array(2 ** 20);
+  while (hasher.size < sparseBytes) hasher.update(zeros);
+  // Not the disk is measured here: 4 GiB of it would take minutes on a slow one.
+  const cache = await Deno.makeTempDir(await inMemory());
+  const { maxRssBytes } = await run(kedge(`${url}/sparse`, cache, "--sha256", hasher.digest()));
+  console.log(`resident with 4 GiB over 8 connections: ${(maxRssBytes / 1e6).toFixed(0)} MB`);
+  await removeAll(cache, sparse);
+}
+
+async function inMemory(): Promise<Deno.MakeTempOptions> {
+  const dir = "/dev/shm";
+  const isThere = await Deno.stat(dir).then(() => true, () => false);
+  return { prefix: "kedge-bench-", ...(isThere ? { dir } : {}) };
 }
 
 async function manyEntries(folder: string): Promise<void> {
