@@ -33,7 +33,8 @@ export class ContainerEngine {
   readonly program: string;
   /** Arguments of every `run`. */
   readonly runArgs: readonly string[];
-  #args: readonly string[];
+  /** Arguments before every command. */
+  readonly args: readonly string[];
 
   /** Runs nothing yet. */
   constructor(
@@ -42,13 +43,13 @@ export class ContainerEngine {
     this.kind = options.kind;
     this.program = options.program;
     this.runArgs = options.runArgs ?? [];
-    this.#args = options.args ?? [];
+    this.args = options.args ?? [];
   }
 
   /** Runs one of its commands to the end; a non-zero exit code is no error here. */
   async run(args: readonly string[], options: RunProcessOptions = {}): Promise<ProcessResult> {
     try {
-      return await runProcess(this.program, { ...options, args: [...this.#args, ...args] });
+      return await runProcess(this.program, { ...options, args: [...this.args, ...args] });
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound) throw notThere(this.program, cause);
       if (

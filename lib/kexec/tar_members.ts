@@ -8,7 +8,8 @@
  */
 import type { TarHeader } from "modern-tar";
 import { formatBytes } from "../base/bytes.ts";
-import { KedgeError, VerificationError } from "../base/errors.ts";
+import { VerificationError } from "../base/errors.ts";
+import { tarBody, tarEntries } from "../base/tar_entries.ts";
 
 /** One member of a tarball. */
 export interface TarMember {
@@ -43,49 +44,22 @@ export async function* tarMembers(
   name: string,
   limits: TarLimits,
 ): AsyncGenerator<TarMember> {
-  const tar = await import("modern-tar");
-  const entries = ReadableStream.from(bytes as AsyncIterable<Uint8Array<ArrayBuffer>>)
-    .pipeThrough(tar.createTarDecoder({ strict: true }));
   const seen = new Map<string, TarMember["type"]>();
   let members = 0;
   let total = 0;
-  try {
-    for await (const { header, body } of entries) {
-      const member = checkedMember(header, name);
-      checkPlace(member, seen, name);
-      members++;
-      total += member.size;
-      if (members > limits.members) {
-        throw refused(name, `it has more than ${limits.members} members`);
-      }
-      if (total > limits.bytes) {
-        throw refused(name, `it unpacks to more than ${formatBytes(limits.bytes)}`);
-      }
-      yield { ...member, body: readBody(body, name) };
+  for await (const entry of tarEntries(bytes, name)) {
+    const member = checkedMember(entry.header, name);
+    checkPlace(member, seen, name);
+    members++;
+    total += member.size;
+    if (members > limits.members) {
+      throw refused(name, `it has more than ${limits.members} members`);
     }
-  } catch (cause) {
-    throw asRefused(name, cause);
+    if (total > limits.bytes) {
+      throw refused(name, `it unpacks to more than ${formatBytes(limits.bytes)}`);
+    }
+    yield { ...member, body: tarBody(entry, name) };
   }
-}
-
-async function* readBody(
-  body: ReadableStream<Uint8Array>,
-  name: string,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (cause) {
-    throw asRefused(name, cause);
-  }
-}
-
-/** What the reader of the archive says becomes a verification error; what its source says stays what it is. */
-function asRefused(name: string, cause: unknown): unknown {
-  const isOfReader = cause instanceof Error && cause.name === "Error" &&
-    !("code" in cause) && !(cause instanceof KedgeError);
-  return isOfReader
-    ? refused(name, `it is no tarball, or a damaged one (${cause.message})`, cause)
-    : cause;
 }
 
 function checkedMember(header: TarHeader, name: string): Omit<TarMember, "body"> {
@@ -149,6 +123,6 @@ function isPlain(path: string): boolean {
   return !/[\0\\]/.test(path);
 }
 
-function refused(name: string, state: string, cause?: unknown): VerificationError {
-  return new VerificationError(`Cannot use "${name}": ${state}`, { cause });
+function refused(name: string, state: string): VerificationError {
+  return new VerificationError(`Cannot use "${name}": ${state}`);
 }

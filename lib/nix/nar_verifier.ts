@@ -18,6 +18,18 @@ export interface NarSummary {
   narSize: number;
 }
 
+/** Told of what a NAR holds, as it comes; paths are relative to what was packed, which itself is `""`. */
+export interface NarVisitor {
+  /** A folder begins. */
+  directory(path: string): void;
+  /** A file begins; so many bytes of it follow. */
+  file(path: string, executable: boolean, size: number): void;
+  /** The next bytes of the file that began last. */
+  contents(bytes: Uint8Array): void;
+  /** A symlink. */
+  symlink(path: string, target: string): void;
+}
+
 type Want = { read: number } | { skip: number };
 
 const longestName = 4096;
@@ -27,13 +39,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Takes the bytes of one NAR in pieces of any size. */
 export class NarVerifier {
   #hasher = new Hasher();
-  #parser = parse();
+  #visitor: NarVisitor | undefined;
+  #parser: Generator<Want, void, Uint8Array>;
   #want: Want | undefined;
   #kept = new Uint8Array(longestName + 16);
   #keptBytes = 0;
 
-  /** Expects the first byte. */
-  constructor() {
+  /** Expects the first byte; the visitor is told of what comes, before the whole is known to be right. */
+  constructor(visitor?: NarVisitor) {
+    this.#visitor = visitor;
+    this.#parser = parse(visitor);
     this.#want = this.#parser.next().value as Want;
   }
 
@@ -50,6 +65,9 @@ export class NarVerifier {
       if (want === undefined) throw bad("something follows its end");
       if ("skip" in want) {
         const count = Math.min(want.skip, bytes.length - offset);
+        if (this.#visitor !== undefined) {
+          this.#visitor.contents(bytes.subarray(offset, offset + count));
+        }
         want.skip -= count;
         offset += count;
         if (want.skip === 0) this.#advance(new Uint8Array());
@@ -82,34 +100,43 @@ export class NarVerifier {
   }
 }
 
-function* parse(): Generator<Want, void, Uint8Array> {
+function* parse(visitor: NarVisitor | undefined): Generator<Want, void, Uint8Array> {
   yield* expect("nix-archive-1");
-  yield* parseNode(0);
+  yield* parseNode(0, "", visitor);
 }
 
-function* parseNode(depth: number): Generator<Want, void, Uint8Array> {
+function* parseNode(
+  depth: number,
+  path: string,
+  visitor: NarVisitor | undefined,
+): Generator<Want, void, Uint8Array> {
   if (depth > deepest) throw bad(`it is more than ${deepest} folders deep`);
   yield* expect("(");
   yield* expect("type");
   const type = yield* text();
   if (type === "regular") {
     let next = yield* text();
-    if (next === "executable") {
+    const executable = next === "executable";
+    if (executable) {
       yield* expect("");
       next = yield* text();
     }
+    if (next !== ")" && next !== "contents") throw unexpected(next, "contents");
     // An empty file may lack its contents.
+    const size = next === ")" ? 0 : yield* length();
+    visitor?.file(path, executable, size);
     if (next === ")") return;
-    if (next !== "contents") throw unexpected(next, "contents");
-    const size = yield* length();
     if (size > 0) yield { skip: size };
     yield* zeros((8 - size % 8) % 8);
     yield* expect(")");
   } else if (type === "symlink") {
     yield* expect("target");
-    if ((yield* text()) === "") throw bad("a symlink leads nowhere");
+    const target = yield* text();
+    if (target === "" || target.includes("\0")) throw bad("a symlink leads nowhere");
+    visitor?.symlink(path, target);
     yield* expect(")");
   } else if (type === "directory") {
+    visitor?.directory(path);
     let previous: string | undefined;
     for (;;) {
       const next = yield* text();
@@ -126,7 +153,7 @@ function* parseNode(depth: number): Generator<Want, void, Uint8Array> {
       }
       previous = name;
       yield* expect("node");
-      yield* parseNode(depth + 1);
+      yield* parseNode(depth + 1, path === "" ? name : `${path}/${name}`, visitor);
       yield* expect(")");
     }
   } else {

@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { delay } from "@std/async";
 import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
-import { Hasher } from "../base/digest.ts";
 import { KedgeError, UsageError } from "../base/errors.ts";
 import { queryClosure, sortClosure } from "./closure.ts";
 import { contentAddress } from "./content_address.ts";
-import { narPieces } from "./nar_pieces.ts";
+import { hashNar } from "./hash_nar.ts";
 import { type NixCommandOptions, nixJson } from "./nix_command.ts";
 import { physicalPath } from "./physical_path.ts";
 import type { SourcePath } from "./source_path.ts";
@@ -31,8 +29,6 @@ export interface ResolveSourcesOptions extends NixCommandOptions {
 }
 
 const longestChain = 40;
-const largestPieceBytes = 1024 * 1024;
-const yieldEveryBytes = 16 * 1024 * 1024;
 
 /**
  * Finds what the given names stand for.
@@ -141,21 +137,16 @@ async function contentAddressed(
   storeDir: string,
   signal: AbortSignal | undefined,
 ): Promise<SourcePath> {
-  const hasher = new Hasher();
   const { isFile, size } = await Deno.lstat(files);
-  const pieceBytes = isFile ? Math.min(largestPieceBytes, size + 1024) : largestPieceBytes;
-  for (const piece of narPieces(files, pieceBytes)) {
-    hasher.update(piece);
-    if (hasher.size % yieldEveryBytes < piece.length) {
-      await delay(0);
-      signal?.throwIfAborted();
-    }
-  }
-  const { path, ca } = contentAddress(basename(files), hasher.digest(), "nar", storeDir);
+  const { narHash, narSize } = await hashNar(files, {
+    ...(isFile ? { narSize: size + 1024 } : {}),
+    signal,
+  });
+  const { path, ca } = contentAddress(basename(files), narHash, "nar", storeDir);
   return {
     storePath: parseStorePath(path),
-    narHash: hasher.digest(),
-    narSize: hasher.size,
+    narHash,
+    narSize,
     references: [],
     signatures: [],
     ca,

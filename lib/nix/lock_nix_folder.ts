@@ -1,0 +1,49 @@
+import { dirname } from "@std/path";
+import { type FileLock, lockFile } from "../base/file_lock.ts";
+import { NotAllowedError } from "../base/errors.ts";
+import type { NixFolder } from "./nix_folder.ts";
+
+/** Options of {@linkcode lockNixFolder}. */
+export interface LockNixFolderOptions {
+  /** Whether paths are to be deleted: then no Nix may be at work there. */
+  deleting?: boolean;
+  /** How long to wait, in milliseconds. */
+  timeoutMs: number;
+  /** Told when somebody else is at work there. */
+  onWait: (message: string) => void;
+  /** Ends the wait. */
+  signal: AbortSignal;
+}
+
+/**
+ * Keeps others from changing a folder: a second kedge, and Nix's garbage collector, which would delete what is not valid yet.
+ *
+ * @throws {TimedOutError} if somebody else stayed at work there
+ * @throws {NotAllowedError} if nothing may be written there
+ */
+export async function lockNixFolder(
+  folder: NixFolder,
+  options: LockNixFolderOptions,
+): Promise<Disposable> {
+  const { deleting = false, timeoutMs, onWait, signal } = options;
+  const take = async (path: string, shared: boolean, who: string): Promise<FileLock> =>
+    await lockFile(path, {
+      shared,
+      timeoutMs,
+      signal,
+      onWait: () => onWait(`${who} is at work in "${folder.path}"; waiting`),
+    });
+  using stack = new DisposableStack();
+  try {
+    await Deno.mkdir(dirname(folder.gcLock), { recursive: true });
+    stack.use(await take(folder.lock, false, "another run"));
+    stack.use(await take(folder.gcLock, !deleting, "Nix"));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new NotAllowedError(`Cannot write to "${folder.path}": ${cause.message}`, {
+      cause,
+      hint: "run as the user who owns the folder",
+    });
+  }
+  return stack.move();
+}

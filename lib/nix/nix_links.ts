@@ -1,0 +1,90 @@
+/**
+ * The symlinks below `/nix/var/nix`: profiles and roots of the garbage collector.
+ *
+ * Invariants: a link is replaced in one rename; nothing is written through a link that stands where a folder must be.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
+import { VerificationError } from "../base/errors.ts";
+import { nixStoreDir } from "./nix_folder.ts";
+import { isStoreBaseName } from "./store_path.ts";
+
+/** A symlink, by its path relative to a folder. */
+export interface NixLink {
+  /** Where it is: `profiles/default`. */
+  path: string;
+  /** Where it leads, as it is written. */
+  target: string;
+}
+
+/** Makes symlinks below a folder, replacing those that lead elsewhere; gives how many were changed. */
+export async function putLinks(folder: string, links: readonly NixLink[]): Promise<number> {
+  let changed = 0;
+  for (const { path, target } of links) {
+    const whole = join(folder, path);
+    await makeFolders(folder, dirname(path));
+    if (await linkTarget(whole) === target) continue;
+    const temporary = temporaryName(whole);
+    await Deno.symlink(target, temporary);
+    try {
+      await Deno.rename(temporary, whole);
+    } catch (cause) {
+      await removeIfThere(temporary);
+      throw new VerificationError(`Cannot make the link "${whole}": something else stands there`, {
+        cause,
+      });
+    }
+    changed++;
+  }
+  return changed;
+}
+
+/** All symlinks below a folder, in the order of their paths; none where it is not there. */
+export async function readLinks(folder: string, below = ""): Promise<NixLink[]> {
+  const links: NixLink[] = [];
+  try {
+    for await (const { name, isSymlink, isDirectory } of Deno.readDir(join(folder, below))) {
+      const path = below === "" ? name : `${below}/${name}`;
+      if (isDirectory) links.push(...await readLinks(folder, path));
+      else if (isSymlink) links.push({ path, target: await Deno.readLink(join(folder, path)) });
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return links.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+/** The store path that a link leads to or into, by its base name; `undefined` for any other link. */
+export function storeNameOf({ target }: NixLink): string | undefined {
+  if (!target.startsWith(`${nixStoreDir}/`)) return undefined;
+  const name = target.slice(nixStoreDir.length + 1).split("/")[0]!;
+  return isStoreBaseName(name) ? name : undefined;
+}
+
+/** Where a symlink leads; `undefined` if it is none, or not there. */
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if ((error as { code?: string }).code === "EINVAL") return undefined;
+    throw error;
+  }
+}
+
+async function makeFolders(root: string, below: string): Promise<void> {
+  let at = root;
+  await Deno.mkdir(root, { recursive: true });
+  for (const part of below.split("/").filter((each) => each !== "" && each !== ".")) {
+    at = join(at, part);
+    try {
+      await Deno.mkdir(at);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      if ((await Deno.lstat(at)).isDirectory) continue;
+      throw new VerificationError(`Cannot make a link below "${at}": it is no folder`);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Where store paths lie until they are whole and proven.
+ *
+ * Invariants: a path comes into the store in one rename, and only after its NAR was hashed and found to be what the database will say of it;
+ * what stands in the store under its name without being valid is removed first, as Nix itself does; what a killed run left is
+ * gone at the next one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { VerificationError } from "../base/errors.ts";
+import { hashNar } from "./hash_nar.ts";
+import type { NixFolder } from "./nix_folder.ts";
+import type { PathInfo } from "./path_info.ts";
+import { removeTree } from "./remove_tree.ts";
+import { StoreTree } from "./store_tree.ts";
+
+/** What proving a path needs of what is known of it. */
+export type ExpectedNar = Pick<PathInfo, "storePath" | "narHash" | "narSize">;
+
+/** Store paths under way into one folder. */
+export class StoreStage implements AsyncDisposable {
+  readonly #folder: NixFolder;
+  readonly #work: string;
+  readonly #trees = new Map<string, StoreTree>();
+
+  private constructor(folder: NixFolder, work: string) {
+    this.#folder = folder;
+    this.#work = work;
+  }
+
+  /** Makes an empty one; whoever calls holds the lock of the folder. */
+  static async make(folder: NixFolder): Promise<StoreStage> {
+    await removeTree(folder.staging);
+    const work = join(folder.staging, crypto.randomUUID());
+    await Deno.mkdir(work, { recursive: true });
+    await Deno.mkdir(folder.store, { recursive: true });
+    return new StoreStage(folder, work);
+  }
+
+  /** Where a path is written. */
+  tree(baseName: string): StoreTree {
+    const standing = this.#trees.get(baseName);
+    if (standing !== undefined) return standing;
+    const tree = new StoreTree(join(this.#work, baseName));
+    this.#trees.set(baseName, tree);
+    return tree;
+  }
+
+  /** The tree of a path of which something was written already. */
+  begun(baseName: string): StoreTree | undefined {
+    return this.#trees.get(baseName);
+  }
+
+  /**
+   * Proves a path that was written, and brings it into the store; it is not valid before the database says so.
+   *
+   * @throws {VerificationError} if nothing, or something else, was written
+   */
+  async place(expected: ExpectedNar, signal: AbortSignal): Promise<void> {
+    const { baseName } = expected.storePath;
+    const tree = this.#trees.get(baseName);
+    if (tree === undefined || tree.isEmpty) {
+      throw new VerificationError(
+        `Cannot use "${expected.storePath.path}": its source names it and does not hold it`,
+        { side: "source" },
+      );
+    }
+    tree.close();
+    await proveNar(tree.root, expected, signal);
+    const target = this.#folder.pathOf(baseName);
+    await removeTree(target);
+    await Deno.rename(tree.root, target);
+    if ((await Deno.lstat(target)).isDirectory) await Deno.chmod(target, 0o555);
+    this.#trees.delete(baseName);
+  }
+
+  /** Removes what was not placed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const tree of this.#trees.values()) tree[Symbol.dispose]();
+    await removeTree(this.#work);
+  }
+}
+
+/**
+ * Hashes what lies at a place as a NAR.
+ *
+ * @throws {VerificationError} if it is not the one that is expected
+ */
+export async function proveNar(
+  path: string,
+  expected: ExpectedNar,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { narHash, narSize } = await hashNar(path, { narSize: expected.narSize, signal });
+  if (narHash === expected.narHash && narSize === expected.narSize) return;
+  throw new VerificationError(
+    `Cannot use "${expected.storePath.path}": its NAR has the hash ${narHash} and ${narSize} bytes ` +
+      `instead of ${expected.narHash} and ${expected.narSize}`,
+    { data: { expected: expected.narHash, actual: narHash, path } },
+  );
+}

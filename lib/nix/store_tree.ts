@@ -1,0 +1,127 @@
+/**
+ * Writes the files of one store path, as Nix leaves them: modes 0444 and 0555, every time one second after 1970, owned by whoever writes.
+ *
+ * Invariants: nothing is written but below the folder that was given, and nothing through a link; no name is written twice; two names that
+ * the file system takes for one are an error; folders become read-only only when {@linkcode StoreTree.close} is called.
+ *
+ * @module
+ */
+import defer * as fs from "node:fs";
+import { VerificationError } from "../base/errors.ts";
+import type { NarVisitor } from "./nar_verifier.ts";
+
+const epochSeconds = 1;
+
+/** Takes the files, folders and symlinks of one store path in any order in which a folder comes before what is in it. */
+export class StoreTree implements NarVisitor, Disposable {
+  /** Where the path is written. */
+  readonly root: string;
+  #kinds = new Map<string, "file" | "directory" | "symlink">();
+  #file: { handle: Deno.FsFile; left: number; path: string } | undefined;
+
+  /** Writes nothing yet; the folder of `root` must be there, `root` itself must not. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  directory(path: string): void {
+    if (this.#kinds.get(path) === "directory") return;
+    this.#claim(path, "directory");
+    Deno.mkdirSync(this.#at(path), { mode: 0o755 });
+  }
+
+  file(path: string, executable: boolean, size: number): void {
+    this.#claim(path, "file");
+    const at = this.#at(path);
+    const mode = executable ? 0o555 : 0o444;
+    const handle = this.#new(at, () => Deno.openSync(at, { write: true, createNew: true, mode }));
+    this.#file = { handle, left: size, path };
+    if (size === 0) this.#endFile();
+  }
+
+  contents(bytes: Uint8Array): void {
+    const file = this.#file;
+    if (file === undefined || bytes.length > file.left) {
+      throw new VerificationError(`Cannot write "${this.root}": contents come without their file`);
+    }
+    for (let at = 0; at < bytes.length;) at += file.handle.writeSync(bytes.subarray(at));
+    file.left -= bytes.length;
+    if (file.left === 0) this.#endFile();
+  }
+
+  symlink(path: string, target: string): void {
+    this.#claim(path, "symlink");
+    const at = this.#at(path);
+    this.#new(at, () => Deno.symlinkSync(target, at));
+    fs.lutimesSync(at, epochSeconds, epochSeconds);
+  }
+
+  /** Another name of a file that is somewhere on the same file system already, with the same mode and time. */
+  link(path: string, existing: string): void {
+    this.#claim(path, "file");
+    this.#new(this.#at(path), () => Deno.linkSync(existing, this.#at(path)));
+  }
+
+  /** Where a file of this path lies that was written already; `undefined` for anything else. */
+  written(path: string): string | undefined {
+    return this.#kinds.get(path) === "file" ? this.#at(path) : undefined;
+  }
+
+  /** What was written at a path. */
+  kind(path: string): "file" | "directory" | "symlink" | undefined {
+    return this.#kinds.get(path);
+  }
+
+  /** Whether anything was written yet. */
+  get isEmpty(): boolean {
+    return this.#kinds.size === 0;
+  }
+
+  /** Makes the folders read-only, the topmost one excepted: a read-only folder cannot be moved by everybody. */
+  close(): void {
+    const folders = [...this.#kinds].filter(([, kind]) => kind === "directory");
+    for (const [path] of folders.reverse()) {
+      if (path !== "") Deno.chmodSync(this.#at(path), 0o555);
+      Deno.utimeSync(this.#at(path), epochSeconds, epochSeconds);
+    }
+  }
+
+  /** Closes a file that was not written to its end. */
+  [Symbol.dispose](): void {
+    this.#file?.handle.close();
+    this.#file = undefined;
+  }
+
+  #endFile(): void {
+    const { handle } = this.#file!;
+    handle.utimeSync(epochSeconds, epochSeconds);
+    this[Symbol.dispose]();
+  }
+
+  #claim(path: string, kind: "file" | "directory" | "symlink"): void {
+    const refuse = (state: string) =>
+      new VerificationError(`Cannot write ${JSON.stringify(path)} of "${this.root}": ${state}`);
+    if (this.#file !== undefined) throw refuse(`"${this.#file.path}" is not whole yet`);
+    if (this.#kinds.has(path)) throw refuse("it comes twice");
+    const cut = path.lastIndexOf("/");
+    const above = path === "" ? "directory" : this.#kinds.get(cut < 0 ? "" : path.slice(0, cut));
+    if (above !== "directory") throw refuse(`it lies in ${above ?? "no folder"}`);
+    this.#kinds.set(path, kind);
+  }
+
+  #new<T>(at: string, make: () => T): T {
+    try {
+      return make();
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+      throw new VerificationError(
+        `Cannot write "${at}": the file system takes it for another name`,
+        { cause, hint: "use a file system that tells upper from lower case" },
+      );
+    }
+  }
+
+  #at(path: string): string {
+    return path === "" ? this.root : `${this.root}/${path}`;
+  }
+}

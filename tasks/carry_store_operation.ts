@@ -1,0 +1,323 @@
+/**
+ * The store of a base image, carried into a volume: the four steps.
+ *
+ * Invariants: nothing is valid in the volume before it was hashed and found to be what the image's database says, and synced to the disk; the
+ * note of the image comes after all else, so that a run that was killed is none; a path that is valid is never touched.
+ *
+ * @module
+ */
+import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { digestHex } from "../lib/base/digest.ts";
+import { formatBytes } from "../lib/base/bytes.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
+import { syncTree } from "../lib/base/sync_tree.ts";
+import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
+import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
+import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
+import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
+import { type NixLink, putLinks } from "../lib/nix/nix_links.ts";
+import { StoreDatabase, type StoreRow } from "../lib/nix/store_database.ts";
+import { storeDifference } from "../lib/nix/store_difference.ts";
+import { StoreStage } from "../lib/nix/store_stage.ts";
+import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageSource } from "../lib/oci/image_store.ts";
+import { parseReference } from "../lib/oci/reference.ts";
+import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+import { checkContents, checkRows, sampleOf } from "./carry_check.ts";
+import { type ImageStore, LayeredStore } from "./carry_image.ts";
+import type { CarryStoreOptions, CarryStoreResult } from "./carry_store.ts";
+import { StoreUnpacker } from "./carry_unpack.ts";
+import { type NixPlace, nixPlace } from "./nix_place.ts";
+
+type Standing = Omit<CarryStoreResult, keyof Figures>;
+
+interface CarryPlan extends Plan {
+  folder: NixFolder | undefined;
+  /** The note, where the store is there already. */
+  note?: CarriedImage;
+  /** The image, where it is not. */
+  image?: ImageStore & { layers: LayeredStore };
+  pathsMissing: number;
+}
+
+interface Carried {
+  folder: NixFolder;
+  /** The note to be written. */
+  note: CarriedImage;
+  /** Rows that become valid. */
+  rows: readonly StoreRow[];
+  /** Rows that are valid already. */
+  present: readonly StoreRow[];
+  valid: ReadonlyMap<string, StoreRow>;
+  pathsMoved: number;
+  layerBytes: number;
+}
+
+/** Does the work of `carryStore`. */
+export async function runCarryStore(
+  options: CarryStoreOptions,
+  ctx: TaskContextOptions = {},
+): Promise<CarryStoreResult> {
+  const context = resolveContext(ctx);
+  const place = await nixPlace(options.to, options.engine, context);
+  await using opened = new AsyncDisposableStack();
+  return await runOperation(new CarryOperation(options, place, context, opened), context);
+}
+
+class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
+  readonly kind = "base-image:carry";
+  readonly subject: string;
+  readonly #options: CarryStoreOptions;
+  readonly #place: NixPlace;
+  readonly #context: TaskContext;
+  readonly #opened: AsyncDisposableStack;
+
+  constructor(
+    options: CarryStoreOptions,
+    place: NixPlace,
+    context: TaskContext,
+    opened: AsyncDisposableStack,
+  ) {
+    this.#options = options;
+    this.#place = place;
+    this.#context = context;
+    this.#opened = opened;
+    this.subject = `Nix ${options.base.nixVersion} -> ${place.label}`;
+  }
+
+  async plan(step: Step): Promise<CarryPlan> {
+    const { base } = this.#options;
+    const remembered = await this.#place.remembered();
+    let note = await this.#note(remembered);
+    if (note !== undefined) return await this.#notedPlan(note, remembered!);
+    const folder = await this.#place.find(step.signal);
+    note = folder?.path === remembered?.path ? undefined : await this.#note(folder);
+    if (note !== undefined) return await this.#notedPlan(note, folder!);
+    if (folder !== undefined) await this.#checkPlatform(folder);
+    if (this.#context.offline && base.copy?.startsWith("oci:") !== true) {
+      throw new UnreachableError(
+        `Cannot carry the store of "${base.reference}": it is not in ${this.#place.label}, and no registry may be asked`,
+        { hint: "run once without --offline, or bring the image to a layout first" },
+      );
+    }
+    const source = this.#open(step);
+    const manifest = await source.resolve();
+    if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
+      throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
+    }
+    const layers = new LayeredStore(source, manifest.blobs.slice(1), this.#context.cache);
+    const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
+    this.#opened.defer(() => Deno.remove(work, { recursive: true }));
+    const image = await layers.survey(work, step.signal);
+    const all = [...image.rows.values()];
+    const { missing, present, left } = await storeDifference(all, folder, step.signal);
+    const bytesToMove = bytesOf(missing);
+    const names = new Set(missing.map((row) => row.storePath.baseName));
+    const toRead = await layers.countToRead((name) => names.has(name));
+    return {
+      folder,
+      image: { ...image, layers },
+      pathsMissing: missing.length,
+      changed: true,
+      bytesToMove,
+      bytesToReuse: bytesOf(present) + bytesOf(left),
+      exact: true,
+      requests: toRead * source.requestsPerRead(manifest.blobs[0]!),
+      why: missing.length === 0
+        ? `${this.#place.label} has all ${all.length} paths of it, and no note of that`
+        : `${this.#place.label} lacks ${missing.length} of ${all.length} paths of it (${
+          formatBytes(bytesToMove)
+        })`,
+      objects: all.map(({ storePath: { path, baseName }, narSize }) => ({
+        label: path,
+        sizeBytes: narSize,
+        state: names.has(baseName) ? "missing" : "present",
+      })),
+    };
+  }
+
+  async move(plan: CarryPlan, step: Step): Promise<Carried> {
+    const folder = await this.#place.make(step.signal);
+    this.#opened.use(
+      await lockNixFolder(folder, {
+        timeoutMs: lockTimeoutMs(),
+        onWait: (message) => step.meter.note(message),
+        signal: step.signal,
+      }),
+    );
+    const nothing = {
+      folder,
+      rows: [],
+      present: [],
+      valid: new Map(),
+      pathsMoved: 0,
+      layerBytes: 0,
+    };
+    // Another run may have done the work while this one waited.
+    const note = plan.note ?? await this.#note(folder);
+    if (note !== undefined) return { ...nothing, note };
+    return await this.#bring(plan.image!, folder, step);
+  }
+
+  async verify(_plan: CarryPlan, carried: Carried, step: Step): Promise<void> {
+    const { folder, rows, present, valid } = carried;
+    if (rows.length + present.length === 0) return;
+    const names = [...valid.keys(), ...rows.map((row) => row.storePath.baseName)];
+    await checkRows(folder, names, step.signal);
+    const again = this.#options.check === "full" ? present : sampleOf(present);
+    await checkContents(folder, again, step.signal);
+  }
+
+  async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
+    const { folder, note, rows, pathsMoved, layerBytes } = carried;
+    if (rows.length > 0) {
+      await syncTree(folder.path);
+      using database = await StoreDatabase.change(folder.databaseFolder);
+      database.register(rows);
+    }
+    await putLinks(folder.state, [...rootsOf(note, carried), ...note.links]);
+    const images = new CarriedImages(folder);
+    await images.put(note);
+    await images.point(note.digest);
+    step.record(note.digest, "carried", { folder: folder.path, paths: note.paths.length });
+    return {
+      folder: folder.path,
+      digest: note.digest,
+      paths: note.paths.length,
+      pathsMoved,
+      layerBytes,
+    };
+  }
+
+  standing(plan: CarryPlan): Standing {
+    const { folder, note, image, pathsMissing } = plan;
+    return {
+      ...(folder === undefined ? {} : { folder: folder.path }),
+      digest: this.#options.base.manifestDigest,
+      paths: note?.paths.length ?? image?.rows.size ?? 0,
+      pathsMoved: pathsMissing,
+      layerBytes: 0,
+    };
+  }
+
+  async #bring(
+    image: ImageStore & { layers: LayeredStore },
+    folder: NixFolder,
+    step: Step,
+  ): Promise<Carried> {
+    const { base } = this.#options;
+    const { signal, meter, record } = step;
+    await this.#checkPlatform(folder);
+    for (const name of ["db", "profiles", "gcroots", "temproots"]) {
+      await Deno.mkdir(`${folder.state}/${name}`, { recursive: true });
+    }
+    const all = [...image.rows.values()];
+    const { missing, present, left, valid } = await storeDifference(all, folder, signal);
+    checkFreeBytes(folder.path, bytesOf(missing));
+    const wanted = new Set(missing.map((row) => row.storePath.baseName));
+    await using stage = await StoreStage.make(folder);
+    const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
+    this.#opened.defer(() => Deno.remove(work, { recursive: true }));
+    const unpacker = new StoreUnpacker(folder, stage, wanted);
+    const expected = { database: image.database, work };
+    const { links, layerBytes } = await image.layers.unpack(unpacker, expected, signal);
+    for (const row of missing) {
+      const { path } = row.storePath;
+      using object = meter.object(path, row.narSize);
+      await stage.place(row, signal);
+      object.moved(row.narSize);
+      record(path, "placed", { narHash: row.narHash });
+    }
+    meter.reused(bytesOf(present) + bytesOf(left));
+    const note: CarriedImage = {
+      digest: base.manifestDigest,
+      nixVersion: base.nixVersion,
+      platform: base.platform,
+      paths: [...image.rows.keys()],
+      links,
+      usedMs: this.#context.cache.now(),
+    };
+    const rows = [...left, ...missing];
+    return { folder, note, rows, present, valid, pathsMoved: missing.length, layerBytes };
+  }
+
+  /** The note of the image in a folder, if all of its paths are still valid there. */
+  async #note(folder: NixFolder | undefined): Promise<CarriedImage | undefined> {
+    if (folder === undefined || this.#options.check === "full") return undefined;
+    const note = await new CarriedImages(folder).find(this.#options.base.manifestDigest);
+    if (note === undefined) return undefined;
+    using database = await StoreDatabase.read(folder.databaseFolder);
+    return database?.countValid(note.paths) === note.paths.length ? note : undefined;
+  }
+
+  async #notedPlan(note: CarriedImage, folder: NixFolder): Promise<CarryPlan> {
+    const current = await new CarriedImages(folder).current();
+    const follows = current === note.digest;
+    return {
+      folder,
+      note: { ...note, usedMs: this.#context.cache.now() },
+      pathsMissing: 0,
+      changed: !follows,
+      bytesToMove: 0,
+      bytesToReuse: 0,
+      exact: true,
+      requests: 0,
+      why: `${this.#place.label} notes ${note.digest} with all ${note.paths.length} paths, ` +
+        (follows ? "and profiles follow it" : `while profiles follow ${current ?? "none"}`),
+      objects: [],
+    };
+  }
+
+  async #checkPlatform(folder: NixFolder): Promise<void> {
+    const { platform } = this.#options.base;
+    const other = (await new CarriedImages(folder).all()).find((each) =>
+      each.platform !== platform
+    );
+    if (other === undefined) return;
+    throw new KedgeError(
+      `Cannot carry a store for ${platform} into ${this.#place.label}: it holds one for ${other.platform}`,
+      { side: "destination", hint: "name another volume for each platform" },
+    );
+  }
+
+  #open(step: Step): ImageSource {
+    const { base, insecureRegistries } = this.#options;
+    const hosts = this.#opened.use(
+      new ImageHosts({
+        meter: step.meter,
+        signal: step.signal,
+        redactor: this.#context.redactor,
+        insecureRegistries,
+      }),
+    );
+    const from = base.copy?.startsWith("oci:") === true ? base.copy : base.reference;
+    return hosts.source({ ...parseReference(from), digest: base.manifestDigest });
+  }
+}
+
+/** What keeps Nix's garbage collector from the paths of an image: those that none of its others needs. */
+function rootsOf(note: CarriedImage, { rows, present }: Carried): NixLink[] {
+  const all = [...rows, ...present];
+  const needed = new Set(
+    all.flatMap(({ storePath, references }) =>
+      references.filter((name) => name !== storePath.baseName)
+    ),
+  );
+  return all.map((row) => row.storePath.baseName).filter((name) => !needed.has(name)).map((
+    name,
+  ) => ({
+    path: `gcroots/kedge/${digestHex(note.digest)}/${name}`,
+    target: `${nixStoreDir}/${name}`,
+  }));
+}
+
+function bytesOf(rows: readonly StoreRow[]): number {
+  return rows.reduce((sum, row) => sum + row.narSize, 0);
+}

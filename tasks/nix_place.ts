@@ -1,0 +1,134 @@
+/**
+ * Where a store is carried to: a named volume of podman or docker, or a folder.
+ *
+ * Invariants: where a volume's files are is asked of the engine once and remembered; what is remembered is believed only where kedge's own
+ * notes lie in that folder.
+ *
+ * @module
+ */
+import { resolve } from "@std/path";
+import * as v from "valibot";
+import { NotAllowedError, UsageError } from "../lib/base/errors.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import {
+  type ContainerEngine,
+  type ContainerEngineOptions,
+  findEngine,
+} from "../lib/container/container_engine.ts";
+import { ensureVolume, inspectVolume, isVolumeName } from "../lib/container/engine_volume.ts";
+import { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+
+/** What is mounted as `/nix`: a named volume, or a folder. */
+export type NixVolume = { volume: string } | { folder: string };
+
+/** A place that was named, checked. */
+export interface NixPlace {
+  /** What it is, for people. */
+  readonly label: string;
+  /** The folder as it is remembered or was named; asks no engine. */
+  remembered(): Promise<NixFolder | undefined>;
+  /** The folder, asked of the engine; `undefined` if there is no such volume. */
+  find(signal: AbortSignal): Promise<NixFolder | undefined>;
+  /** The folder; made where it is not there. */
+  make(signal: AbortSignal): Promise<NixFolder>;
+}
+
+const rememberedSchema = v.looseObject({ folder: v.string() });
+
+/**
+ * The place that options name.
+ *
+ * @throws {UsageError} if the name is none, or there is no engine
+ */
+export async function nixPlace(
+  named: NixVolume,
+  engineOptions: ContainerEngineOptions | undefined,
+  context: TaskContext,
+): Promise<NixPlace> {
+  if ("folder" in named) {
+    if (named.folder === "") throw new UsageError("Cannot use a folder without a name");
+    return new FolderPlace(resolve(named.folder));
+  }
+  if (!isVolumeName(named.volume)) {
+    throw new UsageError(`Cannot use the volume ${JSON.stringify(named.volume)}: it is no name`, {
+      hint: "a name has letters, digits, '.', '_' and '-'; a folder is written with a slash",
+    });
+  }
+  return new VolumePlace(named.volume, await findEngine(engineOptions), context);
+}
+
+class FolderPlace implements NixPlace {
+  readonly label: string;
+  readonly #folder: NixFolder;
+
+  constructor(path: string) {
+    this.label = `the folder "${path}"`;
+    this.#folder = new NixFolder(path);
+  }
+
+  remembered(): Promise<NixFolder> {
+    return Promise.resolve(this.#folder);
+  }
+
+  find(): Promise<NixFolder> {
+    return Promise.resolve(this.#folder);
+  }
+
+  async make(): Promise<NixFolder> {
+    await Deno.mkdir(this.#folder.path, { recursive: true });
+    return this.#folder;
+  }
+}
+
+class VolumePlace implements NixPlace {
+  readonly label: string;
+  readonly #name: string;
+  readonly #engine: ContainerEngine;
+  readonly #context: TaskContext;
+
+  constructor(name: string, engine: ContainerEngine, context: TaskContext) {
+    this.label = `the volume "${name}"`;
+    this.#name = name;
+    this.#engine = engine;
+    this.#context = context;
+  }
+
+  async remembered(): Promise<NixFolder | undefined> {
+    const folder = (await this.#entry().read())?.value.folder;
+    return folder === undefined ? undefined : new NixFolder(folder);
+  }
+
+  async find(signal: AbortSignal): Promise<NixFolder | undefined> {
+    const found = await inspectVolume(this.#engine, this.#name, signal);
+    return found === undefined ? undefined : await this.#reachable(found.folder);
+  }
+
+  async make(signal: AbortSignal): Promise<NixFolder> {
+    const { folder } = await ensureVolume(this.#engine, this.#name, signal);
+    const reachable = await this.#reachable(folder);
+    await this.#entry().write({ folder }, { by: `volume ${this.#name}` });
+    return reachable;
+  }
+
+  async #reachable(folder: string): Promise<NixFolder> {
+    try {
+      await Deno.stat(folder);
+      return new NixFolder(folder);
+    } catch (cause) {
+      throw new NotAllowedError(
+        `Cannot use ${this.label}: its files are in "${folder}", which this process cannot see`,
+        {
+          cause,
+          hint: "run as the user who owns the engine's volumes, or mount a folder of yours instead",
+        },
+      );
+    }
+  }
+
+  #entry() {
+    const { kind, program, args } = this.#engine;
+    const key = `volume ${JSON.stringify([kind, program, args, this.#name])}`;
+    return this.#context.cache.entry(buckets.oci, key, rememberedSchema);
+  }
+}
