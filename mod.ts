@@ -88,6 +88,10 @@ export * from "./tasks/image.ts";
 export * from "./tasks/base_image.ts";
 export type { RunnableBase } from "./tasks/container_base.ts";
 export * from "./tasks/in_container.ts";
+export * from "./tasks/carry_store.ts";
+export * from "./tasks/prune_store.ts";
+export * from "./tasks/export_store.ts";
+export * from "./tasks/import_store.ts";
 export type { ContainerMount } from "./lib/container/run_container.ts";
 export type {
   ContainerEngineKind,

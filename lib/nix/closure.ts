@@ -60,13 +60,13 @@ export function sortClosure(infos: readonly PathInfo[]): PathInfo[] {
       } else if (reference !== top.name) {
         if (!byName.has(reference)) {
           throw new VerificationError(
-            `Cannot publish "${info.storePath.path}": the closure lacks "${reference}", which it needs`,
+            `Cannot copy "${info.storePath.path}": the closure lacks "${reference}", which it needs`,
           );
         }
         const seen = state.get(reference);
         if (seen === "open") {
           throw new VerificationError(
-            `Cannot publish "${info.storePath.path}": it and "${reference}" need each other`,
+            `Cannot copy "${info.storePath.path}": it and "${reference}" need each other`,
           );
         }
         if (seen === undefined) {

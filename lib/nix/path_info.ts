@@ -63,7 +63,7 @@ export function parsePresentPathInfo(json: unknown): PathInfo[] {
 
 /** The error of paths that are not in the Nix store. */
 export function notInStore(missing: readonly string[]): KedgeError {
-  return new KedgeError(`Cannot publish "${missing[0]}": it is not in the Nix store`, {
+  return new KedgeError(`Cannot copy "${missing[0]}": it is not in the Nix store`, {
     side: "source",
     hint: "build it first, with nix build",
     data: { missing },

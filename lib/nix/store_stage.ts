@@ -68,6 +68,17 @@ export class StoreStage implements AsyncDisposable {
     }
     tree.close();
     await proveNar(tree.root, expected, signal);
+    await this.#move(baseName, tree);
+  }
+
+  /** Brings a path into the store whose NAR was hashed while it was written. */
+  async placeProven(baseName: string): Promise<void> {
+    const tree = this.tree(baseName);
+    tree.close();
+    await this.#move(baseName, tree);
+  }
+
+  async #move(baseName: string, tree: StoreTree): Promise<void> {
     const target = this.#folder.pathOf(baseName);
     await removeTree(target);
     await Deno.rename(tree.root, target);

@@ -7,13 +7,15 @@ import { decompress } from "../base/decompress.ts";
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { runProcess } from "../base/process_group.ts";
-import { NarVerifier } from "./nar_verifier.ts";
+import { NarVerifier, type NarVisitor } from "./nar_verifier.ts";
 import type { PackedNar } from "./packed_nar.ts";
 
 /** Options of {@linkcode unpackNar}. */
 export interface UnpackNarOptions {
   /** Ends the reading. */
   signal?: AbortSignal;
+  /** Told of what it holds, before the whole is known to be right. */
+  visitor?: NarVisitor;
 }
 
 const programs: Record<string, readonly string[]> = {
@@ -34,7 +36,7 @@ export async function unpackNar(
   options: UnpackNarOptions = {},
 ): Promise<PackedNar> {
   const file = new Hasher();
-  const verifier = new NarVerifier();
+  const verifier = new NarVerifier(options.visitor);
   const counted = count(packed, file, options.signal);
   const kind = compression === "zstd" || compression === "gzip" || compression === "br"
     ? compression

@@ -6,6 +6,12 @@
 import type { AnyTask } from "../../lib/runner/task.ts";
 import { baseImageTask } from "./base_image.ts";
 import {
+  baseImageCarryTask,
+  baseImageExportTask,
+  baseImageImportTask,
+  baseImagePruneTask,
+} from "./base_image_store.ts";
+import {
   cacheCleanTask,
   cacheDirTask,
   cacheLsTask,
@@ -41,6 +47,10 @@ const tasks: Readonly<Record<string, AnyTask>> = {
   nixosAnywhereTask,
   imageSyncTask,
   baseImageTask,
+  baseImageCarryTask,
+  baseImagePruneTask,
+  baseImageExportTask,
+  baseImageImportTask,
   imageLsTask,
   imageInspectTask,
   imageDiffTask,

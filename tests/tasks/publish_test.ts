@@ -238,7 +238,7 @@ realTest("publish() refuses a missing store path", ["nix"], async () => {
   await assertRejects(
     () => publish({ ...options, paths: [path] }, ctx),
     KedgeError,
-    `Cannot publish "${path}": it is not in the Nix store`,
+    `Cannot copy "${path}": it is not in the Nix store`,
   );
 });
 

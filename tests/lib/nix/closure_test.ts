@@ -140,7 +140,7 @@ Deno.test("parsePathInfo() names a path that is not there, in every shape", () =
     assertThrows(
       () => parsePathInfo(json),
       KedgeError,
-      `Cannot publish "/nix/store/${mid}": it is not in the Nix store`,
+      `Cannot copy "/nix/store/${mid}": it is not in the Nix store`,
     );
   }
 });

@@ -1,0 +1,156 @@
+/**
+ * Frees what no kept image needs, in a folder that is mounted as `/nix`.
+ *
+ * Invariants: only paths that came with an image which is let go of are deleted; never one that a kept image, a path of nobody's image, a
+ * root, or a process of this machine needs; the note goes before the rows, the rows before the files, and what a killed run had in
+ * mind is finished by the next one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import * as v from "valibot";
+import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { digestHex } from "../base/digest.ts";
+import { type CarriedImage, CarriedImages } from "./carried_images.ts";
+import { namesOf } from "./file_pins.ts";
+import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
+import { readLinks, storeNameOf } from "./nix_links.ts";
+import { removeTree } from "./remove_tree.ts";
+import { StoreDatabase, type StoreRow } from "./store_database.ts";
+import { isStoreBaseName } from "./store_path.ts";
+
+/** What a prune would do. */
+export interface NixPrunePlan {
+  /** The images that are let go of. */
+  dropped: readonly CarriedImage[];
+  /** The images that stay. */
+  kept: readonly CarriedImage[];
+  /** The paths that are deleted. */
+  rows: readonly StoreRow[];
+  /** What a killed run left to be deleted. */
+  unfinished: readonly string[];
+}
+
+const intentSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
+
+/**
+ * Plans what may go; writes nothing.
+ *
+ * @param keep how many images stay beside the one that profiles follow, those used last first
+ */
+export async function planNixPrune(folder: NixFolder, keep: number): Promise<NixPrunePlan> {
+  const images = new CarriedImages(folder);
+  const current = await images.current();
+  const all = await images.all();
+  const others = all.filter((image) => image.digest !== current);
+  const dropped = others.slice(keep);
+  const kept = all.filter((image) => !dropped.includes(image));
+  using database = await StoreDatabase.read(folder.databaseFolder);
+  const valid = database?.rows() ?? new Map<string, StoreRow>();
+  const keptNames = new Set(kept.flatMap((image) => image.paths));
+  const candidates = new Set(
+    dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
+  );
+  const needed = new Set<string>();
+  const need = [
+    ...[...valid.keys()].filter((name) => !candidates.has(name)),
+    ...await rootNames(folder, dropped),
+    ...await busyNames(folder),
+  ];
+  for (let name = need.pop(); name !== undefined; name = need.pop()) {
+    if (needed.has(name)) continue;
+    needed.add(name);
+    need.push(...valid.get(name)?.references ?? []);
+  }
+  const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
+    candidates.has(baseName) && !needed.has(baseName)
+  );
+  const unfinished = (await readIntent(folder)).filter((name) => !valid.has(name));
+  return { dropped, kept, rows, unfinished };
+}
+
+/** Does what was planned; whoever calls holds the lock of the folder, and has planned under it. */
+export async function pruneNixFolder(
+  folder: NixFolder,
+  plan: NixPrunePlan,
+  onRemoved: (row: StoreRow) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = plan.rows.map((row) => row.storePath.baseName);
+  await Deno.mkdir(folder.notes, { recursive: true });
+  await writeFileAtomic(intentOf(folder), JSON.stringify([...names, ...plan.unfinished]));
+  const images = new CarriedImages(folder);
+  for (const { digest } of plan.dropped) {
+    await images.remove(digest);
+    await removeTree(rootsOf(folder, digest));
+  }
+  if (names.length > 0) {
+    using database = await StoreDatabase.change(folder.databaseFolder);
+    database.forget(names);
+  }
+  for (const name of plan.unfinished) await removeTree(folder.pathOf(name));
+  for (const row of plan.rows) {
+    signal.throwIfAborted();
+    await removeTree(folder.pathOf(row.storePath.baseName));
+    onRemoved(row);
+  }
+  await removeIfThere(intentOf(folder));
+}
+
+/** Where the roots of an image are. */
+function rootsOf(folder: NixFolder, digest: CarriedImage["digest"]): string {
+  return join(folder.state, "gcroots", "kedge", digestHex(digest));
+}
+
+/** What profiles and roots lead to, but for the roots of images that are let go of. */
+async function rootNames(
+  folder: NixFolder,
+  dropped: readonly CarriedImage[],
+): Promise<string[]> {
+  const gone = dropped.map(({ digest }) => `kedge/${digestHex(digest)}/`);
+  const roots = (await readLinks(join(folder.state, "gcroots")))
+    .filter(({ path }) => !gone.some((prefix) => path.startsWith(prefix)));
+  const profiles = await readLinks(join(folder.state, "profiles"));
+  return [...roots, ...profiles].flatMap((link) => storeNameOf(link) ?? []);
+}
+
+const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
+
+/** What Nix processes of that store have named as in use, and what processes of this machine run or have mapped. */
+async function busyNames(folder: NixFolder): Promise<string[]> {
+  const texts: string[] = [];
+  const temporary = join(folder.state, "temproots");
+  for (const name of await namesOf(temporary)) texts.push(await textOf(join(temporary, name)));
+  if (Deno.build.os === "linux") {
+    for (const pid of (await namesOf("/proc")).filter((name) => /^\d+$/.test(name))) {
+      texts.push(await textOf(`/proc/${pid}/maps`), await textOf(`/proc/${pid}/environ`));
+    }
+  }
+  const names = texts.flatMap((text) => [...text.matchAll(storeName)].map((match) => match[1]!));
+  return [...new Set(names)].filter(isStoreBaseName);
+}
+
+/** A text that may be gone, or another's, a moment later. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "";
+    const isGone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
+      code === "ESRCH";
+    if (isGone) return "";
+    throw error;
+  }
+}
+
+function intentOf(folder: NixFolder): string {
+  return join(folder.notes, "pruning.json");
+}
+
+async function readIntent(folder: NixFolder): Promise<string[]> {
+  const text = await textOf(intentOf(folder));
+  if (text === "") return [];
+  const parsed = v.safeParse(intentSchema, text);
+  return parsed.success ? parsed.output.filter(isStoreBaseName) : [];
+}

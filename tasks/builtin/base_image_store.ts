@@ -1,0 +1,158 @@
+import { UsageError } from "../../lib/base/errors.ts";
+import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
+import { arg } from "../../lib/runner/arg_builder.ts";
+import { task } from "../../lib/runner/task.ts";
+import { baseImage } from "../base_image.ts";
+import { carryStore, type CarryStoreResult } from "../carry_store.ts";
+import { type CopyStoreResult, exportStore } from "../export_store.ts";
+import { importStore } from "../import_store.ts";
+import type { NixVolume } from "../nix_place.ts";
+import { pruneStore, type PruneStoreResult } from "../prune_store.ts";
+import { baseImageArgs } from "./base_image.ts";
+
+const place = {
+  volume: arg.string({
+    description: "The named volume that is mounted as /nix",
+    placeholder: "NAME",
+  }),
+  folder: arg.path({ description: "The folder that is mounted as /nix, instead of a volume" }),
+  engine: arg.enum(["podman", "docker"], {
+    description: "Which engine has the volume; podman where it is installed, else docker",
+  }),
+  engineArg: arg.list(arg.string({ description: "An argument" }), {
+    description: "An argument before every command of the engine",
+    placeholder: "ARG",
+  }),
+};
+
+interface PlaceArgs {
+  volume?: string | undefined;
+  folder?: string | undefined;
+  engine?: "podman" | "docker" | undefined;
+  engineArg?: readonly string[] | undefined;
+}
+
+function placeOf({ volume, folder }: PlaceArgs): NixVolume {
+  if (volume !== undefined && folder === undefined) return { volume };
+  if (folder !== undefined && volume === undefined) return { folder };
+  throw new UsageError("Cannot tell where the store is: name either --volume or --folder");
+}
+
+function engineOf({ engine, engineArg }: PlaceArgs): ContainerEngineOptions {
+  return { kind: engine, args: engineArg };
+}
+
+const paths = arg.list(arg.string({ description: "A store path" }), {
+  description: "A store path",
+  positional: true,
+  placeholder: "PATH",
+});
+const single = arg.boolean({ description: "Nothing but the named paths; what they need is there" });
+
+/** `base-image:carry`. */
+export const baseImageCarryTask = task({
+  name: "base-image:carry",
+  description: "Fill a volume or a folder with the store of the base image, only what is missing",
+  group: "images",
+  args: {
+    ...baseImageArgs,
+    ...place,
+    check: arg.enum(["sample", "full"], {
+      description: "Hash some, or all, of the paths that are there already",
+      default: "sample",
+    }),
+  },
+  run: async ({ args, ...ctx }) => {
+    const { volume, folder, engine, engineArg, check, insecureRegistry, ...image } = args;
+    const insecureRegistries = insecureRegistry;
+    const named = { volume, folder, engine, engineArg };
+    const to = placeOf(named);
+    const base = await baseImage({ ...image, insecureRegistries }, ctx);
+    return await carryStore(
+      { base, to, check, engine: engineOf(named), insecureRegistries },
+      ctx,
+    );
+  },
+  output: ({ folder }: CarryStoreResult) => folder ?? "",
+});
+
+/** `base-image:prune`. */
+export const baseImagePruneTask = task({
+  name: "base-image:prune",
+  description: "Let go of carried images, and delete the paths that no kept one needs",
+  group: "images",
+  args: {
+    ...place,
+    keep: arg.number({
+      description: "How many images stay beside the current one, those used last first",
+      integer: true,
+      min: 0,
+      required: true,
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    pruneStore({ in: placeOf(args), keep: args.keep, engine: engineOf(args) }, ctx),
+  output: ({ dropped }: PruneStoreResult) =>
+    dropped.map(({ nixVersion, digest }) => `${nixVersion}@${digest}`),
+});
+
+/** `base-image:export PATH...`. */
+export const baseImageExportTask = task({
+  name: "base-image:export",
+  description: "Copy paths of a carried store to a binary cache or to this machine's Nix",
+  group: "images",
+  args: {
+    paths,
+    ...place,
+    to: arg.string({
+      description: "A binary cache (file://, https://, s3://), or daemon or local",
+      required: true,
+      placeholder: "STORE",
+    }),
+    single,
+    signingKey: arg.list(arg.path({ description: "A file with a secret key of Nix" }), {
+      description: "A file with a secret key of Nix",
+      placeholder: "FILE",
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    exportStore({
+      from: placeOf(args),
+      to: args.to,
+      ...(args.paths === undefined || args.paths.length === 0 ? {} : { paths: args.paths }),
+      closure: !args.single,
+      signingKey: (args.signingKey ?? []).map((file) => ({ file })),
+      engine: engineOf(args),
+    }, ctx),
+  output: (result: CopyStoreResult) => result.paths,
+});
+
+/** `base-image:import PATH...`. */
+export const baseImageImportTask = task({
+  name: "base-image:import",
+  description: "Copy paths of a binary cache or of this machine's Nix into a carried store",
+  group: "images",
+  args: {
+    paths,
+    ...place,
+    from: arg.string({
+      description: "A binary cache (file://, https://, s3://), or daemon or local",
+      required: true,
+      placeholder: "STORE",
+    }),
+    single,
+    publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
+      description: "A public key; one of them must have signed each path",
+    }),
+  },
+  run: ({ args, ...ctx }) =>
+    importStore({
+      from: args.from,
+      to: placeOf(args),
+      paths: args.paths ?? [],
+      closure: !args.single,
+      publicKeys: args.publicKey ?? [],
+      engine: engineOf(args),
+    }, ctx),
+  output: (result: CopyStoreResult) => result.paths,
+});

@@ -1,0 +1,97 @@
+import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
+import { packedBound } from "../lib/nix/compression.ts";
+import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
+import { NarPacker } from "../lib/nix/nar_packer.ts";
+import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
+import { storeFailuresError } from "../lib/nix/store_failures.ts";
+import { verifyStore } from "../lib/nix/verify_store.ts";
+import type { Operation } from "../lib/operation/operation.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import {
+  type CopyStanding,
+  exported,
+  type ExportPlan,
+  exportPlan,
+  type Selection,
+} from "./export_plan.ts";
+import type { ExportStoreOptions } from "./export_store.ts";
+import { checkedPacking, loadSigningKeys } from "./publish_options.ts";
+import { PublishSpool } from "./publish_spool.ts";
+import type { StoreEnd } from "./store_end.ts";
+
+interface CacheExportPlan extends ExportPlan {
+  store: StorePlan;
+}
+
+/** The export to a binary cache. */
+export async function exportToCache(
+  options: ExportStoreOptions,
+  end: StoreEnd & { kind: "cache" },
+  subject: string,
+  select: (signal: AbortSignal) => Promise<Selection>,
+  context: TaskContext,
+  opened: AsyncDisposableStack,
+): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
+  const packing = checkedPacking(options.compression, options.level);
+  const keys = await loadSigningKeys(options.signingKey, [end.uri], context);
+  const prepared = await prepareStore(end.uri);
+  for (const each of [prepared.credentials, prepared.read?.credentials]) {
+    for (const secret of each?.secrets ?? []) context.redactor.add(secret);
+  }
+  const packer = opened.use(new NarPacker(context.signal));
+  const spool = opened.use(new PublishSpool(context.cache));
+  return {
+    kind: "base-image:export",
+    subject,
+    async plan({ meter, signal }) {
+      const selection = await select(signal);
+      const store = opened.use(openStore(prepared, {
+        keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],
+        publicKeys: [],
+        propagationMs: prepared.read === undefined ? 0 : 30_000,
+        retry: defaultRetryPolicy,
+        sessions: spool,
+        meter,
+        signal,
+      }));
+      const plan = await planStore(store, selection.closure, {
+        packing,
+        spool,
+        replace: false,
+        signal,
+      });
+      const lacking = plan.states.filter((state) => state.gap !== undefined);
+      const { writer, reader } = store.cache;
+      const missing = lacking.map((state) => state.source);
+      const toSend = plan.states.filter((state) => state.sendNar);
+      const bounds = toSend.map(({ source }) => packedBound(packing, source.narSize));
+      return {
+        ...selection,
+        ...exportPlan(selection, missing, end.shown),
+        store: plan,
+        bytesToMove: bounds.reduce((sum, bytes) => sum + bytes, 0),
+        exact: toSend.length === 0 || packing.compression === "none",
+        requests: lacking.length * writer.requestsFor(1000) +
+          bounds.reduce((sum, bytes) => sum + writer.requestsFor(bytes), 0) +
+          (missing.length === 0 ? 0 : selection.closure.length * 2 * reader.requestsEach),
+      };
+    },
+    async move({ store }, { meter, record, signal }) {
+      using _use = await context.cache.use({ signal });
+      return await moveClosure([store], { packing, packer, spool, meter, record, signal });
+    },
+    async verify({ store, closure }, [written], { meter, signal }) {
+      const { failures = [] } = await verifyStore(store.store, closure, {
+        depth: "present",
+        written: written ?? new Map(),
+        meter,
+        now: Date.now,
+        signal,
+      });
+      if (failures.length > 0) throw storeFailuresError(failures);
+    },
+    commit: (plan) => Promise.resolve(exported(plan)),
+    standing: exported,
+  };
+}

@@ -1,0 +1,76 @@
+import { IncompleteError, KedgeError, VerificationError } from "../lib/base/errors.ts";
+import { nixJson, runNix } from "../lib/nix/nix_command.ts";
+import { parsePresentPathInfo } from "../lib/nix/path_info.ts";
+import type { SourcePath } from "../lib/nix/source_path.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import {
+  type CopyStanding,
+  exported,
+  type ExportPlan,
+  exportPlan,
+  narBytesOf,
+  type Selection,
+} from "./export_plan.ts";
+import type { ExportStoreOptions } from "./export_store.ts";
+import type { StoreEnd } from "./store_end.ts";
+
+/** The export to a store of this machine: Nix itself takes the paths, and hashes them. */
+export function exportToNix(
+  options: ExportStoreOptions,
+  end: StoreEnd & { kind: "nix" },
+  subject: string,
+  select: (signal: AbortSignal) => Promise<Selection>,
+): Operation<ExportPlan, void, CopyStanding> {
+  const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
+    const args = ["path-info", "--json", ...closure.map(({ storePath }) => storePath.path)];
+    const nix = { ...options.nix, store: end.store, signal };
+    const answer = parsePresentPathInfo(await nixJson(args, `ask "${end.shown}"`, nix));
+    const known = new Map(answer.map((info) => [info.storePath.path, info]));
+    return closure.filter((source) => {
+      const info = known.get(source.storePath.path);
+      if (info === undefined) return true;
+      if (info.narHash === source.narHash) return false;
+      throw new VerificationError(
+        `Cannot export "${source.storePath.path}" to "${end.shown}": it holds another build of it`,
+        { side: "destination", data: { ours: source.narHash, theirs: info.narHash } },
+      );
+    });
+  };
+  return {
+    kind: "base-image:export",
+    subject,
+    async plan({ signal }) {
+      const selection = await select(signal);
+      return {
+        ...selection,
+        ...exportPlan(selection, await lacking(selection, signal), end.shown),
+      };
+    },
+    async move({ folder, closure, missing }, { meter, signal }: Step) {
+      meter.reused(narBytesOf(closure) - narBytesOf(missing));
+      using object = meter.object(end.shown, narBytesOf(missing));
+      const paths = missing.map(({ storePath }) => storePath.path);
+      const args = ["copy", "--no-check-sigs", "--from", folder.uri, "--to", end.store];
+      const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
+      if (code !== 0) {
+        throw new KedgeError(
+          `Cannot export to "${end.shown}": nix copy ended with code ${code} (${
+            stderr.trim().split("\n").at(-1)?.slice(0, 300)
+          })`,
+          { side: "destination", data: { stderr: stderr.slice(-4000) } },
+        );
+      }
+      object.moved(narBytesOf(missing));
+    },
+    async verify(plan, _moved, { signal }) {
+      const [still] = await lacking(plan, signal);
+      if (still === undefined) return;
+      throw new IncompleteError(
+        `Cannot export "${still.storePath.path}" to "${end.shown}": it is not there after nix copy`,
+        { side: "destination" },
+      );
+    },
+    commit: (plan) => Promise.resolve(exported(plan)),
+    standing: exported,
+  };
+}

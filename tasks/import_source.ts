@@ -1,0 +1,136 @@
+/**
+ * Where an import comes from.
+ *
+ * @module
+ */
+import { IncompleteError, VerificationError } from "../lib/base/errors.ts";
+import type { Digest } from "../lib/base/digest.ts";
+import { sameDigest } from "../lib/base/digest.ts";
+import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
+import { cacheClosure } from "../lib/nix/cache_closure.ts";
+import { queryClosure } from "../lib/nix/closure.ts";
+import type { NarInfo } from "../lib/nix/nar_info.ts";
+import { narPieces } from "../lib/nix/nar_pieces.ts";
+import { NarVerifier } from "../lib/nix/nar_verifier.ts";
+import { nixJson } from "../lib/nix/nix_command.ts";
+import { nixStoreDir } from "../lib/nix/nix_folder.ts";
+import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { parsePathInfo, type PathInfo } from "../lib/nix/path_info.ts";
+import { physicalPath } from "../lib/nix/physical_path.ts";
+import { parsePublicKey } from "../lib/nix/signing_key.ts";
+import type { StoreTree } from "../lib/nix/store_tree.ts";
+import { unpackNar } from "../lib/nix/unpack_nar.ts";
+import type { Step } from "../lib/operation/operation.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { ImportStoreOptions } from "./import_store.ts";
+import { PublishSpool } from "./publish_spool.ts";
+import type { StoreEnd } from "./store_end.ts";
+
+/** What was written of a path. */
+export interface WrittenNar {
+  /** The sha256 of its NAR. */
+  narHash: Digest;
+  /** The size of its NAR, in bytes. */
+  narSize: number;
+}
+
+/** A store that paths are read from. */
+export interface ImportSource {
+  /** Requests that it costs to bring one path. */
+  readonly requestsEach: number;
+  /** The paths with all that they need; of a path that is known already nothing need be said. */
+  closure(
+    names: readonly string[],
+    isKnown: (name: string) => boolean,
+    step: Step,
+  ): Promise<PathInfo[]>;
+  /** Writes a path that {@linkcode ImportSource.closure} named. */
+  write(info: PathInfo, tree: StoreTree, signal: AbortSignal): Promise<WrittenNar>;
+}
+
+/** Opens the store that an import comes from. */
+export async function importSource(
+  end: StoreEnd,
+  options: ImportStoreOptions,
+  context: TaskContext,
+  opened: AsyncDisposableStack,
+): Promise<ImportSource> {
+  return end.kind === "nix"
+    ? fromNix(end, options)
+    : await fromCache(end, options, context, opened);
+}
+
+function fromNix(end: StoreEnd & { kind: "nix" }, options: ImportStoreOptions): ImportSource {
+  const nix = { ...options.nix, store: end.store };
+  return {
+    requestsEach: 0,
+    async closure(names, _isKnown, { signal }) {
+      const paths = names.map((name) => `${nixStoreDir}/${name}`);
+      if (options.closure !== false) return await queryClosure(paths, { ...nix, signal });
+      const answer = await nixJson(["path-info", "--json", ...paths], "ask for the paths", {
+        ...nix,
+        signal,
+      });
+      return parsePathInfo(answer);
+    },
+    write({ storePath }, tree, signal) {
+      const verifier = new NarVerifier(tree);
+      for (const piece of narPieces(physicalPath(storePath.path, nixStoreDir, end.store))) {
+        signal.throwIfAborted();
+        verifier.update(piece);
+      }
+      return Promise.resolve(verifier.end());
+    },
+  };
+}
+
+async function fromCache(
+  end: StoreEnd & { kind: "cache" },
+  options: ImportStoreOptions,
+  context: TaskContext,
+  opened: AsyncDisposableStack,
+): Promise<ImportSource> {
+  const publicKeys = await Promise.all((options.publicKeys ?? []).map(parsePublicKey));
+  const prepared = await prepareStore(end.uri);
+  for (const secret of prepared.credentials.secrets) context.redactor.add(secret);
+  const sessions = opened.use(new PublishSpool(context.cache));
+  const found = new Map<string, NarInfo>();
+  let store: ReturnType<typeof openStore> | undefined;
+  return {
+    requestsEach: end.uri.kind === "file" ? 0 : 1,
+    async closure(names, isKnown, { meter, signal }) {
+      store ??= opened.use(openStore(prepared, {
+        keys: [],
+        publicKeys,
+        propagationMs: 0,
+        retry: defaultRetryPolicy,
+        sessions,
+        meter,
+        signal,
+      }));
+      const { cache, limit } = store;
+      const only = options.closure === false;
+      const infos = await cacheClosure(cache, names, { limit, only, publicKeys, isKnown, signal });
+      for (const [name, info] of infos) found.set(name, info);
+      return [...infos.values()];
+    },
+    async write({ storePath }, tree, signal) {
+      const info = found.get(storePath.baseName)!;
+      const nar = await store!.cache.reader.open(info.url, { signal });
+      if (nar === undefined) {
+        throw new IncompleteError(
+          `Cannot copy "${storePath.path}" from "${end.shown}": its NAR is not there`,
+          { side: "source" },
+        );
+      }
+      const written = await unpackNar(nar, info.compression, { signal, visitor: tree });
+      if (info.fileHash !== undefined && !sameDigest(written.fileHash, info.fileHash)) {
+        throw new VerificationError(
+          `Cannot copy "${storePath.path}" from "${end.shown}": its NAR has the digest ${written.fileHash} instead of ${info.fileHash}`,
+          { side: "source" },
+        );
+      }
+      return written;
+    },
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * Paths of a binary cache or of the Nix of this machine, brought into a carried store.
+ *
+ * Invariants: a NAR is hashed while it is written, where nobody looks; a path is valid only after it, and all that it needs, is there and
+ * synced to the disk.
+ *
+ * @module
+ */
+import { formatBytes } from "../lib/base/bytes.ts";
+import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
+import { syncTree } from "../lib/base/sync_tree.ts";
+import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
+import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
+import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
+import { putLinks } from "../lib/nix/nix_links.ts";
+import type { PathInfo } from "../lib/nix/path_info.ts";
+import { StoreDatabase, type StoreRow } from "../lib/nix/store_database.ts";
+import { storeDifference } from "../lib/nix/store_difference.ts";
+import { StoreStage } from "../lib/nix/store_stage.ts";
+import type { Plan } from "../lib/operation/figures.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
+import type { CopyStanding } from "./export_plan.ts";
+import type { CopyStoreResult } from "./export_store.ts";
+import { type ImportSource, importSource } from "./import_source.ts";
+import type { ImportStoreOptions } from "./import_store.ts";
+import { type NixPlace, nixPlace } from "./nix_place.ts";
+import { baseNamesOf, storeEnd } from "./store_end.ts";
+
+interface ImportPlan extends Plan {
+  rows: readonly StoreRow[];
+  pathsMissing: number;
+}
+
+interface Imported {
+  folder: NixFolder;
+  rows: readonly StoreRow[];
+  pathsMoved: number;
+}
+
+interface ImportParts {
+  names: readonly string[];
+  subject: string;
+  place: NixPlace;
+  source: ImportSource;
+  context: TaskContext;
+  opened: AsyncDisposableStack;
+}
+
+/** Does the work of `importStore`. */
+export async function runImportStore(
+  options: ImportStoreOptions,
+  ctx: TaskContextOptions = {},
+): Promise<CopyStoreResult> {
+  const context = resolveContext(ctx);
+  const names = baseNamesOf(options.paths);
+  if (names.length === 0) throw new UsageError("Cannot import nothing: paths is empty");
+  const end = storeEnd(options.from);
+  const place = await nixPlace(options.to, options.engine, context);
+  await using opened = new AsyncDisposableStack();
+  const source = await importSource(end, options, context, opened);
+  const subject = `${end.shown} -> ${place.label}`;
+  const operation = new ImportOperation({ names, subject, place, source, context, opened });
+  return await runOperation(operation, context);
+}
+
+class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
+  readonly kind = "base-image:import";
+  readonly subject: string;
+  readonly #parts: ImportParts;
+
+  constructor(parts: ImportParts) {
+    this.#parts = parts;
+    this.subject = parts.subject;
+  }
+
+  async plan(step: Step): Promise<ImportPlan> {
+    const { names, place, source, context } = this.#parts;
+    const folder = await place.find(step.signal);
+    const { valid } = await storeDifference([], folder, step.signal);
+    const now = Math.floor(context.cache.now() / 1000);
+    const infos = await source.closure(names, (name) => valid.has(name), step);
+    const rows = infos.map((info) => ({
+      ...info,
+      registeredSeconds: now,
+      ultimate: false,
+      outputs: {},
+    }));
+    checkReferences(rows, valid);
+    const { missing, present, left } = await storeDifference(rows, folder, step.signal);
+    const bytesToMove = bytesOf(missing);
+    const absent = new Set(missing.map((row) => row.storePath.baseName));
+    const known = names.filter((name) => !infos.some((info) => info.storePath.baseName === name));
+    return {
+      rows,
+      pathsMissing: missing.length,
+      changed: missing.length + left.length > 0,
+      bytesToMove,
+      bytesToReuse: bytesOf(present) + bytesOf(left) +
+        known.reduce((sum, name) => sum + (valid.get(name)?.narSize ?? 0), 0),
+      exact: true,
+      requests: missing.length * source.requestsEach,
+      why: missing.length === 0
+        ? `${place.label} has all of it`
+        : `${place.label} lacks ${missing.length} paths (${formatBytes(bytesToMove)})`,
+      objects: rows.map(({ storePath: { path, baseName }, narSize }) => ({
+        label: path,
+        sizeBytes: narSize,
+        state: absent.has(baseName) ? "missing" : "present",
+      })),
+    };
+  }
+
+  async move(plan: ImportPlan, step: Step): Promise<Imported> {
+    const { place, source, opened } = this.#parts;
+    const { meter, signal, record } = step;
+    const folder = await place.make(signal);
+    const onWait = (message: string) => meter.note(message);
+    opened.use(await lockNixFolder(folder, { timeoutMs: lockTimeoutMs(), onWait, signal }));
+    await Deno.mkdir(folder.databaseFolder, { recursive: true });
+    const { missing, left, present } = await storeDifference(plan.rows, folder, signal);
+    checkFreeBytes(folder.path, bytesOf(missing));
+    await using stage = await StoreStage.make(folder);
+    for (const row of missing) {
+      const { path, baseName } = row.storePath;
+      using object = meter.object(path, row.narSize);
+      const written = await source.write(row, stage.tree(baseName), signal);
+      checkWritten(row, written);
+      await stage.placeProven(baseName);
+      object.moved(row.narSize);
+      record(path, "placed", { narHash: row.narHash });
+    }
+    meter.reused(bytesOf(present) + bytesOf(left));
+    return { folder, rows: [...left, ...missing], pathsMoved: missing.length };
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async commit(plan: ImportPlan, { folder, rows, pathsMoved }: Imported): Promise<CopyStanding> {
+    if (rows.length > 0) {
+      await syncTree(folder.path);
+      using database = await StoreDatabase.change(folder.databaseFolder);
+      database.register(rows);
+    }
+    await putLinks(
+      folder.state,
+      this.#parts.names.map((name) => ({
+        path: `gcroots/kedge/imported/${name}`,
+        target: `${nixStoreDir}/${name}`,
+      })),
+    );
+    return { ...this.standing(plan), pathsMoved };
+  }
+
+  standing({ rows, pathsMissing }: ImportPlan): CopyStanding {
+    const paths = new Set([
+      ...this.#parts.names.map((name) => `${nixStoreDir}/${name}`),
+      ...rows.map(({ storePath }) => storePath.path),
+    ]);
+    return { paths: [...paths], pathsMoved: pathsMissing };
+  }
+}
+
+/** Whatever is needed comes along or is there. */
+function checkReferences(rows: readonly StoreRow[], valid: ReadonlyMap<string, StoreRow>): void {
+  const coming = new Set(rows.map((row) => row.storePath.baseName));
+  for (const { storePath, references } of rows) {
+    const lacking = references.find((name) => !coming.has(name) && !valid.has(name));
+    if (lacking === undefined) continue;
+    throw new IncompleteError(
+      `Cannot import "${storePath.path}": it needs "${lacking}", which is not there`,
+      { side: "destination", hint: "import all that it needs, without --single" },
+    );
+  }
+}
+
+function checkWritten(row: PathInfo, written: Pick<PathInfo, "narHash" | "narSize">): void {
+  if (written.narHash === row.narHash && written.narSize === row.narSize) return;
+  throw new VerificationError(
+    `Cannot import "${row.storePath.path}": its NAR has the hash ${written.narHash} instead of ${row.narHash}`,
+    { side: "source", data: { expected: row.narHash, actual: written.narHash } },
+  );
+}
+
+function bytesOf(rows: readonly StoreRow[]): number {
+  return rows.reduce((sum, row) => sum + row.narSize, 0);
+}

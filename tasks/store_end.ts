@@ -1,0 +1,47 @@
+/**
+ * The other end of an export or an import: a binary cache, or a store of the Nix of this machine.
+ *
+ * @module
+ */
+import { UsageError } from "../lib/base/errors.ts";
+import { nixStoreDir } from "../lib/nix/nix_folder.ts";
+import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
+import { parseStorePath } from "../lib/nix/store_path.ts";
+
+/** A store that was named. */
+export type StoreEnd = { kind: "cache"; uri: StoreUri; shown: string } | {
+  kind: "nix";
+  store: string;
+  shown: string;
+};
+
+/**
+ * The store that a URI names.
+ *
+ * @throws {UsageError} if it is none that can be read and written here
+ */
+export function storeEnd(text: string): StoreEnd {
+  const uri = parseStoreUri(text);
+  if (uri.kind === "file" || uri.kind === "http" || uri.kind === "s3") {
+    return { kind: "cache", uri, shown: uri.shown };
+  }
+  if (uri.kind === "nix" && /^(daemon|local|auto|unix)\b/.test(text)) {
+    return { kind: "nix", store: text, shown: uri.shown };
+  }
+  throw new UsageError(`Cannot use the store "${uri.shown}" here: it is of another kind`, {
+    hint: "a binary cache (file://, http(s)://, s3://), or a store of this machine (daemon, local)",
+  });
+}
+
+/**
+ * The base names of store paths.
+ *
+ * @throws {UsageError} if one is no path of `/nix/store`
+ */
+export function baseNamesOf(paths: readonly string[]): string[] {
+  return [...new Set(paths)].map((path) => {
+    const { storeDir, baseName } = parseStorePath(path);
+    if (storeDir === nixStoreDir) return baseName;
+    throw new UsageError(`Cannot copy "${path}": it is no path of ${nixStoreDir}`);
+  });
+}
