@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { digestHex } from "../lib/base/digest.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
@@ -163,7 +163,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     // Another run may have done the work while this one waited.
     const note = plan.note ?? await this.#note(folder);
     if (note !== undefined) return { ...nothing, note };
-    return await this.#bring(plan.image!, folder, step);
+    return await whileRoom(folder.path, () => this.#bring(plan.image!, folder, step));
   }
 
   async verify(_plan: CarryPlan, carried: Carried, step: Step): Promise<void> {

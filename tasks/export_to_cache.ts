@@ -1,9 +1,11 @@
+import { IncompleteError } from "../lib/base/errors.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
 import { packedBound } from "../lib/nix/compression.ts";
 import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import { openStore, prepareStore } from "../lib/nix/open_store.ts";
 import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
+import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
 import { verifyStore } from "../lib/nix/verify_store.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -55,6 +57,7 @@ export async function exportToCache(
         meter,
         signal,
       }));
+      await checkReferences(store, selection, signal);
       const plan = await planStore(store, selection.closure, {
         packing,
         spool,
@@ -94,4 +97,25 @@ export async function exportToCache(
     commit: (plan) => Promise.resolve(exported(plan)),
     standing: exported,
   };
+}
+
+/** What single paths need must be in the cache, which then still has a whole closure of each. */
+async function checkReferences(
+  { cache, limit }: PublishStore,
+  { closure }: Selection,
+  signal: AbortSignal,
+): Promise<void> {
+  const selected = new Set(closure.map(({ storePath }) => storePath.baseName));
+  const needed = new Set(closure.flatMap(({ references }) => references));
+  await Promise.all(
+    [...needed].filter((name) => !selected.has(name)).map((name) =>
+      limit.run(async () => {
+        if (await cache.narInfo(name.slice(0, 32), { signal }) !== undefined) return;
+        throw new IncompleteError(
+          `Cannot export to "${cache.url}": "${name}" is needed, and has no narinfo there`,
+          { side: "destination", hint: "export all that the paths need, without --single" },
+        );
+      }, signal)
+    ),
+  );
 }

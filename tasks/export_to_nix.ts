@@ -14,6 +14,9 @@ import {
 import type { ExportStoreOptions } from "./export_store.ts";
 import type { StoreEnd } from "./store_end.ts";
 
+/** To ask what is there must fetch nothing from elsewhere. */
+const offline = ["--option", "substitute", "false"];
+
 /** The export to a store of this machine: Nix itself takes the paths, and hashes them. */
 export function exportToNix(
   options: ExportStoreOptions,
@@ -22,7 +25,12 @@ export function exportToNix(
   select: (signal: AbortSignal) => Promise<Selection>,
 ): Operation<ExportPlan, void, CopyStanding> {
   const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
-    const args = ["path-info", "--json", ...closure.map(({ storePath }) => storePath.path)];
+    const args = [
+      ...offline,
+      "path-info",
+      "--json",
+      ...closure.map(({ storePath }) => storePath.path),
+    ];
     const nix = { ...options.nix, store: end.store, signal };
     const answer = parsePresentPathInfo(await nixJson(args, `ask "${end.shown}"`, nix));
     const known = new Map(answer.map((info) => [info.storePath.path, info]));
@@ -50,7 +58,10 @@ export function exportToNix(
       meter.reused(narBytesOf(closure) - narBytesOf(missing));
       using object = meter.object(end.shown, narBytesOf(missing));
       const paths = missing.map(({ storePath }) => storePath.path);
-      const args = ["copy", "--no-check-sigs", "--from", folder.uri, "--to", end.store];
+      const args = [
+        ...[...offline, "copy", "--no-check-sigs", "--from", folder.uri, "--to", end.store],
+        ...(options.closure === false ? ["--no-recursive"] : []),
+      ];
       const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
       if (code !== 0) {
         throw new KedgeError(

@@ -7,7 +7,7 @@
  * @module
  */
 import { formatBytes } from "../lib/base/bytes.ts";
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
@@ -118,11 +118,17 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   }
 
   async move(plan: ImportPlan, step: Step): Promise<Imported> {
-    const { place, source, opened } = this.#parts;
-    const { meter, signal, record } = step;
+    const { place, opened } = this.#parts;
+    const { meter, signal } = step;
     const folder = await place.make(signal);
     const onWait = (message: string) => meter.note(message);
     opened.use(await lockNixFolder(folder, { timeoutMs: lockTimeoutMs(), onWait, signal }));
+    return await whileRoom(folder.path, () => this.#bring(plan, folder, step));
+  }
+
+  async #bring(plan: ImportPlan, folder: NixFolder, step: Step): Promise<Imported> {
+    const { source } = this.#parts;
+    const { meter, signal, record } = step;
     await Deno.mkdir(folder.databaseFolder, { recursive: true });
     const { missing, left, present } = await storeDifference(plan.rows, folder, signal);
     checkFreeBytes(folder.path, bytesOf(missing));

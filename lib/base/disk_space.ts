@@ -1,7 +1,7 @@
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { formatBytes } from "./bytes.ts";
-import { NoRoomError } from "./errors.ts";
+import { isNoRoom, NoRoomError } from "./errors.ts";
 
 /** The bytes that may still be written where a path lies or would lie; `undefined` where the system does not tell. */
 export function freeBytes(path: string): number | undefined {
@@ -29,4 +29,21 @@ export function checkFreeBytes(path: string, wantedBytes: number): void {
     `Cannot write ${formatBytes(wantedBytes)} to "${path}": only ${formatBytes(free)} are free`,
     { hint: "make room, or name another folder", data: { wantedBytes, freeBytes: free } },
   );
+}
+
+/**
+ * Does what writes where a path lies; that the disk filled up on the way is said in so many words.
+ *
+ * @throws {NoRoomError} if the disk is full
+ */
+export async function whileRoom<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (!isNoRoom(cause)) throw cause;
+    throw new NoRoomError(`Cannot write to "${path}": the disk is full`, {
+      cause,
+      hint: "make room, and run it again: what is there already is not brought again",
+    });
+  }
 }

@@ -116,14 +116,14 @@ async function rootNames(
 
 const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
 
-/** What Nix processes of that store have named as in use, and what processes of this machine run or have mapped. */
+/** What Nix processes of that store have named as in use, and what processes of this machine have mapped: their programs and libraries. */
 async function busyNames(folder: NixFolder): Promise<string[]> {
   const texts: string[] = [];
   const temporary = join(folder.state, "temproots");
   for (const name of await namesOf(temporary)) texts.push(await textOf(join(temporary, name)));
   if (Deno.build.os === "linux") {
     for (const pid of (await namesOf("/proc")).filter((name) => /^\d+$/.test(name))) {
-      texts.push(await textOf(`/proc/${pid}/maps`), await textOf(`/proc/${pid}/environ`));
+      texts.push(await textOf(`/proc/${pid}/maps`));
     }
   }
   const names = texts.flatMap((text) => [...text.matchAll(storeName)].map((match) => match[1]!));
@@ -135,10 +135,9 @@ async function textOf(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const code = (error as { code?: string }).code ?? "";
     const isGone = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
-      code === "ESRCH";
+      /\(os error 3\)/.test((error as Error).message);
     if (isGone) return "";
     throw error;
   }

@@ -1,106 +1,342 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { Cache } from "../../lib/cache/cache.ts";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import {
+  KedgeError,
+  NoRoomError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import { CarriedImages } from "../../lib/nix/carried_images.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
-import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { baseImage, type BaseImageResult } from "../../tasks/base_image.ts";
+import { machinePlatform } from "../../lib/oci/platform.ts";
+import type { Digest } from "../../lib/base/digest.ts";
+import { baseImage } from "../../tasks/base_image.ts";
+import { carryStore } from "../../tasks/carry_store.ts";
+import { carryPrograms, CarryRoom, nixPaths } from "../support/carry_room.ts";
 import {
-  carryStore,
-  type CarryStoreOptions,
-  type CarryStoreResult,
-} from "../../tasks/carry_store.ts";
-import { pushNixImage } from "../support/nix_image.ts";
-import {
-  type ImagePath,
   layersOf,
   makeStore,
+  tarOf,
   validWithNix,
   verifyWithNix,
 } from "../support/nix_store_image.ts";
+import { runKedge, spawnKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
-import { type RunningRegistry, startRegistry } from "../support/registry.ts";
+import { treeOf } from "../support/tree.ts";
 
-const programs = ["nix", "docker-registry", "tar"];
-
-const common: ImagePath[] = [
-  { name: "libc", files: { "lib/libc.so": "x libc", "lib/libc.so.6": "-> libc.so", "empty": "" } },
-  { name: "shell", files: { "bin/sh": "x shell" }, needs: ["libc", "shell"] },
-];
-const older: ImagePath[] = [...common, {
-  name: "nix-2.8.0",
-  files: { "bin/nix": "x 2.8.0" },
-  needs: ["shell", "libc"],
-}];
-const newer: ImagePath[] = [...common, {
-  name: "nix-2.8.1",
-  files: { "bin/nix": "x 2.8.1" },
-  needs: ["shell", "libc"],
-}];
-
-/** A registry with images of Nix, and a folder that they are carried to. */
-class Room implements AsyncDisposable {
-  private constructor(readonly folder: string, readonly registry: RunningRegistry) {}
-
-  static async make(): Promise<Room> {
-    return new Room(await Deno.makeTempDir({ prefix: "kedge-carry-" }), await startRegistry());
-  }
-
-  get nix(): NixFolder {
-    return new NixFolder(join(this.folder, "nix"));
-  }
-
-  get context(): TaskContextOptions {
-    return { cache: new Cache(join(this.folder, "cache")) };
-  }
-
-  /** Makes a store, pushes it as an image, and finds that image. */
-  async image(
-    tag: string,
-    paths: readonly ImagePath[],
-    layers?: Uint8Array<ArrayBuffer>[],
-  ): Promise<BaseImageResult> {
-    const made = layers ?? await layersOf(await makeStore(join(this.folder, `root-${tag}`), paths));
-    await pushNixImage(this.folder, this.registry.host, tag, [{ label: tag, layers: made }]);
-    return await baseImage(
-      { nixVersion: tag, repository: `${this.registry.host}/nixos/nix` },
-      this.context,
-    );
-  }
-
-  async carry(
-    base: BaseImageResult,
-    options: Partial<CarryStoreOptions> = {},
-    context: TaskContextOptions = {},
-  ): Promise<CarryStoreResult> {
-    return await carryStore({ base, to: { folder: this.nix.path }, ...options }, {
-      ...this.context,
-      ...context,
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.registry[Symbol.asyncDispose]();
-    await Deno.remove(this.folder, { recursive: true });
-  }
+function carryTest(name: string, run: (room: CarryRoom) => Promise<void>): void {
+  realTest(name, carryPrograms, async () => {
+    await using room = await CarryRoom.make();
+    await run(room);
+  });
 }
 
-realTest(
-  "carryStore() fills a folder once, and real Nix finds every path in it whole",
-  programs,
-  async () => {
-    await using room = await Room.make();
-    const base = await room.image("2.8.0", older);
+/** A room whose folder has the store of Nix 2.8.0, and the state of it that must outlive whatever fails. */
+async function carried(room: CarryRoom): Promise<() => Promise<void>> {
+  await room.carry(await room.image("2.8.0"));
+  const before = await validWithNix(room.nix.uri);
+  return async () => {
+    assertEquals(await validWithNix(room.nix.uri), before);
+    await verifyWithNix(room.nix.uri);
+  };
+}
+
+carryTest(
+  "carryStore() fills a folder once, and Nix finds every path in it whole",
+  async (room) => {
+    const base = await room.image("2.8.0");
     const first = await room.carry(base);
     assertEquals([first.changed, first.paths, first.pathsMoved], [true, 3, 3]);
     await verifyWithNix(room.nix.uri);
     assertEquals((await validWithNix(room.nix.uri)).length, 3);
+    const libc = (await validWithNix(room.nix.uri)).find((path) => path.endsWith("-libc"))!;
+    const file = join(room.nix.pathOf(libc.slice("/nix/store/".length)), "lib", "libc.so");
+    const { mode, mtime } = await Deno.lstat(file);
+    assertEquals([mode! & 0o7777, mtime], [0o555, new Date(1000)]);
+    const accesses = (await room.registry.accesses()).length;
     const second = await room.carry(base);
-    assertEquals([second.changed, second.bytesMoved, second.requests, second.pathsMoved], [
-      false,
-      0,
-      0,
-      0,
-    ]);
+    assertEquals([second.changed, second.bytesMoved, second.requests], [false, 0, 0]);
     assertStringIncludes(second.why, "with all 3 paths, and profiles follow it");
+    assertEquals((await room.registry.accesses()).length, accesses);
   },
 );
+
+carryTest("a dry run of carryStore() writes nothing and foresees the figures", async (room) => {
+  const base = await room.image("2.8.0");
+  const cache = await treeOf(join(room.folder, "cache"));
+  const planned = await room.carry(base, {}, { dryRun: true });
+  assertEquals((await treeOf(room.nix.path)).size, 0);
+  assertEquals(await treeOf(join(room.folder, "cache")), cache);
+  const { folder: _folder, layerBytes: _bytes, ...done } = await room.carry(base);
+  const { folder: _none, layerBytes: _zero, ...foreseen } = planned;
+  assertEquals({ ...foreseen, dryRun: false }, done);
+});
+
+carryTest(
+  "a new version of Nix moves only what is missing, and the old one stays",
+  async (room) => {
+    const old = await room.image("2.8.0");
+    const first = await room.carry(old);
+    const fresh = await room.image("2.8.1");
+    const second = await room.carry(fresh);
+    assertEquals([first.pathsMoved, second.pathsMoved, second.paths], [3, 1, 3]);
+    assertEquals(second.bytesReused + second.bytesMoved > second.bytesMoved, true);
+    const blobs = (await room.registry.accesses())
+      .filter((line) => line.startsWith("GET /v2/nixos/nix/blobs/"));
+    assertEquals(new Set(blobs).size < blobs.length, true);
+    assertEquals((await validWithNix(room.nix.uri)).length, 4);
+    await verifyWithNix(room.nix.uri);
+    const profile = join(room.nix.state, "profiles", "default-1-link");
+    assertStringIncludes(await Deno.readLink(profile), "-nix-2.8.1");
+
+    const back = await room.carry(old);
+    assertEquals([back.changed, back.bytesMoved, back.requests], [true, 0, 0]);
+    assertStringIncludes(await Deno.readLink(profile), "-nix-2.8.0");
+    assertEquals((await room.carry(old)).changed, false);
+  },
+);
+
+carryTest("Nix's own garbage collector keeps every carried path", async (room) => {
+  await room.carry(await room.image("2.8.0"));
+  await room.carry(await room.image("2.8.1"));
+  const { success, stderr } = await new Deno.Command("nix-store", {
+    args: ["--store", room.nix.uri, "--gc"],
+  }).output();
+  assertEquals(success, true, new TextDecoder().decode(stderr));
+  assertEquals((await validWithNix(room.nix.uri)).length, 4);
+});
+
+carryTest("carryStore() reads packed layers, whiteouts and links to other files", async (room) => {
+  const made = await room.store("2.8.0", [
+    ...nixPaths("2.8.0"),
+    { name: "doc", files: { "a/one": "one", "a/two": "two", "b/three": "three" } },
+  ]);
+  const doc = `nix/store/${made.paths["doc"]}`;
+  const state = await tarOf(made.root, ["nix/var"]);
+  const rest = await Promise.all(
+    ["libc", "shell", "nix-2.8.0"].map((name) =>
+      tarOf(made.root, [`nix/store/${made.paths[name]}`])
+    ),
+  );
+  // The lowest layer has other contents of the same path; those above hide them, and bring the right ones.
+  const low = await makeStore(join(room.folder, "low"), [{ name: "x" }]);
+  const lowDoc = join(low.root, doc);
+  await Deno.mkdir(join(lowDoc, "a"), { recursive: true });
+  await Deno.mkdir(join(lowDoc, "gone"));
+  await Deno.writeTextFile(join(lowDoc, "a", "old"), "old");
+  await Deno.writeTextFile(join(lowDoc, "gone", "old"), "old");
+  const upper = join(room.folder, "upper");
+  await Deno.mkdir(join(upper, doc, "a"), { recursive: true });
+  await Deno.writeTextFile(join(upper, doc, ".wh.gone"), "");
+  await Deno.writeTextFile(join(upper, doc, "a", ".wh..wh..opq"), "");
+  await Deno.writeTextFile(join(upper, doc, "a", "one"), "one");
+  await Deno.writeTextFile(join(upper, doc, "a", "two"), "two");
+  await Deno.mkdir(join(upper, "nix/store/.links"), { recursive: true });
+  await Deno.writeTextFile(join(upper, "nix/store/.links/shared"), "three");
+  await Deno.mkdir(join(upper, doc, "b"));
+  await Deno.link(join(upper, "nix/store/.links/shared"), join(upper, doc, "b", "three"));
+  const layers = [
+    await tarOf(low.root, [doc]),
+    new Uint8Array(gzipSync(rest[0]!)),
+    new Uint8Array(zstdCompressSync(rest[1]!)),
+    rest[2]!,
+    await tarOf(upper, ["nix/store/.links", doc]),
+    new Uint8Array(gzipSync(state)),
+  ];
+  const done = await room.carry(await room.image("2.8.0", layers));
+  assertEquals(done.pathsMoved, 4);
+  await verifyWithNix(room.nix.uri);
+  assertEquals(
+    [...(await treeOf(join(room.nix.path, "..", "nix", "store"))).keys()].some((path) =>
+      path.includes("old")
+    ),
+    false,
+  );
+});
+
+carryTest("carryStore() goes on where a killed run stopped", async (room) => {
+  const holds = await carried(room);
+  const big = Array.from({ length: 12 }, (_, i) => ({
+    name: `big-${i}`,
+    files: { data: `${i}`.repeat(3_000_000) },
+  }));
+  await room.image(
+    "2.9.0",
+    await layersOf(await room.store("2.9.0", [...big, ...nixPaths("2.9.0")])),
+  );
+  const args = ["base-image:carry", "--nix-version=2.9.0", `--repository=${room.repository}`];
+  const to = `--folder=${room.nix.path}`;
+  const cacheDir = join(room.folder, "cache");
+  const child = spawnKedge([...args, to], { cacheDir });
+  for (;;) {
+    const names = [...Deno.readDirSync(room.nix.store)].map((entry) => entry.name);
+    if (names.some((name) => name.includes("-big-"))) break;
+    await new Promise((done) => setTimeout(done, 2));
+  }
+  child.kill("SIGKILL");
+  await child.output();
+  await holds();
+  const { code, stdout, stderr } = await runKedge([...args, to, "--json"], { cacheDir });
+  assertEquals(code, 0, stderr);
+  const { value } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+  assertEquals([value.changed, value.paths], [true, 15]);
+  assertEquals(value.pathsMoved < 13, true);
+  await verifyWithNix(room.nix.uri);
+  assertEquals((await validWithNix(room.nix.uri)).length, 16);
+  assertEquals([...Deno.readDirSync(room.nix.staging)], []);
+});
+
+carryTest("two at once fill a folder once", async (room) => {
+  const base = await room.image("2.8.0");
+  const both = await Promise.all([room.carry(base), room.carry(base)]);
+  assertEquals(both.map((each) => each.pathsMoved).sort(), [0, 3]);
+  await verifyWithNix(room.nix.uri);
+  assertEquals((await room.carry(base)).changed, false);
+});
+
+carryTest("carryStore() refuses a folder of another platform", async (room) => {
+  const holds = await carried(room);
+  const architecture = machinePlatform().architecture === "amd64" ? "arm64" : "amd64";
+  const platform = { os: "linux", architecture };
+  const foreign = await room.image("2.8.1", undefined, { platform });
+  const error = await assertRejects(() => room.carry(foreign), KedgeError);
+  assertStringIncludes(error.message, `a store for linux/${architecture} into the folder`);
+  await holds();
+});
+
+carryTest("carryStore() refuses a database newer than the Nix", async (room) => {
+  const holds = await carried(room);
+  const fresh = await room.image("2.8.1");
+  const schema = join(room.nix.databaseFolder, "schema");
+  await Deno.writeTextFile(schema, "11");
+  const error = await assertRejects(() => room.carry(fresh), KedgeError);
+  assertStringIncludes(error.message, "its schema is 11, newer than 10");
+  await Deno.writeTextFile(schema, "10");
+  await holds();
+});
+
+carryTest("carryStore() leaves a full disk as it was", async (room) => {
+  const small = join(room.folder, "small");
+  await Deno.mkdir(small);
+  const mount = await new Deno.Command("mount", {
+    args: ["-t", "tmpfs", "-o", "size=8m", "tmpfs", small],
+  }).output();
+  if (!mount.success) throw new Error(new TextDecoder().decode(mount.stderr));
+  try {
+    const to = { folder: join(small, "nix") };
+    const base = await room.image("2.8.0");
+    await room.carry(base, { to });
+    const { uri } = new NixFolder(to.folder);
+    const before = await validWithNix(uri);
+    const data = new Array(30).fill("0123456789").join("");
+    const wide = (count: number) => ({
+      name: "many",
+      files: Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [`f${i}`, `${i} ${data}`]),
+      ),
+    });
+    // What is known beforehand not to fit, and what does not although its bytes would: many small files.
+    const paths = [wide(40), { name: "big", files: { big: "z".repeat(9_000_000) } }];
+    const big = await room.image("2.9.0", await layersOf(await room.store("2.9.0", paths)));
+    const early = await assertRejects(() => room.carry(big, { to }), NoRoomError);
+    assertStringIncludes(early.message, "are free");
+    const many = await layersOf(await room.store("2.9.1", [wide(3000)]));
+    const late = await room.image("2.9.1", many);
+    await assertRejects(() => room.carry(late, { to }), NoRoomError, "the disk is full");
+    assertEquals(await validWithNix(uri), before);
+    await verifyWithNix(uri);
+    assertEquals((await room.carry(base, { to })).changed, false);
+  } finally {
+    await new Deno.Command("umount", { args: [small] }).output();
+  }
+});
+
+carryTest(
+  "carryStore() refuses images whose store is not what their database says",
+  async (room) => {
+    const holds = await carried(room);
+    const made = await room.store("2.8.1");
+    const nix = made.paths["nix-2.8.1"]!;
+    const without = await layersOf(made, [["libc"], ["shell"]]);
+    const lacking = await room.image("2.8.1", without);
+    const missing = await assertRejects(() => room.carry(lacking), VerificationError);
+    assertStringIncludes(missing.message, `-nix-2.8.1": its source names it and does not hold it`);
+    await Deno.writeTextFile(join(made.root, "nix", "store", nix, "bin", "nix"), "x evil");
+    const evil = await room.image("2.8.2", await layersOf(made), { label: "2.8.2" });
+    const wrong = await assertRejects(() => room.carry(evil), VerificationError);
+    assertStringIncludes(wrong.message, "its NAR has the hash");
+    const none = await room.image("2.8.3", [await tarOf(made.root, ["nix/store"])]);
+    const empty = await assertRejects(() => room.carry(none), VerificationError);
+    assertStringIncludes(empty.message, "the image has no Nix database");
+    await holds();
+  },
+);
+
+carryTest("carryStore() brings again what vanished, and finds what was changed", async (room) => {
+  const base = await room.image("2.8.0");
+  await room.carry(base);
+  const [path] = await validWithNix(room.nix.uri);
+  const place = room.nix.pathOf(path!.slice("/nix/store/".length));
+  await Deno.remove(place, { recursive: true });
+  const again = await room.carry(base, { check: "full" });
+  assertEquals(again.pathsMoved, 1);
+  await verifyWithNix(room.nix.uri);
+  await Deno.writeTextFile(join(place, "more"), "more");
+  const error = await assertRejects(() => room.carry(base, { check: "full" }), VerificationError);
+  assertStringIncludes(error.hint ?? "", `remove "${place}"`);
+});
+
+carryTest("carryStore() forgets its note when a path is not valid any more", async (room) => {
+  const base = await room.image("2.8.0");
+  await room.carry(base);
+  const path = (await validWithNix(room.nix.uri)).find((each) => each.endsWith("-nix-2.8.0"))!;
+  await Deno.remove(join(room.nix.state, "gcroots"), { recursive: true });
+  await Deno.remove(join(room.nix.state, "profiles"), { recursive: true });
+  await new Deno.Command("nix-store", { args: ["--store", room.nix.uri, "--delete", path] })
+    .output();
+  assertEquals((await room.carry(base)).pathsMoved, 1);
+  await verifyWithNix(room.nix.uri);
+});
+
+carryTest("carryStore() reads a copy in a layout, offline too", async (room) => {
+  const pushed = await room.image("2.8.0");
+  await assertRejects(() => room.carry(pushed, {}, { offline: true }), UnreachableError);
+  const base = await baseImage({
+    nixVersion: "2.8.0",
+    repository: room.repository,
+    to: `oci:${join(room.folder, "layout")}:nix`,
+  }, room.context);
+  const done = await room.carry(base, {}, { offline: true });
+  assertEquals([done.pathsMoved, done.requests], [3, 0]);
+});
+
+carryTest("base-image:carry prints the folder, and writes down what it did", async (room) => {
+  await room.image("2.8.0");
+  const args = ["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`];
+  const to = `--folder=${room.nix.path}`;
+  const cacheDir = join(room.folder, "cache");
+  const { code, stdout, stderr } = await runKedge([...args, to], { cacheDir });
+  assertEquals([code, stdout], [0, `${room.nix.path}\n`], stderr);
+  const { paths } = (await new CarriedImages(room.nix).all())[0]!;
+  assertEquals(paths.length, 3);
+  const runs = await runKedge(["runs"], { cacheDir });
+  assertStringIncludes(runs.stdout, "base-image:carry");
+  const neither = await runKedge(args, { cacheDir });
+  assertEquals(neither.code, 2);
+});
+
+Deno.test("carryStore() refuses a bad place before anything is asked", async () => {
+  const digest = `sha256:${"0".repeat(64)}` as Digest;
+  const base = {
+    reference: "docker://127.0.0.1:1/nixos/nix:2.8.0",
+    digest,
+    manifestDigest: digest,
+    nixVersion: "2.8.0",
+    platform: "linux/amd64",
+  };
+  for (const to of [{ volume: "a/b" }, { volume: "" }, { folder: "" }]) {
+    await assertRejects(() => carryStore({ base, to }), UsageError);
+  }
+});

@@ -1,0 +1,191 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import {
+  IncompleteError,
+  KedgeError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import {
+  type CopyStoreResult,
+  exportStore,
+  type ExportStoreOptions,
+} from "../../tasks/export_store.ts";
+import { importStore, type ImportStoreOptions } from "../../tasks/import_store.ts";
+import { startDavCache } from "../support/binary_cache.ts";
+import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { treeOf } from "../support/tree.ts";
+
+/** A carried store, a second folder, and a folder for a binary cache. */
+class Ends implements AsyncDisposable {
+  private constructor(readonly room: CarryRoom, readonly paths: string[]) {}
+
+  static async make(): Promise<Ends> {
+    const room = await CarryRoom.make();
+    await room.carry(await room.image("2.8.0"));
+    return new Ends(room, await validWithNix(room.nix.uri));
+  }
+
+  get cache(): string {
+    return `file://${join(this.room.folder, "binary-cache")}`;
+  }
+
+  get second(): NixFolder {
+    return new NixFolder(join(this.room.folder, "second"));
+  }
+
+  of(name: string): string {
+    return this.paths.find((path) => path.endsWith(`-${name}`))!;
+  }
+
+  async export(
+    options: Partial<ExportStoreOptions> = {},
+    context: TaskContextOptions = {},
+  ): Promise<CopyStoreResult> {
+    return await exportStore(
+      { from: { folder: this.room.nix.path }, to: this.cache, ...options },
+      { ...this.room.context, ...context },
+    );
+  }
+
+  async import(
+    options: Partial<ImportStoreOptions> = {},
+    context: TaskContextOptions = {},
+  ): Promise<CopyStoreResult> {
+    const to = { folder: this.second.path };
+    return await importStore(
+      { from: this.cache, to, paths: [this.of("nix-2.8.0")], ...options },
+      { ...this.room.context, ...context },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.room[Symbol.asyncDispose]();
+  }
+}
+
+function endsTest(name: string, run: (ends: Ends) => Promise<void>): void {
+  realTest(name, carryPrograms, async () => {
+    await using ends = await Ends.make();
+    await run(ends);
+  });
+}
+
+endsTest(
+  "a closure goes to a binary cache and from there to another folder, once each",
+  async (ends) => {
+    const out = await ends.export({ paths: [ends.of("shell")] });
+    assertEquals([out.pathsMoved, out.paths.length], [2, 2]);
+    const rest = await ends.export();
+    assertEquals([rest.pathsMoved, rest.paths.length], [1, 3]);
+    const idle = await ends.export();
+    assertEquals([idle.changed, idle.bytesMoved], [false, 0]);
+    assertStringIncludes(idle.why, "has all 3 paths");
+
+    const planned = await ends.import({}, { dryRun: true });
+    assertEquals((await treeOf(ends.second.path)).size, 0);
+    const into = await ends.import();
+    assertEquals({ ...planned, dryRun: false }, into);
+    assertEquals(into.pathsMoved, 3);
+    await verifyWithNix(ends.second.uri);
+    assertEquals(await validWithNix(ends.second.uri), ends.paths);
+    const again = await ends.import();
+    assertEquals([again.changed, again.bytesMoved, again.paths.length], [false, 0, 1]);
+  },
+);
+
+endsTest("Nix's own garbage collector keeps what was imported", async (ends) => {
+  await ends.export();
+  await ends.import({ paths: [ends.of("shell")] });
+  await new Deno.Command("nix-store", { args: ["--store", ends.second.uri, "--gc"] }).output();
+  assertEquals((await validWithNix(ends.second.uri)).length, 2);
+});
+
+endsTest("paths go to a store of this machine's Nix and come back", async (ends) => {
+  const to = `local?root=${join(ends.room.folder, "host")}`;
+  const out = await ends.export({ to, paths: [ends.of("shell")] });
+  assertEquals([out.pathsMoved, out.paths.length], [2, 2]);
+  await verifyWithNix(to);
+  assertEquals((await ends.export({ to, paths: [ends.of("shell")] })).changed, false);
+  const more = await ends.export({ to });
+  assertEquals(more.pathsMoved, 1);
+  const back = await ends.import({ from: to });
+  assertEquals(back.pathsMoved, 3);
+  await verifyWithNix(ends.second.uri);
+  assertEquals((await ends.import({ from: to })).changed, false);
+});
+
+endsTest("a single path goes where what it needs is", async (ends) => {
+  await assertRejects(
+    () => ends.export({ paths: [ends.of("shell")], closure: false }),
+    IncompleteError,
+  );
+  const libc = await ends.export({ paths: [ends.of("libc")], closure: false });
+  assertEquals([libc.pathsMoved, libc.paths.length], [1, 1]);
+  await ends.export();
+  const single = { paths: [ends.of("nix-2.8.0")], closure: false };
+  const error = await assertRejects(() => ends.import(single), IncompleteError);
+  assertStringIncludes(error.message, "which is not there");
+  await ends.import({ paths: [ends.of("shell")] });
+  assertEquals((await ends.import(single)).pathsMoved, 1);
+  await verifyWithNix(ends.second.uri);
+});
+
+endsTest("importStore() takes nothing that is not what its narinfo says", async (ends) => {
+  await ends.export({ compression: "none" });
+  const folder = join(ends.room.folder, "binary-cache", "nar");
+  for (const { name } of [...Deno.readDirSync(folder)]) {
+    const bytes = await Deno.readFile(join(folder, name));
+    bytes[bytes.length - 40]! ^= 1;
+    await Deno.writeFile(join(folder, name), bytes);
+  }
+  await assertRejects(() => ends.import(), VerificationError);
+  assertEquals([...Deno.readDirSync(ends.second.store)], []);
+  const publicKeys = ["other:hTSOHsWPYjlR96MjxdKXtYyCPLylva2tvgAOqcBWPBs="];
+  const unsigned = await assertRejects(() => ends.import({ publicKeys }), VerificationError);
+  assertStringIncludes(unsigned.message, "none of the given keys signed it");
+});
+
+endsTest("exports and imports say what is not there", async (ends) => {
+  const none = "/nix/store/37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-none";
+  const unknown = await assertRejects(() => ends.export({ paths: [none] }), KedgeError);
+  assertStringIncludes(unknown.message, `Cannot copy "${none}": it is not valid in the folder`);
+  await assertRejects(() => ends.import({ paths: [none] }), IncompleteError);
+  await assertRejects(() => ends.import({ paths: [] }), UsageError);
+  await assertRejects(() => ends.export({ to: "exec:cat" }), UsageError);
+  await assertRejects(() => ends.export({ paths: ["/tmp/x"] }), UsageError);
+  const empty = { from: { folder: join(ends.room.folder, "nothing") } };
+  await assertRejects(() => ends.export(empty), KedgeError, "there is no store in it");
+});
+
+realTest(
+  "base-image:export and base-image:import speak to a server",
+  [...carryPrograms, "nginx"],
+  async () => {
+    await using ends = await Ends.make();
+    await using server = await startDavCache();
+    const cacheDir = join(ends.room.folder, "cache");
+    const url = server.nginx.url;
+    const shell = ends.of("shell");
+    const out = await runKedge(
+      ["base-image:export", shell, `--folder=${ends.room.nix.path}`, `--to=${url}`],
+      { cacheDir },
+    );
+    assertEquals([out.code, out.stdout.trim().split("\n").sort()], [
+      0,
+      [ends.of("libc"), shell].sort(),
+    ], out.stderr);
+    const into = await runKedge(
+      ["base-image:import", shell, `--folder=${ends.second.path}`, `--from=${url}`, "--json"],
+      { cacheDir },
+    );
+    assertEquals(into.code, 0, into.stderr);
+    assertEquals(JSON.parse(into.stdout.trim().split("\n").at(-1)!).value.pathsMoved, 2);
+    await verifyWithNix(ends.second.uri);
+  },
+);

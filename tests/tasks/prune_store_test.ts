@@ -1,0 +1,122 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { UsageError } from "../../lib/base/errors.ts";
+import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
+import type { BaseImageResult } from "../../tasks/base_image.ts";
+import { pruneStore, type PruneStoreResult } from "../../tasks/prune_store.ts";
+import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { makeStore, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { treeOf } from "../support/tree.ts";
+
+/** Carries the stores of three versions into the folder of a room; gives the last image, which profiles follow. */
+async function fill(room: CarryRoom): Promise<BaseImageResult> {
+  await room.carry(await room.image("2.8.0"));
+  await room.carry(await room.image("2.8.1"));
+  const last = await room.image("2.8.2");
+  await room.carry(last);
+  return last;
+}
+
+async function prune(room: CarryRoom, keep: number, dryRun = false): Promise<PruneStoreResult> {
+  return await pruneStore({ in: { folder: room.nix.path }, keep }, { ...room.context, dryRun });
+}
+
+async function names(folder: NixFolder): Promise<string[]> {
+  return (await validWithNix(folder.uri)).map((path) => path.replace(/^.{44}/, "")).sort();
+}
+
+realTest(
+  "pruneStore() frees what no kept image needs, and nothing else",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const last = await fill(room);
+    const before = await treeOf(room.nix.path);
+    const planned = await prune(room, 1, true);
+    assertEquals(await treeOf(room.nix.path), before);
+    const done = await prune(room, 1);
+    assertEquals({ ...planned, dryRun: false }, done);
+    assertEquals(done.dropped.map((each) => each.nixVersion), ["2.8.0"]);
+    assertEquals(done.kept.map((each) => each.nixVersion), ["2.8.2", "2.8.1"]);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.1", "nix-2.8.2", "shell"]);
+    await verifyWithNix(room.nix.uri);
+    const roots = [...Deno.readDirSync(join(room.nix.state, "gcroots", "kedge"))];
+    assertEquals(roots.length, 2);
+    assertEquals((await prune(room, 1)).changed, false);
+    assertEquals((await prune(room, 0)).paths, 1);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.2", "shell"]);
+    assertEquals((await room.carry(last)).changed, false);
+  },
+);
+
+realTest(
+  "pruneStore() keeps what was built, what it needs, and what roots name",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    await fill(room);
+    const of = async (name: string) =>
+      (await validWithNix(room.nix.uri)).find((path) => path.endsWith(`-${name}`))!;
+    const old = await of("nix-2.8.0");
+    const rooted = await of("nix-2.8.1");
+    await Deno.symlink(rooted, join(room.nix.state, "gcroots", "mine"));
+    // What a build in the volume makes of the oldest Nix, noted by real Nix.
+    const built = await makeStore(join(room.folder, "built"), [{ name: "built" }]);
+    const baseName = built.paths["built"]!;
+    await Deno.rename(
+      join(built.root, "nix", "store", baseName),
+      room.nix.pathOf(baseName),
+    );
+    const registration = `/nix/store/${baseName}\n${"0".repeat(64)}\n120\n\n1\n${old}\n`;
+    const child = new Deno.Command("nix-store", {
+      args: ["--store", room.nix.uri, "--load-db"],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(registration));
+    await writer.close();
+    assertEquals((await child.status).success, true);
+    const done = await prune(room, 0);
+    assertEquals([done.dropped.length, done.paths], [2, 0]);
+    assertEquals((await names(room.nix)).filter((name) => name.startsWith("nix-")).length, 3);
+  },
+);
+
+realTest("pruneStore() finishes what a killed run began", carryPrograms, async () => {
+  await using room = await CarryRoom.make();
+  await fill(room);
+  const stopped = new AbortController();
+  const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+  const plan = await planNixPrune(room.nix, 0);
+  stopped.abort(new Error("killed"));
+  await assertRejects(
+    () => pruneNixFolder(room.nix, plan, () => {}, stopped.signal),
+    Error,
+    "killed",
+  );
+  const left = () =>
+    [...Deno.readDirSync(room.nix.store)].map((entry) => entry.name)
+      .filter((name) => name.includes("-nix-")).length;
+  assertEquals(left(), 3);
+  await verifyWithNix(room.nix.uri);
+  assertEquals((await prune(room, 0)).changed, true);
+  assertEquals(left(), 1);
+  await verifyWithNix(room.nix.uri);
+});
+
+realTest("base-image:prune prints what it let go of", carryPrograms, async () => {
+  await using room = await CarryRoom.make();
+  await fill(room);
+  const args = ["base-image:prune", `--folder=${room.nix.path}`];
+  const cacheDir = join(room.folder, "cache");
+  const { code, stdout, stderr } = await runKedge([...args, "--keep=1"], { cacheDir });
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "2.8.0@sha256:");
+  assertEquals((await runKedge(args, { cacheDir })).code, 2);
+  await assertRejects(() => prune(room, -1), UsageError);
+});
