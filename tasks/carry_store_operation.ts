@@ -129,7 +129,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
       bytesToMove,
       bytesToReuse: bytesOf(present) + bytesOf(left),
       exact: true,
-      requests: toRead * source.requestsPerRead(manifest.blobs[0]!),
+      requests: toRead * await source.requestsPerRead(manifest.blobs[0]!),
       why: missing.length === 0
         ? `${this.#place.label} has all ${all.length} paths of it, and no note of that`
         : `${this.#place.label} lacks ${missing.length} of ${all.length} paths of it (${

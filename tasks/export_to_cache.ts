@@ -1,7 +1,8 @@
 import { IncompleteError } from "../lib/base/errors.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
 import { packedBound } from "../lib/nix/compression.ts";
-import { moveClosure, type WrittenNarInfos } from "../lib/nix/move_closure.ts";
+import { moveClosure } from "../lib/nix/move_closure.ts";
+import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import { openStore, prepareStore } from "../lib/nix/open_store.ts";
 import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";

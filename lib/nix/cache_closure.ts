@@ -1,4 +1,4 @@
-import { IncompleteError, KedgeError, VerificationError } from "../base/errors.ts";
+import { IncompleteError, type KedgeError, VerificationError } from "../base/errors.ts";
 import type { AdaptiveLimit } from "./adaptive_limit.ts";
 import type { BinaryCache } from "./binary_cache.ts";
 import type { NarInfo } from "./nar_info.ts";

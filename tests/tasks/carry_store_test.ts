@@ -9,6 +9,7 @@ import {
   VerificationError,
 } from "../../lib/base/errors.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
+import { namesOf } from "../../lib/nix/file_pins.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { Digest } from "../../lib/base/digest.ts";
@@ -171,8 +172,7 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const cacheDir = join(room.folder, "cache");
   const child = spawnKedge([...args, to], { cacheDir });
   for (;;) {
-    const names = [...Deno.readDirSync(room.nix.store)].map((entry) => entry.name);
-    if (names.some((name) => name.includes("-big-"))) break;
+    if ((await namesOf(room.nix.store)).some((name) => name.includes("-big-"))) break;
     await new Promise((done) => setTimeout(done, 2));
   }
   child.kill("SIGKILL");
@@ -185,7 +185,7 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   assertEquals(value.pathsMoved < 13, true);
   await verifyWithNix(room.nix.uri);
   assertEquals((await validWithNix(room.nix.uri)).length, 16);
-  assertEquals([...Deno.readDirSync(room.nix.staging)], []);
+  assertEquals(await namesOf(room.nix.staging), []);
 });
 
 carryTest("two at once fill a folder once", async (room) => {
