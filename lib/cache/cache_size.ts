@@ -50,12 +50,18 @@ async function measure(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
-  if (isFolder) {
-    for (const entry of await entriesOf(path)) {
-      await measure(join(path, entry.name), entry.isDirectory, part, seen, signal);
-    }
-    return;
+  if (!isFolder) return await measureFile(path, part, seen);
+  const entries = await entriesOf(path);
+  const isFile = ({ isDirectory }: Deno.DirEntry) => !isDirectory;
+  await Promise.all(
+    entries.filter(isFile).map(({ name }) => measureFile(join(path, name), part, seen)),
+  );
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory) await measure(join(path, name), true, part, seen, signal);
   }
+}
+
+async function measureFile(path: string, part: PartSize, seen: Set<string>): Promise<void> {
   try {
     const info = await Deno.lstat(path);
     if ((info.nlink ?? 1) > 1) {

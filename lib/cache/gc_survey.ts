@@ -76,8 +76,9 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     pointers.push(pointer);
     for (const digest of refsOf(pointer)) {
       if (contents.has(digest)) continue;
-      await addContents("blob", contents, digest, cache.blobs.path(digest));
-      await addContents("archive", contents, digest, cache.archives.path(digest));
+      const found = await contentsAt("blob", digest, cache.blobs.path(digest)) ??
+        await contentsAt("archive", digest, cache.archives.path(digest));
+      if (found !== undefined) contents.set(digest, found);
     }
   }
   const owners = new Map<string, FoundPointer>();
@@ -116,18 +117,16 @@ function isOlderBucket(name: string): boolean {
     );
 }
 
-/** Adds what a digest names, if it is there and is a blob or an archive. */
-async function addContents(
+/** What a digest names, if it is there and is a blob or an archive. */
+async function contentsAt(
   kind: SurveyedContents["kind"],
-  contents: Map<Digest, SurveyedContents>,
   digest: Digest,
   path: string,
-): Promise<boolean> {
+): Promise<SurveyedContents | undefined> {
   const info = await statOf(path);
-  if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return false;
+  if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return undefined;
   const size = kind === "blob" ? info.size : (await seeTree(path))?.bytes ?? 0;
-  contents.set(digest, { kind, digest, name: digest, path, changedMs: changedMs(info), size });
-  return true;
+  return { kind, digest, name: digest, path, changedMs: changedMs(info), size };
 }
 
 async function surveyContents(
@@ -140,26 +139,30 @@ async function surveyContents(
   const base = join(folder, "sha256");
   for (const shard of await folderNames(base)) {
     signal?.throwIfAborted();
-    for (const name of await folderNames(join(base, shard))) {
+    const look = async (name: string) => {
       const path = join(base, shard, name);
       const digest = `sha256:${name}`;
       const isNamed = isDigest(digest) && name.startsWith(shard);
-      if (isNamed && await addContents(kind, contents, digest, path)) continue;
-      const info = await statOf(path);
-      if (info !== undefined) strays.push({ name, path, changedMs: changedMs(info) });
+      const found = isNamed ? await contentsAt(kind, digest, path) : undefined;
+      const info = found === undefined ? await statOf(path) : undefined;
+      return { found, stray: info && { name, path, changedMs: changedMs(info) } };
+    };
+    const names = await folderNames(join(base, shard));
+    for (const { found, stray } of await Promise.all(names.map(look))) {
+      if (found !== undefined) contents.set(found.digest, found);
+      if (stray !== undefined) strays.push(stray);
     }
   }
 }
 
 async function listAged(folder: string): Promise<Aged[]> {
-  const found: Aged[] = [];
-  for (const name of await folderNames(folder)) {
+  const names = await folderNames(folder);
+  const found = await Promise.all(names.map(async (name) => {
     const path = join(folder, name);
     const info = await statOf(path);
-    if (info === undefined) continue;
-    found.push({ name, path, changedMs: changedMs(info) });
-  }
-  return found;
+    return info === undefined ? [] : [{ name, path, changedMs: changedMs(info) }];
+  }));
+  return found.flat();
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {

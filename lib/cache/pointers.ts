@@ -42,17 +42,20 @@ export function needsOf(pointer: FoundPointer): readonly Digest[] {
 }
 
 async function* walkPointers(bucket: string, folder: string): AsyncGenerator<FoundPointer> {
-  for (const entry of await entriesOf(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory) {
-      yield* walkPointers(bucket, path);
-    } else if (entry.isFile && entry.name.endsWith(".json")) {
-      const [{ envelope }, info] = await Promise.all([readEnvelope(path), statOf(path)]);
-      if (info === undefined) continue;
-      const usedMs = info.mtime?.getTime() ?? 0;
-      yield { bucket, path, usedMs, ...(envelope === undefined ? {} : { envelope }) };
-    }
+  const entries = await entriesOf(folder);
+  const isPointer = ({ isFile, name }: Deno.DirEntry) => isFile && name.endsWith(".json");
+  const pointers = entries.filter(isPointer).map(({ name }) => read(bucket, join(folder, name)));
+  for (const pointer of await Promise.all(pointers)) if (pointer !== undefined) yield pointer;
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory) yield* walkPointers(bucket, join(folder, name));
   }
+}
+
+async function read(bucket: string, path: string): Promise<FoundPointer | undefined> {
+  const [{ envelope }, info] = await Promise.all([readEnvelope(path), statOf(path)]);
+  if (info === undefined) return undefined;
+  const usedMs = info.mtime?.getTime() ?? 0;
+  return { bucket, path, usedMs, ...(envelope === undefined ? {} : { envelope }) };
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {

@@ -125,6 +125,9 @@ async function tryRoot(
   return { busy: false };
 }
 
+/** How many things are removed at a time: the disk answers while the next are asked for. */
+const atOnce = 64;
+
 async function carryOut(
   cache: Cache,
   plan: GcPlan,
@@ -133,12 +136,19 @@ async function carryOut(
   options: { dryRun: boolean; signal?: AbortSignal },
 ): Promise<void> {
   const seen = new Map(survey.pointers.map(({ path, usedMs }) => [path, usedMs]));
-  for (const item of plan.items) {
+  const carry = async (item: GcItem) => {
     options.signal?.throwIfAborted();
-    if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) continue;
+    if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) return;
     if (item.kind === "archive") {
       await removeWhole(item.path, cache.temporaryPath("archive"), count, options);
     } else await removeCounted(item.path, count, options);
+  };
+  const isPointer = ({ kind }: GcItem) => kind === "pointer";
+  const rest = plan.items.filter((item) => !isPointer(item));
+  for (const items of [plan.items.filter(isPointer), rest]) {
+    for (let at = 0; at < items.length; at += atOnce) {
+      await Promise.all(items.slice(at, at + atOnce).map(carry));
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a script speaks to a terminal
 /**
  * A kexec bundle of 350 MB from nginx on loopback: cold against curl with sha256sum and against aria2c, over connections that
- * the server limits, warm, resumed after a kill, and with many entries in the cache.
+ * the server limits, warm, resumed after a kill, and the memory of a large file.
  *
  * @module
  */
@@ -10,9 +10,7 @@ import { makeBundle } from "../../tests/support/bundle.ts";
 import { type Nginx, startNginx } from "../../tests/support/nginx.ts";
 import { findProgram } from "../../tests/support/real.ts";
 import { Hasher } from "../../lib/base/digest.ts";
-import { Cache } from "../../lib/cache/cache.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
-import * as v from "valibot";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const bundleBytes = 350_000_000;
@@ -43,7 +41,6 @@ export async function bench(): Promise<void> {
     await warm(`${nginx.url}/b.tar.gz`, folder);
     await resumed(`${slow.url}/b.tar.gz`, folder);
     await memory(slow, folder);
-    await manyEntries(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -158,46 +155,6 @@ async function inMemory(): Promise<Deno.MakeTempOptions> {
   const dir = "/dev/shm";
   const isThere = await Deno.stat(dir).then(() => true, () => false);
   return { prefix: "kedge-bench-", ...(isThere ? { dir } : {}) };
-}
-
-async function manyEntries(folder: string): Promise<void> {
-  const schema = v.looseObject({ n: v.number() });
-  const times: Record<number, { lookup: number; size: number; prune: number }> = {};
-  for (const count of [1000, 100_000]) {
-    const dir = join(folder, `many-${count}`);
-    const cache = new Cache(dir);
-    const now = new Date().toISOString();
-    for (let at = 0; at < count; at++) {
-      const key = `https://origin/${at}`;
-      const { path } = cache.entry(buckets.oci, key, schema);
-      const folder = path.slice(0, path.lastIndexOf("/"));
-      await Deno.mkdir(folder, { recursive: true });
-      const entry = { key, created: now, updated: now, by: "", refs: [], value: { n: at } };
-      await Deno.writeTextFile(path, JSON.stringify(entry));
-    }
-    const lookups: number[] = [];
-    for (let round = 0; round < 101; round++) {
-      const started = performance.now();
-      const found = new Cache(dir).entry(buckets.oci, `https://origin/${round * 7}`, schema);
-      if ((await found.read())?.value.n !== round * 7) throw new Error("a lookup failed");
-      lookups.push(performance.now() - started);
-    }
-    const [size, prune] = [await timed(["cache:size"], dir), await timed(["cache:prune"], dir)];
-    times[count] = { lookup: median(lookups), size, prune };
-    await removeAll(dir);
-  }
-  const [few, many] = [times[1000]!, times[100_000]!];
-  console.log(
-    `open and look up among 100,000 entries: ${many.lookup.toFixed(2)} ms, ${
-      (many.lookup / few.lookup).toFixed(2)
-    } of that among 1,000`,
-  );
-  console.log(`cache:size ${many.size.toFixed(2)} s, cache:prune ${many.prune.toFixed(2)} s there`);
-}
-
-async function timed(args: string[], dir: string): Promise<number> {
-  return (await run([Deno.execPath(), "run", "-A", `${root}mod.ts`, ...args, "--cache-dir", dir]))
-    .seconds;
 }
 
 function kedge(url: string, cache: string, ...flags: string[]): string[] {

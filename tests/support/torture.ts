@@ -10,6 +10,7 @@ import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import { hashFile } from "../../lib/base/hash_file.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import { listEntries } from "../../lib/cache/list_entries.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
 import { hashTree } from "../../lib/cache/read_tree.ts";
 import { bundleBytes } from "./bundle.ts";
@@ -17,6 +18,8 @@ import { startOrigin } from "./origin.ts";
 
 const driver = fromFileUrl(new URL("./torture_driver.ts", import.meta.url));
 const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+/** In every fourth round the whole cache may be cleaned too; what was written up to then may be gone. */
+const cleanEvery = 4;
 const schema = v.looseObject({ text: v.string() });
 
 /** Options of {@linkcode torture}. */
@@ -51,11 +54,20 @@ export async function torture(options: TortureOptions): Promise<string[]> {
   const wrong: string[] = [];
   let seed = options.seed;
   for (let round = 0; round < rounds && wrong.length === 0; round++) {
+    const cleaning = round % cleanEvery === cleanEvery - 1;
+    if (cleaning) written.clear();
     const killed = Array.from({ length: processes }, async () => {
       const afterMs = 150 + Math.random() * roundMs;
       const args = ["run", "--no-check", "-A", "--config", config, driver];
       const child = new Deno.Command(Deno.execPath(), {
-        args: [...args, dir, origin.url(""), String(seed++), lying ? "lying" : "honest"],
+        args: [
+          ...args,
+          dir,
+          origin.url(""),
+          String(seed++),
+          lying ? "lying" : "honest",
+          cleaning ? "cleaning" : "",
+        ],
         stdin: "null",
         stdout: "piped",
         stderr: "piped",
@@ -64,11 +76,12 @@ export async function torture(options: TortureOptions): Promise<string[]> {
       const { stdout, stderr, signal } = await child.output();
       clearTimeout(timer);
       const lines = new TextDecoder().decode(stdout).split("\n");
-      for (const line of lines.slice(0, -1)) written.add(line);
+      if (!cleaning) { for (const line of lines.slice(0, -1)) written.add(line); }
       if (signal !== "SIGKILL") wrong.push(`a process ended: ${new TextDecoder().decode(stderr)}`);
     });
     await Promise.all(killed);
     wrong.push(...await inspect(dir, good, options.fullDisk ? new Set() : written));
+    if (!lying) wrong.push(...await unwhole(dir));
     options.onRound?.(round, written.size);
   }
   wrong.push(...await leftovers(dir));
@@ -106,6 +119,12 @@ async function inspect(
     else if (!await cache.blobs.has(record.refs[0]!)) wrong.push(`the blob of "${key}" is lost`);
   }
   return wrong;
+}
+
+/** The entries without their contents: with honest locks there are none, whatever is cleaned meanwhile. */
+async function unwhole(dir: string): Promise<string[]> {
+  const entries = await listEntries(new Cache(dir));
+  return entries.filter(({ whole }) => !whole).map(({ key }) => `"${key}" is not whole`);
 }
 
 /** What the next prune leaves of the killed processes. */

@@ -2,7 +2,7 @@
  * One process of the torture: it downloads, unpacks, persists, prunes and cleans at random until somebody kills it. Each entry that it wrote is told
  * on standard output, after the write.
  *
- * Arguments: cache folder, origin URL, seed, `lying` or `honest`.
+ * Arguments: cache folder, origin URL, seed, `lying` or `honest`, and `cleaning` where the whole cache may be cleaned too.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { cleanCache } from "../../lib/cache/clean.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
 import { cacheKexec } from "../../tasks/kexec.ts";
 
-const [dir = "", url = "", seed = "1", locks = "honest"] = Deno.args;
+const [dir = "", url = "", seed = "1", locks = "honest", cleaning = ""] = Deno.args;
 
 if (locks === "lying") {
   Deno.FsFile.prototype.tryLock = () => Promise.resolve(true);
@@ -25,6 +25,9 @@ function random(below: number): number {
   state = Math.imul(state, 1664525) + 1013904223 | 0;
   return (state >>> 8) % below;
 }
+
+/** What a lock that lies lets another clean away, its writer misses: that must be an error, and may be no more than that. */
+const mayVanish = locks === "lying" && cleaning === "cleaning";
 
 const schema = v.looseObject({ text: v.string() });
 const quick = { retry: { retries: 1, baseMs: 1, ceilingMs: 5 } };
@@ -62,12 +65,14 @@ for (;;) {
   const cache = new Cache(dir, { lockTimeoutMs: 2000 });
   try {
     const dice = random(10);
-    if (dice < 3) await download();
+    if (cleaning === "cleaning" && random(4) === 0) await cleanCache(cache);
+    else if (dice < 3) await download();
     else if (dice < 7) await write(cache);
     else if (dice < 9) await pruneCache(cache);
     else await remove(cache);
   } catch (error) {
     const code = exitCodeOf(error);
+    if (mayVanish && error instanceof Deno.errors.NotFound) continue;
     if (code !== ExitCode.timedOut && code !== ExitCode.noRoom) throw error;
   }
 }
