@@ -1,6 +1,7 @@
 import defer * as crypto from "node:crypto";
 import { timingSafeEqual } from "@std/crypto";
 import { VerificationError } from "./errors.ts";
+import { shortSha256 } from "./short_sha256.ts";
 
 /** A content digest, `sha256:` and 64 lower-case hexadecimal digits. */
 export type Digest = `sha256:${string}` & { readonly kind: "digest" };
@@ -31,9 +32,13 @@ export function digestHex(digest: Digest): string {
   return digest.slice("sha256:".length);
 }
 
+/** A message up to this size is hashed without loading `node:crypto`. */
+const shortBytes = 16 * 1024;
+
 /** Hashes bytes as they come. */
 export class Hasher {
-  #hash = crypto.createHash("sha256");
+  #short: Uint8Array[] = [];
+  #hash: crypto.Hash | undefined;
   #size = 0;
 
   /** How many bytes were hashed so far. */
@@ -43,22 +48,36 @@ export class Hasher {
 
   /** Takes more bytes. */
   update(bytes: Uint8Array): this {
-    this.#hash.update(bytes);
     this.#size += bytes.byteLength;
+    if (this.#hash === undefined && this.#size <= shortBytes) this.#short.push(bytes.slice());
+    else this.#long().update(bytes);
     return this;
   }
 
   /** Another hasher in the same state, which goes its own way from here. */
   copy(): Hasher {
     const other = new Hasher();
-    other.#hash = this.#hash.copy();
+    other.#short = [...this.#short];
+    other.#hash = this.#hash?.copy();
     other.#size = this.#size;
     return other;
   }
 
   /** The digest of all bytes so far; more may follow. */
   digest(): Digest {
-    return `sha256:${this.#hash.copy().digest("hex")}` as Digest;
+    const hex = this.#hash === undefined
+      ? shortSha256(this.#short)
+      : this.#hash.copy().digest("hex");
+    return `sha256:${hex}` as Digest;
+  }
+
+  /** The hash of a message that is not short. */
+  #long(): crypto.Hash {
+    if (this.#hash === undefined) {
+      this.#hash = crypto.createHash("sha256");
+      for (const bytes of this.#short.splice(0)) this.#hash.update(bytes);
+    }
+    return this.#hash;
   }
 }
 

@@ -1,4 +1,4 @@
-import * as process from "node:process";
+import defer * as process from "node:process";
 
 /**
  * Whether the process that made a temporary name may still live. A number that is in use again counts as alive, and so does one

@@ -23,10 +23,6 @@ export class JsonReporter implements Reporter {
     }
   }
 
-  print(text: string): void {
-    this.#output.data(text);
-  }
-
   pause(): Disposable {
     return { [Symbol.dispose]() {} };
   }

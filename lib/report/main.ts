@@ -3,10 +3,9 @@ import { KedgeError, StoppedError } from "../base/errors.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { type ProgramHost, runProgram } from "../runner/program.ts";
 import type { AnyTask } from "../runner/task.ts";
-import { askPerson } from "./ask_person.ts";
 import type { TerminalSize } from "./live_progress.ts";
 import { processOutput } from "./output.ts";
-import { reporterFor, type Surroundings } from "./reporter_for.ts";
+import type { Surroundings } from "./reporter_for.ts";
 import type { Traces } from "./traces.ts";
 
 /** Options of {@linkcode main}. */
@@ -58,9 +57,14 @@ export async function main(
     ...(lockfile === false ? {} : { lockfile }),
     signal: stop.signal,
     shell: options.shell ?? true,
-    confirm: (question, signal) => askPerson(question, signal),
-    reporter: (settings, redactor) => {
-      const reporter = reporterFor(settings, output, surroundings());
+    confirm: async (question, signal) => {
+      const { askPerson } = await import("./ask_person.ts");
+      return await askPerson(question, signal);
+    },
+    print: (text) => output.data(text),
+    reporter: async (settings, redactor) => {
+      const { reporterFor } = await import("./reporter_for.ts");
+      const reporter = await reporterFor(settings, output, surroundings());
       return traces?.around(reporter, redactor) ?? reporter;
     },
   };

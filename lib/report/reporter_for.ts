@@ -1,7 +1,6 @@
 import type { Reporter } from "../runner/events.ts";
 import type { Settings } from "../runner/settings.ts";
-import { JsonReporter } from "./json_reporter.ts";
-import { LiveProgress, type TerminalSize } from "./live_progress.ts";
+import type { TerminalSize } from "./live_progress.ts";
 import type { Output } from "./output.ts";
 import { makePaint } from "./paint.ts";
 import { noProgress, PlainProgress, type Progress } from "./progress.ts";
@@ -18,17 +17,20 @@ export interface Surroundings {
 }
 
 /** The reporter that suits the flags and the surroundings. */
-export function reporterFor(
+export async function reporterFor(
   settings: Partial<Settings>,
   output: Output,
   surroundings: Surroundings,
-): Reporter {
-  if (settings.json) return new JsonReporter(output);
+): Promise<Reporter> {
+  if (settings.json) {
+    const { JsonReporter } = await import("./json_reporter.ts");
+    return new JsonReporter(output);
+  }
   const { env, isTerminal, size } = surroundings;
   return new TextReporter({
     output,
     paint: makePaint(wantsColours(env, isTerminal)),
-    progress: progressFor(settings, output, surroundings),
+    progress: await progressFor(settings, output, surroundings),
     quiet: settings.quiet ?? false,
     verbose: settings.verbose ?? false,
     mode: settings.output ?? "prefix",
@@ -37,17 +39,17 @@ export function reporterFor(
   });
 }
 
-function progressFor(
+async function progressFor(
   settings: Partial<Settings>,
   output: Output,
   { env, isTerminal, size }: Surroundings,
-): Progress {
+): Promise<Progress> {
   const { progress = "auto", quiet = false } = settings;
   if (quiet || progress === "none") return noProgress;
   const isLive = isTerminal && (progress === "bar" || (progress === "auto" && !env("CI")));
-  return isLive
-    ? new LiveProgress(output, () => size() ?? { columns: 80, rows: 24 })
-    : new PlainProgress((line) => output.line(line));
+  if (!isLive) return new PlainProgress((line) => output.line(line));
+  const { LiveProgress } = await import("./live_progress.ts");
+  return new LiveProgress(output, () => size() ?? { columns: 80, rows: 24 });
 }
 
 /** NO_COLOR forbids, then FORCE_COLOR asks for, then the terminal decides. */

@@ -84,10 +84,6 @@ export class TextReporter implements Reporter {
     if (hint !== undefined) this.#say(`${paint.notice("hint:")} ${visible(hint)}`, true);
   }
 
-  print(text: string): void {
-    this.#options.output.data(text);
-  }
-
   pause(): Disposable {
     return this.#options.progress.pause();
   }

@@ -52,7 +52,6 @@ export class Traces {
         reporter.report(event);
       },
       result: (result) => reporter.result(result),
-      print: (text) => reporter.print(text),
       pause: () => reporter.pause(),
       close: () => reporter.close(),
     };

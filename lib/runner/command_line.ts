@@ -33,7 +33,7 @@ export function parseCommandLine(
   sources: ArgSources,
 ): CommandLine {
   const options = { short: settingShorts, bare: settingBare };
-  const elsewhere = [...tasks.values()].flatMap((task) => flagsOf(task.args));
+  const elsewhere = () => [...tasks.values()].flatMap((task) => flagsOf(task.args));
   const before = parseFlags(argv, settingArgs, { ...options, stopEarly: true, elsewhere });
   const [name, ...rest] = before.positionals;
   if (name === undefined) {

@@ -57,8 +57,6 @@ export interface Reporter {
   report(event: RunEvent): void;
   /** Takes the result, once, last. */
   result(result: RunResult): void;
-  /** Takes what was asked for on standard output: a list, a help, a graph. */
-  print(text: string): void;
   /** Shows nothing that moves until what it gives is disposed of: a person is asked something. */
   pause(): Disposable;
   /** Whatever is still held back is shown. */

@@ -1,5 +1,5 @@
 /**
- * What `--list` and `--help` say.
+ * What `--help` says.
  *
  * @module
  */
@@ -7,36 +7,11 @@ import { formatBytes } from "../base/bytes.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Arg, ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
+import { listOfTasks } from "./list_of_tasks.ts";
 import { argLabel } from "./resolve_args.ts";
 import { settingArgs, settingBare } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import type { TaskMap } from "./task_file.ts";
-
-/** The tasks, one a line; as JSON one object a line. */
-export function listOfTasks(tasks: TaskMap, json = false): string {
-  const all = [...tasks.values()];
-  if (json) {
-    return all.map((task) =>
-      JSON.stringify({
-        type: "task",
-        name: task.name,
-        description: task.description,
-        ...(task.group === undefined ? {} : { group: task.group }),
-      })
-    ).join("\n");
-  }
-  const width = Math.max(0, ...all.map((task) => task.name.length));
-  const groups = Map.groupBy(all, (task) => task.group ?? "");
-  const lines: string[] = [];
-  for (const [group, members] of groups) {
-    if (group !== "") lines.push(lines.length === 0 ? `${group}:` : `\n${group}:`);
-    const indent = group === "" ? "" : "  ";
-    for (const task of members) {
-      lines.push(`${indent}${task.name.padEnd(width)}  ${task.description}`);
-    }
-  }
-  return lines.join("\n");
-}
 
 /** The tasks and the flags of a task file. */
 export function helpOfFile(tasks: TaskMap, program: string): string {

@@ -1,16 +1,14 @@
-import { wordSimilaritySort } from "@std/text";
-
 /** The candidate that was probably meant, if one is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const near = candidates.filter((candidate) => isNear(word, candidate));
-  return wordSimilaritySort(word, near)[0];
+  const judged = candidates.map((candidate) => ({ candidate, edits: distance(word, candidate) }));
+  return judged.filter(({ candidate, edits }) => isNear(word, candidate, edits))
+    .sort((a, b) => a.edits - b.edits)[0]?.candidate;
 }
 
 /** Whether few single letters differ, two that changed places counting once, or the word is a beginning. */
-function isNear(word: string, candidate: string): boolean {
+function isNear(word: string, candidate: string, edits: number): boolean {
   if (word.length > 1 && candidate.startsWith(word)) return true;
-  const limit = Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3));
-  return distance(word, candidate) <= limit;
+  return edits <= Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3));
 }
 
 function distance(a: string, b: string): number {

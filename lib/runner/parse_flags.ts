@@ -27,8 +27,8 @@ export interface ParseFlagsOptions {
   short?: Readonly<Record<string, string>>;
   /** Whether all from the first positional on is left as it is. @default {false} */
   stopEarly?: boolean;
-  /** Flags that exist elsewhere, for the hint. */
-  elsewhere?: readonly string[];
+  /** The flags that exist elsewhere, for the hint. */
+  elsewhere?: () => readonly string[];
 }
 
 /**
@@ -41,7 +41,7 @@ export function parseFlags(
   shape: ArgsShape,
   options: ParseFlagsOptions = {},
 ): ParsedFlags {
-  const { bare = {}, short = {}, stopEarly = false, elsewhere = [] } = options;
+  const { bare = {}, short = {}, stopEarly = false, elsewhere = () => [] } = options;
   const keys = new Map<string, string>();
   const boolean: string[] = [];
   const string: string[] = ["_"];
@@ -95,7 +95,7 @@ export function parseFlags(
     }
     texts.set(keys.get(flag)!, values);
   }
-  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
+  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere());
   for (const flag of boolean) {
     const bad = tokens.find((token) =>
       token.startsWith(`--${flag}=`) && !/=(true|false)$/.test(token)

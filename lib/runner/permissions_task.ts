@@ -1,32 +1,7 @@
-import { UsageError } from "../base/errors.ts";
 import { arg } from "./arg_builder.ts";
-import { Graph } from "./graph.ts";
-import { joinPermissions, type PermissionSet } from "./permission_set.ts";
+import type { PermissionSet } from "./permission_set.ts";
 import { type AnyTask, task } from "./task.ts";
 import { findTask, type TaskMap } from "./task_file.ts";
-
-/** What the runner itself uses, whatever the task: the variables that it honours. */
-const ofTheRunner: PermissionSet = {
-  env: [
-    "CI",
-    "DENO_JOBS",
-    "GITHUB_ACTIONS",
-    "HOME",
-    "INIT_CWD",
-    "KEDGE_CACHE_DIR",
-    "KEDGE_CACHE_LOWER",
-    "KEDGE_CACHE_TIER",
-    "KEDGE_CACHE_TIER_INSECURE",
-    "OTEL_DENO",
-    "TERM",
-    "XDG_CACHE_HOME",
-  ],
-};
-
-/** What it uses for a task that does more than answer a question: the journal, and locks of the cache. */
-function ofTheJournal(cacheDir: string): PermissionSet {
-  return { read: [cacheDir], write: [cacheDir], env: ["KEDGE_LOCK_TIMEOUT"] };
-}
 
 /** The task that prints which permissions other tasks use, as the `permissions` block of deno.json. */
 export function permissionsTask(tasks: TaskMap): AnyTask {
@@ -41,7 +16,8 @@ export function permissionsTask(tasks: TaskMap): AnyTask {
         required: true,
       }),
     },
-    run: ({ args, cache }) => {
+    run: async ({ args, cache }) => {
+      const { permissionsOf } = await import("./permissions_of.ts");
       const sets: Record<string, PermissionSet> = {};
       for (const name of args.tasks) {
         sets[name.replaceAll(":", "-")] = permissionsOf(findTask(tasks, name), cache.dir);
@@ -50,22 +26,4 @@ export function permissionsTask(tasks: TaskMap): AnyTask {
     },
     output: (result) => JSON.stringify(result, null, 2),
   });
-}
-
-/** What a task uses, with all that it waits for. */
-function permissionsOf(wanted: AnyTask, cacheDir: string): PermissionSet {
-  const graph = new Graph(Deno.cwd());
-  graph.addDeclared(wanted);
-  const sets = graph.nodes.map((node) => {
-    const set = node.task.declared.permissions?.(node.args, cacheDir);
-    if (set !== undefined) return set;
-    throw new UsageError(
-      `Cannot tell the permissions of "${node.task.name}": it does not say them`,
-      {
-        hint: "give its declaration `permissions`",
-      },
-    );
-  });
-  const journal = wanted.declared.query ? [] : [ofTheJournal(cacheDir)];
-  return joinPermissions([ofTheRunner, ...journal, ...sets]);
 }

@@ -1,6 +1,6 @@
 /**
- * The command line of a task file, from its arguments to its exit code. It prints nothing itself. What is only needed to run a
- * task is loaded when one is run, so that a list or a help costs little more than an empty program.
+ * The command line of a task file, from its arguments to its exit code. It prints nothing itself. What only some command lines need
+ * is loaded when one of them is read, so that a list or a help costs little more than an empty program.
  *
  * @module
  */
@@ -8,11 +8,8 @@ import { ExitCode, exitCodeOf } from "../base/errors.ts";
 import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
 import { type CommandLine, parseCommandLine } from "./command_line.ts";
-import { completionScript } from "./completions.ts";
 import type { Reporter } from "./events.ts";
-import { Graph } from "./graph.ts";
-import { graphText } from "./graph_text.ts";
-import { helpOfFile, helpOfTask, listOfTasks } from "./help.ts";
+import { listOfTasks } from "./list_of_tasks.ts";
 import { permissionsTask } from "./permissions_task.ts";
 import type { ArgSources } from "./resolve_args.ts";
 import type { Settings } from "./settings.ts";
@@ -37,8 +34,10 @@ export interface ProgramHost extends ArgSources {
   readonly graceMs?: number;
   /** Asks the person at the terminal; `undefined` where there is none. */
   confirm?(question: string, signal: AbortSignal): Promise<boolean | undefined>;
+  /** Takes what was asked for instead of a run: a list, a help, a graph. */
+  print(text: string): void;
   /** Makes what shows the run. */
-  reporter(settings: Partial<Settings>, redactor: Redactor): Reporter;
+  reporter(settings: Partial<Settings>, redactor: Redactor): Promise<Reporter>;
 }
 
 /** Runs a task file; gives the exit code. */
@@ -47,65 +46,76 @@ export async function runProgram(
   host: ProgramHost,
 ): Promise<ExitCode> {
   const redactor = new Redactor();
-  let command: CommandLine;
-  let map: TaskMap;
+  let command: CommandLine | undefined;
   try {
-    map = withPermissions(collectTasks(tasks));
+    const map = withPermissions(collectTasks(tasks));
     command = parseCommandLine(map, host.argv, host);
+    const answer = await answerOf(command, map, host);
+    if (answer !== undefined) {
+      host.print(answer);
+      return ExitCode.ok;
+    }
   } catch (error) {
-    const reporter = host.reporter({ json: host.argv.includes("--json") }, redactor);
-    reporter.result({ type: "result", task: null, ok: false, error: errorData(error) });
+    const settings = command?.settings ?? { json: host.argv.includes("--json") };
+    const reporter = await host.reporter(settings, redactor);
+    tellFailure(error, command, reporter, redactor);
     await reporter.close();
     return exitCodeOf(error);
   }
-  const reporter = host.reporter(command.settings, redactor);
+  const [{ runTask }, reporter] = await Promise.all([
+    import("./run_task.ts"),
+    host.reporter(command.settings, redactor),
+  ]);
   try {
-    const answer = answerOf(command, map, host);
-    if (answer === undefined) {
-      const { runTask } = await import("./run_task.ts");
-      return await runTask(command, command.task!, host, reporter, redactor);
-    }
-    reporter.print(answer);
-    return ExitCode.ok;
+    return await runTask(command, command.task!, host, reporter, redactor);
   } catch (error) {
-    const data = redactor.redactData(errorData(error));
-    reporter.result({ type: "result", task: command.task?.name ?? null, ok: false, error: data });
+    tellFailure(error, command, reporter, redactor);
     return exitCodeOf(error);
   } finally {
     await reporter.close();
   }
 }
 
+function tellFailure(
+  error: unknown,
+  command: CommandLine | undefined,
+  reporter: Reporter,
+  redactor: Redactor,
+): void {
+  const data = redactor.redactData(errorData(error));
+  reporter.result({ type: "result", task: command?.task?.name ?? null, ok: false, error: data });
+}
+
 /** What is printed when nothing is to be run; with `--json` one object, whatever it is. */
-function answerOf(command: CommandLine, map: TaskMap, host: ProgramHost): string | undefined {
+async function answerOf(
+  command: CommandLine,
+  map: TaskMap,
+  host: ProgramHost,
+): Promise<string | undefined> {
   const { json, list, graph } = command.settings;
-  const text = textOf(command, map, host);
+  const text = await textOf(command, map, host);
   const isJson = list || graph === "json";
   return text === undefined || !json || isJson ? text : JSON.stringify({ type: "text", text });
 }
 
-function textOf(command: CommandLine, map: TaskMap, host: ProgramHost): string | undefined {
-  const { settings, task } = command;
+async function textOf(
+  { settings, task, args }: CommandLine,
+  map: TaskMap,
+  host: ProgramHost,
+): Promise<string | undefined> {
   if (settings.completions !== undefined) {
+    const { completionScript } = await import("./completions.ts");
     return completionScript(host.name, map, settings.completions);
   }
   if (settings.list) return listOfTasks(map, settings.json);
-  if (settings.help && task !== undefined) return helpOfTask(task, host.name);
-  if (settings.graph !== undefined) return graphOf(command, map, host);
-  return settings.help || task === undefined ? helpOfFile(map, host.name) : undefined;
-}
-
-function graphOf(command: CommandLine, map: TaskMap, host: ProgramHost): string {
-  const graph = new Graph(host.cwd);
-  const form = command.settings.graph!;
-  if (command.task !== undefined) {
-    const root = graph.add(command.task, command.args, command.settings.only);
-    return graphText(graph.nodes, [root], form);
+  if (settings.graph !== undefined && !settings.help) {
+    const { graphOf } = await import("./graph_of.ts");
+    const { graph: form, only } = settings;
+    return graphOf(map, host.cwd, form, task === undefined ? undefined : { task, args, only });
   }
-  const roots = [...map.values()].filter((task) => task.name !== "permissions")
-    .map((task) => graph.addDeclared(task));
-  const inner = new Set(graph.nodes.flatMap((node) => [...node.deps.values()]));
-  return graphText(graph.nodes, roots.filter((root) => !inner.has(root)), form);
+  if (!settings.help && task !== undefined) return undefined;
+  const { helpOfFile, helpOfTask } = await import("./help.ts");
+  return task === undefined ? helpOfFile(map, host.name) : helpOfTask(task, host.name);
 }
 
 /** Every task file can say which permissions its tasks use. */

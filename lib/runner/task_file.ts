@@ -15,10 +15,7 @@ export type TaskMap = ReadonlyMap<string, AnyTask>;
 export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap {
   const map = new Map<string, AnyTask>();
   // Parsed flags do not tell one letter with two dashes from one with one.
-  const reserved = new Set([
-    ...Object.keys(settingArgs).map(flagName),
-    ...Object.keys(settingShorts),
-  ]);
+  const reserved = new Set([...Object.keys(settingArgs), ...Object.keys(settingShorts)]);
   for (const task of Object.values(tasks)) {
     const other = map.get(task.name);
     if (other !== undefined && other !== task) {
@@ -27,7 +24,7 @@ export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap 
       );
     }
     for (const [key, declared] of Object.entries(task.args)) {
-      if (!declared.positional && reserved.has(flagName(key))) {
+      if (!declared.positional && reserved.has(key)) {
         throw new UsageError(
           `Cannot use the task "${task.name}": its flag --${
             flagName(key)

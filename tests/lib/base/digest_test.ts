@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { createHash } from "node:crypto";
 import { digestHex, Hasher, parseDigest, sameDigest, sha256 } from "../../../lib/base/digest.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 
@@ -18,6 +19,28 @@ Deno.test("Hasher takes bytes in any pieces and tells digest and size at any tim
   assertEquals(digestHex(hasher.digest()), ofAbc);
   assertEquals(digestHex(hasher.digest()), ofAbc);
   assertEquals(hasher.size, 3);
+});
+
+Deno.test("Hasher agrees with node:crypto at every length of a block and around the end of short messages", () => {
+  const bytes = Uint8Array.from({ length: 20_000 }, (_, at) => (at * 7919) >> 3);
+  const lengths = [...Array(200).keys(), 4095, 16_383, 16_384, 16_385, 20_000];
+  for (const length of lengths) {
+    const part = bytes.subarray(0, length);
+    const expected = createHash("sha256").update(part).digest("hex");
+    assertEquals(digestHex(sha256(part)), expected, `${length} bytes`);
+    const halves = new Hasher().update(part.subarray(0, length >> 1));
+    const other = halves.copy().update(new Uint8Array(20_000));
+    halves.update(part.subarray(length >> 1));
+    assertEquals([digestHex(halves.digest()), halves.size], [expected, length]);
+    assertEquals(other.size, (length >> 1) + 20_000);
+  }
+});
+
+Deno.test("Hasher keeps what it was given when the caller writes over it", () => {
+  const bytes = new TextEncoder().encode("abc");
+  const hasher = new Hasher().update(bytes);
+  bytes.fill(0);
+  assertEquals(digestHex(hasher.digest()), ofAbc);
 });
 
 Deno.test("parseDigest() takes the prefixed and the bare form, in any case", () => {

@@ -26,7 +26,6 @@ export async function runTasks(
   const reporter: Reporter = {
     report: (event) => void ran.events.push(event),
     result: (result) => void (ran.result = result),
-    print: (text) => void ran.printed.push(text),
     pause: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),
   };
@@ -37,7 +36,8 @@ export async function runTasks(
       env: (name) => name === "KEDGE_CACHE_DIR" ? `${dir}/cache` : undefined,
       cwd: dir,
       signal: new AbortController().signal,
-      reporter: () => reporter,
+      print: (text) => void ran.printed.push(text),
+      reporter: () => Promise.resolve(reporter),
       ...host,
     });
     return ran;
