@@ -4,14 +4,9 @@ import { type Digest, parseDigest } from "../lib/base/digest.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { RateLimit } from "../lib/base/rate_limit.ts";
-import { collectDaily } from "../lib/cache/prune.ts";
-import { HttpClient } from "../lib/http/client.ts";
 import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
 import { BundleInspector } from "../lib/kexec/bundle_inspector.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
-import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
-import { describeDifference } from "../lib/kexec/describe_difference.ts";
-import { diffBundles } from "../lib/kexec/diff_bundles.ts";
 import { CachedDownload } from "../lib/operation/cached_download.ts";
 import type { CachedDownloadOptions } from "../lib/operation/cached_download_options.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -21,7 +16,6 @@ import {
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
 import { kexecUrl } from "./kexec_release.ts";
-import { unpackParts } from "./kexec_parts.ts";
 import type { CacheKexecOptions, CacheKexecResult } from "./kexec.ts";
 
 /** Does the work of `cacheKexec`. */
@@ -33,6 +27,7 @@ export async function runCacheKexec(
   const checked = checkOptions(options);
   const result = await run(checked, options, context);
   if (result.changed && !context.dryRun && !context.offline) {
+    const { collectDaily } = await import("../lib/cache/prune.ts");
     await collectDaily(context.cache, { signal: context.signal });
   }
   if (context.dryRun || result.digest === undefined) return result;
@@ -49,6 +44,7 @@ async function unpacked(
   digest: Digest,
   { cache, signal }: TaskContext,
 ): Promise<Pick<CacheKexecResult, "parts" | "changed" | "why">> {
+  const { unpackParts } = await import("./kexec_parts.ts");
   const { parts, isNew } = await unpackParts(cache, url, digest, signal);
   return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
 }
@@ -59,6 +55,7 @@ async function intoStore(
   digest: Digest,
   signal: AbortSignal,
 ): Promise<{ storePath: string; fetchurl: string }> {
+  const { fetchurlExpression, storeFile } = await import("../lib/nix/store_file.ts");
   const root = join(dirname(path), "gc-root");
   const { storePath } = await storeFile(path, { name: basename(path), digest, root, signal });
   return { storePath, fetchurl: fetchurlExpression(url, digest) };
@@ -78,6 +75,8 @@ async function run(
     inspect: (name) => new BundleInspector({ name, ...defined({ architecture: arch }) }),
     ...defined({ vouch: voucher(checked, releaseApi) }),
     compare: async (before, after, { meter, signal }) => {
+      const { describeDifference } = await import("../lib/kexec/describe_difference.ts");
+      const { diffBundles } = await import("../lib/kexec/diff_bundles.ts");
       const [old, now] = await Promise.all(
         [before, after].map((path) => checkBundle(path, { name: checked.url, signal })),
       );
@@ -113,16 +112,15 @@ function voucher(
   const api = releaseApi === false ? undefined : releaseApi ?? ofGitHub;
   const asset = parseReleaseAsset(url);
   if (api === undefined || asset === undefined) return undefined;
-  return async ({ meter, signal }) =>
-    await publishedDigest(
-      new HttpClient({
-        meter,
-        signal,
-        retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
-      }),
-      asset,
-      api,
-    );
+  return async ({ meter, signal }) => {
+    const { HttpClient } = await import("../lib/http/client.ts");
+    const client = new HttpClient({
+      meter,
+      signal,
+      retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
+    });
+    return await publishedDigest(client, asset, api);
+  };
 }
 
 type Checked = Omit<

@@ -23,6 +23,7 @@ export function freeBytes(path: string): number | undefined {
  * @throws {NoRoomError} if they do not
  */
 export function checkFreeBytes(path: string, wantedBytes: number): void {
+  if (wantedBytes <= 0) return;
   const free = freeBytes(path);
   if (free === undefined || free >= wantedBytes) return;
   throw new NoRoomError(

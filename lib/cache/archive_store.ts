@@ -3,7 +3,8 @@
  *
  * Invariants: an archive appears whole and at once, by one rename, after every byte of it was hashed and synced; the same tree
  * is there once, wherever it came from; its files are read-only and none is executable, since nothing is run from there;
- * the first writer of one digest wins, which is harmless, since all wrote the same tree; no writer needs a lock.
+ * the first writer of one digest wins, which is harmless, since all wrote the same tree; no writer needs a lock. What reads and
+ * writes trees is loaded when it is used: every cache has this store, few runs need it.
  *
  * @module
  */
@@ -14,10 +15,7 @@ import { VerificationError } from "../base/errors.ts";
 import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "./buckets.ts";
 import type { BlobStoreHost } from "./blob_store.ts";
-import { quarantineContents } from "./quarantine.ts";
-import { hashTree, seeTree } from "./read_tree.ts";
-import { treeDigest } from "./tree_digest.ts";
-import { type ArchiveMember, writeTree, type WriteTreeOptions } from "./write_tree.ts";
+import type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
 
 /** An unpacked folder that is there. */
 export interface CachedArchive {
@@ -53,6 +51,7 @@ export class ArchiveStore {
 
   /** The archive, here or in the read-only layer below; it is not read, and may have been changed. */
   async find(digest: Digest): Promise<CachedArchive | undefined> {
+    const { seeTree } = await import("./read_tree.ts");
     for (const root of [this.#host.dir, this.#host.lower]) {
       if (root === undefined) continue;
       const path = archivePath(root, digest);
@@ -76,6 +75,7 @@ export class ArchiveStore {
     const found = await this.find(digest);
     if (found === undefined || found.stamp === stamp) return found;
     if (await isOf(digest, found.path, options)) return found;
+    const { quarantineContents } = await import("./quarantine.ts");
     await quarantineContents(this.#host, found);
     return undefined;
   }
@@ -94,6 +94,8 @@ export class ArchiveStore {
     await using work = await TemporaryFolder.make(parent, "archive");
     const tree = join(work.path, "tree");
     await Deno.mkdir(tree);
+    const { treeDigest } = await import("./tree_digest.ts");
+    const { writeTree } = await import("./write_tree.ts");
     const digest = treeDigest(await writeTree(tree, members, options));
     if (options.digest !== undefined && !sameDigest(options.digest, digest)) {
       throw new VerificationError(
@@ -107,6 +109,7 @@ export class ArchiveStore {
 
   /** All archives of this cache in the order of their digests, without those of a layer below. */
   async *list(): AsyncGenerator<CachedArchive> {
+    const { seeTree } = await import("./read_tree.ts");
     const base = join(this.#host.dir, buckets.archives.folder, "sha256");
     for (const shard of await folderNames(base)) {
       for (const name of await folderNames(join(base, shard))) {
@@ -127,10 +130,12 @@ export class ArchiveStore {
     const path = this.path(digest);
     await this.#host.ensure(dirname(path));
     if (!await renamed(tree, path) && !await isOf(digest, path, options)) {
+      const { quarantineContents } = await import("./quarantine.ts");
       await quarantineContents(this.#host, { path });
       await renamed(tree, path);
     }
     await syncFolder(dirname(path));
+    const { seeTree } = await import("./read_tree.ts");
     const seen = await seeTree(path);
     if (seen === undefined) {
       throw new VerificationError(`Cannot keep the archive "${digest}": it went away at once`);
@@ -150,6 +155,7 @@ async function isOf(
   path: string,
   { signal }: { signal?: AbortSignal },
 ): Promise<boolean> {
+  const { hashTree } = await import("./read_tree.ts");
   const actual = await hashTree(path, signal === undefined ? {} : { signal });
   return actual !== undefined && sameDigest(actual, digest);
 }

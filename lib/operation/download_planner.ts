@@ -12,7 +12,6 @@ import { checkFreeBytes } from "../base/disk_space.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { DownloadEntry, DownloadPolicy, KnownFile } from "../cache/download_entry.ts";
 import { waitForLeader } from "../cache/wait_for_leader.ts";
-
 import { defaultConnections } from "../http/plan_pieces.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";

@@ -4,6 +4,8 @@
  * Invariants: credentials go to the origin alone, never to a mirror; a mirror goes on with what the origin brought only if a
  * digest says in the end that all of it belongs together; each failure that leads to the next mirror is told.
  *
+ * What speaks HTTP is loaded by the first request: whoever finds the file in the cache does not pay for it.
+ *
  * @module
  */
 import { defined } from "../base/defined.ts";
@@ -11,15 +13,13 @@ import type { Digest } from "../base/digest.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
-import { HttpClient } from "../http/client.ts";
+import type { HttpClient } from "../http/client.ts";
 import { type Control, readControl } from "../http/control_file.ts";
-import { download } from "../http/download.ts";
 import type { Downloaded } from "../http/download_options.ts";
-import { limitedFetch } from "../http/limited_fetch.ts";
-import { type FoundProbe, type Probe, probe, type ProbeRequest } from "../http/probe.ts";
+import type { FoundProbe, Probe, ProbeRequest } from "../http/probe.ts";
 import type { PrefixFollower } from "../http/prefix_follower.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
-import { Transport } from "../http/transport.ts";
+import type { Transport } from "../http/transport.ts";
 import type { Validators } from "../http/validators.ts";
 import type { Step } from "./operation.ts";
 
@@ -72,17 +72,16 @@ export interface BringOptions {
 /** Asks an origin and its mirrors, and brings files from them. */
 export class OriginSource implements Disposable {
   #options: OriginSourceOptions;
-  #transport: Transport;
+  #transport: Transport | undefined;
 
   /** Connects to nothing yet. */
   constructor(options: OriginSourceOptions) {
     this.#options = options;
-    this.#transport = new Transport(defined({ connections: options.connections }));
   }
 
   /** Closes the connections. */
   [Symbol.dispose](): void {
-    this.#transport[Symbol.dispose]();
+    this.#transport?.[Symbol.dispose]();
   }
 
   /** Sends the first request to the origin, or to the first mirror that answers. */
@@ -93,6 +92,8 @@ export class OriginSource implements Disposable {
   ): Promise<OriginAnswer> {
     const { url, mirrors = [], headers, action } = this.#options;
     const urls = [url, ...mirrors];
+    const { probe } = await import("../http/probe.ts");
+    const client = await this.#client(step);
     for (let index = from; index < urls.length; index++) {
       const request: ProbeRequest = {
         url: urls[index]!,
@@ -105,7 +106,7 @@ export class OriginSource implements Disposable {
         }),
       };
       try {
-        return { probe: await probe(this.#client(step), request), request, index };
+        return { probe: await probe(client, request), request, index };
       } catch (error) {
         step.signal.throwIfAborted();
         if (index === urls.length - 1) throw error;
@@ -122,11 +123,13 @@ export class OriginSource implements Disposable {
     step: Step,
   ): Promise<Downloaded> {
     const { connections, retry, idleTimeoutMs, rateLimit, mirrors = [] } = this.#options;
+    const { download } = await import("../http/download.ts");
+    const client = await this.#client(step);
     let { probe: found, request, index } = await this.#matching(answer, options, step);
     for (;;) {
       try {
         return await download({
-          client: this.#client(step),
+          client,
           request,
           probe: found,
           meter: step.meter,
@@ -170,15 +173,19 @@ export class OriginSource implements Disposable {
     throw new UnreachableError(`Cannot ${this.#options.action}: the server answered 304 unasked`);
   }
 
-  #client(step: Step): HttpClient {
-    const { rateLimit } = this.#options;
+  async #client(step: Step): Promise<HttpClient> {
+    const { connections, rateLimit } = this.#options;
+    const [{ HttpClient }, { Transport }, { limitedFetch }] = await Promise.all([
+      import("../http/client.ts"),
+      import("../http/transport.ts"),
+      import("../http/limited_fetch.ts"),
+    ]);
+    const { fetch } = this.#transport ??= new Transport(defined({ connections }));
     return new HttpClient({
       meter: step.meter,
       signal: step.signal,
       side: "source",
-      fetch: rateLimit === undefined
-        ? this.#transport.fetch
-        : limitedFetch(this.#transport.fetch, rateLimit),
+      fetch: rateLimit === undefined ? fetch : limitedFetch(fetch, rateLimit),
       ...defined({ retry: this.#options.retry }),
     });
   }

@@ -17,7 +17,6 @@ import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
-import { checkNeeds } from "./check_needs.ts";
 import type { CommandLine } from "./command_line.ts";
 import { resolveContext } from "./context.ts";
 import type { Reporter, RunEvent } from "./events.ts";
@@ -61,13 +60,16 @@ export async function runTask(
     const fresh = [...withDeps(nodes)].filter((node) => !admitted.has(node));
     for (const node of fresh) admitted.add(node);
     const needs = fresh.map((node) => ({ task: node.task.name, needs: node.task.declared.needs }));
-    await checkNeeds(needs, {
-      env: host.env,
-      cwd: host.cwd,
-      cacheDir: folder.dir,
-      offline: settings.offline,
-      signal: limit.signal,
-    });
+    if (needs.some((each) => each.needs.length > 0)) {
+      const { checkNeeds } = await import("./check_needs.ts");
+      await checkNeeds(needs, {
+        env: host.env,
+        cwd: host.cwd,
+        cacheDir: folder.dir,
+        offline: settings.offline,
+        signal: limit.signal,
+      });
+    }
     if (!dryRun && !settings.yes) await confirmAll(fresh, host, reporter, limit.signal);
   };
   await admit([root]);

@@ -1,5 +1,4 @@
 import { KedgeError, UsageError } from "../base/errors.ts";
-import { runProcess } from "../base/process_group.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { Secret } from "../base/secret.ts";
 
@@ -45,6 +44,7 @@ export class Secrets {
 
   /** What a program prints, without white space around it. */
   async command(program: string, ...args: string[]): Promise<Secret> {
+    const { runProcess } = await import("../base/process_group.ts");
     const { code, stdout } = await runProcess(program, {
       args,
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
