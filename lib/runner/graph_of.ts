@@ -13,7 +13,8 @@ export function graphOf(
 ): string {
   const graph = new Graph(cwd);
   if (root !== undefined) {
-    return graphText(graph.nodes, [graph.add(root.task, root.args, root.only)], form);
+    const node = graph.add(root.task, root.args, root.only);
+    return graphText(graph.nodes, [node], form);
   }
   const roots = [...tasks.values()].filter((task) => task.name !== "permissions")
     .map((task) => graph.addDeclared(task));

@@ -94,6 +94,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   for (const [seed, tag] of [[1, "a"], [2, "b"]] as const) {
     const file = join(stock, `${tag}.img`);
     await Deno.writeFile(file, randomBytes(300_000, seed));
+    await Deno.writeFile(join(stock, `${tag}-cut.img`), randomBytes(1000, seed));
     await pushDisk({ file, reference: `oci:${join(stock, "disks")}:${tag}` }, ctx);
     await pushDisk({ file, reference: `docker://${registry.host}/acme/disk:${tag}` }, ctx);
     await syncImage({
@@ -252,6 +253,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "disk:verify": [
         { args: ["oci:disks:a", "a.img"] },
         { args: [`${disk}:b`, "a.img", "--repair"], needs: ["*"] },
+        { args: ["oci:disks:a", "a-cut.img", "--repair"] },
       ],
       "disk:inspect": [{ args: ["oci:disks:a"] }, { args: [`${disk}:a`], needs: ["*"] }],
       "disk:diff": [{ args: ["oci:disks:a", `${disk}:b`], needs: ["*"] }],

@@ -3,7 +3,7 @@
  * Deno's audit saw, granted or not, is in the set, and all that is in the set was used in one way or another.
  */
 import { assertEquals } from "@std/assert";
-import { pooledMap } from "@std/async";
+import { pooledMap } from "@std/async/pool";
 import { copy } from "@std/fs";
 import { join } from "@std/path";
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
