@@ -154,6 +154,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
 
   async verify(plan: PublishPlan, moved: WrittenNarInfos[], step: Step): Promise<void> {
     const { meter, signal, record } = step;
+    const { packer, spool } = this.#parts;
     const depth = this.#parts.options.verify ?? "present";
     for (const { store } of plan.stores) record(store.cache.url, "proving", { depth });
     const outcomes = await Promise.all(
@@ -161,7 +162,8 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
         verifyStore(store, plan.sources.closure, {
           depth,
           written: moved[index] ?? new Map(),
-          memory: this.#parts.spool,
+          memory: spool,
+          hash: (path, size) => packer.hash(path, size),
           meter,
           now: Date.now,
           signal,

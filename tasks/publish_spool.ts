@@ -59,6 +59,11 @@ export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, Asyn
       : { narHash, narSize, fileHash, fileSize, path: blob.path };
   }
 
+  async drop({ narHash, fileHash }: SpooledNar, packing: NarPacking): Promise<void> {
+    await this.#entry(narHash, packing).remove();
+    await this.#cache.blobs.remove(fileHash);
+  }
+
   async lease(): Promise<{ path: string } & AsyncDisposable> {
     const folder = await (this.#folder ??= this.#cache.temporaryFolder("nars"));
     const path = join(folder.path, String(this.#leases++));

@@ -33,11 +33,19 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** How a name appears. */
+export interface AppearOptions {
+  /** The permission bits of the file. */
+  mode?: number;
+  /** Whether the folder is synced too; whoever leaves that out syncs it before anything points to the file. @default {true} */
+  syncFolder?: boolean;
+}
+
 /** Gives data that lies under a temporary name its final one: sync, permission bits, rename, sync of the folder. */
 export async function persistFile(
   temporary: string,
   path: string,
-  options: { mode?: number } = {},
+  options: AppearOptions = {},
 ): Promise<void> {
   {
     using file = await Deno.open(temporary, { read: true, write: true });
@@ -47,11 +55,11 @@ export async function persistFile(
     await Deno.chmod(temporary, options.mode);
   }
   await Deno.rename(temporary, path);
-  await syncFolder(dirname(path));
+  if (options.syncFolder ?? true) await syncFolder(dirname(path));
 }
 
 /** Options of {@linkcode writeFileAtomic}. */
-export interface WriteFileAtomicOptions {
+export interface WriteFileAtomicOptions extends AppearOptions {
   /** The permission bits of the file. @default {0o644} */
   mode?: number;
   /** Only create: an existing file is left as it is, and `false` comes back. @default {false} */
@@ -78,9 +86,10 @@ export async function writeFileAtomic(
       }
       await Deno.link(temporary, path);
       await Deno.remove(temporary);
-      await syncFolder(dirname(path));
+      if (options.syncFolder ?? true) await syncFolder(dirname(path));
     } else {
-      await persistFile(temporary, path);
+      const { syncFolder = true } = options;
+      await persistFile(temporary, path, { syncFolder });
     }
     return true;
   } catch (error) {

@@ -64,5 +64,6 @@ export async function copyPath(
     signal,
   });
   await to.cache.putNarInfo({ ...info, url, fileHash: digest, fileSize: hasher.size }, { signal });
+  await to.cache.writer.flush?.();
   await Deno.remove(file);
 }

@@ -1,14 +1,20 @@
 /**
  * A binary cache in a folder.
  *
- * Invariants: an object is synced before its name appears; the bytes of a file are hashed while they are copied, unless
- * this process wrote and hashed them a moment ago, and a copy with another hash never gets the name; keys stay inside the folder.
+ * Invariants: an object is synced before its name appears, and names are durable after {@linkcode FileObjects.flush}; the bytes of a file
+ * are hashed while they are copied, unless this run hashed them already, and a copy with another hash never gets the name; a
+ * file that lasts gets a second name where it can; keys stay inside the folder.
  *
  * @module
  */
-import defer * as nodeBuffer from "node:buffer";
 import { dirname, join } from "@std/path";
-import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
+import {
+  persistFile,
+  removeIfThere,
+  syncFolder,
+  temporaryName,
+  writeFileAtomic,
+} from "../base/atomic_file.ts";
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
@@ -16,6 +22,7 @@ import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
 import type { ChangeObject } from "./replace_object.ts";
+import { resumeCopy } from "./resume_copy.ts";
 
 const bufferBytes = 1024 * 1024;
 const largestAtOnceBytes = 64 * 1024 * 1024;
@@ -29,6 +36,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   /** The folder. */
   readonly dir: string;
   readonly #made = new Map<string, Promise<void>>();
+  readonly #unsynced = new Set<string>();
 
   /** Touches no disk; the folder is made at the first write. */
   constructor(dir: string) {
@@ -64,7 +72,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
 
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const path = this.#path(key);
-    await this.#writing(path, () => writeFileAtomic(path, bytes));
+    await this.#writing(path, () => writeFileAtomic(path, bytes, { syncFolder: false }));
   }
 
   async replace(key: string, change: ChangeObject, options: ObjectOptions = {}): Promise<void> {
@@ -72,7 +80,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
     await this.#writing(path, async () => {
       // Writers of kedge come one after the other; any other one may still come in between.
       using _lock = await lockFile(join(this.dir, ".kedge", "replace.lock"), options);
-      await writeFileAtomic(path, await change(await this.get(key)));
+      await writeFileAtomic(path, await change(await this.get(key)), { syncFolder: false });
     });
   }
 
@@ -84,8 +92,11 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   ): Promise<void> {
     const path = this.#path(key);
     await this.#writing(path, async () => {
+      if (file.lasting && file.fresh && await linked(file.path, path)) {
+        return meter.moved(file.size);
+      }
       if (file.size > largestAtOnceBytes) {
-        return await goOnCopying(file, path, meter, options.signal);
+        return await resumeCopy(file, path, meter, options.signal);
       }
       const temporary = temporaryName(path);
       try {
@@ -93,12 +104,18 @@ export class FileObjects implements ObjectReader, ObjectWriter {
           await Deno.copyFile(file.path, temporary);
           meter.moved(file.size);
         } else await copyHashed(file, temporary, meter, options.signal);
-        await persistFile(temporary, path, { mode: 0o644 });
+        await persistFile(temporary, path, { mode: 0o644, syncFolder: false });
       } catch (error) {
         await removeIfThere(temporary);
         throw error;
       }
     });
+  }
+
+  async flush(): Promise<void> {
+    const folders = [...this.#unsynced];
+    this.#unsynced.clear();
+    await Promise.all(folders.map(syncFolder));
   }
 
   async #writing(path: string, write: () => Promise<unknown>): Promise<void> {
@@ -108,6 +125,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
       this.#made.set(folder, made);
       await made;
       await write();
+      this.#unsynced.add(folder);
     } catch (cause) {
       const code = (cause as { code?: unknown }).code;
       if (cause instanceof KedgeError || typeof code !== "string") throw cause;
@@ -128,62 +146,23 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   }
 }
 
-/**
- * Copies a large file, going on with what an earlier run left beside the target: what is there is compared, the rest is written. Two
- * writers of one object write the same bytes to the same places, so neither harms the other.
- */
-async function goOnCopying(
-  source: ObjectFile,
-  path: string,
-  meter: ObjectMeter,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const partial = `${path}.partial`;
-  {
-    using input = await Deno.open(source.path, { read: true });
-    using output = await Deno.open(partial, { read: true, write: true, create: true });
-    const standing = (await output.stat()).size;
-    const hasher = new Hasher();
-    const buffer = new Uint8Array(bufferBytes);
-    const there = new Uint8Array(bufferBytes);
-    for (let offset = 0;;) {
-      signal?.throwIfAborted();
-      const count = await input.read(buffer);
-      if (count === null) break;
-      const piece = buffer.subarray(0, count);
-      hasher.update(piece);
-      if (offset + count <= standing && await isThere(output, piece, there.subarray(0, count))) {
-        meter.reused(count);
-      } else {
-        await output.seek(offset, Deno.SeekMode.Start);
-        for (let at = 0; at < count;) at += await output.write(piece.subarray(at));
-        meter.moved(count);
-      }
-      offset += count;
-    }
-    checkFileDigest(hasher, source);
-    if (standing > source.size) await output.truncate(source.size);
+/** Gives a file a second name in place of whatever has it; `false` where the file system cannot. */
+async function linked(from: string, to: string): Promise<boolean> {
+  const temporary = temporaryName(to);
+  try {
+    await Deno.link(from, temporary);
+  } catch (error) {
+    // Another file system, or one without links, or the file of somebody else: then it is copied, and that tells what is really wrong.
+    if (typeof (error as { code?: unknown }).code === "string") return false;
+    throw error;
   }
   try {
-    await persistFile(partial, path, { mode: 0o644 });
-  } catch (error) {
-    const other = error instanceof Deno.errors.NotFound ? await statFile(path) : undefined;
-    if (other?.size !== source.size) throw error;
+    await Deno.rename(temporary, to);
+    return true;
+  } finally {
+    // Two names of one file are left as they are by a rename.
+    await removeIfThere(temporary);
   }
-}
-
-/** Whether the file goes on with these bytes; its position is after them then. */
-async function isThere(
-  file: Deno.FsFile,
-  expected: Uint8Array,
-  buffer: Uint8Array,
-): Promise<boolean> {
-  for (let at = 0; at < buffer.length;) {
-    const count = await file.read(buffer.subarray(at));
-    if (count === null) return false;
-    at += count;
-  }
-  return nodeBuffer.Buffer.compare(buffer, expected) === 0;
 }
 
 async function copyHashed(

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Digest } from "../base/digest.ts";
+import { type Digest, sameDigest } from "../base/digest.ts";
 import type { MoveClosureOptions, WrittenNarInfos } from "./move_options.ts";
 import type { SpooledNar } from "./nar_spool.ts";
 import type { StorePlan } from "./plan_store.ts";
@@ -64,10 +64,15 @@ export async function moveClosure(
 }
 
 async function spooled(source: SourcePath, options: MoveClosureOptions): Promise<SpooledNar> {
-  const { spool, packing, packer, record } = options;
-  const standing = await spool.find(source.narHash, packing);
-  if (standing !== undefined) return standing;
+  const { spool, packing, packer, record, meter } = options;
   const label = source.storePath.path;
+  const standing = await spool.find(source.narHash, packing);
+  if (standing !== undefined) {
+    const digest = await packer.hash(standing.path, standing.fileSize);
+    if (sameDigest(digest, standing.fileHash)) return { ...standing, fresh: true };
+    meter.note(`the packed NAR of ${label} in the cache was changed; it is packed anew`, "warning");
+    await spool.drop(standing, packing);
+  }
   await using lease = await spool.lease();
   const { narHash, narSize } = source;
   record(label, "packing");

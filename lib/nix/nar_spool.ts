@@ -6,7 +6,7 @@ import type { PackedNar } from "./packed_nar.ts";
 export interface SpooledNar extends PackedNar {
   /** Where it lies; the file must not be changed. */
   path: string;
-  /** Whether it was packed in this run. */
+  /** Whether this run hashed every byte of it. */
   fresh?: boolean;
 }
 
@@ -14,6 +14,8 @@ export interface SpooledNar extends PackedNar {
 export interface NarSpool {
   /** The NAR of this hash, packed that way; `undefined` where it is to be packed. */
   find(narHash: Digest, packing: NarPacking): Promise<SpooledNar | undefined>;
+  /** Forgets a NAR whose bytes turned out to be others. */
+  drop(nar: SpooledNar, packing: NarPacking): Promise<void>;
   /** Lends the name of a file that is not there, to pack into; what is left of it goes when the lease ends. */
   lease(): Promise<{ path: string } & AsyncDisposable>;
   /** Takes over a packed file of {@linkcode NarSpool.lease}. */

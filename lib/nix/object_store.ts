@@ -16,8 +16,10 @@ export interface ObjectFile {
   size: number;
   /** Its sha256. */
   digest: Digest;
-  /** Whether this process wrote it a moment ago, hashing every byte. */
+  /** Whether this run hashed every byte of it already. */
   fresh?: boolean;
+  /** Whether it is never changed and is durable: a folder of the same file system then gets a second name of it instead of a copy. */
+  lasting?: boolean;
 }
 
 /** Reads the objects of a binary cache, never from a cache of its own. */
@@ -58,4 +60,6 @@ export interface ObjectWriter {
     meter: ObjectMeter,
     options?: ObjectOptions,
   ): Promise<void>;
+  /** Makes the names of all that was written durable, where that is not so after each write. */
+  flush?(): Promise<void>;
 }

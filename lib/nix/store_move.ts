@@ -76,7 +76,13 @@ export class StoreMove {
       using progress = meter.object(`${path} -> ${cache.url}`, nar.fileSize);
       await cache.writer.putFile(
         narKey(nar.fileHash, packing.compression),
-        { path: nar.path, size: nar.fileSize, digest: nar.fileHash, fresh: nar.fresh ?? false },
+        {
+          path: nar.path,
+          size: nar.fileSize,
+          digest: nar.fileHash,
+          fresh: nar.fresh ?? false,
+          lasting: true,
+        },
         progress,
         { signal: this.#signal },
       );
@@ -87,8 +93,11 @@ export class StoreMove {
 
   /** Writes the narinfos, each after those of its references, the roots last. */
   async finish(): Promise<WrittenNarInfos> {
-    const { states } = this.#plan;
+    const { states, store } = this.#plan;
+    const flush = () => this.#attempt(undefined, async () => await store.cache.writer.flush?.());
     const written = new Map<string, NarInfo>();
+    // No narinfo is seen before its NAR is sure to last.
+    if (!await flush()) return written;
     const done = new Map<string, Promise<boolean>>();
     const needed = neededNames(states);
     const write = async (state: PathState): Promise<boolean> => {
@@ -120,6 +129,7 @@ export class StoreMove {
     const allInner = Promise.all(inner).then((outcomes) => outcomes.every(Boolean));
     for (const state of tops) done.set(state.source.storePath.baseName, write(state));
     await Promise.all(done.values());
+    await flush();
     return written;
   }
 

@@ -1,95 +1,23 @@
-/** What comes after a publish: proving again, mending, going back, pruning, keys. */
+/** What comes after a publish: going back, pruning, keys. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { IncompleteError, type KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { IncompleteError, UsageError } from "../../lib/base/errors.ts";
 import { parseSigningKey } from "../../lib/nix/signing_key.ts";
 import { catalogList, catalogShow } from "../../tasks/catalog.ts";
-import { publish, type PublishOptions } from "../../tasks/publish.ts";
+import { publish } from "../../tasks/publish.ts";
 import { publishKeygen } from "../../tasks/publish_keygen.ts";
 import { publishPrune } from "../../tasks/publish_prune.ts";
 import { publishRollback } from "../../tasks/publish_rollback.ts";
 import { publishVerify } from "../../tasks/publish_verify.ts";
-import { FaultyCache } from "../support/binary_cache.ts";
 import { CatalogServer } from "../support/catalog_server.ts";
-import { type PlainGround, plainGround } from "../support/plain_paths.ts";
+import { plainGround } from "../support/plain_paths.ts";
+import { namesIn, publishVersions } from "../support/published_versions.ts";
 import { runKedge } from "../support/program.ts";
-
-/** Publishes versions 1 to n, each with a file of its own and one that all share. */
-async function versions(ground: PlainGround, count: number, more: Partial<PublishOptions> = {}) {
-  const [shared, ...own] = ground.options.paths;
-  const options = { ...ground.options, stores: [`file://${ground.dir}/store`], ...more };
-  for (let i = 0; i < count; i++) {
-    await publish({ ...options, version: String(i + 1), paths: [shared!, own[i]!] }, ground.ctx);
-  }
-  return options;
-}
-
-async function namesIn(dir: string, suffix: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(dir)) if (name.endsWith(suffix)) names.push(name);
-  return names.sort();
-}
-
-Deno.test("publishVerify() proves an entry, and names what is lost", async () => {
-  await using ground = await plainGround(2);
-  const { catalog } = await versions(ground, 1);
-  const options = { entry: "plain", catalog: catalog as string };
-  const fine = await publishVerify(options, ground.ctx);
-  assertEquals([fine.changed, fine.stores.map((store) => store.broken)], [false, [0]]);
-  const store = join(ground.dir, "store");
-  const [nar] = await namesIn(join(store, "nar"), ".zst");
-  await Deno.remove(join(store, "nar", nar!));
-  const error = await assertRejects(() => publishVerify(options, ground.ctx), IncompleteError);
-  assertStringIncludes(error.message, "is not there");
-  await assertRejects(
-    () => publishVerify({ ...options, entry: "plain@9" }, ground.ctx),
-    UsageError,
-    "has no such entry",
-  );
-});
-
-Deno.test("publishVerify() mends a store from another one", async () => {
-  await using cache = new FaultyCache();
-  await using ground = await plainGround(2);
-  const stores = [`file://${ground.dir}/store`, cache.url];
-  const { catalog } = await versions(ground, 1, { stores });
-  for (const path of ground.options.paths) await Deno.remove(path);
-  cache.objects.delete([...cache.objects.keys()].find((key) => key.startsWith("nar/"))!);
-  cache.objects.delete([...cache.objects.keys()].findLast((key) => key.endsWith(".narinfo"))!);
-  const options = { entry: "plain@1", catalog: catalog as string, repair: true };
-  const mended = await publishVerify(options, ground.ctx);
-  assertEquals(mended.changed, true);
-  assert(mended.bytesMoved > 0);
-  assertEquals((await publishVerify({ ...options, depth: "full" }, ground.ctx)).changed, false);
-});
-
-Deno.test("publishVerify() finds a changed byte, and tells what it cannot mend", async () => {
-  await using ground = await plainGround(2);
-  const { catalog } = await versions(ground, 1);
-  const store = join(ground.dir, "store");
-  for (const name of await namesIn(join(store, "nar"), ".zst")) {
-    const bytes = await Deno.readFile(join(store, "nar", name));
-    bytes[bytes.length >> 1]! ^= 1;
-    await Deno.writeFile(join(store, "nar", name), bytes);
-  }
-  const options = { entry: "plain", catalog: catalog as string };
-  for (const depth of ["present", "full"] as const) {
-    const error = await assertRejects(() =>
-      publishVerify({ ...options, depth }, ground.ctx)
-    ) as KedgeError;
-    assertEquals(error.exitCode, 3);
-  }
-  await assertRejects(
-    () => publishVerify({ ...options, depth: "full", repair: true }, ground.ctx),
-    UsageError,
-    "no other store has it, nor this machine",
-  );
-});
 
 Deno.test("publishRollback() moves the pointer back, once the stores were proven", async () => {
   await using server = new CatalogServer();
   await using ground = await plainGround(4);
-  const { catalog } = await versions(ground, 3, { catalog: server.url });
+  const { catalog } = await publishVersions(ground, 3, { catalog: server.url });
   const options = { name: "plain", catalog: catalog as string };
   const foreseen = await publishRollback(options, { ...ground.ctx, dryRun: true });
   const back = await publishRollback(options, ground.ctx);
@@ -120,7 +48,7 @@ Deno.test("publishRollback() moves the pointer back, once the stores were proven
 
 Deno.test("publishPrune() deletes what no live entry needs, and nothing else", async () => {
   await using ground = await plainGround(5);
-  const { catalog } = await versions(ground, 4);
+  const { catalog } = await publishVersions(ground, 4);
   const store = join(ground.dir, "store");
   const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 1 };
   const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
@@ -140,7 +68,7 @@ Deno.test("publishPrune() deletes what no live entry needs, and nothing else", a
 Deno.test("publishPrune() goes on with a prune that ended after the catalog forgot", async () => {
   await using server = new CatalogServer();
   await using ground = await plainGround(3);
-  const { catalog } = await versions(ground, 2, { catalog: server.url });
+  const { catalog } = await publishVersions(ground, 2, { catalog: server.url });
   const store = join(ground.dir, "store");
   const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 0 };
   let forgotten = false;
@@ -158,7 +86,7 @@ Deno.test("publishPrune() goes on with a prune that ended after the catalog forg
 
 Deno.test("publishPrune() and publish() race: whoever is first, no entry lacks a path", async () => {
   await using ground = await plainGround(3, 200_000);
-  const base = await versions(ground, 2);
+  const base = await publishVersions(ground, 2);
   const [shared, first] = ground.options.paths;
   const store = `file://${ground.dir}/store`;
   for (let round = 0; round < 12; round++) {
@@ -220,7 +148,7 @@ Deno.test("publishKeygen() writes a key for its owner alone, and prints what rea
 
 Deno.test("the program lists, shows, rolls back, verifies and prunes", async () => {
   await using ground = await plainGround(3);
-  const { catalog } = await versions(ground, 2);
+  const { catalog } = await publishVersions(ground, 2);
   const kedge = async (...args: string[]) => {
     const result = await runKedge(args, { cacheDir: join(ground.dir, "cache") });
     assertEquals(result.code, 0, result.stderr);

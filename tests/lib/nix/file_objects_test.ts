@@ -93,3 +93,46 @@ Deno.test("FileObjects tells a folder that cannot be written to", () =>
     assertEquals(error.side, "destination");
     assertEquals(await objects.get("x.narinfo"), undefined);
   }));
+
+Deno.test("FileObjects gives a file that lasts a second name, and copies any other", () =>
+  inFolder(async (dir) => {
+    const bytes = noise(100_000);
+    const path = join(dir, "source");
+    await Deno.writeFile(path, bytes);
+    const objects = new FileObjects(join(dir, "store"));
+    const file = { path, size: bytes.length, digest: sha256(bytes) };
+    const inodeOf = async (name: string) => (await Deno.stat(name)).ino;
+    const put = async (key: string, more: object) => {
+      const meter = new Counting();
+      await objects.putFile(key, { ...file, ...more }, meter);
+      assertEquals([meter.movedBytes, meter.reusedBytes], [bytes.length, 0]);
+      assertEquals(sha256(await Deno.readFile(join(dir, "store", key))), file.digest);
+      return await inodeOf(join(dir, "store", key)) === await inodeOf(path);
+    };
+    // Whoever did not hash it in this run does so while it is copied.
+    assertEquals(await put("nar/a", { lasting: true }), false);
+    assertEquals(await put("nar/b", { fresh: true }), false);
+    assertEquals(await put("nar/c", { fresh: true, lasting: true }), true);
+    assertEquals(await put("nar/c", { fresh: true, lasting: true }), true);
+    await objects.flush();
+    const left = await Array.fromAsync(Deno.readDir(join(dir, "store", "nar")), ({ name }) => name);
+    assertEquals(left.sort(), ["a", "b", "c"]);
+  }));
+
+Deno.test("FileObjects copies to another file system what lasts", async () => {
+  const memory = await Deno.makeTempDir({ dir: "/dev/shm" });
+  try {
+    await inFolder(async (dir) => {
+      const bytes = noise(1000);
+      const path = join(dir, "source");
+      await Deno.writeFile(path, bytes);
+      const objects = new FileObjects(memory);
+      const file = { path, size: bytes.length, digest: sha256(bytes), fresh: true, lasting: true };
+      await objects.putFile("nar/x", file, new Counting());
+      assertEquals(await Deno.readFile(join(memory, "nar", "x")), bytes);
+      assertEquals((await Deno.stat(join(memory, "nar", "x"))).mode! & 0o777, 0o644);
+    });
+  } finally {
+    await Deno.remove(memory, { recursive: true });
+  }
+});
