@@ -12,6 +12,7 @@ const packages: Readonly<Record<string, string>> = {
   "aria2c": "aria2",
   "busybox": "busybox-static",
   "curl": "curl",
+  "debootstrap": "debootstrap",
   "docker-registry": "docker-registry",
   "dropbear": "dropbear-bin",
   "htpasswd": "apache2-utils",

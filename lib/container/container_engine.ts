@@ -86,7 +86,7 @@ export class ContainerEngine {
         hint: `may this user run ${this.kind}? Try ${this.kind} info`,
       });
     }
-    if (/cannot connect to the (docker daemon|podman)|is the docker daemon running/i.test(stderr)) {
+    if (/cannot connect to (the docker daemon|podman)|is the docker daemon running/i.test(stderr)) {
       return new KedgeError(message, { data, hint: `start ${this.kind}'s service first` });
     }
     return new KedgeError(message, { data });

@@ -1,0 +1,152 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import {
+  KedgeError,
+  NotAllowedError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
+import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
+import { hasImage } from "../../lib/container/engine_image.ts";
+import { inspectVolume } from "../../lib/container/engine_volume.ts";
+import { localNixVersion } from "../../lib/nix/local_nix_version.ts";
+import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { baseImage } from "../../tasks/base_image.ts";
+import { carryStore } from "../../tasks/carry_store.ts";
+import { inContainer } from "../../tasks/in_container.ts";
+import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { debianNixLayer, debianPrograms } from "../support/debian_nix.ts";
+import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { PodmanWorld } from "../support/podman.ts";
+import { realTest } from "../support/real.ts";
+
+const engines = ["podman", "runc"];
+
+/** A podman that writes down every command that it is given. */
+async function logged(
+  world: PodmanWorld,
+): Promise<{ engine: ContainerEngineOptions; commands: () => Promise<string[]> }> {
+  const program = join(world.folder, "podman");
+  const log = join(world.folder, "commands");
+  await Deno.writeTextFile(program, `#!/bin/sh\necho "$@" >>'${log}'\nexec podman "$@"\n`);
+  await Deno.chmod(program, 0o755);
+  await Deno.writeTextFile(log, "");
+  const prefix = `${world.args.join(" ")} `;
+  return {
+    engine: { kind: "podman", program, ...world.options },
+    async commands() {
+      const lines = (await Deno.readTextFile(log)).trim().split("\n").filter((line) => line !== "");
+      await Deno.writeTextFile(log, "");
+      return lines.map((line) => line.replace(prefix, ""));
+    },
+  };
+}
+
+realTest(
+  "a real Nix in a container lives from the carried store",
+  [...carryPrograms, ...debianPrograms, ...engines],
+  async (t) => {
+    await using room = await CarryRoom.make();
+    await using world = await PodmanWorld.make();
+    const { engine, commands } = await logged(world);
+    const { context, repository } = room;
+    const { release } = await localNixVersion();
+    const debian = await debianNixLayer();
+    // As official images: the system below, the store above it.
+    const { root } = await room.store(release!);
+    await room.image(release!, [debian, await tarOf(root, ["nix"])]);
+    await room.image("2.99.0");
+    const to = { volume: "nix" };
+    const mounts = [{ volume: "nix", to: "/nix" }];
+    const env = { NIX_CONFIG: "sandbox = false\nbuild-users-group =\nsubstituters =" };
+    const base = await baseImage({ repository }, context);
+    const nix = async (...run: string[]) =>
+      (await inContainer({ base, engine, mounts, env, run }, context)).stdout.trim();
+    let built = "";
+
+    await t.step("the volume is filled without any container", async () => {
+      const done = await carryStore({ base, to, engine }, context);
+      assertEquals([done.pathsMoved, done.paths], [3, 3]);
+      assertEquals(await commands(), [
+        "volume inspect nix",
+        "volume inspect nix",
+        "volume create nix",
+        "volume inspect nix",
+      ]);
+      assertEquals(
+        await hasImage(world.engine, [base.configDigest, base.manifestDigest]),
+        undefined,
+      );
+      await verifyWithNix(new NixFolder(done.folder!).uri);
+    });
+    await t.step("later runs do not even ask the engine", async () => {
+      const again = await carryStore({ base, to, engine }, context);
+      assertEquals([again.changed, again.requests, await commands()], [false, 0, []]);
+    });
+    await t.step("the Nix in it is exactly the local one, and builds", async () => {
+      const expression = 'derivation { name = "built"; system = builtins.currentSystem; ' +
+        'builder = "/bin/sh"; args = [ "-c" "echo built >$out" ]; }';
+      const script = 'nix --version && nix-build --no-out-link --expr "$0"';
+      const [version, path] = (await nix("sh", "-c", script, expression)).split("\n");
+      const { stdout } = await new Deno.Command("nix", { args: ["--version"] }).output();
+      assertEquals(version, new TextDecoder().decode(stdout).trim());
+      built = path!;
+    });
+    await t.step("a path that was built in one run is there in the next", async () => {
+      const script = 'cat "$0" && nix-store --verify --check-contents';
+      assertEquals(await nix("sh", "-c", script, built), "built");
+    });
+    await t.step("another version comes beside it", async () => {
+      const other = await baseImage({ repository, nixVersion: "2.99.0" }, context);
+      const done = await carryStore({ base: other, to, engine }, context);
+      assertEquals(done.pathsMoved, 1);
+      const { uri } = new NixFolder(done.folder!);
+      await verifyWithNix(uri);
+      assertEquals((await validWithNix(uri)).includes(built), true);
+    });
+    await t.step("a volume that was removed is filled anew", async () => {
+      await world.engine.must(["volume", "rm", "nix"], "remove the volume");
+      const done = await carryStore({ base, to, engine }, context);
+      assertEquals(done.pathsMoved, 3);
+      assertEquals((await inspectVolume(world.engine, "nix"))?.folder, done.folder);
+    });
+  },
+);
+
+realTest(
+  "carryStore() says why an engine is of no use",
+  [...carryPrograms, ...engines],
+  async () => {
+    await using room = await CarryRoom.make();
+    await using world = await PodmanWorld.make();
+    const base = await room.image("2.8.0");
+    const to = { volume: "nix" };
+    const carry = async (engine: ContainerEngineOptions) =>
+      await carryStore({ base, to, engine }, room.context);
+    const { folder } = await carry(world.options);
+    const { uri } = new NixFolder(folder!);
+    const before = await validWithNix(uri);
+
+    await assertRejects(
+      () => carry({ program: "/nowhere/podman" }),
+      UsageError,
+      "it is not installed",
+    );
+    const remote = ["--remote", `--url=unix://${join(world.folder, "none.sock")}`];
+    const silent = await assertRejects(() => carry({ kind: "podman", args: remote }), KedgeError);
+    assertEquals(silent.hint, "start podman's service first");
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "podman", ...world.args];
+    const refused = await assertRejects(
+      () => carry({ kind: "podman", program: "setpriv", args: nobody }),
+      NotAllowedError,
+    );
+    assertStringIncludes(refused.message, 'Cannot look for the volume "nix"');
+    assertEquals(await validWithNix(uri), before);
+  },
+);
+
+realTest("an image whose label and tag disagree is never carried", carryPrograms, async () => {
+  await using room = await CarryRoom.make();
+  await room.image("2.8.0");
+  await assertRejects(() => room.image("2.8.1", undefined, { label: "2.8.0" }), VerificationError);
+});
