@@ -20,7 +20,7 @@ import { checkFileKind } from "../http/file_kind.ts";
 import { writePending } from "../http/pending_file.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedDownloadOptions, CachedFile, Inspector } from "./cached_download_options.ts";
-import { checkDigest, checkVouched } from "./check_download.ts";
+import { checkDigest, checkPublished } from "./check_download.ts";
 import type { DownloadPlan } from "./download_plan.ts";
 import { DownloadPlanner } from "./download_planner.ts";
 import type { Operation, Step } from "./operation.ts";
@@ -99,7 +99,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
 
   /** Holds digest, kind and contents against what they must be. */
   async verify(plan: DownloadPlan, moved: Moved, step: Step): Promise<void> {
-    const { vouch, cache } = this.#options;
+    const { cache } = this.#options;
     const { digest } = this.#planner.identity;
     const path = moved.downloaded?.path ?? moved.blob!.path;
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
@@ -107,7 +107,10 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       if (moved.downloaded !== undefined) {
         const isCallers = this.#options.digest !== undefined;
         checkDigest(moved.downloaded, digest, this.subject, isCallers);
-        if (digest === undefined) await checkVouched(moved.downloaded, vouch, this.subject, step);
+        if (digest === undefined) {
+          const published = await this.#planner.published.digest(step);
+          checkPublished(moved.downloaded, published, this.subject);
+        }
       }
       await this.#inspector?.finish(path, moved.downloaded?.size ?? moved.blob!.size, step);
     } catch (error) {

@@ -6,8 +6,6 @@
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { Downloaded } from "../http/download_options.ts";
-import type { CachedDownloadOptions } from "./cached_download_options.ts";
-import type { Step } from "./operation.ts";
 
 /**
  * Holds the digest against the one that was expected.
@@ -34,30 +32,22 @@ export function checkDigest(
 }
 
 /**
- * Holds contents of which no digest is pinned against what somebody else says of them, where he can be asked.
+ * Holds contents of which no digest is pinned against the one that somebody else gave for them, where he gave one.
  *
- * @throws {VerificationError} if he says something else
+ * @throws {VerificationError} if it is another
  */
-export async function checkVouched(
+export function checkPublished(
   { digest: actual }: Downloaded,
-  vouch: CachedDownloadOptions["vouch"],
+  published: Digest | undefined,
   subject: string,
-  step: Step,
-): Promise<void> {
-  let vouched: Digest | undefined;
-  try {
-    vouched = await vouch?.(step);
-  } catch (error) {
-    step.signal.throwIfAborted();
-    step.meter.note(`nobody vouches for the contents: ${(error as Error).message}`);
-  }
-  if (vouched === undefined || sameDigest(vouched, actual)) return;
+): void {
+  if (published === undefined || sameDigest(published, actual)) return;
   throw new VerificationError(
-    `Cannot use "${subject}": its digest is ${actual}, but ${vouched} was published for it`,
+    `Cannot use "${subject}": its digest is ${actual}, but ${published} was published for it`,
     {
       hint: "it may have been replaced at this moment: try again",
       side: "source",
-      data: { expected: vouched, actual },
+      data: { expected: published, actual },
     },
   );
 }

@@ -11,6 +11,7 @@ import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { DownloadEntry, DownloadPolicy, KnownFile } from "../cache/download_entry.ts";
+import type { DownloadRecord } from "../cache/download_record.ts";
 import { waitForLeader } from "../cache/wait_for_leader.ts";
 import { defaultConnections } from "../http/plan_pieces.ts";
 import type { FoundProbe } from "../http/probe.ts";
@@ -20,6 +21,7 @@ import { type DownloadPlan, originPlan, presentPlan, tierPlan } from "./download
 import { LeftDownload } from "./left_download.ts";
 import type { Step } from "./operation.ts";
 import type { OriginAnswer, OriginSource } from "./origin_source.ts";
+import { Published } from "./published.ts";
 import type { OpenedInTier, TierSource } from "./tier_source.ts";
 
 /** What a {@linkcode DownloadPlanner} asks. */
@@ -40,6 +42,8 @@ export interface DownloadPlannerOptions {
 export class DownloadPlanner {
   /** By what it is known. */
   readonly identity: DownloadIdentity;
+  /** What somebody else says of its digest. */
+  readonly published: Published;
   #options: CachedDownloadOptions;
   #entry: DownloadEntry;
   #origin: OriginSource;
@@ -55,6 +59,7 @@ export class DownloadPlanner {
     this.#origin = options.origin;
     this.#tier = options.tier;
     this.#held = options.held;
+    this.published = new Published(options.download.vouch);
     this.identity = new DownloadIdentity(options.download, options.entry.key);
   }
 
@@ -108,6 +113,9 @@ export class DownloadPlanner {
       const found = await this.#tier.openPinned(this.identity.digest, step);
       if (found !== undefined) return this.#tierPlan(found, known, detail, step);
     }
+    if (ownRecord !== undefined && ownRecord.digest === await this.published.digest(step)) {
+      return this.#stillPublished(known, ownRecord, detail);
+    }
     const remembered = ownRecord === undefined && this.identity.digest === undefined
       ? await this.#tier.find(step)
       : undefined;
@@ -135,6 +143,20 @@ export class DownloadPlanner {
     return await this.#movingPlan(await this.askPlainly(step), known, detail, step);
   }
 
+  /** The digest of what is there is published still: nothing changed, and the file itself need not be asked for. */
+  #stillPublished(known: KnownFile, record: DownloadRecord, detail: string): DownloadPlan {
+    const { etag, lastModified, freshMs = 0, mustRevalidate = false } = record;
+    const plan = this.#present(known, `its release still publishes this digest: ${detail}`);
+    return {
+      ...plan,
+      confirmed: {
+        state: "unchanged",
+        validators: defined({ etag, lastModified }),
+        lifetime: { freshMs, mayBeStale: !mustRevalidate },
+      },
+    };
+  }
+
   /** Asks the origin as if the cache had nothing. */
   async askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
     const partial = await this.#left.partial();
@@ -153,7 +175,7 @@ export class DownloadPlanner {
     why: string,
     step: Step,
   ): Promise<DownloadPlan> {
-    const { cache, connections = defaultConnections, vouch } = this.#options;
+    const { cache, connections = defaultConnections } = this.#options;
     const { response, size = 0 } = answer.probe;
     const cancel = async () => {
       if (!response.bodyUsed) await response.body?.cancel();
@@ -165,7 +187,7 @@ export class DownloadPlanner {
       file: this.#file(this.identity.digest, size),
       why,
       connections,
-      furtherRequests: this.identity.digest === undefined && vouch !== undefined ? 1 : 0,
+      furtherRequests: this.identity.digest === undefined ? this.published.requests : 0,
     });
     checkFreeBytes(cache.dir, size - plan.bytesToReuse);
     return { ...plan, ...defined({ record: known.record }) };

@@ -1,5 +1,6 @@
 import { defined } from "../../lib/base/defined.ts";
 import { formatBytes } from "../../lib/base/bytes.ts";
+import { formatDuration } from "../../lib/base/duration.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import {
@@ -109,8 +110,7 @@ export const cacheWhyTask = task({
       key,
       `  bucket    ${bucket}${by === "" ? "" : `, written by ${by}`}`,
       `  created   ${created}, confirmed ${updated}, used ${used}`,
-      ...Object.entries(value as object).filter(([, field]) => typeof field !== "object")
-        .map(([name, field]) => `  ${name.padEnd(9)} ${field}`),
+      ...Object.entries(value as object).map((field) => `  ${describeField(...field)}`),
       ...refs.map(({ digest, size, folder, alsoOf }) =>
         `  refers to ${digest} (${size === undefined ? "gone" : formatBytes(size)})${
           folder === undefined ? "" : `, unpacked in ${folder}`
@@ -137,3 +137,17 @@ export const cacheVerifyTask = task({
     }${complete ? "" : " so far"}`,
   ],
 });
+
+/** What is more is no span of time but an instant: since the year 2001. */
+const firstInstantMs = 1e12;
+const lastInstantMs = 8.64e15;
+
+/** A field of an entry for people: times as times, what has parts in JSON. */
+function describeField(name: string, field: unknown): string {
+  if (typeof field === "number" && name.endsWith("Ms")) {
+    const isInstant = field >= firstInstantMs && field <= lastInstantMs;
+    const text = isInstant ? new Date(field).toISOString() : formatDuration(field);
+    return `${name.slice(0, -2).padEnd(9)} ${text}`;
+  }
+  return `${name.padEnd(9)} ${typeof field === "object" ? JSON.stringify(field) : field}`;
+}

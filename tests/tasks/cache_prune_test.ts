@@ -333,6 +333,12 @@ Deno.test("cache:why tells who put an entry there, with which validators, and wh
     await assertRejects(() => cacheWhy("nothing", { cache }), KedgeError, "nothing of that name");
     const { stdout } = await runKedge(["cache:why", "a/one"], { cacheDir: cache.dir });
     assertStringIncludes(stdout, "as does https://b/two");
+    const previous = [{ digest, size: 4, fetched: "2026-01-01T00:00:00.000Z" }];
+    const fields = { digest, checkedMs: 1_750_000_000_000, freshMs: 600_000, previous };
+    await cache.entry(buckets.kexec, "https://c/three", v.looseObject({})).write(fields);
+    const three = await runKedge(["cache:why", "c/three"], { cacheDir: cache.dir });
+    assertStringIncludes(three.stdout, "  checked   2025-06-15T15:06:40.000Z\n  fresh     10m");
+    assertStringIncludes(three.stdout, `  previous  ${JSON.stringify(previous)}`);
   }));
 
 Deno.test("cache:verify finds a changed blob, moves it away, and lets the rest stand", () =>

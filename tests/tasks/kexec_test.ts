@@ -474,6 +474,38 @@ Deno.test("cacheKexec() holds a release against the digest that its site publish
   }, path);
 });
 
+Deno.test("cacheKexec() with refresh asks the site of a release for the digest, and the file only if that is another", () => {
+  const path = "/acme/images/releases/download/v1/k.tar.gz";
+  const api = "/repos/acme/images/releases/tags/v1";
+  return withOrigin(small, async ({ origin, run }) => {
+    const publish = (body: Uint8Array) => {
+      const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(body) }] });
+      origin.files.set(api, { body: new TextEncoder().encode(text) });
+    };
+    publish(small);
+    const options = { releaseApi: origin.url("") };
+    await run(options);
+    origin.files.get(path)!.etag = '"of-another-node"';
+    origin.requests.length = 0;
+    const same = await run(options, { refresh: "all" });
+    assertEquals([same.changed, same.bytesMoved, same.requests], [false, 0, 1]);
+    assertStringIncludes(same.why, "its release still publishes this digest");
+    assertEquals(origin.requests.map(({ path }) => path), [api]);
+
+    publish(next);
+    origin.files.get(path)!.body = next;
+    const foreseen = await run(options, { refresh: "all", dryRun: true });
+    const changed = await run(options, { refresh: "all" });
+    assertEquals([changed.digest, changed.requests], [sha256(next), foreseen.requests]);
+    assertEquals(changed.requests, 2);
+
+    origin.files.delete(api);
+    const unreachable = await run(options, { refresh: "all" });
+    assertEquals([unreachable.digest, unreachable.changed], [sha256(next), false]);
+    assertEquals(origin.requests.at(-1)?.status, 304);
+  }, path);
+});
+
 Deno.test("cacheKexec() with limitRate keeps to it over all connections, redirects and retries included", () =>
   withOrigin(large, async ({ origin, run }) => {
     file(origin).signedForMs = 60_000;
