@@ -13,6 +13,7 @@ import type { DiskStore } from "./disk_store.ts";
 import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { saveMoved } from "./save_moved.ts";
+import { SteadySync } from "./steady_sync.ts";
 import { tellMoving } from "./tell_moving.ts";
 
 /** What {@linkcode movePull} works with. */
@@ -55,6 +56,7 @@ export async function movePull(
   local.reused(standing);
   moving.reused(standing);
 
+  const steady = new SteadySync(plan.out);
   const reader = new PackReader(plan, { ...options, remote, moving }, step);
   const fetch = (ranges: readonly PackRange[]) =>
     fetchChunks(target, ranges, {
@@ -62,6 +64,7 @@ export async function movePull(
       read: (range, options) => reader.read(range, options),
       onWritten: (bytes, range) => {
         moving.file(bytes);
+        steady.wrote(bytes);
         if (!plan.cachedPacks.has(range.pack)) return;
         local.reused(bytes);
         moving.reused(bytes);
@@ -72,6 +75,7 @@ export async function movePull(
       local.reused(bytes);
       moving.reused(bytes);
       moving.file(bytes);
+      steady.wrote(bytes);
     }),
     fetch(plan.ranges),
   ]);
@@ -82,6 +86,7 @@ export async function movePull(
     );
     await fetch(planRanges(index, Uint32Array.from(changed)));
   }
+  await steady.end();
   moving.end();
 }
 

@@ -26,7 +26,7 @@ async function* chunksIn(store: string): AsyncGenerator<[string, number]> {
   }
 }
 
-/** Bytes in layers of 512 MiB that differ, compressed by zstd 1, which is smaller than the LZ4 that Tart takes. */
+/** Bytes in layers of 512 MiB that differ, in LZ4 as Tart's are. */
 export async function layerDelta(work: string, from: string, to: string): Promise<number> {
   let bytes = 0;
   const { size } = await Deno.stat(to);
@@ -44,7 +44,11 @@ export async function layerDelta(work: string, from: string, to: string): Promis
       return (await hashFile(out)).digest;
     };
     if (await part(from) === await part(to)) continue;
-    const packed = await run("sh", ["-c", `zstd -q -1 -c "$0" | wc -c`, `${work}/part`]);
+    const packed = await run("sh", [
+      "-c",
+      `zstd -q -1 --format=lz4 -c "$0" | wc -c`,
+      `${work}/part`,
+    ]);
     bytes += Number(packed.stdout);
   }
   return bytes;

@@ -1,0 +1,33 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { SteadySync } from "../../../lib/disk/steady_sync.ts";
+
+Deno.test("a SteadySync syncs after so many bytes, one part at a time, and waits at the end", async () => {
+  const syncs: PromiseWithResolvers<void>[] = [];
+  const sync = () => {
+    syncs.push(Promise.withResolvers<void>());
+    return syncs.at(-1)!.promise;
+  };
+  const steady = new SteadySync("file", { everyBytes: 100, sync });
+  steady.wrote(99);
+  assertEquals(syncs.length, 0);
+  steady.wrote(1);
+  steady.wrote(500);
+  assertEquals(syncs.length, 1);
+  let ended = false;
+  const end = steady.end().then(() => ended = true);
+  await Promise.resolve();
+  assertEquals(ended, false);
+  syncs[0]!.resolve();
+  await end;
+  steady.wrote(1);
+  assertEquals(syncs.length, 2);
+  syncs[1]!.resolve();
+  await steady.end();
+});
+
+Deno.test("a SteadySync tells at the end that a part could not be made durable", async () => {
+  const sync = () => Promise.reject(new Error("input/output error"));
+  const steady = new SteadySync("file", { everyBytes: 1, sync });
+  steady.wrote(1);
+  await assertRejects(() => steady.end(), Error, "input/output error");
+});
