@@ -1,3 +1,4 @@
+import { roomHint, withRoom } from "./with_room.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
@@ -34,7 +35,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     async move(step) {
       await keepDisk(cache, image, store.name);
       checkRoom(plan);
-      await movePull(plan, request, step);
+      await withRoom(plan.out, roomHint, () => movePull(plan, request, step));
     },
     verify: () => settle(plan.out, image.index.size),
     async commit(step) {

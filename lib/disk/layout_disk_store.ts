@@ -11,6 +11,7 @@ import { describeManifest, type Manifest, parseManifest } from "../oci/manifest.
 import { formatReference, type LayoutReference } from "../oci/reference.ts";
 import type { DiskStore, ReadOptions } from "./disk_store.ts";
 import { once, piecesOf } from "./pieces_of.ts";
+import { roomHint, withRoom } from "./with_room.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -73,7 +74,7 @@ export class LayoutDiskStore implements DiskStore {
 
   async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {
     const body = typeof content === "string" ? piecesOf(content, 0) : once(content, 0);
-    await this.layout.putBlob(blob, body, (bytes) => progress.moved(bytes));
+    await this.#put(blob, body, progress);
   }
 
   async putStream(
@@ -81,7 +82,7 @@ export class LayoutDiskStore implements DiskStore {
     body: () => AsyncIterable<Uint8Array>,
     progress: ObjectMeter,
   ): Promise<void> {
-    await this.layout.putBlob(blob, body(), (bytes) => progress.moved(bytes));
+    await this.#put(blob, body(), progress);
   }
 
   async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
@@ -109,6 +110,15 @@ export class LayoutDiskStore implements DiskStore {
   }
 
   [Symbol.dispose](): void {}
+
+  async #put(
+    blob: DiskBlob,
+    body: AsyncIterable<Uint8Array>,
+    progress: ObjectMeter,
+  ): Promise<void> {
+    const put = () => this.layout.putBlob(blob, body, (bytes) => progress.moved(bytes));
+    await withRoom(this.layout.folder, roomHint, put);
+  }
 
   async #open(blob: DiskBlob): Promise<Deno.FsFile> {
     try {

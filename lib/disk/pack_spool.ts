@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { roomHint, withRoom } from "./with_room.ts";
 import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { removeIfThere } from "../base/atomic_file.ts";
 import { type Digest, Hasher, isDigest } from "../base/digest.ts";
@@ -59,6 +60,16 @@ export class PackSpool {
 
   /** Makes a pack. */
   async make(
+    path: string,
+    table: ChunkTable,
+    chunks: PackChunks,
+    options: { pool: JobPool; rows: Uint32Array },
+  ): Promise<BuiltPack> {
+    const make = () => this.#make(path, table, chunks, options);
+    return await withRoom(this.#cache.dir, roomHint, make);
+  }
+
+  async #make(
     path: string,
     table: ChunkTable,
     chunks: PackChunks,

@@ -175,7 +175,7 @@ function summary(
   const configBytes = options.hasConfig ? 0 : 2;
   const why = of.changed
     ? `${chunks} of ${table.lengths.length} chunks (${formatBytes(fresh)} of ` +
-      `${formatBytes(dataBytes(table))}) are in no pack yet; ${remarks}`
+      `${formatBytes(dataBytes(table))}) go into new packs; ${remarks}`
     : `"${store.name}" holds these very chunks; ${remarks}`;
   return {
     bytesToMove: options.fetchedBytes + (of.changed ? moving + indexBytes + configBytes : 0),

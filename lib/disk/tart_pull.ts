@@ -13,6 +13,7 @@ import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { partialsOf } from "./disk_file.ts";
+import { roomHint, withRoom } from "./with_room.ts";
 import {
   giveName,
   mayMove,
@@ -77,35 +78,39 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       state: missing.includes(layer) ? "missing" as const : "present" as const,
     })),
     result,
-    async move(step) {
-      checkFreeBytes(out, inPlace ? 0 : sum([...missing, ...copies.map((c) => c.layer)].map(size)));
-      {
-        using target = await Deno.open(out, { read: true, write: true, create: true });
-        await target.truncate(disk.size);
-      }
-      const fetched = [...missing];
-      const stands = disk.layers.filter((layer) =>
-        !missing.includes(layer) && !copies.some((copy) => copy.layer === layer)
-      );
-      step.meter.reused(sum(stands.map(size)));
-      for (const { layer, from } of copies) {
-        if (await copyRegion(from, out, layer, step.signal)) {
-          step.meter.reused(layer.size);
-        } else {
-          step.meter.note(
-            `"${from}" changed meanwhile; ${layer.blob.digest} is fetched`,
-            "warning",
-          );
-          fetched.push(layer);
+    move: (step) =>
+      withRoom(out, roomHint, async () => {
+        checkFreeBytes(
+          out,
+          inPlace ? 0 : sum([...missing, ...copies.map((c) => c.layer)].map(size)),
+        );
+        {
+          using target = await Deno.open(out, { read: true, write: true, create: true });
+          await target.truncate(disk.size);
         }
-      }
-      await inParallel(
-        fetched,
-        Math.min(4, request.concurrency),
-        step.signal,
-        (layer, signal) => fetchLayer(request, layer, out, step, signal),
-      );
-    },
+        const fetched = [...missing];
+        const stands = disk.layers.filter((layer) =>
+          !missing.includes(layer) && !copies.some((copy) => copy.layer === layer)
+        );
+        step.meter.reused(sum(stands.map(size)));
+        for (const { layer, from } of copies) {
+          if (await copyRegion(from, out, layer, step.signal)) {
+            step.meter.reused(layer.size);
+          } else {
+            step.meter.note(
+              `"${from}" changed meanwhile; ${layer.blob.digest} is fetched`,
+              "warning",
+            );
+            fetched.push(layer);
+          }
+        }
+        await inParallel(
+          fetched,
+          Math.min(4, request.concurrency),
+          step.signal,
+          (layer, signal) => fetchLayer(request, layer, out, step, signal),
+        );
+      }),
     verify: () => settle(out, disk.size),
     async commit(step) {
       await giveName(file, out, step);
