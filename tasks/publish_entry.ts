@@ -1,3 +1,4 @@
+import { checkPublishOffline } from "./publish_offline.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
@@ -24,6 +25,7 @@ export async function catalogOf(
   uri: string,
   context: TaskContext,
 ): Promise<(meter: Meter) => CatalogWithHistory> {
+  checkPublishOffline(context, [], uri);
   const prepared = await prepareCatalog(uri);
   for (const secret of prepared.secrets) context.redactor.add(secret);
   return (meter) => openCatalog(prepared, { meter, signal: context.signal });
@@ -97,6 +99,7 @@ export async function entryStores(
     const uri = parseStoreUri(store);
     return read === store ? uri : { ...uri, read };
   });
+  checkPublishOffline(context, uris, undefined);
   const prepared = await Promise.all(uris.map(prepareStore));
   for (const { credentials, read } of prepared) {
     for (const secret of [...credentials.secrets, ...read?.credentials.secrets ?? []]) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkPublishOffline } from "./publish_offline.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
@@ -32,6 +33,8 @@ export async function runPublish(
   if (stores.length === 0) throw new UsageError("Cannot publish to no store: stores is empty");
   const packing = checkedPacking(options.compression, options.level);
   const uris = parseStores(stores, packing);
+  const { catalog } = options;
+  checkPublishOffline(context, uris, typeof catalog === "string" ? catalog : undefined);
   const keys = await loadSigningKeys(options.signingKey, uris, context);
   const prepared = await Promise.all(uris.map(prepareStore));
   const named = typeof options.catalog === "string"

@@ -8,8 +8,9 @@ export interface NetrcLogin {
 
 /** The login of a host in a netrc file, or its default; `undefined` where it has neither. Macros are passed over. */
 export function findInNetrc(text: string, host: string): NetrcLogin | undefined {
-  const words = text.replace(/^\s*macdef\b[\s\S]*?(?:\n\s*\n|$(?![\s\S]))/gm, "\n")
-    .replace(/(^|\s)#.*$/gm, "$1").split(/\s+/).filter((word) => word !== "");
+  const words = wordsOf(
+    text.replace(/^\s*macdef\b[\s\S]*?(?:\n\s*\n|$(?![\s\S]))/gm, "\n"),
+  );
   let within = false;
   let fallback = false;
   let login: Partial<NetrcLogin> = {};
@@ -29,4 +30,14 @@ export function findInNetrc(text: string, host: string): NetrcLogin | undefined 
     }
   }
   return within ? complete() : undefined;
+}
+
+const escapes: Record<string, string> = { n: "\n", r: "\r", t: "\t" };
+
+/** The words of a text without its comments; in quotes, blanks belong to a word, and a backslash stands before what it means, as curl reads it. */
+function wordsOf(text: string): string[] {
+  const matches = text.matchAll(/#.*$|"((?:[^"\\\n]|\\.)*)"(?!\S)|\S+/gm);
+  return [...matches].filter(([whole]) => !whole.startsWith("#")).map(([whole, quoted]) =>
+    quoted?.replace(/\\(.)/g, (_, letter: string) => escapes[letter] ?? letter) ?? whole
+  );
 }

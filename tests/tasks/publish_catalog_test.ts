@@ -1,10 +1,10 @@
 /** Catalogs behind HTTP, good and bad, and one of a user's own. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join, toFileUrl } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
 import type { Catalog } from "../../lib/catalog/catalog.ts";
 import { CatalogConflictError } from "../../lib/catalog/catalog_conflict_error.ts";
-import type { CatalogEntry, CatalogEntryDraft } from "../../lib/catalog/catalog_entry.ts";
+import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { CatalogServer } from "../support/catalog_server.ts";
@@ -157,74 +157,22 @@ Deno.test("publish() trusts no catalog that answers for another entry, or in HTM
   assertStringIncludes(other.message, 'it answered "other@1/x86_64-linux"');
 });
 
-/** A catalog of a user's own: it posts builds in the fields of FloxHub's publish endpoint. */
-class BuildsCatalog implements Catalog {
-  readonly requestsEach = 1;
-  readonly url: string;
-  #source: { url: string; rev: string };
-
-  constructor(url: string, source: { url: string; rev: string }) {
-    this.url = url;
-    this.#source = source;
-  }
-
-  async find({ name, version, system }: { name: string; version: string; system: string }) {
-    const response = await fetch(
-      `${this.url}/packages/${name}/builds?${new URLSearchParams({ version, system })}`,
-    );
-    return response.ok
-      ? await response.json() as CatalogEntry
-      : (await response.body?.cancel(), undefined);
-  }
-
-  async commit(draft: CatalogEntryDraft): Promise<CatalogEntry> {
-    const { name, version, system, storePaths, proofs } = draft;
-    const [proof] = proofs;
-    const response = await fetch(`${this.url}/packages/${name}/builds`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        ...this.#source,
-        version,
-        derivation: {
-          name,
-          system,
-          outputs: storePaths.map((path, index) => ({
-            name: index === 0 ? "out" : `out${index}`,
-            store_path: path,
-          })),
-        },
-        narinfos: Object.fromEntries(
-          draft.closure.map((each) => [each.path, { ...each, url: proof?.read }]),
-        ),
-        narinfos_source_url: proof?.read,
-      }),
-    });
-    if (!response.ok) {
-      throw new Error(`the builds endpoint answered ${response.status}: ${await response.text()}`);
-    }
-    await response.body?.cancel();
-    const now = new Date().toISOString();
-    return {
-      ...draft,
-      id: `${name}@${version}/${system}`,
-      created: now,
-      updated: now,
-      current: true,
-    };
-  }
-
-  list() {
-    return Promise.resolve([]);
-  }
-
-  async [Symbol.asyncDispose]() {}
+/** The catalog of a user's own that the README shows. */
+async function readmeCatalog(dir: string): Promise<
+  new (url: string, source: { url: string; rev: string }) => Catalog
+> {
+  const text = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+  const file = join(dir, "builds_catalog.ts");
+  await Deno.writeTextFile(file, blocks.find((code) => code.includes("class BuildsCatalog"))!);
+  return (await import(toFileUrl(file).href)).BuildsCatalog;
 }
 
-Deno.test("publish() works with a catalog of the user's own", async () => {
+Deno.test("publish() works with the catalog that the README shows", async () => {
   const builds: Record<string, unknown>[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     if (request.method === "GET") return new Response(null, { status: 404 });
+    if (!request.headers.has("idempotency-key")) return new Response("no key", { status: 400 });
     const build = await request.json();
     const complete = ["url", "rev", "derivation", "narinfos"].every((field) => field in build) &&
       build.derivation.outputs.every((output: { store_path: string }) =>
@@ -236,6 +184,7 @@ Deno.test("publish() works with a catalog of the user's own", async () => {
   });
   try {
     await using ground = await plainGround(2);
+    const BuildsCatalog = await readmeCatalog(ground.dir);
     const catalog = new BuildsCatalog(`http://127.0.0.1:${server.addr.port}`, {
       url: "https://github.com/acme/acme",
       rev: "a".repeat(40),
@@ -246,6 +195,7 @@ Deno.test("publish() works with a catalog of the user's own", async () => {
     );
     assertEquals(result.requests, 2);
     assertEquals(Object.keys(builds[0]!["narinfos"] as object).length, 2);
+    assertEquals(builds[0]!["narinfos_source_url"], `file://${ground.dir}/store`);
   } finally {
     await server.shutdown();
   }

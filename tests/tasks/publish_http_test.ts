@@ -107,6 +107,9 @@ realTest(
     assertEquals(result.stores[0]?.store, cache.nginx.url);
     assert(!texts.join("\n").includes("sesame"));
     assertEquals((await publish({ ...options, stores: [right] }, ctx)).changed, false);
+    await Deno.writeTextFile(netrc, `machine 127.0.0.1 login me password "open sesame"\n`);
+    const byNetrc = [`${cache.nginx.url}?netrc-file=${netrc}`];
+    assertEquals((await publish({ ...options, stores: byNetrc }, ctx)).changed, false);
     await assertRejects(
       () => publish({ ...options, stores: [`${cache.nginx.url}?token-env=KEDGE_NO_SUCH`] }, ctx),
       UsageError,
@@ -115,18 +118,21 @@ realTest(
   },
 );
 
-Deno.test("publish() sends the bearer token of a file", async () => {
-  await using cache = new FaultyCache();
+realTest("publish() sends the bearer token of a file", ["nginx"], async () => {
+  await using cache = await startDavCache({
+    serverConfig: `if ($http_authorization != "Bearer secret-token") { return 401; }`,
+  });
   await using ground = await plainGround();
   const file = join(ground.dir, "token");
+  const stores = [`${cache.nginx.url}?token-file=${file}`];
+  await Deno.writeTextFile(file, "wrong-token\n");
+  await assertRejects(
+    () => publish({ ...ground.options, stores }, ground.ctx),
+    NotAllowedError,
+    "the server answered 401",
+  );
   await Deno.writeTextFile(file, "secret-token\n");
-  cache.fault = ({ headers }) =>
-    headers.get("authorization") === "Bearer secret-token"
-      ? undefined
-      : new Response(null, { status: 401 });
-  const stores = [`${cache.url}?token-file=${file}`];
-  await publish({ ...ground.options, stores }, ground.ctx);
-  assertEquals(cache.count("PUT", /narinfo$/), 3);
+  assertEquals((await publish({ ...ground.options, stores }, ground.ctx)).stores[0]?.missing, 3);
 });
 
 realTest("publish() speaks TLS with an authority and a client certificate of its own", [
@@ -197,4 +203,24 @@ Deno.test("publish() tells a store that nobody answers for", async () => {
   assertEquals((error as unknown as { exitCode: number }).exitCode, 6);
   assert(error.cause instanceof UnreachableError);
   assertStringIncludes(error.message, 'to "http://127.0.0.1:1/cache"');
+});
+
+Deno.test("publish() refuses what is behind a network when it is offline", async () => {
+  await using ground = await plainGround(1);
+  const ctx = { ...ground.ctx, offline: true };
+  const local = `file://${ground.dir}/store`;
+  for (
+    const more of [
+      { stores: ["https://cache.acme.dev"] },
+      { stores: [`${local}?read=https://cache.acme.dev`] },
+      { stores: [local], catalog: "https://catalog.acme.dev" },
+    ]
+  ) {
+    await assertRejects(
+      () => publish({ ...ground.options, ...more }, ctx),
+      UsageError,
+      "acme.dev",
+    );
+  }
+  assertEquals((await publish({ ...ground.options, stores: [local] }, ctx)).changed, true);
 });

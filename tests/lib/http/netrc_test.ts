@@ -20,3 +20,14 @@ default login guest password guest
   assertEquals(findInNetrc("machine a password only", "a"), { user: "", password: "only" });
   assertEquals(findInNetrc("", "a"), undefined);
 });
+
+Deno.test("findInNetrc() reads quoted words as curl does", () => {
+  const password = (word: string) =>
+    findInNetrc(`machine a.example login me password ${word}\nmachine b.example`, "a.example")
+      ?.password;
+  assertEquals(password('"open sesame"'), "open sesame");
+  assertEquals(password('"a \\"b\\" \\\\ c\\td"'), 'a "b" \\ c\td');
+  assertEquals(password('"#1"'), "#1");
+  assertEquals(password("a#1"), "a#1");
+  assertEquals(password('"never ends'), '"never');
+});
