@@ -1,10 +1,13 @@
 // deno-lint-ignore-file no-console -- a script speaks to a terminal
 /**
- * The runner: what a list, a task that does nothing and large graphs cost, beside an empty `deno run`, just, `deno task` and zx.
+ * The runner: what a list, a task that does nothing, one that finds its work done and large graphs cost, beside an empty `deno run`,
+ * just, `deno task` and zx.
  *
  * @module
  */
-import { fromFileUrl, join } from "@std/path";
+import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { makeBundle } from "../../tests/support/bundle.ts";
+import { randomBytes, writeImage } from "../../tests/support/layout.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const config = join(root, "deno.json");
@@ -35,12 +38,23 @@ async function starts(folder: string): Promise<void> {
   await Deno.writeTextFile(join(folder, "noop.mjs"), "#!/usr/bin/env zx\n");
   const peers = await installPeers(folder);
   const deno = [Deno.execPath(), "run", "-A", "--config", config];
+  const eager = [Deno.execPath(), "run", "-A", "--config", await eagerConfig(folder)];
+  const program = [...deno, join(root, "mod.ts"), "--quiet"];
+  const { kexec, image } = await doneWork(program, folder);
   const rows: Record<string, string[]> = {
     "empty `deno run`": [Deno.execPath(), "run", "-A", empty],
     "kedge: the built-in `--list`": [...deno, join(root, "mod.ts"), "--list"],
     "kedge: `--list` of a task file": [...deno, tasks, "--list"],
     "kedge: a task that does nothing": [...deno, tasks, "noop"],
     "kedge: the same, the runner alone imported": [...deno, runnerAlone, "noop"],
+    "kedge: the built-in `--list`, without lazy-dynamic-imports": [
+      ...eager,
+      join(root, "mod.ts"),
+      "--list",
+    ],
+    "kedge: a task that does nothing, without them": [...eager, tasks, "noop"],
+    "kedge: a kexec bundle that is cached": kexec,
+    "kedge: an image that is unchanged, between layouts": image,
     "`deno task`": [Deno.execPath(), "task", "--quiet", "noop"],
     ...(peers === undefined ? {} : {
       "just: list": [peers.just, "--list"],
@@ -62,6 +76,32 @@ async function starts(folder: string): Promise<void> {
     console.log(`| ${name} | ${ms.toFixed(1)} | ${(ms / base).toFixed(2)} |`);
   }
   if (peers === undefined) console.log("just and zx are not here: npm could not install them");
+}
+
+/** The configuration of this checkout, but with every late import read at the start, as Deno does by itself. */
+async function eagerConfig(folder: string): Promise<string> {
+  const { imports } = JSON.parse(await Deno.readTextFile(config));
+  const absolute = Object.entries<string>(imports).map((
+    [name, target],
+  ) => [name, target.startsWith(".") ? new URL(target, toFileUrl(config)).href : target]);
+  const path = join(folder, "eager.json");
+  await Deno.writeTextFile(path, JSON.stringify({ imports: Object.fromEntries(absolute) }));
+  return path;
+}
+
+/** Commands whose work is done already: nobody is asked by them. */
+async function doneWork(
+  program: readonly string[],
+  folder: string,
+): Promise<{ kexec: string[]; image: string[] }> {
+  await makeBundle(join(folder, "b.tar.gz"), { size: 1_000_000 });
+  const body = await Deno.readFile(join(folder, "b.tar.gz"));
+  await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response(body));
+  const kexec = [...program, "kexec", "--url", `http://127.0.0.1:${server.addr.port}/b.tar.gz`];
+  await writeImage(join(folder, "image"), "v1", { layers: [randomBytes(100_000)] });
+  const image = [...program, "image:sync", "oci:image:v1", "oci:copy:v1"];
+  for (const command of [kexec, image]) await timeMs(command, folder);
+  return { kexec, image };
 }
 
 /** Graphs of tasks that do nothing: what they add to a single one, in a process of their own. */

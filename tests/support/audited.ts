@@ -1,4 +1,4 @@
-import { fromFileUrl, join } from "@std/path";
+import { fromFileUrl, join, toFileUrl } from "@std/path";
 import { shellLine } from "../../lib/ssh/shell_quote.ts";
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
 
@@ -39,9 +39,11 @@ export async function runAudited(
   options: RunAuditedOptions,
 ): Promise<AuditedRun> {
   const audit = join(options.cwd, `audit-${crypto.randomUUID()}.jsonl`);
+  const config = `${audit}.config.json`;
+  await Deno.writeTextFile(config, JSON.stringify(await configOfUsers()));
   const command = [
     ...[Deno.execPath(), "run", "--no-prompt", "--cached-only", ...flagsOf(set)],
-    ...["--config", join(root, "deno.json"), join(root, "mod.ts"), ...args],
+    ...["--config", config, join(root, "mod.ts"), ...args],
   ];
   const [program, ...rest] = options.terminal
     ? ["script", "-qec", shellLine(command), "/dev/null"]
@@ -59,6 +61,19 @@ export async function runAudited(
     return { permission, value: value ?? "" };
   });
   return { code, stderr: new TextDecoder().decode(stderr), uses };
+}
+
+/**
+ * The configuration of this checkout from anywhere, but for lazy imports: a local module that is imported late is read with the
+ * program's own permissions, which a module of the package from JSR is not.
+ */
+async function configOfUsers(): Promise<object> {
+  const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
+  const base = toFileUrl(join(root, "deno.json"));
+  const absolute = Object.entries<string>(imports).map((
+    [name, target],
+  ) => [name, target.startsWith(".") ? new URL(target, base).href : target]);
+  return { imports: Object.fromEntries(absolute), lock: false };
 }
 
 /**

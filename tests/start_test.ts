@@ -1,0 +1,102 @@
+/** What a start loads: a list, a task that does nothing and what the cache holds already are to cost little more than an empty program. */
+import { assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+interface Info {
+  roots: string[];
+  redirects?: Record<string, string>;
+  modules: { specifier: string; dependencies?: Dependency[] }[];
+}
+
+interface Dependency {
+  isDynamic?: boolean;
+  code?: { specifier?: string };
+}
+
+/** The modules that are loaded before the first line of a module runs, by their paths in this house. */
+async function loadedBy(path: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--config", join(root, "deno.json"), join(root, path)],
+  }).output();
+  const { roots, redirects = {}, modules }: Info = JSON.parse(new TextDecoder().decode(stdout));
+  const byName = new Map(modules.map((module) => [module.specifier, module]));
+  const loaded = new Set<string>();
+  const visit = (name: string) => {
+    const specifier = redirects[name] ?? name;
+    if (loaded.has(specifier)) return;
+    loaded.add(specifier);
+    for (const { isDynamic, code } of byName.get(specifier)?.dependencies ?? []) {
+      if (!isDynamic && code?.specifier !== undefined) visit(code.specifier);
+    }
+  };
+  roots.forEach(visit);
+  return [...loaded].map((specifier) =>
+    specifier.startsWith("file:") ? fromFileUrl(specifier).slice(root.length) : specifier
+  );
+}
+
+/** What of it comes from elsewhere, all of `@std/path` as one. */
+function foreign(loaded: readonly string[]): string[] {
+  const names = loaded.filter((path) => /^(npm|node):/.test(path))
+    .map((path) => path.replace(/^npm:\/?/, "").replace(/\/path\/posix\/.*/, "/path"));
+  return [...new Set(names)].sort();
+}
+
+/** The modules that load a part of Node at once. The first one costs a program as much as its whole start. */
+async function loadingNode(loaded: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of loaded) {
+    if (!path.endsWith(".ts")) continue;
+    const source = await Deno.readTextFile(join(root, path));
+    if (/^import (?!type |defer )[^;]*"node:/m.test(source)) found.push(path);
+  }
+  return found;
+}
+
+/** The floors below the task functions of which a list needs nothing. */
+const rooms = /^lib\/(operation|journal|oci|nix|kexec|ssh|catalog|container|chunk|http|cache)\//;
+
+Deno.test("a list loads the runner alone, and none of the rooms", async () => {
+  const loaded = await loadedBy("lib/report/main.ts");
+  assertEquals(loaded.filter((path) => rooms.test(path)), ["lib/operation/error_data.ts"]);
+  assertEquals(foreign(loaded), ["deno-std@1.3.0/cli/parse_args.js", "deno-std@1.3.0/path"]);
+});
+
+Deno.test("the library loads nothing large before a task runs", async () => {
+  const loaded = await loadedBy("mod.ts");
+  assertEquals(foreign(loaded), [
+    "deno-std@1.3.0/async/delay.js",
+    "deno-std@1.3.0/cli/parse_args.js",
+    "deno-std@1.3.0/crypto/timing_safe_equal.js",
+    "deno-std@1.3.0/fs/ensure_dir.js",
+    "deno-std@1.3.0/path",
+    "node:crypto",
+    "node:process",
+    "node:sqlite",
+  ]);
+  assertEquals(
+    loaded.filter((path) => /^lib\/(oci|nix|ssh|catalog|container|chunk|http)\//.test(path)),
+    [
+      "lib/oci/reference.ts",
+      "lib/oci/reference_grammar.ts",
+      "lib/catalog/catalog_conflict_error.ts",
+    ],
+  );
+});
+
+for (
+  const [what, path] of [
+    ["a task that does nothing", "lib/runner/run_task.ts"],
+    ["the built-in tasks", "tasks/builtin/mod.ts"],
+    ["a bundle that is cached", "tasks/kexec_download.ts"],
+    ["an image that is unchanged", "tasks/image_sync.ts"],
+  ] as const
+) {
+  Deno.test(`${what}: no module loads a part of Node at once, or the shell`, async () => {
+    const loaded = await loadedBy(path);
+    assertEquals(await loadingNode(loaded), []);
+    assertEquals(loaded.filter((each) => /npm:\/?dax@/.test(each)), []);
+  });
+}
