@@ -16,7 +16,7 @@
  *
  * @module
  */
-import * as v from "valibot";
+import type * as v from "valibot";
 import { type KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { HttpClient, type HttpRequest } from "../http/client.ts";
@@ -32,6 +32,8 @@ import type {
   HistoryLine,
 } from "./catalog.ts";
 import { CatalogConflictError } from "./catalog_conflict_error.ts";
+import { entrySchema, historySchema, listSchema } from "./catalog_schemas.ts";
+import { readCatalogAnswer } from "./read_catalog_answer.ts";
 import { type CatalogEntry, type CatalogEntryDraft, entryId } from "./catalog_entry.ts";
 
 /** What an {@linkcode HttpCatalog} is made of. */
@@ -51,43 +53,6 @@ export interface HttpCatalogOptions {
   /** Ends every request. */
   signal?: AbortSignal | undefined;
 }
-
-const proofSchema = v.object({
-  store: v.string(),
-  read: v.string(),
-  at: v.string(),
-  depth: v.string(),
-  narInfos: v.record(v.string(), v.string()),
-});
-const entrySchema = v.object({
-  id: v.string(),
-  name: v.string(),
-  version: v.string(),
-  system: v.string(),
-  storePaths: v.array(v.string()),
-  closure: v.array(v.object({
-    path: v.string(),
-    narHash: v.string(),
-    narSize: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-    references: v.array(v.string()),
-  })),
-  closureBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  proofs: v.array(proofSchema),
-  created: v.string(),
-  updated: v.string(),
-  current: v.boolean(),
-});
-const listSchema = v.object({ entries: v.array(entrySchema) });
-const historySchema = v.object({
-  history: v.array(v.object({
-    name: v.string(),
-    system: v.string(),
-    version: v.string(),
-    action: v.picklist(["publish", "rollback"]),
-    at: v.string(),
-  })),
-});
-const largestAnswerBytes = 256 * 1024 * 1024;
 
 /** Entries behind HTTP. */
 export class HttpCatalog implements CatalogWithHistory {
@@ -263,37 +228,7 @@ export class HttpCatalog implements CatalogWithHistory {
   }
 
   async #json<S extends v.GenericSchema>(response: Response, schema: S): Promise<v.InferOutput<S>> {
-    const bad = (state: string, cause?: unknown) =>
-      new VerificationError(`Cannot read the answer of "${this.url}": ${state}`, {
-        cause,
-        hint: "the URL may not be that of a catalog",
-      });
-    let text = "";
-    const decoder = new TextDecoder();
-    let size = 0;
-    try {
-      for await (const piece of response.body ?? []) {
-        size += piece.length;
-        if (size > largestAnswerBytes) throw bad(`it has more than ${largestAnswerBytes} bytes`);
-        text += decoder.decode(piece, { stream: true });
-      }
-    } catch (cause) {
-      if (cause instanceof VerificationError || this.#signal?.aborted) throw cause;
-      throw new UnreachableError(
-        `Cannot read the answer of "${this.url}": ${(cause as Error).message}`,
-        { cause, side: "destination", hint: "the same command finds out what became of it" },
-      );
-    }
-    let data: unknown;
-    try {
-      data = JSON.parse(text + decoder.decode());
-    } catch (cause) {
-      throw bad("it is no JSON", cause);
-    }
-    const parsed = v.safeParse(schema, data);
-    if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    throw bad(`${v.getDotPath(issue) ?? "it"}: ${issue.message}`);
+    return await readCatalogAnswer(response, schema, this.url, this.#signal);
   }
 
   #sameName(entry: CatalogEntry, name: EntryName): CatalogEntry {

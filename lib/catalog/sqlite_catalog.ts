@@ -6,8 +6,7 @@
  *
  * @module
  */
-import defer * as sqlite from "node:sqlite";
-import { dirname } from "@std/path";
+import type { DatabaseSync } from "node:sqlite";
 import { KedgeError, NoRoomError } from "../base/errors.ts";
 import { isSqliteFull } from "../base/sqlite.ts";
 import type {
@@ -18,31 +17,13 @@ import type {
   HistoryLine,
 } from "./catalog.ts";
 import { CatalogConflictError } from "./catalog_conflict_error.ts";
+import { SqliteCatalogFile } from "./sqlite_catalog_file.ts";
 import {
   type CatalogEntry,
   type CatalogEntryDraft,
   type CatalogProof,
   entryId,
 } from "./catalog_entry.ts";
-
-const formatVersion = 1;
-
-const schema = `
-CREATE TABLE IF NOT EXISTS entries (
-  name TEXT NOT NULL, version TEXT NOT NULL, system TEXT NOT NULL, store_paths TEXT NOT NULL,
-  closure TEXT NOT NULL, closure_bytes INTEGER NOT NULL, proofs TEXT NOT NULL,
-  created TEXT NOT NULL, updated TEXT NOT NULL, idempotency_key TEXT NOT NULL,
-  PRIMARY KEY (name, version, system)
-) STRICT;
-CREATE TABLE IF NOT EXISTS pointers (
-  name TEXT NOT NULL, system TEXT NOT NULL, version TEXT NOT NULL, PRIMARY KEY (name, system)
-) STRICT;
-CREATE TABLE IF NOT EXISTS history (
-  name TEXT NOT NULL, system TEXT NOT NULL, version TEXT NOT NULL, action TEXT NOT NULL, at TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS history_by_name ON history (name, system);
-PRAGMA user_version = ${formatVersion};
-`;
 
 const columns =
   `e.name, e.version, e.system, e.store_paths, e.closure, e.closure_bytes, e.proofs, e.created, e.updated,
@@ -61,20 +42,19 @@ export interface SqliteCatalogOptions {
 export class SqliteCatalog implements CatalogWithHistory {
   readonly url: string;
   readonly requestsEach = 0;
-  #path: string;
   #now: () => number;
-  #database: sqlite.DatabaseSync | undefined;
+  #file: SqliteCatalogFile;
 
   /** Touches no disk. */
   constructor(options: SqliteCatalogOptions) {
-    this.#path = options.path;
+    this.#file = new SqliteCatalogFile(options.path);
     this.#now = options.now ?? Date.now;
     this.url = `sqlite://${options.path}`;
   }
 
   find({ name, version, system }: EntryName): Promise<CatalogEntry | undefined> {
     return this.#work("read", () => {
-      const row = this.#reading()?.prepare(
+      const row = this.#file.reading()?.prepare(
         `SELECT ${columns} FROM ${joined} WHERE e.name = ? AND e.version = ? AND e.system = ?`,
       ).get(name, version, system);
       return row === undefined ? undefined : toEntry(row);
@@ -85,7 +65,7 @@ export class SqliteCatalog implements CatalogWithHistory {
     return this.#work("read", () => {
       const wanted = Object.entries(filter).filter(([, value]) => value !== undefined);
       const where = wanted.map(([field]) => `e.${columnOf(field)} = ?`).join(" AND ");
-      const rows = this.#reading()?.prepare(
+      const rows = this.#file.reading()?.prepare(
         `SELECT ${columns} FROM ${joined} ${
           where === "" ? "" : `WHERE ${where}`
         } ORDER BY e.created DESC, e.rowid DESC`,
@@ -96,7 +76,7 @@ export class SqliteCatalog implements CatalogWithHistory {
 
   history(name: string): Promise<HistoryLine[]> {
     return this.#work("read", () => {
-      const rows = this.#reading()?.prepare(
+      const rows = this.#file.reading()?.prepare(
         "SELECT name, system, version, action, at FROM history WHERE name = ? ORDER BY rowid DESC",
       ).all(name);
       return (rows ?? []) as unknown as HistoryLine[];
@@ -105,7 +85,7 @@ export class SqliteCatalog implements CatalogWithHistory {
 
   commit(draft: CatalogEntryDraft, options: CommitOptions): Promise<CatalogEntry> {
     return this.#work("write", () =>
-      this.#transaction((database) => {
+      this.#file.transaction((database) => {
         const { name, version, system } = draft;
         const now = new Date(this.#now()).toISOString();
         const standing = this.#row(database, draft);
@@ -143,7 +123,7 @@ export class SqliteCatalog implements CatalogWithHistory {
 
   point(to: EntryName, from: string): Promise<CatalogEntry> {
     return this.#work("write", () =>
-      this.#transaction((database) => {
+      this.#file.transaction((database) => {
         if (this.#row(database, to) === undefined) {
           throw new KedgeError(`Cannot point to "${entryId(to)}": "${this.url}" has no such entry`);
         }
@@ -160,7 +140,7 @@ export class SqliteCatalog implements CatalogWithHistory {
 
   forget(names: readonly EntryName[]): Promise<void> {
     return this.#work("write", () =>
-      this.#transaction((database) => {
+      this.#file.transaction((database) => {
         for (const name of names) {
           if (this.#current(database, name) === name.version) {
             throw new CatalogConflictError(
@@ -174,25 +154,24 @@ export class SqliteCatalog implements CatalogWithHistory {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#database?.close();
-    this.#database = undefined;
+    this.#file.close();
     return Promise.resolve();
   }
 
-  #row(database: sqlite.DatabaseSync, name: EntryName): Record<string, unknown> | undefined {
+  #row(database: DatabaseSync, name: EntryName): Record<string, unknown> | undefined {
     return database.prepare(
       `SELECT ${columns} FROM ${joined} WHERE e.name = ? AND e.version = ? AND e.system = ?`,
     ).get(name.name, name.version, name.system);
   }
 
-  #current(database: sqlite.DatabaseSync, name: EntryName): string | undefined {
+  #current(database: DatabaseSync, name: EntryName): string | undefined {
     const row = database.prepare("SELECT version FROM pointers WHERE name = ? AND system = ?")
       .get(name.name, name.system);
     return row?.["version"] as string | undefined;
   }
 
   #point(
-    database: sqlite.DatabaseSync,
+    database: DatabaseSync,
     { name, version, system }: EntryName,
     action: HistoryLine["action"],
     at: string,
@@ -203,45 +182,6 @@ export class SqliteCatalog implements CatalogWithHistory {
     ).run(name, system, version);
     database.prepare("INSERT INTO history VALUES (?, ?, ?, ?, ?)")
       .run(name, system, version, action, at);
-  }
-
-  /** The open file for reading; `undefined` where there is none yet. */
-  #reading(): sqlite.DatabaseSync | undefined {
-    if (this.#database !== undefined) return this.#database;
-    try {
-      if (Deno.statSync(this.#path).size === 0) return undefined;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
-    return this.#open();
-  }
-
-  #open(): sqlite.DatabaseSync {
-    if (this.#database !== undefined) return this.#database;
-    Deno.mkdirSync(dirname(this.#path), { recursive: true });
-    const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
-    try {
-      if (formatOf(database) === 0) makeTables(database);
-      database.exec("PRAGMA synchronous = FULL;");
-      return this.#database = database;
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  }
-
-  #transaction<T>(work: (database: sqlite.DatabaseSync) => T): T {
-    const database = this.#open();
-    database.exec("BEGIN IMMEDIATE");
-    try {
-      const value = work(database);
-      database.exec("COMMIT");
-      return value;
-    } catch (error) {
-      if (database.isTransaction) database.exec("ROLLBACK");
-      throw error;
-    }
   }
 
   // deno-lint-ignore require-await -- what is thrown at once becomes a rejection
@@ -266,28 +206,6 @@ export class SqliteCatalog implements CatalogWithHistory {
       );
     }
   }
-}
-
-/** The format of the file, 0 for an empty one; read by one statement, so that nobody writes in between. */
-function formatOf(database: sqlite.DatabaseSync): number {
-  const row = database.prepare(
-    "SELECT user_version AS format, (SELECT count(*) FROM sqlite_master) AS tables FROM pragma_user_version",
-  ).get();
-  const format = Number(row?.["format"]);
-  if (format > formatVersion) {
-    throw new KedgeError(`it was written by a newer kedge, in the format ${format}`);
-  }
-  if (format === 0 && row?.["tables"] !== 0) {
-    throw new KedgeError("it is a database of another program");
-  }
-  return format;
-}
-
-/** Makes the tables, unless another process made them meanwhile. */
-function makeTables(database: sqlite.DatabaseSync): void {
-  database.exec("BEGIN IMMEDIATE");
-  if (formatOf(database) === 0) database.exec(schema);
-  database.exec("COMMIT");
 }
 
 function columnOf(field: string): string {

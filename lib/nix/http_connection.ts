@@ -1,5 +1,7 @@
+import { formatBytes } from "../base/bytes.ts";
 import type { Meter } from "../base/meter.ts";
 import { HttpClient, type HttpRequest } from "../http/client.ts";
+import { displayUrl } from "../http/display_url.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { TlsOptions } from "../http/tls_options.ts";
 import { Uploader, type UploadRequest } from "../http/upload.ts";
@@ -35,11 +37,13 @@ export class HttpConnection implements Disposable {
   readonly #connections: Deno.HttpClient;
   readonly #uploader: Uploader;
   readonly #onCongestion: (() => void) | undefined;
+  readonly #meter: Meter;
 
   /** Connects to nothing yet. */
   constructor(options: HttpConnectionOptions) {
     const { authorization, tls, retry, onCongestion, meter, signal, stallMs, sign } = options;
     this.#onCongestion = onCongestion;
+    this.#meter = meter;
     this.#headers = authorization === undefined ? {} : { authorization };
     this.#connections = Deno.createHttpClient({
       poolMaxIdlePerHost: 64,
@@ -89,6 +93,12 @@ export class HttpConnection implements Disposable {
       headers: { ...this.#headers, ...request.headers },
       onRestart: (bytes) => {
         this.#onCongestion?.();
+        this.#meter.note(
+          `${displayUrl(target)} is sent anew from its first byte, ${
+            formatBytes(bytes)
+          } in vain: HTTP cannot go on with a file that was cut`,
+          "warning",
+        );
         request.onRestart?.(bytes);
       },
     });

@@ -16,6 +16,7 @@ export interface CacheRequest {
 export type CacheFault = (
   request: CacheRequest,
   objects: Map<string, Uint8Array<ArrayBuffer>>,
+  body: Request,
 ) => Response | "forget" | "cut" | "close" | undefined | Promise<Response | undefined>;
 
 /** A binary cache in memory that misbehaves on request, and counts. */
@@ -73,9 +74,9 @@ export class FaultyCache implements AsyncDisposable {
     const key = decodeURIComponent(new URL(request.url).pathname.slice(1));
     const came = { method: request.method, key, headers: request.headers };
     this.requests.push(came);
-    const fault = await this.fault(came, this.objects);
+    const fault = await this.fault(came, this.objects, request);
     if (fault instanceof Response) {
-      await request.body?.cancel();
+      if (!request.bodyUsed) await request.body?.cancel();
       return fault;
     }
     if (request.method === "PUT") {

@@ -196,6 +196,27 @@ Deno.test("publish() sends NARs first, then narinfos, each after those that it n
   assert(lastNar < firstInfo);
 });
 
+Deno.test("publish() sends a large NAR anew that HTTP lost, and says so", async () => {
+  await using cache = new FaultyCache();
+  await using ground = await plainGround(1, 3_000_000);
+  let lost = 0;
+  cache.fault = async ({ method, key }, _objects, request) => {
+    if (method !== "PUT" || !key.startsWith("nar/") || lost++ > 0) return undefined;
+    await request.bytes();
+    return new Response("lost", { status: 502 });
+  };
+  const notes: string[] = [];
+  const report = (event: { type: string; message?: string }) => {
+    if (event.type === "note") notes.push(event.message!);
+  };
+  const options = { ...ground.options, stores: [cache.url] };
+  const { bytesMoved } = await publish(options, { ...ground.ctx, report });
+  assertEquals(cache.count("PUT", /^nar/), 2);
+  const [, nar] = [...cache.objects].find(([key]) => key.startsWith("nar/"))!;
+  assertEquals(bytesMoved, 2 * nar.length);
+  assert(notes.some((note) => note.includes("is sent anew from its first byte, 2.9 MiB in vain")));
+});
+
 Deno.test("publish() tells a store that nobody answers for", async () => {
   await using ground = await plainGround();
   const stores = ["http://127.0.0.1:1/cache"];

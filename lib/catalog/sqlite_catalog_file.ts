@@ -1,0 +1,109 @@
+/**
+ * The file of a SQLite catalog.
+ *
+ * Invariants: the file is made at the first write; reading it makes no file beside it (no WAL); a file of another program, or of a newer
+ * format, is refused.
+ *
+ * @module
+ */
+import defer * as sqlite from "node:sqlite";
+import { dirname } from "@std/path";
+import { KedgeError } from "../base/errors.ts";
+
+const formatVersion = 1;
+
+const schema = `
+CREATE TABLE IF NOT EXISTS entries (
+  name TEXT NOT NULL, version TEXT NOT NULL, system TEXT NOT NULL, store_paths TEXT NOT NULL,
+  closure TEXT NOT NULL, closure_bytes INTEGER NOT NULL, proofs TEXT NOT NULL,
+  created TEXT NOT NULL, updated TEXT NOT NULL, idempotency_key TEXT NOT NULL,
+  PRIMARY KEY (name, version, system)
+) STRICT;
+CREATE TABLE IF NOT EXISTS pointers (
+  name TEXT NOT NULL, system TEXT NOT NULL, version TEXT NOT NULL, PRIMARY KEY (name, system)
+) STRICT;
+CREATE TABLE IF NOT EXISTS history (
+  name TEXT NOT NULL, system TEXT NOT NULL, version TEXT NOT NULL, action TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS history_by_name ON history (name, system);
+PRAGMA user_version = ${formatVersion};
+`;
+
+/** Opens the file when it is needed. */
+export class SqliteCatalogFile {
+  #path: string;
+  #database: sqlite.DatabaseSync | undefined;
+
+  /** Touches no disk. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The open file for reading; `undefined` where there is none yet. */
+  reading(): sqlite.DatabaseSync | undefined {
+    if (this.#database !== undefined) return this.#database;
+    try {
+      if (Deno.statSync(this.#path).size === 0) return undefined;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    return this.#open();
+  }
+
+  #open(): sqlite.DatabaseSync {
+    if (this.#database !== undefined) return this.#database;
+    Deno.mkdirSync(dirname(this.#path), { recursive: true });
+    const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
+    try {
+      if (formatOf(database) === 0) makeTables(database);
+      database.exec("PRAGMA synchronous = FULL;");
+      return this.#database = database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Does work in one transaction that takes the write lock first. */
+  transaction<T>(work: (database: sqlite.DatabaseSync) => T): T {
+    const database = this.#open();
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      const value = work(database);
+      database.exec("COMMIT");
+      return value;
+    } catch (error) {
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#database?.close();
+    this.#database = undefined;
+  }
+}
+
+/** The format of the file, 0 for an empty one; read by one statement, so that nobody writes in between. */
+function formatOf(database: sqlite.DatabaseSync): number {
+  const row = database.prepare(
+    "SELECT user_version AS format, (SELECT count(*) FROM sqlite_master) AS tables FROM pragma_user_version",
+  ).get();
+  const format = Number(row?.["format"]);
+  if (format > formatVersion) {
+    throw new KedgeError(`it was written by a newer kedge, in the format ${format}`);
+  }
+  if (format === 0 && row?.["tables"] !== 0) {
+    throw new KedgeError("it is a database of another program");
+  }
+  return format;
+}
+
+/** Makes the tables, unless another process made them meanwhile. */
+function makeTables(database: sqlite.DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  if (formatOf(database) === 0) database.exec(schema);
+  database.exec("COMMIT");
+}
