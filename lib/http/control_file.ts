@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import * as v from "valibot";
 import { temporaryName } from "../base/atomic_file.ts";
 import { type Extent, Extents } from "./extents.ts";
+import type { PartSum } from "./part_sums.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const schema = v.looseObject({
@@ -19,6 +20,7 @@ const schema = v.looseObject({
   etag: v.exactOptional(v.string()),
   lastModified: v.exactOptional(v.string()),
   done: v.array(v.strictTuple([count, count])),
+  sums: v.exactOptional(v.array(v.strictTuple([count, count, count]))),
 });
 
 /** The state of a partial download. */
@@ -33,6 +35,8 @@ export interface Control {
   lastModified?: string;
   /** The bytes that are there and synced. */
   done: Extent[];
+  /** What their parts add up to, where that was kept. */
+  sums?: PartSum[];
 }
 
 /** The name of the data within the folder of a partial download. */
@@ -59,16 +63,17 @@ export async function readControl(folder: string, source: string): Promise<Contr
   }
   const parsed = v.safeParse(schema, data);
   if (!parsed.success) return undefined;
-  const { size, etag, lastModified, done } = parsed.output;
+  const { size, etag, lastModified, done, sums } = parsed.output;
   const limit = Math.min(size, dataSize);
   const sound = parsed.output.source === source &&
-    done.every(([start, end]) => start < end && end <= limit);
+    [...done, ...sums ?? []].every(([start, end]) => start < end && end <= limit);
   if (!sound) return undefined;
   return {
     source,
     size,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
+    ...(sums === undefined ? {} : { sums: sums.map(([start, end, crc]) => ({ start, end, crc })) }),
     done: withoutLastByte(new Extents(done.map(([start, end]) => ({ start, end }))), size),
   };
 }
@@ -81,10 +86,15 @@ function withoutLastByte(done: Extents, size: number): Extent[] {
 
 /** Writes the state of a partial download, whole or not at all. */
 export async function writeControl(folder: string, control: Control): Promise<void> {
-  const { done, ...rest } = control;
+  const { done, sums, ...rest } = control;
   const path = join(folder, controlName);
   const temporary = temporaryName(path);
-  const data = { version: 1, ...rest, done: done.map(({ start, end }) => [start, end]) };
+  const data = {
+    version: 1,
+    ...rest,
+    done: done.map(({ start, end }) => [start, end]),
+    ...(sums === undefined ? {} : { sums: sums.map(({ start, end, crc }) => [start, end, crc]) }),
+  };
   await Deno.writeTextFile(temporary, JSON.stringify(data));
   await Deno.rename(temporary, path);
 }

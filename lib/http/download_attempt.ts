@@ -12,6 +12,7 @@ import { checkFreeBytes } from "../base/disk_space.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import { displayUrl } from "./display_url.ts";
 import type { Downloaded, DownloadOptions } from "./download_options.ts";
+import { PartSums } from "./part_sums.ts";
 import { PartialFile } from "./partial_file.ts";
 import { Piece, type PieceSink } from "./piece.ts";
 import { PieceQueue } from "./piece_queue.ts";
@@ -70,7 +71,10 @@ export class DownloadAttempt {
     try {
       const present = done.reduce((sum, { start, end }) => sum + end - start, 0);
       if (probe.size !== undefined) checkFreeBytes(folder, probe.size - present);
-      await using file = await PartialFile.open(folder, control, done);
+      const sums = this.#options.partSums && probe.size !== undefined
+        ? new PartSums(probe.size, probe.partial?.sums)
+        : undefined;
+      await using file = await PartialFile.open(folder, control, done, sums);
       using _hasher = this.#hasher;
       this.#file = file;
       this.#options.object.reused(present);
@@ -220,7 +224,7 @@ export class DownloadAttempt {
   #took(start: number, bytes: Uint8Array): void {
     const { object, check, follower, probe } = this.#options;
     if (start === 0) check?.(bytes);
-    this.#file.wrote(start, start + bytes.byteLength);
+    this.#file.wrote(start, bytes);
     object.moved(bytes.byteLength);
     if ((probe.size ?? Infinity) < followFromBytes) return;
     const followers = follower === undefined ? [this.#hasher] : [this.#hasher, follower];

@@ -30,6 +30,8 @@ export interface DownloadOptions {
   check?: (firstBytes: Uint8Array) => void;
   /** Reads a large file from its start while the rest of it still comes. */
   follower?: PrefixFollower;
+  /** Whether it is kept what the parts add up to, so that a later run fetches only damaged ones anew. @default {false} */
+  partSums?: boolean;
   /** How a piece is tried again that brings nothing. */
   retry?: RetryPolicy;
   /** How long a connection may bring nothing, in milliseconds. @default {30_000} */

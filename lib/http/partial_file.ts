@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import { removeIfThere } from "../base/atomic_file.ts";
 import { type Control, dataName, writeControl } from "./control_file.ts";
 import { Extents } from "./extents.ts";
+import type { PartSums } from "./part_sums.ts";
 
 const syncEveryBytes = 8 * 1024 * 1024;
 
@@ -20,7 +21,8 @@ export class PartialFile implements AsyncDisposable {
   /** The bytes that were written. */
   readonly extents: Extents;
   #folder: string;
-  #control: Omit<Control, "done"> | undefined;
+  #control: Omit<Control, "done" | "sums"> | undefined;
+  #sums: PartSums | undefined;
   #file: Deno.FsFile;
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
@@ -29,24 +31,27 @@ export class PartialFile implements AsyncDisposable {
   private constructor(
     folder: string,
     file: Deno.FsFile,
-    control: Omit<Control, "done"> | undefined,
+    control: Omit<Control, "done" | "sums"> | undefined,
     extents: Extents,
+    sums: PartSums | undefined,
   ) {
     this.#folder = folder;
     this.path = join(folder, dataName);
     this.#file = file;
     this.#control = control;
     this.extents = extents;
+    this.#sums = sums;
   }
 
   /**
    * Opens the data within a folder that nobody else uses. With `done`, what is there is continued; without it, all begins
-   * anew. Without `control` nothing is written that a later run could resume from.
+   * anew. Without `control` nothing is written that a later run could resume from; with `sums`, that run can tell damaged parts.
    */
   static async open(
     folder: string,
-    control: Omit<Control, "done"> | undefined,
+    control: Omit<Control, "done" | "sums"> | undefined,
     done: Control["done"] = [],
+    sums?: PartSums,
   ): Promise<PartialFile> {
     const path = join(folder, dataName);
     if (done.length === 0) {
@@ -60,13 +65,14 @@ export class PartialFile implements AsyncDisposable {
       file.close();
       throw error;
     }
-    return new PartialFile(folder, file, control, new Extents(done));
+    return new PartialFile(folder, file, control, new Extents(done), sums);
   }
 
   /** Says that bytes were written. */
-  wrote(start: number, end: number): void {
-    this.extents.add(start, end);
-    this.#unsynced += end - start;
+  wrote(start: number, bytes: Uint8Array): void {
+    this.extents.add(start, start + bytes.byteLength);
+    this.#sums?.add(start, bytes);
+    this.#unsynced += bytes.byteLength;
     if (this.#unsynced < syncEveryBytes || this.#syncing !== undefined) return;
     this.#syncing = this.#sync().catch((error) => {
       this.#failure ??= error;
@@ -91,7 +97,13 @@ export class PartialFile implements AsyncDisposable {
   async #sync(): Promise<void> {
     this.#unsynced = 0;
     const done = [...this.extents];
+    const sums = this.#sums?.snapshot();
     await this.#file.syncData();
-    if (this.#control !== undefined) await writeControl(this.#folder, { ...this.#control, done });
+    if (this.#control === undefined) return;
+    await writeControl(this.#folder, {
+      ...this.#control,
+      done,
+      ...(sums === undefined ? {} : { sums }),
+    });
   }
 }

@@ -13,11 +13,12 @@ import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "..
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
-import { dataName, readControl } from "../http/control_file.ts";
+import { dataName } from "../http/control_file.ts";
 import { download } from "../http/download.ts";
 import { Extents } from "../http/extents.ts";
 import { remainingPieces } from "../http/plan_pieces.ts";
 import { firstPieceBytes, probe } from "../http/probe.ts";
+import { readSoundControl } from "../http/sound_control.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { FileHashers } from "./file_hashers.ts";
 import type { BlobTransfer, ImageSource, RangedDownload, TransferCost } from "./image_store.ts";
@@ -76,7 +77,7 @@ export class LayoutIntake implements Disposable {
   /** Bytes of a blob that an earlier run left. */
   async #partialBytes(descriptor: Descriptor): Promise<number> {
     const folder = this.#folder(descriptor);
-    const control = await readControl(folder, descriptor.digest);
+    const control = await readSoundControl(folder, descriptor.digest);
     if (control !== undefined) return new Extents(control.done).bytes;
     if (descriptor.size >= rangedFromBytes) return 0;
     return Math.min(await sizeOf(join(folder, dataName)), descriptor.size);
@@ -86,7 +87,7 @@ export class LayoutIntake implements Disposable {
   async #requests(descriptor: Descriptor): Promise<number> {
     const { digest, size } = descriptor;
     if (size < rangedFromBytes) return (await this.#partialBytes(descriptor)) < size ? 1 : 0;
-    const control = await readControl(this.#folder(descriptor), digest);
+    const control = await readSoundControl(this.#folder(descriptor), digest);
     const done = new Extents(control?.done);
     const start = done.prefix;
     if (start >= size) return 1;
@@ -157,7 +158,7 @@ export class LayoutIntake implements Disposable {
     folder: string,
   ): Promise<void> {
     const { digest } = descriptor;
-    const control = await readControl(folder, digest);
+    const control = await readSoundControl(folder, digest);
     const request = {
       url: url.href,
       action: "get the blob",
@@ -181,6 +182,7 @@ export class LayoutIntake implements Disposable {
       source: digest,
       digest,
       connections,
+      partSums: true,
       retry,
       meter: this.#meter,
       object: progress,

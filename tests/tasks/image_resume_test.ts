@@ -1,6 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { digestHex, sha256 } from "../../lib/base/digest.ts";
+import { KedgeError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 
@@ -49,4 +54,35 @@ Deno.test("image:sync goes on in the middle of a blob after kill -9 where the re
   const { first, second } = await pushTwice("SIGKILL");
   assert(first >= 32 * mebibyte, `${first} bytes came first`);
   assert(first + second < 101 * mebibyte, `${first} and ${second} bytes came`);
+});
+
+Deno.test("syncImage() fetches of a partial blob what is missing and what was damaged, and no more", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const layer = randomBytes(80 * 1024 * 1024);
+  const image = await writeImage(room.path("from"), "v1", { layers: [layer] });
+  const there = `docker://${registry.host}/a:v1`;
+  const cache = new Cache(room.path("cache"));
+  await syncImage({ from: `oci:${room.path("from")}:v1`, to: there }, {
+    cache: new Cache(room.path("cache of another machine")),
+  });
+  const to = `oci:${room.path("to")}:v1`;
+  registry.faults.lastRanges = 6;
+  await assertRejects(() => syncImage({ from: there, to }, { cache }), KedgeError);
+  delete registry.faults.lastRanges;
+  const folder = join(room.path("to"), ".kedge", "partials", digestHex(sha256(layer)));
+  const { done } = JSON.parse(await Deno.readTextFile(join(folder, "control.json")));
+  const came = done.reduce((sum: number, [start, end]: number[]) => sum + end! - start!, 0);
+  assert(came > 20 * 1024 * 1024 && came < layer.length, `${came} bytes came`);
+  {
+    using data = await Deno.open(join(folder, "data"), { read: true, write: true });
+    await data.seek(done[0][0] + 5_000_000, Deno.SeekMode.Start);
+    await data.write(layer.slice(5_000_000, 5_000_001).map((byte) => byte ^ 1));
+  }
+  const planned = await syncImage({ from: there, to }, { cache, dryRun: true });
+  const before = registry.sentBytes;
+  const result = await syncImage({ from: there, to }, { cache });
+  assertEquals([result.digest, result.bytesMoved], [image.digest, planned.bytesMoved]);
+  const again = registry.sentBytes - before - (layer.length - came);
+  assert(again > 0 && again < 5 * 1024 * 1024, `${again} bytes came twice`);
 });
