@@ -6,6 +6,7 @@ import {
   commitCopies,
   type ImageCopy,
   moveCopies,
+  type NamesNow,
   planCopies,
   type PlannedCopy,
   verifyCopies,
@@ -99,7 +100,7 @@ export async function copyImages(
   let hosts: ImageHosts | undefined;
   let spool: string | undefined;
   const { verifyExisting, referrers } = options;
-  const operation: Operation<SetPlan, void, { images: CopiedImage[] }> = {
+  const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
     kind: "image",
     subject: subjectOf(routes),
     async plan({ meter, signal }) {
@@ -131,18 +132,19 @@ export async function copyImages(
     async move({ copies }, { meter, signal, record }) {
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
-      await moveCopies(copies, { meter, signal, onBlob });
+      const names = await moveCopies(copies, { meter, signal, onBlob });
       for (const { destination } of copies) {
         if (!(destination instanceof RegistryDestination)) continue;
         const { host, habits } = destination.client.host;
         record(host, "habits", { ...habits });
       }
+      return names;
     },
     async verify({ copies }) {
       await verifyCopies(copies);
     },
-    async commit(plan, _moved, { meter, signal }) {
-      await commitCopies(plan.copies, { meter, signal });
+    async commit(plan, names, { meter, signal }) {
+      await commitCopies(plan.copies, names, { meter, signal });
       await rememberLayouts(context, routes);
       return { images: plan.copies.map(copied) };
     },

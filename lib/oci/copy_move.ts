@@ -2,6 +2,7 @@ import { VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { CopyPlan, PlannedManifest } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { LastBytes } from "./last_bytes.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
@@ -14,6 +15,8 @@ export interface MoveCopyOptions {
   signal: AbortSignal;
   /** Told of each blob that arrived. */
   onBlob?: ((digest: string, sizeBytes: number) => void) | undefined;
+  /** Told once that only the last bytes are left. */
+  onLastBytes?: (() => void) | undefined;
 }
 
 /** Moves the blobs that a plan found missing, the largest first. */
@@ -23,8 +26,9 @@ export async function moveBlobs(
   destination: ImageDestination,
   options: MoveCopyOptions,
 ): Promise<void> {
-  const { meter, signal, onBlob } = options;
+  const { meter, signal, onBlob, onLastBytes = () => {} } = options;
   meter.reused(plan.standingBytes);
+  const last = new LastBytes(plan.missing.reduce((sum, { size }) => sum + size, 0), onLastBytes);
   const root = plan.manifests.find(({ depth }) => depth === 0)?.manifest;
   if (destination.takeAll !== undefined && root !== undefined) {
     await destination.takeAll(root, { source, missing: plan.missing, meter, signal, onBlob });
@@ -34,14 +38,14 @@ export async function moveBlobs(
   const limit = tighter(source.limit, destination.limit);
   await pooled(largestFirst, limit, signal, async (descriptor, inner) => {
     using progress = meter.object(descriptor.digest, descriptor.size);
-    const transfer = { descriptor, source, progress, signal: inner };
+    const transfer = { descriptor, source, progress: last.watch(progress), signal: inner };
     try {
       await destination.put(transfer);
     } catch (error) {
       const wrong = error instanceof VerificationError && error.side === "source";
       if (!wrong || !source.distrust?.(descriptor)) throw error;
       meter.note(`${error.message}; fetching it elsewhere`, "warning");
-      progress.restarted();
+      transfer.progress.restarted();
       await destination.put(transfer);
     }
     onBlob?.(descriptor.digest, descriptor.size);

@@ -69,15 +69,24 @@ export async function planCopies(
   return planned;
 }
 
-/** Moves the blobs of copies. */
+/** What the names of sources point to at the end of the moving. */
+export type NamesNow = ReadonlyMap<PlannedCopy, Promise<Digest | undefined>>;
+
+/** Moves the blobs of copies; what their names point to now is asked while the last bytes come, so that it costs no time of its own. */
 export async function moveCopies(
   copies: readonly PlannedCopy[],
   options: CopySetOptions & { onBlob: (digest: string, sizeBytes: number) => void },
-): Promise<void> {
+): Promise<NamesNow> {
+  const names = new Map<PlannedCopy, Promise<Digest | undefined>>();
   await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
-    await moveBlobs(plan, source, destination, { ...options, signal });
+    const onLastBytes = () => {
+      if (plan.changed) names.set(copy, nameNow(source, options.meter));
+    };
+    await moveBlobs(plan, source, destination, { ...options, signal, onLastBytes });
+    if (!names.has(copy)) onLastBytes();
   });
+  return names;
 }
 
 /** Looks whether all blobs of copies are where they belong, as far as that costs no request. */
@@ -97,14 +106,13 @@ export async function verifyCopies(copies: readonly PlannedCopy[]): Promise<void
 /** Puts the manifests of copies and moves their tags. */
 export async function commitCopies(
   copies: readonly PlannedCopy[],
+  names: NamesNow,
   options: CopySetOptions,
 ): Promise<void> {
   const changed = copies.filter(({ plan }) => plan.changed);
   const pointers = new Map<string, { layout: Layout; moves: Pointer[] }>();
   await pooled(changed, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
-    // What the name points to now is asked while the manifests are put: it costs no time of its own, and no answer spoils the copy.
-    const asked = nameNow(source, options.meter);
     await commitCopy(
       plan,
       destination,
@@ -119,7 +127,7 @@ export async function commitCopies(
         }
         : undefined,
     );
-    const now = await asked;
+    const now = await names.get(copy);
     if (now === undefined || now === plan.resolved) return;
     options.meter.note(
       `${source.name} moved to ${now} meanwhile; ${plan.resolved} was copied`,

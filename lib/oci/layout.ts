@@ -13,6 +13,7 @@ import { defined } from "../base/defined.ts";
 import { type Digest, digestHex, Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
+import { isLayout, isMissing, workName } from "./is_layout.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
@@ -21,7 +22,6 @@ import { MediaType } from "./media_type.ts";
 export const refNameAnnotation = "org.opencontainers.image.ref.name";
 
 const layoutText = '{"imageLayoutVersion":"1.0.0"}';
-const workName = ".kedge";
 
 /** Reads and writes a layout. */
 export class Layout {
@@ -48,29 +48,7 @@ export class Layout {
    * @throws {VerificationError} if it is a layout of another version
    */
   async isThere(): Promise<boolean> {
-    let text: string;
-    try {
-      text = await Deno.readTextFile(join(this.folder, "oci-layout"));
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      const others = await this.#others();
-      if (others === undefined) return false;
-      throw new KedgeError(`Cannot use "${this.folder}" as a layout: ${others}`, {
-        hint: "name a folder that is a layout, is empty, or is not there yet",
-        data: { folder: this.folder },
-      });
-    }
-    let version: unknown;
-    try {
-      version = (JSON.parse(text) as { imageLayoutVersion?: unknown }).imageLayoutVersion;
-    } catch {
-      version = undefined;
-    }
-    if (version === "1.0.0") return true;
-    throw new VerificationError(
-      `Cannot use "${this.folder}" as a layout: its oci-layout does not say version 1.0.0`,
-      { data: { folder: this.folder } },
-    );
+    return await isLayout(this.folder);
   }
 
   /** The entries of the index, in their order; none where the layout is not there yet. */
@@ -269,23 +247,6 @@ export class Layout {
     await Deno.mkdir(folder, { recursive: true });
     await syncFolder(this.folder);
   }
-
-  /** What speaks against the folder being, or becoming, a layout. */
-  async #others(): Promise<string | undefined> {
-    try {
-      for await (const { name } of Deno.readDir(this.folder)) {
-        if (
-          name !== "blobs" && name !== "index.json" && name !== workName && name !== "oci-layout"
-        ) {
-          return `it holds "${name}" and no oci-layout`;
-        }
-      }
-    } catch (error) {
-      if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
-      if (!isMissing(error)) throw error;
-    }
-    return undefined;
-  }
 }
 
 /** The name of an entry of a layout's index. */
@@ -295,8 +256,4 @@ export function nameOf(entry: Descriptor): string | undefined {
 
 function indexText(manifests: readonly Descriptor[]): string {
   return JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -15,42 +15,16 @@ import {
   isTransientStatus,
   parseRetryAfterMs,
   retryDelayMs,
-  type RetryPolicy,
 } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { GraceSignal } from "./grace_signal.ts";
 import { HashedReader } from "./hashed_reader.ts";
+import type { PushBlobOptions } from "./push_blob_options.ts";
+import { chunkBytes, chunkedFromBytes } from "./push_requests.ts";
 import { rememberUpload, type UploadHabits } from "./memory.ts";
-import { type RegistryHost, registryMessage } from "./registry_host.ts";
+import type { RegistryHost } from "./registry_host.ts";
+import { registryMessage } from "./registry_message.ts";
 import { askSession, dropSession, openSession, sessionState } from "./upload_session.ts";
-
-/** Options of {@linkcode pushBlob}. */
-export interface PushBlobOptions {
-  /** Where the bytes come from, for messages. @default {"the source"} */
-  name?: string | undefined;
-  /** An upload that is open already: in answer to a mount, or by an earlier run, with what it has. */
-  session?: { location: URL; offset: number } | undefined;
-  /** Told of bytes that went out. */
-  onSent?: ((bytes: number) => void) | undefined;
-  /** Told that bytes were sent in vain and are sent again. */
-  onRestart?: ((bytes: number) => void) | undefined;
-  /** Told of retries. */
-  meter?: Meter | undefined;
-  /** How often an upload is continued, or begun anew, without progress. */
-  retry?: RetryPolicy | undefined;
-  /** Blobs of this size and more go in chunks. @default {64 MiB} */
-  chunkedFromBytes?: number | undefined;
-  /** The size of a chunk. @default {32 MiB} */
-  chunkBytes?: number | undefined;
-  /** How long a chunk in flight may take to arrive after an abort, in milliseconds. @default {10_000} */
-  graceMs?: number | undefined;
-  /** Ends the upload. */
-  signal?: AbortSignal | undefined;
-}
-
-/** Blobs of this size and more go in chunks. */
-export const chunkedFromBytes: number = 64 * 1024 * 1024;
-/** The size of a chunk. */
-export const chunkBytes: number = 32 * 1024 * 1024;
 
 /** Answers that say that the upload session is lost or in disorder. */
 const lostStatuses = [400, 404, 405, 410, 416, 501];
@@ -79,13 +53,6 @@ export async function pushBlob(
 ): Promise<void> {
   await using push = new Push(host, repository, descriptor, body, options);
   await push.run();
-}
-
-/** Requests that a push costs: the opening, the chunks, the end. */
-export function pushRequests(size: number, habits: UploadHabits, offset?: number): number {
-  if (size < chunkedFromBytes || !habits.chunks) return 2;
-  const chunk = Math.max(chunkBytes, habits.minChunkBytes);
-  return (offset === undefined ? 1 : 0) + Math.ceil((size - (offset ?? 0)) / chunk) + 1;
 }
 
 class Push implements AsyncDisposable {
@@ -199,7 +166,10 @@ class Push implements AsyncDisposable {
   async #send(method: "PUT" | "PATCH", start: number, end: number): Promise<Failure | undefined> {
     const url = new URL(this.#location!);
     if (method === "PUT") url.searchParams.set("digest", this.#descriptor.digest);
-    using grace = new Grace(this.#signal, method === "PATCH" ? this.#options.graceMs ?? 10_000 : 0);
+    using grace = new GraceSignal(
+      this.#signal,
+      method === "PATCH" ? this.#options.graceMs ?? 10_000 : 0,
+    );
     let sent = 0;
     const response = await this.#host.upload(this.#repository, url, {
       method,
@@ -321,32 +291,5 @@ class Push implements AsyncDisposable {
 
   #side(): { side?: "source" | "destination" } {
     return this.#host.side === undefined ? {} : { side: this.#host.side };
-  }
-}
-
-/** A signal that follows another after a while. */
-class Grace implements Disposable {
-  #controller = new AbortController();
-  #outer: AbortSignal | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #begin = (): void => {
-    this.#timer = setTimeout(() => this.#controller.abort(this.#outer?.reason), this.#graceMs);
-  };
-  #graceMs: number;
-
-  constructor(outer: AbortSignal | undefined, graceMs: number) {
-    this.#outer = outer;
-    this.#graceMs = graceMs;
-    if (outer?.aborted) this.#begin();
-    else outer?.addEventListener("abort", this.#begin, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#outer?.removeEventListener("abort", this.#begin);
   }
 }

@@ -5,7 +5,7 @@ import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { recallUpload } from "./memory.ts";
-import { chunkedFromBytes, pushRequests } from "./push_blob.ts";
+import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
 import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { KedgeError, NotAllowedError, type Side, UnreachableError } from "../base/errors.ts";
+import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
@@ -20,7 +20,10 @@ import {
   rememberHabits,
   type UploadHabits,
 } from "./memory.ts";
+import { fetchFailure } from "./fetch_failure.ts";
+import { isLoopback } from "./is_loopback.ts";
 import { Pace } from "./pace.ts";
+import { registryMessage } from "./registry_message.ts";
 import { RegistryAuth } from "./registry_auth.ts";
 
 /** What a {@linkcode RegistryHost} is made of. */
@@ -185,27 +188,6 @@ export class RegistryHost implements Disposable {
     );
   }
 
-  /**
-   * The URL that a `Location` header leads to.
-   *
-   * @throws {KedgeError} if there is none, or it leads from https to http, or from outside into this machine
-   */
-  location(response: Response, from: URL): URL {
-    const text = response.headers.get("location");
-    const url = text !== null && URL.canParse(text, from) ? new URL(text, from) : undefined;
-    const web = url?.protocol === "https:" || url?.protocol === "http:";
-    const safe = url !== undefined && web &&
-      (url.protocol === "https:" || from.protocol === "http:") &&
-      (!isLoopback(url.host) || isLoopback(from.host));
-    if (safe) return url;
-    throw new KedgeError(
-      `Cannot go on with an upload to "${this.host}": the Location ${
-        text === null ? "is missing" : `"${text.slice(0, 120)}" may not be followed`
-      }`,
-      { ...(this.side === undefined ? {} : { side: this.side }) },
-    );
-  }
-
   /** How it takes uploads, as far as is known. */
   get habits(): UploadHabits {
     return this.#habits ??= recallHabits(this.memory, this.host);
@@ -293,26 +275,8 @@ export class RegistryHost implements Disposable {
       this.noteStatus(response.status);
       return response;
     } catch (error) {
-      throw certificateError(error, url) ?? new Error(deepestMessage(error), { cause: error });
+      throw fetchFailure(error, url);
     }
-  }
-}
-
-/** Whether a host, with or without a port, is this machine. */
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/:\d+$/, "");
-  return name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name);
-}
-
-/** What a registry's error body says, in one line. */
-export function registryMessage(text: string): string {
-  try {
-    const json = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown }[] };
-    const first = json.errors?.[0];
-    const words = [first?.code, first?.message].filter((word) => typeof word === "string");
-    return words.join(": ").slice(0, 200);
-  } catch {
-    return text.startsWith("<") ? "" : text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
   }
 }
 
@@ -322,26 +286,4 @@ function scopesOf(repository: string, request: RegistryRequest): string[] {
     scopes.push(`repository:${request.from}:pull`);
   }
   return scopes;
-}
-
-/** What lies at the bottom of a failed fetch: "connection refused" rather than "fetch failed". */
-function deepestMessage(error: unknown): string {
-  let at = error as Error;
-  for (let depth = 0; depth < 8 && at.cause instanceof Error; depth++) at = at.cause;
-  return at.message.replace(/^error sending request.*?: /, "").replace(/^client error .*?: /, "");
-}
-
-function certificateError(error: unknown, url: string): UnreachableError | undefined {
-  const text = `${(error as Error).message}\n${deepestMessage(error)}`;
-  const found = /invalid peer certificate: ([^)\n]*)/.exec(text);
-  if (found === null) return undefined;
-  const { host } = new URL(url);
-  return new UnreachableError(
-    `Cannot trust the certificate of "${host}": ${found[1]!.trim()}`,
-    {
-      cause: error,
-      hint:
-        "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
-    },
-  );
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { uploadLocation } from "./upload_location.ts";
 import type { RegistryHost } from "./registry_host.ts";
 
 /** Where an upload stands. */
@@ -71,7 +72,7 @@ export async function dropSession(
 
 /** What an answer about an upload says of it. */
 export function sessionState(host: RegistryHost, response: Response, from: URL): SessionState {
-  const location = response.headers.has("location") ? host.location(response, from) : from;
+  const location = response.headers.has("location") ? uploadLocation(host, response, from) : from;
   const range = /^(?:bytes=)?(\d+)-(\d+)$/.exec(response.headers.get("range") ?? "");
   const last = range === null || range[1] !== "0" ? undefined : Number(range[2]);
   const min = Number(response.headers.get("oci-chunk-min-length") ?? 0);

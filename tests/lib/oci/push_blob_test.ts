@@ -4,7 +4,7 @@ import { KedgeError, UnreachableError } from "../../../lib/base/errors.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
 import type { Memory } from "../../../lib/oci/memory.ts";
-import type { PushBlobOptions } from "../../../lib/oci/push_blob.ts";
+import type { PushBlobOptions } from "../../../lib/oci/push_blob_options.ts";
 import { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import { RegistryHost } from "../../../lib/oci/registry_host.ts";
 import { FakeRegistry, type FakeRegistryOptions } from "../../support/fake_registry.ts";

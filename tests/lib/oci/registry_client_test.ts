@@ -12,6 +12,7 @@ import { MediaType } from "../../../lib/oci/media_type.ts";
 import { RangeRefusedError } from "../../../lib/oci/range_refused_error.ts";
 import { readBlob } from "../../../lib/oci/read_blob.ts";
 import { RegistryClient } from "../../../lib/oci/registry_client.ts";
+import { uploadLocation } from "../../../lib/oci/upload_location.ts";
 import { RegistryHost, type RegistryHostOptions } from "../../../lib/oci/registry_host.ts";
 import { FakeRegistry, type FakeRegistryOptions } from "../../support/fake_registry.ts";
 import { randomBytes } from "../../support/layout.ts";
@@ -309,11 +310,11 @@ Deno.test("RegistryClient.putBlob() does not complete bytes of another digest", 
     assertEquals(registry.store.blobs.size, 0);
   }));
 
-Deno.test("RegistryHost.location() follows neither into this machine nor from https to http", () => {
+Deno.test("uploadLocation() follows neither into this machine nor from https to http", () => {
   using host = new RegistryHost({ host: "registry.example", credentials: none });
   const from = new URL("https://registry.example/v2/a/blobs/uploads/");
   const lead = (location: string) =>
-    host.location(new Response(null, { headers: { location } }), from).href;
+    uploadLocation(host, new Response(null, { headers: { location } }), from).href;
   assertEquals(
     lead("/v2/a/blobs/uploads/1?s=2"),
     "https://registry.example/v2/a/blobs/uploads/1?s=2",

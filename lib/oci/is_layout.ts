@@ -1,0 +1,59 @@
+import { join } from "@std/path";
+import { KedgeError, VerificationError } from "../base/errors.ts";
+
+/** The folder of a layout in which work in progress lies. */
+export const workName = ".kedge";
+
+/**
+ * Whether a folder is a layout; `false` if it is not there, empty, or holds only what an interrupted run began.
+ *
+ * @throws {KedgeError} if it is something else
+ * @throws {VerificationError} if it is a layout of another version
+ */
+export async function isLayout(folder: string): Promise<boolean> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(join(folder, "oci-layout"));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const others = await strangerIn(folder);
+    if (others === undefined) return false;
+    throw new KedgeError(`Cannot use "${folder}" as a layout: ${others}`, {
+      hint: "name a folder that is a layout, is empty, or is not there yet",
+      data: { folder: folder },
+    });
+  }
+  let version: unknown;
+  try {
+    version = (JSON.parse(text) as { imageLayoutVersion?: unknown }).imageLayoutVersion;
+  } catch {
+    version = undefined;
+  }
+  if (version === "1.0.0") return true;
+  throw new VerificationError(
+    `Cannot use "${folder}" as a layout: its oci-layout does not say version 1.0.0`,
+    { data: { folder: folder } },
+  );
+}
+
+/** Whether an error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+/** What speaks against the folder being, or becoming, a layout. */
+async function strangerIn(folder: string): Promise<string | undefined> {
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (
+        name !== "blobs" && name !== "index.json" && name !== workName && name !== "oci-layout"
+      ) {
+        return `it holds "${name}" and no oci-layout`;
+      }
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
+    if (!isMissing(error)) throw error;
+  }
+  return undefined;
+}

@@ -1,0 +1,13 @@
+import type { UploadHabits } from "./memory.ts";
+
+/** Blobs of this size and more go in chunks. */
+export const chunkedFromBytes: number = 64 * 1024 * 1024;
+/** The size of a chunk. */
+export const chunkBytes: number = 32 * 1024 * 1024;
+
+/** Requests that a push costs: the opening, the chunks, the end. */
+export function pushRequests(size: number, habits: UploadHabits, offset?: number): number {
+  if (size < chunkedFromBytes || !habits.chunks) return 2;
+  const chunk = Math.max(chunkBytes, habits.minChunkBytes);
+  return (offset === undefined ? 1 : 0) + Math.ceil((size - (offset ?? 0)) / chunk) + 1;
+}

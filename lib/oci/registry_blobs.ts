@@ -1,0 +1,149 @@
+/**
+ * The requests of the distribution specification 1.1 about the blobs of one repository.
+ *
+ * Invariants: ranges are closed and single; an answer that is not the range asked for is refused before its body is read.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import type { HttpClient } from "../http/client.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { pushBlob } from "./push_blob.ts";
+import type { PushBlobOptions } from "./push_blob_options.ts";
+import { RangeRefusedError } from "./range_refused_error.ts";
+import type { RegistryAction, RegistryHost } from "./registry_host.ts";
+import { uploadLocation } from "./upload_location.ts";
+
+/** The blobs of one repository of a registry. */
+export class RegistryBlobs {
+  /** The connection. */
+  readonly host: RegistryHost;
+  /** The repository's name. */
+  readonly repository: string;
+
+  /** What it may be allowed to do, asked for at once. */
+  readonly may: RegistryAction;
+
+  /**
+   * Connects to nothing yet. A client that is going to write asks for the right at once (`"pull,push"`), so that a lack of it
+   * shows before anything is moved.
+   */
+  constructor(host: RegistryHost, repository: string, may: RegistryAction = "pull") {
+    this.host = host;
+    this.repository = repository;
+    this.may = may;
+  }
+
+  /** The repository for people: `host/repository`. */
+  get name(): string {
+    return `${this.host.host}/${this.repository}`;
+  }
+
+  /** Asks whether the registry speaks this API and lets us in. */
+  async ping(): Promise<void> {
+    const response = await this.host.request(this.repository, this.host.base, {
+      may: this.may,
+      action: "speak to the registry",
+    });
+    await response.body?.cancel();
+  }
+
+  /** The size of a blob in bytes; `undefined` if the repository has none of that digest. */
+  async head(digest: Digest): Promise<number | undefined> {
+    const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
+      method: "HEAD",
+      accept: [404],
+      may: this.may,
+      action: "look for the blob",
+    });
+    await response.body?.cancel();
+    if (response.status === 404) return undefined;
+    const length = response.headers.get("content-length");
+    return length === null ? undefined : Number(length);
+  }
+
+  /** The bytes of a blob, not verified. */
+  async get(
+    digest: Digest,
+    signal?: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
+      may: this.may,
+      action: "get the blob",
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return response.body ?? new Blob([]).stream();
+  }
+
+  /**
+   * The bytes of a blob from `start` to `end`, both included, not verified.
+   *
+   * @throws {RangeRefusedError} if the registry answers with anything but this range
+   */
+  async getRange(
+    digest: Digest,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
+      headers: { range: `bytes=${start}-${end}` },
+      accept: [416, 501],
+      may: this.may,
+      action: "get a part of the blob",
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const range = response.headers.get("content-range");
+    const given = /^bytes (\d+)-(\d+)\//.exec(range ?? "");
+    const right = response.status === 206 && given !== null && Number(given[1]) === start &&
+      Number(given[2]) === end;
+    if (right && response.body !== null) return response.body;
+    await response.body?.cancel();
+    throw new RangeRefusedError(
+      `Cannot get bytes ${start} to ${end} of ${digest} from "${this.name}": ` +
+        `the registry answered ${response.status}${range === null ? "" : ` with ${range}`}`,
+      { data: { status: response.status } },
+    );
+  }
+
+  /** What a ranged download of a blob needs: a client that authorizes its requests, and the URL. */
+  download(digest: Digest): { client: HttpClient; url: URL } {
+    return {
+      client: this.host.authorizedClient(this.repository, this.may),
+      url: this.url(`blobs/${digest}`),
+    };
+  }
+
+  /** Puts a blob, in as few requests as the registry allows. */
+  async putBlob(
+    descriptor: Descriptor,
+    body: (start: number) => AsyncIterable<Uint8Array>,
+    options: PushBlobOptions = {},
+  ): Promise<void> {
+    await pushBlob(this.host, this.repository, descriptor, body, options);
+  }
+
+  /**
+   * Asks for a blob of another repository of the same registry. Gives `true` if it is now here; else the URL of the upload that the
+   * registry opened instead, which must be used.
+   */
+  async mount(digest: Digest, from: string): Promise<true | URL> {
+    const url = this.url("blobs/uploads/");
+    url.searchParams.set("mount", digest);
+    url.searchParams.set("from", from);
+    const response = await this.host.request(this.repository, url, {
+      method: "POST",
+      headers: { "content-length": "0" },
+      may: "pull,push",
+      from,
+      action: "mount the blob",
+    });
+    await response.body?.cancel();
+    return response.status === 201 ? true : uploadLocation(this.host, response, url);
+  }
+
+  /** The URL of a path of the repository. */
+  url(path: string): URL {
+    return new URL(`${this.repository}/${path}`, this.host.base);
+  }
+}
