@@ -69,7 +69,7 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "cache:size": inCache,
   "cache:ls": inCache,
   "cache:why": inCache,
-  "cache:verify": {},
+  "cache:verify": { read: true, net: true, env: [...logins, ...proxies], sys },
   "cache:prune": { sys },
   "cache:clean": {},
   "runs": cleaning,

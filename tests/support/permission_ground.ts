@@ -1,5 +1,6 @@
 import { ensureDir } from "@std/fs";
 import { join } from "@std/path";
+import type { Digest } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { cacheKexec } from "../../tasks/kexec.ts";
@@ -28,6 +29,8 @@ export interface Way {
   readonly env?: Readonly<Record<string, string>>;
   /** The cache folder, where KEDGE_CACHE_DIR is not to name one. */
   readonly cacheDir?: string;
+  /** Changes something in the working folder first. */
+  readonly before?: (cwd: string) => Promise<void>;
   /** Whether it runs on a terminal. */
   readonly terminal?: boolean;
   /** The programs without which it must fail; `*` where any may be run. */
@@ -311,7 +314,14 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "cache:size": [{ args: [] }, { args: [], terminal: true }],
       "cache:ls": [{ args: [] }],
       "cache:why": [{ args: ["b.tar.gz"] }],
-      "cache:verify": [{ args: [] }],
+      "cache:verify": [
+        { args: [] },
+        {
+          args: [],
+          before: (cwd) => damage(join(cwd, "cache"), bundle.digest),
+          env: { HOME: home2, KEDGE_CACHE_TIER: `docker://${registry.host}/team/third` },
+        },
+      ],
       "cache:prune": [{ args: ["--max-size", "1KiB", "--min-free", "1KiB"] }],
       "cache:clean": [{ args: [] }],
       "runs": [{ args: [] }],
@@ -320,4 +330,14 @@ export async function startPermissionGround(): Promise<PermissionGround> {
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+/** Flips a bit of what a cache keeps. */
+async function damage(cacheDir: string, digest: Digest): Promise<void> {
+  const hex = digest.slice("sha256:".length);
+  const path = join(cacheDir, "blobs-v1", "sha256", hex.slice(0, 2), hex);
+  const bytes = await Deno.readFile(path);
+  bytes[0]! ^= 1;
+  await Deno.chmod(path, 0o644);
+  await Deno.writeFile(path, bytes);
 }
