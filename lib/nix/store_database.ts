@@ -57,6 +57,11 @@ const tables = ["ValidPaths", "Refs", "DerivationOutputs"];
 const busyMs = 60_000;
 const mostRows = 5_000_000;
 
+/** Deno takes the URI of a database for the path of a file unless all permissions are granted, that to call foreign code among them. */
+function mayNameByUri(): boolean {
+  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+}
+
 /** Reads and changes the database in a folder. */
 export class StoreDatabase implements Disposable {
   #database: sqlite.DatabaseSync;
@@ -78,7 +83,7 @@ export class StoreDatabase implements Disposable {
     if (await sizeOf(path) === undefined) return undefined;
     await checkSchema(folder);
     // Opening a database with a log makes files beside it, unless it is said to stand still; a log that has something in it is there.
-    const still = (await sizeOf(`${path}-wal`) ?? 0) === 0;
+    const still = mayNameByUri() && (await sizeOf(`${path}-wal`) ?? 0) === 0;
     const name = still
       ? `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`
       : path;

@@ -1,5 +1,7 @@
 /** Permissions of Deno, as the `permissions` block of deno.json names them: everything, or a list. */
 export interface PermissionSet {
+  /** Everything, which includes what no other permission gives: to look at other processes. */
+  readonly all?: boolean;
   /** Files and folders that are read. */
   readonly read?: boolean | readonly string[];
   /** Files and folders that are written. */
@@ -18,6 +20,7 @@ const kinds = ["read", "write", "net", "env", "run", "sys"] as const;
 
 /** All that any of the sets allows, without repetition. */
 export function joinPermissions(sets: readonly PermissionSet[]): PermissionSet {
+  if (sets.some((set) => set.all)) return { all: true };
   const joined: Record<string, true | string[]> = {};
   for (const kind of kinds) {
     const wanted = sets.map((set) => set[kind] ?? false);

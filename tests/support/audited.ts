@@ -28,6 +28,8 @@ export interface RunAuditedOptions {
   cwd: string;
   /** The whole environment. */
   env: Readonly<Record<string, string>>;
+  /** Whether all files are allowed as a whole, which links and databases by their URI want. @default {false} */
+  unscoped?: boolean;
   /** Whether it runs on a terminal. @default {false} */
   terminal?: boolean;
 }
@@ -42,7 +44,13 @@ export async function runAudited(
   const config = `${audit}.config.json`;
   await Deno.writeTextFile(config, JSON.stringify(await configOfUsers()));
   const command = [
-    ...[Deno.execPath(), "run", "--no-prompt", "--cached-only", ...flagsOf(set)],
+    ...[
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      "--cached-only",
+      ...flagsOf(set, options.unscoped ?? false),
+    ],
     ...["--config", config, join(root, "mod.ts"), ...args],
   ];
   const [program, ...rest] = options.terminal
@@ -77,12 +85,15 @@ async function configOfUsers(): Promise<object> {
 }
 
 /**
- * The flags of a set. All files are spelled `/`: what a set with `true` allows is the same, but then the audit tells reads and
- * writes apart.
+ * The flags of a set. All files are spelled `/` where that will do: it allows the same, but then the audit tells reads and writes
+ * apart.
  */
-function flagsOf(set: PermissionSet): string[] {
+function flagsOf(set: PermissionSet, unscoped: boolean): string[] {
+  if (set.all) return ["--allow-all"];
   return Object.entries(set).map(([kind, allowed]: [string, boolean | readonly string[]]) => {
     if (allowed !== true) return `--allow-${kind}=${(allowed as readonly string[]).join(",")}`;
-    return kind === "read" || kind === "write" ? `--allow-${kind}=/` : `--allow-${kind}`;
+    return !unscoped && (kind === "read" || kind === "write")
+      ? `--allow-${kind}=/`
+      : `--allow-${kind}`;
   });
 }

@@ -1,10 +1,13 @@
-import { ensureDir } from "@std/fs";
+import { copy, ensureDir } from "@std/fs";
 import { join } from "@std/path";
 import type { Digest } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { cacheKexec } from "../../tasks/kexec.ts";
 import { publish } from "../../tasks/publish.ts";
+import { baseImage } from "../../tasks/base_image.ts";
+import { carryStore } from "../../tasks/carry_store.ts";
+import { exportStore } from "../../tasks/export_store.ts";
 import { pushDisk } from "../../tasks/disk.ts";
 import { FaultyCache } from "./binary_cache.ts";
 import { makeBundle } from "./bundle.ts";
@@ -14,6 +17,8 @@ import { fakeDocker } from "./fake_docker.ts";
 import { fakeNixosAnywhere } from "./fake_nixos_anywhere.ts";
 import { randomBytes, writeImage } from "./layout.ts";
 import { startNix } from "./nix.ts";
+import { nixPaths } from "./carry_room.ts";
+import { layersOf, makeStore } from "./nix_store_image.ts";
 import { pushNixImage } from "./nix_image.ts";
 import { startOrigin } from "./origin.ts";
 import { runKedge } from "./program.ts";
@@ -33,6 +38,10 @@ export interface Way {
   readonly before?: (cwd: string) => Promise<void>;
   /** Whether it runs on a terminal. */
   readonly terminal?: boolean;
+  /** Whether all files must be allowed as a whole. */
+  readonly unscoped?: boolean;
+  /** Whether it fails, since a program that stands in for another does. */
+  readonly fails?: boolean;
   /** The programs without which it must fail; `*` where any may be run. */
   readonly needs?: readonly string[];
 }
@@ -93,7 +102,24 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   await writeImage(join(stock, "images"), "a", { layers: [randomBytes(100_000)] });
   await writeImage(join(stock, "images"), "new", { layers: [randomBytes(100_000, 3)] });
   await writeImage(join(stock, "images"), "b", { layers: [randomBytes(5000, 2)] });
-  await pushNixImage(dir, registry.host, "2.8.0", [{ label: "2.8.0" }]);
+  const noise = randomBytes(3_000_000, 9).toHex();
+  const paths = [...nixPaths("2.8.0"), { name: "large", files: { noise } }];
+  const carried = await makeStore(join(dir, "root"), paths);
+  await pushNixImage(dir, registry.host, "2.8.0", [{
+    label: "2.8.0",
+    layers: await layersOf(carried),
+  }]);
+  const base = await baseImage({
+    nixVersion: "2.8.0",
+    repository: `${registry.host}/nixos/nix`,
+  }, ctx);
+  const nixFolder = { folder: join(dir, "carried") };
+  await carryStore({ base, to: nixFolder }, ctx);
+  for (const to of [binaries.url, `file://${join(stock, "exported")}`]) {
+    await exportStore({ from: nixFolder, to }, ctx);
+  }
+  const ownCopy = (cwd: string) => copy(nixFolder.folder, join(cwd, "carried"));
+  const libc = `/nix/store/${carried.paths["libc"]}`;
   for (const [seed, tag] of [[1, "a"], [2, "b"]] as const) {
     const file = join(stock, `${tag}.img`);
     await Deno.writeFile(file, randomBytes(300_000, seed));
@@ -165,6 +191,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   );
   const bin = join(dir, "bin");
   await Deno.mkdir(bin);
+  await Deno.writeTextFile(join(bin, "podman"), "#!/bin/sh\nexit 125\n", { mode: 0o755 });
   await fakeDocker(bin);
   await Deno.writeTextFile(
     join(bin, "docker-credential-kedge-test"),
@@ -240,6 +267,45 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       ],
       "base-image": [
         { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "oci:nix:a"], needs: ["*"] },
+      ],
+      "base-image:carry": [
+        {
+          args: ["--repository", `${registry.host}/nixos/nix`, "--folder", "DIR/new"],
+          unscoped: true,
+          needs: ["*"],
+        },
+        { args: ["--repository", `${registry.host}/nixos/nix`, "--volume", "new"], fails: true },
+      ],
+      "base-image:prune": [
+        { args: ["--folder", "DIR/carried", "--keep", "0"], before: ownCopy, needs: ["*"] },
+      ],
+      "base-image:export": [
+        { args: [libc, "--folder", nixFolder.folder, "--to", "file://DIR/elsewhere"] },
+        { args: ["--folder", nixFolder.folder, "--to", `${binaries.url}/second`] },
+        { args: [libc, "--folder", nixFolder.folder, "--to", bucket], env: keys },
+        {
+          args: [libc, "--folder", nixFolder.folder, "--to", bucket],
+          env: { HOME: home2 },
+        },
+        { args: ["--volume", "new", "--to", binaries.url], fails: true, needs: ["*"] },
+      ],
+      "base-image:import": [
+        {
+          args: [libc, "--folder", "DIR/new", "--from", "file://DIR/exported"],
+          unscoped: true,
+        },
+        { args: [libc, "--folder", "DIR/carried", "--from", binaries.url], before: ownCopy },
+        { args: [libc, "--folder", "DIR/new", "--from", bucket], env: keys, unscoped: true },
+        {
+          args: [libc, "--folder", "DIR/new", "--from", bucket],
+          env: { HOME: home2 },
+          unscoped: true,
+        },
+        {
+          args: [libc, "--volume", "new", "--from", binaries.url],
+          fails: true,
+          needs: ["*"],
+        },
       ],
       "image:ls": [{ args: ["oci:images"] }, { args: [vm], needs: ["*"] }],
       "image:inspect": [{ args: ["oci:images:a"] }, { args: [`${vm}:a`], needs: ["*"] }],
