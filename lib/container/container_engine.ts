@@ -8,7 +8,7 @@
  */
 import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
 import { findProgram } from "../base/find_program.ts";
-import { type ProcessResult, runProcess, type RunProcessOptions } from "../base/process_group.ts";
+import type { ProcessResult, RunProcessOptions } from "../base/process_group.ts";
 
 /** Which program runs containers. */
 export type ContainerEngineKind = "podman" | "docker";
@@ -48,6 +48,7 @@ export class ContainerEngine {
 
   /** Runs one of its commands to the end; a non-zero exit code is no error here. */
   async run(args: readonly string[], options: RunProcessOptions = {}): Promise<ProcessResult> {
+    const { runProcess } = await import("../base/process_group.ts");
     try {
       return await runProcess(this.program, { ...options, args: [...this.args, ...args] });
     } catch (cause) {

@@ -14,7 +14,6 @@ import { decodeBase64 } from "@std/encoding";
 import { join } from "@std/path";
 import * as v from "valibot";
 import { KedgeError, UsageError } from "../base/errors.ts";
-import { runProcess } from "../base/process_group.ts";
 import type { Redactor } from "../base/redactor.ts";
 
 /** What a registry is shown. */
@@ -210,6 +209,7 @@ async function askHelper(
     throw new UsageError(`Cannot ask the credential helper ${JSON.stringify(helper)}: bad name`);
   }
   const program = `docker-credential-${helper}`;
+  const { runProcess } = await import("../base/process_group.ts");
   let answer;
   try {
     answer = await runProcess(program, {

@@ -3,7 +3,7 @@
  *
  * Invariants: a blob that is under way lies in `.kedge/partials/` under its digest, and one process at a time works on it; what an
  * earlier run left is hashed with the rest, and thrown away as a whole when the digest is wrong; the final name comes after
- * the digest and the sync.
+ * the digest and the sync. What fetches in ranges is loaded by the first blob that is missing.
  *
  * @module
  */
@@ -14,17 +14,14 @@ import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { dataName } from "../http/control_file.ts";
-import { download } from "../http/download.ts";
 import { Extents } from "../http/extents.ts";
 import { remainingPieces } from "../http/plan_pieces.ts";
-import { firstPieceBytes, probe } from "../http/probe.ts";
 import { readSoundControl } from "../http/sound_control.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { FileHashers } from "./file_hashers.ts";
 import type { BlobTransfer, ImageSource, RangedDownload, TransferCost } from "./image_store.ts";
 import type { Layout } from "./layout.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
-import { takeFile } from "./take_file.ts";
 import { wrongDigest } from "./wrong_digest.ts";
 
 /** What a {@linkcode LayoutIntake} works with. */
@@ -92,6 +89,7 @@ export class LayoutIntake implements Disposable {
     const start = done.prefix;
     if (start >= size) return 1;
     const next = [...done].find((extent) => extent.start > start)?.start ?? size;
+    const { firstPieceBytes } = await import("../http/probe.ts");
     const end = Math.min(start + firstPieceBytes, next);
     return 1 + remainingPieces({ start, end, size, ranges: true }, done, connections).length;
   }
@@ -158,6 +156,10 @@ export class LayoutIntake implements Disposable {
     folder: string,
   ): Promise<void> {
     const { digest } = descriptor;
+    const [{ probe }, { download }] = await Promise.all([
+      import("../http/probe.ts"),
+      import("../http/download.ts"),
+    ]);
     const control = await readSoundControl(folder, digest);
     const request = {
       url: url.href,
@@ -233,6 +235,7 @@ export class LayoutIntake implements Disposable {
 
   async #file(transfer: BlobTransfer, from: string, path: string, link: boolean) {
     const { descriptor, signal } = transfer;
+    const { takeFile } = await import("./take_file.ts");
     return await takeFile(from, path, descriptor, { link, hashers: this.#hashers, signal });
   }
 

@@ -11,7 +11,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
-import { Uploader, type UploadRequest } from "../http/upload.ts";
+import type { Uploader, UploadRequest } from "../http/upload.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
 import {
   type Memory,
@@ -81,7 +81,7 @@ export class RegistryHost implements Disposable {
   #habits: UploadHabits | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;
-  #uploader: Uploader;
+  #uploader: Uploader | undefined;
   #auth: RegistryAuth;
   #client: Deno.HttpClient | undefined;
   #found = new Map<string, Promise<Credentials | undefined>>();
@@ -105,9 +105,6 @@ export class RegistryHost implements Disposable {
       ...(options.side === undefined ? {} : { side: options.side }),
     };
     this.#http = new HttpClient({ ...shared, fetch: (url, init) => this.#fetch(url, init) });
-    // A body that was cut leaves its upload session in doubt, so the retry is the business of who opened it.
-    const { signal: _signal, ...unbound } = shared;
-    this.#uploader = new Uploader({ ...unbound, retry: { retries: 0, baseMs: 0, ceilingMs: 0 } });
     const find = options.credentials ?? ((repository) =>
       findCredentials(host, repository, {
         redactor: options.redactor,
@@ -176,12 +173,13 @@ export class RegistryHost implements Disposable {
     request: UploadRequest,
   ): Promise<Response> {
     const wanted = { ...request, may: "pull,push" as const, body: "" };
+    const uploader = await this.#openUploader();
     return await this.#authorized(
       repository,
       url,
       wanted,
       async (headers, accept) => {
-        const response = await this.#uploader.send(url, { ...request, headers, accept });
+        const response = await uploader.send(url, { ...request, headers, accept });
         this.noteStatus(response.status);
         return response;
       },
@@ -205,9 +203,17 @@ export class RegistryHost implements Disposable {
     else if (status < 500) this.pace.went();
   }
 
+  /** A body that was cut leaves its upload session in doubt, so the retry is the business of who opened it. */
+  async #openUploader(): Promise<Uploader> {
+    const { Uploader } = await import("../http/upload.ts");
+    const { signal: _signal, ...unbound } = this.#shared;
+    const retry = { retries: 0, baseMs: 0, ceilingMs: 0 };
+    return this.#uploader ??= new Uploader({ ...unbound, retry });
+  }
+
   /** Closes the connections. */
   [Symbol.dispose](): void {
-    this.#uploader[Symbol.dispose]();
+    this.#uploader?.[Symbol.dispose]();
     this.#client?.close();
     this.#client = undefined;
   }
