@@ -1,8 +1,10 @@
 import { join } from "@std/path";
+import { isTemporaryName } from "../base/atomic_file.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 
 /** The folder of a layout in which work in progress lies. */
 export const workName = ".kedge";
+const ownNames = new Set(["blobs", "index.json", "oci-layout", workName]);
 
 /**
  * Whether a folder is a layout; `false` if it is not there, empty, or holds only what an interrupted run began.
@@ -41,13 +43,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
-/** What speaks against the folder being, or becoming, a layout. */
+/** What speaks against the folder being, or becoming, a layout; what a killed process left of its first file does not. */
 async function strangerIn(folder: string): Promise<string | undefined> {
   try {
     for await (const { name } of Deno.readDir(folder)) {
-      if (
-        name !== "blobs" && name !== "index.json" && name !== workName && name !== "oci-layout"
-      ) {
+      if (!ownNames.has(name) && !isTemporaryName(name)) {
         return `it holds "${name}" and no oci-layout`;
       }
     }

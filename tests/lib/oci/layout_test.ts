@@ -75,6 +75,14 @@ Deno.test("Layout takes a folder that is not there, is empty, or was begun", () 
     assertEquals(await new Layout(folder).isThere(), true);
   }));
 
+Deno.test("Layout takes a folder in which a killed process left a part of its first file", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "oci-layout.tmp-1-0123abcd"), '{"imageLayout');
+    assertEquals(await new Layout(folder).isThere(), false);
+    await new Layout(folder).make();
+    assertEquals(await new Layout(folder).isThere(), true);
+  }));
+
 Deno.test("Layout refuses a folder that holds other things, a file, and another version", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "notes.txt"), "x");
