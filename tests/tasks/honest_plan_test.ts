@@ -276,8 +276,11 @@ async function walk(step: Step, world: World, label: string): Promise<void> {
   assertEquals(real.changed, plan.changed, `${label}: changed`);
   assertEquals(real.requests, sent, `${label}: requests`);
   assertEquals(real.why, plan.why, `${label}: why`);
-  const figures = ({ bytesMoved, requests }: Figures) => ({ bytesMoved, requests });
-  if (exact) assertEquals(figures(real), figures(plan), `${label}: bytes moved and requests`);
+  if (exact) assertEquals(real.bytesMoved, plan.bytesMoved, `${label}: bytes moved`);
+  // A store that lost a part of what it took may need fewer than were foreseen, and never more.
+  if (exact && step.trouble !== "faults") {
+    assertEquals(real.requests, plan.requests, `${label}: requests`);
+  }
   assert(real.bytesMoved <= plan.bytesMoved, `${label}: more bytes moved than was said`);
   assert(real.requests <= plan.requests, `${label}: more requests than were said`);
   assertEquals(real.bytesReused, plan.bytesReused, `${label}: bytes reused`);
