@@ -124,12 +124,12 @@ export class Cache {
     const hex = digestHex(sha256(name));
     const path = join(this.dir, buckets.locks.folder, hex.slice(0, 2), `${hex.slice(0, 40)}.lock`);
     await this.ensure(dirname(path));
-    return await lockFile(path, { timeoutMs: this.#timeoutMs(), ...options });
+    return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
   }
 
   /** Takes the lock of the whole cache: shared by all who use it, exclusive for clean and prune. */
   async lockRoot(options: CacheLockOptions = {}): Promise<FileLock> {
-    return await lockFile(this.rootLockPath, { timeoutMs: this.#timeoutMs(), ...options });
+    return await lockFile(this.rootLockPath, { timeoutMs: this.lockTimeoutMs, ...options });
   }
 
   /** The lock file of the whole cache. */
@@ -190,7 +190,8 @@ export class Cache {
     }
   }
 
-  #timeoutMs(): number {
+  /** How long to wait for a lock, in milliseconds. */
+  get lockTimeoutMs(): number {
     return this.#lockTimeoutMs ?? lockTimeoutMs();
   }
 }

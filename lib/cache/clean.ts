@@ -2,12 +2,15 @@
  * Empties the cache, or removes what goes by some names.
  *
  * Invariants: only what kedge made is removed, and only from a folder that is its cache; nobody else uses the cache meanwhile, unless
- * force was asked for; lock files and the journal stay; symbolic links are removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents.
+ * force was asked for; lock files and the journal stay; symbolic links are removed, never followed; a kill midway leaves a cache without some entries,
+ * never an entry without its contents, nor a part of an unpacked folder under its name.
  *
  * @module
  */
 import { dirname, join } from "@std/path";
+import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
+import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
@@ -15,6 +18,7 @@ import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
 import { checkOwnFolder, isOwnName } from "./own_folder.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+import { stateOfTemporary } from "./temporary_owner.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
 
 /** Options of {@linkcode cleanCache}. */
@@ -48,12 +52,15 @@ export async function cleanCache(
   await checkOwnFolder(cache.dir);
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
-  const entries = await Array.fromAsync(Deno.readDir(cache.dir));
-  const order = (name: string) => /^(blobs|archives)-/.test(name) ? 1 : 0;
-  for (const { name } of entries.sort((a, b) => order(a.name) - order(b.name))) {
+  const own = (await folderNames(cache.dir)).filter((name) => isOwnName(name) && !isKept(name));
+  const temporary = buckets.temporary.folder;
+  const order = (name: string) => name === temporary ? 2 : /^(blobs|archives)-/.test(name) ? 1 : 0;
+  for (const name of [...new Set([...own, temporary])].sort((a, b) => order(a) - order(b))) {
     options.signal?.throwIfAborted();
-    if (isKept(name) || !isOwnName(name)) continue;
-    await removeCounted(join(cache.dir, name), count, { dryRun });
+    const path = join(cache.dir, name);
+    if (name.startsWith("archives-")) {
+      await removeWhole(path, cache.temporaryPath("archives"), count, { dryRun });
+    } else await removeCounted(path, count, { dryRun });
   }
   return { ...count.toRemoval(), keys: [] };
 }
@@ -94,8 +101,10 @@ function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): b
   );
 }
 
+/** What others are about to make at the root without a lock, the markers, is theirs while they live. */
 function isKept(name: string): boolean {
-  return name === ".lock" || name === buckets.locks.folder || isJournalName(name);
+  return isTemporaryName(name) && stateOfTemporary(name) === "alive" || name === ".lock" ||
+    name === buckets.locks.folder || isJournalName(name);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,9 @@
+import { delay } from "@std/async";
+import { defined } from "../base/defined.ts";
+import { TimedOutError } from "../base/errors.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
 import type { Cache } from "./cache.ts";
+import { leaseLockName } from "./leases.ts";
 
 /** Options of {@linkcode lockExclusively}. */
 export interface LockExclusivelyOptions {
@@ -11,21 +15,55 @@ export interface LockExclusivelyOptions {
   signal?: AbortSignal;
 }
 
+const lookEveryMs = 100;
+
 /**
- * The lock of the whole cache, for removing things. `undefined` where `force` went on without it.
+ * The lock of the whole cache, for removing things. `undefined` where `force` went on without it. Who took something out of the cache
+ * uses it until he ends, though he holds no lock: his leases are waited for too, and nobody takes any while this lock is held.
  *
  * @throws {TimedOutError} if others used the cache for longer than the lock's timeout
  */
 export async function lockExclusively(
   cache: Cache,
   options: LockExclusivelyOptions = {},
-): Promise<FileLock | undefined> {
-  const free = await tryLockFile(cache.rootLockPath);
+): Promise<Disposable | undefined> {
+  const { force, onBusy, signal } = options;
+  const root = await tryLockFile(cache.rootLockPath);
+  const free = root && await withoutLeases(cache, root, signal);
   if (free !== undefined) return free;
-  if (options.force) {
-    options.onBusy?.("the cache is in use; going on since force was asked for");
+  if (force) {
+    onBusy?.("the cache is in use; going on since force was asked for");
     return undefined;
   }
-  options.onBusy?.("the cache is in use; waiting for the others to finish");
-  return await cache.lockRoot(options.signal === undefined ? {} : { signal: options.signal });
+  onBusy?.("the cache is in use; waiting for the others to finish");
+  const deadline = performance.now() + cache.lockTimeoutMs;
+  for (;;) {
+    const timeoutMs = Math.max(0, deadline - performance.now());
+    const lock = await cache.lockRoot({ timeoutMs, ...defined({ signal }) });
+    const alone = await withoutLeases(cache, lock, signal);
+    if (alone !== undefined) return alone;
+    if (performance.now() >= deadline) throw stillInUse(cache);
+    await delay(lookEveryMs, defined({ signal }));
+  }
+}
+
+/** Adds the lock under which leases are taken to that of the root; where others lease something, lets both go. */
+async function withoutLeases(
+  cache: Cache,
+  root: FileLock,
+  signal: AbortSignal | undefined,
+): Promise<Disposable | undefined> {
+  using held = new DisposableStack();
+  held.use(root);
+  held.use(await cache.lock(leaseLockName, defined({ signal })));
+  return await cache.leases.othersHold() ? undefined : held.move();
+}
+
+function stillInUse({ dir, lockTimeoutMs }: Cache): TimedOutError {
+  return new TimedOutError(
+    `Cannot empty the cache "${dir}": another process used what is in it for ${lockTimeoutMs} ms`,
+    {
+      hint: "wait for the other process, raise KEDGE_LOCK_TIMEOUT (seconds), or go on with --force",
+    },
+  );
 }

@@ -10,7 +10,13 @@
 import { join } from "@std/path";
 import { type Digest, isDigest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
+import {
+  formatIdentity,
+  ownIdentity,
+  parseIdentity,
+  type ProcessIdentity,
+  stateOf,
+} from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 
@@ -75,8 +81,8 @@ export class Leases {
     if (news.length === 0) return;
     for (const digest of news) known.add(digest);
     try {
-      await this.#host.ensure(this.dir);
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
+      await this.#host.ensure(this.dir);
       const path = this.#path(kind);
       await Deno.writeTextFile(path, news.map((digest) => `${digest}\n`).join(""), {
         append: true,
@@ -91,13 +97,23 @@ export class Leases {
     return join(this.dir, `${formatIdentity(ownIdentity())}-${this.#nonce}.${kind}`);
   }
 
+  /** Whether another live process of this machine leases anything. */
+  async othersHold(): Promise<boolean> {
+    for (const name of await namesOf(this.dir)) {
+      const owner = ownerOf(name);
+      if (owner === undefined || formatIdentity(owner) === formatIdentity(ownIdentity())) continue;
+      if (stateOf(owner) === "alive") return true;
+    }
+    return false;
+  }
+
   /** What is leased now, and the files of processes that are gone. */
   async read(): Promise<{ leased: Set<Digest>; dead: string[] }> {
     const leased = new Set<Digest>();
     const dead: string[] = [];
     for (const name of await namesOf(this.dir)) {
       const path = join(this.dir, name);
-      const owner = parseIdentity(name.replace(/-[0-9a-f]{8}\.(lease|use)$/, ""));
+      const owner = ownerOf(name);
       const state = owner === undefined ? "elsewhere" : stateOf(owner);
       if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) dead.push(path);
       else for (const digest of await digestsOf(path)) leased.add(digest);
@@ -114,6 +130,11 @@ export class Leases {
       throw error;
     }
   }
+}
+
+/** Whose a file of leases is, by its name. */
+function ownerOf(name: string): ProcessIdentity | undefined {
+  return parseIdentity(name.replace(/-[0-9a-f]{8}\.(lease|use)$/, ""));
 }
 
 async function namesOf(folder: string): Promise<string[]> {

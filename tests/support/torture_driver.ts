@@ -56,8 +56,11 @@ async function write(cache: Cache): Promise<void> {
 
 async function remove(cache: Cache): Promise<void> {
   const key = `disposable ${random(5)}`;
-  const blob = await cache.blobs.persist(new Blob([key]).stream());
-  await cache.entry(buckets.nars, key, schema).write({ text: key }, { refs: [blob.digest] });
+  {
+    using _use = await cache.use();
+    const blob = await cache.blobs.persist(new Blob([key]).stream());
+    await cache.entry(buckets.nars, key, schema).write({ text: key }, { refs: [blob.digest] });
+  }
   await cleanCache(cache, { names: [key], force: true });
 }
 
@@ -65,8 +68,9 @@ for (;;) {
   const cache = new Cache(dir, { lockTimeoutMs: 2000 });
   try {
     const dice = random(10);
-    if (cleaning === "cleaning" && random(4) === 0) await cleanCache(cache);
-    else if (dice < 3) await download();
+    if (cleaning === "cleaning" && random(4) === 0) {
+      await cleanCache(cache, { force: locks === "lying" });
+    } else if (dice < 3) await download();
     else if (dice < 7) await write(cache);
     else if (dice < 9) await pruneCache(cache);
     else await remove(cache);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path";
 import * as v from "valibot";
 import { TimedOutError, UsageError } from "../../lib/base/errors.ts";
+import { formatIdentity, ownIdentity } from "../../lib/base/process_identity.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
@@ -25,6 +26,11 @@ async function put(cache: Cache, key: string, text: string): Promise<string> {
   await cache.entry(buckets.kexec, key, schema)
     .write({ digest: blob.digest }, { refs: [blob.digest], by: "kexec" });
   return blob.path;
+}
+
+/** What is left in a cache, the lock files of entries left out. */
+async function leftIn(dir: string): Promise<string[]> {
+  return [...(await treeOf(dir)).keys()].filter((path) => !path.startsWith("locks-v1/"));
 }
 
 Deno.test("D1 cache:dir prints the configured folder", () =>
@@ -79,8 +85,7 @@ Deno.test("C1 cache:clean removes everything but the locks and the journal", () 
     const result = await cacheClean({}, { cache });
     assertEquals(result.changed, true);
     assertStringIncludes(result.why, "removed 5 files");
-    const left = [...(await treeOf(cache.dir)).keys()];
-    assertEquals(left, [".lock", "/", "journal-v1.db"]);
+    assertEquals(await leftIn(cache.dir), [".lock", "/", "journal-v1.db"]);
     assertEquals((await cacheClean({}, { cache })).changed, false);
     assertEquals(await put(new Cache(cache.dir), "k", "y").then(Deno.readTextFile), "y");
   }));
@@ -114,6 +119,28 @@ Deno.test("C8 cache:clean with force goes on while the cache is in use, and take
       assertStringIncludes(JSON.stringify(events), "in use");
     }
     assertEquals((await cacheClean({ force: true }, { cache })).changed, false);
+  }));
+
+Deno.test("cache:clean waits for a live process that took something out of the cache, until it ends", () =>
+  withCache(async (cache) => {
+    const blob = await cache.blobs.persist(new Blob(["in use"]).stream());
+    const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    const stat = await Deno.readTextFile(`/proc/${other.pid}/stat`);
+    const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    const name = formatIdentity({ ...ownIdentity(), pid: other.pid, start });
+    await cache.ensure(cache.leases.dir);
+    await Deno.writeTextFile(join(cache.leases.dir, `${name}-00000000.lease`), blob.digest);
+    const impatient = await runKedge(["cache:clean"], {
+      cacheDir: cache.dir,
+      env: { KEDGE_LOCK_TIMEOUT: "0.2" },
+    });
+    assertEquals([impatient.code, await cache.blobs.has(blob.digest)], [7, true]);
+    assertStringIncludes(impatient.stderr, "--force");
+    const patient = cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 30_000 }) });
+    other.kill("SIGKILL");
+    await other.status;
+    assertEquals((await patient).changed, true);
+    assertEquals(await cache.blobs.has(blob.digest), false);
   }));
 
 Deno.test("C9 cache:clean of a name removes its entry and what nothing else needs", () =>
@@ -186,7 +213,7 @@ Deno.test("cache:clean leaves what others put into the cache folder", () =>
     await put(cache, "k", "x");
     await Deno.writeTextFile(join(cache.dir, "notes.txt"), "mine");
     await cacheClean({}, { cache });
-    assertEquals([...(await treeOf(cache.dir)).keys()], [".lock", "/", "notes.txt"]);
+    assertEquals(await leftIn(cache.dir), [".lock", "/", "notes.txt"]);
   }));
 
 Deno.test("cache:clean in a dry run counts and changes nothing", () =>
