@@ -8,6 +8,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { canMount, mountSmallDisk } from "../tests/support/small_disk.ts";
 import { torture } from "../tests/support/torture.ts";
 
 const rounds = Number(Deno.args[0] ?? 100);
@@ -18,32 +19,23 @@ let failed = false;
 async function pass(what: string, options: { lying: boolean; fullDisk?: boolean }) {
   const dir = join(folder, what.replaceAll(" ", "-"));
   await Deno.mkdir(dir);
-  const mounted = options.fullDisk === true && await mount(dir);
-  if (options.fullDisk && !mounted) return console.log(`${what}: left out, needs root on Linux`);
-  try {
-    const wrong = await torture({
-      dir: join(dir, "cache"),
-      rounds,
-      processes: 3,
-      roundMs: 900,
-      seed,
-      onRound: (round, written) => {
-        if ((round + 1) % 10 === 0) console.log(`${what}: ${round + 1} rounds, ${written} entries`);
-      },
-      ...options,
-    });
-    for (const line of wrong) console.error(`${what}: ${line}`);
-    failed ||= wrong.length > 0;
-    if (wrong.length === 0) console.log(`${what}: ${rounds} rounds, nothing is wrong`);
-  } finally {
-    if (mounted) await new Deno.Command("umount", { args: [dir] }).output();
-  }
-}
-
-async function mount(dir: string): Promise<boolean> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
-  const args = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", dir];
-  return (await new Deno.Command("mount", { args }).output()).success;
+  const { fullDisk = false } = options;
+  if (fullDisk && !canMount) return console.log(`${what}: left out, needs root on Linux`);
+  await using _disk = fullDisk ? await mountSmallDisk(dir, 8 * 2 ** 20) : undefined;
+  const wrong = await torture({
+    dir: join(dir, "cache"),
+    rounds,
+    processes: 3,
+    roundMs: 900,
+    seed,
+    onRound: (round, written) => {
+      if ((round + 1) % 10 === 0) console.log(`${what}: ${round + 1} rounds, ${written} entries`);
+    },
+    ...options,
+  });
+  for (const line of wrong) console.error(`${what}: ${line}`);
+  failed ||= wrong.length > 0;
+  if (wrong.length === 0) console.log(`${what}: ${rounds} rounds, nothing is wrong`);
 }
 
 console.log(`seed ${seed}`);

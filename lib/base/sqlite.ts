@@ -3,14 +3,22 @@
  *
  * @module
  */
+import { freeBytes } from "./disk_space.ts";
 
 const sqliteBusy = 5;
+const sqliteIoError = 10;
 const sqliteFull = 13;
+const sharedMemoryBytes = 64 * 1024;
 const busyMs = 10_000;
 
-/** Whether SQLite says that the disk is full. */
-export function isSqliteFull(error: unknown): boolean {
-  return primaryCode(error) === sqliteFull;
+/**
+ * Whether SQLite says that the disk of a file is full. What it keeps in shared memory beside the file it calls an I/O error then;
+ * so that is one where there is no room for that memory.
+ */
+export function isSqliteFull(error: unknown, path: string): boolean {
+  const code = primaryCode(error);
+  return code === sqliteFull ||
+    code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes;
 }
 
 /** Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. */

@@ -257,7 +257,9 @@ export class Journal implements Disposable {
       whileSqliteBusy(() => database.exec(schema));
       return this.#database = database;
     } catch (error) {
-      throw damaged(this.#path, error);
+      throw isSqliteFull(error, this.#path)
+        ? noRoom(this.#path, error)
+        : damaged(this.#path, error);
     }
   }
 
@@ -266,11 +268,7 @@ export class Journal implements Disposable {
     try {
       this.#open().prepare(sql).run(...values);
     } catch (cause) {
-      if (isSqliteFull(cause)) {
-        throw new NoRoomError(`Cannot write the journal "${this.#path}": the disk is full`, {
-          cause,
-        });
-      }
+      if (isSqliteFull(cause, this.#path)) throw noRoom(this.#path, cause);
       this.#fail(cause);
     }
   }
@@ -299,6 +297,10 @@ export class Journal implements Disposable {
   #json(data: object | undefined): string | null {
     return data === undefined ? null : JSON.stringify(this.#redactor?.redactData(data) ?? data);
   }
+}
+
+function noRoom(path: string, cause: unknown): NoRoomError {
+  return new NoRoomError(`Cannot write the journal "${path}": the disk is full`, { cause });
 }
 
 function damaged(path: string, cause: unknown): KedgeError {

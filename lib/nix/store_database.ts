@@ -313,7 +313,7 @@ function working<T>(action: string, path: string, run: () => T): T {
     return run();
   } catch (cause) {
     if (cause instanceof KedgeError) throw cause;
-    if (isSqliteFull(cause)) {
+    if (isSqliteFull(cause, path)) {
       throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, { cause });
     }
     const { message, errcode } = cause as { message: string; errcode?: number };

@@ -5,7 +5,7 @@ import { bundleBytes } from "../support/bundle.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { treeOf } from "../support/tree.ts";
-import { findProgram } from "../support/real.ts";
+import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 
 const mebibyte = 1024 * 1024;
 const program = fromFileUrl(new URL("../../mod.ts", import.meta.url));
@@ -153,9 +153,6 @@ for (
     }));
 }
 
-const canMount = Deno.build.os === "linux" && Deno.uid() === 0 &&
-  findProgram("mount") !== undefined;
-
 Deno.test({
   name: `kexec finds a disk without room before it begins${
     canMount ? "" : " [needs root on Linux]"
@@ -164,11 +161,8 @@ Deno.test({
   fn: () =>
     withOrigin(async (origin, cacheDir) => {
       await Deno.mkdir(cacheDir, { recursive: true });
-      const mount = await new Deno.Command("mount", {
-        args: ["-t", "tmpfs", "-o", "size=20m", "tmpfs", cacheDir],
-      }).output();
-      assertEquals(mount.code, 0);
-      try {
+      {
+        await using _disk = await mountSmallDisk(cacheDir, 20 * mebibyte);
         const url = origin.url("/k.tar.gz");
         const result = await runKedge(["kexec", "--url", url], { cacheDir });
         assertEquals(result.code, 8, result.stderr);
@@ -187,8 +181,6 @@ Deno.test({
         });
         assertEquals(surprised.code, 8, surprised.stderr);
         assertEquals(await treeOf(join(cacheDir, "blobs-v1")), new Map());
-      } finally {
-        await new Deno.Command("umount", { args: [cacheDir] }).output();
       }
     }),
 });
