@@ -191,7 +191,7 @@ export class SqliteCatalog implements CatalogWithHistory {
     } catch (cause) {
       if (cause instanceof CatalogConflictError) throw cause;
       if (cause instanceof KedgeError && cause.message.startsWith("Cannot")) throw cause;
-      if (isSqliteFull(cause, this.#path)) {
+      if (isSqliteFull(cause, this.#file.path)) {
         throw new NoRoomError(`Cannot ${action} the catalog "${this.url}": the disk is full`, {
           cause,
           side: "destination",

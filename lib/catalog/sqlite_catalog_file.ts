@@ -31,19 +31,20 @@ PRAGMA user_version = ${formatVersion};
 
 /** Opens the file when it is needed. */
 export class SqliteCatalogFile {
-  #path: string;
+  /** Where it lies. */
+  readonly path: string;
   #database: sqlite.DatabaseSync | undefined;
 
   /** Touches no disk. */
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
   }
 
   /** The open file for reading; `undefined` where there is none yet. */
   reading(): sqlite.DatabaseSync | undefined {
     if (this.#database !== undefined) return this.#database;
     try {
-      if (Deno.statSync(this.#path).size === 0) return undefined;
+      if (Deno.statSync(this.path).size === 0) return undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
@@ -53,8 +54,8 @@ export class SqliteCatalogFile {
 
   #open(): sqlite.DatabaseSync {
     if (this.#database !== undefined) return this.#database;
-    Deno.mkdirSync(dirname(this.#path), { recursive: true });
-    const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
+    Deno.mkdirSync(dirname(this.path), { recursive: true });
+    const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
     try {
       if (formatOf(database) === 0) makeTables(database);
       database.exec("PRAGMA synchronous = FULL;");
