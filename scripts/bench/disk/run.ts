@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a bench speaks to a terminal
 /** Runs programs for the bench, and watches them. @module */
 
 /** What a run cost. */
@@ -52,7 +53,7 @@ export function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1]!;
 }
 
-/** Measures several ways in turn, each in every round, the first of the round changing. */
+/** Measures several ways in turn, each in every round, the first of the round changing; tells each round as it ends. */
 export async function inTurn<K extends string>(
   rounds: number,
   ways: Record<K, (round: number) => Promise<number>>,
@@ -67,6 +68,8 @@ export async function inTurn<K extends string>(
       const name = names[(at + round) % names.length]!;
       seconds[name].push(await alone(() => ways[name](round)));
     }
+    const told = names.map((name) => `${name} ${seconds[name].at(-1)!.toFixed(2)}`);
+    console.error(`round ${round + 1}, seconds: ${told.join(", ")}`);
   }
   return Object.fromEntries(names.map((name) => [name, median(seconds[name])])) as Record<
     K,
