@@ -44,7 +44,7 @@ export interface ExecutionOptions {
   /** Whether evidence that a task has nothing to do is taken. */
   readonly takeFresh: (task: AnyTask) => boolean;
   /** Called with what a task asks for from inside, before it is run. */
-  readonly admit: (nodes: readonly GraphNode[]) => Promise<void>;
+  readonly admit: (node: GraphNode) => Promise<void>;
   /** A number from 0 to 1, for the waits. */
   readonly random: () => number;
   /** Ends everything. */
@@ -238,15 +238,18 @@ export class Execution {
         `Cannot run "${other.label}" from "${node.label}": each waits for the other`,
       );
     }
-    await this.#options.admit([other]);
     const waits = this.#waits.get(node) ?? new Set();
     this.#waits.set(node, waits.add(other));
-    permit.give();
     try {
-      return await this.#once(other);
+      await this.#options.admit(other);
+      permit.give();
+      try {
+        return await this.#once(other);
+      } finally {
+        await permit.take();
+      }
     } finally {
       waits.delete(other);
-      await permit.take();
     }
   }
 

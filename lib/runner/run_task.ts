@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { ExitCode, exitCodeOf, KedgeError, TimedOutError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, TimedOutError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { openCache } from "../cache/open_cache.ts";
@@ -17,11 +17,12 @@ import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
+import { Admission } from "./admission.ts";
 import type { CommandLine } from "./command_line.ts";
 import { resolveContext } from "./context.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution } from "./execution.ts";
-import { Graph, type GraphNode } from "./graph.ts";
+import { Graph } from "./graph.ts";
 import { openLockfile } from "./open_lockfile.ts";
 import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
@@ -55,24 +56,19 @@ export async function runTask(
   });
   const cache = openCache(folder.dir, (name) => host.env(name));
   const lockfile = openLockfile(settings, host);
-  const admitted = new Set<GraphNode>();
-  const admit = async (nodes: readonly GraphNode[]) => {
-    const fresh = [...withDeps(nodes)].filter((node) => !admitted.has(node));
-    for (const node of fresh) admitted.add(node);
-    const needs = fresh.map((node) => ({ task: node.task.name, needs: node.task.declared.needs }));
-    if (needs.some((each) => each.needs.length > 0)) {
-      const { checkNeeds } = await import("./check_needs.ts");
-      await checkNeeds(needs, {
-        env: host.env,
-        cwd: host.cwd,
-        cacheDir: folder.dir,
-        offline: settings.offline,
-        signal: limit.signal,
-      });
-    }
-    if (!dryRun && !settings.yes) await confirmAll(fresh, host, reporter, limit.signal);
-  };
-  await admit([root]);
+  const admission = new Admission({
+    env: host.env,
+    cwd: host.cwd,
+    cacheDir: folder.dir,
+    offline: settings.offline,
+    signal: limit.signal,
+    unasked: dryRun || settings.yes,
+    confirm: async (question, signal) => {
+      using _still = reporter.pause();
+      return await host.confirm?.(question, signal);
+    },
+  });
+  await admission.admit(root);
   const execution = new Execution({
     graph,
     jobs: settings.jobs ?? navigator.hardwareConcurrency,
@@ -81,7 +77,7 @@ export async function runTask(
     graceMs: host.graceMs ?? 5000,
     shell: host.shell ?? true,
     report,
-    admit,
+    admit: (node) => admission.admit(node),
     random: Math.random,
     takeFresh: (each) => !refreshes(refresh, each.name),
     signal: limit.signal,
@@ -139,34 +135,6 @@ export async function runTask(
   });
   tell();
   return exitCode;
-}
-
-function withDeps(nodes: Iterable<GraphNode>, all: Set<GraphNode> = new Set()): Set<GraphNode> {
-  for (const node of nodes) {
-    if (all.has(node)) continue;
-    withDeps(node.deps.values(), all);
-    all.add(node);
-  }
-  return all;
-}
-
-async function confirmAll(
-  nodes: readonly GraphNode[],
-  host: ProgramHost,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const node of nodes) {
-    const question = node.task.declared.confirm?.(node.args);
-    if (question === undefined) continue;
-    using _still = reporter.pause();
-    const answer = await host.confirm?.(question, signal);
-    if (answer === true) continue;
-    throw new KedgeError(
-      `Cannot run "${node.label}": ${answer === false ? "it was declined" : "nobody confirmed it"}`,
-      { hint: answer === false ? "nothing was done" : `--yes answers: ${question}` },
-    );
-  }
 }
 
 /** The cache folder of a run; a temporary one is removed at the end, and made only if something is written. */

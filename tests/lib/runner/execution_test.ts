@@ -538,6 +538,84 @@ Deno.test("confirm: nothing starts unless it is confirmed", async () => {
   assertEquals(asked.length, 3);
 });
 
+Deno.test("confirm: what runs a task from inside waits for the answer, whoever asked first", async () => {
+  const log: string[] = [];
+  const wipe = task({
+    name: "wipe",
+    description,
+    confirm: () => "Wipe?",
+    run: () => void log.push("wiped"),
+  });
+  const shred = task({
+    name: "shred",
+    description,
+    confirm: () => "Shred?",
+    run: () => void log.push("shredded"),
+  });
+  const first = task({ name: "first", description, run: (ctx) => ctx.run(wipe) });
+  const second = task({ name: "second", description, run: (ctx) => ctx.run(wipe) });
+  const third = task({ name: "third", description, run: (ctx) => ctx.run(shred) });
+  const all = task({ name: "all", description, deps: { first, second, third }, run: () => {} });
+  const ran = await runTasks([all], ["all", "--jobs", "3"], {
+    confirm: async (question) => {
+      log.push(question);
+      await delay(20);
+      log.push(`yes to ${question}`);
+      return true;
+    },
+  });
+  assertEquals(ran.exitCode, 0);
+  const questions = log.filter((line) => line.endsWith("?"));
+  assertEquals(questions, ["Wipe?", "yes to Wipe?", "Shred?", "yes to Shred?"]);
+  assert(log.indexOf("yes to Wipe?") < log.indexOf("wiped"));
+});
+
+Deno.test("confirm: what was declined is not run by the next try of who wanted it", async () => {
+  let [questions, wiped] = [0, 0];
+  const wipe = task({
+    name: "wipe",
+    description,
+    confirm: () => "Wipe?",
+    run: () => void wiped++,
+  });
+  const top = task({
+    name: "top",
+    description,
+    retry: { attempts: 3, delay: 1 },
+    run: (ctx) => ctx.run(wipe),
+  });
+  const ran = await runTasks([top], ["top"], {
+    confirm: () => Promise.resolve(++questions > 1),
+  });
+  assertEquals([ran.exitCode, questions, wiped], [1, 1, 0]);
+  assertStringIncludes(errorOf(ran).message, "it was declined");
+});
+
+Deno.test("run: two that run each other at the same moment are told so", async () => {
+  const gate = Promise.withResolvers<void>();
+  const a = task({
+    name: "a",
+    description,
+    run: async (ctx): Promise<unknown> => {
+      await gate.promise;
+      return await ctx.run(b);
+    },
+  });
+  const b = task({
+    name: "b",
+    description,
+    run: async (ctx): Promise<unknown> => {
+      gate.resolve();
+      await gate.promise;
+      return await ctx.run(a);
+    },
+  });
+  const top = task({ name: "top", description, deps: { a, b }, run: () => {} });
+  const ran = await runTasks([top], ["top", "--jobs", "2"]);
+  assertEquals(ran.exitCode, 2);
+  assertStringIncludes(errorOf(ran).message, "each waits for the other");
+});
+
 Deno.test("run: a result that JSON cannot hold is told as well as it can be", async () => {
   const odd = task({
     name: "odd",
