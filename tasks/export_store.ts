@@ -1,7 +1,6 @@
 import type { Secret } from "../lib/base/secret.ts";
 import type { ContainerEngineOptions } from "../lib/container/container_engine.ts";
 import type { NarCompression } from "../lib/nix/compression.ts";
-import type { NixCommandOptions } from "../lib/nix/nix_command.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";
@@ -29,7 +28,7 @@ export interface ExportStoreOptions {
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
   /** How Nix is run, for a store of this machine. */
-  nix?: Omit<NixCommandOptions, "store" | "signal">;
+  nix?: { program?: string; env?: Readonly<Record<string, string>> };
 }
 
 /** What an export or an import brought. */

@@ -1,5 +1,4 @@
 import type { ContainerEngineOptions } from "../lib/container/container_engine.ts";
-import type { NixCommandOptions } from "../lib/nix/nix_command.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { CopyStoreResult } from "./export_store.ts";
 import type { NixVolume } from "./nix_place.ts";
@@ -19,7 +18,7 @@ export interface ImportStoreOptions {
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
   /** How Nix is run, for a store of this machine. */
-  nix?: Omit<NixCommandOptions, "store" | "signal">;
+  nix?: { program?: string; env?: Readonly<Record<string, string>> };
 }
 
 /**

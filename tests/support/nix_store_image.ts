@@ -1,5 +1,5 @@
 /** Images with a Nix store in them, whose database real Nix wrote. */
-import { dirname, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { type Digest, digestHex, sha256 } from "../../lib/base/digest.ts";
 import { encodeNix32 } from "../../lib/nix/nix32.ts";
 import { hashNar } from "../../lib/nix/hash_nar.ts";
@@ -11,6 +11,8 @@ export interface ImagePath {
   name: string;
   /** Its files, by their paths within; a target with `-> ` before it is a symlink, one with `x ` before it a program. @default {one file} */
   files?: Readonly<Record<string, string>>;
+  /** Files of this machine that are copied into it, under their own names. */
+  copies?: readonly string[];
   /** Names of paths that it needs; itself too, where it says so. */
   needs?: readonly string[];
 }
@@ -24,8 +26,8 @@ export interface MadeStore {
 }
 
 /** The base name that a path of a test has: the same for the same name and files. */
-function baseNameOf({ name, files, needs }: ImagePath): string {
-  const hex = digestHex(sha256(JSON.stringify([name, files, needs])));
+function baseNameOf({ name, files, copies, needs }: ImagePath): string {
+  const hex = digestHex(sha256(JSON.stringify([name, files, copies, needs])));
   return `${encodeNix32(decodeHex(hex.slice(0, 40)))}-${name}`;
 }
 
@@ -60,6 +62,9 @@ export async function makeStore(root: string, paths: readonly ImagePath[]): Prom
       if (content.startsWith("-> ")) await Deno.symlink(content.slice(3), at);
       else await Deno.writeTextFile(at, content.replace(/^x /, ""));
       if (content.startsWith("x ")) await Deno.chmod(at, 0o755);
+    }
+    for (const [i, file] of (path.copies ?? []).entries()) {
+      await Deno.copyFile(file, join(folder, `${i}-${basename(file)}`));
     }
     const { narHash, narSize } = await hashNar(folder);
     const needs = (path.needs ?? []).map((need) => `/nix/store/${names[need]}`);
