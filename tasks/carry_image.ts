@@ -7,12 +7,9 @@
  * @module
  */
 import { join } from "@std/path";
-import * as v from "valibot";
 import { Hasher } from "../lib/base/digest.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { VerificationError } from "../lib/base/errors.ts";
-import { buckets } from "../lib/cache/buckets.ts";
-import type { Cache } from "../lib/cache/cache.ts";
 import type { NixLink } from "../lib/nix/nix_links.ts";
 import { StoreDatabase, type StoreRow } from "../lib/nix/store_database.ts";
 import { isStoreBaseName } from "../lib/nix/store_path.ts";
@@ -20,16 +17,7 @@ import type { Descriptor } from "../lib/oci/descriptor.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import { type LayerMember, layerMembers } from "../lib/oci/layer_members.ts";
 import { verified } from "../lib/oci/verified.ts";
-
-const factsSchema = v.looseObject({
-  stores: v.array(v.string()),
-  hidden: v.array(v.string()),
-  links: v.array(v.object({ path: v.string(), target: v.string() })),
-  database: v.boolean(),
-});
-
-/** What a layer is known to hold below `nix`. */
-type LayerFacts = v.InferOutput<typeof factsSchema>;
+import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
 
 /** Takes what comes out of the layers, the uppermost first. */
 export interface StoreTaker {
@@ -37,6 +25,8 @@ export interface StoreTaker {
   wants(baseName: string): boolean;
   /** Takes a member of a wanted path, or of `.links`; `rest` is its path within, `""` for the path itself. */
   take(baseName: string, rest: string, member: LayerMember): Promise<void>;
+  /** Told when a layer was read to its end and found to be what it must be. */
+  layerEnd(): Promise<void>;
 }
 
 /** What an image says of the store in it. */
@@ -56,13 +46,13 @@ const largestDatabaseBytes = 1024 * 1024 * 1024;
 export class LayeredStore {
   readonly #source: ImageSource;
   readonly #layers: readonly Descriptor[];
-  readonly #cache: Cache;
+  readonly #memory: LayerMemory;
 
   /** Takes the layers as the manifest names them, the lowest first. */
-  constructor(source: ImageSource, layers: readonly Descriptor[], cache: Cache) {
+  constructor(source: ImageSource, layers: readonly Descriptor[], memory: LayerMemory) {
     this.#source = source;
     this.#layers = layers.toReversed();
-    this.#cache = cache;
+    this.#memory = memory;
   }
 
   /**
@@ -73,7 +63,7 @@ export class LayeredStore {
    */
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
     for (const layer of this.#layers) {
-      const facts = await this.#facts(layer);
+      const facts = this.#memory.of(layer.digest);
       if (facts?.database === false) continue;
       const database = new DatabaseFiles(work);
       for await (const member of this.#members(layer, signal)) {
@@ -85,11 +75,11 @@ export class LayeredStore {
   }
 
   /** How many layers are still to be read. */
-  async countToRead(wants: (baseName: string) => boolean): Promise<number> {
+  countToRead(wants: (baseName: string) => boolean): number {
     let count = 0;
     let database = false;
     for (const layer of this.#layers) {
-      const facts = await this.#facts(layer);
+      const facts = this.#memory.of(layer.digest);
       if (facts === undefined || (facts.database && !database) || facts.stores.some(wants)) count++;
       database ||= facts?.database ?? false;
     }
@@ -113,21 +103,23 @@ export class LayeredStore {
     let layerBytes = 0;
     for (const layer of this.#layers) {
       signal.throwIfAborted();
-      let facts = await this.#facts(layer);
+      let facts = this.#memory.of(layer.digest);
       const wanted = facts === undefined || (facts.database && !database.isThere) ||
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
         facts = await this.#read(layer, taker, database, hidden, signal);
         layerBytes += layer.size;
-        await this.#entry(layer).write(facts, { by: `base-image:carry ${this.#source.name}` });
-      }
+        await taker.layerEnd();
+        await this.#memory.learn(layer.digest, facts);
+      } else this.#memory.share(layer.digest);
       for (const { path, target } of facts!.links) {
         if (!isHidden(hidden, state + path) && !links.has(path)) links.set(path, target);
       }
       for (const path of facts!.hidden) hidden.add(path);
     }
+    await this.#memory.write();
     if (!database.isThere) throw this.#noDatabase();
-    if (await database.digest() !== expected.database) {
+    if (database.digest() !== expected.database) {
       throw new VerificationError(
         `Cannot use "${this.#source.name}": its database changed while it was read`,
         { side: "source" },
@@ -182,14 +174,6 @@ export class LayeredStore {
     const { name } = this.#source;
     const bytes = verified(layer, this.#source.read(layer, 0, signal), { name });
     return layerMembers(untilEnd(bytes, signal, onEnd), "nix", `${name} ${layer.digest}`);
-  }
-
-  async #facts(layer: Descriptor): Promise<LayerFacts | undefined> {
-    return (await this.#entry(layer).read())?.value;
-  }
-
-  #entry(layer: Descriptor) {
-    return this.#cache.entry(buckets.oci, `layer ${layer.digest}`, factsSchema);
   }
 
   #noDatabase(): VerificationError {

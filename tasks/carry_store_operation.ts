@@ -6,19 +6,17 @@
  *
  * @module
  */
-import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
-import { digestHex } from "../lib/base/digest.ts";
+import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
-import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
-import { type NixLink, putLinks } from "../lib/nix/nix_links.ts";
-import { StoreDatabase, type StoreRow } from "../lib/nix/store_database.ts";
+import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import { putLinks } from "../lib/nix/nix_links.ts";
+import { StoreDatabase } from "../lib/nix/store_database.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
-import { StoreStage } from "../lib/nix/store_stage.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import { parseReference } from "../lib/oci/reference.ts";
@@ -30,10 +28,11 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
+import { type Carried, carryImage, rootsOf, rowBytes, type SurveyedImage } from "./carry_bring.ts";
 import { checkContents, checkRows, sampleOf } from "./carry_check.ts";
-import { type ImageStore, LayeredStore } from "./carry_image.ts";
+import { LayeredStore } from "./carry_image.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./carry_store.ts";
-import { StoreUnpacker } from "./carry_unpack.ts";
+import { LayerMemory } from "./layer_memory.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;
@@ -43,21 +42,8 @@ interface CarryPlan extends Plan {
   /** The note, where the store is there already. */
   note?: CarriedImage;
   /** The image, where it is not. */
-  image?: ImageStore & { layers: LayeredStore };
+  image?: SurveyedImage;
   pathsMissing: number;
-}
-
-interface Carried {
-  folder: NixFolder;
-  /** The note to be written. */
-  note: CarriedImage;
-  /** Rows that become valid. */
-  rows: readonly StoreRow[];
-  /** Rows that are valid already. */
-  present: readonly StoreRow[];
-  valid: ReadonlyMap<string, StoreRow>;
-  pathsMoved: number;
-  layerBytes: number;
 }
 
 /** Does the work of `carryStore`. */
@@ -112,22 +98,27 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
       throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
     }
-    const layers = new LayeredStore(source, manifest.blobs.slice(1), this.#context.cache);
-    const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
-    this.#opened.defer(() => Deno.remove(work, { recursive: true }));
+    const notes = folder === undefined ? [] : await new CarriedImages(folder).all();
+    const memory = await LayerMemory.recall(
+      this.#context.cache,
+      base.manifestDigest,
+      notes.map((each) => each.digest),
+    );
+    const layers = new LayeredStore(source, manifest.blobs.slice(1), memory);
+    const work = await this.#temporary();
     const image = await layers.survey(work, step.signal);
     const all = [...image.rows.values()];
     const { missing, present, left } = await storeDifference(all, folder, step.signal);
-    const bytesToMove = bytesOf(missing);
+    const bytesToMove = rowBytes(missing);
     const names = new Set(missing.map((row) => row.storePath.baseName));
-    const toRead = await layers.countToRead((name) => names.has(name));
+    const toRead = layers.countToRead((name) => names.has(name));
     return {
       folder,
       image: { ...image, layers },
       pathsMissing: missing.length,
       changed: true,
       bytesToMove,
-      bytesToReuse: bytesOf(present) + bytesOf(left),
+      bytesToReuse: rowBytes(present) + rowBytes(left),
       exact: true,
       requests: toRead * await source.requestsPerRead(manifest.blobs[0]!),
       why: missing.length === 0
@@ -163,7 +154,11 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     // Another run may have done the work while this one waited.
     const note = plan.note ?? await this.#note(folder);
     if (note !== undefined) return { ...nothing, note };
-    return await whileRoom(folder.path, () => this.#bring(plan.image!, folder, step));
+    await this.#checkPlatform(folder);
+    const work = await this.#temporary();
+    const { base } = this.#options;
+    const bring = { base, image: plan.image!, folder, work, usedMs: this.#context.cache.now() };
+    return await whileRoom(folder.path, () => carryImage(bring, step));
   }
 
   async verify(_plan: CarryPlan, carried: Carried, step: Step): Promise<void> {
@@ -207,47 +202,6 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     };
   }
 
-  async #bring(
-    image: ImageStore & { layers: LayeredStore },
-    folder: NixFolder,
-    step: Step,
-  ): Promise<Carried> {
-    const { base } = this.#options;
-    const { signal, meter, record } = step;
-    await this.#checkPlatform(folder);
-    for (const name of ["db", "profiles", "gcroots", "temproots"]) {
-      await Deno.mkdir(`${folder.state}/${name}`, { recursive: true });
-    }
-    const all = [...image.rows.values()];
-    const { missing, present, left, valid } = await storeDifference(all, folder, signal);
-    checkFreeBytes(folder.path, bytesOf(missing));
-    const wanted = new Set(missing.map((row) => row.storePath.baseName));
-    await using stage = await StoreStage.make(folder);
-    const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
-    this.#opened.defer(() => Deno.remove(work, { recursive: true }));
-    const unpacker = new StoreUnpacker(folder, stage, wanted);
-    const expected = { database: image.database, work };
-    const { links, layerBytes } = await image.layers.unpack(unpacker, expected, signal);
-    for (const row of missing) {
-      const { path } = row.storePath;
-      using object = meter.object(path, row.narSize);
-      await stage.place(row, signal);
-      object.moved(row.narSize);
-      record(path, "placed", { narHash: row.narHash });
-    }
-    meter.reused(bytesOf(present) + bytesOf(left));
-    const note: CarriedImage = {
-      digest: base.manifestDigest,
-      nixVersion: base.nixVersion,
-      platform: base.platform,
-      paths: [...image.rows.keys()],
-      links,
-      usedMs: this.#context.cache.now(),
-    };
-    const rows = [...left, ...missing];
-    return { folder, note, rows, present, valid, pathsMoved: missing.length, layerBytes };
-  }
-
   /** The note of the image in a folder, if all of its paths are still valid there. */
   async #note(folder: NixFolder | undefined): Promise<CarriedImage | undefined> {
     if (folder === undefined || this.#options.check === "full") return undefined;
@@ -287,6 +241,13 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     );
   }
 
+  /** A folder for a database on its way. */
+  async #temporary(): Promise<string> {
+    const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
+    this.#opened.defer(() => Deno.remove(work, { recursive: true }));
+    return work;
+  }
+
   #open(step: Step): ImageSource {
     const { base, insecureRegistries } = this.#options;
     const hosts = this.#opened.use(
@@ -300,24 +261,4 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     const from = base.copy?.startsWith("oci:") === true ? base.copy : base.reference;
     return hosts.source({ ...parseReference(from), digest: base.manifestDigest });
   }
-}
-
-/** What keeps Nix's garbage collector from the paths of an image: those that none of its others needs. */
-function rootsOf(note: CarriedImage, { rows, present }: Carried): NixLink[] {
-  const all = [...rows, ...present];
-  const needed = new Set(
-    all.flatMap(({ storePath, references }) =>
-      references.filter((name) => name !== storePath.baseName)
-    ),
-  );
-  return all.map((row) => row.storePath.baseName).filter((name) => !needed.has(name)).map((
-    name,
-  ) => ({
-    path: `gcroots/kedge/${digestHex(note.digest)}/${name}`,
-    target: `${nixStoreDir}/${name}`,
-  }));
-}
-
-function bytesOf(rows: readonly StoreRow[]): number {
-  return rows.reduce((sum, row) => sum + row.narSize, 0);
 }

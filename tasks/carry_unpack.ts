@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { VerificationError } from "../lib/base/errors.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { StoreRow } from "../lib/nix/store_database.ts";
 import type { StoreStage } from "../lib/nix/store_stage.ts";
 import type { StoreTree } from "../lib/nix/store_tree.ts";
 import type { LayerMember } from "../lib/oci/layer_members.ts";
@@ -18,13 +19,21 @@ import type { StoreTaker } from "./carry_image.ts";
 export class StoreUnpacker implements StoreTaker {
   readonly #folder: NixFolder;
   readonly #stage: StoreStage;
-  readonly #wanted: ReadonlySet<string>;
+  readonly #wanted: Map<string, StoreRow>;
+  readonly #onPlaced: (row: StoreRow) => void;
+  readonly #touched = new Set<string>();
 
   /** Writes nothing yet. */
-  constructor(folder: NixFolder, stage: StoreStage, wanted: ReadonlySet<string>) {
+  constructor(
+    folder: NixFolder,
+    stage: StoreStage,
+    wanted: readonly StoreRow[],
+    onPlaced: (row: StoreRow) => void,
+  ) {
     this.#folder = folder;
     this.#stage = stage;
-    this.#wanted = wanted;
+    this.#wanted = new Map(wanted.map((row) => [row.storePath.baseName, row]));
+    this.#onPlaced = onPlaced;
   }
 
   wants(baseName: string): boolean {
@@ -33,6 +42,7 @@ export class StoreUnpacker implements StoreTaker {
 
   async take(baseName: string, rest: string, member: LayerMember): Promise<void> {
     const tree = this.#stage.tree(baseName);
+    this.#touched.add(baseName);
     if (isCovered(tree, rest, member.type)) return;
     makeFolders(tree, rest);
     switch (member.type) {
@@ -45,6 +55,25 @@ export class StoreUnpacker implements StoreTaker {
       case "file":
         tree.file(rest, (member.mode & 0o100) !== 0, member.size);
         for await (const piece of member.body) tree.contents(piece);
+    }
+  }
+
+  /** Brings what is whole by now into the store: its NAR is the one that the database names, whatever the layers below hold. */
+  async layerEnd(): Promise<void> {
+    for (const baseName of this.#touched) {
+      const row = this.#wanted.get(baseName);
+      if (row === undefined || !await this.#stage.placeIfWhole(row)) continue;
+      this.#wanted.delete(baseName);
+      this.#onPlaced(row);
+    }
+    this.#touched.clear();
+  }
+
+  /** Proves and brings into the store what is left, of which only all layers together are the whole. */
+  async end(signal: AbortSignal): Promise<void> {
+    for (const row of this.#wanted.values()) {
+      await this.#stage.place(row, signal);
+      this.#onPlaced(row);
     }
   }
 

@@ -136,7 +136,9 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     for (const row of missing) {
       const { path, baseName } = row.storePath;
       using object = meter.object(path, row.narSize);
-      const written = await source.write(row, stage.tree(baseName), signal);
+      const tree = stage.tree(baseName);
+      tree.hashedElsewhere();
+      const written = await source.write(row, tree, signal);
       checkWritten(row, written);
       await stage.placeProven(baseName);
       object.moved(row.narSize);

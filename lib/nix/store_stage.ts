@@ -10,6 +10,7 @@
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { hashNar } from "./hash_nar.ts";
+import type { NarSummary } from "./nar_verifier.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import type { PathInfo } from "./path_info.ts";
 import { removeTree } from "./remove_tree.ts";
@@ -67,8 +68,19 @@ export class StoreStage implements AsyncDisposable {
       );
     }
     tree.close();
-    await proveNar(tree.root, expected, signal);
+    const { narSize } = expected;
+    const written = tree.summary() ?? await hashNar(tree.root, { narSize, signal });
+    compare(written, expected, tree.root);
     await this.#move(baseName, tree);
+  }
+
+  /** Brings a path into the store if its NAR, as it was hashed while it was written, is the expected one; `false` if it is not. */
+  async placeIfWhole(expected: ExpectedNar): Promise<boolean> {
+    const { baseName } = expected.storePath;
+    const summary = this.#trees.get(baseName)?.summary();
+    const isWhole = summary?.narHash === expected.narHash && summary.narSize === expected.narSize;
+    if (isWhole) await this.placeProven(baseName);
+    return isWhole;
   }
 
   /** Brings a path into the store whose NAR was hashed while it was written. */
@@ -103,7 +115,11 @@ export async function proveNar(
   expected: ExpectedNar,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { narHash, narSize } = await hashNar(path, { narSize: expected.narSize, signal });
+  const { narSize } = expected;
+  compare(await hashNar(path, { narSize, signal }), expected, path);
+}
+
+function compare({ narHash, narSize }: NarSummary, expected: ExpectedNar, path: string): void {
   if (narHash === expected.narHash && narSize === expected.narSize) return;
   throw new VerificationError(
     `Cannot use "${expected.storePath.path}": its NAR has the hash ${narHash} and ${narSize} bytes ` +

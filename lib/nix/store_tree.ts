@@ -8,7 +8,8 @@
  */
 import defer * as fs from "node:fs";
 import { VerificationError } from "../base/errors.ts";
-import type { NarVisitor } from "./nar_verifier.ts";
+import { NarBuilder } from "./nar_builder.ts";
+import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
 
 const epochSeconds = 1;
 
@@ -17,6 +18,7 @@ export class StoreTree implements NarVisitor, Disposable {
   /** Where the path is written. */
   readonly root: string;
   #kinds = new Map<string, "file" | "directory" | "symlink">();
+  #nar = new NarBuilder();
   #file: { handle: Deno.FsFile; left: number; path: string } | undefined;
 
   /** Writes nothing yet; the folder of `root` must be there, `root` itself must not. */
@@ -28,6 +30,7 @@ export class StoreTree implements NarVisitor, Disposable {
     if (this.#kinds.get(path) === "directory") return;
     this.#claim(path, "directory");
     Deno.mkdirSync(this.#at(path), { mode: 0o755 });
+    this.#nar.directory(path);
   }
 
   file(path: string, executable: boolean, size: number): void {
@@ -36,6 +39,7 @@ export class StoreTree implements NarVisitor, Disposable {
     const mode = executable ? 0o555 : 0o444;
     const handle = this.#new(at, () => Deno.openSync(at, { write: true, createNew: true, mode }));
     this.#file = { handle, left: size, path };
+    this.#nar.file(path, executable, size);
     if (size === 0) this.#endFile();
   }
 
@@ -45,6 +49,7 @@ export class StoreTree implements NarVisitor, Disposable {
       throw new VerificationError(`Cannot write "${this.root}": contents come without their file`);
     }
     for (let at = 0; at < bytes.length;) at += file.handle.writeSync(bytes.subarray(at));
+    this.#nar.contents(bytes);
     file.left -= bytes.length;
     if (file.left === 0) this.#endFile();
   }
@@ -54,12 +59,14 @@ export class StoreTree implements NarVisitor, Disposable {
     const at = this.#at(path);
     this.#new(at, () => Deno.symlinkSync(target, at));
     fs.lutimesSync(at, epochSeconds, epochSeconds);
+    this.#nar.symlink(path, target);
   }
 
   /** Another name of a file that is somewhere on the same file system already, with the same mode and time. */
   link(path: string, existing: string): void {
     this.#claim(path, "file");
     this.#new(this.#at(path), () => Deno.linkSync(existing, this.#at(path)));
+    this.#nar.giveUp();
   }
 
   /** Where a file of this path lies that was written already; `undefined` for anything else. */
@@ -84,6 +91,16 @@ export class StoreTree implements NarVisitor, Disposable {
       if (path !== "") Deno.chmodSync(this.#at(path), 0o555);
       Deno.utimeSync(this.#at(path), epochSeconds, epochSeconds);
     }
+  }
+
+  /** Says that somebody else hashes what is written. */
+  hashedElsewhere(): void {
+    this.#nar.giveUp();
+  }
+
+  /** Hash and size of its NAR, as it was written; `undefined` if it did not come in the order of a NAR. */
+  summary(): NarSummary | undefined {
+    return this.#nar.end();
   }
 
   /** Closes a file that was not written to its end. */

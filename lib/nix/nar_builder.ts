@@ -1,0 +1,103 @@
+/**
+ * Hashes the NAR of what is being written, while it is written, as long as it comes in the order of a NAR.
+ *
+ * Invariants: a summary is given only of a whole NAR; whatever comes out of order makes it `undefined`, never wrong.
+ *
+ * @module
+ */
+import { Hasher } from "../base/digest.ts";
+import { narString, padded } from "./nar_pieces.ts";
+import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
+import { compareBytes } from "./store_path.ts";
+
+interface OpenFolder {
+  path: string;
+  last: string | undefined;
+}
+
+/** Takes files, folders and symlinks, each folder before what is in it. */
+export class NarBuilder implements NarVisitor {
+  #hasher = new Hasher().update(narString("nix-archive-1"));
+  #folders: OpenFolder[] = [];
+  #left = 0;
+  #padding = 0;
+  #begun = false;
+  #isOrdered = true;
+
+  directory(path: string): void {
+    if (!this.#enter(path)) return;
+    this.#put("(", "type", "directory");
+    this.#folders.push({ path, last: undefined });
+  }
+
+  file(path: string, executable: boolean, size: number): void {
+    if (!this.#enter(path)) return;
+    this.#put("(", "type", "regular", ...(executable ? ["executable", ""] : []), "contents");
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, BigInt(size), true);
+    this.#hasher.update(length);
+    this.#left = size;
+    this.#padding = padded(size) - size;
+    if (size === 0) this.#leave(path);
+  }
+
+  contents(bytes: Uint8Array): void {
+    if (!this.#isOrdered) return;
+    this.#hasher.update(bytes);
+    this.#left -= bytes.length;
+    if (this.#left > 0) return;
+    this.#hasher.update(new Uint8Array(this.#padding));
+    this.#leave(this.#folders.length === 0 ? "" : "x");
+  }
+
+  symlink(path: string, target: string): void {
+    if (!this.#enter(path)) return;
+    this.#put("(", "type", "symlink", "target", target);
+    this.#leave(path);
+  }
+
+  /** Says that something came which cannot be hashed on the way. */
+  giveUp(): void {
+    this.#isOrdered = false;
+  }
+
+  /** Hash and size of the whole, once all was taken; `undefined` if it did not come in order. */
+  end(): NarSummary | undefined {
+    if (!this.#isOrdered || !this.#begun || this.#left > 0) return undefined;
+    while (this.#folders.length > 0) this.#leaveFolder();
+    this.#isOrdered = false;
+    return { narHash: this.#hasher.digest(), narSize: this.#hasher.size };
+  }
+
+  /** Begins an entry; `false` if the NAR has gone past its place. */
+  #enter(path: string): boolean {
+    if (!this.#isOrdered) return false;
+    if (path === "") return this.#isOrdered = !this.#begun && (this.#begun = true);
+    const cut = path.lastIndexOf("/");
+    const above = cut < 0 ? "" : path.slice(0, cut);
+    const name = path.slice(cut + 1);
+    while (this.#folders.length > 0 && this.#folders.at(-1)!.path !== above) this.#leaveFolder();
+    const folder = this.#folders.at(-1);
+    const isNext = folder !== undefined && this.#left <= 0 &&
+      (folder.last === undefined || compareBytes(folder.last, name) < 0);
+    if (!isNext) return this.#isOrdered = false;
+    folder.last = name;
+    this.#put("entry", "(", "name", name, "node");
+    return true;
+  }
+
+  #leaveFolder(): void {
+    const { path } = this.#folders.pop()!;
+    this.#leave(path);
+  }
+
+  /** Ends a node, and the entry that it is of. */
+  #leave(path: string): void {
+    if (path === "") this.#put(")");
+    else this.#put(")", ")");
+  }
+
+  #put(...texts: string[]): void {
+    for (const text of texts) this.#hasher.update(narString(text));
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What is remembered of layers that were read: which store paths they hold. It saves reading them again, and carries no correctness.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { Digest } from "../lib/base/digest.ts";
+import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
+import type { CacheEntry } from "../lib/cache/cache_entry.ts";
+
+const factsSchema = v.looseObject({
+  stores: v.array(v.string()),
+  hidden: v.array(v.string()),
+  links: v.array(v.object({ path: v.string(), target: v.string() })),
+  database: v.boolean(),
+});
+const imageSchema = v.record(v.string(), factsSchema);
+
+/** What a layer is known to hold below `nix`. */
+export type LayerFacts = v.InferOutput<typeof factsSchema>;
+
+const writeEveryMs = 2000;
+
+/** Facts by the digest of the layer; one entry of the cache for each image. */
+export class LayerMemory {
+  readonly #entry: CacheEntry<Record<string, LayerFacts>>;
+  readonly #own: Record<string, LayerFacts> = {};
+  readonly #facts = new Map<string, LayerFacts>();
+  readonly #by: string;
+  #writtenMs = 0;
+
+  private constructor(entry: CacheEntry<Record<string, LayerFacts>>, by: string) {
+    this.#entry = entry;
+    this.#by = by;
+  }
+
+  /** Recalls what is known of the layers of an image, and of others that may share some with it. */
+  static async recall(
+    cache: Cache,
+    image: Digest,
+    others: readonly Digest[],
+  ): Promise<LayerMemory> {
+    const entryOf = (digest: Digest) => cache.entry(buckets.oci, `layers ${digest}`, imageSchema);
+    const memory = new LayerMemory(entryOf(image), `base-image:carry ${image}`);
+    for (const digest of new Set([image, ...others])) {
+      const known = (await entryOf(digest).read())?.value ?? {};
+      for (const [layer, facts] of Object.entries(known)) memory.#facts.set(layer, facts);
+    }
+    return memory;
+  }
+
+  /** What is known of a layer. */
+  of(layer: Digest): LayerFacts | undefined {
+    return this.#facts.get(layer);
+  }
+
+  /** Keeps what was learned; it is written now and then, and by {@linkcode LayerMemory.write}. */
+  async learn(layer: Digest, facts: LayerFacts): Promise<void> {
+    this.#facts.set(layer, facts);
+    this.#own[layer] = facts;
+    if (performance.now() - this.#writtenMs > writeEveryMs) await this.write();
+  }
+
+  /** Says that a layer is one of the image, whoever it was learned from. */
+  share(layer: Digest): void {
+    const facts = this.#facts.get(layer);
+    if (facts !== undefined) this.#own[layer] = facts;
+  }
+
+  /** Writes what is known of the layers of the image. */
+  async write(): Promise<void> {
+    await this.#entry.write(this.#own, { by: this.#by });
+    this.#writtenMs = performance.now();
+  }
+}
