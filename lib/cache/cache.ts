@@ -20,13 +20,14 @@ import { buckets } from "./buckets.ts";
 import type { CacheEntry } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import { CacheShard } from "./cache_shard.ts";
-import { CacheUse } from "./cache_use.ts";
+import type { CacheUse } from "./cache_use.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { Leases } from "./leases.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
 import { checkOwnFolder } from "./own_folder.ts";
 import { Partials } from "./partials.ts";
+import { SharedLock } from "./shared_lock.ts";
 import type { Tier } from "./tier.ts";
 
 /** Options of a {@linkcode Cache}. */
@@ -61,7 +62,7 @@ export class Cache {
   readonly startedMs: number;
   #lockTimeoutMs: number | undefined;
   #now: () => number;
-  #use: { lock: Promise<FileLock>; holders: number } | undefined;
+  #use: SharedLock | undefined;
   #marked = false;
 
   /** Touches no disk; the folder is made at the first write. */
@@ -145,22 +146,14 @@ export class Cache {
    */
   async use(options: { signal?: AbortSignal } = {}): Promise<CacheUse> {
     await this.ensure(this.dir);
-    this.#use ??= { lock: this.lockRoot({ shared: true, ...options }), holders: 0 };
-    const current = this.#use;
-    current.holders++;
-    const release = (lock?: FileLock) => {
-      if (--current.holders > 0) return;
-      if (this.#use === current) this.#use = undefined;
-      this.leases.drop();
-      lock?.[Symbol.dispose]();
-    };
-    try {
-      const lock = await current.lock;
-      return new CacheUse(() => release(lock));
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const use = this.#use ??= new SharedLock(
+      (signal) => this.lockRoot({ shared: true, signal }),
+      () => {
+        this.#use = undefined;
+        this.leases.drop();
+      },
+    );
+    return await use.hold(options.signal);
   }
 
   /** Keeps a blob or an archive that has no pointer yet from being pruned while this process says that it uses the cache. */

@@ -45,8 +45,8 @@ let listening = false;
 /** Takes leases for this process, and tells what others lease. */
 export class Leases {
   #host: LeasesHost;
-  #held = new Set<Digest>();
-  #brief = new Set<Digest>();
+  #held = new Map<Digest, Promise<void>>();
+  #brief = new Map<Digest, Promise<void>>();
   #nonce = crypto.randomUUID().slice(0, 8);
 
   /** Touches no disk. */
@@ -76,15 +76,29 @@ export class Leases {
     removeNow(this.#path("use"));
   }
 
-  async #append(known: Set<Digest>, digests: readonly Digest[], kind: Kind): Promise<void> {
+  /** Comes back once all of them are written, whoever asked for them first. */
+  async #append(
+    known: Map<Digest, Promise<void>>,
+    digests: readonly Digest[],
+    kind: Kind,
+  ): Promise<void> {
     const news = digests.filter((digest) => !known.has(digest));
-    if (news.length === 0) return;
-    for (const digest of news) known.add(digest);
+    const written = news.length === 0 ? undefined : this.#write(news, kind);
+    if (written !== undefined) { for (const digest of news) known.set(digest, written); }
+    try {
+      await Promise.all(digests.map((digest) => known.get(digest)));
+    } catch (error) {
+      for (const digest of news) if (known.get(digest) === written) known.delete(digest);
+      throw error;
+    }
+  }
+
+  async #write(digests: readonly Digest[], kind: Kind): Promise<void> {
     try {
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
       await this.#host.ensure(this.dir);
       const path = this.#path(kind);
-      await Deno.writeTextFile(path, news.map((digest) => `${digest}\n`).join(""), {
+      await Deno.writeTextFile(path, digests.map((digest) => `${digest}\n`).join(""), {
         append: true,
       });
       removeAtEnd(path);

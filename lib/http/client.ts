@@ -16,7 +16,7 @@ import {
   UnreachableError,
 } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
-import { displayUrl } from "./display_url.ts";
+import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
 import {
   defaultRetryPolicy,
@@ -123,7 +123,7 @@ export class HttpClient {
       } catch (cause) {
         signal?.throwIfAborted();
         if (cause instanceof KedgeError) throw cause;
-        failure = { cause, state: (cause as Error).message };
+        failure = { cause, state: displayUrls((cause as Error).message) };
       }
       const askedMs = failure.retryAfterMs ?? 0;
       if (tried > this.#retry.retries || askedMs > longestRetryAfterMs) {

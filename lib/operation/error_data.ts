@@ -1,16 +1,20 @@
 import { exitCodeOf, KedgeError, toError } from "../base/errors.ts";
+import { displayUrls } from "../http/display_url.ts";
 import type { ErrorData } from "./event.ts";
 
 const deepest = 8;
 
-/** Anything thrown, as data for events and the journal. */
+/**
+ * Anything thrown, as data for events and the journal. The words of others, such as those of a failed `fetch`, may hold whole URLs:
+ * what is secret in them is left out.
+ */
 export function errorData(thrown: unknown): ErrorData {
   const error = toError(thrown);
   const hint = error instanceof KedgeError ? error.hint : undefined;
   const causes = causesOf(error);
   return {
     name: error.name,
-    message: error.message,
+    message: wordsOf(error),
     exitCode: exitCodeOf(error),
     ...(hint === undefined ? {} : { hint }),
     ...(causes.length === 0 ? {} : { causes }),
@@ -27,7 +31,7 @@ function causesOf(error: Error): string[] {
     const next = queue.shift();
     if (next === undefined || next === null || seen.has(next)) continue;
     seen.add(next);
-    const message = next instanceof Error ? next.message : String(next);
+    const message = next instanceof Error ? wordsOf(next) : displayUrls(String(next));
     if (message !== "" && !said.includes(message)) {
       causes.push(message);
       said += `\n${message}`;
@@ -35,6 +39,10 @@ function causesOf(error: Error): string[] {
     if (next instanceof Error) queue.push(...ledTo(next));
   }
   return causes;
+}
+
+function wordsOf(error: Error): string {
+  return error instanceof KedgeError ? error.message : displayUrls(error.message);
 }
 
 /** Its cause, and the failures that an error of several keeps. */

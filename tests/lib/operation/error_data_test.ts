@@ -1,0 +1,32 @@
+import { assert, assertEquals } from "@std/assert";
+import { KedgeError } from "../../../lib/base/errors.ts";
+import { HttpClient } from "../../../lib/http/client.ts";
+import { errorData } from "../../../lib/operation/error_data.ts";
+import { freePort } from "../../support/free_port.ts";
+
+Deno.test("errorData() leaves out what is secret in the URLs of a failed fetch", async () => {
+  const url = `http://127.0.0.1:${freePort()}/x?token=s3cr3t`;
+  const client = new HttpClient({ retry: { retries: 0, baseMs: 1, ceilingMs: 1 } });
+  for (
+    const failing of [
+      () => fetch(url),
+      () => client.request(url, { action: "fetch the file" }),
+    ]
+  ) {
+    const error = await failing().then(() => undefined, (error: unknown) => error);
+    const shown = JSON.stringify(errorData(error));
+    assert(shown.includes("127.0.0.1"), shown);
+    assert(!shown.includes("s3cr3t"), shown);
+  }
+});
+
+Deno.test("errorData() tells each cause once, and leaves the words of our own errors as they are", () => {
+  const cause = new Error("at https://me:pw@host/a?b=c", { cause: new Error("refused") });
+  const error = new KedgeError('Cannot read "s3://bucket?region=eu": refused', { cause });
+  assertEquals(errorData(error), {
+    name: "KedgeError",
+    message: 'Cannot read "s3://bucket?region=eu": refused',
+    exitCode: 1,
+    causes: ["at https://host/a?…"],
+  });
+});
