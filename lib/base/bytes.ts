@@ -18,7 +18,7 @@ export function formatBytes(bytes: number): string {
 /**
  * The bytes that a text such as `512`, `64KiB`, `1.5 GiB` or `2G` names; units count by 1024.
  *
- * @throws {UsageError} if it names none
+ * @throws {UsageError} if it names none, or one too large to be counted
  */
 export function parseBytes(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgtp])(?:i?b)?|b)?\s*$/i.exec(text);
@@ -31,5 +31,11 @@ export function parseBytes(text: string): number {
     );
   }
   const power = match[2] === undefined ? 0 : "kmgtp".indexOf(match[2].toLowerCase()) + 1;
-  return Math.round(Number(match[1]) * 1024 ** power);
+  const bytes = Math.round(Number(match[1]) * 1024 ** power);
+  if (!Number.isSafeInteger(bytes)) {
+    throw new UsageError(`Cannot read the size ${JSON.stringify(text)}: it is too large`, {
+      hint: `the most is ${Number.MAX_SAFE_INTEGER} bytes`,
+    });
+  }
+  return bytes;
 }

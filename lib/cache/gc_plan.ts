@@ -38,8 +38,8 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     const reason = fateOf(pointer, survey, policy, facts);
     if (reason !== undefined) doomed.set(pointer, reason);
   }
-  if (policy.ci) { for (const pointer of survey.pointers) dropSpare(pointer); }
-  makeRoom(survey, policy, facts, doomed);
+  const refs = policy.ci ? needsOf : refsOf;
+  makeRoom(survey, policy, facts, refs, doomed);
 
   for (const [pointer, reason] of doomed) {
     const name = pointer.envelope?.key;
@@ -57,8 +57,9 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     if (pointer !== undefined && !doomed.has(pointer)) continue;
     items.push({ kind: "file", path, reason: "nothing refers to it" });
   }
-  const needed = neededBy(survey.pointers.filter((pointer) => !doomed.has(pointer)));
+  const needed = new Set(survey.pointers.filter((pointer) => !doomed.has(pointer)).flatMap(refs));
   let leased = 0;
+  // In CI nothing is kept that an entry can do without: the version before the present one, unpacked folders.
   const spare = new Set(survey.pointers.flatMap((pointer) => pointer.envelope?.spare ?? []));
   for (const { kind, digest, path, size, changedMs } of survey.contents.values()) {
     if (needed.has(digest)) continue;
@@ -104,16 +105,12 @@ function fateOf(
   return undefined;
 }
 
-/** In CI nothing is kept that an entry can do without: the version before the present one, unpacked folders. */
-function dropSpare(pointer: FoundPointer): void {
-  if (pointer.envelope !== undefined) pointer.envelope.refs = [...needsOf(pointer)];
-}
-
 /** Lets go of what was not used for longest until the limits hold. */
 function makeRoom(
   survey: Survey,
   policy: GcPolicy,
   facts: GcFacts,
+  refsOf: (pointer: FoundPointer) => readonly Digest[],
   doomed: Map<FoundPointer, GcReason>,
 ): void {
   const kept = survey.pointers.filter((pointer) => !doomed.has(pointer));
@@ -145,10 +142,6 @@ function makeRoom(
       if (left === 0) freed += survey.contents.get(digest)?.size ?? 0;
     }
   }
-}
-
-function neededBy(pointers: readonly FoundPointer[]): Set<Digest> {
-  return new Set(pointers.flatMap(refsOf));
 }
 
 function isYoung(changedMs: number, policy: GcPolicy, facts: GcFacts): boolean {

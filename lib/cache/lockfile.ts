@@ -113,16 +113,20 @@ export class Lockfile {
       text = await Deno.readTextFile(this.path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return { version: 1, pins: {} };
-      throw error;
+      throw unreadable(this.path, error);
     }
     try {
       const { parseLockfile } = await import("./parse_lockfile.ts");
       return parseLockfile(JSON.parse(text));
     } catch (cause) {
-      throw new UsageError(
-        `Cannot read the lockfile "${this.path}": ${(cause as Error).message}`,
-        { cause, hint: "restore it from version control, or remove it to pin anew" },
-      );
+      throw unreadable(this.path, cause);
     }
   }
+}
+
+function unreadable(path: string, cause: unknown): UsageError {
+  return new UsageError(`Cannot read the lockfile "${path}": ${(cause as Error).message}`, {
+    cause,
+    hint: "restore it from version control, or remove it to pin anew",
+  });
 }

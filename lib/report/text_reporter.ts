@@ -202,7 +202,10 @@ export class TextReporter implements Reporter {
   #showGroup(title: string, lines: readonly string[], always = false): void {
     if (lines.length === 0) return;
     const { github, paint } = this.#options;
-    this.#say(github ? `::group::${title}` : paint.strong(`--- ${visible(title)}`), always);
+    this.#say(
+      github ? `::group::${escapeMessage(title)}` : paint.strong(`--- ${visible(title)}`),
+      always,
+    );
     for (const line of lines) this.#say(printable(line), always);
     if (github) this.#say("::endgroup::", always);
   }

@@ -1,17 +1,18 @@
 /**
  * One run of a task: everything is checked, then the graph is run, then it is told what came of it.
  *
- * Invariants: nothing starts before every need is met and every confirmation given, nor with the project in the cache folder; in a dry run nothing is written, the journal
- * included; a journal that cannot be written stops no run; the result is told last.
+ * Invariants: nothing starts before every need is met and every confirmation given, nor with a cache folder that is somebody else's or holds the project; in a dry
+ * run nothing is written, the journal included; a journal that cannot be written stops no run; the result is told last.
  *
  * @module
  */
 import { join } from "@std/path";
-import { ExitCode, exitCodeOf, TimedOutError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { openCache } from "../cache/open_cache.ts";
 import { checkProject } from "../cache/check_project.ts";
+import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
@@ -43,9 +44,7 @@ export async function runTask(
   const graph = new Graph(host.cwd);
   const root = graph.add(task, command.args, settings.only);
   await using folder = cacheFolder(command, host);
-  if (!settings.noCache && !task.declared.query) {
-    await checkProject(folder.dir, [host.cwd, ...host.project === undefined ? [] : [host.project]]);
-  }
+  if (!settings.noCache && !task.declared.query) await checkCacheFolder(folder.dir, host);
   using limit = timeLimit(settings.timeout, host.signal);
   const refresh = refreshOf(settings);
   const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
@@ -135,6 +134,16 @@ export async function runTask(
   });
   tell();
   return exitCode;
+}
+
+/** Refuses a folder into which not even the journal may be written; one that may not be looked into is the journal's to tell. */
+async function checkCacheFolder(dir: string, { cwd, project }: ProgramHost): Promise<void> {
+  await checkProject(dir, project === undefined ? [cwd] : [cwd, project]);
+  try {
+    await checkOwnFolder(dir);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+  }
 }
 
 /** The cache folder of a run; a temporary one is removed at the end, and made only if something is written. */

@@ -76,6 +76,22 @@ Deno.test("D7 a task file in the cache folder is refused, wherever it is run fro
     assertEquals([code, stdout], [0, "hi\n"]);
   }));
 
+Deno.test("a run is refused in a folder of somebody else's, before even the journal is written there", () =>
+  withProject(async ({ folder, file }) => {
+    const theirs = join(folder, "theirs");
+    await Deno.mkdir(theirs);
+    await Deno.writeTextFile(join(theirs, "thesis.txt"), "all of it");
+    const tree = await treeOf(theirs);
+    const { code, stderr } = await runKedge(["hello"], {
+      cacheDir: theirs,
+      cwd: folder,
+      program: file,
+    });
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, `it is not kedge's, it holds "thesis.txt"`);
+    assertEquals(await treeOf(theirs), tree);
+  }));
+
 Deno.test("D8 a relative parent as the cache folder of a project is refused", () =>
   withProject(async ({ folder, project }) => {
     for (const dir of ["..", "../..", "."]) {

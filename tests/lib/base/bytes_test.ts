@@ -31,7 +31,7 @@ Deno.test("parseBytes() reads what people write", () => {
 });
 
 Deno.test("parseBytes() refuses what names no size", () => {
-  for (const text of ["", "x", "-1", "1e3", "1 XB", "KiB", "1..5"]) {
+  for (const text of ["", "x", "-1", "1e3", "1 XB", "KiB", "1..5", "9999999P", "8PiB1"]) {
     assertThrows(() => parseBytes(text), UsageError);
   }
 });

@@ -62,6 +62,12 @@ Deno.test("Lockfile cannot be frozen and updated", () => {
   assertThrows(() => new Lockfile("f", { frozen: true, update: "all" }), UsageError);
 });
 
+Deno.test("Lockfile that is a folder is refused", () =>
+  withPath(async (path) => {
+    await Deno.mkdir(path);
+    await assertRejects(() => new Lockfile(path).pinned("k"), UsageError, path);
+  }));
+
 for (
   const text of ["{", "[]", '{"version":2,"pins":{}}', '{"version":1,"pins":{"k":{"digest":"x"}}}']
 ) {
