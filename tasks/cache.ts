@@ -1,3 +1,4 @@
+import { KedgeError } from "../lib/base/errors.ts";
 import type { CacheSize } from "../lib/cache/cache_size.ts";
 import type { CleanResult } from "../lib/cache/clean.ts";
 import type { Explanation } from "../lib/cache/explain_entry.ts";
@@ -22,8 +23,9 @@ export function cacheDir(ctx: TaskContextOptions = {}): string {
  * ```
  */
 export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize> {
-  const { runCacheSize } = await import("./cache_work.ts");
-  return await runCacheSize(ctx);
+  const { measureCache } = await import("../lib/cache/cache_size.ts");
+  const { cache, signal } = resolveContext(ctx);
+  return await measureCache(cache.dir, signal);
 }
 
 /** What {@linkcode cacheClean} removes. */
@@ -53,7 +55,7 @@ export async function cacheClean(
   options: CacheCleanOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CacheCleanResult> {
-  const { runCacheClean } = await import("./cache_work.ts");
+  const { runCacheClean } = await import("./cache_clean.ts");
   return await runCacheClean(options, ctx);
 }
 
@@ -91,14 +93,14 @@ export async function cachePrune(
   options: CachePruneOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CachePruneResult> {
-  const { runCachePrune } = await import("./cache_work.ts");
+  const { runCachePrune } = await import("./cache_prune.ts");
   return await runCachePrune(options, ctx);
 }
 
 /** The entries of the cache, the last used first. */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
-  const { runCacheList } = await import("./cache_work.ts");
-  return await runCacheList(ctx);
+  const { listEntries } = await import("../lib/cache/list_entries.ts");
+  return await listEntries(resolveContext(ctx).cache);
 }
 
 /**
@@ -111,8 +113,13 @@ export async function cacheWhy(
   name: string,
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
-  const { runCacheWhy } = await import("./cache_work.ts");
-  return await runCacheWhy(name, ctx);
+  const { explainEntries } = await import("../lib/cache/explain_entry.ts");
+  const found = await explainEntries(resolveContext(ctx).cache, name);
+  if (found.length > 0) return found;
+  throw new KedgeError(
+    `Cannot explain ${JSON.stringify(name)}: the cache has nothing of that name`,
+    { hint: "cache:ls lists what is there" },
+  );
 }
 
 /** How much {@linkcode cacheVerify} reads. */
@@ -135,6 +142,6 @@ export async function cacheVerify(
   options: CacheVerifyOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<VerifyCacheResult> {
-  const { runCacheVerify } = await import("./cache_work.ts");
+  const { runCacheVerify } = await import("./cache_verify.ts");
   return await runCacheVerify(options, ctx);
 }

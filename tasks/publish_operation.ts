@@ -7,8 +7,9 @@
  * @module
  */
 import { formatBytes } from "../lib/base/bytes.ts";
+import { counted } from "../lib/base/counted.ts";
 import { refreshes } from "../lib/cache/refresh.ts";
-import { counted, type PublishPlan, publishPlan } from "./publish_plan.ts";
+import { type PublishPlan, publishPlan } from "./publish_plan.ts";
 import { sha256 } from "../lib/base/digest.ts";
 import { liesIn } from "../lib/base/lies_in.ts";
 import type { Meter } from "../lib/base/meter.ts";

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { counted } from "../lib/base/counted.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
@@ -147,9 +148,4 @@ function whatIsThere(stores: readonly StorePlan[], paths: number): string[] {
 
 function samePaths(a: readonly string[], b: readonly string[]): boolean {
   return [...a].sort().join("\n") === [...b].sort().join("\n");
-}
-
-/** A number of things: `1 path`, `2 paths`. */
-export function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

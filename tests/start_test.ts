@@ -60,7 +60,10 @@ const rooms = /^lib\/(operation|journal|oci|nix|kexec|ssh|catalog|container|chun
 
 Deno.test("a list loads the runner alone, and none of the rooms", async () => {
   const loaded = await loadedBy("lib/report/main.ts");
-  assertEquals(loaded.filter((path) => rooms.test(path)), ["lib/operation/error_data.ts"]);
+  assertEquals(loaded.filter((path) => rooms.test(path)), [
+    "lib/operation/error_data.ts",
+    "lib/http/display_url.ts",
+  ]);
   assertEquals(foreign(loaded), ["deno-std@1.3.0/cli/parse_args.js", "deno-std@1.3.0/path"]);
 });
 
@@ -73,12 +76,14 @@ Deno.test("the library loads nothing large before a task runs", async () => {
     "deno-std@1.3.0/fs/ensure_dir.js",
     "deno-std@1.3.0/path",
     "node:crypto",
+    "node:fs",
     "node:process",
     "node:sqlite",
   ]);
   assertEquals(
     loaded.filter((path) => /^lib\/(oci|nix|ssh|catalog|container|chunk|http)\//.test(path)),
     [
+      "lib/http/display_url.ts",
       "lib/oci/reference.ts",
       "lib/oci/reference_grammar.ts",
       "lib/catalog/catalog_conflict_error.ts",

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
+import { counted } from "../base/counted.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Reporter, RunEvent, RunResult, TaskSummary } from "../runner/events.ts";
 import type { Output } from "./output.ts";
@@ -132,7 +133,7 @@ export class TextReporter implements Reporter {
   #planLines(plan: EventOf<"plan">): string | undefined {
     const { verbose, paint } = this.#options;
     const bound = plan.exact ? "" : "at most ";
-    const requests = plan.requests === 1 ? "1 request" : `${plan.requests} requests`;
+    const requests = counted(plan.requests, "request");
     const line = plan.changed
       ? `plan: move ${bound}${formatBytes(plan.bytesToMove)}, reuse ${
         formatBytes(plan.bytesToReuse)

@@ -1,5 +1,6 @@
 import { defined } from "../../lib/base/defined.ts";
 import { formatBytes } from "../../lib/base/bytes.ts";
+import { counted } from "../../lib/base/counted.ts";
 import { formatDuration } from "../../lib/base/duration.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
@@ -132,9 +133,9 @@ export const cacheVerifyTask = task({
   run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),
   output: ({ blobs, archives, bytes, bad, complete }) => [
     ...bad.map(({ kind, digest, why }) => `${kind} ${digest}: damaged, ${why}`),
-    `${blobs} blobs and ${archives} unpacked folders, ${formatBytes(bytes)}: all good${
-      bad.length === 0 ? "" : " again"
-    }${complete ? "" : " so far"}`,
+    `${counted(blobs, "blob")} and ${counted(archives, "unpacked folder")}, ${
+      formatBytes(bytes)
+    }: all good${bad.length === 0 ? "" : " again"}${complete ? "" : " so far"}`,
   ],
 });
 
