@@ -24,14 +24,13 @@ export {
   VerificationError,
 } from "./lib/base/errors.ts";
 export type { Redactor } from "./lib/base/redactor.ts";
-export { Cache, type CacheOptions } from "./lib/cache/cache.ts";
+export type { Cache, CacheOptions } from "./lib/cache/cache.ts";
 export type { CacheSize, PartSize } from "./lib/cache/cache_size.ts";
 export type { CleanResult } from "./lib/cache/clean.ts";
 export type { Explanation } from "./lib/cache/explain_entry.ts";
 export type { GcItem, GcPlan, GcReason } from "./lib/cache/gc_policy.ts";
 export type { ListedEntry } from "./lib/cache/list_entries.ts";
-export { Lockfile, type LockfileOptions, type Pin } from "./lib/cache/lockfile.ts";
-export { openCache } from "./lib/cache/open_cache.ts";
+export type { Lockfile, LockfileOptions, Pin } from "./lib/cache/lockfile.ts";
 export type { PruneResult } from "./lib/cache/prune.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
 export type { Removal } from "./lib/cache/removal.ts";
@@ -52,7 +51,7 @@ export { main, type MainOptions } from "./lib/report/main.ts";
 export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";
 export type * from "./lib/runner/arg.ts";
 export type * from "./lib/runner/arg_options.ts";
-export * from "./lib/runner/context.ts";
+export type * from "./lib/runner/context.ts";
 export { loadShell } from "./lib/runner/load_shell.ts";
 export type { Need } from "./lib/runner/need.ts";
 export type { PermissionSet } from "./lib/runner/permission_set.ts";

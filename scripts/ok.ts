@@ -10,7 +10,14 @@ const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["formatting", ["fmt", "--check", "--quiet"]],
   ["lint", ["lint", "--quiet"]],
   ["types", ["check", "--quiet", "."]],
-  ["documentation", ["doc", "--lint", "--quiet", "mod.ts", "lib/cache/mod.ts"]],
+  ["documentation", [
+    "doc",
+    "--lint",
+    "--quiet",
+    "mod.ts",
+    "lib/cache/mod.ts",
+    "lib/runner/context.ts",
+  ]],
   ["release", ["run", "-A", "scripts/release.ts", "--dry-run"]],
   ["tests and examples", ["run", "-A", "scripts/test.ts"]],
 ];

@@ -27,7 +27,7 @@ export function releaseImports(imports: Readonly<Record<string, string>>): Recor
   for (const [name, target] of Object.entries(imports)) {
     if (name.startsWith("@std/")) map[name] = name.replace(/^(@std\/[^/]+)/, "jsr:$1@^1");
     else if (name === "@david/dax") map[name] = target.replace(/^npm:dax@/, "jsr:@david/dax@");
-    else if (name !== "deno-std/" && name !== "@kedge/kedge") map[name] = target;
+    else if (name !== "deno-std/" && !name.startsWith("@kedge/kedge")) map[name] = target;
   }
   return map;
 }

@@ -5,11 +5,12 @@ import type { Explanation } from "../lib/cache/explain_entry.ts";
 import type { ListedEntry } from "../lib/cache/list_entries.ts";
 import type { PruneResult } from "../lib/cache/prune.ts";
 import type { VerifyCacheResult } from "../lib/cache/verify_cache.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { defaultCacheDir } from "../lib/cache/cache_dir.ts";
+import type { TaskContext, TaskContextOptions } from "../lib/runner/context.ts";
 
 /** The folder of the cache; it need not be there yet. */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
-  return resolveContext(ctx).cache.dir;
+  return ctx.cache?.dir ?? defaultCacheDir();
 }
 
 /**
@@ -24,7 +25,7 @@ export function cacheDir(ctx: TaskContextOptions = {}): string {
  */
 export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize> {
   const { measureCache } = await import("../lib/cache/cache_size.ts");
-  const { cache, signal } = resolveContext(ctx);
+  const { cache, signal } = await contextOf(ctx);
   return await measureCache(cache.dir, signal);
 }
 
@@ -100,7 +101,7 @@ export async function cachePrune(
 /** The entries of the cache, the last used first. */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
   const { listEntries } = await import("../lib/cache/list_entries.ts");
-  return await listEntries(resolveContext(ctx).cache);
+  return await listEntries((await contextOf(ctx)).cache);
 }
 
 /**
@@ -114,7 +115,7 @@ export async function cacheWhy(
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
   const { explainEntries } = await import("../lib/cache/explain_entry.ts");
-  const found = await explainEntries(resolveContext(ctx).cache, name);
+  const found = await explainEntries((await contextOf(ctx)).cache, name);
   if (found.length > 0) return found;
   throw new KedgeError(
     `Cannot explain ${JSON.stringify(name)}: the cache has nothing of that name`,
@@ -144,4 +145,9 @@ export async function cacheVerify(
 ): Promise<VerifyCacheResult> {
   const { runCacheVerify } = await import("./cache_verify.ts");
   return await runCacheVerify(options, ctx);
+}
+
+async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
+  const { resolveContext } = await import("../lib/runner/context.ts");
+  return resolveContext(ctx);
 }

@@ -1,6 +1,6 @@
 import { UsageError } from "../lib/base/errors.ts";
-import type { OperationRow, RunRow, StepRow } from "../lib/journal/journal.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import type { Journal, OperationRow, RunRow, StepRow } from "../lib/journal/journal.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode listRuns}. */
 export interface ListRunsOptions {
@@ -31,13 +31,13 @@ export interface ShownRun extends RunRow {
  *
  * @example
  * ```ts
- * import { Cache, listRuns } from "@kedge/kedge";
+ * import { listRuns } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
  *
  * const runs = await listRuns({ limit: 10 }, { cache: new Cache(await Deno.makeTempDir()) });
  * console.log(runs.length);
  * ```
  */
-// deno-lint-ignore require-await
 export async function listRuns(
   options: ListRunsOptions = {},
   ctx: TaskContextOptions = {},
@@ -46,7 +46,7 @@ export async function listRuns(
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`Cannot list runs: "limit" must not be ${limit}`);
   }
-  return resolveContext(ctx).journal.runs(limit);
+  return (await journalOf(ctx)).runs(limit);
 }
 
 /**
@@ -55,12 +55,11 @@ export async function listRuns(
  * @throws {UsageError} if no run has this id, or several begin so
  * @throws {KedgeError} if the journal cannot be read
  */
-// deno-lint-ignore require-await
 export async function showRun(
   options: ShowRunOptions,
   ctx: TaskContextOptions = {},
 ): Promise<ShownRun> {
-  const { journal } = resolveContext(ctx);
+  const journal = await journalOf(ctx);
   if (!/^[0-9a-f-]+$/.test(options.id)) {
     throw new UsageError(`Cannot show the run ${JSON.stringify(options.id)}: it is not an id`, {
       hint: "`runs` lists the ids",
@@ -77,4 +76,9 @@ export async function showRun(
   const operations = journal.operations(run.id)
     .map((operation) => ({ ...operation, steps: journal.steps(operation.id) }));
   return { ...run, operations };
+}
+
+async function journalOf(ctx: TaskContextOptions): Promise<Journal> {
+  const { resolveContext } = await import("../lib/runner/context.ts");
+  return resolveContext(ctx).journal;
 }

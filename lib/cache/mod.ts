@@ -1,9 +1,23 @@
 /**
- * The types that stand behind `Cache`: buckets, pointers, blobs, locks and leases. Who writes a task function of their own that
- * keeps things in the cache finds here what it is given.
+ * The cache for those who open one themselves, and the types that stand behind it: buckets, pointers, blobs, locks and leases. Who
+ * writes a task function of their own that keeps things in the cache finds here what it is given.
+ *
+ * @example
+ * ```ts
+ * import { cacheKexec } from "@kedge/kedge";
+ * import { openCache } from "@kedge/kedge/cache";
+ *
+ * export async function installer(): Promise<string> {
+ *   const { path } = await cacheKexec({}, { cache: openCache(".deploy_cache") });
+ *   return path;
+ * }
+ * ```
  *
  * @module
  */
+export { Cache, type CacheOptions } from "./cache.ts";
+export { Lockfile, type LockfileOptions, type Pin } from "./lockfile.ts";
+export { openCache } from "./open_cache.ts";
 export type { ArchiveStore, CachedArchive, PersistArchiveOptions } from "./archive_store.ts";
 export type {
   BlobStore,
