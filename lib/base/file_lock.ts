@@ -10,7 +10,7 @@
 import { delay } from "@std/async";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path";
-import { TimedOutError } from "./errors.ts";
+import { KedgeError, TimedOutError } from "./errors.ts";
 
 /** Options of {@linkcode lockFile}. */
 export interface LockFileOptions {
@@ -43,10 +43,13 @@ export class FileLock implements Disposable {
   }
 }
 
-/** Takes the lock if it is free at once; `undefined` if somebody else holds it. */
+/**
+ * Takes the lock if it is free at once; `undefined` if somebody else holds it.
+ *
+ * @throws {KedgeError} if the lock file may not be written
+ */
 export async function tryLockFile(path: string, shared = false): Promise<FileLock | undefined> {
-  await ensureDir(dirname(path));
-  const file = await Deno.open(path, { read: true, write: true, create: true });
+  const file = await openLockFile(path);
   try {
     if (await isLocked(file, shared)) return new FileLock(path, file);
   } catch (error) {
@@ -55,6 +58,20 @@ export async function tryLockFile(path: string, shared = false): Promise<FileLoc
   }
   file.close();
   return undefined;
+}
+
+async function openLockFile(path: string): Promise<Deno.FsFile> {
+  try {
+    await ensureDir(dirname(path));
+    return await Deno.open(path, { read: true, write: true, create: true });
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    if (code !== "EROFS" && code !== "EACCES" && code !== "EPERM") throw cause;
+    throw new KedgeError(`Cannot lock "${path}": ${(cause as Error).message}`, {
+      cause,
+      hint: "it must be allowed to write there",
+    });
+  }
 }
 
 async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
@@ -73,6 +90,7 @@ async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
  * Takes a lock, waiting for it if it must. The file is made where it is not there.
  *
  * @throws {TimedOutError} if the lock stayed taken for the whole of `timeoutMs`
+ * @throws {KedgeError} if the lock file may not be written
  */
 export async function lockFile(path: string, options: LockFileOptions = {}): Promise<FileLock> {
   const { shared = false, timeoutMs = 300_000, onWait, signal } = options;

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
-import { NotAllowedError } from "../base/errors.ts";
+import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import type { NixFolder } from "./nix_folder.ts";
 
 /** Options of {@linkcode lockNixFolder}. */
@@ -39,8 +39,9 @@ export async function lockNixFolder(
     stack.use(await take(folder.lock, false, "another run"));
     stack.use(await take(folder.gcLock, !deleting, "Nix"));
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
-    throw new NotAllowedError(`Cannot write to "${folder.path}": ${cause.message}`, {
+    const denied = cause instanceof KedgeError ? cause.cause : cause;
+    if (!(denied instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new NotAllowedError(`Cannot write to "${folder.path}": ${denied.message}`, {
       cause,
       hint: "run as the user who owns the folder",
     });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import {
   isTemporaryName,
@@ -9,7 +9,7 @@ import {
 } from "../../../lib/base/atomic_file.ts";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { checkFreeBytes, freeBytes } from "../../../lib/base/disk_space.ts";
-import { NoRoomError, TimedOutError } from "../../../lib/base/errors.ts";
+import { KedgeError, NoRoomError, TimedOutError } from "../../../lib/base/errors.ts";
 import { lockFile, tryLockFile } from "../../../lib/base/file_lock.ts";
 import { hashFile } from "../../../lib/base/hash_file.ts";
 import {
@@ -63,6 +63,11 @@ Deno.test("TemporaryFolder is removed with all that is in it", () =>
     }
     assertEquals(await Array.fromAsync(Deno.readDir(parent)), []);
   }));
+
+Deno.test("lockFile() says where it may not write", async () => {
+  const error = await assertRejects(() => lockFile("/sys/kedge.lock"), KedgeError);
+  assertStringIncludes(error.message, 'Cannot lock "/sys/kedge.lock": ');
+});
 
 Deno.test("lockFile() has one exclusive holder or many shared ones, and waits for the other", () =>
   withFolder(async (folder) => {
