@@ -27,6 +27,8 @@ import { fileNameOf, urlKey } from "./url_key.ts";
 export interface DownloadPolicy extends Omit<FreshnessPolicy, "maxAgeMs"> {
   /** After what time without a confirmation it is asked again, in milliseconds; or as the origin says. @default {never} */
   maxAgeMs?: number | "origin";
+  /** Ends the look. */
+  signal?: AbortSignal;
 }
 
 /** What is there, and whether it may be used. */
@@ -89,7 +91,7 @@ export class DownloadEntry {
         record,
       };
     }
-    const sound = await this.isSound(blob, value.hashedMs);
+    const sound = await this.isSound(blob, value.hashedMs, policy.signal);
     if (sound === "damaged") {
       const detail = "its contents are damaged in the cache";
       return { freshness: missing("contents gone", detail), record, damaged: blob };
@@ -119,16 +121,22 @@ export class DownloadEntry {
   async isSound(
     blob: CachedBlob,
     hashedMs: number | undefined,
+    signal?: AbortSignal,
   ): Promise<"unchanged" | "rehashed" | "damaged"> {
     if (hashedMs !== undefined && await changedMs(blob.path) === hashedMs) return "unchanged";
-    const { digest } = await hashFile(blob.path);
+    const { digest } = await hashFile(blob.path, defined({ signal }));
     return sameDigest(digest, blob.digest) ? "rehashed" : "damaged";
   }
 
   /** A blob of this digest, from wherever it came, if it has its digest; a damaged one is moved away unless `keep` is set. */
-  async findSound(digest: Digest, keep: boolean): Promise<CachedBlob | undefined> {
+  async findSound(
+    digest: Digest,
+    { keep, signal }: { keep: boolean; signal: AbortSignal },
+  ): Promise<CachedBlob | undefined> {
     const blob = await this.#cache.blobs.find(digest);
-    if (blob === undefined || await this.isSound(blob, undefined) !== "damaged") return blob;
+    if (blob === undefined || await this.isSound(blob, undefined, signal) !== "damaged") {
+      return blob;
+    }
     if (!keep) await quarantineContents(this.#cache, blob);
     return undefined;
   }

@@ -81,16 +81,24 @@ export class DownloadPlanner {
         await waitForLeader(this.#entry.entry, cache.partials, this.identity.source, step),
       );
       this.#locked = true;
+      const { damaged, freshness } = known;
       known = await this.#look(step);
+      // What the first look found damaged it moved away: to the second look it is gone, which is not why.
+      if (damaged !== undefined && known.freshness.state === "missing") {
+        known = { ...known, freshness };
+      }
       if (known.freshness.state === "fresh") return this.#present(known, whyFresh(known));
     }
     if (this.identity.digest !== undefined) {
       if (!step.dryRun) await cache.leases.take(this.identity.digest);
-      const blob = await this.#entry.findSound(this.identity.digest, step.dryRun);
+      const blob = await this.#entry.findSound(this.identity.digest, {
+        keep: step.dryRun,
+        signal: step.signal,
+      });
       if (blob !== undefined) {
         const plan = this.#present(
           { ...known, blob },
-          "the cache has the same bytes from elsewhere",
+          "the cache has these bytes already, from another use",
         );
         return { ...plan, changed: true, ...defined({ record: known.record }) };
       }
@@ -215,6 +223,7 @@ export class DownloadPlanner {
       names: this.identity.names,
       pinned: this.identity.digest !== undefined,
       offline,
+      signal: step.signal,
       ...defined({ maxAgeMs }),
     };
     return step.dryRun

@@ -31,7 +31,10 @@ export class LeftDownload {
     const pending = folder === undefined ? undefined : await readPending(folder);
     if (pending === undefined || ifRangeOf(pending.validators) === undefined) return undefined;
     if (!step.dryRun) await this.#cache.leases.take(pending.digest);
-    const blob = await this.#entry.findSound(pending.digest, step.dryRun);
+    const blob = await this.#entry.findSound(pending.digest, {
+      keep: step.dryRun,
+      signal: step.signal,
+    });
     return blob === undefined ? undefined : { blob, validators: pending.validators };
   }
 }

@@ -352,6 +352,7 @@ Deno.test("cacheKexec() hands out no damaged contents, not even those that are p
       assertEquals(await treeOf(join(dir, "blobs-v1")), tree);
       const again = await run(options);
       assertEquals([again.changed, again.bytesMoved], [true, small.length]);
+      assertEquals(again.why, "its contents are damaged in the cache");
       assertEquals(await Deno.readFile(again.path), small);
       assertEquals(origin.requests.length, asked + 2);
       assertEquals((await run(options)).changed, false);
