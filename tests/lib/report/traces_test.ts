@@ -155,5 +155,5 @@ Deno.test("nothing of OpenTelemetry is loaded before it is asked for", async () 
   const traces = [...known.keys()].find((specifier) => specifier.endsWith("/lib/report/traces.ts"));
   assert(traces !== undefined && !reached.has(traces));
   assertEquals([...reached].filter((specifier) => specifier.includes("opentelemetry")), []);
-  assert(reached.size > 100);
+  assert([...reached].some((specifier) => specifier.endsWith("/lib/report/main.ts")));
 });
