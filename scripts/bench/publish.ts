@@ -1,102 +1,15 @@
-// deno-lint-ignore-file no-console -- a script speaks to a terminal
 /**
  * Publishing beside `nix copy`: a closure of about 280 MB in 108 paths to a folder and to nginx, three stores at once, many tiny paths far
- * away, a kill at half, and one large NAR.
+ * away, many paths at all, a kill at half, and large NARs. `publish:ROW` measures one row alone.
  *
  * @module
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { FaultyCache, startDavCache } from "../../tests/support/binary_cache.ts";
 import { buildLargeClosure } from "../../tests/support/large_closure.ts";
 import { type NixWorld, startNix } from "../../tests/support/nix.ts";
-
-const program = fromFileUrl(new URL("../../mod.ts", import.meta.url));
-const pairs = Number(Deno.env.get("KEDGE_BENCH_PAIRS") ?? "5");
-const lock = Deno.env.get("KEDGE_BENCH_LOCK");
-
-interface Run {
-  seconds: number;
-  residentBytes: number;
-  code: number;
-  stderr: string;
-}
-
-/** Runs a command under `time`, and under a lock that keeps other measurements out where one is named. */
-async function timed(
-  world: NixWorld,
-  command: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Run> {
-  const report = join(world.dir, `time-${crypto.randomUUID()}`);
-  const whole = [
-    ...(lock === undefined ? [] : ["flock", lock]),
-    ...["/usr/bin/time", "-f", "%e %M", "-o", report, ...command],
-  ];
-  const { code, stderr } = await new Deno.Command(whole[0]!, {
-    args: whole.slice(1),
-    env: { ...world.env, HOME: Deno.env.get("HOME") ?? "/", XDG_CACHE_HOME: "", ...env },
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  const [seconds = 0, kilobytes = 0] = (await Deno.readTextFile(report)).trim().split("\n").at(-1)!
-    .split(" ").map(Number);
-  await Deno.remove(report);
-  return {
-    seconds,
-    residentBytes: kilobytes * 1024,
-    code,
-    stderr: new TextDecoder().decode(stderr),
-  };
-}
-
-function kedge(
-  paths: readonly string[],
-  stores: readonly string[],
-  dir: string,
-  version = "1",
-): string[] {
-  return [
-    ...[Deno.execPath(), "run", "-A", program, "publish", ...paths],
-    ...stores.flatMap((store) => ["--to", store]),
-    ...[
-      "--catalog",
-      `sqlite://${dir}/catalog.db`,
-      "--name",
-      "bench",
-      "--version",
-      version,
-      "--quiet",
-    ],
-    ...["--cache-dir", `${dir}/cache`],
-  ];
-}
-
-async function fresh(world: NixWorld): Promise<string> {
-  const dir = join(world.dir, "bench");
-  await Deno.remove(dir, { recursive: true }).catch(() => undefined);
-  await Deno.mkdir(dir);
-  await Deno.chmod(dir, 0o777);
-  return dir;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
-
-function row(name: string, ...cells: string[]): void {
-  console.log([name.padEnd(50), ...cells.map((cell) => cell.padStart(14))].join(" "));
-}
-
-async function bytesIn(dir: string): Promise<number> {
-  let bytes = 0;
-  for await (const entry of Deno.readDir(dir)) {
-    const path = join(dir, entry.name);
-    // A temporary file may be gone by now.
-    const size = () => Deno.stat(path).then((info) => info.size, () => 0);
-    bytes += entry.isDirectory ? await bytesIn(path) : await size();
-  }
-  return bytes;
-}
+import { killAtHalf, largeNar } from "./publish/large.ts";
+import { bytesIn, fresh, kedge, median, pairs, row, type Run, timed } from "./publish/support.ts";
 
 /** Times kedge and nix in turns, each on fresh ground; gives the medians. */
 async function versus(
@@ -104,11 +17,11 @@ async function versus(
   name: string,
   top: string,
   stores: (dir: string) => { kedge: string[]; nix: string },
-  reset: () => Promise<void> = async () => {},
+  { reset = async () => {}, count = pairs }: { reset?: () => Promise<void>; count?: number } = {},
 ): Promise<void> {
   const ours: Run[] = [];
   const theirs: Run[] = [];
-  for (let pair = 0; pair < pairs; pair++) {
+  for (let pair = 0; pair < count; pair++) {
     for (const who of Math.random() < 0.5 ? ["kedge", "nix"] : ["nix", "kedge"]) {
       const dir = await fresh(world);
       await reset();
@@ -182,73 +95,36 @@ async function tinyPaths(world: NixWorld): Promise<void> {
   );
 }
 
-/** Kills a publish to a server or a folder when half of the bytes are there, and measures what the next run sends. */
-async function killAtHalf(
-  world: NixWorld,
-  name: string,
-  top: string,
-  wholeBytes: number,
-  kind: "server" | "folder",
-): Promise<void> {
-  await using cache = await startDavCache();
+/** Plans closures of many plain files: twice as many take about twice as long. */
+async function planning(world: NixWorld): Promise<void> {
   const dir = await fresh(world);
-  const store = kind === "server" ? cache.nginx.url : `file://${cache.dir}`;
-  const command = kedge([top], [store], dir);
-  const child = new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    env: { ...world.env, HOME: Deno.env.get("HOME") ?? "/", XDG_CACHE_HOME: "" },
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  while (await bytesIn(cache.dir) < wholeBytes / 2) {
-    await new Promise((done) => setTimeout(done, 5));
+  const source = join(dir, "source");
+  await Deno.mkdir(source);
+  const paths = Array.from({ length: 5000 }, (_, i) => join(source, `path-${i}`));
+  for (const [i, path] of paths.entries()) await Deno.writeTextFile(path, `path ${i}\n`);
+  const seconds: number[] = [];
+  let resident = 0;
+  for (const count of [1250, 2500, 5000]) {
+    const command = [...kedge(paths.slice(0, count), [`file://${dir}/a`], dir), "--dry-run"];
+    const runs: Run[] = [];
+    for (let i = 0; i < pairs; i++) runs.push(await timed(world, command));
+    seconds.push(median(runs.map((run) => run.seconds)));
+    resident = Math.max(resident, ...runs.map((run) => run.residentBytes));
   }
-  child.kill("SIGKILL");
-  await child.status;
-  const before = await bytesIn(cache.dir);
-  const second = await timed(world, kedge([top], [store], dir));
-  if (second.code !== 0) {
-    throw new Error(`the second run ended with ${second.code}: ${second.stderr}`);
-  }
-  const after = await bytesIn(cache.dir);
-  row(
-    name,
-    `${second.seconds.toFixed(2)} s`,
-    "",
-    `${((after - before) / after * 100).toFixed(0)} % sent`,
-    `${(second.residentBytes / 1e6).toFixed(0)} MB`,
-  );
+  const cells = seconds.map((each) => `${each.toFixed(2)} s`);
+  row("planning 1,250, 2,500 and 5,000 paths", ...cells, `${(resident / 1e6).toFixed(0)} MB`);
 }
 
-/** One path with one large file of mixed content. */
-async function largeNar(world: NixWorld, gigabytes: number): Promise<string> {
-  const source = join(world.dir, "large-file");
-  {
-    using file = await Deno.open(source, { write: true, create: true, truncate: true });
-    const piece = new Uint8Array(1 << 20);
-    for (let at = 0; at < piece.length / 2; at += 65_536) {
-      crypto.getRandomValues(piece.subarray(at, at + 65_536));
-    }
-    for (let i = 0; i < gigabytes * 1024; i++) {
-      new DataView(piece.buffer).setUint32(0, i);
-      await file.write(piece);
-    }
-  }
-  const path = (await world.run("nix", ["store", "add-path", source])).trim();
-  await Deno.remove(source);
-  return path;
-}
-
-/** Prints the table. */
-export async function bench(): Promise<void> {
+/** Prints the table, or the rows that are named. */
+export async function bench(parts: readonly string[] = []): Promise<void> {
   await using world = await startNix();
   const { top } = await buildLargeClosure(world);
   row("", "kedge", "nix copy", "ratio", "resident");
-  await versus(world, "to a folder, zstd", top, (dir) => ({
+  const folder = (compression: string) => (dir: string) => ({
     kedge: [`file://${dir}/a`],
-    nix: `file://${dir}/b?compression=zstd`,
-  }));
-  {
+    nix: `file://${dir}/b${compression}`,
+  });
+  const toNginx = async () => {
     await using dav = await startDavCache();
     const reset = async () => {
       await Deno.remove(dav.dir, { recursive: true });
@@ -256,38 +132,41 @@ export async function bench(): Promise<void> {
       await Deno.chmod(dav.dir, 0o777);
     };
     const stores = () => ({ kedge: [dav.nginx.url], nix: `${dav.nginx.url}?compression=zstd` });
-    await versus(world, "to nginx, zstd", top, stores, reset);
+    await versus(world, "to nginx, zstd", top, stores, { reset });
+  };
+  const killed = async () => {
+    const dir = await fresh(world);
+    await timed(world, kedge([top], [`file://${dir}/a`], dir));
+    const bytes = await bytesIn(`${dir}/a`);
+    await killAtHalf(world, "to nginx, after a kill at half", top, bytes, "server");
+  };
+  const large = async (gigabytes: number, kill: boolean) => {
+    const nar = await largeNar(world, gigabytes);
+    const dir = await fresh(world);
+    const whole = await timed(world, kedge([nar], [`file://${dir}/a`], dir));
+    const name = `one NAR of ${gigabytes} GB to a folder`;
+    const cells = [`${whole.seconds.toFixed(2)} s`, "", ""];
+    row(name, ...cells, `${(whole.residentBytes / 1e6).toFixed(0)} MB`);
+    if (!kill) return;
+    const bytes = await bytesIn(`${dir}/a`);
+    await killAtHalf(world, `${name}, after a kill at half`, nar, bytes, "folder");
+  };
+  const rows: Record<string, () => Promise<void>> = {
+    folder: () => versus(world, "to a folder, zstd", top, folder("?compression=zstd")),
+    nginx: toNginx,
+    // One pair: nix takes minutes.
+    xz: () => versus(world, "to a folder, nix with its own xz", top, folder(""), { count: 1 }),
+    size: () => sizes(world, top),
+    three: () => threeStores(world, top),
+    tiny: () => tinyPaths(world),
+    planning: () => planning(world),
+    killed,
+    large2: () => large(2, true),
+    large4: () => large(4, false),
+  };
+  for (const [name, run] of Object.entries(rows)) {
+    if (parts.length === 0 || parts.includes(name)) await run();
   }
-  await sizes(world, top);
-  await threeStores(world, top);
-  await tinyPaths(world);
-  const dir = await fresh(world);
-  await timed(world, kedge([top], [`file://${dir}/a`], dir));
-  await killAtHalf(
-    world,
-    "to nginx, after a kill at half",
-    top,
-    await bytesIn(`${dir}/a`),
-    "server",
-  );
-  const large = await largeNar(world, 2);
-  const alone = await fresh(world);
-  const whole = await timed(world, kedge([large], [`file://${alone}/a`], alone));
-  row(
-    "one NAR of 2 GB to a folder",
-    `${whole.seconds.toFixed(2)} s`,
-    "",
-    "",
-    `${(whole.residentBytes / 1e6).toFixed(0)} MB`,
-  );
-  const largeBytes = await bytesIn(`${alone}/a`);
-  await killAtHalf(
-    world,
-    "one NAR of 2 GB to a folder, after a kill at half",
-    large,
-    largeBytes,
-    "folder",
-  );
 }
 
-if (import.meta.main) await bench();
+if (import.meta.main) await bench(Deno.args);
