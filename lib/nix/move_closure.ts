@@ -39,18 +39,25 @@ export async function moveClosure(
   for (const { source, sendNar } of written.flatMap((plan) => plan.states)) {
     if (sendNar && !sources.has(source.narHash)) sources.set(source.narHash, source);
   }
-  const queue = [...sources.values()].sort((a, b) => b.narSize - a.narSize);
+  const largestFirst = [...sources.values()].sort((a, b) => b.narSize - a.narSize);
+  // Small NARs are packed and kept while the threads are at work on the large ones.
+  const lanes = [true, false].map((large) =>
+    largestFirst.filter(({ narSize }) => options.packer.onThread(narSize) === large)
+  );
   const begun = stores.map((store) => store.begin());
   const sending: Promise<void>[] = [];
-  const packers = Array.from({ length: options.packer.concurrency }, async () => {
-    for (let source = queue.shift(); source !== undefined; source = queue.shift()) {
-      signal.throwIfAborted();
-      const wanting = stores.filter((store) => store.wants(source.narHash));
-      if (wanting.length === 0) continue;
-      const nar = await spooled(source, options);
-      sending.push(...wanting.map((store) => store.send(source, nar)));
-    }
-  });
+  const each = Array.from({ length: options.packer.concurrency / lanes.length });
+  const packers = lanes.flatMap((queue) =>
+    each.map(async () => {
+      for (let source = queue.shift(); source !== undefined; source = queue.shift()) {
+        signal.throwIfAborted();
+        const wanting = stores.filter((store) => store.wants(source.narHash));
+        if (wanting.length === 0) continue;
+        const nar = await spooled(source, options);
+        sending.push(...wanting.map((store) => store.send(source, nar)));
+      }
+    })
+  );
   const packed = await Promise.allSettled(packers);
   await Promise.all([...begun, ...sending]);
   signal.throwIfAborted();

@@ -61,9 +61,9 @@ export class NarPacker implements Disposable {
     this.#signal.throwIfAborted();
     const packed = order.packing.compression === "xz"
       ? await this.#packWithProgram(order)
-      : order.narSize <= smallBytes
-      ? this.#packHere(order)
-      : await this.#packOnThread(order);
+      : this.onThread(order.narSize)
+      ? await this.#packOnThread(order)
+      : this.#packHere(order);
     if (packed.narSize === order.narSize && sameDigest(packed.narHash, order.narHash)) {
       return packed;
     }
@@ -77,9 +77,14 @@ export class NarPacker implements Disposable {
     );
   }
 
+  /** Whether so many bytes are worth a thread. */
+  onThread(bytes: number): boolean {
+    return bytes > smallBytes;
+  }
+
   /** The sha256 of a file; a large one is read on a thread. */
   async hash(path: string, size: number): Promise<Digest> {
-    if (size <= smallBytes) return (await hashFile(path, { signal: this.#signal })).digest;
+    if (!this.onThread(size)) return (await hashFile(path, { signal: this.#signal })).digest;
     const answer = await this.#ask({ hash: path });
     if ("digest" in answer) return answer.digest;
     throw new KedgeError(`Cannot hash "${path}": the thread answered something else`);
