@@ -83,9 +83,10 @@ async function fills(): Promise<void> {
     return [(performance.now() - start) / 1000, inside];
   };
   const fresh = async (volume: string) => {
-    await world.engine.run(["volume", "rm", "--force", volume]);
     await ensureVolume(world.engine, volume);
     await Deno.remove(join(folder, "cache"), { recursive: true }).catch(() => undefined);
+    // What the turn before left to be written must not cost this one.
+    await runProcess("sync");
   };
   const times: Record<
     "fillOurs" | "fillTheirs" | "insideTheirs" | "nextOurs" | "againTheirs",
@@ -102,20 +103,22 @@ async function fills(): Promise<void> {
   for (let pair = 0; pair < pairs; pair++) {
     const turns = [
       async () => {
-        await fresh("ours");
-        const fill = await result(carry(version, "ours"));
-        const follow = await result(carry(next, "ours"));
+        const ours = `ours-${pair}`;
+        await fresh(ours);
+        const fill = await result(carry(version, ours));
+        const follow = await result(carry(next, ours));
         times.fillOurs.push(fill.seconds);
         times.nextOurs.push(follow.seconds);
         first = fill.value;
         second = follow.value;
       },
       async () => {
-        await fresh("theirs");
-        const [whole, inside] = await peer("theirs");
+        const theirs = `theirs-${pair}`;
+        await fresh(theirs);
+        const [whole, inside] = await peer(theirs);
         times.fillTheirs.push(whole);
         times.insideTheirs.push(inside);
-        times.againTheirs.push((await peer("theirs"))[0]);
+        times.againTheirs.push((await peer(theirs))[0]);
       },
     ];
     for (const turn of Math.random() < 0.5 ? turns : turns.reverse()) await turn();
@@ -135,7 +138,7 @@ async function fills(): Promise<void> {
       mb(second!.bytesMoved)
     } of ${mb(second!.bytesMoved + second!.bytesReused)}`,
   );
-  await secondRun(carry(next, "ours"), folder, registry.url);
+  await secondRun(carry(next, "ours-0"), folder, registry.url);
 }
 
 interface Carried {
@@ -227,28 +230,21 @@ async function copies(): Promise<void> {
   }
 }
 
-/** The files of this machine's system as 100 store paths, some of which are another version's alone. */
+/** Every so many files of this machine's system, 160 MB in 100 store paths; each tenth path is another version's alone. */
 async function systemPaths(tag: string): Promise<ImagePath[]> {
-  const files: string[] = [];
-  for await (
-    const { path, isFile } of walk("/usr/lib", { followSymlinks: false, includeDirs: false })
-  ) {
-    if (isFile && files.length < 12_000) files.push(path);
+  const files: { path: string; size: number }[] = [];
+  for (const folder of ["/usr/lib", "/usr/share"]) {
+    for await (const { path, isFile } of walk(folder, { includeDirs: false })) {
+      if (isFile) files.push({ path, size: (await Deno.stat(path)).size });
+    }
   }
-  files.sort();
-  const count = 100;
-  const groups = Array.from({ length: count }, (): string[] => []);
-  let bytes = 0;
-  for (const [i, file] of files.entries()) {
-    const { size } = await Deno.stat(file);
-    if (bytes + size > 160e6) continue;
-    bytes += size;
-    groups[Math.floor(i / 20) % count]!.push(file);
-  }
-  return groups.map((each, i) => ({
+  const kept = files.filter(({ size }) => size < 20e6).sort((a, b) => a.path < b.path ? -1 : 1);
+  const stride = Math.ceil(kept.reduce((sum, { size }) => sum + size, 0) / 160e6);
+  const chosen = kept.filter((_, i) => i % stride === 0).map(({ path }) => path);
+  return Array.from({ length: 100 }, (_, i) => ({
     name: i % 10 === 0 ? `part-${i}-${tag}` : `part-${i}`,
-    copies: each,
-    ...(i === 0 || i % 10 === 0 ? {} : { needs: i % 10 === 1 ? [] : [`part-${i - 1}`] }),
+    copies: chosen.slice(chosen.length * i / 100, chosen.length * (i + 1) / 100),
+    ...(i % 10 < 2 ? {} : { needs: [`part-${i - 1}`] }),
   }));
 }
 
