@@ -170,7 +170,6 @@ class Push implements AsyncDisposable {
       this.#signal,
       method === "PATCH" ? this.#options.graceMs ?? 10_000 : 0,
     );
-    let sent = 0;
     const response = await this.#host.upload(this.#repository, url, {
       method,
       sizeBytes: end - start,
@@ -181,13 +180,7 @@ class Push implements AsyncDisposable {
       },
       accept: [...lostStatuses, ...busyStatuses],
       action: "push the blob",
-      onSent: (bytes) => {
-        sent += bytes;
-        this.#options.onSent?.(bytes);
-      },
-      onRestart: () => {
-        sent = 0;
-      },
+      onSent: (bytes) => this.#options.onSent?.(bytes),
       signal: grace.signal,
     });
     const text = await response.text();

@@ -11,7 +11,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
-import type { Uploader, UploadRequest } from "../http/upload.ts";
+import type { UploadRequest } from "../http/upload.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
 import {
   type Memory,
@@ -24,6 +24,7 @@ import { fetchFailure } from "./fetch_failure.ts";
 import { isLoopback } from "./is_loopback.ts";
 import { Pace } from "./pace.ts";
 import { registryMessage } from "./registry_message.ts";
+import { BodySender } from "./body_sender.ts";
 import { RegistryAuth } from "./registry_auth.ts";
 
 /** What a {@linkcode RegistryHost} is made of. */
@@ -81,7 +82,7 @@ export class RegistryHost implements Disposable {
   #habits: UploadHabits | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;
-  #uploader: Uploader | undefined;
+  #sender: BodySender;
   #auth: RegistryAuth;
   #client: Deno.HttpClient | undefined;
   #found = new Map<string, Promise<Credentials | undefined>>();
@@ -105,6 +106,7 @@ export class RegistryHost implements Disposable {
       ...(options.side === undefined ? {} : { side: options.side }),
     };
     this.#http = new HttpClient({ ...shared, fetch: (url, init) => this.#fetch(url, init) });
+    this.#sender = new BodySender({ ...shared, fetch: (url, init) => this.#send(url, init) });
     const find = options.credentials ?? ((repository) =>
       findCredentials(host, repository, {
         redactor: options.redactor,
@@ -166,20 +168,19 @@ export class RegistryHost implements Disposable {
     });
   }
 
-  /** Sends a body, streamed with its Content-Length. */
+  /** Sends a body with its Content-Length: a small one at once, a large one as a stream. */
   async upload(
     repository: string,
     url: string | URL,
     request: UploadRequest,
   ): Promise<Response> {
     const wanted = { ...request, may: "pull,push" as const, body: "" };
-    const uploader = await this.#openUploader();
     return await this.#authorized(
       repository,
       url,
       wanted,
       async (headers, accept) => {
-        const response = await uploader.send(url, { ...request, headers, accept });
+        const response = await this.#sender.send(url, { ...request, headers, accept });
         this.noteStatus(response.status);
         return response;
       },
@@ -203,17 +204,9 @@ export class RegistryHost implements Disposable {
     else if (status < 500) this.pace.went();
   }
 
-  /** A body that was cut leaves its upload session in doubt, so the retry is the business of who opened it. */
-  async #openUploader(): Promise<Uploader> {
-    const { Uploader } = await import("../http/upload.ts");
-    const { signal: _signal, ...unbound } = this.#shared;
-    const retry = { retries: 0, baseMs: 0, ceilingMs: 0 };
-    return this.#uploader ??= new Uploader({ ...unbound, retry });
-  }
-
   /** Closes the connections. */
   [Symbol.dispose](): void {
-    this.#uploader?.[Symbol.dispose]();
+    this.#sender[Symbol.dispose]();
     this.#client?.close();
     this.#client = undefined;
   }
@@ -275,11 +268,15 @@ export class RegistryHost implements Disposable {
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
+    const response = await this.#send(url, init);
+    this.noteStatus(response.status);
+    return response;
+  }
+
+  async #send(url: string, init: RequestInit): Promise<Response> {
     this.#client ??= Deno.createHttpClient({ http2: false, poolMaxIdlePerHost: 32 });
     try {
-      const response = await fetch(url, { ...init, client: this.#client });
-      this.noteStatus(response.status);
-      return response;
+      return await fetch(url, { ...init, client: this.#client });
     } catch (error) {
       throw fetchFailure(error, url);
     }
