@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { CopyPlan } from "./copy_plan.ts";
@@ -134,7 +135,9 @@ export async function commitCopies(
       "warning",
     );
   });
-  for (const { layout, moves } of pointers.values()) await layout.pointAll(moves);
+  for (const { layout, moves } of pointers.values()) {
+    await whileRoom(layout.folder, () => layout.pointAll(moves));
+  }
 }
 
 async function nameNow(source: ImageSource, meter: Meter): Promise<Digest | undefined> {

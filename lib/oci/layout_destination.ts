@@ -1,4 +1,5 @@
 import { removeIfThere } from "../base/atomic_file.ts";
+import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { hashFile } from "../base/hash_file.ts";
@@ -75,8 +76,11 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
-    await this.layout.putBytes(manifest.digest, manifest.bytes);
-    if (manifest.subject !== undefined) await this.#tagReferrer(manifest.subject.digest, manifest);
+    await whileRoom(this.layout.folder, async () => {
+      await this.layout.putBytes(manifest.digest, manifest.bytes);
+      const { subject } = manifest;
+      if (subject !== undefined) await this.#tagReferrer(subject.digest, manifest);
+    });
   }
 
   async #tagReferrer(subject: Digest, manifest: Manifest): Promise<void> {
@@ -95,7 +99,7 @@ export class LayoutDestination implements ImageDestination {
 
   /** Puts the root; what comes back is still to be pointed to. */
   async stage(root: Manifest): Promise<{ name: string | undefined; descriptor: Descriptor }> {
-    await this.layout.putBytes(root.digest, root.bytes);
+    await whileRoom(this.layout.folder, () => this.layout.putBytes(root.digest, root.bytes));
     return { name: this.#reference.tag, descriptor: describeManifest(root) };
   }
 

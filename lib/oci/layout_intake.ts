@@ -10,6 +10,7 @@
 import { join } from "@std/path";
 import { type Digest, digestHex } from "../base/digest.ts";
 import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { whileRoom } from "../base/disk_space.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
@@ -61,7 +62,7 @@ export class LayoutIntake implements Disposable {
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
     const { size } = descriptor;
     if (source.path !== undefined) return { requests: 0, reusedBytes: 0, diskBytes: size };
-    const local = await this.#local?.find(descriptor);
+    const local = await this.#local?.find(descriptor, this.#layout.folder);
     if (local !== undefined) {
       return { requests: 0, reusedBytes: size, diskBytes: local.linkable ? 0 : size };
     }
@@ -99,8 +100,13 @@ export class LayoutIntake implements Disposable {
    *
    * @throws {VerificationError} if its bytes are wrong
    * @throws {UnreachableError} if they did not come
+   * @throws {NoRoomError} if the disk is full
    */
   async take(transfer: BlobTransfer): Promise<void> {
+    await whileRoom(this.#layout.folder, () => this.#take(transfer));
+  }
+
+  async #take(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, signal, progress } = transfer;
     const { digest } = descriptor;
     await this.#layout.makeBlobFolder();
@@ -215,7 +221,7 @@ export class LayoutIntake implements Disposable {
   /** Takes the blob from elsewhere on this machine; `false` where it is nowhere, or damaged. */
   async #takeLocal(transfer: BlobTransfer, path: string): Promise<boolean> {
     const { descriptor, progress } = transfer;
-    const local = await this.#local?.find(descriptor);
+    const local = await this.#local?.find(descriptor, this.#layout.folder);
     if (local === undefined) return false;
     let state: string;
     try {

@@ -1,6 +1,7 @@
 /**
  * How much a registry is asked for at the same time: one more after each round that went well, half after each sign that it was too
- * much (additive increase, multiplicative decrease, as TCP does it).
+ * much (additive increase, multiplicative decrease, as TCP does it). Where it was too much last time is tried again only after many rounds,
+ * so that it stays just below what the registry takes.
  *
  * Invariants: the limit is never below one nor above its ceiling; of several refusals that belong to one burst only the first halves.
  *
@@ -13,11 +14,14 @@ export interface Limit {
   readonly now: number;
 }
 
+const roundsBeforeTooMuch = 32;
+
 /** The limit of one registry. */
 export class Pace implements Limit {
   #limit: number;
   #ceiling: number;
   #good = 0;
+  #tooMuch = Infinity;
   #refusedAt = -Infinity;
   #clock: () => number;
   #burstMs: number;
@@ -37,8 +41,10 @@ export class Pace implements Limit {
   /** Something went well. */
   went(): void {
     this.#good++;
-    if (this.#good < this.now) return;
+    const rounds = this.now + 1 === this.#tooMuch ? roundsBeforeTooMuch : 1;
+    if (this.#good < rounds * this.now) return;
     this.#good = 0;
+    if (this.now >= this.#tooMuch) this.#tooMuch = Infinity;
     this.#limit = Math.min(this.#ceiling, this.now + 1);
   }
 
@@ -48,6 +54,7 @@ export class Pace implements Limit {
     this.#good = 0;
     if (at - this.#refusedAt < this.#burstMs) return;
     this.#refusedAt = at;
+    this.#tooMuch = Math.max(2, this.now);
     this.#limit = Math.max(1, Math.ceil(this.now / 2));
   }
 }

@@ -12,6 +12,7 @@ import { gzipSync } from "node:zlib";
 import { findProgram } from "../../tests/support/real.ts";
 import { randomBytes, writeImage } from "../../tests/support/layout.ts";
 import { startRegistry } from "../../tests/support/registry.ts";
+import { LatencyProxy } from "../../tests/support/latency_proxy.ts";
 import { SlowProxy } from "../../tests/support/slow_proxy.ts";
 import { inTurn, run } from "./disk/run.ts";
 
@@ -173,7 +174,7 @@ class ImageBench {
       });
       this.#row("one small layer changed, against the full pull", times.changed, times.full, 0.1);
     }
-    await using far = new SlowProxy({ target: registry.url, latencyMs: 50 });
+    await using far = new LatencyProxy(registry.host, 50);
     await this.#compare(
       "pull with 50 ms a request",
       `docker://${far.host}/ten:v1`,

@@ -55,8 +55,17 @@ function linesOf(run: ShownRun): string[] {
     lines.push(`${kind} ${subject}: ${outcome}`);
     for (const step of steps) {
       const object = step.object === "" ? "" : ` ${step.object}`;
-      lines.push(`  +${formatDuration(step.at - started)} ${step.phase}${object}: ${step.state}`);
+      const when = formatDuration(step.at - started);
+      lines.push(`  +${when} ${step.phase}${object}: ${step.state}${detailOf(step.detail)}`);
     }
   }
   return lines;
+}
+
+/** What a step says beside its state: the habits of a registry, the size of what arrived. */
+function detailOf(detail: Record<string, unknown> | null): string {
+  const facts = Object.entries(detail ?? {}).filter(([, value]) => typeof value !== "object");
+  return facts.length === 0
+    ? ""
+    : ` (${facts.map(([key, value]) => `${key} ${value}`).join(", ")})`;
 }

@@ -167,3 +167,45 @@ Deno.test("findCredentials() names a helper that is not installed, and refuses n
     "bad name",
   );
 });
+
+/** Runs with a credential helper in PATH that knows one server. */
+async function withHelper(run: () => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = Deno.env.get("PATH") ?? "";
+  const script = `#!/bin/sh
+read -r server
+case "$server" in
+  a.example/team) echo '{"Username":"me","Secret":"team-pass"}' ;;
+  a.example) echo '{"Username":"<token>","Secret":"identity"}' ;;
+  https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"hub-pass"}' ;;
+  bad.example) echo 'what?' ;;
+  *) echo "credentials not found in native keychain"; exit 1 ;;
+esac
+`;
+  try {
+    await Deno.writeTextFile(join(folder, "docker-credential-kedge-fake"), script, { mode: 0o755 });
+    Deno.env.set("PATH", `${folder}:${path}`);
+    await run();
+  } finally {
+    Deno.env.set("PATH", path);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("findCredentials() asks helpers: of a repository, of a host, and the store for all", () =>
+  withHelper(async () => {
+    const helpers = {
+      ".docker/config.json": {
+        auths: { "a.example": auth("other:pass") },
+        credHelpers: { "a.example/team": "kedge-fake", "a.example": "kedge-fake" },
+        credsStore: "kedge-fake",
+      },
+    };
+    const ask = (host: string, repository: string) =>
+      find(host, repository, { HOME: "$" }, helpers);
+    assertEquals(await ask("a.example", "team/app"), basic("me", "team-pass"));
+    assertEquals(await ask("a.example", "x"), { kind: "identity", token: "identity" });
+    assertEquals(await ask("docker.io", "library/x"), basic("hub", "hub-pass"));
+    assertEquals(await ask("unknown.example", "x"), undefined);
+    await assertRejects(() => ask("bad.example", "x"), KedgeError, "its answer is malformed");
+  }));

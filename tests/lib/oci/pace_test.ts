@@ -23,6 +23,20 @@ Deno.test("Pace goes up by one a round and halves on a refusal, once a burst", (
   assertEquals(seen, [4, 5, 3, 1, 8]);
 });
 
+Deno.test("Pace stays below what was too much, and tries it again after many rounds", () => {
+  let now = 0;
+  const pace = new Pace(5, 16, () => now += 1000);
+  pace.refused();
+  const seen = [pace.now];
+  for (let i = 0; i < 100; i++) pace.went();
+  seen.push(pace.now);
+  for (let i = 0; i < 31; i++) pace.went();
+  seen.push(pace.now);
+  for (let i = 0; i < 100; i++) pace.went();
+  seen.push(pace.now);
+  assertEquals(seen, [3, 4, 5, 15]);
+});
+
 /** Runs jobs against a server that refuses more than `most` at once; gives the limits that were in force. */
 async function limitsAgainst(most: number, pace: Pace, jobs: number): Promise<number[]> {
   let underWay = 0;

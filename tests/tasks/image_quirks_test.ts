@@ -1,0 +1,160 @@
+/** Each quirk that some registry has, by its name: an image gets there and back all the same. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NoRoomError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { syncImages } from "../../tasks/image_list.ts";
+import { FakeRegistry, type Faults, type Quirk } from "../support/fake_registry.ts";
+import { ImageRoom } from "../support/image_room.ts";
+import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
+import { runKedge } from "../support/program.ts";
+import { canMount, mountSmallDisk } from "../support/small_disk.ts";
+
+const layers = [randomBytes(3_000_000, 1), randomBytes(300_000, 2), "small"];
+
+const quirks: Quirk[] = [
+  "stale-range",
+  "no-chunks",
+  "no-resume",
+  "open-range-416",
+  "ignore-range",
+  "multi-range-501",
+  "fragile-sessions",
+  "no-mount",
+  "no-referrers",
+  "no-digest-header",
+  "redirect",
+];
+
+/** What goes wrong on the way: a registry may have quirks and bad days at once. */
+const badDay: Faults = { tooMany: 2, unavailable: 1, cutBody: 2, loseUpload: 1 };
+
+for (const quirk of quirks) {
+  Deno.test(`syncImage() gets an image there and back with a registry of "${quirk}", on a bad day too`, async () => {
+    for (const faults of [{}, badDay]) {
+      await using room = await ImageRoom.make();
+      await using registry = new FakeRegistry({ quirks: [quirk], token: true });
+      const image = await writeImage(room.path("from"), "v1", { layers });
+      const there = `docker://${registry.host}/a:v1`;
+      const run = async (from: string, to: string) => {
+        Object.assign(registry.faults, faults);
+        return await syncImage({ from, to }, {
+          cache: new Cache(room.path(`cache of ${to.length}`)),
+        });
+      };
+      assertEquals((await run(`oci:${room.path("from")}:v1`, there)).digest, image.digest);
+      await run(there, `docker://${registry.host}/b:v1`);
+      await Deno.rename(room.path("from"), room.path("moved"));
+      assertEquals((await run(there, `oci:${room.path("back")}:v1`)).digest, image.digest);
+      assertEquals(await blobsOf(room.path("back")), await blobsOf(room.path("moved")));
+    }
+  });
+}
+
+Deno.test("syncImage() goes on when a token, or a signed URL, runs out in the middle of a copy", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ token: true, quirks: ["redirect"] });
+  const image = await writeImage(room.path("from"), "v1", { layers });
+  const there = `docker://${registry.host}/a:v1`;
+  const run = (from: string, to: string) =>
+    syncImage({ from, to }, {
+      cache: new Cache(room.path("cache")),
+      report: (event) => {
+        if (event.type === "phase-start") {
+          Object.assign(registry.faults, { expireToken: 1, expireUrl: 1 });
+        }
+        if (event.type === "object-end") {
+          registry.faults.expireTokenAtPut = 1;
+        }
+      },
+    });
+  await run(`oci:${room.path("from")}:v1`, there);
+  await Deno.remove(room.path("from"), { recursive: true });
+  assertEquals((await run(there, `oci:${room.path("to")}:v1`)).digest, image.digest);
+  const refused = registry.requests.filter(({ status }) => status === 401 || status === 403);
+  assert(refused.length > 5, `${refused.length} requests were refused`);
+});
+
+Deno.test("image:sync remembers the habits of a registry, and runs:show shows them", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-chunks"] });
+  await writeImage(room.path("from"), "v1", { layers: [randomBytes(65 * 1024 * 1024)] });
+  const options = { cacheDir: room.path("cache") };
+  const push = async (name: string) => {
+    const to = `docker://${registry.host}/${name}:v1`;
+    const done = await runKedge(["image:sync", `oci:${room.path("from")}:v1`, to], options);
+    assertEquals(done.code, 0, done.stderr);
+  };
+  await push("a");
+  const patches = () => registry.requests.filter(({ method }) => method === "PATCH").length;
+  assertEquals(patches(), 1);
+  await push("b");
+  assertEquals(patches(), 1);
+  const [run] = (await runKedge(["runs"], options)).stdout.split(/\s/);
+  const { stdout } = await runKedge(["runs:show", run!], options);
+  assertStringIncludes(stdout, `${registry.host}: habits (chunks false, `);
+});
+
+Deno.test("syncImages() settles at what a registry takes at once, and goes up where it takes more", async () => {
+  await using room = await ImageRoom.make();
+  const tags = Array.from({ length: 40 }, (_, tag) => `t${tag}`);
+  for (const [at, tag] of tags.entries()) {
+    await writeImage(room.path("from"), tag, {
+      layers: Array.from({ length: 4 }, (_, layer) => `${tag} ${layer}`),
+      annotations: { at: String(at) },
+    });
+  }
+  const refusals = async (mostAtOnce?: number) => {
+    await using registry = new FakeRegistry({
+      latencyMs: 4,
+      ...(mostAtOnce === undefined ? {} : { mostAtOnce }),
+    });
+    const images = [{
+      from: `oci:${room.path("from")}`,
+      to: `docker://${registry.host}/a`,
+      tags: ".*",
+    }];
+    await syncImages({ images }, { cache: new Cache(room.path(`cache of ${mostAtOnce}`)) });
+    const half = registry.requests.slice(registry.requests.length / 2);
+    const refused = half.filter(({ status }) => status === 429).length;
+    return { share: refused / half.length, peak: registry.peak };
+  };
+  const narrow = await refusals(4);
+  assert(narrow.share < 0.2, `${(narrow.share * 100).toFixed(0)} % were refused`);
+  const wide = await refusals();
+  assert(wide.peak > 8, `the peak was ${wide.peak}`);
+});
+
+Deno.test({
+  name:
+    "syncImage() says that the disk is full, leaves no part of an image, and finishes once there is room",
+  ignore: !canMount,
+  fn: async () => {
+    await using room = await ImageRoom.make();
+    await using registry = new FakeRegistry();
+    const image = await writeImage(room.path("from"), "v1", { layers });
+    const there = `docker://${registry.host}/a:v1`;
+    await room.sync(`oci:${room.path("from")}:v1`, there);
+    await Deno.mkdir(room.path("disk"));
+    await using disk = await mountSmallDisk(room.path("disk"), 4_000_000);
+    const filler = `${disk.dir}/filler`;
+    const to = `oci:${disk.dir}/layout:v1`;
+    const pull = (fill: boolean) =>
+      syncImage({ from: there, to }, {
+        cache: new Cache(room.path("cache")),
+        report: (event) => {
+          // After the plan looked: what is free then may be gone when the bytes come.
+          if (!fill || event.type !== "phase-start" || event.phase !== "move") return;
+          Deno.writeFileSync(filler, new Uint8Array(2_000_000));
+        },
+      });
+    const error = await assertRejects(() => pull(true), NoRoomError);
+    assertEquals(error.exitCode, 8);
+    const layout = new Layout(`${disk.dir}/layout`);
+    assertEquals(await layout.isThere(), false);
+    await Deno.remove(filler);
+    assertEquals((await pull(false)).digest, image.digest);
+    assertEquals((await layout.find("v1"))?.digest, image.digest);
+  },
+});
