@@ -23,7 +23,7 @@ export class LatencyProxy implements AsyncDisposable {
   /** Stops listening, and ends what is open. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#open) connection.close();
+    for (const connection of this.#open) this.#close(connection);
     await Promise.all(this.#connections);
   }
 
@@ -52,14 +52,16 @@ export class LatencyProxy implements AsyncDisposable {
         server.readable.pipeTo(client.writable),
       ]);
     } finally {
-      for (const connection of [client, server]) {
-        this.#open.delete(connection);
-        try {
-          connection.close();
-        } catch (error) {
-          if (!(error instanceof Deno.errors.BadResource)) throw error;
-        }
-      }
+      for (const connection of [client, server]) this.#close(connection);
+    }
+  }
+
+  #close(connection: Deno.TcpConn): void {
+    this.#open.delete(connection);
+    try {
+      connection.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
 
