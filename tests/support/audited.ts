@@ -42,7 +42,9 @@ export async function runAudited(
 ): Promise<AuditedRun> {
   const audit = join(options.cwd, `audit-${crypto.randomUUID()}.jsonl`);
   const config = `${audit}.config.json`;
-  await Deno.writeTextFile(config, JSON.stringify(await configOfUsers()));
+  const lock = `${audit}.lock`;
+  await Deno.copyFile(join(root, "deno.lock"), lock);
+  await Deno.writeTextFile(config, JSON.stringify(await configOfUsers(lock)));
   const command = [
     ...[
       Deno.execPath(),
@@ -73,15 +75,15 @@ export async function runAudited(
 
 /**
  * The configuration of this checkout from anywhere, but for lazy imports: a local module that is imported late is read with the
- * program's own permissions, which a module of the package from JSR is not.
+ * program's own permissions, which a module of the package from JSR is not. The lockfile, a copy, spares the registry a question.
  */
-async function configOfUsers(): Promise<object> {
+async function configOfUsers(lock: string): Promise<object> {
   const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
   const base = toFileUrl(join(root, "deno.json"));
   const absolute = Object.entries<string>(imports).map((
     [name, target],
   ) => [name, target.startsWith(".") ? new URL(target, base).href : target]);
-  return { imports: Object.fromEntries(absolute), lock: false };
+  return { imports: Object.fromEntries(absolute), lock };
 }
 
 /**
