@@ -20,39 +20,37 @@ const stepBytes = 4 * 1024 * 1024;
 
 /** Has a worker follow a file. */
 export class FileFollower<Result> implements Disposable {
+  #module: string;
+  #path: string;
+  #start: object;
   #worker: Worker | undefined;
-  #found = Promise.withResolvers<Result | undefined>();
+  #found: PromiseWithResolvers<Result | undefined> | undefined;
   #told = 0;
+  #asked = false;
 
-  /** Starts the worker of this module on the file of this path, which must exist. */
+  /**
+   * Will start the worker of this module on the file of this path, once bytes of it are there: to make a worker stops this
+   * thread, and would hold up whoever is to bring them.
+   */
   constructor(module: string, path: string, start: object = {}) {
-    try {
-      this.#worker = new Worker(module, { type: "module" });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotCapable)) throw error;
-      this.#found.resolve(undefined);
-      return;
-    }
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.#found.resolve(undefined);
-    });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<FollowReply<Result>>) => {
-      this.#found.resolve("result" in data ? data.result : undefined);
-    });
-    this.#worker.postMessage({ path, start } satisfies FollowRequest);
+    this.#module = module;
+    this.#path = path;
+    this.#start = start;
   }
 
   /** So many bytes from the start on are there for good. */
   grown(prefixBytes: number): void {
+    if (this.#found === undefined) this.#begin();
     if (prefixBytes - this.#told < stepBytes) return;
     this.#told = prefixBytes;
     this.#worker?.postMessage({ upTo: prefixBytes } satisfies FollowRequest);
   }
 
-  /** What the worker found in the file, which is whole now; `undefined` where it found nothing. */
+  /** What the worker found in the file, which is whole now; `undefined` where it found nothing, or was never started. */
   async finish(sizeBytes: number, signal?: AbortSignal): Promise<Result | undefined> {
-    this.#worker?.postMessage({ size: sizeBytes } satisfies FollowRequest);
+    if (this.#found === undefined) return undefined;
+    if (!this.#asked) this.#worker?.postMessage({ size: sizeBytes } satisfies FollowRequest);
+    this.#asked = true;
     const stopped = Promise.withResolvers<undefined>();
     const stop = () => stopped.resolve(undefined);
     signal?.addEventListener("abort", stop, { once: true });
@@ -69,6 +67,26 @@ export class FileFollower<Result> implements Disposable {
   [Symbol.dispose](): void {
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#found ??= Promise.withResolvers();
     this.#found.resolve(undefined);
+  }
+
+  #begin(): void {
+    const found = this.#found = Promise.withResolvers<Result | undefined>();
+    try {
+      this.#worker = new Worker(this.#module, { type: "module" });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      found.resolve(undefined);
+      return;
+    }
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      found.resolve(undefined);
+    });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<FollowReply<Result>>) => {
+      found.resolve("result" in data ? data.result : undefined);
+    });
+    this.#worker.postMessage({ path: this.#path, start: this.#start } satisfies FollowRequest);
   }
 }

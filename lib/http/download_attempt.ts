@@ -17,6 +17,7 @@ import { PartialFile } from "./partial_file.ts";
 import { Piece, type PieceSink } from "./piece.ts";
 import { PieceQueue } from "./piece_queue.ts";
 import { defaultConnections, remainingPieces } from "./plan_pieces.ts";
+import type { PrefixFollower } from "./prefix_follower.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { BusyError, ChangedError, RangeSource } from "./range_source.ts";
 import { defaultRetryPolicy, longestRetryAfterMs, retryDelayMs } from "./retry_policy.ts";
@@ -36,13 +37,14 @@ export class DownloadAttempt {
   #queue: PieceQueue;
   #first: Piece;
   #hasher = new PrefixHasher();
+  #follower: PrefixFollower;
   #file!: PartialFile;
-  #follows = false;
 
   /** Asks for nothing yet. */
   constructor(options: DownloadOptions) {
     const { probe, client, request, digest, connections = defaultConnections } = options;
     this.#options = options;
+    this.#follower = options.follower ?? this.#hasher;
     this.#limit = connections;
     this.#first = new Piece(probe.start, probe.end ?? Infinity);
     this.#queue = new PieceQueue(remainingPieces(probe, probe.partial?.done ?? [], connections));
@@ -77,6 +79,7 @@ export class DownloadAttempt {
       await using file = await PartialFile.open(folder, control, done, sums);
       using _hasher = this.#hasher;
       this.#file = file;
+      this.#follower.begin(file.path);
       this.#options.object.reused(present);
       return await this.#transfer();
     } finally {
@@ -103,7 +106,7 @@ export class DownloadAttempt {
       const { path } = this.#file;
       const saved = this.#file.save();
       const [digest] = await Promise.all([
-        this.#hasher.digest(path, size, this.#options.signal),
+        this.#follower.digest(path, size, this.#options.signal),
         saved,
       ]);
       return { path, digest, size, validators: probe.validators };
@@ -222,18 +225,12 @@ export class DownloadAttempt {
   }
 
   #took(start: number, bytes: Uint8Array): void {
-    const { object, check, follower, probe } = this.#options;
+    const { object, check, probe } = this.#options;
     if (start === 0) check?.(bytes);
     this.#file.wrote(start, bytes);
     object.moved(bytes.byteLength);
     if ((probe.size ?? Infinity) < followFromBytes) return;
-    const followers = follower === undefined ? [this.#hasher] : [this.#hasher, follower];
-    for (const each of followers) {
-      // Not before bytes come: to make a worker stops this thread, and would hold the first requests up.
-      if (!this.#follows) each.begin(this.#file.path);
-      each.grown(this.#file.extents.prefix);
-    }
-    this.#follows = true;
+    this.#follower.grown(this.#file.extents.prefix);
   }
 }
 

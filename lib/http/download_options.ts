@@ -28,7 +28,7 @@ export interface DownloadOptions {
   object: ObjectMeter;
   /** Sees the first bytes of the contents as soon as they come; throws if they are wrong. */
   check?: (firstBytes: Uint8Array) => void;
-  /** Reads a large file from its start while the rest of it still comes. */
+  /** Reads a large file from its start while the rest of it still comes, and hashes it. @default {one that hashes, no more} */
   follower?: PrefixFollower;
   /** Whether it is kept what the parts add up to, so that a later run fetches only damaged ones anew. @default {false} */
   partSums?: boolean;

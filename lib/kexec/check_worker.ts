@@ -1,15 +1,17 @@
 /**
- * Checks a bundle while it is still being written.
+ * Checks and hashes a bundle while it is still being written: one worker for both, since each takes memory of its own.
  *
- * Messages in: those of a {@linkcode FollowRequest}. Message out: what there is to note of a sound bundle, or an error; whoever gets
- * an error checks the bundle himself once it is whole, and says what is wrong with it.
+ * Messages in: those of a {@linkcode FollowRequest}. Message out: the digest with what there is to note of a sound bundle, or an error.
+ * Of a bundle that is not sound nothing is noted: whoever hears of none checks it himself, and says what is wrong with it.
  *
  * @module
  */
 import type { FollowReply, FollowRequest } from "../base/file_follower.ts";
+import { GrowingDigest } from "../base/growing_digest.ts";
 import { GrowingFile } from "../base/growing_file.ts";
 import { silentMeter } from "../base/meter.ts";
 import { workerPort } from "../base/worker_port.ts";
+import type { Hashed } from "../http/prefix_hasher.ts";
 import type { KexecArchitecture } from "./architecture.ts";
 import { inspectBundle } from "./inspect_bundle.ts";
 
@@ -24,29 +26,51 @@ export interface CheckStart {
 /** What there is to note of a sound bundle. */
 export type CheckNotes = { message: string; level: "info" | "warning" }[];
 
-const port = workerPort<FollowRequest<CheckStart>, FollowReply<CheckNotes>>();
-let file: GrowingFile | undefined;
+/** What the worker found. */
+export interface CheckFound extends Hashed {
+  /** Absent where the bundle is not sound. */
+  notes?: CheckNotes;
+}
 
-async function check(growing: GrowingFile, start: CheckStart): Promise<void> {
-  const notes: CheckNotes = [];
-  const note = (message: string, level: "info" | "warning" = "info") => {
-    notes.push({ message, level });
-  };
-  try {
-    await inspectBundle(growing, { ...start, meter: { ...silentMeter, note } });
-    port.postMessage({ result: notes });
-  } catch (error) {
-    port.postMessage({ error: (error as Error).message });
+const port = workerPort<FollowRequest<CheckStart>, FollowReply<CheckFound>>();
+
+/** One bundle that comes. */
+class Following {
+  #digest: GrowingDigest;
+  #file: GrowingFile;
+  #notes: CheckNotes = [];
+  #isSound: Promise<boolean>;
+
+  constructor(path: string, start: CheckStart) {
+    this.#digest = new GrowingDigest(path);
+    this.#file = new GrowingFile(path);
+    const note = (message: string, level: "info" | "warning" = "info") => {
+      this.#notes.push({ message, level });
+    };
+    this.#isSound = inspectBundle(this.#file, { ...start, meter: { ...silentMeter, note } })
+      .then(() => true, () => false);
+  }
+
+  upTo(end: number): void {
+    this.#digest.upTo(end);
+    this.#file.grown(end);
+  }
+
+  async finish(sizeBytes: number): Promise<CheckFound> {
+    const digest = this.#digest.finish(sizeBytes);
+    this.#file.finish(sizeBytes);
+    return await this.#isSound ? { digest, notes: this.#notes } : { digest };
   }
 }
 
-port.addEventListener("message", ({ data }) => {
-  if ("path" in data) {
-    file = new GrowingFile(data.path);
-    check(file, data.start);
-  } else if ("upTo" in data) {
-    file!.grown(data.upTo);
-  } else {
-    file!.finish(data.size);
+let following: Following | undefined;
+
+port.addEventListener("message", async ({ data }) => {
+  try {
+    if ("path" in data) following = new Following(data.path, data.start);
+    else if ("upTo" in data) following!.upTo(data.upTo);
+    else port.postMessage({ result: await following!.finish(data.size) });
+  } catch (error) {
+    port.postMessage({ error: (error as Error).message });
   }
 });

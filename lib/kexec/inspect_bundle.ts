@@ -82,8 +82,17 @@ async function readMember(
     if (size < headBytes) head.set(piece.subarray(0, headBytes - size), size);
     hasher?.update(piece);
     size += piece.byteLength;
+    release(piece);
   }
   return { size, head: head.subarray(0, Math.min(headBytes, size)) };
+}
+
+/**
+ * Frees the memory of a piece that was used up, where the piece is the last in it: whoever unpacked it has no more to do with it
+ * then. Left to the garbage collection, tens of MiB of them pile up before it runs.
+ */
+function release({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (byteOffset + byteLength === buffer.byteLength) (buffer as ArrayBuffer).transfer(0);
 }
 
 function oneArchitecture(
