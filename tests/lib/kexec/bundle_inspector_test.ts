@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
 import { BundleInspector } from "../../../lib/kexec/bundle_inspector.ts";
@@ -57,6 +58,25 @@ Deno.test("BundleInspector finds a bundle sound that it saw coming, and notes wh
     assertEquals(notes, [
       "b.tar.gz has no kexec/ip: the installer may not keep the network as it is",
     ]);
+  }));
+
+Deno.test("BundleInspector gives the digest of a bundle, sound or not, that it saw coming", () =>
+  withInspector(async ({ bring, inspector }) => {
+    const sound = bundleBytes({ size: 12 * mebibyte });
+    for (const bytes of [sound, sound.subarray(0, 11 * mebibyte)]) {
+      await bring(bytes);
+      assertEquals(await inspector.digest(nowhere, bytes.length), sha256(bytes));
+    }
+  }));
+
+Deno.test("BundleInspector does not take what came before for what came after it, unseen", () =>
+  withInspector(async ({ bring, finish, inspector, path }) => {
+    await bring(bundleBytes({ size: 6 * mebibyte }));
+    const next = bundleBytes({ files: { run: undefined } });
+    await Deno.writeFile(path, next);
+    inspector.begin(path);
+    assertEquals(await inspector.digest(path, next.length), sha256(next));
+    await assertRejects(() => finish(), VerificationError, "it lacks kexec/run");
   }));
 
 Deno.test("BundleInspector looks at what came last, not at what was begun before it", () =>
