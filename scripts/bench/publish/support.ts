@@ -72,6 +72,8 @@ export async function fresh(world: NixWorld): Promise<string> {
   await Deno.remove(dir, { recursive: true }).catch(() => undefined);
   await Deno.mkdir(dir);
   await Deno.chmod(dir, 0o777);
+  // Whoever syncs would otherwise wait for what others left to be written.
+  await new Deno.Command("sync").output();
   return dir;
 }
 
