@@ -61,6 +61,9 @@ export interface PermissionGround extends AsyncDisposable {
 /** Deno's own cache, which must not move with HOME. */
 const DENO_DIR = Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/", ".cache", "deno");
 
+/** What a registry is sent as a stream, in bytes: a small blob is sent whole, and then no proxy is looked for. */
+const large = 1_500_000;
+
 /** Starts real and fake servers, and makes images, disks, packages, a cache and a journal. */
 export async function startPermissionGround(): Promise<PermissionGround> {
   const stack = new AsyncDisposableStack();
@@ -78,7 +81,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   const sshd = stack.use(await startSshd());
   const nix = stack.use(await startNix());
   await ensureDir(stock);
-  const bundle = await makeBundle(join(stock, "bundle.tar.gz"), { size: 100_000 });
+  const bundle = await makeBundle(join(stock, "bundle.tar.gz"), { size: large });
   const body = await Deno.readFile(bundle.path);
   const github = stack.use(
     await startLyingProxy(
@@ -100,7 +103,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   await cacheKexec({ url: origin.url("/b.tar.gz") }, ctx);
 
   await writeImage(join(stock, "images"), "a", { layers: [randomBytes(100_000)] });
-  await writeImage(join(stock, "images"), "new", { layers: [randomBytes(100_000, 3)] });
+  await writeImage(join(stock, "images"), "new", { layers: [randomBytes(large, 3)] });
   await writeImage(join(stock, "images"), "b", { layers: [randomBytes(5000, 2)] });
   const noise = randomBytes(3_000_000, 9).toHex();
   const paths = [...nixPaths("2.8.0"), { name: "large", files: { noise } }];
@@ -120,6 +123,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   }
   const ownCopy = (cwd: string) => copy(nixFolder.folder, join(cwd, "carried"));
   const libc = `/nix/store/${carried.paths["libc"]}`;
+  await Deno.writeFile(join(stock, "large.img"), randomBytes(large, 4));
   for (const [seed, tag] of [[1, "a"], [2, "b"]] as const) {
     const file = join(stock, `${tag}.img`);
     await Deno.writeFile(file, randomBytes(300_000, seed));
@@ -313,7 +317,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "image:gc": [{ args: ["oci:images", "--untag", "a", "--grace", "0s"] }],
       "disk:push": [
         { args: ["a.img", "oci:new:a"] },
-        { args: ["a.img", `${disk}:new`], needs: ["*"] },
+        { args: ["large.img", `${disk}:new`], needs: ["*"] },
       ],
       "disk:pull": [
         { args: ["oci:disks:a", "new.img"] },
