@@ -100,3 +100,15 @@ Deno.test("nothing but lib/report writes to the terminal", async () => {
   }
   assertEquals(printers, []);
 });
+
+Deno.test("tests set variables of the process by environment() alone, one test module at a time", async () => {
+  const wrong: string[] = [];
+  for await (const { path } of walk(join(root, "tests"), { includeDirs: false })) {
+    const name = relative(root, path);
+    if (!name.endsWith(".ts") || name === "tests/support/environment.ts") continue;
+    if (/\bDeno\.(env\.(set|delete)|chdir|umask)\(/.test(await Deno.readTextFile(path))) {
+      wrong.push(name);
+    }
+  }
+  assertEquals(wrong, []);
+});

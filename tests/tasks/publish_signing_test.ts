@@ -6,6 +6,7 @@ import { fingerprint, formatNarInfo, parseNarInfo } from "../../lib/nix/nar_info
 import { generateSigningKey, parseSigningKey, signFingerprint } from "../../lib/nix/signing_key.ts";
 import { publish } from "../../tasks/publish.ts";
 import { FaultyCache, startDavCache } from "../support/binary_cache.ts";
+import { environment } from "../support/environment.ts";
 import { type PlainGround, plainGround } from "../support/plain_paths.ts";
 import { realTest } from "../support/real.ts";
 import { s3Keys, s3ObjectFile, startS3 } from "../support/s3.ts";
@@ -158,27 +159,23 @@ Deno.test({
       file,
       `[kedge]\naws_access_key_id = ${s3Keys.accessKeyId}\naws_secret_access_key = ${s3Keys.secretAccessKey}\n`,
     );
-    Deno.env.set("AWS_SHARED_CREDENTIALS_FILE", file);
-    try {
-      const stores = [`s3://kedge?endpoint=${s3.endpoint}&profile=kedge`];
-      const options = { ...ground.options, stores };
-      await publish(options, ground.ctx);
-      const line = s3.requests.find((each) => /^PUT .*\.narinfo/.test(each))!;
-      const object = s3ObjectFile(s3.directory, line.slice("PUT ".length));
-      const theirs = await signedBy("theirs-1", await Deno.readTextFile(object));
-      let between = false;
-      s3.before = (request) => {
-        if (between || request !== line) return;
-        between = true;
-        Deno.writeFileSync(object, theirs);
-        Deno.removeSync(`${object}.md5`);
-      };
-      const signingKey = { file: await keyFile(ground, "ours-1") };
-      await publish({ ...options, signingKey }, ground.ctx);
-      assertEquals(signers(await Deno.readTextFile(object)), ["ours-1", "theirs-1"]);
-    } finally {
-      Deno.env.delete("AWS_SHARED_CREDENTIALS_FILE");
-    }
+    using _environment = await environment({ AWS_SHARED_CREDENTIALS_FILE: file });
+    const stores = [`s3://kedge?endpoint=${s3.endpoint}&profile=kedge`];
+    const options = { ...ground.options, stores };
+    await publish(options, ground.ctx);
+    const line = s3.requests.find((each) => /^PUT .*\.narinfo/.test(each))!;
+    const object = s3ObjectFile(s3.directory, line.slice("PUT ".length));
+    const theirs = await signedBy("theirs-1", await Deno.readTextFile(object));
+    let between = false;
+    s3.before = (request) => {
+      if (between || request !== line) return;
+      between = true;
+      Deno.writeFileSync(object, theirs);
+      Deno.removeSync(`${object}.md5`);
+    };
+    const signingKey = { file: await keyFile(ground, "ours-1") };
+    await publish({ ...options, signingKey }, ground.ctx);
+    assertEquals(signers(await Deno.readTextFile(object)), ["ours-1", "theirs-1"]);
   },
 });
 

@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { type Credentials, findCredentials } from "../../../lib/oci/credentials.ts";
+import { environment } from "../../support/environment.ts";
 
 /** Finds credentials in an environment of these variables and files, written below a folder that `$` stands for. */
 async function find(
@@ -184,10 +185,9 @@ esac
 `;
   try {
     await Deno.writeTextFile(join(folder, "docker-credential-kedge-fake"), script, { mode: 0o755 });
-    Deno.env.set("PATH", `${folder}:${path}`);
+    using _environment = await environment({ PATH: `${folder}:${path}` });
     await run();
   } finally {
-    Deno.env.set("PATH", path);
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -5,6 +5,7 @@ import { arg } from "../../../lib/runner/arg_builder.ts";
 import type { TaskSummary } from "../../../lib/runner/events.ts";
 import { type AnyTask, task } from "../../../lib/runner/task.ts";
 import { errorOf, type Ran, runTasks, valueOf } from "./run_tasks.ts";
+import { environment } from "../../support/environment.ts";
 
 const description = "A task of the tests";
 
@@ -661,9 +662,8 @@ Deno.test("run: nothing of a secret comes out", async () => {
       throw new Error(`refused ${token.reveal()}`, { cause: new Error(`by ${token.reveal()}`) });
     },
   });
-  Deno.env.set("KEDGE_TEST_TOKEN", "hunter2-hunter2");
+  using _environment = await environment({ KEDGE_TEST_TOKEN: "hunter2-hunter2" });
   const result = await runTasks([leaky], ["leaky"]);
-  Deno.env.delete("KEDGE_TEST_TOKEN");
   const told = JSON.stringify(result);
   assert(!told.includes("hunter2"), told);
   assertStringIncludes(told, "got [secret env KEDGE_TEST_TOKEN] and [redacted]");

@@ -1,0 +1,29 @@
+/**
+ * Variables of this process, set for a while. Test modules that run side by side are threads of one process and share them, so that
+ * one sets them at a time: the lock is held until the end, when each variable has its old value again.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+
+/** The lock between the test modules, and whatever else tests on this machine. */
+const lockFile = join(Deno.env.get("TMPDIR") ?? "/tmp", "kedge-test-environment.lock");
+
+/** Sets variables of this process until it is disposed of. Not for two at once in one test: the second would wait for ever. */
+export async function environment(
+  variables: Readonly<Record<string, string>>,
+): Promise<Disposable> {
+  const file = await Deno.open(lockFile, { read: true, write: true, create: true });
+  await file.lock(true);
+  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
+  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
+  return {
+    [Symbol.dispose]() {
+      for (const [name, value] of before) {
+        if (value === undefined) Deno.env.delete(name);
+        else Deno.env.set(name, value);
+      }
+      file.close();
+    },
+  };
+}
