@@ -3,6 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
 import { type RetryOptions, type RetryPlan, retryPlan } from "./retry.ts";
+import { takesContext } from "./takes_context.ts";
 import type { DeclaredTask, DepsShape, TaskOptions } from "./task.ts";
 
 /**
@@ -38,7 +39,7 @@ export function checkTask<R>(
     deps: options.deps ?? {},
     needs: options.needs ?? [],
     query: options.query ?? false,
-    usesContext: options.run.length > 0 || (options.fresh?.length ?? 0) > 0,
+    usesContext: takesContext(options.run) || takesContext(options.fresh),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     retry,
     ...(confirm === undefined

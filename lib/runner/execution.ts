@@ -39,8 +39,10 @@ export interface ExecutionOptions {
   readonly shell: boolean;
   /** Takes the events. */
   readonly report: (event: RunnerEvent) => void;
-  /** Makes the context of one task, all but its `$`. */
-  readonly contextOf: (node: GraphNode, signal: AbortSignal) => Omit<TaskContext, "$">;
+  /** Makes the context of one task, all but its `$`; needed only where a task takes its context. */
+  readonly contextOf:
+    | ((node: GraphNode, signal: AbortSignal) => Omit<TaskContext, "$">)
+    | undefined;
   /** Whether evidence that a task has nothing to do is taken. */
   readonly takeFresh: (task: AnyTask) => boolean;
   /** Called with what a task asks for from inside, before it is run. */
@@ -201,8 +203,9 @@ export class Execution {
     signal: AbortSignal,
   ): AttemptContext {
     const { options, label: task } = { options: this.#options, label: node.label };
-    const given = options.contextOf(node, signal);
-    const bound = options.shell && node.task.declared.usesContext
+    const given = node.task.declared.usesContext ? options.contextOf?.(node, signal) : undefined;
+    if (given === undefined) return { context: noContext(node), stop: () => Promise.resolve() };
+    const bound = options.shell
       ? shellModule().bindShell({
         signal,
         redactor: given.redactor,
@@ -301,15 +304,19 @@ function refuseToGive(deps: Record<string, unknown>, name: string): void {
   });
 }
 
-function noShell(node: GraphNode): Shell {
-  return new Proxy(function () {} as unknown as Shell, {
-    get: () => refuse(node),
-    apply: () => refuse(node),
-  });
+/** What a task gets whose functions take nothing. */
+function noContext(node: GraphNode): TaskRunContext<ArgsShape, DepsShape> {
+  return refusing(`Cannot use the context in "${node.task.name}": its functions take none`);
 }
 
-function refuse(node: GraphNode): never {
-  throw new KedgeError(`Cannot use \`$\` in "${node.task.name}": it has no shell`, {
-    hint: "declare the run function with the context as its parameter, in a file run with a shell",
-  });
+function noShell(node: GraphNode): Shell {
+  return refusing(`Cannot use \`$\` in "${node.task.name}": its file is run without a shell`);
+}
+
+/** Something of which nothing can be used. */
+function refusing<T>(message: string): T {
+  const refuse = (): never => {
+    throw new KedgeError(message);
+  };
+  return new Proxy(refuse, { get: refuse, apply: refuse }) as T;
 }

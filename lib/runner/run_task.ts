@@ -10,7 +10,6 @@ import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { openCache } from "../cache/open_cache.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
@@ -20,13 +19,13 @@ import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
 import { Admission } from "./admission.ts";
 import type { CommandLine } from "./command_line.ts";
-import { resolveContext } from "./context.ts";
 import type { Reporter, RunEvent } from "./events.ts";
-import { Execution } from "./execution.ts";
+import { Execution, type ExecutionOptions } from "./execution.ts";
 import { Graph } from "./graph.ts";
-import { openLockfile } from "./open_lockfile.ts";
+import { lockfileChoice } from "./lockfile_choice.ts";
 import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
+import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 
@@ -53,8 +52,15 @@ export async function runTask(
     redactor,
     onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
   });
-  const cache = openCache(folder.dir, (name) => host.env(name));
-  const lockfile = openLockfile(settings, host);
+  const contextOf = await contextMaker(graph, {
+    settings,
+    cacheDir: folder.dir,
+    journal,
+    redactor,
+    lockfile: lockfileChoice(settings, host),
+    env: (name) => host.env(name),
+    report,
+  });
   const admission = new Admission({
     env: host.env,
     cwd: host.cwd,
@@ -80,18 +86,7 @@ export async function runTask(
     random: Math.random,
     takeFresh: (each) => !refreshes(refresh, each.name),
     signal: limit.signal,
-    contextOf: (node, signal) =>
-      resolveContext({
-        signal,
-        cache,
-        journal,
-        redactor,
-        dryRun,
-        ...(lockfile === undefined ? {} : { lockfile }),
-        offline: settings.offline,
-        refresh: refreshes(refresh, node.task.name) ? "all" : refresh,
-        report: (event) => report({ ...event, task: node.label }),
-      }),
+    contextOf,
   });
   const run = dryRun || task.declared.query
     ? undefined
@@ -134,6 +129,16 @@ export async function runTask(
   });
   tell();
   return exitCode;
+}
+
+/** What makes the contexts of tasks; `undefined` if none of them takes one. */
+async function contextMaker(
+  graph: Graph,
+  options: RunContextOptions,
+): Promise<ExecutionOptions["contextOf"]> {
+  if (!graph.nodes.some(({ task }) => task.declared.usesContext)) return undefined;
+  const { runContext } = await import("./run_context.ts");
+  return runContext(options);
 }
 
 /** Refuses a folder into which not even the journal may be written; one that may not be looked into is the journal's to tell. */

@@ -1,6 +1,12 @@
 import { UsageError } from "../base/errors.ts";
-import { Lockfile } from "../cache/lockfile.ts";
+import type { LockfileOptions } from "../cache/lockfile.ts";
 import { type Settings, updateOf } from "./settings.ts";
+
+/** A lockfile, and how it is used. */
+export interface LockfileChoice extends LockfileOptions {
+  /** Where it is. */
+  readonly path: string;
+}
 
 /** What decides which lockfile is used, and how. */
 export interface LockfileHost {
@@ -16,7 +22,10 @@ export interface LockfileHost {
  *
  * @throws {UsageError} if pins are to move or to be kept, and there is no lockfile
  */
-export function openLockfile(settings: Settings, host: LockfileHost): Lockfile | undefined {
+export function lockfileChoice(
+  settings: Settings,
+  host: LockfileHost,
+): LockfileChoice | undefined {
   const path = settings.lock ?? host.lockfile;
   const update = updateOf(settings);
   if (path === undefined) {
@@ -27,7 +36,7 @@ export function openLockfile(settings: Settings, host: LockfileHost): Lockfile |
     );
   }
   const inCi = (host.env("CI") ?? "") !== "" && update === "none" && isThere(path);
-  return new Lockfile(path, { update, frozen: settings.frozen || inCi });
+  return { path, update, frozen: settings.frozen || inCi };
 }
 
 function isThere(path: string): boolean {
