@@ -7,7 +7,8 @@
  * @module
  */
 import * as v from "valibot";
-import { type Digest, isDigest } from "../lib/base/digest.ts";
+import type { Digest } from "../lib/base/digest.ts";
+import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError, UnreachableError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import { freshnessOf } from "../lib/cache/freshness.ts";

@@ -1,4 +1,4 @@
-import { isDigest } from "../lib/base/digest.ts";
+import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Envelope } from "../lib/cache/cache_entry.ts";

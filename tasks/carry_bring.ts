@@ -1,5 +1,5 @@
 import { checkFreeBytes } from "../lib/base/disk_space.ts";
-import { digestHex } from "../lib/base/digest.ts";
+import { digestHex } from "../lib/base/digest_text.ts";
 import type { CarriedImage } from "../lib/nix/carried_images.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
 import type { NixLink } from "../lib/nix/nix_links.ts";

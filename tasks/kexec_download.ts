@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "@std/path";
 import { defined } from "../lib/base/defined.ts";
-import { type Digest, parseDigest } from "../lib/base/digest.ts";
+import type { Digest } from "../lib/base/digest.ts";
+import { parseDigest } from "../lib/base/digest_text.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { RateLimit } from "../lib/base/rate_limit.ts";

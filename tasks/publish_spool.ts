@@ -1,7 +1,8 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, type TemporaryFolder } from "../lib/base/atomic_file.ts";
-import { type Digest, isDigest, sha256 } from "../lib/base/digest.ts";
+import { type Digest, sha256 } from "../lib/base/digest.ts";
+import { isDigest } from "../lib/base/digest_text.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheEntry } from "../lib/cache/cache_entry.ts";

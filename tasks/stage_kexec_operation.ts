@@ -1,6 +1,7 @@
 import { basename } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
-import { type Digest, digestHex } from "../lib/base/digest.ts";
+import type { Digest } from "../lib/base/digest.ts";
+import { digestHex } from "../lib/base/digest_text.ts";
 import { hashFile } from "../lib/base/hash_file.ts";
 import type { BundleContents } from "../lib/kexec/bundle_contents.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";

@@ -1,36 +1,9 @@
 import defer * as crypto from "node:crypto";
 import { timingSafeEqual } from "@std/crypto";
-import { VerificationError } from "./errors.ts";
 import { shortSha256 } from "./short_sha256.ts";
 
 /** A content digest, `sha256:` and 64 lower-case hexadecimal digits. */
 export type Digest = `sha256:${string}` & { readonly kind: "digest" };
-
-const digestPattern = /^sha256:[0-9a-f]{64}$/;
-
-/** Whether a text is a {@linkcode Digest}. */
-export function isDigest(text: string): text is Digest {
-  return digestPattern.test(text);
-}
-
-/**
- * The digest that a text from outside names: `sha256:<hex>`, or the bare 64 hexadecimal digits.
- *
- * @throws {VerificationError} if it is neither
- */
-export function parseDigest(text: string): Digest {
-  const digest = (text.includes(":") ? text : `sha256:${text}`).toLowerCase();
-  if (isDigest(digest)) return digest;
-  throw new VerificationError(
-    `Cannot read the digest ${JSON.stringify(text.slice(0, 100))}: it is not sha256 in hexadecimal`,
-    { hint: "a digest is sha256: and 64 hexadecimal digits" },
-  );
-}
-
-/** The 64 hexadecimal digits of a digest. */
-export function digestHex(digest: Digest): string {
-  return digest.slice("sha256:".length);
-}
 
 /** A message up to this size is hashed without loading `node:crypto`. */
 const shortBytes = 16 * 1024;

@@ -10,7 +10,8 @@
  */
 import { dirname, join } from "@std/path";
 import { syncFolder, TemporaryFolder } from "../base/atomic_file.ts";
-import { type Digest, digestHex, isDigest, sameDigest } from "../base/digest.ts";
+import { type Digest, sameDigest } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "./buckets.ts";

@@ -8,7 +8,8 @@
  */
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
-import { type Digest, digestHex, Hasher, isDigest, sameDigest } from "../base/digest.ts";
+import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { folderNames } from "../base/folder_names.ts";
 import { hashFile } from "../base/hash_file.ts";

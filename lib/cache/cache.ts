@@ -10,7 +10,8 @@
  */
 import { dirname, join, resolve } from "@std/path";
 import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
-import { type Digest, digestHex, sha256 } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { ArchiveStore } from "./archive_store.ts";

@@ -1,5 +1,6 @@
 import { join } from "@std/path";
-import { digestHex, sha256 } from "../base/digest.ts";
+import { sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { CacheEntry, type EntryHost } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";

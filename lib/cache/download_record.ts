@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { defined } from "../base/defined.ts";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
 

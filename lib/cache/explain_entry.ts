@@ -1,4 +1,5 @@
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import type { Cache } from "./cache.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 

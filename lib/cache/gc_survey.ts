@@ -11,7 +11,7 @@ import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { folderNames } from "../base/folder_names.ts";
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { namedFilePath } from "./named_file.ts";

@@ -8,7 +8,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import {
   formatIdentity,

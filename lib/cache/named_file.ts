@@ -8,7 +8,8 @@
  */
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
-import { digestHex, sha256 } from "../base/digest.ts";
+import { sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import type { Envelope } from "./cache_entry.ts";
 
 const isDigestText = (data: unknown): boolean => typeof data === "string" && isDigest(data);

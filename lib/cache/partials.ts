@@ -9,7 +9,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { digestHex, sha256 } from "../base/digest.ts";
+import { sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";

@@ -8,7 +8,8 @@
  * @module
  */
 import * as v from "valibot";
-import { type Digest, digestHex, isDigest, sha256 } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { parseManifest } from "../oci/manifest.ts";

@@ -1,4 +1,5 @@
-import { type Digest, digestHex } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 

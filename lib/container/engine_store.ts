@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 

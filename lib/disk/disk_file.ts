@@ -7,7 +7,8 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { type Digest, digestHex } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { statIfThere } from "./stat_if_there.ts";
 

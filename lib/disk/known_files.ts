@@ -8,7 +8,8 @@
  * @module
  */
 import { join, resolve } from "@std/path";
-import { type Digest, isDigest, sha256 } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";

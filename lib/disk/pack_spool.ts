@@ -8,7 +8,8 @@
 import { roomHint, withRoom } from "./with_room.ts";
 import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { removeIfThere } from "../base/atomic_file.ts";
-import { type Digest, Hasher, isDigest } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { buildPack, type BuiltPack } from "../chunk/build_pack.ts";

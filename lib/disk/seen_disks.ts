@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { type Digest, isDigest, sha256 } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";

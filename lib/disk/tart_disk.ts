@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import type { Descriptor } from "../oci/descriptor.ts";

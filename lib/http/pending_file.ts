@@ -7,7 +7,8 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import type { Validators } from "./validators.ts";
 
 /** A finished download. */

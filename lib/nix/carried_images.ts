@@ -9,7 +9,8 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { type Digest, digestHex, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { namesOf } from "./file_pins.ts";
 import type { NixFolder } from "./nix_folder.ts";

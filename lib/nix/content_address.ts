@@ -8,7 +8,8 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, digestHex, sha256 } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { encodeNix32 } from "./nix32.ts";
 import { formatNixHash } from "./nix_hash.ts";

@@ -1,5 +1,6 @@
 import { decodeBase64, decodeHex, encodeHex } from "@std/encoding";
-import { type Digest, digestHex, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { decodeNix32, encodeNix32 } from "./nix32.ts";
 

@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { digestHex } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
 import { namesOf } from "./file_pins.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";

@@ -6,7 +6,8 @@
  * @module
  */
 import defer * as aws from "aws4fetch";
-import { digestHex, sha256 } from "../base/digest.ts";
+import { sha256 } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { HttpObjects, type HttpObjectsOptions } from "./http_objects.ts";
 import { MultipartUpload } from "./multipart_upload.ts";

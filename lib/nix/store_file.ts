@@ -1,6 +1,7 @@
 import { decodeHex, encodeBase64 } from "@std/encoding";
 import { dirname } from "@std/path";
-import { type Digest, digestHex } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { KedgeError, UsageError } from "../base/errors.ts";
 import { type ProcessResult, runProcess } from "../base/process_group.ts";
 import { contentAddress } from "./content_address.ts";

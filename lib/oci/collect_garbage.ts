@@ -9,7 +9,7 @@
 import { join } from "@std/path";
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";

@@ -9,7 +9,8 @@
  * @module
  */
 import * as v from "valibot";
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type EngineReference, formatDestination } from "./engine_reference.ts";

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { HashReply, HashRequest } from "./hash_worker.ts";
 

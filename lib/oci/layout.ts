@@ -10,7 +10,8 @@
 import { join } from "@std/path";
 import { removeIfThere, syncFolder, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
-import { type Digest, digestHex, Hasher } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { isLayout, isMissing, workName } from "./is_layout.ts";

@@ -8,7 +8,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { type Digest, digestHex } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { whileRoom } from "../base/disk_space.ts";
 import { lockFile } from "../base/file_lock.ts";

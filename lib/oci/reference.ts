@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import {
   isHost,

@@ -1,4 +1,5 @@
-import { type Digest, digestHex } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";

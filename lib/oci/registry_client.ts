@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type Digest, isDigest } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { listPages } from "./list_pages.ts";

@@ -1,5 +1,5 @@
 import { formatBytes } from "../base/bytes.ts";
-import { digestHex } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource, TransferCost } from "./image_store.ts";

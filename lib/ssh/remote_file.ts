@@ -8,7 +8,8 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, digestHex, Hasher, parseDigest, sha256 } from "../base/digest.ts";
+import { type Digest, Hasher, sha256 } from "../base/digest.ts";
+import { digestHex, parseDigest } from "../base/digest_text.ts";
 import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";

@@ -1,6 +1,7 @@
 /** Images with a Nix store in them, whose database real Nix wrote. */
 import { basename, dirname, join } from "@std/path";
-import { type Digest, digestHex, sha256 } from "../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../lib/base/digest.ts";
+import { digestHex } from "../../lib/base/digest_text.ts";
 import { encodeNix32 } from "../../lib/nix/nix32.ts";
 import { hashNar } from "../../lib/nix/hash_nar.ts";
 import { decodeHex } from "@std/encoding";

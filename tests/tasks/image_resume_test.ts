@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { digestHex, sha256 } from "../../lib/base/digest.ts";
+import { sha256 } from "../../lib/base/digest.ts";
+import { digestHex } from "../../lib/base/digest_text.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
-import { digestHex, Hasher, parseDigest, sameDigest, sha256 } from "../../../lib/base/digest.ts";
+import { Hasher, sameDigest, sha256 } from "../../../lib/base/digest.ts";
+import { digestHex, parseDigest } from "../../../lib/base/digest_text.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 
 // FIPS 180-4, examples of SHA-256.
