@@ -105,6 +105,7 @@ export type { Garbage } from "./lib/oci/collect_garbage.ts";
 export * from "./tasks/disk.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
+export { secret } from "./lib/runner/secret.ts";
 export type { Secrets, SecretSource } from "./lib/runner/secrets.ts";
 export * from "./tasks/publish.ts";
 export * from "./tasks/publish_verify.ts";

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { join, toFileUrl } from "@std/path";
+import { join } from "@std/path";
+import { toFileUrl } from "@std/path/to-file-url";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { formatDuration } from "../lib/base/duration.ts";
 import { SqliteCatalog } from "../lib/catalog/sqlite_catalog.ts";

@@ -94,7 +94,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const { closure } = sources;
     const { dir } = this.#parts.context.cache;
     for (const path of options.paths) {
-      if (!await liesIn(dir, path)) continue;
+      if (!liesIn(dir, path)) continue;
       meter.note(`the cache "${dir}" lies in "${path}", and is published with it`, "warning");
     }
     meter.note(

@@ -71,9 +71,7 @@ Deno.test("the library loads nothing large before a task runs", async () => {
   const loaded = await loadedBy("mod.ts");
   assertEquals(foreign(loaded), [
     "deno-std@1.3.0/cli/parse_args.js",
-    "deno-std@1.3.0/crypto/timing_safe_equal.js",
     "deno-std@1.3.0/path",
-    "node:crypto",
   ]);
   assertEquals(
     loaded.filter((path) => /^lib\/(oci|nix|ssh|catalog|container|chunk|http)\//.test(path)),
@@ -84,6 +82,19 @@ Deno.test("the library loads nothing large before a task runs", async () => {
       "lib/catalog/catalog_conflict_error.ts",
     ],
   );
+});
+
+Deno.test("a task that does nothing loads no more of the cache than what looks at its folder", async () => {
+  const loaded = await loadedBy("lib/runner/run_task.ts");
+  assertEquals(loaded.filter((path) => rooms.test(path)).sort(), [
+    "lib/cache/check_project.ts",
+    "lib/cache/markers.ts",
+    "lib/cache/own_folder.ts",
+    "lib/cache/refresh.ts",
+    "lib/http/display_url.ts",
+    "lib/journal/journal.ts",
+    "lib/operation/error_data.ts",
+  ]);
 });
 
 for (

@@ -12,9 +12,18 @@ const mask = "[redacted]";
 /** The fewest characters that can be hidden. */
 export const shortestSecret = 4;
 
+/** What every redactor knows, in the order in which it became known. */
+const everywhere = new Set<string>();
+
+/** Makes values unspeakable for every redactor of this process, those included that are made later. */
+export const everyRedactor: Pick<Redactor, "add"> = {
+  add: (value) => void everywhere.add(value),
+};
+
 /** Replaces known secrets in texts and in data. */
 export class Redactor {
-  #forms = new Set<string>();
+  #known = new Set<string>();
+  #taken = 0;
   #pattern: RegExp | undefined;
   #longest = 0;
 
@@ -27,15 +36,15 @@ export class Redactor {
       ])
     ) {
       if (part.length < shortestSecret) continue;
-      for (const form of formsOf(part)) this.#forms.add(form);
+      for (const form of formsOf(part)) this.#known.add(form);
     }
     this.#pattern = undefined;
-    this.#longest = Math.max(0, ...[...this.#forms].map((form) => form.length));
+    this.#longest = Math.max(0, ...[...this.#known].map((form) => form.length));
   }
 
   /** The longest form, in characters. */
   get longest(): number {
-    return this.#longest;
+    return this.#forms.size === 0 ? 0 : this.#longest;
   }
 
   /** The text with every known secret replaced. */
@@ -60,6 +69,15 @@ export class Redactor {
   /** The same data with every string in it redacted, keys included. */
   redactData<T>(data: T): T {
     return this.#forms.size === 0 ? data : this.#walk(data, 0) as T;
+  }
+
+  get #forms(): Set<string> {
+    if (this.#taken < everywhere.size) {
+      const values = [...everywhere].slice(this.#taken);
+      this.#taken = everywhere.size;
+      for (const value of values) this.add(value);
+    }
+    return this.#known;
   }
 
   #regExp(): RegExp {

@@ -15,7 +15,7 @@ export class Secret {
    *
    * @throws {UsageError} if the value is empty or too short to be hidden
    */
-  constructor(value: string, label: string, redactor: Redactor) {
+  constructor(value: string, label: string, redactor: Pick<Redactor, "add">) {
     if (value === "") throw new UsageError(`Cannot use the secret of ${label}: it is empty`);
     if (value.trim().length < shortestSecret) {
       throw new UsageError(

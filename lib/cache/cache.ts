@@ -170,7 +170,7 @@ export class Cache {
    */
   async ensure(folder: string): Promise<void> {
     try {
-      if (!this.#marked) await checkOwnFolder(this.dir);
+      if (!this.#marked) checkOwnFolder(this.dir);
       await Deno.mkdir(folder, { recursive: true });
       if (this.#marked) return;
       await writeMarkers(this.dir);

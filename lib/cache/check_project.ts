@@ -7,9 +7,9 @@ import { liesIn } from "../base/lies_in.ts";
  * @param folders those of the project: the working folder, that of the task file
  * @throws {UsageError} if one of them is the cache folder or lies within it, links resolved
  */
-export async function checkProject(cacheDir: string, folders: Iterable<string>): Promise<void> {
+export function checkProject(cacheDir: string, folders: Iterable<string>): void {
   for (const folder of new Set(folders)) {
-    if (!await liesIn(folder, cacheDir)) continue;
+    if (!liesIn(folder, cacheDir)) continue;
     throw new UsageError(
       `Cannot use "${cacheDir}" as the cache: the project "${folder}" is in it`,
       {

@@ -49,7 +49,7 @@ export async function cleanCache(
   const { dryRun = false, names = [] } = options;
   const count = new RemovalCount();
   if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [] };
-  await checkOwnFolder(cache.dir);
+  checkOwnFolder(cache.dir);
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
   const own = (await folderNames(cache.dir)).filter((name) => isOwnName(name) && !isKept(name));

@@ -27,26 +27,26 @@ function isSystemName(name: string): boolean {
  *
  * @throws {UsageError} if it is somebody else's
  */
-export async function checkOwnFolder(root: string): Promise<void> {
+export function checkOwnFolder(root: string): void {
   let stranger: string | undefined;
   try {
-    for await (const { name } of Deno.readDir(root)) {
+    for (const { name } of Deno.readDirSync(root)) {
       if (!isOwnName(name) && !isSystemName(name)) stranger ??= name;
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  if (stranger === undefined || await isTagged(root)) return;
+  if (stranger === undefined || isTagged(root)) return;
   throw new UsageError(
     `Cannot use "${root}" as the cache: it is not kedge's, it holds "${stranger}"`,
     { hint: "name an empty folder, or one that is not there yet, with --cache-dir" },
   );
 }
 
-async function isTagged(root: string): Promise<boolean> {
+function isTagged(root: string): boolean {
   try {
-    return (await Deno.readTextFile(join(root, "CACHEDIR.TAG"))).includes("kedge");
+    return Deno.readTextFileSync(join(root, "CACHEDIR.TAG")).includes("kedge");
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

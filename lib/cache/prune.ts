@@ -52,7 +52,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   if (!await isThere(cache.dir)) {
     return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false } };
   }
-  await checkOwnFolder(cache.dir);
+  checkOwnFolder(cache.dir);
   const root = await tryRoot(cache, dryRun);
   using _root = root.lock;
   if (root.busy) {

@@ -6,10 +6,22 @@ import { UsageError } from "../base/errors.ts";
  */
 export type Refresh = "none" | "all" | readonly string[];
 
+/** Which names of a list covered something. */
+const useful = new WeakMap<readonly string[], Set<string>>();
+
 /** Whether a refresh covers something that goes by any of these names. */
 export function refreshes(refresh: Refresh, ...names: readonly string[]): boolean {
   if (typeof refresh === "string") return refresh === "all";
-  return names.some((name) => refresh.includes(name));
+  const covering = names.filter((name) => refresh.includes(name));
+  if (covering.length === 0) return false;
+  useful.set(refresh, (useful.get(refresh) ?? new Set()).union(new Set(covering)));
+  return true;
+}
+
+/** The names that covered nothing so far. */
+export function idleNames(refresh: Refresh): readonly string[] {
+  if (typeof refresh === "string") return [];
+  return refresh.filter((name) => !useful.get(refresh)?.has(name));
 }
 
 /**

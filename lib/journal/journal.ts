@@ -87,11 +87,16 @@ export interface JournalOptions {
   redactor?: Redactor;
   /** Whether the file is closed each time the last operation under way has ended. @default {false} */
   closeWhenIdle?: boolean;
+  /** Whether the process ends when the journal is closed. @default {false} */
+  endsWithProcess?: boolean;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   now?: () => number;
   /** Told once when the journal cannot be written; then nothing more is. @default {a failure is thrown} */
   onFailure?: (error: KedgeError) => void;
 }
+
+/** Whoever opens the file reads the log first; one that is longer is brought into the file. */
+const mostLogBytesLeft = 256 * 1024;
 
 /** Writes and reads the record of runs. */
 export class Journal implements Disposable {
@@ -99,10 +104,13 @@ export class Journal implements Disposable {
   #redactor: Redactor | undefined;
   #now: () => number;
   #closeWhenIdle: boolean;
+  #endsWithProcess: boolean;
+  #mayBeLeft = true;
   #active = 0;
   #database: sqlite.DatabaseSync | undefined;
   #currentRun: string | null = null;
   #currentCommand = "";
+  #writtenCommand = "";
   #onFailure: JournalOptions["onFailure"];
   #failed = false;
 
@@ -110,6 +118,7 @@ export class Journal implements Disposable {
   constructor(options: JournalOptions) {
     this.#path = options.path;
     this.#closeWhenIdle = options.closeWhenIdle ?? false;
+    this.#endsWithProcess = options.endsWithProcess ?? false;
     this.#redactor = options.redactor;
     this.#now = options.now ?? Date.now;
     this.#onFailure = options.onFailure;
@@ -118,23 +127,26 @@ export class Journal implements Disposable {
   /** Begins a run; the operations that follow belong to it. Gives the run's id. */
   beginRun(command: string): string {
     const id = crypto.randomUUID();
+    this.#currentRun = id;
+    this.#currentCommand = command;
+    this.#writtenCommand = this.#clean(command);
     this.#write("INSERT INTO runs (id, command, started, pid) VALUES (?, ?, ?, ?)", [
       id,
-      this.#clean(command),
+      this.#writtenCommand,
       this.#now(),
       Deno.pid,
     ]);
-    this.#currentRun = id;
-    this.#currentCommand = command;
     return id;
   }
 
   /** Ends a run; what became a secret meanwhile is taken out of its command line. */
   endRun(id: string, exitCode: number): void {
+    const command = this.#clean(this.#currentCommand);
+    if (command !== this.#writtenCommand) this.#mayBeLeft = false;
     this.#write("UPDATE runs SET ended = ?, exit_code = ?, command = ? WHERE id = ?", [
       this.#now(),
       exitCode,
-      this.#clean(this.#currentCommand),
+      command,
       id,
     ]);
   }
@@ -145,6 +157,7 @@ export class Journal implements Disposable {
     end(outcome: { figures: object } | { error: object }): void;
   } {
     const id = operation.operation;
+    this.#mayBeLeft = false;
     this.#write(
       "INSERT INTO operations (id, run, kind, subject, started) VALUES (?, ?, ?, ?, ?)",
       [id, this.#currentRun, operation.kind, this.#clean(operation.subject), this.#now()],
@@ -226,6 +239,7 @@ export class Journal implements Disposable {
 
   /** Remembers data across runs: upload sessions, habits of hosts; `undefined` forgets it. */
   remember(scope: string, key: string, value: object | undefined): void {
+    this.#mayBeLeft = false;
     if (value === undefined) {
       this.#write("DELETE FROM facts WHERE scope = ? AND key = ?", [scope, key]);
     } else {
@@ -238,10 +252,24 @@ export class Journal implements Disposable {
     }
   }
 
-  /** Closes the file. */
+  /**
+   * Closes the file, which brings what was written to the disk. When the process ends and nothing but a run is new, the file is left
+   * as it is: what SQLite's log holds outlives the process, whoever opens the file next goes on from it, and a task that does nothing
+   * does not wait for the disk.
+   */
   [Symbol.dispose](): void {
+    if (this.#endsWithProcess && this.#mayBeLeft && this.#logBytes() < mostLogBytesLeft) return;
     this.#database?.close();
     this.#database = undefined;
+  }
+
+  #logBytes(): number {
+    try {
+      return Deno.statSync(`${this.#path}-wal`).size;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return 0;
+      throw error;
+    }
   }
 
   #open(): sqlite.DatabaseSync {

@@ -57,6 +57,7 @@ export async function main(
     ...(lockfile === false ? {} : { lockfile }),
     signal: stop.signal,
     shell: options.shell ?? true,
+    endsWithRun: true,
     confirm: async (question, signal) => {
       const { askPerson } = await import("./ask_person.ts");
       return await askPerson(question, signal);

@@ -41,6 +41,9 @@ export function parseFlags(
   shape: ArgsShape,
   options: ParseFlagsOptions = {},
 ): ParsedFlags {
+  if (!argv.some((token) => token.startsWith("-"))) {
+    return { texts: new Map(), switches: new Map(), positionals: argv };
+  }
   const { bare = {}, short = {}, stopEarly = false, elsewhere = () => [] } = options;
   const keys = new Map<string, string>();
   const boolean: string[] = [];

@@ -30,6 +30,8 @@ export interface ProgramHost extends ArgSources {
   readonly signal: AbortSignal;
   /** Whether tasks get `$`. @default {true} */
   readonly shell?: boolean;
+  /** Whether the process ends with the run. @default {false} */
+  readonly endsWithRun?: boolean;
   /** How long things may take to end after an abort, in milliseconds. @default {5000} */
   readonly graceMs?: number;
   /** Asks the person at the terminal; `undefined` where there is none. */

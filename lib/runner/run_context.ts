@@ -6,7 +6,7 @@ import type { Journal } from "../journal/journal.ts";
 import { resolveContext, type TaskContext } from "./context.ts";
 import type { RunEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
-import type { LockfileChoice } from "./lockfile_choice.ts";
+import { lockfileChoice, type LockfileHost } from "./lockfile_choice.ts";
 import { refreshOf, type Settings } from "./settings.ts";
 
 /** What the contexts of one run have in common. */
@@ -19,10 +19,8 @@ export interface RunContextOptions {
   readonly journal: Journal;
   /** Takes known secrets out. */
   readonly redactor: Redactor;
-  /** The lockfile, if one is used. */
-  readonly lockfile: LockfileChoice | undefined;
-  /** Reads an environment variable. */
-  readonly env: (name: string) => string | undefined;
+  /** Names the lockfile, and reads environment variables. */
+  readonly host: LockfileHost;
   /** Takes the events. */
   readonly report: (event: RunEvent) => void;
 }
@@ -31,7 +29,7 @@ export interface RunContextOptions {
  * What makes the contexts of a run's tasks, all but their `$`. It stands in a file of its own, since the cache that it brings along is
  * more than all else that a run loads, and is for tasks that take a context.
  *
- * @throws {UsageError} if the environment names a cache that cannot be
+ * @throws {UsageError} if the environment names a cache that cannot be, or there is no lockfile to freeze or to update
  */
 export function runContext(
   options: RunContextOptions,
@@ -39,10 +37,9 @@ export function runContext(
   const { settings, journal, redactor, report } = options;
   const { dryRun, offline } = settings;
   const refresh = refreshOf(settings);
-  const cache = openCache(options.cacheDir, options.env);
-  const lockfile = options.lockfile === undefined
-    ? {}
-    : { lockfile: new Lockfile(options.lockfile.path, options.lockfile) };
+  const cache = openCache(options.cacheDir, (name) => options.host.env(name));
+  const choice = lockfileChoice(settings, options.host);
+  const lockfile = choice === undefined ? {} : { lockfile: new Lockfile(choice.path, choice) };
   return (node, signal) =>
     resolveContext({
       signal,

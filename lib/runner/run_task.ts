@@ -13,7 +13,7 @@ import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
-import { refreshes } from "../cache/refresh.ts";
+import { idleNames, refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -22,11 +22,10 @@ import type { CommandLine } from "./command_line.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution, type ExecutionOptions } from "./execution.ts";
 import { Graph } from "./graph.ts";
-import { lockfileChoice } from "./lockfile_choice.ts";
 import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
-import { refreshOf } from "./settings.ts";
+import { refreshOf, type Settings, updateOf } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 
 /** Runs a task; gives the exit code. */
@@ -43,13 +42,14 @@ export async function runTask(
   const graph = new Graph(host.cwd);
   const root = graph.add(task, command.args, settings.only);
   await using folder = cacheFolder(command, host);
-  if (!settings.noCache && !task.declared.query) await checkCacheFolder(folder.dir, host);
+  if (!settings.noCache && !task.declared.query) checkCacheFolder(folder.dir, host);
   using limit = timeLimit(settings.timeout, host.signal);
   const refresh = refreshOf(settings);
   const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
   using journal = new Journal({
     path: join(folder.dir, "journal-v1.db"),
     redactor,
+    endsWithProcess: host.endsWithRun ?? false,
     onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
   });
   const contextOf = await contextMaker(graph, {
@@ -57,8 +57,7 @@ export async function runTask(
     cacheDir: folder.dir,
     journal,
     redactor,
-    lockfile: lockfileChoice(settings, host),
-    env: (name) => host.env(name),
+    host,
     report,
   });
   const admission = new Admission({
@@ -118,6 +117,7 @@ export async function runTask(
     const data = redactor.redactData(errorData(error));
     tell = () => reporter.result({ type: "result", task: task.name, ok: false, error: data });
   }
+  if (exitCode === ExitCode.ok) tellIdleNames(settings, report);
   if (run !== undefined) journal.endRun(run, exitCode);
   report({
     type: "run-end",
@@ -131,21 +131,36 @@ export async function runTask(
   return exitCode;
 }
 
+/** A misspelt name would otherwise be taken for one that had nothing to do. */
+function tellIdleNames(settings: Settings, report: (event: RunEvent) => void): void {
+  const idle = [
+    ...idleNames(refreshOf(settings)).map((name) => `--refresh=${name}`),
+    ...idleNames(updateOf(settings)).map((name) => `--update=${name}`),
+  ];
+  for (const flag of idle) {
+    const message = `${flag} names nothing that was used in this run`;
+    report({ type: "log", level: "warning", message });
+  }
+}
+
 /** What makes the contexts of tasks; `undefined` if none of them takes one. */
 async function contextMaker(
   graph: Graph,
   options: RunContextOptions,
 ): Promise<ExecutionOptions["contextOf"]> {
-  if (!graph.nodes.some(({ task }) => task.declared.usesContext)) return undefined;
+  const { frozen, update } = options.settings;
+  const isNeeded = frozen || update !== undefined ||
+    graph.nodes.some(({ task }) => task.declared.usesContext);
+  if (!isNeeded) return undefined;
   const { runContext } = await import("./run_context.ts");
   return runContext(options);
 }
 
 /** Refuses a folder into which not even the journal may be written; one that may not be looked into is the journal's to tell. */
-async function checkCacheFolder(dir: string, { cwd, project }: ProgramHost): Promise<void> {
-  await checkProject(dir, project === undefined ? [cwd] : [cwd, project]);
+function checkCacheFolder(dir: string, { cwd, project }: ProgramHost): void {
+  checkProject(dir, project === undefined ? [cwd] : [cwd, project]);
   try {
-    await checkOwnFolder(dir);
+    checkOwnFolder(dir);
   } catch (error) {
     if (error instanceof UsageError) throw error;
   }

@@ -7,11 +7,11 @@ export type SecretSource = { env: string } | { file: string } | { command: reado
 
 /** Gives values that never print; each is known to the redactor from its creation on. */
 export class Secrets {
-  #redactor: Redactor;
+  #redactor: Pick<Redactor, "add">;
   #signal: AbortSignal | undefined;
 
   /** Makes its secrets known to this redactor; the signal ends programs that are asked for one. */
-  constructor(redactor: Redactor, signal?: AbortSignal) {
+  constructor(redactor: Pick<Redactor, "add">, signal?: AbortSignal) {
     this.#redactor = redactor;
     this.#signal = signal;
   }

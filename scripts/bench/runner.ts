@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
+import { toFileUrl } from "@std/path/to-file-url";
 import { makeBundle } from "../../tests/support/bundle.ts";
 import { randomBytes, writeImage } from "../../tests/support/layout.ts";
 

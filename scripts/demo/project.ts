@@ -1,5 +1,6 @@
 /** The project that the demo deploys: a task file and its `deno.json`, as a reader would write them. */
-import { join, toFileUrl } from "@std/path";
+import { join } from "@std/path";
+import { toFileUrl } from "@std/path/to-file-url";
 import { randomBytes } from "../../tests/support/layout.ts";
 
 /** What the project's files name. */

@@ -1,4 +1,5 @@
-import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
+import { toFileUrl } from "@std/path/to-file-url";
 import { shellLine } from "../../lib/ssh/shell_quote.ts";
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
 

@@ -1,6 +1,7 @@
 /** Catalogs behind HTTP, good and bad, and one of a user's own. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join, toFileUrl } from "@std/path";
+import { join } from "@std/path";
+import { toFileUrl } from "@std/path/to-file-url";
 import type { KedgeError } from "../../lib/base/errors.ts";
 import type { Catalog } from "../../lib/catalog/catalog.ts";
 import { CatalogConflictError } from "../../lib/catalog/catalog_conflict_error.ts";

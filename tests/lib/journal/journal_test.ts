@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
@@ -102,4 +102,68 @@ Deno.test("Journal says which file is damaged and what it holds", () =>
     using journal = new Journal({ path });
     const error = assertThrows(() => journal.beginRun("deploy"), KedgeError, path);
     assertStringIncludes(String((error as KedgeError).hint), "history of runs");
+  }));
+
+Deno.test("Journal is left as it is at the end of a process that only ran, and tells all to the next", () =>
+  inFolder((path) => {
+    const log = `${path}-wal`;
+    const run = (command: string, work?: (journal: Journal) => void) => {
+      const redactor = new Redactor();
+      const journal = new Journal({ path, redactor, endsWithProcess: true });
+      const id = journal.beginRun(command);
+      work?.(journal);
+      if (command.includes("hunter2")) redactor.add("hunter2");
+      journal.endRun(id, 0);
+      journal[Symbol.dispose]();
+    };
+    run("noop");
+    assertEquals(exists(log), true);
+    {
+      using journal = new Journal({ path });
+      assertEquals(journal.runs().map((each) => [each.command, each.exitCode]), [["noop", 0]]);
+    }
+  }));
+
+Deno.test("Journal is closed at the end of a process that finds a long log of others", () =>
+  inFolder(async (path) => {
+    const source = new URL("../../../lib/journal/journal.ts", import.meta.url).href;
+    const program = `const { Journal } = await import(${JSON.stringify(source)});
+      const journal = new Journal({ path: ${JSON.stringify(path)}, endsWithProcess: true });
+      journal.endRun(journal.beginRun("x".repeat(50_000)), 0);
+      journal[Symbol.dispose]();
+      Deno.exit();`;
+    const left: boolean[] = [];
+    for (let each = 0; each < 4; each++) {
+      await new Deno.Command(Deno.execPath(), { args: ["eval", program] }).output();
+      left.push(exists(`${path}-wal`));
+    }
+    assertEquals(left, [true, false, true, false]);
+    using journal = new Journal({ path });
+    assertEquals(journal.runs().map((each) => each.exitCode), [0, 0, 0, 0]);
+  }));
+
+Deno.test("Journal is closed at the end of a process that did something, or whose log holds a secret", () =>
+  inFolder((path) => {
+    for (
+      const [command, work] of [
+        [
+          "kexec",
+          (journal: Journal) =>
+            journal.begin({ operation: "op", kind: "kexec", subject: "a bundle" })
+              .end({ figures: {} }),
+        ],
+        ["login", (journal: Journal) => journal.remember("host", "habit", { ranges: false })],
+        ["login --token hunter2", undefined],
+      ] as const
+    ) {
+      const redactor = new Redactor();
+      const journal = new Journal({ path, redactor, endsWithProcess: true });
+      const id = journal.beginRun(command);
+      work?.(journal);
+      redactor.add("hunter2");
+      journal.endRun(id, 0);
+      journal[Symbol.dispose]();
+      assertEquals(exists(`${path}-wal`), false, command);
+      assert(!Deno.readTextFileSync(path).includes("hunter2"));
+    }
   }));

@@ -204,10 +204,8 @@ Deno.test("main() finds the cache by flag, variable and XDG, and removes a tempo
     );
     const temporary = await where(["--no-cache"], { TMPDIR: dir });
     assertStringIncludes(temporary, dir);
-    assertEquals((await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name).sort(), [
-      "journal-v1.db",
-      "kedge",
-    ]);
+    const names = (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);
+    assertEquals(names.filter((name) => !name.startsWith("journal-v1.db")), ["kedge"]);
   });
 });
 

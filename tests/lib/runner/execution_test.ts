@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async";
 import { TimedOutError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
+import { refreshes } from "../../../lib/cache/refresh.ts";
 import { arg } from "../../../lib/runner/arg_builder.ts";
 import type { TaskSummary } from "../../../lib/runner/events.ts";
+import { secret } from "../../../lib/runner/secret.ts";
 import { type AnyTask, task } from "../../../lib/runner/task.ts";
 import { errorOf, type Ran, runTasks, valueOf } from "./run_tasks.ts";
 import { environment } from "../../support/environment.ts";
@@ -667,6 +669,39 @@ Deno.test("run: nothing of a secret comes out", async () => {
   const told = JSON.stringify(result);
   assert(!told.includes("hunter2"), told);
   assertStringIncludes(told, "got [secret env KEDGE_TEST_TOKEN] and [redacted]");
+});
+
+Deno.test("run: a secret that the task file holds comes out nowhere either", async () => {
+  using _environment = await environment({ KEDGE_TEST_HELD: "hunter3-hunter3" });
+  const token = secret.env("KEDGE_TEST_HELD");
+  const leaky = task({
+    name: "leaky",
+    description,
+    run: ({ log }) => {
+      log(`got ${token} and ${token.reveal()}`);
+      return { token, value: token.reveal() };
+    },
+  });
+  const result = await runTasks([leaky], ["leaky"]);
+  const told = JSON.stringify(result);
+  assert(!told.includes("hunter3"), told);
+  assertStringIncludes(told, "got [secret env KEDGE_TEST_HELD] and [redacted]");
+});
+
+Deno.test("run: names that --refresh and --update name in vain are told, and no others", async () => {
+  const used = task({ name: "used", description, run: ({ refresh }) => refreshes(refresh, "url") });
+  const warnings = async (...flags: string[]) => {
+    const { events } = await runTasks([used], ["used", "--lock=kedge.lock", ...flags]);
+    return events.flatMap((each) => each.type === "log" ? [each.message] : []);
+  };
+  const inVain = (flag: string) => `${flag} names nothing that was used in this run`;
+  assertEquals(await warnings("--refresh=usde", "--update=pin"), [
+    inVain("--refresh=usde"),
+    inVain("--update=pin"),
+  ]);
+  assertEquals(await warnings("--refresh=used"), []);
+  assertEquals(await warnings("--refresh=url", "--refresh=other"), [inVain("--refresh=other")]);
+  assertEquals(await warnings("--refresh", "--update"), []);
 });
 
 Deno.test("stop: a program that is asked for a secret ends at once", async () => {
