@@ -15,6 +15,7 @@ const packages: Readonly<Record<string, string>> = {
   "debootstrap": "debootstrap",
   "docker-registry": "docker-registry",
   "dropbear": "dropbear-bin",
+  "fish": "fish",
   "htpasswd": "apache2-utils",
   "nginx": "nginx-extras",
   "nix": "nix-bin",
@@ -30,6 +31,7 @@ const packages: Readonly<Record<string, string>> = {
   "tcc": "tcc",
   "umoci": "umoci",
   "xz": "xz-utils",
+  "zsh": "zsh",
   "zstd": "zstd",
 };
 

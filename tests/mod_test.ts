@@ -1,11 +1,8 @@
 /** The module run as a program: the built-in task file. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
 import { assertSnapshot } from "@std/testing";
 import { builtinTasks } from "../tasks/builtin/mod.ts";
 import { type ProgramResult, runKedge } from "./support/program.ts";
-import { realTest } from "./support/real.ts";
-import { onTerminal } from "./support/terminal.ts";
 
 async function kedge(...args: string[]): Promise<ProgramResult> {
   const cacheDir = await Deno.makeTempDir();
@@ -47,43 +44,4 @@ Deno.test("--graph gives data that programs read", async () => {
   });
   assertMatch((await kedge("kexec", "--graph=mermaid")).stdout, /^graph TD\n\s+n0\["kexec"\]\n$/);
   assertMatch((await kedge("kexec", "--graph=dot")).stdout, /^digraph tasks \{[^]*\}\n$/);
-});
-
-realTest("--completions bash completes tasks, flags and their values in a real bash", [
-  "bash",
-  "script",
-], async () => {
-  const dir = await Deno.makeTempDir();
-  const { stdout: script } = await kedge("--completions", "bash");
-  await Deno.writeTextFile(join(dir, "comp.bash"), script);
-  await Deno.writeTextFile(join(dir, "kedge"), '#!/bin/sh\nfor word; do echo "<$word>"; done\n', {
-    mode: 0o755,
-  });
-  const bash = onTerminal("", [], {
-    columns: 200,
-    cwd: dir,
-    env: { PATH: `${dir}:${Deno.env.get("PATH")}`, PS1: "", HISTFILE: "" },
-    command: ["bash", "--norc", "-i"],
-  });
-  await bash.type("bind 'set bell-style none'; . ./comp.bash; PS1=; echo ready\n");
-  await bash.until(/^ready/m);
-  const lines = [
-    ["kedge permi\t kex\t", "permissions", "kex"],
-    ["kedge publish:k\t", "publish:keygen"],
-    ["kedge kexec --sha\t", "kexec", "--sha256"],
-    ["kedge kexec --arch aa\t", "kexec", "--arch", "aarch64-linux"],
-    ["kedge kexec --arch=aa\t", "kexec", "--arch=aarch64-linux"],
-    ["kedge --progress=pl\tkex\t", "--progress=plain", "kexec"],
-    ["kedge --jobs 3 disk:pu\tsh comp\t", "--jobs", "3", "disk:push", "comp.bash"],
-  ] as const;
-  for (const [index, [typed, ...words]] of lines.entries()) {
-    await bash.type(`${typed}\necho end ${index}\n`);
-    await bash.until(new RegExp(`^end ${index}\\r?$`, "m"));
-    const answer = bash.written().split(`end ${index - 1}`).at(-1)!;
-    const given = [...answer.matchAll(/^<(.*)>\r?$/gm)].map(([, word]) => word);
-    assertEquals(given, words, typed);
-  }
-  await bash.type("exit\n");
-  assertEquals(await bash.code, 0);
-  await Deno.remove(dir, { recursive: true });
 });

@@ -19,11 +19,24 @@ export function completionScript(
   return fish(program, tasks);
 }
 
-function flagsOf(shape: ArgsShape): { flag: string; note: string; values: readonly string[] }[] {
+interface Flag {
+  flag: string;
+  note: string;
+  /** What it takes; a switch takes nothing. */
+  takes: "nothing" | "a path" | "something";
+  values: readonly string[];
+}
+
+function flagsOf(shape: ArgsShape): Flag[] {
   return Object.entries(shape).filter(([, declared]) => !declared.positional)
     .map(([key, declared]) => ({
       flag: flagName(key),
       note: declared.description,
+      takes: declared.kind === "boolean"
+        ? "nothing"
+        : declared.kind === "path"
+        ? "a path"
+        : "something",
       values: declared.values ?? [],
     }));
 }
@@ -78,12 +91,16 @@ function bash(program: string, tasks: TaskMap): string {
 
 function zsh(program: string, tasks: TaskMap): string {
   const name = functionName(program);
-  const line = ({ flag, note, values }: ReturnType<typeof flagsOf>[number]) =>
-    quoted(
-      `--${flag}[${note.replace(/[[\]:]/g, "\\$&")}]${
-        values.length === 0 ? "" : `:${flag}:(${values.join(" ")})`
-      }`,
-    );
+  const line = ({ flag, note, takes, values }: Flag) => {
+    const described = `[${note.replace(/[[\]:]/g, "\\$&")}]`;
+    if (takes === "nothing") return quoted(`--${flag}${described}`);
+    const action = takes === "a path"
+      ? "_files"
+      : values.length > 0
+      ? `(${values.join(" ")})`
+      : " ";
+    return quoted(`--${flag}=${described}:${flag}:${action}`);
+  };
   const described = (task: string, note: string) =>
     quoted(`${task.replaceAll(":", "\\:")}:${note}`);
   return [
@@ -108,10 +125,11 @@ function zsh(program: string, tasks: TaskMap): string {
 
 function fish(program: string, tasks: TaskMap): string {
   const names = [...tasks.keys()].join(" ");
-  const line = (condition: string, each: ReturnType<typeof flagsOf>[number]) =>
-    `complete -c ${program}${condition} -l ${each.flag} -d ${quoted(each.note)}${
-      each.values.length === 0 ? "" : ` -x -a ${quoted(each.values.join(" "))}`
-    }`;
+  const line = (condition: string, { flag, note, takes, values }: Flag) => {
+    const argument = takes === "nothing" ? "" : takes === "a path" ? " -r -F" : " -x";
+    const words = values.length === 0 ? "" : ` -a ${quoted(values.join(" "))}`;
+    return `complete -c ${program}${condition} -l ${flag} -d ${quoted(note)}${argument}${words}`;
+  };
   return [
     ...[...tasks.values()].map((task) =>
       `complete -c ${program} -n 'not __fish_seen_subcommand_from ${names}' -f -a ${task.name} -d ${
