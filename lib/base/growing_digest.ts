@@ -16,12 +16,19 @@ export class GrowingDigest {
     this.#file = Deno.openSync(path, { read: true });
   }
 
+  /** Hashes what somebody else read of the file, where it begins at or before the first byte that was not hashed yet. */
+  take(at: number, bytes: Uint8Array): void {
+    const known = this.#hasher.size - at;
+    if (known >= 0 && known < bytes.byteLength) this.#hasher.update(bytes.subarray(known));
+  }
+
   /**
    * Hashes what lies before this byte and was not hashed yet.
    *
    * @throws {Error} if the file ends before it
    */
   upTo(end: number): void {
+    if (this.#hasher.size < end) this.#file.seekSync(this.#hasher.size, Deno.SeekMode.Start);
     while (this.#hasher.size < end) {
       const left = end - this.#hasher.size;
       const count = this.#file.readSync(this.#buffer.subarray(0, Math.min(bufferBytes, left)));

@@ -7,17 +7,28 @@
  * @module
  */
 
+/** How a {@linkcode GrowingFile} is read. */
+export interface GrowingFileOptions {
+  /** Takes each piece before who asked for it does, and where in the file it begins. */
+  onPiece?: (at: number, bytes: Uint8Array) => void;
+  /** Whether a read may hold up its thread, which is faster; for workers alone. @default {false} */
+  blocking?: boolean;
+}
+
 /** A file of which more and more bytes are there. */
 export class GrowingFile {
   /** Where it lies. */
   readonly path: string;
+  #options: GrowingFileOptions;
+  #readers = 0;
   #prefixBytes = 0;
   #sizeBytes: number | undefined;
   #more = Promise.withResolvers<void>();
 
   /** A file of which nothing is there yet. */
-  constructor(path: string) {
+  constructor(path: string, options: GrowingFileOptions = {}) {
     this.path = path;
+    this.#options = options;
   }
 
   /** A file that is there whole. */
@@ -25,6 +36,11 @@ export class GrowingFile {
     const file = new GrowingFile(path);
     file.finish((await Deno.stat(path)).size);
     return file;
+  }
+
+  /** Whether somebody is reading it. */
+  get isRead(): boolean {
+    return this.#readers > 0;
   }
 
   /** So many bytes from the start on are there for good. */
@@ -53,8 +69,10 @@ export class GrowingFile {
     pieceBytes: number,
     { signal, reuse = false }: { signal?: AbortSignal; reuse?: boolean } = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const { onPiece, blocking = false } = this.#options;
     const memory = reuse ? new Uint8Array(pieceBytes) : undefined;
     let file: Deno.FsFile | undefined;
+    this.#readers++;
     try {
       for (let at = 0;;) {
         while (this.#sizeBytes === undefined && this.#prefixBytes < at + pieceBytes) {
@@ -65,11 +83,14 @@ export class GrowingFile {
         if (wanted === 0) return;
         file ??= await Deno.open(this.path, { read: true });
         const piece = memory?.subarray(0, wanted) ?? new Uint8Array(wanted);
-        await readWhole(file, piece, at);
+        if (blocking) readWholeSync(file, piece, at);
+        else await readWhole(file, piece, at);
+        onPiece?.(at, piece);
         at += wanted;
         yield piece;
       }
     } finally {
+      this.#readers--;
       file?.close();
     }
   }
@@ -77,8 +98,17 @@ export class GrowingFile {
 
 async function readWhole(file: Deno.FsFile, piece: Uint8Array, at: number): Promise<void> {
   for (let filled = 0; filled < piece.byteLength;) {
-    const count = await file.read(piece.subarray(filled));
-    if (count === null) throw new Error(`the file ended after ${at + filled} bytes`);
-    filled += count;
+    filled += countOf(await file.read(piece.subarray(filled)), at + filled);
   }
+}
+
+function readWholeSync(file: Deno.FsFile, piece: Uint8Array, at: number): void {
+  for (let filled = 0; filled < piece.byteLength;) {
+    filled += countOf(file.readSync(piece.subarray(filled)), at + filled);
+  }
+}
+
+function countOf(count: number | null, at: number): number {
+  if (count === null) throw new Error(`the file ended after ${at} bytes`);
+  return count;
 }

@@ -47,7 +47,7 @@ export async function* bundleMembers(
 }
 
 async function compressionOf(file: GrowingFile, name: string): Promise<TarballCompression> {
-  const { value: head = new Uint8Array() } = await file.pieces(compressionMagicBytes).next();
+  const head = await firstPiece(file.pieces(compressionMagicBytes));
   const actual = compressionOfBytes(head);
   if (actual === undefined) {
     const state = head.byteLength === 0 ? "it is empty" : "it is no tarball, packed or not";
@@ -60,6 +60,11 @@ async function compressionOf(file: GrowingFile, name: string): Promise<TarballCo
     `its name says ${named}, its contents ${actual}`,
     "nixos-anywhere chooses how to unpack a bundle by its name: rename the file",
   );
+}
+
+async function firstPiece(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  for await (const piece of pieces) return piece;
+  return new Uint8Array();
 }
 
 function refused(name: string, state: string, hint: string): VerificationError {

@@ -34,7 +34,7 @@ export interface CheckFound extends Hashed {
 
 const port = workerPort<FollowRequest<CheckStart>, FollowReply<CheckFound>>();
 
-/** One bundle that comes. */
+/** One bundle that comes. What its check reads is hashed at once, so that it is read once; the hash alone reads what the check does not. */
 class Following {
   #digest: GrowingDigest;
   #file: GrowingFile;
@@ -43,7 +43,10 @@ class Following {
 
   constructor(path: string, start: CheckStart) {
     this.#digest = new GrowingDigest(path);
-    this.#file = new GrowingFile(path);
+    this.#file = new GrowingFile(path, {
+      onPiece: (at, bytes) => this.#digest.take(at, bytes),
+      blocking: true,
+    });
     const note = (message: string, level: "info" | "warning" = "info") => {
       this.#notes.push({ message, level });
     };
@@ -52,14 +55,15 @@ class Following {
   }
 
   upTo(end: number): void {
-    this.#digest.upTo(end);
     this.#file.grown(end);
+    if (!this.#file.isRead) this.#digest.upTo(end);
   }
 
   async finish(sizeBytes: number): Promise<CheckFound> {
-    const digest = this.#digest.finish(sizeBytes);
     this.#file.finish(sizeBytes);
-    return await this.#isSound ? { digest, notes: this.#notes } : { digest };
+    const isSound = await this.#isSound;
+    const digest = this.#digest.finish(sizeBytes);
+    return isSound ? { digest, notes: this.#notes } : { digest };
   }
 }
 

@@ -15,7 +15,7 @@ import { ZstdFrames } from "../base/zstd_frames.ts";
 import type { TarballCompression } from "./tarball_compression.ts";
 
 const pieceBytes = 256 * 1024;
-const unpackedPieceBytes = 128 * 1024;
+const unpackedPieceBytes = 256 * 1024;
 
 /**
  * Reads a packed file, which may still be growing; what is packed by xz is read once it is whole.

@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a script speaks to a terminal
 /**
  * A kexec bundle of 350 MB from nginx on loopback: cold against curl with sha256sum and against aria2c, over connections that
- * the server limits, warm, resumed after a kill, and the memory of a large file.
+ * the server limits, warm, resumed after a kill, and the memory of a large file. Medians of seven rounds (`KEDGE_BENCH_ROUNDS`);
+ * `kexec:checked` measures one part alone.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { buckets } from "../../lib/cache/buckets.ts";
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const bundleBytes = 350_000_000;
 const sparseBytes = 4 * 2 ** 30;
-const pairs = 7;
+const rounds = Number(Deno.env.get("KEDGE_BENCH_ROUNDS") ?? 7);
 
 interface Measured {
   seconds: number;
@@ -23,30 +24,49 @@ interface Measured {
   stdout: string;
 }
 
-/** Prints the tables of the download and of the cache. */
-export async function bench(): Promise<void> {
+interface Room {
+  folder: string;
+  digest: string;
+  /** The bundle, as fast as it comes. */
+  url: string;
+  /** The server that gives each connection 40 MiB/s. */
+  slow: Nginx;
+}
+
+const all: Record<string, (room: Room) => Promise<void>> = {
+  pinned: ({ url, folder, digest }) => compare("loopback", url, folder, ["--sha256", digest]),
+  checked: ({ url, folder }) => compare("loopback, contents checked", url, folder, []),
+  slow: ({ slow, folder, digest }) =>
+    compare("40 MiB/s a connection", `${slow.url}/b.tar.gz`, folder, ["--sha256", digest]),
+  warm,
+  resumed,
+  memory,
+};
+
+/** Prints the figures of all parts, or of those that are named. */
+export async function bench(parts: readonly string[] = []): Promise<void> {
+  const chosen = parts.length > 0 ? parts : Object.keys(all);
+  const unknown = chosen.filter((name) => !Object.hasOwn(all, name));
+  if (unknown.length > 0) {
+    throw new Error(`Cannot bench ${unknown.join(", ")}: it is ${Object.keys(all).join(", ")}`);
+  }
   const folder = await Deno.makeTempDir({ prefix: "kedge-bench-" });
   try {
     const { digest } = await makeBundle(join(folder, "b.tar.gz"), { size: bundleBytes });
     await using nginx = await startNginx({ root: folder });
     await using slow = await startNginx({ root: folder, locationConfig: "limit_rate 40m;" });
+    const room: Room = { folder, digest, url: `${nginx.url}/b.tar.gz`, slow };
     console.log(
-      "| 350 MB from nginx, median of 7 | s | of curl + sha256sum | of aria2c -x8 | MiB |",
+      `| 350 MB from nginx, median of ${rounds} | s | of curl + sha256sum | of aria2c -x8 | MiB |`,
     );
     console.log("|---|---|---|---|---|");
-    const pinned = ["--sha256", digest];
-    await compare("loopback", `${nginx.url}/b.tar.gz`, folder, pinned);
-    await compare("loopback, contents checked", `${nginx.url}/b.tar.gz`, folder, []);
-    await compare("40 MiB/s a connection", `${slow.url}/b.tar.gz`, folder, pinned);
-    await warm(`${nginx.url}/b.tar.gz`, folder);
-    await resumed(`${slow.url}/b.tar.gz`, folder);
-    await memory(slow, folder);
+    for (const name of chosen) await all[name]!(room);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Runs each program in turn, `pairs` times. */
+/** Runs each program in turn, round for round. */
 async function compare(
   what: string,
   url: string,
@@ -63,7 +83,7 @@ async function compare(
     programs["aria2c"] = () => run(["aria2c", "-q", "-x8", "-s8", "-d", folder, "-o", "o", url]);
   }
   const times: Record<string, Measured[]> = {};
-  for (let pair = 0; pair < pairs; pair++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [name, measure] of Object.entries(programs).sort(() => Math.random() - 0.5)) {
       await removeAll(file, cache);
       (times[name] ??= []).push(await measure());
@@ -79,7 +99,7 @@ async function compare(
   );
 }
 
-async function warm(url: string, folder: string): Promise<void> {
+async function warm({ url, folder }: Room): Promise<void> {
   const cache = join(folder, "cache");
   const empty = join(folder, "empty.ts");
   await Deno.writeTextFile(empty, "");
@@ -87,7 +107,7 @@ async function warm(url: string, folder: string): Promise<void> {
   const hits: number[] = [];
   const refreshes: number[] = [];
   const nothing: number[] = [];
-  for (let pair = 0; pair < pairs * 2; pair++) {
+  for (let round = 0; round < rounds * 2; round++) {
     nothing.push((await run([Deno.execPath(), "run", empty])).seconds);
     hits.push((await run(kedge(url, cache))).seconds);
     refreshes.push((await run(kedge(url, cache, "--refresh"))).seconds);
@@ -103,7 +123,8 @@ async function warm(url: string, folder: string): Promise<void> {
 }
 
 /** Kills a download at half, and counts what the next one still brings. */
-async function resumed(url: string, folder: string): Promise<void> {
+async function resumed({ slow, folder }: Room): Promise<void> {
+  const url = `${slow.url}/b.tar.gz`;
   const shares: number[] = [];
   for (let round = 0; round < 5; round++) {
     const cache = join(folder, "cache");
@@ -135,7 +156,7 @@ async function storedShare(cache: string): Promise<number> {
 }
 
 /** What a file of 4 GiB takes of memory, eight connections of 40 MiB/s each. */
-async function memory({ url }: Nginx, folder: string): Promise<void> {
+async function memory({ slow: { url }, folder }: Room): Promise<void> {
   const sparse = join(folder, "sparse");
   {
     using file = await Deno.open(sparse, { write: true, create: true });
