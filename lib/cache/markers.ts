@@ -29,14 +29,15 @@ export function isJournalName(name: string): boolean {
 
 /** Makes the markers that are missing. */
 export async function writeMarkers(root: string): Promise<void> {
-  for (const [name, text] of Object.entries(contents)) {
-    const path = join(root, name);
-    try {
-      await Deno.lstat(path);
-      continue;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    await writeFileAtomic(path, text);
-  }
+  await Promise.all(
+    Object.entries(contents).map(async ([name, text]) => {
+      const path = join(root, name);
+      try {
+        await Deno.lstat(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        await writeFileAtomic(path, text);
+      }
+    }),
+  );
 }

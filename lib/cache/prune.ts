@@ -82,17 +82,20 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
 
 const dailyMs = 24 * 3_600_000;
 const stampName = ".gc-stamp";
+const tagName = "CACHEDIR.TAG";
 
 /**
- * Collects at most once a day, and only if nobody else is using the cache at this moment. Gives `undefined` where it was not
- * the time.
+ * Collects at most once a day, the first time a day after the cache was made, and only if nobody else is using the cache at this
+ * moment. Gives `undefined` where it was not the time.
  */
 export async function collectDaily(
   cache: Cache,
   options: { signal?: AbortSignal } = {},
 ): Promise<PruneResult | undefined> {
   const stamp = join(cache.dir, stampName);
-  if (!await isDue(stamp, cache.now())) return undefined;
+  const sinceMs = await changedMs(stamp) ?? await changedMs(join(cache.dir, tagName)) ?? 0;
+  const ageMs = cache.now() - sinceMs;
+  if (ageMs >= 0 && ageMs < dailyMs) return undefined;
   {
     using free = await tryLockFile(cache.rootLockPath);
     if (free === undefined) return undefined;
@@ -102,13 +105,11 @@ export async function collectDaily(
   return await pruneCache(cache, { policy: dailyGcPolicy, ...options });
 }
 
-async function isDue(stamp: string, nowMs: number): Promise<boolean> {
+async function changedMs(path: string): Promise<number | undefined> {
   try {
-    const { mtime } = await Deno.stat(stamp);
-    const ageMs = nowMs - (mtime?.getTime() ?? 0);
-    return ageMs >= dailyMs || ageMs < 0;
+    return (await Deno.stat(path)).mtime?.getTime();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

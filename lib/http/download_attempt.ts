@@ -219,6 +219,11 @@ export class DownloadAttempt {
     } finally {
       if (part !== piece) {
         this.#queue.end(part);
+        if (part.end < end) {
+          // Another connection took over the end of what was answered; what comes after it is still to be asked for.
+          this.#queue.giveBack({ at: end, end: piece.end });
+          piece.end = part.end;
+        }
         piece.at = part.at;
       }
     }

@@ -53,6 +53,13 @@ export class Piece {
     this.windowMs = performance.now();
   }
 
+  /** Gives up what lies from this byte on: it is another piece now. */
+  split(middle: number): Piece {
+    const rest = new Piece(middle, this.end);
+    this.end = middle;
+    return rest;
+  }
+
   /** Ends the reading; it then fails with this reason. */
   stop(reason: string): void {
     this.#cancel?.(reason);

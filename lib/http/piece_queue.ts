@@ -34,7 +34,7 @@ export class PieceQueue {
   }
 
   /** Takes back what a connection will not bring. */
-  giveBack({ at, end }: Piece): void {
+  giveBack({ at, end }: Pick<Piece, "at" | "end">): void {
     this.#waiting.push(new Piece(at, end));
   }
 
@@ -89,9 +89,6 @@ export class PieceQueue {
       }
     }
     if (slowest === undefined) return undefined;
-    const middle = Math.ceil((slowest.at + slowest.end) / 2);
-    const half = new Piece(middle, slowest.end);
-    slowest.end = middle;
-    return half;
+    return slowest.split(Math.ceil((slowest.at + slowest.end) / 2));
   }
 }

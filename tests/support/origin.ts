@@ -46,6 +46,8 @@ export interface OriginFile {
    * than it says. @default {"honour"}
    */
   ranges?: "honour" | "ignore" | "early" | "total" | "encoded" | "short" | "long";
+  /** The most bytes of a range where less than asked for is sent. @default {1_000_000} */
+  shortBytes?: number;
   /** Whether If-Range is obeyed for ETags too, or only for dates. @default {"honour"} */
   ifRange?: "honour" | "dates";
   /** The rate of each connection. */
@@ -270,7 +272,9 @@ function fileReply(request: OriginRequest, file: OriginFile): Reply {
       ...rate,
     };
   }
-  const last = file.ranges === "short" ? Math.min(end, start + 999_999) : end;
+  const last = file.ranges === "short"
+    ? Math.min(end, start + (file.shortBytes ?? 1_000_000) - 1)
+    : end;
   const from = file.ranges === "early" ? Math.max(0, start - 1) : start;
   const all = file.ranges === "total" ? total + 1 : total;
   return {

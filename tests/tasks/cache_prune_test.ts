@@ -292,9 +292,15 @@ Deno.test("cache:prune refuses limits that are none", async () => {
   await assertRejects(() => cachePrune({ maxAge: "soon" }, { cache }), UsageError);
 });
 
-Deno.test("collectDaily() runs once a day, and not while others use the cache", () =>
+Deno.test("collectDaily() runs once a day, first when the cache is a day old, and not while others use it", () =>
   withCache(async (cache) => {
     await orphan(cache, "x");
+    assertEquals(await collectDaily(cache), undefined);
+    await Deno.utime(
+      join(cache.dir, "CACHEDIR.TAG"),
+      new Date(),
+      new Date(Date.now() - 1.1 * dayMs),
+    );
     {
       using _use = await cache.use();
       assertEquals(await collectDaily(new Cache(cache.dir)), undefined);

@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
+import { GrowingDigest } from "../../../lib/base/growing_digest.ts";
 import { GrowingFile } from "../../../lib/base/growing_file.ts";
 
 async function withFile(contents: string, test: (path: string) => Promise<void>): Promise<void> {
@@ -53,4 +55,38 @@ Deno.test("GrowingFile ends on abort", () =>
     const file = await GrowingFile.whole(path);
     const signal = AbortSignal.abort(new Error("enough"));
     await assertRejects(() => texts(file.pieces(2, { signal })), Error, "enough");
+  }));
+
+Deno.test("GrowingFile gives each piece to who listens first, and says whether it is read", () =>
+  withFile("abcdef", async (path) => {
+    for (const blocking of [false, true]) {
+      const heard: [number, string][] = [];
+      const onPiece = (at: number, bytes: Uint8Array) => {
+        heard.push([at, new TextDecoder().decode(bytes)]);
+      };
+      const file = new GrowingFile(path, { onPiece, blocking });
+      assertEquals(file.isRead, false);
+      file.finish(6);
+      for await (const piece of file.pieces(4, { reuse: true })) {
+        assertEquals(heard.at(-1)![1], new TextDecoder().decode(piece));
+        assertEquals(file.isRead, true);
+      }
+      assertEquals(file.isRead, false);
+      assertEquals(heard, [[0, "abcd"], [4, "ef"]]);
+      file.finish(9);
+      await assertRejects(() => texts(file.pieces(9)), Error, "the file ended after 6 bytes");
+    }
+  }));
+
+Deno.test("GrowingDigest hashes each byte once, whoever read it", () =>
+  withFile("abcdefghi", (path) => {
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    const digest = new GrowingDigest(path);
+    digest.take(0, bytes("ab"));
+    digest.upTo(3);
+    digest.take(0, bytes("abcdef"));
+    digest.take(2, bytes("cd"));
+    digest.take(8, bytes("?"));
+    assertEquals(digest.finish(9), sha256("abcdefghi"));
+    return Promise.resolve();
   }));

@@ -426,6 +426,23 @@ Deno.test("download() steals the second half of the range that would take longes
     assert(origin.requests.length > 2, `${origin.requests.length}`);
   }));
 
+Deno.test("download() brings no byte twice where it takes over from an answer that was shorter than asked for", () =>
+  withFile(
+    { body: filled(48 * mebibyte, 6), ranges: "short", shortBytes: 6 * mebibyte },
+    async ({ fetch, file, origin, counts }) => {
+      const second = 6 * mebibyte;
+      file.faults = [{ atByte: second, stallAfter: mebibyte }];
+      const { digest } = await fetch({}, { connections: 2, idleTimeoutMs: 4000 });
+      assertEquals(digest, sha256(file.body));
+      assertEquals(counts.moved, file.body.length);
+      const starts = origin.requests.map(({ headers }) =>
+        Number(/=(\d+)/.exec(headers.get("range")!)![1])
+      );
+      const inside = starts.filter((at) => at > second + mebibyte && at < 2 * second);
+      assert(inside.length > 0, `nobody took over: ${starts}`);
+    },
+  ));
+
 Deno.test("download() stopped by its signal leaves what came", () =>
   withFile({ body, bytesPerSecond: 20 * mebibyte }, async ({ fetch, folder }) => {
     const stop = new AbortController();
