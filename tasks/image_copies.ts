@@ -187,7 +187,7 @@ function summary(copies: PlannedCopy[]): SetPlan {
     changed: changed.length > 0,
     bytesToMove,
     bytesToReuse: sum((plan) => plan.bytesToReuse),
-    exact: true,
+    exact: plans.every((plan) => plan.exact),
     requests: sum((plan) => plan.requests),
     why: plans.length === 1
       ? plans[0]!.why

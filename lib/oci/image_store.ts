@@ -56,6 +56,8 @@ export interface TransferCost {
   readonly reusedBytes: number;
   /** Bytes of a disk of this machine that will be taken. */
   readonly diskBytes: number;
+  /** Whether it may come to less: what the destination is asked to do itself, it need not do. @default {false} */
+  readonly bound?: boolean;
 }
 
 /** How one blob gets to a destination. */

@@ -61,6 +61,16 @@ export function rememberHabits(memory: Memory, host: string, habits: UploadHabit
   memory.remember("registry", host, habits);
 }
 
+/** Whether a repository lent its blobs to another when it was last asked to. */
+export function recallMount(memory: Memory, from: string, to: string): boolean {
+  return memory.recall("mount", `${from} ${to}`) !== undefined;
+}
+
+/** Remembers whether a repository lent a blob to another. */
+export function rememberMount(memory: Memory, from: string, to: string, mounted: boolean): void {
+  memory.remember("mount", `${from} ${to}`, mounted ? {} : undefined);
+}
+
 /** The upload of a blob that an earlier run began. */
 export function recallUpload(
   memory: Memory,

@@ -4,7 +4,7 @@ import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
-import { recallUpload } from "./memory.ts";
+import { recallMount, recallUpload, rememberMount } from "./memory.ts";
 import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
 import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
@@ -21,6 +21,7 @@ export class RegistryDestination implements ImageDestination {
   readonly requestsPerManifest = 1;
   #reference: RegistryReference;
   #meter: Meter;
+  #lent: boolean | undefined;
   #sessions = new Map<Digest, Promise<{ location: URL; offset: number } | undefined>>();
 
   /** Connects to nothing yet. */
@@ -53,11 +54,14 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
-    if (this.mounts(source)) return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
-    const session = await this.#session(descriptor, source);
+    const bound = this.mounts(source);
+    if (bound && this.#lends(source)) {
+      return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
+    }
+    const session = bound ? undefined : await this.#session(descriptor, source);
     const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
     const reading = await source.requestsPerRead(descriptor);
-    return { requests: sending + reading, reusedBytes: session?.offset ?? 0, diskBytes: 0 };
+    return { requests: sending + reading, reusedBytes: session?.offset ?? 0, diskBytes: 0, bound };
   }
 
   mounts(source: ImageSource): boolean {
@@ -69,6 +73,7 @@ export class RegistryDestination implements ImageDestination {
     let session = await this.#session(descriptor, source);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
+      this.#noteLending(source, mounted === true);
       if (mounted === true) {
         progress.reused(descriptor.size);
         return;
@@ -86,6 +91,19 @@ export class RegistryDestination implements ImageDestination {
       onSent: (bytes) => progress.moved(bytes),
       onRestart: () => progress.restarted(),
     });
+  }
+
+  /** Whether the source's repository lent its blobs before; one that was never asked may refuse. */
+  #lends(source: ImageSource): boolean {
+    const { host, name } = this.client;
+    return this.#lent ??= recallMount(host.memory, source.repository!.name, name);
+  }
+
+  #noteLending(source: ImageSource, lent: boolean): void {
+    if (this.#lends(source) === lent) return;
+    const { host, name } = this.client;
+    this.#lent = lent;
+    rememberMount(host.memory, source.repository!.name, name, lent);
   }
 
   async putManifest(manifest: Manifest): Promise<void> {

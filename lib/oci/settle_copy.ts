@@ -54,7 +54,7 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     bytesToReuse: sumOf(standing) + reusedBytes,
     diskBytes: total((cost) => cost.diskBytes),
     standingBytes: sumOf(standing),
-    exact: destination.exact ?? true,
+    exact: (destination.exact ?? true) && ![...costs.values()].some((cost) => cost.bound),
     requests: changed ? requests : 0,
     why: reason(copy, changed, missing, nearby),
     objects: [

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
@@ -26,7 +26,7 @@ export class ImageRoom implements AsyncDisposable {
     return join(this.folder, name);
   }
 
-  /** A dry run, then the run; the figures of both must be the same. */
+  /** A dry run, then the run; the figures of both must be the same, or within the bound that the plan says it is. */
   async sync(
     from: string,
     to: string,
@@ -36,9 +36,15 @@ export class ImageRoom implements AsyncDisposable {
       cache: new Cache(this.path(this.#oneMachine ? "cache" : `cache-${++this.#machines}`)),
       report: (event: OperationEvent) => void this.events.push(event),
     };
+    const before = this.events.length;
     const planned = await syncImage({ from, to, ...options }, { ...context, dryRun: true });
+    const isBound = this.events.slice(before).some((each) => each.type === "plan" && !each.exact);
     const done = await syncImage({ from, to, ...options }, context);
-    assertEquals({ ...planned, dryRun: false }, done);
+    const { bytesMoved, bytesReused, requests } = done;
+    const figures = isBound ? { bytesMoved, bytesReused, requests } : {};
+    assertEquals({ ...planned, ...figures, dryRun: false }, done);
+    assert(bytesMoved <= planned.bytesMoved && requests <= planned.requests);
+    assert(bytesReused >= planned.bytesReused);
     return done;
   }
 

@@ -146,11 +146,7 @@ async function prepare(step: Step, world: World): Promise<Work> {
       from = `docker://${registry.host}/acme/source:${step.layers.join("-")}`;
       await syncImage({ from: layout, to: from }, { cache: new Cache(join(dir, "elsewhere")) });
     }
-    // Whether a registry mounts a blob is not known before it is asked to.
-    const mayMount = step.from === "registry" && step.to === "registry";
-    if (step.quirk !== undefined && !(mayMount && step.quirk === "no-mount")) {
-      registry.quirks.add(step.quirk);
-    }
+    if (step.quirk !== undefined) registry.quirks.add(step.quirk);
     const to = step.to === "layout"
       ? `oci:${join(dir, "copy")}:a`
       : `docker://${registry.host}/acme/vm:a`;
@@ -283,7 +279,8 @@ async function walk(step: Step, world: World, label: string): Promise<void> {
   }
   assert(real.bytesMoved <= plan.bytesMoved, `${label}: more bytes moved than was said`);
   assert(real.requests <= plan.requests, `${label}: more requests than were said`);
-  assertEquals(real.bytesReused, plan.bytesReused, `${label}: bytes reused`);
+  if (exact) assertEquals(real.bytesReused, plan.bytesReused, `${label}: bytes reused`);
+  assert(real.bytesReused >= plan.bytesReused, `${label}: fewer bytes reused than was said`);
   const again = await run(work, world.dir, { dryRun: true });
   if (step.kind !== "kexec" || !step.refresh) {
     assertEquals([again.changed, again.bytesMoved], [false, 0], `${label}: again`);

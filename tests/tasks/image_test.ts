@@ -92,6 +92,28 @@ realTest("syncImage() mounts within a registry and streams between two", [
   assertEquals((await room.sync(start, `docker://${other.host}/d:v1`)).requests, 2);
 });
 
+Deno.test("syncImage() plans a mount exactly once the registry granted one, and as a bound before", async () => {
+  await using room = await ImageRoom.make({ oneMachine: true });
+  await using registry = new FakeRegistry();
+  const place = (name: string) => `docker://${registry.host}/${name}`;
+  const exact = async (from: string, to: string) => {
+    const before = room.events.length;
+    const { bytesMoved } = await room.sync(place(from), place(to));
+    const plans = room.events.slice(before).flatMap((each) => each.type === "plan" ? [each] : []);
+    return [plans.every((each) => each.exact), bytesMoved < 10_000];
+  };
+  for (const seed of [1, 2, 3, 4]) {
+    await writeImage(room.path("from"), `v${seed}`, { layers: [randomBytes(50_000, seed)] });
+    await room.sync(`oci:${room.path("from")}:v${seed}`, place(`a:v${seed}`));
+  }
+  await Deno.remove(room.path("from"), { recursive: true });
+  assertEquals(await exact("a:v1", "b:v1"), [false, true]);
+  assertEquals(await exact("a:v2", "b:v2"), [true, true]);
+  registry.quirks.add("no-mount");
+  assertEquals(await exact("a:v3", "c:v3"), [false, false]);
+  assertEquals(await exact("a:v4", "c:v4"), [false, false]);
+});
+
 realTest("syncImage() and skopeo read what the other wrote, digests equal", [
   "docker-registry",
   "skopeo",
