@@ -41,7 +41,8 @@ function causesOf(error: Error): string[] {
   return causes;
 }
 
-function wordsOf(error: Error): string {
+/** What an error says, as it may be shown: the words of others without what is secret in their URLs. */
+export function wordsOf(error: Error): string {
   return error instanceof KedgeError ? error.message : displayUrls(error.message);
 }
 

@@ -178,12 +178,13 @@ export class Execution {
     } catch (thrown) {
       const error = toError(thrown);
       const stopped = this.#stop.signal.aborted;
+      const data = errorData(error);
       this.#end({
         task,
         status: stopped ? "stopped" : "failed",
         durationMs: durationMs(),
-        why: error.message,
-        error: errorData(error),
+        why: data.message,
+        error: data,
       });
       if (!stopped && this.#planned.has(node)) {
         this.#errors.push(error);

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseDuration } from "../base/duration.ts";
+import { wordsOf } from "../operation/error_data.ts";
 import {
   KedgeError,
   NotAllowedError,
@@ -45,10 +46,10 @@ export class RetriedError extends KedgeError {
 
   /** Says how often the task was tried. */
   constructor(task: string, failures: readonly Error[]) {
-    const last = failures.at(-1);
-    super(`Cannot run "${task}": it failed ${failures.length} times, at last: ${last?.message}`, {
-      cause: last,
-      data: { failures: failures.map((failure) => failure.message) },
+    const words = failures.map(wordsOf);
+    super(`Cannot run "${task}": it failed ${failures.length} times, at last: ${words.at(-1)}`, {
+      cause: failures.at(-1),
+      data: { failures: words },
     });
     this.failures = failures;
   }

@@ -363,6 +363,20 @@ Deno.test("retry: at last tells how often it was tried, with the exit code of th
   assertEquals(errorOf(result).causes, ["no 1"]);
 });
 
+Deno.test("run: what a task says of a URL is told without its user, password and query", async () => {
+  const leaky = task({
+    name: "leaky",
+    description,
+    retry: { attempts: 2, delay: 0 },
+    run: () => {
+      throw new Error("no https://me:hunter2@a.example/b?sig=hunter2#hunter2 today");
+    },
+  });
+  const result = await runTasks([leaky], ["leaky"]);
+  assertStringIncludes(errorOf(result).message, "no https://a.example/b?… today");
+  assert(!JSON.stringify(result).includes("hunter2"), JSON.stringify(result));
+});
+
 Deno.test("retry: not after bad usage, and as the predicate says", async () => {
   let runs = 0;
   const usage = task({
