@@ -10,6 +10,16 @@ import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
+import {
+  type Carried,
+  carryImage,
+  rootsOf,
+  rowBytes,
+  type SurveyedImage,
+} from "../lib/carry/bring_image.ts";
+import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
+import { LayeredStore } from "../lib/carry/layered_store.ts";
+import { LayerMemory } from "../lib/carry/layer_memory.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
@@ -28,11 +38,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import { type Carried, carryImage, rootsOf, rowBytes, type SurveyedImage } from "./carry_bring.ts";
-import { checkContents, checkRows, sampleOf } from "./carry_check.ts";
-import { LayeredStore } from "./carry_image.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./carry_store.ts";
-import { LayerMemory } from "./layer_memory.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;
@@ -155,9 +161,8 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     const note = plan.note ?? await this.#note(folder);
     if (note !== undefined) return { ...nothing, note };
     await this.#checkPlatform(folder);
-    const work = await this.#temporary();
     const { base } = this.#options;
-    const bring = { base, image: plan.image!, folder, work, usedMs: this.#context.cache.now() };
+    const bring = { base, image: plan.image!, folder, usedMs: this.#context.cache.now() };
     return await whileRoom(folder.path, () => carryImage(bring, step));
   }
 

@@ -13,7 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ["lib/report"],
   ["tasks"],
   ["lib/runner"],
-  ["lib/disk"],
+  ["lib/disk", "lib/carry"],
   ["lib/operation"],
   ["lib/cache"],
   ["lib/journal"],

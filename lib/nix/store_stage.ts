@@ -71,7 +71,7 @@ export class StoreStage implements AsyncDisposable {
     const { narSize } = expected;
     const written = tree.summary() ?? await hashNar(tree.root, { narSize, signal });
     compare(written, expected, tree.root);
-    await this.#move(baseName, tree);
+    await this.#move(baseName, tree.root);
   }
 
   /** Brings a path into the store if its NAR, as it was hashed while it was written, is the expected one; `false` if it is not. */
@@ -83,17 +83,27 @@ export class StoreStage implements AsyncDisposable {
     return isWhole;
   }
 
+  /** The folder of what is under way, where others may write too, each in a folder of its own. */
+  get folder(): string {
+    return this.#work;
+  }
+
+  /** Brings a path into the store that was written there, and proven, by somebody else. */
+  async adopt(baseName: string, path: string): Promise<void> {
+    await this.#move(baseName, path);
+  }
+
   /** Brings a path into the store whose NAR was hashed while it was written. */
   async placeProven(baseName: string): Promise<void> {
     const tree = this.tree(baseName);
     tree.close();
-    await this.#move(baseName, tree);
+    await this.#move(baseName, tree.root);
   }
 
-  async #move(baseName: string, tree: StoreTree): Promise<void> {
+  async #move(baseName: string, path: string): Promise<void> {
     const target = this.#folder.pathOf(baseName);
     await removeTree(target);
-    await Deno.rename(tree.root, target);
+    await Deno.rename(path, target);
     if ((await Deno.lstat(target)).isDirectory) await Deno.chmod(target, 0o555);
     this.#trees.delete(baseName);
   }

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { VerificationError } from "../lib/base/errors.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
-import type { StoreRow } from "../lib/nix/store_database.ts";
-import { proveNar } from "../lib/nix/store_stage.ts";
+import { VerificationError } from "../base/errors.ts";
+import type { NixFolder } from "../nix/nix_folder.ts";
+import type { StoreRow } from "../nix/store_database.ts";
+import { proveNar } from "../nix/store_stage.ts";
 
 const sampleBytes = 64 * 1024 * 1024;
 const samplePaths = 16;

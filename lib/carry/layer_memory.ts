@@ -4,10 +4,10 @@
  * @module
  */
 import * as v from "valibot";
-import type { Digest } from "../lib/base/digest.ts";
-import { buckets } from "../lib/cache/buckets.ts";
-import type { Cache } from "../lib/cache/cache.ts";
-import type { CacheEntry } from "../lib/cache/cache_entry.ts";
+import type { Digest } from "../base/digest.ts";
+import { buckets } from "../cache/buckets.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { CacheEntry } from "../cache/cache_entry.ts";
 
 const factsSchema = v.looseObject({
   stores: v.array(v.string()),

@@ -1,18 +1,32 @@
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
-import { digestHex } from "../lib/base/digest_text.ts";
-import type { CarriedImage } from "../lib/nix/carried_images.ts";
-import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
-import type { NixLink } from "../lib/nix/nix_links.ts";
-import type { StoreRow } from "../lib/nix/store_database.ts";
-import { storeDifference } from "../lib/nix/store_difference.ts";
-import { StoreStage } from "../lib/nix/store_stage.ts";
-import type { Step } from "../lib/operation/operation.ts";
-import type { ImageStore, LayeredStore } from "./carry_image.ts";
-import type { CarriedBase } from "./carry_store.ts";
-import { StoreUnpacker } from "./carry_unpack.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
+import { type Digest, digestHex } from "../base/digest_text.ts";
+import type { CarriedImage } from "../nix/carried_images.ts";
+import { type NixFolder, nixStoreDir } from "../nix/nix_folder.ts";
+import type { NixLink } from "../nix/nix_links.ts";
+import type { StoreRow } from "../nix/store_database.ts";
+import { storeDifference } from "../nix/store_difference.ts";
+import { StoreStage } from "../nix/store_stage.ts";
+import type { Step } from "../operation/operation.ts";
+import type { ImageStore } from "./database_files.ts";
+import { LayerCrew } from "./layer_crew.ts";
+import type { LayeredStore, Unpacked } from "./layered_store.ts";
+import { StoreUnpacker } from "./store_unpacker.ts";
+
+const worthThreadsBytes = 16 * 1024 * 1024;
+const mostThreads = 4;
 
 /** An image whose database was read. */
 export type SurveyedImage = ImageStore & { layers: LayeredStore };
+
+/** What is noted of an image. */
+export interface BroughtImage {
+  /** The digest of its manifest. */
+  manifestDigest: Digest;
+  /** The version of the Nix in it. */
+  nixVersion: string;
+  /** The platform that it is for. */
+  platform: string;
+}
 
 /** What was brought, and is not valid yet. */
 export interface Carried {
@@ -31,20 +45,18 @@ export interface Carried {
 /** What is to be brought. */
 export interface CarryImageOptions {
   /** What is known of the image. */
-  base: CarriedBase;
+  base: BroughtImage;
   /** Its store. */
   image: SurveyedImage;
   /** Where it goes; whoever calls holds the lock. */
   folder: NixFolder;
-  /** A folder for the database. */
-  work: string;
   /** The time, in milliseconds since 1970. */
   usedMs: number;
 }
 
 /** Brings the paths of an image that a folder lacks, each proven, where they are not valid yet. */
 export async function carryImage(
-  { base, image, folder, work, usedMs }: CarryImageOptions,
+  { base, image, folder, usedMs }: CarryImageOptions,
   { signal, meter, record }: Step,
 ): Promise<Carried> {
   for (const name of ["db", "profiles", "gcroots", "temproots"]) {
@@ -64,8 +76,7 @@ export async function carryImage(
       record(storePath.path, "placed", { narHash });
     },
   );
-  const expected = { database: image.database, work };
-  const { links, layerBytes } = await image.layers.unpack(unpacker, expected, signal);
+  const { links, layerBytes } = await unpack(image, unpacker, { folder, stage, missing, signal });
   await unpacker.end(signal);
   meter.reused(rowBytes(present) + rowBytes(left));
   const note: CarriedImage = {
@@ -78,6 +89,33 @@ export async function carryImage(
   };
   const rows = [...left, ...missing];
   return { folder, note, rows, present, valid, pathsMoved: missing.length, layerBytes };
+}
+
+/** Reads the layers, those of a large store on several threads. */
+async function unpack(
+  { layers, database }: SurveyedImage,
+  taker: StoreUnpacker,
+  { folder, stage, missing, signal }: {
+    folder: NixFolder;
+    stage: StoreStage;
+    missing: readonly StoreRow[];
+    signal: AbortSignal;
+  },
+): Promise<Unpacked> {
+  if (rowBytes(missing) < worthThreadsBytes) {
+    return await layers.unpack({ taker, database, signal });
+  }
+  await using crew = LayerCrew.start({
+    folder: folder.path,
+    work: stage.folder,
+    wanted: missing.map(({ storePath: { baseName }, narHash, narSize }) => ({
+      baseName,
+      narHash,
+      narSize,
+    })),
+    threads: Math.min(navigator.hardwareConcurrency || 1, mostThreads),
+  });
+  return await layers.unpack({ taker, database, crew, signal });
 }
 
 /** What keeps Nix's garbage collector from the paths of an image: those that none of its others needs. */

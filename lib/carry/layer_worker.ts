@@ -1,0 +1,178 @@
+/**
+ * Unpacks layers on a thread of its own, each into a folder of its own, and says which store paths are whole in it.
+ *
+ * Invariants: a path is named as whole only if its NAR is the expected one; nothing is written outside the folder of the layer; what
+ * is not whole here, or cannot be unpacked, is left to whoever asked, who says what is wrong with it.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Digest } from "../base/digest.ts";
+import { workerPort } from "../base/worker_port.ts";
+import { hashNar } from "../nix/hash_nar.ts";
+import { NixFolder } from "../nix/nix_folder.ts";
+import { StoreTree } from "../nix/store_tree.ts";
+import { type LayerMember, layerMembers } from "../oci/layer_members.ts";
+import { DatabaseFiles } from "./database_files.ts";
+import type { LayerFacts } from "./layer_memory.ts";
+import { type MemberTaker, readLayer } from "./read_layer.ts";
+import { type StoreTrees, takeMember } from "./take_member.ts";
+
+/** A path that is wanted, and what its NAR must be. */
+export interface WantedPath {
+  /** Its name in the store. */
+  baseName: string;
+  /** The hash of its NAR. */
+  narHash: Digest;
+  /** The size of its NAR in bytes. */
+  narSize: number;
+}
+
+/** What the worker is told: what is wanted, once; then layers, each piece by piece. */
+export type LayerOrder =
+  | { folder: string; work: string; wanted: readonly WantedPath[] }
+  | { layer: number; begin: string }
+  | { layer: number; piece: Uint8Array<ArrayBuffer> }
+  | { layer: number; end: "whole" | "cut" }
+  | { stop: true };
+
+/** What was found in a layer. */
+export interface LayerReading {
+  /** What it holds. */
+  facts: LayerFacts;
+  /** The digest of the database in it. */
+  database?: Digest;
+  /** The wanted paths that are whole in it, and where they were written. */
+  whole: readonly { baseName: string; path: string }[];
+}
+
+/** What the worker tells: bytes that were used up; a layer that was read to its end, or could not be; and that it stopped. */
+export type LayerReport =
+  | { layer: number; usedBytes: number }
+  | { layer: number; reading: LayerReading | undefined }
+  | { stopped: true };
+
+const port = workerPort<LayerOrder, LayerReport>();
+
+/** The pieces of a layer that came and were not used yet. */
+class Pieces {
+  #waiting: Uint8Array[] = [];
+  #end: "whole" | "cut" | undefined;
+  #come = Promise.withResolvers<void>();
+
+  push(piece: Uint8Array): void {
+    this.#waiting.push(piece);
+    this.#come.resolve();
+  }
+
+  end(how: "whole" | "cut"): void {
+    this.#end ??= how;
+    this.#come.resolve();
+  }
+
+  async *read(onUsed: (usedBytes: number) => void): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (this.#end === "cut") throw new Error("the layer does not go on");
+      const piece = this.#waiting.shift();
+      if (piece !== undefined) {
+        yield piece;
+        onUsed(piece.length);
+      } else if (this.#end === "whole") return;
+      else {
+        await this.#come.promise;
+        this.#come = Promise.withResolvers();
+      }
+    }
+  }
+}
+
+/** The wanted paths of one layer. */
+class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
+  readonly #folder: NixFolder;
+  readonly #work: string;
+  readonly #wanted: ReadonlyMap<string, WantedPath>;
+  readonly #trees = new Map<string, StoreTree>();
+
+  constructor(folder: NixFolder, work: string, wanted: ReadonlyMap<string, WantedPath>) {
+    this.#folder = folder;
+    this.#work = work;
+    this.#wanted = wanted;
+    Deno.mkdirSync(work);
+  }
+
+  wants(baseName: string): boolean {
+    return this.#wanted.has(baseName);
+  }
+
+  tree(baseName: string): StoreTree {
+    const tree = this.begun(baseName) ?? new StoreTree(join(this.#work, baseName));
+    this.#trees.set(baseName, tree);
+    return tree;
+  }
+
+  begun(baseName: string): StoreTree | undefined {
+    return this.#trees.get(baseName);
+  }
+
+  async take(baseName: string, rest: string, member: LayerMember): Promise<void> {
+    await takeMember(this, this.#folder, { baseName, rest, member });
+  }
+
+  async whole(): Promise<LayerReading["whole"]> {
+    const whole: { baseName: string; path: string }[] = [];
+    for (const [baseName, tree] of this.#trees) {
+      const expected = this.#wanted.get(baseName);
+      if (expected === undefined || tree.isEmpty) continue;
+      tree.close();
+      const { narSize } = expected;
+      const written = tree.summary() ?? await hashNar(tree.root, { narSize });
+      if (written.narHash !== expected.narHash || written.narSize !== narSize) continue;
+      whole.push({ baseName, path: tree.root });
+    }
+    return whole;
+  }
+
+  [Symbol.dispose](): void {
+    for (const tree of this.#trees.values()) tree[Symbol.dispose]();
+  }
+}
+
+const underWay = new Map<number, { pieces: Pieces; done: Promise<void> }>();
+let folder = new NixFolder("");
+let work = "";
+const wanted = new Map<string, WantedPath>();
+
+async function unpack(layer: number, name: string, pieces: Pieces): Promise<void> {
+  let reading: LayerReading | undefined;
+  try {
+    using taker = new LayerUnpacking(folder, join(work, String(layer)), wanted);
+    const files = new DatabaseFiles();
+    const bytes = pieces.read((usedBytes) => port.postMessage({ layer, usedBytes }));
+    const facts = await readLayer(layerMembers(bytes, "nix", name), { taker, database: files });
+    const database = files.digest();
+    const whole = await taker.whole();
+    reading = { facts, whole, ...(database === undefined ? {} : { database }) };
+  } catch {
+    // Whoever asked reads the layer himself, and says what is wrong with it.
+  }
+  underWay.delete(layer);
+  port.postMessage({ layer, reading });
+}
+
+port.addEventListener("message", async ({ data }) => {
+  if ("wanted" in data) {
+    folder = new NixFolder(data.folder);
+    work = data.work;
+    for (const each of data.wanted) wanted.set(each.baseName, each);
+  } else if ("begin" in data) {
+    const pieces = new Pieces();
+    underWay.set(data.layer, { pieces, done: unpack(data.layer, data.begin, pieces) });
+  } else if ("piece" in data) underWay.get(data.layer)?.pieces.push(data.piece);
+  else if ("end" in data) underWay.get(data.layer)?.pieces.end(data.end);
+  else {
+    const all = [...underWay.values()];
+    for (const { pieces } of all) pieces.end("cut");
+    await Promise.all(all.map(({ done }) => done));
+    port.postMessage({ stopped: true });
+  }
+});

@@ -1,0 +1,226 @@
+/**
+ * The Nix store in the layers of an image, read without any container.
+ *
+ * Invariants: a layer is read from its source as it is, hashed to its last byte before what it says of itself counts; what an upper layer has or
+ * hides counts, whatever the layers below say, unless a path is proven whole by its hash; a layer of which is known that nothing in
+ * it is wanted is not read.
+ *
+ * @module
+ */
+import type { Digest } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
+import type { NixLink } from "../nix/nix_links.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { ImageSource } from "../oci/image_store.ts";
+import { type LayerMember, layerMembers } from "../oci/layer_members.ts";
+import { verified } from "../oci/verified.ts";
+import { DatabaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
+import type { LayerCrew } from "./layer_crew.ts";
+import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
+import { type MemberTaker, readLayer, stateFolder } from "./read_layer.ts";
+
+/** Takes what comes out of the layers, the uppermost first. */
+export interface StoreTaker extends MemberTaker {
+  /** Takes a wanted path that was written, and proven, elsewhere. */
+  adopt(baseName: string, path: string): Promise<void>;
+  /** Told when a layer was read to its end and found to be what it must be. */
+  layerEnd(): Promise<void>;
+}
+
+/** What unpacking works with. */
+export interface UnpackOptions {
+  /** Takes the paths. */
+  taker: StoreTaker;
+  /** The database that the image had when it was surveyed. */
+  database: Digest;
+  /** Reads layers several at once. @default {one after the other} */
+  crew?: LayerCrew | undefined;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/** What unpacking gives. */
+export interface Unpacked {
+  /** The symlinks of profiles and roots. */
+  links: NixLink[];
+  /** How many bytes of layers were read. */
+  layerBytes: number;
+}
+
+/** Reads the layers of one image. */
+export class LayeredStore {
+  readonly #source: ImageSource;
+  readonly #layers: readonly Descriptor[];
+  readonly #memory: LayerMemory;
+
+  /** Takes the layers as the manifest names them, the lowest first. */
+  constructor(source: ImageSource, layers: readonly Descriptor[], memory: LayerMemory) {
+    this.#source = source;
+    this.#layers = layers.toReversed();
+    this.#memory = memory;
+  }
+
+  /**
+   * Reads the database, from the uppermost layer that has one; the rest of that layer is not looked at yet.
+   *
+   * @param work a folder for the database
+   * @throws {VerificationError} if there is none
+   */
+  async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
+    for (const layer of this.#layers) {
+      if (this.#memory.of(layer.digest)?.database === false) continue;
+      const database = new DatabaseFiles(work);
+      for await (const member of this.#members(layer, signal)) {
+        const isBeside = member.path.startsWith(databaseFolder) && await database.take(member);
+        if (!isBeside && database.isThere) break;
+      }
+      if (database.isThere) return await database.read();
+    }
+    throw this.#noDatabase();
+  }
+
+  /** How many layers are still to be read. */
+  countToRead(wants: (baseName: string) => boolean): number {
+    return this.#toRead(wants).length;
+  }
+
+  /**
+   * Reads all layers that may hold something wanted.
+   *
+   * @throws {VerificationError} if a layer, or the database, is not what it was
+   */
+  async unpack({ taker, database, crew, signal }: UnpackOptions): Promise<Unpacked> {
+    const links = new Map<string, string>();
+    const hidden = new Set<string>();
+    const databases = new Map<Digest, Digest>();
+    let layerBytes = 0;
+    if (crew !== undefined) {
+      layerBytes += await this.#readAtOnce(crew, taker, databases, signal);
+    }
+    let found: Digest | undefined;
+    for (const layer of this.#layers) {
+      signal.throwIfAborted();
+      let facts = this.#memory.of(layer.digest);
+      found ??= databases.get(layer.digest);
+      const wanted = facts === undefined || (facts.database && found === undefined) ||
+        facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
+      if (wanted) {
+        const files = new DatabaseFiles();
+        facts = await this.#read(layer, signal, (members) =>
+          readLayer(members, {
+            taker,
+            database: found === undefined ? files : undefined,
+            isHidden: (path) => isHidden(hidden, path),
+          }));
+        found ??= files.digest();
+        layerBytes += layer.size;
+        await taker.layerEnd();
+        await this.#memory.learn(layer.digest, facts);
+      } else this.#memory.share(layer.digest);
+      for (const { path, target } of facts!.links) {
+        if (!isHidden(hidden, stateFolder + path) && !links.has(path)) links.set(path, target);
+      }
+      for (const path of facts!.hidden) hidden.add(path);
+    }
+    await this.#memory.write();
+    if (found === undefined) throw this.#noDatabase();
+    if (found !== database) {
+      throw new VerificationError(
+        `Cannot use "${this.#source.name}": its database changed while it was read`,
+        { side: "source" },
+      );
+    }
+    return { links: [...links].map(([path, target]) => ({ path, target })), layerBytes };
+  }
+
+  /** Has a crew read what must be read, the largest layers first; what it could not read is left. */
+  async #readAtOnce(
+    crew: LayerCrew,
+    taker: StoreTaker,
+    databases: Map<Digest, Digest>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    let layerBytes = 0;
+    const layers = this.#toRead((name) => taker.wants(name)).toSorted((a, b) => b.size - a.size);
+    const limit = Math.min(crew.concurrency, layers.length);
+    await inParallel(layers, limit, signal, async (layer, signal) => {
+      const name = `${this.#source.name} ${layer.digest}`;
+      const reading = await crew.read(this.#bytes(layer, signal), name, signal);
+      if (reading === undefined) return;
+      layerBytes += layer.size;
+      for (const { baseName, path } of reading.whole) await taker.adopt(baseName, path);
+      if (reading.database !== undefined) databases.set(layer.digest, reading.database);
+      await this.#memory.learn(layer.digest, reading.facts);
+    });
+    return layerBytes;
+  }
+
+  #toRead(wants: (baseName: string) => boolean): Descriptor[] {
+    let database = false;
+    return this.#layers.filter(({ digest }) => {
+      const facts = this.#memory.of(digest);
+      const isWanted = facts === undefined || (facts.database && !database) ||
+        facts.stores.some(wants);
+      database ||= facts?.database ?? false;
+      return isWanted;
+    });
+  }
+
+  /** Reads a layer to the last byte. */
+  async #read(
+    layer: Descriptor,
+    signal: AbortSignal,
+    read: (members: AsyncIterable<LayerMember>) => Promise<LayerFacts>,
+  ): Promise<LayerFacts> {
+    let whole = false;
+    const facts = await read(this.#members(layer, signal, () => whole = true));
+    if (whole) return facts;
+    throw new VerificationError(
+      `Cannot use the layer ${layer.digest} of "${this.#source.name}": something follows its end`,
+      { side: "source" },
+    );
+  }
+
+  #members(
+    layer: Descriptor,
+    signal: AbortSignal,
+    onEnd = () => {},
+  ): AsyncGenerator<LayerMember> {
+    const bytes = untilEnd(this.#bytes(layer, signal), signal, onEnd);
+    return layerMembers(bytes, "nix", `${this.#source.name} ${layer.digest}`);
+  }
+
+  #bytes(layer: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return verified(layer, this.#source.read(layer, 0, signal), { name: this.#source.name });
+  }
+
+  #noDatabase(): VerificationError {
+    return new VerificationError(
+      `Cannot carry the store of "${this.#source.name}": the image has no Nix database`,
+      { side: "source", hint: "an image of Nix has /nix/var/nix/db/db.sqlite" },
+    );
+  }
+}
+
+/** Whether a path, or a folder above it, is hidden; a folder whose contents alone are hidden is noted with a slash after it. */
+function isHidden(hidden: ReadonlySet<string>, path: string): boolean {
+  if (hidden.size === 0) return false;
+  if (hidden.has(path)) return true;
+  for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) {
+    if (hidden.has(path.slice(0, end)) || hidden.has(path.slice(0, end + 1))) return true;
+  }
+  return false;
+}
+
+async function* untilEnd(
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  onEnd: () => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) {
+    signal.throwIfAborted();
+    yield piece;
+  }
+  onEnd();
+}

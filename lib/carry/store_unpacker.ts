@@ -1,0 +1,74 @@
+/**
+ * Brings the paths of an image into a store, the uppermost layer first.
+ *
+ * Invariant: a path comes into the store once its NAR is the one that the image's database names, wherever and by whom it was written.
+ *
+ * @module
+ */
+import type { NixFolder } from "../nix/nix_folder.ts";
+import type { StoreRow } from "../nix/store_database.ts";
+import type { StoreStage } from "../nix/store_stage.ts";
+import type { LayerMember } from "../oci/layer_members.ts";
+import type { MemberTaker } from "./read_layer.ts";
+import { takeMember } from "./take_member.ts";
+
+/** Takes what is wanted of an image's layers. */
+export class StoreUnpacker implements MemberTaker {
+  readonly #folder: NixFolder;
+  readonly #stage: StoreStage;
+  readonly #wanted: Map<string, StoreRow>;
+  readonly #onPlaced: (row: StoreRow) => void;
+  readonly #touched = new Set<string>();
+
+  /** Writes nothing yet. */
+  constructor(
+    folder: NixFolder,
+    stage: StoreStage,
+    wanted: readonly StoreRow[],
+    onPlaced: (row: StoreRow) => void,
+  ) {
+    this.#folder = folder;
+    this.#stage = stage;
+    this.#wanted = new Map(wanted.map((row) => [row.storePath.baseName, row]));
+    this.#onPlaced = onPlaced;
+  }
+
+  wants(baseName: string): boolean {
+    return this.#wanted.has(baseName);
+  }
+
+  async take(baseName: string, rest: string, member: LayerMember): Promise<void> {
+    this.#touched.add(baseName);
+    await takeMember(this.#stage, this.#folder, { baseName, rest, member });
+  }
+
+  /** Brings a path that was written and proven elsewhere into the store. */
+  async adopt(baseName: string, path: string): Promise<void> {
+    const row = this.#wanted.get(baseName);
+    if (row === undefined) return;
+    await this.#stage.adopt(baseName, path);
+    this.#placed(row);
+  }
+
+  /** Brings what is whole by now into the store: its NAR is the one that the database names, whatever the layers below hold. */
+  async layerEnd(): Promise<void> {
+    for (const baseName of this.#touched) {
+      const row = this.#wanted.get(baseName);
+      if (row !== undefined && await this.#stage.placeIfWhole(row)) this.#placed(row);
+    }
+    this.#touched.clear();
+  }
+
+  /** Proves and brings into the store what is left, of which only all layers together are the whole. */
+  async end(signal: AbortSignal): Promise<void> {
+    for (const row of [...this.#wanted.values()]) {
+      await this.#stage.place(row, signal);
+      this.#placed(row);
+    }
+  }
+
+  #placed(row: StoreRow): void {
+    this.#wanted.delete(row.storePath.baseName);
+    this.#onPlaced(row);
+  }
+}
