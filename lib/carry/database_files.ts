@@ -2,6 +2,7 @@ import { join } from "@std/path";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { StoreDatabase, type StoreRow } from "../nix/store_database.ts";
+import type { TarContents } from "../base/tar_reader.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 
 /** What an image says of the store in it. */
@@ -32,25 +33,21 @@ export class DatabaseFiles {
     return this.#hashers.has("db.sqlite");
   }
 
-  /** Takes a member if it is one of the files; tells whether it lies beside them at least. */
-  async take({ path, type, size, body }: LayerMember): Promise<boolean> {
+  /** Takes a member that lies where the database is. */
+  take({ path, type, size }: LayerMember): TarContents | undefined {
     const name = databaseFiles.find((each) => path === databaseFolder + each);
-    if (name === undefined) return path.startsWith(databaseFolder);
+    if (name === undefined) return undefined;
     if (type !== "file" || size > largestDatabaseBytes) {
       throw new VerificationError(`Cannot use the database "/${path}": it is no file of its kind`);
     }
     const hasher = new Hasher();
-    using file = this.#work === undefined
-      ? undefined
-      : await Deno.open(join(this.#work, name), { write: true, create: true, truncate: true });
-    for await (const piece of body) {
-      hasher.update(piece);
-      for (let at = 0; file !== undefined && at < piece.length;) {
-        at += await file.write(piece.subarray(at));
-      }
-    }
     this.#hashers.set(name, hasher);
-    return true;
+    const to = this.#work === undefined ? undefined : join(this.#work, name);
+    if (to !== undefined) Deno.writeFileSync(to, new Uint8Array());
+    return (bytes) => {
+      hasher.update(bytes);
+      if (to !== undefined) Deno.writeFileSync(to, bytes, { append: true });
+    };
   }
 
   /** The digest of all of them; `undefined` where the database did not come. */

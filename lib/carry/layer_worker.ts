@@ -8,11 +8,12 @@
  */
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
+import type { TarContents } from "../base/tar_reader.ts";
 import { workerPort } from "../base/worker_port.ts";
 import { hashNar } from "../nix/hash_nar.ts";
 import { NixFolder } from "../nix/nix_folder.ts";
 import { StoreTree } from "../nix/store_tree.ts";
-import { type LayerMember, layerMembers } from "../oci/layer_members.ts";
+import type { LayerMember } from "../oci/layer_members.ts";
 import { DatabaseFiles } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 import { type MemberTaker, readLayer } from "./read_layer.ts";
@@ -114,8 +115,8 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
     return this.#trees.get(baseName);
   }
 
-  async take(baseName: string, rest: string, member: LayerMember): Promise<void> {
-    await takeMember(this, this.#folder, { baseName, rest, member });
+  take(baseName: string, rest: string, member: LayerMember): TarContents | undefined {
+    return takeMember(this, this.#folder, { baseName, rest, member });
   }
 
   async whole(): Promise<LayerReading["whole"]> {
@@ -148,7 +149,7 @@ async function unpack(layer: number, name: string, pieces: Pieces): Promise<void
     using taker = new LayerUnpacking(folder, join(work, String(layer)), wanted);
     const files = new DatabaseFiles();
     const bytes = pieces.read((usedBytes) => port.postMessage({ layer, usedBytes }));
-    const facts = await readLayer(layerMembers(bytes, "nix", name), { taker, database: files });
+    const facts = await readLayer(bytes, name, { taker, database: files });
     const database = files.digest();
     const whole = await taker.whole();
     reading = { facts, whole, ...(database === undefined ? {} : { database }) };

@@ -13,12 +13,12 @@ import { inParallel } from "../chunk/in_parallel.ts";
 import type { NixLink } from "../nix/nix_links.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageSource } from "../oci/image_store.ts";
-import { type LayerMember, layerMembers } from "../oci/layer_members.ts";
+import { readLayerMembers } from "../oci/layer_members.ts";
 import { verified } from "../oci/verified.ts";
 import { DatabaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
 import type { LayerCrew } from "./layer_crew.ts";
 import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
-import { type MemberTaker, readLayer, stateFolder } from "./read_layer.ts";
+import { type MemberTaker, readLayer, type ReadLayerOptions, stateFolder } from "./read_layer.ts";
 
 /** Takes what comes out of the layers, the uppermost first. */
 export interface StoreTaker extends MemberTaker {
@@ -71,10 +71,15 @@ export class LayeredStore {
     for (const layer of this.#layers) {
       if (this.#memory.of(layer.digest)?.database === false) continue;
       const database = new DatabaseFiles(work);
-      for await (const member of this.#members(layer, signal)) {
-        const isBeside = member.path.startsWith(databaseFolder) && await database.take(member);
-        if (!isBeside && database.isThere) break;
-      }
+      let isDone = false;
+      await readLayerMembers(this.#bytes(layer, signal), "nix", this.#nameOf(layer), {
+        take: (member) => {
+          if (member.path.startsWith(databaseFolder)) return database.take(member);
+          isDone = database.isThere;
+          return undefined;
+        },
+        isDone: () => isDone,
+      });
       if (database.isThere) return await database.read();
     }
     throw this.#noDatabase();
@@ -107,12 +112,11 @@ export class LayeredStore {
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
         const files = new DatabaseFiles();
-        facts = await this.#read(layer, signal, (members) =>
-          readLayer(members, {
-            taker,
-            database: found === undefined ? files : undefined,
-            isHidden: (path) => isHidden(hidden, path),
-          }));
+        facts = await this.#read(layer, signal, {
+          taker,
+          database: found === undefined ? files : undefined,
+          isHidden: (path) => isHidden(hidden, path),
+        });
         found ??= files.digest();
         layerBytes += layer.size;
         await taker.layerEnd();
@@ -145,8 +149,8 @@ export class LayeredStore {
     const layers = this.#toRead((name) => taker.wants(name)).toSorted((a, b) => b.size - a.size);
     const limit = Math.min(crew.concurrency, layers.length);
     await inParallel(layers, limit, signal, async (layer, signal) => {
-      const name = `${this.#source.name} ${layer.digest}`;
-      const reading = await crew.read(this.#bytes(layer, signal), name, signal);
+      const bytes = this.#bytes(layer, signal);
+      const reading = await crew.read(bytes, this.#nameOf(layer), signal);
       if (reading === undefined) return;
       layerBytes += layer.size;
       for (const { baseName, path } of reading.whole) await taker.adopt(baseName, path);
@@ -167,14 +171,15 @@ export class LayeredStore {
     });
   }
 
-  /** Reads a layer to the last byte. */
+  /** Reads a layer to its last byte, which proves it. */
   async #read(
     layer: Descriptor,
     signal: AbortSignal,
-    read: (members: AsyncIterable<LayerMember>) => Promise<LayerFacts>,
+    options: ReadLayerOptions,
   ): Promise<LayerFacts> {
     let whole = false;
-    const facts = await read(this.#members(layer, signal, () => whole = true));
+    const bytes = this.#bytes(layer, signal, () => whole = true);
+    const facts = await readLayer(bytes, this.#nameOf(layer), options);
     if (whole) return facts;
     throw new VerificationError(
       `Cannot use the layer ${layer.digest} of "${this.#source.name}": something follows its end`,
@@ -182,17 +187,22 @@ export class LayeredStore {
     );
   }
 
-  #members(
+  /** The bytes of a layer; whoever comes to their end has them proven. */
+  async *#bytes(
     layer: Descriptor,
     signal: AbortSignal,
     onEnd = () => {},
-  ): AsyncGenerator<LayerMember> {
-    const bytes = untilEnd(this.#bytes(layer, signal), signal, onEnd);
-    return layerMembers(bytes, "nix", `${this.#source.name} ${layer.digest}`);
+  ): AsyncGenerator<Uint8Array> {
+    const source = this.#source.read(layer, 0, signal);
+    for await (const piece of verified(layer, source, { name: this.#source.name })) {
+      signal.throwIfAborted();
+      yield piece;
+    }
+    onEnd();
   }
 
-  #bytes(layer: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return verified(layer, this.#source.read(layer, 0, signal), { name: this.#source.name });
+  #nameOf(layer: Descriptor): string {
+    return `${this.#source.name} ${layer.digest}`;
   }
 
   #noDatabase(): VerificationError {
@@ -211,16 +221,4 @@ function isHidden(hidden: ReadonlySet<string>, path: string): boolean {
     if (hidden.has(path.slice(0, end)) || hidden.has(path.slice(0, end + 1))) return true;
   }
   return false;
-}
-
-async function* untilEnd(
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  onEnd: () => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of bytes) {
-    signal.throwIfAborted();
-    yield piece;
-  }
-  onEnd();
 }

@@ -5,9 +5,10 @@
  *
  * @module
  */
+import type { TarContents } from "../base/tar_reader.ts";
 import type { NixLink } from "../nix/nix_links.ts";
 import { isStoreBaseName } from "../nix/store_path.ts";
-import type { LayerMember } from "../oci/layer_members.ts";
+import { type LayerMember, readLayerMembers } from "../oci/layer_members.ts";
 import { type DatabaseFiles, databaseFolder } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 
@@ -16,7 +17,7 @@ export interface MemberTaker {
   /** Whether a path of the store is wanted; it may be told of others too. */
   wants(baseName: string): boolean;
   /** Takes a member of a wanted path, or of `.links`; `rest` is its path within, `""` for the path itself. */
-  take(baseName: string, rest: string, member: LayerMember): Promise<void>;
+  take(baseName: string, rest: string, member: LayerMember): TarContents | undefined;
 }
 
 /** What is done with a layer. */
@@ -33,32 +34,41 @@ export interface ReadLayerOptions {
 export const stateFolder = "nix/var/nix/";
 const storeFolder = "nix/store/";
 
-/** Reads the members of a layer to the last one, and says what it holds. */
+/**
+ * Reads a layer to its last member, and says what it holds.
+ *
+ * @param bytes the layer as it is
+ * @param name what errors call it
+ * @throws {VerificationError} if a member is unsafe, or the layer is damaged
+ */
 export async function readLayer(
-  members: AsyncIterable<LayerMember>,
+  bytes: AsyncIterable<Uint8Array>,
+  name: string,
   { taker, database, isHidden = () => false }: ReadLayerOptions,
 ): Promise<LayerFacts> {
   const stores = new Set<string>();
   const hidden: string[] = [];
   const links: NixLink[] = [];
   let hasDatabase = false;
-  for await (const member of members) {
+  const take = (member: LayerMember): TarContents | undefined => {
     const { path, type } = member;
     if (type === "whiteout") hidden.push(path);
     else if (type === "opaque") hidden.push(`${path}/`);
     else if (path.startsWith(storeFolder)) {
       const end = path.indexOf("/", storeFolder.length);
       const baseName = path.slice(storeFolder.length, end < 0 ? undefined : end);
-      const rest = end < 0 ? "" : path.slice(end + 1);
       if (!stores.has(baseName) && isStoreBaseName(baseName)) stores.add(baseName);
       const isWanted = baseName === ".links" || taker.wants(baseName);
-      if (isWanted && !isHidden(path)) await taker.take(baseName, rest, member);
+      if (!isWanted || isHidden(path)) return undefined;
+      return taker.take(baseName, end < 0 ? "" : path.slice(end + 1), member);
     } else if (path.startsWith(databaseFolder)) {
       hasDatabase ||= path === `${databaseFolder}db.sqlite`;
-      await database?.take(member);
+      return database?.take(member);
     } else if (type === "symlink" && /^nix\/var\/nix\/(profiles|gcroots)\//.test(path)) {
       links.push({ path: path.slice(stateFolder.length), target: member.target });
     }
-  }
+    return undefined;
+  };
+  await readLayerMembers(bytes, "nix", name, { take });
   return { stores: [...stores], hidden, links, database: hasDatabase };
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { TarContents } from "../base/tar_reader.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreRow } from "../nix/store_database.ts";
 import type { StoreStage } from "../nix/store_stage.ts";
@@ -37,9 +38,9 @@ export class StoreUnpacker implements MemberTaker {
     return this.#wanted.has(baseName);
   }
 
-  async take(baseName: string, rest: string, member: LayerMember): Promise<void> {
+  take(baseName: string, rest: string, member: LayerMember): TarContents | undefined {
     this.#touched.add(baseName);
-    await takeMember(this.#stage, this.#folder, { baseName, rest, member });
+    return takeMember(this.#stage, this.#folder, { baseName, rest, member });
   }
 
   /** Brings a path that was written and proven elsewhere into the store. */

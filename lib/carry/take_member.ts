@@ -8,6 +8,7 @@
  */
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
+import type { TarContents } from "../base/tar_reader.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreTree } from "../nix/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
@@ -21,40 +22,44 @@ export interface StoreTrees {
 }
 
 /**
- * Writes a member of a path; `rest` is its path within, `""` for the path itself.
+ * Writes a member of a path, and gives what takes its contents; `rest` is its path within, `""` for the path itself.
  *
  * @throws {VerificationError} if it cannot be what an image holds there
  */
-export async function takeMember(
+export function takeMember(
   trees: StoreTrees,
   folder: NixFolder,
   { baseName, rest, member }: { baseName: string; rest: string; member: LayerMember },
-): Promise<void> {
+): TarContents | undefined {
   const tree = trees.tree(baseName);
-  if (isCovered(tree, rest, member.type)) return;
+  if (isCovered(tree, rest, member.type)) return undefined;
   makeFolders(tree, rest);
   switch (member.type) {
     case "directory":
-      return tree.directory(rest);
+      tree.directory(rest);
+      break;
     case "symlink":
-      return tree.symlink(rest, member.target);
+      tree.symlink(rest, member.target);
+      break;
     case "link":
-      return tree.link(rest, await linked(trees, folder, member));
+      tree.link(rest, linked(trees, folder, member));
+      break;
     case "file":
       tree.file(rest, (member.mode & 0o100) !== 0, member.size);
-      for await (const piece of member.body) tree.contents(piece);
+      return (bytes) => tree.contents(bytes);
   }
+  return undefined;
 }
 
-async function linked(
+function linked(
   trees: StoreTrees,
   folder: NixFolder,
   { path, target }: LayerMember,
-): Promise<string> {
+): string {
   if (target.startsWith("nix/store/")) {
     const [baseName = "", ...rest] = target.slice("nix/store/".length).split("/");
     const found = trees.begun(baseName)?.written(rest.join("/")) ??
-      await plainFile(folder.store, [baseName, ...rest]);
+      plainFile(folder.store, [baseName, ...rest]);
     if (found !== undefined) return found;
   }
   throw new VerificationError(
@@ -83,12 +88,12 @@ function makeFolders(tree: StoreTree, path: string): void {
 }
 
 /** A file that lies behind no symlink; `undefined` for anything else. */
-async function plainFile(folder: string, parts: readonly string[]): Promise<string | undefined> {
+function plainFile(folder: string, parts: readonly string[]): string | undefined {
   let at = folder;
   try {
     for (const [i, part] of parts.entries()) {
       at = join(at, part);
-      const info = await Deno.lstat(at);
+      const info = Deno.lstatSync(at);
       if (i === parts.length - 1 ? !info.isFile : !info.isDirectory) return undefined;
     }
     return at;

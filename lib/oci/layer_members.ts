@@ -8,10 +8,10 @@
  *
  * @module
  */
-import type { TarHeader } from "modern-tar";
 import { decompress, packedAs } from "../base/decompress.ts";
 import { VerificationError } from "../base/errors.ts";
-import { tarBody, tarEntries, type TarEntry } from "../base/tar_entries.ts";
+import type { TarMember } from "../base/tar_header.ts";
+import { type TarContents, TarReader } from "../base/tar_reader.ts";
 
 /** One member of a layer. */
 export interface LayerMember {
@@ -25,12 +25,18 @@ export interface LayerMember {
   size: number;
   /** Where a symlink leads, as it is written; or the path of which a link is another name. */
   target: string;
-  /** The contents of a file; must be read to its end before the next member is asked for, or left alone. */
-  body: AsyncIterable<Uint8Array>;
 }
 
 /** The most members that a layer may have. */
 const mostMembers = 5_000_000;
+
+/** Takes the members of a layer. */
+export interface LayerTaker {
+  /** Takes a member; gives what takes the contents of a file, or nothing where they are not wanted. */
+  take(member: LayerMember): TarContents | undefined | void;
+  /** Whether no more is wanted. @default {never} */
+  isDone?(): boolean;
+}
 
 /**
  * Reads the members of a layer that lie in a folder, the folder itself included.
@@ -40,26 +46,29 @@ const mostMembers = 5_000_000;
  * @param name what errors call the layer
  * @throws {VerificationError} if a member is unsafe, or the layer is damaged
  */
-export async function* layerMembers(
+export async function readLayerMembers(
   bytes: AsyncIterable<Uint8Array>,
   folder: string,
   name: string,
-): AsyncGenerator<LayerMember> {
+  taker: LayerTaker,
+): Promise<void> {
   const seen = new Map<string, LayerMember["type"]>();
   let count = 0;
-  for await (const entry of tarEntries(unpacked(bytes, name), name)) {
+  const reader = new TarReader(name, (entry) => {
     if (++count > mostMembers) throw refused(name, `it has more than ${mostMembers} members`);
-    const path = pathOf(entry.header.name, name);
-    const inside = path === folder || path.startsWith(`${folder}/`);
-    const member = inside ? memberOf(entry, path, name) : undefined;
-    if (member === undefined) {
-      await entry.body.cancel();
-      continue;
-    }
+    if (taker.isDone?.()) return undefined;
+    const path = pathOf(entry.name, name);
+    const isInside = path === folder || path.startsWith(`${folder}/`);
+    const member = isInside ? memberOf(entry, path, name) : undefined;
+    if (member === undefined) return undefined;
     checkPlace(member, seen, name);
-    yield member;
-    await entry.body.cancel();
+    return taker.take(member) ?? undefined;
+  });
+  for await (const piece of unpacked(bytes, name)) {
+    reader.push(piece);
+    if (taker.isDone?.()) return;
   }
+  reader.end();
 }
 
 async function* unpacked(
@@ -82,47 +91,43 @@ async function* unpacked(
       await iterator.return?.();
     }
   }
-  if (kind !== undefined) return yield* decompress(all(), kind, `"${name}"`);
-  // The reader of the archive keeps pieces; their owner uses them again.
-  for await (const piece of all()) yield piece.slice();
+  yield* kind === undefined ? all() : decompress(all(), kind, `"${name}"`);
 }
 
-function memberOf(entry: TarEntry, path: string, name: string): LayerMember | undefined {
-  const { header } = entry;
+function memberOf(entry: TarMember, path: string, name: string): LayerMember | undefined {
+  const { type, size, linkName, pax } = entry;
   const cut = path.lastIndexOf("/");
   const base = path.slice(cut + 1);
-  const common = { mode: header.mode ?? 0, size: 0, target: "", body: tarBody(entry, name) };
+  const common = { mode: entry.mode, size: 0, target: "" };
   if (base.startsWith(".wh.")) {
     const above = path.slice(0, Math.max(0, cut));
     if (base === ".wh..wh..opq") return { ...common, path: above, type: "opaque" };
     // What other tools note in such names of their own hides nothing.
     if (base.startsWith(".wh..wh.")) return undefined;
     const hidden = base.slice(".wh.".length);
-    if (hidden === "" || hidden === "." || hidden === "..") throw unsafe(header, name);
+    if (hidden === "" || hidden === "." || hidden === "..") throw unsafe(entry, name);
     return { ...common, path: `${above}/${hidden}`, type: "whiteout" };
   }
-  const { type = "file", size, linkname = "", pax = {} } = header;
   if (Object.keys(pax).some((key) => key.startsWith("GNU.sparse"))) {
-    throw refused(name, `its member ${shown(header)} is a sparse file`);
+    throw refused(name, `its member ${shown(entry)} is a sparse file`);
   }
   switch (type) {
     case "file":
-      if (!Number.isSafeInteger(size) || size < 0) {
-        throw refused(name, `its member ${shown(header)} has no size`);
-      }
       return { ...common, path, type, size };
     case "directory":
       return { ...common, path, type };
     case "symlink":
-      if (linkname === "" || linkname.includes("\0")) throw unsafe(header, name);
-      return { ...common, path, type, target: linkname };
+      if (linkName === "" || linkName.includes("\0")) throw unsafe(entry, name);
+      return { ...common, path, type, target: linkName };
     case "link":
-      return { ...common, path, type, target: pathOf(linkname, name) };
-    default:
+      return { ...common, path, type, target: pathOf(linkName, name) };
+    default: {
+      const what = type === "other" ? "of another kind" : `a ${type}`;
       throw refused(
         name,
-        `its member ${shown(header)} is neither file, folder nor link, but a ${type}`,
+        `its member ${shown(entry)} is neither file, folder nor link, but ${what}`,
       );
+    }
   }
 }
 
@@ -152,12 +157,12 @@ function pathOf(text: string, name: string): string {
   throw refused(name, `its member ${JSON.stringify(text.slice(0, 200))} leads out of it`);
 }
 
-function unsafe(header: TarHeader, name: string): VerificationError {
-  return refused(name, `its member ${shown(header)} is malformed`);
+function unsafe(entry: TarMember, name: string): VerificationError {
+  return refused(name, `its member ${shown(entry)} is malformed`);
 }
 
-function shown(header: TarHeader): string {
-  return JSON.stringify(header.name.slice(0, 200));
+function shown(entry: TarMember): string {
+  return JSON.stringify(entry.name.slice(0, 200));
 }
 
 function refused(name: string, state: string): VerificationError {
