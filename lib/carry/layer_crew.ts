@@ -20,14 +20,65 @@ export interface LayerCrewOptions {
   threads: number;
 }
 
-interface Job {
-  waitingBytes: number;
-  used: PromiseWithResolvers<void>;
-  read: PromiseWithResolvers<LayerReading | undefined>;
-}
-
 const mostWaitingBytes = 4 * 1024 * 1024;
 const layersEach = 2;
+
+/** One layer that a thread is at. */
+class Job implements Disposable {
+  readonly #hand: Hand;
+  readonly #layer: number;
+  readonly #read = Promise.withResolvers<LayerReading | undefined>();
+  #used = Promise.withResolvers<void>();
+  #waitingBytes = 0;
+  #isWhole = false;
+
+  constructor(hand: Hand, layer: number, name: string) {
+    this.#hand = hand;
+    this.#layer = layer;
+    this.#read.promise.catch(() => undefined);
+    hand.jobs.set(layer, this);
+    hand.tell({ layer, begin: name });
+  }
+
+  /** Takes bytes, and waits where too many wait already. */
+  async take(bytes: Uint8Array): Promise<void> {
+    const piece = bytes.slice();
+    this.#waitingBytes += piece.length;
+    this.#hand.tell({ layer: this.#layer, piece }, [piece.buffer]);
+    while (this.#waitingBytes > mostWaitingBytes && !this.#hand.isBroken) {
+      this.#used = Promise.withResolvers();
+      await this.#used.promise;
+    }
+  }
+
+  /** Says that the layer is whole, and waits for what is found in it. */
+  async reading(): Promise<LayerReading | undefined> {
+    this.#isWhole = true;
+    this.#hand.tell({ layer: this.#layer, end: "whole" });
+    return await this.#read.promise;
+  }
+
+  used(bytes: number): void {
+    this.#waitingBytes -= bytes;
+    this.#used.resolve();
+  }
+
+  end(reading: LayerReading | undefined): void {
+    this.#read.resolve(reading);
+    this.#used.resolve();
+  }
+
+  abort(reason: unknown): void {
+    this.#read.reject(reason);
+    this.#waitingBytes = 0;
+    this.#used.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isWhole) this.#hand.tell({ layer: this.#layer, end: "cut" });
+    this.#hand.jobs.delete(this.#layer);
+  }
+}
 
 /** One thread, and what it is at. */
 class Hand {
@@ -40,35 +91,27 @@ class Hand {
     const module = new URL("./layer_worker.ts", import.meta.url).href;
     this.#worker = new Worker(module, { type: "module" });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<LayerReport>) => {
-      if ("stopped" in data) return this.#stopped.resolve();
-      const job = this.jobs.get(data.layer);
-      if (job === undefined) return;
-      if ("reading" in data) return this.#end(job, data.reading);
-      job.waitingBytes -= data.usedBytes;
-      job.used.resolve();
+      if ("stopped" in data) this.#stopped.resolve();
+      else if ("reading" in data) this.jobs.get(data.layer)?.end(data.reading);
+      else this.jobs.get(data.layer)?.used(data.usedBytes);
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
       this.isBroken = true;
-      for (const job of this.jobs.values()) this.#end(job, undefined);
+      for (const job of this.jobs.values()) job.end(undefined);
       this.#stopped.resolve();
     });
     this.tell(start);
   }
 
   tell(order: LayerOrder, transfer: Transferable[] = []): void {
-    this.#worker.postMessage(order, transfer);
+    if (!this.isBroken) this.#worker.postMessage(order, transfer);
   }
 
   async stop(): Promise<void> {
-    if (!this.isBroken) this.tell({ stop: true });
+    this.tell({ stop: true });
     await this.#stopped.promise;
     this.#worker.terminate();
-  }
-
-  #end(job: Job, reading: LayerReading | undefined): void {
-    job.read.resolve(reading);
-    job.used.resolve();
   }
 }
 
@@ -111,44 +154,18 @@ export class LayerCrew implements AsyncDisposable {
     const hand = this.#hands.filter(({ isBroken }) => !isBroken)
       .toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
     if (hand === undefined) return undefined;
-    const layer = this.#layers++;
-    const job = {
-      waitingBytes: 0,
-      used: Promise.withResolvers<void>(),
-      read: Promise.withResolvers<LayerReading | undefined>(),
-    };
-    hand.jobs.set(layer, job);
-    const stop = () => {
-      job.read.reject(signal.reason);
-      job.used.resolve();
-    };
-    job.read.promise.catch(() => undefined);
+    using job = new Job(hand, this.#layers++, name);
+    const stop = () => job.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
-    let end: "whole" | "cut" = "cut";
     try {
-      hand.tell({ layer, begin: name });
       for await (const piece of bytes) {
+        await job.take(piece);
         signal.throwIfAborted();
-        const copy = piece.slice();
-        job.waitingBytes += copy.length;
-        hand.tell({ layer, piece: copy }, [copy.buffer]);
-        while (job.waitingBytes > mostWaitingBytes && !signal.aborted && !hand.isBroken) {
-          job.used = Promise.withResolvers();
-          await job.used.promise;
-        }
         if (hand.isBroken) return undefined;
       }
-      end = "whole";
-    } finally {
-      if (end === "cut") signal.removeEventListener("abort", stop);
-      hand.tell({ layer, end });
-      if (end === "cut") hand.jobs.delete(layer);
-    }
-    try {
-      return await job.read.promise;
+      return await job.reading();
     } finally {
       signal.removeEventListener("abort", stop);
-      hand.jobs.delete(layer);
     }
   }
 

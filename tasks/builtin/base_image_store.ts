@@ -1,3 +1,4 @@
+import { defined } from "../../lib/base/defined.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
@@ -57,17 +58,21 @@ export const baseImageCarryTask = task({
   args: {
     ...baseImageArgs,
     ...place,
+    copy: arg.string({
+      description: "A layout that the image is brought to, and read in: oci:dir:tag",
+      placeholder: "LAYOUT",
+    }),
     check: arg.enum(["sample", "full"], {
       description: "Hash some, or all, of the paths that are there already",
       default: "sample",
     }),
   },
   run: async ({ args, ...ctx }) => {
-    const { volume, folder, engine, engineArg, check, insecureRegistry, ...image } = args;
+    const { volume, folder, engine, engineArg, check, copy, insecureRegistry, ...image } = args;
     const insecureRegistries = insecureRegistry;
     const named = { volume, folder, engine, engineArg };
     const to = placeOf(named);
-    const base = await baseImage({ ...image, insecureRegistries }, ctx);
+    const base = await baseImage({ ...image, ...defined({ to: copy }), insecureRegistries }, ctx);
     return await carryStore(
       { base, to, check, engine: engineOf(named), insecureRegistries },
       ctx,
