@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { Hasher } from "../base/digest.ts";
-import { narString, padded } from "./nar_pieces.ts";
+import { padded } from "./nar_pieces.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
+import { NarWriter } from "./nar_writer.ts";
 import { compareBytes } from "./store_path.ts";
 
 interface OpenFolder {
@@ -17,7 +17,7 @@ interface OpenFolder {
 
 /** Takes files, folders and symlinks, each folder before what is in it. */
 export class NarBuilder implements NarVisitor {
-  #hasher = new Hasher().update(narString("nix-archive-1"));
+  #writer = new NarWriter();
   #folders: OpenFolder[] = [];
   #left = 0;
   #padding = 0;
@@ -26,16 +26,16 @@ export class NarBuilder implements NarVisitor {
 
   directory(path: string): void {
     if (!this.#enter(path)) return;
-    this.#put("(", "type", "directory");
+    this.#writer.words("(", "type", "directory");
     this.#folders.push({ path, last: undefined });
   }
 
   file(path: string, executable: boolean, size: number): void {
     if (!this.#enter(path)) return;
-    this.#put("(", "type", "regular", ...(executable ? ["executable", ""] : []), "contents");
-    const length = new Uint8Array(8);
-    new DataView(length.buffer).setBigUint64(0, BigInt(size), true);
-    this.#hasher.update(length);
+    this.#writer.words("(", "type", "regular");
+    if (executable) this.#writer.words("executable", "");
+    this.#writer.words("contents");
+    this.#writer.length(size);
     this.#left = size;
     this.#padding = padded(size) - size;
     if (size === 0) this.#leave(path);
@@ -43,16 +43,17 @@ export class NarBuilder implements NarVisitor {
 
   contents(bytes: Uint8Array): void {
     if (!this.#isOrdered) return;
-    this.#hasher.update(bytes);
+    this.#writer.bytes(bytes);
     this.#left -= bytes.length;
     if (this.#left > 0) return;
-    this.#hasher.update(new Uint8Array(this.#padding));
+    this.#writer.bytes(new Uint8Array(this.#padding));
     this.#leave(this.#folders.length === 0 ? "" : "x");
   }
 
   symlink(path: string, target: string): void {
     if (!this.#enter(path)) return;
-    this.#put("(", "type", "symlink", "target", target);
+    this.#writer.words("(", "type", "symlink", "target");
+    this.#writer.string(target);
     this.#leave(path);
   }
 
@@ -66,13 +67,18 @@ export class NarBuilder implements NarVisitor {
     if (!this.#isOrdered || !this.#begun || this.#left > 0) return undefined;
     while (this.#folders.length > 0) this.#leaveFolder();
     this.#isOrdered = false;
-    return { narHash: this.#hasher.digest(), narSize: this.#hasher.size };
+    return this.#writer.summary();
   }
 
   /** Begins an entry; `false` if the NAR has gone past its place. */
   #enter(path: string): boolean {
     if (!this.#isOrdered) return false;
-    if (path === "") return this.#isOrdered = !this.#begun && (this.#begun = true);
+    if (path === "") {
+      this.#isOrdered = !this.#begun;
+      if (this.#isOrdered) this.#writer.words("nix-archive-1");
+      this.#begun = true;
+      return this.#isOrdered;
+    }
     const cut = path.lastIndexOf("/");
     const above = cut < 0 ? "" : path.slice(0, cut);
     const name = path.slice(cut + 1);
@@ -82,7 +88,9 @@ export class NarBuilder implements NarVisitor {
       (folder.last === undefined || compareBytes(folder.last, name) < 0);
     if (!isNext) return this.#isOrdered = false;
     folder.last = name;
-    this.#put("entry", "(", "name", name, "node");
+    this.#writer.words("entry", "(", "name");
+    this.#writer.string(name);
+    this.#writer.words("node");
     return true;
   }
 
@@ -93,11 +101,7 @@ export class NarBuilder implements NarVisitor {
 
   /** Ends a node, and the entry that it is of. */
   #leave(path: string): void {
-    if (path === "") this.#put(")");
-    else this.#put(")", ")");
-  }
-
-  #put(...texts: string[]): void {
-    for (const text of texts) this.#hasher.update(narString(text));
+    this.#writer.words(")");
+    if (path !== "") this.#writer.words(")");
   }
 }
