@@ -108,16 +108,15 @@ export class TarReader {
     }
     const { flag: _flag, ...member } = header;
     const pax = { ...this.#globalPax, ...this.#pax };
-    const size = pax["size"] === undefined || !header.hasContents
-      ? member.size
-      : Number(pax["size"]);
+    // An empty record takes back what a header before it said.
+    const size = header.hasContents && pax["size"] ? Number(pax["size"]) : member.size;
     if (!Number.isSafeInteger(size) || size < 0) throw this.#damaged("a size is no number");
     const whole = {
       ...member,
       size,
       pax,
-      name: pax["path"] ?? this.#longName ?? member.name,
-      linkName: pax["linkpath"] ?? this.#longLink ?? member.linkName,
+      name: pax["path"] || this.#longName || member.name,
+      linkName: pax["linkpath"] || this.#longLink || member.linkName,
     };
     this.#longName = this.#longLink = undefined;
     this.#pax = {};

@@ -111,6 +111,7 @@ class Hand {
   async stop(): Promise<void> {
     this.tell({ stop: true });
     await this.#stopped.promise;
+    this.isBroken = true;
     this.#worker.terminate();
   }
 }

@@ -29,6 +29,9 @@ export interface LayerMember {
 
 /** The most members that a layer may have. */
 const mostMembers = 5_000_000;
+/** What file systems take. */
+const longestPath = 4095;
+const longestName = 255;
 
 /** Takes the members of a layer. */
 export interface LayerTaker {
@@ -152,9 +155,16 @@ function checkPlace(
 }
 
 function pathOf(text: string, name: string): string {
-  const path = text.split("/").filter((part) => part !== "" && part !== ".").join("/");
-  if (!/[\0\\]/.test(path) && !path.split("/").includes("..")) return path;
-  throw refused(name, `its member ${JSON.stringify(text.slice(0, 200))} leads out of it`);
+  if (text.length > longestPath) {
+    throw refused(name, `the name of a member has ${text.length} characters`);
+  }
+  const parts = text.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..") || /[\0\\]/.test(text)) {
+    throw refused(name, `its member ${JSON.stringify(text.slice(0, 200))} leads out of it`);
+  }
+  const long = parts.find((part) => part.length > longestName);
+  if (long === undefined) return parts.join("/");
+  throw refused(name, `a part of the name of a member has ${long.length} characters`);
 }
 
 function unsafe(entry: TarMember, name: string): VerificationError {

@@ -3,9 +3,12 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 
 const machines: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
 
-/** The platform of images that this machine runs: always `linux`, since that is what images are made for. */
-export function machinePlatform(arch: string = Deno.build.arch): Platform {
-  return { os: "linux", architecture: machines[arch] ?? arch };
+/**
+ * The platform of images that a machine runs: `linux` whatever its own system is, since that is what images are made for. On macOS and
+ * Windows the engine runs them in a virtual machine of the same processor.
+ */
+export function machinePlatform(machine: { os: string; arch: string } = Deno.build): Platform {
+  return { os: "linux", architecture: machines[machine.arch] ?? machine.arch };
 }
 
 /** `linux/arm64/v8`: a platform as people write it. */

@@ -157,6 +157,68 @@ carryTest("carryStore() reads packed layers, whiteouts and links to other files"
   );
 });
 
+carryTest("a large store is unpacked on threads, whatever its layers are like", async (room) => {
+  const noise = (bytes: number) =>
+    Array.from({ length: bytes / 1000 }, () => crypto.randomUUID().repeat(28).slice(0, 1000)).join(
+      "",
+    );
+  const plain = Array.from({ length: 5 }, (_, i) => ({
+    name: `plain-${i}`,
+    files: { "bin/data": `x ${noise(4_000_000)}`, empty: "", link: "-> bin/data" },
+  }));
+  const made = await room.store("2.8.0", [
+    ...plain,
+    { name: "split", files: { "a/one": noise(100_000), "b/two": noise(100_000) } },
+    { name: "linked", files: { one: "the same", two: "the same" } },
+    ...nixPaths("2.8.0"),
+  ]);
+  const pathOf = (name: string) => `nix/store/${made.paths[name]}`;
+  const linked = join(made.root, pathOf("linked"));
+  await Deno.remove(join(linked, "two"));
+  await Deno.link(join(linked, "one"), join(linked, "two"));
+  const gzip = async (...paths: string[]) =>
+    new Uint8Array(gzipSync(await tarOf(made.root, paths)));
+  const layers = [
+    ...await Promise.all(plain.map(({ name }) => gzip(pathOf(name)))),
+    // One path lies in two layers, one comes twice, one has a file under two names.
+    await gzip(`${pathOf("split")}/a`, pathOf("plain-0")),
+    await gzip(`${pathOf("split")}/b`, pathOf("linked")),
+    await gzip(...["libc", "shell", "nix-2.8.0"].map(pathOf)),
+    await gzip("nix/var"),
+  ];
+  const base = await room.image("2.8.0", layers);
+  const done = await room.carry(base);
+  assertEquals([done.pathsMoved, done.paths], [10, 10]);
+  await verifyWithNix(room.nix.uri);
+  assertEquals(await namesOf(room.nix.staging), []);
+  const inodeOf = async (name: string) =>
+    (await Deno.lstat(join(room.nix.pathOf(made.paths["linked"]!), name))).ino;
+  assertEquals(await inodeOf("one"), await inodeOf("two"));
+  assertEquals((await room.carry(base)).changed, false);
+});
+
+carryTest("an abort ends the threads, and the next run goes on", async (room) => {
+  const big = Array.from({ length: 6 }, (_, i) => ({
+    name: `big-${i}`,
+    files: { data: `${i}`.repeat(4_000_000) },
+  }));
+  const base = await room.image("2.8.0", await layersOf(await room.store("2.8.0", big)));
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const running = room.carry(base, {}, { signal: controller.signal });
+  while ((await namesOf(room.nix.store)).length === 0) {
+    await new Promise((done) => setTimeout(done));
+  }
+  controller.abort(reason);
+  await running.then((done) => assertEquals(done.pathsMoved, 6), (error) => {
+    assertEquals(error === reason || error.cause === reason, true);
+  });
+  assertEquals(await namesOf(room.nix.staging), []);
+  await room.carry(base);
+  await verifyWithNix(room.nix.uri);
+  assertEquals((await validWithNix(room.nix.uri)).length, 6);
+});
+
 carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const holds = await carried(room);
   const big = Array.from({ length: 8 }, (_, i) => ({

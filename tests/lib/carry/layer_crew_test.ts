@@ -1,0 +1,128 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { LayerCrew } from "../../../lib/carry/layer_crew.ts";
+import { hashNar } from "../../../lib/nix/hash_nar.ts";
+import { tarball } from "../../support/tarball.ts";
+
+const baseName = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-a";
+const never = new AbortController().signal;
+
+interface Ground {
+  work: string;
+  crew: LayerCrew;
+}
+
+/** A crew of one thread that wants a path with one text in it. */
+async function withCrew(run: (ground: Ground) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-crew-" });
+  try {
+    const work = join(folder, "work");
+    await Deno.mkdir(work);
+    const sample = join(folder, "sample");
+    await Deno.mkdir(sample);
+    await Deno.writeTextFile(join(sample, "file"), "text");
+    const wanted = [{ baseName, ...await hashNar(sample) }];
+    await using crew = LayerCrew.start({ folder, work, wanted, threads: 1 });
+    await run({ work, crew });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function layerWith(content: string): Uint8Array<ArrayBuffer> {
+  return tarball([
+    { name: `nix/store/${baseName}`, flag: "5" },
+    { name: `nix/store/${baseName}/file`, content },
+    { name: "nix/store/other", content: "not wanted" },
+  ]);
+}
+
+/** A layer in small pieces, all in the same memory. */
+async function* pieces(layer: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(size);
+  for (let at = 0; at < layer.length; at += size) {
+    const piece = layer.subarray(at, at + size);
+    buffer.set(piece);
+    yield buffer.subarray(0, piece.length);
+  }
+}
+
+Deno.test("LayerCrew names the wanted paths that are whole, and all that a layer holds", async () => {
+  await withCrew(async ({ crew }) => {
+    const reading = await crew.read(pieces(layerWith("text")), "layer", never);
+    assertEquals(reading?.whole.map((each) => each.baseName), [baseName]);
+    const path = reading!.whole[0]!.path;
+    assertEquals(await Deno.readTextFile(join(path, "file")), "text");
+    assertEquals(reading?.facts.stores, [baseName]);
+  });
+});
+
+Deno.test("LayerCrew names no path that is another than was wanted", async () => {
+  await withCrew(async ({ crew }) => {
+    const other = await crew.read(pieces(layerWith("evil")), "layer", never);
+    assertEquals([other?.whole, other?.facts.stores], [[], [baseName]]);
+    const right = await crew.read(pieces(layerWith("text")), "layer", never);
+    assertEquals(right?.whole.length, 1);
+  });
+});
+
+Deno.test("LayerCrew gives no reading of what it cannot unpack", async () => {
+  await withCrew(async ({ crew }) => {
+    const layer = layerWith("text");
+    for (
+      const bad of [layer.slice(0, 700), new Uint8Array(600).fill(7), tarball([{ name: "../x" }])]
+    ) {
+      assertEquals(await crew.read(pieces(bad), "layer", never), undefined);
+    }
+    assertEquals((await crew.read(pieces(layer), "layer", never))?.whole.length, 1);
+  });
+});
+
+Deno.test("LayerCrew throws what the source of the bytes throws", async () => {
+  await withCrew(async ({ crew }) => {
+    async function* broken() {
+      yield layerWith("text").subarray(0, 512);
+      throw new Error("the source broke");
+    }
+    await assertRejects(() => crew.read(broken(), "layer", never), Error, "the source broke");
+    assertEquals((await crew.read(pieces(layerWith("text")), "layer", never))?.whole.length, 1);
+  });
+});
+
+Deno.test("LayerCrew takes no more than it can use, and ends on an abort", async () => {
+  await withCrew(async ({ crew }) => {
+    const controller = new AbortController();
+    let given = 0;
+    async function* endless() {
+      // The contents of one file, without an end.
+      yield tarball([{ name: "nix/x", size: 2 ** 33 - 1 }], "open");
+      for (;; given++) {
+        if (given === 40) controller.abort(new Error("enough"));
+        yield new Uint8Array(1024 * 1024);
+      }
+    }
+    const reading = () => crew.read(endless(), "layer", controller.signal);
+    await assertRejects(reading, Error, "enough");
+    assertEquals(given, 40);
+    assertEquals((await crew.read(pieces(layerWith("text")), "layer", never))?.whole.length, 1);
+  });
+});
+
+Deno.test("a LayerCrew that was disposed of writes nothing more", async () => {
+  await withCrew(async ({ work }) => {
+    const crew = LayerCrew.start({ folder: work, work, wanted: [], threads: 2 });
+    const held = Promise.withResolvers<void>();
+    async function* slow() {
+      yield layerWith("text");
+      await held.promise;
+    }
+    const reading = crew.read(slow(), "layer", never);
+    await crew[Symbol.asyncDispose]();
+    await Deno.remove(work, { recursive: true });
+    held.resolve();
+    assertEquals(await reading, undefined);
+    assertEquals(await crew.read(pieces(layerWith("text")), "layer", never), undefined);
+    await assertRejects(() => Deno.lstat(work), Deno.errors.NotFound);
+    await Deno.mkdir(work);
+  });
+});
