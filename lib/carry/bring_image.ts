@@ -1,5 +1,6 @@
 import { checkFreeBytes } from "../base/disk_space.ts";
-import { type Digest, digestHex } from "../base/digest_text.ts";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import type { CarriedImage } from "../nix/carried_images.ts";
 import { type NixFolder, nixStoreDir } from "../nix/nix_folder.ts";
 import type { NixLink } from "../nix/nix_links.ts";
