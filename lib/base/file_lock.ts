@@ -36,6 +36,19 @@ export class FileLock implements Disposable {
     this.#file = file;
   }
 
+  /** Whether the locked file still lies at its path, and nobody put another there; `true` where the system cannot tell. */
+  async isInPlace(): Promise<boolean> {
+    if (this.#file === undefined) return false;
+    const { ino } = await this.#file.stat();
+    try {
+      const there = await Deno.stat(this.path);
+      return ino === null || there.ino === ino;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
   /** Lets the lock go; closing the file frees it. */
   [Symbol.dispose](): void {
     this.#file?.close();

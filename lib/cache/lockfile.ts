@@ -1,13 +1,13 @@
 /**
  * `kedge.lock`: what names meant when they were first used.
  *
- * Invariants: the file is read at each question, so that what others wrote meanwhile counts; a frozen one is never written; a pin is written after what it
- * names was verified; other pins, those of newer versions included, stay as they are; keys are sorted, so that two
- * people who add different pins can merge their files.
+ * Invariants: the file is read at each question, so that what others wrote meanwhile counts; a frozen one is never written; a pin is
+ * written after what it names was verified, under the file's lock, so that two processes which pin at once keep both pins; other
+ * pins, those of newer versions included, stay as they are; keys are sorted, so that two people who add different pins can merge
+ * their files. An empty file holds no pin: a process that was killed before its first one leaves it.
  *
  * @module
  */
-import { dirname } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { UsageError } from "../base/errors.ts";
@@ -93,13 +93,15 @@ export class Lockfile {
     this.#writing = promise;
     await before;
     try {
+      if ((await this.#read()).pins[key]?.digest === pin.digest) return false;
+      const { lockReplaced } = await import("../base/lock_replaced.ts");
+      using _lock = await lockReplaced(this.path);
       const file = await this.#read();
       if (file.pins[key]?.digest === pin.digest) return false;
       const date = pin.date ?? new Date(this.#now()).toISOString();
       const pins = Object.entries({ ...file.pins, [key]: { ...pin, date } })
         .sort(([a], [b]) => a < b ? -1 : 1);
       const text = JSON.stringify({ ...file, pins: Object.fromEntries(pins) }, undefined, 2);
-      await Deno.mkdir(dirname(this.path), { recursive: true });
       await writeFileAtomic(this.path, `${text}\n`);
       return true;
     } finally {
@@ -115,6 +117,7 @@ export class Lockfile {
       if (error instanceof Deno.errors.NotFound) return { version: 1, pins: {} };
       throw unreadable(this.path, error);
     }
+    if (text === "") return { version: 1, pins: {} };
     try {
       const { parseLockfile } = await import("./parse_lockfile.ts");
       return parseLockfile(JSON.parse(text));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { Lockfile } from "../../../lib/cache/lockfile.ts";
@@ -40,6 +40,57 @@ Deno.test("Lockfile keeps the fields of newer versions", () =>
     await new Lockfile(path).pin("k", two);
     const { pins, note } = JSON.parse(await Deno.readTextFile(path));
     assertEquals([note, pins.other.signer, pins.k.digest], ["kept", "me", two.digest]);
+  }));
+
+Deno.test("Lockfile keeps every pin of several processes that pin at once", () =>
+  withPath(async (path) => {
+    const root = new URL("../../../", import.meta.url).href;
+    const go = `${path}.go`;
+    const program = `${path}.ts`;
+    await Deno.writeTextFile(
+      program,
+      `import { Lockfile } from ${JSON.stringify(`${root}lib/cache/lockfile.ts`)};
+      import { sha256 } from ${JSON.stringify(`${root}lib/base/digest.ts`)};
+      const [path, go, own] = Deno.args;
+      console.log("ready");
+      for (;;) if (await Deno.stat(go).then(() => true, () => false)) break;
+      for (let pin = 0; pin < 8; pin++) {
+        await new Lockfile(path).pin("p" + own + "-" + pin, { digest: sha256(own + pin) });
+      }`,
+    );
+    const processes = ["a", "b", "c", "d", "e"].map((own) =>
+      new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          "--no-check",
+          `--config=${fromFileUrl(root)}deno.json`,
+          program,
+          path,
+          go,
+          own,
+        ],
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn()
+    );
+    await Promise.all(processes.map(async ({ stdout }) => {
+      for await (const _ready of stdout) break;
+    }));
+    await Deno.writeTextFile(go, "");
+    const ends = await Promise.all(processes.map(({ status }) => status));
+    assertEquals(ends.map(({ code }) => code), [0, 0, 0, 0, 0]);
+    const { pins } = JSON.parse(await Deno.readTextFile(path));
+    assertEquals(Object.keys(pins).length, 5 * 8);
+    assertEquals(pins["pc-7"].digest, sha256("c7"));
+  }));
+
+Deno.test("Lockfile that a process was killed over before its first pin holds none", () =>
+  withPath(async (path) => {
+    await Deno.writeTextFile(path, "");
+    assertEquals(await new Lockfile(path).pinned("k"), undefined);
+    await new Lockfile(path).pin("k", one);
+    assertEquals(await new Lockfile(path).pinned("k"), one);
   }));
 
 Deno.test("Lockfile that is frozen refuses what it does not hold", () =>
