@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { UsageError } from "../base/errors.ts";
 import { isJournalName, markerNames } from "./markers.ts";
+import { refuseFile } from "./refuse_file.ts";
 
 /** Whether something at the root of a cache is kedge's own: a bucket of any version, a marker, the journal, work under way. */
 export function isOwnName(name: string): boolean {
@@ -25,7 +26,7 @@ function isSystemName(name: string): boolean {
 /**
  * Makes sure that a folder may be used, cleaned and pruned as a cache; one that is not there may.
  *
- * @throws {UsageError} if it is somebody else's
+ * @throws {UsageError} if it is somebody else's, or no folder
  */
 export function checkOwnFolder(root: string): void {
   let stranger: string | undefined;
@@ -35,6 +36,7 @@ export function checkOwnFolder(root: string): void {
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
+    refuseFile(root);
     throw error;
   }
   if (stranger === undefined || isTagged(root)) return;

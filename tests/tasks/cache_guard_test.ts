@@ -51,6 +51,35 @@ Deno.test("D5 a run is refused in the cache folder, and in a folder of it, and l
     assertEquals(await treeOf(cache), tree);
   }));
 
+Deno.test("a file in the place of the cache folder is refused, whatever is asked of it", async () => {
+  const file = await Deno.makeTempFile({ prefix: "kedge-guard-" });
+  try {
+    const url = "http://127.0.0.1:1/b.tar.gz";
+    for (
+      const args of [
+        ["cache:size"],
+        ["cache:ls"],
+        ["cache:why", "k"],
+        ["cache:verify"],
+        ["cache:prune"],
+        ["cache:clean"],
+        ["kexec", "--url", url],
+        ["kexec", "--url", url, "--dry-run"],
+      ]
+    ) {
+      const { code, stdout, stderr } = await runKedge(args, { cacheDir: file });
+      assertEquals([code, stdout, stderr], [
+        2,
+        "",
+        `error: Cannot use "${file}" as the cache: it is no folder\n` +
+        "hint: name a folder, or a path where nothing is yet, with --cache-dir\n",
+      ]);
+    }
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("D5 what only asks is answered there too", () =>
   withProject(async ({ cache, project }) => {
     const { code, stdout } = await runKedge(["cache:dir"], { cacheDir: cache, cwd: project });
