@@ -76,7 +76,11 @@ export class DownloadAttempt {
       const sums = this.#options.partSums && probe.size !== undefined
         ? new PartSums(probe.size, probe.partial?.sums)
         : undefined;
-      await using file = await PartialFile.open(folder, control, done, sums);
+      await using file = await PartialFile.open(folder, control, {
+        done,
+        sums,
+        onDurable: (bytes) => this.#options.object.moved(bytes),
+      });
       using _hasher = this.#hasher;
       this.#file = file;
       this.#follower.begin(file.path);
@@ -230,10 +234,9 @@ export class DownloadAttempt {
   }
 
   #took(start: number, bytes: Uint8Array): void {
-    const { object, check, probe } = this.#options;
+    const { check, probe } = this.#options;
     if (start === 0) check?.(bytes);
     this.#file.wrote(start, bytes);
-    object.moved(bytes.byteLength);
     if ((probe.size ?? Infinity) < followFromBytes) return;
     this.#follower.grown(this.#file.extents.prefix);
   }

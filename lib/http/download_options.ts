@@ -24,7 +24,7 @@ export interface DownloadOptions {
   connections?: number;
   /** Takes notes. */
   meter: Meter;
-  /** Takes the progress. */
+  /** Takes the progress: bytes count as moved once a kill would not lose them any more, or at the end. */
   object: ObjectMeter;
   /** Sees the first bytes of the contents as soon as they come; throws if they are wrong. */
   check?: (firstBytes: Uint8Array) => void;

@@ -1,8 +1,9 @@
 /**
  * The data of a download that is under way.
  *
- * Invariants: the control file names only bytes that were synced before it was written; syncing runs beside the
- * transfer; at most one sync is under way at a time.
+ * Invariants: the control file names only bytes that were synced before it was written; bytes are told of once they are durable,
+ * and of those that never become it, at the end; syncing runs beside the transfer, at the latest half a second after bytes came;
+ * at most one sync is under way at a time.
  *
  * @module
  */
@@ -13,6 +14,17 @@ import { Extents } from "./extents.ts";
 import type { PartSums } from "./part_sums.ts";
 
 const syncEveryBytes = 8 * 1024 * 1024;
+const syncEveryMs = 500;
+
+/** Options of {@linkcode PartialFile.open}. */
+export interface PartialFileOptions {
+  /** What is there already, and is continued. @default {nothing: all begins anew} */
+  done?: Control["done"];
+  /** What the parts add up to, kept so that a later run can tell damaged ones. */
+  sums?: PartSums | undefined;
+  /** Told of bytes once a kill would not lose them any more. */
+  onDurable?: (bytes: number) => void;
+}
 
 /** The file that a download fills, and what is known of it. */
 export class PartialFile implements AsyncDisposable {
@@ -23,8 +35,10 @@ export class PartialFile implements AsyncDisposable {
   #folder: string;
   #control: Omit<Control, "done" | "sums"> | undefined;
   #sums: PartSums | undefined;
+  #onDurable: (bytes: number) => void;
   #file: Deno.FsFile;
   #unsynced = 0;
+  #syncedMs = performance.now();
   #syncing: Promise<void> | undefined;
   #failure: unknown;
 
@@ -32,29 +46,28 @@ export class PartialFile implements AsyncDisposable {
     folder: string,
     file: Deno.FsFile,
     control: Omit<Control, "done" | "sums"> | undefined,
-    extents: Extents,
-    sums: PartSums | undefined,
+    { done = [], sums, onDurable = () => {} }: PartialFileOptions,
   ) {
     this.#folder = folder;
     this.path = join(folder, dataName);
     this.#file = file;
     this.#control = control;
-    this.extents = extents;
+    this.extents = new Extents(done);
     this.#sums = sums;
+    this.#onDurable = onDurable;
   }
 
   /**
-   * Opens the data within a folder that nobody else uses. With `done`, what is there is continued; without it, all begins
-   * anew. Without `control` nothing is written that a later run could resume from; with `sums`, that run can tell damaged parts.
+   * Opens the data within a folder that nobody else uses. Without `control` nothing is written that a later run could resume
+   * from.
    */
   static async open(
     folder: string,
     control: Omit<Control, "done" | "sums"> | undefined,
-    done: Control["done"] = [],
-    sums?: PartSums,
+    options: PartialFileOptions = {},
   ): Promise<PartialFile> {
     const path = join(folder, dataName);
-    if (done.length === 0) {
+    if ((options.done ?? []).length === 0) {
       await removeIfThere(join(folder, "control.json"));
       await removeIfThere(path);
     }
@@ -65,7 +78,7 @@ export class PartialFile implements AsyncDisposable {
       file.close();
       throw error;
     }
-    return new PartialFile(folder, file, control, new Extents(done), sums);
+    return new PartialFile(folder, file, control, options);
   }
 
   /** Says that bytes were written. */
@@ -73,7 +86,10 @@ export class PartialFile implements AsyncDisposable {
     this.extents.add(start, start + bytes.byteLength);
     this.#sums?.add(start, bytes);
     this.#unsynced += bytes.byteLength;
-    if (this.#unsynced < syncEveryBytes || this.#syncing !== undefined) return;
+    if (this.#syncing !== undefined || this.#failure !== undefined) return;
+    const isDue = this.#unsynced >= syncEveryBytes ||
+      performance.now() - this.#syncedMs >= syncEveryMs;
+    if (!isDue) return;
     this.#syncing = this.#sync().catch((error) => {
       this.#failure ??= error;
     }).finally(() => {
@@ -92,18 +108,23 @@ export class PartialFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#syncing;
     this.#file.close();
+    if (this.#unsynced > 0) this.#onDurable(this.#unsynced);
   }
 
   async #sync(): Promise<void> {
-    this.#unsynced = 0;
+    const bytes = this.#unsynced;
     const done = [...this.extents];
     const sums = this.#sums?.snapshot();
     await this.#file.syncData();
-    if (this.#control === undefined) return;
-    await writeControl(this.#folder, {
-      ...this.#control,
-      done,
-      ...(sums === undefined ? {} : { sums }),
-    });
+    if (this.#control !== undefined) {
+      await writeControl(this.#folder, {
+        ...this.#control,
+        done,
+        ...(sums === undefined ? {} : { sums }),
+      });
+    }
+    this.#unsynced -= bytes;
+    this.#syncedMs = performance.now();
+    this.#onDurable(bytes);
   }
 }

@@ -12,15 +12,19 @@ export interface LiveTask {
   readonly bytesMoved: number;
   /** See `bytesMoved`; 0 while nothing is to be moved. */
   readonly bytesToMove: number;
+  /** How long it has been moving bytes, in milliseconds. */
+  readonly movingMs: number;
 }
 
 const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const frameMs = 100;
 const longestBar = 30;
 const shortestBar = 4;
+const judgeAfterMs = 1000;
 
 /**
- * The line of a task that runs: a spinner, its name, and what there is room for of a bar, the share, the bytes, the rate and the time.
+ * The line of a task that runs: a spinner, its name, and what there is room for of a bar, the share, the bytes, the rate, the time
+ * that is left and the time that went by.
  * It never takes more than so many columns.
  */
 export function liveLine(task: LiveTask, columns: number): string {
@@ -37,14 +41,23 @@ export function liveLine(task: LiveTask, columns: number): string {
 
 /** What is said beside the name, what matters most first. */
 function partsOf(task: LiveTask): string[] {
-  const { bytesMoved, bytesToMove, elapsedMs } = task;
+  const { bytesMoved, bytesToMove, elapsedMs, movingMs } = task;
   const time = formatDuration(elapsedMs);
   if (bytesToMove === 0) return [time];
-  const rate = `${formatBytes(bytesMoved / Math.max(elapsedMs, 1) * 1000)}/s`;
+  const bytesPerMs = bytesMoved / Math.max(movingMs, 1);
+  const rate = `${formatBytes(bytesPerMs * 1000)}/s`;
   const moved = formatBytes(bytesMoved);
   if (bytesToMove === Infinity) return [moved, rate, time];
   const percent = `${Math.floor(share(task) * 100)}%`.padStart(4);
-  return [percent, `${moved} of ${formatBytes(bytesToMove)}`, rate, time];
+  const left = leftOf((bytesToMove - bytesMoved) / bytesPerMs, movingMs);
+  return [percent, `${moved} of ${formatBytes(bytesToMove)}`, rate, ...left, time];
+}
+
+/** The time that is left, once there is enough to judge by. */
+function leftOf(leftMs: number, movingMs: number): string[] {
+  if (movingMs < judgeAfterMs || !(leftMs > 0 && leftMs < Infinity)) return [];
+  const seconds = Math.ceil(leftMs / 1000);
+  return [`${seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1000)} left`];
 }
 
 function share({ bytesMoved, bytesToMove }: LiveTask): number {

@@ -21,9 +21,15 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+interface Moving {
+  moved: number;
+  toMove: number;
+  sinceMs: number;
+}
+
 interface Running {
   readonly started: number;
-  readonly operations: Map<string, { moved: number; toMove: number }>;
+  readonly operations: Map<string, Moving>;
 }
 
 const everyMs = 100;
@@ -60,12 +66,15 @@ export class LiveProgress implements Progress {
       case "task-end":
         this.#running.delete(event.task);
         break;
-      case "progress":
-        this.#running.get(event.task ?? "")?.operations.set(event.operation, {
+      case "progress": {
+        const operations = this.#running.get(event.task ?? "")?.operations;
+        operations?.set(event.operation, {
           moved: event.bytesMoved,
           toMove: event.bytesToMove,
+          sinceMs: operations.get(event.operation)?.sinceMs ?? this.#now(),
         });
         break;
+      }
       case "run-end":
         this.close();
         break;
@@ -124,7 +133,7 @@ export class LiveProgress implements Progress {
       liveLine({
         name: visible(name).replace(/\s/g, " "),
         elapsedMs: this.#now() - task.started,
-        ...sums(task.operations.values()),
+        ...sums(task.operations.values(), this.#now()),
       }, columns)
     );
     const most = Math.max(1, rows - 1);
@@ -140,12 +149,14 @@ export class LiveProgress implements Progress {
 }
 
 function sums(
-  operations: Iterable<{ moved: number; toMove: number }>,
-): { bytesMoved: number; bytesToMove: number } {
-  let [bytesMoved, bytesToMove] = [0, 0];
-  for (const { moved, toMove } of operations) {
+  operations: Iterable<Moving>,
+  nowMs: number,
+): { bytesMoved: number; bytesToMove: number; movingMs: number } {
+  let [bytesMoved, bytesToMove, movingMs] = [0, 0, 0];
+  for (const { moved, toMove, sinceMs } of operations) {
     bytesMoved += moved;
     bytesToMove += Math.max(moved, toMove);
+    movingMs = Math.max(movingMs, nowMs - sinceMs);
   }
-  return { bytesMoved, bytesToMove };
+  return { bytesMoved, bytesToMove, movingMs };
 }

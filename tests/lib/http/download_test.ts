@@ -398,8 +398,8 @@ Deno.test("download() ends a connection that brings nothing and asks again", () 
   }));
 
 Deno.test("download() ends a connection that brings too little and says so in the end", () =>
-  withFile({ body: tiny, bytesPerSecond: 30_000 }, async ({ fetch, notes }) => {
-    const options = { idleTimeoutMs: 300, minBytesPerSecond: 1_000_000 };
+  withFile({ body: tiny, bytesPerSecond: 8000 }, async ({ fetch, notes }) => {
+    const options = { idleTimeoutMs: 1500, minBytesPerSecond: 1_000_000 };
     const found = await fetch({}, { ...options, retry: { ...retry, retries: 1 } })
       .catch((error: Error) => error);
     assertStringIncludes(notes.join(), "fewer than 1000000 bytes a second came");
@@ -424,6 +424,40 @@ Deno.test("download() steals the second half of the range that would take longes
     const found = await fetch({}, { connections: 4 });
     assertEquals(found.size, 9 * mebibyte);
     assert(origin.requests.length > 2, `${origin.requests.length}`);
+  }));
+
+Deno.test("download() tells of bytes once they are durable, the last half second's at the latest", () =>
+  withFile(
+    { body: filled(2 * mebibyte, 7), bytesPerSecond: mebibyte },
+    async ({ fetch, folder, file }) => {
+      const told: { moved: number; durable: number }[] = [];
+      let moved = 0;
+      const object = {
+        moved: (bytes: number) => {
+          moved += bytes;
+          const { done } = JSON.parse(Deno.readTextFileSync(join(folder, "control.json")));
+          const durable = done.reduce(
+            (sum: number, [start, end]: number[]) => sum + end! - start!,
+            0,
+          );
+          told.push({ moved, durable });
+        },
+        reused() {},
+        restarted() {},
+        [Symbol.dispose]() {},
+      };
+      await fetch({}, { object });
+      assert(told.length > 2, JSON.stringify(told));
+      assertEquals(told.filter((each) => each.moved !== each.durable), []);
+      assertEquals(moved, file.body.length);
+    },
+  ));
+
+Deno.test("download() counts what came and was never synced, at the end", () =>
+  withFile({ body, ranges: "ignore" }, async ({ fetch, file, counts }) => {
+    file.faults = [{ cutAfter: mebibyte }];
+    assertEquals((await fetch()).digest, sha256(body));
+    assertEquals(counts.moved, body.length + mebibyte);
   }));
 
 Deno.test("download() brings no byte twice where it takes over from an answer that was shorter than asked for", () =>

@@ -154,17 +154,26 @@ Deno.test("liveLine() shows what there is room for, and never more", () => {
     elapsedMs: 2000,
     bytesMoved: 1024 * 1024,
     bytesToMove: 4 * 1024 * 1024,
+    movingMs: 1500,
   };
   assertEquals(
-    liveLine(task, 70),
-    "⠋ kexec  █████░░░░░░░░░░░░░░░░░   25%  1 MiB of 4 MiB  512 KiB/s  2.0s",
+    liveLine(task, 80),
+    "⠋ kexec  █████░░░░░░░░░░░░░░░░░░   25%  1 MiB of 4 MiB  683 KiB/s  5s left  2.0s",
+  );
+  assertEquals(liveLine(task, 50), "⠋ kexec   25%  1 MiB of 4 MiB  683 KiB/s  5s left");
+  const young = { ...task, movingMs: 500 };
+  assertEquals(liveLine(young, 60), "⠋ kexec  ███░░░░░░░░░░░   25%  1 MiB of 4 MiB  2 MiB/s  2.0s");
+  const slow = { ...task, bytesMoved: 4096, bytesToMove: 1024 * 1024, movingMs: 2000 };
+  assertEquals(
+    liveLine(slow, 62),
+    "⠋ kexec    0%  4 KiB of 1 MiB  2 KiB/s  8m 30s left  2.0s",
   );
   assertEquals(liveLine(task, 20), "⠋ kexec  █░░░░   25%");
   assertEquals(liveLine(task, 5), "⠋ ke…");
   assertEquals(liveLine({ ...task, bytesToMove: 0 }, 40), "⠋ kexec  2.0s");
   assertEquals(
     liveLine({ ...task, bytesToMove: Infinity }, 40),
-    "⠋ kexec  1 MiB  512 KiB/s  2.0s",
+    "⠋ kexec  1 MiB  683 KiB/s  2.0s",
   );
   for (let columns = 2; columns < 120; columns++) {
     assert(columnsOf(liveLine({ ...task, name: "日本語 task" }, columns)) <= columns);
