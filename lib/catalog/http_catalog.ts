@@ -16,13 +16,7 @@
  *
  * @module
  */
-import type * as v from "valibot";
-import { type KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
-import type { Meter } from "../base/meter.ts";
-import { HttpClient, type HttpRequest } from "../http/client.ts";
-import { displayUrl } from "../http/display_url.ts";
-import type { RetryPolicy } from "../http/retry_policy.ts";
-import type { TlsOptions } from "../http/tls_options.ts";
+import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type {
   CatalogOptions,
   CatalogWithHistory,
@@ -31,66 +25,25 @@ import type {
   EntryName,
   HistoryLine,
 } from "./catalog.ts";
-import { CatalogConflictError } from "./catalog_conflict_error.ts";
-import { entrySchema, historySchema, listSchema } from "./catalog_schemas.ts";
-import { readCatalogAnswer } from "./read_catalog_answer.ts";
+import { CatalogConnection, type CatalogConnectionOptions } from "./catalog_connection.ts";
 import { type CatalogEntry, type CatalogEntryDraft, entryId } from "./catalog_entry.ts";
-
-/** What an {@linkcode HttpCatalog} is made of. */
-export interface HttpCatalogOptions {
-  /** The base URL, without credentials. */
-  url: string;
-  /** The Authorization header. */
-  authorization?: string | undefined;
-  /** For `https`. */
-  tls?: TlsOptions | undefined;
-  /** How requests are tried again. */
-  retry?: RetryPolicy | undefined;
-  /** How long an answer may take, in milliseconds. @default {60_000} */
-  timeoutMs?: number | undefined;
-  /** Told of each request. */
-  meter?: Meter | undefined;
-  /** Ends every request. */
-  signal?: AbortSignal | undefined;
-}
+import { entrySchema, historySchema, listSchema } from "./catalog_schemas.ts";
 
 /** Entries behind HTTP. */
 export class HttpCatalog implements CatalogWithHistory {
   readonly url: string;
   readonly requestsEach = 1;
-  readonly #base: string;
-  readonly #headers: Record<string, string>;
-  readonly #client: HttpClient;
-  readonly #connections: Deno.HttpClient;
-  readonly #signal: AbortSignal | undefined;
+  readonly #connection: CatalogConnection;
   readonly #etags = new Map<string, string>();
 
   /** Connects to nothing yet. */
-  constructor(options: HttpCatalogOptions) {
-    const { authorization, tls, retry, timeoutMs, meter, signal } = options;
-    this.#signal = signal;
-    this.#base = options.url.replace(/\/+$/, "");
-    this.url = displayUrl(this.#base);
-    this.#headers = {
-      accept: "application/json",
-      ...(authorization === undefined ? {} : { authorization }),
-    };
-    this.#connections = Deno.createHttpClient({
-      ...(tls?.ca === undefined ? {} : { caCerts: [tls.ca] }),
-      ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
-    });
-    this.#client = new HttpClient({
-      side: "destination",
-      ...(retry === undefined ? {} : { retry }),
-      ...(timeoutMs === undefined ? {} : { headersTimeoutMs: timeoutMs }),
-      ...(meter === undefined ? {} : { meter }),
-      ...(signal === undefined ? {} : { signal }),
-      fetch: (target, init) => fetch(target, { ...init, client: this.#connections }),
-    });
+  constructor(options: CatalogConnectionOptions) {
+    this.#connection = new CatalogConnection(options);
+    this.url = this.#connection.url;
   }
 
   async find(name: EntryName, options: CatalogOptions = {}): Promise<CatalogEntry | undefined> {
-    const response = await this.#send(entryPath(name), {
+    const response = await this.#connection.send(entryPath(name), {
       headers: { "kedge-intent": "write", "cache-control": "no-cache" },
       accept: [404],
       action: "ask the catalog",
@@ -103,21 +56,25 @@ export class HttpCatalog implements CatalogWithHistory {
     }
     const etag = response.headers.get("etag");
     if (etag !== null) this.#etags.set(path, etag);
-    return this.#sameName(await this.#json(response, entrySchema), name);
+    return this.#sameName(await this.#connection.read(response, entrySchema), name);
   }
 
   async list(filter: EntryFilter = {}, options: CatalogOptions = {}): Promise<CatalogEntry[]> {
     const query = new URLSearchParams(
       Object.entries(filter).filter((pair): pair is [string, string] => pair[1] !== undefined),
     );
-    const response = await this.#send(`entries?${query}`, { action: "list the catalog" }, options);
-    return (await this.#json(response, listSchema)).entries;
+    const response = await this.#connection.send(
+      `entries?${query}`,
+      { action: "list the catalog" },
+      options,
+    );
+    return (await this.#connection.read(response, listSchema)).entries;
   }
 
   async history(name: string, options: CatalogOptions = {}): Promise<HistoryLine[]> {
     const path = `history/${encodeURIComponent(name)}`;
-    const response = await this.#send(path, { action: "read the history" }, options);
-    return (await this.#json(response, historySchema)).history;
+    const response = await this.#connection.send(path, { action: "read the history" }, options);
+    return (await this.#connection.read(response, historySchema)).history;
   }
 
   async commit(draft: CatalogEntryDraft, options: CommitOptions): Promise<CatalogEntry> {
@@ -131,7 +88,7 @@ export class HttpCatalog implements CatalogWithHistory {
       }
     }
     if (!response.ok) {
-      throw await this.#conflict(
+      throw await this.#connection.conflict(
         response,
         `Cannot commit "${entryId(draft)}" to "${this.url}"`,
         "it stands for other store paths",
@@ -152,7 +109,7 @@ export class HttpCatalog implements CatalogWithHistory {
     options: CommitOptions,
   ): Promise<CatalogEntry> {
     try {
-      return this.#sameName(await this.#json(response, entrySchema), draft);
+      return this.#sameName(await this.#connection.read(response, entrySchema), draft);
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       const standing = await this.find(draft, options);
@@ -164,7 +121,7 @@ export class HttpCatalog implements CatalogWithHistory {
   async #put(draft: CatalogEntryDraft, options: CommitOptions): Promise<Response> {
     const path = entryPath(draft);
     const etag = this.#etags.get(path);
-    return await this.#send(path, {
+    return await this.#connection.send(path, {
       method: "PUT",
       headers: {
         "content-type": "application/json",
@@ -179,15 +136,15 @@ export class HttpCatalog implements CatalogWithHistory {
 
   async point(to: EntryName, from: string, options: CatalogOptions = {}): Promise<CatalogEntry> {
     const path = `current/${encodeURIComponent(to.name)}/${encodeURIComponent(to.system)}`;
-    const response = await this.#send(path, {
+    const response = await this.#connection.send(path, {
       method: "PUT",
       headers: { "content-type": "application/json", "if-match": JSON.stringify(from) },
       body: JSON.stringify({ version: to.version }),
       accept: [409, 412],
       action: `point to "${entryId(to)}"`,
     }, options);
-    if (response.ok) return this.#sameName(await this.#json(response, entrySchema), to);
-    throw await this.#conflict(
+    if (response.ok) return this.#sameName(await this.#connection.read(response, entrySchema), to);
+    throw await this.#connection.conflict(
       response,
       `Cannot point "${to.name}" to ${to.version}`,
       "it was moved meanwhile",
@@ -197,13 +154,13 @@ export class HttpCatalog implements CatalogWithHistory {
 
   async forget(names: readonly EntryName[], options: CatalogOptions = {}): Promise<void> {
     for (const name of names) {
-      const response = await this.#send(entryPath(name), {
+      const response = await this.#connection.send(entryPath(name), {
         method: "DELETE",
         accept: [404, 409],
         action: `forget "${entryId(name)}"`,
       }, options);
       if (response.status === 409) {
-        throw await this.#conflict(
+        throw await this.#connection.conflict(
           response,
           `Cannot forget "${entryId(name)}"`,
           "it is the current one",
@@ -215,20 +172,8 @@ export class HttpCatalog implements CatalogWithHistory {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#connections.close();
+    this.#connection[Symbol.dispose]();
     return Promise.resolve();
-  }
-
-  async #send(path: string, request: HttpRequest, options: CatalogOptions): Promise<Response> {
-    return await this.#client.request(`${this.#base}/${path}`, {
-      ...request,
-      headers: { ...this.#headers, ...request.headers },
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-  }
-
-  async #json<S extends v.GenericSchema>(response: Response, schema: S): Promise<v.InferOutput<S>> {
-    return await readCatalogAnswer(response, schema, this.url, this.#signal);
   }
 
   #sameName(entry: CatalogEntry, name: EntryName): CatalogEntry {
@@ -236,20 +181,6 @@ export class HttpCatalog implements CatalogWithHistory {
     throw new VerificationError(
       `Cannot trust "${this.url}": asked for "${entryId(name)}", it answered "${entry.id}"`,
     );
-  }
-
-  async #conflict(
-    response: Response,
-    action: string,
-    state: string,
-    hint: string,
-  ): Promise<KedgeError> {
-    const words = (await response.text()).replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
-    return new CatalogConflictError(`${action}: ${state}${words === "" ? "" : ` (${words})`}`, {
-      hint,
-      side: "destination",
-      data: { status: response.status },
-    });
   }
 }
 
