@@ -84,8 +84,12 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
   }
 
   async plan(step: Step): Promise<PublishPlan> {
-    const { options, packing, spool } = this.#parts;
+    const { options, packing, packer, spool } = this.#parts;
     const { meter, signal } = step;
+    const catalog = this.#parts.openCatalog(meter);
+    const standing = await catalog.find(options, { signal });
+    // A new version has something to pack: the threads start while Nix and the stores answer.
+    if (standing === undefined && !step.dryRun) packer.warm();
     const sources = await resolveSources(options.paths, {
       ...options.nix,
       dryRun: step.dryRun,
@@ -101,8 +105,6 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
       `the closure has ${counted(closure.length, "path")}, ${formatBytes(narBytes(closure))}`,
     );
     const stores = this.#parts.openStores(meter);
-    const catalog = this.#parts.openCatalog(meter);
-    const standing = await catalog.find(options, { signal });
     let plans = await this.#ask(stores, closure, step, standing?.current === true);
     if (plans.some((plan) => plan.states.some((state) => state.gap !== undefined))) {
       // Something is to be done: what was taken as proven is asked for, too.

@@ -39,11 +39,18 @@ const proofSchema = v.object({
   ),
 });
 
-/** Keeps packed NARs as blobs of the cache, and remembers uploads and proofs. */
+/**
+ * Keeps packed NARs as blobs of the cache, and remembers uploads and proofs.
+ *
+ * The bytes of a NAR are durable before it has a name; the names are so whenever the system comes to it, since a NAR whose name was lost in a
+ * power cut is packed anew, and a kill loses none.
+ */
 export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, AsyncDisposable {
   #cache: Cache;
   #folder: Promise<TemporaryFolder> | undefined;
   #leases = 0;
+  readonly #absent = new Set<string>();
+  readonly #lent = new Set<string>();
 
   /** Touches no disk. */
   constructor(cache: Cache) {
@@ -51,7 +58,11 @@ export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, Asyn
   }
 
   async find(narHash: Digest, packing: NarPacking): Promise<SpooledNar | undefined> {
-    const record = await this.#entry(narHash, packing).read();
+    const entry = this.#entry(narHash, packing);
+    // Asked for by the plan of each store; nobody else is waited for.
+    if (this.#absent.has(entry.path)) return undefined;
+    const record = await entry.read();
+    if (record === undefined) this.#absent.add(entry.path);
     if (record === undefined || record.value.narHash !== narHash) return undefined;
     const { narSize, fileHash, fileSize } = record.value;
     const blob = await this.#cache.blobs.find(fileHash, fileSize);
@@ -68,10 +79,11 @@ export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, Asyn
   async lease(): Promise<{ path: string } & AsyncDisposable> {
     const folder = await (this.#folder ??= this.#cache.temporaryFolder("nars"));
     const path = join(folder.path, String(this.#leases++));
+    this.#lent.add(path);
     return {
       path,
       [Symbol.asyncDispose]: async () => {
-        await removeIfThere(path);
+        if (this.#lent.delete(path)) await removeIfThere(path);
       },
     };
   }
@@ -133,11 +145,16 @@ export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, Asyn
     const { narHash, narSize, fileHash, fileSize } = packed;
     const blob = await this.#cache.blobs.persistFile(path, {
       verified: { digest: fileHash, size: fileSize },
+      syncFolder: false,
     });
-    await this.#entry(narHash, packing).write(
-      { narHash, narSize, fileHash, fileSize },
-      { refs: [fileHash], by: `publish ${label}` },
-    );
+    this.#lent.delete(path);
+    const entry = this.#entry(narHash, packing);
+    await entry.write({ narHash, narSize, fileHash, fileSize }, {
+      refs: [fileHash],
+      by: `publish ${label}`,
+      isNew: this.#absent.delete(entry.path),
+      syncFolder: false,
+    });
     return { ...packed, path: blob.path, fresh: true };
   }
 

@@ -41,6 +41,14 @@ export interface PersistOptions extends ExpectedBlob {
   signal?: AbortSignal;
 }
 
+/** Options of {@linkcode BlobStore.persistFile}. */
+export interface PersistFileOptions extends PersistOptions {
+  /** What the caller knows of the file, having hashed every byte of it. */
+  verified?: { digest: Digest; size: number };
+  /** Whether the blob's name is durable at once; leave it out where a blob that is lost in a power cut is made again. @default {true} */
+  syncFolder?: boolean;
+}
+
 /** What a blob store needs of the cache around it. */
 export interface BlobStoreHost {
   /** The root of the cache. */
@@ -138,7 +146,7 @@ export class BlobStore {
    */
   async persistFile(
     temporary: string,
-    options: PersistOptions & { verified?: { digest: Digest; size: number } } = {},
+    options: PersistFileOptions = {},
   ): Promise<CachedBlob> {
     const { digest, size } = options.verified ?? await hashFile(temporary, {
       ...(options.onBytes === undefined ? {} : { onRead: options.onBytes }),
@@ -172,7 +180,7 @@ export class BlobStore {
     temporary: string,
     digest: Digest,
     size: number,
-    expected: ExpectedBlob,
+    expected: ExpectedBlob & { syncFolder?: boolean },
   ): Promise<CachedBlob> {
     if (expected.size !== undefined && expected.size !== size) {
       throw wrongSize(expected.size, String(size));
@@ -186,7 +194,8 @@ export class BlobStore {
     const path = this.path(digest);
     await this.#host.ensure(dirname(path));
     await this.#host.protect(digest);
-    await persistFile(temporary, path, { mode: 0o444 });
+    const { syncFolder = true } = expected;
+    await persistFile(temporary, path, { mode: 0o444, syncFolder });
     return { digest, size, path };
   }
 }

@@ -53,6 +53,10 @@ export interface WriteEntryOptions {
   spare?: readonly Digest[];
   /** Who writes it, in words. @default {""} */
   by?: string;
+  /** Whether the pointer was looked for and is not there: then it was first written now. @default {false} */
+  isNew?: boolean;
+  /** Whether its name is durable at once; leave it out where what is lost in a power cut is made again. @default {true} */
+  syncFolder?: boolean;
 }
 
 /** What an entry needs of the cache around it. */
@@ -108,7 +112,8 @@ export class CacheEntry<T> {
   /** Writes the pointer anew; what it refers to must be there already. */
   async write(value: T, options: WriteEntryOptions = {}): Promise<void> {
     const now = new Date(this.#host.now()).toISOString();
-    const before = await this.#rawEnvelope();
+    const { isNew = false, syncFolder = true } = options;
+    const before = isNew ? undefined : await this.#rawEnvelope();
     await this.#put({
       key: this.key,
       created: before?.created ?? now,
@@ -117,7 +122,7 @@ export class CacheEntry<T> {
       refs: [...(options.refs ?? [])],
       ...(options.spare === undefined ? {} : { spare: [...options.spare] }),
       value,
-    });
+    }, syncFolder);
   }
 
   /**
@@ -165,9 +170,11 @@ export class CacheEntry<T> {
     );
   }
 
-  async #put(envelope: Record<string, unknown>): Promise<void> {
+  async #put(envelope: Record<string, unknown>, syncFolder = true): Promise<void> {
     await this.#host.ensure(dirname(this.path));
-    await writeFileAtomic(this.path, `${JSON.stringify(envelope, undefined, 1)}\n`);
+    await writeFileAtomic(this.path, `${JSON.stringify(envelope, undefined, 1)}\n`, {
+      syncFolder,
+    });
   }
 
   async #readAt(path: string, lower: boolean): Promise<EntryLookup<T>> {

@@ -48,6 +48,7 @@ export class Leases {
   #host: LeasesHost;
   #held = new Map<Digest, Promise<void>>();
   #brief = new Map<Digest, Promise<void>>();
+  #next = new Map<Kind, { digests: Set<Digest>; written: Promise<void> }>();
   #nonce = crypto.randomUUID().slice(0, 8);
 
   /** Touches no disk. */
@@ -84,7 +85,7 @@ export class Leases {
     kind: Kind,
   ): Promise<void> {
     const news = digests.filter((digest) => !known.has(digest));
-    const written = news.length === 0 ? undefined : this.#write(news, kind);
+    const written = news.length === 0 ? undefined : this.#soon(news, kind);
     if (written !== undefined) { for (const digest of news) known.set(digest, written); }
     try {
       await Promise.all(digests.map((digest) => known.get(digest)));
@@ -94,16 +95,30 @@ export class Leases {
     }
   }
 
-  async #write(digests: readonly Digest[], kind: Kind): Promise<void> {
+  /** Writes what is asked for while the lock is waited for in one go. */
+  #soon(digests: readonly Digest[], kind: Kind): Promise<void> {
+    const open = this.#next.get(kind);
+    if (open !== undefined) {
+      for (const digest of digests) open.digests.add(digest);
+      return open.written;
+    }
+    const batch = new Set(digests);
+    const written = this.#write(batch, kind);
+    this.#next.set(kind, { digests: batch, written });
+    return written;
+  }
+
+  async #write(digests: ReadonlySet<Digest>, kind: Kind): Promise<void> {
     try {
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
       await this.#host.ensure(this.dir);
       const path = this.#path(kind);
-      await Deno.writeTextFile(path, digests.map((digest) => `${digest}\n`).join(""), {
-        append: true,
-      });
+      this.#next.delete(kind);
+      const lines = [...digests].map((digest) => `${digest}\n`);
+      await Deno.writeTextFile(path, lines.join(""), { append: true });
       removeAtEnd(path);
     } catch (error) {
+      this.#next.delete(kind);
       if (!isReadOnly(error)) throw error;
     }
   }

@@ -108,6 +108,7 @@ export class Journal implements Disposable {
   #mayBeLeft = true;
   #active = 0;
   #database: sqlite.DatabaseSync | undefined;
+  #statements = new Map<string, sqlite.StatementSync>();
   #currentRun: string | null = null;
   #currentCommand = "";
   #writtenCommand = "";
@@ -259,6 +260,7 @@ export class Journal implements Disposable {
    */
   [Symbol.dispose](): void {
     if (this.#endsWithProcess && this.#mayBeLeft && this.#logBytes() < mostLogBytesLeft) return;
+    this.#statements.clear();
     this.#database?.close();
     this.#database = undefined;
   }
@@ -294,11 +296,21 @@ export class Journal implements Disposable {
   #write(sql: string, values: (string | number | null)[]): void {
     if (this.#failed) return;
     try {
-      this.#open().prepare(sql).run(...values);
+      this.#statement(sql).run(...values);
     } catch (cause) {
       if (isSqliteFull(cause, this.#path)) throw noRoom(this.#path, cause);
       this.#fail(cause);
     }
+  }
+
+  /** Each text is compiled once: a line of a step costs half of it otherwise. */
+  #statement(sql: string): sqlite.StatementSync {
+    const database = this.#open();
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   #read(sql: string, values: (string | number)[]): Record<string, unknown>[] {

@@ -4,7 +4,7 @@ import type { Digest } from "../base/digest.ts";
 import { formatNixHash } from "./nix_hash.ts";
 import { type NarCompression, narSuffix } from "./compression.ts";
 import { formatNarInfo, type NarInfo, parseNarInfo } from "./nar_info.ts";
-import type { ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
+import type { ObjectOptions, ObjectReader, ObjectWriter, StagedObject } from "./object_store.ts";
 
 /** What `nix-cache-info` says. */
 export interface CacheInfo {
@@ -61,8 +61,15 @@ export class BinaryCache {
 
   /** Writes the narinfo of a store path, replacing the one that stands. */
   async putNarInfo(info: NarInfo, options: ObjectOptions = {}): Promise<void> {
-    const bytes = new TextEncoder().encode(formatNarInfo(info));
-    await this.writer.put(`${info.storePath.hashPart}.narinfo`, bytes, options);
+    await this.writer.put(narInfoKey(info), narInfoBytes(info), options);
+  }
+
+  /** Makes the narinfo of a store path ready to appear, if the store knows such a thing. */
+  async stageNarInfo(
+    info: NarInfo,
+    options: ObjectOptions = {},
+  ): Promise<StagedObject | undefined> {
+    return await this.writer.stage?.(narInfoKey(info), narInfoBytes(info), options);
   }
 
   /**
@@ -97,6 +104,14 @@ export class BinaryCache {
 /** Where a packed NAR lies in a cache: named by what it holds. */
 export function narKey(fileHash: Digest, compression: NarCompression): string {
   return `nar/${formatNixHash(fileHash).slice("sha256:".length)}.nar${narSuffix(compression)}`;
+}
+
+function narInfoKey({ storePath }: NarInfo): string {
+  return `${storePath.hashPart}.narinfo`;
+}
+
+function narInfoBytes(info: NarInfo): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(formatNarInfo(info));
 }
 
 function parseCacheInfo(text: string, where: string): CacheInfo {

@@ -27,6 +27,6 @@ export const packingLevels: Record<NarCompression, { min: number; max: number; d
 /** How many bytes a NAR of this size takes at most once it is packed. */
 export function packedBound(packing: NarPacking, narSize: number): number {
   if (packing.compression === "none") return narSize;
-  // zstd: 3 bytes a block of 128 KiB and 32 a frame of 4 MiB; xz: 1/3 per thousand, and its headers.
+  // zstd: 3 bytes a block of 128 KiB and 32 a frame of 2 MiB; xz: 1/3 per thousand, and its headers.
   return narSize + Math.ceil(narSize / 2048) + 1024;
 }

@@ -20,7 +20,13 @@ import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
-import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
+import type {
+  ObjectFile,
+  ObjectOptions,
+  ObjectReader,
+  ObjectWriter,
+  StagedObject,
+} from "./object_store.ts";
 import type { ChangeObject } from "./replace_object.ts";
 import { resumeCopy } from "./resume_copy.ts";
 
@@ -73,6 +79,36 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const path = this.#path(key);
     await this.#writing(path, () => writeFileAtomic(path, bytes, { syncFolder: false }));
+  }
+
+  async stage(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<StagedObject> {
+    const path = this.#path(key);
+    const temporary = temporaryName(path);
+    const drop = async () => {
+      await removeIfThere(temporary);
+    };
+    try {
+      await this.#writing(path, async () => {
+        using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o644 });
+        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+        await file.syncData();
+      });
+    } catch (error) {
+      // What is wrong with the folder is told, not that nothing can be removed there either.
+      await drop().catch(() => undefined);
+      throw error;
+    }
+    let left = true;
+    return {
+      appear: () =>
+        this.#writing(path, async () => {
+          await Deno.rename(temporary, path);
+          left = false;
+        }),
+      [Symbol.asyncDispose]: async () => {
+        if (left) await drop();
+      },
+    };
   }
 
   async replace(key: string, change: ChangeObject, options: ObjectOptions = {}): Promise<void> {
@@ -148,20 +184,28 @@ export class FileObjects implements ObjectReader, ObjectWriter {
 
 /** Gives a file a second name in place of whatever has it; `false` where the file system cannot. */
 async function linked(from: string, to: string): Promise<boolean> {
+  const outcome = await tryLink(from, to);
+  if (outcome !== "taken") return outcome === "done";
   const temporary = temporaryName(to);
-  try {
-    await Deno.link(from, temporary);
-  } catch (error) {
-    // Another file system, or one without links, or the file of somebody else: then it is copied, and that tells what is really wrong.
-    if (typeof (error as { code?: unknown }).code === "string") return false;
-    throw error;
-  }
+  if (await tryLink(from, temporary) !== "done") return false;
   try {
     await Deno.rename(temporary, to);
     return true;
   } finally {
     // Two names of one file are left as they are by a rename.
     await removeIfThere(temporary);
+  }
+}
+
+async function tryLink(from: string, to: string): Promise<"done" | "taken" | "refused"> {
+  try {
+    await Deno.link(from, to);
+    return "done";
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return "taken";
+    // Another file system, or one without links, or the file of somebody else: then it is copied, and that tells what is really wrong.
+    if (typeof (error as { code?: unknown }).code === "string") return "refused";
+    throw error;
   }
 }
 

@@ -10,7 +10,6 @@
 import { Hasher, sameDigest } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../base/errors.ts";
-import { hashFile } from "../base/hash_file.ts";
 import { runProcess } from "../base/process_group.ts";
 import { narStream } from "./nar_stream.ts";
 import { packNar, type PackRequest } from "./pack_nar.ts";
@@ -49,6 +48,11 @@ export class NarPacker implements Disposable {
     this.#fail = failed.reject;
   }
 
+  /** Starts the threads now, while there is nothing to do yet. */
+  warm(): void {
+    while (this.#all.length < threads) this.#idle.push(this.#startWorker());
+  }
+
   /** How many orders are worth being under way at once: more than there are threads, so that none waits for a disk. */
   readonly concurrency = 4 * threads;
 
@@ -63,7 +67,7 @@ export class NarPacker implements Disposable {
       ? await this.#packWithProgram(order)
       : this.onThread(order.narSize)
       ? await this.#packOnThread(order)
-      : this.#packHere(order);
+      : packNar(order);
     if (packed.narSize === order.narSize && sameDigest(packed.narHash, order.narHash)) {
       return packed;
     }
@@ -84,7 +88,7 @@ export class NarPacker implements Disposable {
 
   /** The sha256 of a file; a large one is read on a thread. */
   async hash(path: string, size: number): Promise<Digest> {
-    if (!this.onThread(size)) return (await hashFile(path, { signal: this.#signal })).digest;
+    if (!this.onThread(size)) return this.#hashHere(path);
     const answer = await this.#ask({ hash: path });
     if ("digest" in answer) return answer.digest;
     throw new KedgeError(`Cannot hash "${path}": the thread answered something else`);
@@ -97,9 +101,8 @@ export class NarPacker implements Disposable {
     this.#idle = [];
   }
 
-  #packHere(order: PackOrder): PackedNar {
-    const steps = packNar(order);
-    for (let step = steps.next();; step = steps.next()) if (step.done) return step.value;
+  #hashHere(path: string): Digest {
+    return new Hasher().update(Deno.readFileSync(path)).digest();
   }
 
   async #packOnThread({ source, file, packing }: PackOrder): Promise<PackedNar> {
@@ -117,7 +120,6 @@ export class NarPacker implements Disposable {
     };
     this.#signal.addEventListener("abort", stop, { once: true });
     worker.onmessage = ({ data }: MessageEvent<PackAnswer>) => {
-      if ("step" in data) return;
       if (!("error" in data)) return resolve(data);
       const error = new KedgeError(data.error.message);
       reject(
@@ -140,19 +142,21 @@ export class NarPacker implements Disposable {
   async #takeWorker(): Promise<Worker> {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#all.length < threads) {
-      const worker = new Worker(new URL("./pack_worker.ts", import.meta.url).href, {
-        type: "module",
-      });
-      this.#all.push(worker);
-      worker.onerror = (event) => {
-        event.preventDefault();
-        this.#fail(new KedgeError(`Cannot pack on a thread: ${event.message}`));
-      };
-      return worker;
-    }
+    if (this.#all.length < threads) return this.#startWorker();
     const freed = new Promise<Worker>((resolve) => this.#waiting.push(resolve));
     return await Promise.race([freed, this.#failed]);
+  }
+
+  #startWorker(): Worker {
+    const worker = new Worker(new URL("./pack_worker.ts", import.meta.url).href, {
+      type: "module",
+    });
+    this.#all.push(worker);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new KedgeError(`Cannot pack on a thread: ${event.message}`));
+    };
+    return worker;
   }
 
   async #packWithProgram({ source, file, packing }: PackOrder): Promise<PackedNar> {

@@ -40,6 +40,12 @@ export interface ObjectReader {
   open(key: string, options?: ObjectOptions): Promise<ReadableStream<Uint8Array> | undefined>;
 }
 
+/** A small object that is ready and durable, but not seen yet; what has not appeared is gone once it is disposed of. */
+export interface StagedObject extends AsyncDisposable {
+  /** Gives it its name. */
+  appear(): Promise<void>;
+}
+
 /** Writes the objects of a binary cache; each appears whole or not at all. */
 export interface ObjectWriter {
   /** What it is, for people; it holds no secret. */
@@ -48,6 +54,12 @@ export interface ObjectWriter {
   requestsFor(size: number): number;
   /** Writes a small object. */
   put(key: string, bytes: Uint8Array<ArrayBuffer>, options?: ObjectOptions): Promise<void>;
+  /** Makes a small object ready, where it can then appear without another wait: its turn may come late. */
+  stage?(
+    key: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    options?: ObjectOptions,
+  ): Promise<StagedObject>;
   /**
    * Writes a small object that is made of the one that stands there. Where the store can compare and swap, nothing is lost that
    * another writer put there meanwhile; elsewhere, what stands is read right before it is replaced.

@@ -80,7 +80,7 @@ export async function prepareStore(uri: StoreUri): Promise<PreparedStore> {
 export function openStore(prepared: PreparedStore, options: OpenStoreOptions): PublishStore {
   const { uri, credentials, read } = prepared;
   if (uri.kind === "nix" || uri.kind === "exec") return foreignStore(prepared, options);
-  const limit = new AdaptiveLimit(uri.kind === "file" ? { start: 4, max: 4 } : {});
+  const limit = new AdaptiveLimit(uri.kind === "file" ? { start: 8, max: 8 } : {});
   const writer = objectsOf(uri, credentials, options, limit, prepared.s3);
   const reader = read === undefined
     ? writer

@@ -19,10 +19,10 @@ export interface PackRequest {
 const frameBytes = 2 * 1024 * 1024;
 
 /**
- * Packs a path as a NAR into a file, in steps of one frame of 4 MiB; each step gives the bytes of NAR that it took. Frames of zstd are
- * independent, which costs 0.3 % in size and keeps the memory that of one.
+ * Packs a path as a NAR into a file, frame by frame. Frames of zstd are independent, which costs 0.3 % in size and keeps the memory that
+ * of one.
  */
-export function* packNar(request: PackRequest): Generator<number, PackedNar, void> {
+export function packNar(request: PackRequest): PackedNar {
   const { source, file, packing } = request;
   using output = Deno.openSync(file, { write: true, createNew: true });
   const nar = new Hasher();
@@ -44,7 +44,6 @@ export function* packNar(request: PackRequest): Generator<number, PackedNar, voi
     if (frame !== piece && frame.buffer.byteLength > frameBytes) {
       (frame.buffer as ArrayBuffer).transfer(0);
     }
-    yield piece.length;
   }
   return {
     narHash: nar.digest(),

@@ -1,6 +1,6 @@
 /**
- * Packs NARs on a thread of its own: takes one question at a time, answers with the bytes that it read so far, and at last with
- * the packed NAR or the words of an error. Hashes files, too.
+ * Packs NARs on a thread of its own: takes one question at a time, answers with the packed NAR or the words of an error. Hashes
+ * files, too.
  *
  * @module
  */
@@ -14,7 +14,6 @@ export type PackQuestion = PackRequest | { hash: string };
 
 /** What the worker says. */
 export type PackAnswer =
-  | { step: number }
   | { digest: Digest }
   | { packed: PackedNar }
   | { error: { message: string; code: string | undefined } };
@@ -27,11 +26,7 @@ port.addEventListener("message", ({ data }) => {
   const answer = (message: PackAnswer) => port.postMessage(message);
   try {
     if ("hash" in data) return answer({ digest: hashOf(data.hash) });
-    const steps = packNar(data);
-    for (let step = steps.next();; step = steps.next()) {
-      if (step.done) return answer({ packed: step.value });
-      answer({ step: step.value });
-    }
+    answer({ packed: packNar(data) });
   } catch (error) {
     const { message, code } = error as Error & { code?: string };
     answer({ error: { message, code } });

@@ -1,8 +1,9 @@
 /**
  * The moving into one store that kedge writes to itself.
  *
- * Invariants: NARs are sent as they are packed; then each narinfo is written after those of its references, and those that no other one needs at
- * the very end; a narinfo that stands already is changed, not written over; what was refused is never left out silently.
+ * Invariants: NARs are sent as they are packed; then each narinfo appears after those of its references, and those that no other one needs at
+ * the very end, whenever it was made ready; a narinfo that stands already is changed, not written over; what was refused is never left out
+ * silently.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { narKey } from "./binary_cache.ts";
 import type { MoveClosureOptions, WrittenNarInfos } from "./move_options.ts";
 import { fingerprint, type NarInfo } from "./nar_info.ts";
 import type { SpooledNar } from "./nar_spool.ts";
+import type { StagedObject } from "./object_store.ts";
 import {
   differenceOf,
   isSignedBy,
@@ -97,11 +99,14 @@ export class StoreMove {
     const flush = () => this.#attempt(undefined, async () => await store.cache.writer.flush?.());
     const written = new Map<string, NarInfo>();
     // No narinfo is seen before its NAR is sure to last.
-    if (!await flush()) return written;
+    const flushed = flush();
+    const staging = new Map(states.map((state) => [state, this.#stage(state)]));
     const done = new Map<string, Promise<boolean>>();
     const needed = neededNames(states);
     const write = async (state: PathState): Promise<boolean> => {
       const { source } = state;
+      await using staged = await staging.get(state)!;
+      if (!await flushed) return false;
       const before = source.references
         .filter((reference) => reference !== source.storePath.baseName)
         .map((reference) => done.get(reference) ?? Promise.resolve(true));
@@ -114,7 +119,7 @@ export class StoreMove {
         const { record } = this.#options;
         const object = { store: this.#plan.store.cache.url };
         record(source.storePath.path, "writing narinfo", object);
-        written.set(source.storePath.baseName, await this.#write(state));
+        written.set(source.storePath.baseName, await this.#write(state, staged));
         record(source.storePath.path, "narinfo written", object);
         return true;
       });
@@ -133,8 +138,26 @@ export class StoreMove {
     return written;
   }
 
+  /** Makes a narinfo that is to be written anew ready before its turn, and durable where the store can. */
+  async #stage({ source, gap, sendNar, standing }: PathState): Promise<StagedNarInfo> {
+    const idle = gap === undefined || standing !== undefined ||
+      (sendNar && !this.#nars.has(source.narHash));
+    if (idle) return unstaged;
+    const { cache, limit } = this.#plan.store;
+    const stage = (info: NarInfo) => cache.stageNarInfo(info, { signal: this.#signal });
+    try {
+      const info = await this.#signed(this.#narInfo(source, undefined));
+      const object = cache.writer.stage === undefined
+        ? undefined
+        : await limit.run(() => stage(info), this.#signal);
+      return { ...unstaged, info, ...(object === undefined ? {} : withObject(object)) };
+    } catch (error) {
+      return { ...unstaged, error };
+    }
+  }
+
   /** Writes the narinfo of a path, or changes the one that stands. */
-  async #write({ source, standing }: PathState): Promise<NarInfo> {
+  async #write({ source, standing }: PathState, staged: StagedNarInfo): Promise<NarInfo> {
     const { cache } = this.#plan.store;
     const options = { signal: this.#signal };
     if (standing !== undefined) {
@@ -144,9 +167,10 @@ export class StoreMove {
         return await this.#signed(this.#narInfo(source, now));
       }, options);
     }
-    const info = await this.#signed(this.#narInfo(source, undefined));
-    await cache.putNarInfo(info, options);
-    return info;
+    if (staged.info === undefined) throw staged.error;
+    if (staged.object === undefined) await cache.putNarInfo(staged.info, options);
+    else await staged.object.appear();
+    return staged.info;
   }
 
   /** What the narinfo must say: of the NAR that was sent, or of the one that stands. */
@@ -196,6 +220,19 @@ export class StoreMove {
       return false;
     }
   }
+}
+
+/** A narinfo that waits for its turn, or why there is none. */
+interface StagedNarInfo extends AsyncDisposable {
+  info?: NarInfo;
+  object?: StagedObject;
+  error?: unknown;
+}
+
+const unstaged: StagedNarInfo = { [Symbol.asyncDispose]: () => Promise.resolve() };
+
+function withObject(object: StagedObject): StagedNarInfo {
+  return { object, [Symbol.asyncDispose]: () => object[Symbol.asyncDispose]() };
 }
 
 /** The base names that another path of the closure refers to. */

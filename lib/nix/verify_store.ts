@@ -73,7 +73,8 @@ export async function verifyStore(
   const deadline = performance.now() + store.propagationMs;
   const digests = new Map<string, Digest>();
   const proven: Record<string, ProvenPath> = {};
-  let open: readonly SourcePath[] = closure;
+  // What takes long is begun first.
+  let open: readonly SourcePath[] = closure.toSorted((a, b) => b.narSize - a.narSize);
   let failures: StoreFailure[] = [];
   let waitMs = 250;
   for (;;) {

@@ -201,6 +201,18 @@ Deno.test("Leases.take() comes back once the lease is written, whoever asked for
     assertEquals((await cache.leases.read()).leased, new Set([digest]));
   }));
 
+Deno.test("Leases.hold() keeps what many ask for at once, whether it waits for the lock with others or comes later", () =>
+  withCache(async (cache) => {
+    const first = Array.from({ length: 20 }, (_, i) => sha256(`first ${i}`));
+    const later = Array.from({ length: 20 }, (_, i) => sha256(`later ${i}`));
+    await Promise.all(first.map((digest) => cache.leases.hold(digest)));
+    assertEquals((await cache.leases.read()).leased, new Set(first));
+    await Promise.all([...later, first[0]!].map((digest) => cache.leases.hold(digest)));
+    assertEquals((await cache.leases.read()).leased, new Set([...first, ...later]));
+    cache.leases.drop();
+    assertEquals((await cache.leases.read()).leased, new Set());
+  }));
+
 Deno.test("Leases.take() tries again what could not be leased", () =>
   withCache(async (before) => {
     const cache = new Cache(before.dir, { lockTimeoutMs: 20 });

@@ -74,6 +74,26 @@ Deno.test("FileObjects gives no name to a file with another hash", () =>
     assertEquals(await Array.fromAsync(Deno.readDir(join(dir, "store", "nar"))), []);
   }));
 
+Deno.test("FileObjects shows a staged object whole when it appears, and leaves nothing of one that does not", () =>
+  inFolder(async (dir) => {
+    const objects = new FileObjects(dir);
+    const bytes = new TextEncoder().encode("StorePath: x\n");
+    const names = async () =>
+      (await Array.fromAsync(Deno.readDir(dir), (entry) => entry.name)).sort();
+    {
+      await using one = await objects.stage("one.narinfo", bytes);
+      await using _two = await objects.stage("two.narinfo", bytes);
+      assertEquals(await objects.get("one.narinfo"), undefined);
+      await one.appear();
+      assertEquals(await objects.get("one.narinfo"), bytes);
+      assertEquals((await names()).length, 2);
+    }
+    assertEquals(await names(), ["one.narinfo"]);
+    await Deno.writeTextFile(join(dir, "file"), "");
+    await assertRejects(() => objects.stage("file/x.narinfo", bytes), KedgeError, "Cannot write");
+    assertEquals(await names(), ["file", "one.narinfo"]);
+  }));
+
 Deno.test("FileObjects keeps keys inside the folder", () =>
   inFolder(async (dir) => {
     const objects = new FileObjects(dir);
