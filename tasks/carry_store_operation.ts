@@ -248,6 +248,9 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
 
   /** A folder for a database on its way. */
   async #temporary(): Promise<string> {
+    const { cache, dryRun } = this.#context;
+    // What a killed run leaves in the cache goes with the next prune; a dry run leaves the cache as it is.
+    if (!dryRun) return this.#opened.use(await cache.temporaryFolder("nix-db")).path;
     const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
     this.#opened.defer(() => Deno.remove(work, { recursive: true }));
     return work;

@@ -8,6 +8,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
 import { namesOf } from "../../lib/nix/file_pins.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
@@ -232,7 +233,9 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const args = ["base-image:carry", "--nix-version=2.9.0", `--repository=${room.repository}`];
   const to = `--folder=${room.nix.path}`;
   const cacheDir = join(room.folder, "cache");
-  const child = spawnKedge([...args, to], { cacheDir });
+  const temporary = join(room.folder, "temporary");
+  await Deno.mkdir(temporary);
+  const child = spawnKedge([...args, to], { cacheDir, env: { TMPDIR: temporary } });
   for (;;) {
     if ((await namesOf(room.nix.store)).some((name) => name.includes("-big-"))) break;
     await new Promise((done) => setTimeout(done, 2));
@@ -240,6 +243,12 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   child.kill("SIGKILL");
   await child.output();
   await holds();
+  // The database that the run worked with goes with the next prune of the cache.
+  assertEquals(await namesOf(temporary), []);
+  const under = join(cacheDir, buckets.temporary.folder);
+  assertEquals((await namesOf(under)).map((name) => name.split(".tmp-")[0]), ["nix-db"]);
+  assertEquals((await runKedge(["cache:prune"], { cacheDir })).code, 0);
+  assertEquals(await namesOf(under), []);
   const { code, stdout, stderr } = await runKedge([...args, to, "--json"], { cacheDir });
   assertEquals(code, 0, stderr);
   const { value } = JSON.parse(stdout.trim().split("\n").at(-1)!);
