@@ -52,6 +52,6 @@ export async function baseImage(
   options: BaseImageOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<BaseImageResult> {
-  const { runBaseImage } = await import("./base_image_caching.ts");
+  const { runBaseImage } = await import("./base_image_operation.ts");
   return await runBaseImage(options, ctx);
 }

@@ -8,29 +8,22 @@
  */
 import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
-import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
+import { UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
-import {
-  type Carried,
-  carryImage,
-  rootsOf,
-  rowBytes,
-  type SurveyedImage,
-} from "../lib/carry/bring_image.ts";
+import { type Carried, carryImage, rootsOf, rowBytes } from "../lib/carry/bring_image.ts";
 import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
 import { LayeredStore } from "../lib/carry/layered_store.ts";
 import { LayerMemory } from "../lib/carry/layer_memory.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
-import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
+import { CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import { putLinks } from "../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import { parseReference } from "../lib/oci/reference.ts";
-import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import {
@@ -38,19 +31,11 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
+import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./carry_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;
-
-interface CarryPlan extends Plan {
-  folder: NixFolder | undefined;
-  /** The note, where the store is there already. */
-  note?: CarriedImage;
-  /** The image, where it is not. */
-  image?: SurveyedImage;
-  pathsMissing: number;
-}
 
 /** Does the work of `carryStore`. */
 export async function runCarryStore(
@@ -70,6 +55,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
   readonly #place: NixPlace;
   readonly #context: TaskContext;
   readonly #opened: AsyncDisposableStack;
+  readonly #notes: CarryNotes;
 
   constructor(
     options: CarryStoreOptions,
@@ -81,18 +67,19 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     this.#place = place;
     this.#context = context;
     this.#opened = opened;
+    this.#notes = new CarryNotes(options, place, context);
     this.subject = `Nix ${options.base.nixVersion} -> ${place.label}`;
   }
 
   async plan(step: Step): Promise<CarryPlan> {
     const { base } = this.#options;
     const remembered = await this.#place.remembered();
-    let note = await this.#note(remembered);
-    if (note !== undefined) return await this.#notedPlan(note, remembered!);
+    let note = await this.#notes.find(remembered);
+    if (note !== undefined) return await this.#notes.plan(note, remembered!);
     const folder = await this.#place.find(step.signal);
-    note = folder?.path === remembered?.path ? undefined : await this.#note(folder);
-    if (note !== undefined) return await this.#notedPlan(note, folder!);
-    if (folder !== undefined) await this.#checkPlatform(folder);
+    note = folder?.path === remembered?.path ? undefined : await this.#notes.find(folder);
+    if (note !== undefined) return await this.#notes.plan(note, folder!);
+    if (folder !== undefined) await this.#notes.checkPlatform(folder);
     if (this.#context.offline && base.copy?.startsWith("oci:") !== true) {
       throw new UnreachableError(
         `Cannot carry the store of "${base.reference}": it is not in ${this.#place.label}, and no registry may be asked`,
@@ -158,9 +145,9 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
       layerBytes: 0,
     };
     // Another run may have done the work while this one waited.
-    const note = plan.note ?? await this.#note(folder);
+    const note = plan.note ?? await this.#notes.find(folder);
     if (note !== undefined) return { ...nothing, note };
-    await this.#checkPlatform(folder);
+    await this.#notes.checkPlatform(folder);
     const { base } = this.#options;
     const bring = { base, image: plan.image!, folder, usedMs: this.#context.cache.now() };
     return await whileRoom(folder.path, () => carryImage(bring, step));
@@ -205,45 +192,6 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
       pathsMoved: pathsMissing,
       layerBytes: 0,
     };
-  }
-
-  /** The note of the image in a folder, if all of its paths are still valid there. */
-  async #note(folder: NixFolder | undefined): Promise<CarriedImage | undefined> {
-    if (folder === undefined || this.#options.check === "full") return undefined;
-    const note = await new CarriedImages(folder).find(this.#options.base.manifestDigest);
-    if (note === undefined) return undefined;
-    using database = await StoreDatabase.read(folder.databaseFolder);
-    return database?.countValid(note.paths) === note.paths.length ? note : undefined;
-  }
-
-  async #notedPlan(note: CarriedImage, folder: NixFolder): Promise<CarryPlan> {
-    const current = await new CarriedImages(folder).current();
-    const follows = current === note.digest;
-    return {
-      folder,
-      note: { ...note, usedMs: this.#context.cache.now() },
-      pathsMissing: 0,
-      changed: !follows,
-      bytesToMove: 0,
-      bytesToReuse: 0,
-      exact: true,
-      requests: 0,
-      why: `${this.#place.label} notes ${note.digest} with all ${note.paths.length} paths, ` +
-        (follows ? "and profiles follow it" : `while profiles follow ${current ?? "none"}`),
-      objects: [],
-    };
-  }
-
-  async #checkPlatform(folder: NixFolder): Promise<void> {
-    const { platform } = this.#options.base;
-    const other = (await new CarriedImages(folder).all()).find((each) =>
-      each.platform !== platform
-    );
-    if (other === undefined) return;
-    throw new KedgeError(
-      `Cannot carry a store for ${platform} into ${this.#place.label}: it holds one for ${other.platform}`,
-      { side: "destination", hint: "name another volume for each platform" },
-    );
   }
 
   /** A folder for a database on its way. */

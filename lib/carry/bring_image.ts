@@ -4,7 +4,7 @@ import { digestHex } from "../base/digest_text.ts";
 import type { CarriedImage } from "../nix/carried_images.ts";
 import { type NixFolder, nixStoreDir } from "../nix/nix_folder.ts";
 import type { NixLink } from "../nix/nix_links.ts";
-import type { StoreRow } from "../nix/store_database.ts";
+import type { StoreRow } from "../nix/store_row.ts";
 import { storeDifference } from "../nix/store_difference.ts";
 import { StoreStage } from "../nix/store_stage.ts";
 import type { Step } from "../operation/operation.ts";

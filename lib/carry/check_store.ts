@@ -5,7 +5,7 @@
  */
 import { VerificationError } from "../base/errors.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
-import type { StoreRow } from "../nix/store_database.ts";
+import type { StoreRow } from "../nix/store_row.ts";
 import { proveNar } from "../nix/store_stage.ts";
 
 const sampleBytes = 64 * 1024 * 1024;

@@ -1,7 +1,8 @@
 import { join } from "@std/path";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { StoreDatabase, type StoreRow } from "../nix/store_database.ts";
+import { StoreDatabase } from "../nix/store_database.ts";
+import type { StoreRow } from "../nix/store_row.ts";
 import type { TarContents } from "../base/tar_reader.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 

@@ -7,7 +7,7 @@
  */
 import type { TarContents } from "../base/tar_reader.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
-import type { StoreRow } from "../nix/store_database.ts";
+import type { StoreRow } from "../nix/store_row.ts";
 import type { StoreStage } from "../nix/store_stage.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 import type { MemberTaker } from "./read_layer.ts";

@@ -16,7 +16,8 @@ import { namesOf } from "./file_pins.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";
 import { removeTree } from "./remove_tree.ts";
-import { StoreDatabase, type StoreRow } from "./store_database.ts";
+import { StoreDatabase } from "./store_database.ts";
+import type { StoreRow } from "./store_row.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
 /** What a prune would do. */

@@ -1,7 +1,7 @@
 import { KedgeError } from "../base/errors.ts";
 import { sortClosure } from "./closure.ts";
 import { nixStoreDir } from "./nix_folder.ts";
-import type { StoreRow } from "./store_database.ts";
+import type { StoreRow } from "./store_row.ts";
 
 /**
  * The rows of the named paths, with all that they need, each after what it needs.

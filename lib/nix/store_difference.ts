@@ -1,7 +1,8 @@
 import { VerificationError } from "../base/errors.ts";
 import { namesOf } from "./file_pins.ts";
 import type { NixFolder } from "./nix_folder.ts";
-import { StoreDatabase, type StoreRow } from "./store_database.ts";
+import { StoreDatabase } from "./store_database.ts";
+import type { StoreRow } from "./store_row.ts";
 import { proveNar } from "./store_stage.ts";
 
 /** What a folder has, and lacks, of some paths. */

@@ -9,7 +9,7 @@
 import * as v from "valibot";
 import type { Digest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
-import { KedgeError, UnreachableError } from "../lib/base/errors.ts";
+import { UnreachableError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import { freshnessOf } from "../lib/cache/freshness.ts";
 import { localNixVersion } from "../lib/nix/local_nix_version.ts";
@@ -26,13 +26,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import {
-  type FoundBaseImage,
-  lookUpBaseImage,
-  nearestReleases,
-  newestOfMinor,
-  publishedReleases,
-} from "./base_image_lookup.ts";
+import { chooseBaseImage, type ChosenBaseImage } from "./base_image_choice.ts";
 import {
   type BaseImageOptions,
   checkBaseImage,
@@ -40,8 +34,6 @@ import {
 } from "./base_image_options.ts";
 import { syncImage } from "./image.ts";
 import type { BaseImageResult } from "./base_image.ts";
-
-type Known = FoundBaseImage & { tag: string };
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
 
@@ -55,7 +47,7 @@ const knownSchema = v.looseObject({
 });
 
 interface ResolvePlan extends Plan {
-  known: Known;
+  known: ChosenBaseImage;
   confirmed: boolean;
 }
 
@@ -137,7 +129,7 @@ async function resolveBase(
         return planned(standing, unpinned, true, `the registry says that ${standing.tag} stands`);
       }
     }
-    const known = await look(client, checked, version, pin?.digest, step);
+    const known = await chooseBaseImage(client, checked, version, pin?.digest, step);
     const changed = standing?.digest !== known.digest;
     const why = standing === undefined
       ? "it was not known yet"
@@ -146,7 +138,12 @@ async function resolveBase(
       : "it was asked for again";
     return planned(known, true, false, why);
   };
-  const planned = (known: Known, changed: boolean, isConfirmed: boolean, why: string) => ({
+  const planned = (
+    known: ChosenBaseImage,
+    changed: boolean,
+    isConfirmed: boolean,
+    why: string,
+  ) => ({
     known,
     confirmed: isConfirmed,
     changed,
@@ -188,68 +185,4 @@ async function resolveBase(
   const result = await runOperation(operation, context);
   if (confirmed && !context.dryRun) await entry.update({});
   return result;
-}
-
-async function look(
-  client: RegistryClient,
-  checked: CheckedBaseImage,
-  version: NixVersion,
-  pinned: Digest | undefined,
-  step: Step,
-): Promise<Known> {
-  const { platform, fallback } = checked;
-  const find = async (tag: string, release?: string): Promise<Known | undefined> => {
-    const wanted = { platform, ...(release === undefined ? {} : { release }) };
-    const found = await lookUpBaseImage(client, tag, wanted, step.signal);
-    return found === undefined ? undefined : { ...found, tag };
-  };
-  if (pinned !== undefined) {
-    const found = await find(pinned, fallback === "none" ? version.release : undefined);
-    if (found !== undefined) return { ...found, tag: found.label };
-    throw new KedgeError(
-      `Cannot find "${client.name}@${pinned}": the lockfile pins it, and the registry has none`,
-      { side: "source", hint: "move the pin with --update" },
-    );
-  }
-  if (version.release !== undefined) {
-    const found = await find(version.release, version.release);
-    if (found !== undefined) return found;
-  }
-  if (fallback !== "none" && fallback !== "minor") {
-    const found = await find(fallback);
-    if (found !== undefined) return noted(found, version, step);
-    throw new KedgeError(
-      `Cannot fall back to "${fallback}": "${client.name}" has no such ${
-        isDigest(fallback) ? "digest" : "tag"
-      }`,
-      { side: "source" },
-    );
-  }
-  const releases = await publishedReleases(client);
-  const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
-  const found = newest === undefined ? undefined : await find(newest, newest);
-  if (found !== undefined) return noted(found, version, step);
-  const near = nearestReleases(version.version, releases);
-  throw new KedgeError(
-    `Cannot find a base image with Nix "${version.version}" in "${client.name}": ${
-      version.unofficial ?? "it has no such tag"
-    }`,
-    {
-      side: "source",
-      hint: near.length === 0
-        ? "the repository has no tag that is a version; name another with --repository"
-        : `the nearest tags are ${near.join(", ")}; choose one with --fallback`,
-      data: { version: version.version, near },
-    },
-  );
-}
-
-function noted(found: Known, version: NixVersion, step: Step): Known {
-  const reason = version.unofficial === undefined ? "" : ` (${version.unofficial})`;
-  step.meter.note(
-    `there is no image of Nix ${version.version}${reason}; taking the fallback ${found.tag}, ` +
-      `which holds Nix ${found.label}`,
-    "warning",
-  );
-  return found;
 }

@@ -1,0 +1,27 @@
+import { KedgeError, NoRoomError, VerificationError } from "../base/errors.ts";
+import { isSqliteFull } from "../base/sqlite.ts";
+
+/** The error of a database that is not what Nix writes. */
+export function damagedDatabase(path: string, state: string, cause?: unknown): VerificationError {
+  return new VerificationError(`Cannot read the Nix database "${path}": ${state}`, { cause });
+}
+
+/**
+ * Does something with a database; what sqlite says of a failure becomes an error of kedge's own.
+ *
+ * @throws {NoRoomError} if the disk is full
+ * @throws {VerificationError} if the database is damaged
+ */
+export function withDatabase<T>(action: string, path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof KedgeError) throw cause;
+    if (isSqliteFull(cause, path)) {
+      throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, { cause });
+    }
+    const { message, errcode } = cause as { message: string; errcode?: number };
+    if (errcode === 11 || errcode === 26) throw damagedDatabase(path, message, cause);
+    throw new KedgeError(`Cannot ${action} the Nix database "${path}": ${message}`, { cause });
+  }
+}

@@ -1,0 +1,87 @@
+import type { Digest } from "../lib/base/digest.ts";
+import { isDigest } from "../lib/base/digest_text.ts";
+import { KedgeError } from "../lib/base/errors.ts";
+import type { NixVersion } from "../lib/nix/nix_version.ts";
+import type { RegistryClient } from "../lib/oci/registry_client.ts";
+import type { Step } from "../lib/operation/operation.ts";
+import {
+  type FoundBaseImage,
+  lookUpBaseImage,
+  nearestReleases,
+  newestOfMinor,
+  publishedReleases,
+} from "./base_image_lookup.ts";
+import type { CheckedBaseImage } from "./base_image_options.ts";
+
+/** An image that was found, and the tag or digest under which. */
+export type ChosenBaseImage = FoundBaseImage & { tag: string };
+
+/**
+ * Finds the image of a version in a repository, or what the fallback names; a digest that is pinned is that image or none.
+ *
+ * @throws {KedgeError} if there is none; the hint names the nearest
+ * @throws {VerificationError} if the image's label says another version than its tag
+ */
+export async function chooseBaseImage(
+  client: RegistryClient,
+  checked: CheckedBaseImage,
+  version: NixVersion,
+  pinned: Digest | undefined,
+  step: Step,
+): Promise<ChosenBaseImage> {
+  const { platform, fallback } = checked;
+  const find = async (tag: string, release?: string): Promise<ChosenBaseImage | undefined> => {
+    const wanted = { platform, ...(release === undefined ? {} : { release }) };
+    const found = await lookUpBaseImage(client, tag, wanted, step.signal);
+    return found === undefined ? undefined : { ...found, tag };
+  };
+  if (pinned !== undefined) {
+    const found = await find(pinned, fallback === "none" ? version.release : undefined);
+    if (found !== undefined) return { ...found, tag: found.label };
+    throw new KedgeError(
+      `Cannot find "${client.name}@${pinned}": the lockfile pins it, and the registry has none`,
+      { side: "source", hint: "move the pin with --update" },
+    );
+  }
+  if (version.release !== undefined) {
+    const found = await find(version.release, version.release);
+    if (found !== undefined) return found;
+  }
+  if (fallback !== "none" && fallback !== "minor") {
+    const found = await find(fallback);
+    if (found !== undefined) return noted(found, version, step);
+    throw new KedgeError(
+      `Cannot fall back to "${fallback}": "${client.name}" has no such ${
+        isDigest(fallback) ? "digest" : "tag"
+      }`,
+      { side: "source" },
+    );
+  }
+  const releases = await publishedReleases(client);
+  const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
+  const found = newest === undefined ? undefined : await find(newest, newest);
+  if (found !== undefined) return noted(found, version, step);
+  const near = nearestReleases(version.version, releases);
+  throw new KedgeError(
+    `Cannot find a base image with Nix "${version.version}" in "${client.name}": ${
+      version.unofficial ?? "it has no such tag"
+    }`,
+    {
+      side: "source",
+      hint: near.length === 0
+        ? "the repository has no tag that is a version; name another with --repository"
+        : `the nearest tags are ${near.join(", ")}; choose one with --fallback`,
+      data: { version: version.version, near },
+    },
+  );
+}
+
+function noted(found: ChosenBaseImage, version: NixVersion, step: Step): ChosenBaseImage {
+  const reason = version.unofficial === undefined ? "" : ` (${version.unofficial})`;
+  step.meter.note(
+    `there is no image of Nix ${version.version}${reason}; taking the fallback ${found.tag}, ` +
+      `which holds Nix ${found.label}`,
+    "warning",
+  );
+  return found;
+}

@@ -1,0 +1,80 @@
+import type { SurveyedImage } from "../lib/carry/bring_image.ts";
+import { KedgeError } from "../lib/base/errors.ts";
+import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
+import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import { StoreDatabase } from "../lib/nix/store_database.ts";
+import type { Plan } from "../lib/operation/figures.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { CarryStoreOptions } from "./carry_store.ts";
+import type { NixPlace } from "./nix_place.ts";
+
+/** What a carry would bring. */
+export interface CarryPlan extends Plan {
+  /** Where it goes; `undefined` where there is no volume yet. */
+  folder: NixFolder | undefined;
+  /** The note, where the store is there already. */
+  note?: CarriedImage;
+  /** The image, where it is not. */
+  image?: SurveyedImage;
+  /** How many paths would be brought. */
+  pathsMissing: number;
+}
+
+/** What the notes in a folder say of the image that is to be carried there. */
+export class CarryNotes {
+  readonly #options: CarryStoreOptions;
+  readonly #place: NixPlace;
+  readonly #context: TaskContext;
+
+  /** Touches no disk. */
+  constructor(options: CarryStoreOptions, place: NixPlace, context: TaskContext) {
+    this.#options = options;
+    this.#place = place;
+    this.#context = context;
+  }
+
+  /** The note of the image in a folder, if all of its paths are still valid there. */
+  async find(folder: NixFolder | undefined): Promise<CarriedImage | undefined> {
+    if (folder === undefined || this.#options.check === "full") return undefined;
+    const note = await new CarriedImages(folder).find(this.#options.base.manifestDigest);
+    if (note === undefined) return undefined;
+    using database = await StoreDatabase.read(folder.databaseFolder);
+    return database?.countValid(note.paths) === note.paths.length ? note : undefined;
+  }
+
+  /** Planned where the store is there already. */
+  async plan(note: CarriedImage, folder: NixFolder): Promise<CarryPlan> {
+    const current = await new CarriedImages(folder).current();
+    const follows = current === note.digest;
+    return {
+      folder,
+      note: { ...note, usedMs: this.#context.cache.now() },
+      pathsMissing: 0,
+      changed: !follows,
+      bytesToMove: 0,
+      bytesToReuse: 0,
+      exact: true,
+      requests: 0,
+      why: `${this.#place.label} notes ${note.digest} with all ${note.paths.length} paths, ` +
+        (follows ? "and profiles follow it" : `while profiles follow ${current ?? "none"}`),
+      objects: [],
+    };
+  }
+
+  /**
+   * Refuses a folder with the store of another platform.
+   *
+   * @throws {KedgeError} if it has one
+   */
+  async checkPlatform(folder: NixFolder): Promise<void> {
+    const { platform } = this.#options.base;
+    const other = (await new CarriedImages(folder).all()).find((each) =>
+      each.platform !== platform
+    );
+    if (other === undefined) return;
+    throw new KedgeError(
+      `Cannot carry a store for ${platform} into ${this.#place.label}: it holds one for ${other.platform}`,
+      { side: "destination", hint: "name another volume for each platform" },
+    );
+  }
+}
