@@ -4,9 +4,8 @@ import type { Digest } from "../lib/base/digest.ts";
 import { parseDigest } from "../lib/base/digest_text.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
-import { RateLimit } from "../lib/base/rate_limit.ts";
-import { parseReleaseAsset, publishedDigest } from "../lib/kexec/published_digest.ts";
-import { BundleInspector } from "../lib/kexec/bundle_inspector.ts";
+import type { RateLimit } from "../lib/base/rate_limit.ts";
+import { parseReleaseAsset } from "../lib/kexec/release_asset.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
 import { CachedDownload } from "../lib/operation/cached_download.ts";
 import type { CachedDownloadOptions } from "../lib/operation/cached_download_options.ts";
@@ -64,16 +63,20 @@ async function intoStore(
 
 async function run(
   checked: Checked,
-  { arch, releaseApi }: CacheKexecOptions,
+  { arch, releaseApi, limitRate }: CacheKexecOptions,
   context: TaskContext,
 ): Promise<CacheKexecResult> {
+  const rateLimit = limitRate === undefined ? undefined : await rateLimitOf(limitRate);
   await using operation = new CachedDownload({
     cache: context.cache,
     kind: "kexec",
     action: "fetch the kexec bundle",
     refresh: context.refresh,
     offline: context.offline,
-    inspect: (name) => new BundleInspector({ name, ...defined({ architecture: arch }) }),
+    inspect: async (name) => {
+      const { BundleInspector } = await import("../lib/kexec/bundle_inspector.ts");
+      return new BundleInspector({ name, ...defined({ architecture: arch }) });
+    },
     ...defined({ vouch: voucher(checked, releaseApi) }),
     compare: async (before, after, { meter, signal }) => {
       const { describeDifference } = await import("../lib/kexec/describe_difference.ts");
@@ -83,7 +86,7 @@ async function run(
       );
       for (const line of describeDifference(diffBundles(old!, now!))) meter.note(line);
     },
-    ...defined({ lockfile: context.lockfile }),
+    ...defined({ lockfile: context.lockfile, rateLimit }),
     ...checked,
   });
   const result = await runOperation(operation, context);
@@ -104,6 +107,11 @@ async function run(
   return result;
 }
 
+async function rateLimitOf(bytesPerSecond: number): Promise<RateLimit> {
+  const { RateLimit } = await import("../lib/base/rate_limit.ts");
+  return new RateLimit(bytesPerSecond);
+}
+
 /** Asks the API of the release for the digest, where the URL is of a release. */
 function voucher(
   { url, retry }: Checked,
@@ -114,7 +122,10 @@ function voucher(
   const asset = parseReleaseAsset(url);
   if (api === undefined || asset === undefined) return undefined;
   return async ({ meter, signal }) => {
-    const { HttpClient } = await import("../lib/http/client.ts");
+    const [{ HttpClient }, { publishedDigest }] = await Promise.all([
+      import("../lib/http/client.ts"),
+      import("../lib/kexec/published_digest.ts"),
+    ]);
     const client = new HttpClient({
       meter,
       signal,
@@ -169,7 +180,6 @@ function checkOptions(options: CacheKexecOptions): Checked {
       headers: options.headers,
       retry: options.retry,
       idleTimeoutMs: options.idleTimeoutMs,
-      rateLimit: limitRate === undefined ? undefined : new RateLimit(limitRate),
     }),
   };
 }

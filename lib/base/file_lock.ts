@@ -3,12 +3,11 @@
  *
  * Invariants: a lock file is never unlinked (a third process would lock another inode); an exclusive lock is
  * taken on a handle of its own, open for writing (NFS asks for it); waiting polls, since a pending lock cannot be
- * cancelled; a file system without locks lets every caller in, so nothing relies on a lock for correctness.
+ * cancelled; a file system without locks lets every caller in, so nothing relies on a lock for correctness. What is needed only to
+ * wait or to make the folder is loaded then: most locks are free, and what finds its work done takes one too.
  *
  * @module
  */
-import { delay } from "@std/async";
-import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path";
 import { KedgeError, TimedOutError } from "./errors.ts";
 
@@ -74,9 +73,16 @@ export async function tryLockFile(path: string, shared = false): Promise<FileLoc
 }
 
 async function openLockFile(path: string): Promise<Deno.FsFile> {
+  const open = () => Deno.open(path, { read: true, write: true, create: true });
   try {
-    await ensureDir(dirname(path));
-    return await Deno.open(path, { read: true, write: true, create: true });
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const { ensureDir } = await import("@std/fs/ensure-dir");
+      await ensureDir(dirname(path));
+      return await open();
+    }
   } catch (cause) {
     const { code } = cause as { code?: string };
     if (code !== "EROFS" && code !== "EACCES" && code !== "EPERM") throw cause;
@@ -124,6 +130,7 @@ export async function lockFile(path: string, options: LockFileOptions = {}): Pro
         },
       );
     }
+    const { delay } = await import("@std/async");
     await delay(Math.min(leftMs, waitMs * (0.5 + Math.random())), signal ? { signal } : {});
     waitMs = Math.min(waitMs * 1.5, 250);
   }

@@ -23,6 +23,8 @@ export interface CachedBlob {
   size: number;
   /** Where it lies; the file is read-only and must not be changed. */
   path: string;
+  /** When its file was changed last, in milliseconds since 1970, as it was found. */
+  changedMs?: number;
 }
 
 /** What a blob is expected to be. */
@@ -80,9 +82,9 @@ export class BlobStore {
     for (const root of [this.#host.dir, this.#host.lower]) {
       if (root === undefined) continue;
       const path = blobPath(root, digest);
-      const found = await sizeOfFile(path);
-      if (found !== undefined && (size === undefined || found === size)) {
-        return { digest, size: found, path };
+      const found = await lookAt(path);
+      if (found !== undefined && (size === undefined || found.size === size)) {
+        return { digest, path, ...found };
       }
     }
     return undefined;
@@ -170,8 +172,8 @@ export class BlobStore {
         const digest = `sha256:${name}`;
         if (!isDigest(digest)) continue;
         const path = join(base, shard, name);
-        const size = await sizeOfFile(path);
-        if (size !== undefined) yield { digest, size, path };
+        const found = await lookAt(path);
+        if (found !== undefined) yield { digest, path, ...found };
       }
     }
   }
@@ -206,10 +208,10 @@ export function blobPath(root: string, digest: Digest): string {
   return join(root, buckets.blobs.folder, "sha256", hex.slice(0, 2), hex);
 }
 
-async function sizeOfFile(path: string): Promise<number | undefined> {
+async function lookAt(path: string): Promise<{ size: number; changedMs: number } | undefined> {
   try {
-    const info = await Deno.lstat(path);
-    return info.isFile ? info.size : undefined;
+    const { isFile, size, mtime } = await Deno.lstat(path);
+    return isFile ? { size, changedMs: mtime?.getTime() ?? 0 } : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       return undefined;

@@ -13,6 +13,7 @@ import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type { EntrySchema } from "./entry_schema.ts";
+import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
 
 /** A pointer that was read. */
 export interface EntryRecord<T> {
@@ -230,6 +231,12 @@ export interface Envelope {
   [field: string]: unknown;
 }
 
+/** What an envelope holds whatever the bucket. */
+const envelopeShape: Shape = {
+  required: { key: isText, created: isTime, updated: isTime },
+  optional: { by: isText, refs: isListOf(isDigestText), spare: isListOf(isDigestText) },
+};
+
 /** Reads the envelope of a pointer of any bucket. */
 export async function readEnvelope(
   path: string,
@@ -249,11 +256,12 @@ export async function readEnvelope(
   } catch (error) {
     return { miss: { reason: "unreadable", detail: (error as Error).message } };
   }
-  const { parseEnvelope } = await import("./parse_envelope.ts");
-  const parsed = parseEnvelope(data);
-  return parsed.success
-    ? { envelope: parsed.output }
-    : { miss: { reason: "unreadable", detail: parsed.issues[0].message } };
+  const detail = misfit(data, envelopeShape);
+  if (detail !== undefined) return { miss: { reason: "unreadable", detail } };
+  const envelope = data as Envelope;
+  // Those of the first versions have neither.
+  const { by = "", refs = [] } = envelope as Partial<Envelope>;
+  return { envelope: { ...envelope, by, refs } };
 }
 
 function isHarmless(error: unknown): boolean {

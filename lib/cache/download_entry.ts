@@ -16,11 +16,10 @@ import type { CachedArchive } from "./archive_store.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
 import type { Cache } from "./cache.ts";
-import type { CacheEntry, EntryRecord } from "./cache_entry.ts";
+import type { CacheEntry, EntryLookup, EntryRecord } from "./cache_entry.ts";
 import { type DownloadRecord, downloadRecordSchema, previousOf } from "./download_record.ts";
 import { type Freshness, freshnessOf, type FreshnessPolicy } from "./freshness.ts";
 import { isNamed, nameBlob, namedFilePath } from "./named_file.ts";
-import { quarantineContents } from "./quarantine.ts";
 import { fileNameOf, urlKey } from "./url_key.ts";
 
 /** What decides whether it may be used. */
@@ -68,11 +67,18 @@ export class DownloadEntry {
 
   /** What the cache has, and whether it may be used; nothing is written. */
   async look(digest: Digest | undefined, policy: DownloadPolicy): Promise<KnownFile> {
+    return await this.#judge(await this.entry.lookup(), digest, policy);
+  }
+
+  async #judge(
+    { record, miss }: EntryLookup<DownloadRecord>,
+    digest: Digest | undefined,
+    policy: DownloadPolicy,
+  ): Promise<KnownFile> {
     const missing = (
       reason: "absent" | "unreadable" | "contents gone" | "other digest",
       detail: string,
     ) => ({ state: "missing", reason, detail }) as const;
-    const { record, miss } = await this.entry.lookup();
     if (record === undefined) {
       const detail = miss.reason === "absent"
         ? "it is not in the cache"
@@ -110,10 +116,10 @@ export class DownloadEntry {
 
   /** The same; what is there is leased to this process. */
   async lookUnderLease(digest: Digest | undefined, policy: DownloadPolicy): Promise<KnownFile> {
-    const record = await this.entry.read();
-    if (record !== undefined) await this.#cache.leases.take(record.value.digest);
-    const known = await this.look(digest, policy);
-    if (known.damaged !== undefined) await quarantineContents(this.#cache, known.damaged);
+    const found = await this.entry.lookup();
+    if (found.record !== undefined) await this.#cache.leases.take(found.record.value.digest);
+    const known = await this.#judge(found, digest, policy);
+    if (known.damaged !== undefined) await this.#quarantine(known.damaged);
     return known;
   }
 
@@ -123,7 +129,8 @@ export class DownloadEntry {
     hashedMs: number | undefined,
     signal?: AbortSignal,
   ): Promise<"unchanged" | "rehashed" | "damaged"> {
-    if (hashedMs !== undefined && await changedMs(blob.path) === hashedMs) return "unchanged";
+    const changed = blob.changedMs ?? await changedMs(blob.path);
+    if (changed === hashedMs) return "unchanged";
     const { digest } = await hashFile(blob.path, defined({ signal }));
     return sameDigest(digest, blob.digest) ? "rehashed" : "damaged";
   }
@@ -137,8 +144,13 @@ export class DownloadEntry {
     if (blob === undefined || await this.isSound(blob, undefined, signal) !== "damaged") {
       return blob;
     }
-    if (!keep) await quarantineContents(this.#cache, blob);
+    if (!keep) await this.#quarantine(blob);
     return undefined;
+  }
+
+  async #quarantine(blob: CachedBlob): Promise<void> {
+    const { quarantineContents } = await import("./quarantine.ts");
+    await quarantineContents(this.#cache, blob);
   }
 
   /** Puts the file under its name and writes the pointer. */

@@ -1,9 +1,16 @@
-import * as v from "valibot";
 import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest_text.ts";
-
-const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
+import type { EntrySchema } from "./entry_schema.ts";
+import {
+  entrySchema,
+  isDigestText,
+  isListOf,
+  isNumber,
+  isShaped,
+  isSize,
+  isSwitch,
+  isText,
+} from "./entry_shape.ts";
 
 /** What the pointer of a downloaded file says. */
 export interface DownloadRecord {
@@ -34,26 +41,26 @@ export interface DownloadRecord {
 }
 
 /** Checks it. */
-export const downloadRecordSchema: v.GenericSchema<unknown, DownloadRecord> = v.looseObject({
-  digest: digestSchema,
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  name: v.string(),
-  fetched: v.string(),
-  checkedMs: v.number(),
-  etag: v.exactOptional(v.string()),
-  lastModified: v.exactOptional(v.string()),
-  freshMs: v.exactOptional(v.number()),
-  mustRevalidate: v.exactOptional(v.boolean()),
-  hashedMs: v.exactOptional(v.number()),
-  unpacked: v.exactOptional(v.looseObject({ tree: digestSchema, stamp: v.string() })),
-  previous: v.exactOptional(
-    v.array(v.looseObject({
-      digest: digestSchema,
-      size: v.number(),
-      fetched: v.string(),
-      tree: v.exactOptional(digestSchema),
+export const downloadRecordSchema: EntrySchema<DownloadRecord> = entrySchema({
+  required: {
+    digest: isDigestText,
+    size: isSize,
+    name: isText,
+    fetched: isText,
+    checkedMs: isNumber,
+  },
+  optional: {
+    etag: isText,
+    lastModified: isText,
+    freshMs: isNumber,
+    mustRevalidate: isSwitch,
+    hashedMs: isNumber,
+    unpacked: isShaped({ required: { tree: isDigestText, stamp: isText } }),
+    previous: isListOf(isShaped({
+      required: { digest: isDigestText, size: isNumber, fetched: isText },
+      optional: { tree: isDigestText },
     })),
-  ),
+  },
 });
 
 /** The version before this one: to go back to. */

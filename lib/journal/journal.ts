@@ -158,7 +158,6 @@ export class Journal implements Disposable {
     end(outcome: { figures: object } | { error: object }): void;
   } {
     const id = operation.operation;
-    this.#mayBeLeft = false;
     this.#write(
       "INSERT INTO operations (id, run, kind, subject, started) VALUES (?, ?, ?, ?, ?)",
       [id, this.#currentRun, operation.kind, this.#clean(operation.subject), this.#now()],
@@ -176,6 +175,7 @@ export class Journal implements Disposable {
         ]);
       },
       end: (outcome) => {
+        if (!("figures" in outcome && changedNothing(outcome.figures))) this.#mayBeLeft = false;
         this.#write("UPDATE operations SET ended = ?, figures = ?, error = ? WHERE id = ?", [
           this.#now(),
           this.#json("figures" in outcome ? outcome.figures : undefined),
@@ -254,9 +254,9 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Closes the file, which brings what was written to the disk. When the process ends and nothing but a run is new, the file is left
-   * as it is: what SQLite's log holds outlives the process, whoever opens the file next goes on from it, and a task that does nothing
-   * does not wait for the disk.
+   * Closes the file, which brings what was written to the disk. When the process ends and nothing was changed by what the file tells,
+   * it is left as it is: what SQLite's log holds outlives the process, whoever opens the file next goes on from it, and a task that
+   * finds its work done does not wait for the disk.
    */
   [Symbol.dispose](): void {
     if (this.#endsWithProcess && this.#mayBeLeft && this.#logBytes() < mostLogBytesLeft) return;
@@ -337,6 +337,10 @@ export class Journal implements Disposable {
   #json(data: object | undefined): string | null {
     return data === undefined ? null : JSON.stringify(this.#redactor?.redactData(data) ?? data);
   }
+}
+
+function changedNothing(figures: object): boolean {
+  return "changed" in figures && figures.changed === false;
 }
 
 function noRoom(path: string, cause: unknown): NoRoomError {

@@ -2,30 +2,11 @@ import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import type { HttpClient } from "../http/client.ts";
+import type { ReleaseAsset } from "./release_asset.ts";
 
 const schema = v.looseObject({
   assets: v.array(v.looseObject({ name: v.string(), digest: v.nullish(v.string()) })),
 });
-
-/** A file of a release on GitHub, or on a site with the same API. */
-export interface ReleaseAsset {
-  /** `owner/name`. */
-  repository: string;
-  /** The tag of the release. */
-  tag: string;
-  /** The name of the file. */
-  name: string;
-}
-
-/** Which file of a release a URL names; `undefined` for any other URL. */
-export function parseReleaseAsset(url: string): ReleaseAsset | undefined {
-  const match = /^\/([^/]+\/[^/]+)\/releases\/download\/([^/]+)\/([^/]+)$/.exec(
-    new URL(url).pathname,
-  );
-  if (match === null) return undefined;
-  const [, repository, tag, name] = match.map((part) => decodeURIComponent(part));
-  return { repository: repository!, tag: tag!, name: name! };
-}
 
 /**
  * The digest that the site of a release publishes for a file of it: it comes another way than the file itself, from a mirror or a

@@ -17,7 +17,6 @@ import { DownloadEntry } from "../cache/download_entry.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { Downloaded } from "../http/download_options.ts";
 import { checkFileKind } from "../http/file_kind.ts";
-import { writePending } from "../http/pending_file.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedDownloadOptions, CachedFile, Inspector } from "./cached_download_options.ts";
 import { checkDigest, checkPublished } from "./check_download.ts";
@@ -79,7 +78,9 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       this.#planner.identity.digest === undefined && !step.dryRun && this.#plan.changed
         ? this.#options.inspect
         : undefined;
-    this.#inspector = inspect === undefined ? undefined : this.#held.use(inspect(this.#entry.name));
+    this.#inspector = inspect === undefined
+      ? undefined
+      : this.#held.use(await inspect(this.#entry.name));
     return this.#plan;
   }
 
@@ -127,7 +128,10 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const { cache } = this.#options;
     const { downloaded, folder } = moved;
     await cache.leases.take(downloaded?.digest ?? moved.blob!.digest);
-    if (downloaded !== undefined && folder !== undefined) await writePending(folder, downloaded);
+    if (downloaded !== undefined && folder !== undefined) {
+      const { writePending } = await import("../http/pending_file.ts");
+      await writePending(folder, downloaded);
+    }
     const blob = downloaded === undefined
       ? moved.blob!
       : await cache.blobs.persistFile(downloaded.path, { verified: downloaded });

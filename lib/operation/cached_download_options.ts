@@ -33,7 +33,7 @@ export interface CachedDownloadOptions extends OriginSourceOptions {
   /** Where its digest is pinned at the first use; a digest of its own takes precedence. */
   lockfile?: Lockfile;
   /** Looks into a file of this name, of which no digest is known; whoever pins a digest vouches for the contents. */
-  inspect?: (name: string) => Inspector;
+  inspect?: (name: string) => Inspector | Promise<Inspector>;
   /** Asks, in one request, for the digest that somebody else than the server of the file gives for it. */
   vouch?: (step: Step) => Promise<Digest | undefined>;
   /** Says how the file differs from the version before it. */

@@ -12,13 +12,11 @@ import { checkFreeBytes } from "../base/disk_space.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { DownloadEntry, DownloadPolicy, KnownFile } from "../cache/download_entry.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
-import { waitForLeader } from "../cache/wait_for_leader.ts";
-import { defaultConnections } from "../http/plan_pieces.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedDownloadOptions, CachedFile } from "./cached_download_options.ts";
 import { DownloadIdentity } from "./download_identity.ts";
-import { type DownloadPlan, originPlan, presentPlan, tierPlan } from "./download_plan.ts";
-import { LeftDownload } from "./left_download.ts";
+import { type DownloadPlan, presentPlan } from "./download_plan.ts";
+import type { LeftDownload } from "./left_download.ts";
 import type { Step } from "./operation.ts";
 import type { OriginAnswer, OriginSource } from "./origin_source.ts";
 import { Published } from "./published.ts";
@@ -50,7 +48,7 @@ export class DownloadPlanner {
   #tier: TierSource;
   #held: AsyncDisposableStack;
   #locked = false;
-  #left!: LeftDownload;
+  #left: LeftDownload | undefined;
 
   /** Asks nobody yet. */
   constructor(options: DownloadPlannerOptions) {
@@ -66,7 +64,6 @@ export class DownloadPlanner {
   /** Finds out what there is to do. */
   async plan(step: Step): Promise<DownloadPlan> {
     await this.identity.read();
-    this.#left = new LeftDownload(this.#options.cache, this.#entry, this.identity.source);
     return await this.#makePlan(step);
   }
 
@@ -77,6 +74,7 @@ export class DownloadPlanner {
     this.#refuseOffline(known);
     if (!step.dryRun && !this.#locked) {
       this.#held.use(await cache.use({ signal: step.signal }));
+      const { waitForLeader } = await import("../cache/wait_for_leader.ts");
       this.#held.use(
         await waitForLeader(this.#entry.entry, cache.partials, this.identity.source, step),
       );
@@ -119,7 +117,7 @@ export class DownloadPlanner {
     const ownRecord = known.freshness.state === "stale" ? known.record?.value : undefined;
     if (this.identity.digest !== undefined) {
       const found = await this.#tier.openPinned(this.identity.digest, step);
-      if (found !== undefined) return this.#tierPlan(found, known, detail, step);
+      if (found !== undefined) return await this.#tierPlan(found, known, detail, step);
     }
     if (ownRecord !== undefined && ownRecord.digest === await this.published.digest(step)) {
       return this.#stillPublished(known, ownRecord, detail);
@@ -127,9 +125,10 @@ export class DownloadPlanner {
     const remembered = ownRecord === undefined && this.identity.digest === undefined
       ? await this.#tier.find(step)
       : undefined;
-    const pending = ownRecord === undefined ? await this.#left.pending(step) : undefined;
+    const left = await this.#leftByOthers();
+    const pending = ownRecord === undefined ? await left.pending(step) : undefined;
     const unless = ownRecord ?? pending?.validators ?? remembered?.validators;
-    const partial = await this.#left.partial();
+    const partial = await left.partial();
     const answer = await this.#origin.ask(step, {
       digestKnown: this.identity.digest !== undefined,
       ...defined({ unless, partial }),
@@ -147,7 +146,7 @@ export class DownloadPlanner {
       return { ...plan, confirmed: answer.probe };
     }
     const found = await this.#tier.open(remembered, step);
-    if (found !== undefined) return this.#tierPlan(found, known, detail, step);
+    if (found !== undefined) return await this.#tierPlan(found, known, detail, step);
     return await this.#movingPlan(await this.askPlainly(step), known, detail, step);
   }
 
@@ -167,13 +166,19 @@ export class DownloadPlanner {
 
   /** Asks the origin as if the cache had nothing. */
   async askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
-    const partial = await this.#left.partial();
+    const partial = await (await this.#leftByOthers()).partial();
     const answer = await this.#origin.ask(step, {
       digestKnown: this.identity.digest !== undefined,
       ...defined({ partial }),
     });
     if (answer.probe.state === "found") return { ...answer, probe: answer.probe };
     throw new UnreachableError(`Cannot ${this.#options.action}: the origin answered 304 unasked`);
+  }
+
+  async #leftByOthers(): Promise<LeftDownload> {
+    const { LeftDownload } = await import("./left_download.ts");
+    const { cache } = this.#options;
+    return this.#left ??= new LeftDownload(cache, this.#entry, this.identity.source);
   }
 
   /** The plan to bring what the origin answered with. */
@@ -183,18 +188,19 @@ export class DownloadPlanner {
     why: string,
     step: Step,
   ): Promise<DownloadPlan> {
-    const { cache, connections = defaultConnections } = this.#options;
+    const { cache, connections } = this.#options;
     const { response, size = 0 } = answer.probe;
     const cancel = async () => {
       if (!response.bodyUsed) await response.body?.cancel();
     };
     if (step.dryRun) await cancel();
     else this.#held.defer(cancel);
+    const { originPlan } = await import("./moving_plan.ts");
     const plan = originPlan(answer, {
       name: this.#entry.name,
       file: this.#file(this.identity.digest, size),
       why,
-      connections,
+      ...defined({ connections }),
       furtherRequests: this.identity.digest === undefined ? this.published.requests : 0,
     });
     checkFreeBytes(cache.dir, size - plan.bytesToReuse);
@@ -202,11 +208,17 @@ export class DownloadPlanner {
   }
 
   /** The plan to take what the tier has. */
-  #tierPlan(found: OpenedInTier, known: KnownFile, why: string, step: Step): DownloadPlan {
+  async #tierPlan(
+    found: OpenedInTier,
+    known: KnownFile,
+    why: string,
+    step: Step,
+  ): Promise<DownloadPlan> {
     const { digest, size } = found.record;
     if (step.dryRun) found.cancel();
     else this.#held.defer(found.cancel);
     checkFreeBytes(this.#options.cache.dir, size);
+    const { tierPlan } = await import("./moving_plan.ts");
     const plan = tierPlan(found, {
       name: this.#entry.name,
       file: this.#file(digest, size),

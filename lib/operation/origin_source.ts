@@ -14,7 +14,7 @@ import { UnreachableError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
 import type { HttpClient } from "../http/client.ts";
-import { type Control, readControl } from "../http/control_file.ts";
+import type { Control } from "../http/control_file.ts";
 import type { Downloaded } from "../http/download_options.ts";
 import type { FoundProbe, Probe, ProbeRequest } from "../http/probe.ts";
 import type { PrefixFollower } from "../http/prefix_follower.ts";
@@ -155,7 +155,7 @@ export class OriginSource implements Disposable {
   ): Promise<OriginAnswer<FoundProbe>> {
     const { partial } = answer.probe;
     if (partial === undefined) return answer;
-    const now = await readControl(options.folder, options.source);
+    const now = await readPartial(options);
     if (sameExtents(now?.done ?? [], partial.done)) return answer;
     await answer.probe.response.body?.cancel();
     return await this.#askAgain(options, step, answer.index);
@@ -166,7 +166,7 @@ export class OriginSource implements Disposable {
     step: Step,
     from: number,
   ): Promise<OriginAnswer<FoundProbe>> {
-    const partial = await readControl(options.folder, options.source);
+    const partial = await readPartial(options);
     const wanted = { digestKnown: options.digest !== undefined, ...defined({ partial }) };
     const { probe: found, ...rest } = await this.ask(step, wanted, from);
     if (found.state === "found") return { probe: found, ...rest };
@@ -189,6 +189,11 @@ export class OriginSource implements Disposable {
       ...defined({ retry: this.#options.retry }),
     });
   }
+}
+
+async function readPartial({ folder, source }: BringOptions): Promise<Control | undefined> {
+  const { readControl } = await import("../http/control_file.ts");
+  return await readControl(folder, source);
 }
 
 function sameExtents(

@@ -41,10 +41,11 @@ export function parseFlags(
   shape: ArgsShape,
   options: ParseFlagsOptions = {},
 ): ParsedFlags {
-  if (!argv.some((token) => token.startsWith("-"))) {
+  const { bare = {}, short = {}, stopEarly = false, elsewhere = () => [] } = options;
+  const firstFlag = argv.findIndex((token) => token.startsWith("-"));
+  if (firstFlag < 0 || stopEarly && firstFlag > 0 && !argv.includes("--")) {
     return { texts: new Map(), switches: new Map(), positionals: argv };
   }
-  const { bare = {}, short = {}, stopEarly = false, elsewhere = () => [] } = options;
   const keys = new Map<string, string>();
   const boolean: string[] = [];
   const string: string[] = ["_"];

@@ -118,9 +118,18 @@ Deno.test("Journal is left as it is at the end of a process that only ran, and t
     };
     run("noop");
     assertEquals(exists(log), true);
+    run("noop", (journal) => {
+      const record = journal.begin({ operation: "op", kind: "kexec", subject: "a bundle" });
+      record.step("plan", "", "done");
+      record.end({ figures: { changed: false } });
+    });
+    assertEquals(exists(log), true);
     {
       using journal = new Journal({ path });
-      assertEquals(journal.runs().map((each) => [each.command, each.exitCode]), [["noop", 0]]);
+      assertEquals(journal.runs().map((each) => [each.command, each.exitCode]), [["noop", 0], [
+        "noop",
+        0,
+      ]]);
     }
   }));
 
@@ -150,7 +159,13 @@ Deno.test("Journal is closed at the end of a process that did something, or whos
           "kexec",
           (journal: Journal) =>
             journal.begin({ operation: "op", kind: "kexec", subject: "a bundle" })
-              .end({ figures: {} }),
+              .end({ figures: { changed: true } }),
+        ],
+        [
+          "kexec in vain",
+          (journal: Journal) =>
+            journal.begin({ operation: "op 2", kind: "kexec", subject: "a bundle" })
+              .end({ error: { message: "no" } }),
         ],
         ["login", (journal: Journal) => journal.remember("host", "habit", { ranges: false })],
         ["login --token hunter2", undefined],
