@@ -18,12 +18,13 @@ import {
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
+import { RetryBudget, type RetryFailure } from "./retry_budget.ts";
 import {
   defaultRetryPolicy,
+  isBusyStatus,
   isTransientStatus,
   longestRetryAfterMs,
   parseRetryAfterMs,
-  retryDelayMs,
   type RetryPolicy,
 } from "./retry_policy.ts";
 
@@ -104,9 +105,10 @@ export class HttpClient {
   async request(url: string | URL, request: HttpRequest = {}): Promise<Response> {
     const signals = [this.#signal, request.signal].filter((signal) => signal !== undefined);
     const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    const budget = new RetryBudget(this.#retry, this.#random);
     for (let tried = 1;; tried++) {
       signal?.throwIfAborted();
-      let failure: { cause?: unknown; state: string; retryAfterMs?: number | undefined };
+      let failure: RetryFailure & { cause?: unknown; state: string };
       try {
         const response = await this.#follow(new URL(url), request, signal);
         if (response.ok || request.accept?.includes(response.status)) return response;
@@ -117,7 +119,8 @@ export class HttpClient {
         }
         failure = {
           state: `the server answered ${response.status}`,
-          retryAfterMs: parseRetryAfterMs(response.headers.get("retry-after"), this.#now()),
+          isBusy: isBusyStatus(response.status),
+          askedMs: parseRetryAfterMs(response.headers.get("retry-after"), this.#now()),
         };
         await response.body?.cancel();
       } catch (cause) {
@@ -125,8 +128,9 @@ export class HttpClient {
         if (cause instanceof KedgeError) throw cause;
         failure = { cause, state: displayUrls((cause as Error).message) };
       }
-      const askedMs = failure.retryAfterMs ?? 0;
-      if (tried > this.#retry.retries || askedMs > longestRetryAfterMs) {
+      const { askedMs = 0 } = failure;
+      const waitMs = budget.next(failure);
+      if (waitMs === undefined) {
         const asked = askedMs > longestRetryAfterMs
           ? ` and wants to be asked again in ${Math.ceil(askedMs / 1000)} s`
           : "";
@@ -135,7 +139,6 @@ export class HttpClient {
           this.#withSide({ cause: failure.cause, data: { url: displayUrl(url), tried } }),
         );
       }
-      const waitMs = retryDelayMs(this.#retry, tried - 1, failure.retryAfterMs, this.#random);
       this.#meter.note(
         `${this.#describe(url, request)}: ${failure.state}; trying again in ${
           Math.round(waitMs)

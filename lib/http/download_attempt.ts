@@ -20,7 +20,8 @@ import { defaultConnections, remainingPieces } from "./plan_pieces.ts";
 import type { PrefixFollower } from "./prefix_follower.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { BusyError, ChangedError, RangeSource } from "./range_source.ts";
-import { defaultRetryPolicy, longestRetryAfterMs, retryDelayMs } from "./retry_policy.ts";
+import { RetryBudget } from "./retry_budget.ts";
+import { defaultRetryPolicy } from "./retry_policy.ts";
 
 const startConnections = 4;
 const fastBytesPerSecond = 100 * 1024 * 1024;
@@ -170,7 +171,8 @@ export class DownloadAttempt {
     first: Response | undefined,
   ): Promise<boolean> {
     const { signal, meter, retry = defaultRetryPolicy, request, probe } = this.#options;
-    let failures = 0;
+    const budget = new RetryBudget(retry);
+    let tried = 0;
     let response = first;
     while (piece.at < piece.end) {
       const before = piece.at;
@@ -178,7 +180,8 @@ export class DownloadAttempt {
         let end = piece.end;
         if (response === undefined) ({ response, end } = await this.#source.get(before, piece.end));
         await this.#read(piece, end, response, connection);
-        failures = 0;
+        budget.refill();
+        tried = 0;
       } catch (error) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure;
@@ -191,17 +194,22 @@ export class DownloadAttempt {
         if (isFatal(error)) throw error;
         // A stream without ranges cannot go on where it broke.
         if (!probe.ranges && piece.at > 0) throw new ChangedError((error as Error).message);
-        if (piece.at > before) failures = 0;
-        const asked = error instanceof BusyError ? error.waitMs : undefined;
-        if (failures++ >= retry.retries || (asked ?? 0) > longestRetryAfterMs) {
+        if (piece.at > before) {
+          budget.refill();
+          tried = 0;
+        }
+        tried++;
+        const waitMs = budget.next(
+          error instanceof BusyError ? { isBusy: true, askedMs: error.askedMs } : {},
+        );
+        if (waitMs === undefined) {
           throw new UnreachableError(
             `Cannot ${request.action} ${displayUrl(probe.url)}: ${
               (error as Error).message
-            }, tried ${failures} times`,
-            { cause: error, data: { url: displayUrl(probe.url), tried: failures } },
+            }, tried ${tried} times`,
+            { cause: error, data: { url: displayUrl(probe.url), tried } },
           );
         }
-        const waitMs = retryDelayMs(retry, failures - 1, asked, Math.random);
         meter.note(`${(error as Error).message}; going on from byte ${piece.at}`, "warning");
         await delay(waitMs, { signal });
       }

@@ -11,7 +11,7 @@ import { KedgeError } from "../base/errors.ts";
 import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { FoundProbe } from "./probe.ts";
-import { parseRetryAfterMs } from "./retry_policy.ts";
+import { isBusyStatus, parseRetryAfterMs } from "./retry_policy.ts";
 import { ifRangeOf, sameVersion, validatorsOf } from "./validators.ts";
 
 /** The object is no longer what it was, or cannot be had in ranges after all: the download begins anew. */
@@ -22,13 +22,13 @@ export class ChangedError extends KedgeError {
 /** The server wants fewer requests. */
 export class BusyError extends KedgeError {
   override readonly name = "BusyError";
-  /** How long it asked to wait, in milliseconds. */
-  readonly waitMs: number;
+  /** How long it asked to wait, in milliseconds; `undefined` where it did not say. */
+  readonly askedMs: number | undefined;
 
   /** Says the status and how long to wait. */
-  constructor(status: number, waitMs: number) {
+  constructor(status: number, askedMs: number | undefined) {
     super(`the server answered ${status}`);
-    this.waitMs = waitMs;
+    this.askedMs = askedMs;
   }
 }
 
@@ -73,9 +73,9 @@ export class RangeSource {
     const response = await this.#send(start, end, condition);
     if (response.status === 206) return this.#checked(response, start, end);
     await response.body?.cancel();
-    if (response.status === 429 || response.status === 503) {
-      const wait = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
-      throw new BusyError(response.status, wait ?? 0);
+    if (isBusyStatus(response.status)) {
+      const asked = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
+      throw new BusyError(response.status, asked);
     }
     if (response.status === 200 && condition !== undefined && this.#isSame(response)) {
       this.#ifRange = undefined;

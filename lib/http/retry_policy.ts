@@ -1,6 +1,6 @@
 /** How often and how patiently a request is tried again. */
 export interface RetryPolicy {
-  /** How many times after the first. */
+  /** How many times after the first; twice as often where a busy server says how long to wait. */
   retries: number;
   /** The longest first wait, in milliseconds; it doubles each time. */
   baseMs: number;
@@ -11,13 +11,18 @@ export interface RetryPolicy {
 /** Four retries, 250 ms doubling to at most 20 s. */
 export const defaultRetryPolicy: RetryPolicy = { retries: 4, baseMs: 250, ceilingMs: 20_000 };
 
-/** The longest that a Retry-After is waited for, in milliseconds; a server that wants more is given up at once. */
+/** The longest that one request waits for what Retry-After says, in milliseconds; a server that wants more is given up at once. */
 export const longestRetryAfterMs = 5 * 60_000;
 
 /** Whether a status says that the same request may well succeed later. */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 425 || status === 429 ||
     (status >= 500 && status !== 501 && status !== 505 && status !== 507 && status !== 511);
+}
+
+/** Whether a status says that the server is well, and wants fewer requests. */
+export function isBusyStatus(status: number): boolean {
+  return status === 429 || status === 503;
 }
 
 /**

@@ -51,6 +51,17 @@ Deno.test("HttpClient waits at least as long as Retry-After says", () =>
     },
   ));
 
+Deno.test("HttpClient does not count a busy server that says how long to wait among the faults", async () => {
+  const busy = { status: 503, headers: { "retry-after": "0" } };
+  const faults = [busy, { status: 500 }, busy, { close: true }, busy];
+  await withOrigin({ faults }, async (client, url) => {
+    assertEquals(await (await client.request(url)).text(), "hello");
+  });
+  await withOrigin({ faults: Array(9).fill(busy) }, async (client, url) => {
+    await assertRejects(() => client.request(url), UnreachableError, "answered 503, tried 5 times");
+  });
+});
+
 Deno.test("HttpClient gives a server up that wants to be asked again tomorrow", () =>
   withOrigin(
     { faults: [{ status: 429, headers: { "retry-after": "86400" } }] },

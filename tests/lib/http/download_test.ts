@@ -391,6 +391,20 @@ Deno.test("download() waits as long as Retry-After says when it has only one con
     assert(performance.now() - started >= 990);
   }));
 
+Deno.test("download() does not count a busy server that says how long to wait among the faults", async () => {
+  const at = { atByte: 8 * mebibyte };
+  const busy = { ...at, status: 503, headers: { "retry-after": "0" } };
+  const cut = { ...at, close: true };
+  const faults = [busy, cut, busy, cut, busy, cut, busy, busy];
+  await withFile({ body, faults }, async ({ fetch }) => {
+    assertEquals((await fetch({}, { connections: 1 })).digest, sha256(body));
+  });
+  await withFile({ body, faults: Array(30).fill(busy) }, async ({ fetch }) => {
+    const fetching = fetch({}, { connections: 1 });
+    await assertRejects(() => fetching, UnreachableError, "answered 503, tried 7 times");
+  });
+});
+
 Deno.test("download() ends a connection that brings nothing and asks again", () =>
   withFile({ body, faults: [{ atByte: 8 * mebibyte, stallAfter: 400_000 }] }, async (bench) => {
     assertEquals((await bench.fetch({}, { idleTimeoutMs: 200 })).digest, sha256(body));
