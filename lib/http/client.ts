@@ -5,6 +5,9 @@
  * count them; redirects are followed from the original URL each time, never from https to http, and Authorization stays with its
  * origin; every wait has an end; a failed request says its true status, the URL without its secrets, and how often it was tried.
  *
+ * There is one timeout for the look-up of the name, the connection, TLS and the headers together: Deno's `fetch` does not tell when
+ * it is connected, and its client takes no timeout for it. So an address that never answers is given up after `headersTimeoutMs`.
+ *
  * @module
  */
 import { delay } from "@std/async";

@@ -5,6 +5,9 @@
  * and of those that never become it, at the end; syncing runs beside the transfer, at the latest half a second after bytes came;
  * at most one sync is under way at a time.
  *
+ * The file has its full size from the start, but sparsely: Deno has no `fallocate`, so no room is set aside. That there is enough is
+ * checked before the transfer; a disk that others fill meanwhile ends it with what came so far kept.
+ *
  * @module
  */
 import { join } from "@std/path";
