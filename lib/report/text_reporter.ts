@@ -164,8 +164,8 @@ export class TextReporter implements Reporter {
   #endTask(event: EventOf<"task-end">): void {
     if (this.#options.mode === "group") this.#showGroup(event.task, this.#grouped.take(event.task));
     if (event.status === "done" || event.status === "fresh") this.#kept.take(event.task);
-    if (this.#query) return;
-    const { paint } = this.#options;
+    const { paint, quiet, github } = this.#options;
+    if (this.#query || quiet && !(github && event.status === "failed")) return;
     const time = event.status === "not-run" ? "" : ` in ${formatDuration(event.durationMs)}`;
     const word = `${statusWords[event.status]}${time}`;
     const painted = event.status === "failed"
@@ -194,7 +194,7 @@ export class TextReporter implements Reporter {
     }
     const isWorthATable = event.tasks.length > 1 ||
       event.tasks.some((each) => each.figures !== undefined);
-    if (this.#query || !isWorthATable) return;
+    if (this.#query || !isWorthATable || this.#options.quiet) return;
     const { paint, columns } = this.#options;
     for (const line of summaryTable(event.tasks, paint, columns())) this.#say(line);
     this.#say(paint.faint(totalOf(event.tasks, event.durationMs, event.dryRun)));

@@ -135,20 +135,30 @@ export class Execution {
     const deps: Record<string, unknown> = {};
     for (const name of node.leftOut) refuseToGive(deps, name);
     if (node.deps.size === 0) return deps;
-    const outcomes = await Promise.allSettled(
-      [...node.deps.values()].map((dep) => this.#once(dep)),
-    );
-    [...node.deps].forEach(([name, dep], index) => {
-      const outcome = outcomes[index]!;
-      if (outcome.status === "fulfilled") {
-        deps[name] = outcome.value;
-        return;
-      }
-      const why = `"${dep.label}" did not end well`;
-      this.#end({ task: node.label, status: "not-run", durationMs: 0, why });
-      throw new NotRunError(`Cannot run "${node.label}": ${why}`, { cause: outcome.reason });
-    });
+    const runs = Array.from(node.deps.values(), (dep) => this.#once(dep));
+    let values: unknown[];
+    try {
+      values = await Promise.all(runs);
+    } catch {
+      return await this.#refuse(node, runs);
+    }
+    if (!node.task.declared.usesContext) return deps;
+    let index = 0;
+    for (const name of node.deps.keys()) deps[name] = values[index++];
     return deps;
+  }
+
+  /** Tells that a node does not run, once all that it waits for has ended. */
+  async #refuse(node: GraphNode, runs: readonly Promise<unknown>[]): Promise<never> {
+    const outcomes = await Promise.allSettled(runs);
+    const index = outcomes.findIndex(({ status }) => status === "rejected");
+    const [dep, { reason }] = [
+      [...node.deps.values()][index]!,
+      outcomes[index] as PromiseRejectedResult,
+    ];
+    const why = `"${dep.label}" did not end well`;
+    this.#end({ task: node.label, status: "not-run", durationMs: 0, why });
+    throw new NotRunError(`Cannot run "${node.label}": ${why}`, { cause: reason });
   }
 
   async #work(

@@ -90,7 +90,10 @@ async function runAttempt(
   options: AttemptOptions,
 ): Promise<AttemptResult> {
   const { declared } = node.task;
-  const { graceMs, report } = options;
+  const { graceMs } = options;
+  if (!declared.usesContext && declared.timeoutMs === undefined) {
+    return await runPlainly(node, attempt, options);
+  }
   const own = new AbortController();
   const follow = () => own.abort(options.signal.reason);
   if (options.signal.aborted) follow();
@@ -103,18 +106,7 @@ async function runAttempt(
   let stopping: Promise<void> | undefined;
   own.signal.addEventListener("abort", () => void (stopping = stop(graceMs)), { once: true });
   try {
-    const run = async (): Promise<AttemptResult> => {
-      const fresh = options.takeFresh ? await declared.fresh?.(context) : undefined;
-      if (fresh !== undefined) {
-        const { why, value } = fresh as Fresh<unknown>;
-        return { value, fresh: why };
-      }
-      return { value: await declared.run(context) };
-    };
-    return await settledOrGivenUp(run(), own.signal, graceMs + 1000, () => {
-      const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
-      report({ type: "log", task: node.label, level: "warning", message });
-    });
+    return await called(node, context, own.signal, options);
   } catch (thrown) {
     const reason: unknown = own.signal.aborted ? own.signal.reason : thrown;
     if (!own.signal.aborted) own.abort(reason);
@@ -124,6 +116,41 @@ async function runAttempt(
     if (timer !== undefined) clearTimeout(timer);
     options.signal.removeEventListener("abort", follow);
   }
+}
+
+/** One try of a task whose functions take nothing: there is nothing that could be stopped but the wait for it. */
+async function runPlainly(
+  node: GraphNode,
+  attempt: number,
+  options: AttemptOptions,
+): Promise<AttemptResult> {
+  const { signal } = options;
+  try {
+    return await called(node, options.contextOf(attempt, signal).context, signal, options);
+  } catch (thrown) {
+    throw signal.aborted ? signal.reason : thrown;
+  }
+}
+
+/** Calls the functions of a task; one that does not end after an abort is given up. */
+async function called(
+  { task: { declared }, label }: GraphNode,
+  context: AttemptContext["context"],
+  signal: AbortSignal,
+  { takeFresh, graceMs, report }: AttemptOptions,
+): Promise<AttemptResult> {
+  const run = async (): Promise<AttemptResult> => {
+    const fresh = takeFresh ? await declared.fresh?.(context) : undefined;
+    if (fresh !== undefined) {
+      const { why, value } = fresh as Fresh<unknown>;
+      return { value, fresh: why };
+    }
+    return { value: await declared.run(context) };
+  };
+  return await settledOrGivenUp(run(), signal, graceMs + 1000, () => {
+    const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
+    report({ type: "log", task: label, level: "warning", message });
+  });
 }
 
 async function settledOrGivenUp<T>(
