@@ -142,6 +142,6 @@ export type {
 } from "./tasks/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
-  const { builtinTasks } = await import("./tasks/builtin/mod.ts");
-  await main(builtinTasks, { name: "kedge", shell: false, lockfile: false });
+  const { askedTasks } = await import("./tasks/builtin/asked_tasks.ts");
+  await main(await askedTasks(Deno.args), { name: "kedge", shell: false, lockfile: false });
 }

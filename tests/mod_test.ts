@@ -1,6 +1,8 @@
 /** The module run as a program: the built-in task file. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { assertSnapshot } from "@std/testing";
+import type { AnyTask } from "../lib/runner/task.ts";
+import { askedTasks } from "../tasks/builtin/asked_tasks.ts";
 import { builtinTasks } from "../tasks/builtin/mod.ts";
 import { type ProgramResult, runKedge } from "./support/program.ts";
 
@@ -34,6 +36,21 @@ Deno.test("an unknown task ends with 2, names the nearest, and prints nothing on
   const { code, stdout, stderr } = await kedge("image:sink");
   assertEquals([code, stdout], [2, ""]);
   assertStringIncludes(stderr, "image:sync");
+});
+
+Deno.test("a built-in task that is named is declared as in the list of all, with few others", async () => {
+  const shape = ({ name, description, args }: AnyTask) =>
+    JSON.stringify({ name, description, args });
+  for (const task of Object.values(builtinTasks)) {
+    const asked = Object.values(await askedTasks(["--quiet", task.name, "--json"]));
+    assertEquals(asked.filter(({ name }) => name === task.name).map(shape), [shape(task)]);
+    assertEquals(asked.length < 8, true, task.name);
+  }
+  const all = Object.values(builtinTasks).map(shape).sort();
+  const words = [[], ["kexce"], ["kexec", "--help"], ["-vl", "kexec"], ["permissions", "kexec"]];
+  for (const each of [...words, ["--completions=bash", "kexec"]]) {
+    assertEquals(Object.values(await askedTasks(each)).map(shape).sort(), all, each.join(" "));
+  }
 });
 
 Deno.test("--graph gives data that programs read", async () => {
