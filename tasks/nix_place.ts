@@ -116,11 +116,17 @@ class VolumePlace implements NixPlace {
       await Deno.stat(folder);
       return new NixFolder(folder);
     } catch (cause) {
+      const isElsewhere = cause instanceof Deno.errors.NotFound;
       throw new NotAllowedError(
-        `Cannot use ${this.label}: its files are in "${folder}", which this process cannot see`,
+        `Cannot use ${this.label}: its files are in "${folder}", which ${
+          isElsewhere ? "is not on this machine" : "this process may not look into"
+        }`,
         {
           cause,
-          hint: "run as the user who owns the engine's volumes, or mount a folder of yours instead",
+          hint: isElsewhere
+            ? `${this.#engine.kind} runs in a virtual machine or on another host; name a folder of this machine ` +
+              "instead (--folder), on a file system that tells upper from lower case, and mount that at /nix"
+            : "run as the user who owns the engine's volumes, or name a folder instead (--folder)",
         },
       );
     }

@@ -145,6 +145,41 @@ realTest(
   },
 );
 
+realTest(
+  "carryStore() says what to do where the engine's volumes are not on this machine",
+  [...carryPrograms, ...engines, "unshare", "nsenter", "mount"],
+  async () => {
+    await using room = await CarryRoom.make();
+    await using world = await PodmanWorld.make();
+    const base = await room.image("2.8.0");
+    // As in a virtual machine: podman sees its storage, and nobody else does.
+    const script =
+      'mount --make-rprivate / && mount -t tmpfs none "$0" && echo ready && exec sleep 600';
+    const keeper = new Deno.Command("unshare", {
+      args: ["--mount", "sh", "-c", script, world.folder],
+      stdout: "piped",
+      stdin: "null",
+    }).spawn();
+    try {
+      const reader = keeper.stdout.getReader();
+      assertEquals(new TextDecoder().decode((await reader.read()).value), "ready\n");
+      await reader.cancel();
+      const args = [`--target=${keeper.pid}`, "--mount", "podman", ...world.args];
+      const engine: ContainerEngineOptions = { kind: "podman", program: "nsenter", args };
+      const error = await assertRejects(
+        () => carryStore({ base, to: { volume: "nix" }, engine }, room.context),
+        NotAllowedError,
+      );
+      assertStringIncludes(error.message, 'Cannot use the volume "nix": its files are in');
+      assertStringIncludes(error.message, "which is not on this machine");
+      assertStringIncludes(error.hint ?? "", "name a folder of this machine instead (--folder)");
+    } finally {
+      keeper.kill("SIGKILL");
+      await keeper.status;
+    }
+  },
+);
+
 realTest("an image whose label and tag disagree is never carried", carryPrograms, async () => {
   await using room = await CarryRoom.make();
   await room.image("2.8.0");
