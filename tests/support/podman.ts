@@ -14,20 +14,26 @@ export class PodmanWorld implements AsyncDisposable {
     "--network=none",
   ];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, driver: string) {
     this.folder = folder;
     this.args = [
       `--root=${join(folder, "root")}`,
       `--runroot=${join(folder, "run")}`,
       "--runtime=runc",
       "--cgroup-manager=cgroupfs",
-      "--storage-driver=vfs",
+      `--storage-driver=${driver}`,
     ];
   }
 
-  /** Makes one. */
-  static async make(): Promise<PodmanWorld> {
-    return new PodmanWorld(await Deno.makeTempDir({ prefix: "kedge-podman-" }));
+  /** Makes one, in a folder that is there or in one of its own; `vfs` works everywhere, and copies each layer whole. */
+  static async make({ folder, driver = "vfs" }: {
+    folder?: string;
+    driver?: "vfs" | "overlay";
+  } = {}): Promise<PodmanWorld> {
+    return new PodmanWorld(
+      folder ?? await Deno.makeTempDir({ prefix: "kedge-podman-" }),
+      driver,
+    );
   }
 
   /** The engine. */

@@ -1,0 +1,91 @@
+// deno-lint-ignore-file no-console -- a script speaks to a terminal
+/**
+ * The first fill. Both start with the same bytes, write to a fresh ext4, and end with everything on the disk: kedge syncs before it notes what
+ * it brought, and the peer, which does not, is followed by a `sync`; what it takes without is told too.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { type FillGround, next, peer, version } from "./fill_ground.ts";
+import { head, mb, median, pairs, row, timed } from "./support.ts";
+
+interface Carried {
+  paths: number;
+  pathsMoved: number;
+  bytesMoved: number;
+  bytesReused: number;
+}
+
+/** Prints the table. */
+export async function fills(ground: FillGround): Promise<void> {
+  const times: Record<string, number[]> = {};
+  const took = (name: string, seconds: number) => (times[name] ??= []).push(seconds);
+  const middle = (name: string) => median(times[name]!);
+  let first: Carried | undefined;
+  let second: Carried | undefined;
+  // The same bytes that kedge fetches; what the peer runs in besides is fetched unmeasured.
+  took("pull", await ground.pull(version!));
+  await ground.pull(peer!);
+  const layout = `oci:${join(ground.folder, "layout")}:nix`;
+  const turns = [
+    async () => {
+      await using disk = await ground.disk();
+      const fill = await timed(ground.carry(version!, disk.dir, "--json"));
+      took("registry", fill.seconds);
+      const follow = await timed(ground.carry(next!, disk.dir, "--json"));
+      took("next", follow.seconds);
+      first = valueOf(fill.stdout);
+      second = valueOf(follow.stdout);
+    },
+    async () => {
+      await using disk = await ground.disk();
+      // The image is on the machine, and its name is known.
+      const copy = `--copy=${layout}`;
+      await timed(ground.carry(version!, disk.dir, copy, "--dry-run"));
+      took("layout", (await timed(ground.carry(version!, disk.dir, copy))).seconds);
+    },
+    async () => {
+      await using disk = await ground.disk();
+      const nix = join(disk.dir, "nix");
+      await Deno.mkdir(nix);
+      const { whole, copied, synced } = await ground.copyAll(nix);
+      took("run", whole);
+      took("copied", copied);
+      took("synced", synced);
+      took("again", (await ground.copyAll(nix)).whole);
+    },
+  ];
+  await timed(ground.carry(version!, join(ground.folder, "layout-fill"), `--copy=${layout}`));
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const turn of turns.toSorted(() => Math.random() - 0.5)) await turn();
+  }
+  console.log(`podman keeps its images with ${ground.driver}`);
+  head(
+    `store of ${first!.paths} paths, ${mb(first!.bytesMoved)}`,
+    "kedge",
+    "nix copy --all, cp -R",
+    "ratio",
+  );
+  const versus = (name: string, ours: string, theirs: number) =>
+    row(
+      name,
+      `${middle(ours).toFixed(2)} s`,
+      `${theirs.toFixed(2)} s`,
+      (middle(ours) / theirs).toFixed(2),
+    );
+  const run = middle("run");
+  versus("from the registry, beside podman pull and run", "registry", middle("pull") + run);
+  versus("the image is here, beside podman run", "layout", run);
+  versus("the image is here, beside the copy and a sync in it", "layout", middle("synced"));
+  versus("the image is here, beside the copy alone, not synced", "layout", middle("copied"));
+  versus("another version of Nix, beside the same again", "next", middle("again"));
+  console.log(
+    `another version moved ${second!.pathsMoved} of ${second!.paths} paths, ${
+      mb(second!.bytesMoved)
+    } of ${mb(second!.bytesMoved + second!.bytesReused)}`,
+  );
+}
+
+function valueOf(stdout: string): Carried {
+  return JSON.parse(stdout.trim().split("\n").at(-1)!).value;
+}
