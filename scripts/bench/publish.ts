@@ -39,7 +39,7 @@ async function versus(
     name,
     `${a!.toFixed(2)} s`,
     `${b!.toFixed(2)} s`,
-    (a! / b!).toFixed(2),
+    (a! / b!).toFixed(3),
     `${(resident / 1e6).toFixed(0)} MB`,
   );
 }
@@ -154,7 +154,7 @@ export async function bench(parts: readonly string[] = []): Promise<void> {
   const rows: Record<string, () => Promise<void>> = {
     folder: () => versus(world, "to a folder, zstd", top, folder("?compression=zstd")),
     nginx: toNginx,
-    // One pair: nix takes minutes.
+    // One pair: nix takes three minutes for it.
     xz: () => versus(world, "to a folder, nix with its own xz", top, folder(""), { count: 1 }),
     size: () => sizes(world, top),
     three: () => threeStores(world, top),

@@ -9,6 +9,7 @@ import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { CatalogServer } from "../support/catalog_server.ts";
+import { freePort } from "../support/free_port.ts";
 import { type PlainGround, plainGround } from "../support/plain_paths.ts";
 
 function optionsOf(ground: PlainGround, server: CatalogServer): PublishOptions {
@@ -70,6 +71,17 @@ Deno.test("publish() replays only the commit after the catalog was down", async 
   const keys = server.requests.filter(({ method }) => method === "PUT")
     .map(({ headers }) => headers.get("idempotency-key"));
   assertEquals(new Set(keys).size, 1);
+});
+
+Deno.test("publish() moves nothing while nobody answers for the catalog", async () => {
+  await using ground = await plainGround();
+  const stores = [`file://${ground.dir}/store`];
+  const catalog = `http://127.0.0.1:${freePort()}`;
+  const options = { ...ground.options, stores, catalog };
+  const error = await assertRejects(() => publish(options, ground.ctx)) as KedgeError;
+  assertEquals(error.exitCode, 4);
+  assertStringIncludes(error.message, catalog);
+  await assertRejects(() => Deno.stat(join(ground.dir, "store")), Deno.errors.NotFound);
 });
 
 Deno.test("publish() commits once when the catalog commits and cuts the connection", async () => {

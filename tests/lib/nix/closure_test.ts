@@ -36,7 +36,51 @@ const shapes: Record<string, unknown> = {
       valid: true,
     },
   ],
-  "2.19 to 2.32: an object by path": {
+  "2.19 to 2.22: an object by path, without what is not known": {
+    [`/nix/store/${mid}`]: {
+      narHash: sri,
+      narSize: 168,
+      references: [`/nix/store/${leaf}`],
+      deriver: `/nix/store/${mid}.drv`,
+      signatures: [sig],
+      registrationTime: 1,
+      ultimate: true,
+    },
+    [`/nix/store/${leaf}`]: {
+      narHash: sri,
+      narSize: 120,
+      references: [],
+      ca: `fixed:r:${formatNixHash(sha256("abc"))}`,
+    },
+  },
+  "2.33 and later, format 1: the same with version and store": {
+    [`/nix/store/${mid}`]: {
+      version: 1,
+      storeDir: "/nix/store",
+      narHash: sri,
+      narSize: 168,
+      references: [`/nix/store/${leaf}`],
+      deriver: `/nix/store/${mid}.drv`,
+      ca: null,
+      signatures: [sig],
+      registrationTime: 1,
+      ultimate: true,
+      closureSize: 288,
+    },
+    [`/nix/store/${leaf}`]: {
+      version: 1,
+      storeDir: "/nix/store",
+      narHash: sri,
+      narSize: 120,
+      references: [],
+      deriver: null,
+      ca: `fixed:r:${formatNixHash(sha256("abc"))}`,
+      signatures: [],
+      registrationTime: null,
+      ultimate: false,
+    },
+  },
+  "2.23 to 2.32: an object by path": {
     [`/nix/store/${mid}`]: {
       narHash: sri,
       narSize: 168,
