@@ -259,9 +259,10 @@ export class Journal implements Disposable {
    * finds its work done does not wait for the disk.
    */
   [Symbol.dispose](): void {
+    if (this.#database === undefined) return;
     if (this.#endsWithProcess && this.#mayBeLeft && this.#logBytes() < mostLogBytesLeft) return;
     this.#statements.clear();
-    this.#database?.close();
+    this.#database.close();
     this.#database = undefined;
   }
 

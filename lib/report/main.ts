@@ -1,12 +1,15 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
-import { KedgeError, StoppedError } from "../base/errors.ts";
+import { type ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
 import { liveProcesses } from "../base/live_processes.ts";
+import { Redactor } from "../base/redactor.ts";
+import { errorData } from "../operation/error_data.ts";
 import { type ProgramHost, runProgram } from "../runner/program.ts";
 import type { AnyTask } from "../runner/task.ts";
 import type { TerminalSize } from "./live_progress.ts";
-import { processOutput } from "./output.ts";
+import { type Output, processOutput } from "./output.ts";
 import type { Surroundings } from "./reporter_for.ts";
 import type { Traces } from "./traces.ts";
+import { visible } from "./visible.ts";
 
 /** Options of {@linkcode main}. */
 export interface MainOptions {
@@ -26,7 +29,8 @@ const secondSignalMs = 300;
  * Makes a file of tasks a program: reads the command line, runs the task that it names, and exits with the code of
  * what came of it.
  *
- * SIGINT, SIGTERM and SIGHUP stop everything that runs; a second one, 300 ms later or more, kills it at once.
+ * SIGINT, SIGTERM and SIGHUP stop everything that runs; a second one, 300 ms later or more, kills it at once. So does an error that
+ * nobody handles, and a task that ends the process itself leaves none of the programs behind that it started.
  *
  * @example
  * ```ts
@@ -44,6 +48,20 @@ export async function main(
   const stop = new AbortController();
   stopOnSignals(stop);
   const output = processOutput();
+  try {
+    Deno.exit(await exitCodeOfRun(tasks, options, stop.signal, output));
+  } catch (error) {
+    tellPlainly(error, output);
+    Deno.exit(exitCodeOf(error));
+  }
+}
+
+async function exitCodeOfRun(
+  tasks: Readonly<Record<string, AnyTask>>,
+  options: MainOptions,
+  signal: AbortSignal,
+  output: Output,
+): Promise<ExitCode> {
   const project = folderOf(Deno.mainModule);
   const lockfile = options.lockfile ??
     (project === undefined ? false : join(project, "kedge.lock"));
@@ -55,7 +73,7 @@ export async function main(
     ...folders(),
     ...(project === undefined ? {} : { project }),
     ...(lockfile === false ? {} : { lockfile }),
-    signal: stop.signal,
+    signal,
     shell: options.shell ?? true,
     endsWithRun: true,
     confirm: async (question, signal) => {
@@ -70,8 +88,13 @@ export async function main(
     },
   };
   const run = () => runProgram(tasks, host);
-  const exitCode = await (traces?.within(run) ?? run());
-  Deno.exit(exitCode);
+  return await (traces?.within(run) ?? run());
+}
+
+/** What failed outside of a run, where not even what shows a run could be made. */
+function tellPlainly(error: unknown, output: Output): void {
+  const { message } = errorData(error);
+  output.line(`error: ${visible(new Redactor().redact(message))}`);
 }
 
 /** Tracing is loaded for who asks Deno for it, and costs nobody else anything. */
@@ -98,12 +121,14 @@ function stopOnSignals(stop: AbortController): void {
     Deno.addSignalListener("SIGTERM", on("SIGTERM"));
     Deno.addSignalListener("SIGHUP", on("SIGTERM"));
   }
-  globalThis.addEventListener("unhandledrejection", (event) => {
+  const stray = (event: Event, thrown: unknown) => {
     event.preventDefault();
-    const { reason } = event;
-    const message = reason instanceof Error ? reason.message : String(reason);
-    stop.abort(new KedgeError(`Cannot go on: nobody handled "${message}"`, { cause: reason }));
-  });
+    const { message } = errorData(thrown);
+    stop.abort(new KedgeError(`Cannot go on: nobody handled "${message}"`, { cause: thrown }));
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => stray(event, event.reason));
+  globalThis.addEventListener("error", (event) => stray(event, event.error));
+  globalThis.addEventListener("unload", () => liveProcesses.killAll());
 }
 
 /** What Deno lets every program read. */

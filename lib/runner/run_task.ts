@@ -108,14 +108,14 @@ export async function runTask(
     const value = await execution.run(root);
     const output = task.declared.output?.(value) ?? [];
     const lines = typeof output === "string" ? [output] : output;
-    tell = () =>
-      reporter.result({
-        type: "result",
-        task: task.name,
-        ok: true,
-        value: redactor.redactData(plainData(value)),
-        lines: lines.map((line) => redactor.redact(line)),
-      });
+    const result = {
+      type: "result",
+      task: task.name,
+      ok: true,
+      value: redactor.redactData(plainData(value)),
+      lines: lines.map((line) => redactor.redact(line)),
+    } as const;
+    tell = () => reporter.result(result);
   } catch (error) {
     exitCode = exitCodeOf(error);
     const data = redactor.redactData(errorData(error));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { Journal } from "../../../lib/journal/journal.ts";
@@ -181,4 +181,25 @@ Deno.test("Journal is closed at the end of a process that did something, or whos
       assertEquals(exists(`${path}-wal`), false, command);
       assert(!Deno.readTextFileSync(path).includes("hunter2"));
     }
+  }));
+
+Deno.test("Journal that was never opened is left alone at the end, even where its file may not be looked at", () =>
+  inFolder(async (path) => {
+    const source = new URL("../../../lib/journal/journal.ts", import.meta.url);
+    const config = new URL("../../../deno.json", import.meta.url);
+    const program = join(dirname(dirname(path)), "program.ts");
+    await Deno.writeTextFile(
+      program,
+      `import { Journal } from ${JSON.stringify(source.href)};
+       const onFailure = () => console.log("failed");
+       using journal = new Journal({ path: ${
+        JSON.stringify(path)
+      }, endsWithProcess: true, onFailure });
+       journal.endRun(journal.beginRun("noop"), 0);`,
+    );
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", `--config=${fromFileUrl(config)}`, program],
+    }).output();
+    const text = new TextDecoder();
+    assertEquals([code, text.decode(stdout)], [0, "failed\n"], text.decode(stderr));
   }));

@@ -254,6 +254,29 @@ Deno.test("main() fails when a promise is rejected and nobody handles it", async
   assertStringIncludes(stderr, 'Cannot go on: nobody handled "astray"');
 });
 
+Deno.test("main() tells what cannot be told as an event, and does not end well", async () => {
+  const { code, stdout } = await run(["odder", "--json"]);
+  const [end, result] = jsonLines(stdout).slice(-2);
+  assertEquals(code, 1);
+  assertEquals([end!["type"], end!["ok"], end!["exitCode"]], ["run-end", false, 1]);
+  assertEquals([result!["type"], result!["ok"]], ["result", false]);
+});
+
+Deno.test("main() does not end well where not even the run can be made", async () => {
+  await withFolder(async (dir) => {
+    const file = join(dir, "tasks.ts");
+    const module = new URL("../../../lib/report/main.ts", import.meta.url).href;
+    await Deno.writeTextFile(
+      file,
+      `import { main } from ${JSON.stringify(module)};
+       Deno.cwd = () => { throw new Deno.errors.NotFound("no folder\x07"); };
+       await main({});`,
+    );
+    const { code, stderr } = await runKedge(["--list"], { cacheDir: dir, program: file });
+    assertEquals([code, stderr], [1, "error: no folder\\x07\n"]);
+  });
+});
+
 Deno.test("main() ends quietly when its reader goes away", async () => {
   for (const args of [["--list"], ["says", "--json", "--count", "20000"], ["moved"]]) {
     await withFolder(async (cacheDir) => {
@@ -308,6 +331,28 @@ async function carrying(name: string): Promise<number> {
     }
   }
   return count;
+}
+
+for (
+  const [task, code, words] of [
+    ["throws-late", 1, 'error: Cannot go on: nobody handled "late [redacted]"\n'],
+    ["exits", 9, ""],
+  ] as const
+) {
+  Deno.test({
+    name: `main() leaves no program behind when a task ${task}`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+      const env = { [name]: "1", KEDGE_TEST_SECRET: "hunter2-hunter2" };
+      const { code: ended, stderr } = await run([task], { env });
+      assertEquals(ended, code, stderr);
+      assertStringIncludes(stderr, words);
+      assert(!stderr.includes("hunter2"), stderr);
+      for (let i = 0; i < 100 && await carrying(name) > 0; i++) await delay(10);
+      assertEquals(await carrying(name), 0);
+    },
+  });
 }
 
 for (

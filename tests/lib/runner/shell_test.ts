@@ -191,6 +191,22 @@ for (
 }
 
 Deno.test({
+  name: "$ ends a command that is just being started when it is aborted",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+    for (const afterMs of [0, 1, 2, 4, 8, 16]) {
+      const { $, controller, stop } = bind({ env: { [name]: "1" } });
+      const run = assertRejects(() => $`sh -c "sleep 1000 & wait"`.then((result) => result), Error);
+      await delay(afterMs);
+      controller.abort(new Error("enough"));
+      await Promise.all([run, stop(5000)]);
+      assertEquals(carrying(name), 0, `${afterMs} ms after its start`);
+    }
+  },
+});
+
+Deno.test({
   name: "$ kills what ignores SIGTERM after the grace",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
