@@ -24,6 +24,7 @@ import {
   validWithNix,
   verifyWithNix,
 } from "../support/nix_store_image.ts";
+import { otherRelease } from "../support/other_release.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { treeOf } from "../support/tree.ts";
@@ -396,6 +397,27 @@ carryTest("base-image:carry prints the folder, and writes down what it did", asy
   assertStringIncludes(runs.stdout, "base-image:carry");
   const neither = await runKedge(args, { cacheDir });
   assertEquals(neither.code, 2);
+});
+
+carryTest("another release of kedge itself moves nothing", async (room) => {
+  await room.image("2.8.0");
+  const cacheDir = join(room.folder, "cache");
+  const args = ["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`];
+  const layout = join(room.folder, "layout");
+  args.push(`--folder=${room.nix.path}`, `--copy=oci:${layout}:nix`, "--json");
+  const first = await runKedge(args, { cacheDir });
+  assertEquals(first.code, 0, first.stderr);
+  const before = [await treeOf(room.nix.path), await treeOf(layout)];
+  const program = await otherRelease(join(room.folder, "release"), "99.0.0");
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", program, ...args],
+    env: { NO_COLOR: "1", KEDGE_CACHE_DIR: cacheDir },
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals(success, true, decoder.decode(stderr));
+  const { value } = JSON.parse(decoder.decode(stdout).trim().split("\n").at(-1)!);
+  assertEquals([value.changed, value.bytesMoved, value.requests], [false, 0, 0]);
+  assertEquals([await treeOf(room.nix.path), await treeOf(layout)], before);
 });
 
 Deno.test("carryStore() refuses a bad place before anything is asked", async () => {
