@@ -13,13 +13,17 @@ import { PodmanWorld } from "../../../tests/support/podman.ts";
 import { type RunningRegistry, startRegistry } from "../../../tests/support/registry.ts";
 import { deno, program, systemPaths, timed } from "./support.ts";
 
-/** The two versions, and the image that the peer runs in. */
-export const [version, next, peer] = ["2.8.0", "2.8.1", "peer-2.8.0"];
+/** The two versions; the peer runs in images of its own. */
+export const version = "2.8.0";
+/** The one after it. */
+export const next = "2.8.1";
+/** The image that the peer runs in. */
+export const peerOf = (tag: string): string => `peer-${tag}`;
 
 /** The ground, until it is disposed of. */
 export class FillGround implements AsyncDisposable {
   /** The version that a second run carries. */
-  readonly version = version!;
+  readonly version = version;
   #disks = 0;
 
   private constructor(
@@ -39,17 +43,16 @@ export class FillGround implements AsyncDisposable {
     const disk = await mountFreshDisk(join(folder, "podman"), 8e9);
     const world = await PodmanWorld.make({ folder: disk.dir, driver });
     const debian = await debianNixLayer();
-    for (const tag of [version!, next!]) {
+    for (const tag of [version, next]) {
       const made = await makeStore(join(folder, `root-${tag}`), await systemPaths(tag));
       // As official images are: a layer for each path, packed with gzip.
       const packed = (await layersOf(made)).map((layer) =>
         new Uint8Array(gzipSync(layer, { level: 1 }))
       );
       await pushNixImage(folder, registry.host, tag, [{ label: tag, layers: packed }]);
-      if (tag !== version) continue;
       // The peer runs in the same store on top of a system.
       const layers = [debian, await tarOf(made.root, ["nix"])];
-      await pushNixImage(folder, registry.host, peer!, [{ label: tag, layers }]);
+      await pushNixImage(folder, registry.host, peerOf(tag), [{ label: tag, layers }]);
     }
     return new FillGround(folder, registry, world, driver, disk);
   }
@@ -75,7 +78,7 @@ export class FillGround implements AsyncDisposable {
 
   /** kedge's command for a store that is carried already. */
   async carried(): Promise<string[]> {
-    const command = this.carry(version!, join(this.folder, "carried"));
+    const command = this.carry(version, join(this.folder, "carried"));
     await timed(command);
     return command;
   }
@@ -88,7 +91,10 @@ export class FillGround implements AsyncDisposable {
   }
 
   /** The peer: the whole run, and within it the copy alone and the copy with a sync. Nothing is removed, since that would slow down what follows. */
-  async copyAll(nix: string): Promise<{ whole: number; copied: number; synced: number }> {
+  async copyAll(
+    nix: string,
+    tag: string = version,
+  ): Promise<{ whole: number; copied: number; synced: number }> {
     const script =
       "now() { date +%s%N; }; a=$(now); nix copy --all --no-check-sigs --to /cache && " +
       "cp -R /nix/var/nix/profiles /nix/var/nix/gcroots /cache/nix/var/nix/ && b=$(now) && " +
@@ -97,7 +103,7 @@ export class FillGround implements AsyncDisposable {
       ...["podman", ...this.world.args, "run", ...this.world.runArgs],
       `--mount=type=bind,src=${nix},dst=/cache/nix`,
       "--env=NIX_CONFIG=experimental-features = nix-command\nbuild-users-group =\nsubstituters =",
-      ...["--entrypoint", "sh", `${this.repository}:${peer}`, "-c", script],
+      ...["--entrypoint", "sh", `${this.repository}:${peerOf(tag)}`, "-c", script],
     ]);
     const [copied, synced] = stdout.trim().split("\n").at(-1)!.split(" ").map((each) =>
       Number(each) / 1e9

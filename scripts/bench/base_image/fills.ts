@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { type FillGround, next, peer, version } from "./fill_ground.ts";
+import { type FillGround, next, peerOf, version } from "./fill_ground.ts";
 import { head, mb, median, pairs, row, timed } from "./support.ts";
 
 interface Carried {
@@ -24,15 +24,16 @@ export async function fills(ground: FillGround): Promise<void> {
   let first: Carried | undefined;
   let second: Carried | undefined;
   // The same bytes that kedge fetches; what the peer runs in besides is fetched unmeasured.
-  took("pull", await ground.pull(version!));
-  await ground.pull(peer!);
+  took("pull", await ground.pull(version));
+  took("pull next", await ground.pull(next));
+  for (const tag of [version, next]) await ground.pull(peerOf(tag));
   const layout = `oci:${join(ground.folder, "layout")}:nix`;
   const turns = [
     async () => {
       await using disk = await ground.disk();
-      const fill = await timed(ground.carry(version!, disk.dir, "--json"));
+      const fill = await timed(ground.carry(version, disk.dir, "--json"));
       took("registry", fill.seconds);
-      const follow = await timed(ground.carry(next!, disk.dir, "--json"));
+      const follow = await timed(ground.carry(next, disk.dir, "--json"));
       took("next", follow.seconds);
       first = valueOf(fill.stdout);
       second = valueOf(follow.stdout);
@@ -41,8 +42,8 @@ export async function fills(ground: FillGround): Promise<void> {
       await using disk = await ground.disk();
       // The image is on the machine, and its name is known.
       const copy = `--copy=${layout}`;
-      await timed(ground.carry(version!, disk.dir, copy, "--dry-run"));
-      took("layout", (await timed(ground.carry(version!, disk.dir, copy))).seconds);
+      await timed(ground.carry(version, disk.dir, copy, "--dry-run"));
+      took("layout", (await timed(ground.carry(version, disk.dir, copy))).seconds);
     },
     async () => {
       await using disk = await ground.disk();
@@ -52,10 +53,10 @@ export async function fills(ground: FillGround): Promise<void> {
       took("run", whole);
       took("copied", copied);
       took("synced", synced);
-      took("again", (await ground.copyAll(nix)).whole);
+      took("run next", (await ground.copyAll(nix, next)).whole);
     },
   ];
-  await timed(ground.carry(version!, join(ground.folder, "layout-fill"), `--copy=${layout}`));
+  await timed(ground.carry(version, join(ground.folder, "layout-fill"), `--copy=${layout}`));
   for (let pair = 0; pair < pairs; pair++) {
     for (const turn of turns.toSorted(() => Math.random() - 0.5)) await turn();
   }
@@ -78,7 +79,8 @@ export async function fills(ground: FillGround): Promise<void> {
   versus("the image is here, beside podman run", "layout", run);
   versus("the image is here, beside the copy and a sync in it", "layout", middle("synced"));
   versus("the image is here, beside the copy alone, not synced", "layout", middle("copied"));
-  versus("another version of Nix, beside the same again", "next", middle("again"));
+  const follow = middle("pull next") + middle("run next");
+  versus("another version of Nix, beside podman pull and run", "next", follow);
   console.log(
     `another version moved ${second!.pathsMoved} of ${second!.paths} paths, ${
       mb(second!.bytesMoved)
