@@ -471,7 +471,9 @@ Deno.test("download() counts what came and was never synced, at the end", () =>
   withFile({ body, ranges: "ignore" }, async ({ fetch, file, counts }) => {
     file.faults = [{ cutAfter: mebibyte }];
     assertEquals((await fetch()).digest, sha256(body));
-    assertEquals(counts.moved, body.length + mebibyte);
+    // Of what a server sent before it broke off, the last may be lost on the way.
+    const again = counts.moved - body.length;
+    assert(again > 0 && again <= mebibyte, `${again} bytes came again`);
   }));
 
 Deno.test("download() brings no byte twice where it takes over from an answer that was shorter than asked for", () =>
