@@ -44,9 +44,14 @@ export class MarkedProcesses {
   async stop(graceMs: number, force?: AbortSignal): Promise<void> {
     const deadline = performance.now() + graceMs;
     const told = new Set<number>();
+    let wasEmpty = true;
     for (let waitMs = 5;; waitMs = Math.min(waitMs * 2, 100)) {
       const left = this.find();
-      if (left.length === 0) return;
+      const isEmpty = left.length === 0;
+      // One that is just becoming another program has no environment for a moment.
+      if (isEmpty && wasEmpty) return;
+      if (isEmpty) waitMs = 5;
+      wasEmpty = isEmpty;
       const late = force?.aborted || performance.now() >= deadline;
       for (const pid of left) {
         if (late) signalProcess(pid, "SIGKILL");

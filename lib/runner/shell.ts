@@ -47,22 +47,36 @@ export interface BoundShell {
 /** The shell of dax, bound to a task; dax itself is evaluated when the shell is first used. */
 export function bindShell(options: ShellOptions): BoundShell {
   const marked = new MarkedProcesses();
+  const kill = () => marked.signal("SIGKILL");
   let running = 0;
+  let live: Disposable | undefined;
   let used = false;
+  const count = (change: 1 | -1) => {
+    running += change;
+    if (running > 0) {
+      live ??= liveProcesses.add(kill);
+    } else {
+      live?.[Symbol.dispose]();
+      live = undefined;
+    }
+  };
   const make = (dryRun: boolean): $Type => {
     used = true;
-    return makeShell({ ...options, dryRun }, marked, (change) => void (running += change));
+    return makeShell({ ...options, dryRun }, marked, count);
   };
   const always = lazyShell(() => make(false) as Shell);
   return {
     $: lazyShell(() => Object.assign(make(options.dryRun), { always })),
     async stop(graceMs) {
       if (!used) return;
-      using _live = liveProcesses.add(() => marked.signal("SIGKILL"));
-      await marked.stop(graceMs);
-      const deadline = performance.now() + 1000;
-      while (running > 0 && performance.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
+      using _live = liveProcesses.add(kill);
+      const killAt = performance.now() + graceMs;
+      for (let waitMs = 5;; waitMs = Math.min(waitMs * 2, 100)) {
+        // A command that is being started at this moment has no process yet.
+        const isIdle = running === 0;
+        await marked.stop(Math.max(0, killAt - performance.now()));
+        if (isIdle || performance.now() > killAt + 1000) return;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     },
   };
