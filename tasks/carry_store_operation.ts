@@ -157,7 +157,16 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     const { folder, rows, present, valid } = carried;
     if (rows.length + present.length === 0) return;
     const names = [...valid.keys(), ...rows.map((row) => row.storePath.baseName)];
-    await checkRows(folder, names, step.signal);
+    const strays = await checkRows(folder, names, step.signal);
+    if (strays.length > 0) {
+      step.meter.note(
+        `${strays.length} paths in ${this.#place.label} are not valid, as "${
+          strays[0]
+        }": a build has them under way, ` +
+          "or left them; nix-store --gc removes those",
+        "warning",
+      );
+    }
     const again = this.#options.check === "full" ? present : sampleOf(present);
     await checkContents(folder, again, step.signal);
   }

@@ -6,6 +6,7 @@
 import { VerificationError } from "../base/errors.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreRow } from "../nix/store_row.ts";
+import { isStoreBaseName } from "../nix/store_path.ts";
 import { proveNar } from "../nix/store_stage.ts";
 
 const sampleBytes = 64 * 1024 * 1024;
@@ -14,18 +15,22 @@ const samplePaths = 16;
 /**
  * Every row has its path.
  *
- * @throws {VerificationError} if one has not
+ * @returns the paths that have no row: what a build has under way, or left behind
+ * @throws {VerificationError} if a row has no path
  */
 export async function checkRows(
   folder: NixFolder,
   rows: Iterable<string>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string[]> {
   const there = new Set<string>();
   for await (const { name } of Deno.readDir(folder.store)) there.add(name);
   signal.throwIfAborted();
-  const missing = [...rows].filter((name) => !there.has(name));
-  if (missing.length === 0) return;
+  const valid = new Set(rows);
+  const missing = [...valid].filter((name) => !there.has(name));
+  if (missing.length === 0) {
+    return [...there].filter((name) => isStoreBaseName(name) && !valid.has(name)).sort();
+  }
   throw new VerificationError(
     `Cannot use the store "${folder.store}": ${missing.length} paths are valid and not there, as "${
       missing[0]

@@ -395,6 +395,12 @@ carryTest("base-image:carry prints the folder, and writes down what it did", asy
   assertEquals(paths.length, 3);
   const runs = await runKedge(["runs"], { cacheDir });
   assertStringIncludes(runs.stdout, "base-image:carry");
+  const stray = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-stray";
+  await Deno.mkdir(room.nix.pathOf(stray));
+  const checked = await runKedge([...args, to, "--check=full"], { cacheDir });
+  assertEquals(checked.code, 0, checked.stderr);
+  assertStringIncludes(checked.stderr, `1 paths in the folder "${room.nix.path}" are not valid`);
+  assertStringIncludes(checked.stderr, stray);
   const neither = await runKedge(args, { cacheDir });
   assertEquals(neither.code, 2);
 });
