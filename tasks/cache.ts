@@ -147,7 +147,13 @@ export async function cacheVerify(
   return await runCacheVerify(options, ctx);
 }
 
+/** The context of what only reads the cache. */
 async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
-  const { resolveContext } = await import("../lib/runner/context.ts");
-  return resolveContext(ctx);
+  const [{ resolveContext }, { refuseFile }] = await Promise.all([
+    import("../lib/runner/context.ts"),
+    import("../lib/cache/refuse_file.ts"),
+  ]);
+  const context = resolveContext(ctx);
+  refuseFile(context.cache.dir);
+  return context;
 }

@@ -12,7 +12,6 @@ import { formatDuration } from "../base/duration.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
-import { refuseFile } from "../cache/refuse_file.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { idleNames, refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
@@ -43,10 +42,7 @@ export async function runTask(
   const graph = new Graph(host.cwd);
   const root = graph.add(task, command.args, settings.only);
   await using folder = cacheFolder(command, host);
-  if (!settings.noCache) {
-    if (task.declared.query) refuseFile(folder.dir);
-    else checkCacheFolder(folder.dir, host);
-  }
+  if (!settings.noCache && !task.declared.query) checkCacheFolder(folder.dir, host);
   using limit = timeLimit(settings.timeout, host.signal);
   const refresh = refreshOf(settings);
   const report = (event: RunEvent) => reporter.report(redactor.redactData(event));
