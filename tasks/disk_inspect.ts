@@ -51,7 +51,7 @@ export async function inspectDisk(
   options: InspectDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectDiskResult> {
-  const { runInspectDisk } = await import("./disk_shapes.ts");
+  const { runInspectDisk } = await import("./disk_inspect_operation.ts");
   return await runInspectDisk(options, ctx);
 }
 
@@ -94,6 +94,6 @@ export async function diffDisks(
   options: DiffDisksOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffDisksResult> {
-  const { runDiffDisks } = await import("./disk_shapes.ts");
+  const { runDiffDisks } = await import("./disk_inspect_operation.ts");
   return await runDiffDisks(options, ctx);
 }

@@ -1,8 +1,9 @@
 import { type ChunkTable, holeRow } from "./chunk_table.ts";
 import { sameDigestAt } from "./digest_column.ts";
+import { inParallel } from "./in_parallel.ts";
 import type { JobPool } from "./job_pool.ts";
 
-const batchBytes = 16 * 1024 * 1024;
+const partBytes = 16 * 1024 * 1024;
 
 /** Options of {@linkcode checkRows}. */
 export interface CheckRowsOptions {
@@ -10,6 +11,8 @@ export interface CheckRowsOptions {
   pool: JobPool;
   /** The size of the file; rows beyond it do not stand. */
   sizeBytes: number;
+  /** A table that is certain to say where the file has holes; these are not read. */
+  holes?: ChunkTable | undefined;
   /** Told of each batch checked, in bytes, with the bytes of it that stand. */
   onCheck?: (bytes: number, standing: number) => void;
   /** Ends the work. */
@@ -25,79 +28,105 @@ export async function checkRows(
   table: ChunkTable,
   options: CheckRowsOptions,
 ): Promise<Uint8Array> {
-  const { pool, sizeBytes, onCheck, signal } = options;
-  const { rows, rowOffsets } = table;
-  const standing = new Uint8Array(rows.length);
-  const running = new Set<Promise<void>>();
-  const start = async (batch: number[]) => {
-    if (batch.length === 0) return;
-    signal?.throwIfAborted();
-    const work = checkBatch(path, table, batch, pool, standing).then(() => {
-      let [bytes, right] = [0, 0];
-      for (const row of batch) {
-        const length = rowOffsets[row + 1]! - rowOffsets[row]!;
-        bytes += length;
-        if (standing[row] === 1) right += length;
-      }
-      onCheck?.(bytes, right);
-    });
-    running.add(work);
-    work.then(() => running.delete(work), () => {});
-    if (running.size >= pool.width) await Promise.race(running);
-  };
-  try {
-    let batch: number[] = [];
-    let bytes = 0;
-    for (let row = 0; row < rows.length; row++) {
-      const [from, to] = [rowOffsets[row]!, rowOffsets[row + 1]!];
-      if (rows[row] === holeRow ? from >= sizeBytes : to > sizeBytes) {
-        if (rows[row] === holeRow) standing[row] = 1;
-        continue;
-      }
-      batch.push(row);
-      bytes += to - from;
-      if (bytes >= batchBytes) {
-        await start(batch);
-        [batch, bytes] = [[], 0];
-      }
-    }
-    await start(batch);
-    await Promise.all(running);
-  } finally {
-    await Promise.allSettled(running);
-  }
+  const { pool, sizeBytes, onCheck } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  // Holes stand until a part of one is found not to.
+  const standing = Uint8Array.from(table.rows, (row) => row === holeRow ? 1 : 0);
+  await inParallel(partsOf(table, sizeBytes, options.holes), pool.width, signal, async (part) => {
+    const right = part.hole
+      ? await checkHoles(path, part, pool, standing)
+      : await checkChunks(path, table, part, pool, standing);
+    const bytes = part.lengths.reduce((sum, length) => sum + length, 0);
+    onCheck?.(bytes, right);
+  });
   return standing;
 }
 
-async function checkBatch(
+/** Places that are read together: rows of data, or parts of holes. */
+interface Part {
+  readonly hole: boolean;
+  readonly rows: number[];
+  readonly offsets: number[];
+  readonly lengths: number[];
+}
+
+/** What is to be read of a file, in parts of some MiB, a long hole in several of them, so that no core waits for another. */
+function* partsOf(
+  { rows, rowOffsets }: ChunkTable,
+  sizeBytes: number,
+  known: ChunkTable | undefined,
+): Generator<Part> {
+  let knownRow = 0;
+  const start = (hole: boolean) => ({ hole, rows: [], offsets: [], lengths: [], bytes: 0 });
+  const open: (Part & { bytes: number })[] = [start(false), start(true)];
+  for (let row = 0; row < rows.length; row++) {
+    const isHole = rows[row] === holeRow;
+    const rowEnd = rowOffsets[row + 1]!;
+    if (!isHole && rowEnd > sizeBytes) continue;
+    const end = Math.min(rowEnd, sizeBytes);
+    if (isHole && known !== undefined) {
+      while (known.rowOffsets[knownRow + 1]! < end) knownRow++;
+      if (known.rows[knownRow] === holeRow && known.rowOffsets[knownRow]! <= rowOffsets[row]!) {
+        continue;
+      }
+    }
+    for (let offset = rowOffsets[row]!; offset < end;) {
+      const part = open[isHole ? 1 : 0]!;
+      const length = isHole ? Math.min(partBytes - part.bytes, end - offset) : end - offset;
+      part.rows.push(row);
+      part.offsets.push(offset);
+      part.lengths.push(length);
+      part.bytes += length;
+      offset += length;
+      if (part.bytes < partBytes) continue;
+      yield part;
+      open[isHole ? 1 : 0] = start(isHole);
+    }
+  }
+  yield* open.filter((part) => part.bytes > 0);
+}
+
+/** Checks rows of data; how many bytes of them are right. */
+async function checkChunks(
   path: string,
   table: ChunkTable,
-  batch: number[],
+  part: Part,
   pool: JobPool,
   standing: Uint8Array,
-): Promise<void> {
-  const { rows, rowOffsets, lengths, digests } = table;
-  const chunks = batch.filter((row) => rows[row] !== holeRow);
-  const holes = batch.filter((row) => rows[row] === holeRow);
-  if (chunks.length > 0) {
-    const found = await pool.run({
-      type: "hash",
-      path,
-      offsets: Float64Array.from(chunks, (row) => rowOffsets[row]!),
-      lengths: Uint32Array.from(chunks, (row) => lengths[rows[row]!]!),
-    });
-    chunks.forEach((row, at) => {
-      if (sameDigestAt(found.digests, at, digests, rows[row]!)) standing[row] = 1;
-    });
-  }
-  if (holes.length > 0) {
-    const found = await pool.run({
-      type: "zero",
-      path,
-      offsets: Float64Array.from(holes, (row) => rowOffsets[row]!),
-      lengths: Float64Array.from(holes, (row) => rowOffsets[row + 1]! - rowOffsets[row]!),
-      write: false,
-    });
-    holes.forEach((row, at) => standing[row] = found.zero[at]!);
-  }
+): Promise<number> {
+  const { digests } = await pool.run({
+    type: "hash",
+    path,
+    offsets: Float64Array.from(part.offsets),
+    lengths: Uint32Array.from(part.lengths),
+  });
+  let right = 0;
+  part.rows.forEach((row, at) => {
+    if (!sameDigestAt(digests, at, table.digests, table.rows[row]!)) return;
+    standing[row] = 1;
+    right += part.lengths[at]!;
+  });
+  return right;
+}
+
+/** Checks parts of holes; how many bytes of them are right. */
+async function checkHoles(
+  path: string,
+  part: Part,
+  pool: JobPool,
+  standing: Uint8Array,
+): Promise<number> {
+  const { zero } = await pool.run({
+    type: "zero",
+    path,
+    offsets: Float64Array.from(part.offsets),
+    lengths: Float64Array.from(part.lengths),
+    write: false,
+  });
+  let right = 0;
+  part.rows.forEach((row, at) => {
+    if (zero[at] === 1) right += part.lengths[at]!;
+    else standing[row] = 0;
+  });
+  return right;
 }

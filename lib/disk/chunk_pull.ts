@@ -40,7 +40,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     verify: () => settle(plan.out, image.index.size),
     async commit(step) {
       await giveName(file, plan.out, step);
-      await rememberFile(cache, file.path, image.index, fileState(await Deno.stat(file.path)));
+      const state = fileState(await Deno.stat(file.path));
+      // What was beside is known to nobody else until now, and its time was set back.
+      const certain = plan.out !== file.path;
+      await rememberFile(cache, file.path, image.index, { ...state, certain });
       await tellMoved(request, step);
       return result;
     },

@@ -2,8 +2,9 @@
  * What the cache knows of files on this machine: their chunk tables, as long as the file system says that they are as they were.
  *
  * Invariants: a table that comes from here is a guess of where chunks may be, and every chunk is hashed when it is taken; only a push
- * trusts it for what a file holds, and then only if size, inode, mtime and ctime are those of the record and the file rested for two
- * seconds before it was read.
+ * trusts it for what a file holds, and a pull in place for where it has holes, which are no chunks; both only if size, inode, mtime and ctime
+ * are those of the record, and a write would have shown: the file rested for two seconds before it was read, or its mtime was set back when
+ * it got its name.
  *
  * @module
  */
@@ -27,13 +28,19 @@ const knownSchema = v.object({
   ctimeMs: v.number(),
   ino: v.number(),
   dev: v.number(),
-  readMs: v.number(),
+  certain: v.optional(v.boolean(), false),
   table: v.pipe(v.string(), v.check((text) => isDigest(text), "not a digest")),
 });
 type Known = v.InferOutput<typeof knownSchema>;
 
 /** What the file system says of a file. */
-export type FileState = Omit<Known, "path" | "readMs" | "table">;
+export type FileState = Omit<Known, "path" | "certain" | "table">;
+
+/** What the file system said of a file when it was read. */
+export interface SeenState extends FileState {
+  /** Whether a write after that would show: the file {@linkcode rested}, or its time was {@linkcode setBackTime | set back}. */
+  readonly certain: boolean;
+}
 
 /** A file whose table is known. */
 export interface KnownFile {
@@ -59,6 +66,17 @@ export function fileState(info: Deno.FileInfo): FileState {
   };
 }
 
+/** Whether a file was left alone for so long, before it is read, that a write after that cannot have the same mtime. */
+export function rested(state: FileState): boolean {
+  return Date.now() - Math.max(state.mtimeMs, state.ctimeMs) >= restMs;
+}
+
+/** Sets the mtime of a file back, so that a write gives it another one, however soon it comes and however coarse the clock of the file system. */
+export async function setBackTime(path: string): Promise<void> {
+  const time = new Date(Date.now() - restMs);
+  await Deno.utime(path, time, time);
+}
+
 /** Whether two looks at a file saw the same state. */
 export function sameState(a: FileState, b: FileState): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs &&
@@ -70,7 +88,7 @@ export async function rememberFile(
   cache: Cache,
   path: string,
   table: ChunkTable,
-  state: FileState,
+  state: SeenState,
 ): Promise<void> {
   const absolute = resolve(path);
   const { chunker, size, digests, lengths, rows, rowOffsets } = table;
@@ -80,7 +98,7 @@ export async function rememberFile(
     await cache.blobs.persist(new Blob([bytes]).stream(), { digest });
   }
   await entryOf(cache, absolute).write(
-    { path: absolute, ...state, readMs: cache.now(), table: digest },
+    { path: absolute, ...state, table: digest },
     { refs: [digest], by: `disk ${absolute}` },
   );
 }
@@ -127,11 +145,10 @@ async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefi
   if (blob === undefined) return undefined;
   const bytes = await Deno.readFile(blob.path);
   if (sha256(bytes) !== known.table) return undefined;
-  const changedMs = Math.max(known.mtimeMs, known.ctimeMs);
   return {
     path: known.path,
     table: decodeLocalTable(bytes),
-    certain: known.readMs - changedMs >= restMs,
+    certain: known.certain,
   };
 }
 

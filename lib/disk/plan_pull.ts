@@ -153,10 +153,12 @@ async function standingRows(
   const info = await statIfThere(out);
   if (info === undefined) return Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
   const { pool, signal } = search;
+  const known = await knownFile(search.cache, out);
   return await checkRows(out, index, {
     pool,
     signal,
     sizeBytes: info.size,
+    holes: known?.certain === true ? known.table : undefined,
     onCheck: tellReading(search.meter, out, info.size),
   });
 }

@@ -14,7 +14,7 @@ import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
-import type { FileState } from "./known_files.ts";
+import type { SeenState } from "./known_files.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import { makePushIndex, type PushIndex } from "./push_index.ts";
 import { type PushBase, UsablePacks } from "./usable_packs.ts";
@@ -34,7 +34,7 @@ export interface DiskPushPlan extends Plan {
   /** What the file is made of. */
   readonly table: ChunkTable;
   /** The state in which it was read. */
-  readonly state: FileState;
+  readonly state: SeenState;
   /** Where chunks are already: the number of the base plus one, and the chunk's number there. */
   readonly known: { readonly base: Uint16Array; readonly chunk: Uint32Array };
   /** The bases that give chunks; the first is what the destination means now, if that is a disk. */
@@ -58,7 +58,7 @@ export interface PlanPushOptions {
   /** What it is made of. */
   table: ChunkTable;
   /** The state in which it was read. */
-  state: FileState;
+  state: SeenState;
   /** What is said of the chunker and of the reading. */
   remarks: string;
   /** Disks whose packs can be named again. */

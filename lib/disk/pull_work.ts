@@ -11,6 +11,7 @@ import type { Step } from "../operation/operation.ts";
 import { type DiskFile, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
+import { setBackTime } from "./known_files.ts";
 
 /** What a pull works with. */
 export interface PullRequest {
@@ -105,6 +106,7 @@ export async function settle(path: string, sizeBytes: number): Promise<void> {
 /** Gives the written file its name, where it has not got it, and takes away what only the pull needed. */
 export async function giveName(file: DiskFile, out: string, step: Step): Promise<void> {
   if (out !== file.path) {
+    await setBackTime(out);
     const user = await usedBy(file.path);
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");

@@ -6,7 +6,7 @@ import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../chun
 import { detectBytes, detectContent } from "../chunk/detect_content.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
-import { type FileState, fileState, knownFile, sameState } from "./known_files.ts";
+import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
 import { statIfThere } from "./stat_if_there.ts";
 import { tellReading } from "./tell_reading.ts";
 
@@ -67,11 +67,12 @@ export async function readPushedFile(
   path: string,
   chunker: Chunker,
   of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
-): Promise<{ table: ChunkTable; state: FileState; read: boolean }> {
+): Promise<{ table: ChunkTable; state: SeenState; read: boolean }> {
   const before = fileState(await lookAtPushedFile(path));
+  const certain = rested(before);
   const known = of.paranoid ? undefined : await knownFile(of.cache, path);
   if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
-    return { table: known.table, state: before, read: false };
+    return { table: known.table, state: { ...before, certain: true }, read: false };
   }
   const { pool, signal, meter } = of;
   const onRead = tellReading(meter, path, before.size);
@@ -83,5 +84,5 @@ export async function readPushedFile(
       hint: "stop what writes to it, or push a snapshot of it",
     });
   }
-  return { table, state: after, read: true };
+  return { table, state: { ...after, certain }, read: true };
 }

@@ -129,6 +129,39 @@ Deno.test("pullDisk() in place grows, shrinks, and makes holes zero", async () =
   }
 });
 
+Deno.test("pullDisk() in place finds a byte that was written into a hole right after the pull before", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+  const machine = world.machine();
+  const out = world.path("out");
+  await pullDisk({ reference, file: out }, machine);
+  {
+    using file = await Deno.open(out, { write: true });
+    await file.seek(3_500_000, Deno.SeekMode.Start);
+    await file.write(Uint8Array.of(1));
+  }
+  const mended = await pullDisk({ reference, file: out, inPlace: true }, machine);
+  assert(mended.changed);
+  await world.holds("out", first);
+});
+
+Deno.test("pushDisk() need not read a file that was pulled a moment ago, unless it was written since", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+  const machine = world.machine();
+  const out = world.path("out");
+  await pullDisk({ reference, file: out }, machine);
+  const push = () => pushDisk({ file: out, reference }, machine);
+  assertStringIncludes((await push()).why, "was not read");
+  {
+    using file = await Deno.open(out, { write: true });
+    await file.write(Uint8Array.of(first[0]! ^ 1));
+  }
+  assert((await push()).changed);
+});
+
 Deno.test("pullDisk() takes chunks from named bases and from files that the cache knows", async () => {
   await using world = await DiskWorld.make();
   const reference = `oci:${world.path("store")}:1`;

@@ -182,6 +182,56 @@ Deno.test("checkRows() tells which rows stand: right chunks, zero holes, and wha
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("checkRows() reads a long hole in parts and finds a byte in any of them", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const path = `${folder}/disk`;
+  const mib = 2 ** 20;
+  await Deno.writeFile(path, noise(8192));
+  await Deno.truncate(path, 100 * mib);
+  const table = await scanFile(path, chunkerFor("fixed", 0, 4096), { pool });
+  const check = async (sizeBytes: number) => {
+    const parts: number[] = [];
+    const onCheck = (bytes: number) => parts.push(bytes);
+    const standing = await checkRows(path, table, { pool, sizeBytes, onCheck });
+    return {
+      standing: [...standing],
+      most: Math.max(...parts),
+      sum: parts.reduce((a, b) => a + b),
+    };
+  };
+  const whole = await check(100 * mib);
+  assertEquals(whole, { standing: [1, 1, 1], most: 16 * mib, sum: 100 * mib });
+  assertEquals(await check(50 * mib), { standing: [1, 1, 1], most: 16 * mib, sum: 50 * mib });
+  for (const offset of [8192, 40 * mib, 100 * mib - 1]) {
+    using file = await Deno.open(path, { write: true });
+    await file.seek(offset, Deno.SeekMode.Start);
+    await file.write(Uint8Array.of(1));
+    assertEquals((await check(100 * mib)).standing, [1, 1, 0]);
+    await file.seek(offset, Deno.SeekMode.Start);
+    await file.write(Uint8Array.of(0));
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("checkRows() does not read a hole that is known for certain, and reads what goes beyond it", async () => {
+  const folder = await Deno.makeTempDir();
+  using pool = new JobPool({ workers: 0 });
+  const path = `${folder}/disk`;
+  const chunker = chunkerFor("fixed", 0, 4096);
+  const [block, gap] = [noise(4096), new Uint8Array(8192)];
+  const table = tableOf(join(block, gap, block, gap, block), chunker);
+  const holes = tableOf(join(block, gap, block, block, gap.subarray(4096), block), chunker);
+  const sizeBytes = table.size;
+  // A byte in each hole: what is read is found out.
+  const disk = join(block, gap, block, gap, block);
+  disk[4096 + 8191] = disk[4096 + 8192 + 4096 + 8191] = 1;
+  await Deno.writeFile(path, disk);
+  assertEquals([...await checkRows(path, table, { pool, sizeBytes })], [1, 0, 1, 0, 1]);
+  assertEquals([...await checkRows(path, table, { pool, sizeBytes, holes })], [1, 1, 1, 0, 1]);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("planRanges() reads each wanted chunk once, in closed ranges inside the packs", () => {
   const index = rawIndex(tableOf(noise(4 << 20), chunkerFor("fixed", 0, 4096)), 100);
   fc.assert(

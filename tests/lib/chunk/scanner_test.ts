@@ -92,6 +92,18 @@ Deno.test("a content-defined run of zeros below the minimum is data, at the mini
   assertEquals(rows(4096), [[0, 500], -4096, [4596, 5096]]);
 });
 
+Deno.test("zeroRunEnd() finds the end of a run of any length, at any alignment", () => {
+  const data = new Uint8Array(200_000);
+  for (const start of [0, 1, 2, 3, 4, 7]) {
+    for (const length of [0, 1, 65_535, 65_536, 65_537, 65_540, 131_072, 131_075, 190_000]) {
+      data[start + length] = 1;
+      assertEquals(zeroRunEnd(data, start, data.length), start + length);
+      assertEquals(zeroRunEnd(data, start, start + length), start + length);
+      data[start + length] = 0;
+    }
+  }
+});
+
 Deno.test("zeroRunEnd() and findZeroRun() agree with a search byte by byte", () => {
   fc.assert(
     fc.property(
