@@ -85,7 +85,7 @@ async function openLockFile(path: string): Promise<Deno.FsFile> {
     }
   } catch (cause) {
     const { code } = cause as { code?: string };
-    if (code !== "EROFS" && code !== "EACCES" && code !== "EPERM") throw cause;
+    if (code === undefined || code === "ENOSPC") throw cause;
     throw new KedgeError(`Cannot lock "${path}": ${(cause as Error).message}`, {
       cause,
       hint: "it must be allowed to write there",

@@ -15,6 +15,8 @@ export type Freshness =
 export interface FreshnessPolicy {
   /** What is to be asked again. */
   refresh: Refresh;
+  /** Why it is. @default {"a refresh was asked for"} */
+  refreshedFor?: string;
   /** By what names a refresh may name it. */
   names: readonly string[];
   /** After what time without a confirmation it is asked again, in milliseconds. @default {never} */
@@ -41,7 +43,8 @@ export function freshnessOf(
     return { state: "fresh", reason: "just confirmed" };
   }
   if (refreshes(policy.refresh, ...policy.names)) {
-    return { state: "stale", reason: "refresh", detail: "a refresh was asked for" };
+    const { refreshedFor = "a refresh was asked for" } = policy;
+    return { state: "stale", reason: "refresh", detail: refreshedFor };
   }
   const ageMs = isPast ? clock.nowMs - checkedMs : Infinity;
   if (policy.maxAgeMs === undefined) return { state: "fresh", reason: "not to be asked" };

@@ -71,7 +71,7 @@ export class DownloadPlanner {
     const { cache } = this.#options;
     let known = await this.#look(step);
     if (known.freshness.state === "fresh") return this.#present(known, whyFresh(known));
-    this.#refuseOffline(known);
+    if (this.identity.digest === undefined) this.#refuseOffline(known);
     if (!step.dryRun && !this.#locked) {
       this.#held.use(await cache.use({ signal: step.signal }));
       const { waitForLeader } = await import("../cache/wait_for_leader.ts");
@@ -100,6 +100,7 @@ export class DownloadPlanner {
         );
         return { ...plan, changed: true, ...defined({ record: known.record }) };
       }
+      this.#refuseOffline(known);
     }
     try {
       return await this.#askForIt(known, step);
@@ -237,6 +238,7 @@ export class DownloadPlanner {
       offline,
       signal: step.signal,
       ...defined({ maxAgeMs }),
+      ...(this.identity.moves ? { refreshedFor: "an update was asked for" } : {}),
     };
     return step.dryRun
       ? await this.#entry.look(this.identity.digest, policy)

@@ -66,6 +66,11 @@ function settingsOf(flags: ReturnType<typeof parseFlags>, sources: ArgSources): 
       hint: "leave out one of the two",
     });
   }
+  if (settings.offline && settings.update !== undefined) {
+    throw new UsageError("Cannot update offline: --update asks remotes, --offline forbids it", {
+      hint: "leave out one of the two",
+    });
+  }
   if (settings.noCache && settings.cacheDir !== undefined) {
     throw new UsageError(
       "Cannot use --cache-dir with --no-cache: one names the cache that the other forbids",

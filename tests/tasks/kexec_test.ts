@@ -323,11 +323,41 @@ Deno.test("cacheKexec() with an update accepts the new bytes, says what changed,
     assertStringIncludes(notes.join(), "kexec/bzImage changed");
     assertStringIncludes(notes.join(), "kernel 6.12.1-kedge is now 6.12.2-kedge");
     assertStringIncludes(await Deno.readTextFile(path), sha256(next));
+    assertStringIncludes(moved.why, "an update was asked for");
 
     await Deno.writeTextFile(path, old);
     const back = await run({}, { lockfile: new Lockfile(path) });
     assertEquals([back.digest, back.bytesMoved, back.requests], [sha256(small), 0, 0]);
     assertEquals(await Deno.readFile(back.path), small);
+  }));
+
+Deno.test("cacheKexec() goes back to the version before offline too, and to no other", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    await run();
+    file(origin).body = next;
+    await run({}, { refresh: "all" });
+    const asked = origin.requests.length;
+    const options = { sha256: sha256(small) };
+    const foreseen = await run(options, { offline: true, dryRun: true });
+    assertEquals([foreseen.digest, foreseen.bytesMoved], [sha256(small), 0]);
+    const back = await run(options, { offline: true });
+    assertEquals([back.digest, back.changed], [sha256(small), true]);
+    assertEquals(await Deno.readFile(back.path), small);
+    await assertRejects(
+      () => run({ sha256: sha256("never seen") }, { offline: true }),
+      UnreachableError,
+      "the network is not to be used",
+    );
+    assertEquals(origin.requests.length, asked);
+  }));
+
+Deno.test("cacheKexec() says so where its pin cannot be written", () =>
+  withOrigin(small, async ({ run, dir }) => {
+    const inTheWay = join(dir, "..", "a file");
+    await Deno.writeTextFile(inTheWay, "");
+    const path = join(inTheWay, "kedge.lock");
+    const error = await assertRejects(() => run({}, { lockfile: new Lockfile(path) }), UsageError);
+    assertStringIncludes(error.message, path);
   }));
 
 Deno.test("cacheKexec() with a frozen lockfile refuses what it does not hold", () =>

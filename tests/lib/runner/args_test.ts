@@ -147,6 +147,7 @@ for (
       'Cannot use "0" for --jobs: it is not a whole number from 1 to 1024',
     ],
     [["show", "a", "--offline", "--refresh"], "Cannot refresh offline"],
+    [["show", "a", "--offline", "--update"], "Cannot update offline"],
     [["show", "a", "--no-cache", "--cache-dir", "x"], "Cannot use --cache-dir with --no-cache"],
   ] as const
 ) {
