@@ -160,7 +160,12 @@ function programName(): string {
 
 function surroundings(): Surroundings {
   const isTerminal = Deno.stderr.isTerminal();
-  return { env, isTerminal, size: () => isTerminal ? sizeOfTerminal() : undefined };
+  return {
+    env,
+    isTerminal,
+    isDataShown: () => Deno.stdout.isTerminal(),
+    size: () => isTerminal ? sizeOfTerminal() : undefined,
+  };
 }
 
 /** A terminal that does not tell its size has none. */

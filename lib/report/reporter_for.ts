@@ -12,6 +12,8 @@ export interface Surroundings {
   env(name: string): string | undefined;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
+  /** Whether standard output is a terminal. */
+  isDataShown(): boolean;
   /** The size of the terminal at this moment, if there is one that tells it. */
   size(): TerminalSize | undefined;
 }
@@ -35,6 +37,7 @@ export async function reporterFor(
     verbose: settings.verbose ?? false,
     mode: settings.output ?? "prefix",
     github: env("GITHUB_ACTIONS") === "true",
+    isDataShown: () => surroundings.isDataShown(),
     columns: () => size()?.columns,
   });
 }

@@ -30,6 +30,8 @@ export interface TextReporterOptions {
   readonly mode: "prefix" | "group" | "interleave";
   /** Whether the lines are read by GitHub. */
   readonly github: boolean;
+  /** Whether a terminal shows the data too, on which what comes from outside must not move the cursor. */
+  readonly isDataShown: () => boolean;
   /** The width of the terminal at this moment, if there is one. */
   readonly columns: () => number | undefined;
 }
@@ -74,9 +76,10 @@ export class TextReporter implements Reporter {
   }
 
   result(result: RunResult): void {
-    const { paint } = this.#options;
+    const { paint, output, isDataShown } = this.#options;
     if (result.ok) {
-      for (const line of result.lines) this.#options.output.data(line);
+      const isShown = result.lines.length > 0 && isDataShown();
+      for (const line of result.lines) output.data(isShown ? printable(line) : line);
       return;
     }
     const { message, causes = [], hint } = result.error;

@@ -111,7 +111,7 @@ export const cacheWhyTask = task({
       key,
       `  bucket    ${bucket}${by === "" ? "" : `, written by ${by}`}`,
       `  created   ${created}, confirmed ${updated}, used ${used}`,
-      ...Object.entries(value as object).map((field) => `  ${describeField(...field)}`),
+      ...fieldsOf(value).map((field) => `  ${describeField(...field)}`),
       ...refs.map(({ digest, size, folder, alsoOf }) =>
         `  refers to ${digest} (${size === undefined ? "gone" : formatBytes(size)})${
           folder === undefined ? "" : `, unpacked in ${folder}`
@@ -138,6 +138,11 @@ export const cacheVerifyTask = task({
     }: all good${bad.length === 0 ? "" : " again"}${complete ? "" : " so far"}`,
   ],
 });
+
+/** What an entry says, field by field; one that others wrote may say anything. */
+function fieldsOf(value: unknown): [string, unknown][] {
+  return typeof value === "object" && value !== null ? Object.entries(value) : [["value", value]];
+}
 
 /** What is more is no span of time but an instant: since the year 2001. */
 const firstInstantMs = 1e12;

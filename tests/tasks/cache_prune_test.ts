@@ -345,6 +345,12 @@ Deno.test("cache:why tells who put an entry there, with which validators, and wh
     const three = await runKedge(["cache:why", "c/three"], { cacheDir: cache.dir });
     assertStringIncludes(three.stdout, "  checked   2025-06-15T15:06:40.000Z\n  fresh     10m");
     assertStringIncludes(three.stdout, `  previous  ${JSON.stringify(previous)}`);
+    const odd = cache.entry(buckets.kexec, "https://d/four", v.any());
+    for (const value of [null, "a text", [1, { a: 2 }]]) {
+      await odd.write(value);
+      const four = await runKedge(["cache:why", "d/four"], { cacheDir: cache.dir });
+      assertEquals([four.code, four.stderr], [0, ""]);
+    }
   }));
 
 Deno.test("cache:verify finds a changed blob, moves it away, and lets the rest stand", () =>

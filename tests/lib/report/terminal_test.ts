@@ -5,6 +5,7 @@ import { fromFileUrl, join } from "@std/path";
 import { columnsOf, cutToColumns } from "../../../lib/report/columns.ts";
 import { liveLine } from "../../../lib/report/live_line.ts";
 import { realTest } from "../../support/real.ts";
+import { runKedge } from "../../support/program.ts";
 import { Screen } from "../../support/screen.ts";
 import { onTerminal } from "../../support/terminal.ts";
 
@@ -32,6 +33,23 @@ function play(text: string, columns: number): { screen: Screen; moving: string[]
   }
   return { screen, moving };
 }
+
+realTest(
+  "a terminal gets the colours of a result, and nothing of it that moves the cursor",
+  ["script"],
+  () =>
+    withCache(async (env, dir) => {
+      const ran = onTerminal(program, ["gaudy"], { columns: 80, env });
+      assertEquals(await ran.code, 0);
+      assert(
+        ran.written().includes("\r\x1b[31mred\x1b[0m\r\n") ||
+          ran.written().includes("\n\x1b[31mred\x1b[0m\r\n"),
+        JSON.stringify(ran.written()),
+      );
+      const { stdout } = await runKedge(["gaudy"], { cacheDir: join(dir, "cache"), program });
+      assertEquals(stdout, "\x1b[2J\x1b[31mred\x1b[0m\x1b]0;title\x07\n");
+    }),
+);
 
 for (const columns of [20, 40, 100]) {
   realTest(
