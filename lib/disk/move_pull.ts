@@ -47,6 +47,7 @@ export async function movePull(
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
   using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
   const moving = tellMoving(step.meter, {
+    pieces: options.store.requestsPerRead > 0 ? "requests" : "parts",
     wire: "fetched",
     wireBytes: bytesOf(plan.ranges.filter((range) => !plan.cachedPacks.has(range.pack))),
     file: "written",

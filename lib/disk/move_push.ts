@@ -95,6 +95,7 @@ async function movePacks(
     chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
   const all = plan.packs.reduce((sum, pack) => sum + plainBytes(pack), 0);
   const moving = tellMoving(step.meter, {
+    pieces: of.store.requestsPerPut > 0 ? "requests" : "parts",
     wire: "sent",
     wireBytes: all,
     file: "packed",

@@ -9,6 +9,8 @@ export interface MovingPlan {
   readonly wireBytes: number;
   /** What of the file is written, or packed. */
   readonly fileBytes: number;
+  /** What each piece of that costs: `requests`, or `parts` where nothing is asked of a server. */
+  readonly pieces: "requests" | "parts";
   /** How what comes over the network is called: `fetched`, `sent`. */
   readonly wire: string;
   /** How what is done with the file is called: `written`, `packed`. */
@@ -35,13 +37,13 @@ export function tellMoving(
 ): Moving {
   const started = now();
   let told = started;
-  let [wire, requests, file, reused] = [0, 0, 0, 0];
+  let [wire, pieces, file, reused] = [0, 0, 0, 0];
   const facts = () => {
     const seconds = Math.max(0.001, (now() - started) / 1000);
     const left = wire === 0 ? 0 : (plan.wireBytes - wire) / (wire / seconds);
     return {
-      text: `${formatBytes(wire)} of ${formatBytes(plan.wireBytes)} ${plan.wire} in ${requests} ` +
-        `requests (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
+      text: `${formatBytes(wire)} of ${formatBytes(plan.wireBytes)} ${plan.wire} in ${pieces} ` +
+        `${plan.pieces} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
         `${formatBytes(plan.fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`,
       left: Math.max(0, Math.ceil(left)),
     };
@@ -55,7 +57,7 @@ export function tellMoving(
   return {
     wire: (bytes) => {
       wire += bytes;
-      requests++;
+      pieces++;
       tick();
     },
     file: (bytes) => {

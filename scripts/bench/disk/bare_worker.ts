@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
 import { workerPort } from "../../../lib/base/worker_port.ts";
+import { freeBytes } from "../../../lib/chunk/zstd.ts";
 
 /** A pack, and its chunks in columns. */
 export interface BarePack {
@@ -37,6 +38,6 @@ function unpack({ path, to, offsets, stored, lengths, digests, places }: BarePac
     if (!digest.every((byte, at) => byte === digests[chunk * 32 + at])) throw new Error("wrong");
     out.seekSync(places[chunk]!, Deno.SeekMode.Start);
     for (let at = 0; at < plain.length;) at += out.writeSync(plain.subarray(at));
-    if (plain !== packed && plain.byteOffset === 0) (plain.buffer as ArrayBuffer).transfer(0);
+    if (plain !== packed) freeBytes(plain as Uint8Array<ArrayBuffer>);
   }
 }

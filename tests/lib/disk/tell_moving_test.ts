@@ -7,6 +7,7 @@ Deno.test("tellMoving() tells bytes, requests, speed and the time that is left, 
   let now = 0;
   const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
   const plan = {
+    pieces: "requests" as const,
     wire: "fetched",
     wireBytes: 100 * 2 ** 20,
     file: "written",
@@ -23,5 +24,19 @@ Deno.test("tellMoving() tells bytes, requests, speed and the time that is left, 
   assertEquals(notes, [
     "5 MiB of 100 MiB fetched in 5 requests (1 MiB/s), 8 MiB of 1 GiB written, 512 MiB reused, 95 s left",
     "8 MiB of 100 MiB fetched in 8 requests (819 KiB/s), 16 MiB of 1 GiB written, 512 MiB reused",
+  ]);
+});
+
+Deno.test("tellMoving() does not speak of requests where there are none", () => {
+  const notes: string[] = [];
+  const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
+  const plan = { wire: "sent", wireBytes: 1024, file: "packed", fileBytes: 2048 };
+  let now = 0;
+  const moving = tellMoving(meter, { ...plan, pieces: "parts" }, () => now);
+  moving.wire(1024);
+  now = 1000;
+  moving.end();
+  assertEquals(notes, [
+    "1 KiB of 1 KiB sent in 1 parts (1 KiB/s), 0 B of 2 KiB packed, 0 B reused",
   ]);
 });
