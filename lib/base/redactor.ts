@@ -3,7 +3,7 @@
  *
  * Invariants: a value is known from the moment it is added; its base64, base64url, URL-encoded, hexadecimal and JSON-escaped
  * forms and each line of a multi-line value are covered too; values shorter than four characters are left alone, since hiding
- * them would tear every text apart (`Secret` refuses to hold one).
+ * them would tear every text apart (`Secret` refuses to hold one); no pattern is so large that V8 refuses it.
  *
  * @module
  */
@@ -11,6 +11,12 @@ const mask = "[redacted]";
 
 /** The fewest characters that can be hidden. */
 export const shortestSecret = 4;
+
+/** The most characters that can be hidden: each line is looked for in many forms. */
+export const longestSecret = 64 * 1024;
+
+/** The most characters of one pattern, but for a single form: V8 refuses patterns that are too large, and tells them in full. */
+const patternLength = 32 * 1024;
 
 /** What every redactor knows, in the order in which it became known. */
 const everywhere = new Set<string>();
@@ -24,7 +30,7 @@ export const everyRedactor: Pick<Redactor, "add"> = {
 export class Redactor {
   #known = new Set<string>();
   #taken = 0;
-  #pattern: RegExp | undefined;
+  #patterns: readonly RegExp[] | undefined;
   #longest = 0;
 
   /** Makes a value unspeakable from now on. */
@@ -36,10 +42,12 @@ export class Redactor {
       ])
     ) {
       if (part.length < shortestSecret) continue;
-      for (const form of formsOf(part)) this.#known.add(form);
+      for (const form of formsOf(part)) {
+        this.#known.add(form);
+        this.#longest = Math.max(this.#longest, form.length);
+      }
     }
-    this.#pattern = undefined;
-    this.#longest = Math.max(0, ...[...this.#known].map((form) => form.length));
+    this.#patterns = undefined;
   }
 
   /** The longest form, in characters. */
@@ -49,7 +57,8 @@ export class Redactor {
 
   /** The text with every known secret replaced. */
   redact(text: string): string {
-    return this.#forms.size === 0 ? text : text.replace(this.#regExp(), mask);
+    if (this.#forms.size === 0) return text;
+    return this.#regExps().reduce((left, pattern) => left.replace(pattern, mask), text);
   }
 
   /**
@@ -59,9 +68,12 @@ export class Redactor {
   safeCut(text: string): number {
     let cut = text.length - this.#heldBack(text);
     if (cut === text.length) return cut;
-    for (const match of text.matchAll(this.#regExp())) {
-      const end = match.index + match[0].length;
-      if (match.index < cut && end > cut) cut = end;
+    for (let before = -1; before !== cut;) {
+      before = cut;
+      for (const match of this.#regExps().flatMap((pattern) => [...text.matchAll(pattern)])) {
+        const end = match.index + match[0].length;
+        if (match.index < cut && end > cut) cut = end;
+      }
     }
     return cut;
   }
@@ -80,11 +92,16 @@ export class Redactor {
     return this.#known;
   }
 
-  #regExp(): RegExp {
-    return this.#pattern ??= new RegExp(
-      [...this.#forms].sort((a, b) => b.length - a.length).map(RegExp.escape).join("|"),
-      "g",
-    );
+  /** The longest forms first: a part of one is no form that is left over. */
+  #regExps(): readonly RegExp[] {
+    if (this.#patterns !== undefined) return this.#patterns;
+    const sources: string[] = [];
+    for (const form of [...this.#forms].sort((a, b) => b.length - a.length).map(RegExp.escape)) {
+      const last = sources.at(-1);
+      if (last === undefined || last.length + form.length > patternLength) sources.push(form);
+      else sources[sources.length - 1] = `${last}|${form}`;
+    }
+    return this.#patterns = sources.map((source) => new RegExp(source, "g"));
   }
 
   #heldBack(text: string): number {

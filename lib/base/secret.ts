@@ -1,5 +1,5 @@
 import { UsageError } from "./errors.ts";
-import { type Redactor, shortestSecret } from "./redactor.ts";
+import { longestSecret, type Redactor, shortestSecret } from "./redactor.ts";
 
 /**
  * A value that does not print: every way of turning it into a text gives `[secret NAME]`. Only
@@ -13,7 +13,7 @@ export class Secret {
   /**
    * Wraps a value and makes it known to a redactor.
    *
-   * @throws {UsageError} if the value is empty or too short to be hidden
+   * @throws {UsageError} if the value is empty, or too short or too long to be hidden
    */
   constructor(value: string, label: string, redactor: Pick<Redactor, "add">) {
     if (value === "") throw new UsageError(`Cannot use the secret of ${label}: it is empty`);
@@ -21,6 +21,12 @@ export class Secret {
       throw new UsageError(
         `Cannot use the secret of ${label}: it has fewer than ${shortestSecret} characters`,
         { hint: "so short a value cannot be kept out of what is shown" },
+      );
+    }
+    if (value.length > longestSecret) {
+      throw new UsageError(
+        `Cannot use the secret of ${label}: it has more than ${longestSecret} characters`,
+        { hint: "so long a value cannot be kept out of what is shown" },
       );
     }
     this.#value = value;

@@ -1,5 +1,5 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
-import { type ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -51,8 +51,13 @@ export async function main(
   try {
     Deno.exit(await exitCodeOfRun(tasks, options, stop.signal, output));
   } catch (error) {
-    tellPlainly(error, output);
-    Deno.exit(exitCodeOf(error));
+    let exitCode: ExitCode = ExitCode.failed;
+    try {
+      tellPlainly(error, output);
+      exitCode = exitCodeOf(error);
+    } finally {
+      Deno.exit(exitCode);
+    }
   }
 }
 

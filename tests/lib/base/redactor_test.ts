@@ -95,3 +95,21 @@ Deno.test("Secret refuses a value that is empty or too short to be hidden", () =
     assertThrows(() => new Secret(value, "env TOKEN", new Redactor()), UsageError);
   }
 });
+
+Deno.test("Secret refuses a value that is too long to be hidden, and one that is not is hidden line by line", () => {
+  const redactor = new Redactor();
+  const lines = Array.from({ length: 3000 }, (_, index) => `line of secret ${index}`);
+  assertThrows(
+    () => new Secret("x".repeat(64 * 1024 + 1), "file key", redactor),
+    UsageError,
+    "more than 65536 characters",
+  );
+  assertEquals(redactor.longest, 0);
+  new Secret(lines.join("\n"), "file key", redactor);
+  assertEquals(redactor.redact(`${lines[2999]}!`), "[redacted]!");
+  const cut = redactor.safeCut(`${lines[2999]}: ${lines[0]!.slice(0, 5)}`);
+  assertEquals(cut, `${lines[2999]}: `.length);
+  const single = "ü€".repeat(32 * 1024);
+  new Secret(single, "file key", redactor);
+  assertEquals(redactor.redact(`${encodeURIComponent(single)}!`), "[redacted]!");
+});
