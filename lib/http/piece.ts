@@ -94,10 +94,13 @@ export class Piece {
     }
   }
 
-  /** How many bytes to wait for at a time: those of 20 ms, so that a fast body costs few reads and a slow one shows. */
+  /**
+   * How many bytes to wait for at a time: those of 20 ms, so that a fast body costs few reads and a slow one shows. What comes in one go
+   * at first says little of what follows.
+   */
   #comingBytes(): number {
-    if (this.windowBytes === 0) return 1;
-    const bytes = Math.floor(this.bytesPerSecond * comingMs / 1000);
+    const elapsedMs = Math.max(judgeMs, performance.now() - this.windowMs);
+    const bytes = Math.floor(this.windowBytes * comingMs / elapsedMs);
     return Math.min(mostComingBytes, Math.max(1, bytes));
   }
 
@@ -141,6 +144,7 @@ export class Piece {
 const bufferBytes = 1024 * 1024;
 const mostComingBytes = 512 * 1024;
 const comingMs = 20;
+const judgeMs = 100;
 
 interface MinReader {
   read(
