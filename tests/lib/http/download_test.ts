@@ -426,7 +426,7 @@ Deno.test("download() ends a connection that brings too little, says so, and goe
 
 Deno.test("download() waits for a body that is slow after its first bytes", () =>
   withFile({ body: filled(40_000, 5), bytesPerSecond: 8000 }, async ({ fetch, notes, file }) => {
-    const found = await fetch({}, { idleTimeoutMs: 3000, minBytesPerSecond: 100 });
+    const found = await fetch({}, { idleTimeoutMs: 2000, minBytesPerSecond: 100 });
     assertEquals([found.digest, notes], [sha256(file.body), []]);
   }));
 
