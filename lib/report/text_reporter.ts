@@ -67,7 +67,10 @@ export class TextReporter implements Reporter {
         break;
       default: {
         const line = this.#lineOf(event);
-        if (line !== undefined) this.#say(`${this.#head(event.task)}${line}`);
+        if (line !== undefined) {
+          const head = this.#head(event.task);
+          this.#say(`${head}${line.replaceAll("\n", `\n${head}`)}`);
+        }
         if ("level" in event && event.level === "warning") {
           this.#annotate("warning", event.task, event.message);
         }

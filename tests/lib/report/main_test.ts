@@ -176,7 +176,7 @@ Deno.test("main() keeps to NO_COLOR, FORCE_COLOR and the lack of a terminal", as
 Deno.test("main() lets no control characters through from messages", async () => {
   const { stderr } = await run(["odd"]);
   assert(!stderr.includes("\x1b"), stderr);
-  assertStringIncludes(stderr, "\\x1b[2Jcleared");
+  assertStringIncludes(stderr, "[odd] \\x1b[2Jcleared\\x0d\n[odd] and a line\n");
   assertStringIncludes(stderr, "bad \\x1b]0;title\\x07 thing");
 });
 
