@@ -10,13 +10,18 @@ export type TaskMap = ReadonlyMap<string, AnyTask>;
 /**
  * Collects the tasks that a file exports.
  *
- * @throws {UsageError} if two have one name, or one has a flag that every task file has
+ * @throws {UsageError} if one is no task, two have one name, or one has a flag that every task file has
  */
 export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap {
   const map = new Map<string, AnyTask>();
   // Parsed flags do not tell one letter with two dashes from one with one.
   const reserved = new Set([...Object.keys(settingArgs), ...Object.keys(settingShorts)]);
-  for (const task of Object.values(tasks)) {
+  for (const [name, task] of Object.entries(tasks)) {
+    if (!isTask(task)) {
+      throw new UsageError(`Cannot use "${name}" as a task: it was not made by task()`, {
+        hint: "hand main() the tasks alone: main({ build, deploy })",
+      });
+    }
     const other = map.get(task.name);
     if (other !== undefined && other !== task) {
       throw new UsageError(
@@ -36,6 +41,11 @@ export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap 
     map.set(task.name, task);
   }
   return map;
+}
+
+/** Whether it is one; a compiler that is not asked lets anything in. */
+function isTask(value: unknown): value is AnyTask {
+  return typeof value === "object" && value !== null && "declared" in value;
 }
 
 /**

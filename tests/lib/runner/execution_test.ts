@@ -160,6 +160,14 @@ Deno.test("names: two tasks with one name are refused", async () => {
   assertStringIncludes(errorOf(result).message, 'two tasks with the name "a"');
 });
 
+Deno.test("names: what is no task is refused", async () => {
+  for (const odd of [null, undefined, 1, () => {}, {}]) {
+    const result = await runTasks([odd as unknown as AnyTask], ["a"]);
+    assertEquals(result.exitCode, 2);
+    assertStringIncludes(errorOf(result).message, "it was not made by task()");
+  }
+});
+
 Deno.test("names: a task with a flag of every task file is refused", async () => {
   for (const [key, flag] of [["dryRun", "--dry-run"], ["n", "--n"]] as const) {
     const args = { [key]: arg.string({ description }) };
