@@ -1,8 +1,6 @@
-import { delay } from "@std/async";
 import type { Meter } from "../base/meter.ts";
 import { formatBytes } from "../base/bytes.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { readControl } from "../http/control_file.ts";
 import type { Partials } from "./partials.ts";
 
 const lookEveryMs = 1000;
@@ -43,6 +41,11 @@ async function watch(
   meter: Meter,
   signal: AbortSignal,
 ): Promise<void> {
+  // Whoever comes alone waits for nobody, and loads nothing for it.
+  const [{ delay }, { readControl }] = await Promise.all([
+    import("@std/async"),
+    import("../http/control_file.ts"),
+  ]);
   let told = -1;
   while (!signal.aborted) {
     const folder = await partials.live(source);

@@ -175,17 +175,19 @@ export class OriginSource implements Disposable {
 
   async #client(step: Step): Promise<HttpClient> {
     const { connections, rateLimit } = this.#options;
-    const [{ HttpClient }, { Transport }, { limitedFetch }] = await Promise.all([
+    const [{ HttpClient }, { Transport }] = await Promise.all([
       import("../http/client.ts"),
       import("../http/transport.ts"),
-      import("../http/limited_fetch.ts"),
     ]);
     const { fetch } = this.#transport ??= new Transport(defined({ connections }));
+    const limited = rateLimit === undefined
+      ? fetch
+      : (await import("../http/limited_fetch.ts")).limitedFetch(fetch, rateLimit);
     return new HttpClient({
       meter: step.meter,
       signal: step.signal,
       side: "source",
-      fetch: rateLimit === undefined ? fetch : limitedFetch(fetch, rateLimit),
+      fetch: limited,
       ...defined({ retry: this.#options.retry }),
     });
   }
