@@ -17,6 +17,8 @@ export interface CommandWatch {
   readonly redactor: Redactor;
   /** Whether commands are told instead of run. */
   readonly dryRun: boolean;
+  /** Throws if everything was stopped: what was cut off may look as if it had ended well. */
+  throwIfStopped(): void;
   /** A command is about to start. */
   started(text: string): void;
   /** A command came to its end. */
@@ -172,14 +174,14 @@ function start(
   };
   if (method === "then") {
     const run = (async () => await builder)();
-    return settled(run, state, end).then(...args as Parameters<Promise<unknown>["then"]>);
+    return settled(run, state, watch, end).then(...args as Parameters<Promise<unknown>["then"]>);
   }
   const result = Reflect.apply(Reflect.get(builder, method) as AnyFunction, builder, args);
   if (method === "linesIter") {
     return endingWith(result as AsyncIterableIterator<string>, () => end(undefined));
   }
-  if (method !== "spawn") return settled(result as Promise<unknown>, state, end);
-  settled(result as Promise<unknown>, state, end).catch(() => {});
+  if (method !== "spawn") return settled(result as Promise<unknown>, state, watch, end);
+  settled(result as Promise<unknown>, state, watch, end).catch(() => {});
   return result;
 }
 
@@ -193,11 +195,14 @@ function takenBy(method: string, args: readonly unknown[]): readonly Stream[] {
 async function settled(
   run: Promise<unknown>,
   state: State,
+  watch: CommandWatch,
   end: (result: unknown) => void,
 ): Promise<unknown> {
   let result: unknown;
   try {
-    return result = await run;
+    result = await run;
+    watch.throwIfStopped();
+    return result;
   } catch (error) {
     if (error instanceof Error && error.name === "ShellError") {
       error.message = `Cannot run \`${state.text}\`: ${lowered(error.message)}`;

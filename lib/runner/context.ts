@@ -12,6 +12,7 @@ import { openCache } from "../cache/open_cache.ts";
 import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import type { OperationEvent } from "../operation/event.ts";
+import { type Ambient, ambientRun } from "./ambient.ts";
 import { Secrets } from "./secrets.ts";
 import { lazyShell } from "./lazy_shell.ts";
 import { shellModule } from "./load_shell.ts";
@@ -47,16 +48,19 @@ export interface TaskContext {
 export type TaskContextOptions = Partial<TaskContext>;
 
 /**
- * The whole context, defaults filled in: a signal that never fires, the user's cache folder, no reports.
+ * The whole context, defaults filled in: those of the run that is under way in this process, else a signal that never fires, the
+ * user's cache folder, no reports.
  *
  * @throws {UsageError} if it is offline and something is to be refreshed
  */
-export function resolveContext(options: TaskContextOptions = {}): TaskContext {
+export function resolveContext(given: TaskContextOptions = {}): TaskContext {
+  const run = ambientRun();
+  const options: TaskContextOptions = { ...run?.context, ...given };
   const { dryRun = false, offline = false, refresh = "none" } = options;
   checkRefresh(refresh, offline);
   const signal = options.signal ?? new AbortController().signal;
   const redactor = options.redactor ?? new Redactor();
-  const cache = options.cache ?? openCache(defaultCacheDir());
+  const cache = options.cache ?? (run === undefined ? openCache(defaultCacheDir()) : cacheOf(run));
   return {
     signal,
     cache,
@@ -71,4 +75,13 @@ export function resolveContext(options: TaskContextOptions = {}): TaskContext {
     secrets: options.secrets ?? new Secrets(redactor, signal),
     $: options.$ ?? lazyShell(() => shellModule().plainShell(signal)),
   };
+}
+
+const caches = new WeakMap<Ambient, Cache>();
+
+/** The cache of a run, one for all that asks. */
+function cacheOf(run: Ambient): Cache {
+  const cache = caches.get(run) ?? openCache(run.cacheDir);
+  caches.set(run, cache);
+  return cache;
 }

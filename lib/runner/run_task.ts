@@ -18,6 +18,7 @@ import { Journal } from "../journal/journal.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
 import { Admission } from "./admission.ts";
+import { enterRun } from "./ambient.ts";
 import type { CommandLine } from "./command_line.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution, type ExecutionOptions } from "./execution.ts";
@@ -51,6 +52,18 @@ export async function runTask(
     redactor,
     endsWithProcess: host.endsWithRun ?? false,
     onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
+  });
+  using _run = enterRun({
+    cacheDir: folder.dir,
+    context: {
+      signal: limit.signal,
+      journal,
+      redactor,
+      dryRun,
+      offline: settings.offline,
+      refresh,
+      report,
+    },
   });
   const contextOf = await contextMaker(graph, {
     settings,

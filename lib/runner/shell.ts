@@ -102,6 +102,7 @@ function makeShell(
   const commandBuilder = watched(base, {
     redactor,
     dryRun,
+    throwIfStopped: () => options.signal.throwIfAborted(),
     started: (text) => {
       options.signal.throwIfAborted();
       report({ type: "command", command: redactor.redact(text), dryRun });

@@ -110,7 +110,7 @@ export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
   readonly fresh?: (
     context: TaskRunContext<A, D>,
   ) => Fresh<NoInfer<R>> | undefined | Promise<Fresh<NoInfer<R>> | undefined>;
-  /** Does the work. What it does without its context, it does in a dry run too, and nothing stops it. */
+  /** Does the work. Task functions that it calls without its context take the flags of the run; what it does without them is done in a dry run too. */
   readonly run: (context: TaskRunContext<A, D>) => R | Promise<R>;
   /** What is printed on standard output of the result, one line each; write it after `run`, so that its type is known. */
   readonly output?: (result: R) => string | readonly string[] | undefined;
