@@ -10,6 +10,7 @@ const sqliteIoError = 10;
 const sqliteFull = 13;
 const sharedMemoryBytes = 64 * 1024;
 const busyMs = 10_000;
+const mostIoErrors = 3;
 
 /**
  * Whether SQLite says that the disk of a file is full. What it keeps in shared memory beside the file it calls an I/O error then;
@@ -21,20 +22,36 @@ export function isSqliteFull(error: unknown, path: string): boolean {
     code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes;
 }
 
-/** Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. */
+/**
+ * Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. An I/O error
+ * is given another chance too: where the disk was full for a moment, room may be there again before anybody can look.
+ */
 export function whileSqliteBusy(run: () => void): void {
   const deadline = Date.now() + busyMs;
+  let ioErrors = 0;
   for (;;) {
     try {
       return run();
     } catch (error) {
-      if (primaryCode(error) !== sqliteBusy || Date.now() > deadline) throw error;
+      const code = primaryCode(error);
+      const isPassing = code === sqliteBusy || code === sqliteIoError && ++ioErrors <= mostIoErrors;
+      if (!isPassing || Date.now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10);
     }
   }
 }
 
-/** The low byte of SQLite's error code: what is above it tells only more of the same. */
+/**
+ * The low byte of SQLite's error code: what is above it tells only more of the same. Of statements that `exec` runs only the
+ * text of the error is there, which is SQLite's own for the code.
+ */
 function primaryCode(error: unknown): number {
-  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  const { errcode, message } = error as { errcode?: number; message?: string };
+  return errcode === undefined ? codeOfText.get(message ?? "") ?? 0 : errcode & 0xff;
 }
+
+const codeOfText: ReadonlyMap<string, number> = new Map([
+  ["database is locked", sqliteBusy],
+  ["disk I/O error", sqliteIoError],
+  ["database or disk is full", sqliteFull],
+]);

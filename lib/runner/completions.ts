@@ -37,7 +37,8 @@ function flagsOf(shape: ArgsShape): Flag[] {
         : declared.kind === "path"
         ? "a path"
         : "something",
-      values: declared.values ?? [],
+      // A word that a shell would take apart is left to be typed.
+      values: (declared.values ?? []).filter((value) => /^[\w@%+=:,.\/-]+$/.test(value)),
     }));
 }
 
