@@ -105,8 +105,7 @@ export type { Garbage } from "./lib/oci/collect_garbage.ts";
 export * from "./tasks/disk.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
-export { secret } from "./lib/runner/secret.ts";
-export type { Secrets, SecretSource } from "./lib/runner/secrets.ts";
+export { secret, type Secrets, type SecretSource } from "./lib/runner/secrets.ts";
 export * from "./tasks/publish.ts";
 export * from "./tasks/publish_verify.ts";
 export * from "./tasks/publish_rollback.ts";
@@ -142,6 +141,9 @@ export type {
 } from "./tasks/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
-  const { askedTasks } = await import("./tasks/builtin/asked_tasks.ts");
-  await main(await askedTasks(Deno.args), { name: "kedge", shell: false, lockfile: false });
+  const named = Deno.args.some((word) => !word.startsWith("-"));
+  const tasks = named
+    ? await (await import("./tasks/builtin/asked_tasks.ts")).askedTasks(Deno.args)
+    : (await import("./tasks/builtin/mod.ts")).builtinTasks;
+  await main(tasks, { name: "kedge", shell: false, lockfile: false });
 }

@@ -151,7 +151,7 @@ export async function cacheVerify(
 async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
   const [{ resolveContext }, { refuseFile }] = await Promise.all([
     import("../lib/runner/context.ts"),
-    import("../lib/cache/refuse_file.ts"),
+    import("../lib/cache/own_folder.ts"),
   ]);
   const context = resolveContext(ctx);
   refuseFile(context.cache.dir);

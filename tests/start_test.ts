@@ -92,7 +92,6 @@ Deno.test("a task that does nothing loads of the cache only what looks at its fo
     "lib/cache/markers.ts",
     "lib/cache/own_folder.ts",
     "lib/cache/refresh.ts",
-    "lib/cache/refuse_file.ts",
     "lib/http/display_url.ts",
     "lib/journal/journal.ts",
     "lib/operation/error_data.ts",

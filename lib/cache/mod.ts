@@ -24,6 +24,7 @@ export type {
   BlobStoreHost,
   CachedBlob,
   ExpectedBlob,
+  PersistFileOptions,
   PersistOptions,
 } from "./blob_store.ts";
 export type { BucketKind, CacheBucket, CacheBucketOptions } from "./bucket.ts";

@@ -10,7 +10,6 @@ import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { UsageError } from "../base/errors.ts";
 import { isJournalName, markerNames } from "./markers.ts";
-import { refuseFile } from "./refuse_file.ts";
 
 /** Whether something at the root of a cache is kedge's own: a bucket of any version, a marker, the journal, work under way. */
 export function isOwnName(name: string): boolean {
@@ -53,4 +52,20 @@ function isTagged(root: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/**
+ * Refuses a file in the place of the cache folder; what is not there, or cannot be looked at, may be.
+ *
+ * @throws {UsageError} if there is a file
+ */
+export function refuseFile(root: string): void {
+  try {
+    if (Deno.statSync(root).isDirectory) return;
+  } catch {
+    return;
+  }
+  throw new UsageError(`Cannot use "${root}" as the cache: it is no folder`, {
+    hint: "name a folder, or a path where nothing is yet, with --cache-dir",
+  });
 }

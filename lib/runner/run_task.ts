@@ -17,13 +17,12 @@ import { idleNames, refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
-import { Admission } from "./admission.ts";
+import type { Admission, AdmissionOptions } from "./admission.ts";
 import { enterRun } from "./ambient.ts";
 import type { CommandLine } from "./command_line.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution, type ExecutionOptions } from "./execution.ts";
-import { Graph } from "./graph.ts";
-import { plainData } from "./plain_data.ts";
+import { Graph, type GraphNode } from "./graph.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf, type Settings, updateOf } from "./settings.ts";
@@ -73,7 +72,7 @@ export async function runTask(
     host,
     report,
   });
-  const admission = new Admission({
+  const admission = await admissionTo(graph, contextOf !== undefined, {
     env: host.env,
     cwd: host.cwd,
     cacheDir: folder.dir,
@@ -85,7 +84,7 @@ export async function runTask(
       return await host.confirm?.(question, signal);
     },
   });
-  await admission.admit(root);
+  await admission?.admit(root);
   const execution = new Execution({
     graph,
     jobs: settings.jobs ?? navigator.hardwareConcurrency,
@@ -94,7 +93,7 @@ export async function runTask(
     graceMs: host.graceMs ?? 5000,
     shell: host.shell ?? true,
     report,
-    admit: (node) => admission.admit(node),
+    admit: async (node) => await admission?.admit(node),
     random: Math.random,
     takeFresh: (each) => !refreshes(refresh, each.name),
     signal: limit.signal,
@@ -115,13 +114,14 @@ export async function runTask(
   let tell: () => void;
   try {
     const value = await execution.run(root);
+    const plain = value === undefined ? undefined : await plainly(value);
     const output = task.declared.output?.(value) ?? [];
     const lines = typeof output === "string" ? [output] : output;
     const result = {
       type: "result",
       task: task.name,
       ok: true,
-      value: redactor.redactData(plainData(value)),
+      value: redactor.redactData(plain),
       lines: lines.map((line) => redactor.redact(line)),
     } as const;
     tell = () => reporter.result(result);
@@ -142,6 +142,25 @@ export async function runTask(
   });
   tell();
   return exitCode;
+}
+
+/** Who lets tasks in; `undefined` where none of them needs anything or asks, and none can run another from inside. */
+async function admissionTo(
+  { nodes }: Graph,
+  mayGrow: boolean,
+  options: AdmissionOptions,
+): Promise<Admission | undefined> {
+  const isAsked = ({ task: { declared } }: GraphNode) =>
+    declared.needs.length > 0 || declared.confirm !== undefined;
+  if (!mayGrow && !nodes.some(isAsked)) return undefined;
+  const { Admission } = await import("./admission.ts");
+  return new Admission(options);
+}
+
+/** What a task gave, as JSON can hold it; nothing is nothing, and needs no help. */
+async function plainly(value: unknown): Promise<unknown> {
+  const { plainData } = await import("./plain_data.ts");
+  return plainData(value);
 }
 
 /** A misspelt name would otherwise be taken for one that had nothing to do. */

@@ -4,7 +4,7 @@ import { TimedOutError, UsageError, VerificationError } from "../../../lib/base/
 import { refreshes } from "../../../lib/cache/refresh.ts";
 import { arg } from "../../../lib/runner/arg_builder.ts";
 import type { TaskSummary } from "../../../lib/runner/events.ts";
-import { secret } from "../../../lib/runner/secret.ts";
+import { secret } from "../../../lib/runner/secrets.ts";
 import { type AnyTask, task } from "../../../lib/runner/task.ts";
 import { errorOf, type Ran, runTasks, valueOf } from "./run_tasks.ts";
 import { environment } from "../../support/environment.ts";
