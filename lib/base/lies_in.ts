@@ -13,7 +13,7 @@ export function liesIn(path: string, folder: string): boolean {
 /** The path without links, as far as it is there and may be looked at; a look that is not allowed would ask the person. */
 function canonical(path: string): string {
   const whole = resolve(path);
-  if (Deno.permissions.querySync({ name: "read", path: whole }).state !== "granted") return whole;
+  if (!mayRead(whole)) return whole;
   try {
     return Deno.realPathSync(whole);
   } catch (error) {
@@ -26,4 +26,11 @@ function canonical(path: string): string {
     if (!isHidden) throw error;
     return whole;
   }
+}
+
+/** Asked for all paths first: where all may be read, none has to be asked for. */
+function mayRead(path: string): boolean {
+  const isGranted = (what: Deno.ReadPermissionDescriptor) =>
+    Deno.permissions.querySync(what).state === "granted";
+  return isGranted({ name: "read" }) || isGranted({ name: "read", path });
 }

@@ -8,7 +8,7 @@ import { publish } from "../../tasks/publish.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { carryStore } from "../../tasks/carry_store.ts";
 import { exportStore } from "../../tasks/export_store.ts";
-import { pushDisk } from "../../tasks/disk.ts";
+import { pushDisk } from "../../tasks/disk_push.ts";
 import { FaultyCache } from "./binary_cache.ts";
 import { makeBundle } from "./bundle.ts";
 import { CatalogServer } from "./catalog_server.ts";
