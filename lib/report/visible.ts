@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-control-regex
+// deno-lint-ignore-file no-control-regex -- control characters are what is made visible here
 
 /** A text whose control characters can be seen and do nothing: what comes from outside must not move the cursor. */
 export function visible(text: string): string {
