@@ -1,11 +1,11 @@
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/if_there.ts";
 import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { openDiskStore } from "../lib/disk/open_disk_store.ts";
 import type { PulledDisk } from "../lib/disk/pull_work.ts";
-import { statIfThere } from "../lib/disk/stat_if_there.ts";
 import { isTart, readTart } from "../lib/disk/tart_disk.ts";
 import { regionDigest } from "../lib/disk/tart_region.ts";
 import { tellReading } from "../lib/disk/tell_reading.ts";
@@ -33,7 +33,7 @@ export async function runVerifyDisk(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<VerifyDiskResult> {
-  const info = await statIfThere(options.file);
+  const info = await ifThere(Deno.stat(options.file));
   if (info?.isFile !== true) {
     throw new UsageError(
       `Cannot verify "${options.file}": ${

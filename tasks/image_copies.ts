@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { ifThere } from "../lib/base/if_there.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
 import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
@@ -117,7 +118,7 @@ export async function copyImages(
       );
       // The folder is made when the first blob needs it: a plan writes nothing.
       spool = join(context.cache.dir, `image-spool.tmp-${Deno.pid}-${nonce()}`);
-      disposal.defer(() => removeFolder(spool!));
+      disposal.defer(() => ifThere(Deno.remove(spool!, { recursive: true })));
       const copies = openCopies(routes, hosts, spool);
       const planned = await planCopies(copies, {
         platforms,
@@ -217,12 +218,4 @@ function subjectOf(routes: readonly ImageRoute[]): string {
 
 function nonce(): string {
   return crypto.randomUUID().slice(0, 8);
-}
-
-async function removeFolder(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -8,10 +8,10 @@
  */
 import { join, resolve } from "@std/path";
 import * as v from "valibot";
+import { folderNames } from "../lib/base/folder_names.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { readEnvelope } from "../lib/cache/cache_entry.ts";
-import { namesIn } from "../lib/disk/names_in.ts";
 import type { Descriptor } from "../lib/oci/descriptor.ts";
 import { Layout } from "../lib/oci/layout.ts";
 import type { LocalBlob, LocalBlobs } from "../lib/oci/local_blobs.ts";
@@ -56,8 +56,8 @@ export async function rememberLayout(cache: Cache, folder: string): Promise<void
 async function knownLayouts(cache: Cache): Promise<Layout[]> {
   const root = cache.bucket(buckets.oci).shard("layouts").dir;
   const seen: { updated: string; folder: string }[] = [];
-  for (const shard of await namesIn(root)) {
-    for (const name of await namesIn(join(root, shard))) {
+  for (const shard of await folderNames(root)) {
+    for (const name of await folderNames(join(root, shard))) {
       if (!name.endsWith(".json")) continue;
       const { envelope } = await readEnvelope(join(root, shard, name));
       const parsed = v.safeParse(layoutSchema, envelope?.value);

@@ -7,6 +7,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
+import { ifThere } from "./if_there.ts";
 
 /** A name beside a path, for data that is not yet ready to be seen. */
 export function temporaryName(path: string): string {
@@ -101,13 +102,7 @@ export async function writeFileAtomic(
 
 /** Removes a file or an empty folder; that it is gone already is fine. */
 export async function removeIfThere(path: string): Promise<boolean> {
-  try {
-    await Deno.remove(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return await ifThere(Deno.remove(path).then(() => true)) ?? false;
 }
 
 /** A folder of its own inside another, removed with all that is in it when disposed of. */
@@ -128,10 +123,6 @@ export class TemporaryFolder implements AsyncDisposable {
 
   /** Removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await Deno.remove(this.path, { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await ifThere(Deno.remove(this.path, { recursive: true }));
   }
 }

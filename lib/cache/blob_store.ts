@@ -13,6 +13,7 @@ import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { folderNames } from "../base/folder_names.ts";
 import { hashFile } from "../base/hash_file.ts";
+import { ifThere } from "../base/if_there.ts";
 import { buckets } from "./buckets.ts";
 
 /** A blob that is there. */
@@ -209,15 +210,8 @@ export function blobPath(root: string, digest: Digest): string {
 }
 
 async function lookAt(path: string): Promise<{ size: number; changedMs: number } | undefined> {
-  try {
-    const { isFile, size, mtime } = await Deno.lstat(path);
-    return isFile ? { size, changedMs: mtime?.getTime() ?? 0 } : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
+  const info = await ifThere(Deno.lstat(path));
+  return info?.isFile ? { size: info.size, changedMs: info.mtime?.getTime() ?? 0 } : undefined;
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

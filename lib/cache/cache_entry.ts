@@ -11,6 +11,7 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
@@ -241,15 +242,8 @@ const envelopeShape: Shape = {
 export async function readEnvelope(
   path: string,
 ): Promise<{ envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss }> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return { miss: { reason: "absent" } };
-    }
-    throw error;
-  }
+  const text = await ifThere(Deno.readTextFile(path));
+  if (text === undefined) return { miss: { reason: "absent" } };
   let data: unknown;
   try {
     data = JSON.parse(text);

@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { ifThere } from "../base/if_there.ts";
 import { isJournalName } from "./markers.ts";
 
 /** How large a part of the cache is. */
@@ -28,7 +29,7 @@ export interface CacheSize {
 export async function measureCache(root: string, signal?: AbortSignal): Promise<CacheSize> {
   const seen = new Set<string>();
   const parts: PartSize[] = [];
-  for (const entry of await entriesOf(root)) {
+  for (const entry of await ifThere(Array.fromAsync(Deno.readDir(root))) ?? []) {
     if (isJournalName(entry.name)) continue;
     const part = { name: entry.name, bytes: 0, files: 0 };
     await measure(join(root, entry.name), entry.isDirectory, part, seen, signal);
@@ -51,7 +52,7 @@ async function measure(
 ): Promise<void> {
   signal?.throwIfAborted();
   if (!isFolder) return await measureFile(path, part, seen);
-  const entries = await entriesOf(path);
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(path))) ?? [];
   const isFile = ({ isDirectory }: Deno.DirEntry) => !isDirectory;
   await Promise.all(
     entries.filter(isFile).map(({ name }) => measureFile(join(path, name), part, seen)),
@@ -62,25 +63,13 @@ async function measure(
 }
 
 async function measureFile(path: string, part: PartSize, seen: Set<string>): Promise<void> {
-  try {
-    const info = await Deno.lstat(path);
-    if ((info.nlink ?? 1) > 1) {
-      const id = `${info.dev}:${info.ino}`;
-      if (seen.has(id)) return;
-      seen.add(id);
-    }
-    part.files++;
-    part.bytes += info.size;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  const info = await ifThere(Deno.lstat(path));
+  if (info === undefined) return;
+  if ((info.nlink ?? 1) > 1) {
+    const id = `${info.dev}:${info.ino}`;
+    if (seen.has(id)) return;
+    seen.add(id);
   }
-}
-
-async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  part.files++;
+  part.bytes += info.size;
 }

@@ -11,6 +11,7 @@ import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
@@ -108,10 +109,5 @@ function isKept(name: string): boolean {
 }
 
 async function isThere(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return (await ifThere(Deno.stat(path)))?.isDirectory ?? false;
 }

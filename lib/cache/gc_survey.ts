@@ -9,9 +9,10 @@
  */
 import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
-import { folderNames } from "../base/folder_names.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { namedFilePath } from "./named_file.ts";
@@ -123,7 +124,7 @@ async function contentsAt(
   digest: Digest,
   path: string,
 ): Promise<SurveyedContents | undefined> {
-  const info = await statOf(path);
+  const info = await ifThere(Deno.lstat(path));
   if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return undefined;
   const size = kind === "blob" ? info.size : (await seeTree(path))?.bytes ?? 0;
   return { kind, digest, name: digest, path, changedMs: changedMs(info), size };
@@ -144,7 +145,7 @@ async function surveyContents(
       const digest = `sha256:${name}`;
       const isNamed = isDigest(digest) && name.startsWith(shard);
       const found = isNamed ? await contentsAt(kind, digest, path) : undefined;
-      const info = found === undefined ? await statOf(path) : undefined;
+      const info = found === undefined ? await ifThere(Deno.lstat(path)) : undefined;
       return { found, stray: info && { name, path, changedMs: changedMs(info) } };
     };
     const names = await folderNames(join(base, shard));
@@ -159,19 +160,10 @@ async function listAged(folder: string): Promise<Aged[]> {
   const names = await folderNames(folder);
   const found = await Promise.all(names.map(async (name) => {
     const path = join(folder, name);
-    const info = await statOf(path);
+    const info = await ifThere(Deno.lstat(path));
     return info === undefined ? [] : [{ name, path, changedMs: changedMs(info) }];
   }));
   return found.flat();
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 function changedMs(info: Deno.FileInfo): number {

@@ -11,6 +11,7 @@ import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
+import { ifThere } from "../base/if_there.ts";
 import {
   formatIdentity,
   ownIdentity,
@@ -152,13 +153,8 @@ export class Leases {
   }
 
   async #isOld(path: string): Promise<boolean> {
-    try {
-      const { mtime } = await Deno.stat(path);
-      return this.#host.now() - (mtime?.getTime() ?? 0) > elsewhereMs;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    const info = await ifThere(Deno.stat(path));
+    return info !== undefined && this.#host.now() - (info.mtime?.getTime() ?? 0) > elsewhereMs;
   }
 }
 
@@ -168,22 +164,13 @@ function ownerOf(name: string): ProcessIdentity | undefined {
 }
 
 async function namesOf(folder: string): Promise<string[]> {
-  try {
-    const entries = await Array.fromAsync(Deno.readDir(folder));
-    return entries.filter((entry) => entry.isFile).map((entry) => entry.name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  return entries.filter((entry) => entry.isFile).map((entry) => entry.name);
 }
 
 async function digestsOf(path: string): Promise<Digest[]> {
-  try {
-    return (await Deno.readTextFile(path)).split("\n").filter(isDigest);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const text = await ifThere(Deno.readTextFile(path));
+  return text?.split("\n").filter(isDigest) ?? [];
 }
 
 function removeNow(path: string): void {

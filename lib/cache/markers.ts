@@ -8,6 +8,7 @@
  */
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
+import { ifThere } from "../base/if_there.ts";
 
 const contents = {
   "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n" +
@@ -32,12 +33,7 @@ export async function writeMarkers(root: string): Promise<void> {
   await Promise.all(
     Object.entries(contents).map(async ([name, text]) => {
       const path = join(root, name);
-      try {
-        await Deno.lstat(path);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        await writeFileAtomic(path, text);
-      }
+      if (await ifThere(Deno.lstat(path)) === undefined) await writeFileAtomic(path, text);
     }),
   );
 }

@@ -10,6 +10,8 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
+import { ifThere } from "../base/if_there.ts";
+import { linkFile } from "../base/link_file.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 
@@ -20,16 +22,16 @@ export function namedFilePath(root: string, key: string, name: string): string {
 
 /** Whether the named file is there and is of this blob, as far as can be told without reading it. */
 export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> {
-  try {
-    const [named, kept] = await Promise.all([Deno.lstat(path), Deno.stat(blob.path)]);
-    if (!named.isFile || named.size !== kept.size) return false;
-    if (named.ino === kept.ino && named.dev === kept.dev) return true;
-    return (named.mtime?.getTime() ?? 0) >= (kept.mtime?.getTime() ?? 1) &&
-      await isCopy(path, blob);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const [named, kept] = await Promise.all([
+    ifThere(Deno.lstat(path)),
+    ifThere(Deno.stat(blob.path)),
+  ]);
+  if (named === undefined || kept === undefined) return false;
+  if (!named.isFile || named.size !== kept.size) return false;
+  if (named.ino === kept.ino && named.dev === kept.dev) return true;
+  // A copy has a note beside it of which blob it is.
+  return (named.mtime?.getTime() ?? 0) >= (kept.mtime?.getTime() ?? 1) &&
+    await ifThere(Deno.readTextFile(noteOf(path))) === blob.digest;
 }
 
 /** Puts a blob under its name; what was there before is replaced at once. */
@@ -41,7 +43,7 @@ export async function nameBlob(
   await ensure(dirname(path));
   const temporary = temporaryName(path);
   try {
-    if (await linked(blob.path, temporary)) {
+    if (await linkFile(blob.path, temporary)) {
       await Deno.rename(temporary, path);
     } else {
       await Deno.copyFile(blob.path, temporary);
@@ -51,27 +53,6 @@ export async function nameBlob(
     }
   } finally {
     await removeIfThere(temporary);
-  }
-}
-
-/** Makes a hard link; `false` where the file system has none, or the blob lies on another. */
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await Deno.link(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw error;
-    return false;
-  }
-}
-
-/** A copy has a note beside it of which blob it is. */
-async function isCopy(path: string, blob: CachedBlob): Promise<boolean> {
-  try {
-    return await Deno.readTextFile(noteOf(path)) === blob.digest;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

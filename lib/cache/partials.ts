@@ -12,6 +12,8 @@ import { join } from "@std/path";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
+import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 
@@ -57,12 +59,7 @@ export class Partials {
     const own = join(this.dir, `${stem(key)}-${formatIdentity(ownIdentity())}-${nonce()}`);
     await this.#host.ensure(this.dir);
     for (const folder of await this.#free(key)) {
-      try {
-        await Deno.rename(folder, own);
-        return await this.#own(own);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      if (await ifThere(Deno.rename(folder, own).then(() => true))) return await this.#own(own);
     }
     await Deno.mkdir(own);
     return await this.#own(own);
@@ -93,11 +90,7 @@ export class Partials {
   /** Removes a folder with all that is in it. */
   async discard(folder: string): Promise<void> {
     this.#disown(folder);
-    try {
-      await Deno.remove(folder, { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await ifThere(Deno.remove(folder, { recursive: true }));
   }
 
   async #free(key: string): Promise<string[]> {
@@ -108,18 +101,14 @@ export class Partials {
   async #all(key: string): Promise<{ folder: string; state: string }[]> {
     const prefix = stem(key);
     const found: { folder: string; state: string }[] = [];
-    try {
-      for await (const { name } of Deno.readDir(this.dir)) {
-        if (!name.startsWith(prefix)) continue;
-        const folder = join(this.dir, name);
-        let state: string | undefined = partialState(name);
-        if (state === "elsewhere") state = await stateByLock(folder);
-        if (state !== undefined) found.push({ folder, state });
-      }
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    for (const name of await folderNames(this.dir)) {
+      if (!name.startsWith(prefix)) continue;
+      const folder = join(this.dir, name);
+      let state: string | undefined = partialState(name);
+      if (state === "elsewhere") state = await stateByLock(folder);
+      if (state !== undefined) found.push({ folder, state });
     }
-    return found.sort((a, b) => a.folder.localeCompare(b.folder));
+    return found;
   }
 }
 

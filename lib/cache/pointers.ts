@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
+import { ifThere } from "../base/if_there.ts";
 import { buckets } from "./buckets.ts";
 import { type Envelope, readEnvelope } from "./cache_entry.ts";
 
@@ -52,26 +53,12 @@ async function* walkPointers(bucket: string, folder: string): AsyncGenerator<Fou
 }
 
 async function read(bucket: string, path: string): Promise<FoundPointer | undefined> {
-  const [{ envelope }, info] = await Promise.all([readEnvelope(path), statOf(path)]);
+  const [{ envelope }, info] = await Promise.all([readEnvelope(path), ifThere(Deno.lstat(path))]);
   if (info === undefined) return undefined;
   const usedMs = info.mtime?.getTime() ?? 0;
   return { bucket, path, usedMs, ...(envelope === undefined ? {} : { envelope }) };
 }
 
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  return await ifThere(Array.fromAsync(Deno.readDir(path))) ?? [];
 }

@@ -10,6 +10,7 @@
 import { join } from "@std/path";
 import { freeBytes } from "../base/disk_space.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Cache } from "./cache.ts";
 import {
   dailyGcPolicy,
@@ -49,7 +50,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   const { dryRun = false, force = false, signal } = options;
   const policy = { ...defaultGcPolicy, ...options.policy };
   const count = new RemovalCount();
-  if (!await isThere(cache.dir)) {
+  if (await ifThere(Deno.stat(cache.dir)) === undefined) {
     return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false } };
   }
   checkOwnFolder(cache.dir);
@@ -106,19 +107,14 @@ export async function collectDaily(
 }
 
 async function changedMs(path: string): Promise<number | undefined> {
-  try {
-    return (await Deno.stat(path)).mtime?.getTime();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return (await ifThere(Deno.stat(path)))?.mtime?.getTime();
 }
 
 async function tryRoot(
   cache: Cache,
   dryRun: boolean,
 ): Promise<{ lock?: FileLock; busy: boolean }> {
-  if (dryRun && !await isThere(cache.rootLockPath)) return { busy: false };
+  if (dryRun && await ifThere(Deno.stat(cache.rootLockPath)) === undefined) return { busy: false };
   const lock = await tryLockFile(cache.rootLockPath);
   if (lock === undefined) return { busy: true };
   if (!dryRun) return { lock, busy: false };
@@ -155,20 +151,6 @@ async function carryOut(
 
 /** Whether a pointer was used or written anew since the survey. */
 async function wasUsed(item: GcItem, usedMs: number | undefined): Promise<boolean> {
-  try {
-    return (await Deno.lstat(item.path)).mtime?.getTime() !== usedMs;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const info = await ifThere(Deno.lstat(item.path));
+  return info !== undefined && info.mtime?.getTime() !== usedMs;
 }

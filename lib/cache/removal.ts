@@ -1,4 +1,6 @@
 import { dirname, join } from "@std/path";
+import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
 
 /** What was, or would be, removed. */
 export interface Removal {
@@ -46,13 +48,8 @@ export async function removeCounted(
   count: RemovalCount,
   options: { dryRun?: boolean } = {},
 ): Promise<void> {
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  const info = await ifThere(Deno.lstat(path));
+  if (info === undefined) return;
   if (!info.isDirectory) {
     count.file(info);
     if (!options.dryRun) await removeQuietly(path);
@@ -61,12 +58,8 @@ export async function removeCounted(
   if (!options.dryRun && (info.mode ?? 0o700) % 0o1000 < 0o700) {
     await Deno.chmod(path, 0o700).catch(() => undefined);
   }
-  try {
-    for await (const entry of Deno.readDir(path)) {
-      await removeCounted(join(path, entry.name), count, options);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for (const name of await folderNames(path)) {
+    await removeCounted(join(path, name), count, options);
   }
   count.folders++;
   if (!options.dryRun) await removeQuietly(path);

@@ -11,6 +11,7 @@ import { writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Cache } from "./cache.ts";
 import type { Envelope } from "./cache_entry.ts";
 import { findPointers, refsOf } from "./pointers.ts";
@@ -170,12 +171,7 @@ async function hash(
 ): Promise<Digest | undefined> {
   const options = defined({ onRead, signal });
   if (kind === "archive") return await hashTree(path, options);
-  try {
-    return (await hashFile(path, options)).digest;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return (await ifThere(hashFile(path, options)))?.digest;
 }
 
 async function pointersTo(
@@ -198,10 +194,5 @@ function startingAfter(contents: readonly Contents[], cursor: string): Contents[
 }
 
 async function readCursor(cache: Cache): Promise<string> {
-  try {
-    return await Deno.readTextFile(join(cache.dir, `.${cursorName}`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+  return await ifThere(Deno.readTextFile(join(cache.dir, `.${cursorName}`))) ?? "";
 }

@@ -10,7 +10,7 @@ import { basename, dirname, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { statIfThere } from "./stat_if_there.ts";
+import { ifThere } from "../base/if_there.ts";
 
 /** The paths around a destination. */
 export interface DiskFile {
@@ -33,7 +33,7 @@ export interface DiskFile {
  */
 export async function lookAtDiskFile(given: string): Promise<DiskFile> {
   const path = await followLinks(given);
-  const info = await statIfThere(path);
+  const info = await ifThere(Deno.stat(path));
   if (info !== undefined && !info.isFile) {
     const what = info.isDirectory
       ? "it is a folder"
@@ -47,7 +47,7 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
     });
   }
   const folder = dirname(path);
-  if (info === undefined && (await statIfThere(folder))?.isDirectory !== true) {
+  if (info === undefined && (await ifThere(Deno.stat(folder)))?.isDirectory !== true) {
     throw new UsageError(`Cannot write the disk "${given}": the folder "${folder}" is not there`);
   }
   const name = basename(path);

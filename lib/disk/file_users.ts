@@ -1,5 +1,5 @@
 import { KedgeError } from "../base/errors.ts";
-import { statIfThere } from "./stat_if_there.ts";
+import { ifThere } from "../base/if_there.ts";
 
 /**
  * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it.
@@ -7,7 +7,7 @@ import { statIfThere } from "./stat_if_there.ts";
  * @returns who, for people; `undefined` if nobody is known to
  */
 export async function usedBy(path: string): Promise<string | undefined> {
-  const info = await statIfThere(path);
+  const info = await ifThere(Deno.stat(path));
   if (info === undefined || Deno.build.os !== "linux") return undefined;
   const locks = await textOf("/proc/locks");
   for (const line of locks.split("\n")) {

@@ -11,6 +11,7 @@
 import { join, resolve } from "@std/path";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";
@@ -18,7 +19,6 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
-import { namesIn } from "./names_in.ts";
 import * as v from "valibot";
 
 const knownSchema = v.object({
@@ -114,8 +114,8 @@ export async function knownFile(cache: Cache, path: string): Promise<KnownFile |
 export async function knownFiles(cache: Cache, chunker: Chunker): Promise<KnownFile[]> {
   const folder = cache.bucket(buckets.disks).shard("files").dir;
   const records: { updated: string; value: Known }[] = [];
-  for (const shard of await namesIn(folder)) {
-    for (const name of await namesIn(join(folder, shard))) {
+  for (const shard of await folderNames(folder)) {
+    for (const name of await folderNames(join(folder, shard))) {
       if (!name.endsWith(".json")) continue;
       const { envelope } = await readEnvelope(join(folder, shard, name));
       const parsed = v.safeParse(knownSchema, envelope?.value);

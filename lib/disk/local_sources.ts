@@ -5,6 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { UsageError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
@@ -16,7 +17,6 @@ import { type DiskFile, partialsOf } from "./disk_file.ts";
 import { knownFile, knownFiles } from "./known_files.ts";
 import { readJournal } from "./pull_journal.ts";
 import { seenIndex } from "./seen_disks.ts";
-import { statIfThere } from "./stat_if_there.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** What the search for sources needs. */
@@ -54,7 +54,7 @@ export async function namedSources(
   const sources: LocalSource[] = [];
   for (const given of paths) {
     const path = resolve(given);
-    if ((await statIfThere(path))?.isFile !== true) {
+    if ((await ifThere(Deno.stat(path)))?.isFile !== true) {
       throw new UsageError(`Cannot use the base "${given}": it is no file`);
     }
     sources.push({ path, table: await tableOfFile(path, search) });

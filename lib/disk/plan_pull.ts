@@ -5,6 +5,7 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Cache } from "../cache/cache.ts";
 import { checkRows } from "../chunk/check_rows.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
@@ -21,7 +22,6 @@ import type { DiskStore } from "./disk_store.ts";
 import { knownFile } from "./known_files.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
-import { statIfThere } from "./stat_if_there.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** What a pull is about to do. */
@@ -106,7 +106,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   }
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
-  const unfinished = await statIfThere(file.journal) !== undefined;
+  const unfinished = await ifThere(Deno.stat(file.journal)) !== undefined;
   const changed = unfinished ||
     (inPlace ? wanted.includes(1) || holesMissing || sizeWrong : !whole);
   return {
@@ -150,7 +150,7 @@ async function standingRows(
   index: DiskImage["index"],
   search: SourceSearch,
 ): Promise<Uint8Array> {
-  const info = await statIfThere(out);
+  const info = await ifThere(Deno.stat(out));
   if (info === undefined) return Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
   const { pool, signal } = search;
   const known = await knownFile(search.cache, out);

@@ -1,4 +1,5 @@
 import { KedgeError, UsageError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
@@ -7,7 +8,6 @@ import { detectBytes, detectContent } from "../chunk/detect_content.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
-import { statIfThere } from "./stat_if_there.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** How a file is cut for a push. */
@@ -48,7 +48,7 @@ export async function choosePushChunker(
 
 /** The file that is to be pushed. */
 export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
-  const info = await statIfThere(path);
+  const info = await ifThere(Deno.stat(path));
   if (info?.isFile === true) return info;
   const state = info === undefined
     ? "it is not there"

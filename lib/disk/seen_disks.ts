@@ -7,6 +7,7 @@ import { join } from "@std/path";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
+import { folderNames } from "../base/folder_names.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";
@@ -14,7 +15,6 @@ import type { DiskIndex } from "../chunk/chunk_table.ts";
 import { decodeIndex } from "../chunk/decode_index.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { type ImageReference, parseReference } from "../oci/reference.ts";
-import { namesIn } from "./names_in.ts";
 import * as v from "valibot";
 
 const seenSchema = v.object({
@@ -54,8 +54,8 @@ export async function keepDisk(
 export async function seenDisks(cache: Cache): Promise<SeenDisk[]> {
   const folder = cache.bucket(buckets.disks).shard("images").dir;
   const seen: (SeenDisk & { updated: string })[] = [];
-  for (const shard of await namesIn(folder)) {
-    for (const name of await namesIn(join(folder, shard))) {
+  for (const shard of await folderNames(folder)) {
+    for (const name of await folderNames(join(folder, shard))) {
       if (!name.endsWith(".json")) continue;
       const { envelope } = await readEnvelope(join(folder, shard, name));
       const parsed = v.safeParse(seenSchema, envelope?.value);

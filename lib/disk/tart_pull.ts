@@ -8,6 +8,7 @@ import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { UsageError, VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
@@ -23,7 +24,6 @@ import {
   settle,
   tellMoved,
 } from "./pull_work.ts";
-import { statIfThere } from "./stat_if_there.ts";
 import { readTart, type TartLayer } from "./tart_disk.ts";
 import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
 
@@ -35,7 +35,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const out = inPlace ? file.path : file.partial(manifest.digest);
   const bases = [file.path, ...(await partialsOf(file)).map(({ path }) => path)];
   for (const base of request.bases) {
-    if ((await statIfThere(base))?.isFile !== true) {
+    if ((await ifThere(Deno.stat(base)))?.isFile !== true) {
       throw new UsageError(`Cannot use the base "${base}": it is no file`);
     }
     bases.push(resolve(base));

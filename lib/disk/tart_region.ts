@@ -1,7 +1,7 @@
 /** The place of a Tart layer in a file. @module */
 import { type Digest, Hasher } from "../base/digest.ts";
+import { ifThere } from "../base/if_there.ts";
 import { isZero } from "../chunk/zeros.ts";
-import { statIfThere } from "./stat_if_there.ts";
 import type { TartLayer } from "./tart_disk.ts";
 
 const bufferBytes = 1024 * 1024;
@@ -13,7 +13,7 @@ export async function regionDigest(
   layer: TartLayer,
   signal: AbortSignal,
 ): Promise<Digest | undefined> {
-  const info = await statIfThere(path);
+  const info = await ifThere(Deno.stat(path));
   if (info?.isFile !== true || info.size < layer.offset + layer.size) return undefined;
   using file = await Deno.open(path);
   const hasher = new Hasher();

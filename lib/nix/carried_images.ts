@@ -12,7 +12,8 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { namesOf } from "./file_pins.ts";
+import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
@@ -47,7 +48,7 @@ export class CarriedImages {
   /** All notes, those used last first. */
   async all(): Promise<CarriedImage[]> {
     const found: CarriedImage[] = [];
-    for (const name of await namesOf(join(this.#folder, "images"))) {
+    for (const name of await folderNames(join(this.#folder, "images"))) {
       if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
       const image = await read(join(this.#folder, "images", name));
       if (image !== undefined) found.push(image);
@@ -57,7 +58,7 @@ export class CarriedImages {
 
   /** The image that profiles follow. */
   async current(): Promise<Digest | undefined> {
-    const text = await textOf(join(this.#folder, "current"));
+    const text = await ifThere(Deno.readTextFile(join(this.#folder, "current")));
     return text !== undefined && isDigest(text) ? text : undefined;
   }
 
@@ -83,22 +84,11 @@ export class CarriedImages {
 }
 
 async function read(path: string): Promise<CarriedImage | undefined> {
-  const text = await textOf(path);
+  const text = await ifThere(Deno.readTextFile(path));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
   if (parsed.success) return parsed.output;
   throw new VerificationError(`Cannot read "${path}": ${parsed.issues[0].message}`, {
     hint: "remove that file: the store is then looked through again",
   });
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -18,6 +18,7 @@ import {
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type {
@@ -65,7 +66,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
     if (info.size > largestSmallBytes) {
       throw new VerificationError(`Cannot read "${path}": it has ${info.size} bytes`);
     }
-    return await orUndefined(Deno.readFile(path));
+    return await ifThere(Deno.readFile(path));
   }
 
   async size(key: string): Promise<number | undefined> {
@@ -73,7 +74,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
   }
 
   async open(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
-    return (await orUndefined(Deno.open(this.#path(key), { read: true })))?.readable;
+    return (await ifThere(Deno.open(this.#path(key), { read: true })))?.readable;
   }
 
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -232,17 +233,6 @@ async function copyHashed(
 }
 
 async function statFile(path: string): Promise<Deno.FileInfo | undefined> {
-  const info = await orUndefined(Deno.stat(path));
+  const info = await ifThere(Deno.stat(path));
   return info?.isFile ? info : undefined;
-}
-
-async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
 }

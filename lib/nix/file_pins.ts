@@ -11,6 +11,7 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { folderNames } from "../base/folder_names.ts";
 import type { SourcePath } from "./source_path.ts";
 
 const pinnedForMs = 24 * 3_600_000;
@@ -50,7 +51,7 @@ export async function readPins(dir: string, now = Date.now()): Promise<PinnedPat
   const hashParts = new Set<string>();
   const narHashes = new Set<string>();
   const folder = pinFolder(dir);
-  for (const name of await namesOf(folder)) {
+  for (const name of await folderNames(folder)) {
     if (!name.endsWith(".json")) continue;
     const path = join(folder, name);
     let text: string;
@@ -87,15 +88,4 @@ function pathsOf(text: string): [string, string][] {
     if (error instanceof SyntaxError) return [];
     throw error;
   }
-}
-
-/** The names in a folder; none where there is no such folder. */
-export async function namesOf(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) names.push(entry.name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return names.sort();
 }

@@ -8,6 +8,7 @@
 import { dirname, join } from "@std/path";
 import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
@@ -66,9 +67,8 @@ export function storeNameOf({ target }: NixLink): string | undefined {
 /** Where a symlink leads; `undefined` if it is none, or not there. */
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readLink(path);
+    return await ifThere(Deno.readLink(path));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     if ((error as { code?: string }).code === "EINVAL") return undefined;
     throw error;
   }

@@ -9,6 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { KedgeError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import { damagedDatabase } from "./database_failure.ts";
 
 /** The schema that is read and written here. */
@@ -45,7 +46,7 @@ const tables = ["ValidPaths", "Refs", "DerivationOutputs"];
  */
 export async function checkNixSchema(folder: string): Promise<void> {
   const path = join(folder, "schema");
-  const text = (await textOf(path))?.trim();
+  const text = (await ifThere(Deno.readTextFile(path)))?.trim();
   if (text === undefined) return;
   if (text === String(nixSchema)) return;
   const found = /^\d{1,6}$/.test(text) ? Number(text) : undefined;
@@ -77,16 +78,7 @@ export function checkNixTables(database: DatabaseSync, path: string): void {
 /** Notes the schema where none is noted. */
 export async function noteNixSchema(folder: string): Promise<void> {
   const path = join(folder, "schema");
-  if (await textOf(path) === undefined) await writeFileAtomic(path, String(nixSchema));
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
+  if (await ifThere(Deno.readTextFile(path)) === undefined) {
+    await writeFileAtomic(path, String(nixSchema));
   }
 }

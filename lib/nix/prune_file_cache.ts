@@ -8,7 +8,9 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { namesOf, readPins } from "./file_pins.ts";
+import { folderNames } from "../base/folder_names.ts";
+import { ifThere } from "../base/if_there.ts";
+import { readPins } from "./file_pins.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
 import { isHashPart } from "./store_path.ts";
 
@@ -23,7 +25,7 @@ export interface PrunePlan {
 /** What may go, of the given paths: those that are there and that no pin names. */
 export async function planPrune(dir: string, candidates: ReadonlySet<string>): Promise<PrunePlan> {
   const pins = await readPins(dir);
-  const aside = (await namesOf(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
+  const aside = (await folderNames(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
   const hashParts: string[] = [];
   let bytes = 0;
   for (const hashPart of new Set([...candidates, ...aside, ...await readIntent(dir)])) {
@@ -60,11 +62,13 @@ export async function pruneFileCache(
   await Deno.mkdir(folder, { recursive: true });
   for (const hashPart of hashParts) {
     signal.throwIfAborted();
-    await renameIfThere(join(dir, `${hashPart}.narinfo`), join(folder, `${hashPart}.narinfo`));
+    await ifThere(
+      Deno.rename(join(dir, `${hashPart}.narinfo`), join(folder, `${hashPart}.narinfo`)),
+    );
   }
   const [pins, needed] = [await readPins(dir), await live()];
   const gone: NarInfo[] = [];
-  for (const name of await namesOf(folder)) {
+  for (const name of await folderNames(folder)) {
     const hashPart = name.replace(/\.narinfo$/, "");
     const aside = join(folder, name);
     const info = await readInfo(aside);
@@ -89,7 +93,7 @@ export async function pruneFileCache(
 
 async function usedNars(dir: string): Promise<Set<string>> {
   const used = new Set<string>();
-  for (const name of await namesOf(dir)) {
+  for (const name of await folderNames(dir)) {
     if (!name.endsWith(".narinfo")) continue;
     const info = await readInfo(join(dir, name));
     if (info !== undefined) used.add(info.url);
@@ -98,20 +102,8 @@ async function usedNars(dir: string): Promise<Set<string>> {
 }
 
 async function readInfo(path: string): Promise<NarInfo | undefined> {
-  try {
-    return parseNarInfo(await Deno.readTextFile(path), `"${path}"`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function renameIfThere(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const text = await ifThere(Deno.readTextFile(path));
+  return text === undefined ? undefined : parseNarInfo(text, `"${path}"`);
 }
 
 async function linkIfFree(from: string, to: string): Promise<boolean> {

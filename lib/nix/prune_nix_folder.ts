@@ -11,8 +11,8 @@ import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { digestHex } from "../base/digest_text.ts";
+import { folderNames } from "../base/folder_names.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
-import { namesOf } from "./file_pins.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";
 import { removeTree } from "./remove_tree.ts";
@@ -121,9 +121,9 @@ const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`,
 async function busyNames(folder: NixFolder): Promise<string[]> {
   const texts: string[] = [];
   const temporary = join(folder.state, "temproots");
-  for (const name of await namesOf(temporary)) texts.push(await textOf(join(temporary, name)));
+  for (const name of await folderNames(temporary)) texts.push(await textOf(join(temporary, name)));
   if (Deno.build.os === "linux") {
-    for (const pid of (await namesOf("/proc")).filter((name) => /^\d+$/.test(name))) {
+    for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
       texts.push(await textOf(`/proc/${pid}/maps`));
     }
   }

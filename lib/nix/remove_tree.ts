@@ -1,11 +1,12 @@
 import { join } from "@std/path";
+import { isNotThere } from "../base/if_there.ts";
 
 /** Removes a store path, whose folders are read-only; that it is gone already is fine. */
 export async function removeTree(path: string): Promise<void> {
   try {
     await Deno.remove(path, { recursive: true });
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
+    if (isNotThere(error)) return;
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     await makeWritable(path);
     await Deno.remove(path, { recursive: true });

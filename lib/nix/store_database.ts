@@ -9,6 +9,7 @@
 import defer * as sqlite from "node:sqlite";
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/if_there.ts";
 import { whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { nixStoreDir } from "./nix_folder.ts";
@@ -42,10 +43,10 @@ export class StoreDatabase implements Disposable {
    */
   static async read(folder: string): Promise<StoreDatabase | undefined> {
     const path = join(folder, "db.sqlite");
-    if (await sizeOf(path) === undefined) return undefined;
+    if (await ifThere(Deno.lstat(path)) === undefined) return undefined;
     await checkNixSchema(folder);
     // Opening a database with a log makes files beside it, unless it is said to stand still; a log that has something in it is there.
-    const still = mayNameByUri() && (await sizeOf(`${path}-wal`) ?? 0) === 0;
+    const still = mayNameByUri() && ((await ifThere(Deno.lstat(`${path}-wal`)))?.size ?? 0) === 0;
     const name = still
       ? `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`
       : path;
@@ -207,15 +208,4 @@ export class StoreDatabase implements Disposable {
 
 function pathOf(baseName: string): string {
   return `${nixStoreDir}/${baseName}`;
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await Deno.lstat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
 }

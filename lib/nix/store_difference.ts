@@ -1,5 +1,5 @@
 import { VerificationError } from "../base/errors.ts";
-import { namesOf } from "./file_pins.ts";
+import { folderNames } from "../base/folder_names.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
@@ -31,7 +31,7 @@ export async function storeDifference(
     ? undefined
     : await StoreDatabase.read(folder.databaseFolder);
   const valid = database?.rows() ?? new Map<string, StoreRow>();
-  const there = new Set(folder === undefined ? [] : await namesOf(folder.store));
+  const there = new Set(folder === undefined ? [] : await folderNames(folder.store));
   const difference: StoreDifference = { valid, missing: [], left: [], present: [] };
   for (const row of wanted) {
     const { baseName } = row.storePath;

@@ -11,6 +11,7 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { lockFile } from "../base/file_lock.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
 import { isManifestType } from "./media_type.ts";
@@ -100,14 +101,8 @@ export async function reachable(
 async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Promise<number> {
   const partials = join(layout.workFolder, "partials");
   let bytes = 0;
-  let names: Deno.DirEntry[];
-  try {
-    names = await Array.fromAsync(Deno.readDir(partials));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-  for (const { name, isDirectory } of names) {
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(partials))) ?? [];
+  for (const { name, isDirectory } of entries) {
     // Lock files stay: a third process would lock another one.
     if (!isDirectory) continue;
     const folder = join(partials, name);

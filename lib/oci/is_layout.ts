@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { isNotThere } from "../base/if_there.ts";
 
 /** The folder of a layout in which work in progress lies. */
 export const workName = ".kedge";
@@ -17,7 +18,7 @@ export async function isLayout(folder: string): Promise<boolean> {
   try {
     text = await Deno.readTextFile(join(folder, "oci-layout"));
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isNotThere(error)) throw error;
     const others = await strangerIn(folder);
     if (others === undefined) return false;
     throw new KedgeError(`Cannot use "${folder}" as a layout: ${others}`, {
@@ -38,11 +39,6 @@ export async function isLayout(folder: string): Promise<boolean> {
   );
 }
 
-/** Whether an error says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
-}
-
 /** What speaks against the folder being, or becoming, a layout; what a killed process left of its first file does not. */
 async function strangerIn(folder: string): Promise<string | undefined> {
   try {
@@ -53,7 +49,7 @@ async function strangerIn(folder: string): Promise<string | undefined> {
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
-    if (!isMissing(error)) throw error;
+    if (!isNotThere(error)) throw error;
   }
   return undefined;
 }

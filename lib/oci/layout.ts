@@ -14,7 +14,8 @@ import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
-import { isLayout, isMissing, workName } from "./is_layout.ts";
+import { isNotThere } from "../base/if_there.ts";
+import { isLayout, workName } from "./is_layout.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
@@ -76,7 +77,7 @@ export class Layout {
       const { isFile, size } = await Deno.stat(this.blobPath(descriptor.digest));
       return isFile && size === descriptor.size;
     } catch (error) {
-      if (isMissing(error)) return false;
+      if (isNotThere(error)) return false;
       throw error;
     }
   }
@@ -97,7 +98,7 @@ export class Layout {
       }
       return parseManifest(await Deno.readFile(path), { name: path, digest, mediaType });
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isNotThere(error)) return undefined;
       throw error;
     }
   }
@@ -232,7 +233,7 @@ export class Layout {
         mediaType: MediaType.ociIndex,
       });
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isNotThere(error)) throw error;
       throw new VerificationError(`Cannot read the layout "${this.folder}": it has no index.json`);
     }
   }
@@ -243,7 +244,7 @@ export class Layout {
     try {
       if ((await Deno.stat(folder)).isDirectory) return;
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isNotThere(error)) throw error;
     }
     await Deno.mkdir(folder, { recursive: true });
     await syncFolder(this.folder);

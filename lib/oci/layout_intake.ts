@@ -14,6 +14,7 @@ import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "..
 import { whileRoom } from "../base/disk_space.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
+import { ifThere } from "../base/if_there.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { dataName } from "../http/control_file.ts";
 import { Extents } from "../http/extents.ts";
@@ -297,10 +298,5 @@ function writeAll(file: Deno.FsFile, piece: Uint8Array): void {
 }
 
 async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  return (await ifThere(Deno.stat(path)))?.size ?? 0;
 }

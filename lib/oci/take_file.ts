@@ -1,5 +1,6 @@
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
+import { linkFile } from "../base/link_file.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { FileHashers } from "./file_hashers.ts";
 
@@ -26,7 +27,7 @@ export async function takeFile(
   options: TakeFileOptions,
 ): Promise<{ digest: Digest; size: number }> {
   await removeIfThere(to);
-  if (!options.link || !await linked(from, to)) {
+  if (!options.link || !await linkFile(from, to)) {
     await Deno.copyFile(from, to);
     await Deno.chmod(to, 0o644);
   }
@@ -35,15 +36,4 @@ export async function takeFile(
   const digest = await hash.digest(size, options.signal);
   if (digest !== descriptor.digest || size !== descriptor.size) await Deno.remove(to);
   return { digest, size };
-}
-
-/** Gives a file a second name; `false` where that cannot be: another file system, another owner. */
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await Deno.link(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw error;
-    return false;
-  }
 }

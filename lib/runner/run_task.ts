@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
+import { ifThere } from "../base/if_there.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
@@ -209,11 +210,7 @@ function cacheFolder(command: CommandLine, host: ProgramHost): AsyncDisposable &
   return {
     dir,
     async [Symbol.asyncDispose]() {
-      try {
-        await Deno.remove(dir, { recursive: true });
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      await ifThere(Deno.remove(dir, { recursive: true }));
     },
   };
 }

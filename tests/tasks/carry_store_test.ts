@@ -8,9 +8,9 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
+import { folderNames } from "../../lib/base/folder_names.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
-import { namesOf } from "../../lib/nix/file_pins.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { Digest } from "../../lib/base/digest.ts";
@@ -192,7 +192,7 @@ carryTest("a large store is unpacked on threads, whatever its layers are like", 
   const done = await room.carry(base);
   assertEquals([done.pathsMoved, done.paths], [10, 10]);
   await verifyWithNix(room.nix.uri);
-  assertEquals(await namesOf(room.nix.staging), []);
+  assertEquals(await folderNames(room.nix.staging), []);
   const inodeOf = async (name: string) =>
     (await Deno.lstat(join(room.nix.pathOf(made.paths["linked"]!), name))).ino;
   assertEquals(await inodeOf("one"), await inodeOf("two"));
@@ -208,14 +208,14 @@ carryTest("an abort ends the threads, and the next run goes on", async (room) =>
   const controller = new AbortController();
   const reason = new Error("enough");
   const running = room.carry(base, {}, { signal: controller.signal });
-  while ((await namesOf(room.nix.store)).length === 0) {
+  while ((await folderNames(room.nix.store)).length === 0) {
     await new Promise((done) => setTimeout(done));
   }
   controller.abort(reason);
   await running.then((done) => assertEquals(done.pathsMoved, 6), (error) => {
     assertEquals(error === reason || error.cause === reason, true);
   });
-  assertEquals(await namesOf(room.nix.staging), []);
+  assertEquals(await folderNames(room.nix.staging), []);
   await room.carry(base);
   await verifyWithNix(room.nix.uri);
   assertEquals((await validWithNix(room.nix.uri)).length, 6);
@@ -238,18 +238,18 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   await Deno.mkdir(temporary);
   const child = spawnKedge([...args, to], { cacheDir, env: { TMPDIR: temporary } });
   for (;;) {
-    if ((await namesOf(room.nix.store)).some((name) => name.includes("-big-"))) break;
+    if ((await folderNames(room.nix.store)).some((name) => name.includes("-big-"))) break;
     await new Promise((done) => setTimeout(done, 2));
   }
   child.kill("SIGKILL");
   await child.output();
   await holds();
   // The database that the run worked with goes with the next prune of the cache.
-  assertEquals(await namesOf(temporary), []);
+  assertEquals(await folderNames(temporary), []);
   const under = join(cacheDir, buckets.temporary.folder);
-  assertEquals((await namesOf(under)).map((name) => name.split(".tmp-")[0]), ["nix-db"]);
+  assertEquals((await folderNames(under)).map((name) => name.split(".tmp-")[0]), ["nix-db"]);
   assertEquals((await runKedge(["cache:prune"], { cacheDir })).code, 0);
-  assertEquals(await namesOf(under), []);
+  assertEquals(await folderNames(under), []);
   const { code, stdout, stderr } = await runKedge([...args, to, "--json"], { cacheDir });
   assertEquals(code, 0, stderr);
   const { value } = JSON.parse(stdout.trim().split("\n").at(-1)!);
@@ -257,7 +257,7 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   assertEquals(value.pathsMoved < 9, true);
   await verifyWithNix(room.nix.uri);
   assertEquals((await validWithNix(room.nix.uri)).length, 12);
-  assertEquals(await namesOf(room.nix.staging), []);
+  assertEquals(await folderNames(room.nix.staging), []);
 });
 
 carryTest("two at once fill a folder once", async (room) => {

@@ -6,7 +6,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
-import { namesOf } from "../../lib/nix/file_pins.ts";
+import { folderNames } from "../../lib/base/folder_names.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import {
@@ -141,13 +141,13 @@ endsTest("a single path goes where what it needs is", async (ends) => {
 endsTest("importStore() takes nothing that is not what its narinfo says", async (ends) => {
   await ends.export({ compression: "none" });
   const folder = join(ends.room.folder, "binary-cache", "nar");
-  for (const name of await namesOf(folder)) {
+  for (const name of await folderNames(folder)) {
     const bytes = await Deno.readFile(join(folder, name));
     bytes[bytes.length - 40]! ^= 1;
     await Deno.writeFile(join(folder, name), bytes);
   }
   await assertRejects(() => ends.import(), VerificationError);
-  assertEquals(await namesOf(ends.second.store), []);
+  assertEquals(await folderNames(ends.second.store), []);
   const publicKeys = ["other:hTSOHsWPYjlR96MjxdKXtYyCPLylva2tvgAOqcBWPBs="];
   const unsigned = await assertRejects(() => ends.import({ publicKeys }), VerificationError);
   assertStringIncludes(unsigned.message, "none of the given keys signed it");

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../lib/base/errors.ts";
-import { namesOf } from "../../lib/nix/file_pins.ts";
+import { folderNames } from "../../lib/base/folder_names.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
@@ -44,7 +44,7 @@ realTest(
     assertEquals(done.kept.map((each) => each.nixVersion), ["2.8.2", "2.8.1"]);
     assertEquals(await names(room.nix), ["libc", "nix-2.8.1", "nix-2.8.2", "shell"]);
     await verifyWithNix(room.nix.uri);
-    const roots = await namesOf(join(room.nix.state, "gcroots", "kedge"));
+    const roots = await folderNames(join(room.nix.state, "gcroots", "kedge"));
     assertEquals(roots.length, 2);
     assertEquals((await prune(room, 1)).changed, false);
     assertEquals((await prune(room, 0)).paths, 1);

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
+import { folderNames } from "../../../lib/base/folder_names.ts";
 import { type StoreTrees, takeMember } from "../../../lib/carry/take_member.ts";
-import { namesOf } from "../../../lib/nix/file_pins.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { StoreTree } from "../../../lib/nix/store_tree.ts";
 import type { LayerMember } from "../../../lib/oci/layer_members.ts";
@@ -72,7 +72,7 @@ Deno.test("takeMember() lets nothing of a lower layer through a link of an upper
   ground.take("a", { type: "directory" });
   ground.take("a/file", { size: 3 });
   ground.take("a/b/c", { type: "symlink", target: "/" });
-  assertEquals(await namesOf(outside), []);
+  assertEquals(await folderNames(outside), []);
   assertEquals(await Deno.readLink(ground.at("a")), outside);
 });
 
