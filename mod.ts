@@ -45,7 +45,8 @@ export type {
   Phase,
 } from "./lib/operation/event.ts";
 export type * from "./lib/journal/journal.ts";
-export type { Figures, PlannedObject } from "./lib/operation/figures.ts";
+export type * from "./lib/journal/journal_rows.ts";
+export type { Figures, Plan, PlannedObject } from "./lib/operation/figures.ts";
 export type { AlwaysShell, DaxShell, Shell } from "./lib/runner/shell_type.ts";
 export { main, type MainOptions } from "./lib/report/main.ts";
 export { arg, type ArgBuilder } from "./lib/runner/arg_builder.ts";

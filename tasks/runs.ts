@@ -1,5 +1,6 @@
 import { UsageError } from "../lib/base/errors.ts";
-import type { Journal, OperationRow, RunRow, StepRow } from "../lib/journal/journal.ts";
+import type { Journal } from "../lib/journal/journal.ts";
+import type { OperationRow, RunRow, StepRow } from "../lib/journal/journal_rows.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode listRuns}. */

@@ -41,6 +41,27 @@ export function whileSqliteBusy(run: () => void): void {
   }
 }
 
+/** Bytes in the log beside a database that SQLite has not yet brought into it; 0 where there is no log. */
+export function sqliteLogBytes(path: string): number {
+  try {
+    return Deno.statSync(`${path}-wal`).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+/**
+ * The name by which a database is opened to be read and no file is made beside it: that of a file that stands still, where its log
+ * is empty. Deno takes such a name for a path unless all permissions are granted, that to call foreign code among them; then, and
+ * where the log holds something, it is the path.
+ */
+export function standingName(path: string): string {
+  const isKnown = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+  if (!isKnown || sqliteLogBytes(path) > 0) return path;
+  return `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`;
+}
+
 /**
  * The low byte of SQLite's error code: what is above it tells only more of the same. Of statements that `exec` runs only the
  * text of the error is there, which is SQLite's own for the code.

@@ -7,77 +7,10 @@
  *
  * @module
  */
-import defer * as sqlite from "node:sqlite";
-import { dirname } from "@std/path";
-import { KedgeError, NoRoomError } from "../base/errors.ts";
+import { type KedgeError, NoRoomError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { isSqliteFull, whileSqliteBusy } from "../base/sqlite.ts";
-
-const schema = `
-CREATE TABLE IF NOT EXISTS runs (
-  id TEXT PRIMARY KEY, command TEXT NOT NULL, started INTEGER NOT NULL,
-  ended INTEGER, exit_code INTEGER, pid INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS operations (
-  id TEXT PRIMARY KEY, run TEXT, kind TEXT NOT NULL, subject TEXT NOT NULL,
-  started INTEGER NOT NULL, ended INTEGER, figures TEXT, error TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS steps (
-  operation TEXT NOT NULL, at INTEGER NOT NULL, phase TEXT NOT NULL,
-  object TEXT NOT NULL, state TEXT NOT NULL, detail TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS facts (
-  scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, key)
-) STRICT;
-CREATE INDEX IF NOT EXISTS operations_by_run ON operations (run);
-CREATE INDEX IF NOT EXISTS steps_by_operation ON steps (operation);
-`;
-
-/** One run of a task file. */
-export interface RunRow {
-  /** Its id. */
-  id: string;
-  /** The command line, redacted. */
-  command: string;
-  /** When it began, in milliseconds since 1970. */
-  started: number;
-  /** When it ended; `null` while it runs, and for ever after a kill. */
-  ended: number | null;
-  /** Its exit code; `null` as above. */
-  exitCode: number | null;
-}
-
-/** One operation of a run. */
-export interface OperationRow {
-  /** Its id. */
-  id: string;
-  /** `kexec`, `image`, `publish`. */
-  kind: string;
-  /** What it is about. */
-  subject: string;
-  /** When it began, in milliseconds since 1970. */
-  started: number;
-  /** When it ended, or `null`. */
-  ended: number | null;
-  /** Its figures, once it ended well. */
-  figures: Record<string, unknown> | null;
-  /** Its error, once it failed. */
-  error: Record<string, unknown> | null;
-}
-
-/** One line about a step. */
-export interface StepRow {
-  /** When, in milliseconds since 1970. */
-  at: number;
-  /** `plan`, `move`, `verify` or `commit`. */
-  phase: string;
-  /** The object, or an empty text for the phase as a whole. */
-  object: string;
-  /** What became of it. */
-  state: string;
-  /** More facts. */
-  detail: Record<string, unknown> | null;
-}
+import { JournalFile } from "./journal_file.ts";
+import type { OperationRow, RunRow, StepRow } from "./journal_rows.ts";
 
 /** What a journal is made of. */
 export interface JournalOptions {
@@ -95,20 +28,15 @@ export interface JournalOptions {
   onFailure?: (error: KedgeError) => void;
 }
 
-/** Whoever opens the file reads the log first; one that is longer is brought into the file. */
-const mostLogBytesLeft = 256 * 1024;
-
 /** Writes and reads the record of runs. */
 export class Journal implements Disposable {
-  #path: string;
+  #file: JournalFile;
   #redactor: Redactor | undefined;
   #now: () => number;
   #closeWhenIdle: boolean;
   #endsWithProcess: boolean;
   #mayBeLeft = true;
   #active = 0;
-  #database: sqlite.DatabaseSync | undefined;
-  #statements = new Map<string, sqlite.StatementSync>();
   #currentRun: string | null = null;
   #currentCommand = "";
   #writtenCommand = "";
@@ -117,7 +45,7 @@ export class Journal implements Disposable {
 
   /** Touches no disk. */
   constructor(options: JournalOptions) {
-    this.#path = options.path;
+    this.#file = new JournalFile(options.path);
     this.#closeWhenIdle = options.closeWhenIdle ?? false;
     this.#endsWithProcess = options.endsWithProcess ?? false;
     this.#redactor = options.redactor;
@@ -189,7 +117,7 @@ export class Journal implements Disposable {
 
   /** The latest runs, newest first. */
   runs(limit = 50): RunRow[] {
-    return this.#read(
+    return this.#file.read(
       "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY started DESC, rowid DESC LIMIT ?",
       [limit],
     ) as unknown as RunRow[];
@@ -197,7 +125,7 @@ export class Journal implements Disposable {
 
   /** The runs whose ids begin so, at most two. */
   runsBeginning(id: string): RunRow[] {
-    return this.#read(
+    return this.#file.read(
       "SELECT id, command, started, ended, exit_code AS exitCode FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2",
       [id.length, id],
     ) as unknown as RunRow[];
@@ -205,7 +133,7 @@ export class Journal implements Disposable {
 
   /** The operations of a run, in their order. */
   operations(run: string): OperationRow[] {
-    const rows = this.#read(
+    const rows = this.#file.read(
       "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY started, rowid",
       [run],
     );
@@ -218,7 +146,7 @@ export class Journal implements Disposable {
 
   /** The lines of an operation, in their order. */
   steps(operation: string): StepRow[] {
-    const rows = this.#read(
+    const rows = this.#file.read(
       "SELECT at, phase, object, state, detail FROM steps WHERE operation = ? ORDER BY rowid",
       [operation],
     );
@@ -230,7 +158,7 @@ export class Journal implements Disposable {
     if (this.#failed) return undefined;
     try {
       const sql = "SELECT value FROM facts WHERE scope = ? AND key = ?";
-      const [row] = this.#read(sql, [scope, key]);
+      const [row] = this.#file.read(sql, [scope, key]);
       return row === undefined ? undefined : JSON.parse(String(row["value"]));
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) this.#fail(cause);
@@ -259,73 +187,24 @@ export class Journal implements Disposable {
    * finds its work done does not wait for the disk.
    */
   [Symbol.dispose](): void {
-    if (this.#database === undefined) return;
-    if (this.#endsWithProcess && this.#mayBeLeft && this.#logBytes() < mostLogBytesLeft) return;
-    this.#statements.clear();
-    this.#database.close();
-    this.#database = undefined;
-  }
-
-  #logBytes(): number {
-    try {
-      return Deno.statSync(`${this.#path}-wal`).size;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return 0;
-      throw error;
-    }
-  }
-
-  #open(): sqlite.DatabaseSync {
-    if (this.#database !== undefined) return this.#database;
-    try {
-      Deno.mkdirSync(dirname(this.#path), { recursive: true });
-      const database = new sqlite.DatabaseSync(this.#path, { timeout: 10_000 });
-      whileSqliteBusy(() =>
-        database.exec(
-          "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;",
-        )
-      );
-      whileSqliteBusy(() => database.exec(schema));
-      return this.#database = database;
-    } catch (error) {
-      throw isSqliteFull(error, this.#path)
-        ? noRoom(this.#path, error)
-        : damaged(this.#path, error);
-    }
+    if (!this.#file.isOpen) return;
+    if (this.#endsWithProcess && this.#mayBeLeft && this.#file.hasShortLog()) return;
+    this.#file.close();
   }
 
   #write(sql: string, values: (string | number | null)[]): void {
     if (this.#failed) return;
     try {
-      this.#statement(sql).run(...values);
-    } catch (cause) {
-      if (isSqliteFull(cause, this.#path)) throw noRoom(this.#path, cause);
-      this.#fail(cause);
-    }
-  }
-
-  /** Each text is compiled once: a line of a step costs half of it otherwise. */
-  #statement(sql: string): sqlite.StatementSync {
-    const database = this.#open();
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-
-  #read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
-    if (this.#database === undefined && !fileExists(this.#path)) return [];
-    try {
-      return this.#open().prepare(sql).all(...values);
-    } catch (cause) {
-      throw damaged(this.#path, cause);
+      this.#file.write(sql, values);
+    } catch (error) {
+      if (error instanceof NoRoomError) throw error;
+      this.#fail(error);
     }
   }
 
   /** Goes on without the journal, if that is wanted. */
   #fail(cause: unknown): void {
-    const error = damaged(this.#path, cause);
+    const error = this.#file.failure(cause);
     if (this.#onFailure === undefined) throw error;
     this.#failed = true;
     this.#onFailure(error);
@@ -344,26 +223,6 @@ function changedNothing(figures: object): boolean {
   return "changed" in figures && figures.changed === false;
 }
 
-function noRoom(path: string, cause: unknown): NoRoomError {
-  return new NoRoomError(`Cannot write the journal "${path}": the disk is full`, { cause });
-}
-
-function damaged(path: string, cause: unknown): KedgeError {
-  if (cause instanceof KedgeError) return cause;
-  return new KedgeError(`Cannot use the journal "${path}": ${(cause as Error).message}`, {
-    cause,
-    hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
-  });
-}
-
 function parsed(text: unknown): Record<string, unknown> | null {
   return typeof text === "string" ? JSON.parse(text) : null;
-}
-
-function fileExists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

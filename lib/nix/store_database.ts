@@ -10,7 +10,7 @@ import defer * as sqlite from "node:sqlite";
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/if_there.ts";
-import { whileSqliteBusy } from "../base/sqlite.ts";
+import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { checkNixSchema, checkNixTables, nixTables, noteNixSchema } from "./nix_schema.ts";
@@ -19,11 +19,6 @@ import { parseStoreRow, type StoreRow } from "./store_row.ts";
 
 const busyMs = 60_000;
 const mostRows = 5_000_000;
-
-/** Deno takes the URI of a database for the path of a file unless all permissions are granted, that to call foreign code among them. */
-function mayNameByUri(): boolean {
-  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
-}
 
 /** Reads and changes the database in a folder. */
 export class StoreDatabase implements Disposable {
@@ -45,13 +40,11 @@ export class StoreDatabase implements Disposable {
     const path = join(folder, "db.sqlite");
     if (await ifThere(Deno.lstat(path)) === undefined) return undefined;
     await checkNixSchema(folder);
-    // Opening a database with a log makes files beside it, unless it is said to stand still; a log that has something in it is there.
-    const still = mayNameByUri() && ((await ifThere(Deno.lstat(`${path}-wal`)))?.size ?? 0) === 0;
-    const name = still
-      ? `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`
-      : path;
     return withDatabase("read", path, () => {
-      const database = new sqlite.DatabaseSync(name, { readOnly: true, timeout: busyMs });
+      const database = new sqlite.DatabaseSync(standingName(path), {
+        readOnly: true,
+        timeout: busyMs,
+      });
       try {
         checkNixTables(database, path);
         return new StoreDatabase(database, path);

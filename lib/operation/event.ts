@@ -1,4 +1,4 @@
-import type { Figures, PlannedObject } from "./figures.ts";
+import type { Figures, Plan } from "./figures.ts";
 
 /** The four steps of every operation. */
 export type Phase = "plan" | "move" | "verify" | "commit";
@@ -33,16 +33,7 @@ export type OperationEvent =
   & (
     | { type: "operation-start"; dryRun: boolean }
     | { type: "phase-start"; phase: Phase }
-    | {
-      type: "plan";
-      changed: boolean;
-      bytesToMove: number;
-      bytesToReuse: number;
-      exact: boolean;
-      requests: number;
-      why: string;
-      objects: readonly PlannedObject[];
-    }
+    | ({ type: "plan" } & Plan)
     | {
       type: "progress";
       phase: Phase;

@@ -203,3 +203,33 @@ Deno.test("Journal that was never opened is left alone at the end, even where it
     const text = new TextDecoder();
     assertEquals([code, text.decode(stdout)], [0, "failed\n"], text.decode(stderr));
   }));
+
+Deno.test("Journal is read where it may not be written, and tells once that it is not", () =>
+  inFolder(async (path) => {
+    {
+      using journal = new Journal({ path });
+      journal.endRun(journal.beginRun("kexec"), 0);
+    }
+    const source = new URL("../../../lib/journal/journal.ts", import.meta.url);
+    const config = new URL("../../../deno.json", import.meta.url);
+    const program = join(dirname(dirname(path)), "program.ts");
+    await Deno.writeTextFile(
+      program,
+      `import { Journal } from ${JSON.stringify(source.href)};
+       const path = ${JSON.stringify(path)};
+       using journal = new Journal({ path, onFailure: ({ message }) => console.log(message) });
+       console.log(journal.runs().map(({ command }) => command), journal.recall("host", "habit"));
+       journal.endRun(journal.beginRun("noop"), 0);
+       console.log(journal.runs().length);`,
+    );
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-read", `--config=${fromFileUrl(config)}`, program],
+    }).output();
+    const [first, failure, last] = new TextDecoder().decode(stdout).split("\n");
+    assertEquals([code, first, last], [0, '[ "kexec" ] undefined', "1"], text(stderr));
+    assertStringIncludes(failure!, `Cannot use the journal "${path}": Requires write access`);
+  }));
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

@@ -1,0 +1,163 @@
+/**
+ * The SQLite file of a journal: opened when it is first needed, read where it cannot be written.
+ *
+ * @module
+ */
+import defer * as sqlite from "node:sqlite";
+import { dirname } from "@std/path";
+import { KedgeError, NoRoomError } from "../base/errors.ts";
+import { isSqliteFull, sqliteLogBytes, standingName, whileSqliteBusy } from "../base/sqlite.ts";
+
+const settings =
+  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;";
+const schema = `
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY, command TEXT NOT NULL, started INTEGER NOT NULL,
+  ended INTEGER, exit_code INTEGER, pid INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS operations (
+  id TEXT PRIMARY KEY, run TEXT, kind TEXT NOT NULL, subject TEXT NOT NULL,
+  started INTEGER NOT NULL, ended INTEGER, figures TEXT, error TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS steps (
+  operation TEXT NOT NULL, at INTEGER NOT NULL, phase TEXT NOT NULL,
+  object TEXT NOT NULL, state TEXT NOT NULL, detail TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS facts (
+  scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, key)
+) STRICT;
+CREATE INDEX IF NOT EXISTS operations_by_run ON operations (run);
+CREATE INDEX IF NOT EXISTS steps_by_operation ON steps (operation);
+`;
+
+/** Whoever opens the file reads the log first; one that is longer is brought into the file. */
+const mostLogBytesLeft = 256 * 1024;
+
+/** Runs the statements of a journal. */
+export class JournalFile {
+  /** The database file; its folder is made at the first write. */
+  readonly path: string;
+  #database: sqlite.DatabaseSync | undefined;
+  #standing: sqlite.DatabaseSync | undefined;
+  #statements = new Map<string, sqlite.StatementSync>();
+
+  /** Touches no disk. */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Whether the file is open. */
+  get isOpen(): boolean {
+    return this.#database !== undefined || this.#standing !== undefined;
+  }
+
+  /** Whether what SQLite has not yet brought into the file is short enough to be left to the next one who opens it. */
+  hasShortLog(): boolean {
+    return sqliteLogBytes(this.path) < mostLogBytesLeft;
+  }
+
+  /**
+   * Runs a statement that changes something.
+   *
+   * @throws {NoRoomError} if the disk is full
+   * @throws {KedgeError} if the file is damaged, or may not be written
+   */
+  write(sql: string, values: (string | number | null)[]): void {
+    try {
+      this.#statement(sql).run(...values);
+    } catch (cause) {
+      throw this.failure(cause);
+    }
+  }
+
+  /**
+   * The rows that a statement finds; none where there is no file.
+   *
+   * @throws {KedgeError} if the file is damaged, or may not be read
+   */
+  read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
+    if (this.#database === undefined && !isFile(this.path)) return [];
+    try {
+      return this.#openToRead().prepare(sql).all(...values);
+    } catch (cause) {
+      throw this.failure(cause);
+    }
+  }
+
+  /** Closes the file, which brings what was written to the disk. */
+  close(): void {
+    this.#statements.clear();
+    this.#database?.close();
+    this.#standing?.close();
+    this.#database = this.#standing = undefined;
+  }
+
+  /** What a failure means for the journal. */
+  failure(cause: unknown): KedgeError {
+    if (cause instanceof KedgeError) return cause;
+    if (isSqliteFull(cause, this.path)) {
+      return new NoRoomError(`Cannot write the journal "${this.path}": the disk is full`, {
+        cause,
+      });
+    }
+    return new KedgeError(`Cannot use the journal "${this.path}": ${(cause as Error).message}`, {
+      cause,
+      hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
+    });
+  }
+
+  #open(): sqlite.DatabaseSync {
+    if (this.#database !== undefined) return this.#database;
+    Deno.mkdirSync(dirname(this.path), { recursive: true });
+    const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
+    try {
+      whileSqliteBusy(() => database.exec(settings));
+      whileSqliteBusy(() => database.exec(schema));
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return this.#database = database;
+  }
+
+  /** Where the file cannot be written, it can be read as it stands. */
+  #openToRead(): sqlite.DatabaseSync {
+    if (this.#standing !== undefined) return this.#standing;
+    try {
+      return this.#open();
+    } catch (error) {
+      this.#standing = opened(standingName(this.path));
+      if (this.#standing === undefined) throw error;
+      return this.#standing;
+    }
+  }
+
+  /** Each text is compiled once: a line of a step costs half of it otherwise. */
+  #statement(sql: string): sqlite.StatementSync {
+    const database = this.#open();
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** Opens a journal to be read alone; `undefined` where that cannot be done either. */
+function opened(name: string): sqlite.DatabaseSync | undefined {
+  try {
+    const database = new sqlite.DatabaseSync(name, { readOnly: true });
+    database.prepare("SELECT id FROM runs LIMIT 1").all();
+    return database;
+  } catch {
+    return undefined;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
