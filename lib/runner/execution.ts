@@ -17,8 +17,8 @@ import { figuresOf } from "./figures_of.ts";
 import type { Graph, GraphNode } from "./graph.ts";
 import { loadShell, shellModule } from "./load_shell.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
-import { Semaphore } from "./semaphore.ts";
-import type { Shell } from "./shell_type.ts";
+import { noContext, noShell, refuseToGive } from "./refused_context.ts";
+import { Permit, Semaphore } from "./semaphore.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
 import { type AttemptContext, runAttempts } from "./task_attempts.ts";
 import type { RunTask, TaskRunContext } from "./task_run_context.ts";
@@ -280,54 +280,4 @@ export class Execution {
     this.summaries.push(summary);
     this.#options.report({ type: "task-end", ...end });
   }
-}
-
-/** The permit of one task, which may be taken by several waits inside of it. */
-class Permit {
-  #permits: Semaphore;
-  #held: Disposable | undefined;
-  #lent = 0;
-
-  constructor(permits: Semaphore) {
-    this.#permits = permits;
-  }
-
-  async take(): Promise<void> {
-    if (this.#lent > 0 && --this.#lent > 0) return;
-    this.#held = await this.#permits.acquire();
-  }
-
-  give(): void {
-    this.#lent++;
-    this.#held?.[Symbol.dispose]();
-    this.#held = undefined;
-  }
-}
-
-function refuseToGive(deps: Record<string, unknown>, name: string): void {
-  Object.defineProperty(deps, name, {
-    enumerable: false,
-    get: () => {
-      throw new UsageError(`Cannot take the result of "${name}": --only left it out`, {
-        hint: "run without --only",
-      });
-    },
-  });
-}
-
-/** What a task gets whose functions take nothing. */
-function noContext(node: GraphNode): TaskRunContext<ArgsShape, DepsShape> {
-  return refusing(`Cannot use the context in "${node.task.name}": its functions take none`);
-}
-
-function noShell(node: GraphNode): Shell {
-  return refusing(`Cannot use \`$\` in "${node.task.name}": its file is run without a shell`);
-}
-
-/** Something of which nothing can be used. */
-function refusing<T>(message: string): T {
-  const refuse = (): never => {
-    throw new KedgeError(message);
-  };
-  return new Proxy(refuse, { get: refuse, apply: refuse }) as T;
 }

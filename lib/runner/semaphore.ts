@@ -24,3 +24,28 @@ export class Semaphore {
     };
   }
 }
+
+/** The permit of one task, which may be taken by several waits inside of it. */
+export class Permit {
+  #permits: Semaphore;
+  #held: Disposable | undefined;
+  #lent = 0;
+
+  /** Holds nothing yet. */
+  constructor(permits: Semaphore) {
+    this.#permits = permits;
+  }
+
+  /** Waits for the permit; where it was lent several times, until the last of them is back. */
+  async take(): Promise<void> {
+    if (this.#lent > 0 && --this.#lent > 0) return;
+    this.#held = await this.#permits.acquire();
+  }
+
+  /** Gives the permit back, or lends it while this task waits for another. */
+  give(): void {
+    this.#lent++;
+    this.#held?.[Symbol.dispose]();
+    this.#held = undefined;
+  }
+}
