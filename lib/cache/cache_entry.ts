@@ -129,7 +129,8 @@ export class CacheEntry<T> {
 
   /**
    * Changes some fields of the value, and says that the pointer was confirmed now. All other fields stay, those of newer
-   * versions too; what it needs may grow by `spare`, which it can do without. Gives `false` where there is no pointer to change.
+   * versions too; what it needs may grow by `spare`, which it can do without. A power cut leaves the pointer as it was before or as
+   * it is now: either holds, so that the folder is not synced. Gives `false` where there is no pointer to change.
    */
   async update(patch: Partial<T>, spare: readonly Digest[] = []): Promise<boolean> {
     const before = await this.#rawEnvelope() ?? await this.#rawEnvelope(this.#lowerPath);
@@ -143,7 +144,7 @@ export class CacheEntry<T> {
         spare: [...new Set([...before.spare ?? [], ...spare])],
       }),
       value: { ...value, ...patch },
-    });
+    }, false);
     return true;
   }
 
@@ -172,7 +173,7 @@ export class CacheEntry<T> {
     );
   }
 
-  async #put(envelope: Record<string, unknown>, syncFolder = true): Promise<void> {
+  async #put(envelope: Record<string, unknown>, syncFolder: boolean): Promise<void> {
     await this.#host.ensure(dirname(this.path));
     await writeFileAtomic(this.path, `${JSON.stringify(envelope, undefined, 1)}\n`, {
       syncFolder,

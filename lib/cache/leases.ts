@@ -116,7 +116,7 @@ export class Leases {
       const path = this.#path(kind);
       this.#next.delete(kind);
       const lines = [...digests].map((digest) => `${digest}\n`);
-      await Deno.writeTextFile(path, lines.join(""), { append: true });
+      append(path, lines.join(""));
       removeAtEnd(path);
     } catch (error) {
       this.#next.delete(kind);
@@ -155,6 +155,15 @@ export class Leases {
   async #isOld(path: string): Promise<boolean> {
     const info = await ifThere(Deno.stat(path));
     return info !== undefined && this.#host.now() - (info.mtime?.getTime() ?? 0) > elsewhereMs;
+  }
+}
+
+/** Not by `Deno.writeTextFile`, which loads all of the streams for it. */
+function append(path: string, text: string): void {
+  using file = Deno.openSync(path, { append: true, create: true });
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += file.writeSync(bytes.subarray(written));
   }
 }
 

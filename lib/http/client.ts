@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { delay } from "@std/async";
 import {
   KedgeError,
   NoRoomError,
@@ -18,6 +17,7 @@ import {
   type Side,
   UnreachableError,
 } from "../base/errors.ts";
+import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
@@ -79,7 +79,7 @@ export class HttpClient {
   #meter: Meter;
   #signal: AbortSignal | undefined;
   #retry: RetryPolicy;
-  #headersTimeoutMs: number;
+  #late: LateSignals;
   #side: Side | undefined;
   #fetch: (request: string, init: RequestInit) => Promise<Response>;
   #random: () => number;
@@ -90,7 +90,11 @@ export class HttpClient {
     this.#meter = options.meter ?? silentMeter;
     this.#signal = options.signal;
     this.#retry = options.retry ?? defaultRetryPolicy;
-    this.#headersTimeoutMs = options.headersTimeoutMs ?? 60_000;
+    const { headersTimeoutMs = 60_000 } = options;
+    this.#late = new LateSignals(
+      headersTimeoutMs,
+      () => new Error(`no answer within ${headersTimeoutMs} ms`),
+    );
     this.#side = options.side;
     this.#fetch = options.fetch ?? ((request, init) => fetch(request, init));
     this.#random = options.random ?? Math.random;
@@ -148,6 +152,7 @@ export class HttpClient {
         } ms`,
         "warning",
       );
+      const { delay } = await import("@std/async");
       await delay(waitMs, signal === undefined ? {} : { signal });
     }
   }
@@ -203,26 +208,16 @@ export class HttpClient {
     body: HttpRequest["body"],
     outer: AbortSignal | undefined,
   ): Promise<Response> {
-    const controller = new AbortController();
-    const signal = outer === undefined
-      ? controller.signal
-      : AbortSignal.any([outer, controller.signal]);
-    const timer = setTimeout(
-      () => controller.abort(new Error(`no answer within ${this.#headersTimeoutMs} ms`)),
-      this.#headersTimeoutMs,
-    );
+    using late = this.#late.start();
+    const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
     this.#meter.request();
-    try {
-      return await this.#fetch(url.href, {
-        method,
-        headers,
-        redirect: "manual",
-        signal,
-        ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+    return await this.#fetch(url.href, {
+      method,
+      headers,
+      redirect: "manual",
+      signal,
+      ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
+    });
   }
 
   async #statusError(

@@ -127,9 +127,9 @@ export class DownloadPlanner {
       ? await this.#tier.find(step)
       : undefined;
     const left = await this.#leftByOthers();
-    const pending = ownRecord === undefined ? await left.pending(step) : undefined;
+    const pending = ownRecord === undefined ? await left?.pending(step) : undefined;
     const unless = ownRecord ?? pending?.validators ?? remembered?.validators;
-    const partial = await left.partial();
+    const partial = await left?.partial();
     const answer = await this.#origin.ask(step, {
       digestKnown: this.identity.digest !== undefined,
       ...defined({ unless, partial }),
@@ -167,7 +167,7 @@ export class DownloadPlanner {
 
   /** Asks the origin as if the cache had nothing. */
   async askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
-    const partial = await (await this.#leftByOthers()).partial();
+    const partial = await (await this.#leftByOthers())?.partial();
     const answer = await this.#origin.ask(step, {
       digestKnown: this.identity.digest !== undefined,
       ...defined({ partial }),
@@ -176,9 +176,11 @@ export class DownloadPlanner {
     throw new UnreachableError(`Cannot ${this.#options.action}: the origin answered 304 unasked`);
   }
 
-  async #leftByOthers(): Promise<LeftDownload> {
-    const { LeftDownload } = await import("./left_download.ts");
+  /** What earlier runs left, where they left anything. */
+  async #leftByOthers(): Promise<LeftDownload | undefined> {
     const { cache } = this.#options;
+    if (await cache.partials.find(this.identity.source) === undefined) return undefined;
+    const { LeftDownload } = await import("./left_download.ts");
     return this.#left ??= new LeftDownload(cache, this.#entry, this.identity.source);
   }
 
