@@ -128,7 +128,7 @@ async function resume(
     probe.response.status === 206 && probe.size === partial.size &&
     (request.digestKnown || sameVersion(probe.validators, partial));
 
-  const asked = condition === undefined ? {} : { "if-range": condition };
+  const asked: Record<string, string> = condition === undefined ? {} : { "if-range": condition };
   let response = await get(client, request, start, length, asked);
   if (
     response.status === 200 && condition !== undefined &&

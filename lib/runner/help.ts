@@ -78,7 +78,7 @@ function nameOf(key: string, declared: Arg, mayBeBare: boolean): string {
   const label = argLabel(key, declared);
   if (declared.positional) return declared.kind === "list" ? `${label}...` : label;
   if (declared.kind === "boolean") {
-    return declared.default === true ? `--no-${flagName(key)}` : label;
+    return declared.default === true ? `--[no-]${flagName(key)}` : label;
   }
   const value = mayBeBare ? `[=${declared.placeholder}]` : ` ${declared.placeholder}`;
   return `${label}${value}${declared.kind === "list" ? "..." : ""}`;
@@ -89,9 +89,9 @@ function noteOf(declared: Arg): string {
   if (declared.values !== undefined) notes.push(declared.values.join(", "));
   if (declared.range !== undefined) notes.push(declared.range);
   if (declared.presence === "required" && !declared.positional) notes.push("required");
-  if (declared.default !== undefined && declared.kind !== "boolean") {
-    notes.push(`default: ${shown(declared)}`);
-  }
+  if (declared.kind === "boolean") {
+    if (declared.default === true) notes.push("default: yes");
+  } else if (declared.default !== undefined) notes.push(`default: ${shown(declared)}`);
   if (declared.env !== undefined) notes.push(`env: ${declared.env}`);
   return notes.length === 0
     ? declared.description

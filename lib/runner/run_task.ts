@@ -113,11 +113,12 @@ export async function runTask(
   });
   let exitCode: ExitCode = ExitCode.ok;
   let tell: () => void;
+  let lines: readonly string[] = [];
   try {
     const value = await execution.run(root);
     const plain = value === undefined ? undefined : await plainly(value);
     const output = task.declared.output?.(value) ?? [];
-    const lines = typeof output === "string" ? [output] : output;
+    lines = typeof output === "string" ? [output] : output;
     const result = {
       type: "result",
       task: task.name,
@@ -132,6 +133,7 @@ export async function runTask(
     tell = () => reporter.result({ type: "result", task: task.name, ok: false, error: data });
   }
   if (exitCode === ExitCode.ok) tellIdleNames(settings, report);
+  if (settings.noCache) tellGone(folder.dir, lines, report);
   if (run !== undefined) journal.endRun(run, exitCode);
   report({
     type: "run-end",
@@ -174,6 +176,13 @@ function tellIdleNames(settings: Settings, report: (event: RunEvent) => void): v
     const message = `${flag} names nothing that was used in this run`;
     report({ type: "log", level: "warning", message });
   }
+}
+
+/** What is printed last must not be taken for what is there. */
+function tellGone(dir: string, lines: readonly string[], report: (event: RunEvent) => void): void {
+  if (!lines.some((line) => line.includes(dir))) return;
+  const message = `"${dir}" was a temporary cache, and is gone with this run`;
+  report({ type: "log", level: "warning", message });
 }
 
 /** What makes the contexts of tasks; `undefined` if none of them takes one. */

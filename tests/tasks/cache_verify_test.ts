@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { exitCodeOf, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
@@ -134,6 +134,12 @@ Deno.test("cache:verify makes a damaged unpacked folder again without asking any
     assertStringIncludes(bad[0]!.why, "made again from what is in the cache");
     assertEquals((await fetch({ unpack: true })).parts, parts);
     assertEquals(origin.requests.length, 1);
+  }));
+
+Deno.test("cache:verify --help says what is done unless it is turned off", () =>
+  withBundle(async ({ dir }) => {
+    const { stdout } = await runKedge(["cache:verify", "--help"], { cacheDir: dir });
+    assertMatch(stdout, /--\[no-\]refetch +Fetch anew what was moved away \(default: yes\)\n/);
   }));
 
 Deno.test("cache:verify on the command line tells what became of each, and --no-refetch leaves it", () =>

@@ -202,8 +202,9 @@ Deno.test("main() finds the cache by flag, variable and XDG, and removes a tempo
       await where([], { KEDGE_CACHE_DIR: "", XDG_CACHE_HOME: dir, DENO_DIR: denoDir() }),
       join(dir, "kedge"),
     );
-    const temporary = await where(["--no-cache"], { TMPDIR: dir });
-    assertStringIncludes(temporary, dir);
+    const { stdout, stderr } = await run(["where", "--no-cache"], { env: { TMPDIR: dir } });
+    assertStringIncludes(stdout, dir);
+    assertStringIncludes(stderr, `"${stdout.trim()}" was a temporary cache, and is gone`);
     const names = (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);
     assertEquals(names.filter((name) => !name.startsWith("journal-v1.db")), ["kedge"]);
   });
