@@ -1,5 +1,5 @@
 import { checkPublishOffline } from "./publish_offline.ts";
-import { UsageError } from "../lib/base/errors.ts";
+import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
@@ -9,8 +9,8 @@ import { openStore, prepareStore } from "../lib/nix/open_store.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import type { PublicKey, SigningKey } from "../lib/nix/signing_key.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
-import { parseStorePath } from "../lib/nix/store_path.ts";
-import { parseStoreUri } from "../lib/nix/store_uri.ts";
+import { isStoreBaseName, parseStorePath } from "../lib/nix/store_path.ts";
+import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { thisSystem } from "./this_system.ts";
@@ -54,14 +54,24 @@ export async function findEntry(
 
 /** The closure of an entry as the stores must have it. */
 export function closureOf(entry: CatalogEntry, physical: (path: string) => string): SourcePath[] {
-  return entry.closure.map(({ path, narHash, narSize, references }) => ({
-    storePath: parseStorePath(path),
-    narHash: parseNixHash(narHash),
-    narSize,
-    references,
-    signatures: [],
-    files: physical(path),
-  }));
+  return entry.closure.map(({ path, narHash, narSize, references }) => {
+    const strange = references.find((name) => !isStoreBaseName(name));
+    if (strange !== undefined) {
+      throw new VerificationError(
+        `Cannot trust the entry "${entry.id}": "${path}" needs ${
+          JSON.stringify(strange.slice(0, 100))
+        }, which is no store path`,
+      );
+    }
+    return {
+      storePath: parseStorePath(path),
+      narHash: parseNixHash(narHash),
+      narSize,
+      references,
+      signatures: [],
+      files: physical(path),
+    };
+  });
 }
 
 /** How stores of an entry are opened. */
@@ -80,6 +90,7 @@ export interface EntryStoresOptions {
  * Opens the stores that an entry was published to: those that are named, or all of them.
  *
  * @throws {UsageError} if the entry was not published to one that is named
+ * @throws {VerificationError} if the entry says how one is to be opened
  */
 export async function entryStores(
   entry: CatalogEntry,
@@ -95,9 +106,11 @@ export async function entryStores(
   }
   const uris = named.length > 0 ? named : entry.proofs.map(({ store, read }) => {
     // What a command wrote is looked at where it is read.
-    if (store.startsWith("exec:")) return parseStoreUri(read);
-    const uri = parseStoreUri(store);
-    return read === store ? uri : { ...uri, read };
+    if (store.startsWith("exec:")) return storeOfEntry(read, entry);
+    const uri = storeOfEntry(store, entry);
+    if (read === store) return uri;
+    storeOfEntry(read, entry);
+    return { ...uri, read };
   });
   checkPublishOffline(context, uris, undefined);
   const prepared = await Promise.all(uris.map(prepareStore));
@@ -118,4 +131,14 @@ export async function entryStores(
         signal: context.signal,
       })
     );
+}
+
+/** A store as an entry names it: the place alone. A parameter would have the catalog choose the file, or the variable, that is sent there. */
+function storeOfEntry(text: string, { id }: CatalogEntry): StoreUri {
+  const uri = parseStoreUri(text);
+  if (uri.shown === text) return uri;
+  throw new VerificationError(
+    `Cannot trust the entry "${id}": it says more of the store "${uri.shown}" than where it is`,
+    { hint: "if that is right, name the store yourself, with all that opens it" },
+  );
 }

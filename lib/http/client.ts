@@ -2,8 +2,8 @@
  * The one HTTP client.
  *
  * Invariants: bodies are asked for as they are stored (`accept-encoding: identity`), since every byte is hashed and ranges
- * count them; redirects are followed from the original URL each time, never from https to http, and Authorization stays with its
- * origin; every wait has an end; a failed request says its true status, the URL without its secrets, and how often it was tried.
+ * count them; redirects are followed from the original URL each time, never from https to http, and what may let somebody in stays
+ * with its origin, whatever its header is called; every wait has an end; a failed request says its true status, the URL without its secrets, and how often it was tried.
  *
  * There is one timeout for the look-up of the name, the connection, TLS and the headers together: Deno's `fetch` does not tell when
  * it is connected, and its client takes no timeout for it. So an address that never answers is given up after `headersTimeoutMs`.
@@ -55,7 +55,7 @@ export interface HttpClientOptions {
 export interface HttpRequest {
   /** @default {"GET"} */
   method?: string;
-  /** Names and values; `authorization` is dropped on a redirect to another origin. */
+  /** Names and values; on a redirect to another origin, none goes along that may let somebody in. */
   headers?: Record<string, string>;
   /** The body; a function is called anew for each try. */
   body?: Uint8Array<ArrayBuffer> | string | (() => ReadableStream<Uint8Array>);
@@ -73,6 +73,24 @@ const maxRedirects = 10;
 /** What a signed URL answers before its time and after it: then the original URL is asked once more. */
 const signedStatuses = [400, 403, 410];
 const redirectStatuses = [301, 302, 303, 307, 308];
+/** What goes along to another origin: headers that servers call as they like, PRIVATE-TOKEN and the like, are for the one that was named. */
+const harmlessHeaders: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-encoding",
+  "cache-control",
+  "content-length",
+  "content-range",
+  "content-type",
+  "idempotency-key",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "pragma",
+  "range",
+  "user-agent",
+  "x-amz-content-sha256",
+]);
 
 /** Sends requests with retries, timeouts and checked redirects. */
 export class HttpClient {
@@ -176,8 +194,9 @@ export class HttpClient {
       await response.body?.cancel();
       const next = this.#checkRedirect(url, location);
       if (next.origin !== url.origin) {
-        headers.delete("authorization");
-        headers.delete("cookie");
+        for (const name of [...headers.keys()]) {
+          if (!harmlessHeaders.has(name)) headers.delete(name);
+        }
       }
       if (response.status === 303 && method !== "HEAD") {
         method = "GET";

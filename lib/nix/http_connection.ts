@@ -8,6 +8,8 @@ import { Uploader, type UploadRequest } from "../http/upload.ts";
 
 /** What an {@linkcode HttpConnection} is made of. */
 export interface HttpConnectionOptions {
+  /** The server's URL, without credentials; what lets in is for its origin alone. */
+  url: string;
   /** The Authorization header. */
   authorization?: string | undefined;
   /** For `https`. */
@@ -32,6 +34,7 @@ const congested = [429, 503];
 
 /** The connections to one server: kept alive for what is small, with a Content-Length for what is large. */
 export class HttpConnection implements Disposable {
+  readonly #url: string;
   readonly #headers: Record<string, string>;
   readonly #client: HttpClient;
   readonly #connections: Deno.HttpClient;
@@ -41,7 +44,8 @@ export class HttpConnection implements Disposable {
 
   /** Connects to nothing yet. */
   constructor(options: HttpConnectionOptions) {
-    const { authorization, tls, retry, onCongestion, meter, signal, stallMs, sign } = options;
+    const { url, authorization, tls, retry, onCongestion, meter, signal, stallMs, sign } = options;
+    this.#url = url;
     this.#onCongestion = onCongestion;
     this.#meter = meter;
     this.#headers = authorization === undefined ? {} : { authorization };
@@ -64,7 +68,9 @@ export class HttpConnection implements Disposable {
         const method = init.method ?? "GET";
         const response = await fetch(target, {
           ...init,
-          headers: sign === undefined ? headers : await sign({ url: target, method, headers }),
+          headers: sign === undefined || !mayKnow(target, url)
+            ? headers
+            : await sign({ url: target, method, headers }),
           client: this.#connections,
         });
         if (congested.includes(response.status)) onCongestion?.();
@@ -82,7 +88,7 @@ export class HttpConnection implements Disposable {
   async request(target: string, request: HttpRequest): Promise<Response> {
     return await this.#client.request(target, {
       ...request,
-      headers: { ...this.#headers, ...request.headers },
+      headers: { ...this.#headersFor(target), ...request.headers },
     });
   }
 
@@ -90,7 +96,7 @@ export class HttpConnection implements Disposable {
   async upload(target: string, request: UploadRequest): Promise<void> {
     const response = await this.#uploader.send(target, {
       ...request,
-      headers: { ...this.#headers, ...request.headers },
+      headers: { ...this.#headersFor(target), ...request.headers },
       onRestart: (bytes) => {
         this.#onCongestion?.();
         this.#meter.note(
@@ -105,9 +111,22 @@ export class HttpConnection implements Disposable {
     await response.body?.cancel();
   }
 
+  /** A narinfo may name a NAR anywhere: nobody else is told what lets in here. */
+  #headersFor(target: string): Record<string, string> {
+    return new URL(target).origin === new URL(this.#url).origin ? this.#headers : {};
+  }
+
   /** Closes the connections. */
   [Symbol.dispose](): void {
     this.#uploader[Symbol.dispose]();
     this.#connections.close();
   }
+}
+
+/** Whether a request is signed: one to the server itself, or to where S3 sends those for a bucket of another region. */
+function mayKnow(target: string, url: string): boolean {
+  const [to, own] = [new URL(target), new URL(url)];
+  const ofAmazon = ({ protocol, hostname }: URL) =>
+    protocol === "https:" && hostname.endsWith(".amazonaws.com");
+  return to.origin === own.origin || (ofAmazon(to) && ofAmazon(own));
 }

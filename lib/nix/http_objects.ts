@@ -20,8 +20,6 @@ import { smallBody } from "./small_body.ts";
 
 /** What {@linkcode HttpObjects} are made of. */
 export interface HttpObjectsOptions extends HttpConnectionOptions {
-  /** The cache's URL, without credentials. */
-  url: string;
   /** What it is, for people. @default {the URL} */
   shown?: string | undefined;
   /** Statuses that mean that an object is not there. @default {[404, 410]} */

@@ -125,3 +125,23 @@ Deno.test("HttpClient keeps user, password and query out of its errors", () =>
     assert(!error.message.includes("s3cret"));
     assertStringIncludes(error.message, "?…");
   }));
+
+Deno.test("HttpClient takes no header along to another origin that may let somebody in", async () => {
+  await using other = startOrigin({ "/g": { body } });
+  await withOrigin({ redirect: other.url("/g") }, async (client, url, origin) => {
+    const headers = {
+      authorization: "Bearer s3cret",
+      cookie: "s3cret",
+      "private-token": "s3cret",
+      "x-api-key": "s3cret",
+      range: "bytes=0-1",
+      "if-range": '"1"',
+    };
+    await (await client.request(url, { headers })).body?.cancel();
+    assertEquals(origin.requests[0]!.headers.get("private-token"), "s3cret");
+    const [came] = other.requests;
+    assert(![...came!.headers.values()].some((value) => value.includes("s3cret")));
+    assertEquals(came!.headers.get("range"), "bytes=0-1");
+    assertEquals(came!.headers.get("if-range"), '"1"');
+  });
+});
