@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import {
   type DestinationReference,
   formatDestination,
@@ -11,6 +11,7 @@ import {
 } from "../lib/oci/engine_reference.ts";
 import { listTags } from "../lib/oci/list_tags.ts";
 import { parseReference } from "../lib/oci/reference.ts";
+import { isLayoutName, isTag } from "../lib/oci/reference_grammar.ts";
 import { parseTagFilter } from "../lib/oci/tag_filter.ts";
 import {
   resolveContext,
@@ -53,6 +54,7 @@ async function routesOf(
       side: "source",
     });
   }
+  for (const tag of tags) to.forEach((each) => checkName(each, tag, image.from));
   return tags.map((tag) => ({ from: { ...from, tag }, to: to.map((each) => ({ ...each, tag })) }));
 }
 
@@ -61,5 +63,14 @@ function checkBare(reference: DestinationReference): void {
   throw new UsageError(
     `Cannot choose tags of "${formatDestination(reference)}": it names one already`,
     { hint: "leave out the tag, or --tags" },
+  );
+}
+
+/** A name that another place gave becomes a part of the destination's URL: in a layout it may be anything. */
+function checkName({ transport }: DestinationReference, name: string, from: string): void {
+  if (transport === "oci" ? isLayoutName(name) : isTag(name)) return;
+  throw new VerificationError(
+    `Cannot sync "${from}": the name ${JSON.stringify(name.slice(0, 100))} in it is no tag`,
+    { side: "source", hint: "choose others with --tags" },
   );
 }

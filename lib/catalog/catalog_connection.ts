@@ -3,6 +3,7 @@ import type { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { HttpClient, type HttpRequest } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
+import { firstWords } from "../http/first_words.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { TlsOptions } from "../http/tls_options.ts";
 import type { CatalogOptions } from "./catalog.ts";
@@ -85,7 +86,7 @@ export class CatalogConnection implements Disposable {
     state: string,
     hint: string,
   ): Promise<KedgeError> {
-    const words = (await response.text()).replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);
+    const words = await firstWords(response, 160);
     return new CatalogConflictError(`${action}: ${state}${words === "" ? "" : ` (${words})`}`, {
       hint,
       side: "destination",

@@ -1,9 +1,12 @@
 import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { ReleaseAsset } from "./release_asset.ts";
 
+/** What releases of many hundred files take is a fraction of this. */
+const largestBytes = 16 * 1024 * 1024;
 const schema = v.looseObject({
   assets: v.array(v.looseObject({ name: v.string(), digest: v.nullish(v.string()) })),
 });
@@ -24,7 +27,7 @@ export async function publishedDigest(
     action: "ask for the digests of the release",
     headers: { accept: "application/vnd.github+json" },
   });
-  const release = v.safeParse(schema, await response.json());
+  const release = v.safeParse(schema, JSON.parse(await bodyStart(response, largestBytes)));
   if (!release.success) return undefined;
   const digest = release.output.assets.find(({ name }) => name === asset.name)?.digest;
   return digest !== undefined && digest !== null && isDigest(digest) ? digest : undefined;

@@ -10,6 +10,7 @@ import { delay } from "@std/async";
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import { bodyStart } from "../http/body_start.ts";
 import type { HttpRequest } from "../http/client.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type { ObjectFile } from "./object_store.ts";
@@ -33,6 +34,7 @@ export interface MultipartUploadOptions {
 
 const partsAtOnce = 4;
 const completeTries = 3;
+const keptAnswerBytes = 64 * 1024;
 
 /** One object on its way to S3 in parts. */
 export class MultipartUpload {
@@ -158,7 +160,7 @@ export class MultipartUpload {
 
   async #post(query: string, body: Uint8Array<ArrayBuffer>, action: string): Promise<string> {
     const response = await this.#options.send(query, { method: "POST", body, action });
-    return await response.text();
+    return await bodyStart(response, keptAnswerBytes);
   }
 }
 

@@ -1,6 +1,14 @@
+import { VerificationError } from "../base/errors.ts";
 import type { RegistryHost, RegistryRequest } from "./registry_host.ts";
 
-/** The answers to a request for a list: the first page, and those that each page's `Link` header leads to. */
+const mostPages = 10_000;
+const longestLink = 8192;
+
+/**
+ * The answers to a request for a list: the first page, and those that each page's `Link` header leads to.
+ *
+ * @throws {VerificationError} if there is no end to them
+ */
 export async function* listPages(
   host: RegistryHost,
   repository: string,
@@ -11,6 +19,13 @@ export async function* listPages(
   let url: URL | undefined = first;
   while (url !== undefined && !seen.has(url.href)) {
     seen.add(url.href);
+    if (seen.size > mostPages) {
+      throw new VerificationError(
+        `Cannot ${
+          request.action ?? "read"
+        } of "${host.host}/${repository}": it has more than ${mostPages} pages`,
+      );
+    }
     const response: Response = await host.request(repository, url, request);
     yield response;
     url = nextPage(response, url);
@@ -19,7 +34,9 @@ export async function* listPages(
 
 /** The URL of a `Link` header's next page (RFC 8288), on the same host. */
 function nextPage(response: Response, from: URL): URL | undefined {
-  const link = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(response.headers.get("link") ?? "");
+  const link = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(
+    (response.headers.get("link") ?? "").slice(0, longestLink),
+  );
   if (link === null || !URL.canParse(link[1]!, from)) return undefined;
   const next = new URL(link[1]!, from);
   return next.origin === from.origin ? next : undefined;

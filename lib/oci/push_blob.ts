@@ -10,6 +10,7 @@
 import { delay } from "@std/async";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
+import { bodyStart } from "../http/body_start.ts";
 import {
   defaultRetryPolicy,
   isTransientStatus,
@@ -28,6 +29,7 @@ import { askSession, dropSession, openSession, sessionState } from "./upload_ses
 
 /** Answers that say that the upload session is lost or in disorder. */
 const lostStatuses = [400, 404, 405, 410, 416, 501];
+const keptAnswerBytes = 64 * 1024;
 const busyStatuses = [408, 429, 500, 502, 503, 504];
 
 /** How a try ended that has to be followed by another. */
@@ -183,7 +185,7 @@ class Push implements AsyncDisposable {
       onSent: (bytes) => this.#options.onSent?.(bytes),
       signal: grace.signal,
     });
-    const text = await response.text();
+    const text = await bodyStart(response, keptAnswerBytes);
     if (response.ok && method === "PUT") {
       if (this.#chunked) this.#forget();
       return undefined;

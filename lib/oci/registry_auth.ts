@@ -10,6 +10,7 @@ import { encodeBase64 } from "@std/encoding";
 import * as v from "valibot";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
+import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
@@ -43,6 +44,7 @@ const tokenSchema = v.object({
 });
 /** Tokens are renewed this long before they end, in milliseconds. */
 const marginMs = 5000;
+const largestTokenBytes = 1024 * 1024;
 
 /** Authorizes the requests to one registry. */
 export class RegistryAuth {
@@ -141,7 +143,8 @@ export class RegistryAuth {
     }
     const response = await this.#options.http.request(url, {
       headers,
-      ...(identity === undefined ? {} : { method: "POST", body: form.toString() }),
+      // A redirect would take the body along, and with it what lets in.
+      ...(identity === undefined ? {} : { method: "POST", body: form.toString(), follow: false }),
       accept: [401, 403],
       action: `get a token for ${this.#options.host} from`,
     });
@@ -159,7 +162,7 @@ export class RegistryAuth {
         },
       );
     }
-    const text = await response.text();
+    const text = await bodyStart(response, largestTokenBytes);
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), tokenSchema), text);
     const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
     if (!parsed.success || !value || /[^\x21-\x7e]/.test(value)) {

@@ -8,12 +8,14 @@
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { bodyStart } from "../http/body_start.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { listPages } from "./list_pages.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { manifestTypes, MediaType } from "./media_type.ts";
 import { readLimited } from "./read_limited.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
+import { isTag } from "./reference_grammar.ts";
 import { RegistryBlobs } from "./registry_blobs.ts";
 import { registryMessage } from "./registry_message.ts";
 
@@ -24,6 +26,9 @@ export interface ManifestHead {
   /** Its type, as the registry claims. */
   readonly mediaType: string;
 }
+
+const mostTags = 1_000_000;
+const mostReferrers = 10_000;
 
 /** Speaks of one repository of a registry. */
 export class RegistryClient extends RegistryBlobs {
@@ -105,6 +110,7 @@ export class RegistryClient extends RegistryBlobs {
       }
       const name = `${this.name}@${digest}`;
       found.push(...parseManifest(bytes, { name, mediaType: MediaType.ociIndex }).manifests);
+      if (found.length > mostReferrers) throw this.#tooMany(`${mostReferrers} referrers`);
     }
     return found;
   }
@@ -127,7 +133,7 @@ export class RegistryClient extends RegistryBlobs {
       accept: [400, 404, 413],
       action: "put the manifest",
     });
-    const text = await response.text();
+    const text = await bodyStart(response, 4096);
     if (!response.ok) {
       throw new KedgeError(
         `Cannot put the manifest ${
@@ -167,8 +173,13 @@ export class RegistryClient extends RegistryBlobs {
     return response.status !== 404;
   }
 
-  /** The tags of the repository, page by page; none if there is no such repository. */
+  /**
+   * The tags of the repository, page by page; none if there is no such repository.
+   *
+   * @throws {VerificationError} if one of them is no tag
+   */
   async *tags(): AsyncIterableIterator<string> {
+    let count = 0;
     const pages = listPages(this.host, this.repository, this.url("tags/list"), {
       accept: [404],
       may: this.may,
@@ -183,8 +194,25 @@ export class RegistryClient extends RegistryBlobs {
       } catch {
         throw this.#noRegistry();
       }
-      if (Array.isArray(tags)) yield* tags.filter((tag) => typeof tag === "string");
+      for (const tag of Array.isArray(tags) ? tags : []) {
+        if (++count > mostTags) throw this.#tooMany(`${mostTags} tags`);
+        yield this.#checkedTag(tag);
+      }
     }
+  }
+
+  #tooMany(what: string): VerificationError {
+    return new VerificationError(`Cannot read "${this.name}": it has more than ${what}`);
+  }
+
+  /** A tag becomes a part of URLs, those of other registries too. */
+  #checkedTag(tag: unknown): string {
+    if (typeof tag === "string" && isTag(tag)) return tag;
+    throw new VerificationError(
+      `Cannot list the tags of "${this.name}": ${
+        (JSON.stringify(tag) ?? "nothing").slice(0, 100)
+      } is none`,
+    );
   }
 
   #full(reference: string): string {

@@ -9,6 +9,7 @@
 import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
+import { bodyStart } from "../http/body_start.ts";
 import { HttpClient, type HttpClientOptions, type HttpRequest } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
 import type { UploadRequest } from "../http/upload.ts";
@@ -253,7 +254,7 @@ export class RegistryHost implements Disposable {
     scopes: readonly string[],
     authorization: string | undefined,
   ): Promise<NotAllowedError> {
-    const reason = registryMessage((await response.text()).slice(0, 4096));
+    const reason = registryMessage(await bodyStart(response, 4096));
     return new NotAllowedError(
       `Cannot ${request.action ?? request.method ?? "GET"} "${this.host}/${repository}": ` +
         `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
