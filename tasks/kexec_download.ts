@@ -25,6 +25,7 @@ export async function runCacheKexec(
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
   const checked = checkOptions(options);
+  if (options.store) await checkNix(context.signal);
   const result = await run(checked, options, context);
   if (result.changed && !context.dryRun && !context.offline) {
     const { collectDaily } = await import("../lib/cache/prune.ts");
@@ -49,6 +50,12 @@ async function unpacked(
   return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
 }
 
+/** That there is no Nix is told before anything moves. */
+async function checkNix(signal: AbortSignal): Promise<void> {
+  const { runNixStore } = await import("../lib/nix/run_nix_store.ts");
+  await runNixStore(["--version"], { signal });
+}
+
 /** Puts the bundle into the Nix store; the link that keeps it there lies beside the bundle in the cache. */
 async function intoStore(
   { path, url }: CacheKexecResult,
@@ -57,8 +64,9 @@ async function intoStore(
 ): Promise<{ storePath: string; fetchurl: string }> {
   const { fetchurlExpression, storeFile } = await import("../lib/nix/store_file.ts");
   const root = join(dirname(path), "gc-root");
-  const { storePath } = await storeFile(path, { name: basename(path), digest, root, signal });
-  return { storePath, fetchurl: fetchurlExpression(url, digest) };
+  const name = basename(path);
+  const { storePath } = await storeFile(path, { name, digest, root, signal });
+  return { storePath, fetchurl: fetchurlExpression(url, digest, name) };
 }
 
 async function run(

@@ -2,9 +2,9 @@ import { decodeHex, encodeBase64 } from "@std/encoding";
 import { dirname } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { KedgeError, UsageError } from "../base/errors.ts";
-import { type ProcessResult, runProcess } from "../base/process_group.ts";
+import { KedgeError } from "../base/errors.ts";
 import { contentAddress } from "./content_address.ts";
+import { runNixStore } from "./run_nix_store.ts";
 
 /** Options of {@linkcode storeFile}. */
 export interface StoreFileOptions {
@@ -39,7 +39,7 @@ export async function storeFile(path: string, options: StoreFileOptions): Promis
   const storeDir = env["NIX_STORE_DIR"] ?? Deno.env.get("NIX_STORE_DIR") ?? "/nix/store";
   const storePath = contentAddress(name, digest, "flat", storeDir).path;
   const nix = (...args: string[]) =>
-    runNixStore(args, { env: { ...env }, ...(signal === undefined ? {} : { signal }) });
+    runNixStore(args, { env, ...(signal === undefined ? {} : { signal }) });
   const known = await nix("--check-validity", storePath);
   if (known.code !== 0) {
     const { code, stdout, stderr } = await nix("--add-fixed", "sha256", path);
@@ -51,22 +51,14 @@ export async function storeFile(path: string, options: StoreFileOptions): Promis
   return { storePath, added: known.code !== 0 };
 }
 
-/** The Nix expression that gives the same store path. */
-export function fetchurlExpression(url: string, digest: Digest): string {
+/**
+ * The Nix expression that gives the store path of a file of this name. nixpkgs names what it fetches by the end of the URL, which is
+ * not always a name that Nix takes: where they differ, the expression says the name.
+ */
+export function fetchurlExpression(url: string, digest: Digest, name: string): string {
   const hash = `sha256-${encodeBase64(decodeHex(digestHex(digest)))}`;
-  return `fetchurl { url = ${JSON.stringify(url)}; hash = "${hash}"; }`;
-}
-
-async function runNixStore(
-  args: string[],
-  options: { env: Record<string, string>; signal?: AbortSignal },
-): Promise<ProcessResult> {
-  try {
-    return await runProcess("nix-store", { args, ...options });
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new UsageError(`Cannot run "nix-store": it is not installed`, { cause });
-  }
+  const named = url.slice(url.lastIndexOf("/") + 1) === name ? "" : `name = "${name}"; `;
+  return `fetchurl { ${named}url = ${JSON.stringify(url)}; hash = "${hash}"; }`;
 }
 
 function refused(path: string, output: string): KedgeError {

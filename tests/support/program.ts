@@ -1,4 +1,4 @@
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -24,6 +24,15 @@ export interface RunKedgeOptions {
   program?: string;
 }
 
+/** Deno's own cache stays where it is when a test moves the home folder: otherwise each program would fetch and compile all anew. */
+function denoDir(): { DENO_DIR?: string } {
+  const named = Deno.env.get("DENO_DIR");
+  if (named !== undefined) return { DENO_DIR: named };
+  const home = Deno.env.get("HOME");
+  if (Deno.build.os !== "linux" || home === undefined) return {};
+  return { DENO_DIR: join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno") };
+}
+
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
@@ -35,7 +44,7 @@ export function spawnKedge(args: readonly string[], options: RunKedgeOptions): D
       options.program ?? `${root}mod.ts`,
       ...args,
     ],
-    env: { NO_COLOR: "1", KEDGE_CACHE_DIR: options.cacheDir, ...options.env },
+    env: { NO_COLOR: "1", KEDGE_CACHE_DIR: options.cacheDir, ...denoDir(), ...options.env },
     cwd: options.cwd ?? root,
     stdin: "null",
     stdout: "piped",

@@ -27,11 +27,6 @@ function run(
   return withFolder((cacheDir) => runKedge(args, { cacheDir, program, ...options }));
 }
 
-/** Where Deno keeps its own cache, which must not move with XDG_CACHE_HOME. */
-function denoDir(): string {
-  return Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/", ".cache", "deno");
-}
-
 function jsonLines(text: string): Record<string, unknown>[] {
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
@@ -199,7 +194,7 @@ Deno.test("main() finds the cache by flag, variable and XDG, and removes a tempo
     assertEquals(await where(["--cache-dir", dir], { KEDGE_CACHE_DIR: "/no" }), dir);
     assertEquals(await where([], { KEDGE_CACHE_DIR: dir }), dir);
     assertEquals(
-      await where([], { KEDGE_CACHE_DIR: "", XDG_CACHE_HOME: dir, DENO_DIR: denoDir() }),
+      await where([], { KEDGE_CACHE_DIR: "", XDG_CACHE_HOME: dir }),
       join(dir, "kedge"),
     );
     const { stdout, stderr } = await run(["where", "--no-cache"], { env: { TMPDIR: dir } });
