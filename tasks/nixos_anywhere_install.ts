@@ -21,6 +21,7 @@ import { nixosAnywhereProgram } from "./nixos_anywhere_program.ts";
 import { installSecrets } from "./nixos_anywhere_secrets.ts";
 import { afterKexec } from "./after_kexec.ts";
 import { installQuestion } from "./install_question.ts";
+import { isBundleThere } from "./is_bundle_there.ts";
 import { stageKexec } from "./stage_kexec.ts";
 import type { NixosAnywhereResult } from "./nixos_anywhere.ts";
 
@@ -35,7 +36,7 @@ export async function runNixosAnywhere(
   if (context.offline && target !== undefined) {
     throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
   }
-  const isThere = kexec !== undefined && await checkIsFile(kexec, context);
+  const isThere = kexec !== undefined && await isBundleThere(kexec, context);
   const program = await nixosAnywhereProgram(options);
   await askFirst(options, context);
 
@@ -134,17 +135,6 @@ async function run(
     `Cannot install "${target}": nixos-anywhere ended with code ${code}${last && `: ${last}`}`,
     { hint: "what it printed before says why; the same command may be run again", data: { code } },
   );
-}
-
-/** Whether the bundle is there; in a dry run, one that is still to be fetched has a path already. */
-async function checkIsFile(path: string, { dryRun }: TaskContext): Promise<boolean> {
-  try {
-    if ((await Deno.stat(path)).isFile) return true;
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    if (dryRun) return false;
-  }
-  throw new UsageError(`Cannot use the kexec bundle "${path}": there is no such file`);
 }
 
 async function askFirst(options: NixosAnywhereOptions, { dryRun }: TaskContext): Promise<void> {

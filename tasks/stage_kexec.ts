@@ -26,18 +26,18 @@ export interface StageKexecOptions extends SshTarget {
 export interface StageKexecResult extends Figures {
   /** The host. */
   target: string;
-  /** Where the bundle is there. */
-  path: string;
+  /** Where the bundle is there; this, digest, architecture and release are absent in a dry run before the bundle is fetched. */
+  path?: string;
   /** Its digest. */
-  digest: Digest;
-  /** Its size in bytes. */
+  digest?: Digest;
+  /** Its size in bytes; 0 where its digest is absent. */
   size: number;
   /** The machine that it is for. */
-  architecture: KexecArchitecture;
+  architecture?: KexecArchitecture;
   /** Whether the host was booted into the installer by this call. */
   booted: boolean;
   /** What `uname -r` says there now; in a dry run, and where nothing was booted, what it said before. */
-  release: string;
+  release?: string;
 }
 
 /**
@@ -47,7 +47,7 @@ export interface StageKexecResult extends Figures {
  * nixos-anywhere runs it, and the call returns once the host answers with another boot id, as the installer. A host that runs the
  * installer is left as it is. The disks of the host are not touched, but what runs there ends: this asks nobody.
  *
- * @throws {UsageError} if an option is malformed, or no remote may be asked
+ * @throws {UsageError} if an option is malformed, there is no such bundle, or no remote may be asked
  * @throws {VerificationError} if the bundle is no bundle, is for another machine, or arrived damaged
  * @throws {NotAllowedError} if the host refuses the login, or the user cannot become root
  * @throws {UnreachableError} if the host is not reached, or the connection breaks

@@ -18,16 +18,23 @@ import { afterKexec } from "./after_kexec.ts";
 import { awaitInstaller } from "./await_installer.ts";
 import { checkHost, checkStageOptions } from "./check_stage.ts";
 import { bootBundle, programsToBoot } from "./boot_bundle.ts";
+import { isBundleThere } from "./is_bundle_there.ts";
 import { factsScript, readFacts, type TargetFacts } from "./target_facts.ts";
 import type { StageKexecOptions, StageKexecResult } from "./stage_kexec.ts";
 
-interface StagePlan extends Plan {
+/** What is known of the bundle and of the host. */
+interface Known {
   digest: Digest;
   size: number;
   contents: BundleContents;
   file: RemoteFile;
   state: RemoteState;
   facts: TargetFacts;
+}
+
+/** Without a bundle, in a dry run before it is fetched, nothing is known. */
+interface StagePlan extends Plan {
+  known?: Known;
 }
 
 /** Does the work of `stageKexec`. */
@@ -40,17 +47,18 @@ export async function runStageKexec(
   const { bundle, target } = options;
   const session = (step: Step) =>
     new SshSession(options, { meter: step.meter, signal: step.signal });
-  const resultOf = (plan: StagePlan, booted: boolean, release = plan.facts.release) => ({
+  const resultOf = (known: Known, booted: boolean, release = known.facts.release) => ({
     target,
-    path: plan.state.path,
-    digest: plan.digest,
-    size: plan.size,
-    architecture: plan.contents.architecture,
+    path: known.state.path,
+    digest: known.digest,
+    size: known.size,
+    architecture: known.contents.architecture,
     booted,
     release,
   });
+  const isThere = await isBundleThere(bundle, context);
 
-  const askHost = async (step: Step): Promise<Omit<StagePlan, keyof Plan | "contents">> => {
+  const askHost = async (step: Step): Promise<Omit<Known, "contents">> => {
     const { digest, size } = await hashFile(bundle, { signal: step.signal });
     const file = new RemoteFile({
       path: bundle,
@@ -72,6 +80,7 @@ export async function runStageKexec(
     kind: "kexec-stage",
     subject: `${basename(bundle)} -> ${target}`,
     async plan(step) {
+      if (!isThere) return planOfUnfetched(bundle);
       const { meter, signal } = step;
       // The host is asked while the bundle is looked into; what is wrong with the bundle is told first.
       const [checked, asked] = await Promise.allSettled([
@@ -86,21 +95,22 @@ export async function runStageKexec(
       if (!isDone) checkHost(options, { facts, state, contents, size, boot });
       return planOf({ digest, size, contents, file, state, facts }, { boot, isDone, target });
     },
-    async move(plan, step) {
-      const { file, state, digest, size } = plan;
+    async move({ known }, step) {
+      const { file, state, digest, size } = known!;
       using object = step.meter.object(digest, size);
       if (state.isComplete) return object.reused(size);
       await file.send(session(step), state, object, step.signal);
       step.record(digest, "arrived", { target, sizeBytes: size });
     },
-    async verify(plan, _moved, step) {
-      if (!plan.state.isComplete) await plan.file.verify(session(step));
+    async verify({ known }, _moved, step) {
+      if (!known!.state.isComplete) await known!.file.verify(session(step));
     },
     async commit(plan, _moved, step) {
-      const { file, state, facts } = plan;
+      const known = plan.known!;
+      const { file, state, facts } = known;
       if (!state.isComplete) await file.commit(session(step));
-      if (!boot) return resultOf(plan, false);
-      step.record(plan.digest, "booting", { target, bootId: facts.bootId });
+      if (!boot) return resultOf(known, false);
+      step.record(known.digest, "booting", { target, bootId: facts.bootId });
       await bootBundle(session(step), {
         path: state.path,
         compression,
@@ -115,15 +125,24 @@ export async function runStageKexec(
         timeoutMs: bootTimeoutMs,
         signal: step.signal,
       });
-      return resultOf(plan, true, now.release);
+      return resultOf(known, true, now.release);
     },
-    standing: (plan) => resultOf(plan, false),
+    standing: ({ known }) =>
+      known === undefined ? { target, size: 0, booted: false } : resultOf(known, false),
   };
   return await runOperation(operation, context);
 }
 
+function planOfUnfetched(bundle: string): StagePlan {
+  const why = `"${basename(bundle)}" is still to be fetched`;
+  return {
+    ...{ changed: true, bytesToMove: Infinity, bytesToReuse: 0, exact: false, requests: 0, why },
+    objects: [{ label: basename(bundle), state: "missing" }],
+  };
+}
+
 function planOf(
-  known: Omit<StagePlan, keyof Plan>,
+  known: Known,
   how: { boot: boolean; isDone: boolean; target: string },
 ): StagePlan {
   const { state, size, digest } = known;
@@ -135,7 +154,7 @@ function planOf(
     ? `${target} has ${formatBytes(state.presentBytes)} of the bundle's ${formatBytes(size)}`
     : `${target} has nothing of the bundle`;
   return {
-    ...known,
+    known,
     changed: !isDone && (boot || !state.isComplete),
     bytesToMove: missingBytes,
     bytesToReuse: isDone ? 0 : state.presentBytes,

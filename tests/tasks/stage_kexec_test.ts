@@ -126,9 +126,31 @@ hostTest("stageKexec() brings the bundle to the host and boots it", async (world
     dryRun: false,
   });
   assertEquals(plan, { ...result, booted: false, dryRun: true });
-  assertEquals(await Deno.readFile(result.path), await Deno.readFile(bundle.path));
+  assertEquals(await Deno.readFile(result.path!), await Deno.readFile(bundle.path));
   assert(notes.includes("given: --kexec-extra-flags --a 'b c'"), notes.join("\n"));
   assert(notes.includes("TMPDIR is beside it: yes"));
+});
+
+Deno.test("stageKexec() plans with a bundle that is still to be fetched, in a dry run alone", async () => {
+  const options = { target: "root@127.0.0.1", port: 1, bundle: "/none/b.tar.gz" };
+  const plan = await stageKexec(options, { dryRun: true });
+  assertEquals(plan, {
+    target: "root@127.0.0.1",
+    size: 0,
+    booted: false,
+    changed: true,
+    bytesMoved: Infinity,
+    bytesReused: 0,
+    requests: 0,
+    why: '"b.tar.gz" is still to be fetched',
+    dryRun: true,
+  });
+  const error = await assertRejects(() => stageKexec(options), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot use the kexec bundle "/none/b.tar.gz": there is no such file',
+  );
+  await assertRejects(() => stageKexec({ ...options, bundle: "/.tar" }), UsageError);
 });
 
 hostTest("stageKexec() leaves a host alone that runs the installer", async (world) => {
@@ -182,7 +204,7 @@ hostTest("stageKexec() sends only the rest of what is there by its digest", asyn
   const rest = await world.stage(bundle, { boot: false });
   assertEquals([rest.bytesMoved, rest.bytesReused], [bundle.size - 3 * MiB, 3 * MiB]);
   assertEquals([plan.bytesMoved, plan.bytesReused], [rest.bytesMoved, rest.bytesReused]);
-  assertEquals(await Deno.readFile(rest.path), bytes);
+  assertEquals(await Deno.readFile(rest.path!), bytes);
   assertEquals(await isThere(part), false);
 });
 
@@ -198,10 +220,10 @@ hostTest(
     await Deno.writeFile(`${remote(sshd, bundle.digest)}.part`, wrong);
     const first = await world.stage(bundle, { boot: false });
     assertEquals([first.bytesMoved, first.bytesReused], [bundle.size, 0]);
-    await Deno.writeFile(first.path, wrong);
+    await Deno.writeFile(first.path!, wrong);
     const second = await world.stage(bundle, { boot: false });
     assertEquals(second.bytesMoved, bundle.size);
-    assertEquals(await Deno.readFile(second.path), bytes);
+    assertEquals(await Deno.readFile(second.path!), bytes);
   },
 );
 
@@ -337,7 +359,7 @@ hostTest("stageKexec() ends on abort, and goes on where it stopped", async (worl
   const rest = await world.stage(bundle, { boot: false });
   assert(rest.bytesReused >= 3 * MiB, `${rest.bytesReused}`);
   assertEquals(rest.bytesMoved + rest.bytesReused, bundle.size);
-  assertEquals(await Deno.readFile(rest.path), await Deno.readFile(bundle.path));
+  assertEquals(await Deno.readFile(rest.path!), await Deno.readFile(bundle.path));
 });
 
 hostTest("stageKexec() sends only the rest after a kill -9", async (world) => {
@@ -360,14 +382,14 @@ hostTest("stageKexec() sends only the rest after a kill -9", async (world) => {
   const rest = await world.stage(bundle, { boot: false });
   assert(rest.bytesReused >= 8 * MiB, `${rest.bytesReused}`);
   assertEquals(rest.bytesMoved + rest.bytesReused, bundle.size);
-  assertEquals(await Deno.readFile(rest.path), await Deno.readFile(bundle.path));
+  assertEquals(await Deno.readFile(rest.path!), await Deno.readFile(bundle.path));
 });
 
 hostTest("stageKexec() of two at a time to one host comes to one bundle", async (world) => {
   const bundle = await world.bundle({ size: 6 * MiB });
   const results = await Promise.all([1, 2].map(() => world.stage(bundle, { boot: false })));
   for (const result of results) {
-    assertEquals(await Deno.readFile(result.path), await Deno.readFile(bundle.path));
+    assertEquals(await Deno.readFile(result.path!), await Deno.readFile(bundle.path));
   }
   assertEquals(results[0]!.path, results[1]!.path);
 });
