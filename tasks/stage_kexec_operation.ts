@@ -80,7 +80,7 @@ export async function runStageKexec(
     kind: "kexec-stage",
     subject: `${basename(bundle)} -> ${target}`,
     async plan(step) {
-      if (!isThere) return planOfUnfetched(bundle);
+      if (!isThere) return planOfUnfetched(bundle, boot);
       const { meter, signal } = step;
       // The host is asked while the bundle is looked into; what is wrong with the bundle is told first.
       const [checked, asked] = await Promise.allSettled([
@@ -133,10 +133,11 @@ export async function runStageKexec(
   return await runOperation(operation, context);
 }
 
-function planOfUnfetched(bundle: string): StagePlan {
+function planOfUnfetched(bundle: string, boot: boolean): StagePlan {
   const why = `"${basename(bundle)}" is still to be fetched`;
   return {
-    ...{ changed: true, bytesToMove: Infinity, bytesToReuse: 0, exact: false, requests: 0, why },
+    ...{ changed: true, bytesToMove: Infinity, bytesToReuse: 0, exact: false, why },
+    requests: boot ? 5 : 4,
     objects: [{ label: basename(bundle), state: "missing" }],
   };
 }

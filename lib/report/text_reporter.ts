@@ -138,7 +138,7 @@ export class TextReporter implements Reporter {
 
   #planLines(plan: EventOf<"plan">): string | undefined {
     const { verbose, paint } = this.#options;
-    const bound = plan.exact ? "" : "at most ";
+    const bound = plan.exact || plan.bytesToMove === Infinity ? "" : "at most ";
     const requests = counted(plan.requests, "request");
     const line = plan.changed
       ? `plan: move ${bound}${formatBytes(plan.bytesToMove)}, reuse ${

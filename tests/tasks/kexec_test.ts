@@ -18,6 +18,7 @@ import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec.ts";
 import { bundleBytes, makeBundle } from "../support/bundle.ts";
 import { startNginx } from "../support/nginx.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
+import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { treeOf } from "../support/tree.ts";
 
@@ -452,6 +453,14 @@ Deno.test("cacheKexec() plans an unknown number of bytes where the origin does n
     Object.assign(file(origin), { ranges: "ignore", faults: [{ withoutLength: true }] });
     const foreseen = await run({}, { dryRun: true });
     assertEquals([foreseen.bytesMoved, foreseen.size], [Infinity, 0]);
+  }));
+
+Deno.test("kexec tells on the command line that nobody knows how much will move", () =>
+  withOrigin(small, async ({ origin, dir }) => {
+    Object.assign(file(origin), { ranges: "ignore", faults: [{ withoutLength: true }] });
+    const url = origin.url("/bundle.tar.gz");
+    const { stderr } = await runKedge(["kexec", "--url", url, "--dry-run"], { cacheDir: dir });
+    assertStringIncludes(stderr, "plan: move an unknown number of bytes, reuse 0 B, ");
   }));
 
 Deno.test("cacheKexec() refuses a tarball without a kernel and leaves the cache as it was", () =>

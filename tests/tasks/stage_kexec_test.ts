@@ -141,7 +141,7 @@ Deno.test("stageKexec() plans with a bundle that is still to be fetched, in a dr
     changed: true,
     bytesMoved: Infinity,
     bytesReused: 0,
-    requests: 0,
+    requests: 5,
     why: '"b.tar.gz" is still to be fetched',
     dryRun: true,
   });
