@@ -1,8 +1,9 @@
 /** The most characters that are kept of a line without an end. */
 const longestLine = 16 * 1024;
 
-// deno-lint-ignore no-control-regex -- control sequences are what is taken out
-const controls = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f]/g;
+const controls =
+  // deno-lint-ignore no-control-regex -- control sequences are what is taken out
+  /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /**
  * Makes lines of the output of a program: they end at `\n`, at `\r` (a progress bar's) or at 16 KiB; control sequences of terminals are

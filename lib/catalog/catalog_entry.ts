@@ -56,8 +56,10 @@ export interface CatalogEntry extends CatalogEntryDraft {
   current: boolean;
 }
 
-const wordPattern = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
-const systemPattern = /^[a-z0-9_]{1,32}-[a-z0-9_]{1,32}$/;
+/** What names of packages and versions are made of. */
+export const wordPattern = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
+/** What names of systems are made of. */
+export const systemPattern = /^[a-z0-9_]{1,32}-[a-z0-9_]{1,32}$/;
 
 /** The id of an entry. */
 export function entryId(name: { name: string; version: string; system: string }): string {

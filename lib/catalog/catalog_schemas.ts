@@ -1,5 +1,10 @@
 /** What a catalog behind HTTP may answer. */
 import * as v from "valibot";
+import { systemPattern, wordPattern } from "./catalog_entry.ts";
+
+const word = v.pipe(v.string(), v.regex(wordPattern));
+const system = v.pipe(v.string(), v.regex(systemPattern));
+const time = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{0,64}$/));
 
 const proofSchema = v.object({
   store: v.string(),
@@ -11,9 +16,9 @@ const proofSchema = v.object({
 /** One entry. */
 export const entrySchema = v.object({
   id: v.string(),
-  name: v.string(),
-  version: v.string(),
-  system: v.string(),
+  name: word,
+  version: word,
+  system,
   storePaths: v.array(v.string()),
   closure: v.array(v.object({
     path: v.string(),
@@ -23,8 +28,8 @@ export const entrySchema = v.object({
   })),
   closureBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   proofs: v.array(proofSchema),
-  created: v.string(),
-  updated: v.string(),
+  created: time,
+  updated: time,
   current: v.boolean(),
 });
 
@@ -34,10 +39,10 @@ export const listSchema = v.object({ entries: v.array(entrySchema) });
 /** Moves of pointers, newest first. */
 export const historySchema = v.object({
   history: v.array(v.object({
-    name: v.string(),
-    system: v.string(),
-    version: v.string(),
+    name: word,
+    system,
+    version: word,
     action: v.picklist(["publish", "rollback"]),
-    at: v.string(),
+    at: time,
   })),
 });

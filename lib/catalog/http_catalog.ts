@@ -68,7 +68,8 @@ export class HttpCatalog implements CatalogWithHistory {
       { action: "list the catalog" },
       options,
     );
-    return (await this.#connection.read(response, listSchema)).entries;
+    const { entries } = await this.#connection.read(response, listSchema);
+    return entries.map((entry) => this.#sameName(entry, entry));
   }
 
   async history(name: string, options: CatalogOptions = {}): Promise<HistoryLine[]> {
@@ -179,7 +180,9 @@ export class HttpCatalog implements CatalogWithHistory {
   #sameName(entry: CatalogEntry, name: EntryName): CatalogEntry {
     if (entryId(entry) === entryId(name) && entry.id === entryId(name)) return entry;
     throw new VerificationError(
-      `Cannot trust "${this.url}": asked for "${entryId(name)}", it answered "${entry.id}"`,
+      `Cannot trust "${this.url}": asked for "${entryId(name)}", it answered ${
+        JSON.stringify(entry.id.slice(0, 300))
+      }`,
     );
   }
 }

@@ -16,7 +16,7 @@ export function displayUrl(url: string | URL): string {
 /** A text in which every URL stands as it may be shown. */
 export function displayUrls(text: string): string {
   return text.replace(
-    /\b([a-z][a-z0-9+.-]*:\/\/)([^\s\/@"']*@)?([^\s?#"',]*)(\?[^\s"',]*)?(#[^\s"',]*)?/gi,
+    /\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s\/@"']*@)?([^\s?#"',]*)(\?[^\s"',]*)?(#[^\s"',]*)?/gi,
     (_all, scheme: string, _user, rest: string, query) => `${scheme}${rest}${query ? "?…" : ""}`,
   );
 }

@@ -1,10 +1,12 @@
+import { visible } from "./visible.ts";
+
 /** Asks the person at the terminal a question that is answered with yes or no; `undefined` where there is no terminal. */
 export async function askPerson(
   question: string,
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return undefined;
-  await Deno.stderr.write(new TextEncoder().encode(`${question} [y/N] `));
+  await Deno.stderr.write(new TextEncoder().encode(`${visible(question)} [y/N] `));
   const buffer = new Uint8Array(256);
   const read = Deno.stdin.read(buffer);
   const stopped = new Promise<never>((_resolve, reject) => {

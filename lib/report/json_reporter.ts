@@ -32,6 +32,12 @@ export class JsonReporter implements Reporter {
   }
 
   #line(data: object): void {
-    this.#output.data(JSON.stringify(data));
+    this.#output.data(harmless(JSON.stringify(data)));
   }
+}
+
+/** The same JSON, with nothing in it that a terminal, or GitHub's runner, takes for a command. */
+function harmless(json: string): string {
+  return json.replaceAll("##[", "#\\u0023[")
+    .replace(/[\x7f-\x9f]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);
 }

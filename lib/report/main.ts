@@ -9,7 +9,7 @@ import type { TerminalSize } from "./live_progress.ts";
 import { type Output, processOutput } from "./output.ts";
 import type { Surroundings } from "./reporter_for.ts";
 import type { Traces } from "./traces.ts";
-import { visible } from "./visible.ts";
+import { visible, withoutCommands } from "./visible.ts";
 
 /** Options of {@linkcode main}. */
 export interface MainOptions {
@@ -99,7 +99,8 @@ async function exitCodeOfRun(
 /** What failed outside of a run, where not even what shows a run could be made. */
 function tellPlainly(error: unknown, output: Output): void {
   const { message } = errorData(error);
-  output.line(`error: ${visible(new Redactor().redact(message))}`);
+  const words = visible(new Redactor().redact(message));
+  output.line(`error: ${env("GITHUB_ACTIONS") === "true" ? withoutCommands(words) : words}`);
 }
 
 /** Tracing is loaded for who asks Deno for it, and costs nobody else anything. */

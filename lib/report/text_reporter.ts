@@ -12,7 +12,7 @@ import type { Paint } from "./paint.ts";
 import type { Progress } from "./progress.ts";
 import { statusWords, summaryTable } from "./summary_table.ts";
 import { TaskOutput } from "./task_output.ts";
-import { printable, visible } from "./visible.ts";
+import { printable, visible, withoutCommands } from "./visible.ts";
 
 /** How the lines look. */
 export interface TextReporterOptions {
@@ -209,12 +209,10 @@ export class TextReporter implements Reporter {
   #showGroup(title: string, lines: readonly string[], always = false): void {
     if (lines.length === 0) return;
     const { github, paint } = this.#options;
-    this.#say(
-      github ? `::group::${escapeMessage(title)}` : paint.strong(`--- ${visible(title)}`),
-      always,
-    );
+    if (github) this.#write(`::group::${escapeMessage(title)}`, always);
+    else this.#say(paint.strong(`--- ${visible(title)}`), always);
     for (const line of lines) this.#say(printable(line), always);
-    if (github) this.#say("::endgroup::", always);
+    if (github) this.#write("::endgroup::", always);
   }
 
   #head(task: string | undefined): string {
@@ -222,6 +220,10 @@ export class TextReporter implements Reporter {
   }
 
   #say(line: string, always = false): void {
+    this.#write(this.#options.github ? withoutCommands(line) : line, always);
+  }
+
+  #write(line: string, always: boolean): void {
     if (this.#options.quiet && !always) return;
     this.#options.progress.above(() => this.#options.output.line(line));
   }

@@ -8,12 +8,22 @@ export function visible(text: string): string {
   );
 }
 
-/** A line that a child printed, with its colours and without what moves the cursor; of what it wrote over, the last. */
+/**
+ * A line that a child printed, with its colours, which end with it, and without what moves the cursor; of what it wrote over, the
+ * last.
+ */
 export function printable(line: string): string {
   const last = line.replace(/\r+$/, "");
-  return last.slice(last.lastIndexOf("\r") + 1)
+  const text = last.slice(last.lastIndexOf("\r") + 1)
     .replace(/\x1b\[(?![\d;]*m)[\d;?<=>!]*[ -/]*[@-~]/g, "")
     .replace(/\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/g, "")
-    .replace(/\x1b(?!\[[\d;]*m)./g, "")
-    .replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]/g, "");
+    .replace(/\x1b(?!\[[\d;]*m)[^\x1b]?/gs, "")
+    .replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g, "");
+  const colour = text.lastIndexOf("\x1b[");
+  return colour < 0 || /^\x1b\[0?m/.test(text.slice(colour)) ? text : `${text}\x1b[0m`;
+}
+
+/** Lines of which GitHub's runner takes none for a command: to it, those begin with `::`, or hold `##[` anywhere. */
+export function withoutCommands(text: string): string {
+  return text.replace(/^([^\S\r\n]*)::/gm, "$1\\::").replaceAll("##[", "##\\[");
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { VerificationError } from "../../lib/base/errors.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
+import { catalogList } from "../../tasks/catalog.ts";
 import { publishVerify } from "../../tasks/publish_verify.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { CatalogServer } from "../support/catalog_server.ts";
@@ -50,4 +51,26 @@ Deno.test("publishVerify() takes no line of a narinfo from an entry's references
     "which is no store path",
   );
   assert(!error.message.includes("\n"));
+});
+
+Deno.test("catalogList() takes no name that does something where it is printed", async () => {
+  await using server = new CatalogServer();
+  await using ground = await plainGround(2);
+  await publishVersions(ground, 1, { catalog: server.url });
+  const [kept] = [...server.entries.values()];
+  const { entry } = kept!;
+  for (
+    const wrong of [
+      { id: "::set-output name=a::b" },
+      { name: "::add-path::", id: `::add-path::@1/${entry.system}` },
+      { version: "1\u009b2J", id: `plain@1\u009b2J/${entry.system}` },
+      { created: "now\n::add-path::/evil" },
+    ]
+  ) {
+    kept!.entry = { ...entry, ...wrong };
+    await assertRejects(
+      () => catalogList({ catalog: server.url }, ground.ctx),
+      VerificationError,
+    );
+  }
 });

@@ -37,3 +37,8 @@ Deno.test("LineSplitter gives the same lines however the output is cut", () => {
     assertEquals(linesOf([whole.subarray(0, cut), whole.subarray(cut)]), linesOf([whole]));
   }));
 });
+
+Deno.test("LineSplitter takes long hostile lines apart in a time that their length does not square", () => {
+  const lines = linesOf([bytes("\x1b]".repeat(200_000) + "\n\x9b2Jx\x7f\n\x1b]0;t\x1b\\y\n")]);
+  assertEquals(lines, ["]".repeat(200_000), "2Jx", "y"]);
+});

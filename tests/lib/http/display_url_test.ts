@@ -17,3 +17,8 @@ Deno.test("displayUrls() does so with every URL of a text and leaves the rest as
   ];
   for (const [text, shown] of cases) assertEquals(displayUrls(text), shown);
 });
+
+Deno.test("displayUrls() reads a hostile text in a time that its length does not square", () => {
+  const text = "a.".repeat(300_000);
+  assertEquals(displayUrls(text), text);
+});

@@ -153,6 +153,21 @@ Deno.test("main() shows output with a head, in groups or as it comes", async () 
   );
 });
 
+Deno.test("main() leaves GitHub's runner no command in what others say", async () => {
+  for (const how of ["prefix", "group", "interleave"]) {
+    const options = { env: { GITHUB_ACTIONS: "true" } };
+    const { code, stderr } = await run(["commands", `--output=${how}`], options);
+    assertEquals(code, 1);
+    const own = /^::(?:group::|endgroup::|error title=commands::)/;
+    const others = stderr.split("\n").filter((line) => !own.test(line));
+    assertEquals(others.filter((line) => /^\s*::|##\[/.test(line)), [], how);
+    assertStringIncludes(stderr, "set-output name=a::log");
+    assertStringIncludes(stderr, "add-path::/evil");
+  }
+  const plain = await run(["commands", "--output=interleave"], { env: { GITHUB_ACTIONS: "" } });
+  assertStringIncludes(plain.stderr, "\n::add-path::/evil\n");
+});
+
 Deno.test("main() with --quiet shows failures and results only", async () => {
   const good = await run(["moved", "--quiet"]);
   assertEquals([good.stdout, good.stderr], ["/store/a\n", ""]);
