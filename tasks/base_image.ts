@@ -23,7 +23,7 @@ export interface BaseImageResult extends Figures {
   platform: string;
   /** All bytes of it for the platform. */
   size: number;
-  /** Where it was brought, pinned. */
+  /** Where it was brought, pinned; absent in a dry run of what is not there yet. */
   copy?: string;
 }
 

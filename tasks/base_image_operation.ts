@@ -68,9 +68,11 @@ export async function runBaseImage(
     { from, to, platforms: [formatPlatform(platform)], insecureRegistries },
     context,
   );
+  // What a dry run would bring is not there to be read.
+  const isThere = !context.dryRun || !copied.changed;
   return {
     ...resolved,
-    copy: copied.reference,
+    ...(isThere ? { copy: copied.reference } : {}),
     changed: resolved.changed || copied.changed,
     bytesMoved: resolved.bytesMoved + copied.bytesMoved,
     bytesReused: resolved.bytesReused + copied.bytesReused,

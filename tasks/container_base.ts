@@ -9,7 +9,7 @@ import { syncImage } from "./image.ts";
 /** What of a base image is needed to run it. */
 export type RunnableBase = Pick<
   BaseImageResult,
-  "reference" | "digest" | "manifestDigest" | "configDigest" | "platform"
+  "reference" | "digest" | "manifestDigest" | "configDigest" | "platform" | "copy"
 >;
 
 /** What bringing an image into an engine cost. */
@@ -24,7 +24,7 @@ export interface EngineImage {
   requests: number;
 }
 
-/** Brings a base image into an engine, unless it is there. */
+/** Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry. */
 export async function ensureEngineImage(
   engine: ContainerEngine,
   base: RunnableBase,
@@ -44,9 +44,15 @@ export async function ensureEngineImage(
     const id = await loadImage(engine, { registry, digests }, context.signal);
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
+  const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;
   await using work = await context.cache.temporaryFolder("image");
   const { bytesMoved, requests } = await syncImage(
-    { from, to: `oci:${work.path}:base`, platforms: [base.platform], insecureRegistries },
+    {
+      from: copy ?? from,
+      to: `oci:${work.path}:base`,
+      platforms: [base.platform],
+      insecureRegistries,
+    },
     context,
   );
   const layout = { folder: work.path, tag: "base" };

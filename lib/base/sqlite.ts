@@ -11,6 +11,7 @@ const sqliteFull = 13;
 const sharedMemoryBytes = 64 * 1024;
 const busyMs = 10_000;
 const mostIoErrors = 3;
+const permissions = ["ffi", "read", "write", "net", "env", "sys", "run", "import"] as const;
 
 /**
  * Whether SQLite says that the disk of a file is full. What it keeps in shared memory beside the file it calls an I/O error then;
@@ -53,13 +54,19 @@ export function sqliteLogBytes(path: string): number {
 
 /**
  * The name by which a database is opened to be read and no file is made beside it: that of a file that stands still, where its log
- * is empty. Deno takes such a name for a path unless all permissions are granted, that to call foreign code among them; then, and
- * where the log holds something, it is the path.
+ * is empty. Deno takes such a name for a path unless each permission is granted, and none in part; then, and where the log holds
+ * something, it is the path.
  */
 export function standingName(path: string): string {
-  const isKnown = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
-  if (!isKnown || sqliteLogBytes(path) > 0) return path;
+  if (!allIsGranted() || sqliteLogBytes(path) > 0) return path;
   return `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`;
+}
+
+function allIsGranted(): boolean {
+  return permissions.every((name) => {
+    const { state, partial } = Deno.permissions.querySync({ name });
+    return state === "granted" && !partial;
+  });
 }
 
 /**

@@ -22,6 +22,8 @@ export interface RunKedgeOptions {
   cwd?: string;
   /** The task file. @default {the built-in one} */
   program?: string;
+  /** A folder that it may not read. @default {it may read all} */
+  denyRead?: string;
 }
 
 /** Deno's own cache stays where it is when a test moves the home folder: otherwise each program would fetch and compile all anew. */
@@ -39,6 +41,7 @@ export function spawnKedge(args: readonly string[], options: RunKedgeOptions): D
     args: [
       "run",
       "-A",
+      ...(options.denyRead === undefined ? [] : [`--deny-read=${options.denyRead}`]),
       "--config",
       `${root}deno.json`,
       options.program ?? `${root}mod.ts`,

@@ -24,8 +24,10 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly url: string;
   /** The folder that holds its data. */
   readonly folder: string;
-  /** The lines of its access log so far: `METHOD path status`. */
+  /** The lines of its access log so far: `METHOD path status`; that of a large answer may come after its last byte. */
   accesses(): Promise<string[]>;
+  /** Ends it at once: whoever asks it afterwards gets no answer. */
+  stop(): Promise<void>;
 }
 
 /** Starts the docker-registry of the system on a free loopback port. */
@@ -73,14 +75,20 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
       cause: error,
     });
   }
+  let runs = true;
+  const stop = async () => {
+    if (runs) child.kill("SIGKILL");
+    runs = false;
+    await child.status;
+  };
   return {
     host,
     url: `http://${host}`,
     folder,
     accesses: async () => accessLines(await Deno.readTextFile(log)),
+    stop,
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await child.status;
+      await stop();
       await Deno.remove(work, { recursive: true });
     },
   };

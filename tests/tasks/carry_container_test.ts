@@ -6,6 +6,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
+import { folderNames } from "../../lib/base/folder_names.ts";
 import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
 import { hasImage } from "../../lib/container/engine_image.ts";
 import { inspectVolume } from "../../lib/container/engine_volume.ts";
@@ -18,6 +19,7 @@ import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { debianNixLayer, debianPrograms } from "../support/debian_nix.ts";
 import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { PodmanWorld } from "../support/podman.ts";
+import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 
 const engines = ["podman", "runc"];
@@ -177,6 +179,32 @@ realTest(
       keeper.kill("SIGKILL");
       await keeper.status;
     }
+  },
+);
+
+realTest(
+  "base-image:carry says what to do where it may not look into the engine's volumes",
+  [...carryPrograms, ...engines],
+  async () => {
+    await using room = await CarryRoom.make();
+    await using world = await PodmanWorld.make();
+    await room.image("2.8.0");
+    const args = ["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`];
+    args.push("--volume=nix", "--engine=podman");
+    const engine = world.args.map((each) => `--engine-arg=${each}`);
+    const options = { cacheDir: join(room.folder, "cache"), denyRead: world.folder };
+    const { code, stderr } = await runKedge([...args, ...engine], options);
+    assertEquals(code, 5, stderr);
+    const { folder } = (await inspectVolume(world.engine, "nix"))!;
+    assertStringIncludes(
+      stderr,
+      `error: Cannot use the volume "nix": its files are in "${folder}", which this process may not look into\n`,
+    );
+    assertStringIncludes(
+      stderr,
+      "\nhint: run as the user who owns the engine's volumes, or name a folder instead (--folder)\n",
+    );
+    assertEquals(await folderNames(folder), []);
   },
 );
 

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
 import { DatabaseSync } from "node:sqlite";
+import { folderNames } from "../../../lib/base/folder_names.ts";
 import { isSqliteFull, whileSqliteBusy } from "../../../lib/base/sqlite.ts";
 
 const tooMuch = "INSERT INTO t VALUES (zeroblob(1000000))";
@@ -29,5 +31,45 @@ Deno.test("whileSqliteBusy() tries again what is locked, and what failed to read
     const { run, tries } = failing(message, 100);
     assertThrows(() => whileSqliteBusy(run), Error, message);
     assertEquals(tries(), tried);
+  }
+});
+
+Deno.test("standingName() names what opens, whatever this process may do", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-sqlite-" });
+  try {
+    const path = join(folder, "a # b?.sqlite");
+    {
+      using database = new DatabaseSync(path);
+      database.exec("PRAGMA journal_mode = wal; CREATE TABLE t (a); INSERT INTO t VALUES (7);");
+    }
+    const module = new URL("../../../lib/base/sqlite.ts", import.meta.url);
+    const script = `
+      import { DatabaseSync } from "node:sqlite";
+      import { standingName } from ${JSON.stringify(module.href)};
+      const name = standingName(Deno.args[0]);
+      const { a } = new DatabaseSync(name, { readOnly: true }).prepare("SELECT a FROM t").get();
+      console.log(name.startsWith("file:"), a);
+    `;
+    const file = join(folder, "read.ts");
+    await Deno.writeTextFile(file, script);
+    const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
+    const read = async (...flags: string[]) => {
+      const args = ["run", "--no-check", "--config", config, ...flags, file, path];
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+      const decoder = new TextDecoder();
+      return decoder.decode(stdout) || decoder.decode(stderr);
+    };
+    assertEquals(await read("-A"), "true 7\n");
+    assertEquals(await folderNames(folder), ["a # b?.sqlite", "read.ts"]);
+    for (const kind of ["read", "write", "net", "env", "sys", "run", "ffi", "import"]) {
+      const some = kind === "read" || kind === "write" ? "/nowhere" : "nobody.example";
+      assertEquals(
+        await read("-A", `--deny-${kind}=${kind === "sys" ? "uid" : some}`),
+        "false 7\n",
+      );
+    }
+    assertEquals(await read("--allow-read", "--allow-write", "--allow-ffi"), "false 7\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
