@@ -85,7 +85,7 @@ export class JobPool implements Disposable {
     if (next === undefined) return;
     import("./run_job.ts").then(({ runJob }) => next.resolve(runJob(next.job) as never))
       .catch(next.reject)
-      .then(() => new Promise((resolve) => setTimeout(resolve)))
+      .then(() => new Promise((resolve) => setImmediate(resolve)))
       .then(() => this.#dispatch());
   }
 

@@ -1,22 +1,24 @@
 import * as crypto from "node:crypto";
+import { GearCutter } from "./gear_cutter.ts";
 import type { ScanJob, ScanResult } from "./job.ts";
 import { Scanner } from "./scanner.ts";
 
-let spare: ArrayBuffer | undefined;
+/** One for all segments: what is dropped in a worker stays in memory for long. */
+let cutter: GearCutter | undefined;
 
 /**
  * Cuts a part of a file and hashes its chunks, in one pass over its bytes. Gives every row that begins before the end of the part; the
  * last one may reach beyond it.
  */
 export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): ScanResult {
-  const scanner = new Scanner(chunker);
+  const scanner = new Scanner(chunker, cutter ??= new GearCutter());
   const limit = Math.min(sizeBytes, chunker.kind === "fixed" ? end : end + scanner.carryBytes);
-  const data = read(path, start, limit - start);
+  const data = read(path, start, scanner.room(limit - start));
   const rows: number[] = [];
   const digests = new Uint8Array(32 * Math.ceil(data.length / chunker.minBytes + 1));
   let [chunks, at] = [0, start];
   const final = limit === sizeBytes;
-  scanner.scan(data, final, {
+  scanner.scan(data.length, final, {
     chunk: (from, to) => {
       if (at >= end) return;
       digests.set(sha256(data.subarray(from, to)), 32 * chunks++);
@@ -32,14 +34,12 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
   return { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
 }
 
-/** As many of the bytes as the file has. The buffer is kept: what is dropped in a worker stays in memory for long. */
-function read(path: string, start: number, size: number): Uint8Array<ArrayBuffer> {
-  if (spare === undefined || spare.byteLength < size) spare = new ArrayBuffer(size);
-  const data = new Uint8Array(spare, 0, size);
+/** As many of the bytes as the file has. */
+function read(path: string, start: number, data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(path);
   file.seekSync(start, Deno.SeekMode.Start);
   let filled = 0;
-  while (filled < size) {
+  while (filled < data.length) {
     const count = file.readSync(data.subarray(filled));
     if (count === null) break;
     filled += count;

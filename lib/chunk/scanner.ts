@@ -8,7 +8,7 @@
  * @module
  */
 import type { Chunker } from "./chunker.ts";
-import { gearCut } from "./gear.ts";
+import { GearCutter } from "./gear_cutter.ts";
 import { findZeroRun, isZero, zeroRunEnd } from "./zeros.ts";
 
 /** What a {@linkcode Scanner} found in a window. */
@@ -22,11 +22,18 @@ export interface ScanSink {
 /** Cuts windows of a file, one after the other. */
 export class Scanner {
   #chunker: Chunker;
+  #cutter: GearCutter;
   #inHole = false;
 
-  /** Begins at the start of a file. */
-  constructor(chunker: Chunker) {
+  /** Begins at the start of a file. `cutter` gives the room for the windows, and may be used by one scanner after the other. */
+  constructor(chunker: Chunker, cutter: GearCutter = new GearCutter()) {
     this.#chunker = chunker;
+    this.#cutter = cutter;
+  }
+
+  /** Where a window of so many bytes is to be put. */
+  room(size: number): Uint8Array<ArrayBuffer> {
+    return this.#cutter.room(size);
   }
 
   /** How many bytes a window must have for anything to be sure of: less is given again. */
@@ -35,12 +42,14 @@ export class Scanner {
   }
 
   /**
-   * Takes a window, which begins with what the last call left.
+   * Takes the first bytes of the room for a window, which begin with what the last call left.
    *
+   * @param size how many bytes
    * @param final whether the file ends with this window
    * @returns how many bytes were taken; the others come again at the start of the next window
    */
-  scan(window: Uint8Array, final: boolean, sink: ScanSink): number {
+  scan(size: number, final: boolean, sink: ScanSink): number {
+    const window = this.#cutter.room(size);
     return this.#chunker.kind === "fixed"
       ? this.#fixed(window, final, sink)
       : this.#cdc(window, final, sink);
@@ -74,7 +83,7 @@ export class Scanner {
       const end = run?.start ?? size;
       while (at < end) {
         if (run === undefined && !final && size - at < this.carryBytes) return at;
-        const cut = gearCut(window, at, end, chunker);
+        const cut = this.#cutter.cut(at, end, chunker);
         sink.chunk(at, cut);
         at = cut;
       }

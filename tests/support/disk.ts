@@ -45,7 +45,8 @@ export function scanAll(
   while (start < data.length) {
     end = Math.min(data.length, end + windowBytes);
     const base = start;
-    start += scanner.scan(data.subarray(start, end), end === data.length, {
+    scanner.room(end - start).set(data.subarray(start, end));
+    start += scanner.scan(end - start, end === data.length, {
       chunk: (from, to) => rows.push([base + from, base + to]),
       hole: (length) => {
         const last = rows.at(-1);

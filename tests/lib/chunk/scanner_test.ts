@@ -2,7 +2,6 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
-import { gearCut, gearTable } from "../../../lib/chunk/gear.ts";
 import { findZeroRun, isZero, zeroRunEnd } from "../../../lib/chunk/zeros.ts";
 import { join, noise, scanAll, tableOf } from "../../support/disk.ts";
 
@@ -128,16 +127,6 @@ Deno.test("zeroRunEnd() and findZeroRun() agree with a search byte by byte", () 
     ),
     { numRuns: 300 },
   );
-});
-
-Deno.test("gearTable() and gearCut() give the values of the specification", () => {
-  assertEquals(gearTable()[0]! >>> 0, 0x92ca2f0e);
-  assertEquals(new Set(gearTable()).size, 256);
-  const chunker = chunkerFor("cdc", 0);
-  const bytes = noise(1 << 20, 42);
-  const cuts = [];
-  for (let at = 0; at < bytes.length;) cuts.push(at = gearCut(bytes, at, bytes.length, chunker));
-  assertEquals(cuts.slice(0, 3), [73_620, 139_498, 238_477]);
 });
 
 Deno.test("chunkerFor() grows the length with the size and refuses lengths out of range", () => {
