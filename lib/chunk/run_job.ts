@@ -1,8 +1,10 @@
 import * as crypto from "node:crypto";
+import { endOfRun, PieceWriter, readAt, runBytes, writeAll } from "./file_pieces.ts";
+import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CopyJob, HashJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { isZero } from "./zeros.ts";
-import { freeBytes, zstdCompress, zstdDecompress } from "./zstd.ts";
+import { freeBytes, zstdCompress } from "./zstd.ts";
 
 const bufferBytes = 1024 * 1024;
 
@@ -28,56 +30,81 @@ export function runJob(job: Job): JobResults[keyof JobResults] {
 function hash(job: HashJob): JobResults["hash"] {
   using file = Deno.openSync(job.path);
   const digests = new Uint8Array(job.lengths.length * 32);
-  const buffer = new Uint8Array(maximum(job.lengths));
-  for (let at = 0; at < job.lengths.length; at++) {
-    const data = buffer.subarray(0, job.lengths[at]!);
-    if (readAt(file, job.offsets[at]!, data)) digests.set(sha256(data), at * 32);
-  }
+  readRuns(file, job.offsets, job.lengths, (data, at) => digests.set(sha256(data), at * 32));
   return { digests };
 }
 
 function copy(job: CopyJob): JobResults["copy"] {
   using from = Deno.openSync(job.from);
   using to = Deno.openSync(job.to, { write: true });
+  const writer = new PieceWriter(to);
   const written = new Uint8Array(job.lengths.length);
-  const buffer = new Uint8Array(maximum(job.lengths));
-  for (let at = 0; at < job.lengths.length; at++) {
-    const data = buffer.subarray(0, job.lengths[at]!);
-    if (!readAt(from, job.fromOffsets[at]!, data)) continue;
-    if (!isDigest(data, job.digests, at)) continue;
-    writeTo(to, job, at, data);
+  const take = (data: Uint8Array<ArrayBuffer>, at: number) => {
+    if (!isDigest(data, job.digests, at)) return;
+    putAll(writer, job, at, data);
     written[at] = 1;
-  }
+  };
+  readRuns(from, job.fromOffsets, job.lengths, take, () => writer.flush());
   return { written };
+}
+
+/** Reads pieces of a file, and gives each that the file has; what `take` was given is void once `done` was called. */
+function readRuns(
+  file: Deno.FsFile,
+  offsets: Float64Array,
+  lengths: Uint32Array,
+  take: (data: Uint8Array<ArrayBuffer>, at: number) => void,
+  done = () => {},
+): void {
+  const buffer = new Uint8Array(Math.max(runBytes, maximum(lengths)));
+  for (let at = 0; at < lengths.length;) {
+    const end = endOfRun(offsets, lengths, at);
+    const size = offsets[end - 1]! + lengths[end - 1]! - offsets[at]!;
+    const there = readAt(file, offsets[at]!, buffer.subarray(0, size));
+    for (let start = 0; at < end; start += lengths[at++]!) {
+      const data = buffer.subarray(start, start + lengths[at]!);
+      if (start + data.length <= there) take(data, at);
+    }
+    done();
+  }
 }
 
 function unpack(job: UnpackJob): JobResults["unpack"] {
   using to = Deno.openSync(job.to, { write: true });
+  const writer = new PieceWriter(to);
   const written = new Uint8Array(job.lengths.length);
+  const room = roomFor(maximum(job.lengths));
+  let filled = 0;
   for (let at = 0; at < job.lengths.length; at++) {
     const start = job.dataOffsets[at]!;
     const packed = job.data.subarray(start, start + job.stored[at]!);
-    const data = unpackChunk(packed, job.lengths[at]!);
-    if (data === undefined) continue;
-    if (isDigest(data, job.digests, at)) {
-      writeTo(to, job, at, data);
-      written[at] = 1;
+    const length = job.lengths[at]!;
+    let data = packed;
+    if (packed.length !== length) {
+      if (filled + length > room.length) {
+        writer.flush();
+        filled = 0;
+      }
+      data = room.subarray(filled, filled + length);
+      if (!unpacker.unpack(packed, data)) continue;
     }
-    if (data !== packed) freeBytes(data);
+    // Whoever asked is told which chunks are not right, and names them.
+    if (!isDigest(data, job.digests, at)) continue;
+    if (data !== packed) filled += length;
+    putAll(writer, job, at, data);
+    written[at] = 1;
   }
+  writer.flush();
   return { written, buffer: job.data.buffer };
 }
 
-function unpackChunk(
-  packed: Uint8Array<ArrayBuffer>,
-  length: number,
-): Uint8Array<ArrayBuffer> | undefined {
-  if (packed.length === length) return packed;
-  try {
-    return zstdDecompress(packed, length, "a chunk");
-  } catch {
-    return undefined; // Whoever asked is told that this chunk is not right, and names it.
-  }
+const unpacker = new FrameUnpacker();
+let room = new Uint8Array(0);
+
+/** Kept from job to job: what is dropped in a worker stays in memory for long. */
+function roomFor(size: number): Uint8Array<ArrayBuffer> {
+  if (room.length < Math.max(runBytes, size)) room = new Uint8Array(Math.max(runBytes, size));
+  return room;
 }
 
 /** The file is not synced: that would keep this thread from the next one. */
@@ -97,7 +124,7 @@ function pack(job: PackJob): JobResults["pack"] {
   };
   for (let at = 0; at < count; at++) {
     const data = buffer.subarray(0, job.lengths[at]!);
-    if (!readAt(from, job.offsets[at]!, data) || !isDigest(data, job.digests, at)) {
+    if (readAt(from, job.offsets[at]!, data) < data.length || !isDigest(data, job.digests, at)) {
       return { stored, digest: "", size: 0, changed: at };
     }
     const packed = packChunk(data, job.level);
@@ -151,31 +178,15 @@ function zero(job: ZeroJob): JobResults["zero"] {
   return { zero: zeros };
 }
 
-function writeTo(
-  file: Deno.FsFile,
+function putAll(
+  writer: PieceWriter,
   job: { toStarts: Uint32Array; toOffsets: Float64Array },
   at: number,
-  data: Uint8Array,
+  data: Uint8Array<ArrayBuffer>,
 ): void {
   for (let place = job.toStarts[at]!; place < job.toStarts[at + 1]!; place++) {
-    file.seekSync(job.toOffsets[place]!, Deno.SeekMode.Start);
-    writeAll(file, data);
+    writer.put(data, job.toOffsets[place]!);
   }
-}
-
-function writeAll(file: Deno.FsFile, data: Uint8Array): void {
-  for (let at = 0; at < data.length;) at += file.writeSync(data.subarray(at));
-}
-
-/** Fills the buffer from a place in the file; `false` where the file ends before. */
-function readAt(file: Deno.FsFile, offset: number, buffer: Uint8Array): boolean {
-  file.seekSync(offset, Deno.SeekMode.Start);
-  for (let at = 0; at < buffer.length;) {
-    const count = file.readSync(buffer.subarray(at));
-    if (count === null) return false;
-    at += count;
-  }
-  return true;
 }
 
 function sha256(data: Uint8Array): Uint8Array {

@@ -1,4 +1,5 @@
 import * as crypto from "node:crypto";
+import { readAt } from "./file_pieces.ts";
 import { GearCutter } from "./gear_cutter.ts";
 import type { ScanJob, ScanResult } from "./job.ts";
 import { Scanner } from "./scanner.ts";
@@ -13,7 +14,9 @@ let cutter: GearCutter | undefined;
 export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): ScanResult {
   const scanner = new Scanner(chunker, cutter ??= new GearCutter());
   const limit = Math.min(sizeBytes, chunker.kind === "fixed" ? end : end + scanner.carryBytes);
-  const data = read(path, start, scanner.room(limit - start));
+  using file = Deno.openSync(path);
+  const room = scanner.room(limit - start);
+  const data = room.subarray(0, readAt(file, start, room));
   const rows: number[] = [];
   const digests = new Uint8Array(32 * Math.ceil(data.length / chunker.minBytes + 1));
   let [chunks, at] = [0, start];
@@ -32,19 +35,6 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
     },
   });
   return { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
-}
-
-/** As many of the bytes as the file has. */
-function read(path: string, start: number, data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  using file = Deno.openSync(path);
-  file.seekSync(start, Deno.SeekMode.Start);
-  let filled = 0;
-  while (filled < data.length) {
-    const count = file.readSync(data.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return data.subarray(0, filled);
 }
 
 function sha256(data: Uint8Array): Uint8Array {

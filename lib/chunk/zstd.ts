@@ -17,21 +17,22 @@ export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffe
  * The bytes of a zstd frame, which must be exactly so many; no more memory is taken than they need.
  *
  * @param what names it in the error
- * @throws {VerificationError} if it is damaged, or its bytes are more or fewer
+ * @throws {VerificationError} if it is damaged, something follows it, or its bytes are more or fewer
  */
 export function zstdDecompress(
   data: Uint8Array,
   sizeBytes: number,
   what: string,
 ): Uint8Array<ArrayBuffer> {
+  const options = {
+    maxOutputLength: Math.max(1, sizeBytes),
+    chunkSize: Math.max(64, sizeBytes),
+    // What follows the frame would be left out in silence. Its types do not know it yet.
+    rejectGarbageAfterEnd: true,
+  };
   let plain: Uint8Array<ArrayBuffer>;
   try {
-    plain = plainBytes(
-      zlib().zstdDecompressSync(data, {
-        maxOutputLength: Math.max(1, sizeBytes),
-        chunkSize: Math.max(64, sizeBytes),
-      }),
-    );
+    plain = plainBytes(zlib().zstdDecompressSync(data, options));
   } catch (cause) {
     const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
       ? `it unpacks to more than ${sizeBytes} bytes`

@@ -202,6 +202,17 @@ Deno.test("decodeIndex() refuses frames that unpack to more than the counts say"
   assert(Deno.memoryUsage().rss - before < 32 << 20);
 });
 
+Deno.test("decodeIndex() refuses frames that something follows", () => {
+  const bytes = encodeIndex(sample());
+  const { pageStarts } = decodeDirectory(bytes);
+  const more = new Uint8Array([0]);
+  const page = bytes.subarray(pageStarts[1]!, pageStarts[2]!);
+  const tail = bytes.subarray(pageStarts.at(-1)!);
+  assertStringIncludes(refusal(withFrame(join(page, more), 1)), "not a sound zstd frame");
+  assertStringIncludes(refusal(withFrame(join(tail, more))), "not a sound zstd frame");
+  refusal(withFrame(join(page, page), 1));
+});
+
 Deno.test("decodeIndex() refuses an index that is cut, damaged or followed by more", () => {
   const bytes = encodeIndex(sample());
   for (const length of [bytes.length - 1, bytes.length - 40, headerBytes + 1, headerBytes]) {
