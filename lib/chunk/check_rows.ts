@@ -13,7 +13,9 @@ export interface CheckRowsOptions {
   sizeBytes: number;
   /** A table that is certain to say where the file has holes; these are not read. */
   holes?: ChunkTable | undefined;
-  /** Told of each batch checked, in bytes, with the bytes of it that stand. */
+  /** The rows to look at, 1 for each; the others are said not to stand. @default {all} */
+  only?: Uint8Array | undefined;
+  /** Told of each batch checked, in bytes, with the bytes of chunks in it that stand. */
   onCheck?: (bytes: number, standing: number) => void;
   /** Ends the work. */
   signal?: AbortSignal;
@@ -28,14 +30,17 @@ export async function checkRows(
   table: ChunkTable,
   options: CheckRowsOptions,
 ): Promise<Uint8Array> {
-  const { pool, sizeBytes, onCheck } = options;
+  const { pool, onCheck, only } = options;
   const signal = options.signal ?? new AbortController().signal;
   // Holes stand until a part of one is found not to.
-  const standing = Uint8Array.from(table.rows, (row) => row === holeRow ? 1 : 0);
-  await inParallel(partsOf(table, sizeBytes, options.holes), pool.width, signal, async (part) => {
-    const right = part.hole
-      ? await checkHoles(path, part, pool, standing)
-      : await checkChunks(path, table, part, pool, standing);
+  const standing = Uint8Array.from(
+    table.rows,
+    (chunk, row) => chunk === holeRow && only?.[row] !== 0 ? 1 : 0,
+  );
+  await inParallel(partsOf(table, options), pool.width, signal, async (part) => {
+    let right = 0;
+    if (part.hole) await checkHoles(path, part, pool, standing);
+    else right = await checkChunks(path, table, part, pool, standing);
     const bytes = part.lengths.reduce((sum, length) => sum + length, 0);
     onCheck?.(bytes, right);
   });
@@ -53,13 +58,13 @@ interface Part {
 /** What is to be read of a file, in parts of some MiB, a long hole in several of them, so that no core waits for another. */
 function* partsOf(
   { rows, rowOffsets }: ChunkTable,
-  sizeBytes: number,
-  known: ChunkTable | undefined,
+  { sizeBytes, holes: known, only }: CheckRowsOptions,
 ): Generator<Part> {
   let knownRow = 0;
   const start = (hole: boolean) => ({ hole, rows: [], offsets: [], lengths: [], bytes: 0 });
   const open: (Part & { bytes: number })[] = [start(false), start(true)];
   for (let row = 0; row < rows.length; row++) {
+    if (only?.[row] === 0) continue;
     const isHole = rows[row] === holeRow;
     const rowEnd = rowOffsets[row + 1]!;
     if (!isHole && rowEnd > sizeBytes) continue;
@@ -109,13 +114,13 @@ async function checkChunks(
   return right;
 }
 
-/** Checks parts of holes; how many bytes of them are right. */
+/** Checks parts of holes. */
 async function checkHoles(
   path: string,
   part: Part,
   pool: JobPool,
   standing: Uint8Array,
-): Promise<number> {
+): Promise<void> {
   const { zero } = await pool.run({
     type: "zero",
     path,
@@ -123,10 +128,7 @@ async function checkHoles(
     lengths: Float64Array.from(part.lengths),
     write: false,
   });
-  let right = 0;
   part.rows.forEach((row, at) => {
-    if (zero[at] === 1) right += part.lengths[at]!;
-    else standing[row] = 0;
+    if (zero[at] === 0) standing[row] = 0;
   });
-  return right;
 }

@@ -43,6 +43,11 @@ export class JobPool implements Disposable {
     return Math.max(1, this.#limit) * 2;
   }
 
+  /** Starts the workers before there is work, where the one who has it must wait for something else first. */
+  start(): void {
+    while (this.#workers.size < this.#limit) this.#startWorker();
+  }
+
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */
   async run<J extends Job>(job: J, transfer: Transferable[] = []): Promise<JobResults[J["type"]]> {
     this.#signal?.throwIfAborted();
@@ -77,7 +82,7 @@ export class JobPool implements Disposable {
       worker.postMessage(next.job, next.transfer);
     }
     const starting = [...this.#workers.values()].filter((state) => state === "starting").length;
-    if (this.#queue.length > starting && this.#workers.size < this.#limit) this.#start();
+    if (this.#queue.length > starting && this.#workers.size < this.#limit) this.#startWorker();
   }
 
   #workHere(): void {
@@ -89,7 +94,7 @@ export class JobPool implements Disposable {
       .then(() => this.#dispatch());
   }
 
-  #start(): void {
+  #startWorker(): void {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#workers.set(worker, "starting");
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {

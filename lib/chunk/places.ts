@@ -26,6 +26,12 @@ export function allPlaces(table: ChunkTable, standing: Uint8Array): Places {
   return { toStarts, toOffsets };
 }
 
+/** The chunks that have a place at all, ascending. */
+export function placedChunks({ toStarts }: Places): Uint32Array<ArrayBuffer> {
+  const chunks = toStarts.keys().take(toStarts.length - 1);
+  return Uint32Array.from(chunks.filter((chunk) => toStarts[chunk] !== toStarts[chunk + 1]));
+}
+
 /** The places of some chunks alone, in their order. */
 export function placesOf(all: Places, chunks: ArrayLike<number>): Places {
   const toStarts = new Uint32Array(chunks.length + 1);

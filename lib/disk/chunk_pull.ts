@@ -19,6 +19,7 @@ import { keepDisk } from "./seen_disks.ts";
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
   const { cache, file, store } = request;
+  request.pool.start();
   const image = await loadDisk(store, request.manifest, {
     cache,
     meter: step.meter,

@@ -110,8 +110,22 @@ export async function knownFile(cache: Cache, path: string): Promise<KnownFile |
   return record === undefined ? undefined : await loadKnown(cache, record.value);
 }
 
-/** Files on this machine that were cut by the same chunker, the latest first. */
-export async function knownFiles(cache: Cache, chunker: Chunker): Promise<KnownFile[]> {
+/** {@linkcode knownFile}, which reads the table of each file once. */
+export function knownOnce(cache: Cache): (path: string) => Promise<KnownFile | undefined> {
+  const asked = new Map<string, Promise<KnownFile | undefined>>();
+  return (path) => {
+    const known = asked.get(path) ?? knownFile(cache, path);
+    asked.set(path, known);
+    return known;
+  };
+}
+
+/** Files on this machine that were cut by the same chunker, the latest first; nothing is read for the paths in `except`. */
+export async function knownFiles(
+  cache: Cache,
+  chunker: Chunker,
+  except: readonly string[],
+): Promise<KnownFile[]> {
   const folder = cache.bucket(buckets.disks).shard("files").dir;
   const records: { updated: string; value: Known }[] = [];
   for (const shard of await folderNames(folder)) {
@@ -119,7 +133,7 @@ export async function knownFiles(cache: Cache, chunker: Chunker): Promise<KnownF
       if (!name.endsWith(".json")) continue;
       const { envelope } = await readEnvelope(join(folder, shard, name));
       const parsed = v.safeParse(knownSchema, envelope?.value);
-      if (envelope !== undefined && parsed.success) {
+      if (envelope !== undefined && parsed.success && !except.includes(parsed.output.path)) {
         records.push({ updated: envelope.updated, value: parsed.output });
       }
     }

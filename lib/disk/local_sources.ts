@@ -14,7 +14,7 @@ import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource } from "../chunk/locate_chunks.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { type DiskFile, partialsOf } from "./disk_file.ts";
-import { knownFile, knownFiles } from "./known_files.ts";
+import { type KnownFile, knownFiles } from "./known_files.ts";
 import { readJournal } from "./pull_journal.ts";
 import { seenIndex } from "./seen_disks.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -25,6 +25,8 @@ export interface SourceSearch {
   readonly chunker: Chunker;
   /** Knows files. */
   readonly cache: Cache;
+  /** What the cache knows of a file. */
+  readonly known: (path: string) => Promise<KnownFile | undefined>;
   /** Hashes. */
   readonly pool: JobPool;
   /** Told what is read. */
@@ -35,7 +37,7 @@ export interface SourceSearch {
 
 /** The table of a file: the known one, or one made by reading it all. */
 export async function tableOfFile(path: string, search: SourceSearch): Promise<ChunkTable> {
-  const known = await knownFile(search.cache, path);
+  const known = await search.known(path);
   if (known !== undefined && sameChunker(known.table.chunker, search.chunker)) return known.table;
   const { pool, signal, chunker, meter } = search;
   const { size } = await Deno.stat(path);
@@ -67,8 +69,7 @@ export async function foundSources(
   search: SourceSearch,
   except: readonly string[],
 ): Promise<LocalSource[]> {
-  const known = await knownFiles(search.cache, search.chunker);
-  return known.filter(({ path }) => !except.includes(path));
+  return await knownFiles(search.cache, search.chunker, except);
 }
 
 /** What earlier pulls of the same file left unfinished. */

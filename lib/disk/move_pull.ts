@@ -6,12 +6,14 @@
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
+import { allPlaces, placedChunks } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
+import { proveStanding } from "./prove_standing.ts";
 import { saveMoved } from "./save_moved.ts";
 import { SteadySync } from "./steady_sync.ts";
 import { tellMoving } from "./tell_moving.ts";
@@ -43,7 +45,8 @@ export async function movePull(
     signal: step.signal,
   };
   const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool) : plan;
-  await makeRoom(plan, options.pool);
+  await makeRoom(plan);
+  await blankHoles(plan, plan.standing, options.pool);
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
   using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
   const moving = tellMoving(step.meter, {
@@ -53,31 +56,33 @@ export async function movePull(
     file: "written",
     fileBytes: bytesToWrite(plan),
   });
-  const standing = dataBytes(index) - bytesToWrite(plan);
-  local.reused(standing);
-  moving.reused(standing);
+  const reused = (bytes: number) => {
+    local.reused(bytes);
+    moving.reused(bytes);
+  };
+  if (plan.known === undefined) reused(dataBytes(index) - bytesToWrite(plan));
 
   const steady = new SteadySync(plan.out);
   const reader = new PackReader(plan, { ...options, remote, moving }, step);
-  const fetch = (ranges: readonly PackRange[]) =>
-    fetchChunks(target, ranges, {
+  const fetch = (ranges: readonly PackRange[], places = plan.places) =>
+    fetchChunks({ ...target, places }, ranges, {
       concurrency: options.concurrency,
       read: (range, options) => reader.read(range, options),
       onWritten: (bytes, range) => {
         moving.file(bytes);
         steady.wrote(bytes);
-        if (!plan.cachedPacks.has(range.pack)) return;
-        local.reused(bytes);
-        moving.reused(bytes);
+        if (plan.cachedPacks.has(range.pack)) reused(bytes);
       },
     });
-  const [changed] = await Promise.all([
+  const [changed, sound] = await Promise.all([
     copyChunks(target, located, sources, (bytes) => {
-      local.reused(bytes);
-      moving.reused(bytes);
+      reused(bytes);
       moving.file(bytes);
       steady.wrote(bytes);
     }),
+    plan.known === undefined
+      ? plan.standing.map(() => 1)
+      : proveStanding(plan, options.pool, step, reused),
     fetch(plan.ranges),
   ]);
   if (changed.length > 0) {
@@ -87,20 +92,27 @@ export async function movePull(
     );
     await fetch(planRanges(index, Uint32Array.from(changed)));
   }
+  if (sound.includes(0)) {
+    await blankHoles(plan, sound, options.pool);
+    const places = allPlaces(index, sound);
+    await fetch(planRanges(index, placedChunks(places)), places);
+  }
   await steady.end();
   moving.end();
 }
 
-/** Gives the file its length, and zeros where holes belong and something else stands. */
-async function makeRoom(plan: DiskPullPlan, pool: JobPool): Promise<void> {
+/** Gives the file its length. */
+async function makeRoom(plan: DiskPullPlan): Promise<void> {
+  using file = await Deno.open(plan.out, { read: true, write: true, create: true });
+  await file.truncate(plan.image.index.size);
+}
+
+/** Writes zeros where holes belong that do not stand. */
+async function blankHoles(plan: DiskPullPlan, standing: Uint8Array, pool: JobPool): Promise<void> {
   const { index } = plan.image;
-  {
-    using file = await Deno.open(plan.out, { read: true, write: true, create: true });
-    await file.truncate(index.size);
-  }
   const holes: number[] = [];
   index.rows.forEach((row, at) => {
-    if (row === holeRow && plan.standing[at] === 0) holes.push(at);
+    if (row === holeRow && standing[at] === 0) holes.push(at);
   });
   if (holes.length === 0) return;
   await pool.run({

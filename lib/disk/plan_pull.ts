@@ -7,22 +7,20 @@
 import { formatBytes } from "../base/bytes.ts";
 import { ifThere } from "../base/if_there.ts";
 import type { Cache } from "../cache/cache.ts";
-import { checkRows } from "../chunk/check_rows.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
 import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
-import { sameTable } from "../chunk/same_table.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
-import { knownFile } from "./known_files.ts";
+import { type KnownFile, knownOnce } from "./known_files.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
-import { tellReading } from "./tell_reading.ts";
+import { standingRows, standsWhole } from "./standing_rows.ts";
 
 /** What a pull is about to do. */
 export interface DiskPullPlan extends Plan {
@@ -36,6 +34,8 @@ export interface DiskPullPlan extends Plan {
   readonly inPlace: boolean;
   /** Rows that stand in `out` already. */
   readonly standing: Uint8Array;
+  /** Whence that is known where `out` was not read for it: then what stands is hashed while the other rows are brought. */
+  readonly known: KnownFile | undefined;
   /** Where the chunks of the other rows belong. */
   readonly places: Places;
   /** Files that give chunks. */
@@ -75,6 +75,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const search: SourceSearch = {
     chunker: index.chunker,
     cache,
+    known: knownOnce(cache),
     pool,
     meter: step.meter,
     signal: step.signal,
@@ -82,8 +83,10 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const inPlace = options.inPlace && file.info !== undefined;
   const out = inPlace ? file.path : file.partial(image.manifest.digest);
 
-  const whole = await standsWhole(file, index, search, inPlace);
-  const standing = whole ? allRows(index.rows.length) : await standingRows(out, index, search);
+  const whole = !inPlace && await standsWhole(file, index, search);
+  const { standing, known } = whole
+    ? { standing: new Uint8Array(index.rows.length).fill(1) }
+    : await standingRows(out, index, search);
   const places = allPlaces(index, standing);
   const wanted = new Uint8Array(index.lengths.length);
   for (let chunk = 0; chunk < wanted.length; chunk++) {
@@ -115,6 +118,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     out,
     inPlace,
     standing,
+    known,
     places,
     sources,
     located,
@@ -123,48 +127,6 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     changed,
     ...summary(options, { ranges, cachedPacks, places, changed, inPlace }),
   };
-}
-
-/** Whether the destination is the disk already, every byte of it hashed now. */
-async function standsWhole(
-  file: DiskFile,
-  index: DiskImage["index"],
-  search: SourceSearch,
-  inPlace: boolean,
-): Promise<boolean> {
-  if (file.info?.size !== index.size || inPlace) return false;
-  const known = await knownFile(search.cache, file.path);
-  if (known !== undefined && !sameTable(known.table, index)) return false;
-  const { pool, signal } = search;
-  const rows = await checkRows(file.path, index, {
-    pool,
-    signal,
-    sizeBytes: index.size,
-    onCheck: tellReading(search.meter, file.path, index.size),
-  });
-  return rows.every((row) => row === 1);
-}
-
-async function standingRows(
-  out: string,
-  index: DiskImage["index"],
-  search: SourceSearch,
-): Promise<Uint8Array> {
-  const info = await ifThere(Deno.stat(out));
-  if (info === undefined) return Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
-  const { pool, signal } = search;
-  const known = await knownFile(search.cache, out);
-  return await checkRows(out, index, {
-    pool,
-    signal,
-    sizeBytes: info.size,
-    holes: known?.certain === true ? known.table : undefined,
-    onCheck: tellReading(search.meter, out, info.size),
-  });
-}
-
-function allRows(count: number): Uint8Array {
-  return new Uint8Array(count).fill(1);
 }
 
 function summary(

@@ -2,7 +2,6 @@ import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
 import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
-import { knownFile } from "./known_files.ts";
 import {
   foundSources,
   namedSources,
@@ -49,7 +48,7 @@ export async function searchChunks(
     left[chunk] = 0;
   });
   if (left.includes(1) && file.info !== undefined && file.info.size > 0) {
-    const known = await knownFile(search.cache, file.path);
+    const known = await search.known(file.path);
     // Reading a whole file to find what moved in it pays only where more than a little is missing.
     if (known !== undefined || bytesOfChunks(image.index, left) > dataBytes(image.index) / 50) {
       take({ path: file.path, table: await tableOfFile(file.path, search) });

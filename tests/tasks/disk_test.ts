@@ -5,11 +5,13 @@ import { pullDisk } from "../../tasks/disk_pull.ts";
 import { pushDisk } from "../../tasks/disk_push.ts";
 import { verifyDisk } from "../../tasks/disk_verify.ts";
 import { sha256 } from "../../lib/base/digest.ts";
+import { dataBytes } from "../../lib/chunk/chunk_table.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
 import { TableBuilder } from "../../lib/chunk/table_builder.ts";
+import { fileState, rememberFile } from "../../lib/disk/known_files.ts";
 import { Layout } from "../../lib/oci/layout.ts";
-import { join, noise, rawIndex } from "../support/disk.ts";
+import { join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
@@ -145,6 +147,41 @@ Deno.test("pullDisk() in place finds a byte that was written into a hole right a
   assert(mended.changed);
   await world.holds("out", first);
 });
+
+for (const certain of [false, true]) {
+  const where = certain ? "data" : "data and holes";
+  Deno.test(`pullDisk() in place fetches ${where} that changed though size and times say otherwise`, async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    const second = first.slice();
+    second.set(noise(4096, 77), 1_000_000);
+    const file = await world.write("disk", second);
+    await pushDisk({ file, reference, chunker: "fixed" }, world.machine());
+    const spoiled = first.slice();
+    spoiled[500_000]! ^= 1;
+    spoiled[4_500_000]! ^= 1;
+    if (!certain) spoiled[3_500_000] = 1;
+    const out = await world.write("out", spoiled);
+    // The cache is sure that this is still the first version.
+    const machine = world.machine();
+    const cache = machine.cache!;
+    const table = tableOf(first, chunkerFor("fixed", first.length));
+    await rememberFile(cache, out, table, { ...fileState(await Deno.stat(out)), certain });
+    const plan = await pullDisk({ reference, file: out, inPlace: true }, {
+      ...machine,
+      dryRun: true,
+    });
+    assert(plan.bytesMoved < 70_000, String(plan.bytesMoved));
+    const pull = await pullDisk({ reference, file: out, inPlace: true }, machine);
+    await world.holds("out", second);
+    const wrong = certain ? 2 : 3;
+    assert(
+      world.notes.some((note) => note.startsWith(`${wrong} parts of ${out}`)),
+      String(world.notes),
+    );
+    assertEquals(pull.bytesReused, dataBytes(table) - 3 * 65_536);
+  });
+}
 
 Deno.test("pushDisk() need not read a file that was pulled a moment ago, unless it was written since", async () => {
   await using world = await DiskWorld.make();

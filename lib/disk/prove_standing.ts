@@ -1,0 +1,51 @@
+import { formatBytes } from "../base/bytes.ts";
+import { checkRows } from "../chunk/check_rows.ts";
+import type { JobPool } from "../chunk/job_pool.ts";
+import type { Step } from "../operation/operation.ts";
+import type { DiskPullPlan } from "./plan_pull.ts";
+import { certainHoles } from "./standing_rows.ts";
+import { tellReading } from "./tell_reading.ts";
+
+/**
+ * Hashes the rows that a plan only knows to stand, and says so if some do not.
+ *
+ * @param onStanding told of each batch of chunks that stand, in bytes
+ * @returns the rows that stand, 1 for each, and with them those that the plan brings anyway
+ */
+export async function proveStanding(
+  { image, known, out, standing }: DiskPullPlan,
+  pool: JobPool,
+  step: Step,
+  onStanding: (bytes: number) => void,
+): Promise<Uint8Array> {
+  const { index } = image;
+  const tell = tellReading(step.meter, out, index.size);
+  const right = await checkRows(out, index, {
+    pool,
+    signal: step.signal,
+    sizeBytes: index.size,
+    holes: certainHoles(known),
+    only: standing,
+    onCheck: (bytes, standing) => {
+      tell(bytes);
+      onStanding(standing);
+    },
+  });
+  let [wrong, bytes] = [0, 0];
+  const sound = Uint8Array.from(right, (stands, row) => {
+    if (stands === 1 || standing[row] === 0) return 1;
+    wrong++;
+    bytes += index.rowOffsets[row + 1]! - index.rowOffsets[row]!;
+    return 0;
+  });
+  if (wrong > 0) {
+    step.meter.note(
+      `${wrong} parts of ${out} (${
+        formatBytes(bytes)
+      }) are other bytes than they were, though its ` +
+        `size and times are the same; they are fetched`,
+      "warning",
+    );
+  }
+  return sound;
+}

@@ -1,0 +1,69 @@
+/**
+ * Which parts of a disk its file holds already.
+ *
+ * @module
+ */
+import { ifThere } from "../base/if_there.ts";
+import { checkRows } from "../chunk/check_rows.ts";
+import { holeRow } from "../chunk/chunk_table.ts";
+import { sameChunker } from "../chunk/chunker.ts";
+import { commonRows } from "../chunk/common_rows.ts";
+import { sameTable } from "../chunk/same_table.ts";
+import type { DiskFile } from "./disk_file.ts";
+import type { DiskImage } from "./disk_image.ts";
+import type { KnownFile } from "./known_files.ts";
+import type { SourceSearch } from "./local_sources.ts";
+import { tellReading } from "./tell_reading.ts";
+
+/** Whether the destination is the disk already, every byte of it hashed now. */
+export async function standsWhole(
+  file: DiskFile,
+  index: DiskImage["index"],
+  search: SourceSearch,
+): Promise<boolean> {
+  if (file.info?.size !== index.size) return false;
+  const known = await search.known(file.path);
+  if (known !== undefined && !sameTable(known.table, index)) return false;
+  const { pool, signal } = search;
+  const rows = await checkRows(file.path, index, {
+    pool,
+    signal,
+    sizeBytes: index.size,
+    onCheck: tellReading(search.meter, file.path, index.size),
+  });
+  return rows.every((row) => row === 1);
+}
+
+/**
+ * The rows that stand in the file that is written, 1 for each. Where the cache knows the file, and knows it as another disk, this is what it
+ * knows, and comes with it; else the file was read and hashed for it.
+ */
+export async function standingRows(
+  out: string,
+  index: DiskImage["index"],
+  search: SourceSearch,
+): Promise<{ standing: Uint8Array; known?: KnownFile }> {
+  const info = await ifThere(Deno.stat(out));
+  if (info === undefined) {
+    return { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) };
+  }
+  const known = await search.known(out);
+  if (known !== undefined && sameChunker(known.table.chunker, index.chunker)) {
+    const standing = commonRows(index, known.table);
+    if (standing.includes(0)) return { standing, known };
+  }
+  const { pool, signal } = search;
+  const standing = await checkRows(out, index, {
+    pool,
+    signal,
+    sizeBytes: info.size,
+    holes: certainHoles(known),
+    onCheck: tellReading(search.meter, out, info.size),
+  });
+  return { standing };
+}
+
+/** The table to take a known file's holes from, without reading them; `undefined` if they are not certain. */
+export function certainHoles(known: KnownFile | undefined): KnownFile["table"] | undefined {
+  return known?.certain === true ? known.table : undefined;
+}
