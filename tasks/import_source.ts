@@ -123,7 +123,11 @@ async function fromCache(
           { side: "source" },
         );
       }
-      const written = await unpackNar(nar, info.compression, { signal, visitor: tree });
+      const written = await unpackNar(nar, info.compression, {
+        signal,
+        narSize: info.narSize,
+        visitor: tree,
+      });
       if (info.fileHash !== undefined && !sameDigest(written.fileHash, info.fileHash)) {
         throw new VerificationError(
           `Cannot copy "${storePath.path}" from "${end.shown}": its NAR has the digest ${written.fileHash} instead of ${info.fileHash}`,

@@ -37,11 +37,11 @@ export function factsScript(programs: readonly string[] = []): string {
   `;
 }
 
-const escalations: Readonly<Record<string, readonly string[]>> = {
-  root: [],
-  sudo: ["sudo", "-n"],
-  doas: ["doas", "-n"],
-};
+const escalations: ReadonlyMap<string, readonly string[]> = new Map([
+  ["root", []],
+  ["sudo", ["sudo", "-n"]],
+  ["doas", ["doas", "-n"]],
+]);
 
 /**
  * The facts in a script's answers.
@@ -57,7 +57,7 @@ export function readFacts(answers: Record<string, string>, target: string): Targ
       side: "destination",
     });
   }
-  const escalation = escalations[asRoot];
+  const escalation = escalations.get(asRoot);
   return {
     machine,
     release,

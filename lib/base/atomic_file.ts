@@ -114,10 +114,11 @@ export class TemporaryFolder implements AsyncDisposable {
     this.path = path;
   }
 
-  /** Makes one; the parent is made where it is not there. */
+  /** Makes one, for this user alone; the parent is made where it is not there. */
   static async make(parent: string, name = "work"): Promise<TemporaryFolder> {
     const path = temporaryName(join(parent, name));
-    await Deno.mkdir(path, { recursive: true });
+    await Deno.mkdir(parent, { recursive: true });
+    await Deno.mkdir(path, { mode: 0o700 });
     return new TemporaryFolder(path);
   }
 

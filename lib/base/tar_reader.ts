@@ -17,6 +17,7 @@ export type TarContents = (bytes: Uint8Array) => void;
 
 const blockBytes = 512;
 const largestExtensionBytes = 1024 * 1024;
+const largestGlobalBytes = 64 * 1024;
 
 /** Reads one tarball. */
 export class TarReader {
@@ -28,6 +29,8 @@ export class TarReader {
   #padding = 0;
   #contents: TarContents | undefined;
   #zeroBlocks = 0;
+  #extensionBytes = 0;
+  #globalBytes = 0;
   #extension: { type: string; bytes: Uint8Array; filled: number } | undefined;
   #longName: string | undefined;
   #longLink: string | undefined;
@@ -100,7 +103,12 @@ export class TarReader {
     const header = readTarHeader(block);
     if (typeof header === "string") throw this.#damaged(header);
     if ("xgLK".includes(header.flag)) {
-      if (header.size > largestExtensionBytes) throw this.#damaged("a header is too large");
+      // Of those before one member, and of those for all, only so much is kept together.
+      if (header.flag === "g") this.#globalBytes += header.size;
+      else this.#extensionBytes += header.size;
+      if (
+        this.#extensionBytes > largestExtensionBytes || this.#globalBytes > largestGlobalBytes
+      ) throw this.#damaged("a header is too large");
       this.#extension = { type: header.flag, bytes: new Uint8Array(header.size), filled: 0 };
       this.#expect(header.size);
       if (header.size === 0) this.#endExtension();
@@ -120,6 +128,7 @@ export class TarReader {
     };
     this.#longName = this.#longLink = undefined;
     this.#pax = {};
+    this.#extensionBytes = 0;
     this.#contents = this.#take(whole);
     this.#expect(size);
   }

@@ -109,6 +109,7 @@ export class JournalFile {
   #open(): sqlite.DatabaseSync {
     if (this.#database !== undefined) return this.#database;
     Deno.mkdirSync(dirname(this.path), { recursive: true });
+    makePrivate(this.path);
     const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
     try {
       whileSqliteBusy(() => database.exec(settings));
@@ -159,5 +160,17 @@ function isFile(path: string): boolean {
     return Deno.statSync(path).isFile;
   } catch {
     return false;
+  }
+}
+
+/**
+ * Makes the file, where there is none, for this user alone: it tells of hosts and of uploads that are under way. One that is there is not
+ * even opened, since to close it would end the locks that SQLite has on it.
+ */
+function makePrivate(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
 }

@@ -62,9 +62,15 @@ export async function* tarMembers(
   }
 }
 
+/** What file systems take. */
+const longestPath = 4095;
+
 function checkedMember(header: TarHeader, name: string): Omit<TarMember, "body"> {
   const path = header.name.replace(/^(\.\/+)+/, "").replace(/\/+$/, "").replace(/\/+/g, "/");
   const shown = JSON.stringify(header.name.slice(0, 200));
+  if (path.length > longestPath) {
+    throw refused(name, `the name of a member has ${path.length} characters`);
+  }
   if (path.startsWith("/") || !isPlain(path) || path.split("/").includes("..")) {
     throw refused(name, `its member ${shown} leads out of it`);
   }

@@ -14,16 +14,18 @@ import type { PackedNar } from "./packed_nar.ts";
 export interface UnpackNarOptions {
   /** Ends the reading. */
   signal?: AbortSignal;
+  /** The size that it says it has, in bytes; what comes beyond is refused before it is told of. @default {no limit} */
+  narSize?: number;
   /** Told of what it holds, before the whole is known to be right. */
   visitor?: NarVisitor;
 }
 
-const programs: Record<string, readonly string[]> = {
-  xz: ["xz", "--decompress", "--stdout"],
-  bzip2: ["bzip2", "--decompress", "--stdout"],
-  lz4: ["lz4", "-d", "-c"],
-  lzip: ["lzip", "--decompress", "--stdout"],
-};
+const programs: ReadonlyMap<string, readonly string[]> = new Map([
+  ["xz", ["xz", "--decompress", "--stdout", "--memlimit-decompress=512MiB"]],
+  ["bzip2", ["bzip2", "--decompress", "--stdout"]],
+  ["lz4", ["lz4", "-d", "-c"]],
+  ["lzip", ["lzip", "--decompress", "--stdout"]],
+]);
 
 /**
  * What a packed NAR holds.
@@ -37,16 +39,25 @@ export async function unpackNar(
 ): Promise<PackedNar> {
   const file = new Hasher();
   const verifier = new NarVerifier(options.visitor);
+  const { narSize = Infinity } = options;
+  let size = 0;
+  const take = (piece: Uint8Array) => {
+    size += piece.length;
+    if (size > narSize) {
+      throw new VerificationError(`Cannot unpack the NAR: it has more than ${narSize} bytes`);
+    }
+    verifier.update(piece);
+  };
   const counted = count(packed, file, options.signal);
   const kind = compression === "zstd" || compression === "gzip" || compression === "br"
     ? compression
     : undefined;
   if (compression === "none" || compression === "") {
-    for await (const piece of counted) verifier.update(piece);
+    for await (const piece of counted) take(piece);
   } else if (kind !== undefined) {
-    for await (const piece of decompress(counted, kind, "the NAR")) verifier.update(piece);
+    for await (const piece of decompress(counted, kind, "the NAR")) take(piece);
   } else {
-    await unpackWithProgram(counted, compression, verifier, options.signal);
+    await unpackWithProgram(counted, compression, take, options.signal);
   }
   return { ...verifier.end(), fileHash: file.digest(), fileSize: file.size };
 }
@@ -66,10 +77,10 @@ async function* count(
 async function unpackWithProgram(
   pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
   compression: string,
-  verifier: NarVerifier,
+  take: (piece: Uint8Array) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const [program, ...args] = programs[compression] ?? [];
+  const [program, ...args] = programs.get(compression) ?? [];
   if (program === undefined) {
     throw new VerificationError(
       `Cannot unpack the NAR: its compression is ${JSON.stringify(compression.slice(0, 40))}`,
@@ -79,7 +90,7 @@ async function unpackWithProgram(
     const { code, stderr } = await runProcess(program, {
       args,
       stdin: ReadableStream.from(pieces),
-      onStdout: (piece) => verifier.update(piece),
+      onStdout: take,
       ...(signal === undefined ? {} : { signal }),
     });
     if (code !== 0) {

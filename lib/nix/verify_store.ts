@@ -206,7 +206,7 @@ async function proveContents(
   signal: AbortSignal,
 ): Promise<void> {
   const stream = await openNar(store, info, signal);
-  const unpacked = await unpackNar(stream, info.compression, { signal });
+  const unpacked = await unpackNar(stream, info.compression, { signal, narSize: info.narSize });
   const wrong = unpacked.narHash !== info.narHash || unpacked.narSize !== info.narSize ||
     (info.fileHash !== undefined && unpacked.fileHash !== info.fileHash);
   if (!wrong) return;

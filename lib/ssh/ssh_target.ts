@@ -19,10 +19,11 @@ export interface SshTarget {
 /**
  * Checks a target.
  *
- * @throws {UsageError} if a part of it could not be meant: a dash or white space in the name, a port that is none
+ * @throws {UsageError} if a part of it could not be meant: a dash at its beginning, white space, what a shell of a ProxyCommand would obey,
+ * a port that is none
  */
 export function checkSshTarget(target: SshTarget): void {
-  if (!/^([^\s@:/-][^\s:/]*@)?[\w[\]:.%][\w[\]:.%-]*$/.test(target.target)) {
+  if (!/^(?![-@])(?:[^\s:/'"`;&<>|(){}\p{Cc}]+@)?[\w[\]:.%][\w[\]:.%-]*$/u.test(target.target)) {
     throw new UsageError(
       `Cannot use the target ${JSON.stringify(target.target)}: it names no host`,
       { hint: "write user@host; a port has its own option" },

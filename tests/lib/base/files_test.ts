@@ -55,6 +55,12 @@ Deno.test("persistFile() gives data its final name and its permission bits", () 
     assertEquals((await Deno.stat(join(folder, "f"))).mode! & 0o777, 0o444);
   }));
 
+Deno.test("TemporaryFolder is for its user alone", () =>
+  withFolder(async (parent) => {
+    await using folder = await TemporaryFolder.make(join(parent, "new"));
+    assertEquals(((await Deno.stat(folder.path)).mode ?? 0) & 0o077, 0);
+  }));
+
 Deno.test("TemporaryFolder is removed with all that is in it", () =>
   withFolder(async (parent) => {
     {

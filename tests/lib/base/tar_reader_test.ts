@@ -171,3 +171,22 @@ Deno.test("TarReader looks at nothing after the end", () => {
   const archive = tarball([{ name: "a" }]);
   assertEquals(read(new Uint8Array([...archive, ...new Uint8Array(700).fill(1)])).length, 1);
 });
+
+Deno.test("TarReader keeps no more of many extended headers than of one", () => {
+  const each = "x".repeat(300_000);
+  for (const flag of ["x", "g"]) {
+    refuses(
+      tarball([1, 2, 3, 4].map((n) => ({
+        name: "x",
+        flag,
+        content: paxText({ [`key${n}`]: each }),
+      }))),
+      "a header is too large",
+    );
+  }
+  const members = [1, 2, 3, 4].flatMap((n) => [
+    { name: "x", flag: "x", content: paxText({ comment: each }) },
+    { name: `member${n}` },
+  ]);
+  assertEquals(read(tarball(members)).length, 4);
+});

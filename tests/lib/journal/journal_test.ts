@@ -233,3 +233,13 @@ Deno.test("Journal is read where it may not be written, and tells once that it i
 function text(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
+
+Deno.test("Journal is for its user alone", () =>
+  inFolder((path) => {
+    using journal = new Journal({ path });
+    journal.beginRun("deploy");
+    for (const each of [path, `${path}-wal`]) {
+      const { mode } = Deno.statSync(each);
+      assertEquals((mode ?? 0) & 0o077, 0);
+    }
+  }));

@@ -1,9 +1,10 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { join } from "@std/path";
 import { zstdCompressSync } from "node:zlib";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import { narString } from "../../../lib/nix/nar_pieces.ts";
 import { narStream } from "../../../lib/nix/nar_stream.ts";
 import { unpackNar } from "../../../lib/nix/unpack_nar.ts";
 
@@ -70,4 +71,36 @@ Deno.test("unpackNar() refuses what is cut, changed, trailed or of another kind"
     KedgeError,
     "its compression is",
   );
+});
+
+Deno.test("unpackNar() tells nobody of what comes beyond the size that it says", async () => {
+  const words = ["nix-archive-1", "(", "type", "regular", "contents"];
+  const length = new Uint8Array(new BigUint64Array([2n ** 40n]).buffer);
+  async function* endless() {
+    yield new Uint8Array([...words.flatMap((word) => [...narString(word)]), ...length]);
+    for (;;) yield await Promise.resolve(new Uint8Array(65_536));
+  }
+  let told = 0;
+  const visitor = {
+    directory() {},
+    file() {},
+    symlink() {},
+    contents: (bytes: Uint8Array) => void (told += bytes.length),
+  };
+  await assertRejects(
+    () => unpackNar(ReadableStream.from(endless()), "none", { narSize: 200_000, visitor }),
+    VerificationError,
+    "more than 200000 bytes",
+  );
+  assert(told <= 200_000);
+});
+
+Deno.test("unpackNar() refuses a compression that only the language knows", async () => {
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    await assertRejects(
+      () => unpackNar(ReadableStream.from([new Uint8Array(8)]), name),
+      VerificationError,
+      "its compression is",
+    );
+  }
 });

@@ -18,7 +18,11 @@ Deno.test("checkSshTarget() takes hosts, names of the configuration and addresse
 });
 
 Deno.test("checkSshTarget() refuses what ssh could take for something else", () => {
-  const targets = ["", "-v", "root@-v", "a b", "ssh://root@host", "root@", "@host", "a\nb", "a'b"];
+  const targets = ["", "-v", "root@-v", "a b", "ssh://root@host", "root@", "@host", "a\nb", "a'b"]
+    .concat(
+      // ssh hands the user to the shell of a ProxyCommand.
+      ["a;b@c", "`a`@c", "$(a)@c", "a|b@c", "a&b@c", "'a'@c", "a{b,c}@d", "a>b@c", "\x1b@c"],
+    );
   for (const target of targets) assertThrows(() => checkSshTarget({ target }), UsageError);
   for (const port of [0, -1, 1.5, 65536, NaN]) {
     assertThrows(() => checkSshTarget({ target: "a", port }), UsageError, String(port));
