@@ -1,6 +1,7 @@
 import { dirname } from "@std/path";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { checkNoLinks } from "./check_no_links.ts";
 import type { NixFolder } from "./nix_folder.ts";
 
 /** Options of {@linkcode lockNixFolder}. */
@@ -20,6 +21,7 @@ export interface LockNixFolderOptions {
  *
  * @throws {TimedOutError} if somebody else stayed at work there
  * @throws {NotAllowedError} if nothing may be written there
+ * @throws {VerificationError} if a link there would lead what is written to somewhere else
  */
 export async function lockNixFolder(
   folder: NixFolder,
@@ -35,6 +37,7 @@ export async function lockNixFolder(
     });
   using stack = new DisposableStack();
   try {
+    await checkNoLinks(folder);
     await Deno.mkdir(dirname(folder.gcLock), { recursive: true });
     stack.use(await take(folder.lock, false, "another run"));
     stack.use(await take(folder.gcLock, !deleting, "Nix"));

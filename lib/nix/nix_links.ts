@@ -24,6 +24,7 @@ export interface NixLink {
 export async function putLinks(folder: string, links: readonly NixLink[]): Promise<number> {
   let changed = 0;
   for (const { path, target } of links) {
+    checkWithin(folder, path);
     const whole = join(folder, path);
     await makeFolders(folder, dirname(path));
     if (await linkTarget(whole) === target) continue;
@@ -40,6 +41,16 @@ export async function putLinks(folder: string, links: readonly NixLink[]): Promi
     changed++;
   }
   return changed;
+}
+
+/** Links are noted where containers write too. */
+function checkWithin(folder: string, path: string): void {
+  if (path.split("/").every((part) => part !== "" && part !== "." && part !== "..")) return;
+  throw new VerificationError(
+    `Cannot make the link ${
+      JSON.stringify(path.slice(0, 200))
+    } below "${folder}": it leads out of it`,
+  );
 }
 
 /** All symlinks below a folder, in the order of their paths; none where it is not there. */

@@ -67,9 +67,11 @@ export async function checkNixSchema(folder: string): Promise<void> {
   );
 }
 
-/** Refuses a database that lacks a table. Views could do anything; only plain tables are read. */
+/** Refuses a database that lacks a table. Views and virtual tables could do anything; only plain tables, which have a page, are read. */
 export function checkNixTables(database: DatabaseSync, path: string): void {
-  const names = database.prepare("select name from sqlite_master where type = 'table'").all()
+  const names = database.prepare(
+    "select name from sqlite_master where type = 'table' and rootpage > 0",
+  ).all()
     .map((row) => String(row["name"]));
   const missing = tables.find((table) => !names.includes(table));
   if (missing !== undefined) throw damagedDatabase(path, `it has no table ${missing}`);

@@ -121,7 +121,10 @@ const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`,
 async function busyNames(folder: NixFolder): Promise<string[]> {
   const texts: string[] = [];
   const temporary = join(folder.state, "temproots");
-  for (const name of await folderNames(temporary)) texts.push(await textOf(join(temporary, name)));
+  for await (const { name, isFile } of entriesOf(temporary)) {
+    // A pipe, or a link to a device, would be read for ever.
+    if (isFile) texts.push(await textOf(join(temporary, name)));
+  }
   if (Deno.build.os === "linux") {
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
       texts.push(await textOf(`/proc/${pid}/maps`));
@@ -129,6 +132,16 @@ async function busyNames(folder: NixFolder): Promise<string[]> {
   }
   const names = texts.flatMap((text) => [...text.matchAll(storeName)].map((match) => match[1]!));
   return [...new Set(names)].filter(isStoreBaseName);
+}
+
+async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
+  try {
+    yield* Deno.readDir(folder);
+  } catch (error) {
+    const isNone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!isNone) throw error;
+  }
 }
 
 /** A text that may be gone, or another's, a moment later. */

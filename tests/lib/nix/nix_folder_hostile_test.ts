@@ -1,0 +1,76 @@
+/** What a container may leave in the folder that it had as `/nix`, for whoever writes there next. */
+import { DatabaseSync } from "node:sqlite";
+import { assertEquals, assertRejects } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { VerificationError } from "../../../lib/base/errors.ts";
+import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
+import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import { nixTables } from "../../../lib/nix/nix_schema.ts";
+import { putLinks } from "../../../lib/nix/nix_links.ts";
+import { StoreDatabase } from "../../../lib/nix/store_database.ts";
+
+async function inFolders(run: (folder: NixFolder, other: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(join(dir, "nix"));
+    await Deno.mkdir(join(dir, "other"));
+    await run(new NixFolder(join(dir, "nix")), join(dir, "other"));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const options = {
+  timeoutMs: 1000,
+  onWait() {},
+  signal: new AbortController().signal,
+};
+
+for (
+  const below of ["store", "var", "var/kedge", "var/kedge/staging", "var/nix/db/db.sqlite"]
+) {
+  Deno.test(`lockNixFolder() writes nothing where ${below} is a link to elsewhere`, () =>
+    inFolders(async (folder, other) => {
+      const link = join(folder.path, below);
+      await Deno.mkdir(dirname(link), { recursive: true });
+      await Deno.symlink(other, link);
+      await assertRejects(() => lockNixFolder(folder, options), VerificationError, "is a link");
+      assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
+      await Deno.remove(link);
+      using _lock = await lockNixFolder(folder, options);
+    }));
+}
+
+Deno.test("putLinks() makes no link outside of its folder, whatever was noted", () =>
+  inFolders(async (folder, other) => {
+    for (const path of ["../../../other/link", "profiles/../../x", "/etc/x", "profiles//x", "."]) {
+      await assertRejects(
+        () => putLinks(folder.state, [{ path, target: "/evil" }]),
+        VerificationError,
+        "leads out of it",
+      );
+    }
+    assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
+    assertEquals(await putLinks(folder.state, [{ path: "profiles/default", target: "/x" }]), 1);
+  }));
+
+for (
+  const table of [
+    "create view ValidPaths as with recursive n(i) as (select 1 union all select i from n) select i as id from n",
+    "create virtual table ValidPaths using fts5(path)",
+  ]
+) {
+  Deno.test(`StoreDatabase reads nothing that runs: ${table.slice(0, 25)}`, () =>
+    inFolders(async (_folder, other) => {
+      {
+        using database = new DatabaseSync(join(other, "db.sqlite"));
+        database.exec(nixTables);
+        database.exec(`drop table ValidPaths; ${table}`);
+      }
+      await assertRejects(
+        () => StoreDatabase.read(other),
+        VerificationError,
+        "it has no table ValidPaths",
+      );
+    }));
+}
