@@ -12,7 +12,7 @@ export async function runCatalogList(
   const context = resolveContext(ctx);
   const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
   const open = await catalogOf(options.catalog, context);
-  await using catalog = open(silentMeter);
+  await using catalog = await open(silentMeter);
   return await catalog.list(filter, { signal: context.signal });
 }
 
@@ -23,7 +23,7 @@ export async function runCatalogShow(
 ): Promise<CatalogShowResult> {
   const context = resolveContext(ctx);
   const open = await catalogOf(options.catalog, context);
-  await using catalog = open(silentMeter);
+  await using catalog = await open(silentMeter);
   const entry = await findEntry(catalog, options.entry, context.signal);
   return { entry, history: await catalog.history(entry.name, { signal: context.signal }) };
 }

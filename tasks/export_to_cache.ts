@@ -4,7 +4,8 @@ import { packedBound } from "../lib/nix/compression.ts";
 import { moveClosure } from "../lib/nix/move_closure.ts";
 import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
-import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { openStore } from "../lib/nix/open_store.ts";
+import { prepareStore } from "../lib/nix/prepare_store.ts";
 import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
@@ -49,15 +50,17 @@ export async function exportToCache(
     subject,
     async plan({ meter, signal }) {
       const selection = await select(signal);
-      const store = opened.use(openStore(prepared, {
-        keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],
-        publicKeys: [],
-        propagationMs: prepared.read === undefined ? 0 : 30_000,
-        retry: defaultRetryPolicy,
-        sessions: spool,
-        meter,
-        signal,
-      }));
+      const store = opened.use(
+        await openStore(prepared, {
+          keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],
+          publicKeys: [],
+          propagationMs: prepared.read === undefined ? 0 : 30_000,
+          retry: defaultRetryPolicy,
+          sessions: spool,
+          meter,
+          signal,
+        }),
+      );
       await checkReferences(store, selection, signal);
       const plan = await planStore(store, selection.closure, {
         packing,
@@ -89,6 +92,7 @@ export async function exportToCache(
       const { failures = [] } = await verifyStore(store.store, closure, {
         depth: "present",
         written: written ?? new Map(),
+        hash: (path, size) => packer.hash(path, size),
         meter,
         now: Date.now,
         signal,

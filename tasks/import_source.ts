@@ -14,7 +14,9 @@ import { narPieces } from "../lib/nix/nar_pieces.ts";
 import { NarVerifier } from "../lib/nix/nar_verifier.ts";
 import { nixJson } from "../lib/nix/nix_command.ts";
 import { nixStoreDir } from "../lib/nix/nix_folder.ts";
-import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { openStore } from "../lib/nix/open_store.ts";
+import { prepareStore } from "../lib/nix/prepare_store.ts";
+import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { parsePathInfo, type PathInfo } from "../lib/nix/path_info.ts";
 import { physicalPath } from "../lib/nix/physical_path.ts";
 import { parsePublicKey } from "../lib/nix/signing_key.ts";
@@ -95,19 +97,21 @@ async function fromCache(
   for (const secret of prepared.credentials.secrets) context.redactor.add(secret);
   const sessions = opened.use(new PublishSpool(context.cache));
   const found = new Map<string, NarInfo>();
-  let store: ReturnType<typeof openStore> | undefined;
+  let store: PublishStore | undefined;
   return {
     requestsEach: end.uri.kind === "file" ? 0 : 1,
     async closure(names, isKnown, { meter, signal }) {
-      store ??= opened.use(openStore(prepared, {
-        keys: [],
-        publicKeys,
-        propagationMs: 0,
-        retry: defaultRetryPolicy,
-        sessions,
-        meter,
-        signal,
-      }));
+      store ??= opened.use(
+        await openStore(prepared, {
+          keys: [],
+          publicKeys,
+          propagationMs: 0,
+          retry: defaultRetryPolicy,
+          sessions,
+          meter,
+          signal,
+        }),
+      );
       const { cache, limit } = store;
       const only = options.closure === false;
       const infos = await cacheClosure(cache, names, { limit, only, publicKeys, isKnown, signal });

@@ -3,9 +3,11 @@ import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
-import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
+import { openCatalog } from "../lib/catalog/open_catalog.ts";
+import { prepareCatalog } from "../lib/catalog/prepare_catalog.ts";
 import { parseNixHash } from "../lib/nix/nix_hash.ts";
-import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { openStore } from "../lib/nix/open_store.ts";
+import { prepareStore } from "../lib/nix/prepare_store.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import type { PublicKey, SigningKey } from "../lib/nix/signing_key.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
@@ -24,7 +26,7 @@ import { PublishSpool } from "./publish_spool.ts";
 export async function catalogOf(
   uri: string,
   context: TaskContext,
-): Promise<(meter: Meter) => CatalogWithHistory> {
+): Promise<(meter: Meter) => Promise<CatalogWithHistory>> {
   checkPublishOffline(context, [], uri);
   const prepared = await prepareCatalog(uri);
   for (const secret of prepared.secrets) context.redactor.add(secret);
@@ -96,7 +98,7 @@ export async function entryStores(
   entry: CatalogEntry,
   options: EntryStoresOptions,
   context: TaskContext,
-): Promise<(meter: Meter) => PublishStore[]> {
+): Promise<(meter: Meter) => Promise<PublishStore[]>> {
   const named = options.stores.map(parseStoreUri);
   for (const uri of named) {
     if (entry.proofs.some((proof) => proof.store === uri.shown)) continue;
@@ -120,7 +122,7 @@ export async function entryStores(
     }
   }
   return (meter) =>
-    prepared.map((store) =>
+    Promise.all(prepared.map((store) =>
       openStore(store, {
         keys: options.keys,
         publicKeys: options.publicKeys,
@@ -130,7 +132,7 @@ export async function entryStores(
         meter,
         signal: context.signal,
       })
-    );
+    ));
 }
 
 /** A store as an entry names it: the place alone. A parameter would have the catalog choose the file, or the variable, that is sent there. */

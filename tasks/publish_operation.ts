@@ -9,25 +9,27 @@
 import { formatBytes } from "../lib/base/bytes.ts";
 import { counted } from "../lib/base/counted.ts";
 import { refreshes } from "../lib/cache/refresh.ts";
-import { type PublishPlan, publishPlan } from "./publish_plan.ts";
+import type { PublishPlan } from "./publish_plan.ts";
 import { sha256 } from "../lib/base/digest.ts";
 import { liesIn } from "../lib/base/lies_in.ts";
+import { together } from "../lib/base/together.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
-import { type CatalogEntryDraft, entryId } from "../lib/catalog/catalog_entry.ts";
+import {
+  type CatalogEntry,
+  type CatalogEntryDraft,
+  entryId,
+} from "../lib/catalog/catalog_entry.ts";
 import type { NarPacking } from "../lib/nix/compression.ts";
-import { FileObjects } from "../lib/nix/file_objects.ts";
-import { pinClosure } from "../lib/nix/file_pins.ts";
-import { moveClosure } from "../lib/nix/move_closure.ts";
 import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
 import type { NarPacker } from "../lib/nix/nar_packer.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
-import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
+import type { StorePlan } from "../lib/nix/plan_store.ts";
 import { type ProofMemory, type RememberedProof, standingProof } from "../lib/nix/proof_memory.ts";
 import { resolveSources } from "../lib/nix/resolve_sources.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
-import { type StoreProof, verifyStore } from "../lib/nix/verify_store.ts";
+import type { StoreProof } from "../lib/nix/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -35,19 +37,8 @@ import type { PublishOptions, PublishResult } from "./publish.ts";
 
 const defaultProofMaxAgeMs = 300_000;
 
-/** Pins a closure; that the folder cannot be written to is told when something is written into it. */
-async function pinIn(
-  dir: string,
-  closure: readonly SourcePath[],
-  by: string,
-): Promise<AsyncDisposable> {
-  try {
-    return await pinClosure(dir, closure, by);
-  } catch (error) {
-    if (typeof (error as { code?: unknown }).code !== "string") throw error;
-    return { [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
-}
+/** What the steps are made of; Nix is asked before it is loaded. */
+const steps = () => import("./publish_steps.ts");
 
 /** What a publish is made of. */
 export interface PublishParts {
@@ -64,9 +55,9 @@ export interface PublishParts {
   /** Ends what was begun, after the commit. */
   opened: AsyncDisposableStack;
   /** Opens the catalog. */
-  openCatalog: (meter: Meter) => Catalog;
+  openCatalog: (meter: Meter) => Promise<Catalog>;
   /** Opens the stores. */
-  openStores: (meter: Meter) => StorePlan["store"][];
+  openStores: (meter: Meter) => Promise<StorePlan["store"][]>;
 }
 
 type Standing = Omit<PublishResult, keyof Figures>;
@@ -84,17 +75,13 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
   }
 
   async plan(step: Step): Promise<PublishPlan> {
-    const { options, packing, packer, spool } = this.#parts;
+    const { options, packing, spool } = this.#parts;
     const { meter, signal } = step;
-    const catalog = this.#parts.openCatalog(meter);
-    const standing = await catalog.find(options, { signal });
-    // A new version has something to pack: the threads start while Nix and the stores answer.
-    if (standing === undefined && !step.dryRun) packer.warm();
-    const sources = await resolveSources(options.paths, {
-      ...options.nix,
-      dryRun: step.dryRun,
-      signal,
-    });
+    const { dryRun } = step;
+    const [sources, { catalog, standing }] = await together([
+      (signal) => resolveSources(options.paths, { ...options.nix, dryRun, signal }),
+      (signal) => this.#find(step, signal),
+    ], signal);
     const { closure } = sources;
     const { dir } = this.#parts.context.cache;
     for (const path of options.paths) {
@@ -104,7 +91,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     meter.note(
       `the closure has ${counted(closure.length, "path")}, ${formatBytes(narBytes(closure))}`,
     );
-    const stores = this.#parts.openStores(meter);
+    const stores = await this.#parts.openStores(meter);
     let plans = await this.#ask(stores, closure, step, standing?.current === true);
     if (plans.some((plan) => plan.states.some((state) => state.gap !== undefined))) {
       // Something is to be done: what was taken as proven is asked for, too.
@@ -112,11 +99,23 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
       const asked = await this.#ask(taken, closure, step, false);
       plans = plans.map((plan) => asked.find(({ store }) => store === plan.store) ?? plan);
     }
-    return await publishPlan(this.subject, { sources, stores: plans, catalog, standing }, {
-      packing,
-      spool,
-      depth: options.verify ?? "present",
-    });
+    const depth = options.verify ?? "present";
+    const found = { sources, stores: plans, catalog, standing };
+    const { publishPlan } = await steps();
+    return await publishPlan(this.subject, found, { packing, spool, depth });
+  }
+
+  /** Finds the entry in the catalog, and loads meanwhile what the other steps need. */
+  async #find(
+    step: Step,
+    signal: AbortSignal,
+  ): Promise<{ catalog: Catalog; standing: CatalogEntry | undefined }> {
+    await steps();
+    const catalog = await this.#parts.openCatalog(step.meter);
+    const standing = await catalog.find(this.#parts.options, { signal });
+    // A new version has something to pack: a thread starts while Nix and the stores answer.
+    if (standing === undefined && !step.dryRun) this.#parts.packer.warm();
+    return { catalog, standing };
   }
 
   /** Asks stores for the closure, all at once. */
@@ -127,6 +126,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     believing: boolean,
   ): Promise<StorePlan[]> {
     const { options, packing, spool } = this.#parts;
+    const { planStore } = await steps();
     const replace = options.replace ?? false;
     const outcomes = await Promise.all(stores.map(async (store) => {
       try {
@@ -146,18 +146,16 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const { packing, packer, spool, context } = this.#parts;
     const { meter, record, signal } = step;
     using _use = await context.cache.use({ signal });
-    for (const { store } of plan.stores) {
-      const { writer } = store.cache;
-      if (writer instanceof FileObjects) {
-        this.#parts.opened.use(await pinIn(writer.dir, plan.sources.closure, this.subject));
-      }
-    }
+    const { moveClosure, pinInStores } = await steps();
+    const stores = plan.stores.map(({ store }) => store);
+    this.#parts.opened.use(await pinInStores(stores, plan.sources.closure, this.subject));
     return await moveClosure(plan.stores, { packing, packer, spool, meter, record, signal });
   }
 
   async verify(plan: PublishPlan, moved: WrittenNarInfos[], step: Step): Promise<void> {
     const { meter, signal, record } = step;
     const { packer, spool } = this.#parts;
+    const { verifyStore } = await steps();
     const depth = this.#parts.options.verify ?? "present";
     for (const { store } of plan.stores) record(store.cache.url, "proving", { depth });
     const outcomes = await Promise.all(

@@ -39,7 +39,7 @@ export async function runPublishPrune(
     kind: "publish:prune",
     subject: options.catalog.replace(/[?].*$/s, ""),
     async plan({ meter, signal }) {
-      const catalog = opened.use(open(meter));
+      const catalog = opened.use(await open(meter));
       const entries = await catalog.list({}, { signal });
       const forget = outdated(entries, keep);
       const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));

@@ -4,6 +4,7 @@ import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import { entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
+import { NarPacker } from "../lib/nix/nar_packer.ts";
 import { verifyStore } from "../lib/nix/verify_store.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
@@ -38,16 +39,18 @@ export async function runPublishRollback(
     kind: "publish:rollback",
     subject: options.name,
     async plan(step) {
-      const catalog = opened.use(open(step.meter));
+      const catalog = opened.use(await open(step.meter));
       return await planRollback(catalog, { ...options, system }, context, opened, step);
     },
     move: () => Promise.resolve(),
     async verify({ to, stores }, _moved, { meter, signal }) {
       const closure = closureOf(to, (path) => path);
+      using packer = new NarPacker(signal);
       const outcomes = await Promise.all(stores.map((store) =>
         verifyStore(store, closure, {
           depth: "present",
           written: new Map(),
+          hash: (path, size) => packer.hash(path, size),
           meter,
           now: Date.now,
           signal,
@@ -97,7 +100,7 @@ async function planRollback(
     );
   }
   const openStores = await entryStores(to, { stores: [], keys: [], publicKeys: [] }, context);
-  const stores = openStores(step.meter).map((store) => opened.use(store));
+  const stores = (await openStores(step.meter)).map((store) => opened.use(store));
   const requests = stores.reduce(
     (sum, { cache }) => sum + 2 * cache.reader.requestsEach * to.closure.length,
     catalog.requestsEach,

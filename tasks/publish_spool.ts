@@ -6,7 +6,7 @@ import { isDigest } from "../lib/base/digest_text.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheEntry } from "../lib/cache/cache_entry.ts";
-import type { NarPacking } from "../lib/nix/compression.ts";
+import { type NarPacking, packingKey } from "../lib/nix/compression.ts";
 import type { NarSpool, SpooledNar } from "../lib/nix/nar_spool.ts";
 import type { ProofMemory, RememberedProof } from "../lib/nix/proof_memory.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
@@ -160,8 +160,8 @@ export class PublishSpool implements NarSpool, UploadSessions, ProofMemory, Asyn
 
   #entry(
     narHash: Digest,
-    { compression, level }: NarPacking,
+    packing: NarPacking,
   ): CacheEntry<v.InferOutput<typeof packedSchema>> {
-    return this.#cache.entry(buckets.nars, `${narHash} ${compression} ${level}`, packedSchema);
+    return this.#cache.entry(buckets.nars, `${narHash} ${packingKey(packing)}`, packedSchema);
   }
 }

@@ -8,9 +8,9 @@ import { UsageError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import { checkEntryName } from "../lib/catalog/catalog_entry.ts";
-import { openCatalog, prepareCatalog } from "../lib/catalog/open_catalog.ts";
+import { prepareCatalog } from "../lib/catalog/prepare_catalog.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
-import { openStore, prepareStore } from "../lib/nix/open_store.ts";
+import { prepareStore } from "../lib/nix/prepare_store.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkedPacking, loadSigningKeys, parseStores } from "./publish_options.ts";
@@ -59,13 +59,16 @@ export async function runPublish(
     packer,
     spool,
     opened,
-    openCatalog: (meter) =>
-      typeof options.catalog === "string"
-        ? opened.use(openCatalog(named!, { meter, signal, retry, timeoutMs: options.stallMs }))
-        : counting(options.catalog, meter),
-    openStores: (meter) =>
-      prepared.map((store) =>
-        opened.use(openStore(store, {
+    openCatalog: async (meter) => {
+      if (typeof options.catalog !== "string") return counting(options.catalog, meter);
+      const { openCatalog } = await import("../lib/catalog/open_catalog.ts");
+      const { stallMs: timeoutMs } = options;
+      return opened.use(await openCatalog(named!, { meter, signal, retry, timeoutMs }));
+    },
+    openStores: async (meter) => {
+      const { openStore } = await import("../lib/nix/open_store.ts");
+      const stores = await Promise.all(prepared.map((store) =>
+        openStore(store, {
           keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
           publicKeys: [],
           propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
@@ -75,8 +78,11 @@ export async function runPublish(
           sessions: spool,
           meter,
           signal,
-        }))
-      ),
+        })
+      ));
+      for (const store of stores) opened.use(store);
+      return stores;
+    },
   });
   return await runOperation(operation, context);
 }

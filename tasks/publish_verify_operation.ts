@@ -44,7 +44,7 @@ export async function runPublishVerify(
   const { everywhere: keys } = await loadSigningKeys(options.signingKey, [], context);
   await using opened = new AsyncDisposableStack();
   // The entry says which stores there are; it is asked for before the operation, and counted within.
-  const first = opened.use(open(silentMeter));
+  const first = opened.use(await open(silentMeter));
   const entry = await findEntry(first, options.entry, context.signal);
   const stores = options.stores ?? [];
   const openStores = await entryStores(
@@ -60,8 +60,8 @@ export async function runPublishVerify(
     entry,
     packer,
     spool,
-    openCatalog: (meter) => opened.use(open(meter)),
-    openStores: (meter) => openStores(meter).map((store) => opened.use(store)),
+    openCatalog: async (meter) => opened.use(await open(meter)),
+    openStores: async (meter) => (await openStores(meter)).map((store) => opened.use(store)),
   });
   return await runOperation(operation, context);
 }
@@ -72,8 +72,8 @@ interface VerifyParts {
   entry: CatalogEntry;
   packer: NarPacker;
   spool: PublishSpool;
-  openCatalog: (meter: Meter) => CatalogWithHistory;
-  openStores: (meter: Meter) => PublishStore[];
+  openCatalog: (meter: Meter) => Promise<CatalogWithHistory>;
+  openStores: (meter: Meter) => Promise<PublishStore[]>;
 }
 
 interface VerifyPlan extends Plan {
@@ -102,8 +102,9 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
         Deno.env.get("NIX_REMOTE");
       return physicalPath(path, parseStorePath(path).storeDir, remote);
     });
+    const opened = await this.#parts.openStores(step.meter);
     const stores = await Promise.all(
-      this.#parts.openStores(step.meter).map(async (store) => {
+      opened.map(async (store) => {
         const outcome = await this.#prove(store, closure, step);
         return { store, failures: outcome.failures ?? [] };
       }),
@@ -160,7 +161,7 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
     const { entry } = this.#parts;
     // A commit makes its version the current one; only the current entry's proofs are renewed here.
     if (entry.current) {
-      const catalog = this.#parts.openCatalog(step.meter);
+      const catalog = await this.#parts.openCatalog(step.meter);
       await catalog.find(entry, { signal: step.signal });
       const { id: _id, created: _created, updated: _updated, current: _current, ...draft } = entry;
       const renewed = { ...draft, proofs: this.#proofs };
@@ -187,7 +188,14 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
   #prove(store: PublishStore, closure: readonly SourcePath[], step: Step) {
     const { meter, signal } = step;
     const depth = this.#parts.options.depth ?? "present";
-    return verifyStore(store, closure, { depth, written: new Map(), meter, now: Date.now, signal });
+    return verifyStore(store, closure, {
+      depth,
+      written: new Map(),
+      hash: (path, size) => this.#parts.packer.hash(path, size),
+      meter,
+      now: Date.now,
+      signal,
+    });
   }
 
   /** Copies a path from a store of the entry where it is whole. */

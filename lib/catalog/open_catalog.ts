@@ -1,22 +1,7 @@
-import { fromFileUrl } from "@std/path";
-import { UsageError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
-import { basicAuthorization } from "../http/basic_authorization.ts";
-import { displayUrl } from "../http/display_url.ts";
-import {
-  credentialParameters,
-  type HttpCredentials,
-  httpCredentials,
-} from "../http/http_credentials.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { CatalogWithHistory } from "./catalog.ts";
-import { HttpCatalog } from "./http_catalog.ts";
-import { SqliteCatalog } from "./sqlite_catalog.ts";
-
-/** A catalog that was named, with what lets kedge in. */
-export type PreparedCatalog =
-  | { kind: "sqlite"; path: string; secrets: readonly string[] }
-  | { kind: "http"; url: string; credentials: HttpCredentials; secrets: readonly string[] };
+import type { PreparedCatalog } from "./prepare_catalog.ts";
 
 /** What opening a catalog needs. */
 export interface OpenCatalogOptions {
@@ -30,53 +15,16 @@ export interface OpenCatalogOptions {
   signal?: AbortSignal | undefined;
 }
 
-/**
- * Reads what is needed to get into the catalog of a URI; asks no server.
- *
- * @throws {UsageError} if no kind of catalog goes by such a URI
- */
-export async function prepareCatalog(uri: string): Promise<PreparedCatalog> {
-  const bad = (state: string, hint: string) =>
-    new UsageError(`Cannot open the catalog "${displayUrl(uri)}": ${state}`, { hint });
-  if (uri.startsWith("sqlite:///") && URL.canParse(uri)) {
-    const path = fromFileUrl(uri.replace(/^sqlite:/, "file:"));
-    if (!path.endsWith("/")) return { kind: "sqlite", path, secrets: [] };
-  }
-  if (!/^https?:\/\//.test(uri) || !URL.canParse(uri)) {
-    throw bad("it is of no known kind", "a catalog is sqlite:///FILE or http(s)://HOST/PATH");
-  }
-  const url = new URL(uri);
-  const query = Object.fromEntries(url.searchParams);
-  const unknown = Object.keys(query).find((name) => !credentialParameters.includes(name));
-  if (unknown !== undefined) {
-    throw bad(
-      `its parameter "${unknown}" is not known`,
-      `known are ${credentialParameters.join(", ")}`,
-    );
-  }
-  const user = url.username === "" ? {} : {
-    user: basicAuthorization(decodeURIComponent(url.username), decodeURIComponent(url.password)),
-  };
-  url.username =
-    url.password =
-    url.search =
-    url.hash =
-      "";
-  const credentials = await httpCredentials({
-    target: url.href,
-    shown: displayUrl(url),
-    query,
-    ...user,
-  });
-  return { kind: "http", url: url.href, credentials, secrets: credentials.secrets };
-}
-
-/** Opens a catalog; connects to nothing yet. */
-export function openCatalog(
+/** Opens a catalog; connects to nothing yet. Only what that kind of catalog needs is loaded. */
+export async function openCatalog(
   prepared: PreparedCatalog,
   options: OpenCatalogOptions = {},
-): CatalogWithHistory {
-  if (prepared.kind === "sqlite") return new SqliteCatalog({ path: prepared.path });
+): Promise<CatalogWithHistory> {
+  if (prepared.kind === "sqlite") {
+    const { SqliteCatalog } = await import("./sqlite_catalog.ts");
+    return new SqliteCatalog({ path: prepared.path });
+  }
+  const { HttpCatalog } = await import("./http_catalog.ts");
   const { authorization, tls } = prepared.credentials;
   return new HttpCatalog({ url: prepared.url, authorization, tls, ...options });
 }

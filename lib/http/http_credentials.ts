@@ -15,16 +15,6 @@ export interface NamedServer {
   query: Readonly<Record<string, string>>;
 }
 
-/** The parameters of a URI that name credentials. */
-export const credentialParameters: readonly string[] = [
-  "token-env",
-  "token-file",
-  "netrc-file",
-  "tls-certificate",
-  "tls-private-key",
-  "tls-ca",
-];
-
 /** What lets a client in. */
 export interface HttpCredentials {
   /** The Authorization header. */

@@ -11,6 +11,14 @@ export interface NarPacking {
 
 const suffixes: Record<NarCompression, string> = { zstd: ".zst", xz: ".xz", none: "" };
 
+/** What decides the bytes of a packed NAR, as words of a key; it changes where the same level comes to pack otherwise. */
+export function packingKey({ compression, level }: NarPacking): string {
+  const tables = compression === "zstd" && level === packingLevels.zstd.default
+    ? " small-tables"
+    : "";
+  return `${compression} ${level}${tables}`;
+}
+
 /** What follows `.nar` in the name of a packed NAR. */
 export function narSuffix(compression: NarCompression): string {
   return suffixes[compression];

@@ -48,9 +48,9 @@ export class NarPacker implements Disposable {
     this.#fail = failed.reject;
   }
 
-  /** Starts the threads now, while there is nothing to do yet. */
+  /** Starts a thread now, while there is nothing to do yet; the other one starts when both are wanted. */
   warm(): void {
-    while (this.#all.length < threads) this.#idle.push(this.#startWorker());
+    if (this.#all.length === 0) this.#idle.push(this.#startWorker());
   }
 
   /** How many orders are worth being under way at once: more than there are threads, so that none waits for a disk. */

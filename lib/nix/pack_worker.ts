@@ -6,6 +6,7 @@
  */
 import { type Digest, Hasher } from "../base/digest.ts";
 import { workerPort } from "../base/worker_port.ts";
+import { zlib } from "../base/zlib.ts";
 import { packNar, type PackRequest } from "./pack_nar.ts";
 import type { PackedNar } from "./packed_nar.ts";
 
@@ -19,6 +20,10 @@ export type PackAnswer =
   | { error: { message: string; code: string | undefined } };
 
 const bufferBytes = 1024 * 1024;
+
+// What every order needs is loaded while there is none yet.
+zlib();
+new Hasher().update(new Uint8Array(bufferBytes));
 
 const port = workerPort<PackQuestion, PackAnswer>();
 

@@ -6,7 +6,7 @@
 import { fromFileUrl } from "@std/path";
 import { UsageError } from "../base/errors.ts";
 import { basicAuthorization } from "../http/basic_authorization.ts";
-import { credentialParameters } from "../http/http_credentials.ts";
+import { credentialParameters } from "../http/credential_parameters.ts";
 import { displayUrl } from "../http/display_url.ts";
 
 /** A store that was named. */

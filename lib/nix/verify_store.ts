@@ -10,7 +10,6 @@
 import { delay } from "@std/async";
 import { type Digest, sameDigest, sha256 } from "../base/digest.ts";
 import { IncompleteError, toError, VerificationError } from "../base/errors.ts";
-import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import type { WrittenNarInfos } from "./move_options.ts";
 import type { NarInfo } from "./nar_info.ts";
@@ -47,8 +46,8 @@ export interface VerifyStoreOptions {
   depth: VerifyDepth;
   /** What was written just before, by base name. */
   written: WrittenNarInfos;
-  /** Hashes the files of stores that are folders. @default {on this thread} */
-  hash?: HashFile;
+  /** Hashes the files of stores that are folders; it minds itself how many at once. */
+  hash: HashFile;
   /** Keeps what was proven where asking again costs requests. */
   memory?: ProofMemory;
   /** Told of waits. */
@@ -69,7 +68,7 @@ export async function verifyStore(
   closure: readonly SourcePath[],
   options: VerifyStoreOptions,
 ): Promise<{ proof: StoreProof; failures?: never } | { proof?: never; failures: StoreFailure[] }> {
-  const { cache, limit, publicKeys } = store;
+  const { cache, publicKeys } = store;
   const deadline = performance.now() + store.propagationMs;
   const digests = new Map<string, Digest>();
   const proven: Record<string, ProvenPath> = {};
@@ -80,20 +79,18 @@ export async function verifyStore(
   for (;;) {
     failures = [];
     await store.refresh?.(closure, options.signal);
-    const results = await Promise.all(open.map((source) =>
-      limit.run(async () => {
-        try {
-          const { digest, path } = await provePath(store, source, options);
-          digests.set(source.storePath.hashPart, digest);
-          proven[source.storePath.hashPart] = path;
-          return undefined;
-        } catch (error) {
-          options.signal.throwIfAborted();
-          failures.push({ store: cache.url, path: source.storePath.path, error });
-          return source;
-        }
-      }, options.signal)
-    ));
+    const results = await Promise.all(open.map(async (source) => {
+      try {
+        const { digest, path } = await provePath(store, source, options);
+        digests.set(source.storePath.hashPart, digest);
+        proven[source.storePath.hashPart] = path;
+        return undefined;
+      } catch (error) {
+        options.signal.throwIfAborted();
+        failures.push({ store: cache.url, path: source.storePath.path, error });
+        return source;
+      }
+    }));
     open = results.filter((each) => each !== undefined);
     const leftMs = deadline - performance.now();
     if (open.length === 0 || leftMs <= 0) break;
@@ -131,6 +128,23 @@ async function provePath(
   source: SourcePath,
   options: VerifyStoreOptions,
 ): Promise<{ digest: Digest; path: ProvenPath }> {
+  const { depth, hash, signal } = options;
+  const { info, digest, size } = await store.limit.run(async () => {
+    const found = await proveNarInfo(store, source, options);
+    if (depth === "full") await proveContents(store, found.info, signal);
+    return found;
+  }, signal);
+  // A thread that hashes a large NAR holds up none of the small ones.
+  if (depth === "present") await proveBytes(store, info, size, hash);
+  return { digest, path: { narHash: info.narHash, url: info.url, fileSize: size } };
+}
+
+/** Proves that the narinfo says what it must, and that its NAR is there with its size. */
+async function proveNarInfo(
+  store: PublishStore,
+  source: SourcePath,
+  options: VerifyStoreOptions,
+): Promise<{ info: NarInfo; digest: Digest; size: number }> {
   const { cache, publicKeys } = store;
   const { signal } = options;
   const missing = (state: string) =>
@@ -167,16 +181,7 @@ async function provePath(
       { hint: "it was cut on the way; publish again" },
     );
   }
-  if (options.depth === "full") await proveContents(store, info, signal);
-  else await proveBytes(store, info, size, options.hash ?? hashHere);
-  return {
-    digest: sha256(text),
-    path: { narHash: info.narHash, url: info.url, fileSize: size },
-  };
-}
-
-async function hashHere(path: string): Promise<Digest> {
-  return (await hashFile(path)).digest;
+  return { info, digest: sha256(text), size };
 }
 
 /** Hashes the packed NAR as the store gives it. */

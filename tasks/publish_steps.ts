@@ -1,0 +1,10 @@
+/**
+ * What a publish needs once it asks Nix for its closure; loaded while Nix answers.
+ *
+ * @module
+ */
+export { moveClosure } from "../lib/nix/move_closure.ts";
+export { planStore } from "../lib/nix/plan_store.ts";
+export { verifyStore } from "../lib/nix/verify_store.ts";
+export { pinInStores } from "./publish_pins.ts";
+export { publishPlan } from "./publish_plan.ts";
