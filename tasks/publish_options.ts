@@ -1,4 +1,5 @@
 import { UsageError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/if_there.ts";
 import { Secret } from "../lib/base/secret.ts";
 import { type NarCompression, type NarPacking, packingLevels } from "../lib/nix/compression.ts";
 import { parseSigningKey, type SigningKey } from "../lib/nix/signing_key.ts";
@@ -78,10 +79,11 @@ export async function loadSigningKeys(
   context: TaskContext,
 ): Promise<LoadedKeys> {
   const load = async (source: SecretSource | Secret): Promise<SigningKey> => {
+    if (!(source instanceof Secret) && "file" in source) {
+      await refuseKeyAsFile(source.file, context);
+    }
     const secret = source instanceof Secret ? source : await context.secrets.from(source);
-    // The half after the name is the secret; it must not show without its name either.
-    const half = secret.reveal().split(":")[1];
-    if (half !== undefined) context.redactor.add(half);
+    hideHalf(secret.reveal(), context);
     return await parseSigningKey(secret.reveal(), secret.label);
   };
   const list = sources === undefined ? [] : isList(sources) ? sources : [sources];
@@ -90,10 +92,46 @@ export async function loadSigningKeys(
   const ofStore = new Map<StoreUri, SigningKey[]>();
   for (const uri of uris) {
     const keys: SigningKey[] = [];
-    for (const file of uri.secretKeys) keys.push(await load({ file }));
+    for (const named of uri.secretKeys) {
+      // In a URI, a plus may have become a blank.
+      const text = named.replaceAll(" ", "+");
+      const isKey = text.includes(":") && !await isThere(named);
+      const label = `secret-key of ${uri.shown}`;
+      keys.push(await load(isKey ? new Secret(text, label, context.redactor) : { file: named }));
+    }
     ofStore.set(uri, keys);
   }
   return { everywhere, ofStore };
+}
+
+/** What may be a secret key of Nix, at the end of a text: behind a folder where it was taken for the name of a file. */
+const keyText = /[^\s:/]+:[A-Za-z0-9+/]{40,}={0,2}$/;
+
+/** The half after the name is the secret; it must not show without its name either. */
+function hideHalf(key: string, { redactor }: TaskContext): void {
+  const half = key.split(":")[1];
+  if (half !== undefined) redactor.add(half);
+}
+
+/** Whoever gives a key itself instead of its file must not find it in the message. */
+async function refuseKeyAsFile(path: string, context: TaskContext): Promise<void> {
+  const key = keyText.exec(path)?.[0];
+  if (key === undefined || await isThere(path)) return;
+  context.redactor.add(key);
+  hideHalf(key, context);
+  throw new UsageError("Cannot read a signing key: the key itself stands where its file is named", {
+    hint: "name a file that holds it; on a command line, other users see it",
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return await ifThere(Deno.stat(path)) !== undefined;
+  } catch (error) {
+    // A name that no file can have is told by the code alone: it may be a key.
+    if (typeof (error as { code?: unknown }).code !== "string") throw error;
+    return false;
+  }
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {

@@ -2,7 +2,7 @@
  * A binary cache behind HTTP: GET, HEAD and PUT.
  *
  * Invariants: nothing is answered from memory, and caches on the way are asked to look anew; a body has a Content-Length; the bytes of
- * a file are hashed while they are sent, and the last of them does not go out if the hash is another.
+ * a file are hashed while they are sent, unless this run hashed them already, and the last of them does not go out if the hash is another.
  *
  * @module
  */
@@ -196,7 +196,7 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
     options: ObjectOptions,
   ): Promise<void> {
     const bytes = await Deno.readFile(file.path);
-    checkFileDigest(new Hasher().update(bytes), file);
+    if (!file.fresh) checkFileDigest(new Hasher().update(bytes), file);
     await this.put(key, bytes, options);
     meter.moved(bytes.length);
   }

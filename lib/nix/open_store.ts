@@ -78,6 +78,14 @@ async function foreignStore(
     publicKeys: options.publicKeys,
     propagationMs: options.propagationMs,
   };
+  if (options.keys.length > 0) {
+    options.meter.note(
+      uri.kind === "nix"
+        ? `"${uri.shown}" gets no signature of the keys given here: nix copy brings those that the paths have, so sign them with nix store sign before`
+        : `"${uri.shown}" gets no signature of the keys given here: its command writes the narinfos`,
+      "warning",
+    );
+  }
   const { env, program } = options.nix ?? {};
   if (uri.kind === "exec" && read !== undefined) {
     const { CommandPusher } = await import("./command_pusher.ts");

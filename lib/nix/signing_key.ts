@@ -79,7 +79,7 @@ export async function parsePublicKey(text: string): Promise<PublicKey> {
 export async function generateSigningKey(
   name: string,
 ): Promise<{ secretText: string; publicText: string }> {
-  if (!namePattern.test(name)) throw badName(name);
+  if (!namePattern.test(name)) throw badName(`the key ${JSON.stringify(name.slice(0, 60))}`);
   const pair = await crypto.subtle.generateKey("Ed25519", true, [
     "sign",
     "verify",
@@ -123,7 +123,8 @@ function split(
   const trimmed = text.trim();
   const colon = trimmed.indexOf(":");
   const name = trimmed.slice(0, Math.max(0, colon));
-  if (colon > 0 && !namePattern.test(name)) throw badName(name);
+  // What stands before the colon may be the secret itself.
+  if (colon > 0 && !namePattern.test(name)) throw badName(what);
   let bytes: Uint8Array<ArrayBuffer> | undefined;
   if (/^[A-Za-z0-9+/]+={0,2}$/.test(trimmed.slice(colon + 1))) {
     try {
@@ -140,11 +141,8 @@ function split(
   return { name, bytes };
 }
 
-function badName(name: string): UsageError {
-  return new UsageError(
-    `Cannot use a key named ${JSON.stringify(name.slice(0, 60))}: the name is not allowed`,
-    {
-      hint: "a key's name has no blank, colon, comma, slash or quote",
-    },
-  );
+function badName(what: string): UsageError {
+  return new UsageError(`Cannot use ${what}: its name is not allowed`, {
+    hint: "a key's name has no blank, colon, comma, slash or quote",
+  });
 }

@@ -125,7 +125,7 @@ Deno.test("parseSigningKey() refuses keys of wrong shape, and never shows one", 
     [secretText.slice(2), "it is no secret key of Nix"],
     [secretText.slice(0, -4), "it is no secret key of Nix"],
     [publicText, "it is no secret key of Nix"],
-    [`a b${secretText.slice(1)}`, "the name is not allowed"],
+    [`a b${secretText.slice(1)}`, "its name is not allowed"],
     [mixed, "do not belong together"],
   ];
   for (const [key, message] of refused) {
