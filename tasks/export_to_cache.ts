@@ -22,6 +22,7 @@ import {
 import type { ExportStoreOptions } from "./export_store.ts";
 import { checkedPacking, loadSigningKeys } from "./publish_options.ts";
 import { PublishSpool } from "./publish_spool.ts";
+import { nixMemory } from "./nix_memory.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 interface CacheExportPlan extends ExportPlan {
@@ -57,6 +58,7 @@ export async function exportToCache(
           propagationMs: prepared.read === undefined ? 0 : 30_000,
           retry: defaultRetryPolicy,
           sessions: spool,
+          makeMemory: nixMemory(context),
           meter,
           signal,
         }),

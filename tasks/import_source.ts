@@ -26,6 +26,7 @@ import type { Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { ImportStoreOptions } from "./import_store.ts";
 import { PublishSpool } from "./publish_spool.ts";
+import { nixMemory } from "./nix_memory.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 /** What was written of a path. */
@@ -108,6 +109,7 @@ async function fromCache(
           propagationMs: 0,
           retry: defaultRetryPolicy,
           sessions,
+          makeMemory: nixMemory(context),
           meter,
           signal,
         }),

@@ -16,6 +16,7 @@ import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../lib/http/retry_policy.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { thisSystem } from "./this_system.ts";
+import { nixMemory } from "./nix_memory.ts";
 import { PublishSpool } from "./publish_spool.ts";
 
 /**
@@ -128,6 +129,7 @@ export async function entryStores(
         publicKeys: options.publicKeys,
         propagationMs: 0,
         sessions: new PublishSpool(context.cache),
+        makeMemory: nixMemory(context),
         retry: { ...defaultRetryPolicy, ...options.retry },
         meter,
         signal: context.signal,

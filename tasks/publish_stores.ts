@@ -18,6 +18,7 @@ import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
 import { thisSystem } from "./this_system.ts";
 import { PublishSpool } from "./publish_spool.ts";
 import { PublishOperation } from "./publish_operation.ts";
+import { nixMemory } from "./nix_memory.ts";
 import type { PublishOptions, PublishResult } from "./publish.ts";
 
 /** Does the work of `publish`. */
@@ -76,6 +77,7 @@ export async function runPublish(
           stallMs: options.stallMs,
           nix: options.nix,
           sessions: spool,
+          makeMemory: nixMemory(context),
           meter,
           signal,
         })

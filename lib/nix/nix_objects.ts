@@ -7,10 +7,11 @@
  */
 import { formatNarInfo } from "./nar_info.ts";
 import { type NixCommandOptions, nixJson, runNix } from "./nix_command.ts";
-import { privateCache } from "./nix_pusher.ts";
+import { memoryVariables } from "./nix_pusher.ts";
 import type { ObjectReader } from "./object_store.ts";
 import { parsePresentPathInfo, type PathInfo } from "./path_info.ts";
 import type { SourcePath } from "./source_path.ts";
+import type { WorkFolder } from "./work_folder.ts";
 
 /** What {@linkcode NixObjects} are made of. */
 export interface NixObjectsOptions extends Omit<NixCommandOptions, "store"> {
@@ -18,6 +19,8 @@ export interface NixObjectsOptions extends Omit<NixCommandOptions, "store"> {
   uri: string;
   /** What it is, for people. */
   shown: string;
+  /** Makes a folder for what Nix remembers while it is asked. */
+  makeMemory: () => Promise<WorkFolder>;
 }
 
 const pathsAtOnce = 500;
@@ -39,15 +42,15 @@ export class NixObjects implements ObjectReader {
 
   /** Asks the store anew for all of these paths. */
   async refresh(closure: readonly SourcePath[], signal: AbortSignal): Promise<void> {
-    const { uri, shown: _shown, ...nix } = this.#options;
-    await using cache = await privateCache();
+    const { uri, shown: _shown, makeMemory, ...nix } = this.#options;
+    await using memory = await makeMemory();
     const infos = new Map<string, PathInfo>();
     for (let at = 0; at < closure.length; at += pathsAtOnce) {
       const paths = closure.slice(at, at + pathsAtOnce).map(({ storePath }) => storePath.path);
       const json = await nixJson(
         ["path-info", "--json", "--refresh", ...paths],
         `ask "${this.url}"`,
-        { ...nix, store: uri, env: { ...nix.env, ...cache.env }, signal },
+        { ...nix, store: uri, env: { ...nix.env, ...memoryVariables(memory) }, signal },
       );
       for (const info of parsePresentPathInfo(json)) infos.set(info.storePath.hashPart, info);
     }
@@ -73,7 +76,7 @@ export class NixObjects implements ObjectReader {
   open(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
     const info = this.#byNar(key);
     if (info === undefined) return Promise.resolve(undefined);
-    const { uri, shown: _shown, ...nix } = this.#options;
+    const { uri, shown: _shown, makeMemory: _makeMemory, ...nix } = this.#options;
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
     runNix(["store", "dump-path", info.storePath.path], {

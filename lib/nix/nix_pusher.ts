@@ -10,6 +10,7 @@ import { KedgeError, UnreachableError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { lastError, type NixCommandOptions, runNix, withoutColours } from "./nix_command.ts";
 import type { SourcePath } from "./source_path.ts";
+import type { WorkFolder } from "./work_folder.ts";
 import type { StorePusher, StorePushOptions } from "./store_pusher.ts";
 
 /** What a {@linkcode NixPusher} is made of. */
@@ -18,6 +19,8 @@ export interface NixPusherOptions extends NixCommandOptions {
   to: string;
   /** What it is, for people. */
   shown: string;
+  /** Makes a folder for what Nix remembers while it copies. */
+  makeMemory: () => Promise<WorkFolder>;
   /** How long `nix copy` may say nothing, in milliseconds. @default {300_000} */
   stallMs?: number | undefined;
 }
@@ -39,7 +42,7 @@ export class NixPusher implements StorePusher {
     paths: readonly SourcePath[],
     { meter, record, signal }: StorePushOptions,
   ): Promise<void> {
-    const { to, shown, stallMs = 300_000, ...nix } = this.#options;
+    const { to, shown, stallMs = 300_000, makeMemory, ...nix } = this.#options;
     const stall = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const touch = () => {
@@ -51,14 +54,14 @@ export class NixPusher implements StorePusher {
       record(path, "copying", { store: shown });
       return { size, meter: meter.object(`${path} -> ${shown}`, size) };
     });
-    await using cache = await privateCache();
+    await using memory = await makeMemory();
     touch();
     try {
       const { code, stderr } = await runNix(
         ["copy", "--to", to, "--refresh", "--log-format", "internal-json", ...pathsOf(paths)],
         {
           ...nix,
-          env: { ...nix.env, ...cache.env },
+          env: { ...nix.env, ...memoryVariables(memory) },
           signal: AbortSignal.any([signal, stall.signal]),
           onStderr: (bytes) => {
             touch();
@@ -90,15 +93,9 @@ export class NixPusher implements StorePusher {
   }
 }
 
-/** A folder for what Nix remembers, and the variables that lead it there. */
-export async function privateCache(): Promise<
-  AsyncDisposable & { env: Record<string, string> }
-> {
-  const dir = await Deno.makeTempDir({ prefix: "kedge-nix-cache-" });
-  return {
-    env: { XDG_CACHE_HOME: dir, NIX_CACHE_HOME: dir },
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
-  };
+/** The variables that lead Nix to a folder with all that it remembers. */
+export function memoryVariables({ path }: WorkFolder): Record<string, string> {
+  return { XDG_CACHE_HOME: path, NIX_CACHE_HOME: path };
 }
 
 function pathsOf(paths: readonly SourcePath[]): string[] {

@@ -14,6 +14,7 @@ import type { S3Credentials } from "./s3_credentials.ts";
 import type { PublicKey, SigningKey } from "./signing_key.ts";
 import type { StoreUri } from "./store_uri.ts";
 import type { UploadSessions } from "./upload_sessions.ts";
+import type { WorkFolder } from "./work_folder.ts";
 
 /** What opening a store needs. */
 export interface OpenStoreOptions {
@@ -29,6 +30,8 @@ export interface OpenStoreOptions {
   stallMs?: number | undefined;
   /** How Nix is run, for stores that only it can write to. */
   nix?: NixCommandOptions | undefined;
+  /** Makes a folder for what Nix remembers while it is asked. */
+  makeMemory: () => Promise<WorkFolder>;
   /** Remembers uploads in parts. */
   sessions: UploadSessions;
   /** Told of each request. */
@@ -100,16 +103,24 @@ async function foreignStore(
   const { NixObjects } = await import("./nix_objects.ts");
   const { NixPusher } = await import("./nix_pusher.ts");
   const { shown, target } = uri;
+  const { makeMemory } = options;
   const reader = new NixObjects({
     uri: target,
     shown,
+    makeMemory,
     ...(env === undefined ? {} : { env }),
     ...(program === undefined ? {} : { program }),
   });
   return {
     ...shared,
     cache: new BinaryCache(writer, reader),
-    pusher: new NixPusher({ ...options.nix, to: target, shown, stallMs: options.stallMs }),
+    pusher: new NixPusher({
+      ...options.nix,
+      to: target,
+      shown,
+      makeMemory,
+      stallMs: options.stallMs,
+    }),
     refresh: (closure, signal) => reader.refresh(closure, signal),
     [Symbol.dispose]: () => {},
   };

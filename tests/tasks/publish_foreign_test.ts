@@ -1,14 +1,16 @@
 /** Stores that somebody else's program writes to: kedge plans and proves, and never takes an exit code as proof. */
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async";
 import { basename, join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
+import { ifThere } from "../../lib/base/if_there.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { type NixWorld, startNix } from "../support/nix.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { findProgram, realTest } from "../support/real.ts";
+import { runKedge, spawnKedge } from "../support/program.ts";
 import { startSshd } from "../support/sshd.ts";
 
 async function ground(
@@ -102,6 +104,43 @@ realTest("publish() copies to a host over ssh, and proves that the host has it",
   assertEquals((await publish(there, ctx)).stores[0]?.missing, 1);
 });
 
+realTest("publish() goes through a daemon of Nix, and proves that its store has the paths", [
+  "nix",
+  "nix-daemon",
+], async () => {
+  await using world = await startNix();
+  const { options, ctx } = await ground(world);
+  const remote = `local?root=${world.dir}/remote`;
+  const socket = join(world.dir, "socket");
+  const env = { ...options.nix!.env, NIX_DAEMON_SOCKET_PATH: socket };
+  const daemon = new Deno.Command("nix-daemon", {
+    env: { ...env, NIX_REMOTE: remote },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    let ended = false;
+    daemon.status.then(() => ended = true);
+    while (await ifThere(Deno.lstat(socket)) === undefined) {
+      assert(!ended, "the daemon ended");
+      await delay(20);
+    }
+    const there = { ...options, stores: ["daemon"], nix: { env } };
+    const first = await publish(there, ctx);
+    assertEquals([first.changed, first.stores[0]?.missing], [true, 2]);
+    const top = first.storePaths[0]!;
+    const copied = join(world.dir, "remote", "nix", "store", basename(top), "content");
+    assertStringIncludes(await Deno.readTextFile(copied), "top");
+    assertEquals((await publish({ ...there, verify: "full" }, ctx)).changed, false);
+    await world.run("nix-store", ["--delete", top, "--store", remote]);
+    assertEquals((await publish(there, ctx)).stores[0]?.missing, 1);
+  } finally {
+    daemon.kill("SIGTERM");
+    await daemon.status;
+  }
+});
+
 realTest("publish() believes no nix copy that ends well and brought nothing", ["nix"], async () => {
   await using world = await startNix();
   const { options, ctx } = await ground(world);
@@ -178,3 +217,46 @@ async function isThere(pid: number): Promise<boolean> {
   const status = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
   return status !== "" && !/\) Z /.test(status);
 }
+
+Deno.test("what Nix remembers lies in the cache, so that a prune takes it after a kill -9", async () => {
+  await using plain = await plainGround(1);
+  const { dir, options } = plain;
+  const bin = join(dir, "bin");
+  const temporary = join(dir, "temporary");
+  for (const folder of [bin, temporary]) await Deno.mkdir(folder);
+  const marker = join(dir, "copying");
+  // It has no paths, and copies for ever.
+  const script = `#!/bin/sh
+case "$*" in
+*copy*) echo "$$" > ${marker}.new; mv ${marker}.new ${marker}; exec sleep 600;;
+*) echo '[]';;
+esac
+`;
+  await Deno.writeTextFile(join(bin, "nix"), script, { mode: 0o755 });
+  const cacheDir = join(dir, "cache");
+  const env = { PATH: `${bin}:${Deno.env.get("PATH")}`, TMPDIR: temporary };
+  const to = ["--to", `local?root=${dir}/remote`, "--catalog", options.catalog as string];
+  const child = spawnKedge(
+    ["publish", ...options.paths, ...to, "--name", "plain", "--version", "1"],
+    { cacheDir, env },
+  );
+  let ended = false;
+  child.status.then(() => ended = true);
+  let copying: string | undefined;
+  while ((copying = await ifThere(Deno.readTextFile(marker))) === undefined) {
+    assert(!ended, "it ended without a copy");
+    await delay(20);
+  }
+  try {
+    child.kill("SIGKILL");
+    await child.output();
+    const work = join(cacheDir, "tmp-v1");
+    const left = async () => (await Array.fromAsync(Deno.readDir(work))).map(({ name }) => name);
+    assertEquals((await left()).filter((name) => name.startsWith("nix.tmp-")).length, 1);
+    assertEquals(await Array.fromAsync(Deno.readDir(temporary)), []);
+    assertEquals((await runKedge(["cache:prune"], { cacheDir, env })).code, 0);
+    assertEquals(await left(), []);
+  } finally {
+    Deno.kill(Number(copying), "SIGKILL");
+  }
+});
