@@ -12,11 +12,11 @@ import { plainGround } from "../support/plain_paths.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 
-/** A key whose base64 holds a plus, which a query turns into a blank. */
-async function keyWithPlus(name: string): Promise<string> {
+/** A key whose base64 holds a plus, which a query turns into a blank, and two slashes, of which a path has one. */
+async function oddKey(name: string): Promise<string> {
   for (;;) {
     const { secretText } = await generateSigningKey(name);
-    if (secretText.includes("+")) return secretText;
+    if (/\+.*\/\//.test(secretText)) return secretText;
   }
 }
 
@@ -35,7 +35,7 @@ realTest("publish() signs with keys of a file, a variable, a command and a store
     string,
     string,
   ];
-  const whole = await keyWithPlus("whole-1");
+  const whole = await oddKey("whole-1");
   const put = async (name: string, text: string) => {
     await Deno.writeTextFile(join(world.dir, name), `${text}\n`, { mode: 0o600 });
     return join(world.dir, name);
@@ -78,10 +78,10 @@ realTest("publish() signs with keys of a file, a variable, a command and a store
 Deno.test("a key in a store's URI shows nowhere: not in output, journal, cache, catalog or store", async () => {
   await using ground = await plainGround(2);
   const { dir } = ground;
-  const key = await keyWithPlus("uri-1");
+  const key = await oddKey("uri-1");
   const half = key.split(":")[1]!;
   const file = join(dir, "key-file");
-  await Deno.writeTextFile(file, await keyWithPlus("filed-1"));
+  await Deno.writeTextFile(file, await oddKey("filed-1"));
   const cacheDir = join(dir, "cache");
   const blocked = join(dir, "blocked");
   await Deno.writeTextFile(blocked, "no folder");
