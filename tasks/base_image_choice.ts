@@ -13,6 +13,9 @@ import {
 } from "./base_image_lookup.ts";
 import type { CheckedBaseImage } from "./base_image_options.ts";
 
+/** A tag that is one version and no other; a shorter one may follow the newest of several. */
+const wholeVersion = /^\d+\.\d+\.\d+$/;
+
 /** An image that was found, and the tag or digest under which. */
 export type ChosenBaseImage = FoundBaseImage & { tag: string };
 
@@ -20,7 +23,7 @@ export type ChosenBaseImage = FoundBaseImage & { tag: string };
  * Finds the image of a version in a repository, or what the fallback names; a digest that is pinned is that image or none.
  *
  * @throws {KedgeError} if there is none; the hint names the nearest
- * @throws {VerificationError} if the image's label says another version than its tag
+ * @throws {VerificationError} if the image's label says another version than its tag, that of the fallback too
  */
 export async function chooseBaseImage(
   client: RegistryClient,
@@ -48,7 +51,7 @@ export async function chooseBaseImage(
     if (found !== undefined) return found;
   }
   if (fallback !== "none" && fallback !== "minor") {
-    const found = await find(fallback);
+    const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
     if (found !== undefined) return noted(found, version, step);
     throw new KedgeError(
       `Cannot fall back to "${fallback}": "${client.name}" has no such ${

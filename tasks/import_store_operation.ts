@@ -6,15 +6,18 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
+import { folderNames } from "../lib/base/folder_names.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
-import { putLinks } from "../lib/nix/nix_links.ts";
+import { putLinks, readLinks, storeNameOf } from "../lib/nix/nix_links.ts";
 import type { PathInfo } from "../lib/nix/path_info.ts";
+import { rowClosure } from "../lib/nix/row_closure.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
 import type { StoreRow } from "../lib/nix/store_row.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
@@ -34,8 +37,13 @@ import type { ImportStoreOptions } from "./import_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { baseNamesOf, storeEnd } from "./store_end.ts";
 
+const rootsFolder = "gcroots/kedge/imported";
+
 interface ImportPlan extends Plan {
+  /** What the source said of paths that are not there. */
   rows: readonly StoreRow[];
+  /** The named paths, and what they need where that was asked for. */
+  closure: readonly StoreRow[];
   pathsMissing: number;
 }
 
@@ -47,6 +55,7 @@ interface Imported {
 
 interface ImportParts {
   names: readonly string[];
+  single: boolean;
   subject: string;
   place: NixPlace;
   source: ImportSource;
@@ -67,8 +76,9 @@ export async function runImportStore(
   await using opened = new AsyncDisposableStack();
   const source = await importSource(end, options, context, opened);
   const subject = `${end.shown} -> ${place.label}`;
-  const operation = new ImportOperation({ names, subject, place, source, context, opened });
-  return await runOperation(operation, context);
+  const single = options.closure === false;
+  const parts = { names, single, subject, place, source, context, opened };
+  return await runOperation(new ImportOperation(parts), context);
 }
 
 class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
@@ -82,11 +92,19 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   }
 
   async plan(step: Step): Promise<ImportPlan> {
-    const { names, place, source, context } = this.#parts;
+    const { names, single, place, source, context } = this.#parts;
     const folder = await place.find(step.signal);
     const { valid } = await storeDifference([], folder, step.signal);
+    const there = new Set(folder === undefined ? [] : await folderNames(folder.store));
+    const known = names.filter((name) => valid.has(name));
+    const needed = rowClosure(valid, known, place.label, single);
+    const lost = needed.map(({ storePath }) => storePath.baseName).filter((name) =>
+      !there.has(name)
+    );
+    const wanted = [...new Set([...names, ...lost])];
+    const isThere = (name: string) => valid.has(name) && there.has(name);
     const now = Math.floor(context.cache.now() / 1000);
-    const infos = await source.closure(names, (name) => valid.has(name), step);
+    const infos = await source.closure(wanted, isThere, step);
     const rows = infos.map((info) => ({
       ...info,
       registeredSeconds: now,
@@ -94,23 +112,25 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       outputs: {},
     }));
     checkReferences(rows, valid);
-    const { missing, present, left } = await storeDifference(rows, folder, step.signal);
+    const { missing, left } = await storeDifference(rows, folder, step.signal);
+    const all = new Map([...valid, ...rows.map((row) => [row.storePath.baseName, row] as const)]);
+    const closure = rowClosure(all, names, place.label, single);
     const bytesToMove = bytesOf(missing);
     const absent = new Set(missing.map((row) => row.storePath.baseName));
-    const known = names.filter((name) => !infos.some((info) => info.storePath.baseName === name));
+    const isRooted = folder !== undefined && await hasRoots(folder, names);
     return {
       rows,
+      closure,
       pathsMissing: missing.length,
-      changed: missing.length + left.length > 0,
+      changed: missing.length + left.length > 0 || !isRooted,
       bytesToMove,
-      bytesToReuse: bytesOf(present) + bytesOf(left) +
-        known.reduce((sum, name) => sum + (valid.get(name)?.narSize ?? 0), 0),
+      bytesToReuse: bytesOf(closure) - bytesOf(missing),
       exact: true,
       requests: missing.length * source.requestsEach,
       why: missing.length === 0
-        ? `${place.label} has all of it`
+        ? `${place.label} has all of it` + (isRooted ? "" : ", and no root for it")
         : `${place.label} lacks ${missing.length} paths (${formatBytes(bytesToMove)})`,
-      objects: rows.map(({ storePath: { path, baseName }, narSize }) => ({
+      objects: closure.map(({ storePath: { path, baseName }, narSize }) => ({
         label: path,
         sizeBytes: narSize,
         state: absent.has(baseName) ? "missing" : "present",
@@ -131,7 +151,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     const { source } = this.#parts;
     const { meter, signal, record } = step;
     await Deno.mkdir(folder.databaseFolder, { recursive: true });
-    const { missing, left, present } = await storeDifference(plan.rows, folder, signal);
+    const { missing, left } = await storeDifference(plan.rows, folder, signal);
     checkFreeBytes(folder.path, bytesOf(missing));
     await using stage = await StoreStage.make(folder);
     for (const row of missing) {
@@ -145,7 +165,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       object.moved(row.narSize);
       record(path, "placed", { narHash: row.narHash });
     }
-    meter.reused(bytesOf(present) + bytesOf(left));
+    meter.reused(bytesOf(plan.closure) - bytesOf(missing));
     return { folder, rows: [...left, ...missing], pathsMoved: missing.length };
   }
 
@@ -162,20 +182,22 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     await putLinks(
       folder.state,
       this.#parts.names.map((name) => ({
-        path: `gcroots/kedge/imported/${name}`,
+        path: `${rootsFolder}/${name}`,
         target: `${nixStoreDir}/${name}`,
       })),
     );
     return { ...this.standing(plan), pathsMoved };
   }
 
-  standing({ rows, pathsMissing }: ImportPlan): CopyStanding {
-    const paths = new Set([
-      ...this.#parts.names.map((name) => `${nixStoreDir}/${name}`),
-      ...rows.map(({ storePath }) => storePath.path),
-    ]);
-    return { paths: [...paths], pathsMoved: pathsMissing };
+  standing({ closure, pathsMissing }: ImportPlan): CopyStanding {
+    return { paths: closure.map(({ storePath }) => storePath.path), pathsMoved: pathsMissing };
   }
+}
+
+/** Whether Nix's garbage collector keeps these paths for their own sake. */
+async function hasRoots(folder: NixFolder, names: readonly string[]): Promise<boolean> {
+  const rooted = new Set((await readLinks(join(folder.state, rootsFolder))).map(storeNameOf));
+  return names.every((name) => rooted.has(name));
 }
 
 /** Whatever is needed comes along or is there. */

@@ -27,6 +27,8 @@ export async function runInContainer(
   if (run.length === 0 || run[0] === "") throw new UsageError("Cannot run nothing in a container");
   const engine = await findEngine(engineOptions);
   const { env, secretEnv } = environments(options.env);
+  // Whoever made a secret may have told another redactor of it.
+  for (const value of Object.values(secretEnv)) context.redactor.add(value);
   const shown = context.redactor.redact(run.join(" "));
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",

@@ -8,7 +8,7 @@
  */
 import { resolve } from "@std/path";
 import * as v from "valibot";
-import { NotAllowedError, UsageError } from "../lib/base/errors.ts";
+import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import {
   type ContainerEngine,
@@ -76,7 +76,23 @@ class FolderPlace implements NixPlace {
   }
 
   async make(): Promise<NixFolder> {
-    await Deno.mkdir(this.#folder.path, { recursive: true });
+    try {
+      await Deno.mkdir(this.#folder.path, { recursive: true });
+    } catch (cause) {
+      const isRefused = cause instanceof Deno.errors.PermissionDenied ||
+        cause instanceof Deno.errors.NotCapable;
+      const isTaken = cause instanceof Deno.errors.AlreadyExists ||
+        cause instanceof Deno.errors.NotADirectory;
+      const state = isRefused
+        ? "this process may not make it"
+        : isTaken
+        ? "a file stands there, or above it"
+        : `it cannot be made (${(cause as Error).message})`;
+      throw new (isRefused ? NotAllowedError : KedgeError)(`Cannot use ${this.label}: ${state}`, {
+        side: "destination",
+        cause,
+      });
+    }
     return this.#folder;
   }
 }

@@ -155,6 +155,11 @@ realTest("baseImage() takes the fallback that was chosen, and says so", registry
     KedgeError,
     "no such tag",
   );
+  await room.push("2.32.1", { label: "2.32.0" });
+  const wrong = () => room.run({ nixVersion: lix, fallback: "2.32.1" });
+  await assertRejects(wrong, VerificationError, 'its label says version "2.32.0"');
+  await room.push("2.32", { label: "2.32.1" });
+  assertEquals((await room.run({ nixVersion: lix, fallback: "2.32" })).nixVersion, "2.32.1");
 });
 
 realTest("kedge.lock holds a base image to its digest until it may move", registry, async () => {

@@ -458,3 +458,15 @@ Deno.test("carryStore() refuses a bad place before anything is asked", async () 
     await assertRejects(() => carryStore({ base, to }), UsageError);
   }
 });
+
+carryTest("carryStore() says that a folder cannot be made", async (room) => {
+  const base = await room.image("2.8.0");
+  const file = join(room.folder, "file");
+  await Deno.writeTextFile(file, "kept");
+  for (const folder of [file, join(file, "nix")]) {
+    const error = await assertRejects(() => room.carry(base, { to: { folder } }), KedgeError);
+    const expected = `Cannot use the folder "${folder}": a file stands there, or above it`;
+    assertEquals(error.message, expected);
+  }
+  assertEquals(await Deno.readTextFile(file), "kept");
+});

@@ -8,6 +8,7 @@ import {
 } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/folder_names.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { removeTree } from "../../lib/nix/remove_tree.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import {
   type CopyStoreResult,
@@ -97,7 +98,8 @@ endsTest(
     await verifyWithNix(ends.second.uri);
     assertEquals(await validWithNix(ends.second.uri), ends.paths);
     const again = await ends.import();
-    assertEquals([again.changed, again.bytesMoved, again.paths.length], [false, 0, 1]);
+    assertEquals([again.changed, again.bytesMoved, again.paths], [false, 0, into.paths]);
+    assertEquals(again.bytesReused, into.bytesMoved);
   },
 );
 
@@ -106,6 +108,37 @@ endsTest("Nix's own garbage collector keeps what was imported", async (ends) => 
   await ends.import({ paths: [ends.of("shell")] });
   await new Deno.Command("nix-store", { args: ["--store", ends.second.uri, "--gc"] }).output();
   assertEquals((await validWithNix(ends.second.uri)).length, 2);
+});
+
+endsTest("importStore() makes a root of a path that is there already", async (ends) => {
+  await ends.export();
+  await ends.import({ paths: [ends.of("shell")] });
+  const paths = [ends.of("libc")];
+  const planned = await ends.import({ paths }, { dryRun: true });
+  const rooted = await ends.import({ paths });
+  assertEquals({ ...planned, dryRun: false }, rooted);
+  assertEquals([rooted.changed, rooted.pathsMoved, rooted.paths], [true, 0, paths]);
+  assertStringIncludes(rooted.why, "has all of it, and no root for it");
+  assertEquals((await ends.import({ paths })).changed, false);
+  const shell = ends.of("shell").slice("/nix/store/".length);
+  await Deno.remove(join(ends.second.state, "gcroots", "kedge", "imported", shell));
+  await new Deno.Command("nix-store", { args: ["--store", ends.second.uri, "--gc"] }).output();
+  assertEquals(await validWithNix(ends.second.uri), paths);
+});
+
+endsTest("importStore() brings again what vanished", async (ends) => {
+  await ends.export();
+  await ends.import();
+  for (const name of ["libc", "nix-2.8.0"]) {
+    const path = ends.second.pathOf(ends.of(name).slice("/nix/store/".length));
+    await removeTree(path);
+  }
+  const planned = await ends.import({}, { dryRun: true });
+  const done = await ends.import();
+  assertEquals({ ...planned, dryRun: false }, done);
+  assertEquals([done.pathsMoved, done.paths.length], [2, 3]);
+  await verifyWithNix(ends.second.uri);
+  assertEquals(await validWithNix(ends.second.uri), ends.paths);
 });
 
 endsTest("paths go to a store of this machine's Nix and come back", async (ends) => {

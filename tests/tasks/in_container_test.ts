@@ -62,7 +62,7 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     assertEquals([requests, bytesMoved], [0, 0]);
   });
   await t.step("secrets reach it by name, and are in no output", async () => {
-    const token = new Secret("s3cr3t-token", "env TOKEN", redactor);
+    const token = new Secret("s3cr3t-token", "env TOKEN", new Redactor());
     const script = 'echo "$TOKEN $PLAIN" >/out/seen; echo "$TOKEN"; cat /proc/1/cmdline';
     const { stdout } = await run({
       run: ["sh", "-c", script],
