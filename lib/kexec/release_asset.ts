@@ -14,6 +14,11 @@ export function parseReleaseAsset(url: string): ReleaseAsset | undefined {
     new URL(url).pathname,
   );
   if (match === null) return undefined;
-  const [, repository, tag, name] = match.map((part) => decodeURIComponent(part));
-  return { repository: repository!, tag: tag!, name: name! };
+  try {
+    const [tag, name] = match.slice(2).map(decodeURIComponent);
+    return { repository: match[1]!, tag: tag!, name: name! };
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
+import { VerificationError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
-import { describeManifest, type Manifest } from "./manifest.ts";
+import { describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
 import { isManifestType } from "./media_type.ts";
 import { fixedLimit } from "./pace.ts";
 import { pooled } from "./pooled.ts";
@@ -30,7 +31,16 @@ export async function readContents(
   source: ImageSource,
   signal: AbortSignal,
 ): Promise<ImageContents> {
-  const root = await source.resolve();
+  let bytes = 0;
+  const counted = (manifest: Manifest): Manifest => {
+    bytes += manifest.bytes.byteLength;
+    if (bytes <= mostManifestBytes) return manifest;
+    throw new VerificationError(
+      `Cannot read "${source.name}": its manifests have more than ${mostManifestBytes} bytes together`,
+      { side: "source" },
+    );
+  };
+  const root = counted(await source.resolve());
   const images: ImagePart[] = [];
   const objects = new Map<string, Descriptor>();
   const visit = async (manifest: Manifest, platform: Platform | undefined, depth: number) => {
@@ -41,7 +51,7 @@ export async function readContents(
     const children = manifest.manifests.filter((child) => !objects.has(child.digest));
     const found = new Map<Descriptor, Manifest>();
     await pooled(children, fixedLimit(8), signal, async (child) => {
-      if (isManifestType(child.mediaType)) found.set(child, await source.manifest(child));
+      if (isManifestType(child.mediaType)) found.set(child, counted(await source.manifest(child)));
       else objects.set(child.digest, child);
     });
     for (const child of children) {

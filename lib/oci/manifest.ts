@@ -15,6 +15,9 @@ import { isIndexType, isManifestType, MediaType } from "./media_type.ts";
 /** The largest manifest, in bytes: what the distribution specification expects everyone to take. */
 export const largestManifestBytes: number = 4 * 1024 * 1024;
 
+/** The most bytes of manifests that one image may have together: they are held in memory. */
+export const mostManifestBytes: number = 256 * 1024 * 1024;
+
 /** A manifest or an index, with the bytes that it was read from. */
 export interface Manifest {
   /** Whether it points to content, or to further manifests. */

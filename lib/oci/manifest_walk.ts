@@ -12,7 +12,7 @@ import { checkedManifest } from "./checked_manifest.ts";
 import type { PlannedManifest } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { describeManifest, type Manifest } from "./manifest.ts";
+import { describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
 import { isForeignType, isManifestType } from "./media_type.ts";
 import { fixedLimit, tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
@@ -42,6 +42,7 @@ export class ManifestWalk {
   #destination: ImageDestination;
   #options: ManifestWalkOptions;
   #seen = new Set<Digest>();
+  #bytes = 0;
 
   constructor(source: ImageSource, destination: ImageDestination, options: ManifestWalkOptions) {
     this.#source = source;
@@ -58,6 +59,10 @@ export class ManifestWalk {
 
   async visit(manifest: Manifest, depth: number, path: ReadonlySet<Digest>): Promise<void> {
     this.#seen.add(manifest.digest);
+    this.#bytes += manifest.bytes.byteLength;
+    if (this.#bytes > mostManifestBytes) {
+      throw this.#refused(`its manifests have more than ${mostManifestBytes} bytes together`);
+    }
     for (const blob of manifest.blobs) this.#take(blob);
     const below = new Set([...path, manifest.digest]);
     const { signal } = this.#options;

@@ -1,9 +1,17 @@
 /** Registries that send without an end, or send clients elsewhere. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { sha256 } from "../../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../../../lib/base/errors.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
+import type { Descriptor } from "../../../lib/oci/descriptor.ts";
+import { readContents } from "../../../lib/oci/image_contents.ts";
+import type { ImageDestination, ImageSource } from "../../../lib/oci/image_store.ts";
 import { listPages } from "../../../lib/oci/list_pages.ts";
+import { largestManifestBytes, type Manifest } from "../../../lib/oci/manifest.ts";
+import { ManifestWalk } from "../../../lib/oci/manifest_walk.ts";
+import { MediaType } from "../../../lib/oci/media_type.ts";
+import { fixedLimit } from "../../../lib/oci/pace.ts";
 import { RegistryAuth } from "../../../lib/oci/registry_auth.ts";
 import { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import { RegistryHost } from "../../../lib/oci/registry_host.ts";
@@ -117,4 +125,62 @@ Deno.test("RegistryAuth reads no token without an end", async () => {
     "holds none",
   );
   assert(sent() < 10_000_000);
+});
+
+/** An index of many manifests, each as large as one may be. */
+function manyLarge(): { source: ImageSource; asked: () => number } {
+  const bytes = new Uint8Array(largestManifestBytes);
+  const manifestOf = (digest: Digest, manifests: Descriptor[]): Manifest => ({
+    kind: manifests.length === 0 ? "image" : "index",
+    mediaType: manifests.length === 0 ? MediaType.ociManifest : MediaType.ociIndex,
+    digest,
+    bytes,
+    blobs: [],
+    manifests,
+    annotations: {},
+  });
+  const children = Array.from({ length: 1000 }, (_, at) => ({
+    mediaType: MediaType.ociManifest,
+    digest: sha256(String(at)),
+    size: bytes.length,
+  }));
+  let asked = 0;
+  const source = {
+    name: "an image",
+    limit: fixedLimit(4),
+    resolve: () => Promise.resolve(manifestOf(sha256("root"), children)),
+    manifest: ({ digest }: Descriptor) => {
+      asked++;
+      return Promise.resolve(manifestOf(digest, []));
+    },
+  };
+  return { source: source as unknown as ImageSource, asked: () => asked };
+}
+
+Deno.test("readContents() holds no more manifests than an image has", async () => {
+  const { source, asked } = manyLarge();
+  await assertRejects(
+    () => readContents(source, new AbortController().signal),
+    VerificationError,
+    "bytes together",
+  );
+  assert(asked() < 100);
+});
+
+Deno.test("ManifestWalk holds no more manifests than an image has", async () => {
+  const { source, asked } = manyLarge();
+  const destination = {
+    limit: fixedLimit(4),
+    complete: false,
+    has: () => Promise.resolve(false),
+    standing: () => Promise.resolve(undefined),
+  } as unknown as ImageDestination;
+  const { signal } = new AbortController();
+  const walk = new ManifestWalk(source, destination, { meter: silentMeter, signal });
+  await assertRejects(
+    async () => await walk.visit(await source.resolve(), 0, new Set()),
+    VerificationError,
+    "bytes together",
+  );
+  assert(asked() < 100);
 });
