@@ -89,10 +89,7 @@ export * from "./tasks/image.ts";
 export * from "./tasks/base_image.ts";
 export type { RunnableBase } from "./tasks/container_base.ts";
 export * from "./tasks/in_container.ts";
-export * from "./tasks/carry_store.ts";
-export * from "./tasks/prune_store.ts";
-export * from "./tasks/export_store.ts";
-export * from "./tasks/import_store.ts";
+export * from "./tasks/base_image_store.ts";
 export type { ContainerMount } from "./lib/container/run_container.ts";
 export type {
   ContainerEngineKind,
@@ -104,21 +101,14 @@ export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";
 export * from "./tasks/image_gc.ts";
 export type { Garbage } from "./lib/oci/collect_garbage.ts";
-export * from "./tasks/disk_inspect.ts";
-export * from "./tasks/disk_pull.ts";
-export * from "./tasks/disk_push.ts";
-export * from "./tasks/disk_verify.ts";
+export * from "./tasks/disk.ts";
 export type { PulledDisk } from "./lib/disk/pull_work.ts";
 export type { Chunker, ChunkerKind } from "./lib/chunk/chunker.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
 export { secret, type Secrets, type SecretSource } from "./lib/runner/secrets.ts";
 export * from "./tasks/publish.ts";
-export * from "./tasks/publish_verify.ts";
-export * from "./tasks/publish_rollback.ts";
-export * from "./tasks/publish_prune.ts";
-export * from "./tasks/publish_keygen.ts";
-export * from "./tasks/catalog.ts";
+export * from "./tasks/publish_after.ts";
 export type * from "./lib/catalog/catalog.ts";
 export type * from "./lib/catalog/catalog_entry.ts";
 export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
@@ -134,8 +124,12 @@ export {
   type PartDifference,
 } from "./lib/kexec/diff_bundles.ts";
 export type { SshTarget } from "./lib/ssh/ssh_target.ts";
-export { stageKexec, type StageKexecOptions, type StageKexecResult } from "./tasks/stage_kexec.ts";
-export { targetArchitecture } from "./tasks/target_architecture.ts";
+export {
+  stageKexec,
+  type StageKexecOptions,
+  type StageKexecResult,
+  targetArchitecture,
+} from "./tasks/stage_kexec.ts";
 export {
   installQuestion,
   nixosAnywhere,

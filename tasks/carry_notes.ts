@@ -5,7 +5,7 @@ import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
 import type { Plan } from "../lib/operation/figures.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
-import type { CarryStoreOptions } from "./carry_store.ts";
+import type { CarryStoreOptions } from "./base_image_store.ts";
 import type { NixPlace } from "./nix_place.ts";
 
 /** What a carry would bring. */

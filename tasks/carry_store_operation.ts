@@ -32,7 +32,7 @@ import {
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
-import type { CarryStoreOptions, CarryStoreResult } from "./carry_store.ts";
+import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;

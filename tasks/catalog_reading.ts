@@ -2,7 +2,7 @@ import { silentMeter } from "../lib/base/meter.ts";
 import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { catalogOf, findEntry } from "./publish_entry.ts";
-import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./catalog.ts";
+import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./publish_after.ts";
 
 /** Does the work of `catalogList`. */
 export async function runCatalogList(

@@ -13,7 +13,7 @@ import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
-import type { PullDiskOptions, PullDiskResult } from "./disk_pull.ts";
+import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 /** Does the work of `pullDisk`. */
 export async function runPullDisk(

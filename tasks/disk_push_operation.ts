@@ -20,7 +20,7 @@ import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
-import type { PushDiskOptions, PushDiskResult } from "./disk_push.ts";
+import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
 type Result = Omit<PushDiskResult, keyof Figures>;
 

@@ -1,5 +1,5 @@
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
-import { ifThere } from "../lib/base/if_there.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
@@ -15,8 +15,8 @@ import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline } from "./disk_options.ts";
-import { pullDisk } from "./disk_pull.ts";
-import type { VerifyDiskOptions, VerifyDiskResult } from "./disk_verify.ts";
+import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
+import { runPullDisk } from "./disk_pull_operation.ts";
 
 interface VerifyPlan extends Plan {
   readonly result: PulledDisk;
@@ -41,7 +41,7 @@ export async function runVerifyDisk(
       }`,
     );
   }
-  if (options.repair === true) return await pullDisk({ ...options, inPlace: true }, ctx);
+  if (options.repair === true) return await runPullDisk({ ...options, inPlace: true }, ctx);
 
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);

@@ -2,7 +2,7 @@ import { formatBytes } from "../lib/base/bytes.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
-import type { CopyStoreResult } from "./export_store.ts";
+import type { CopyStoreResult } from "./base_image_store.ts";
 
 /** What an export or an import gives beside its figures. */
 export type CopyStanding = Omit<CopyStoreResult, keyof Figures>;

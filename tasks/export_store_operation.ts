@@ -11,7 +11,7 @@ import { StoreDatabase } from "../lib/nix/store_database.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { Selection } from "./export_plan.ts";
-import type { CopyStoreResult, ExportStoreOptions } from "./export_store.ts";
+import type { CopyStoreResult, ExportStoreOptions } from "./base_image_store.ts";
 import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
 import { nixPlace } from "./nix_place.ts";

@@ -19,7 +19,7 @@ import {
   exportPlan,
   type Selection,
 } from "./export_plan.ts";
-import type { ExportStoreOptions } from "./export_store.ts";
+import type { ExportStoreOptions } from "./base_image_store.ts";
 import { checkedPacking, loadSigningKeys } from "./publish_options.ts";
 import { PublishSpool } from "./publish_spool.ts";
 import { nixMemory } from "./nix_memory.ts";

@@ -11,7 +11,7 @@ import {
   narBytesOf,
   type Selection,
 } from "./export_plan.ts";
-import type { ExportStoreOptions } from "./export_store.ts";
+import type { ExportStoreOptions } from "./base_image_store.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 /** To ask what is there must fetch nothing from elsewhere. */

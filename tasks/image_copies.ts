@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { ifThere } from "../lib/base/if_there.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
 import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatBytes } from "../lib/base/bytes.ts";

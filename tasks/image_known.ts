@@ -8,7 +8,7 @@
  */
 import { join, resolve } from "@std/path";
 import * as v from "valibot";
-import { folderNames } from "../lib/base/folder_names.ts";
+import { folderNames } from "../lib/base/files.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { readEnvelope } from "../lib/cache/cache_entry.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 import { IncompleteError, VerificationError } from "../lib/base/errors.ts";
-import type { Digest } from "../lib/base/digest.ts";
-import { sameDigest } from "../lib/base/digest.ts";
+import { type Digest, sameDigest } from "../lib/base/digest.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
 import { cacheClosure } from "../lib/nix/cache_closure.ts";
 import { queryClosure } from "../lib/nix/closure.ts";
@@ -24,7 +23,7 @@ import type { StoreTree } from "../lib/nix/store_tree.ts";
 import { unpackNar } from "../lib/nix/unpack_nar.ts";
 import type { Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
-import type { ImportStoreOptions } from "./import_store.ts";
+import type { ImportStoreOptions } from "./base_image_store.ts";
 import { PublishSpool } from "./publish_spool.ts";
 import { nixMemory } from "./nix_memory.ts";
 import type { StoreEnd } from "./store_end.ts";

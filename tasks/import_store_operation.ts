@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
-import { folderNames } from "../lib/base/folder_names.ts";
+import { folderNames } from "../lib/base/files.ts";
 import { syncTree } from "../lib/base/sync_tree.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
@@ -31,9 +31,8 @@ import {
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
 import type { CopyStanding } from "./export_plan.ts";
-import type { CopyStoreResult } from "./export_store.ts";
+import type { CopyStoreResult, ImportStoreOptions } from "./base_image_store.ts";
 import { type ImportSource, importSource } from "./import_source.ts";
-import type { ImportStoreOptions } from "./import_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { baseNamesOf, storeEnd } from "./store_end.ts";
 

@@ -16,7 +16,7 @@ import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { nixPlace } from "./nix_place.ts";
-import type { PruneStoreOptions, PruneStoreResult } from "./prune_store.ts";
+import type { PruneStoreOptions, PruneStoreResult } from "./base_image_store.ts";
 
 interface PlannedPrune extends Plan {
   folder: NixFolder;

@@ -3,7 +3,7 @@ import { generateSigningKey } from "../lib/nix/signing_key.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { writeFileAtomic } from "../lib/base/atomic_file.ts";
-import type { PublishKeygenOptions, PublishKeygenResult } from "./publish_keygen.ts";
+import type { PublishKeygenOptions, PublishKeygenResult } from "./publish_after.ts";
 
 /** Does the work of `publishKeygen`. */
 export async function runPublishKeygen(

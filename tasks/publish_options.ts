@@ -1,5 +1,5 @@
 import { UsageError } from "../lib/base/errors.ts";
-import { ifThere } from "../lib/base/if_there.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { Secret } from "../lib/base/secret.ts";
 import { type NarCompression, type NarPacking, packingLevels } from "../lib/nix/compression.ts";
 import { parseSigningKey, type SigningKey } from "../lib/nix/signing_key.ts";

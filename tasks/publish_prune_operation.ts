@@ -10,7 +10,7 @@ import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { catalogOf } from "./publish_entry.ts";
-import type { PublishPruneOptions, PublishPruneResult } from "./publish_prune.ts";
+import type { PublishPruneOptions, PublishPruneResult } from "./publish_after.ts";
 
 interface PrunePlanOfAll extends Plan {
   catalog: CatalogWithHistory;

@@ -1,7 +1,6 @@
 import { UsageError } from "../lib/base/errors.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
-import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
-import { entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
+import { type CatalogEntry, entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
@@ -16,7 +15,7 @@ import {
 } from "../lib/runner/context.ts";
 import { thisSystem } from "./this_system.ts";
 import { catalogOf, closureOf, entryStores } from "./publish_entry.ts";
-import type { PublishRollbackOptions, PublishRollbackResult } from "./publish_rollback.ts";
+import type { PublishRollbackOptions, PublishRollbackResult } from "./publish_after.ts";
 
 interface RollbackPlan extends Plan {
   catalog: CatalogWithHistory;

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../lib/base/errors.ts";
-import type { Meter } from "../lib/base/meter.ts";
+import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import { sha256 } from "../lib/base/digest.ts";
@@ -30,8 +30,7 @@ import {
 import { catalogOf, closureOf, entryStores, findEntry } from "./publish_entry.ts";
 import { checkedPacking, loadSigningKeys } from "./publish_options.ts";
 import { PublishSpool } from "./publish_spool.ts";
-import { silentMeter } from "../lib/base/meter.ts";
-import type { PublishVerifyOptions, PublishVerifyResult } from "./publish_verify.ts";
+import type { PublishVerifyOptions, PublishVerifyResult } from "./publish_after.ts";
 
 /** Does the work of `publishVerify`. */
 export async function runPublishVerify(

@@ -71,3 +71,28 @@ export async function stageKexec(
   const { runStageKexec } = await import("./stage_kexec_operation.ts");
   return await runStageKexec(options, ctx);
 }
+
+/**
+ * Asks a host over ssh for which machine a kexec bundle for it must be (`uname -m`).
+ *
+ * @throws {UsageError} if the target is malformed, or no remote may be asked
+ * @throws {NotAllowedError} if the host refuses the login, or its key is not the known one
+ * @throws {UnreachableError} if the host is not reached
+ * @throws {KedgeError} if there are no bundles for its machine
+ *
+ * @example
+ * ```ts
+ * import { cacheKexec, type CacheKexecResult, targetArchitecture } from "@kedge/kedge";
+ *
+ * async function bundleFor(target: string): Promise<CacheKexecResult> {
+ *   return await cacheKexec({ arch: await targetArchitecture({ target }) });
+ * }
+ * ```
+ */
+export async function targetArchitecture(
+  target: SshTarget,
+  ctx: TaskContextOptions = {},
+): Promise<KexecArchitecture> {
+  const { runTargetArchitecture } = await import("./ask_architecture.ts");
+  return await runTargetArchitecture(target, ctx);
+}

@@ -7,7 +7,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { ifThere } from "./if_there.ts";
+import { ifThere } from "./files.ts";
 
 /** A name beside a path, for data that is not yet ready to be seen. */
 export function temporaryName(path: string): string {

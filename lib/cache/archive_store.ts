@@ -13,7 +13,7 @@ import { syncFolder, TemporaryFolder } from "../base/atomic_file.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { BlobStoreHost } from "./blob_store.ts";
 import type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";

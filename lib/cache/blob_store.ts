@@ -11,9 +11,8 @@ import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.t
 import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
-import { ifThere } from "../base/if_there.ts";
 import { buckets } from "./buckets.ts";
 
 /** A blob that is there. */

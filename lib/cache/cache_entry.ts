@@ -11,7 +11,7 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";

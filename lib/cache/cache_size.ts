@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { isJournalName } from "./markers.ts";
 
 /** How large a part of the cache is. */

@@ -10,8 +10,7 @@
 import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { folderNames } from "../base/folder_names.ts";
-import { ifThere } from "../base/if_there.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";

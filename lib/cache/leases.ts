@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import {
   formatIdentity,
   ownIdentity,

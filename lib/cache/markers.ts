@@ -8,7 +8,7 @@
  */
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 
 const contents = {
   "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n" +

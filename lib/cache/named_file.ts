@@ -10,8 +10,7 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { ifThere } from "../base/if_there.ts";
-import { linkFile } from "../base/link_file.ts";
+import { ifThere, linkFile } from "../base/files.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 

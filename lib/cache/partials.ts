@@ -12,8 +12,7 @@ import { join } from "@std/path";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { folderNames } from "../base/folder_names.ts";
-import { ifThere } from "../base/if_there.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import { type Envelope, readEnvelope } from "./cache_entry.ts";
 

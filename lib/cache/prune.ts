@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import { freeBytes } from "../base/disk_space.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import {
   dailyGcPolicy,

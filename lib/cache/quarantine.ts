@@ -1,5 +1,5 @@
 import { basename, dirname, join, relative } from "@std/path";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 
 /** What quarantine needs of the cache around it. */

@@ -1,6 +1,5 @@
 import { dirname, join } from "@std/path";
-import { folderNames } from "../base/folder_names.ts";
-import { ifThere } from "../base/if_there.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 
 /** What was, or would be, removed. */
 export interface Removal {

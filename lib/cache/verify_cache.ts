@@ -11,7 +11,7 @@ import { writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import type { Envelope } from "./cache_entry.ts";
 import { findPointers, refsOf } from "./pointers.ts";

@@ -10,7 +10,7 @@ import { basename, dirname, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 
 /** The paths around a destination. */
 export interface DiskFile {

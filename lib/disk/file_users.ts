@@ -1,5 +1,5 @@
 import { KedgeError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 
 /**
  * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it.

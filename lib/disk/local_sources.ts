@@ -5,7 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";

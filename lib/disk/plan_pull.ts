@@ -5,7 +5,7 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";

@@ -1,6 +1,6 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";

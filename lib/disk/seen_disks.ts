@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";

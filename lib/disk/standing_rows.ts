@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { checkRows } from "../chunk/check_rows.ts";
 import { holeRow } from "../chunk/chunk_table.ts";
 import { sameChunker } from "../chunk/chunker.ts";

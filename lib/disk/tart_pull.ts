@@ -8,7 +8,7 @@ import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { UsageError, VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";

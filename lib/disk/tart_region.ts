@@ -1,6 +1,6 @@
 /** The place of a Tart layer in a file. @module */
 import { type Digest, Hasher } from "../base/digest.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { isZero } from "../chunk/zeros.ts";
 import type { TartLayer } from "./tart_disk.ts";
 

@@ -12,8 +12,7 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames } from "../base/folder_names.ts";
-import { ifThere } from "../base/if_there.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
 

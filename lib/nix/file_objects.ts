@@ -18,7 +18,7 @@ import {
 import { Hasher } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type {

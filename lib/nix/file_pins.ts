@@ -11,7 +11,7 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import type { SourcePath } from "./source_path.ts";
 
 const pinnedForMs = 24 * 3_600_000;

@@ -8,7 +8,7 @@
 import { dirname, join } from "@std/path";
 import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
 

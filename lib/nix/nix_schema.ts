@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { KedgeError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { damagedDatabase } from "./database_failure.ts";
 
 /** The schema that is read and written here. */

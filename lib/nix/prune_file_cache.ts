@@ -8,8 +8,7 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { folderNames } from "../base/folder_names.ts";
-import { ifThere } from "../base/if_there.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import { readPins } from "./file_pins.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
 import { isHashPart } from "./store_path.ts";

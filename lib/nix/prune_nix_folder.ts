@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";

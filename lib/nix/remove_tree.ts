@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { isNotThere } from "../base/if_there.ts";
+import { isNotThere } from "../base/files.ts";
 
 /** Removes a store path, whose folders are read-only; that it is gone already is fine. */
 export async function removeTree(path: string): Promise<void> {

@@ -9,7 +9,7 @@
 import defer * as sqlite from "node:sqlite";
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { nixStoreDir } from "./nix_folder.ts";

@@ -1,5 +1,5 @@
 import { VerificationError } from "../base/errors.ts";
-import { folderNames } from "../base/folder_names.ts";
+import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";

@@ -11,7 +11,7 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { lockFile } from "../base/file_lock.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
 import { isManifestType } from "./media_type.ts";

@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { isNotThere } from "../base/if_there.ts";
+import { isNotThere } from "../base/files.ts";
 
 /** The folder of a layout in which work in progress lies. */
 export const workName = ".kedge";

@@ -14,7 +14,7 @@ import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
-import { isNotThere } from "../base/if_there.ts";
+import { isNotThere } from "../base/files.ts";
 import { isLayout, workName } from "./is_layout.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";

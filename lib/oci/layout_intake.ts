@@ -14,7 +14,7 @@ import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "..
 import { whileRoom } from "../base/disk_space.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { hashFile } from "../base/hash_file.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { dataName } from "../http/control_file.ts";
 import { Extents } from "../http/extents.ts";

@@ -1,6 +1,6 @@
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { linkFile } from "../base/link_file.ts";
+import { linkFile } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { FileHashers } from "./file_hashers.ts";
 

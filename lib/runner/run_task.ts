@@ -9,7 +9,7 @@
 import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
-import { ifThere } from "../base/if_there.ts";
+import { ifThere } from "../base/files.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";

@@ -4,11 +4,16 @@ import type { ContainerEngineOptions } from "../../lib/container/container_engin
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { baseImage } from "../base_image.ts";
-import { carryStore, type CarryStoreResult } from "../carry_store.ts";
-import { type CopyStoreResult, exportStore } from "../export_store.ts";
-import { importStore } from "../import_store.ts";
+import {
+  carryStore,
+  type CarryStoreResult,
+  type CopyStoreResult,
+  exportStore,
+  importStore,
+  pruneStore,
+  type PruneStoreResult,
+} from "../base_image_store.ts";
 import type { NixVolume } from "../nix_place.ts";
-import { pruneStore, type PruneStoreResult } from "../prune_store.ts";
 import { baseImageArgs } from "./base_image.ts";
 
 const place = {

@@ -2,7 +2,7 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { catalogList, catalogShow, type CatalogShowResult } from "../catalog.ts";
+import { catalogList, catalogShow, type CatalogShowResult } from "../publish_after.ts";
 
 const catalog = arg.string({
   description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",

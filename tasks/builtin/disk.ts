@@ -6,10 +6,12 @@ import {
   type DiffDisksResult,
   inspectDisk,
   type InspectDiskResult,
-} from "../disk_inspect.ts";
-import { pullDisk, type PullDiskResult } from "../disk_pull.ts";
-import { pushDisk, type PushDiskResult } from "../disk_push.ts";
-import { verifyDisk } from "../disk_verify.ts";
+  pullDisk,
+  type PullDiskResult,
+  pushDisk,
+  type PushDiskResult,
+  verifyDisk,
+} from "../disk.ts";
 
 const group = "disks";
 const reference = (description: string) =>

@@ -5,7 +5,7 @@ import { task } from "../../lib/runner/task.ts";
 import { cacheKexec } from "../kexec.ts";
 import { installQuestion, nixosAnywhere } from "../nixos_anywhere.ts";
 import { installPhases } from "../nixos_anywhere_flags.ts";
-import { targetArchitecture } from "../target_architecture.ts";
+import { targetArchitecture } from "../stage_kexec.ts";
 
 const pair = (what: string) => arg.string({ description: what, pattern: /[^=]+=.+/s });
 

@@ -1,9 +1,15 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { publishKeygen, type PublishKeygenResult } from "../publish_keygen.ts";
-import { publishPrune, type PublishPruneResult } from "../publish_prune.ts";
-import { publishRollback, type PublishRollbackResult } from "../publish_rollback.ts";
-import { publishVerify, type PublishVerifyResult } from "../publish_verify.ts";
+import {
+  publishKeygen,
+  type PublishKeygenResult,
+  publishPrune,
+  type PublishPruneResult,
+  publishRollback,
+  type PublishRollbackResult,
+  publishVerify,
+  type PublishVerifyResult,
+} from "../publish_after.ts";
 
 const catalog = arg.string({
   description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",

@@ -7,7 +7,7 @@ import {
   carryStore,
   type CarryStoreOptions,
   type CarryStoreResult,
-} from "../../tasks/carry_store.ts";
+} from "../../tasks/base_image_store.ts";
 import { type NixImage, pushNixImage } from "./nix_image.ts";
 import { type ImagePath, layersOf, type MadeStore, makeStore } from "./nix_store_image.ts";
 import { type RunningRegistry, startRegistry } from "./registry.ts";

@@ -6,14 +6,14 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
-import { folderNames } from "../../lib/base/folder_names.ts";
+import { folderNames } from "../../lib/base/files.ts";
 import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
 import { hasImage } from "../../lib/container/engine_image.ts";
 import { inspectVolume } from "../../lib/container/engine_volume.ts";
 import { localNixVersion } from "../../lib/nix/local_nix_version.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { baseImage } from "../../tasks/base_image.ts";
-import { carryStore } from "../../tasks/carry_store.ts";
+import { carryStore } from "../../tasks/base_image_store.ts";
 import { inContainer } from "../../tasks/in_container.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { debianNixLayer, debianPrograms } from "../support/debian_nix.ts";

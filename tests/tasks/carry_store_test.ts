@@ -8,14 +8,14 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
-import { folderNames } from "../../lib/base/folder_names.ts";
+import { folderNames } from "../../lib/base/files.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { Digest } from "../../lib/base/digest.ts";
 import { baseImage } from "../../tasks/base_image.ts";
-import { carryStore } from "../../tasks/carry_store.ts";
+import { carryStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom, nixPaths } from "../support/carry_room.ts";
 import {
   layersOf,

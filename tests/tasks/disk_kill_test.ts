@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { PullDiskResult } from "../../tasks/disk_pull.ts";
-import { pushDisk } from "../../tasks/disk_push.ts";
+import { type PullDiskResult, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
 import { DiskWorld } from "../support/disk_world.ts";

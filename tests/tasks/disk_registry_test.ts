@@ -1,9 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UnreachableError, VerificationError } from "../../lib/base/errors.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
-import { inspectDisk } from "../../tasks/disk_inspect.ts";
-import { pullDisk } from "../../tasks/disk_pull.ts";
-import { pushDisk } from "../../tasks/disk_push.ts";
+import { inspectDisk, pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";

@@ -6,7 +6,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
-import { folderNames } from "../../lib/base/folder_names.ts";
+import { folderNames } from "../../lib/base/files.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { removeTree } from "../../lib/nix/remove_tree.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -14,8 +14,9 @@ import {
   type CopyStoreResult,
   exportStore,
   type ExportStoreOptions,
-} from "../../tasks/export_store.ts";
-import { importStore, type ImportStoreOptions } from "../../tasks/import_store.ts";
+  importStore,
+  type ImportStoreOptions,
+} from "../../tasks/base_image_store.ts";
 import { startDavCache } from "../support/binary_cache.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";

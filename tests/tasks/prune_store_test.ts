@@ -1,11 +1,11 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../lib/base/errors.ts";
-import { folderNames } from "../../lib/base/folder_names.ts";
+import { folderNames } from "../../lib/base/files.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
-import { pruneStore, type PruneStoreResult } from "../../tasks/prune_store.ts";
+import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { makeStore, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";

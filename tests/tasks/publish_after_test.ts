@@ -3,12 +3,15 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path";
 import { IncompleteError, UsageError } from "../../lib/base/errors.ts";
 import { parseSigningKey } from "../../lib/nix/signing_key.ts";
-import { catalogList, catalogShow } from "../../tasks/catalog.ts";
+import {
+  catalogList,
+  catalogShow,
+  publishKeygen,
+  publishPrune,
+  publishRollback,
+  publishVerify,
+} from "../../tasks/publish_after.ts";
 import { publish } from "../../tasks/publish.ts";
-import { publishKeygen } from "../../tasks/publish_keygen.ts";
-import { publishPrune } from "../../tasks/publish_prune.ts";
-import { publishRollback } from "../../tasks/publish_rollback.ts";
-import { publishVerify } from "../../tasks/publish_verify.ts";
 import { CatalogServer } from "../support/catalog_server.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../support/published_versions.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { delay } from "@std/async";
 import { basename, join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
-import { ifThere } from "../../lib/base/if_there.ts";
+import { ifThere } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";

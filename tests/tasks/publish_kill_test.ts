@@ -5,7 +5,7 @@ import { isTemporaryName } from "../../lib/base/atomic_file.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
-import { publishVerify } from "../../tasks/publish_verify.ts";
+import { publishVerify } from "../../tasks/publish_after.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { CountingJournal } from "../support/counting_journal.ts";
 import { plainGround } from "../support/plain_paths.ts";

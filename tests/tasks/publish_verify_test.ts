@@ -2,8 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { IncompleteError, type KedgeError, UsageError } from "../../lib/base/errors.ts";
-import { catalogList } from "../../tasks/catalog.ts";
-import { publishVerify } from "../../tasks/publish_verify.ts";
+import { catalogList, publishVerify } from "../../tasks/publish_after.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../support/published_versions.ts";

@@ -18,8 +18,7 @@ import {
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { stageKexec, type StageKexecOptions } from "../../tasks/stage_kexec.ts";
-import { targetArchitecture } from "../../tasks/target_architecture.ts";
+import { stageKexec, type StageKexecOptions, targetArchitecture } from "../../tasks/stage_kexec.ts";
 import { type MadeBundle, makeBundle, type MakeBundleOptions } from "../support/bundle.ts";
 import { spawnKedge } from "../support/program.ts";
 import { findProgram } from "../support/real.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { DatabaseSync } from "node:sqlite";
-import { folderNames } from "../../../lib/base/folder_names.ts";
+import { folderNames } from "../../../lib/base/files.ts";
 import { isSqliteFull, whileSqliteBusy } from "../../../lib/base/sqlite.ts";
 
 const tooMuch = "INSERT INTO t VALUES (zeroblob(1000000))";

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
-import { folderNames } from "../../../lib/base/folder_names.ts";
+import { folderNames } from "../../../lib/base/files.ts";
 import { type StoreTrees, takeMember } from "../../../lib/carry/take_member.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { StoreTree } from "../../../lib/nix/store_tree.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { ifThere } from "../../../lib/base/if_there.ts";
+import { ifThere } from "../../../lib/base/files.ts";
 
 Deno.test("ifThere() gives what is read, nothing for what is not there, and every other failure", async () => {
   const folder = await Deno.makeTempDir();

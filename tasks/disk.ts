@@ -1,0 +1,261 @@
+import type { Digest } from "../lib/base/digest.ts";
+import type { Chunker, ChunkerKind } from "../lib/chunk/chunker.ts";
+import type { PulledDisk } from "../lib/disk/pull_work.ts";
+import type { Figures } from "../lib/operation/figures.ts";
+import type { TaskContextOptions } from "../lib/runner/context.ts";
+
+/** Options of {@linkcode inspectDisk}. */
+export interface InspectDiskOptions {
+  /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
+  reference: string;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+}
+
+/** The shape of a disk in a registry. */
+export interface DiskShape {
+  /** The digest of its manifest. */
+  digest: string;
+  /** The size of the file in bytes. */
+  sizeBytes: number;
+  /** How many bytes of it are data, holes left out. */
+  dataBytes: number;
+  /** How it was cut. */
+  chunker: Chunker;
+  /** How many different chunks it has. */
+  chunks: number;
+  /** Their bytes. */
+  chunkBytes: number;
+  /** Their bytes as they are stored. */
+  storedBytes: number;
+  /** How many holes it has. */
+  holes: number;
+  /** How many packs it names. */
+  packs: number;
+  /** Their bytes. */
+  packBytes: number;
+  /** Bytes of the packs that no chunk of this disk lies in; `disk:push --repack` sheds them. */
+  wasteBytes: number;
+  /** The size of the index in bytes. */
+  indexBytes: number;
+}
+
+/** What {@linkcode inspectDisk} gives. */
+export interface InspectDiskResult extends Figures, DiskShape {}
+
+/**
+ * Tells the shape of a disk: its chunks, its packs, and how much of them is waste.
+ *
+ * @throws {VerificationError} if it is no disk, or its index lies
+ * @throws {KedgeError} if there is no such disk
+ */
+export async function inspectDisk(
+  options: InspectDiskOptions,
+  ctx: TaskContextOptions = {},
+): Promise<InspectDiskResult> {
+  const { runInspectDisk } = await import("./disk_inspect_operation.ts");
+  return await runInspectDisk(options, ctx);
+}
+
+/** Options of {@linkcode diffDisks}. */
+export interface DiffDisksOptions {
+  /** The disk that one has. */
+  from: string;
+  /** The disk that one wants. */
+  to: string;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+}
+
+/** What two disks have in common. */
+export interface DisksDiff {
+  /** Whether both were cut alike; otherwise they hardly share chunks. */
+  sameChunker: boolean;
+  /** Chunks of `to` that `from` has too. */
+  commonChunks: number;
+  /** Their bytes. */
+  commonBytes: number;
+  /** Chunks of `to` that `from` lacks. */
+  newChunks: number;
+  /** Their bytes. */
+  newBytes: number;
+  /** Their bytes as they are stored: what a pull moves, but for what it reads in vain. */
+  newStoredBytes: number;
+}
+
+/** What {@linkcode diffDisks} gives. */
+export interface DiffDisksResult extends Figures, DisksDiff {}
+
+/**
+ * Tells what someone who has one disk must fetch to have another.
+ *
+ * @throws {VerificationError} if one is no disk, or its index lies
+ * @throws {KedgeError} if there is no such disk
+ */
+export async function diffDisks(
+  options: DiffDisksOptions,
+  ctx: TaskContextOptions = {},
+): Promise<DiffDisksResult> {
+  const { runDiffDisks } = await import("./disk_inspect_operation.ts");
+  return await runDiffDisks(options, ctx);
+}
+
+/** Options of {@linkcode pullDisk}. */
+export interface PullDiskOptions {
+  /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
+  reference: string;
+  /** The file that becomes the disk. */
+  file: string;
+  /** Files that may hold chunks of it, beside those that the cache knows. */
+  bases?: readonly string[] | undefined;
+  /**
+   * Whether the file itself is written, instead of one beside it that then takes its name. It needs no room for a second version, and
+   * while it lasts the file is neither the old version nor the new one; a pull that was cut off is finished by the next one.
+   *
+   * @default {false}
+   */
+  inPlace?: boolean;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+  /** How many ranges may be under way, 1 to 64. @default {8} */
+  concurrency?: number;
+}
+
+/** What {@linkcode pullDisk} gives. */
+export interface PullDiskResult extends Figures, PulledDisk {}
+
+/**
+ * Makes a file the disk that a reference means, fetching only the chunks that are nowhere on this machine.
+ *
+ * Chunks are taken from the file as it stands, from the bases, from files that the cache knows, from packs in the cache, and last from the
+ * registry; each is hashed before it is written, wherever it comes from. A pull that was cut off, also by kill -9, goes on where it was.
+ *
+ * @example
+ * ```ts
+ * import { pullDisk } from "@kedge/kedge";
+ *
+ * async function disk(): Promise<void> {
+ *   const { bytesMoved, why } = await pullDisk({ reference: "docker://ghcr.io/acme/disk:1", file: "vm.img" });
+ *   console.log(bytesMoved, why);
+ * }
+ * ```
+ *
+ * @throws {UsageError} if an option is malformed, or the file is a folder or a device
+ * @throws {VerificationError} if the index lies, or chunks have other digests than it says
+ * @throws {NoRoomError} if the file would not fit
+ * @throws {KedgeError} if there is no such disk, or the file is in use and is to be written in place
+ */
+export async function pullDisk(
+  options: PullDiskOptions,
+  ctx: TaskContextOptions = {},
+): Promise<PullDiskResult> {
+  const { runPullDisk } = await import("./disk_pull_operation.ts");
+  return await runPullDisk(options, ctx);
+}
+
+/** Options of {@linkcode pushDisk}. */
+export interface PushDiskOptions {
+  /** The file. */
+  file: string;
+  /** Where it goes: `docker://host/repository[:tag]` or `oci:folder[:tag]`. */
+  reference: string;
+  /**
+   * How the file is cut: in blocks of one length, where the content says so, or as the version before, else as its first bytes suggest.
+   *
+   * @default {"auto"}
+   */
+  chunker?: ChunkerKind | "auto";
+  /** The length of a block, or the mean length of a chunk, in bytes: a power of two. @default {65_536; more for files of more than 32 GiB} */
+  chunkBytes?: number | undefined;
+  /** Disks whose packs may be named again, beside what the destination means now. */
+  bases?: readonly string[] | undefined;
+  /** Whether all chunks go into new packs, so that no waste of older versions stays. @default {false} */
+  repack?: boolean;
+  /** Whether the file is read even if the file system says that it is as it was. @default {false} */
+  paranoid?: boolean;
+  /** The level of zstd, 1 to 19. @default {3} */
+  level?: number;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+  /** How many packs may be under way, 1 to 64. @default {4} */
+  concurrency?: number;
+}
+
+/** What {@linkcode pushDisk} gives. */
+export interface PushDiskResult extends Figures {
+  /** The disk, pinned: `REFERENCE@sha256:...`. */
+  reference: string;
+  /** The digest of its manifest; a dry run knows it only where nothing has to be compressed. */
+  digest?: Digest;
+  /** The size of the file in bytes. */
+  sizeBytes: number;
+  /** How it was cut. */
+  chunker: Chunker;
+}
+
+/**
+ * Puts a file into a registry or a layout as one image of chunks, of which only those move that are in no pack yet.
+ *
+ * The same bytes, cut alike and without older packs to name, give the same digest. Packs go first, then the index, and the tag last; a push that
+ * was cut off, also by kill -9, goes on at the pack where it was.
+ *
+ * @example
+ * ```ts
+ * import { pushDisk } from "@kedge/kedge";
+ *
+ * async function disk(): Promise<void> {
+ *   const { reference, bytesMoved } = await pushDisk({ file: "vm.img", reference: "docker://ghcr.io/acme/disk:2" });
+ *   console.log(reference, bytesMoved);
+ * }
+ * ```
+ *
+ * @throws {UsageError} if an option is malformed, or the file is none
+ * @throws {KedgeError} if the file changes while it is read
+ * @throws {IncompleteError} if the destination lacks a pack at the end
+ * @throws {NotAllowedError} if the registry refuses
+ */
+export async function pushDisk(
+  options: PushDiskOptions,
+  ctx: TaskContextOptions = {},
+): Promise<PushDiskResult> {
+  const { runPushDisk } = await import("./disk_push_operation.ts");
+  return await runPushDisk(options, ctx);
+}
+
+/** Options of {@linkcode verifyDisk}. */
+export interface VerifyDiskOptions {
+  /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
+  reference: string;
+  /** The file that is to be it. */
+  file: string;
+  /** Whether what is wrong is fetched and written in place. @default {false} */
+  repair?: boolean;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
+}
+
+/** What {@linkcode verifyDisk} gives. */
+export interface VerifyDiskResult extends Figures, PulledDisk {}
+
+/**
+ * Hashes every byte of a file against the disk that a reference means. With `repair`, fetches what is wrong, and that alone.
+ *
+ * @example
+ * ```ts
+ * import { verifyDisk } from "@kedge/kedge";
+ *
+ * async function check(): Promise<void> {
+ *   await verifyDisk({ reference: "docker://ghcr.io/acme/disk:1", file: "vm.img", repair: true });
+ * }
+ * ```
+ *
+ * @throws {VerificationError} if the file is not the disk and is not to be repaired; `data.wrong` says where
+ * @throws {UsageError} if there is no such file
+ */
+export async function verifyDisk(
+  options: VerifyDiskOptions,
+  ctx: TaskContextOptions = {},
+): Promise<VerifyDiskResult> {
+  const { runVerifyDisk } = await import("./disk_verify_operation.ts");
+  return await runVerifyDisk(options, ctx);
+}
