@@ -21,6 +21,7 @@ import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
+import { headersOf, leaveOrigin } from "./request_headers.ts";
 import { RetryBudget, type RetryFailure } from "./retry_budget.ts";
 import {
   defaultRetryPolicy,
@@ -73,24 +74,6 @@ const maxRedirects = 10;
 /** What a signed URL answers before its time and after it: then the original URL is asked once more. */
 const signedStatuses = [400, 403, 410];
 const redirectStatuses = [301, 302, 303, 307, 308];
-/** What goes along to another origin: headers that servers call as they like, PRIVATE-TOKEN and the like, are for the one that was named. */
-const harmlessHeaders: ReadonlySet<string> = new Set([
-  "accept",
-  "accept-encoding",
-  "cache-control",
-  "content-length",
-  "content-range",
-  "content-type",
-  "idempotency-key",
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-range",
-  "pragma",
-  "range",
-  "user-agent",
-  "x-amz-content-sha256",
-]);
 
 /** Sends requests with retries, timeouts and checked redirects. */
 export class HttpClient {
@@ -125,6 +108,7 @@ export class HttpClient {
    * @throws {NotAllowedError} on 401, 403 and 407
    * @throws {UnreachableError} if there was no answer, or only transient failures, in all tries
    * @throws {NoRoomError} on 507
+   * @throws {UsageError} if a header has a value that none may have
    * @throws {KedgeError} on any other status that is neither 2xx nor accepted; `data.status` holds it
    */
   async request(url: string | URL, request: HttpRequest = {}): Promise<Response> {
@@ -183,7 +167,7 @@ export class HttpClient {
     let url = start;
     let method = request.method ?? "GET";
     let body = request.body;
-    const headers = new Headers(request.headers);
+    const headers = headersOf(request.headers);
     if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
     for (let hop = 0; hop <= maxRedirects; hop++) {
       const response = await this.#send(url, method, headers, body, signal);
@@ -193,11 +177,7 @@ export class HttpClient {
       ) return response;
       await response.body?.cancel();
       const next = this.#checkRedirect(url, location);
-      if (next.origin !== url.origin) {
-        for (const name of [...headers.keys()]) {
-          if (!harmlessHeaders.has(name)) headers.delete(name);
-        }
-      }
+      if (next.origin !== url.origin) leaveOrigin(headers);
       if (response.status === 303 && method !== "HEAD") {
         method = "GET";
         body = undefined;

@@ -116,6 +116,11 @@ async function follow(name: string): Promise<string> {
 }
 
 async function build(name: string, options: ResolveSourcesOptions): Promise<string[]> {
+  if (name.startsWith("-")) {
+    throw new UsageError(`Cannot build ${JSON.stringify(name)}: Nix would take it for an option`, {
+      hint: "a flake of this folder is named .#NAME",
+    });
+  }
   const args = ["build", "--json", "--no-link", ...(options.dryRun ? ["--dry-run"] : []), name];
   const json = await nixJson(args, `build "${name}"`, options);
   const outputs = Array.isArray(json)

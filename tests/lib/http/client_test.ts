@@ -4,6 +4,7 @@ import {
   NoRoomError,
   NotAllowedError,
   UnreachableError,
+  UsageError,
 } from "../../../lib/base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "../../../lib/http/client.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
@@ -145,3 +146,12 @@ Deno.test("HttpClient takes no header along to another origin that may let someb
     assertEquals(came!.headers.get("if-range"), '"1"');
   });
 });
+
+Deno.test("HttpClient tells no value of a header that cannot be sent", () =>
+  withOrigin({}, async (client, url, origin) => {
+    const headers = { authorization: "Bearer s3cret\nx-other: 1" };
+    const error = await assertRejects(() => client.request(url, { headers }), UsageError);
+    assertStringIncludes(error.message, '"authorization"');
+    assert(!Deno.inspect(error).includes("s3cret"));
+    assertEquals(origin.requests, []);
+  }));
