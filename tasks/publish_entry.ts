@@ -5,6 +5,7 @@ import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
 import { openCatalog } from "../lib/catalog/open_catalog.ts";
 import { prepareCatalog } from "../lib/catalog/prepare_catalog.ts";
+import { contentAddress } from "../lib/nix/content_address.ts";
 import { parseNixHash } from "../lib/nix/nix_hash.ts";
 import { openStore } from "../lib/nix/open_store.ts";
 import { prepareStore } from "../lib/nix/prepare_store.ts";
@@ -66,12 +67,17 @@ export function closureOf(entry: CatalogEntry, physical: (path: string) => strin
         }, which is no store path`,
       );
     }
+    const storePath = parseStorePath(path);
+    const hash = parseNixHash(narHash);
+    // An entry does not say what is content-addressed, but the path does.
+    const { path: addressed, ca } = contentAddress(storePath.name, hash, "nar", storePath.storeDir);
     return {
-      storePath: parseStorePath(path),
-      narHash: parseNixHash(narHash),
+      storePath,
+      narHash: hash,
       narSize,
       references,
       signatures: [],
+      ...(references.length === 0 && addressed === path ? { ca } : {}),
       files: physical(path),
     };
   });

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { counted } from "../lib/base/counted.ts";
+import { ifThere } from "../lib/base/if_there.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
@@ -109,7 +111,9 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       }),
     );
     const failures = stores.flatMap((each) => each.failures);
-    if (failures.length > 0 && !options.repair) throw storeFailuresError(failures);
+    if (failures.length > 0 && !options.repair) {
+      throw storeFailuresError(failures, { action: "prove", hint: "mend it with --repair" });
+    }
     context.signal.throwIfAborted();
     const changed = failures.length > 0;
     const names = stores.map(({ store }) => `"${store.cache.url}"`).join(" and ");
@@ -125,9 +129,9 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       requests: 0,
       why: changed
         ? `${failures.length} of ${closure.length * stores.length} paths are broken in ${names}`
-        : `${names} ${
-          stores.length === 1 ? "has" : "have"
-        } all ${closure.length} paths of ${entry.id}`,
+        : `${names} ${stores.length === 1 ? "has" : "have"} all of ${entry.id}, ${
+          counted(closure.length, "path")
+        }`,
       objects: [],
     };
   }
@@ -152,7 +156,7 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       plan.stores.map(({ store }) => this.#prove(store, plan.closure, step)),
     );
     const failures = outcomes.flatMap((outcome) => outcome.failures ?? []);
-    if (failures.length > 0) throw storeFailuresError(failures);
+    if (failures.length > 0) throw storeFailuresError(failures, { action: "prove" });
     this.#proofs = outcomes.flatMap((outcome) => outcome.proof ?? []);
   }
 
@@ -215,22 +219,21 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
     return false;
   }
 
-  /** Packs paths of this machine anew. */
+  /** Sends what this machine has of them: the packed NAR in the cache, or the path. */
   async #fromHere(store: PublishStore, paths: readonly SourcePath[], step: Step): Promise<void> {
     const { packer, spool } = this.#parts;
     const { meter, signal, record } = step;
-    for (const { storePath, files } of paths) {
-      try {
-        await Deno.lstat(files);
-      } catch (cause) {
-        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-        throw new UsageError(
-          `Cannot mend "${storePath.path}" in "${store.cache.url}": no other store has it, nor this machine`,
-          { cause, hint: "build it again, then repair" },
-        );
-      }
-    }
     const packing = checkedPacking();
+    for (const { storePath, narHash, files } of paths) {
+      if (await ifThere(Deno.lstat(files)) !== undefined) continue;
+      const spooled = await spool.find(narHash, packing);
+      const digest = spooled && await packer.hash(spooled.path, spooled.fileSize);
+      if (digest !== undefined && digest === spooled?.fileHash) continue;
+      throw new UsageError(
+        `Cannot mend "${storePath.path}" in "${store.cache.url}": no other store has it, nor this machine`,
+        { hint: "build it again, then repair" },
+      );
+    }
     const plan = await planStore(store, paths, { packing, spool, replace: true, signal });
     // Whatever the plan thinks of them, these were found to be broken.
     const states = plan.states.map((state) => ({

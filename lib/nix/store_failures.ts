@@ -20,6 +20,14 @@ export interface StoreFailure {
   error: unknown;
 }
 
+/** How the failures are told. */
+export interface StoreFailuresErrorOptions {
+  /** What was tried. @default {"publish"} */
+  action?: "publish" | "prove";
+  /** What to do about it. @default {what the first failure says of itself} */
+  hint?: string;
+}
+
 const classes = {
   [ExitCode.notAllowed]: NotAllowedError,
   [ExitCode.verification]: VerificationError,
@@ -30,7 +38,10 @@ const classes = {
  * One error of all that went wrong in the stores: nothing was committed. It is {@linkcode IncompleteError} unless a login was refused, contents
  * were wrong or the disk is full, which have exit codes of their own.
  */
-export function storeFailuresError(failures: readonly StoreFailure[]): KedgeError {
+export function storeFailuresError(
+  failures: readonly StoreFailure[],
+  { action = "publish", hint: next }: StoreFailuresErrorOptions = {},
+): KedgeError {
   const errors = failures.map((failure) => toError(failure.error));
   const first = failures[0];
   const cause = errors.length === 1 ? errors[0]! : new AggregateError(errors);
@@ -49,7 +60,7 @@ export function storeFailuresError(failures: readonly StoreFailure[]): KedgeErro
   const options: KedgeErrorOptions = {
     cause,
     side: "destination",
-    hint: hint ??
+    hint: next ?? hint ??
       "nothing was committed; the same command goes on where this one ended",
     data: {
       stores: [...stores],
@@ -57,7 +68,9 @@ export function storeFailuresError(failures: readonly StoreFailure[]): KedgeErro
     },
   };
   return new Class(
-    `Cannot publish${what} to "${chosen?.store}": ${errors[index]?.message}${more}`,
+    `Cannot ${action}${what} ${action === "publish" ? "to" : "in"} "${chosen?.store}": ${
+      errors[index]?.message
+    }${more}`,
     options,
   );
 }

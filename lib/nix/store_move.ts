@@ -181,6 +181,8 @@ export class StoreMove {
       throw new KedgeError(`Cannot describe "${source.storePath.path}": its NAR is not known`);
     }
     const { compression } = this.#options.packing;
+    // Whoever asks for a path by its catalog entry knows neither.
+    const { deriver = standing?.deriver, ca = standing?.ca } = source;
     return {
       storePath: source.storePath,
       url: narKey(nar.fileHash, compression),
@@ -190,9 +192,9 @@ export class StoreMove {
       narHash: source.narHash,
       narSize: source.narSize,
       references: source.references,
-      ...(source.deriver === undefined ? {} : { deriver: source.deriver }),
+      ...(deriver === undefined ? {} : { deriver }),
       signatures: [...new Set([...source.signatures, ...(standing?.signatures ?? [])])],
-      ...(source.ca === undefined ? {} : { ca: source.ca }),
+      ...(ca === undefined ? {} : { ca }),
     };
   }
 

@@ -1,4 +1,5 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
+import { counted } from "../../lib/base/counted.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
@@ -54,11 +55,11 @@ export const catalogShowTask = task({
   output: ({ entry, history }: CatalogShowResult) => [
     `${entry.id}${entry.current ? " (current)" : ""}`,
     ...entry.storePaths.map((path) => `path\t${path}`),
-    `closure\t${entry.closure.length} paths, ${formatBytes(entry.closureBytes)}`,
+    `closure\t${counted(entry.closure.length, "path")}, ${formatBytes(entry.closureBytes)}`,
     ...entry.proofs.map((proof) =>
       `proof\t${proof.store}\t${proof.at}\t${proof.depth}\t${
-        Object.keys(proof.narInfos).length
-      } narinfos`
+        counted(Object.keys(proof.narInfos).length, "narinfo")
+      }`
     ),
     ...history.map((line) =>
       `history\t${line.at}\t${line.action}\t${line.version}\t${line.system}`

@@ -63,6 +63,32 @@ Deno.test("publishVerify() finds a changed byte, and tells what it cannot mend",
   );
 });
 
+Deno.test("publishVerify() mends from the packed NARs in the cache, what is content-addressed as such", async () => {
+  await using ground = await plainGround(2);
+  const { catalog } = await publishVersions(ground, 1);
+  const store = join(ground.dir, "store");
+  const read = async () => {
+    const names = (await namesIn(store, ".narinfo")).sort();
+    return await Promise.all(names.map((name) => Deno.readTextFile(join(store, name))));
+  };
+  const before = await read();
+  assertEquals(before.map((text) => /^CA: fixed:r:sha256:/m.test(text)), [true, true]);
+  const [nar, ...nars] = await namesIn(join(store, "nar"), ".zst");
+  await Deno.remove(join(store, "nar", nar!));
+  const options = { entry: "plain", catalog: catalog as string };
+  const error = await assertRejects(() => publishVerify(options, ground.ctx)) as KedgeError;
+  assertEquals([error.exitCode, error.hint], [6, "mend it with --repair"]);
+  assertStringIncludes(error.message, `in "file://${store}": its NAR "nar/${nar}" is not there`);
+  // A narinfo that stands keeps what an entry does not know; one that is lost gets it anew.
+  const mended = await publishVerify({ ...options, repair: true }, ground.ctx);
+  assertEquals([mended.stores[0]?.broken, await read()], [1, before]);
+  for (const name of nars) await Deno.remove(join(store, "nar", name));
+  for (const name of await namesIn(store, ".narinfo")) await Deno.remove(join(store, name));
+  const again = await publishVerify({ ...options, repair: true }, ground.ctx);
+  assertEquals([again.stores[0]?.broken, await read()], [2, before]);
+  assertEquals((await publishVerify({ ...options, depth: "full" }, ground.ctx)).changed, false);
+});
+
 Deno.test("publishVerify() mends from this machine what was changed in a store, the cache's own copy with it", async () => {
   await using ground = await plainGround(2);
   const { catalog } = await publishVersions(ground, 1);
