@@ -205,7 +205,8 @@ export class StoreMove {
         added.push(await signFingerprint(key, fingerprint(info)));
       }
     }
-    return { ...info, signatures: [...info.signatures, ...added] };
+    // A key that is named twice signs once.
+    return { ...info, signatures: [...new Set([...info.signatures, ...added])] };
   }
 
   async #attempt(path: string | undefined, work: () => Promise<boolean | void>): Promise<boolean> {

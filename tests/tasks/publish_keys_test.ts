@@ -57,6 +57,8 @@ realTest("publish() signs with keys of a file, a variable, a command and a store
       { file: await put("file", file) },
       { env: "KEDGE_TEST_SIGNING_KEY" },
       { command: ["cat", await put("command", command)] },
+      // The same as the store's own.
+      { file: join(world.dir, "named") },
     ],
     nix: { env: world.env },
   }, { cache: new Cache(join(world.dir, "kedge-cache")) });
@@ -71,6 +73,11 @@ realTest("publish() signs with keys of a file, a variable, a command and a store
       ...["--recursive", "--store", store, "--sigs-needed", String(needed), built["top"]!],
       ...["--option", "trusted-public-keys", trusted],
     ]);
+  for await (const { name } of Deno.readDir(join(world.dir, "store"))) {
+    if (!name.endsWith(".narinfo")) continue;
+    const text = await Deno.readTextFile(join(world.dir, "store", name));
+    assertEquals(text.match(/^Sig: /gm)?.length, 6, text);
+  }
   assertEquals((await verify(6)).code, 0);
   assertEquals((await verify(7)).code, 2);
 });
