@@ -4,7 +4,7 @@
  * @module
  */
 import { counted } from "../lib/base/counted.ts";
-import { ifThere } from "../lib/base/if_there.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
