@@ -126,6 +126,8 @@ function refuseWrong(
   const bytes = wrong.reduce((sum, { length }) => sum + length, 0);
   const state = info.size !== sizeBytes
     ? `it has ${info.size} bytes instead of ${sizeBytes}`
+    : wrong.length === 1
+    ? `one of its parts (${bytes} bytes) is wrong, at byte ${wrong[0]!.offset}`
     : `${wrong.length} of its parts (${bytes} bytes) are wrong, the first at byte ${
       wrong[0]!.offset
     }`;

@@ -97,7 +97,7 @@ async function movePacks(
   const moving = tellMoving(step.meter, {
     pieces: of.store.requestsPerPut > 0 ? "requests" : "parts",
     wire: "sent",
-    wireBytes: all,
+    wireBytes: undefined,
     file: "packed",
     fileBytes: all,
   });
@@ -110,11 +110,12 @@ async function movePacks(
       path = await spool.file(built);
     }
     done[at] = built;
-    moving.file(plainBytes(pack));
-    if (pack.there || path === undefined) return;
+    const toSend = pack.there ? undefined : path;
+    moving.file(plainBytes(pack), toSend === undefined ? 0 : built.size);
+    if (toSend === undefined) return;
     const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
     using progress = step.meter.object(blob.digest, blob.size);
-    await store.put(blob, path, progress);
+    await store.put(blob, toSend, progress);
     moving.wire(blob.size);
     step.record(blob.digest, "arrived", { sizeBytes: blob.size });
   });

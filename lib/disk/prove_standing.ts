@@ -31,19 +31,16 @@ export async function proveStanding(
       onStanding(standing);
     },
   });
-  let [wrong, bytes] = [0, 0];
+  let wrongBytes = 0;
   const sound = Uint8Array.from(right, (stands, row) => {
     if (stands === 1 || standing[row] === 0) return 1;
-    wrong++;
-    bytes += index.rowOffsets[row + 1]! - index.rowOffsets[row]!;
+    wrongBytes += index.rowOffsets[row + 1]! - index.rowOffsets[row]!;
     return 0;
   });
-  if (wrong > 0) {
+  if (wrongBytes > 0) {
     step.meter.note(
-      `${wrong} parts of ${out} (${
-        formatBytes(bytes)
-      }) are other bytes than they were, though its ` +
-        `size and times are the same; they are fetched`,
+      `${formatBytes(wrongBytes)} of ${out} are other bytes than they were, though its size and ` +
+        `times are the same; they are fetched`,
       "warning",
     );
   }

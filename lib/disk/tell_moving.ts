@@ -5,8 +5,8 @@ const everyMs = 5000;
 
 /** What a transfer is about to do, in bytes. */
 export interface MovingPlan {
-  /** What is to come over the network, or go. */
-  readonly wireBytes: number;
+  /** What is to come over the network, or go; `undefined` where only compression will tell, and what was done so far is taken for the rest. */
+  readonly wireBytes: number | undefined;
   /** What of the file is written, or packed. */
   readonly fileBytes: number;
   /** What each piece of that costs: `requests`, or `parts` where nothing is asked of a server. */
@@ -21,8 +21,8 @@ export interface MovingPlan {
 export interface Moving {
   /** So many bytes came or went in one request. */
   wire(bytes: number): void;
-  /** So many bytes of the file were written or packed. */
-  file(bytes: number): void;
+  /** So many bytes of the file were written or packed; packed ones became `wireBytes` that go over the network. */
+  file(bytes: number, wireBytes?: number): void;
   /** So many bytes of the file were there already. */
   reused(bytes: number): void;
   /** Tells the sum. */
@@ -37,22 +37,27 @@ export function tellMoving(
 ): Moving {
   const started = now();
   let told = started;
-  let [wire, pieces, file, reused] = [0, 0, 0, 0];
+  let [wire, pieces, file, packed, reused] = [0, 0, 0, 0, 0];
   const facts = () => {
     const seconds = Math.max(0.001, (now() - started) / 1000);
-    const left = wire === 0 ? 0 : (plan.wireBytes - wire) / (wire / seconds);
+    const all = plan.wireBytes ?? (file === 0 ? undefined : packed / file * plan.fileBytes);
+    const about = plan.wireBytes === undefined && file < plan.fileBytes ? "about " : "";
+    const count = pieces === 1 ? `1 ${plan.pieces.slice(0, -1)}` : `${pieces} ${plan.pieces}`;
+    const left = wire === 0 || all === undefined
+      ? ""
+      : `, ${Math.max(0, Math.ceil((all - wire) / (wire / seconds)))} s left`;
     return {
-      text: `${formatBytes(wire)} of ${formatBytes(plan.wireBytes)} ${plan.wire} in ${pieces} ` +
-        `${plan.pieces} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
+      text: `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
+        `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
         `${formatBytes(plan.fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`,
-      left: Math.max(0, Math.ceil(left)),
+      left,
     };
   };
   const tick = () => {
     if (now() - told < everyMs) return;
     told = now();
     const { text, left } = facts();
-    meter.note(`${text}, ${left} s left`);
+    meter.note(text + left);
   };
   return {
     wire: (bytes) => {
@@ -60,8 +65,9 @@ export function tellMoving(
       pieces++;
       tick();
     },
-    file: (bytes) => {
+    file: (bytes, wireBytes = 0) => {
       file += bytes;
+      packed += wireBytes;
       tick();
     },
     reused: (bytes) => {

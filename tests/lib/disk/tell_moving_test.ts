@@ -27,6 +27,29 @@ Deno.test("tellMoving() tells bytes, requests, speed and the time that is left, 
   ]);
 });
 
+Deno.test("tellMoving() takes what was packed so far for what is still to be packed", () => {
+  const notes: string[] = [];
+  let now = 0;
+  const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
+  const plan = { wire: "sent", wireBytes: undefined, file: "packed", fileBytes: 400 * 2 ** 20 };
+  const moving = tellMoving(meter, { ...plan, pieces: "requests" }, () => now);
+  now = 6000;
+  moving.file(0);
+  moving.file(100 * 2 ** 20, 25 * 2 ** 20);
+  now = 12_000;
+  moving.wire(20 * 2 ** 20);
+  moving.file(100 * 2 ** 20, 55 * 2 ** 20);
+  moving.file(200 * 2 ** 20, 100 * 2 ** 20);
+  moving.wire(160 * 2 ** 20);
+  now = 18_000;
+  moving.end();
+  assertEquals(notes, [
+    "0 B sent in 0 requests (0 B/s), 0 B of 400 MiB packed, 0 B reused",
+    "20 MiB of about 100 MiB sent in 1 request (1.7 MiB/s), 100 MiB of 400 MiB packed, 0 B reused, 48 s left",
+    "180 MiB of 180 MiB sent in 2 requests (10 MiB/s), 400 MiB of 400 MiB packed, 0 B reused",
+  ]);
+});
+
 Deno.test("tellMoving() does not speak of requests where there are none", () => {
   const notes: string[] = [];
   const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
@@ -37,6 +60,6 @@ Deno.test("tellMoving() does not speak of requests where there are none", () => 
   now = 1000;
   moving.end();
   assertEquals(notes, [
-    "1 KiB of 1 KiB sent in 1 parts (1 KiB/s), 0 B of 2 KiB packed, 0 B reused",
+    "1 KiB of 1 KiB sent in 1 part (1 KiB/s), 0 B of 2 KiB packed, 0 B reused",
   ]);
 });
