@@ -1,6 +1,6 @@
 /** The least that the machine can do the work in: loops of system calls without anything around them. @module */
 import { createHash } from "node:crypto";
-import { holeRow } from "../../../lib/chunk/chunk_table.ts";
+import { type DiskIndex, holeRow } from "../../../lib/chunk/chunk_table.ts";
 import { decodeIndex } from "../../../lib/chunk/decode_index.ts";
 import type { BarePack } from "./bare_worker.ts";
 
@@ -17,13 +17,19 @@ export function bareHash(path: string): Promise<number> {
   return Promise.resolve((performance.now() - started) / 1000);
 }
 
-/** Seconds that two workers take to unpack, verify and write the disk of a layout, its index already read, and to sync it. */
-export async function bareUnpack(layout: string, to: string): Promise<number> {
+/** The index of the disk of a layout, and the files of its packs. */
+export async function readLayout(layout: string): Promise<{ index: DiskIndex; paths: string[] }> {
   const blob = (digest: string) => `${layout}/blobs/sha256/${digest.slice("sha256:".length)}`;
   const json = async (path: string) => JSON.parse(await Deno.readTextFile(path));
   const { manifests } = await json(`${layout}/index.json`);
   const { layers } = await json(blob(manifests[0].digest));
-  const index = decodeIndex(await Deno.readFile(blob(layers[0].digest)));
+  const [index, ...paths] = layers.map(({ digest }: { digest: string }) => blob(digest));
+  return { index: decodeIndex(await Deno.readFile(index)), paths };
+}
+
+/** Seconds that two workers take to unpack, verify and write the disk of a layout, its index already read, and to sync it. */
+export async function bareUnpack(layout: string, to: string): Promise<number> {
+  const { index, paths } = await readLayout(layout);
   const places = new Float64Array(index.lengths.length);
   index.rows.forEach((chunk, row) => {
     if (chunk !== holeRow) places[chunk] = index.rowOffsets[row]!;
@@ -33,7 +39,7 @@ export async function bareUnpack(layout: string, to: string): Promise<number> {
     let end = first;
     while (end < index.packs.length && index.packs[end] === pack) end++;
     packs.push({
-      path: blob(layers[pack + 1].digest),
+      path: paths[pack]!,
       to,
       offsets: index.offsets.slice(first, end),
       stored: index.stored.slice(first, end),

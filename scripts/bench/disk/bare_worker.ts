@@ -1,8 +1,7 @@
 /** Unpacks, verifies and writes the chunks of one pack after the other. @module */
 import { createHash } from "node:crypto";
-import { zstdDecompressSync } from "node:zlib";
 import { workerPort } from "../../../lib/base/worker_port.ts";
-import { freeBytes } from "../../../lib/chunk/zstd.ts";
+import { FrameUnpacker } from "../../../lib/chunk/frame_unpacker.ts";
 
 /** A pack, and its chunks in columns. */
 export interface BarePack {
@@ -16,6 +15,8 @@ export interface BarePack {
 }
 
 const buffer = new Uint8Array(2 ** 20);
+const room = new Uint8Array(2 ** 20);
+const unpacker = new FrameUnpacker();
 const port = workerPort<BarePack, string>();
 
 port.addEventListener("message", ({ data }) => {
@@ -31,13 +32,11 @@ function unpack({ path, to, offsets, stored, lengths, digests, places }: BarePac
     from.seekSync(offsets[chunk]!, Deno.SeekMode.Start);
     for (let at = 0; at < packed.length;) at += from.readSync(packed.subarray(at))!;
     const size = lengths[chunk]!;
-    const plain = packed.length === size
-      ? packed
-      : zstdDecompressSync(packed, { maxOutputLength: size, chunkSize: Math.max(64, size) });
+    const plain = packed.length === size ? packed : room.subarray(0, size);
+    if (plain !== packed && !unpacker.unpack(packed, plain)) throw new Error("damaged");
     const digest = createHash("sha256").update(plain).digest();
     if (!digest.every((byte, at) => byte === digests[chunk * 32 + at])) throw new Error("wrong");
     out.seekSync(places[chunk]!, Deno.SeekMode.Start);
     for (let at = 0; at < plain.length;) at += out.writeSync(plain.subarray(at));
-    if (plain !== packed) freeBytes(plain as Uint8Array<ArrayBuffer>);
   }
 }
