@@ -109,8 +109,8 @@ export interface PullDiskOptions {
   /** Files that may hold chunks of it, beside those that the cache knows. */
   bases?: readonly string[] | undefined;
   /**
-   * Whether the file itself is written, instead of one beside it that then takes its name. It needs no room for a second version, and
-   * while it lasts the file is neither the old version nor the new one; a pull that was cut off is finished by the next one.
+   * Whether the file itself is written, instead of one beside it that then takes its name. It needs room only for what lies elsewhere in it
+   * than before, and while it lasts the file is neither the old version nor the new one; a pull that was cut off is finished by the next one.
    *
    * @default {false}
    */

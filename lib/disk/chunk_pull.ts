@@ -14,6 +14,7 @@ import {
   settle,
   tellMoved,
 } from "./pull_work.ts";
+import { bytesToSave } from "./save_moved.ts";
 import { keepDisk } from "./seen_disks.ts";
 
 /** Plans the pull of a chunked disk. */
@@ -51,9 +52,13 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
   };
 }
 
-/** Holds what a pull will write against what is free; a pull in place needs room for what the file grows by. */
+/**
+ * Holds what a pull will write against what is free; a pull in place needs room for what the file grows by, and for what moves
+ * within it.
+ */
 function checkRoom(plan: DiskPullPlan): void {
   const { file, image, inPlace } = plan;
-  const grows = inPlace ? Math.max(0, image.index.size - (file.info?.size ?? 0)) : Infinity;
-  checkFreeBytes(plan.out, Math.min(grows, bytesToWrite(plan)));
+  if (!inPlace) return checkFreeBytes(plan.out, bytesToWrite(plan));
+  const grows = Math.max(0, image.index.size - (file.info?.size ?? 0));
+  checkFreeBytes(plan.out, bytesToSave(plan) + Math.min(grows, bytesToWrite(plan)));
 }

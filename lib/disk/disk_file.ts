@@ -24,6 +24,8 @@ export interface DiskFile {
   readonly journal: string;
   /** The chunks that such a pull must not lose. */
   readonly saved: string;
+  /** The same, while they are being copied there. */
+  readonly saving: string;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
     partial: (digest) => join(folder, `.${name}.${digestHex(digest)}.kedge-partial`),
     journal: join(folder, `.${name}.kedge-journal`),
     saved: join(folder, `.${name}.kedge-saved`),
+    saving: join(folder, `.${name}.kedge-saved.next`),
   };
 }
 

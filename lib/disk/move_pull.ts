@@ -44,7 +44,7 @@ export async function movePull(
     pool: options.pool,
     signal: step.signal,
   };
-  const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool) : plan;
+  const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool, step) : plan;
   await makeRoom(plan);
   await blankHoles(plan, plan.standing, options.pool);
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);

@@ -80,10 +80,11 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     meter: step.meter,
     signal: step.signal,
   };
-  const inPlace = options.inPlace && file.info !== undefined;
+  const toWrite = options.inPlace && file.info !== undefined;
+  const whole = !toWrite && await standsWhole(file, index, search);
+  // What stands whole stays, also where an earlier pull has still to be cleared away.
+  const inPlace = toWrite || whole;
   const out = inPlace ? file.path : file.partial(image.manifest.digest);
-
-  const whole = !inPlace && await standsWhole(file, index, search);
   const { standing, known } = whole
     ? { standing: new Uint8Array(index.rows.length).fill(1) }
     : await standingRows(out, index, search);
@@ -109,9 +110,9 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   }
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
-  const unfinished = await ifThere(Deno.stat(file.journal)) !== undefined;
-  const changed = unfinished ||
-    (inPlace ? wanted.includes(1) || holesMissing || sizeWrong : !whole);
+  const unfinished = await ifThere(Deno.stat(file.journal)) !== undefined ||
+    await ifThere(Deno.stat(file.saving)) !== undefined;
+  const changed = unfinished || !inPlace || wanted.includes(1) || holesMissing || sizeWrong;
   return {
     image,
     file,

@@ -118,6 +118,7 @@ export async function giveName(file: DiskFile, out: string, step: Step): Promise
       mode === null || mode === undefined ? {} : { mode: mode & 0o7777 },
     );
   }
+  await removeIfThere(file.saving);
   await removeIfThere(file.saved);
   await removeIfThere(file.journal);
   for (const { path } of await partialsOf(file)) await removeIfThere(path);

@@ -1,10 +1,29 @@
 import { chunkLimits } from "../chunk/chunker.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
 import { digestsOf } from "../chunk/places.ts";
 import { TableBuilder } from "../chunk/table_builder.ts";
+import type { Step } from "../operation/operation.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { readJournal, writeJournal } from "./pull_journal.ts";
+import { tellReading } from "./tell_reading.ts";
+
+/** The chunks that a pull in place needs from places that it may overwrite, or that an earlier one saved. */
+function movedChunks({ located, sources, file, out }: DiskPullPlan): number[] {
+  const moved: number[] = [];
+  located.source.forEach((number, chunk) => {
+    const path = number > 1 ? sources[number - 1]!.path : undefined;
+    if (path === out || path === file.saved) moved.push(chunk);
+  });
+  return moved;
+}
+
+/** How much room {@linkcode saveMoved} takes, in bytes. */
+export function bytesToSave(plan: DiskPullPlan): number {
+  const { lengths } = plan.image.index;
+  return movedChunks(plan).reduce((sum, chunk) => sum + lengths[chunk]!, 0);
+}
 
 /**
  * Copies aside what a pull in place needs from places that it may overwrite, and writes down where it is. Only then may the
@@ -13,23 +32,18 @@ import { readJournal, writeJournal } from "./pull_journal.ts";
 export async function saveMoved(
   plan: DiskPullPlan,
   pool: JobPool,
+  step: Step,
 ): Promise<{ located: Located; sources: readonly LocalSource[] }> {
-  const { located, file, out } = plan;
+  const { located, file } = plan;
   const { index } = plan.image;
-  const moved: number[] = [];
-  located.source.forEach((number, chunk) => {
-    const own = number > 1 && plan.sources[number - 1]!.path === out;
-    const saved = number > 1 && plan.sources[number - 1]!.path === file.saved;
-    if (own || saved) moved.push(chunk);
-  });
+  const moved = movedChunks(plan);
   const journal = await readJournal(file);
   if (moved.length === 0 && journal === undefined) {
     await writeJournal(file, { manifest: plan.image.manifest.digest, table: emptyTable() });
     return plan;
   }
   const builder = new TableBuilder(savedChunker);
-  const fresh = `${file.saved}.next`;
-  (await Deno.open(fresh, { write: true, create: true, truncate: true })).close();
+  (await Deno.open(file.saving, { write: true, create: true, truncate: true })).close();
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };
   const sources = [...plan.sources, { path: file.saved, table: emptyTable() }];
@@ -39,24 +53,23 @@ export async function saveMoved(
     offsets[chunk] = offset;
     offset += index.lengths[chunk]!;
   }
-  for (const from of new Set(moved.map((chunk) => located.source[chunk]! - 1))) {
-    const chunks = moved.filter((chunk) => located.source[chunk] === from + 1);
-    for (let at = 0; at < chunks.length; at += 256) {
-      const batch = chunks.slice(at, at + 256);
-      await pool.run({
-        type: "copy",
-        from: plan.sources[from]!.path,
-        to: fresh,
-        fromOffsets: Float64Array.from(batch, (chunk) => located.offset[chunk]!),
-        lengths: Uint32Array.from(batch, (chunk) => index.lengths[chunk]!),
-        digests: digestsOf(index, batch),
-        toStarts: Uint32Array.from({ length: batch.length + 1 }, (_, i) => i),
-        toOffsets: Float64Array.from(batch, (chunk) => offsets[chunk]!),
-      });
-    }
-  }
-  await syncFile(fresh);
-  await Deno.rename(fresh, file.saved);
+  const tell = tellReading(step.meter, plan.out, offset);
+  await inParallel(batchesOf(moved, located), pool.width, step.signal, async (batch) => {
+    const lengths = Uint32Array.from(batch, (chunk) => index.lengths[chunk]!);
+    await pool.run({
+      type: "copy",
+      from: plan.sources[located.source[batch[0]!]! - 1]!.path,
+      to: file.saving,
+      fromOffsets: Float64Array.from(batch, (chunk) => located.offset[chunk]!),
+      lengths,
+      digests: digestsOf(index, batch),
+      toStarts: Uint32Array.from({ length: batch.length + 1 }, (_, i) => i),
+      toOffsets: Float64Array.from(batch, (chunk) => offsets[chunk]!),
+    });
+    tell(lengths.reduce((sum, length) => sum + length, 0));
+  });
+  await syncFile(file.saving);
+  await Deno.rename(file.saving, file.saved);
   await writeJournal(file, {
     manifest: plan.image.manifest.digest,
     table: moved.length === 0 ? emptyTable() : builder.table(),
@@ -66,6 +79,14 @@ export async function saveMoved(
     next.offset[chunk] = offsets[chunk]!;
   }
   return { located: next, sources };
+}
+
+/** Chunks of one source, some hundred at a time. */
+function* batchesOf(chunks: readonly number[], { source }: Located): Generator<number[]> {
+  for (const from of new Set(chunks.map((chunk) => source[chunk]!))) {
+    const ofSource = chunks.filter((chunk) => source[chunk] === from);
+    for (let at = 0; at < ofSource.length; at += 256) yield ofSource.slice(at, at + 256);
+  }
 }
 
 const savedChunker = {

@@ -10,6 +10,7 @@ import { fileState, rememberFile } from "../../lib/disk/known_files.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
+import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
 const first = join(noise(3_000_000), new Uint8Array(1_000_000), text, noise(2_000_000, 2));
@@ -399,6 +400,45 @@ Deno.test("a sparse file of 200 MiB with little data takes little room", async (
   assertEquals([size, pull.sizeBytes], [200 * 2 ** 20, 200 * 2 ** 20]);
   assert(blocks! * 512 < 500_000, String(blocks));
 });
+
+Deno.test({
+  name:
+    "pullDisk() in place finds out that there is no room for what moves before it writes anything",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    const second = join(first.subarray(4_000_000), noise(50_000, 9), first.subarray(0, 4_000_000));
+    const file = await world.write("disk", second);
+    await pushDisk({ file, reference, chunker: "cdc" }, world.machine());
+    await Deno.mkdir(world.path("small"));
+    await using small = await mountSmallDisk(world.path("small"), 9_000_000);
+    const out = await world.write("small/out", first);
+    await assertRejects(
+      () => pullDisk({ reference, file: out, inPlace: true }, world.machine()),
+      NoRoomError,
+      "are free",
+    );
+    await world.holds("small/out", first);
+    const names = (await Array.fromAsync(Deno.readDir(small.dir))).map(({ name }) => name);
+    assertEquals(names, ["out"]);
+  },
+});
+
+for (const inPlace of [false, true]) {
+  const where = inPlace ? "in place" : "beside";
+  Deno.test(`pullDisk() ${where} clears away what an earlier pull left, also where the disk stands already`, async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+    const out = await world.write("out", first);
+    for (const left of [".out.kedge-journal", ".out.kedge-saved.next"]) {
+      await world.write(left, noise(1000));
+      await pullDisk({ reference, file: out, inPlace }, world.machine());
+      await world.holds("out", first);
+    }
+  });
+}
 
 Deno.test("pullDisk() finds out that there is no room before it writes anything", async () => {
   await using world = await DiskWorld.make();
