@@ -2,8 +2,8 @@
  * Frees what no kept image needs, in a folder that is mounted as `/nix`.
  *
  * Invariants: only paths that came with an image which is let go of are deleted; never one that a kept image, a path of nobody's image, a
- * root, or a process of this machine needs; the note goes before the rows, the rows before the files, and what a killed run had in
- * mind is finished by the next one.
+ * root, or a process of this machine needs; roots go before the rows, the rows before the note that names them and before the files, and
+ * what a killed run had in mind is finished by the next one.
  *
  * @module
  */
@@ -80,15 +80,13 @@ export async function pruneNixFolder(
   const names = plan.rows.map((row) => row.storePath.baseName);
   await Deno.mkdir(folder.notes, { recursive: true });
   await writeFileAtomic(intentOf(folder), JSON.stringify([...names, ...plan.unfinished]));
-  const images = new CarriedImages(folder);
-  for (const { digest } of plan.dropped) {
-    await images.remove(digest);
-    await removeTree(rootsOf(folder, digest));
-  }
+  for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
   if (names.length > 0) {
     using database = await StoreDatabase.change(folder.databaseFolder);
     database.forget(names);
   }
+  const images = new CarriedImages(folder);
+  for (const { digest } of plan.dropped) await images.remove(digest);
   for (const name of plan.unfinished) await removeTree(folder.pathOf(name));
   for (const row of plan.rows) {
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { UsageError } from "../../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
@@ -109,6 +109,29 @@ realTest("pruneStore() finishes what a killed run began", carryPrograms, async (
   assertEquals(left(), 1);
   await verifyWithNix(room.nix.uri);
 });
+
+realTest(
+  "pruneStore() finishes what ended before Nix's database was changed",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    await fill(room);
+    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const plan = await planNixPrune(room.nix, 0);
+    const schema = join(room.nix.databaseFolder, "schema");
+    await Deno.writeTextFile(schema, "11");
+    const never = new AbortController().signal;
+    await assertRejects(() => pruneNixFolder(room.nix, plan, () => {}, never), KedgeError, "newer");
+    await Deno.writeTextFile(schema, "10");
+    assertEquals((await names(room.nix)).length, 5);
+    const done = await prune(room, 0);
+    assertEquals([done.dropped.length, done.paths], [2, 2]);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.2", "shell"]);
+    assertEquals((await folderNames(join(room.nix.state, "gcroots", "kedge"))).length, 1);
+    await verifyWithNix(room.nix.uri);
+    assertEquals((await prune(room, 0)).changed, false);
+  },
+);
 
 realTest("base-image:prune prints what it let go of", carryPrograms, async () => {
   await using room = await CarryRoom.make();
