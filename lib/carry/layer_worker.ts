@@ -106,7 +106,8 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
   }
 
   tree(baseName: string): StoreTree {
-    const tree = this.begun(baseName) ?? new StoreTree(join(this.#work, baseName));
+    const tree = this.begun(baseName) ??
+      new StoreTree(join(this.#work, baseName), this.#wanted.get(baseName)?.narSize);
     this.#trees.set(baseName, tree);
     return tree;
   }

@@ -9,12 +9,13 @@ import type { TarContents } from "../base/tar_reader.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreRow } from "../nix/store_row.ts";
 import type { StoreStage } from "../nix/store_stage.ts";
+import type { StoreTree } from "../nix/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 import type { MemberTaker } from "./read_layer.ts";
-import { takeMember } from "./take_member.ts";
+import { type StoreTrees, takeMember } from "./take_member.ts";
 
 /** Takes what is wanted of an image's layers. */
-export class StoreUnpacker implements MemberTaker {
+export class StoreUnpacker implements MemberTaker, StoreTrees {
   readonly #folder: NixFolder;
   readonly #stage: StoreStage;
   readonly #wanted: Map<string, StoreRow>;
@@ -40,7 +41,15 @@ export class StoreUnpacker implements MemberTaker {
 
   take(baseName: string, rest: string, member: LayerMember): TarContents | undefined {
     this.#touched.add(baseName);
-    return takeMember(this.#stage, this.#folder, { baseName, rest, member });
+    return takeMember(this, this.#folder, { baseName, rest, member });
+  }
+
+  tree(baseName: string): StoreTree {
+    return this.#stage.tree(baseName, this.#wanted.get(baseName)?.narSize);
+  }
+
+  begun(baseName: string): StoreTree | undefined {
+    return this.#stage.begun(baseName);
   }
 
   /** Brings a path that was written and proven elsewhere into the store. */

@@ -39,11 +39,11 @@ export class StoreStage implements AsyncDisposable {
     return new StoreStage(folder, work);
   }
 
-  /** Where a path is written. */
-  tree(baseName: string): StoreTree {
+  /** Where a path is written; its files may have so many bytes together. */
+  tree(baseName: string, mostBytes?: number): StoreTree {
     const standing = this.#trees.get(baseName);
     if (standing !== undefined) return standing;
-    const tree = new StoreTree(join(this.#work, baseName));
+    const tree = new StoreTree(join(this.#work, baseName), mostBytes);
     this.#trees.set(baseName, tree);
     return tree;
   }

@@ -19,11 +19,18 @@ export class StoreTree implements NarVisitor, Disposable {
   readonly root: string;
   #kinds = new Map<string, "file" | "directory" | "symlink">();
   #nar = new NarBuilder();
+  #mostBytes: number;
+  #bytes = 0;
   #file: { handle: Deno.FsFile; left: number; path: string } | undefined;
 
-  /** Writes nothing yet; the folder of `root` must be there, `root` itself must not. */
-  constructor(root: string) {
+  /**
+   * Writes nothing yet; the folder of `root` must be there, `root` itself must not.
+   *
+   * @param mostBytes what its files may have together, so that what unpacks to more than was said fills no disk
+   */
+  constructor(root: string, mostBytes = Infinity) {
     this.root = root;
+    this.#mostBytes = mostBytes;
   }
 
   directory(path: string): void {
@@ -35,6 +42,12 @@ export class StoreTree implements NarVisitor, Disposable {
 
   file(path: string, executable: boolean, size: number): void {
     this.#claim(path, "file");
+    this.#bytes += size;
+    if (this.#bytes > this.#mostBytes) {
+      throw new VerificationError(
+        `Cannot write "${this.root}": its files have more than the ${this.#mostBytes} bytes that it is to have`,
+      );
+    }
     const at = this.#at(path);
     const mode = executable ? 0o555 : 0o444;
     const handle = this.#new(at, () => Deno.openSync(at, { write: true, createNew: true, mode }));

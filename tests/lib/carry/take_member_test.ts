@@ -114,3 +114,14 @@ Deno.test("takeMember() links only to files of the store, found behind no symlin
   assertEquals(await inodeOf("first"), await inodeOf("own"));
   assertEquals(await Deno.readTextFile(ground.at("second")), "x");
 });
+
+Deno.test("StoreTree writes no file that makes it larger than it is to be", async () => {
+  await using ground = await Ground.make();
+  using tree = new StoreTree(join(ground.folder, "work", base), 10);
+  tree.directory("");
+  tree.file("a", false, 6);
+  tree.contents(new Uint8Array(6));
+  const error = assertThrows(() => tree.file("b", false, 5), VerificationError);
+  assertStringIncludes(error.message, "more than the 10 bytes");
+  assertEquals(await folderNames(tree.root), ["a"]);
+});
