@@ -7,7 +7,7 @@ import type { RunnableBase } from "./container_base.ts";
 
 /** Options of {@linkcode inContainer}. */
 export interface InContainerOptions {
-  /** The image: what `baseImage()` gave. */
+  /** The image: what `baseImage()` gave. podman takes it from its copy in a layout, where it has one. */
   base: RunnableBase;
   /** The program in the container and its arguments; no shell is between. */
   run: readonly string[];
