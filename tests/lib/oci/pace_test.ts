@@ -37,34 +37,51 @@ Deno.test("Pace stays below what was too much, and tries it again after many rou
   assertEquals(seen, [3, 4, 5, 15]);
 });
 
-/** Runs jobs against a server that refuses more than `most` at once; gives the limits that were in force. */
-async function limitsAgainst(most: number, pace: Pace, jobs: number): Promise<number[]> {
-  let underWay = 0;
-  const limits: number[] = [];
-  await pooled(Array.from({ length: jobs }), pace, new AbortController().signal, async () => {
-    for (;;) {
-      underWay++;
-      const refused = underWay > most;
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      underWay--;
-      if (!refused) break;
-      pace.refused();
-      await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 10));
+/** A server that answers one request every 10 ms, in their order, and refuses what comes while it has `most`. */
+class Counter {
+  #queue: boolean[] = [];
+  #nowMs = 0;
+
+  constructor(public most: number) {}
+
+  readonly clock = (): number => this.#nowMs;
+
+  /** Keeps as many under way as a pace allows, until so many were answered; tells the limits that were in force, and the refusals. */
+  serve(pace: Pace, answers: number): { limits: number[]; refused: number } {
+    const limits: number[] = [];
+    let refused = 0;
+    while (limits.length < answers) {
+      while (this.#queue.length < pace.now) {
+        const taken = this.#queue.filter((each) => each).length;
+        this.#queue.push(taken < this.most);
+      }
+      this.#nowMs += 10;
+      if (this.#queue.shift()) {
+        pace.went();
+      } else {
+        refused++;
+        pace.refused();
+      }
+      limits.push(pace.now);
     }
-    pace.went();
-    limits.push(pace.now);
-  });
-  return limits;
+    return { limits, refused };
+  }
 }
 
-Deno.test("Pace settles at 3 to 4 against a server that refuses more than 4, and goes up where it may", async () => {
-  let now = 0;
-  const pace = new Pace(6, 16, () => now += 30);
-  const limits = await limitsAgainst(4, pace, 400);
-  const settled = limits.slice(100);
-  const mean = settled.reduce((sum, limit) => sum + limit, 0) / settled.length;
-  assert(mean >= 2.5 && mean <= 5, `the mean is ${mean}`);
-  assert((await limitsAgainst(Infinity, pace, 200)).at(-1)! > 10);
+Deno.test("Pace settles at 3 to 4 against a server that refuses more than 4, and goes up where it may", () => {
+  for (const start of [1, 2, 6, 8, 16]) {
+    const server = new Counter(4);
+    const pace = new Pace(start, 16, server.clock);
+    server.serve(pace, 100);
+    const { limits, refused } = server.serve(pace, 2000);
+    // One in 128 tries whether more is taken by now.
+    assert(refused <= 2000 / 128 + 1, `${refused} of 2000 were refused, from ${start}`);
+    assertEquals(limits.filter((limit) => limit < 3 || limit > 5), []);
+    const probing = limits.filter((limit) => limit === 5).length;
+    assert(probing <= limits.length / 20, `${probing} of 2000 at 5, from ${start}`);
+    server.most = Infinity;
+    assertEquals(server.serve(pace, 400).limits.at(-1), 16);
+  }
 });
 
 Deno.test("pooled() ends the others at the first failure and throws it", async () => {
