@@ -100,6 +100,7 @@ export type { ImageRegistriesOptions } from "./tasks/image_registries.ts";
 export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";
 export * from "./tasks/image_gc.ts";
+export * from "./tasks/image_rm.ts";
 export type { Garbage } from "./lib/oci/collect_garbage.ts";
 export * from "./tasks/disk.ts";
 export type { PulledDisk } from "./lib/disk/pull_work.ts";

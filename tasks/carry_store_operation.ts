@@ -86,7 +86,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
         { hint: "run once without --offline, or bring the image to a layout first" },
       );
     }
-    const source = this.#open(step);
+    const source = await this.#open(step);
     const manifest = await source.resolve();
     if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
       throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
@@ -213,7 +213,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     return work;
   }
 
-  #open(step: Step): ImageSource {
+  async #open(step: Step): Promise<ImageSource> {
     const { base, insecureRegistries } = this.#options;
     const hosts = this.#opened.use(
       new ImageHosts({
@@ -224,6 +224,6 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
       }),
     );
     const from = base.copy?.startsWith("oci:") === true ? base.copy : base.reference;
-    return hosts.source({ ...parseReference(from), digest: base.manifestDigest });
+    return await hosts.source({ ...parseReference(from), digest: base.manifestDigest });
   }
 }

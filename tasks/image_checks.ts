@@ -6,7 +6,7 @@
 import { resolve } from "@std/path";
 import { checkFreeBytes } from "../lib/base/disk_space.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import type { PlannedCopy } from "../lib/oci/copy_set.ts";
+import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";

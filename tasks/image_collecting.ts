@@ -1,6 +1,6 @@
 import { UsageError } from "../lib/base/errors.ts";
 import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
-import { Layout } from "../lib/oci/layout.ts";
+import { Layout, nameOf } from "../lib/oci/layout.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CollectImagesOptions } from "./image_gc.ts";
@@ -18,7 +18,9 @@ export async function runCollectImages(
     });
   }
   const layout = new Layout(reference.folder);
-  for (const name of dryRun ? [] : options.untag ?? []) await layout.unpoint(name);
+  for (const name of dryRun ? [] : options.untag ?? []) {
+    await layout.drop((entry) => nameOf(entry) === name);
+  }
   const { graceMs, untag: without } = options;
   return await collectGarbage(layout, { graceMs, without, dryRun, signal });
 }

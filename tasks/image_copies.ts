@@ -1,22 +1,11 @@
 import { join } from "@std/path";
 import { ifThere } from "../lib/base/files.ts";
-import { findEngine } from "../lib/container/container_engine.ts";
-import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
-import {
-  commitCopies,
-  type ImageCopy,
-  moveCopies,
-  type NamesNow,
-  planCopies,
-  type PlannedCopy,
-  verifyCopies,
-} from "../lib/oci/copy_set.ts";
-import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
+import type { NamesNow } from "../lib/oci/copy_set.ts";
+import { formatDestination } from "../lib/oci/engine_reference.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
-import { RegistryDestination } from "../lib/oci/registry_destination.ts";
-import { SpooledSource } from "../lib/oci/spooled_source.ts";
+import { planCopies, type PlannedCopy } from "../lib/oci/plan_copies.ts";
+import { formatReference } from "../lib/oci/reference.ts";
 import {
   checkConcurrency,
   checkEngines,
@@ -24,8 +13,8 @@ import {
   checkRoom,
   wantedPlatforms,
 } from "./image_checks.ts";
-import { KnownBlobs, rememberLayout } from "./image_known.ts";
 import { type ImageRegistriesOptions, openImageHosts } from "./image_registries.ts";
+import { type ImageRoute, knownBlobs, openCopies, openEngine } from "./image_routes.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -75,14 +64,6 @@ export interface CopiedImage {
   why: string;
 }
 
-/** An image and where it goes. */
-export interface ImageRoute {
-  /** Where it is. */
-  readonly from: ImageReference;
-  /** Where it goes; each blob is read once for all of them. */
-  readonly to: readonly DestinationReference[];
-}
-
 interface SetPlan extends Plan {
   copies: readonly PlannedCopy[];
 }
@@ -111,15 +92,14 @@ export async function copyImages(
           signal,
           concurrency,
           memory: context.journal,
-          local: new KnownBlobs(context.cache),
-          engine: async (kind) =>
-            new EngineStore(await findEngine({ ...options.engines?.[kind], kind })),
+          local: knownBlobs(context),
+          engine: (kind) => openEngine(kind, options),
         }),
       );
       // The folder is made when the first blob needs it: a plan writes nothing.
       spool = join(context.cache.dir, `image-spool.tmp-${Deno.pid}-${nonce()}`);
       disposal.defer(() => ifThere(Deno.remove(spool!, { recursive: true })));
-      const copies = openCopies(routes, hosts, spool);
+      const copies = await openCopies(routes, hosts, spool);
       const planned = await planCopies(copies, {
         platforms,
         meter,
@@ -131,20 +111,21 @@ export async function copyImages(
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {
+      const { moveCopies } = await import("../lib/oci/copy_set.ts");
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
       const names = await moveCopies(copies, { meter, signal, onBlob });
-      for (const { destination } of copies) {
-        if (!(destination instanceof RegistryDestination)) continue;
-        const { host, habits } = destination.client.host;
-        record(host, "habits", { ...habits });
-      }
+      const learned = copies.flatMap(({ destination }) => destination.learned?.() ?? []);
+      const habits = new Map(learned.map((each) => [each.host, each.habits]));
+      for (const [host, shown] of habits) record(host, "habits", { ...shown });
       return names;
     },
     async verify({ copies }) {
+      const { verifyCopies } = await import("../lib/oci/copy_set.ts");
       await verifyCopies(copies);
     },
     async commit(plan, names, { meter, signal }) {
+      const { commitCopies } = await import("../lib/oci/copy_set.ts");
       await commitCopies(plan.copies, names, { meter, signal });
       await rememberLayouts(context, routes);
       return { images: plan.copies.map(copied) };
@@ -161,20 +142,8 @@ async function rememberLayouts(
 ): Promise<void> {
   const places = routes.flatMap(({ from, to }) => [from, ...to]);
   const folders = places.flatMap((place) => place.transport === "oci" ? [place.folder] : []);
+  const { rememberLayout } = await import("./image_known.ts");
   for (const folder of new Set(folders)) await rememberLayout(cache, folder);
-}
-
-function openCopies(
-  routes: readonly ImageRoute[],
-  hosts: ImageHosts,
-  spool: string,
-): ImageCopy[] {
-  return routes.flatMap(({ from, to }) => {
-    const direct = hosts.source(from);
-    const shared = to.length > 1 && direct.path === undefined;
-    const source = shared ? new SpooledSource(direct, spool) : direct;
-    return to.map((each) => ({ source, destination: hosts.destination(each), to: each }));
-  });
 }
 
 function summary(copies: PlannedCopy[]): SetPlan {

@@ -9,17 +9,15 @@ import {
   formatDestination,
   parseDestination,
 } from "../lib/oci/engine_reference.ts";
-import { listTags } from "../lib/oci/list_tags.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { isLayoutName, isTag } from "../lib/oci/reference_grammar.ts";
-import { parseTagFilter } from "../lib/oci/tag_filter.ts";
 import {
   resolveContext,
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import { copyImages, type ImageRoute } from "./image_copies.ts";
-import { openImageHosts } from "./image_registries.ts";
+import { copyImages } from "./image_copies.ts";
+import type { ImageRoute } from "./image_routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
 
 /** Does the work of `syncImages`. */
@@ -45,6 +43,11 @@ async function routesOf(
   const to = [image.to].flat().map(parseDestination);
   if (to.length === 0) throw new UsageError(`Cannot sync "${image.from}": it has no destination`);
   if (image.tags === undefined) return [{ from, to }];
+  const [{ parseTagFilter }, { listTags }, { openImageHosts }] = await Promise.all([
+    import("../lib/oci/tag_filter.ts"),
+    import("../lib/oci/list_tags.ts"),
+    import("./image_registries.ts"),
+  ]);
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
   using hosts = await openImageHosts(options, context);

@@ -22,7 +22,10 @@ export async function runInspectImage(
   const context = resolveContext(ctx);
   using hosts = await openImageHosts(options, context);
   const reference = parseReference(options.image);
-  const { root, images, objects } = await readContents(hosts.source(reference), context.signal);
+  const { root, images, objects } = await readContents(
+    await hosts.source(reference),
+    context.signal,
+  );
   return {
     reference: formatReference({ ...reference, digest: root.digest }),
     digest: root.digest,
@@ -48,7 +51,8 @@ export async function runDiffImages(
 ): Promise<DiffImagesResult> {
   const context = resolveContext(ctx);
   using hosts = await openImageHosts(options, context);
-  const read = (image: string) => readContents(hosts.source(parseReference(image)), context.signal);
+  const read = async (image: string) =>
+    readContents(await hosts.source(parseReference(image)), context.signal);
   const [a, b] = await Promise.all([read(options.a), read(options.b)]);
   const [shared, onlyA, onlyB] = [
     pick(a, (digest) => b.objects.has(digest)),

@@ -1,6 +1,5 @@
 import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
-import { parseMirrors } from "../lib/oci/parse_mirrors.ts";
-import { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
+import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
 /** How registries are spoken to. */
@@ -26,17 +25,28 @@ export async function openImageHosts(
   context: TaskContext,
   more: ImageHostsOptions = {},
 ): Promise<ImageHosts> {
-  const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
-  const rules = parseMirrors(options.mirrors ?? []);
-  if (file) {
-    const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
-    rules.push(...await readRegistriesConf(file));
-  }
+  const mirrors = await openMirrors(options);
   return new ImageHosts({
     signal: context.signal,
     redactor: context.redactor,
     insecureRegistries: options.insecureRegistries,
-    ...(rules.length === 0 ? {} : { mirrors: new RegistryMirrors(rules) }),
+    mirrors,
     ...more,
   });
+}
+
+async function openMirrors(options: ImageRegistriesOptions): Promise<RegistryMirrors | undefined> {
+  const { mirrors = [] } = options;
+  const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
+  if (mirrors.length === 0 && !file) return undefined;
+  const [{ parseMirrors }, { RegistryMirrors }] = await Promise.all([
+    import("../lib/oci/parse_mirrors.ts"),
+    import("../lib/oci/registry_mirrors.ts"),
+  ]);
+  const rules = parseMirrors(mirrors);
+  if (file) {
+    const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
+    rules.push(...await readRegistriesConf(file));
+  }
+  return rules.length === 0 ? undefined : new RegistryMirrors(rules);
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { comingBytes, type MinReader } from "./coming_bytes.ts";
 
 /** Where a connection puts what it brings. */
 export interface PieceSink {
@@ -94,16 +95,6 @@ export class Piece {
     }
   }
 
-  /**
-   * How many bytes to wait for at a time: those of 20 ms, so that a fast body costs few reads and a slow one shows. What comes in one go
-   * at first says little of what follows.
-   */
-  #comingBytes(): number {
-    const elapsedMs = Math.max(judgeMs, performance.now() - this.windowMs);
-    const bytes = Math.floor(this.windowBytes * comingMs / elapsedMs);
-    return Math.min(mostComingBytes, Math.max(1, bytes));
-  }
-
   async #pump(
     reader: MinReader,
     into: PieceSink,
@@ -114,7 +105,7 @@ export class Piece {
       delete into.buffer;
       const wanted = Math.min(buffer.byteLength, this.end - this.at);
       const { value, done } = await reader.read(new Uint8Array(buffer, 0, wanted), {
-        min: Math.min(wanted, this.#comingBytes()),
+        min: Math.min(wanted, comingBytes(this.windowBytes, performance.now() - this.windowMs)),
       });
       const now = performance.now();
       if (value !== undefined) into.buffer = value.buffer;
@@ -142,17 +133,6 @@ export class Piece {
 }
 
 const bufferBytes = 1024 * 1024;
-const mostComingBytes = 512 * 1024;
-const comingMs = 20;
-const judgeMs = 100;
-
-interface MinReader {
-  read(
-    view: Uint8Array<ArrayBuffer>,
-    options: { min: number },
-  ): Promise<{ value: Uint8Array<ArrayBuffer> | undefined; done: boolean }>;
-  cancel(reason?: unknown): Promise<void>;
-}
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   let offset = 0;

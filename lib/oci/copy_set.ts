@@ -1,40 +1,23 @@
 /**
- * Copies of several images as one operation.
+ * Moves several images, as they were planned, as one operation.
  *
- * Invariants: of copies to one place each blob is moved by the first that lacks it, and stands for the others; no tag moves before the
- * blobs of all copies arrived; a tag of the source that moved meanwhile is told, and does not change what was copied.
+ * Invariants: no tag moves before the blobs of all copies arrived; a tag of the source that moved meanwhile is told, and does not change
+ * what was copied.
  *
  * @module
  */
 import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { CopyPlan } from "./copy_plan.ts";
-import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 import { commitCopy, moveBlobs } from "./copy_move.ts";
-import type { ImageDestination, ImageSource } from "./image_store.ts";
+import type { ImageSource } from "./image_store.ts";
 import type { Layout } from "./layout.ts";
 import { LayoutDestination } from "./layout_destination.ts";
 import { fixedLimit } from "./pace.ts";
 import type { Meter } from "../base/meter.ts";
+import type { PlannedCopy } from "./plan_copies.ts";
+import { imagesAtOnce } from "./plan_copies.ts";
 import { pooled } from "./pooled.ts";
-import { type DestinationReference, formatDestination } from "./engine_reference.ts";
-
-/** One image and where it goes. */
-export interface ImageCopy {
-  /** Where it is read. */
-  readonly source: ImageSource;
-  /** Where it is written. */
-  readonly destination: ImageDestination;
-  /** The name of the destination. */
-  readonly to: DestinationReference;
-}
-
-/** A copy with its plan. */
-export interface PlannedCopy extends ImageCopy {
-  /** What it has to move. */
-  readonly plan: CopyPlan;
-}
 
 /** What copies work with. */
 export interface CopySetOptions {
@@ -45,30 +28,6 @@ export interface CopySetOptions {
 }
 
 type Pointer = Awaited<ReturnType<LayoutDestination["stage"]>>;
-
-const imagesAtOnce = 8;
-
-/** Plans copies; what several of them lack at one place is planned once. */
-export async function planCopies(
-  copies: readonly ImageCopy[],
-  options: PlanCopyOptions,
-): Promise<PlannedCopy[]> {
-  const surveys = new Map<ImageCopy, SettleCopy>();
-  await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
-    surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
-  });
-  const claims = new Map<string, Set<Digest>>();
-  const planned: PlannedCopy[] = [];
-  for (const copy of copies) {
-    const place = placeOf(copy.to);
-    const claimed = claims.get(place) ?? new Set();
-    claims.set(place, claimed);
-    const plan = await surveys.get(copy)!(claimed);
-    checkPinned(copy.to, plan);
-    planned.push({ ...copy, plan });
-  }
-  return planned;
-}
 
 /** What the names of sources point to at the end of the moving. */
 export type NamesNow = ReadonlyMap<PlannedCopy, Promise<Digest | undefined>>;
@@ -146,24 +105,5 @@ async function nameNow(source: ImageSource, meter: Meter): Promise<Digest | unde
   } catch (error) {
     meter.note(`cannot tell whether ${source.name} moved: ${(error as Error).message}`, "warning");
     return undefined;
-  }
-}
-
-function checkPinned(to: DestinationReference, plan: CopyPlan): void {
-  if (to.digest === undefined || to.digest === plan.root.digest) return;
-  throw new VerificationError(
-    `Cannot copy to "${formatDestination(to)}": the image has the digest ${plan.root.digest}`,
-    { side: "destination", data: { expected: to.digest, actual: plan.root.digest } },
-  );
-}
-
-function placeOf(reference: DestinationReference): string {
-  switch (reference.transport) {
-    case "oci":
-      return `oci:${reference.folder}`;
-    case "docker":
-      return `${reference.host}/${reference.repository}`;
-    default:
-      return formatDestination(reference);
   }
 }

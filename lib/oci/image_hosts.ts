@@ -1,20 +1,15 @@
 import { type Side, UsageError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
-import { EngineDestination } from "./engine_destination.ts";
 import type { DestinationReference } from "./engine_reference.ts";
 import { FileHashers } from "./file_hashers.ts";
 import type { ImageEngine } from "./image_engine.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { LayoutDestination } from "./layout_destination.ts";
-import { LayoutSource } from "./layout_source.ts";
+import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
-import { openHost, type OpenImageOptions } from "./open_image.ts";
-import { MirroredSource } from "./mirrored_source.ts";
-import { formatReference, type ImageReference } from "./reference.ts";
-import { RegistryDestination } from "./registry_destination.ts";
+import type { OpenImageOptions } from "./open_image.ts";
+import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "./registry_mirrors.ts";
-import { RegistrySource } from "./registry_source.ts";
 
 /** What {@linkcode ImageHosts} are made of. */
 export interface ImageHostsOptions extends OpenImageOptions {
@@ -28,10 +23,14 @@ export interface ImageHostsOptions extends OpenImageOptions {
 
 const mirrorRetry = { retries: 1, baseMs: 100, ceilingMs: 1000 };
 
-/** Opens images, and shares between them what can be shared: connections, tokens, paces, the thread that hashes. */
+/**
+ * Opens images, and shares between them what can be shared: connections, tokens, paces, the thread that hashes. What speaks to
+ * registries, writes layouts or drives engines is loaded by the first image that needs it.
+ */
 export class ImageHosts implements Disposable {
   #options: ImageHostsOptions;
   #hosts = new Map<string, RegistryHost>();
+  #places = new Map<string, LayoutPlace>();
   #hashers = new FileHashers();
 
   /** Connects to nothing yet. */
@@ -40,31 +39,53 @@ export class ImageHosts implements Disposable {
   }
 
   /** Opens an image to be read; nothing is asked yet. */
-  source(reference: ImageReference): ImageSource {
-    if (reference.transport === "oci") return new LayoutSource(reference);
+  async source(reference: ImageReference): Promise<ImageSource> {
+    if (reference.transport === "docker") return await this.#registrySource(reference);
+    const { LayoutSource } = await import("./layout_source.ts");
+    return new LayoutSource(reference);
+  }
+
+  async #registrySource(reference: RegistryReference): Promise<ImageSource> {
+    const { RegistrySource } = await import("./registry_source.ts");
     const { meter = silentMeter, mirrors } = this.#options;
     const places = mirrors?.places(reference.host, reference.repository) ?? [];
     const origin = places.pop() ?? { ...reference, insecure: false };
-    const open = ({ host, repository, insecure }: Omit<RegistryPlace, "use">, mirror: boolean) =>
+    const open = async (
+      { host, repository, insecure }: Omit<RegistryPlace, "use">,
+      mirror: boolean,
+    ) =>
       new RegistrySource(
         { ...reference, host, repository },
-        this.host(host, "source", { insecure, mirror }),
+        await this.host(host, "source", { insecure, mirror }),
         meter,
       );
-    if (places.length === 0) return open(origin, false);
-    const found = places.map((place) => ({ source: open(place, true), use: place.use }));
-    return new MirroredSource(formatReference(reference), found, open(origin, false), meter);
+    if (places.length === 0) return await open(origin, false);
+    const { MirroredSource } = await import("./mirrored_source.ts");
+    const found = [];
+    for (const place of places) found.push({ source: await open(place, true), use: place.use });
+    return new MirroredSource(formatReference(reference), found, await open(origin, false), meter);
   }
 
   /** Opens an image to be written; nothing is written yet. */
-  destination(reference: DestinationReference): ImageDestination {
+  async destination(reference: DestinationReference): Promise<ImageDestination> {
     const { meter = silentMeter, signal, local, memory } = this.#options;
     switch (reference.transport) {
-      case "oci":
-        return new LayoutDestination(reference, { meter, hashers: this.#hashers, local, signal });
-      case "docker":
-        return new RegistryDestination(reference, this.host(reference.host, "destination"), meter);
+      case "oci": {
+        const { LayoutDestination } = await import("./layout_destination.ts");
+        const { LayoutPlace } = await import("./layout_place.ts");
+        const { folder } = reference;
+        const place = this.#places.get(folder) ??
+          new LayoutPlace(folder, { meter, hashers: this.#hashers, local, signal });
+        this.#places.set(folder, place);
+        return new LayoutDestination(reference, place);
+      }
+      case "docker": {
+        const { RegistryDestination } = await import("./registry_destination.ts");
+        const host = await this.host(reference.host, "destination");
+        return new RegistryDestination(reference, host, meter);
+      }
       default: {
+        const { EngineDestination } = await import("./engine_destination.ts");
         const kind = reference.transport === "podman" ? "podman" : "docker";
         const engine = () => this.#engine(kind);
         return new EngineDestination(reference, { engine, memory, signal });
@@ -73,7 +94,12 @@ export class ImageHosts implements Disposable {
   }
 
   /** The connection to a registry, one for each side. */
-  host(name: string, side: Side, how: { insecure?: boolean; mirror?: boolean } = {}): RegistryHost {
+  async host(
+    name: string,
+    side: Side,
+    how: { insecure?: boolean; mirror?: boolean } = {},
+  ): Promise<RegistryHost> {
+    const { openHost } = await import("./open_image.ts");
     const key = JSON.stringify([side, name, how]);
     const standing = this.#hosts.get(key);
     if (standing !== undefined) return standing;
@@ -103,6 +129,8 @@ export class ImageHosts implements Disposable {
   [Symbol.dispose](): void {
     for (const host of this.#hosts.values()) host[Symbol.dispose]();
     this.#hosts.clear();
+    for (const place of this.#places.values()) place[Symbol.dispose]();
+    this.#places.clear();
     this.#hashers[Symbol.dispose]();
   }
 }

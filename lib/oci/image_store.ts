@@ -5,6 +5,7 @@ import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Limit } from "./pace.ts";
 import type { Manifest } from "./manifest.ts";
+import type { UploadHabits } from "./memory.ts";
 
 /** Where an image is read. Reading starts with a name and goes on by digests. */
 export interface ImageSource extends Disposable {
@@ -20,6 +21,8 @@ export interface ImageSource extends Disposable {
    * @throws {KedgeError} if there is none
    */
   resolve(standing?: Manifest): Promise<Manifest>;
+  /** What the name points to, where that can be asked without the manifest. */
+  peek?(): Promise<Digest | undefined>;
   /** The manifest of a digest. */
   manifest(descriptor: Descriptor): Promise<Manifest>;
   /** The bytes of a blob from an offset on, all of them, not yet verified; a piece may be reused once the next is asked for. */
@@ -98,6 +101,8 @@ export interface ImageDestination extends Disposable {
   survey?(root: Manifest, source: ImageSource): Promise<void>;
   /** What the name points to now. */
   pointer(): Promise<Digest | undefined>;
+  /** What {@linkcode ImageDestination.pointer} found, where the answer told type and size too. */
+  readonly described?: Descriptor | undefined;
   /** A manifest that is here, where looking at it costs no request. */
   standing(digest: Digest): Promise<Manifest | undefined>;
   /** Whether all that a manifest here points to is known to be here with it. */
@@ -122,4 +127,6 @@ export interface ImageDestination extends Disposable {
   putManifest(manifest: Manifest): Promise<void>;
   /** Puts the root and makes the name point to it. */
   commit(root: Manifest): Promise<void>;
+  /** What the registry showed of its habits, where it is one, and how many requests at once it was last trusted with. */
+  learned?(): { readonly host: string; readonly habits: UploadHabits & { atOnce: number } };
 }

@@ -2,11 +2,10 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { hashFile } from "../base/hash_file.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
-import { Layout, nameOf } from "./layout.ts";
-import { LayoutIntake, type LayoutIntakeOptions } from "./layout_intake.ts";
+import { type Layout, nameOf } from "./layout.ts";
+import type { LayoutPlace } from "./layout_place.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
@@ -21,23 +20,19 @@ export class LayoutDestination implements ImageDestination {
   readonly complete = false;
   readonly requestsPerManifest = 0;
   #reference: LayoutReference;
-  #intake: LayoutIntake;
+  #place: LayoutPlace;
   #damaged = new Set<Digest>();
 
-  /** Touches no disk. */
-  constructor(
-    reference: LayoutReference,
-    options: LayoutIntakeOptions & { signal?: AbortSignal | undefined } = {},
-  ) {
+  /** Touches no disk; the place is disposed of by who lent it. */
+  constructor(reference: LayoutReference, place: LayoutPlace) {
     this.name = formatReference(reference);
-    this.layout = new Layout(reference.folder, options.signal);
+    this.layout = place.layout;
     this.#reference = reference;
-    this.#intake = new LayoutIntake(this.layout, options);
+    this.#place = place;
   }
 
   async pointer(): Promise<Digest | undefined> {
-    const entries = await this.layout.entries();
-    return entries.find((entry) => nameOf(entry) === this.#reference.tag)?.digest;
+    return await this.#place.pointer(this.#reference.tag);
   }
 
   async standing(digest: Digest): Promise<Manifest | undefined> {
@@ -55,7 +50,7 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
-    return await this.#intake.cost(descriptor, source);
+    return await (await this.#place.intake()).cost(descriptor, source);
   }
 
   mounts(): boolean {
@@ -63,6 +58,7 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
+    const { hashFile } = await import("../base/hash_file.ts");
     const path = this.layout.blobPath(descriptor.digest);
     const { digest } = await hashFile(path, { signal });
     if (digest !== descriptor.digest) this.#damaged.add(descriptor.digest);
@@ -72,7 +68,7 @@ export class LayoutDestination implements ImageDestination {
   async put(transfer: BlobTransfer): Promise<void> {
     const { digest } = transfer.descriptor;
     if (this.#damaged.delete(digest)) await removeIfThere(this.layout.blobPath(digest));
-    await this.#intake.take(transfer);
+    await (await this.#place.intake()).take(transfer);
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
@@ -103,7 +99,5 @@ export class LayoutDestination implements ImageDestination {
     return { name: this.#reference.tag, descriptor: describeManifest(root) };
   }
 
-  [Symbol.dispose](): void {
-    this.#intake[Symbol.dispose]();
-  }
+  [Symbol.dispose](): void {}
 }

@@ -1,6 +1,5 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { wordSimilaritySort } from "@std/text";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
@@ -31,17 +30,8 @@ export class LayoutSource implements ImageSource {
   }
 
   async resolve(): Promise<Manifest> {
-    if (!await this.layout.isThere()) {
-      throw new KedgeError(`Cannot find "${this.name}": there is no layout in that folder`, {
-        side: "source",
-        data: { folder: this.layout.folder },
-      });
-    }
-    const { digest, tag } = this.#reference;
-    const entry = digest === undefined
-      ? await this.layout.find(tag)
-      : { digest, mediaType: undefined };
-    if (entry === undefined) throw await this.#missing(tag);
+    const entry = await this.#entry();
+    if (entry === undefined) throw await this.#missing();
     const manifest = await this.layout.manifest(entry.digest, entry.mediaType);
     if (manifest !== undefined) return manifest;
     throw new VerificationError(
@@ -99,9 +89,23 @@ export class LayoutSource implements ImageSource {
 
   [Symbol.dispose](): void {}
 
-  async #missing(tag: string | undefined): Promise<KedgeError> {
+  async #entry(): Promise<Pick<Descriptor, "digest"> & { mediaType?: string } | undefined> {
+    const { digest, tag } = this.#reference;
+    if (digest === undefined) return await this.layout.find(tag);
+    return await this.layout.isThere() ? { digest } : undefined;
+  }
+
+  async #missing(): Promise<KedgeError> {
+    if (!await this.layout.isThere()) {
+      return new KedgeError(`Cannot find "${this.name}": there is no layout in that folder`, {
+        side: "source",
+        data: { folder: this.layout.folder },
+      });
+    }
+    const { tag } = this.#reference;
     const entries = await this.layout.entries();
     const names = entries.map(nameOf).filter((name) => name !== undefined);
+    const { wordSimilaritySort } = await import("@std/text");
     const near = wordSimilaritySort(tag ?? "", names).slice(0, 3);
     const state = tag !== undefined
       ? "the layout has no such tag"

@@ -1,5 +1,6 @@
 import { VerificationError } from "../base/errors.ts";
-import type { RegistryHost, RegistryRequest } from "./registry_host.ts";
+import type { RegistryRequest } from "./registry_access.ts";
+import type { RegistryHost } from "./registry_host.ts";
 
 const mostPages = 10_000;
 const longestLink = 8192;

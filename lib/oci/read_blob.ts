@@ -9,6 +9,7 @@
 import { delay } from "@std/async";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
+import { comingBytes, type MinReader } from "../http/coming_bytes.ts";
 import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
@@ -57,7 +58,7 @@ export async function* readBlob(
         body = await client.get(digest, signal);
         drop = position;
       }
-      for await (const piece of pieces(body, stallMs, signal)) {
+      for await (const piece of pieces(body, size, stallMs, signal)) {
         const dropped = Math.min(drop, piece.byteLength);
         drop -= dropped;
         if (dropped === piece.byteLength) continue;
@@ -95,32 +96,40 @@ export async function* readBlob(
 
 async function* pieces(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  size: number,
   stallMs: number,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<Uint8Array> {
-  const reader = body.getReader({ mode: "byob" });
-  let buffer = new ArrayBuffer(bufferBytes);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stalled: (error: Error) => void = () => {};
-  const stall = new Promise<never>((_, reject) => stalled = reject);
-  stall.catch(() => undefined);
-  const arm = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => stalled(new Error(`nothing came for ${stallMs} ms`)), stallMs);
-  };
+  const reader = body.getReader({ mode: "byob" }) as MinReader;
+  let buffer = new ArrayBuffer(Math.max(1024, Math.min(bufferBytes, size)));
+  let windowMs = performance.now();
+  let windowBytes = 0;
+  // Only while a read is under way: whoever takes the pieces may be slow.
+  let waitingMs = Infinity;
+  let stalled = false;
+  const watch = setInterval(() => {
+    if (performance.now() - waitingMs < stallMs) return;
+    stalled = true;
+    reader.cancel().catch(() => undefined);
+  }, Math.max(1, stallMs / 8));
   try {
     for (;;) {
       signal?.throwIfAborted();
-      arm();
-      const { done, value } = await Promise.race([reader.read(new Uint8Array(buffer)), stall]);
+      waitingMs = performance.now();
+      const min = comingBytes(windowBytes, waitingMs - windowMs);
+      const { done, value } = await reader.read(new Uint8Array(buffer), { min });
+      if (waitingMs - windowMs > 1000) [windowMs, windowBytes] = [waitingMs, 0];
+      waitingMs = Infinity;
+      if (stalled) throw new Error(`nothing came for ${stallMs} ms`);
       if (value !== undefined && value.byteLength > 0) {
+        windowBytes += value.byteLength;
         yield value;
         buffer = value.buffer;
       }
       if (done) return;
     }
   } finally {
-    clearTimeout(timer);
+    clearInterval(watch);
     // The connection may be broken already; what it says of that was said before.
     await reader.cancel().catch(() => undefined);
   }

@@ -8,10 +8,10 @@
 import type { Digest } from "../base/digest.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { pushBlob } from "./push_blob.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
-import type { RegistryAction, RegistryHost } from "./registry_host.ts";
+import type { RegistryAction } from "./registry_access.ts";
+import type { RegistryHost } from "./registry_host.ts";
 import { uploadLocation } from "./upload_location.ts";
 
 /** The blobs of one repository of a registry. */
@@ -120,6 +120,7 @@ export class RegistryBlobs {
     body: (start: number) => AsyncIterable<Uint8Array>,
     options: PushBlobOptions = {},
   ): Promise<void> {
+    const { pushBlob } = await import("./push_blob.ts");
     await pushBlob(this.host, this.repository, descriptor, body, options);
   }
 
@@ -140,6 +141,23 @@ export class RegistryBlobs {
     });
     await response.body?.cancel();
     return response.status === 201 ? true : uploadLocation(this.host, response, url);
+  }
+
+  /** Takes a blob away; gives `false` if there was none. */
+  async deleteBlob(digest: Digest): Promise<boolean> {
+    return await this.delete(`blobs/${digest}`, "delete the blob");
+  }
+
+  /** Takes away what is at a path of the repository; gives `false` if there was nothing. */
+  protected async delete(path: string, action: string): Promise<boolean> {
+    const response = await this.host.request(this.repository, this.url(path), {
+      method: "DELETE",
+      may: "delete",
+      accept: [404],
+      action,
+    });
+    await response.body?.cancel();
+    return response.status !== 404;
   }
 
   /** The URL of a path of the repository. */

@@ -11,7 +11,7 @@ import { KedgeError, VerificationError } from "../base/errors.ts";
 import { bodyStart } from "../http/body_start.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { listPages } from "./list_pages.ts";
-import { type Manifest, parseManifest } from "./manifest.ts";
+import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { manifestTypes, MediaType } from "./media_type.ts";
 import { readLimited } from "./read_limited.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
@@ -25,6 +25,8 @@ export interface ManifestHead {
   readonly digest: Digest;
   /** Its type, as the registry claims. */
   readonly mediaType: string;
+  /** Its size in bytes, as the registry claims. */
+  readonly size: number | undefined;
 }
 
 const mostTags = 1_000_000;
@@ -48,14 +50,16 @@ export class RegistryClient extends RegistryBlobs {
     if (response.status === 404) return undefined;
     const digest = response.headers.get("docker-content-digest") ?? "";
     if (!isDigest(digest)) return await this.#headOfManifest(reference);
-    return { digest, mediaType: contentType(response) ?? "" };
+    const length = response.headers.get("content-length");
+    const size = length === null ? undefined : Number(length);
+    return { digest, mediaType: contentType(response) ?? "", size };
   }
 
   /** For a registry that does not tell digests: those of what it sends. */
   async #headOfManifest(reference: string): Promise<ManifestHead | undefined> {
     const manifest = await this.manifest(reference);
     if (manifest === undefined || manifest === "unchanged") return undefined;
-    return { digest: manifest.digest, mediaType: manifest.mediaType };
+    return describeManifest(manifest);
   }
 
   /**
@@ -163,14 +167,7 @@ export class RegistryClient extends RegistryBlobs {
 
   /** Takes a manifest or a tag away; gives `false` if there was none. */
   async deleteManifest(reference: string): Promise<boolean> {
-    const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
-      method: "DELETE",
-      may: "delete",
-      accept: [404],
-      action: "delete the manifest",
-    });
-    await response.body?.cancel();
-    return response.status !== 404;
+    return await this.delete(`manifests/${reference}`, "delete the manifest");
   }
 
   /**

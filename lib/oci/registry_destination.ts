@@ -4,13 +4,11 @@ import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
-import { recallMount, recallUpload, rememberMount } from "./memory.ts";
+import { recallMount, recallUpload, rememberMount, type UploadHabits } from "./memory.ts";
 import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
-import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
-import { askSession } from "./upload_session.ts";
 
 /** Writes an image to a registry. */
 export class RegistryDestination implements ImageDestination {
@@ -21,6 +19,7 @@ export class RegistryDestination implements ImageDestination {
   readonly requestsPerManifest = 1;
   #reference: RegistryReference;
   #meter: Meter;
+  #described: Descriptor | undefined;
   #lent: boolean | undefined;
   #sessions = new Map<Digest, Promise<{ location: URL; offset: number } | undefined>>();
 
@@ -33,7 +32,14 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async pointer(): Promise<Digest | undefined> {
-    return (await this.client.headManifest(this.#target))?.digest;
+    const { digest, mediaType, size } = await this.client.headManifest(this.#target) ?? {};
+    const told = digest !== undefined && mediaType !== undefined && size !== undefined;
+    this.#described = told ? { digest, mediaType, size } : undefined;
+    return digest;
+  }
+
+  get described(): Descriptor | undefined {
+    return this.#described;
   }
 
   standing(): Promise<undefined> {
@@ -46,6 +52,7 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
+    const { readBlob } = await import("./read_blob.ts");
     const hasher = new Hasher();
     for await (const piece of readBlob(this.client, descriptor, { signal, meter: this.#meter })) {
       hasher.update(piece);
@@ -114,6 +121,11 @@ export class RegistryDestination implements ImageDestination {
     await this.client.putManifest(this.#target, root);
   }
 
+  learned(): { host: string; habits: UploadHabits & { atOnce: number } } {
+    const { host, habits, pace } = this.client.host;
+    return { host, habits: { ...habits, atOnce: pace.now } };
+  }
+
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
   }
@@ -139,6 +151,7 @@ export class RegistryDestination implements ImageDestination {
     const { host, repository, name } = this.client;
     const left = recallUpload(host.memory, name, descriptor.digest);
     if (left === undefined) return undefined;
+    const { askSession } = await import("./upload_session.ts");
     const state = await askSession(host, repository, new URL(left.location));
     if (state === undefined) return undefined;
     const offset = host.habits.ownCount ? left.offset : state.offset ?? left.offset;

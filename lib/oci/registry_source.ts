@@ -1,12 +1,10 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
-import { wordSimilaritySort } from "@std/text";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource, RangedDownload } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
-import { readBlob } from "./read_blob.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
@@ -39,6 +37,11 @@ export class RegistrySource implements ImageSource {
     return manifest;
   }
 
+  /** A HEAD: registries that count pulls do not count it. */
+  async peek(): Promise<Digest | undefined> {
+    return this.#reference.digest ?? (await this.client.headManifest(this.#tag))?.digest;
+  }
+
   /** The manifest that the name points to, if there is one. */
   async lookUp(standing?: Manifest): Promise<Manifest | undefined> {
     if (this.isPinned && standing?.digest === this.#wanted) return standing;
@@ -62,9 +65,14 @@ export class RegistrySource implements ImageSource {
     return manifest;
   }
 
-  read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  async *read(
+    descriptor: Descriptor,
+    start: number,
+    signal: AbortSignal,
+  ): AsyncIterableIterator<Uint8Array> {
+    const { readBlob } = await import("./read_blob.ts");
     const { retry } = this.client.host;
-    return readBlob(this.client, descriptor, { start, signal, retry, meter: this.#meter });
+    yield* readBlob(this.client, descriptor, { start, signal, retry, meter: this.#meter });
   }
 
   downloads(digest: Digest): RangedDownload[] {
@@ -112,6 +120,7 @@ export class RegistrySource implements ImageSource {
         if (tags.length >= mostTagsRead) break;
       }
     }
+    const { wordSimilaritySort } = await import("@std/text");
     const near = wordSimilaritySort(wanted, tags).slice(0, 3);
     return new KedgeError(message, {
       side: "source",

@@ -1,9 +1,10 @@
 import { formatBytes } from "../base/bytes.ts";
+import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
-import { describeManifest, type Manifest } from "./manifest.ts";
+import { describeManifest } from "./manifest.ts";
 import type { ManifestWalk } from "./manifest_walk.ts";
 
 /** What was found out about a copy. */
@@ -17,7 +18,7 @@ export interface SurveyedCopy {
   /** What the destination will point to. */
   readonly root: Descriptor;
   /** What the name of the source points to. */
-  readonly resolved: Manifest;
+  readonly resolved: Digest;
   /** Whether the destination points to the root already. */
   readonly same: boolean;
 }
@@ -63,7 +64,7 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
       ...standing.map((each) => plannedObject(each, "present")),
     ],
     root,
-    resolved: resolved.digest,
+    resolved,
     manifests,
     missing,
     present,

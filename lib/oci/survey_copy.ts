@@ -13,6 +13,7 @@ import type { Platform } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { ManifestWalk } from "./manifest_walk.ts";
+import { isIndexType } from "./media_type.ts";
 import { pooled } from "./pooled.ts";
 import { settleCopy } from "./settle_copy.ts";
 
@@ -40,20 +41,32 @@ export async function surveyCopy(
   options: PlanCopyOptions,
 ): Promise<SettleCopy> {
   const { signal } = options;
+  const walk = new ManifestWalk(source, destination, options);
+  const deep = options.verifyExisting === true || options.referrers === true;
   // A source on disk is looked at first: that it is not there should not cost a request.
   const local = source.path === undefined ? undefined : await source.resolve();
   const pointer = await destination.pointer();
+  const { described } = destination;
+  if (described !== undefined && destination.complete && !deep) {
+    const whole = options.platforms === undefined || !isIndexType(described.mediaType);
+    if (whole && await source.peek?.() === described.digest) {
+      const { digest: resolved } = described;
+      const copy = { source, destination, walk, root: described, resolved, same: true };
+      return () => settleCopy(copy);
+    }
+  }
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
   const resolved = local ?? await source.resolve(standing);
   const chosen = await chooseImage(source, resolved, options.platforms, pointer);
-  const walk = new ManifestWalk(source, destination, options);
   const known = "manifest" in chosen ? chosen.manifest : undefined;
   const isRoot = (root: Manifest) =>
     pointer !== undefined && (destination.isRoot?.(pointer, root) ?? pointer === root.digest);
   const stands = known === undefined ? pointer === chosen.descriptor.digest : isRoot(known);
-  if (stands && destination.complete && !options.verifyExisting && !options.referrers) {
+  if (stands && destination.complete && !deep) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
-    const copy = { source, destination, walk, root: chosen.descriptor, resolved, same: true };
+    const { descriptor: root } = chosen;
+    const { digest } = resolved;
+    const copy = { source, destination, walk, root, resolved: digest, same: true };
     return () => settleCopy(copy);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
@@ -80,7 +93,7 @@ export async function surveyCopy(
       destination,
       walk,
       root: describeManifest(root),
-      resolved,
+      resolved: resolved.digest,
       same,
     });
   };

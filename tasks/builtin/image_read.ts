@@ -2,6 +2,7 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { collectImages } from "../image_gc.ts";
+import { removeImages } from "../image_rm.ts";
 import { registryArgs, registryOptions } from "./registry_args.ts";
 import { diffImages, inspectImage, listImages } from "../image_inspect.ts";
 
@@ -71,4 +72,23 @@ export const imageGcTask = task({
     ...result.removed,
     `${result.removed.length} blobs, ${formatBytes(result.bytesFreed)}`,
   ],
+});
+
+/** `image:rm IMAGE...`. */
+export const imageRmTask = task({
+  name: "image:rm",
+  description: "Take tags away, or digests with all of their tags",
+  group: "images",
+  args: {
+    images: arg.list(arg.string({ description: "An image, by its tag or its digest" }), {
+      description: "What is removed: docker://HOST/REPOSITORY:TAG, ...@sha256:..., oci:DIR:TAG",
+      positional: true,
+      required: true,
+    }),
+    blobs: arg.boolean({ description: "The digests are of blobs; images that need them break" }),
+    ...registryArgs,
+  },
+  run: ({ args, ...ctx }) =>
+    removeImages({ images: args.images, blobs: args.blobs, ...registryOptions(args) }, ctx),
+  output: ({ removed }) => removed,
 });

@@ -28,7 +28,13 @@ import {
   diskVerifyTask,
 } from "./disk.ts";
 import { imageSyncTask } from "./image.ts";
-import { imageDiffTask, imageGcTask, imageInspectTask, imageLsTask } from "./image_read.ts";
+import {
+  imageDiffTask,
+  imageGcTask,
+  imageInspectTask,
+  imageLsTask,
+  imageRmTask,
+} from "./image_read.ts";
 import { kexecTask } from "./kexec.ts";
 import { nixosAnywhereTask } from "./nixos_anywhere.ts";
 import { publishTask } from "./publish.ts";
@@ -55,6 +61,7 @@ const tasks: Readonly<Record<string, AnyTask>> = {
   imageInspectTask,
   imageDiffTask,
   imageGcTask,
+  imageRmTask,
   diskPushTask,
   diskPullTask,
   diskVerifyTask,

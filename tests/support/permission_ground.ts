@@ -314,6 +314,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "image:inspect": [{ args: ["oci:images:a"] }, { args: [`${vm}:a`], needs: ["*"] }],
       "image:diff": [{ args: ["oci:images:a", `${vm}:b`], needs: ["*"] }],
       "image:gc": [{ args: ["oci:images", "--untag", "a", "--grace", "0s"] }],
+      "image:rm": [{ args: ["oci:images:b"] }, { args: [`${vm}:none`], needs: ["*"] }],
       "disk:push": [
         { args: ["a.img", "oci:new:a"] },
         { args: ["large.img", `${disk}:new`], needs: ["*"] },

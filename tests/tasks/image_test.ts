@@ -89,7 +89,15 @@ realTest("syncImage() mounts within a registry and streams between two", [
   assertEquals((await one.accesses()).filter((line) => line.startsWith("POST /v2/b/c/")).length, 4);
   const streamed = await room.sync(start, `docker://${other.host}/d:v1`);
   assertEquals([streamed.digest, streamed.bytesReused], [image.digest, 0]);
+  const asked = async () => [await one.accesses(), await other.accesses()].map((all) => all.length);
+  const [before = 0, there = 0] = await asked();
   assertEquals((await room.sync(start, `docker://${other.host}/d:v1`)).requests, 2);
+  // A dry run and the run: one HEAD for each of them on each side.
+  const head = (
+    path: string,
+  ) => [`HEAD /v2/${path}/manifests/v1 200`, `HEAD /v2/${path}/manifests/v1 200`];
+  assertEquals((await one.accesses()).slice(before), head("a"));
+  assertEquals((await other.accesses()).slice(there), head("d"));
 });
 
 Deno.test("syncImage() plans a mount exactly once the registry granted one, and as a bound before", async () => {

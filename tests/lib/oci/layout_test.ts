@@ -33,7 +33,7 @@ Deno.test("Layout keeps several tags, and moves one without touching the others"
       ["a", second.digest],
       [undefined, first.digest],
     ]);
-    await layout.unpoint("b");
+    await layout.drop((entry) => nameOf(entry) === "b");
     assertEquals((await layout.entries()).map(nameOf), ["a", undefined]);
   }));
 

@@ -1,0 +1,153 @@
+/**
+ * The blobs of a layout.
+ *
+ * Invariants: a blob has its final name only once its bytes were hashed and synced; work in progress lies in `.kedge/`, which other tools
+ * do not look at.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { removeIfThere, syncFolder, temporaryName } from "../base/atomic_file.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
+import { VerificationError } from "../base/errors.ts";
+import { ifThere, isNotThere } from "../base/files.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { workName } from "./is_layout.ts";
+import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
+
+/** Reads and writes the blobs of a layout. */
+export class LayoutBlobs {
+  /** The folder. */
+  readonly folder: string;
+  #folders: Promise<void> | undefined;
+
+  /** Touches no disk. */
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Where work in progress lies. */
+  get workFolder(): string {
+    return join(this.folder, workName);
+  }
+
+  /** Where a blob is, or would be. */
+  blobPath(digest: Digest): string {
+    return join(this.folder, "blobs", "sha256", digestHex(digest));
+  }
+
+  /** Whether the blob is there in its full size. */
+  async has(descriptor: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
+    try {
+      const { isFile, size } = await Deno.stat(this.blobPath(descriptor.digest));
+      return isFile && size === descriptor.size;
+    } catch (error) {
+      if (isNotThere(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * A manifest, hashed and checked; `undefined` if it is not there.
+   *
+   * @throws {VerificationError} if it is damaged
+   */
+  async manifest(digest: Digest, mediaType?: string): Promise<Manifest | undefined> {
+    const path = this.blobPath(digest);
+    try {
+      const { size } = await Deno.stat(path);
+      if (size > largestManifestBytes) {
+        throw new VerificationError(
+          `Cannot read the manifest "${path}": it has ${size} bytes, more than ${largestManifestBytes}`,
+        );
+      }
+      return parseManifest(await Deno.readFile(path), { name: path, digest, mediaType });
+    } catch (error) {
+      if (isNotThere(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Keeps bytes of which the hash is known. */
+  async putBytes(digest: Digest, bytes: Uint8Array): Promise<void> {
+    await this.makeBlobFolder();
+    const temporary = temporaryName(join(this.workFolder, digestHex(digest)));
+    try {
+      {
+        using file = await Deno.open(temporary, { write: true, createNew: true });
+        for (let from = 0; from < bytes.byteLength;) from += await file.write(bytes.subarray(from));
+        await file.syncData();
+      }
+      await Deno.rename(temporary, this.blobPath(digest));
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw error;
+    }
+  }
+
+  /**
+   * Keeps a blob: the bytes are hashed as they come, synced, and given their name once size and digest are right.
+   *
+   * @throws {VerificationError} if they are not those of the descriptor
+   */
+  async putBlob(
+    descriptor: Descriptor,
+    body: AsyncIterable<Uint8Array>,
+    onWritten?: (bytes: number) => void,
+  ): Promise<void> {
+    await this.makeBlobFolder();
+    const temporary = temporaryName(join(this.workFolder, digestHex(descriptor.digest)));
+    const hasher = new Hasher();
+    try {
+      {
+        using file = await Deno.open(temporary, { write: true, createNew: true });
+        for await (const piece of body) {
+          hasher.update(piece);
+          for (let from = 0; from < piece.byteLength;) {
+            from += await file.write(from === 0 ? piece : piece.subarray(from));
+          }
+          onWritten?.(piece.byteLength);
+        }
+      }
+      if (hasher.size !== descriptor.size || hasher.digest() !== descriptor.digest) {
+        throw new VerificationError(
+          `Cannot keep ${descriptor.digest}: ${hasher.size} bytes of ${descriptor.size} came, ` +
+            `with the digest ${hasher.digest()}`,
+        );
+      }
+      await this.placeBlob(temporary, descriptor.digest);
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw error;
+    }
+  }
+
+  /** Gives a file of verified bytes the name of its blob; the folder is synced before anything points into it. */
+  async placeBlob(temporary: string, digest: Digest): Promise<void> {
+    {
+      using file = await Deno.open(temporary, { read: true, write: true });
+      await file.syncData();
+    }
+    await Deno.rename(temporary, this.blobPath(digest));
+  }
+
+  /** Makes the folders that blobs, and what is to become one, lie in, if they are not there. */
+  async makeBlobFolder(): Promise<void> {
+    await (this.#folders ??= this.#makeFolders());
+  }
+
+  async #makeFolders(): Promise<void> {
+    const folder = join(this.folder, "blobs", "sha256");
+    try {
+      if (!(await ifThere(Deno.stat(folder)))?.isDirectory) {
+        await Deno.mkdir(folder, { recursive: true });
+        await syncFolder(this.folder);
+      }
+      await Deno.mkdir(this.workFolder, { recursive: true });
+    } catch (error) {
+      this.#folders = undefined;
+      throw error;
+    }
+  }
+}

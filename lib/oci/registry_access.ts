@@ -1,0 +1,197 @@
+/**
+ * Lets requests in at one registry.
+ *
+ * Invariants: Authorization goes to the registry's own origin alone; a 401 is answered once for each request; a signed URL that ran out is
+ * resolved anew; a refusal says the true status, the host and the scope. What authorizes is loaded by the first 401.
+ *
+ * @module
+ */
+import { NotAllowedError, type Side } from "../base/errors.ts";
+import type { Meter } from "../base/meter.ts";
+import type { Redactor } from "../base/redactor.ts";
+import { bodyStart } from "../http/body_start.ts";
+import type { HttpClient, HttpRequest } from "../http/client.ts";
+import type { Credentials } from "./credentials.ts";
+import type { RegistryAuth } from "./registry_auth.ts";
+
+/** What may be done to a repository. */
+export type RegistryAction = "pull" | "pull,push" | "delete";
+
+/** A request to a repository. */
+export interface RegistryRequest extends HttpRequest {
+  /** What it needs to be allowed. @default {"pull"} */
+  may?: RegistryAction;
+  /** A second repository that is read, in a mount. */
+  from?: string;
+}
+
+/** What a {@linkcode RegistryAccess} is made of. */
+export interface RegistryAccessOptions {
+  /** The registry's host. */
+  host: string;
+  /** Its own URL. */
+  base: URL;
+  /** Whether plain HTTP is allowed. */
+  plain: boolean;
+  /** Sends the requests for tokens. */
+  http: HttpClient;
+  /** Told of requests that are sent again. */
+  meter?: Meter | undefined;
+  /** Which side of a transfer the registry is on. */
+  side?: Side | undefined;
+  /** Learns passwords and tokens. */
+  redactor?: Redactor | undefined;
+  /** Finds the credentials for a repository. */
+  credentials?: ((repository: string) => Promise<Credentials | undefined>) | undefined;
+  /** Ends a search for credentials. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Authorizes requests as far as the registry asks for it. */
+export class RegistryAccess {
+  #options: RegistryAccessOptions;
+  #auth: Promise<RegistryAuth> | undefined;
+  #found = new Map<string, Promise<Credentials | undefined>>();
+
+  /** Asks for nothing yet. */
+  constructor(options: RegistryAccessOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a request by `send`, which gets its headers and the statuses that are judged here.
+   *
+   * @throws {NotAllowedError} if it is refused for want of rights
+   */
+  async request(
+    repository: string,
+    url: string | URL,
+    request: RegistryRequest,
+    send: (headers: Record<string, string>, accept: number[]) => Promise<Response>,
+  ): Promise<Response> {
+    const scopes = scopesOf(repository, request);
+    const own = this.#isOwn(url);
+    let authorization = own ? await this.#header(repository, scopes) : undefined;
+    const accept = [...(request.accept ?? []), 401, 403];
+    for (let tried = 1;; tried++) {
+      const response = await send(
+        { ...request.headers, ...(authorization === undefined ? {} : { authorization }) },
+        accept,
+      );
+      const { status } = response;
+      if (status !== 401 && status !== 403) return response;
+      const elsewhere = response.url !== "" && !this.#isOwn(response.url);
+      if (elsewhere && tried < 3) {
+        // A signed URL that ran out: the next try resolves the redirect anew.
+        await response.body?.cancel();
+        continue;
+      }
+      if (status === 401 && own && !elsewhere && tried < 2) {
+        const renewed = await this.#renew(response, repository, scopes, authorization);
+        if (renewed !== undefined) {
+          await response.body?.cancel();
+          authorization = renewed;
+          continue;
+        }
+      }
+      throw await this.#refusal(response, repository, request, scopes, authorization);
+    }
+  }
+
+  /** Sends one request of a download by `send`; what the registry refuses for good is given back. */
+  async fetch(
+    repository: string,
+    may: RegistryAction,
+    url: string,
+    init: RequestInit,
+    send: (init: RequestInit) => Promise<Response>,
+  ): Promise<Response> {
+    if (!this.#isOwn(url)) return await send(init);
+    const scopes = scopesOf(repository, { may });
+    const headers = new Headers(init.headers);
+    const sendWith = async (authorization: string | undefined) => {
+      if (authorization !== undefined) headers.set("authorization", authorization);
+      return await send({ ...init, headers });
+    };
+    const authorization = await this.#header(repository, scopes);
+    const response = await sendWith(authorization);
+    if (response.status !== 401) return response;
+    const renewed = await this.#renew(response, repository, scopes, authorization);
+    if (renewed === undefined) return response;
+    await response.body?.cancel();
+    this.#options.meter?.request();
+    return await sendWith(renewed);
+  }
+
+  #isOwn(url: string | URL): boolean {
+    return new URL(url).origin === this.#options.base.origin;
+  }
+
+  async #header(repository: string, scopes: readonly string[]): Promise<string | undefined> {
+    return await (await this.#auth)?.header(repository, scopes);
+  }
+
+  async #renew(
+    response: Response,
+    repository: string,
+    scopes: readonly string[],
+    refused: string | undefined,
+  ): Promise<string | undefined> {
+    const auth = await (this.#auth ??= this.#open());
+    return await auth.renew(response, repository, scopes, refused);
+  }
+
+  async #open(): Promise<RegistryAuth> {
+    const { RegistryAuth } = await import("./registry_auth.ts");
+    const { host, plain, http, redactor } = this.#options;
+    return new RegistryAuth({
+      host,
+      plain,
+      http,
+      redactor,
+      credentials: (repository) => {
+        const found = this.#found.get(repository) ?? this.#find(repository);
+        this.#found.set(repository, found);
+        return found;
+      },
+    });
+  }
+
+  async #find(repository: string): Promise<Credentials | undefined> {
+    const { host, credentials, redactor, signal } = this.#options;
+    if (credentials !== undefined) return await credentials(repository);
+    const { findCredentials } = await import("./credentials.ts");
+    return await findCredentials(host, repository, { redactor, signal });
+  }
+
+  async #refusal(
+    response: Response,
+    repository: string,
+    request: RegistryRequest,
+    scopes: readonly string[],
+    authorization: string | undefined,
+  ): Promise<NotAllowedError> {
+    const { host, side } = this.#options;
+    const { registryMessage } = await import("./registry_message.ts");
+    const reason = registryMessage(await bodyStart(response, 4096));
+    return new NotAllowedError(
+      `Cannot ${request.action ?? request.method ?? "GET"} "${host}/${repository}": ` +
+        `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
+      {
+        hint: authorization === undefined
+          ? `log in first: docker login ${host}`
+          : `the account lacks the scope ${scopes[0]}`,
+        data: { status: response.status, host, scope: scopes.join(" ") },
+        ...(side === undefined ? {} : { side }),
+      },
+    );
+  }
+}
+
+function scopesOf(repository: string, request: RegistryRequest): string[] {
+  const scopes = [`repository:${repository}:${request.may ?? "pull"}`];
+  if (request.from !== undefined && request.from !== repository) {
+    scopes.push(`repository:${request.from}:pull`);
+  }
+  return scopes;
+}

@@ -1,0 +1,60 @@
+import { UsageError } from "../lib/base/errors.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
+import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
+import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { checkOffline } from "./image_checks.ts";
+import { openImageHosts } from "./image_registries.ts";
+import type { RemoveImagesOptions, RemoveImagesResult } from "./image_rm.ts";
+
+/** Does the work of `removeImages`. */
+export async function runRemoveImages(
+  options: RemoveImagesOptions,
+  ctx: TaskContextOptions = {},
+): Promise<RemoveImagesResult> {
+  const context = resolveContext(ctx);
+  // All of them are read before the first goes: a slip of the pen must not leave half of the work done.
+  const parse = options.blobs ? parseBlob : parseSingle;
+  const wanted = options.images.map((name) => ({ name, ...parse(name) }));
+  for (const { reference } of wanted) checkOffline(context.offline, reference);
+  using hosts = await openImageHosts(options, context);
+  const removed: string[] = [];
+  const absent: string[] = [];
+  for (const { name, remove } of wanted) {
+    context.signal.throwIfAborted();
+    const found = await remove(hosts, context.dryRun);
+    (found ? removed : absent).push(name);
+  }
+  return { changed: removed.length > 0, removed, absent };
+}
+
+/** One thing to be removed. */
+interface Removal {
+  readonly reference: ImageReference;
+  remove(hosts: ImageHosts, dryRun: boolean): Promise<boolean>;
+}
+
+function parseSingle(name: string): Removal {
+  const reference = parseReference(name);
+  if ((reference.tag === undefined) !== (reference.digest === undefined)) {
+    return { reference, remove: (hosts, dryRun) => removeImage(reference, hosts, dryRun) };
+  }
+  throw new UsageError(
+    `Cannot remove "${name}": it names ${
+      reference.tag === undefined ? "no tag and no digest" : "a tag and a digest"
+    }`,
+    { hint: "write docker://HOST/REPOSITORY:TAG or docker://HOST/REPOSITORY@sha256:..." },
+  );
+}
+
+function parseBlob(name: string): Removal {
+  const reference = parseReference(name);
+  const { transport, tag, digest } = reference;
+  if (transport === "docker" && tag === undefined && digest !== undefined) {
+    const blob = { ...reference, digest };
+    return { reference, remove: (hosts, dryRun) => removeBlob(blob, hosts, dryRun) };
+  }
+  throw new UsageError(`Cannot remove "${name}" as a blob: it names no digest of a registry`, {
+    hint: "write docker://HOST/REPOSITORY@sha256:...; in a layout, image:gc removes blobs",
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * Opens what images are copied from and to. What only some copies need is loaded by those.
+ *
+ * @module
+ */
+import type { DestinationReference } from "../lib/oci/engine_reference.ts";
+import type { ImageEngine } from "../lib/oci/image_engine.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageSource } from "../lib/oci/image_store.ts";
+import type { LocalBlobs } from "../lib/oci/local_blobs.ts";
+import type { ImageCopy } from "../lib/oci/plan_copies.ts";
+import type { ImageReference } from "../lib/oci/reference.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { CopyImagesOptions } from "./image_copies.ts";
+
+/** An image and where it goes. */
+export interface ImageRoute {
+  /** Where it is. */
+  readonly from: ImageReference;
+  /** Where it goes; each blob is read once for all of them. */
+  readonly to: readonly DestinationReference[];
+}
+
+/** What this machine has of blobs; looked for by the first that is missing. */
+export function knownBlobs({ cache }: TaskContext): LocalBlobs {
+  let known: LocalBlobs | undefined;
+  return {
+    async find(descriptor, exceptFolder) {
+      const { KnownBlobs } = await import("./image_known.ts");
+      return await (known ??= new KnownBlobs(cache)).find(descriptor, exceptFolder);
+    },
+  };
+}
+
+/** The engine of a kind, as it is called. */
+export async function openEngine(
+  kind: "podman" | "docker",
+  { engines }: CopyImagesOptions,
+): Promise<ImageEngine> {
+  const [{ findEngine }, { EngineStore }] = await Promise.all([
+    import("../lib/container/container_engine.ts"),
+    import("../lib/container/engine_store.ts"),
+  ]);
+  return new EngineStore(await findEngine({ ...engines?.[kind], kind }));
+}
+
+/** Opens both sides of every route; nothing is asked yet. */
+export async function openCopies(
+  routes: readonly ImageRoute[],
+  hosts: ImageHosts,
+  spool: string,
+): Promise<ImageCopy[]> {
+  const copies: ImageCopy[] = [];
+  for (const { from, to } of routes) {
+    const source = to.length > 1
+      ? await readOnce(await hosts.source(from), spool)
+      : await hosts.source(from);
+    for (const each of to) {
+      copies.push({ source, destination: await hosts.destination(each), to: each });
+    }
+  }
+  return copies;
+}
+
+/** A source of which several destinations read each blob once; files need no such care. */
+async function readOnce(source: ImageSource, spool: string): Promise<ImageSource> {
+  if (source.path !== undefined) return source;
+  const { SpooledSource } = await import("../lib/oci/spooled_source.ts");
+  return new SpooledSource(source, spool);
+}
