@@ -297,7 +297,11 @@ export async function startPermissionGround(): Promise<PermissionGround> {
           args: [libc, "--folder", "DIR/new", "--from", "file://DIR/exported"],
           unscoped: true,
         },
-        { args: [libc, "--folder", "DIR/carried", "--from", binaries.url], before: ownCopy },
+        {
+          args: [libc, "--folder", "DIR/carried", "--from", binaries.url],
+          before: ownCopy,
+          unscoped: true,
+        },
         { args: [libc, "--folder", "DIR/new", "--from", bucket], env: keys, unscoped: true },
         {
           args: [libc, "--folder", "DIR/new", "--from", bucket],
