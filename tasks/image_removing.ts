@@ -1,10 +1,8 @@
 import { UsageError } from "../lib/base/errors.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
 import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOffline } from "./image_checks.ts";
-import { openImageHosts } from "./image_registries.ts";
 import type { RemoveImagesOptions, RemoveImagesResult } from "./image_rm.ts";
 
 /** Does the work of `removeImages`. */
@@ -16,8 +14,15 @@ export async function runRemoveImages(
   // All of them are read before the first goes: a slip of the pen must not leave half of the work done.
   const parse = options.blobs ? parseBlob : parseSingle;
   const wanted = options.images.map((name) => ({ name, ...parse(name) }));
-  for (const { reference } of wanted) checkOffline(context.offline, reference);
-  using hosts = await openImageHosts(options, context);
+  const remote = wanted.find(({ reference }) => reference.transport === "docker");
+  if (context.offline && remote !== undefined) {
+    throw new UsageError(`Cannot remove "${remote.name}" offline: it is in a registry`, {
+      hint: "leave out --offline, or name layouts only",
+    });
+  }
+  const { signal, redactor } = context;
+  const { insecureRegistries } = options;
+  using hosts = new ImageHosts({ signal, redactor, insecureRegistries });
   const removed: string[] = [];
   const absent: string[] = [];
   for (const { name, remove } of wanted) {

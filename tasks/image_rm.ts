@@ -1,12 +1,13 @@
 import type { TaskContextOptions } from "../lib/runner/context.ts";
-import type { ReadImageOptions } from "./image_inspect.ts";
 
 /** Options of {@linkcode removeImages}. */
-export interface RemoveImagesOptions extends ReadImageOptions {
+export interface RemoveImagesOptions {
   /** What is removed: `docker://host/repository:tag`, `docker://host/repository@sha256:...`, `oci:folder:tag`. */
   images: readonly string[];
   /** Whether the digests are those of blobs; images of the repository that need them are broken then. @default {false} */
   blobs?: boolean | undefined;
+  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  insecureRegistries?: readonly string[] | undefined;
 }
 
 /** What {@linkcode removeImages} gives. */

@@ -86,9 +86,16 @@ export const imageRmTask = task({
       required: true,
     }),
     blobs: arg.boolean({ description: "The digests are of blobs; images that need them break" }),
-    ...registryArgs,
+    insecureRegistry: registryArgs.insecureRegistry,
   },
   run: ({ args, ...ctx }) =>
-    removeImages({ images: args.images, blobs: args.blobs, ...registryOptions(args) }, ctx),
-  output: ({ removed }) => removed,
+    removeImages({
+      images: args.images,
+      blobs: args.blobs,
+      insecureRegistries: args.insecureRegistry,
+    }, ctx),
+  output: ({ removed, absent }) => [
+    ...removed,
+    ...absent.map((name) => `${name} was not there`),
+  ],
 });

@@ -122,7 +122,14 @@ Deno.test("image:rm prints what it removed", async () => {
   for (const tag of ["a", "b"]) await writeImage(folder, tag, { layers: [tag] });
   const options = { cacheDir: room.path("cache") };
   const done = await runKedge(["image:rm", `oci:${folder}:a`, `oci:${folder}:c`], options);
-  assertEquals([done.code, done.stdout], [0, `oci:${folder}:a\n`], done.stderr);
+  assertEquals(
+    [done.code, done.stdout],
+    [0, `oci:${folder}:a\noci:${folder}:c was not there\n`],
+    done.stderr,
+  );
   assertEquals(await tagsOf(folder), ["b"]);
   assertEquals((await runKedge(["image:rm", `oci:${folder}`], options)).code, 2);
+  const offline = await runKedge(["--offline", "image:rm", "docker://a.dev/b:c"], options);
+  assertEquals(offline.code, 2);
+  assertStringIncludes(offline.stderr, 'Cannot remove "docker://a.dev/b:c" offline');
 });
