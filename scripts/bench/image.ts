@@ -9,7 +9,7 @@
  */
 import { findProgram } from "../../tests/support/real.ts";
 import { ImageBench } from "./image/image_bench.ts";
-import { many, mounted, otherRegistry, pull, push, unchanged } from "./image/copies.ts";
+import { farMany, many, mounted, otherRegistry, pull, push, unchanged } from "./image/copies.ts";
 import { changed, farPull, farPush, killed } from "./image/links.ts";
 
 const all: Record<string, (bench: ImageBench) => Promise<void>> = {
@@ -20,6 +20,7 @@ const all: Record<string, (bench: ImageBench) => Promise<void>> = {
   many,
   unchanged,
   changed,
+  "far-many": farMany,
   "far-pull": farPull,
   "far-push": farPush,
   killed,

@@ -1,5 +1,6 @@
 /** Copies between registries and layouts on loopback. @module */
 import { randomBytes, writeImage } from "../../../tests/support/layout.ts";
+import { LatencyProxy } from "../../../tests/support/latency_proxy.ts";
 import { startRegistry } from "../../../tests/support/registry.ts";
 import { run } from "../disk/run.ts";
 import { type ImageBench, zipped } from "./image_bench.ts";
@@ -57,19 +58,38 @@ export async function mounted(bench: ImageBench): Promise<void> {
   await bench.compare("to another repository", start, to, 0.6);
 }
 
-/** 100 small images by list. */
+/** A list of 100 small images. */
 export async function many(bench: ImageBench): Promise<void> {
   await using registry = await startRegistry();
+  await list(bench, registry.host, registry.host, 100, "100 small images by list", 0.3);
+}
+
+/** A list of 30 small images with 50 ms a request. */
+export async function farMany(bench: ImageBench): Promise<void> {
+  await using registry = await startRegistry();
+  await using far = new LatencyProxy(registry.host, 50);
+  const what = "30 small images by list, 50 ms a request";
+  await list(bench, registry.host, far.host, 30, what, 0.5);
+}
+
+async function list(
+  bench: ImageBench,
+  seeded: string,
+  host: string,
+  count: number,
+  what: string,
+  goal: number,
+): Promise<void> {
   const from = bench.path("small");
   const shared = zipped(randomBytes(100_000, 999));
-  for (let tag = 0; tag < 100; tag++) {
+  for (let tag = 0; tag < count; tag++) {
     await writeImage(from, `t${tag}`, {
       layers: [shared, zipped(randomBytes(5000, tag + 2000))],
     });
   }
-  const there = `docker://${registry.host}/small`;
-  await bench.seed(`oci:${from}`, there, "--tags", ".*");
-  await bench.race("100 small images by list", 0.3, {
+  await bench.seed(`oci:${from}`, `docker://${seeded}/small`, "--tags", ".*");
+  const there = `docker://${host}/small`;
+  await bench.race(what, goal, {
     kedge: async () => {
       await bench.remove("many", "cache");
       return await bench.kedge(there, `oci:${bench.path("many")}`, "--tags", ".*");
