@@ -74,8 +74,6 @@ export interface FakeRegistryOptions {
   faults?: Faults;
   /** The smallest chunk that it takes, in bytes; sent as OCI-Chunk-Min-Length. */
   minChunkBytes?: number;
-  /** How many requests it serves at once; more are 429. */
-  mostAtOnce?: number;
   /** How long each answer is held back, in milliseconds. */
   latencyMs?: number;
   /** How many tags a page has. @default {100} */
@@ -112,11 +110,8 @@ export class FakeRegistry implements AsyncDisposable {
   sentBytes = 0;
   /** Bytes of blobs that came in. */
   receivedBytes = 0;
-  /** The most requests that were under way at once. */
-  peak = 0;
   #options: FakeRegistryOptions;
   #server: Deno.HttpServer<Deno.NetAddr>;
-  #underWay = 0;
   #tokens = 1;
   #stalled = new Set<() => void>();
 
@@ -160,16 +155,9 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   async #serve(request: Request): Promise<Response> {
-    this.#underWay++;
-    this.peak = Math.max(this.peak, this.#underWay);
     const url = new URL(request.url);
-    let response: Response;
-    try {
-      if (this.#options.latencyMs) await sleep(this.#options.latencyMs);
-      response = await this.#answer(request, url);
-    } finally {
-      this.#underWay--;
-    }
+    if (this.#options.latencyMs) await sleep(this.#options.latencyMs);
+    const response = await this.#answer(request, url);
     this.requests.push({
       method: request.method,
       path: url.pathname + url.search,
@@ -188,8 +176,7 @@ export class FakeRegistry implements AsyncDisposable {
     }
     if (url.pathname === "/token") return this.#token(request);
     if (url.pathname.startsWith("/signed/")) return await this.#signed(request, url);
-    const full = this.#underWay > (this.#options.mostAtOnce ?? Infinity);
-    if (full || this.#fails("tooMany")) {
+    if (this.#fails("tooMany")) {
       await drain(request);
       return problem(429, "TOOMANYREQUESTS", { "retry-after": "0" });
     }

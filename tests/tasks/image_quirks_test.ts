@@ -96,7 +96,7 @@ Deno.test("image:sync remembers the habits of a registry, and runs:show shows th
   assertStringIncludes(stdout, `${registry.host}: habits (chunks false, `);
 });
 
-Deno.test("syncImages() settles at what a registry takes at once, and goes up where it takes more", async () => {
+Deno.test("syncImages() asks a registry for less after a refusal, and for more where it takes more", async () => {
   await using room = await ImageRoom.make();
   const tags = Array.from({ length: 40 }, (_, tag) => `t${tag}`);
   for (const [at, tag] of tags.entries()) {
@@ -105,28 +105,25 @@ Deno.test("syncImages() settles at what a registry takes at once, and goes up wh
       annotations: { at: String(at) },
     });
   }
-  const settled = async (mostAtOnce?: number) => {
-    await using registry = new FakeRegistry({
-      latencyMs: 4,
-      ...(mostAtOnce === undefined ? {} : { mostAtOnce }),
-    });
+  const ended = async (tags: string, tooMany: number) => {
+    await using registry = new FakeRegistry({ faults: { tooMany } });
     const images = [{
       from: `oci:${room.path("from")}`,
       to: `docker://${registry.host}/a`,
-      tags: ".*",
+      tags,
     }];
-    const cache = new Cache(room.path(`cache of ${mostAtOnce}`));
-    using journal = new CountingJournal(room.path(`journal of ${mostAtOnce}`));
+    const cache = new Cache(room.path(`cache of ${tags}`));
+    using journal = new CountingJournal(room.path(`journal of ${tags}`));
     await syncImages({ images }, { cache, journal });
+    const refused = registry.requests.filter(({ status }) => status === 429).length;
     const habits = journal.lines.filter(({ state }) => state === "habits");
-    return { atOnce: habits.map(({ detail }) => Number(detail["atOnce"])), peak: registry.peak };
+    return { atOnce: habits.map(({ detail }) => Number(detail["atOnce"])), refused };
   };
-  // What it does with each answer is held by the tests of the pace; here it may just have been refused, or be trying for more.
-  const narrow = (await settled(4)).atOnce;
-  assert(narrow.length === 1 && narrow[0]! >= 2 && narrow[0]! <= 5, `it ended at ${narrow}`);
-  const wide = await settled();
-  assertEquals(wide.atOnce, [16]);
-  assert(wide.peak > 8, `the peak was ${wide.peak}`);
+  // It begins at 8. One image has too few answers to come back to that; where it settles, the tests of the pace hold without a clock.
+  const narrow = await ended("t0", 1);
+  assert(narrow.atOnce.length === 1 && narrow.atOnce[0]! < 8, `it ended at ${narrow.atOnce}`);
+  assertEquals(narrow.refused, 1);
+  assertEquals(await ended(".*", 0), { atOnce: [16], refused: 0 });
 });
 
 Deno.test({
