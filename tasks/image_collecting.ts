@@ -1,4 +1,4 @@
-import { UsageError } from "../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
 import { Layout, nameOf } from "../lib/oci/layout.ts";
 import { parseReference } from "../lib/oci/reference.ts";
@@ -18,6 +18,12 @@ export async function runCollectImages(
     });
   }
   const layout = new Layout(reference.folder);
+  if (!await layout.isThere()) {
+    throw new KedgeError(
+      `Cannot collect "${options.layout}": there is no layout in that folder`,
+      { data: { folder: layout.folder } },
+    );
+  }
   for (const name of dryRun ? [] : options.untag ?? []) {
     await layout.drop((entry) => nameOf(entry) === name);
   }

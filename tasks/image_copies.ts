@@ -68,11 +68,12 @@ interface SetPlan extends Plan {
   copies: readonly PlannedCopy[];
 }
 
-/** Copies images in one operation. */
+/** Copies images in one operation; the requests that chose them count as those of its plan. */
 export async function copyImages(
   routes: readonly ImageRoute[],
   options: CopyImagesOptions,
   context: TaskContext,
+  requestsBefore = 0,
 ): Promise<Figures & { images: CopiedImage[] }> {
   const platforms = wantedPlatforms(options);
   const concurrency = checkConcurrency(options.concurrency);
@@ -86,6 +87,7 @@ export async function copyImages(
     kind: "image",
     subject: subjectOf(routes),
     async plan({ meter, signal }) {
+      for (let count = 0; count < requestsBefore; count++) meter.request();
       hosts = disposal.use(
         await openImageHosts(options, context, {
           meter,

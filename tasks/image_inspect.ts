@@ -94,6 +94,7 @@ export async function diffImages(
  * The tags of a repository or of a layout.
  *
  * @throws {UsageError} if the reference is malformed
+ * @throws {KedgeError} if there is no layout in that folder
  */
 export async function listImages(
   options: ReadImageOptions & {

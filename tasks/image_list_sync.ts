@@ -4,6 +4,7 @@
  * @module
  */
 import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
+import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import {
   type DestinationReference,
   formatDestination,
@@ -27,17 +28,22 @@ export async function runSyncImages(
 ): Promise<SyncImagesResult> {
   const context = resolveContext(ctx);
   const routes: ImageRoute[] = [];
-  for (const image of options.images) routes.push(...await routesOf(image, options, context));
+  let requests = 0;
+  const meter = { ...silentMeter, request: () => void requests++ };
+  for (const image of options.images) {
+    routes.push(...await routesOf(image, options, context, meter));
+  }
   if (routes.length === 0) {
     throw new UsageError("Cannot sync no images: the list is empty");
   }
-  return await copyImages(routes, options, context);
+  return await copyImages(routes, options, context, requests);
 }
 
 async function routesOf(
   image: ImageToSync,
   options: SyncImagesOptions,
   context: TaskContext,
+  meter: Meter,
 ): Promise<ImageRoute[]> {
   const from = parseReference(image.from);
   const to = [image.to].flat().map(parseDestination);
@@ -50,7 +56,7 @@ async function routesOf(
   ]);
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
-  using hosts = await openImageHosts(options, context);
+  using hosts = await openImageHosts(options, context, { meter });
   const tags = (await listTags(from, hosts)).filter(fits);
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {

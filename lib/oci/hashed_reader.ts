@@ -71,16 +71,16 @@ export class HashedReader implements AsyncDisposable {
   }
 
   #check(): void {
-    const digest = this.#hasher.digest();
-    if (digest !== this.#descriptor.digest) {
-      throw wrongDigest(this.#descriptor, this.#name, digest);
+    if (this.#rest !== undefined) {
+      throw new VerificationError(
+        `Cannot take ${this.#descriptor.digest} from "${this.#name}": ` +
+          `it has more than ${this.#descriptor.size} bytes`,
+        { side: "source" },
+      );
     }
-    if (this.#rest === undefined) return;
-    throw new VerificationError(
-      `Cannot take ${this.#descriptor.digest} from "${this.#name}": ` +
-        `it has more than ${this.#descriptor.size} bytes`,
-      { side: "source" },
-    );
+    const digest = this.#hasher.digest();
+    if (digest === this.#descriptor.digest) return;
+    throw wrongDigest(this.#descriptor, this.#name, digest);
   }
 
   async #back(): Promise<void> {

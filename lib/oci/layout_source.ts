@@ -1,9 +1,10 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { checkedManifest } from "./checked_manifest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
-import type { Manifest } from "./manifest.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { referrersTag } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
@@ -33,7 +34,10 @@ export class LayoutSource implements ImageSource {
     const entry = await this.#entry();
     if (entry === undefined) throw await this.#missing();
     const manifest = await this.layout.manifest(entry.digest, entry.mediaType);
-    if (manifest !== undefined) return manifest;
+    if (manifest !== undefined) {
+      const { size = manifest.bytes.byteLength } = entry;
+      return checkedManifest(manifest, { ...describeManifest(manifest), size }, this.name);
+    }
     throw new VerificationError(
       `Cannot read "${this.name}": the layout has no blob ${entry.digest}`,
       { side: "source" },
@@ -89,7 +93,7 @@ export class LayoutSource implements ImageSource {
 
   [Symbol.dispose](): void {}
 
-  async #entry(): Promise<Pick<Descriptor, "digest"> & { mediaType?: string } | undefined> {
+  async #entry(): Promise<Pick<Descriptor, "digest"> & Partial<Descriptor> | undefined> {
     const { digest, tag } = this.#reference;
     if (digest === undefined) return await this.layout.find(tag);
     return await this.layout.isThere() ? { digest } : undefined;

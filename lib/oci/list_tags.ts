@@ -1,11 +1,25 @@
+import { KedgeError } from "../base/errors.ts";
 import type { ImageHosts } from "./image_hosts.ts";
 import { Layout, nameOf } from "./layout.ts";
-import type { ImageReference } from "./reference.ts";
+import { formatReference, type ImageReference } from "./reference.ts";
 
-/** The tags of a repository or of a layout, in their order. */
+/**
+ * The tags of a repository or of a layout, in their order.
+ *
+ * @throws {KedgeError} if there is no such layout
+ */
 export async function listTags(reference: ImageReference, hosts: ImageHosts): Promise<string[]> {
   if (reference.transport === "oci") {
-    const entries = await new Layout(reference.folder).entries();
+    const layout = new Layout(reference.folder);
+    if (!await layout.isThere()) {
+      throw new KedgeError(
+        `Cannot list the tags of "${
+          formatReference(reference)
+        }": there is no layout in that folder`,
+        { side: "source", data: { folder: layout.folder } },
+      );
+    }
+    const entries = await layout.entries();
     return entries.map(nameOf).filter((name) => name !== undefined);
   }
   const { RegistryClient } = await import("./registry_client.ts");

@@ -64,6 +64,12 @@ export function parseReference(text: string): ImageReference {
   if (/[\p{Cc}\p{Zs}]/u.test(text)) {
     throw refused(text, "it holds white space or control characters");
   }
+  const user = /^((?:docker|https?|registry):\/\/)[^/]*@(?=([^/@]+)\/)/i.exec(text);
+  if (user !== null) {
+    const bare = `${user[1]}***@${text.slice(user[0].length)}`;
+    const hint = `leave them out, and log in first: docker login ${user[2]}`;
+    throw refused(bare, "it holds credentials", undefined, hint);
+  }
   if (text.startsWith("docker://")) return parseRegistry(text, text.slice("docker://".length));
   if (text.startsWith("oci:")) return parseLayout(text, text.slice("oci:".length));
   throw refused(text, "it begins with neither docker:// nor oci:", nearTransport(text));

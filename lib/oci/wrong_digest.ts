@@ -9,8 +9,11 @@ export function wrongDigest(
   actual: Digest,
   side: Side = "source",
 ): VerificationError {
+  const state = actual === descriptor.digest
+    ? `it has not the ${descriptor.size} bytes that its manifest says`
+    : `its bytes have the digest ${actual}`;
   return new VerificationError(
-    `Cannot take ${descriptor.digest} from "${name}": its bytes have the digest ${actual}`,
+    `Cannot take ${descriptor.digest} from "${name}": ${state}`,
     {
       side,
       hint: `the ${side} is damaged or was tampered with`,

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { UsageError, VerificationError } from "../../lib/base/errors.ts";
+import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
@@ -54,6 +54,17 @@ Deno.test("listImages() gives the names of a layout", () =>
     await writeImage(folder, "a", { layers: ["1"] });
     await writeImage(folder, "b", { layers: ["2"] });
     assertEquals(await listImages({ place: `oci:${folder}` }), { tags: ["a", "b"] });
+  }));
+
+Deno.test("listImages() and collectImages() refuse a folder that is not there, and make none", () =>
+  inFolder(async (folder) => {
+    const layout = `oci:${folder}`;
+    const state = "there is no layout in that folder";
+    await assertRejects(() => listImages({ place: layout }), KedgeError, state);
+    for (const untag of [[], ["v1"]]) {
+      await assertRejects(() => collectImages({ layout, untag }), KedgeError, state);
+    }
+    await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
   }));
 
 Deno.test("collectImages() removes what no name leads to, and keeps what is young", () =>

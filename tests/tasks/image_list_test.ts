@@ -58,6 +58,12 @@ Deno.test("syncImages() chooses tags by a range of versions", () =>
       images: [{ from: there, to: `oci:${path("to")}`, tags: "semver:>=1.2 <2" }],
     });
     assertEquals(result.images.map(({ from }) => from), [`${there}:1.3.5`, `${there}:v1.2.0`]);
+    registry.requests.length = 0;
+    const again = await sync(path("cache"), {
+      images: [{ from: there, to: `oci:${path("to")}`, tags: "semver:>=1.2 <2" }],
+    });
+    // Three pages of tags and two manifests, in the dry run and in the run.
+    assertEquals([again.requests, registry.requests.length], [5, 10]);
   }));
 
 Deno.test("syncImages() moves a blob once that several images share", () =>

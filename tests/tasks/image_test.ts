@@ -372,6 +372,38 @@ Deno.test("syncImage() refuses an index that lies of its children or points to i
   await assertRejects(sync, VerificationError, "nested more than 8 deep");
 });
 
+Deno.test("syncImage() tells a size that lies from a digest that is wrong", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const from = room.path("from");
+  const image = await writeImage(from, undefined, amd64);
+  const layer = await putContent(from, "abc", MediaType.ociLayerGzip);
+  const config = await putContent(from, "{}", MediaType.ociConfig);
+  const told: [string, number, string][] = [
+    [`oci:${room.path("to")}:v1`, 2, "not the 2 bytes that its manifest says"],
+    [`oci:${room.path("to")}:v1`, 4, "not the 4 bytes that its manifest says"],
+    [`docker://${registry.host}/a:v1`, 2, "it has more than 2 bytes"],
+    [`docker://${registry.host}/a:v1`, 4, "it ended after 3 of 4 bytes"],
+  ];
+  for (const [to, size, state] of told) {
+    await writeRoot({ schemaVersion: 2, config, layers: [{ ...layer, size }] });
+    await assertRejects(() => room.sync(`oci:${from}:v1`, to), KedgeError, state);
+    await new Layout(from).point("v1", { ...image, size: image.size + 1 });
+    await assertRejects(
+      () => room.sync(`oci:${from}:v1`, to),
+      VerificationError,
+      `its index says ${image.size + 1}`,
+    );
+  }
+  assertEquals(await new Layout(room.path("to")).isThere(), false);
+  assertEquals([...registry.store.repository("a").tags], []);
+
+  async function writeRoot(manifest: unknown) {
+    const root = await putContent(from, JSON.stringify(manifest), MediaType.ociManifest);
+    await new Layout(from).point("v1", root);
+  }
+});
+
 function context(room: ImageRoom) {
   return { cache: new Cache(room.path("cache")) };
 }

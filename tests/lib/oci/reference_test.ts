@@ -67,7 +67,7 @@ const malformed: [text: string, state: string, hint: string][] = [
   ["docker://ghcr.io/a b", "white space", "write docker://"],
   ["docker://ghcr.io/a\n", "white space or control", "write docker://"],
   ["docker://ghcr.io:99999/a", '"ghcr.io:99999" is no host', ""],
-  ["docker://user@ghcr.io/a", "what follows @ is no digest", "a digest is sha256:"],
+  ["docker://user@ghcr.io/a", "it holds credentials", "docker login ghcr.io"],
   ["docker://ghcr.io/a@latest", "what follows @ is no digest", "a digest is sha256:"],
   ["docker://ghcr.io/a@sha256:12", "not 64 lower-case", "a digest is sha256:"],
   [`docker://ghcr.io/a@sha512:${hex}${hex}`, '"sha512" are not supported', "a digest is sha256:"],
@@ -88,6 +88,18 @@ for (const [text, state, hint] of malformed) {
     assert(error.hint?.includes(hint), `the hint is ${error.hint}`);
   });
 }
+
+Deno.test("parseReference() repeats no password", () => {
+  for (const scheme of ["docker", "https", "registry"]) {
+    for (const password of ["hunter2", "hunter2@", "a:hunter2"]) {
+      const text = `${scheme}://me:${password}@ghcr.io:443/acme/vm:1`;
+      const error = assertThrows(() => parseReference(text), UsageError, "it holds credentials");
+      const told = JSON.stringify([error.message, error.hint, error.data]);
+      assert(!told.includes("hunter2"), told);
+      assert(error.hint?.endsWith("docker login ghcr.io:443"), error.hint);
+    }
+  }
+});
 
 const part = fc.stringMatching(/^[a-z0-9]{1,6}([._-][a-z0-9]{1,6}){0,2}$/);
 const validReference = fc.record({
