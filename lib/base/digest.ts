@@ -22,8 +22,10 @@ export class Hasher {
   /** Takes more bytes. */
   update(bytes: Uint8Array): this {
     this.#size += bytes.byteLength;
-    if (this.#hash === undefined && this.#size <= shortBytes) this.#short.push(bytes.slice());
-    else this.#long().update(bytes);
+    // A copy, whatever class they are: the slice of a `Buffer` is none.
+    if (this.#hash === undefined && this.#size <= shortBytes) {
+      this.#short.push(new Uint8Array(bytes));
+    } else this.#long().update(bytes);
     return this;
   }
 

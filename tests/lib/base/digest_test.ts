@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Hasher, sameDigest, sha256 } from "../../../lib/base/digest.ts";
 import { digestHex, parseDigest } from "../../../lib/base/digest_text.ts";
@@ -42,6 +43,13 @@ Deno.test("Hasher keeps what it was given when the caller writes over it", () =>
   const hasher = new Hasher().update(bytes);
   bytes.fill(0);
   assertEquals(digestHex(hasher.digest()), ofAbc);
+});
+
+Deno.test("Hasher keeps what it was given of a Buffer, whose slice copies nothing", () => {
+  const { buffer } = new Uint8Array(1 << 15).fill(7);
+  const hasher = new Hasher().update(Buffer.from(buffer, 0, 100));
+  buffer.transfer(0);
+  assertEquals(hasher.digest(), sha256(new Uint8Array(100).fill(7)));
 });
 
 Deno.test("parseDigest() takes the prefixed and the bare form, in any case", () => {
