@@ -28,7 +28,7 @@ import type { StorePlan } from "../lib/nix/plan_store.ts";
 import { type ProofMemory, type RememberedProof, standingProof } from "../lib/nix/proof_memory.ts";
 import { resolveSources } from "../lib/nix/resolve_sources.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
-import { storeFailuresError } from "../lib/nix/store_failures.ts";
+import { storeFailuresError, type StoreFailuresErrorOptions } from "../lib/nix/store_failures.ts";
 import type { StoreProof } from "../lib/nix/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
@@ -102,7 +102,11 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const depth = options.verify ?? "present";
     const found = { sources, stores: plans, catalog, standing };
     const { publishPlan } = await steps();
-    return await publishPlan(this.subject, found, { packing, spool, depth });
+    const plan = await publishPlan(this.subject, found, { packing, spool, depth });
+    if (plan.changed || depth === "present") return plan;
+    // Who asks for the full proof gets it of what stands there already.
+    await this.#prove(plan, [], step, { hint: "mend it with publish:verify --repair" });
+    return { ...plan, why: `${plan.why}, and every byte of it was read back` };
   }
 
   /** Finds the entry in the catalog, and loads meanwhile what the other steps need. */
@@ -153,28 +157,26 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
   }
 
   async verify(plan: PublishPlan, moved: WrittenNarInfos[], step: Step): Promise<void> {
-    const { meter, signal, record } = step;
-    const { packer, spool } = this.#parts;
-    const { verifyStore } = await steps();
-    const depth = this.#parts.options.verify ?? "present";
-    for (const { store } of plan.stores) record(store.cache.url, "proving", { depth });
-    const outcomes = await Promise.all(
-      plan.stores.map(({ store }, index) =>
-        verifyStore(store, plan.sources.closure, {
-          depth,
-          written: moved[index] ?? new Map(),
-          memory: spool,
-          hash: (path, size) => packer.hash(path, size),
-          meter,
-          now: Date.now,
-          signal,
-        })
-      ),
-    );
-    const failures = outcomes.flatMap((outcome) => outcome.failures ?? []);
-    if (failures.length > 0) throw storeFailuresError(failures);
-    this.#proofs = outcomes.flatMap((outcome) => outcome.proof ?? []);
-    for (const proof of this.#proofs) record(proof.store, "proven", { at: proof.at, depth });
+    await this.#prove(plan, moved, step);
+  }
+
+  /** Proves all stores; what writes nothing remembers nothing. */
+  async #prove(
+    { stores, sources }: PublishPlan,
+    moved: readonly WrittenNarInfos[],
+    step: Step,
+    failing?: StoreFailuresErrorOptions,
+  ): Promise<void> {
+    const { packer, spool, options } = this.#parts;
+    const { proveStores } = await steps();
+    this.#proofs = await proveStores(stores.map(({ store }) => store), sources.closure, {
+      depth: options.verify ?? "present",
+      moved,
+      ...(step.dryRun ? {} : { memory: spool }),
+      hash: (path, size) => packer.hash(path, size),
+      step,
+      ...(failing === undefined ? {} : { failing }),
+    });
   }
 
   async commit(plan: PublishPlan, _moved: WrittenNarInfos[], step: Step): Promise<Standing> {

@@ -5,6 +5,6 @@
  */
 export { moveClosure } from "../lib/nix/move_closure.ts";
 export { planStore } from "../lib/nix/plan_store.ts";
-export { verifyStore } from "../lib/nix/verify_store.ts";
+export { proveStores } from "./prove_stores.ts";
 export { pinInStores } from "./publish_pins.ts";
 export { publishPlan } from "./publish_plan.ts";

@@ -233,6 +233,9 @@ export class HttpClient {
       return new NotAllowedError(message, { ...options, hint: "check the credentials" });
     }
     if (status === 507) return new NoRoomError(message, options);
+    if (status === 405 && request.method === "PUT") {
+      return new KedgeError(message, { ...options, hint: "is writing allowed there?" });
+    }
     return new KedgeError(message, options);
   }
 

@@ -34,6 +34,11 @@ const classes = {
   [ExitCode.noRoom]: NoRoomError,
 } as const;
 
+const hints = {
+  [ExitCode.noRoom]:
+    "nothing was committed; make room there, and the same command goes on where this one ended",
+} as const;
+
 /**
  * One error of all that went wrong in the stores: nothing was committed. It is {@linkcode IncompleteError} unless a login was refused, contents
  * were wrong or the disk is full, which have exit codes of their own.
@@ -60,7 +65,7 @@ export function storeFailuresError(
   const options: KedgeErrorOptions = {
     cause,
     side: "destination",
-    hint: next ?? hint ??
+    hint: next ?? hint ?? hints[code as keyof typeof hints] ??
       "nothing was committed; the same command goes on where this one ended",
     data: {
       stores: [...stores],

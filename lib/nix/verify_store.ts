@@ -211,13 +211,19 @@ async function proveContents(
   signal: AbortSignal,
 ): Promise<void> {
   const stream = await openNar(store, info, signal);
-  const unpacked = await unpackNar(stream, info.compression, { signal, narSize: info.narSize });
+  const hint = "remove that NAR from the store and publish again";
+  const at = `the NAR "${info.url}" at ${store.cache.reader.url}`;
+  const unpacked = await unpackNar(stream, info.compression, { signal, narSize: info.narSize })
+    .catch((cause) => {
+      if (!(cause instanceof VerificationError)) throw cause;
+      throw new VerificationError(`${at} is broken: ${cause.message}`, { cause, hint });
+    });
   const wrong = unpacked.narHash !== info.narHash || unpacked.narSize !== info.narSize ||
     (info.fileHash !== undefined && unpacked.fileHash !== info.fileHash);
   if (!wrong) return;
   throw new VerificationError(
-    `the NAR "${info.url}" at ${store.cache.reader.url} holds ${unpacked.narHash} instead of ${info.narHash}`,
-    { data: { expected: info.narHash, actual: unpacked.narHash } },
+    `${at} holds ${unpacked.narHash} instead of ${info.narHash}`,
+    { data: { expected: info.narHash, actual: unpacked.narHash }, hint },
   );
 }
 

@@ -12,6 +12,7 @@ import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { formatNarInfo, parseNarInfo } from "../../lib/nix/nar_info.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { type CacheFault, FaultyCache } from "../support/binary_cache.ts";
+import { CountingJournal } from "../support/counting_journal.ts";
 import { type PlainGround, plainGround } from "../support/plain_paths.ts";
 
 async function committed(ground: PlainGround): Promise<number> {
@@ -105,6 +106,46 @@ Deno.test("a store that changes a byte of a NAR is found by the full proof", asy
   assertStringIncludes(error.message, "holds sha256:");
 });
 
+Deno.test("a byte that changed since it was published is found by the full proof, not by the short one", async () => {
+  await using bad = new FaultyCache();
+  await using good = new FaultyCache();
+  await using ground = await plainGround(3, 5000);
+  const options = { ...ground.options, stores: [good.url, bad.url] };
+  await publish(options, ground.ctx);
+  const full = { ...options, verify: "full" } as const;
+  bad.requests.length = 0;
+  const whole = await publish(full, ground.ctx);
+  assertEquals([whole.changed, whole.bytesMoved, bad.count("GET", /^nar/)], [false, 0, 3]);
+  assert(whole.stores.every(({ provenAt }) => provenAt !== undefined));
+  const [key, bytes] = [...bad.objects].find(([key]) => key.startsWith("nar/"))!;
+  bad.objects.set(key, bytes.with(bytes.length - 20, bytes.at(-20)! ^ 1));
+  assertEquals((await publish(options, ground.ctx)).changed, false);
+  for (const dryRun of [true, false]) {
+    const error = await assertRejects(() => publish(full, { ...ground.ctx, dryRun })) as KedgeError;
+    assertEquals(error.exitCode, 3);
+    for (const word of [bad.url, key, "-file-"]) assertStringIncludes(error.message, word);
+    assertStringIncludes(error.hint!, "publish:verify --repair");
+  }
+});
+
+Deno.test("the journal tells which store was proven and which was not", async () => {
+  await using bad = new FaultyCache();
+  await using good = new FaultyCache();
+  await using ground = await plainGround(3);
+  bad.fault = ({ method, key }) =>
+    method === "PUT" && key.startsWith("nar/") ? "forget" : undefined;
+  const journal = new CountingJournal(join(ground.dir, "journal.db"));
+  const options = { ...ground.options, stores: [good.url, bad.url] };
+  await assertRejects(() => publish(options, { ...ground.ctx, journal }));
+  const outcomes = (url: string) => journal.lines.filter(({ object }) => object === url);
+  assertEquals(outcomes(good.url).map(({ state }) => state), ["proving", "proven"]);
+  assertEquals(outcomes(bad.url).map(({ state }) => state), ["proving", "not proven"]);
+  const { failures, path, message } = outcomes(bad.url)[1]!.detail;
+  assertEquals(failures, 3);
+  assertMatch(String(path), /-file-\d$/);
+  assertStringIncludes(String(message), "is not there");
+});
+
 Deno.test("a store that serves somebody else's narinfo", async () => {
   const { error } = await faulty(({ method, key }, objects) => {
     if (method !== "GET" || !key.endsWith(".narinfo")) return undefined;
@@ -176,6 +217,7 @@ Deno.test("a store that is read-only", async () => {
   const { error } = await faulty(({ method }) => method === "PUT" ? status(405) : undefined);
   assertEquals(error.exitCode, 6);
   assertStringIncludes(error.message, "405");
+  assertStringIncludes(error.hint!, "is writing allowed there?");
 });
 
 Deno.test("a store that is full", async () => {
@@ -183,6 +225,7 @@ Deno.test("a store that is full", async () => {
     method === "PUT" && key.startsWith("nar/") ? status(507) : undefined
   );
   assertEquals(error.exitCode, 8);
+  assertStringIncludes(error.hint!, "make room there");
 });
 
 Deno.test("a store that wants a login", async () => {
