@@ -42,6 +42,7 @@ export type {
   ErrorData,
   OperationEvent,
   OperationEventBase,
+  PartProgress,
   Phase,
 } from "./lib/operation/event.ts";
 export type * from "./lib/journal/journal.ts";
@@ -115,7 +116,7 @@ export type * from "./lib/catalog/catalog_entry.ts";
 export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
 export type { NarCompression } from "./lib/nix/compression.ts";
 export type { VerifyDepth } from "./lib/nix/verify_store.ts";
-export type { Meter, ObjectMeter } from "./lib/base/meter.ts";
+export type { Meter, ObjectMeter, PartMeter } from "./lib/base/meter.ts";
 export { architectureOfMachine, type KexecArchitecture } from "./lib/kexec/architecture.ts";
 export type { BundleContents, BundlePart } from "./lib/kexec/bundle_contents.ts";
 export { checkBundle, type CheckBundleOptions } from "./lib/kexec/check_bundle.ts";

@@ -8,6 +8,8 @@ export interface Meter {
   reused(bytes: number): void;
   /** Begins one object (a blob, a NAR, a bundle); `sizeBytes` where it is known. */
   object(label: string, sizeBytes?: number): ObjectMeter;
+  /** Begins a share of the work with a name, such as one of several destinations; what it is told counts in the whole too. */
+  part(label: string, bytesToMove: number): PartMeter;
   /** Says something a reader should know: a retry, a fallback, a wait. */
   note(message: string, level?: "info" | "warning"): void;
 }
@@ -22,11 +24,18 @@ export interface ObjectMeter extends Disposable {
   restarted(): void;
 }
 
+/** A share of the work. As soon as there is one, all of them together are what the whole is to move. */
+export interface PartMeter extends Meter {
+  /** So many bytes more are to be moved than was foreseen; fewer, if it is negative. */
+  foresee(bytes: number): void;
+}
+
 /** A meter that tells nobody. */
 export const silentMeter: Meter = {
   request() {},
   moved() {},
   reused() {},
   note() {},
+  part: () => ({ ...silentMeter, foresee() {} }),
   object: () => ({ moved() {}, reused() {}, restarted() {}, [Symbol.dispose]() {} }),
 };

@@ -7,6 +7,8 @@
  * @module
  */
 import { type Digest, sameDigest } from "../base/digest.ts";
+import type { PartMeter } from "../base/meter.ts";
+import { packedBound } from "./compression.ts";
 import type { MoveClosureOptions, WrittenNarInfos } from "./move_options.ts";
 import type { SpooledNar } from "./nar_spool.ts";
 import type { StorePlan } from "./plan_store.ts";
@@ -26,11 +28,15 @@ export async function moveClosure(
   options: MoveClosureOptions,
 ): Promise<WrittenNarInfos[]> {
   const { signal, meter } = options;
-  const stores = plans.map((plan) =>
-    plan.store.pusher === undefined
-      ? new StoreMove(plan, options)
-      : new StorePush(plan, plan.store.pusher, options)
-  );
+  const parts = new Map<StoreMove | StorePush, PartMeter>();
+  const stores = plans.map((plan) => {
+    const part = meter.part(plan.store.cache.url, boundOf(plan, options));
+    const store = plan.store.pusher === undefined
+      ? new StoreMove(plan, { ...options, meter: part })
+      : new StorePush(plan, plan.store.pusher, { ...options, meter: part });
+    parts.set(store, part);
+    return store;
+  });
   for (const { sendNar, standing, narThere, proven } of plans.flatMap((plan) => plan.states)) {
     if (!sendNar) meter.reused(narThere?.fileSize ?? standing?.fileSize ?? proven?.fileSize ?? 0);
   }
@@ -54,6 +60,8 @@ export async function moveClosure(
         const wanting = stores.filter((store) => store.wants(source.narHash));
         if (wanting.length === 0) continue;
         const nar = await spooled(source, options);
+        const known = nar.fileSize - packedBound(options.packing, source.narSize);
+        for (const store of wanting) parts.get(store)?.foresee(known);
         sending.push(...wanting.map((store) => store.send(source, nar)));
       }
     })
@@ -68,6 +76,18 @@ export async function moveClosure(
   const failures = stores.flatMap((store) => store.failures);
   if (failures.length > 0) throw storeFailuresError(failures);
   return infos;
+}
+
+/** The bytes that are to go to a store, at most. */
+function boundOf({ store, states }: StorePlan, { packing }: MoveClosureOptions): number {
+  const sizes = new Map(
+    states.filter((state) => state.sendNar)
+      .map(({ source }) => [
+        source.narHash,
+        store.pusher === undefined ? packedBound(packing, source.narSize) : source.narSize,
+      ]),
+  );
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 async function spooled(source: SourcePath, options: MoveClosureOptions): Promise<SpooledNar> {

@@ -27,6 +27,16 @@ export interface OperationEventBase {
   subject: string;
 }
 
+/** How far one of several destinations is. */
+export interface PartProgress {
+  /** What it is, for people. */
+  label: string;
+  /** Payload bytes moved there so far. */
+  bytesMoved: number;
+  /** Payload bytes that are to be moved there in all. */
+  bytesToMove: number;
+}
+
 /** What an operation tells while it runs. The union is closed: reporters handle each type. */
 export type OperationEvent =
   & OperationEventBase
@@ -41,6 +51,8 @@ export type OperationEvent =
       bytesReused: number;
       bytesToMove: number;
       requests: number;
+      /** How far each destination is, where there are several. */
+      parts?: readonly PartProgress[];
     }
     | { type: "object-start"; label: string; sizeBytes?: number }
     | { type: "object-end"; label: string; bytesMoved: number; bytesReused: number }

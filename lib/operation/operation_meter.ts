@@ -1,5 +1,5 @@
-import type { Meter, ObjectMeter } from "../base/meter.ts";
-import type { OperationEvent, OperationEventBase, Phase } from "./event.ts";
+import type { Meter, ObjectMeter, PartMeter } from "../base/meter.ts";
+import type { OperationEvent, OperationEventBase, PartProgress, Phase } from "./event.ts";
 
 type MeterEvent = Extract<
   OperationEvent,
@@ -22,6 +22,7 @@ export class OperationMeter implements Meter {
   #emit: (event: MeterEvent) => void;
   #lastProgress = -Infinity;
   #dirty = false;
+  #parts: PartProgress[] = [];
 
   /** Emits through the given function. */
   constructor(emit: (event: MeterEvent) => void) {
@@ -78,6 +79,36 @@ export class OperationMeter implements Meter {
     };
   }
 
+  part(label: string, bytesToMove: number): PartMeter {
+    const part = { label, bytesMoved: 0, bytesToMove };
+    this.#parts.push(part);
+    const moved = (bytes: number) => {
+      part.bytesMoved += bytes;
+      this.moved(bytes);
+    };
+    return {
+      request: () => this.request(),
+      reused: (bytes) => this.reused(bytes),
+      note: (message, level) => this.note(message, level),
+      part: (inner, bytes) => this.part(inner, bytes),
+      moved,
+      foresee: (bytes) => {
+        part.bytesToMove += bytes;
+        this.#progress();
+      },
+      object: (name, sizeBytes) => {
+        const object = this.object(name, sizeBytes);
+        return {
+          ...object,
+          moved: (bytes) => {
+            part.bytesMoved += bytes;
+            object.moved(bytes);
+          },
+        };
+      },
+    };
+  }
+
   /** Emits the progress that was held back. */
   flush(): void {
     if (!this.#dirty) return;
@@ -88,8 +119,11 @@ export class OperationMeter implements Meter {
       phase: this.#phase,
       bytesMoved: this.bytesMoved,
       bytesReused: this.bytesReused,
-      bytesToMove: this.bytesToMove,
+      bytesToMove: this.#parts.length === 0
+        ? this.bytesToMove
+        : this.#parts.reduce((sum, part) => sum + part.bytesToMove, 0),
       requests: this.requests,
+      ...(this.#parts.length < 2 ? {} : { parts: this.#parts.map((part) => ({ ...part })) }),
     });
   }
 

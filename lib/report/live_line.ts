@@ -1,5 +1,8 @@
 import { formatBytes } from "../base/bytes.ts";
 import { formatDuration } from "../base/duration.ts";
+import type { PartProgress } from "../operation/event.ts";
+import { timeLeft } from "./time_left.ts";
+import { visible } from "./visible.ts";
 import { columnsOf, cutToColumns } from "./columns.ts";
 
 /** How far one task is. */
@@ -14,17 +17,18 @@ export interface LiveTask {
   readonly bytesToMove: number;
   /** How long it has been moving bytes, in milliseconds. */
   readonly movingMs: number;
+  /** Its destinations, where there are several. */
+  readonly parts?: readonly PartProgress[];
 }
 
 const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const frameMs = 100;
 const longestBar = 30;
 const shortestBar = 4;
-const judgeAfterMs = 1000;
 
 /**
  * The line of a task that runs: a spinner, its name, and what there is room for of a bar, the share, the bytes, the rate, the time
- * that is left and the time that went by.
+ * that is left, the time that went by and how far each destination is.
  * It never takes more than so many columns.
  */
 export function liveLine(task: LiveTask, columns: number): string {
@@ -48,20 +52,26 @@ function partsOf(task: LiveTask): string[] {
   const rate = `${formatBytes(bytesPerMs * 1000)}/s`;
   const moved = formatBytes(bytesMoved);
   if (bytesToMove === Infinity) return [moved, rate, time];
-  const percent = `${Math.floor(share(task) * 100)}%`.padStart(4);
-  const left = leftOf((bytesToMove - bytesMoved) / bytesPerMs, movingMs);
-  return [percent, `${moved} of ${formatBytes(bytesToMove)}`, rate, ...left, time];
+  const percent = percentOf(task).padStart(4);
+  const left = timeLeft(task);
+  return [
+    percent,
+    `${moved} of ${formatBytes(bytesToMove)}`,
+    rate,
+    ...(left === undefined ? [] : [left]),
+    time,
+    ...(task.parts ?? []).map((part) => `${visible(part.label)} ${percentOf(part)}`),
+  ];
 }
 
-/** The time that is left, once there is enough to judge by. */
-function leftOf(leftMs: number, movingMs: number): string[] {
-  if (movingMs < judgeAfterMs || !(leftMs > 0 && leftMs < Infinity)) return [];
-  const seconds = Math.ceil(leftMs / 1000);
-  return [`${seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1000)} left`];
+type Share = Pick<LiveTask, "bytesMoved" | "bytesToMove">;
+
+function share({ bytesMoved, bytesToMove }: Share): number {
+  return bytesToMove === 0 ? 1 : Math.min(1, bytesMoved / bytesToMove);
 }
 
-function share({ bytesMoved, bytesToMove }: LiveTask): number {
-  return Math.min(1, bytesMoved / bytesToMove);
+function percentOf(of: Share): string {
+  return `${Math.floor(share(of) * 100)}%`;
 }
 
 function barOf(part: number, columns: number): string {

@@ -8,7 +8,8 @@
  * @module
  */
 import type { RunEvent } from "../runner/events.ts";
-import { liveLine } from "./live_line.ts";
+import type { PartProgress } from "../operation/event.ts";
+import { liveLine, type LiveTask } from "./live_line.ts";
 import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
 import { visible } from "./visible.ts";
@@ -25,6 +26,7 @@ interface Moving {
   moved: number;
   toMove: number;
   sinceMs: number;
+  parts: readonly PartProgress[];
 }
 
 interface Running {
@@ -72,6 +74,7 @@ export class LiveProgress implements Progress {
           moved: event.bytesMoved,
           toMove: event.bytesToMove,
           sinceMs: operations.get(event.operation)?.sinceMs ?? this.#now(),
+          parts: event.parts ?? [],
         });
         break;
       }
@@ -151,12 +154,14 @@ export class LiveProgress implements Progress {
 function sums(
   operations: Iterable<Moving>,
   nowMs: number,
-): { bytesMoved: number; bytesToMove: number; movingMs: number } {
+): Pick<LiveTask, "bytesMoved" | "bytesToMove" | "movingMs" | "parts"> {
+  const parts: PartProgress[] = [];
   let [bytesMoved, bytesToMove, movingMs] = [0, 0, 0];
-  for (const { moved, toMove, sinceMs } of operations) {
+  for (const { moved, toMove, sinceMs, parts: some } of operations) {
+    parts.push(...some);
     bytesMoved += moved;
     bytesToMove += Math.max(moved, toMove);
     movingMs = Math.max(movingMs, nowMs - sinceMs);
   }
-  return { bytesMoved, bytesToMove, movingMs };
+  return { bytesMoved, bytesToMove, movingMs, parts };
 }

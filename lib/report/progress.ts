@@ -5,6 +5,9 @@
  */
 import type { RunEvent } from "../runner/events.ts";
 import { formatBytes } from "../base/bytes.ts";
+import type { PartProgress } from "../operation/event.ts";
+import { timeLeft } from "./time_left.ts";
+import { visible } from "./visible.ts";
 
 /** Shows how far things are. */
 export interface Progress {
@@ -33,6 +36,7 @@ export class PlainProgress implements Progress {
   #say: (line: string) => void;
   #now: () => number;
   #last = new Map<string, number>();
+  #since = new Map<string, number>();
 
   /** Says its lines through the given function. */
   constructor(say: (line: string) => void, now: () => number = () => performance.now()) {
@@ -42,14 +46,24 @@ export class PlainProgress implements Progress {
 
   report(event: RunEvent): void {
     if (event.type === "operation-start") this.#last.set(event.operation, this.#now());
-    if (event.type === "operation-end") this.#last.delete(event.operation);
+    if (event.type === "operation-end") {
+      this.#last.delete(event.operation);
+      this.#since.delete(event.operation);
+    }
     if (event.type !== "progress" || event.bytesToMove === 0) return;
     const now = this.#now();
+    const since = this.#since.get(event.operation) ?? now;
+    this.#since.set(event.operation, since);
     if (now - (this.#last.get(event.operation) ?? now) < everyMs) return;
     this.#last.set(event.operation, now);
     const head = event.task === undefined ? "" : `[${event.task}] `;
-    const part = `${formatBytes(event.bytesMoved)} of ${formatBytes(event.bytesToMove)}`;
-    this.#say(`${head}${event.phase}: ${part}`);
+    const left = timeLeft({ ...event, movingMs: now - since });
+    const parts = (event.parts ?? []).map((part) => `${visible(part.label)} ${howFar(part)}`);
+    this.#say(
+      `${head}${event.phase}: ${howFar(event)}${left === undefined ? "" : `, ${left}`}${
+        parts.length === 0 ? "" : ` (${parts.join(", ")})`
+      }`,
+    );
   }
 
   above(print: () => void): void {
@@ -62,5 +76,10 @@ export class PlainProgress implements Progress {
 
   close(): void {
     this.#last.clear();
+    this.#since.clear();
   }
+}
+
+function howFar({ bytesMoved, bytesToMove }: Omit<PartProgress, "label">): string {
+  return `${formatBytes(bytesMoved)} of ${formatBytes(bytesToMove)}`;
 }

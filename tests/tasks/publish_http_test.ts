@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { NotAllowedError, UnreachableError, UsageError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { generateSigningKey } from "../../lib/nix/signing_key.ts";
+import type { RunEvent } from "../../lib/runner/events.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { FaultyCache, makeCertificates, startDavCache } from "../support/binary_cache.ts";
 import { startNix } from "../support/nix.ts";
@@ -166,6 +167,34 @@ Deno.test("publish() to several stores sends to all of them and packs once", asy
   await publish({ ...ground.options, stores }, { ...ground.ctx, report });
   assertEquals(records.length, 15);
   assertEquals([...a.objects.keys()].sort(), [...b.objects.keys()].sort());
+});
+
+Deno.test("publish() tells how far each store is, and what is left once NARs are packed", async () => {
+  await using a = new FaultyCache();
+  await using b = new FaultyCache();
+  await using ground = await plainGround(0);
+  const path = join(ground.dir, "zeros");
+  await Deno.writeFile(path, new Uint8Array(3_000_000));
+  const options = { ...ground.options, paths: [path] };
+  const last = async (stores: string[]) => {
+    const told: Extract<RunEvent, { type: "progress" }>[] = [];
+    const report = (event: RunEvent) => {
+      if (event.type === "progress") told.push(event);
+    };
+    const { bytesMoved } = await publish({ ...options, stores }, { ...ground.ctx, report });
+    return { bytesMoved, end: told.at(-1)! };
+  };
+  const alone = await last([`file://${ground.dir}/store`]);
+  assertEquals(alone.end.parts, undefined);
+  assertEquals(alone.end.bytesToMove, alone.bytesMoved);
+  const { end, bytesMoved } = await last([a.url, b.url]);
+  assert(bytesMoved > 0 && bytesMoved < 100_000, `${bytesMoved} bytes`);
+  assertEquals([end.bytesMoved, end.bytesToMove], [bytesMoved, bytesMoved]);
+  const half = bytesMoved / 2;
+  assertEquals(
+    end.parts,
+    [a.url, b.url].map((label) => ({ label, bytesMoved: half, bytesToMove: half })),
+  );
 });
 
 Deno.test("publish() asks for many paths at once, and backs off when it is too much", async () => {

@@ -4,6 +4,7 @@ import { delay } from "@std/async";
 import { fromFileUrl, join } from "@std/path";
 import { columnsOf, cutToColumns } from "../../../lib/report/columns.ts";
 import { liveLine } from "../../../lib/report/live_line.ts";
+import { PlainProgress } from "../../../lib/report/progress.ts";
 import { realTest } from "../../support/real.ts";
 import { runKedge } from "../../support/program.ts";
 import { Screen } from "../../support/screen.ts";
@@ -166,6 +167,29 @@ realTest(
     }),
 );
 
+Deno.test("a log tells every five seconds how far each store is, and what the slowest one needs", () => {
+  const lines: string[] = [];
+  let now = 0;
+  const progress = new PlainProgress((line) => lines.push(line), () => now);
+  const base = { operation: "1", kind: "publish", subject: "acme", task: "release" };
+  const mib = 1024 * 1024;
+  progress.report({ ...base, type: "operation-start", dryRun: false });
+  for (const second of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+    now = second * 1000;
+    const parts = [
+      { label: "http://fast", bytesMoved: Math.min(20, 10 * second) * mib, bytesToMove: 20 * mib },
+      { label: "http://slow", bytesMoved: second * mib, bytesToMove: 20 * mib },
+    ];
+    const bytesMoved = parts.reduce((sum, part) => sum + part.bytesMoved, 0);
+    const whole = { bytesMoved, bytesReused: 0, bytesToMove: 40 * mib, requests: 0 };
+    progress.report({ ...base, type: "progress", phase: "move", ...whole, parts });
+  }
+  assertEquals(lines, [
+    "[release] move: 25 MiB of 40 MiB, 15s left (http://fast 20 MiB of 20 MiB, http://slow 5 MiB of 20 MiB)",
+    "[release] move: 30 MiB of 40 MiB, 10s left (http://fast 20 MiB of 20 MiB, http://slow 10 MiB of 20 MiB)",
+  ]);
+});
+
 Deno.test("liveLine() shows what there is room for, and never more", () => {
   const task = {
     name: "kexec",
@@ -192,6 +216,15 @@ Deno.test("liveLine() shows what there is room for, and never more", () => {
   assertEquals(
     liveLine({ ...task, bytesToMove: Infinity }, 40),
     "⠋ kexec  1 MiB  683 KiB/s  2.0s",
+  );
+  const mib = 1024 * 1024;
+  const parts = [
+    { label: "http://a", bytesMoved: 2 * mib, bytesToMove: 2 * mib },
+    { label: "http://\x1bb", bytesMoved: mib / 2, bytesToMove: 2 * mib },
+  ];
+  assertEquals(
+    liveLine({ ...task, parts }, 90),
+    "⠋ kexec   25%  1 MiB of 4 MiB  683 KiB/s  5s left  2.0s  http://a 100%  http://\\x1bb 25%",
   );
   for (let columns = 2; columns < 120; columns++) {
     assert(columnsOf(liveLine({ ...task, name: "日本語 task" }, columns)) <= columns);

@@ -1,0 +1,25 @@
+import type { PartProgress } from "../operation/event.ts";
+import { formatDuration } from "../base/duration.ts";
+
+const judgeAfterMs = 1000;
+
+/** How far something is that moves bytes. */
+export interface MovingShare extends Omit<PartProgress, "label"> {
+  /** How long it has been moving bytes, in milliseconds. */
+  movingMs: number;
+  /** Its destinations, where there are several. */
+  parts?: readonly PartProgress[];
+}
+
+/** The time that is left till the slowest of the destinations has all, for people; `undefined` while there is not enough to judge by. */
+export function timeLeft({ movingMs, parts = [], ...whole }: MovingShare): string | undefined {
+  if (movingMs < judgeAfterMs) return undefined;
+  const shares = parts.length > 0 ? parts : [whole];
+  const left = shares.map(({ bytesMoved, bytesToMove }) =>
+    bytesMoved >= bytesToMove ? 0 : (bytesToMove - bytesMoved) / bytesMoved * movingMs
+  );
+  const leftMs = Math.max(...left);
+  if (!(leftMs > 0 && leftMs < Infinity)) return undefined;
+  const seconds = Math.ceil(leftMs / 1000);
+  return `${seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1000)} left`;
+}
