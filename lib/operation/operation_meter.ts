@@ -8,8 +8,11 @@ type MeterEvent = Extract<
 
 const progressEveryMs = 100;
 
-/** Adds up what the floors below tell, and makes events of it, at most one progress event each 100 ms. */
-export class OperationMeter implements Meter {
+/**
+ * Adds up what the floors below tell, and makes events of it, at most one progress event each 100 ms; what came in between is told at the end
+ * of them, though nothing follows for a while.
+ */
+export class OperationMeter implements Meter, Disposable {
   /** Requests sent so far. */
   requests = 0;
   /** Payload bytes moved so far. */
@@ -22,6 +25,8 @@ export class OperationMeter implements Meter {
   #emit: (event: MeterEvent) => void;
   #lastProgress = -Infinity;
   #dirty = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isEnded = false;
   #parts: PartProgress[] = [];
 
   /** Emits through the given function. */
@@ -111,6 +116,8 @@ export class OperationMeter implements Meter {
 
   /** Emits the progress that was held back. */
   flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (!this.#dirty) return;
     this.#dirty = false;
     this.#lastProgress = performance.now();
@@ -127,8 +134,16 @@ export class OperationMeter implements Meter {
     });
   }
 
+  /** Nothing is told any more of what is held back. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#isEnded = true;
+  }
+
   #progress(): void {
     this.#dirty = true;
-    if (performance.now() - this.#lastProgress >= progressEveryMs) this.flush();
+    const dueMs = this.#lastProgress + progressEveryMs - performance.now();
+    if (dueMs <= 0) this.flush();
+    else if (!this.#isEnded) this.#timer ??= setTimeout(() => this.flush(), dueMs);
   }
 }

@@ -64,7 +64,7 @@ export async function runOperation<P extends Plan, M, R extends object>(
 
   signal.throwIfAborted();
   const record = dryRun ? undefined : environment.journal.begin(base);
-  const meter = new OperationMeter(emit);
+  using meter = new OperationMeter(emit);
   emit({ type: "operation-start", dryRun });
   let phase: Phase = "plan";
   const step: Step = {

@@ -211,3 +211,22 @@ Deno.test("runOperation() says how far it is at most some ten times a second, an
   assertEquals(progress.length < 50, true);
   assertEquals(progress.at(-1)?.bytesMoved, 10_000);
 });
+
+Deno.test("runOperation() tells the last progress before a pause while the pause lasts", async () => {
+  const ground = makeGround();
+  const seen = Promise.withResolvers<void>();
+  const report = (event: OperationEvent) => {
+    if (event.type === "progress" && event.phase === "move" && event.bytesMoved === 30) {
+      seen.resolve();
+    }
+  };
+  const operation = makeOperation([], {
+    move: async (_plan, { meter }) => {
+      meter.moved(10);
+      meter.moved(20);
+      await seen.promise;
+      return { bytes: 30 };
+    },
+  });
+  await runOperation(operation, { signal, dryRun: false, journal: ground.journal, report });
+});
