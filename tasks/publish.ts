@@ -24,7 +24,7 @@ export interface PublishOptions {
   stores: readonly string[];
   /** Where the entry goes at the very end: `sqlite:///FILE`, `http(s)://...`, or a catalog of your own. */
   catalog: string | Catalog;
-  /** Signs every narinfo; several keys sign each. */
+  /** Signs every narinfo, and every path in a store that Nix itself writes to; several keys sign each. What `exec:` writes is not signed. */
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
   /** How NARs are packed. @default {"zstd"} */
   compression?: NarCompression | undefined;

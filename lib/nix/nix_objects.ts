@@ -7,7 +7,7 @@
  */
 import { formatNarInfo } from "./nar_info.ts";
 import { type NixCommandOptions, nixJson, runNix } from "./nix_command.ts";
-import { memoryVariables } from "./nix_pusher.ts";
+import { memoryVariables } from "./run_store_command.ts";
 import type { ObjectReader } from "./object_store.ts";
 import { parsePresentPathInfo, type PathInfo } from "./path_info.ts";
 import type { SourcePath } from "./source_path.ts";

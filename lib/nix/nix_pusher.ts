@@ -1,17 +1,20 @@
 /**
- * Brings paths by `nix copy`.
+ * Brings paths by `nix copy`, and signatures by `nix store copy-sigs`.
  *
- * Invariants: one process for all paths, with a cache folder of its own, so that nothing is answered from memory; a copy that says nothing
- * for a while is ended with all its children; its exit code alone proves nothing.
+ * Invariants: one `nix copy` for all paths; its exit code alone proves nothing. Nix gets our signatures only, in a binary cache without NARs
+ * that is gone afterwards: a key never leaves this process.
  *
  * @module
  */
-import { KedgeError, UnreachableError } from "../base/errors.ts";
-import type { ObjectMeter } from "../base/meter.ts";
-import { lastError, type NixCommandOptions, runNix, withoutColours } from "./nix_command.ts";
+import { KedgeError, type KedgeErrorOptions, NotAllowedError } from "../base/errors.ts";
+import type { NixCommandOptions } from "./nix_command.ts";
+import { NixLog } from "./nix_log.ts";
+import { runStoreCommand } from "./run_store_command.ts";
+import { checkSignatureCache, writeSignatureCache } from "./signature_cache.ts";
+import type { SigningKey } from "./signing_key.ts";
 import type { SourcePath } from "./source_path.ts";
-import type { WorkFolder } from "./work_folder.ts";
 import type { StorePusher, StorePushOptions } from "./store_pusher.ts";
+import type { WorkFolder } from "./work_folder.ts";
 
 /** What a {@linkcode NixPusher} is made of. */
 export interface NixPusherOptions extends NixCommandOptions {
@@ -19,19 +22,20 @@ export interface NixPusherOptions extends NixCommandOptions {
   to: string;
   /** What it is, for people. */
   shown: string;
-  /** Makes a folder for what Nix remembers while it copies. */
+  /** The keys that sign there. */
+  keys: readonly SigningKey[];
+  /** Makes a folder for what Nix remembers while it writes. */
   makeMemory: () => Promise<WorkFolder>;
-  /** How long `nix copy` may say nothing, in milliseconds. @default {300_000} */
+  /** How long Nix may say nothing, in milliseconds. @default {300_000} */
   stallMs?: number | undefined;
 }
 
-/** The types of Nix's activities and results that matter here. */
-const copyPath = 100;
-const progressResult = 105;
+/** The paths of one command line: 1000 of the longest names are 300 KB, and Linux takes 2 MB. */
+const pathsAtOnce = 1000;
 
 /** Brings paths to any store that Nix knows. */
 export class NixPusher implements StorePusher {
-  #options: NixPusherOptions;
+  readonly #options: NixPusherOptions;
 
   /** Runs nothing yet. */
   constructor(options: NixPusherOptions) {
@@ -42,131 +46,81 @@ export class NixPusher implements StorePusher {
     paths: readonly SourcePath[],
     { meter, record, signal }: StorePushOptions,
   ): Promise<void> {
-    const { to, shown, stallMs = 300_000, makeMemory, ...nix } = this.#options;
-    const stall = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const touch = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => stall.abort(), stallMs);
-    };
-    const log = new NixLog((path) => {
+    const { to, shown, makeMemory, keys, ...nix } = this.#options;
+    await using memory = await makeMemory();
+    if (keys.length > 0) checkSignatureCache(memory.path, shown);
+    using log = new NixLog((path) => {
       const size = paths.find(({ storePath }) => storePath.path === path)?.narSize ?? 0;
       record(path, "copying", { store: shown });
       return { size, meter: meter.object(`${path} -> ${shown}`, size) };
     });
+    const { code, words } = await runStoreCommand(["copy"], ["--to", to, ...pathsOf(paths)], {
+      ...nix,
+      action: `copy to "${shown}"`,
+      memory,
+      log,
+      signal,
+    });
+    if (code !== 0) {
+      throw new KedgeError(
+        `Cannot copy to "${shown}": nix copy ended with code ${code}${words}`,
+        { side: "destination" },
+      );
+    }
+  }
+
+  async sign(
+    paths: readonly SourcePath[],
+    { record, signal }: StorePushOptions,
+  ): Promise<void> {
+    const { to, shown, makeMemory, keys, ...nix } = this.#options;
+    if (keys.length === 0) return;
     await using memory = await makeMemory();
-    touch();
-    try {
-      const { code, stderr } = await runNix(
-        ["copy", "--to", to, "--refresh", "--log-format", "internal-json", ...pathsOf(paths)],
-        {
-          ...nix,
-          env: { ...nix.env, ...memoryVariables(memory) },
-          signal: AbortSignal.any([signal, stall.signal]),
-          onStderr: (bytes) => {
-            touch();
-            log.take(bytes);
-          },
-        },
+    const substituter = await writeSignatureCache(memory.path, paths, keys, shown);
+    for (let at = 0; at < paths.length; at += pathsAtOnce) {
+      const some = paths.slice(at, at + pathsAtOnce);
+      using log = new NixLog(() => {
+        throw new TypeError("nix store copy-sigs copies no path");
+      });
+      for (const path of pathsOf(some)) record(path, "signing", { store: shown });
+      const { code, words } = await runStoreCommand(
+        ["store", "copy-sigs"],
+        ["--substituter", substituter, ...pathsOf(some)],
+        { ...nix, store: to, action: `sign in "${shown}"`, memory, log, signal },
       );
-      if (code !== 0) {
-        throw new KedgeError(
-          `Cannot copy to "${shown}": nix copy ended with code ${code}${
-            log.error ?? lastError(stderr)
-          }`,
-          { side: "destination" },
-        );
-      }
-    } catch (cause) {
-      if (signal.aborted || !stall.signal.aborted) throw cause;
-      throw new UnreachableError(
-        `Cannot copy to "${shown}": nix copy said nothing for ${stallMs} ms`,
-        {
-          cause,
-          side: "destination",
-        },
-      );
-    } finally {
-      clearTimeout(timer);
-      log.end();
+      if (code !== 0) throw refusal(pathsOf(some), code, words);
+      for (const path of pathsOf(some)) record(path, "signed", { store: shown });
     }
   }
 }
 
-/** The variables that lead Nix to a folder with all that it remembers. */
-export function memoryVariables({ path }: WorkFolder): Record<string, string> {
-  return { XDG_CACHE_HOME: path, NIX_CACHE_HOME: path };
+/** The error of a store that takes no signatures. */
+function refusal(paths: readonly string[], code: number, words: string): KedgeError {
+  const more = paths.length === 1 ? "" : ` and ${paths.length - 1} more`;
+  const message = `it takes no signature for "${
+    paths[0]
+  }"${more}: nix store copy-sigs ended with code ${code}${words}`;
+  const options: KedgeErrorOptions = { side: "destination", data: { paths } };
+  if (/not privileged/.test(words)) {
+    return new NotAllowedError(message, {
+      ...options,
+      hint:
+        "only a user whom trusted-users in the nix.conf there names may sign; log in as one, or publish there without signing keys",
+    });
+  }
+  if (/not supported/.test(words)) {
+    return new KedgeError(message, {
+      ...options,
+      hint:
+        "this kind of store takes none; name an ssh:// store as ssh-ng://, or publish there without signing keys",
+    });
+  }
+  return new KedgeError(message, {
+    ...options,
+    hint: "the paths are there; once the store takes signatures, the same command adds them",
+  });
 }
 
 function pathsOf(paths: readonly SourcePath[]): string[] {
   return paths.map(({ storePath }) => storePath.path);
-}
-
-interface Copying {
-  size: number;
-  meter: ObjectMeter;
-  counted: number;
-}
-
-/** Reads Nix's own log, `@nix {json}` a line. */
-class NixLog {
-  error: string | undefined;
-  #begin: (path: string) => { size: number; meter: ObjectMeter };
-  #decoder = new TextDecoder();
-  #pending = "";
-  #copying = new Map<number, Copying>();
-
-  constructor(begin: (path: string) => { size: number; meter: ObjectMeter }) {
-    this.#begin = begin;
-  }
-
-  take(bytes: Uint8Array): void {
-    const lines = (this.#pending + this.#decoder.decode(bytes, { stream: true })).split("\n");
-    this.#pending = lines.pop()!.slice(-1_000_000);
-    for (const line of lines) {
-      if (line.startsWith("@nix ")) this.#event(line.slice(5));
-    }
-  }
-
-  end(): void {
-    for (const { meter } of this.#copying.values()) meter[Symbol.dispose]();
-    this.#copying.clear();
-  }
-
-  #event(text: string): void {
-    let event: Record<string, unknown>;
-    try {
-      event = JSON.parse(text);
-    } catch (error) {
-      if (error instanceof SyntaxError) return;
-      throw error;
-    }
-    const { action, id, type, fields, level, msg } = event;
-    if (action === "msg" && level === 0 && typeof msg === "string") {
-      const words = withoutColours(msg).replace(/\s+/g, " ").trim();
-      this.error = ` (${words.slice(0, 300)})`;
-    }
-    if (typeof id !== "number") return;
-    if (action === "start" && type === copyPath && Array.isArray(fields)) {
-      this.#copying.set(id, { ...this.#begin(String(fields[0])), counted: 0 });
-      return;
-    }
-    const copying = this.#copying.get(id);
-    if (copying === undefined) return;
-    const done = Array.isArray(fields) && typeof fields[0] === "number" ? fields[0] : 0;
-    if (action === "result" && type === progressResult) {
-      count(copying, Math.min(done, copying.size));
-    }
-    if (action === "stop") {
-      count(copying, copying.size);
-      copying.meter[Symbol.dispose]();
-      this.#copying.delete(id);
-    }
-  }
-}
-
-function count(copying: Copying, upTo: number): void {
-  if (upTo <= copying.counted) return;
-  copying.meter.moved(upTo - copying.counted);
-  copying.counted = upTo;
 }

@@ -59,7 +59,7 @@ export async function openStore(
     cache: new BinaryCache(writer, reader),
     limit,
     keys: options.keys,
-    publicKeys: [...options.keys.map((key) => key.publicKey), ...options.publicKeys],
+    publicKeys: requiredKeys(options),
     propagationMs: options.propagationMs,
     [Symbol.dispose]: () => {
       for (const objects of new Set([writer, reader])) objects[Symbol.dispose]?.();
@@ -75,27 +75,23 @@ async function foreignStore(
   const { ForeignWriter } = await import("./foreign_writer.ts");
   const limit = new AdaptiveLimit();
   const writer = new ForeignWriter(uri.shown);
-  const shared = {
-    limit,
-    keys: [],
-    publicKeys: options.publicKeys,
-    propagationMs: options.propagationMs,
-  };
-  if (options.keys.length > 0) {
-    options.meter.note(
-      uri.kind === "nix"
-        ? `"${uri.shown}" gets no signature of the keys given here: nix copy brings those that the paths have, so sign them with nix store sign before`
-        : `"${uri.shown}" gets no signature of the keys given here: its command writes the narinfos`,
-      "warning",
-    );
-  }
+  const { propagationMs } = options;
   const { env, program } = options.nix ?? {};
   if (uri.kind === "exec" && read !== undefined) {
+    if (options.keys.length > 0) {
+      options.meter.note(
+        `"${uri.shown}" gets no signature of the keys given here: its command writes the narinfos`,
+        "warning",
+      );
+    }
     const { CommandPusher } = await import("./command_pusher.ts");
     const reader = await objectsOf(read.uri, read.credentials, options, limit);
     return {
-      ...shared,
       cache: new BinaryCache(writer, reader),
+      limit,
+      keys: [],
+      publicKeys: options.publicKeys,
+      propagationMs,
       pusher: new CommandPusher({ command: uri.target, env }),
       [Symbol.dispose]: () => reader[Symbol.dispose]?.(),
     };
@@ -112,18 +108,27 @@ async function foreignStore(
     ...(program === undefined ? {} : { program }),
   });
   return {
-    ...shared,
     cache: new BinaryCache(writer, reader),
+    limit,
+    keys: options.keys,
+    publicKeys: requiredKeys(options),
+    propagationMs,
     pusher: new NixPusher({
       ...options.nix,
       to: target,
       shown,
+      keys: options.keys,
       makeMemory,
       stallMs: options.stallMs,
     }),
     refresh: (closure, signal) => reader.refresh(closure, signal),
     [Symbol.dispose]: () => {},
   };
+}
+
+/** The keys whose signatures every path must have: those that sign, and the further ones. */
+function requiredKeys({ keys, publicKeys }: OpenStoreOptions): PublicKey[] {
+  return [...keys.map((key) => key.publicKey), ...publicKeys];
 }
 
 async function objectsOf(

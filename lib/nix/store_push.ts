@@ -19,10 +19,13 @@ export class StorePush {
   async begin(): Promise<void> {
     const { store, states } = this.#plan;
     const { meter, record, signal } = this.#options;
-    const paths = states.filter((state) => state.gap !== undefined).map((state) => state.source);
-    if (paths.length === 0) return;
+    const lacking = states.filter((state) => state.gap !== undefined);
+    const unsigned = lacking.map((state) => state.source);
+    const missing = lacking.filter((state) => state.gap !== "not signed by our key")
+      .map((state) => state.source);
     try {
-      await this.#pusher.push(paths, { meter, record, signal });
+      if (missing.length > 0) await this.#pusher.push(missing, { meter, record, signal });
+      if (unsigned.length > 0) await this.#pusher.sign?.(unsigned, { meter, record, signal });
     } catch (error) {
       if (!signal.aborted) this.failures.push({ store: store.cache.url, error });
     }

@@ -15,4 +15,6 @@ export interface StorePushOptions {
 export interface StorePusher {
   /** Brings the paths, which are in refs-first order. */
   push(paths: readonly SourcePath[], options: StorePushOptions): Promise<void>;
+  /** Adds the signatures of our keys to paths that are there, where the program can. */
+  sign?(paths: readonly SourcePath[], options: StorePushOptions): Promise<void>;
 }

@@ -9,7 +9,8 @@ import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { type NixWorld, startNix } from "../support/nix.ts";
 import { plainGround } from "../support/plain_paths.ts";
-import { findProgram, realTest } from "../support/real.ts";
+import { nixOverSsh, startNixDaemon } from "../support/nix_daemon.ts";
+import { realTest } from "../support/real.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { startSshd } from "../support/sshd.ts";
 
@@ -77,24 +78,9 @@ realTest("publish() copies to a host over ssh, and proves that the host has it",
   await using world = await startNix();
   await using sshd = await startSshd();
   const { options, ctx } = await ground(world);
-  const daemon = join(sshd.bin, "nix-daemon");
-  const settings = Object.entries({
-    NIX_STORE_DIR: world.storeDir,
-    NIX_CONF_DIR: world.env["NIX_CONF_DIR"],
-    NIX_CONFIG: "require-sigs = false",
-  }).map(([name, value]) => `export ${name}='${value}'\n`);
-  await Deno.writeTextFile(
-    daemon,
-    `#!/bin/sh\n${settings.join("")}exec ${findProgram("nix-daemon")} "$@"\n`,
-    { mode: 0o755 },
-  );
   const root = join(world.dir, "host");
-  const env = {
-    ...options.nix!.env,
-    NIX_SSHOPTS: `-p ${sshd.port} -o UserKnownHostsFile=${sshd.knownHosts}`,
-  };
-  const query = `ssh-key=${sshd.identityFile}&remote-store=local?root=${root}`;
-  const there = { ...options, stores: [`ssh-ng://${sshd.target}?${query}`], nix: { env } };
+  const { store, env } = await nixOverSsh(world, sshd, `local?root=${root}`);
+  const there = { ...options, stores: [store], nix: { env: { ...options.nix!.env, ...env } } };
   const first = await publish(there, ctx);
   assertEquals([first.changed, first.stores[0]?.missing], [true, 2]);
   const copied = join(root, "nix", "store", basename(first.storePaths[0]!), "content");
@@ -113,32 +99,16 @@ realTest("publish() goes through a daemon of Nix, and proves that its store has 
   const remote = `local?root=${world.dir}/remote`;
   const socket = join(world.dir, "socket");
   const env = { ...options.nix!.env, NIX_DAEMON_SOCKET_PATH: socket };
-  const daemon = new Deno.Command("nix-daemon", {
-    env: { ...env, NIX_REMOTE: remote },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  try {
-    let ended = false;
-    daemon.status.then(() => ended = true);
-    while (await ifThere(Deno.lstat(socket)) === undefined) {
-      assert(!ended, "the daemon ended");
-      await delay(20);
-    }
-    const there = { ...options, stores: ["daemon"], nix: { env } };
-    const first = await publish(there, ctx);
-    assertEquals([first.changed, first.stores[0]?.missing], [true, 2]);
-    const top = first.storePaths[0]!;
-    const copied = join(world.dir, "remote", "nix", "store", basename(top), "content");
-    assertStringIncludes(await Deno.readTextFile(copied), "top");
-    assertEquals((await publish({ ...there, verify: "full" }, ctx)).changed, false);
-    await world.run("nix-store", ["--delete", top, "--store", remote]);
-    assertEquals((await publish(there, ctx)).stores[0]?.missing, 1);
-  } finally {
-    daemon.kill("SIGTERM");
-    await daemon.status;
-  }
+  await using _daemon = await startNixDaemon(socket, { ...env, NIX_REMOTE: remote });
+  const there = { ...options, stores: ["daemon"], nix: { env } };
+  const first = await publish(there, ctx);
+  assertEquals([first.changed, first.stores[0]?.missing], [true, 2]);
+  const top = first.storePaths[0]!;
+  const copied = join(world.dir, "remote", "nix", "store", basename(top), "content");
+  assertStringIncludes(await Deno.readTextFile(copied), "top");
+  assertEquals((await publish({ ...there, verify: "full" }, ctx)).changed, false);
+  await world.run("nix-store", ["--delete", top, "--store", remote]);
+  assertEquals((await publish(there, ctx)).stores[0]?.missing, 1);
 });
 
 realTest("publish() believes no nix copy that ends well and brought nothing", ["nix"], async () => {
