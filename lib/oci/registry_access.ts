@@ -180,6 +180,8 @@ export class RegistryAccess {
       {
         hint: authorization === undefined
           ? `log in first: docker login ${host}`
+          : response.status === 401 && authorization.startsWith("Basic ")
+          ? `the credentials are not taken; log in again: docker login ${host}`
           : `the account lacks the scope ${scopes[0]}`,
         data: { status: response.status, host, scope: scopes.join(" ") },
         ...(side === undefined ? {} : { side }),

@@ -230,6 +230,18 @@ Deno.test("RegistryClient says status, host and scope of a refusal", () =>
     assertEquals([error.exitCode, error.data["scope"]], [5, "repository:a/b:pull,push"]);
   }));
 
+Deno.test("RegistryClient says that a registry does not take a password", () =>
+  withRegistry({ user: { name: "me", password: "pass" } }, async (client, registry) => {
+    const error = await assertRejects(() => client.head(blob.digest), NotAllowedError);
+    assertEquals(
+      error.hint,
+      `the credentials are not taken; log in again: docker login ${registry.host}`,
+    );
+    assertEquals([error.data["status"], error.data["scope"]], [401, "repository:a/b:pull,push"]);
+  }, {
+    credentials: () => Promise.resolve({ kind: "basic" as const, username: "me", password: "old" }),
+  }));
+
 Deno.test("RegistryClient waits out 429 and 503", () =>
   withRegistry({ faults: { tooMany: 2, unavailable: 1 } }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
