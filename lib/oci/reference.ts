@@ -96,7 +96,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     throw refused(
       text,
       slash < 0 ? "it names no repository after a host" : `"${host}" is no host`,
-      isRepository(place.split(":")[0]!) ? near : undefined,
+      isRepository(place.replace(/:[^/:]*$/, "")) ? near : undefined,
     );
   }
   let repository = place.slice(slash + 1);
