@@ -10,14 +10,12 @@ import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { commitCopy, moveBlobs } from "./copy_move.ts";
+import { eachCopy } from "./each_copy.ts";
 import type { ImageSource } from "./image_store.ts";
 import type { Layout } from "./layout.ts";
 import { LayoutDestination } from "./layout_destination.ts";
-import { fixedLimit } from "./pace.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PlannedCopy } from "./plan_copies.ts";
-import { imagesAtOnce } from "./plan_copies.ts";
-import { pooled } from "./pooled.ts";
 
 /** What copies work with. */
 export interface CopySetOptions {
@@ -38,7 +36,7 @@ export async function moveCopies(
   options: CopySetOptions & { onBlob: (digest: string, sizeBytes: number) => void },
 ): Promise<NamesNow> {
   const names = new Map<PlannedCopy, Promise<Digest | undefined>>();
-  await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+  await eachCopy(copies, options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
     const onLastBytes = () => {
       if (plan.changed) names.set(copy, nameNow(source, options.meter));
@@ -71,7 +69,7 @@ export async function commitCopies(
 ): Promise<void> {
   const changed = copies.filter(({ plan }) => plan.changed);
   const pointers = new Map<string, { layout: Layout; moves: Pointer[] }>();
-  await pooled(changed, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+  await eachCopy(changed, options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
     await commitCopy(
       plan,

@@ -10,8 +10,12 @@
 
 /** What tells how many may be under way. */
 export interface Limit {
-  /** How many may be under way now. */
+  /** How many may be under way now, for each of those who share it. */
   readonly now: number;
+  /** How many may be under way now in all, where it can be shared. */
+  readonly whole?: number;
+  /** Divides it among so many, which may change, until disposed of. */
+  share?(sharers: () => number): Disposable;
 }
 
 const roundsBeforeTooMuch = 32;
@@ -19,6 +23,7 @@ const roundsBeforeTooMuch = 32;
 /** The limit of one registry. */
 export class Pace implements Limit {
   #limit: number;
+  #sharers = () => 1;
   #ceiling: number;
   #good = 0;
   #tooMuch = Infinity;
@@ -35,17 +40,28 @@ export class Pace implements Limit {
   }
 
   get now(): number {
+    const sharers = Math.min(this.whole, Math.max(1, this.#sharers()));
+    return Math.floor(this.whole / sharers);
+  }
+
+  get whole(): number {
     return Math.floor(this.#limit);
+  }
+
+  share(sharers: () => number): Disposable {
+    const before = this.#sharers;
+    this.#sharers = sharers;
+    return { [Symbol.dispose]: () => this.#sharers = before };
   }
 
   /** Something went well. */
   went(): void {
     this.#good++;
-    const rounds = this.now + 1 === this.#tooMuch ? roundsBeforeTooMuch : 1;
-    if (this.#good < rounds * this.now) return;
+    const rounds = this.whole + 1 === this.#tooMuch ? roundsBeforeTooMuch : 1;
+    if (this.#good < rounds * this.whole) return;
     this.#good = 0;
-    if (this.now >= this.#tooMuch) this.#tooMuch = Infinity;
-    this.#limit = Math.min(this.#ceiling, this.now + 1);
+    if (this.whole >= this.#tooMuch) this.#tooMuch = Infinity;
+    this.#limit = Math.min(this.#ceiling, this.whole + 1);
   }
 
   /** The registry said that it was too much, or could not keep up. */
@@ -54,8 +70,8 @@ export class Pace implements Limit {
     this.#good = 0;
     if (at - this.#refusedAt < this.#burstMs) return;
     this.#refusedAt = at;
-    this.#tooMuch = Math.max(2, this.now);
-    this.#limit = Math.max(1, Math.ceil(this.now / 2));
+    this.#tooMuch = Math.max(2, this.whole);
+    this.#limit = Math.max(1, Math.ceil(this.whole / 2));
   }
 }
 

@@ -9,10 +9,9 @@
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { CopyPlan } from "./copy_plan.ts";
+import { eachCopy } from "./each_copy.ts";
 import { type DestinationReference, formatDestination } from "./engine_reference.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { fixedLimit } from "./pace.ts";
-import { pooled } from "./pooled.ts";
 import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 
 /** One image and where it goes. */
@@ -31,16 +30,13 @@ export interface PlannedCopy extends ImageCopy {
   readonly plan: CopyPlan;
 }
 
-/** How many images of a list are under way at a time. */
-export const imagesAtOnce = 8;
-
 /** Plans copies; what several of them lack at one place is planned once. */
 export async function planCopies(
   copies: readonly ImageCopy[],
   options: PlanCopyOptions,
 ): Promise<PlannedCopy[]> {
   const surveys = new Map<ImageCopy, SettleCopy>();
-  await pooled(copies, fixedLimit(imagesAtOnce), options.signal, async (copy, signal) => {
+  await eachCopy(copies, options.signal, async (copy, signal) => {
     surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
   });
   const claims = new Map<string, Set<Digest>>();

@@ -123,7 +123,7 @@ export class RegistryDestination implements ImageDestination {
 
   learned(): { host: string; habits: UploadHabits & { atOnce: number } } {
     const { host, habits, pace } = this.client.host;
-    return { host, habits: { ...habits, atOnce: pace.now } };
+    return { host, habits: { ...habits, atOnce: pace.whole } };
   }
 
   [Symbol.dispose](): void {

@@ -28,7 +28,12 @@ export class SpooledSource implements ImageSource {
   /** Reads nothing yet. */
   constructor(source: ImageSource, folder: string, hashers?: FileHashers) {
     this.name = source.name;
-    this.limit = source.limit;
+    // Each blob is read once for all, so that those who share this do not divide what the registry takes.
+    this.limit = {
+      get now() {
+        return source.limit.now;
+      },
+    };
     this.#source = source;
     this.#layout = new Layout(folder);
     this.#intake = new LayoutIntake(this.#layout, { hashers });
