@@ -185,23 +185,14 @@ Deno.test("Journal is closed at the end of a process that did something, or whos
 
 Deno.test("Journal that was never opened is left alone at the end, even where its file may not be looked at", () =>
   inFolder(async (path) => {
-    const source = new URL("../../../lib/journal/journal.ts", import.meta.url);
-    const config = new URL("../../../deno.json", import.meta.url);
-    const program = join(dirname(dirname(path)), "program.ts");
-    await Deno.writeTextFile(
-      program,
-      `import { Journal } from ${JSON.stringify(source.href)};
-       const onFailure = () => console.log("failed");
-       using journal = new Journal({ path: ${
-        JSON.stringify(path)
-      }, endsWithProcess: true, onFailure });
+    const printed = await printedBy(
+      path,
+      [],
+      `const onFailure = () => console.log("failed");
+       using journal = new Journal({ path, endsWithProcess: true, onFailure });
        journal.endRun(journal.beginRun("noop"), 0);`,
     );
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", `--config=${fromFileUrl(config)}`, program],
-    }).output();
-    const text = new TextDecoder();
-    assertEquals([code, text.decode(stdout)], [0, "failed\n"], text.decode(stderr));
+    assertEquals(printed, ["failed", ""]);
   }));
 
 Deno.test("Journal is read where it may not be written, and tells once that it is not", () =>
@@ -210,36 +201,33 @@ Deno.test("Journal is read where it may not be written, and tells once that it i
       using journal = new Journal({ path });
       journal.endRun(journal.beginRun("kexec"), 0);
     }
-    const source = new URL("../../../lib/journal/journal.ts", import.meta.url);
-    const config = new URL("../../../deno.json", import.meta.url);
-    const program = join(dirname(dirname(path)), "program.ts");
-    await Deno.writeTextFile(
-      program,
-      `import { Journal } from ${JSON.stringify(source.href)};
-       const path = ${JSON.stringify(path)};
-       using journal = new Journal({ path, onFailure: ({ message }) => console.log(message) });
+    const [first, failure, ...last] = await printedBy(
+      path,
+      ["--allow-read"],
+      `using journal = new Journal({ path, onFailure: ({ message }) => console.log(message) });
        console.log(journal.runs().map(({ command }) => command), journal.recall("host", "habit"));
        journal.endRun(journal.beginRun("noop"), 0);
        console.log(journal.runs().length);`,
     );
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--allow-read", `--config=${fromFileUrl(config)}`, program],
-    }).output();
-    const [first, failure, last] = new TextDecoder().decode(stdout).split("\n");
-    assertEquals([code, first, last], [0, '[ "kexec" ] undefined', "1"], text(stderr));
+    assertEquals([first, ...last], ['[ "kexec" ] undefined', "1", ""]);
     assertStringIncludes(failure!, `Cannot use the journal "${path}": Requires write access`);
   }));
 
-function text(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+/** The lines that a program prints which uses a journal at `path` with these permissions alone; it must end with 0. */
+async function printedBy(path: string, permissions: string[], program: string): Promise<string[]> {
+  const source = new URL("../../../lib/journal/journal.ts", import.meta.url);
+  const config = new URL("../../../deno.json", import.meta.url);
+  const file = join(dirname(dirname(path)), "program.ts");
+  await Deno.writeTextFile(
+    file,
+    `import { Journal } from ${JSON.stringify(source.href)};
+     const path = ${JSON.stringify(path)};
+     ${program}`,
+  );
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...permissions, `--config=${fromFileUrl(config)}`, file],
+  }).output();
+  const text = new TextDecoder();
+  assertEquals(code, 0, text.decode(stderr));
+  return text.decode(stdout).split("\n");
 }
-
-Deno.test("Journal is for its user alone", () =>
-  inFolder((path) => {
-    using journal = new Journal({ path });
-    journal.beginRun("deploy");
-    for (const each of [path, `${path}-wal`]) {
-      const { mode } = Deno.statSync(each);
-      assertEquals((mode ?? 0) & 0o077, 0);
-    }
-  }));
