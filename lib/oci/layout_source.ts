@@ -9,8 +9,6 @@ import { fixedLimit, type Limit } from "./pace.ts";
 import { referrersTag } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
-const bufferBytes = 1024 * 1024;
-
 /** Reads an image from a layout. */
 export class LayoutSource implements ImageSource {
   readonly name: string;
@@ -58,24 +56,16 @@ export class LayoutSource implements ImageSource {
     start: number,
     signal: AbortSignal,
   ): AsyncIterableIterator<Uint8Array> {
-    let file: Deno.FsFile;
+    const { readBlobFile } = await import("./read_blob_file.ts");
     try {
-      file = await Deno.open(this.path(descriptor));
+      const path = this.path(descriptor);
+      yield* readBlobFile(path, { descriptor, name: this.name, start, signal });
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       throw new VerificationError(
         `Cannot read "${this.name}": the layout has no blob ${descriptor.digest}`,
         { side: "source", cause },
       );
-    }
-    using _file = file;
-    if (start > 0) await file.seek(start, Deno.SeekMode.Start);
-    const buffer = new Uint8Array(bufferBytes);
-    for (;;) {
-      signal.throwIfAborted();
-      const count = await file.read(buffer);
-      if (count === null) return;
-      yield buffer.subarray(0, count);
     }
   }
 
