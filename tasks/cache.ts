@@ -1,4 +1,3 @@
-import { KedgeError } from "../lib/base/errors.ts";
 import type { CacheSize } from "../lib/cache/cache_size.ts";
 import type { CleanResult } from "../lib/cache/clean.ts";
 import type { Explanation } from "../lib/cache/explain_entry.ts";
@@ -98,7 +97,7 @@ export async function cachePrune(
   return await runCachePrune(options, ctx);
 }
 
-/** The entries of the cache, the last used first. */
+/** The entries of the cache, and those of the read-only layer below it, the last used first. */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
   const { listEntries } = await import("../lib/cache/list_entries.ts");
   return await listEntries((await contextOf(ctx)).cache);
@@ -107,20 +106,16 @@ export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly 
 /**
  * Explains what goes by a name: who put it there, when, from where, with which validators, and who refers to it.
  *
- * @param name a URL or a part of one, a reference, a store path, or the digest of a blob
- * @throws {KedgeError} if nothing goes by that name
+ * @param name a URL or a part of one, a reference, a store path, or the digest of a blob or of an unpacked folder: in full, or its first
+ * hexadecimal digits, six at least, with or without `sha256:`
+ * @throws {KedgeError} if nothing goes by that name, or several digests begin so; the hint names what is near, and `data` has it too
  */
 export async function cacheWhy(
   name: string,
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
   const { explainEntries } = await import("../lib/cache/explain_entry.ts");
-  const found = await explainEntries((await contextOf(ctx)).cache, name);
-  if (found.length > 0) return found;
-  throw new KedgeError(
-    `Cannot explain ${JSON.stringify(name)}: the cache has nothing of that name`,
-    { hint: "cache:ls lists what is there" },
-  );
+  return await explainEntries((await contextOf(ctx)).cache, name);
 }
 
 /** How much {@linkcode cacheVerify} reads. */

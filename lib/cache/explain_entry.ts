@@ -1,7 +1,7 @@
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest_text.ts";
 import type { Cache } from "./cache.ts";
-import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
+import { contentsBeginning, digestPrefix } from "./digest_prefix.ts";
+import { findReadable, type ReadablePointer, refsOf } from "./pointers.ts";
 
 /** What is known of one entry, or of one blob. */
 export interface Explanation {
@@ -9,6 +9,8 @@ export interface Explanation {
   bucket: string;
   /** What it is the entry of. */
   key: string;
+  /** Whether it is of the read-only layer below. */
+  lower: boolean;
   /** Who put it there. */
   by: string;
   /** When it was first written: an ISO time. */
@@ -32,31 +34,56 @@ export interface Explanation {
 }
 
 /**
- * Explains the entries that go by a name: a key, a part of one, or the digest of a blob (in full, or its first hexadecimal
- * digits, eight at least).
+ * Explains the entries that go by a name: a key, a part of one, or the digest of a blob or an archive, in full or its first
+ * hexadecimal digits, as long as no other digest begins with them.
+ *
+ * @throws {KedgeError} if several digests begin with it, nothing goes by it, or no entry refers to what does
  */
 export async function explainEntries(cache: Cache, name: string): Promise<Explanation[]> {
-  const pointers: FoundPointer[] = [];
-  for await (const pointer of findPointers(cache.dir)) {
-    if (pointer.envelope !== undefined) pointers.push(pointer);
-  }
+  const pointers = await Array.fromAsync(findReadable(cache));
   const users = new Map<Digest, string[]>();
   for (const pointer of pointers) {
     for (const digest of refsOf(pointer)) {
-      users.set(digest, [...users.get(digest) ?? [], pointer.envelope!.key]);
+      const keys = users.get(digest);
+      if (keys === undefined) users.set(digest, [pointer.envelope.key]);
+      else keys.push(pointer.envelope.key);
     }
   }
-  const exact = pointers.filter(({ envelope }) => envelope!.key === name);
-  const found = exact.length > 0 ? exact : pointers.filter((pointer) => goesBy(pointer, name));
+  const exact = pointers.filter(({ envelope }) => envelope.key === name);
+  const found = exact.length > 0 ? exact : await goingBy(cache, name, pointers, users);
   return await Promise.all(found.map((pointer) => explain(cache, pointer, users)));
+}
+
+async function goingBy(
+  cache: Cache,
+  name: string,
+  pointers: readonly ReadablePointer[],
+  users: ReadonlyMap<Digest, readonly string[]>,
+): Promise<ReadablePointer[]> {
+  const prefix = digestPrefix(name);
+  const digests = prefix === undefined ? [] : [
+    ...new Set([
+      ...[...users.keys()].filter((digest) => digest.startsWith(prefix)),
+      ...await contentsBeginning(cache, prefix),
+    ]),
+  ].sort();
+  const meant = digests.length === 1 ? digests[0] : undefined;
+  const found = pointers.filter((pointer) =>
+    pointer.envelope.key.includes(name) || meant !== undefined && refsOf(pointer).includes(meant)
+  );
+  if (found.length > 0) return found;
+  const { ambiguous, nothingOf, unreferenced } = await import("./unexplained.ts");
+  if (digests.length > 1) throw ambiguous(name, digests, users);
+  if (meant !== undefined) throw unreferenced(name, meant);
+  throw nothingOf(name, pointers.map(({ envelope }) => envelope.key), [...users.keys()]);
 }
 
 async function explain(
   cache: Cache,
-  pointer: FoundPointer,
+  pointer: ReadablePointer,
   users: ReadonlyMap<Digest, readonly string[]>,
 ): Promise<Explanation> {
-  const { key, by, created, updated, value } = pointer.envelope!;
+  const { lower, bucket, envelope: { key, by, created, updated, value } } = pointer;
   const refs = await Promise.all(
     refsOf(pointer).map(async (digest) => {
       const alsoOf = (users.get(digest) ?? []).filter((other) => other !== key);
@@ -68,13 +95,5 @@ async function explain(
     }),
   );
   const used = new Date(pointer.usedMs).toISOString();
-  return { bucket: pointer.bucket, key, by, created, updated, used, value, refs };
-}
-
-function goesBy(pointer: FoundPointer, name: string): boolean {
-  if (pointer.envelope!.key.includes(name)) return true;
-  const digest = name.startsWith("sha256:") ? name : `sha256:${name}`;
-  if (isDigest(digest)) return refsOf(pointer).includes(digest);
-  return /^sha256:[0-9a-f]{8,63}$/.test(digest) &&
-    refsOf(pointer).some((each) => each.startsWith(digest));
+  return { bucket, key, lower, by, created, updated, used, value, refs };
 }

@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { Cache } from "./cache.ts";
-import { findPointers, type FoundPointer, needsOf, refsOf } from "./pointers.ts";
+import { findReadable, type FoundPointer, needsOf, refsOf } from "./pointers.ts";
 
 /** One entry of the cache. */
 export interface ListedEntry {
@@ -14,14 +14,15 @@ export interface ListedEntry {
   used: string;
   /** Whether all that it needs is there. */
   whole: boolean;
+  /** Whether it is of the read-only layer below. */
+  lower: boolean;
 }
 
-/** The entries of the cache, the last used first; those that cannot be read are left out. */
+/** The entries of the cache and of the layer below it, the last used first; those that cannot be read are left out. */
 export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
   const sizes = new Map<Digest, number | undefined>();
   const entries: ListedEntry[] = [];
-  for await (const pointer of findPointers(cache.dir)) {
-    if (pointer.envelope === undefined) continue;
+  for await (const pointer of findReadable(cache)) {
     const found = await Promise.all(
       refsOf(pointer).map(async (digest) => {
         if (!sizes.has(digest)) sizes.set(digest, await cache.sizeOf(digest));
@@ -34,6 +35,7 @@ export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
       bytes: found.reduce<number>((sum, size) => sum + (size ?? 0), 0),
       used: usedOf(pointer),
       whole: needsOf(pointer).every((digest) => sizes.get(digest) !== undefined),
+      lower: pointer.lower,
     });
   }
   return entries.sort((a, b) => a.used < b.used ? 1 : -1);

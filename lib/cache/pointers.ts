@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
@@ -14,7 +14,12 @@ export interface FoundPointer {
   envelope?: Envelope;
   /** When it was last used, written or confirmed, in milliseconds since 1970. */
   usedMs: number;
+  /** Whether it is of the read-only layer below. */
+  lower: boolean;
 }
+
+/** One that can be read. */
+export type ReadablePointer = FoundPointer & { envelope: Envelope };
 
 /** Folders at the root of a cache that hold pointers, those of other versions too. */
 export function isPointerFolder(name: string): boolean {
@@ -29,6 +34,27 @@ export async function* findPointers(root: string): AsyncGenerator<FoundPointer> 
     if (!folder.isDirectory || !isPointerFolder(folder.name)) continue;
     yield* walkPointers(folder.name, join(root, folder.name));
   }
+}
+
+/** The pointers that a look into a cache can find: its own that can be read, then those of the layer below that these do not cover. */
+export async function* findReadable(
+  { dir, lower }: { dir: string; lower?: string },
+): AsyncGenerator<ReadablePointer> {
+  const own = new Set<string>();
+  for await (const pointer of findPointers(dir)) {
+    if (!isReadable(pointer)) continue;
+    if (lower !== undefined) own.add(relative(dir, pointer.path));
+    yield pointer;
+  }
+  if (lower === undefined) return;
+  for await (const pointer of findPointers(lower)) {
+    if (!isReadable(pointer) || own.has(relative(lower, pointer.path))) continue;
+    yield { ...pointer, lower: true };
+  }
+}
+
+function isReadable(pointer: FoundPointer): pointer is ReadablePointer {
+  return pointer.envelope !== undefined;
 }
 
 /** The digests that a pointer refers to. */
@@ -56,7 +82,7 @@ async function read(bucket: string, path: string): Promise<FoundPointer | undefi
   const [{ envelope }, info] = await Promise.all([readEnvelope(path), ifThere(Deno.lstat(path))]);
   if (info === undefined) return undefined;
   const usedMs = info.mtime?.getTime() ?? 0;
-  return { bucket, path, usedMs, ...(envelope === undefined ? {} : { envelope }) };
+  return { bucket, path, usedMs, lower: false, ...(envelope === undefined ? {} : { envelope }) };
 }
 
 async function entriesOf(path: string): Promise<Deno.DirEntry[]> {

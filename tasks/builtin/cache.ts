@@ -87,8 +87,10 @@ export const cacheLsTask = task({
   group,
   run: async (ctx) => ({ entries: await cacheList(ctx) }),
   output: ({ entries }) =>
-    entries.map(({ used, bytes, bucket, key, whole }) =>
-      `${used}  ${formatBytes(bytes).padStart(9)}  ${bucket}  ${key}${whole ? "" : "  (not whole)"}`
+    entries.map(({ used, bytes, bucket, key, whole, lower }) =>
+      `${used}  ${formatBytes(bytes).padStart(9)}  ${bucket}  ${key}${
+        whole ? "" : "  (not whole)"
+      }${lower ? "  (in the layer below)" : ""}`
     ),
 });
 
@@ -100,16 +102,18 @@ export const cacheWhyTask = task({
   group,
   args: {
     key: arg.string({
-      description: "A URL or a part of one, a reference, a store path, or a digest",
+      description: "A URL or a part of one, a reference, a store path, a digest or its beginning",
       positional: true,
       required: true,
     }),
   },
   run: async ({ args, ...ctx }) => ({ found: await cacheWhy(args.key, ctx) }),
   output: ({ found }) =>
-    found.flatMap(({ key, bucket, by, created, updated, used, value, refs }) => [
+    found.flatMap(({ key, bucket, lower, by, created, updated, used, value, refs }) => [
       key,
-      `  bucket    ${bucket}${by === "" ? "" : `, written by ${by}`}`,
+      `  bucket    ${bucket}${lower ? " of the layer below" : ""}${
+        by === "" ? "" : `, written by ${by}`
+      }`,
       `  created   ${created}, confirmed ${updated}, used ${used}`,
       ...fieldsOf(value).map((field) => `  ${describeField(...field)}`),
       ...refs.map(({ digest, size, folder, alsoOf }) =>
