@@ -2,7 +2,8 @@
  * An image that can be read in several places: its mirrors, then its own registry.
  *
  * Invariants: what a mirror cannot give, the next place is asked for, in the middle of a blob too; a mirror that does not answer is left
- * alone from then on; the registry's own failure is the one that is told.
+ * alone from then on; of one that was not seen to have the image a plan asks for each blob first, so that it knows what the reading
+ * costs; the registry's own failure is the one that is told.
  *
  * @module
  */
@@ -32,6 +33,8 @@ export class MirroredSource implements ImageSource {
   #meter: Meter;
   #resolvedBy: RegistrySource;
   #mirrored = new Set<Digest>();
+  #doubted = new Set<RegistrySource>();
+  #lacking = new Map<RegistrySource, Set<Digest>>();
 
   /** Connects to nothing yet. */
   constructor(name: string, mirrors: readonly ImageMirror[], origin: RegistrySource, meter: Meter) {
@@ -54,12 +57,18 @@ export class MirroredSource implements ImageSource {
     return this.#resolvedBy.now;
   }
 
-  requestsPerRead(): number {
+  async requestsPerRead({ digest }: Descriptor): Promise<number> {
+    for (const place of this.#blobPlaces(digest)) {
+      if (!this.#doubted.has(place) || await this.#hasBlob(place, digest)) break;
+      this.#lacking.set(place, (this.#lacking.get(place) ?? new Set()).add(digest));
+    }
     return 1;
   }
 
   async resolve(standing?: Manifest): Promise<Manifest> {
     const use = this.#origin.isPinned ? "digest-only" : "tag-only";
+    const asked = this.#places(use);
+    for (const { source } of this.#mirrors) if (!asked.includes(source)) this.#doubted.add(source);
     return await this.#first(use, async (place, isLast) => {
       const manifest = isLast ? await place.resolve(standing) : await place.lookUp(standing);
       if (manifest !== undefined) this.#resolvedBy = place;
@@ -78,7 +87,7 @@ export class MirroredSource implements ImageSource {
   ): AsyncIterableIterator<Uint8Array> {
     let position = start;
     if (this.#mirrors.length > 0) this.#mirrored.add(descriptor.digest);
-    for (const place of this.#places("digest-only")) {
+    for (const place of this.#blobPlaces(descriptor.digest)) {
       try {
         for await (const piece of place.read(descriptor, position, signal)) {
           position += piece.byteLength;
@@ -98,7 +107,7 @@ export class MirroredSource implements ImageSource {
 
   downloads(digest: Digest): RangedDownload[] {
     if (this.#mirrors.length > 0) this.#mirrored.add(digest);
-    return this.#places("digest-only").flatMap((place) => place.downloads(digest));
+    return this.#blobPlaces(digest).flatMap((place) => place.downloads(digest));
   }
 
   /** Wrong bytes: leaves the mirrors alone from then on, if the blob came from one. */
@@ -117,6 +126,20 @@ export class MirroredSource implements ImageSource {
     return [...fitting.map(({ source }) => source), this.#origin];
   }
 
+  /** Where a blob is read; not where it was looked for in vain. */
+  #blobPlaces(digest: Digest): RegistrySource[] {
+    return this.#places("digest-only").filter((place) => !this.#lacking.get(place)?.has(digest));
+  }
+
+  async #hasBlob(place: RegistrySource, digest: Digest): Promise<boolean> {
+    try {
+      return await place.client.head(digest) !== undefined;
+    } catch (error) {
+      if (!this.#passOver(place, error)) throw error;
+      return false;
+    }
+  }
+
   async #first<T>(
     use: MirrorUse,
     ask: (place: RegistrySource, isLast: boolean) => Promise<T | undefined>,
@@ -129,6 +152,7 @@ export class MirroredSource implements ImageSource {
       } catch (error) {
         if (!this.#passOver(place, error)) throw error;
       }
+      this.#doubted.add(place);
     }
     throw new KedgeError(`Cannot find "${this.name}": no place has it`, { side: "source" });
   }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
@@ -131,6 +132,47 @@ Deno.test("syncImage() goes on at the origin where a mirror ends, lies, lacks so
     assertStringIncludes(room.notes.join("\n"), /wrong/.test(what) ? "elsewhere" : "next place");
   }
 });
+
+Deno.test("syncImage() plans what a mirror costs that lacks an image, or a part of it", async () => {
+  const noTag = (mirror: FakeRegistry) => mirror.store.repository("a").tags.clear();
+  const noLayer = (mirror: FakeRegistry) =>
+    mirror.store.repository("a").blobs.delete(sha256(layers[0]!));
+  // A mirror that lacks the name is asked for each blob by a HEAD before: how many the mirror then gives, and how many the origin.
+  const cases: [string, (mirror: FakeRegistry) => void, number[]][] = [
+    ["has all", () => {}, [5, 3, 0]],
+    ["lacks the tag", noTag, [9, 3, 0]],
+    ["lacks the tag and a layer", (mirror) => (noTag(mirror), noLayer(mirror)), [9, 2, 1]],
+    ["lacks all", (mirror) => mirror.store.repositories.clear(), [9, 0, 3]],
+    ["is for digests alone", () => {}, [8, 3, 0]],
+    ["is for digests alone and lacks a layer", noLayer, [8, 2, 1]],
+  ];
+  for (const [what, spoil, expected] of cases) {
+    await using room = await ImageRoom.make();
+    await using origin = new FakeRegistry();
+    await using mirror = new FakeRegistry();
+    await writeImage(room.path("from"), "v1", { layers });
+    const from = `oci:${room.path("from")}:v1`;
+    for (const registry of [origin, mirror]) {
+      await room.sync(from, `docker://${registry.host}/a:v1`);
+    }
+    spoil(mirror);
+    const registriesConf = room.path("registries.conf");
+    const use = /digests/.test(what) ? "digest-only" : "all";
+    await Deno.writeTextFile(
+      registriesConf,
+      `[[registry]]\nlocation = "${origin.host}"\ninsecure = true\n[[registry.mirror]]\n` +
+        `location = "${mirror.host}"\ninsecure = true\npull-from-mirror = "${use}"\n`,
+    );
+    const there = `docker://${origin.host}/a:v1`;
+    const { requests } = await room.sync(there, `oci:${room.path("to")}:v1`, { registriesConf });
+    assertEquals([requests, blobsGiven(mirror), blobsGiven(origin)], expected, what);
+  }
+});
+
+function blobsGiven({ requests }: FakeRegistry): number {
+  const given = requests.filter(({ method, path }) => method === "GET" && /blobs/.test(path));
+  return given.filter(({ status }) => status === 200).length;
+}
 
 Deno.test("syncImage() goes on at the origin in the middle of a large blob", async () => {
   await using room = await ImageRoom.make();
