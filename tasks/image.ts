@@ -18,6 +18,11 @@ export interface SyncImageResult extends Figures {
   digest: string;
   /** Its media type. */
   mediaType: string;
+  /**
+   * Bytes of the image that were there already. Of what a registry has unchanged this is the manifest, and of what it points to only as much
+   * as is known without a request more: of an image that stands in another registry, nothing.
+   */
+  bytesReused: number;
 }
 
 /**

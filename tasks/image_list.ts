@@ -22,6 +22,11 @@ export interface SyncImagesOptions extends CopyImagesOptions {
 export interface SyncImagesResult extends Figures {
   /** The images, in their order. */
   images: readonly CopiedImage[];
+  /**
+   * Bytes of the images that were there already. Of what a registry has unchanged this is the manifest, and of what it points to only as much
+   * as is known without a request more: of an image that stands in another registry, nothing.
+   */
+  bytesReused: number;
 }
 
 /**
