@@ -30,7 +30,11 @@ export interface CacheKexecOptions {
   maxAge?: number | string;
   /** Whether the cached tarball is used where asking again fails. @default {false} */
   staleIfError?: boolean;
-  /** Whether it is put into the Nix store too (or found there), and kept from being collected. @default {false} */
+  /**
+   * Whether it is put into the Nix store too (or found there), and kept from being collected: by a link in the cache, which goes with
+   * the entry. Where the cache is moved, the next use of the bundle makes Nix know the link again, with this option or without.
+   * @default {false}
+   */
   store?: boolean;
   /**
    * Whether it is unpacked in the cache too: its kernel and initrd for a netboot server, or to be compared with those of another

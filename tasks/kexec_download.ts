@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "@std/path";
+import { dirname } from "@std/path";
 import { defined } from "../lib/base/defined.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { parseDigest } from "../lib/base/digest_text.ts";
@@ -34,9 +34,18 @@ export async function runCacheKexec(
   if (context.dryRun || result.digest === undefined) return result;
   return {
     ...result,
-    ...options.store ? await intoStore(result, result.digest, context.signal) : {},
+    ...options.store ? await intoStore(result, checked.url, context) : {},
     ...options.unpack ? await unpacked(result, checked.url, result.digest, context) : {},
   };
+}
+
+async function intoStore(
+  bundle: CacheKexecResult,
+  url: string,
+  { cache, signal }: TaskContext,
+): Promise<Pick<CacheKexecResult, "storePath" | "fetchurl">> {
+  const { putIntoStore } = await import("./kexec_store.ts");
+  return await putIntoStore(cache, url, bundle, signal);
 }
 
 async function unpacked(
@@ -56,22 +65,9 @@ async function checkNix(signal: AbortSignal): Promise<void> {
   await runNixStore(["--version"], { signal });
 }
 
-/** Puts the bundle into the Nix store; the link that keeps it there lies beside the bundle in the cache. */
-async function intoStore(
-  { path, url }: CacheKexecResult,
-  digest: Digest,
-  signal: AbortSignal,
-): Promise<{ storePath: string; fetchurl: string }> {
-  const { fetchurlExpression, storeFile } = await import("../lib/nix/store_file.ts");
-  const root = join(dirname(path), "gc-root");
-  const name = basename(path);
-  const { storePath } = await storeFile(path, { name, digest, root, signal });
-  return { storePath, fetchurl: fetchurlExpression(url, digest, name) };
-}
-
 async function run(
   checked: Checked,
-  { arch, releaseApi, limitRate }: CacheKexecOptions,
+  { arch, releaseApi, limitRate, store = false }: CacheKexecOptions,
   context: TaskContext,
 ): Promise<CacheKexecResult> {
   const rateLimit = limitRate === undefined ? undefined : await rateLimitOf(limitRate);
@@ -98,21 +94,34 @@ async function run(
     ...checked,
   });
   const result = await runOperation(operation, context);
-  if (!context.dryRun) {
-    await operation.settle(result, {
-      signal: context.signal,
-      report: (message) =>
-        context.report({
-          operation: crypto.randomUUID(),
-          kind: operation.kind,
-          subject: operation.subject,
-          type: "note",
-          level: "warning",
-          message,
-        }),
+  if (context.dryRun) return result;
+  const report = (message: string) =>
+    context.report({
+      operation: crypto.randomUUID(),
+      kind: operation.kind,
+      subject: operation.subject,
+      type: "note",
+      level: "warning",
+      message,
     });
+  await operation.settle(result, { signal: context.signal, report });
+  const storeRoot = store ? undefined : strangeRoot(result, operation.before);
+  if (storeRoot !== undefined) {
+    const { renewRoot } = await import("./kexec_store.ts");
+    const { signal } = context;
+    await renewRoot(context.cache, checked.url, result, { storeRoot, signal, report });
   }
   return result;
+}
+
+/** The link that keeps the bundle in the Nix store, if the cache had another path when it was made: Nix looks for it there. */
+function strangeRoot(
+  { path, digest }: CacheKexecResult,
+  before: CachedDownload["before"],
+): string | undefined {
+  const { storeRoot = "", digest: stored } = before?.value ?? {};
+  const isStrange = storeRoot !== "" && stored === digest && dirname(storeRoot) !== dirname(path);
+  return isStrange ? storeRoot : undefined;
 }
 
 async function rateLimitOf(bytesPerSecond: number): Promise<RateLimit> {

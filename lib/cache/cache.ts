@@ -4,7 +4,7 @@
  * Invariants: making a `Cache` touches no disk, and neither does looking something up; the root and its markers are made at
  * the first write; temporary names lie within the root, so that a rename never crosses file systems; locks are taken in
  * the order root (shared), then entry, and lock files are never unlinked; all of it can be moved, since no file in it
- * names the root.
+ * names the root, but for where Nix looks for a link, which is made anew.
  *
  * @module
  */

@@ -167,7 +167,7 @@ export class DownloadEntry {
     await this.putName(blob);
     const now = this.#cache.now();
     const previous = previousOf(before, blob.digest);
-    const unpacked = before?.digest === blob.digest ? before.unpacked : undefined;
+    const { unpacked, storeRoot } = before?.digest === blob.digest ? before : {};
     const spare = [
       ...(unpacked === undefined ? [] : [unpacked.tree]),
       ...previous.flatMap(({ digest, tree }) => tree === undefined ? [digest] : [digest, tree]),
@@ -181,7 +181,7 @@ export class DownloadEntry {
       hashedMs: await changedMs(blob.path),
       ...validators,
       ...lifetimeFields(options.lifetime),
-      ...defined({ unpacked }),
+      ...defined({ unpacked, storeRoot }),
       ...(previous.length === 0 ? {} : { previous }),
     }, { refs: [blob.digest, ...spare], spare, by });
   }
@@ -204,6 +204,11 @@ export class DownloadEntry {
   /** Notes into which folder the contents were unpacked. */
   async noteUnpacked({ digest, stamp }: CachedArchive): Promise<void> {
     await this.entry.update({ unpacked: { tree: digest, stamp } }, [digest]);
+  }
+
+  /** Notes which link keeps the contents in the Nix store; an empty text says that none does any more. */
+  async noteStoreRoot(storeRoot: string): Promise<void> {
+    await this.entry.update({ storeRoot });
   }
 
   /** Notes that the contents were hashed as their file is now. */

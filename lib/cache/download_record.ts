@@ -36,6 +36,8 @@ export interface DownloadRecord {
   hashedMs?: number;
   /** The folder that it was unpacked into: the digest of its tree, and the stamp that it had when it was hashed. */
   unpacked?: { tree: Digest; stamp: string };
+  /** The link that keeps the contents in the Nix store, as Nix was told where it is; empty where none does any more. */
+  storeRoot?: string;
   /** The version before, and its unpacked folder. */
   previous?: { digest: Digest; size: number; fetched: string; tree?: Digest }[];
 }
@@ -56,6 +58,7 @@ export const downloadRecordSchema: EntrySchema<DownloadRecord> = entrySchema({
     mustRevalidate: isSwitch,
     hashedMs: isNumber,
     unpacked: isShaped({ required: { tree: isDigestText, stamp: isText } }),
+    storeRoot: isText,
     previous: isListOf(isShaped({
       required: { digest: isDigestText, size: isNumber, fetched: isText },
       optional: { tree: isDigestText },

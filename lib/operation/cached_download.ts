@@ -13,7 +13,9 @@ import { VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import { buckets } from "../cache/buckets.ts";
+import type { EntryRecord } from "../cache/cache_entry.ts";
 import { DownloadEntry } from "../cache/download_entry.ts";
+import type { DownloadRecord } from "../cache/download_record.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { Downloaded } from "../http/download_options.ts";
 import { checkFileKind } from "../http/file_kind.ts";
@@ -64,6 +66,11 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       tier: this.#tier,
       held: this.#held,
     });
+  }
+
+  /** The pointer as it stood before the run; `undefined` where there was none. */
+  get before(): EntryRecord<DownloadRecord> | undefined {
+    return this.#plan?.record;
   }
 
   /** Ends the connections, and lets go of the locks and of what is half done. */

@@ -94,11 +94,8 @@ export class DownloadPlanner {
         signal: step.signal,
       });
       if (blob !== undefined) {
-        const plan = this.#present(
-          { ...known, blob },
-          "the cache has these bytes already, from another use",
-        );
-        return { ...plan, changed: true, ...defined({ record: known.record }) };
+        const why = "the cache has these bytes already, from another use";
+        return { ...this.#present({ ...known, blob }, why), changed: true };
       }
       this.#refuseOffline(known);
     }
@@ -259,8 +256,9 @@ export class DownloadPlanner {
 
   #present(known: KnownFile, why: string): DownloadPlan {
     const blob = known.blob!;
+    const { record, rehashed } = known;
     const plan = presentPlan(this.#entry.name, blob, this.#file(blob.digest, blob.size), why);
-    return known.rehashed === true ? { ...plan, rehashed: true } : plan;
+    return { ...plan, ...defined({ record, rehashed: rehashed || undefined }) };
   }
 
   #file(digest: Digest | undefined, size: number): CachedFile {
