@@ -26,7 +26,8 @@ export interface SyncImageResult extends Figures {
 }
 
 /**
- * Brings an image from a registry or a layout to another, or into podman or docker, moving only the blobs that are not there yet.
+ * Brings an image from a registry or a layout to another, or into podman or docker, moving only the blobs that are not there yet. Those
+ * that are in the cache, or in a layout that an earlier call read or wrote, are taken from there rather than from a registry.
  *
  * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. The digest
  * at the destination is that of the source, except where a choice of several platforms makes a smaller index.

@@ -31,12 +31,13 @@ export class KnownBlobs implements LocalBlobs {
 
   async find(
     descriptor: Pick<Descriptor, "digest" | "size">,
-    exceptFolder: string,
+    exceptFolder?: string,
   ): Promise<LocalBlob | undefined> {
     const cached = await this.#cache.blobs.find(descriptor.digest, descriptor.size);
     if (cached !== undefined) return { path: cached.path, linkable: true };
+    const except = exceptFolder === undefined ? undefined : resolve(exceptFolder);
     for (const layout of await (this.#layouts ??= knownLayouts(this.#cache))) {
-      if (layout.folder === resolve(exceptFolder)) continue;
+      if (layout.folder === except) continue;
       // A layout that cannot be read cannot serve, and is no reason to fail.
       if (!await layout.has(descriptor).catch(() => false)) continue;
       return { path: layout.blobPath(descriptor.digest), linkable: false };

@@ -12,11 +12,14 @@ import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type EngineReference, formatDestination } from "./engine_reference.ts";
 import type { EngineStoredImage, ImageEngine } from "./image_engine.ts";
 import { ImageServer } from "./image_server.ts";
 import type { ImageDestination, ImageSource, TakeAllOptions, TransferCost } from "./image_store.ts";
+import type { LocalBlobs } from "./local_blobs.ts";
+import { LocalFiles } from "./local_files.ts";
 import type { Manifest } from "./manifest.ts";
 import { type Memory, noMemory } from "./memory.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
@@ -28,6 +31,10 @@ export interface EngineDestinationOptions {
   engine: () => Promise<ImageEngine>;
   /** Where it is kept what the layers of an engine unpack to. */
   memory?: Memory | undefined;
+  /** Where on this machine a blob may be. */
+  local?: LocalBlobs | undefined;
+  /** Told of what is noteworthy. */
+  meter?: Meter | undefined;
   /** Ends what the engine is asked. */
   signal?: AbortSignal | undefined;
 }
@@ -51,6 +58,7 @@ export class EngineDestination implements ImageDestination {
   #find: () => Promise<ImageEngine>;
   #memory: Memory;
   #signal: AbortSignal;
+  #files: LocalFiles | undefined;
   #found: Promise<ImageEngine> | undefined;
   #images: readonly EngineStoredImage[] = [];
   #config: { digest: Digest; bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -65,6 +73,8 @@ export class EngineDestination implements ImageDestination {
     this.#find = options.engine;
     this.#memory = options.memory ?? noMemory;
     this.#signal = options.signal ?? new AbortController().signal;
+    const { local, meter = silentMeter } = options;
+    if (local !== undefined) this.#files = new LocalFiles(local, meter);
   }
 
   async pointer(): Promise<Digest | undefined> {
@@ -82,7 +92,7 @@ export class EngineDestination implements ImageDestination {
 
   async survey(root: Manifest, source: ImageSource): Promise<void> {
     const [config, ...layers] = root.blobs;
-    const bytes = config && await readConfig(config, source, this.#signal);
+    const bytes = config && await readConfig(config, this.#read(config, source, this.#signal));
     const parsed = v.safeParse(configSchema, new TextDecoder().decode(bytes));
     const diffIds = parsed.success ? parsed.output.rootfs.diff_ids : [];
     if (config === undefined || bytes === undefined || diffIds.length !== layers.length) {
@@ -119,8 +129,9 @@ export class EngineDestination implements ImageDestination {
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
     const read = descriptor.digest === this.#config?.digest;
-    const requests = read ? 0 : await source.requestsPerRead(descriptor);
-    return { requests, reusedBytes: 0, diskBytes: 0 };
+    const nearby = await this.#files?.find(descriptor, source) !== undefined;
+    const requests = read || nearby ? 0 : await source.requestsPerRead(descriptor);
+    return { requests, reusedBytes: 0, nearby, diskBytes: 0 };
   }
 
   mounts(): boolean {
@@ -191,13 +202,19 @@ export class EngineDestination implements ImageDestination {
 
   [Symbol.dispose](): void {}
 
-  #read(
+  async *#read(
     blob: Descriptor,
     source: ImageSource,
     signal: AbortSignal,
-  ): AsyncIterable<Uint8Array> {
-    if (blob.digest === this.#config?.digest) return ReadableStream.from([this.#config.bytes]);
-    return verified(blob, source.read(blob, 0, signal), { name: source.name });
+  ): AsyncIterableIterator<Uint8Array> {
+    if (blob.digest === this.#config?.digest) {
+      yield this.#config.bytes;
+      return;
+    }
+    const path = await this.#files?.sound(blob, source, signal);
+    if (path === undefined) {
+      yield* verified(blob, source.read(blob, 0, signal), { name: source.name });
+    } else yield* verified(blob, this.#files!.read(path, blob, 0), { name: path });
   }
 
   #engine(): Promise<ImageEngine> {
@@ -215,15 +232,10 @@ export class EngineDestination implements ImageDestination {
 
 async function readConfig(
   config: Descriptor,
-  source: ImageSource,
-  signal: AbortSignal,
+  body: AsyncIterable<Uint8Array>,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (config.size > largestConfigBytes || !isDigest(config.digest)) return undefined;
   const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (
-    const piece of verified(config, source.read(config, 0, signal), { name: source.name })
-  ) {
-    pieces.push(piece.slice());
-  }
+  for await (const piece of body) pieces.push(piece.slice());
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }

@@ -82,13 +82,13 @@ export class ImageHosts implements Disposable {
       case "docker": {
         const { RegistryDestination } = await import("./registry_destination.ts");
         const host = await this.host(reference.host, "destination");
-        return new RegistryDestination(reference, host, meter);
+        return new RegistryDestination(reference, host, { meter, local });
       }
       default: {
         const { EngineDestination } = await import("./engine_destination.ts");
         const kind = reference.transport === "podman" ? "podman" : "docker";
         const engine = () => this.#engine(kind);
-        return new EngineDestination(reference, { engine, memory, signal });
+        return new EngineDestination(reference, { engine, memory, meter, local, signal });
       }
     }
   }

@@ -57,6 +57,8 @@ export interface TransferCost {
   readonly requests: number;
   /** Bytes that do not have to be moved: an earlier run left them, or the blob is nearby. */
   readonly reusedBytes: number;
+  /** Whether the blob is on this machine already, so that the source is not asked for it. @default {false} */
+  readonly nearby?: boolean;
   /** Bytes of a disk of this machine that will be taken. */
   readonly diskBytes: number;
   /** Whether it may come to less: what the destination is asked to do itself, it need not do. @default {false} */

@@ -62,7 +62,8 @@ export class LayoutIntake implements Disposable {
     if (source.path !== undefined) return { requests: 0, reusedBytes: 0, diskBytes: size };
     const local = await this.#find(descriptor);
     if (local !== undefined) {
-      return { requests: 0, reusedBytes: size, diskBytes: local.linkable ? 0 : size };
+      const diskBytes = local.linkable ? 0 : size;
+      return { requests: 0, reusedBytes: size, nearby: true, diskBytes };
     }
     const reusedBytes = (await this.#left.of(descriptor)).bytes;
     const asked = await source.requestsPerRead(descriptor);

@@ -10,9 +10,9 @@ export interface LocalBlob {
 
 /** Finds blobs on this machine; an upper floor lends it. */
 export interface LocalBlobs {
-  /** A file for a blob, if there is one elsewhere than in the layout of this folder. */
+  /** A file for a blob, if there is one, and elsewhere than in the layout of this folder. */
   find(
     descriptor: Pick<Descriptor, "digest" | "size">,
-    exceptFolder: string,
+    exceptFolder?: string,
   ): Promise<LocalBlob | undefined>;
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { delay } from "@std/async";
-import { KedgeError, UnreachableError } from "../base/errors.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { bodyStart } from "../http/body_start.ts";
 import {
@@ -148,6 +148,10 @@ class Push implements AsyncDisposable {
       return await this.#send("PUT", this.#descriptor.size, this.#descriptor.size);
     } catch (error) {
       this.#signal?.throwIfAborted();
+      // What the registry has is wrong: nothing that is right can follow it, in a later run either.
+      if (error instanceof VerificationError) {
+        await this.#abandon().catch(() => undefined);
+      }
       if (!(error instanceof UnreachableError) || error.side !== this.#host.side) throw error;
       await this.#catchUp();
       return { state: error.message, cause: error };
@@ -257,10 +261,13 @@ class Push implements AsyncDisposable {
   }
 
   async #abandon(): Promise<void> {
-    if (this.#location !== undefined) {
-      await dropSession(this.#host, this.#repository, this.#location);
+    try {
+      if (this.#location !== undefined) {
+        await dropSession(this.#host, this.#repository, this.#location);
+      }
+    } finally {
+      await this.#anew();
     }
-    await this.#anew();
   }
 
   async #anew(): Promise<void> {

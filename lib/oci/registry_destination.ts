@@ -1,7 +1,9 @@
 import { type Digest, Hasher } from "../base/digest.ts";
-import type { Meter } from "../base/meter.ts";
+import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
+import type { LocalBlobs } from "./local_blobs.ts";
+import type { LocalFiles } from "./local_files.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { recallMount, recallUpload, rememberMount, type UploadHabits } from "./memory.ts";
@@ -9,6 +11,16 @@ import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
+
+/** What a {@linkcode RegistryDestination} works with. */
+export interface RegistryDestinationOptions {
+  /** Told of what is noteworthy. */
+  meter?: Meter | undefined;
+  /** Where on this machine a blob may be. */
+  local?: LocalBlobs | undefined;
+}
+
+type Session = { location: URL; offset: number };
 
 /** Writes an image to a registry. */
 export class RegistryDestination implements ImageDestination {
@@ -19,16 +31,23 @@ export class RegistryDestination implements ImageDestination {
   readonly requestsPerManifest = 1;
   #reference: RegistryReference;
   #meter: Meter;
+  #local: LocalBlobs | undefined;
+  #files: LocalFiles | undefined;
   #described: Descriptor | undefined;
   #lent: boolean | undefined;
-  #sessions = new Map<Digest, Promise<{ location: URL; offset: number } | undefined>>();
+  #sessions = new Map<Digest, Promise<Session | undefined>>();
 
   /** Connects to nothing yet. */
-  constructor(reference: RegistryReference, host: RegistryHost, meter: Meter) {
+  constructor(
+    reference: RegistryReference,
+    host: RegistryHost,
+    options: RegistryDestinationOptions = {},
+  ) {
     this.name = formatReference(reference);
     this.client = new RegistryClient(host, reference.repository, "pull,push");
     this.#reference = reference;
-    this.#meter = meter;
+    this.#meter = options.meter ?? silentMeter;
+    this.#local = options.local;
   }
 
   async pointer(): Promise<Digest | undefined> {
@@ -67,8 +86,10 @@ export class RegistryDestination implements ImageDestination {
     }
     const session = bound ? undefined : await this.#session(descriptor, source);
     const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
-    const reading = await source.requestsPerRead(descriptor);
-    return { requests: sending + reading, reusedBytes: session?.offset ?? 0, diskBytes: 0, bound };
+    const nearby = await (await this.#near())?.find(descriptor, source) !== undefined;
+    const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
+    const reusedBytes = session?.offset ?? 0;
+    return { requests: sending + reading, reusedBytes, nearby, diskBytes: 0, bound };
   }
 
   mounts(source: ImageSource): boolean {
@@ -76,7 +97,8 @@ export class RegistryDestination implements ImageDestination {
     return repository?.host === this.client.host.host && repository.name !== this.client.repository;
   }
 
-  async put({ descriptor, source, progress, signal }: BlobTransfer): Promise<void> {
+  async put(transfer: BlobTransfer): Promise<void> {
+    const { descriptor, source, progress } = transfer;
     let session = await this.#session(descriptor, source);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
@@ -87,17 +109,47 @@ export class RegistryDestination implements ImageDestination {
       }
       session = { location: mounted, offset: 0 };
     }
-    if (session !== undefined) progress.reused(session.offset);
+    const files = await this.#near();
+    const path = await files?.find(descriptor, source);
+    if (files !== undefined && path !== undefined) {
+      try {
+        return await this.#send(transfer, session, path, (start) => {
+          return files.read(path, descriptor, start);
+        });
+      } catch (error) {
+        if (!files.passOver(path, descriptor, error)) throw error;
+        progress.restarted();
+        session = undefined;
+      }
+    }
     // A chunk in flight may arrive after an abort: what it reads from a file must not end before it.
-    const reading = source.path === undefined ? signal : new AbortController().signal;
-    await this.client.putBlob(descriptor, (start) => source.read(descriptor, start, reading), {
-      name: source.name,
+    const reading = source.path === undefined ? transfer.signal : new AbortController().signal;
+    await this.#send(transfer, session, source.name, (start) => {
+      return source.read(descriptor, start, reading);
+    });
+  }
+
+  async #send(
+    { descriptor, progress, signal }: BlobTransfer,
+    session: Session | undefined,
+    name: string,
+    body: (start: number) => AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    if (session !== undefined) progress.reused(session.offset);
+    await this.client.putBlob(descriptor, body, {
+      name,
       session,
       signal,
       meter: this.#meter,
       onSent: (bytes) => progress.moved(bytes),
       onRestart: () => progress.restarted(),
     });
+  }
+
+  async #near(): Promise<LocalFiles | undefined> {
+    if (this.#local === undefined) return undefined;
+    const { LocalFiles } = await import("./local_files.ts");
+    return this.#files ??= new LocalFiles(this.#local, this.#meter);
   }
 
   /** Whether the source's repository lent its blobs before; one that was never asked may refuse. */
@@ -134,7 +186,7 @@ export class RegistryDestination implements ImageDestination {
   async #session(
     descriptor: Descriptor,
     source: ImageSource,
-  ): Promise<{ location: URL; offset: number } | undefined> {
+  ): Promise<Session | undefined> {
     const { host } = this.client;
     const large = descriptor.size >= chunkedFromBytes && source.path !== undefined;
     if (!large || !host.habits.chunks || !host.habits.resumes) return undefined;
@@ -147,7 +199,7 @@ export class RegistryDestination implements ImageDestination {
 
   async #findSession(
     descriptor: Descriptor,
-  ): Promise<{ location: URL; offset: number } | undefined> {
+  ): Promise<Session | undefined> {
     const { host, repository, name } = this.client;
     const left = recallUpload(host.memory, name, descriptor.digest);
     if (left === undefined) return undefined;

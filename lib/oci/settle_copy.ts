@@ -45,7 +45,9 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
   for (const blob of changed ? missing : []) costs.set(blob, await destination.cost(blob, source));
   const total = (value: (cost: TransferCost) => number) =>
     [...costs.values()].reduce((sum, cost) => sum + value(cost), 0);
-  const nearby = missing.filter((blob) => costs.get(blob)?.reusedBytes === blob.size);
+  const nearby = missing.filter((blob) => costs.get(blob)?.nearby);
+  const stateOf = (blob: Descriptor) =>
+    costs.get(blob)?.reusedBytes === blob.size ? "present" : "missing";
   const reusedBytes = total((cost) => cost.reusedBytes);
   const requests = puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1) +
     total((cost) => cost.requests);
@@ -59,7 +61,7 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     requests: changed ? requests : 0,
     why: reason(copy, changed, missing, nearby),
     objects: [
-      ...missing.map((blob) => plannedObject(blob, nearby.includes(blob) ? "present" : "missing")),
+      ...missing.map((blob) => plannedObject(blob, stateOf(blob))),
       ...putting.map((each) => plannedObject(each, "missing")),
       ...standing.map((each) => plannedObject(each, "present")),
     ],

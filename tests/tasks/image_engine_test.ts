@@ -49,7 +49,7 @@ realTest(
     const engines = { podman: { args: world.args } };
     const image = await writeRunnableImage(room.path("from"), "v1", files);
     const from = `docker://${registry.host}/acme/app:v1`;
-    await sync(room, { from: `oci:${room.path("from")}:v1`, to: from });
+    await room.sync(`oci:${room.path("from")}:v1`, from);
     const to = "podman:acme.dev/app:v1";
     const planned = await sync(room, { from, to, engines }, true);
     const first = await sync(room, { from, to, engines });
@@ -66,7 +66,7 @@ realTest(
 
     const changed = [...files.slice(0, 2), { name: "top", bytes: randomBytes(100_000, 4) }];
     const next = await writeRunnableImage(room.path("from"), "v1", changed);
-    await sync(room, { from: `oci:${room.path("from")}:v1`, to: from });
+    await room.sync(`oci:${room.path("from")}:v1`, from);
     const before = registry.sentBytes;
     const result = await sync(room, { from, to, engines });
     assertEquals(result.bytesMoved, sizeOf(next.root, next.config, next.layers[2]!));
@@ -120,6 +120,27 @@ Deno.test("syncImage() brings an image into docker's store, and asks only for wh
   assertEquals(planned.bytesMoved, result.bytesMoved);
   assertEquals(result.bytesReused, next.layers[0]!.size);
   assertEquals(await state(), { "app:latest": next.config.digest });
+});
+
+Deno.test("syncImage() brings into an engine from this machine what is known and sound here", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const folder = room.path("docker");
+  await Deno.mkdir(folder);
+  const engines = { docker: { program: await fakeDocker(folder) } };
+  const image = await writeRunnableImage(room.path("from"), "v1", files);
+  const from = `docker://${registry.host}/acme/app:v1`;
+  await sync(room, { from: `oci:${room.path("from")}:v1`, to: from });
+  const damaged = new Layout(room.path("from")).blobPath(image.layers[1]!.digest);
+  const bytes = await Deno.readFile(damaged);
+  await Deno.writeFile(damaged, bytes.with(1000, bytes[1000]! ^ 1));
+  const before = registry.sentBytes;
+  const planned = await sync(room, { from, to: "docker-daemon:app", engines }, true);
+  const result = await sync(room, { from, to: "docker-daemon:app", engines });
+  assertEquals(registry.sentBytes - before, image.layers[1]!.size);
+  // The plan cannot know of the damage.
+  assertEquals([result.bytesMoved, result.requests], [planned.bytesMoved, planned.requests + 1]);
+  assert(room.notes.some((note) => note.includes(`"${damaged}" is of no use`)));
 });
 
 Deno.test("syncImage() refuses what an engine cannot take", async () => {

@@ -44,6 +44,67 @@ Deno.test("syncImage() links to a blob of the cache", async () => {
   assertEquals(ino, (await Deno.stat(path)).ino);
 });
 
+Deno.test("syncImage() sends from this machine what is known here, rather than read it at the source", async () => {
+  await using room = await ImageRoom.make({ oneMachine: true });
+  await using registry = new FakeRegistry();
+  await using other = new FakeRegistry();
+  const image = await writeImage(room.path("from"), "v1", { layers });
+  const there = `docker://${registry.host}/a:v1`;
+  await room.sync(`oci:${room.path("from")}:v1`, there);
+  const before = registry.requests.length;
+  const result = await room.sync(there, `docker://${other.host}/b:v1`);
+  assertEquals(result.digest, image.digest);
+  assertStringIncludes(result.why, "lacks 3 of 3 blobs");
+  assertStringIncludes(result.why, "; 3 of them are on this machine");
+  const asked = registry.requests.slice(before).map(({ method, path }) => `${method} ${path}`);
+  assertEquals(new Set(asked), new Set(["GET /v2/a/manifests/v1", "HEAD /v2/a/manifests/v1"]));
+  assertEquals(other.store.repository("b").tags.get("v1"), image.digest);
+  assertEquals(other.store.blobs.get(sha256(layers[0]!))?.byteLength, 900_000);
+});
+
+Deno.test("syncImage() sends a blob of the cache, and reads the others at the source", async () => {
+  await using room = await ImageRoom.make({ oneMachine: true });
+  await using registry = new FakeRegistry();
+  await using other = new FakeRegistry();
+  await writeImage(room.path("from"), "v1", { layers });
+  const there = `docker://${registry.host}/a:v1`;
+  await room.sync(`oci:${room.path("from")}:v1`, there);
+  await Deno.remove(room.path("from"), { recursive: true });
+  await new Cache(room.path("cache")).blobs.persist(new Blob([layers[0]!]).stream());
+  const before = registry.sentBytes;
+  const result = await room.sync(there, `docker://${other.host}/b:v1`);
+  assert(registry.sentBytes - before < 310_000, "the large blob is read in the cache");
+  assertStringIncludes(result.why, "; 1 of them are on this machine");
+});
+
+Deno.test("syncImage() reads at the source what is damaged on this machine, and leaves nothing wrong at the destination", async () => {
+  for (const [size, seed] of [[900_000, 1], [70 * 1024 * 1024, 3]] as const) {
+    await using room = await ImageRoom.make({ oneMachine: true });
+    await using registry = new FakeRegistry();
+    await using other = new FakeRegistry();
+    const layer = randomBytes(size, seed);
+    const image = await writeImage(room.path("from"), "v1", { layers: [layer] });
+    const there = `docker://${registry.host}/a:v1`;
+    await room.sync(`oci:${room.path("from")}:v1`, there);
+    const known = new Layout(room.path("from")).blobPath(sha256(layer));
+    const spoils = [layer.with(450_000, layer[450_000]! ^ 1), layer.subarray(1)];
+    for (const [at, bytes] of spoils.entries()) {
+      await Deno.writeFile(known, bytes);
+      const { syncImage } = await import("../../tasks/image.ts");
+      const result = await syncImage({ from: there, to: `docker://${other.host}/b-${at}:v1` }, {
+        cache: new Cache(room.path("cache")),
+        report: (event) => void room.events.push(event),
+      });
+      assertEquals(result.digest, image.digest);
+      const isSized = bytes.byteLength === size;
+      assertEquals(room.notes.some((note) => note.includes(`"${known}" is of no use`)), isSized);
+      assertEquals(sha256(other.store.blobs.get(sha256(layer))!), sha256(layer));
+      assertEquals(other.store.uploads.size, 0);
+      room.events.length = 0;
+    }
+  }
+});
+
 Deno.test("syncImage() fetches a blob that a known layout holds damaged", async () => {
   await using room = await ImageRoom.make({ oneMachine: true });
   await using registry = new FakeRegistry();
