@@ -43,7 +43,8 @@ export interface StageKexecResult extends Figures {
 /**
  * Brings a kexec bundle to a host over ssh, only the part that is not there yet, and boots the host into the installer.
  *
- * An interrupted upload goes on where it stopped; what is there already is trusted by its digest. `kexec/run` is then run as
+ * An interrupted upload goes on where it stopped; what is there already is trusted by its digest, for which the host has one of
+ * `sha256sum`, `shasum`, `openssl` and `busybox`. `kexec/run` is then run as
  * nixos-anywhere runs it, and the call returns once the host answers with another boot id, as the installer. A host that runs the
  * installer is left as it is. The disks of the host are not touched, but what runs there ends: this asks nobody.
  *
@@ -53,6 +54,7 @@ export interface StageKexecResult extends Figures {
  * @throws {UnreachableError} if the host is not reached, or the connection breaks
  * @throws {NoRoomError} if the host's disk has no room
  * @throws {TimedOutError} if the installer did not answer in time
+ * @throws {KedgeError} if the host lacks a program that this takes
  *
  * @example
  * ```ts

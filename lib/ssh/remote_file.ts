@@ -8,10 +8,11 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, Hasher, sha256 } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex, parseDigest } from "../base/digest_text.ts";
 import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
+import { hashers, hashFunction } from "./hash_function.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";
 import { shellQuote } from "./shell_quote.ts";
 import type { SshSession } from "./ssh_session.ts";
@@ -61,16 +62,11 @@ export class RemoteFile {
       dir=${folder === undefined ? '"${HOME:-/root}/kexec"' : shellQuote(folder)}
       final="$dir"/${shellQuote(name)}
       part="$final".part
-      sum() {
-        if command -v sha256sum >/dev/null 2>&1; then sha256sum
-        elif command -v shasum >/dev/null 2>&1; then shasum -a 256
-        else openssl dgst -sha256 -r
-        fi | cut -c1-64
-      }
+      ${hashFunction}
       bytes() { wc -c <"$1" 2>/dev/null || echo 0; }
     `;
     this.probe = `
-      answer emptyDigest "$(sum </dev/null 2>/dev/null)"
+      answer hasher "$hasher"
       answer path "$(printf %s "$final" | od -An -v -tx1 | tr -d ' \\n')"
       if [ -f "$final" ]; then
         answer finalSize "$(bytes "$final")"
@@ -93,9 +89,9 @@ export class RemoteFile {
    */
   async state(answers: Record<string, string>, signal: AbortSignal): Promise<RemoteState> {
     const { digest, size, path } = this.#options;
-    if (answers.emptyDigest !== digestHex(sha256(""))) {
+    if (!hashers.includes(answers.hasher ?? "")) {
       throw new KedgeError(`Cannot send "${path}": there is no program on the host that hashes`, {
-        hint: "install sha256sum there (coreutils)",
+        hint: `install one of these there: ${hashers.join(", ")}`,
         side: "destination",
       });
     }

@@ -29,11 +29,17 @@ export interface Sshd extends AsyncDisposable {
   logins(): Promise<number>;
 }
 
+/** Options of {@linkcode startSshd}. */
+export interface StartSshdOptions {
+  /** The programs that its sessions find, by name, each a link to where it leads. @default {all of this machine} */
+  programs?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts a real sshd with a configuration, keys and a home folder of its own. Its sessions see a host whose boot id and
  * operating system are files, so that a bundle's `kexec/run` can play a new boot.
  */
-export async function startSshd(): Promise<Sshd> {
+export async function startSshd({ programs }: StartSshdOptions = {}): Promise<Sshd> {
   const program = findProgram("sshd");
   if (program === undefined) throw new Error("sshd is not installed");
   const folder = await Deno.makeTempDir({ prefix: "kedge-sshd-" });
@@ -51,7 +57,12 @@ export async function startSshd(): Promise<Sshd> {
   await Deno.writeTextFile(at("boot_id"), "11111111-0000-4000-8000-000000000000\n");
   await Deno.writeTextFile(at("os-release"), 'ID=debian\nPRETTY_NAME="A host to be installed"\n');
   await writeFakes(bin, folder);
-  await Deno.writeTextFile(at("sshd_config"), configuration(folder, port));
+  if (programs !== undefined) await Deno.mkdir(at("programs"));
+  for (const [name, path] of Object.entries(programs ?? {})) {
+    await Deno.symlink(path, join(at("programs"), name));
+  }
+  const path = programs === undefined ? Deno.env.get("PATH") : at("programs");
+  await Deno.writeTextFile(at("sshd_config"), configuration(folder, port, `${bin}:${path}`));
   if (Deno.uid() === 0) await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
   const child = new Deno.Command(program, {
     args: ["-D", "-f", at("sshd_config"), "-E", at("log")],
@@ -90,8 +101,7 @@ export async function startSshd(): Promise<Sshd> {
   };
 }
 
-function configuration(folder: string, port: number): string {
-  const path = `${join(folder, "bin")}:${Deno.env.get("PATH")}`;
+function configuration(folder: string, port: number, path: string): string {
   return `Port ${port}
 ListenAddress 127.0.0.1
 HostKey ${folder}/host

@@ -448,12 +448,6 @@ echo "cat: write error: No space left on device" >&2; exit 1`;
   await assertRejects(() => world.stage(bundle), NoRoomError, "No space left on device");
 });
 
-hostTest("stageKexec() does not believe a host that cannot hash", async (world) => {
-  const bundle = await world.bundle();
-  await onHost(world.sshd, "sha256sum", "exit 1");
-  await assertRejects(() => world.stage(bundle), KedgeError, "no program on the host that hashes");
-});
-
 hostTest("stageKexec() says that the connection broke, and goes on from there", async (world) => {
   const { sshd } = world;
   const bundle = await world.bundle({ size: 5 * MiB });
