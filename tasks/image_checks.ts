@@ -13,12 +13,15 @@ import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference } from "../lib/oci/reference.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 
-/** Blobs are as large as they say, so that a full disk shows before the first byte is moved. */
-export function checkRoom(copies: readonly PlannedCopy[]): void {
+/** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too. */
+export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): void {
   const wanted = new Map<string, number>();
   for (const { to, plan } of copies) {
     if (to.transport !== "oci") continue;
     wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.diskBytes);
+  }
+  for (const source of new Set(copies.map(({ source }) => source))) {
+    wanted.set(cacheDir, (wanted.get(cacheDir) ?? 0) + (source.spoolBytes ?? 0));
   }
   for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
 }

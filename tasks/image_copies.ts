@@ -1,5 +1,3 @@
-import { join } from "@std/path";
-import { ifThere } from "../lib/base/files.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import type { NamesNow } from "../lib/oci/copy_set.ts";
 import { formatDestination } from "../lib/oci/engine_reference.ts";
@@ -14,6 +12,7 @@ import {
   wantedPlatforms,
 } from "./image_checks.ts";
 import { type ImageRegistriesOptions, openImageHosts } from "./image_registries.ts";
+import type { ImageSpool } from "./image_spool.ts";
 import { type ImageRoute, knownBlobs, openCopies, openEngine } from "./image_routes.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -81,7 +80,7 @@ export async function copyImages(
   checkEngines(routes.flatMap(({ to }) => to), options);
   await using disposal = new AsyncDisposableStack();
   let hosts: ImageHosts | undefined;
-  let spool: string | undefined;
+  let spool: ImageSpool | undefined;
   const { verifyExisting, referrers } = options;
   const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
     kind: "image",
@@ -98,9 +97,11 @@ export async function copyImages(
           engine: (kind) => openEngine(kind, options),
         }),
       );
-      // The folder is made when the first blob needs it: a plan writes nothing.
-      spool = join(context.cache.dir, `image-spool.tmp-${Deno.pid}-${nonce()}`);
-      disposal.defer(() => ifThere(Deno.remove(spool!, { recursive: true })));
+      if (routes.some(({ to }) => to.length > 1)) {
+        const { ImageSpool } = await import("./image_spool.ts");
+        spool = new ImageSpool(context.cache, routes);
+        disposal.defer(() => spool!.end(false));
+      }
       const copies = await openCopies(routes, hosts, spool);
       const planned = await planCopies(copies, {
         platforms,
@@ -109,7 +110,7 @@ export async function copyImages(
         verifyExisting,
         referrers,
       });
-      checkRoom(planned);
+      checkRoom(planned, context.cache.dir);
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {
@@ -129,6 +130,7 @@ export async function copyImages(
     async commit(plan, names, { meter, signal }) {
       const { commitCopies } = await import("../lib/oci/copy_set.ts");
       await commitCopies(plan.copies, names, { meter, signal });
+      await spool?.end(true);
       await rememberLayouts(context, routes);
       return { images: plan.copies.map(copied) };
     },
@@ -185,8 +187,4 @@ function subjectOf(routes: readonly ImageRoute[]): string {
   const [first] = routes;
   if (first === undefined || routes.length > 1) return `${routes.length} images`;
   return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
-}
-
-function nonce(): string {
-  return crypto.randomUUID().slice(0, 8);
 }

@@ -31,7 +31,8 @@ export interface SyncImagesResult extends Figures {
 
 /**
  * Brings images to where they belong, in one operation: blobs that several of them share are moved once, and no tag moves before all
- * blobs have arrived.
+ * blobs have arrived. What several destinations want of a registry is read once, into the cache folder, which needs the room meanwhile;
+ * after a failure the next call goes on with what lies there.
  *
  * @example
  * ```ts

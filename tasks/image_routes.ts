@@ -10,6 +10,7 @@ import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { LocalBlobs } from "../lib/oci/local_blobs.ts";
 import type { ImageCopy } from "../lib/oci/plan_copies.ts";
 import type { ImageReference } from "../lib/oci/reference.ts";
+import type { SpoolFolder } from "../lib/oci/spooled_source.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 
@@ -48,11 +49,11 @@ export async function openEngine(
 export async function openCopies(
   routes: readonly ImageRoute[],
   hosts: ImageHosts,
-  spool: string,
+  spool: SpoolFolder | undefined,
 ): Promise<ImageCopy[]> {
   const copies: ImageCopy[] = [];
   for (const { from, to } of routes) {
-    const source = to.length > 1
+    const source = to.length > 1 && spool !== undefined
       ? await readOnce(await hosts.source(from), spool)
       : await hosts.source(from);
     for (const each of to) {
@@ -63,7 +64,7 @@ export async function openCopies(
 }
 
 /** A source of which several destinations read each blob once; files need no such care. */
-async function readOnce(source: ImageSource, spool: string): Promise<ImageSource> {
+async function readOnce(source: ImageSource, spool: SpoolFolder): Promise<ImageSource> {
   if (source.path !== undefined) return source;
   const { SpooledSource } = await import("../lib/oci/spooled_source.ts");
   return new SpooledSource(source, spool);

@@ -27,6 +27,10 @@ export interface ImageSource extends Disposable {
   manifest(descriptor: Descriptor): Promise<Manifest>;
   /** The bytes of a blob from an offset on, all of them, not yet verified; a piece may be reused once the next is asked for. */
   read(descriptor: Descriptor, start: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Brings a blob onto this machine, where it is read once for all; from then on a reading does not end with what it is for. */
+  spool?(descriptor: Descriptor, signal: AbortSignal): Promise<void>;
+  /** Bytes that a plan wants of this machine's disk for that. @default {0} */
+  readonly spoolBytes?: number;
   /** The manifests that are attached to a manifest: signatures, lists of parts. */
   referrers(digest: Digest): Promise<readonly Descriptor[]>;
   /** What the name points to now, when that is worth asking: to notice that it moved. */

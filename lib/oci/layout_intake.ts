@@ -14,6 +14,7 @@ import { whileRoom } from "../base/disk_space.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { dataName } from "../http/control_file.ts";
+import type { Extents } from "../http/extents.ts";
 import { remainingPieces } from "../http/plan_pieces.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { FileHashers } from "./file_hashers.ts";
@@ -65,17 +66,16 @@ export class LayoutIntake implements Disposable {
       const diskBytes = local.linkable ? 0 : size;
       return { requests: 0, reusedBytes: size, nearby: true, diskBytes };
     }
-    const reusedBytes = (await this.#left.of(descriptor)).bytes;
-    const asked = await source.requestsPerRead(descriptor);
-    const requests = asked === 0 ? 0 : await this.#requests(descriptor);
+    const ranged = isRanged(descriptor, source);
+    const done = await this.#left.of(descriptor, ranged);
+    const reusedBytes = done.bytes;
+    const asked = ranged || reusedBytes < size ? await source.requestsPerRead(descriptor) : 0;
+    const requests = ranged ? await this.#requests(size, done) : asked;
     return { requests, reusedBytes, diskBytes: size - reusedBytes };
   }
 
-  /** Requests that the blob will cost when it comes from a registry. */
-  async #requests(descriptor: Descriptor): Promise<number> {
-    const { size } = descriptor;
-    const done = await this.#left.of(descriptor);
-    if (size < rangedFromBytes) return done.bytes < size ? 1 : 0;
+  /** Requests that a blob will cost that is fetched in ranges. */
+  async #requests(size: number, done: Extents): Promise<number> {
     const start = done.prefix;
     if (start >= size) return 1;
     const next = [...done].find((extent) => extent.start > start)?.start ?? size;
@@ -120,8 +120,9 @@ export class LayoutIntake implements Disposable {
     if (source.path !== undefined) {
       await this.#takeSourceFile(transfer, source.path(descriptor), path);
     } else if (!await this.#takeLocal(transfer, path)) {
-      const places = size >= rangedFromBytes ? source.downloads?.(digest) : undefined;
+      const places = isRanged(descriptor, source) ? source.downloads?.(digest) : undefined;
       if (places === undefined) {
+        await this.#left.dropRanges(descriptor);
         await streamIntoFile(transfer, path, { hashers: this.#hashers, meter: this.#meter });
       } else {
         const { rangesIntoFile } = await import("./ranges_into_file.ts");
@@ -184,4 +185,8 @@ export class LayoutIntake implements Disposable {
     const { takeFile } = await import("./take_file.ts");
     return await takeFile(from, path, descriptor, { link, hashers: this.#hashers, signal });
   }
+}
+
+function isRanged({ size }: Descriptor, source: ImageSource): boolean {
+  return size >= rangedFromBytes && source.downloads !== undefined;
 }

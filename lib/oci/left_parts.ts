@@ -29,18 +29,25 @@ export class LeftParts {
     return (await (this.#names ??= this.#read())).has(digestHex(descriptor.digest));
   }
 
-  /** What is there of a blob: its ranges, where it is fetched in ranges, or its bytes from the start on. */
-  async of(descriptor: Descriptor): Promise<Extents> {
+  /** What is there of a blob that can be gone on with: its ranges, where it is fetched in ranges, or its bytes from the start on. */
+  async of(descriptor: Descriptor, ranged: boolean): Promise<Extents> {
     if (!await this.has(descriptor)) return new Extents();
     const folder = this.folder(descriptor);
     const control = await readSoundControl(folder, descriptor.digest);
-    if (control !== undefined) return new Extents(control.done);
-    if (descriptor.size >= rangedFromBytes) return new Extents();
+    if (ranged || control !== undefined) return new Extents(ranged ? control?.done : []);
     const end = Math.min(
       (await ifThere(Deno.stat(join(folder, dataName))))?.size ?? 0,
       descriptor.size,
     );
     return new Extents(end === 0 ? [] : [{ start: 0, end }]);
+  }
+
+  /** Takes away what was fetched in ranges, before a blob is read as one stream: there are holes in it. */
+  async dropRanges(descriptor: Descriptor): Promise<void> {
+    const folder = this.folder(descriptor);
+    if (await readSoundControl(folder, descriptor.digest) === undefined) return;
+    await Deno.remove(folder, { recursive: true });
+    await Deno.mkdir(folder);
   }
 
   async #read(): Promise<ReadonlySet<string>> {

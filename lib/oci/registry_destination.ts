@@ -84,7 +84,7 @@ export class RegistryDestination implements ImageDestination {
     if (bound && this.#lends(source)) {
       return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
     }
-    const session = bound ? undefined : await this.#session(descriptor, source);
+    const session = bound ? undefined : await this.#session(descriptor);
     const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
     const nearby = await (await this.#near())?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
@@ -99,7 +99,7 @@ export class RegistryDestination implements ImageDestination {
 
   async put(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, progress } = transfer;
-    let session = await this.#session(descriptor, source);
+    let session = await this.#session(descriptor);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
       this.#noteLending(source, mounted === true);
@@ -122,8 +122,10 @@ export class RegistryDestination implements ImageDestination {
         session = undefined;
       }
     }
+    await source.spool?.(descriptor, transfer.signal);
     // A chunk in flight may arrive after an abort: what it reads from a file must not end before it.
-    const reading = source.path === undefined ? transfer.signal : new AbortController().signal;
+    const streamed = source.path === undefined && source.spool === undefined;
+    const reading = streamed ? transfer.signal : new AbortController().signal;
     await this.#send(transfer, session, source.name, (start) => {
       return source.read(descriptor, start, reading);
     });
@@ -182,14 +184,14 @@ export class RegistryDestination implements ImageDestination {
     this.client.host[Symbol.dispose]();
   }
 
-  /** The upload that an earlier run left in its middle; only what can be read from a file again is gone on with. */
+  /** The upload that an earlier run left in its middle; what the registry has of it is read and hashed again, and not sent. */
   async #session(
     descriptor: Descriptor,
-    source: ImageSource,
   ): Promise<Session | undefined> {
     const { host } = this.client;
-    const large = descriptor.size >= chunkedFromBytes && source.path !== undefined;
-    if (!large || !host.habits.chunks || !host.habits.resumes) return undefined;
+    if (descriptor.size < chunkedFromBytes || !host.habits.chunks || !host.habits.resumes) {
+      return undefined;
+    }
     const known = this.#sessions.get(descriptor.digest);
     if (known !== undefined) return await known;
     const found = this.#findSession(descriptor);

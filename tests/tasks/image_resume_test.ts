@@ -12,15 +12,28 @@ import { runKedge, spawnKedge } from "../support/program.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** Pushes an image of one large blob, ends the program after the first chunk, and pushes again; gives the bytes that came each time. */
-async function pushTwice(signal: Deno.Signal): Promise<{ first: number; second: number }> {
+/**
+ * Pushes an image of one large blob, from a layout or from another registry, ends the program after the first chunk, and pushes again;
+ * gives the bytes that came each time.
+ */
+async function pushTwice(
+  signal: Deno.Signal,
+  between = false,
+): Promise<{ first: number; second: number }> {
   const folder = await Deno.makeTempDir();
   try {
     await using registry = new FakeRegistry({ latencyMs: 40 });
     const image = await writeImage(join(folder, "from"), "v1", {
       layers: [randomBytes(100 * mebibyte)],
     });
-    const args = ["image:sync", `oci:${folder}/from:v1`, `docker://${registry.host}/a:v1`];
+    await using source = new FakeRegistry();
+    const from = between ? `docker://${source.host}/a:v1` : `oci:${folder}/from:v1`;
+    if (between) {
+      await syncImage({ from: `oci:${folder}/from:v1`, to: from }, {
+        cache: new Cache(join(folder, "cache of another machine")),
+      });
+    }
+    const args = ["image:sync", from, `docker://${registry.host}/a:v1`];
     const options = { cacheDir: join(folder, "cache") };
     const child = spawnKedge(args, options);
     const patched = () =>
@@ -53,6 +66,12 @@ Deno.test("image:sync goes on in the middle of a blob after Ctrl-C, and sends no
 
 Deno.test("image:sync goes on in the middle of a blob after kill -9 where the registry keeps what came", async () => {
   const { first, second } = await pushTwice("SIGKILL");
+  assert(first >= 32 * mebibyte, `${first} bytes came first`);
+  assert(first + second < 101 * mebibyte, `${first} and ${second} bytes came`);
+});
+
+Deno.test("image:sync between registries goes on in the middle of a blob after kill -9 where the destination keeps what came", async () => {
+  const { first, second } = await pushTwice("SIGKILL", true);
   assert(first >= 32 * mebibyte, `${first} bytes came first`);
   assert(first + second < 101 * mebibyte, `${first} and ${second} bytes came`);
 });

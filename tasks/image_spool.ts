@@ -1,0 +1,41 @@
+import { join } from "@std/path";
+import type { Cache } from "../lib/cache/cache.ts";
+import type { SpoolFolder } from "../lib/oci/spooled_source.ts";
+import type { ImageRoute } from "./image_routes.ts";
+
+/**
+ * The folder of the cache in which images lie on their way to several destinations. It goes when the copies are done; what a run that did
+ * not come so far left there, the next one with the same sources goes on with.
+ */
+export class ImageSpool implements SpoolFolder {
+  #cache: Cache;
+  #key: string;
+  #own: Promise<string> | undefined;
+
+  /** Touches no disk. */
+  constructor(cache: Cache, routes: readonly ImageRoute[]) {
+    const names = routes.flatMap(({ from, to }) =>
+      from.transport === "docker" && to.length > 1 ? [`${from.host}/${from.repository}`] : []
+    );
+    this.#cache = cache;
+    this.#key = `images of ${[...new Set(names)].sort().join(" ")}`;
+  }
+
+  async left(): Promise<string> {
+    const { partials } = this.#cache;
+    return await partials.find(this.#key) ?? join(partials.dir, "none");
+  }
+
+  async own(): Promise<string> {
+    return await (this.#own ??= this.#cache.partials.claim(this.#key));
+  }
+
+  /** Removes the folder where the copies are done, and leaves it to the next run where they are not. */
+  async end(done: boolean): Promise<void> {
+    const folder = await this.#own?.catch(() => undefined);
+    if (folder === undefined) return;
+    this.#own = undefined;
+    const { partials } = this.#cache;
+    await (done ? partials.discard(folder) : partials.release(this.#key, folder));
+  }
+}
