@@ -76,6 +76,8 @@ export interface FakeRegistryOptions {
   minChunkBytes?: number;
   /** How long each answer is held back, in milliseconds. */
   latencyMs?: number;
+  /** How many requests it takes at once, once it has seen so many; the others are 429 with Retry-After: 0. @default {any number} */
+  mostAtOnce?: (seen: number) => number;
   /** How many tags a page has. @default {100} */
   tagsPerPage?: number;
   /** The port. @default {a free one} */
@@ -94,6 +96,8 @@ export interface SeenRequest {
   readonly range: string | null;
   /** The Authorization header's scheme, where there was one. */
   readonly scheme: string | null;
+  /** How many were under way when it came, itself among them. */
+  readonly atOnce: number;
 }
 
 /** A running registry. */
@@ -113,6 +117,8 @@ export class FakeRegistry implements AsyncDisposable {
   #options: FakeRegistryOptions;
   #server: Deno.HttpServer<Deno.NetAddr>;
   #tokens = 1;
+  #seen = 0;
+  #underWay = 0;
   #stalled = new Set<() => void>();
 
   /** Starts listening on loopback. */
@@ -156,9 +162,14 @@ export class FakeRegistry implements AsyncDisposable {
 
   async #serve(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    if (this.#options.latencyMs) await sleep(this.#options.latencyMs);
-    const response = await this.#answer(request, url);
+    const { latencyMs, mostAtOnce = () => Infinity } = this.#options;
+    const atOnce = ++this.#underWay;
+    const isRefused = atOnce > mostAtOnce(this.#seen++);
+    if (latencyMs && !isRefused) await sleep(latencyMs);
+    const response = isRefused ? await tooMany(request) : await this.#answer(request, url);
+    this.#underWay--;
     this.requests.push({
+      atOnce,
       method: request.method,
       path: url.pathname + url.search,
       status: response.status,
@@ -176,10 +187,7 @@ export class FakeRegistry implements AsyncDisposable {
     }
     if (url.pathname === "/token") return this.#token(request);
     if (url.pathname.startsWith("/signed/")) return await this.#signed(request, url);
-    if (this.#fails("tooMany")) {
-      await drain(request);
-      return problem(429, "TOOMANYREQUESTS", { "retry-after": "0" });
-    }
+    if (this.#fails("tooMany")) return await tooMany(request);
     if (this.#fails("unavailable")) return problem(503, "UNAVAILABLE");
     const refusal = this.#authorize(request, url);
     if (refusal !== undefined) {
@@ -564,6 +572,11 @@ function broken(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
       given = true;
     },
   });
+}
+
+async function tooMany(request: Request): Promise<Response> {
+  await drain(request);
+  return problem(429, "TOOMANYREQUESTS", { "retry-after": "0" });
 }
 
 /** Reads a body that is not wanted: a connection on which it is left unread never comes to rest. */
