@@ -21,6 +21,8 @@ export interface LockFileOptions {
   onWait?: () => void;
   /** Ends the wait. */
   signal?: AbortSignal;
+  /** Makes the folder of the lock file where it is not there. @default {it and those above it are made} */
+  makeFolder?: (folder: string) => Promise<void>;
 }
 
 /** A lock that is held until it is disposed of. */
@@ -60,8 +62,12 @@ export class FileLock implements Disposable {
  *
  * @throws {KedgeError} if the lock file may not be written
  */
-export async function tryLockFile(path: string, shared = false): Promise<FileLock | undefined> {
-  const file = await openLockFile(path);
+export async function tryLockFile(
+  path: string,
+  shared = false,
+  makeFolder?: LockFileOptions["makeFolder"],
+): Promise<FileLock | undefined> {
+  const file = await openLockFile(path, makeFolder);
   try {
     if (await isLocked(file, shared)) return new FileLock(path, file);
   } catch (error) {
@@ -72,15 +78,17 @@ export async function tryLockFile(path: string, shared = false): Promise<FileLoc
   return undefined;
 }
 
-async function openLockFile(path: string): Promise<Deno.FsFile> {
+async function openLockFile(
+  path: string,
+  makeFolder: LockFileOptions["makeFolder"] = ensureDir,
+): Promise<Deno.FsFile> {
   const open = () => Deno.open(path, { read: true, write: true, create: true });
   try {
     try {
       return await open();
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      const { ensureDir } = await import("@std/fs/ensure-dir");
-      await ensureDir(dirname(path));
+      await makeFolder(dirname(path));
       return await open();
     }
   } catch (cause) {
@@ -91,6 +99,11 @@ async function openLockFile(path: string): Promise<Deno.FsFile> {
       hint: "it must be allowed to write there",
     });
   }
+}
+
+async function ensureDir(folder: string): Promise<void> {
+  const { ensureDir } = await import("@std/fs/ensure-dir");
+  await ensureDir(folder);
 }
 
 async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
@@ -112,12 +125,12 @@ async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
  * @throws {KedgeError} if the lock file may not be written
  */
 export async function lockFile(path: string, options: LockFileOptions = {}): Promise<FileLock> {
-  const { shared = false, timeoutMs = 300_000, onWait, signal } = options;
+  const { shared = false, timeoutMs = 300_000, onWait, signal, makeFolder } = options;
   const deadline = performance.now() + timeoutMs;
   let waitMs = 5;
   for (let attempt = 0;; attempt++) {
     signal?.throwIfAborted();
-    const lock = await tryLockFile(path, shared);
+    const lock = await tryLockFile(path, shared, makeFolder);
     if (lock !== undefined) return lock;
     if (attempt === 0) onWait?.();
     const leftMs = deadline - performance.now();

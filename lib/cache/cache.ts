@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "@std/path";
+import { join, resolve } from "@std/path";
 import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
@@ -125,8 +125,8 @@ export class Cache {
   async lock(name: string, options: CacheLockOptions = {}): Promise<FileLock> {
     const hex = digestHex(sha256(name));
     const path = join(this.dir, buckets.locks.folder, hex.slice(0, 2), `${hex.slice(0, 40)}.lock`);
-    await this.ensure(dirname(path));
-    return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
+    const makeFolder = (folder: string) => this.ensure(folder);
+    return await lockFile(path, { timeoutMs: this.lockTimeoutMs, makeFolder, ...options });
   }
 
   /** Takes the lock of the whole cache: shared by all who use it, exclusive for clean and prune. */

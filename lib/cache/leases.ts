@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifThere } from "../base/files.ts";
+import { ifThere, isNotThere } from "../base/files.ts";
 import {
   formatIdentity,
   ownIdentity,
@@ -112,11 +112,16 @@ export class Leases {
   async #write(digests: ReadonlySet<Digest>, kind: Kind): Promise<void> {
     try {
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
-      await this.#host.ensure(this.dir);
       const path = this.#path(kind);
       this.#next.delete(kind);
-      const lines = [...digests].map((digest) => `${digest}\n`);
-      append(path, lines.join(""));
+      const text = [...digests].map((digest) => `${digest}\n`).join("");
+      try {
+        append(path, text);
+      } catch (error) {
+        if (!isNotThere(error)) throw error;
+        await this.#host.ensure(this.dir);
+        append(path, text);
+      }
       removeAtEnd(path);
     } catch (error) {
       this.#next.delete(kind);

@@ -73,8 +73,11 @@ export class DownloadPlanner {
     if (known.freshness.state === "fresh") return this.#present(known, whyFresh(known));
     if (this.identity.digest === undefined) this.#refuseOffline(known);
     if (!step.dryRun && !this.#locked) {
-      this.#held.use(await cache.use({ signal: step.signal }));
-      const { waitForLeader } = await import("../cache/wait_for_leader.ts");
+      const [{ waitForLeader }, use] = await Promise.all([
+        import("./beyond_cache.ts"),
+        cache.use({ signal: step.signal }),
+      ]);
+      this.#held.use(use);
       this.#held.use(
         await waitForLeader(this.#entry.entry, cache.partials, this.identity.source, step),
       );

@@ -25,7 +25,7 @@ export class OperationMeter implements Meter, Disposable {
   #emit: (event: MeterEvent) => void;
   #lastProgress = -Infinity;
   #dirty = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #later: AbortSignal | undefined;
   #isEnded = false;
   #parts: PartProgress[] = [];
 
@@ -116,8 +116,7 @@ export class OperationMeter implements Meter, Disposable {
 
   /** Emits the progress that was held back. */
   flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#later = undefined;
     if (!this.#dirty) return;
     this.#dirty = false;
     this.#lastProgress = performance.now();
@@ -136,7 +135,7 @@ export class OperationMeter implements Meter, Disposable {
 
   /** Nothing is told any more of what is held back. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#later = undefined;
     this.#isEnded = true;
   }
 
@@ -144,6 +143,15 @@ export class OperationMeter implements Meter, Disposable {
     this.#dirty = true;
     const dueMs = this.#lastProgress + progressEveryMs - performance.now();
     if (dueMs <= 0) this.flush();
-    else if (!this.#isEnded) this.#timer ??= setTimeout(() => this.flush(), dueMs);
+    else if (!this.#isEnded && this.#later === undefined) this.#flushIn(dueMs);
+  }
+
+  /** A timer would bring all of Node's timers along, which takes longer than many an operation; this one keeps no process alive. */
+  #flushIn(ms: number): void {
+    const later = AbortSignal.timeout(Math.ceil(ms));
+    this.#later = later;
+    later.addEventListener("abort", () => {
+      if (this.#later === later) this.flush();
+    }, { once: true });
   }
 }

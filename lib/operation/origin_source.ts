@@ -92,7 +92,7 @@ export class OriginSource implements Disposable {
   ): Promise<OriginAnswer> {
     const { url, mirrors = [], headers, action } = this.#options;
     const urls = [url, ...mirrors];
-    const { probe } = await import("../http/probe.ts");
+    const { probe } = await import("./beyond_cache.ts");
     const client = await this.#client(step);
     for (let index = from; index < urls.length; index++) {
       const request: ProbeRequest = {
@@ -175,10 +175,7 @@ export class OriginSource implements Disposable {
 
   async #client(step: Step): Promise<HttpClient> {
     const { connections, rateLimit } = this.#options;
-    const [{ HttpClient }, { Transport }] = await Promise.all([
-      import("../http/client.ts"),
-      import("../http/transport.ts"),
-    ]);
+    const { HttpClient, Transport } = await import("./beyond_cache.ts");
     const { fetch } = this.#transport ??= new Transport(defined({ connections }));
     const limited = rateLimit === undefined
       ? fetch

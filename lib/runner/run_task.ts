@@ -24,6 +24,7 @@ import type { CommandLine } from "./command_line.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution, type ExecutionOptions } from "./execution.ts";
 import { Graph, type GraphNode } from "./graph.ts";
+import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf, type Settings, updateOf } from "./settings.ts";
@@ -116,7 +117,7 @@ export async function runTask(
   let lines: readonly string[] = [];
   try {
     const value = await execution.run(root);
-    const plain = value === undefined ? undefined : await plainly(value);
+    const plain = value === undefined ? undefined : plainData(value);
     const output = task.declared.output?.(value) ?? [];
     lines = typeof output === "string" ? [output] : output;
     const result = {
@@ -158,12 +159,6 @@ async function admissionTo(
   if (!mayGrow && !nodes.some(isAsked)) return undefined;
   const { Admission } = await import("./admission.ts");
   return new Admission(options);
-}
-
-/** What a task gave, as JSON can hold it; nothing is nothing, and needs no help. */
-async function plainly(value: unknown): Promise<unknown> {
-  const { plainData } = await import("./plain_data.ts");
-  return plainData(value);
 }
 
 /** A misspelt name would otherwise be taken for one that had nothing to do. */
