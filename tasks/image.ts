@@ -30,7 +30,9 @@ export interface SyncImageResult extends Figures {
  * that are in the cache, or in a layout that an earlier call read or wrote, are taken from there rather than from a registry.
  *
  * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. The digest
- * at the destination is that of the source, except where a choice of several platforms makes a smaller index.
+ * at the destination is that of the source, except where a choice of several platforms makes a smaller index. A manifest of Docker's
+ * (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do not read it: bring it to them by a registry,
+ * or by `podman:`.
  *
  * @example
  * ```ts

@@ -105,6 +105,8 @@ export interface ImageDestination extends Disposable {
   isRoot?(pointer: Digest, root: Manifest): boolean;
   /** Looks at the image as a whole, before any {@linkcode ImageDestination.has}. */
   survey?(root: Manifest, source: ImageSource): Promise<void>;
+  /** What a reader should know of an image that comes here, if anything. */
+  remark?(root: Manifest): string | undefined;
   /** What the name points to now. */
   pointer(): Promise<Digest | undefined>;
   /** What {@linkcode ImageDestination.pointer} found, where the answer told type and size too. */

@@ -7,6 +7,7 @@ import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "
 import { type Layout, nameOf } from "./layout.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
+import { isDockerType } from "./media_type.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
@@ -43,6 +44,12 @@ export class LayoutDestination implements ImageDestination {
       if (error instanceof VerificationError) return undefined;
       throw error;
     }
+  }
+
+  remark({ mediaType }: Manifest): string | undefined {
+    if (!isDockerType(mediaType)) return undefined;
+    return `${this.name} gets a manifest of Docker's as it is, so that it keeps its digest; ` +
+      "skopeo, podman and umoci do not read one in a layout, only in a registry";
   }
 
   has(descriptor: Descriptor): Promise<boolean> {

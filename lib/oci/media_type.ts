@@ -34,6 +34,11 @@ export function isIndexType(mediaType: string): boolean {
   return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerList;
 }
 
+/** Whether this is a type of Docker's, from before there were those of OCI. */
+export function isDockerType(mediaType: string): boolean {
+  return mediaType === MediaType.dockerManifest || mediaType === MediaType.dockerList;
+}
+
 /** Whether this is the type of something that points to further content: a manifest or an index. */
 export function isManifestType(mediaType: string): boolean {
   return manifestTypes.includes(mediaType);

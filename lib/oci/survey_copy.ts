@@ -82,6 +82,8 @@ export async function surveyCopy(
     walk.there.add(blob.digest);
   });
   const same = isRoot(root);
+  const remark = same ? undefined : destination.remark?.(root);
+  if (remark !== undefined) options.meter.note(remark);
   return (claimed) => {
     for (const digest of walk.blobs.keys()) {
       if (walk.there.has(digest)) continue;

@@ -17,6 +17,7 @@ import { FakeRegistry } from "../support/fake_registry.ts";
 import { blobsOf, putContent, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
+import { writeRunnableImage } from "../support/runnable_image.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { startRegistry } from "../support/registry.ts";
 
@@ -156,6 +157,35 @@ realTest("syncImage() and skopeo read what the other wrote, digests equal", [
   const inspected = JSON.parse(await skopeo("inspect", "--override-arch=arm64", back));
   assertEquals([inspected.Architecture, inspected.Layers], ["arm64", [sha256(armLayer)]]);
 });
+
+realTest(
+  "syncImage() keeps a manifest of Docker's as it is, and says who does not read it in a layout",
+  [
+    "docker-registry",
+    "skopeo",
+  ],
+  async () => {
+    await using room = await ImageRoom.make();
+    await using registry = await startRegistry();
+    await writeRunnableImage(room.path("from"), "v1", [{ name: "file", bytes: layers[1]! }]);
+    const theirs = `docker://${registry.host}/theirs:v1`;
+    const from = `oci:${room.path("from")}:v1`;
+    await skopeo("copy", "-q", "--dest-tls-verify=false", "--format=v2s2", from, theirs);
+    const raw = await skopeo("inspect", "--raw", "--tls-verify=false", theirs);
+    const kept = `oci:${room.path("kept")}:v1`;
+    const { digest, mediaType } = await room.sync(theirs, kept);
+    assertEquals([digest, mediaType], [sha256(raw), MediaType.dockerManifest]);
+    const remarks = () => room.notes.filter((note) => note.startsWith(`${kept} gets a manifest`));
+    assertEquals(remarks().length, 2, "the dry run and the run say it");
+    await room.sync(theirs, kept);
+    assertEquals(remarks().length, 2, "what is unchanged is no news");
+    const { code } = await runProcess("skopeo", { args: ["inspect", kept] });
+    assertEquals(code === 0, false);
+    const ours = `docker://${registry.host}/ours:v1`;
+    assertEquals((await room.sync(kept, ours)).digest, digest);
+    assertEquals(sha256(await skopeo("inspect", "--raw", "--tls-verify=false", ours)), digest);
+  },
+);
 
 realTest("syncImage() writes a layout that umoci reads", ["umoci"], async () => {
   await using room = await ImageRoom.make();
