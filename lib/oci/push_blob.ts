@@ -22,10 +22,9 @@ import { GraceSignal } from "./grace_signal.ts";
 import { HashedReader } from "./hashed_reader.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { chunkBytes, chunkedFromBytes } from "./push_requests.ts";
-import { rememberUpload, type UploadHabits } from "./memory.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { registryMessage } from "./registry_message.ts";
-import { askSession, dropSession, openSession, sessionState } from "./upload_session.ts";
+import { UploadPosition } from "./upload_position.ts";
 
 /** Answers that say that the upload session is lost or in disorder. */
 const lostStatuses = [400, 404, 405, 410, 416, 501];
@@ -65,8 +64,7 @@ class Push implements AsyncDisposable {
   #meter: Meter;
   #signal: AbortSignal | undefined;
   #reader: HashedReader;
-  #location: URL | undefined;
-  #offset = 0;
+  #at: UploadPosition;
   #refusals = 0;
 
   constructor(
@@ -82,19 +80,30 @@ class Push implements AsyncDisposable {
     this.#options = options;
     this.#meter = options.meter ?? silentMeter;
     this.#signal = options.signal;
-    this.#location = options.session?.location;
-    this.#offset = options.session?.offset ?? 0;
-    this.#reader = new HashedReader(descriptor, options.name ?? "the source", body);
+    const { name = "the source", session, onRestart, signal } = options;
+    const reader = new HashedReader(descriptor, name, body);
+    const large = descriptor.size >= (options.chunkedFromBytes ?? chunkedFromBytes);
+    this.#reader = reader;
+    this.#at = new UploadPosition({
+      host,
+      repository,
+      descriptor,
+      reader,
+      large,
+      session,
+      onRestart,
+      signal,
+    });
   }
 
   async run(): Promise<void> {
     const { retry = defaultRetryPolicy } = this.#options;
     for (let failures = 0;;) {
       this.#signal?.throwIfAborted();
-      const before = this.#offset;
+      const before = this.#at.offset;
       const failure = await this.#try();
       if (failure === undefined) return;
-      failures = this.#offset > before ? 1 : failures + 1;
+      failures = this.#at.offset > before ? 1 : failures + 1;
       if (failures > retry.retries) {
         throw new UnreachableError(
           `Cannot push ${this.#descriptor.digest} to "${this.#host.host}/${this.#repository}": ` +
@@ -104,7 +113,9 @@ class Push implements AsyncDisposable {
       }
       this.#meter.note(
         `push of ${this.#descriptor.digest}: ${failure.state}; ` +
-          (this.#location === undefined ? "beginning anew" : `going on from byte ${this.#offset}`),
+          (this.#at.location === undefined
+            ? "beginning anew"
+            : `going on from byte ${this.#at.offset}`),
         "warning",
       );
       await delay(
@@ -118,59 +129,40 @@ class Push implements AsyncDisposable {
     await this.#reader[Symbol.asyncDispose]();
   }
 
-  get #habits(): UploadHabits {
-    return this.#host.habits;
-  }
-
-  get #chunked(): boolean {
-    const from = this.#options.chunkedFromBytes ?? chunkedFromBytes;
-    return this.#descriptor.size >= from && this.#habits.chunks;
-  }
-
   /** One try from where the upload stands; what it gives, if anything, is why there must be another. */
   async #try(): Promise<Failure | undefined> {
     try {
-      if (this.#location === undefined) {
-        const opened = await openSession(this.#host, this.#repository, this.#signal);
-        this.#location = opened.location;
-        this.#offset = 0;
-        if (opened.minChunkBytes > this.#habits.minChunkBytes) {
-          this.#host.learn({ minChunkBytes: opened.minChunkBytes });
-        }
-      }
-      if (!this.#chunked) return await this.#send("PUT", this.#offset, this.#descriptor.size);
-      this.#remember();
-      while (this.#offset < this.#descriptor.size) {
+      await this.#at.open();
+      const { size } = this.#descriptor;
+      if (!this.#at.chunked) return await this.#send("PUT", this.#at.offset, size);
+      while (this.#at.offset < size) {
         this.#signal?.throwIfAborted();
         const failure = await this.#chunk();
         if (failure !== undefined) return failure;
       }
-      return await this.#send("PUT", this.#descriptor.size, this.#descriptor.size);
+      return await this.#send("PUT", size, size);
     } catch (error) {
       this.#signal?.throwIfAborted();
       // What the registry has is wrong: nothing that is right can follow it, in a later run either.
       if (error instanceof VerificationError) {
-        await this.#abandon().catch(() => undefined);
+        await this.#at.abandon().catch(() => undefined);
       }
       if (!(error instanceof UnreachableError) || error.side !== this.#host.side) throw error;
-      await this.#catchUp();
+      await this.#at.catchUp();
       return { state: error.message, cause: error };
     }
   }
 
   async #chunk(): Promise<Failure | undefined> {
     const { chunkBytes: wanted = chunkBytes } = this.#options;
-    const size = Math.max(wanted, this.#habits.minChunkBytes);
-    return await this.#send(
-      "PATCH",
-      this.#offset,
-      Math.min(this.#offset + size, this.#descriptor.size),
-    );
+    const size = Math.max(wanted, this.#host.habits.minChunkBytes);
+    const start = this.#at.offset;
+    return await this.#send("PATCH", start, Math.min(start + size, this.#descriptor.size));
   }
 
   /** Sends the bytes from `start` to `end` and judges the answer. */
   async #send(method: "PUT" | "PATCH", start: number, end: number): Promise<Failure | undefined> {
-    const url = new URL(this.#location!);
+    const url = new URL(this.#at.location!);
     if (method === "PUT") url.searchParams.set("digest", this.#descriptor.digest);
     using grace = new GraceSignal(
       this.#signal,
@@ -190,43 +182,27 @@ class Push implements AsyncDisposable {
       signal: grace.signal,
     });
     const text = await bodyStart(response, keptAnswerBytes);
-    if (response.ok && method === "PUT") {
-      if (this.#chunked) this.#forget();
-      return undefined;
-    }
-    if (response.ok) {
-      this.#arrived(response, url, end);
-      return undefined;
-    }
-    return await this.#refused(response, text, method);
-  }
-
-  #arrived(response: Response, url: URL, end: number): void {
-    const state = sessionState(this.#host, response, url);
-    this.#location = state.location;
-    this.#offset = end;
-    if (state.offset !== undefined && state.offset !== end && !this.#habits.ownCount) {
-      this.#host.learn({ ownCount: true });
-    }
-    this.#reader.hold();
-    this.#remember();
+    if (!response.ok) return await this.#refused(response, text, method);
+    if (method === "PUT") this.#at.done();
+    else this.#at.arrived(response, url, end);
+    return undefined;
   }
 
   async #refused(response: Response, text: string, method: string): Promise<Failure> {
     const { status } = response;
     const message = registryMessage(text);
     const state = `the registry answered ${status}${message === "" ? "" : ` (${message})`}`;
-    const noChunks = method === "PATCH" && this.#offset === 0 &&
+    const noChunks = method === "PATCH" && this.#at.offset === 0 &&
       (status === 405 || status === 501 || /UNSUPPORTED/.test(text));
-    const scrambled = method === "PUT" && this.#chunked && /DIGEST_INVALID/.test(text);
+    const scrambled = method === "PUT" && this.#at.chunked && /DIGEST_INVALID/.test(text);
     if (noChunks || scrambled) {
       this.#meter.note(`${this.#host.host} takes no chunks; sending whole blobs from now on`);
       this.#host.learn({ chunks: false });
-      await this.#abandon();
+      await this.#at.abandon();
       return { state };
     }
     if (isTransientStatus(status)) {
-      await this.#catchUp();
+      await this.#at.catchUp();
       const retryAfterMs = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
       return { state, retryAfterMs };
     }
@@ -236,59 +212,9 @@ class Push implements AsyncDisposable {
         { data: { status }, ...this.#side() },
       );
     }
-    if (status === 416 && !this.#habits.ownCount) await this.#catchUp();
-    else await this.#anew();
+    if (status === 416 && !this.#host.habits.ownCount) await this.#at.catchUp();
+    else await this.#at.anew();
     return { state };
-  }
-
-  /** After a failure in the middle: goes on where the registry is, or anew where it does not say. */
-  async #catchUp(): Promise<void> {
-    await this.#reader.rewind();
-    if (!this.#chunked || this.#location === undefined || !this.#habits.resumes) {
-      await this.#anew();
-      return;
-    }
-    const before = this.#offset;
-    const state = await askSession(this.#host, this.#repository, this.#location, this.#signal);
-    if (state === undefined) {
-      await this.#anew();
-      return;
-    }
-    this.#location = state.location;
-    if (this.#habits.ownCount || state.offset === undefined) return;
-    if (state.offset < before || state.offset > this.#descriptor.size) await this.#anew();
-    else this.#offset = state.offset;
-  }
-
-  async #abandon(): Promise<void> {
-    try {
-      if (this.#location !== undefined) {
-        await dropSession(this.#host, this.#repository, this.#location);
-      }
-    } finally {
-      await this.#anew();
-    }
-  }
-
-  async #anew(): Promise<void> {
-    await this.#reader.rewind();
-    if (this.#offset > 0) this.#options.onRestart?.(this.#offset);
-    if (this.#chunked) this.#forget();
-    this.#location = undefined;
-    this.#offset = 0;
-  }
-
-  #remember(): void {
-    this.#keep({ location: this.#location!.href, offset: this.#offset });
-  }
-
-  #forget(): void {
-    this.#keep(undefined);
-  }
-
-  #keep(state: { location: string; offset: number } | undefined): void {
-    const { host, memory } = this.#host;
-    rememberUpload(memory, `${host}/${this.#repository}`, this.#descriptor.digest, state);
   }
 
   #side(): { side?: "source" | "destination" } {

@@ -1,0 +1,141 @@
+/**
+ * Where the upload of a blob stands: the session at the registry, the bytes that it has, and the reader that is just behind them.
+ *
+ * Invariants: what is remembered for a later run is what the registry has; a session that is lost, in disorder, or does not say where it
+ * is, is given up, and the bytes that were sent to it count as sent in vain.
+ *
+ * @module
+ */
+import type { Descriptor } from "./descriptor.ts";
+import type { HashedReader } from "./hashed_reader.ts";
+import { rememberUpload } from "./memory.ts";
+import type { RegistryHost } from "./registry_host.ts";
+import { askSession, dropSession, openSession, sessionState } from "./upload_session.ts";
+
+/** What an {@linkcode UploadPosition} is made of. */
+export interface UploadPositionOptions {
+  /** The registry. */
+  host: RegistryHost;
+  /** The repository that is written. */
+  repository: string;
+  /** What is sent. */
+  descriptor: Descriptor;
+  /** Gives its bytes; goes back where the upload does. */
+  reader: HashedReader;
+  /** Whether it is large enough for chunks. */
+  large: boolean;
+  /** An upload that is open already, with what it has. */
+  session?: { location: URL; offset: number } | undefined;
+  /** Told that bytes were sent in vain and are sent again. */
+  onRestart?: ((bytes: number) => void) | undefined;
+  /** Ends the asking. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Follows one upload. */
+export class UploadPosition {
+  #options: UploadPositionOptions;
+  #location: URL | undefined;
+  #offset: number;
+
+  /** Asks for nothing yet. */
+  constructor(options: UploadPositionOptions) {
+    this.#options = options;
+    this.#location = options.session?.location;
+    this.#offset = options.session?.offset ?? 0;
+  }
+
+  /** How many bytes the registry has. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Where the next request goes; `undefined` where no session is open. */
+  get location(): URL | undefined {
+    return this.#location;
+  }
+
+  /** Whether it goes in chunks, so that it can be gone on with in its middle. */
+  get chunked(): boolean {
+    return this.#options.large && this.#options.host.habits.chunks;
+  }
+
+  /** Opens a session where there is none. */
+  async open(): Promise<void> {
+    const { host, repository, signal } = this.#options;
+    if (this.#location === undefined) {
+      const { location, minChunkBytes } = await openSession(host, repository, signal);
+      this.#location = location;
+      this.#offset = 0;
+      if (minChunkBytes > host.habits.minChunkBytes) host.learn({ minChunkBytes });
+    }
+    if (this.chunked) this.#remember();
+  }
+
+  /** A chunk arrived, so that the registry has the bytes up to `end`. */
+  arrived(response: Response, url: URL, end: number): void {
+    const { host, reader } = this.#options;
+    const state = sessionState(host, response, url);
+    this.#location = state.location;
+    this.#offset = end;
+    if (state.offset !== undefined && state.offset !== end && !host.habits.ownCount) {
+      host.learn({ ownCount: true });
+    }
+    reader.hold();
+    this.#remember();
+  }
+
+  /** The blob is there: nothing is left to be gone on with. */
+  done(): void {
+    if (this.chunked) this.#keep(undefined);
+  }
+
+  /** After a failure in the middle: goes on where the registry is, or anew where it does not say. */
+  async catchUp(): Promise<void> {
+    const { host, repository, descriptor, reader, signal } = this.#options;
+    await reader.rewind();
+    if (!this.chunked || this.#location === undefined || !host.habits.resumes) {
+      await this.anew();
+      return;
+    }
+    const before = this.#offset;
+    const state = await askSession(host, repository, this.#location, signal);
+    if (state === undefined) {
+      await this.anew();
+      return;
+    }
+    this.#location = state.location;
+    if (host.habits.ownCount || state.offset === undefined) return;
+    if (state.offset < before || state.offset > descriptor.size) await this.anew();
+    else this.#offset = state.offset;
+  }
+
+  /** Gives the session up at the registry too. */
+  async abandon(): Promise<void> {
+    const { host, repository } = this.#options;
+    try {
+      if (this.#location !== undefined) await dropSession(host, repository, this.#location);
+    } finally {
+      await this.anew();
+    }
+  }
+
+  /** Goes back to the first byte, with no session. */
+  async anew(): Promise<void> {
+    const { reader, onRestart } = this.#options;
+    await reader.rewind();
+    if (this.#offset > 0) onRestart?.(this.#offset);
+    this.done();
+    this.#location = undefined;
+    this.#offset = 0;
+  }
+
+  #remember(): void {
+    this.#keep({ location: this.#location!.href, offset: this.#offset });
+  }
+
+  #keep(state: { location: string; offset: number } | undefined): void {
+    const { host: { host, memory }, repository, descriptor } = this.#options;
+    rememberUpload(memory, `${host}/${repository}`, descriptor.digest, state);
+  }
+}
