@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SteadySync } from "../base/steady_sync.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -15,7 +16,6 @@ import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { proveStanding } from "./prove_standing.ts";
 import { saveMoved } from "./save_moved.ts";
-import { SteadySync } from "./steady_sync.ts";
 import { tellMoving } from "./tell_moving.ts";
 
 /** What {@linkcode movePull} works with. */

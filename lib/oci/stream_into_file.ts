@@ -2,6 +2,7 @@ import { type KedgeError, UnreachableError, VerificationError } from "../base/er
 import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import { Hasher } from "../base/digest.ts";
+import { SteadySync } from "../base/steady_sync.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { FileHashers } from "./file_hashers.ts";
 import type { BlobTransfer, ImageSource } from "./image_store.ts";
@@ -16,10 +17,12 @@ export interface StreamIntoFileOptions {
 }
 
 const workerFromBytes = 4 * 1024 * 1024;
+/** Little enough that the last part of a blob is soon durable, and enough that the syncs of several blobs are few. */
+const syncEveryBytes = 8 * 1024 * 1024;
 
 /**
  * Reads a blob as one stream into a file, and goes on where the file ends; what an earlier run left is hashed with the rest, and read again
- * where it is damaged.
+ * where it is damaged. The disk takes the bytes while others come, so that little is left to be synced under the final name.
  *
  * @throws {VerificationError} if its bytes are wrong
  * @throws {UnreachableError} if they did not come
@@ -38,6 +41,7 @@ export async function streamIntoFile(
     await file.seek(before, Deno.SeekMode.Start);
     if (before > 0) progress.reused(before);
     using hash = size >= workerFromBytes ? hashers.open(path) : undefined;
+    await using steady = new SteadySync(path, { everyBytes: syncEveryBytes });
     let at = before;
     for await (
       const piece of before < size || size === 0 ? source.read(descriptor, before, signal) : []
@@ -50,10 +54,14 @@ export async function streamIntoFile(
       writeAll(file, piece);
       progress.moved(piece.byteLength);
       hash?.grown(at);
+      steady.wrote(piece.byteLength);
     }
     if (at < size) throw tooShort(descriptor, source, at);
     const digest = await hash?.digest(size, signal) ?? (await hashFile(path, { signal })).digest;
-    if (digest === descriptor.digest) return;
+    if (digest === descriptor.digest) {
+      await steady.end();
+      return;
+    }
     if (before === 0) {
       await Deno.remove(path);
       throw wrongDigest(descriptor, source.name, digest);

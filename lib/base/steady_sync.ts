@@ -2,7 +2,7 @@
 const everyBytes = 64 * 1024 * 1024;
 
 /** Makes a file durable while it is being written, so that little is left to wait for at its end. */
-export class SteadySync {
+export class SteadySync implements AsyncDisposable {
   #path: string;
   #everyBytes: number;
   #sync: (path: string) => Promise<void>;
@@ -40,6 +40,11 @@ export class SteadySync {
   async end(): Promise<void> {
     await this.#running;
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Waits for what is under way, whatever comes of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#running;
   }
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { SteadySync } from "../../../lib/disk/steady_sync.ts";
+import { SteadySync } from "../../../lib/base/steady_sync.ts";
 
 Deno.test("a SteadySync syncs after so many bytes, one part at a time, and waits at the end", async () => {
   const syncs: PromiseWithResolvers<void>[] = [];
@@ -30,4 +30,16 @@ Deno.test("a SteadySync tells at the end that a part could not be made durable",
   const steady = new SteadySync("file", { everyBytes: 1, sync });
   steady.wrote(1);
   await assertRejects(() => steady.end(), Error, "input/output error");
+});
+
+Deno.test("a SteadySync that is disposed of waits for what is under way, whatever comes of it", async () => {
+  const syncing = Promise.withResolvers<void>();
+  const steady = new SteadySync("file", { everyBytes: 1, sync: () => syncing.promise });
+  steady.wrote(1);
+  let over = false;
+  const disposal = steady[Symbol.asyncDispose]().then(() => over = true);
+  await Promise.resolve();
+  assertEquals(over, false);
+  syncing.reject(new Error("input/output error"));
+  await disposal;
 });
