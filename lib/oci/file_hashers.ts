@@ -2,7 +2,8 @@
  * Digests of files that are still growing, all of them in one worker.
  *
  * Invariants: only bytes that will not change any more are hashed; where no worker can be had the file is hashed here at its end; the
- * result is the same. The worker starts with the first file that is worth it.
+ * result is the same. The worker starts with the first bytes that are worth it: to make one stops this thread, and would hold up the
+ * request that is to bring them.
  *
  * @module
  */
@@ -28,35 +29,26 @@ export class FileHashers implements Disposable {
   #next = 0;
   #waiting = new Map<number, (digest: Digest | undefined) => void>();
 
-  /** Follows a file, which must exist. */
+  /** Follows a file, which must exist once there is something of it to hash. */
   open(path: string): FileHash {
-    const worker = this.#start();
     const id = this.#next++;
     let told = 0;
-    let over = worker === undefined;
-    const failed = Promise.withResolvers<Digest | undefined>();
-    if (worker !== undefined) {
-      this.#waiting.set(id, (digest) => {
-        over = true;
-        failed.resolve(digest);
-      });
-      this.#tell({ id, path });
-    }
+    let found: Promise<Digest | undefined> | undefined;
+    const follow = () => found ??= this.#follow(id, path);
     return {
       grown: (bytes) => {
-        if (over || bytes - told < stepBytes) return;
+        if (bytes - told < stepBytes) return;
         told = bytes;
+        follow();
         this.#tell({ id, upTo: bytes });
       },
       digest: async (size, signal) => {
-        if (!over) this.#tell({ id, size });
-        const found = worker === undefined ? undefined : await failed.promise;
-        this.#waiting.delete(id);
-        return found ?? (await hashFile(path, { signal })).digest;
+        const following = follow();
+        this.#tell({ id, size });
+        return await following ?? (await hashFile(path, { signal })).digest;
       },
       [Symbol.dispose]: () => {
-        if (!over) this.#tell({ id, drop: true });
-        this.#waiting.delete(id);
+        if (this.#waiting.delete(id)) this.#tell({ id, drop: true });
       },
     };
   }
@@ -65,6 +57,14 @@ export class FileHashers implements Disposable {
   [Symbol.dispose](): void {
     this.#worker?.terminate();
     this.#worker = undefined;
+  }
+
+  #follow(id: number, path: string): Promise<Digest | undefined> {
+    if (this.#start() === undefined) return Promise.resolve(undefined);
+    const found = Promise.withResolvers<Digest | undefined>();
+    this.#waiting.set(id, found.resolve);
+    this.#tell({ id, path });
+    return found.promise;
   }
 
   #tell(message: HashRequest): void {
@@ -85,10 +85,12 @@ export class FileHashers implements Disposable {
       this.#refused = true;
       this.#worker = undefined;
       for (const settle of this.#waiting.values()) settle(undefined);
+      this.#waiting.clear();
     });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<HashReply>) => {
       const digest = "digest" in data && isDigest(data.digest) ? data.digest : undefined;
       this.#waiting.get(data.id)?.(digest);
+      this.#waiting.delete(data.id);
     });
     return this.#worker;
   }
