@@ -42,6 +42,8 @@ export interface SurveyedContents extends Aged {
 export interface Survey {
   /** What live processes use. */
   leased: Set<Digest>;
+  /** Whether a live process uses something that is not among them. */
+  allLeased: boolean;
   /** The lease files of processes that are gone. */
   deadLeases: string[];
   /** The pointers of all versions. */
@@ -69,7 +71,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const strays: Aged[] = [];
   await surveyContents("blob", at(buckets.blobs), contents, strays, signal);
   await surveyContents("archive", at(buckets.archives), contents, strays, signal);
-  const { leased, dead } = await cache.leases.read();
+  const { leased, all, dead } = await cache.leases.read();
   const pointers: FoundPointer[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
@@ -93,6 +95,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const top = await listAged(cache.dir);
   return {
     leased,
+    allLeased: all,
     deadLeases: dead,
     pointers,
     contents,

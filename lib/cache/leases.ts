@@ -3,13 +3,15 @@
  *
  * Invariants: a lease is written before the thing is looked for, and prune reads the leases before it removes anything, both
  * under one lock, so that nothing is removed that was found under a lease; a process has files of its own, named by its identity and
- * only appended to, so that the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it.
+ * only appended to, so that the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it;
+ * on a full disk the file stays without its last line, and such a file of a live process keeps all that there is.
  *
  * @module
  */
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { isNoRoom } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { ifThere, isNotThere } from "../base/files.ts";
 import {
@@ -37,6 +39,16 @@ export interface LeasesHost {
   now(): number;
 }
 
+/** What is leased. */
+export interface Leased {
+  /** By name. */
+  leased: Set<Digest>;
+  /** Whether a live process leases something that its file does not name, since the disk was full: all that there is, then. */
+  all: boolean;
+  /** The files of processes that are gone. */
+  dead: string[];
+}
+
 /** The name of the lock under which leases are taken (shared) and things removed (exclusive). */
 export const leaseLockName = "leases";
 
@@ -50,6 +62,7 @@ export class Leases {
   #held = new Map<Digest, Promise<void>>();
   #brief = new Map<Digest, Promise<void>>();
   #next = new Map<Kind, { digests: Set<Digest>; written: Promise<void> }>();
+  #cut = new Map<string, string>();
   #nonce = crypto.randomUUID().slice(0, 8);
 
   /** Touches no disk. */
@@ -76,6 +89,7 @@ export class Leases {
   drop(): void {
     if (this.#brief.size === 0) return;
     this.#brief.clear();
+    this.#cut.delete(this.#path("use"));
     removeNow(this.#path("use"));
   }
 
@@ -114,18 +128,30 @@ export class Leases {
       using _lock = await this.#host.lock(leaseLockName, { shared: true });
       const path = this.#path(kind);
       this.#next.delete(kind);
-      const text = [...digests].map((digest) => `${digest}\n`).join("");
+      const lines = [...digests].map((digest) => `${digest}\n`).join("");
+      removeAtEnd(path);
       try {
-        append(path, text);
+        this.#put(path, lines);
       } catch (error) {
         if (!isNotThere(error)) throw error;
         await this.#host.ensure(this.dir);
-        append(path, text);
+        this.#put(path, lines);
       }
-      removeAtEnd(path);
     } catch (error) {
       this.#next.delete(kind);
       if (!isReadOnly(error)) throw error;
+    }
+  }
+
+  /** Begins a new line, so that what a full disk cut off before is there too. */
+  #put(path: string, lines: string): void {
+    const cut = this.#cut.get(path);
+    try {
+      append(path, cut === undefined ? lines : `\n${cut}${lines}`);
+      this.#cut.delete(path);
+    } catch (error) {
+      if (!isNoRoom(error) || !isThere(path)) throw error;
+      this.#cut.set(path, `${cut ?? ""}${lines}`);
     }
   }
 
@@ -144,17 +170,24 @@ export class Leases {
   }
 
   /** What is leased now, and the files of processes that are gone. */
-  async read(): Promise<{ leased: Set<Digest>; dead: string[] }> {
+  async read(): Promise<Leased> {
     const leased = new Set<Digest>();
     const dead: string[] = [];
+    let all = false;
     for (const name of await namesOf(this.dir)) {
       const path = join(this.dir, name);
       const owner = ownerOf(name);
       const state = owner === undefined ? "elsewhere" : stateOf(owner);
-      if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) dead.push(path);
-      else for (const digest of await digestsOf(path)) leased.add(digest);
+      if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) {
+        dead.push(path);
+        continue;
+      }
+      const text = await ifThere(Deno.readTextFile(path));
+      if (text === undefined) continue;
+      for (const line of text.split("\n")) if (isDigest(line)) leased.add(line);
+      if (owner !== undefined && !text.endsWith("\n")) all = true;
     }
-    return { leased, dead };
+    return { leased, all, dead };
   }
 
   async #isOld(path: string): Promise<boolean> {
@@ -182,9 +215,12 @@ async function namesOf(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile).map((entry) => entry.name);
 }
 
-async function digestsOf(path: string): Promise<Digest[]> {
-  const text = await ifThere(Deno.readTextFile(path));
-  return text?.split("\n").filter(isDigest) ?? [];
+function isThere(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 function removeNow(path: string): void {

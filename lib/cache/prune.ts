@@ -65,10 +65,10 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   }
   const survey = await surveyCache(cache, signal);
   using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
-  const { leased } = await cache.leases.read();
+  const { leased, all } = await cache.leases.read();
   const free = freeBytes(cache.dir);
   const plan = planGc(survey, policy, {
-    leased: leased.union(survey.leased),
+    leased: all || survey.allLeased ? new Set(survey.contents.keys()) : leased.union(survey.leased),
     deadLeases: survey.deadLeases,
     shared: root.busy && !force,
     nowMs: cache.now(),

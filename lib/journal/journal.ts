@@ -3,11 +3,11 @@
  *
  * Invariants: the file is opened at the first write, so that a dry run leaves no trace; every line is its own transaction
  * (WAL), so that a kill leaves all lines but the one in flight; the journal tells what happened and never decides what is true,
- * so that whoever hands in `onFailure` goes on without it when it is damaged or cannot be written.
+ * so that whoever hands in `onFailure` goes on without it when it is damaged or cannot be written, on a full disk too: what makes room must run there.
  *
  * @module
  */
-import { type KedgeError, NoRoomError } from "../base/errors.ts";
+import type { KedgeError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { JournalFile } from "./journal_file.ts";
 import type { OperationRow, RunRow, StepRow } from "./journal_rows.ts";
@@ -197,7 +197,6 @@ export class Journal implements Disposable {
     try {
       this.#file.write(sql, values);
     } catch (error) {
-      if (error instanceof NoRoomError) throw error;
       this.#fail(error);
     }
   }
