@@ -86,7 +86,7 @@ export class RegistryDestination implements ImageDestination {
     }
     const session = bound ? undefined : await this.#session(descriptor);
     const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
-    const nearby = await (await this.#near())?.find(descriptor, source) !== undefined;
+    const nearby = await (await this.#near(source))?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
     const reusedBytes = session?.offset ?? 0;
     return { requests: sending + reading, reusedBytes, nearby, diskBytes: 0, bound };
@@ -109,7 +109,7 @@ export class RegistryDestination implements ImageDestination {
       }
       session = { location: mounted, offset: 0 };
     }
-    const files = await this.#near();
+    const files = await this.#near(source);
     const path = await files?.find(descriptor, source);
     if (files !== undefined && path !== undefined) {
       try {
@@ -148,8 +148,9 @@ export class RegistryDestination implements ImageDestination {
     });
   }
 
-  async #near(): Promise<LocalFiles | undefined> {
-    if (this.#local === undefined) return undefined;
+  /** The files of this machine, where the source is none of them. */
+  async #near(source: ImageSource): Promise<LocalFiles | undefined> {
+    if (this.#local === undefined || source.path !== undefined) return undefined;
     const { LocalFiles } = await import("./local_files.ts");
     return this.#files ??= new LocalFiles(this.#local, this.#meter);
   }

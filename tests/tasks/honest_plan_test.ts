@@ -12,6 +12,7 @@ import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { syncImage } from "../../tasks/image.ts";
+import { syncImages } from "../../tasks/image_list.ts";
 import { cacheKexec } from "../../tasks/kexec.ts";
 import { publish } from "../../tasks/publish.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
@@ -56,7 +57,7 @@ type Step =
       kind: "image";
       layers: number[];
       from: "layout" | "registry";
-      to: "layout" | "registry";
+      to: ("layout" | "registry")[];
       faults: Faults;
       quirk: Quirk | undefined;
     }
@@ -98,7 +99,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     kind: fc.constant("image" as const),
     layers: fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 4 }),
     from: fc.constantFrom("layout" as const, "layout" as const, "registry" as const),
-    to: fc.constantFrom("layout" as const, "registry" as const),
+    to: fc.uniqueArray(fc.constantFrom("layout" as const, "registry" as const), { minLength: 1 }),
     faults: fc.constantFrom<Faults>(
       { unavailable: 1 },
       { unavailable: 50 },
@@ -147,10 +148,14 @@ async function prepare(step: Step, world: World): Promise<Work> {
       await syncImage({ from: layout, to: from }, { cache: new Cache(join(dir, "elsewhere")) });
     }
     if (step.quirk !== undefined) registry.quirks.add(step.quirk);
-    const to = step.to === "layout"
-      ? `oci:${join(dir, "copy")}:a`
-      : `docker://${registry.host}/acme/vm:a`;
-    return (context) => syncImage({ from, to }, context);
+    // That a repository lent its blobs before is believed: one that does not is always another.
+    const repository = step.quirk === "no-mount" ? "acme/apart" : "acme/vm";
+    const to = step.to.map((place) =>
+      place === "layout"
+        ? `oci:${join(dir, "copy")}:a`
+        : `docker://${registry.host}/${repository}:a`
+    );
+    return (context) => syncImages({ images: [{ from, to }] }, context);
   }
   const folder = join(dir, `package-${step.contents}`);
   await Deno.mkdir(folder, { recursive: true });
