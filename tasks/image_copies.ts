@@ -102,7 +102,7 @@ export async function copyImages(
         spool = new ImageSpool(context.cache, routes);
         disposal.defer(() => spool!.end(false));
       }
-      const copies = await openCopies(routes, hosts, spool);
+      const copies = await openCopies(routes, hosts, spool?.spool);
       const planned = await planCopies(copies, {
         platforms,
         meter,

@@ -10,7 +10,7 @@ import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { LocalBlobs } from "../lib/oci/local_blobs.ts";
 import type { ImageCopy } from "../lib/oci/plan_copies.ts";
 import type { ImageReference } from "../lib/oci/reference.ts";
-import type { SpoolFolder } from "../lib/oci/spooled_source.ts";
+import type { Spool } from "../lib/oci/spool.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 
@@ -49,7 +49,7 @@ export async function openEngine(
 export async function openCopies(
   routes: readonly ImageRoute[],
   hosts: ImageHosts,
-  spool: SpoolFolder | undefined,
+  spool: Spool | undefined,
 ): Promise<ImageCopy[]> {
   const copies: ImageCopy[] = [];
   for (const { from, to } of routes) {
@@ -64,7 +64,7 @@ export async function openCopies(
 }
 
 /** A source of which several destinations read each blob once; files need no such care. */
-async function readOnce(source: ImageSource, spool: SpoolFolder): Promise<ImageSource> {
+async function readOnce(source: ImageSource, spool: Spool): Promise<ImageSource> {
   if (source.path !== undefined) return source;
   const { SpooledSource } = await import("../lib/oci/spooled_source.ts");
   return new SpooledSource(source, spool);

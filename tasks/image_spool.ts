@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { Cache } from "../lib/cache/cache.ts";
-import type { SpoolFolder } from "../lib/oci/spooled_source.ts";
+import { Spool, type SpoolFolder } from "../lib/oci/spool.ts";
 import type { ImageRoute } from "./image_routes.ts";
 
 /**
@@ -8,6 +8,8 @@ import type { ImageRoute } from "./image_routes.ts";
  * not come so far left there, the next one with the same sources goes on with.
  */
 export class ImageSpool implements SpoolFolder {
+  /** What lies in it. */
+  readonly spool: Spool = new Spool(this);
   #cache: Cache;
   #key: string;
   #own: Promise<string> | undefined;
@@ -32,6 +34,7 @@ export class ImageSpool implements SpoolFolder {
 
   /** Removes the folder where the copies are done, and leaves it to the next run where they are not. */
   async end(done: boolean): Promise<void> {
+    this.spool[Symbol.dispose]();
     const folder = await this.#own?.catch(() => undefined);
     if (folder === undefined) return;
     this.#own = undefined;

@@ -188,3 +188,29 @@ Deno.test("syncImages() to several places finds before it moves anything that th
   const images = [{ from: fan.from.replace(/v1$/, "huge"), to: fan.to.slice(0, 2) }];
   await assertRejects(() => fan.sync({ images }), NoRoomError, fan.cache.dir);
 });
+
+Deno.test("syncImages() reads once what several images share that go to several places, in a later run too", async () => {
+  for (const damage of [false, true]) {
+    await using fan = await Fan.make(3 * mebibyte);
+    const { room, layer } = fan;
+    const tags = ["v1", "v2", "v3"];
+    for (const tag of tags) await writeImage(room.path("from"), tag, { layers: [layer, tag] });
+    const bare = (reference: string) => reference.replace(/:v1$/, "");
+    const images = [{ from: bare(fan.from), to: fan.to.slice(0, 2).map(bare), tags: "v.*" }];
+    for (const tag of tags) {
+      await room.sync(`oci:${room.path("from")}:${tag}`, `${bare(fan.from)}:${tag}`);
+    }
+    fan.source.sentBytes = 0;
+    fan.other.faults.loseUpload = 1000;
+    await assertRejects(() => fan.sync({ images }), KedgeError);
+    fan.other.faults.loseUpload = 0;
+    const [folder] = await fan.left();
+    const path = new Layout(folder!).blobPath(sha256(layer));
+    if (damage) await Deno.writeFile(path, layer.with(1_000_000, layer[1_000_000]! ^ 1));
+    const planned = await syncImages({ images }, { cache: fan.cache, dryRun: true });
+    assertEquals({ ...planned, dryRun: false }, await fan.sync({ images }));
+    const most = (damage ? 2 : 1) * layer.length + 5000;
+    assert(fan.source.sentBytes < most, `${fan.source.sentBytes} bytes were read`);
+    assertEquals(fan.other.store.repository("c").tags.size, 3);
+  }
+});
