@@ -17,13 +17,31 @@ import { MediaType } from "../oci/media_type.ts";
 import type { RegistryReference } from "../oci/reference.ts";
 import { RegistryClient } from "../oci/registry_client.ts";
 import { RegistryHost } from "../oci/registry_host.ts";
+import { Patience } from "./patience.ts";
 import type { Tier, TierCall, TierRecord } from "./tier.ts";
+
+/** How long a tier is waited for, in milliseconds. */
+export interface TierWaits {
+  /** For an answer, whole but for contents. */
+  answerMs: number;
+  /** For contents: so long, without a byte or for fewer than {@linkcode TierWaits.leastBytes}. */
+  idleMs: number;
+  /** The fewest bytes in that time. */
+  leastBytes: number;
+  /** For a sign of life while it is lent something, which it may have to copy before it answers. */
+  keepMs: number;
+}
+
+const usualWaits: TierWaits = {
+  answerMs: 15_000,
+  idleMs: 15_000,
+  leastBytes: 256 * 1024,
+  keepMs: 60_000,
+};
 
 /** The type of what a key stands for. */
 export const tierArtifactType = "application/vnd.kedge.cache.v1";
 const contentType = "application/octet-stream";
-const answerMs = 15_000;
-const idleMs = 15_000;
 const emptyConfig = new TextEncoder().encode("{}");
 const prefix = "dev.kedge.cache.";
 
@@ -39,17 +57,23 @@ export class RegistryTier implements Tier {
   readonly label: string;
   #reference: RegistryReference;
   #insecure: boolean;
+  #waits: TierWaits;
 
   /** Connects to nothing yet. */
-  constructor(reference: RegistryReference, options: { insecure?: boolean } = {}) {
+  constructor(
+    reference: RegistryReference,
+    options: { insecure?: boolean; waits?: TierWaits } = {},
+  ) {
     this.#reference = reference;
     this.#insecure = options.insecure ?? false;
+    this.#waits = options.waits ?? usualWaits;
     this.label = `the tier ${reference.host}/${reference.repository}`;
   }
 
   /** What the repository says of a key. */
   async find(key: string, call: TierCall): Promise<TierRecord | undefined> {
-    using host = this.#host(call.meter, limited(call.signal));
+    using patience = new Patience(call.signal, this.#waits.answerMs);
+    using host = this.#host(call.meter, patience.signal);
     const manifest = await this.#client(host).manifest(tagOf(key));
     if (manifest === undefined || manifest === "unchanged") return undefined;
     const annotations = v.safeParse(annotationsSchema, manifest.annotations);
@@ -75,17 +99,21 @@ export class RegistryTier implements Tier {
   ): Promise<{ stream: ReadableStream<Uint8Array>; size?: number } | undefined> {
     const size = await this.#sizeOf(digest, call);
     if (size === undefined) return undefined;
-    const stop = new AbortController();
-    const host = this.#host(call.meter, AbortSignal.any([call.signal, stop.signal]));
-    const timer = setTimeout(() => stop.abort(new Error("no answer came in time")), answerMs);
+    const { answerMs, idleMs } = this.#waits;
+    using answer = new Patience(call.signal, answerMs);
+    const patience = new Patience(answer.signal, idleMs);
+    patience.rest();
+    const host = this.#host(call.meter, patience.signal);
+    const end = () => {
+      patience[Symbol.dispose]();
+      host[Symbol.dispose]();
+    };
     try {
       const body = await this.#client(host).get(digest);
-      return { size, stream: watched(body, stop, () => host[Symbol.dispose]()) };
+      return { size, stream: watched(body, patience, this.#waits, end) };
     } catch (error) {
-      host[Symbol.dispose]();
+      end();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -96,7 +124,14 @@ export class RegistryTier implements Tier {
     contents: { path: string },
     call: TierCall,
   ): Promise<void> {
-    using host = this.#host(call.meter, call.signal);
+    using patience = new Patience(call.signal, this.#waits.keepMs);
+    const meter = {
+      request: () => {
+        patience.sign();
+        call.meter.request();
+      },
+    };
+    using host = this.#host(meter, patience.signal);
     const client = new RegistryClient(host, this.#reference.repository, "pull,push");
     const layer: Descriptor = {
       mediaType: contentType,
@@ -108,9 +143,10 @@ export class RegistryTier implements Tier {
       digest: sha256(emptyConfig),
       size: emptyConfig.length,
     };
-    const push = { name: key, signal: call.signal };
+    const push = { name: key, signal: patience.signal };
     if (await client.head(layer.digest) === undefined) {
-      await client.putBlob(layer, (start) => readFrom(contents.path, start), push);
+      const read = (start: number) => signed(readFrom(contents.path, start), patience);
+      await client.putBlob(layer, read, push);
     }
     if (await client.head(config.digest) === undefined) {
       await client.putBlob(config, (start) => pieceOf(emptyConfig, start), push);
@@ -137,7 +173,8 @@ export class RegistryTier implements Tier {
   }
 
   async #sizeOf(digest: Digest, call: TierCall): Promise<number | undefined> {
-    using host = this.#host(call.meter, limited(call.signal));
+    using patience = new Patience(call.signal, this.#waits.answerMs);
+    using host = this.#host(call.meter, patience.signal);
     return await this.#client(host).head(digest);
   }
 
@@ -145,7 +182,7 @@ export class RegistryTier implements Tier {
     return new RegistryClient(host, this.#reference.repository);
   }
 
-  #host(meter: Meter, signal: AbortSignal): RegistryHost {
+  #host(meter: Pick<Meter, "request">, signal: AbortSignal): RegistryHost {
     return new RegistryHost({
       host: this.#reference.host,
       insecure: this.#insecure,
@@ -160,38 +197,47 @@ function tagOf(key: string): string {
   return `k-${digestHex(sha256(key)).slice(0, 40)}`;
 }
 
-function limited(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
-}
-
-/** The same bytes; it ends with an error when none come for a while, and calls back once at its end. */
+/**
+ * The same bytes; it ends with an error when too few come for a while, and calls back once at its end. What the reader of them takes
+ * its time for does not count.
+ */
 function watched(
   body: ReadableStream<Uint8Array>,
-  stop: AbortController,
+  patience: Patience,
+  { idleMs, leastBytes }: TierWaits,
   atEnd: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let ended = false;
+  let waitedMs = 0;
+  let bytes = 0;
   const end = () => {
     if (!ended) atEnd();
     ended = true;
   };
+  const read = async () => {
+    const began = performance.now();
+    patience.sign();
+    const { value, done } = await reader.read();
+    patience.rest();
+    waitedMs += performance.now() - began;
+    bytes += value?.byteLength ?? 0;
+    if (!done && waitedMs >= idleMs && bytes < leastBytes) patience.end();
+    patience.signal.throwIfAborted();
+    if (waitedMs >= idleMs) waitedMs = bytes = 0;
+    return { value, done };
+  };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const timer = setTimeout(
-        () => stop.abort(new Error(`no byte came within ${idleMs} ms`)),
-        idleMs,
-      );
       try {
-        const { value, done } = await reader.read();
-        if (!done) return controller.enqueue(value);
+        const { value, done } = await read();
+        if (!done) return controller.enqueue(value!);
         end();
         controller.close();
       } catch (error) {
+        await reader.cancel(error).catch(() => undefined);
         end();
         throw error;
-      } finally {
-        clearTimeout(timer);
       }
     },
     async cancel(reason) {
@@ -199,6 +245,17 @@ function watched(
       end();
     },
   }, { highWaterMark: 0 });
+}
+
+/** The same pieces, each of which is a sign of life of whoever takes it. */
+async function* signed(
+  pieces: AsyncIterable<Uint8Array>,
+  patience: Patience,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    patience.sign();
+    yield piece;
+  }
 }
 
 async function* readFrom(path: string, start: number): AsyncGenerator<Uint8Array> {

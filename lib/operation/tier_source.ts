@@ -1,12 +1,13 @@
 /**
  * The team's tier as a source and a keeper of files.
  *
- * Invariants: no failure of the tier fails the operation; every byte from it is hashed against a digest that was pinned, or that
+ * Invariants: no failure of the tier fails the operation; one that does not answer is not asked again; every byte from it is hashed against a digest that was pinned, or that
  * the origin confirmed; what it is given came from the origin.
  *
  * @module
  */
 import type { Digest } from "../base/digest.ts";
+import { UnreachableError } from "../base/errors.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -30,6 +31,7 @@ export class TierSource {
   #tier: Tier | undefined;
   #key: string;
   #rateLimit: RateLimit | undefined;
+  #silent = false;
 
   /** Asks nothing yet; contents come no faster than `rateLimit`. */
   constructor(tier: Tier | undefined, key: string, rateLimit?: RateLimit) {
@@ -60,8 +62,9 @@ export class TierSource {
       const opened = await tier.open(record.digest, step);
       if (opened === undefined) return undefined;
       const { stream, size = record.size } = opened;
+      // A stream that broke off cannot be cancelled any more.
       const cancel = async () => {
-        if (!stream.locked) await stream.cancel();
+        if (!stream.locked) await stream.cancel().catch(() => undefined);
       };
       if (size < 0 || (record.size >= 0 && size !== record.size)) {
         await cancel();
@@ -94,6 +97,7 @@ export class TierSource {
     report: (message: string) => void,
   ): Promise<void> {
     const { digest, size, validators } = file;
+    if (this.#silent) return;
     try {
       await this.#tier?.put(this.#key, { digest, size, validators }, { path }, call);
     } catch (error) {
@@ -103,13 +107,18 @@ export class TierSource {
   }
 
   async #try<T>(step: Step, ask: (tier: Tier) => Promise<T | undefined>): Promise<T | undefined> {
-    if (this.#tier === undefined) return undefined;
+    if (this.#tier === undefined || this.#silent) return undefined;
     try {
       return await ask(this.#tier);
     } catch (error) {
       step.signal.throwIfAborted();
+      this.#silent = isSilence(error);
       step.meter.note(`${this.label} is of no use: ${(error as Error).message}`, "warning");
       return undefined;
     }
   }
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof UnreachableError || (error as Error).name === "TimeoutError";
 }
