@@ -12,7 +12,7 @@ export interface FreshnessLifetime {
 
 /**
  * How long an answer is fresh for a private cache (RFC 9111, section 4.2): `max-age`, else Expires less Date, else ten minutes
- * where it has a Last-Modified date, else not at all. What it aged on its way (Age) is taken off. An answer that varies by
+ * where it has a Last-Modified date, else not at all. What it aged on its way is taken off: what Age says, or what Date shows where that is more. An answer that varies by
  * more than the encoding is not fresh, since it may be another for the next request.
  *
  * @param nowMs when it was received, in milliseconds since 1970
@@ -24,10 +24,16 @@ export function freshnessLifetime(headers: Headers, nowMs: number): FreshnessLif
     .map((name) => name.trim()).filter((name) => name !== "" && name !== "accept-encoding");
   if (control.noCache || control.noStore || vary.length > 0) return { freshMs: 0, mayBeStale };
   if (control.immutable) return { freshMs: Number.MAX_SAFE_INTEGER, mayBeStale };
-  const age = headers.get("age");
-  const agedMs = age !== null && /^\d+$/.test(age) ? Number(age) * 1000 : 0;
   const wholeMs = control.maxAge === undefined ? expiryMs(headers, nowMs) : control.maxAge * 1000;
-  return { freshMs: Math.max(0, wholeMs - agedMs), mayBeStale };
+  return { freshMs: Math.max(0, wholeMs - agedMs(headers, nowMs)), mayBeStale };
+}
+
+/** How old an answer was when it came (RFC 9111, section 4.2.3); a part of a second, which Date does not tell, is none. */
+function agedMs(headers: Headers, nowMs: number): number {
+  const said = /^\s*(\d+)\s*(?:,|$)/.exec(headers.get("age") ?? "")?.[1];
+  const sentMs = Date.parse(headers.get("date") ?? "");
+  const apparent = Number.isNaN(sentMs) ? 0 : Math.floor((nowMs - sentMs) / 1000);
+  return Math.max(0, Number(said ?? 0), apparent) * 1000;
 }
 
 function expiryMs(headers: Headers, nowMs: number): number {

@@ -3,7 +3,7 @@
  * ranges can be had, and its body is the first piece, so that no request is wasted.
  *
  * Cases it guards: servers that ignore ranges (200), that begin elsewhere than asked, that answer a resumed range with another
- * version, that know If-Range for dates only, that compress, that say 416 since the file became shorter.
+ * version, that know If-Range for dates only, that answer 304 of a version that nobody asked about, that compress, that say 416 since the file became shorter.
  *
  * @module
  */
@@ -83,11 +83,23 @@ export interface FoundProbe {
 }
 
 /**
- * Sends the first request, and further ones only where the answer to the first cannot be used.
+ * Sends the first request, and further ones only where the answer to the first cannot be used. That nothing changed counts for nothing
+ * where it is said of another version than was asked about (RFC 9111, section 4.3.4).
  *
  * @throws {VerificationError} if a web page came instead of a file
  */
 export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe> {
+  const answer = await ask(client, request);
+  const { unless, ...rest } = request;
+  if (answer.state === "found" || unless === undefined) return answer;
+  return isOther(unless.etag, answer.validators.etag) ? await ask(client, rest) : answer;
+}
+
+function isOther(asked: string | undefined, said: string | undefined): boolean {
+  return asked !== undefined && said !== undefined && asked !== said;
+}
+
+async function ask(client: HttpClient, request: ProbeRequest): Promise<Probe> {
   const { partial } = request;
   const start = partial?.done[0]?.start === 0 ? partial.done[0].end : 0;
   if (partial !== undefined && start < partial.size && request.ranges !== false) {

@@ -36,6 +36,28 @@ for (
     ["max-age before Expires", { "cache-control": "max-age=60", expires: "0" }, 60_000],
     ["max-age less Age", { "cache-control": "max-age=60", age: "50" }, 10_000],
     ["more Age than max-age", { "cache-control": "max-age=60", age: "99999999999999" }, 0],
+    ["several Ages", { "cache-control": "max-age=60", age: "50, 10" }, 10_000],
+    ["an Age that is none", { "cache-control": "max-age=60", age: "-50" }, 60_000],
+    [
+      "an old Date",
+      { "cache-control": "max-age=60", date: "Wed, 21 Oct 2015 07:27:20 GMT" },
+      20_000,
+    ],
+    ["an old Date and a greater Age", {
+      "cache-control": "max-age=60",
+      date: "Wed, 21 Oct 2015 07:27:20 GMT",
+      age: "55",
+    }, 5000],
+    ["a Date to come", {
+      "cache-control": "max-age=60",
+      date: "Wed, 21 Oct 2015 09:00:00 GMT",
+    }, 60_000],
+    ["a Date that is none", { "cache-control": "max-age=60", date: "today" }, 60_000],
+    ["an old Date and Last-Modified", {
+      date: "Wed, 21 Oct 2015 07:20:00 GMT",
+      "last-modified": "Wed, 21 Oct 2005 07:28:00 GMT",
+    }, 120_000],
+    ["Vary of all", { "cache-control": "max-age=60", vary: "*" }, 0],
     ["Expires", { expires: "Wed, 21 Oct 2015 08:28:00 GMT" }, 3_600_000],
     ["Expires by the server's clock", {
       date: "Wed, 21 Oct 2015 08:00:00 GMT",

@@ -1,0 +1,86 @@
+/** What an origin says of a cached bundle when it is asked again, and what of it is believed. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "../../tasks/kexec.ts";
+import { bundleBytes } from "../support/bundle.ts";
+import { type Origin, type OriginFile, startOrigin } from "../support/origin.ts";
+
+const path = "/k.tar.gz";
+const old = bundleBytes();
+const newer = bundleBytes({ version: "2" });
+
+async function withOrigin(
+  file: Omit<OriginFile, "body">,
+  test: (ground: {
+    origin: Origin;
+    run: (
+      options?: CacheKexecOptions,
+      how?: { refresh?: "all"; inMs?: number },
+    ) => Promise<CacheKexecResult>;
+  }) => Promise<void>,
+): Promise<void> {
+  await using origin = startOrigin({ [path]: { body: old, ...file } });
+  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+  const retry = { retries: 1, baseMs: 1, ceilingMs: 2 };
+  try {
+    await test({
+      origin,
+      run: (options = {}, { refresh = undefined, inMs = 0 } = {}) => {
+        const cache = new Cache(join(folder, "cache"), { now: () => Date.now() + inMs });
+        const ctx = { cache, ...(refresh === undefined ? {} : { refresh }) };
+        return cacheKexec({ url: origin.url(path), retry, ...options }, ctx);
+      },
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("cacheKexec() does not believe a 304 that is said of another version", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    await run();
+    origin.files.set(path, {
+      body: newer,
+      etag: '"new"',
+      faults: [{ status: 304, headers: { etag: '"new"' } }],
+    });
+    const refreshed = await run({}, { refresh: "all" });
+    assertEquals(refreshed.digest, sha256(newer));
+    assertEquals(await Deno.readFile(refreshed.path), newer);
+    assertEquals(origin.requests.map(({ status }) => status), [206, 304, 206]);
+    assertEquals((await run({}, { refresh: "all" })).changed, false);
+  }));
+
+Deno.test("cacheKexec() asks again with the ETag that it knows after a 304 without one", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    await run();
+    origin.files.get(path)!.faults = [{ status: 304, headers: { etag: "" } }];
+    for (let time = 0; time < 2; time++) {
+      assertEquals((await run({}, { refresh: "all" })).changed, false);
+    }
+    assertEquals(origin.requests.map(({ status }) => status), [206, 304, 304]);
+    assertEquals(origin.sentBytes, old.length);
+  }));
+
+const minuteMs = 60_000;
+const since = (ms: number) => new Date(Date.now() - ms).toUTCString();
+
+for (
+  const [what, headers, asked] of [
+    ["Vary: *", { "cache-control": "max-age=3600", vary: "*" }, true],
+    ["an Age beyond its time", { "cache-control": "max-age=3600", age: "3601" }, true],
+    ["a Date long ago and no Age", { "cache-control": "max-age=3600", date: since(7.2e6) }, true],
+    ["no Date", { "cache-control": "max-age=3600", date: "" }, false],
+    ["a weak ETag and time left", { "cache-control": "max-age=3600", etag: 'W/"a"' }, false],
+    ["no word of it", { "last-modified": "" }, true],
+  ] as [string, Record<string, string>, boolean][]
+) {
+  Deno.test(`cacheKexec() that heeds the origin ${asked ? "asks" : "does not ask"} again after a minute of an answer with ${what}`, () =>
+    withOrigin({ headers }, async ({ origin, run }) => {
+      await run();
+      const later = await run({ maxAge: "origin" }, { inMs: minuteMs });
+      assertEquals([later.digest, origin.requests.length > 1], [sha256(old), asked]);
+    }));
+}
