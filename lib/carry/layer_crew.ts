@@ -6,7 +6,13 @@
  *
  * @module
  */
-import type { LayerOrder, LayerReading, LayerReport, WantedPath } from "./layer_worker.ts";
+import type {
+  LayerFile,
+  LayerOrder,
+  LayerReading,
+  LayerReport,
+  WantedPath,
+} from "./layer_worker.ts";
 
 /** What a crew works on. */
 export interface LayerCrewOptions {
@@ -32,12 +38,12 @@ class Job implements Disposable {
   #waitingBytes = 0;
   #isWhole = false;
 
-  constructor(hand: Hand, layer: number, name: string) {
+  constructor(hand: Hand, layer: number, name: string, file: LayerFile | undefined) {
     this.#hand = hand;
     this.#layer = layer;
     this.#read.promise.catch(() => undefined);
     hand.jobs.set(layer, this);
-    hand.tell({ layer, begin: name });
+    hand.tell({ layer, begin: name, file });
   }
 
   /** Takes bytes, and waits where too many wait already. */
@@ -51,10 +57,14 @@ class Job implements Disposable {
     }
   }
 
-  /** Says that the layer is whole, and waits for what is found in it. */
-  async reading(): Promise<LayerReading | undefined> {
+  /** Says that all bytes came. */
+  end(): void {
     this.#isWhole = true;
     this.#hand.tell({ layer: this.#layer, end: "whole" });
+  }
+
+  /** Waits for what is found in the layer. */
+  async reading(): Promise<LayerReading | undefined> {
     return await this.#read.promise;
   }
 
@@ -63,7 +73,8 @@ class Job implements Disposable {
     this.#used.resolve();
   }
 
-  end(reading: LayerReading | undefined): void {
+  found(reading: LayerReading | undefined): void {
+    this.#isWhole = true;
     this.#read.resolve(reading);
     this.#used.resolve();
   }
@@ -92,13 +103,13 @@ class Hand {
     this.#worker = new Worker(module, { type: "module" });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<LayerReport>) => {
       if ("stopped" in data) this.#stopped.resolve();
-      else if ("reading" in data) this.jobs.get(data.layer)?.end(data.reading);
+      else if ("reading" in data) this.jobs.get(data.layer)?.found(data.reading);
       else this.jobs.get(data.layer)?.used(data.usedBytes);
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
       this.isBroken = true;
-      for (const job of this.jobs.values()) job.end(undefined);
+      for (const job of this.jobs.values()) job.found(undefined);
       this.#stopped.resolve();
     });
     this.tell(start);
@@ -144,25 +155,30 @@ export class LayerCrew implements AsyncDisposable {
   /**
    * Unpacks one layer; `undefined` where that could not be done here.
    *
-   * @param bytes the layer as it is; a piece may be used again once the next is asked for
+   * @param from the layer as it is: proven bytes, of which a piece may be used again once the next is asked for, or a file, which is then read
+   * and proven on the thread
    * @param name what errors call the layer
    */
   async read(
-    bytes: AsyncIterable<Uint8Array>,
+    from: AsyncIterable<Uint8Array> | LayerFile,
     name: string,
     signal: AbortSignal,
   ): Promise<LayerReading | undefined> {
     const hand = this.#hands.filter(({ isBroken }) => !isBroken)
       .toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
     if (hand === undefined) return undefined;
-    using job = new Job(hand, this.#layers++, name);
+    const file = "path" in from ? from : undefined;
+    using job = new Job(hand, this.#layers++, name, file);
     const stop = () => job.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     try {
-      for await (const piece of bytes) {
-        await job.take(piece);
-        signal.throwIfAborted();
-        if (hand.isBroken) return undefined;
+      if (!("path" in from)) {
+        for await (const piece of from) {
+          await job.take(piece);
+          signal.throwIfAborted();
+          if (hand.isBroken) return undefined;
+        }
+        job.end();
       }
       return await job.reading();
     } finally {

@@ -1,8 +1,9 @@
 /**
  * Unpacks layers on a thread of its own, each into a folder of its own, and says which store paths are whole in it.
  *
- * Invariants: a path is named as whole only if its NAR is the expected one; nothing is written outside the folder of the layer; what
- * is not whole here, or cannot be unpacked, is left to whoever asked, who says what is wrong with it.
+ * Invariants: a file counts as a layer only if it was hashed to its last byte; a path is named as whole only if its NAR is the expected one;
+ * nothing is written outside the folder of the layer; what is not whole here, or cannot be unpacked, is left to whoever asked, who says what
+ * is wrong with it.
  *
  * @module
  */
@@ -13,7 +14,9 @@ import { workerPort } from "../base/worker_port.ts";
 import { hashNar } from "../nix/hash_nar.ts";
 import { NixFolder } from "../nix/nix_folder.ts";
 import { StoreTree } from "../nix/store_tree.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
+import { verified } from "../oci/verified.ts";
 import { DatabaseFiles } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 import { type MemberTaker, readLayer } from "./read_layer.ts";
@@ -29,10 +32,16 @@ export interface WantedPath {
   narSize: number;
 }
 
-/** What the worker is told: what is wanted, once; then layers, each piece by piece. */
+/** A file that seems to hold a layer. */
+export interface LayerFile extends Descriptor {
+  /** Where it is. */
+  path: string;
+}
+
+/** What the worker is told: what is wanted, once; then layers, each in a file or piece by piece. */
 export type LayerOrder =
   | { folder: string; work: string; wanted: readonly WantedPath[] }
-  | { layer: number; begin: string }
+  | { layer: number; begin: string; file: LayerFile | undefined }
   | { layer: number; piece: Uint8Array<ArrayBuffer> }
   | { layer: number; end: "whole" | "cut" }
   | { stop: true };
@@ -55,11 +64,18 @@ export type LayerReport =
 
 const port = workerPort<LayerOrder, LayerReport>();
 
-/** The pieces of a layer that came and were not used yet. */
-class Pieces {
+const bufferBytes = 1024 * 1024;
+
+/** The bytes of a layer. */
+class LayerBytes {
   #waiting: Uint8Array[] = [];
   #end: "whole" | "cut" | undefined;
   #come = Promise.withResolvers<void>();
+
+  /** Whether all of them came. */
+  get isWhole(): boolean {
+    return this.#end === "whole";
+  }
 
   push(piece: Uint8Array): void {
     this.#waiting.push(piece);
@@ -71,9 +87,28 @@ class Pieces {
     this.#come.resolve();
   }
 
+  /** Those of a file, proven. */
+  async *readFile(file: LayerFile, name: string): AsyncGenerator<Uint8Array> {
+    yield* verified(file, this.#pieces(file.path), { name });
+    this.end("whole");
+  }
+
+  async *#pieces(path: string): AsyncGenerator<Uint8Array> {
+    using file = await Deno.open(path);
+    const buffer = new Uint8Array(bufferBytes);
+    for (;;) {
+      // Waiting lets the thread hear that the layer is not wanted any more.
+      const count = await file.read(buffer);
+      this.#checkWanted();
+      if (count === null) return;
+      yield buffer.subarray(0, count);
+    }
+  }
+
+  /** Those that come piece by piece, which whoever sends them proves. */
   async *read(onUsed: (usedBytes: number) => void): AsyncGenerator<Uint8Array> {
     for (;;) {
-      if (this.#end === "cut") throw new Error("the layer does not go on");
+      this.#checkWanted();
       const piece = this.#waiting.shift();
       if (piece !== undefined) {
         yield piece;
@@ -84,6 +119,10 @@ class Pieces {
         this.#come = Promise.withResolvers();
       }
     }
+  }
+
+  #checkWanted(): void {
+    if (this.#end === "cut") throw new Error("the layer does not go on");
   }
 }
 
@@ -139,21 +178,30 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
   }
 }
 
-const underWay = new Map<number, { pieces: Pieces; done: Promise<void> }>();
+const underWay = new Map<number, { bytes: LayerBytes; done: Promise<void> }>();
 let folder = new NixFolder("");
 let work = "";
 const wanted = new Map<string, WantedPath>();
 
-async function unpack(layer: number, name: string, pieces: Pieces): Promise<void> {
+async function unpack(
+  layer: number,
+  name: string,
+  bytes: LayerBytes,
+  file: LayerFile | undefined,
+): Promise<void> {
   let reading: LayerReading | undefined;
   try {
     using taker = new LayerUnpacking(folder, join(work, String(layer)), wanted);
     const files = new DatabaseFiles();
-    const bytes = pieces.read((usedBytes) => port.postMessage({ layer, usedBytes }));
-    const facts = await readLayer(bytes, name, { taker, database: files });
+    const pieces = file === undefined
+      ? bytes.read((usedBytes) => port.postMessage({ layer, usedBytes }))
+      : bytes.readFile(file, name);
+    const facts = await readLayer(pieces, name, { taker, database: files });
     const database = files.digest();
     const whole = await taker.whole();
-    reading = { facts, whole, ...(database === undefined ? {} : { database }) };
+    if (file === undefined || bytes.isWhole) {
+      reading = { facts, whole, ...(database === undefined ? {} : { database }) };
+    }
   } catch {
     // Whoever asked reads the layer himself, and says what is wrong with it.
   }
@@ -167,13 +215,14 @@ port.addEventListener("message", async ({ data }) => {
     work = data.work;
     for (const each of data.wanted) wanted.set(each.baseName, each);
   } else if ("begin" in data) {
-    const pieces = new Pieces();
-    underWay.set(data.layer, { pieces, done: unpack(data.layer, data.begin, pieces) });
-  } else if ("piece" in data) underWay.get(data.layer)?.pieces.push(data.piece);
-  else if ("end" in data) underWay.get(data.layer)?.pieces.end(data.end);
+    const bytes = new LayerBytes();
+    const done = unpack(data.layer, data.begin, bytes, data.file);
+    underWay.set(data.layer, { bytes, done });
+  } else if ("piece" in data) underWay.get(data.layer)?.bytes.push(data.piece);
+  else if ("end" in data) underWay.get(data.layer)?.bytes.end(data.end);
   else {
     const all = [...underWay.values()];
-    for (const { pieces } of all) pieces.end("cut");
+    for (const { bytes } of all) bytes.end("cut");
     await Promise.all(all.map(({ done }) => done));
     port.postMessage({ stopped: true });
   }

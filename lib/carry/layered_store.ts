@@ -149,8 +149,9 @@ export class LayeredStore {
     const layers = this.#toRead((name) => taker.wants(name)).toSorted((a, b) => b.size - a.size);
     const limit = Math.min(crew.concurrency, layers.length);
     await inParallel(layers, limit, signal, async (layer, signal) => {
-      const bytes = this.#bytes(layer, signal);
-      const reading = await crew.read(bytes, this.#nameOf(layer), signal);
+      const path = this.#source.path?.(layer);
+      const from = path === undefined ? this.#bytes(layer, signal) : { ...layer, path };
+      const reading = await crew.read(from, this.#nameOf(layer), signal);
       if (reading === undefined) return;
       layerBytes += layer.size;
       for (const { baseName, path } of reading.whole) await taker.adopt(baseName, path);

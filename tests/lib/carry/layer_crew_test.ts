@@ -1,5 +1,7 @@
+import { gzipSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { sha256 } from "../../../lib/base/digest.ts";
 import { LayerCrew } from "../../../lib/carry/layer_crew.ts";
 import { hashNar } from "../../../lib/nix/hash_nar.ts";
 import { tarball } from "../../support/tarball.ts";
@@ -75,6 +77,49 @@ Deno.test("LayerCrew gives no reading of what it cannot unpack", async () => {
       assertEquals(await crew.read(pieces(bad), "layer", never), undefined);
     }
     assertEquals((await crew.read(pieces(layer), "layer", never))?.whole.length, 1);
+  });
+});
+
+Deno.test("LayerCrew reads a layer from a file, and gives no reading unless all of it is what was named", async () => {
+  await withCrew(async ({ work, crew }) => {
+    const path = join(work, "layer");
+    const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
+    const packed = new Uint8Array(gzipSync(layerWith("text")));
+    const trailed = new Uint8Array([...packed, ...new Uint8Array(3_000_000).fill(7)]);
+    const read = async (there: Uint8Array, named: Uint8Array) => {
+      await Deno.writeFile(path, there);
+      const file = { path, mediaType, digest: sha256(named), size: named.length };
+      return await crew.read(file, "layer", never);
+    };
+    assertEquals((await read(packed, packed))?.whole.map((each) => each.baseName), [baseName]);
+    const other = new Uint8Array(gzipSync(layerWith("evil")));
+    for (
+      const [there, named] of [
+        [other, packed],
+        [packed.slice(0, -1), packed],
+        [packed, packed.slice(0, -1)],
+        [trailed, trailed],
+        [layerWith("text").slice(0, 700), layerWith("text").slice(0, 700)],
+      ] as const
+    ) assertEquals(await read(there, named), undefined);
+    await Deno.remove(path);
+    const file = { path, mediaType, digest: sha256(packed), size: packed.length };
+    assertEquals(await crew.read(file, "layer", never), undefined);
+    assertEquals((await read(packed, packed))?.whole.length, 1);
+  });
+});
+
+Deno.test("LayerCrew ends the reading of a file on an abort", async () => {
+  await withCrew(async ({ work, crew }) => {
+    const path = join(work, "layer");
+    const layer = layerWith("text");
+    await Deno.writeFile(path, layer);
+    const controller = new AbortController();
+    const file = { path, mediaType: "", digest: sha256(layer), size: layer.length };
+    const reading = crew.read(file, "layer", controller.signal);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => reading, Error, "enough");
+    assertEquals((await crew.read(file, "layer", never))?.whole.length, 1);
   });
 });
 
