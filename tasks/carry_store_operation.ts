@@ -37,6 +37,11 @@ import { type NixPlace, nixPlace } from "./nix_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;
 
+interface Brought extends Carried {
+  /** What is left to do, where the store was there already. */
+  left?: CarryPlan;
+}
+
 /** Does the work of `carryStore`. */
 export async function runCarryStore(
   options: CarryStoreOptions,
@@ -48,7 +53,7 @@ export async function runCarryStore(
   return await runOperation(new CarryOperation(options, place, context, opened), context);
 }
 
-class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
+class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   readonly kind = "base-image:carry";
   readonly subject: string;
   readonly #options: CarryStoreOptions;
@@ -127,7 +132,7 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     };
   }
 
-  async move(plan: CarryPlan, step: Step): Promise<Carried> {
+  async move(plan: CarryPlan, step: Step): Promise<Brought> {
     const folder = await this.#place.make(step.signal);
     this.#opened.use(
       await lockNixFolder(folder, {
@@ -146,11 +151,17 @@ class CarryOperation implements Operation<CarryPlan, Carried, Standing> {
     };
     // Another run may have done the work while this one waited.
     const note = plan.note ?? await this.#notes.find(folder);
-    if (note !== undefined) return { ...nothing, note };
+    if (note !== undefined) {
+      return { ...nothing, note, left: await this.#notes.plan(note, folder) };
+    }
     await this.#notes.checkPlatform(folder);
     const { base } = this.#options;
     const bring = { base, image: plan.image!, folder, usedMs: this.#context.cache.now() };
     return await whileRoom(folder.path, () => carryImage(bring, step));
+  }
+
+  replanned({ left }: Brought): CarryPlan | undefined {
+    return left;
   }
 
   async verify(_plan: CarryPlan, carried: Carried, step: Step): Promise<void> {

@@ -26,6 +26,11 @@ export interface Operation<P extends Plan, M, R extends object> {
   plan(step: Step): Promise<P>;
   /** Brings what is missing. */
   move(plan: P, step: Step): Promise<M>;
+  /**
+   * The plan as it is after `move` waited for others, where they did the work; if it has nothing to do, nothing is verified and committed.
+   * @default {the plan stands}
+   */
+  replanned?(moved: M): P | undefined;
   /** Proves what was moved and what is reused, before anyone can see it. */
   verify(plan: P, moved: M, step: Step): Promise<void>;
   /** Makes it visible. */

@@ -103,14 +103,17 @@ export async function runOperation<P extends Plan, M, R extends object>(
       };
     } else {
       const moved = await inPhase("move", () => operation.move(plan, step));
-      await inPhase("verify", () => operation.verify(plan, moved, step));
-      result = await inPhase("commit", () => operation.commit(plan, moved, step));
+      const now = operation.replanned?.(moved) ?? plan;
+      if (now.changed) {
+        await inPhase("verify", () => operation.verify(plan, moved, step));
+        result = await inPhase("commit", () => operation.commit(plan, moved, step));
+      } else result = operation.standing(now);
       figures = {
-        changed: true,
+        changed: now.changed,
         bytesMoved: meter.bytesMoved,
         bytesReused: meter.bytesReused,
         requests: meter.requests,
-        why: plan.why,
+        why: now.why,
         dryRun,
       };
     }

@@ -155,6 +155,30 @@ Deno.test("runOperation() only plans when there is nothing to do", async () => {
   assertEquals([result.path, result.changed, result.bytesReused], ["/standing", false, 42]);
 });
 
+Deno.test("runOperation() commits nothing where others did the work while it waited", async () => {
+  const run = async (changed: boolean) => {
+    const { calls, journal, report } = makeGround();
+    const operation = makeOperation(calls, {
+      move: () => Promise.resolve({ bytes: 0 }),
+      replanned: () => ({
+        changed,
+        bytesToMove: 0,
+        bytesToReuse: 0,
+        exact: true,
+        requests: 0,
+        why: "it is there by now",
+        objects: [],
+      }),
+    });
+    const result = await runOperation(operation, { signal, dryRun: false, journal, report });
+    return { calls, path: result.path, changed: result.changed, why: result.why };
+  };
+  const why = "it is there by now";
+  assertEquals(await run(false), { calls: ["plan"], path: "/standing", changed: false, why });
+  const calls = ["plan", "verify", "commit"];
+  assertEquals(await run(true), { calls, path: "/committed", changed: true, why });
+});
+
 Deno.test("runOperation() commits nothing that does not verify, and tells the error as data", async () => {
   const { calls, journal, report, lines, events } = makeGround();
   const commit = spy(() => Promise.resolve({ path: "/never" }));
