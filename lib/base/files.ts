@@ -33,6 +33,12 @@ export async function folderNames(
     .map(({ name }) => name).sort();
 }
 
+/** Removes a folder from where a file is to appear: it would keep it from appearing for ever. */
+export async function clearWay(path: string): Promise<void> {
+  const info = await ifThere(Deno.lstat(path));
+  if (info?.isDirectory) await Deno.remove(path, { recursive: true });
+}
+
 /** Gives a file a second name; `false` where that cannot be: another file system, another owner, a name that is taken. */
 export async function linkFile(from: string, to: string): Promise<boolean> {
   try {

@@ -11,7 +11,7 @@ import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.t
 import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { clearWay, folderNames, ifThere } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
 
@@ -197,6 +197,7 @@ export class BlobStore {
     await this.#host.ensure(dirname(path));
     await this.#host.protect(digest);
     const { syncFolder = true } = expected;
+    await clearWay(path);
     await persistFile(temporary, path, { mode: 0o444, syncFolder });
     return { digest, size, path };
   }

@@ -179,7 +179,13 @@ export class Cache {
       if (cause instanceof KedgeError) throw cause;
       throw new KedgeError(
         `Cannot make the cache folder "${folder}": ${(cause as Error).message}`,
-        { cause, hint: "name another with --cache-dir or KEDGE_CACHE_DIR" },
+        {
+          cause,
+          hint: cause instanceof Deno.errors.AlreadyExists ||
+              cause instanceof Deno.errors.NotADirectory
+            ? "something else than a folder is in its place: remove that, or name another with --cache-dir"
+            : "name another with --cache-dir or KEDGE_CACHE_DIR",
+        },
       );
     }
   }

@@ -11,7 +11,7 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifThere } from "../base/files.ts";
+import { clearWay, ifThere } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
@@ -153,7 +153,8 @@ export class CacheEntry<T> {
     try {
       const { mtime } = await Deno.stat(this.path);
       const now = this.#host.now();
-      if (mtime !== null && now - mtime.getTime() < touchEveryMs) return;
+      const ageMs = now - (mtime?.getTime() ?? 0);
+      if (ageMs >= 0 && ageMs < touchEveryMs) return;
       await Deno.utime(this.path, new Date(now), new Date(now));
     } catch (error) {
       if (!isHarmless(error)) throw error;
@@ -175,13 +176,14 @@ export class CacheEntry<T> {
 
   async #put(envelope: Record<string, unknown>, syncFolder: boolean): Promise<void> {
     await this.#host.ensure(dirname(this.path));
+    await clearWay(this.path);
     await writeFileAtomic(this.path, `${JSON.stringify(envelope, undefined, 1)}\n`, {
       syncFolder,
     });
   }
 
   async #readAt(path: string, lower: boolean): Promise<EntryLookup<T>> {
-    const read = await readEnvelope(path);
+    const read = await tryEnvelope(path);
     if (read.envelope === undefined) return { miss: read.miss };
     const { envelope } = read;
     if (envelope.key !== this.key) {
@@ -208,7 +210,7 @@ export class CacheEntry<T> {
 
   async #rawEnvelope(path: string | undefined = this.path): Promise<Envelope | undefined> {
     if (path === undefined) return undefined;
-    const { envelope } = await readEnvelope(path);
+    const { envelope } = await tryEnvelope(path);
     return envelope?.key === this.key ? envelope : undefined;
   }
 }
@@ -239,10 +241,21 @@ const envelopeShape: Shape = {
   optional: { by: isText, refs: isListOf(isDigestText), spare: isListOf(isDigestText) },
 };
 
+type EnvelopeRead = { envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss };
+
+/** The same; a file that the system does not let anybody read, or that is none, is unreadable too. */
+async function tryEnvelope(path: string): Promise<EnvelopeRead> {
+  try {
+    return await readEnvelope(path);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === undefined) throw error;
+    return { miss: { reason: "unreadable", detail: message } };
+  }
+}
+
 /** Reads the envelope of a pointer of any bucket. */
-export async function readEnvelope(
-  path: string,
-): Promise<{ envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss }> {
+export async function readEnvelope(path: string): Promise<EnvelopeRead> {
   const text = await ifThere(Deno.readTextFile(path));
   if (text === undefined) return { miss: { reason: "absent" } };
   let data: unknown;

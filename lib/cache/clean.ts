@@ -55,6 +55,8 @@ export async function cleanCache(
   const own = (await folderNames(cache.dir)).filter((name) => isOwnName(name) && !isKept(name));
   const temporary = buckets.temporary.folder;
   const order = (name: string) => name === temporary ? 2 : /^(blobs|archives)-/.test(name) ? 1 : 0;
+  const work = join(cache.dir, temporary);
+  if ((await ifThere(Deno.lstat(work)))?.isFile) await removeCounted(work, count, { dryRun });
   for (const name of [...new Set([...own, temporary])].sort((a, b) => order(a) - order(b))) {
     options.signal?.throwIfAborted();
     const path = join(cache.dir, name);

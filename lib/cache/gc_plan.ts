@@ -151,7 +151,9 @@ function isYoung(changedMs: number, policy: GcPolicy, facts: GcFacts): boolean {
 /** What killed processes left. */
 function leftovers(survey: Survey, policy: GcPolicy, facts: GcFacts): GcItem[] {
   const items: GcItem[] = [];
-  const ageOf = (changedMs: number) => facts.nowMs - changedMs;
+  // What is dated by a clock that was wrong would stay until that day.
+  const ageOf = (changedMs: number) =>
+    changedMs > facts.nowMs + dayMs ? Infinity : facts.nowMs - changedMs;
   for (const path of facts.deadLeases) {
     items.push({ kind: "lease", path, reason: "left by a process that ended" });
   }

@@ -10,7 +10,7 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { ifThere, linkFile } from "../base/files.ts";
+import { clearWay, ifThere, linkFile } from "../base/files.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 
@@ -41,6 +41,7 @@ export async function nameBlob(
 ): Promise<void> {
   await ensure(dirname(path));
   const temporary = temporaryName(path);
+  await clearWay(path);
   try {
     if (await linkFile(blob.path, temporary)) {
       await Deno.rename(temporary, path);

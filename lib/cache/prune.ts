@@ -64,6 +64,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     );
   }
   const survey = await surveyCache(cache, signal);
+  if (!dryRun) await mendDates(survey, cache.now());
   using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
   const { leased, all } = await cache.leases.read();
   const free = freeBytes(cache.dir);
@@ -120,6 +121,19 @@ async function tryRoot(
   if (!dryRun) return { lock, busy: false };
   lock[Symbol.dispose]();
   return { busy: false };
+}
+
+/** Lets pointers begin to age that were used on a day yet to come, by a clock that was wrong. */
+async function mendDates({ pointers }: Survey, nowMs: number): Promise<void> {
+  for (const pointer of pointers.filter(({ usedMs }) => usedMs > nowMs + dailyMs)) {
+    const used = new Date(nowMs);
+    try {
+      await Deno.utime(pointer.path, used, used);
+      pointer.usedMs = used.getTime();
+    } catch {
+      // Its date may be somebody else's to set.
+    }
+  }
 }
 
 /** How many things are removed at a time: the disk answers while the next are asked for. */

@@ -8,6 +8,7 @@
  */
 import { join } from "@std/path";
 import { type Digest, sha256 } from "../base/digest.ts";
+import { isNotThere } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { treeDigest, type TreeEntry } from "./tree_digest.ts";
 
@@ -80,7 +81,7 @@ async function walk(root: string): Promise<Found[] | undefined> {
     if (!(await Deno.lstat(root)).isDirectory) return undefined;
     await visit("");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isNotThere(error)) return undefined;
     throw error;
   }
   return found.sort((a, b) => a.path < b.path ? -1 : 1);

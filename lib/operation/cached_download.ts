@@ -154,11 +154,13 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (left !== undefined) await cache.partials.discard(left);
     step.record(this.#entry.name, "committed", { digest: blob.digest });
     if (before !== undefined && before.digest !== blob.digest) {
+      const old = await cache.blobs.find(before.digest);
       step.meter.note(
         `${this.subject} changed: ${before.digest} (${before.size} bytes, of ${before.fetched}) ` +
-          `is now ${blob.digest} (${blob.size} bytes); the old one stays in the cache`,
+          `is now ${blob.digest} (${blob.size} bytes)` +
+          (old === undefined ? "" : "; the old one stays in the cache"),
       );
-      await this.#compare(cache.blobs.path(before.digest), blob.path, step);
+      if (old !== undefined) await this.#compare(old.path, blob.path, step);
     }
     return { path: this.#entry.path, digest: blob.digest, size: blob.size, url: this.subject };
   }
