@@ -137,6 +137,7 @@ export class DownloadPlanner {
     if (answer.probe.state === "found") {
       return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
     }
+    if (unless === undefined) throw this.#unasked();
     if (pending !== undefined) {
       const why = "an earlier run brought it and was stopped before it was done";
       const plan = this.#present({ ...known, blob: pending.blob }, why);
@@ -173,7 +174,15 @@ export class DownloadPlanner {
       ...defined({ partial }),
     });
     if (answer.probe.state === "found") return { ...answer, probe: answer.probe };
-    throw new UnreachableError(`Cannot ${this.#options.action}: the origin answered 304 unasked`);
+    throw this.#unasked();
+  }
+
+  #unasked(): UnreachableError {
+    const { action } = this.#options;
+    return new UnreachableError(
+      `Cannot ${action} ${this.identity.subject}: the server answered 304, and was not asked whether it changed`,
+      { side: "source" },
+    );
   }
 
   /** What earlier runs left, where they left anything. */

@@ -1,7 +1,8 @@
 /** What an origin says of a cached bundle when it is asked again, and what of it is believed. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
+import { UnreachableError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "../../tasks/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
@@ -62,6 +63,15 @@ Deno.test("cacheKexec() asks again with the ETag that it knows after a 304 witho
     }
     assertEquals(origin.requests.map(({ status }) => status), [206, 304, 304]);
     assertEquals(origin.sentBytes, old.length);
+  }));
+
+Deno.test("cacheKexec() of a server that answers 304 unasked says so, and keeps nothing", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    for (const options of [{}, { sha256: sha256(old) }]) {
+      origin.files.get(path)!.faults = [{ status: 304 }];
+      await assertRejects(() => run(options), UnreachableError, "was not asked whether it changed");
+    }
+    assertEquals((await run()).digest, sha256(old));
   }));
 
 const minuteMs = 60_000;
