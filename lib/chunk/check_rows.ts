@@ -1,7 +1,7 @@
 import { type ChunkTable, holeRow } from "./chunk_table.ts";
-import { sameDigestAt } from "./digest_column.ts";
 import { inParallel } from "./in_parallel.ts";
 import type { JobPool } from "./job_pool.ts";
+import { digestsOf } from "./places.ts";
 
 const partBytes = 16 * 1024 * 1024;
 
@@ -99,19 +99,20 @@ async function checkChunks(
   pool: JobPool,
   standing: Uint8Array,
 ): Promise<number> {
-  const { digests } = await pool.run({
-    type: "hash",
+  const { right } = await pool.run({
+    type: "check",
     path,
     offsets: Float64Array.from(part.offsets),
     lengths: Uint32Array.from(part.lengths),
+    digests: digestsOf(table, part.rows.map((row) => table.rows[row]!)),
   });
-  let right = 0;
+  let bytes = 0;
   part.rows.forEach((row, at) => {
-    if (!sameDigestAt(digests, at, table.digests, table.rows[row]!)) return;
+    if (right[at] === 0) return;
     standing[row] = 1;
-    right += part.lengths[at]!;
+    bytes += part.lengths[at]!;
   });
-  return right;
+  return bytes;
 }
 
 /** Checks parts of holes. */

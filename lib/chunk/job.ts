@@ -8,17 +8,18 @@
  */
 import type { Chunker } from "./chunker.ts";
 
-/** Hashes ranges of a file; a range that the file ends in gives 32 zeros. */
-export interface HashJob {
-  readonly type: "hash";
+/** Hashes ranges of a file, and holds each against the digest that it must have. */
+export interface CheckJob {
+  readonly type: "check";
   readonly path: string;
   readonly offsets: Float64Array<ArrayBuffer>;
   readonly lengths: Uint32Array<ArrayBuffer>;
+  readonly digests: Uint8Array<ArrayBuffer>;
 }
 
-/** The result of a {@linkcode HashJob}: 32 bytes per range. */
-export interface HashResult {
-  readonly digests: Uint8Array<ArrayBuffer>;
+/** The result of a {@linkcode CheckJob}: 1 for each range that is right; one that the file ends in is not. */
+export interface CheckResult {
+  readonly right: Uint8Array<ArrayBuffer>;
 }
 
 /** Copies chunks from file to file, each only if its bytes have the digest that they must have. */
@@ -117,7 +118,7 @@ export interface ScanResult {
 
 /** Each kind of job and its result. */
 export interface JobResults {
-  hash: HashResult;
+  check: CheckResult;
   copy: WrittenResult;
   unpack: UnpackResult;
   pack: PackResult;
@@ -126,4 +127,4 @@ export interface JobResults {
 }
 
 /** Any job. */
-export type Job = HashJob | CopyJob | UnpackJob | PackJob | ZeroJob | ScanJob;
+export type Job = CheckJob | CopyJob | UnpackJob | PackJob | ZeroJob | ScanJob;

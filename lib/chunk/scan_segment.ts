@@ -24,7 +24,8 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
   scanner.scan(data.length, final, {
     chunk: (from, to) => {
       if (at >= end) return;
-      digests.set(sha256(data.subarray(from, to)), 32 * chunks++);
+      const digest = crypto.hash("sha256", data.subarray(from, to), "hex");
+      digests.subarray(32 * chunks++).setFromHex(digest);
       rows.push(to - from);
       at += to - from;
     },
@@ -35,8 +36,4 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
     },
   });
   return { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
-}
-
-function sha256(data: Uint8Array): Uint8Array {
-  return crypto.createHash("sha256").update(data).digest();
 }

@@ -286,10 +286,11 @@ Deno.test("a JobPool does the work itself where it can have no worker, and ends 
   const controller = new AbortController();
   using pool = new JobPool({ workers: 1, signal: controller.signal });
   const job = {
-    type: "hash",
+    type: "check",
     path: "/dev/null",
     offsets: new Float64Array(0),
     lengths: new Uint32Array(0),
+    digests: new Uint8Array(0),
   } as const;
   await pool.run(job);
   const running = pool.run(job);
@@ -302,10 +303,11 @@ Deno.test("a JobPool tells the code of the system's error", async () => {
   using pool = new JobPool({ workers: 1 });
   const error = await assertRejects(() =>
     pool.run({
-      type: "hash",
+      type: "check",
       path: "/nowhere/at/all",
       offsets: new Float64Array(1),
       lengths: new Uint32Array(1),
+      digests: new Uint8Array(32),
     })
   );
   assertEquals((error as { code?: string }).code, "ENOENT");
