@@ -6,5 +6,14 @@ import { VerificationError } from "../base/errors.ts";
  * @throws {VerificationError} with the state
  */
 export function checkIndex(holds: boolean, state: string): asserts holds {
-  if (!holds) throw new VerificationError(`Cannot read the chunk index: ${state}`);
+  if (!holds) refuseIndex(state);
+}
+
+/**
+ * Refuses an index. Loops over rows and chunks ask for themselves, since {@linkcode checkIndex} costs a text each time.
+ *
+ * @throws {VerificationError} with the state
+ */
+export function refuseIndex(state: string): never {
+  throw new VerificationError(`Cannot read the chunk index: ${state}`);
 }

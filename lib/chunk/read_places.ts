@@ -1,4 +1,4 @@
-import { checkIndex } from "./check_index.ts";
+import { checkIndex, refuseIndex } from "./check_index.ts";
 import { indexLimits } from "./index_layout.ts";
 
 /**
@@ -26,11 +26,12 @@ export function readPlaces(columns: {
     for (; chunk < last; chunk++) {
       offset += gaps[chunk]!;
       const length = stored[chunk]!;
-      checkIndex(
-        length > 0 && length <= lengths[chunk]!,
-        `chunk ${chunk} of ${lengths[chunk]} bytes takes ${length}`,
-      );
-      checkIndex(offset + length <= size, `chunk ${chunk} ends outside its pack of ${size} bytes`);
+      if (length === 0 || length > lengths[chunk]!) {
+        refuseIndex(`chunk ${chunk} of ${lengths[chunk]} bytes takes ${length}`);
+      }
+      if (offset + length > size) {
+        refuseIndex(`chunk ${chunk} ends outside its pack of ${size} bytes`);
+      }
       packs[chunk] = pack;
       offsets[chunk] = offset;
       offset += length;

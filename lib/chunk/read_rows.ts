@@ -1,4 +1,4 @@
-import { checkIndex } from "./check_index.ts";
+import { checkIndex, refuseIndex } from "./check_index.ts";
 import { holeRow } from "./chunk_table.ts";
 import type { Chunker } from "./chunker.ts";
 import type { ColumnReader } from "./column_reader.ts";
@@ -24,17 +24,23 @@ export function readRows(
     const code = codes[row]!;
     let length: number;
     if (code === 0) {
-      checkIndex(row === 0 || rows[row - 1] !== holeRow, `hole follows hole at byte ${offset}`);
+      if (row > 0 && rows[row - 1] === holeRow) {
+        refuseIndex(`hole follows hole at byte ${offset}`);
+      }
       checkIndex(++holes <= counts.holes, "more holes than announced");
       length = reader.wide();
-      checkIndex(length > 0 && length <= size, `a hole of ${length} bytes at byte ${offset}`);
+      if (length === 0 || length > size) {
+        refuseIndex(`a hole of ${length} bytes at byte ${offset}`);
+      }
       rows[row] = holeRow;
     } else {
       const zigzag = code - 1;
       const chunk = previous + 1 + ((zigzag >>> 1) ^ -(zigzag & 1));
-      checkIndex(chunk >= 0 && chunk < counts.chunks, `row ${row} names chunk ${chunk}`);
+      if (chunk < 0 || chunk >= counts.chunks) refuseIndex(`row ${row} names chunk ${chunk}`);
       length = lengths[chunk]!;
-      checkIndex(length > 0 && length <= chunker.maxBytes, `chunk ${chunk} has ${length} bytes`);
+      if (length === 0 || length > chunker.maxBytes) {
+        refuseIndex(`chunk ${chunk} has ${length} bytes`);
+      }
       if (used[chunk] === 0) {
         used[chunk] = 1;
         different++;
@@ -42,15 +48,13 @@ export function readRows(
       rows[row] = previous = chunk;
     }
     const end = offset + length;
-    checkIndex(end <= size, `row ${row} ends at byte ${end} of ${size}`);
-    checkIndex(
-      !fixed || end % chunker.maxBytes === 0 || end === size,
-      `row ${row} ends off the grid`,
-    );
-    checkIndex(
-      !fixed || code === 0 || length === chunker.maxBytes || end === size,
-      `row ${row} has ${length} bytes`,
-    );
+    if (end > size) refuseIndex(`row ${row} ends at byte ${end} of ${size}`);
+    if (fixed && end !== size) {
+      if (end % chunker.maxBytes !== 0) refuseIndex(`row ${row} ends off the grid`);
+      if (code !== 0 && length !== chunker.maxBytes) {
+        refuseIndex(`row ${row} has ${length} bytes`);
+      }
+    }
     rowOffsets[row] = offset;
     offset = end;
   }
