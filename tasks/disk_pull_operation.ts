@@ -1,13 +1,9 @@
 import { JobPool } from "../lib/chunk/job_pool.ts";
-import { chunkPull } from "../lib/disk/chunk_pull.ts";
 import { lookAtDiskFile } from "../lib/disk/disk_file.ts";
-import { resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { refuseUsed } from "../lib/disk/file_users.ts";
-import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import { ProofAhead } from "../lib/disk/proof_ahead.ts";
 import type { PulledDisk, PullWork } from "../lib/disk/pull_work.ts";
-import { isTart } from "../lib/disk/tart_disk.ts";
-import { tartPull } from "../lib/disk/tart_pull.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -15,7 +11,7 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
-/** Does the work of `pullDisk`. */
+/** Does the work of `pullDisk`. What can be done before the registry answers is begun before the code that asks it is loaded. */
 export async function runPullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
@@ -25,11 +21,22 @@ export async function runPullDisk(
   checkOnline(context, reference);
   const concurrency = concurrencyOf(options.concurrency);
   const { path } = await lookAtDiskFile(options.file);
-  if (options.inPlace === true) await refuseUsed(path);
-  const { cache } = context;
+  const inPlace = options.inPlace ?? false;
+  if (inPlace) await refuseUsed(path);
+  const { cache, signal } = context;
 
+  using starting = new DisposableStack();
+  const pool = starting.use(new JobPool({ signal }));
+  pool.start(1);
   await using _lock = await lockDisk(context, path);
-  using pool = new JobPool({ signal: context.signal });
+  using _pool = starting.move();
+  const ahead = inPlace && !context.dryRun
+    ? await ProofAhead.begin(path, { cache, pool, signal })
+    : undefined;
+  const [{ openDiskStore }, { anyPull }] = await Promise.all([
+    import("../lib/disk/open_disk_store.ts"),
+    import("../lib/disk/any_pull.ts"),
+  ]);
   let opened: DiskStore | undefined;
   const operation: Operation<PullWork, void, PulledDisk> = {
     kind: "disk",
@@ -41,18 +48,16 @@ export async function runPullDisk(
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
       });
-      const manifest = await resolveDisk(store);
-      const pull = isTart(manifest) ? tartPull : chunkPull;
-      return await pull({
+      return await anyPull({
         store,
-        manifest,
         file: await lookAtDiskFile(options.file),
         given: options.file,
-        inPlace: options.inPlace ?? false,
+        inPlace,
         bases: options.bases ?? [],
         concurrency,
         cache,
         pool,
+        ahead,
       }, step);
     },
     move: (work, step) => work.move(step),

@@ -5,7 +5,7 @@ import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
-import { rememberFile } from "../lib/disk/known_files.ts";
+import { keepTable, rememberFile } from "../lib/disk/known_files.ts";
 import { type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
 import { openDiskStore } from "../lib/disk/open_disk_store.ts";
 import { PackSpool } from "../lib/disk/pack_spool.ts";
@@ -134,7 +134,7 @@ export async function runPushDisk(
         );
       }
       await store.commit(made.manifest);
-      await rememberFile(cache, options.file, plan.table, plan.state);
+      await rememberFile(cache, options.file, await keepTable(cache, plan.table), plan.state);
       for (const { chunks, built } of packs) await spool.release(plan.table, chunks, built);
       await keepDisk(
         cache,

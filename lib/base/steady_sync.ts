@@ -23,9 +23,23 @@ export class SteadySync implements AsyncDisposable {
   /** Takes note of bytes that were written; never waits. */
   wrote(bytes: number): void {
     this.#written += bytes;
-    if (this.#written < this.#everyBytes || this.#running !== undefined) return;
+    if (this.#written >= this.#everyBytes && this.#running === undefined) this.#begin();
+  }
+
+  /**
+   * Makes durable what was written so far.
+   *
+   * @throws what the system said of a part, which it may not say again at the end
+   */
+  async flush(): Promise<void> {
+    await this.#running;
+    if (this.#written > 0) await this.#begin();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #begin(): Promise<void> {
     this.#written = 0;
-    this.#running = this.#sync(this.#path)
+    return this.#running = this.#sync(this.#path)
       .catch((error) => {
         this.#failure ??= { error };
       })

@@ -13,8 +13,10 @@ export interface CheckRowsOptions {
   sizeBytes: number;
   /** A table that is certain to say where the file has holes; these are not read. */
   holes?: ChunkTable | undefined;
-  /** The rows to look at, 1 for each; the others are said not to stand. @default {all} */
+  /** The rows to look at, 1 for each; the others are said not to stand. Those that become 0 meanwhile are left out from then on. @default {all} */
   only?: Uint8Array | undefined;
+  /** Where the answer is written as it comes. @default {a new array} */
+  standing?: Uint8Array;
   /** Told of each batch checked, in bytes, with the bytes of chunks in it that stand. */
   onCheck?: (bytes: number, standing: number) => void;
   /** Ends the work. */
@@ -32,15 +34,15 @@ export async function checkRows(
 ): Promise<Uint8Array> {
   const { pool, onCheck, only } = options;
   const signal = options.signal ?? new AbortController().signal;
+  const { standing = new Uint8Array(table.rows.length) } = options;
   // Holes stand until a part of one is found not to.
-  const standing = Uint8Array.from(
-    table.rows,
-    (chunk, row) => chunk === holeRow && only?.[row] !== 0 ? 1 : 0,
-  );
+  table.rows.forEach((chunk, row) => {
+    if (chunk === holeRow && only?.[row] !== 0) standing[row] = 1;
+  });
   await inParallel(partsOf(table, options), pool.width, signal, async (part) => {
     let right = 0;
     if (part.hole) await checkHoles(path, part, pool, standing);
-    else right = await checkChunks(path, table, part, pool, standing);
+    else right = await checkChunks(path, table, part, { pool, only, standing });
     const bytes = part.lengths.reduce((sum, length) => sum + length, 0);
     onCheck?.(bytes, right);
   });
@@ -91,15 +93,15 @@ function* partsOf(
   yield* open.filter((part) => part.bytes > 0);
 }
 
-/** Checks rows of data; how many bytes of them are right. */
+/** Checks rows of data; how many bytes of them are right and still wanted. */
 async function checkChunks(
   path: string,
   table: ChunkTable,
   part: Part,
-  pool: JobPool,
-  standing: Uint8Array,
+  of: { pool: JobPool; only: Uint8Array | undefined; standing: Uint8Array },
 ): Promise<number> {
-  const { right } = await pool.run({
+  const { only, standing } = of;
+  const { right } = await of.pool.run({
     type: "check",
     path,
     offsets: Float64Array.from(part.offsets),
@@ -108,7 +110,7 @@ async function checkChunks(
   });
   let bytes = 0;
   part.rows.forEach((row, at) => {
-    if (right[at] === 0) return;
+    if (right[at] === 0 || only?.[row] === 0) return;
     standing[row] = 1;
     bytes += part.lengths[at]!;
   });

@@ -2,13 +2,13 @@ import { type ChunkTable, holeRow } from "./chunk_table.ts";
 import { sameDigestAt } from "./digest_column.ts";
 
 /**
- * Which rows of a table another one has at the same places: 1 for each chunk that begins and ends there too, and for each hole that lies in one
- * there, as far as the other file goes.
+ * For each row of a table the row of another one that has it at the same place: a chunk that begins and ends there too, or the hole that a hole
+ * lies in, as far as the other file goes; -1 where there is none, and the number of the other's rows for a hole that begins beyond its end.
  */
-export function commonRows(table: ChunkTable, other: ChunkTable): Uint8Array<ArrayBuffer> {
-  const common = new Uint8Array(table.rows.length);
+export function rowsBehind(table: ChunkTable, other: ChunkTable): Int32Array<ArrayBuffer> {
+  const behind = new Int32Array(table.rows.length);
   let at = 0;
-  for (let row = 0; row < common.length; row++) {
+  for (let row = 0; row < behind.length; row++) {
     const [start, end] = [table.rowOffsets[row]!, table.rowOffsets[row + 1]!];
     while (at < other.rows.length && other.rowOffsets[at + 1]! <= start) at++;
     const [chunk, there] = [table.rows[row]!, other.rows[at]];
@@ -18,7 +18,12 @@ export function commonRows(table: ChunkTable, other: ChunkTable): Uint8Array<Arr
       : there !== undefined && there !== holeRow && other.rowOffsets[at] === start &&
         other.rowOffsets[at + 1] === end &&
         sameDigestAt(table.digests, chunk, other.digests, there);
-    common[row] = alike ? 1 : 0;
+    behind[row] = alike ? at : -1;
   }
-  return common;
+  return behind;
+}
+
+/** Which rows of a table another one has at the same places, as {@linkcode rowsBehind} finds them: 1 for each. */
+export function commonRows(table: ChunkTable, other: ChunkTable): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(rowsBehind(table, other), (row) => row < 0 ? 0 : 1);
 }

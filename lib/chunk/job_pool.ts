@@ -43,9 +43,13 @@ export class JobPool implements Disposable {
     return Math.max(1, this.#limit) * 2;
   }
 
-  /** Starts the workers before there is work, where the one who has it must wait for something else first. */
-  start(): void {
-    while (this.#workers.size < this.#limit) this.#startWorker();
+  /**
+   * Starts workers before there is work, where the one who has it must wait for something else first. This thread stands still while one begins.
+   *
+   * @param count how many; the others start when there is work for them
+   */
+  start(count: number = this.#limit): void {
+    while (this.#workers.size < Math.min(count, this.#limit)) this.#startWorker();
   }
 
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */

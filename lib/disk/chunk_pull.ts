@@ -1,8 +1,10 @@
 import { roomHint, withRoom } from "./with_room.ts";
+import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
+import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
-import { fileState, rememberFile } from "./known_files.ts";
+import { fileState, keepTable, rememberFile } from "./known_files.ts";
 import { bytesToWrite, movePull } from "./move_pull.ts";
 import { type DiskPullPlan, planPull } from "./plan_pull.ts";
 import {
@@ -20,7 +22,6 @@ import { keepDisk } from "./seen_disks.ts";
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
   const { cache, file, store } = request;
-  request.pool.start();
   const image = await loadDisk(store, request.manifest, {
     cache,
     meter: step.meter,
@@ -31,13 +32,19 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     step,
   );
   const result = pulledDisk(request, image.index.size);
+  let table: Digest | undefined;
   return {
     ...plan,
     result,
     async move(step) {
       await keepDisk(cache, image, store.name);
       checkRoom(plan);
-      await withRoom(plan.out, roomHint, () => movePull(plan, request, step));
+      [table] = await together<[Digest, void]>([
+        () => keepTable(cache, image.index),
+        (signal) => {
+          return withRoom(plan.out, roomHint, () => movePull(plan, request, { ...step, signal }));
+        },
+      ], step.signal);
     },
     verify: () => settle(plan.out, image.index.size),
     async commit(step) {
@@ -45,8 +52,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       const state = fileState(await Deno.stat(file.path));
       // What was beside is known to nobody else until now, and its time was set back.
       const certain = plan.out !== file.path;
-      await rememberFile(cache, file.path, image.index, { ...state, certain });
-      await tellMoved(request, step);
+      await Promise.all([
+        rememberFile(cache, file.path, table!, { ...state, certain }),
+        tellMoved(request, step),
+      ]);
       return result;
     },
   };

@@ -83,20 +83,25 @@ export function sameState(a: FileState, b: FileState): boolean {
     a.ino === b.ino && a.dev === b.dev;
 }
 
-/** Keeps the table of a file, which was in this state before and after it was read. */
-export async function rememberFile(
-  cache: Cache,
-  path: string,
-  table: ChunkTable,
-  state: SeenState,
-): Promise<void> {
-  const absolute = resolve(path);
+/** Keeps a table, for a file that is to be remembered once it is what the table says. */
+export async function keepTable(cache: Cache, table: ChunkTable): Promise<Digest> {
   const { chunker, size, digests, lengths, rows, rowOffsets } = table;
   const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
   const digest = sha256(bytes);
   if (!await cache.blobs.has(digest, bytes.length)) {
     await cache.blobs.persist(new Blob([bytes]).stream(), { digest });
   }
+  return digest;
+}
+
+/** Keeps what a file is made of, by its table that was kept; the file was in this state before and after it was read. */
+export async function rememberFile(
+  cache: Cache,
+  path: string,
+  digest: Digest,
+  state: SeenState,
+): Promise<void> {
+  const absolute = resolve(path);
   await entryOf(cache, absolute).write(
     { path: absolute, ...state, table: digest },
     { refs: [digest], by: `disk ${absolute}` },
@@ -110,9 +115,18 @@ export async function knownFile(cache: Cache, path: string): Promise<KnownFile |
   return record === undefined ? undefined : await loadKnown(cache, record.value);
 }
 
-/** {@linkcode knownFile}, which reads the table of each file once. */
-export function knownOnce(cache: Cache): (path: string) => Promise<KnownFile | undefined> {
+/** The table to take a known file's holes from, without reading them; `undefined` if they are not certain. */
+export function certainHoles(known: KnownFile | undefined): ChunkTable | undefined {
+  return known?.certain === true ? known.table : undefined;
+}
+
+/** {@linkcode knownFile}, which reads the table of each file once, and of one that was read before not again. */
+export function knownOnce(
+  cache: Cache,
+  before?: KnownFile,
+): (path: string) => Promise<KnownFile | undefined> {
   const asked = new Map<string, Promise<KnownFile | undefined>>();
+  if (before !== undefined) asked.set(before.path, Promise.resolve(before));
   return (path) => {
     const known = asked.get(path) ?? knownFile(cache, path);
     asked.set(path, known);

@@ -4,6 +4,7 @@
  * @module
  */
 import { SteadySync } from "../base/steady_sync.ts";
+import { together } from "../base/together.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -64,8 +65,8 @@ export async function movePull(
 
   const steady = new SteadySync(plan.out);
   const reader = new PackReader(plan, { ...options, remote, moving }, step);
-  const fetch = (ranges: readonly PackRange[], places = plan.places) =>
-    fetchChunks({ ...target, places }, ranges, {
+  const fetch = (ranges: readonly PackRange[], of: Partial<WriteTarget> = {}) =>
+    fetchChunks({ ...target, ...of }, ranges, {
       concurrency: options.concurrency,
       read: (range, options) => reader.read(range, options),
       onWritten: (bytes, range) => {
@@ -74,17 +75,23 @@ export async function movePull(
         if (plan.cachedPacks.has(range.pack)) reused(bytes);
       },
     });
-  const [changed, sound] = await Promise.all([
-    copyChunks(target, located, sources, (bytes) => {
+  const copy = (signal: AbortSignal) =>
+    copyChunks({ ...target, signal }, located, sources, (bytes) => {
       reused(bytes);
       moving.file(bytes);
       steady.wrote(bytes);
-    }),
+    });
+  const write = async (signal: AbortSignal) => {
+    const works = [copy, (signal: AbortSignal) => fetch(plan.ranges, { signal })] as const;
+    const [changed] = await together<[number[], void]>([...works], signal);
+    await steady.flush();
+    return changed;
+  };
+  const prove = async (signal: AbortSignal) =>
     plan.known === undefined
       ? plan.standing.map(() => 1)
-      : proveStanding(plan, options.pool, step, reused),
-    fetch(plan.ranges),
-  ]);
+      : await proveStanding(plan, options.pool, { ...step, signal }, reused);
+  const [changed, sound] = await together<[number[], Uint8Array]>([write, prove], step.signal);
   if (changed.length > 0) {
     step.meter.note(
       `${changed.length} chunks of files on this machine changed meanwhile; they are fetched`,
@@ -95,9 +102,9 @@ export async function movePull(
   if (sound.includes(0)) {
     await blankHoles(plan, sound, options.pool);
     const places = allPlaces(index, sound);
-    await fetch(planRanges(index, placedChunks(places)), places);
+    await fetch(planRanges(index, placedChunks(places)), { places });
   }
-  await steady.end();
+  await steady.flush();
   moving.end();
 }
 

@@ -18,6 +18,7 @@ import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
+import type { ProofAhead } from "./proof_ahead.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
 import { standingRows, standsWhole } from "./standing_rows.ts";
@@ -36,6 +37,8 @@ export interface DiskPullPlan extends Plan {
   readonly standing: Uint8Array;
   /** Whence that is known where `out` was not read for it: then what stands is hashed while the other rows are brought. */
   readonly known: KnownFile | undefined;
+  /** That hashing, where it is under way already. */
+  readonly ahead: ProofAhead | undefined;
   /** Where the chunks of the other rows belong. */
   readonly places: Places;
   /** Files that give chunks. */
@@ -64,18 +67,20 @@ export interface PlanPullOptions {
   cache: Cache;
   /** Hashes. */
   pool: JobPool;
+  /** The proof of the file, where it is under way. */
+  ahead: ProofAhead | undefined;
   /** Requests that follow the ranges. */
   requestsAfter: number;
 }
 
 /** Plans a pull. */
 export async function planPull(options: PlanPullOptions, step: Step): Promise<DiskPullPlan> {
-  const { image, file, cache, pool } = options;
+  const { image, file, cache, pool, ahead } = options;
   const { index } = image;
   const search: SourceSearch = {
     chunker: index.chunker,
     cache,
-    known: knownOnce(cache),
+    known: knownOnce(cache, ahead?.known),
     pool,
     meter: step.meter,
     signal: step.signal,
@@ -87,7 +92,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const out = inPlace ? file.path : file.partial(image.manifest.digest);
   const { standing, known } = whole
     ? { standing: new Uint8Array(index.rows.length).fill(1) }
-    : await standingRows(out, index, search);
+    : await standingRows(out, index, search, ahead);
   const places = allPlaces(index, standing);
   const wanted = new Uint8Array(index.lengths.length);
   for (let chunk = 0; chunk < wanted.length; chunk++) {
@@ -120,6 +125,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     inPlace,
     standing,
     known,
+    ahead: known === undefined || ahead?.known !== known ? undefined : ahead,
     places,
     sources,
     located,

@@ -3,7 +3,7 @@ import { checkRows } from "../chunk/check_rows.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
-import { certainHoles } from "./standing_rows.ts";
+import { certainHoles } from "./known_files.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /**
@@ -13,24 +13,27 @@ import { tellReading } from "./tell_reading.ts";
  * @returns the rows that stand, 1 for each, and with them those that the plan brings anyway
  */
 export async function proveStanding(
-  { image, known, out, standing }: DiskPullPlan,
+  { image, known, ahead, out, standing }: DiskPullPlan,
   pool: JobPool,
   step: Step,
   onStanding: (bytes: number) => void,
 ): Promise<Uint8Array> {
   const { index } = image;
   const tell = tellReading(step.meter, out, index.size);
-  const right = await checkRows(out, index, {
-    pool,
-    signal: step.signal,
-    sizeBytes: index.size,
-    holes: certainHoles(known),
-    only: standing,
-    onCheck: (bytes, standing) => {
-      tell(bytes);
-      onStanding(standing);
-    },
-  });
+  const onCheck = (bytes: number, standing: number) => {
+    tell(bytes);
+    onStanding(standing);
+  };
+  const right = ahead !== undefined
+    ? await ahead.rows(index, standing, { onProof: onCheck, signal: step.signal })
+    : await checkRows(out, index, {
+      pool,
+      signal: step.signal,
+      sizeBytes: index.size,
+      holes: certainHoles(known),
+      only: standing,
+      onCheck,
+    });
   let wrongBytes = 0;
   const sound = Uint8Array.from(right, (stands, row) => {
     if (stands === 1 || standing[row] === 0) return 1;

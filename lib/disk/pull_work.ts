@@ -12,6 +12,7 @@ import { type DiskFile, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
 import { setBackTime } from "./known_files.ts";
+import type { ProofAhead } from "./proof_ahead.ts";
 
 /** What a pull works with. */
 export interface PullRequest {
@@ -33,6 +34,8 @@ export interface PullRequest {
   readonly cache: Cache;
   /** Hashes and unpacks. */
   readonly pool: JobPool;
+  /** The proof of the file, where it is under way. */
+  readonly ahead: ProofAhead | undefined;
 }
 
 /** A disk that was pulled. */

@@ -9,9 +9,10 @@ import { holeRow } from "../chunk/chunk_table.ts";
 import { sameChunker } from "../chunk/chunker.ts";
 import { commonRows } from "../chunk/common_rows.ts";
 import { sameTable } from "../chunk/same_table.ts";
+import type { ProofAhead } from "./proof_ahead.ts";
 import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
-import type { KnownFile } from "./known_files.ts";
+import { certainHoles, type KnownFile } from "./known_files.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { tellReading } from "./tell_reading.ts";
 
@@ -37,33 +38,37 @@ export async function standsWhole(
 /**
  * The rows that stand in the file that is written, 1 for each. Where the cache knows the file, and knows it as another disk, this is what it
  * knows, and comes with it; else the file was read and hashed for it.
+ *
+ * @param ahead the file's proof, where it is under way
  */
 export async function standingRows(
   out: string,
   index: DiskImage["index"],
   search: SourceSearch,
+  ahead: ProofAhead | undefined,
 ): Promise<{ standing: Uint8Array; known?: KnownFile }> {
   const info = await ifThere(Deno.stat(out));
   if (info === undefined) {
     return { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) };
   }
+  const onCheck = tellReading(search.meter, out, info.size);
   const known = await search.known(out);
   if (known !== undefined && sameChunker(known.table.chunker, index.chunker)) {
     const standing = commonRows(index, known.table);
     if (standing.includes(0)) return { standing, known };
+    if (ahead?.known === known) {
+      const of = { onProof: onCheck, signal: search.signal };
+      return { standing: await ahead.rows(index, standing, of) };
+    }
   }
+  ahead?.stop();
   const { pool, signal } = search;
   const standing = await checkRows(out, index, {
     pool,
     signal,
     sizeBytes: info.size,
     holes: certainHoles(known),
-    onCheck: tellReading(search.meter, out, info.size),
+    onCheck,
   });
   return { standing };
-}
-
-/** The table to take a known file's holes from, without reading them; `undefined` if they are not certain. */
-export function certainHoles(known: KnownFile | undefined): KnownFile["table"] | undefined {
-  return known?.certain === true ? known.table : undefined;
 }

@@ -6,7 +6,7 @@ import { dataBytes } from "../../lib/chunk/chunk_table.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
 import { TableBuilder } from "../../lib/chunk/table_builder.ts";
-import { fileState, rememberFile } from "../../lib/disk/known_files.ts";
+import { fileState, keepTable, rememberFile } from "../../lib/disk/known_files.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
@@ -164,7 +164,10 @@ for (const certain of [false, true]) {
     const machine = world.machine();
     const cache = machine.cache!;
     const table = tableOf(first, chunkerFor("fixed", first.length));
-    await rememberFile(cache, out, table, { ...fileState(await Deno.stat(out)), certain });
+    await rememberFile(cache, out, await keepTable(cache, table), {
+      ...fileState(await Deno.stat(out)),
+      certain,
+    });
     const plan = await pullDisk({ reference, file: out, inPlace: true }, {
       ...machine,
       dryRun: true,
@@ -178,6 +181,26 @@ for (const certain of [false, true]) {
     assertEquals(pull.bytesReused, dataBytes(table) - 3 * 65_536);
   });
 }
+
+Deno.test("pullDisk() in place mends a file that the cache takes for this very disk", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  const file = await world.write("disk", first);
+  await pushDisk({ file, reference, chunker: "fixed" }, world.machine());
+  const spoiled = first.slice();
+  spoiled[500_000]! ^= 1;
+  const out = await world.write("out", spoiled);
+  const machine = world.machine();
+  const cache = machine.cache!;
+  const table = await keepTable(cache, tableOf(first, chunkerFor("fixed", first.length)));
+  const state = { ...fileState(await Deno.stat(out)), certain: true };
+  await rememberFile(cache, out, table, state);
+  const pull = await pullDisk({ reference, file: out, inPlace: true }, machine);
+  assert(pull.changed);
+  await world.holds("out", first);
+  const again = await pullDisk({ reference, file: out, inPlace: true }, machine);
+  assertEquals([again.changed, again.bytesMoved], [false, 0]);
+});
 
 Deno.test("pushDisk() need not read a file that was pulled a moment ago, unless it was written since", async () => {
   await using world = await DiskWorld.make();

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { SteadySync } from "../../../lib/base/steady_sync.ts";
 
-Deno.test("a SteadySync syncs after so many bytes, one part at a time, and waits at the end", async () => {
+Deno.test("a SteadySync syncs after so many bytes, one part at a time, and the rest at the end", async () => {
   const syncs: PromiseWithResolvers<void>[] = [];
   const sync = () => {
     syncs.push(Promise.withResolvers<void>());
@@ -14,15 +14,16 @@ Deno.test("a SteadySync syncs after so many bytes, one part at a time, and waits
   steady.wrote(500);
   assertEquals(syncs.length, 1);
   let ended = false;
-  const end = steady.end().then(() => ended = true);
+  const end = steady.flush().then(() => ended = true);
   await Promise.resolve();
   assertEquals(ended, false);
   syncs[0]!.resolve();
-  await end;
-  steady.wrote(1);
-  assertEquals(syncs.length, 2);
+  while (syncs.length < 2) await Promise.resolve();
+  assertEquals(ended, false);
   syncs[1]!.resolve();
-  await steady.end();
+  await end;
+  await steady.flush();
+  assertEquals(syncs.length, 2);
 });
 
 Deno.test("a SteadySync tells at the end that a part could not be made durable", async () => {
@@ -30,6 +31,7 @@ Deno.test("a SteadySync tells at the end that a part could not be made durable",
   const steady = new SteadySync("file", { everyBytes: 1, sync });
   steady.wrote(1);
   await assertRejects(() => steady.end(), Error, "input/output error");
+  await assertRejects(() => steady.flush(), Error, "input/output error");
 });
 
 Deno.test("a SteadySync that is disposed of waits for what is under way, whatever comes of it", async () => {
