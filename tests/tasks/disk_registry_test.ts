@@ -21,7 +21,8 @@ realTest(
   async () => {
     await using world = await DiskWorld.make();
     await using registry = await startRegistry();
-    const reference = `docker://${registry.host}/acme/disk:1`;
+    await using proxy = new DiskProxy(registry.host);
+    const reference = `docker://${proxy.host}/acme/disk:1`;
     const [here, there] = [world.machine(), world.machine()];
     const file = await world.write("disk", first);
     const plan = await pushDisk({ file, reference }, { ...here, dryRun: true });
@@ -36,9 +37,9 @@ realTest(
     assertEquals({ ...foreseen, dryRun: false }, pull);
 
     await world.write("disk", second);
-    const before = (await registry.accesses()).length;
+    const before = proxy.requests.length;
     const change = await pushDisk({ file, reference }, here);
-    assertEquals((await registry.accesses()).length - before, change.requests);
+    assertEquals(proxy.requests.length - before, change.requests);
     assert(change.bytesMoved < push.bytesMoved / 5);
     await pullDisk({ reference, file: world.path("out") }, there);
     await world.holds("out", second);
