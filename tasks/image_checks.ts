@@ -13,6 +13,9 @@ import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference } from "../lib/oci/reference.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 
+/** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
+const worthLookingBytes = 1024 * 1024;
+
 /** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too. */
 export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): void {
   const wanted = new Map<string, number>();
@@ -23,7 +26,9 @@ export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): voi
   for (const source of new Set(copies.map(({ source }) => source))) {
     wanted.set(cacheDir, (wanted.get(cacheDir) ?? 0) + (source.spoolBytes ?? 0));
   }
-  for (const [folder, bytes] of wanted) checkFreeBytes(resolve(folder), bytes);
+  for (const [folder, bytes] of wanted) {
+    if (bytes >= worthLookingBytes) checkFreeBytes(resolve(folder), bytes);
+  }
 }
 
 /** The platforms that are wanted of an index; `undefined` for all. */

@@ -1,3 +1,4 @@
+import { together } from "../lib/base/together.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import type { NamesNow } from "../lib/oci/copy_set.ts";
 import { formatDestination } from "../lib/oci/engine_reference.ts";
@@ -109,12 +110,13 @@ export async function copyImages(
         signal,
         verifyExisting,
         referrers,
+        onDiffers: () => loadMoving(routes),
       });
       checkRoom(planned, context.cache.dir);
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {
-      const { moveCopies } = await import("../lib/oci/copy_set.ts");
+      const { moveCopies } = await import("./image_moving.ts");
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
       const names = await moveCopies(copies, { meter, signal, onBlob });
@@ -124,19 +126,28 @@ export async function copyImages(
       return names;
     },
     async verify({ copies }) {
-      const { verifyCopies } = await import("../lib/oci/copy_set.ts");
+      const { verifyCopies } = await import("./image_moving.ts");
       await verifyCopies(copies);
     },
     async commit(plan, names, { meter, signal }) {
-      const { commitCopies } = await import("../lib/oci/copy_set.ts");
-      await commitCopies(plan.copies, names, { meter, signal });
+      const { commitCopies } = await import("./image_moving.ts");
+      await together<[void, void]>([
+        (inner) => commitCopies(plan.copies, names, { meter, signal: inner }),
+        () => rememberLayouts(context, routes),
+      ], signal);
       await spool?.end(true);
-      await rememberLayouts(context, routes);
       return { images: plan.copies.map(copied) };
     },
     standing: (plan) => ({ images: plan.copies.map(copied) }),
   };
   return await runOperation(operation, context);
+}
+
+/** Loads what moves ahead of its use; that it cannot be had is told where it is used. */
+function loadMoving(routes: readonly ImageRoute[]): void {
+  const toLayout = routes.some(({ to }) => to.some(({ transport }) => transport === "oci"));
+  const loading = toLayout ? import("./image_pulling.ts") : import("./image_moving.ts");
+  loading.catch(() => undefined);
 }
 
 /** The layouts on both sides: a later run may find blobs in them. */
@@ -146,7 +157,7 @@ async function rememberLayouts(
 ): Promise<void> {
   const places = routes.flatMap(({ from, to }) => [from, ...to]);
   const folders = places.flatMap((place) => place.transport === "oci" ? [place.folder] : []);
-  const { rememberLayout } = await import("./image_known.ts");
+  const { rememberLayout } = await import("./image_moving.ts");
   for (const folder of new Set(folders)) await rememberLayout(cache, folder);
 }
 

@@ -27,7 +27,7 @@ export function knownBlobs({ cache }: TaskContext): LocalBlobs {
   let known: LocalBlobs | undefined;
   return {
     async find(descriptor, exceptFolder) {
-      const { KnownBlobs } = await import("./image_known.ts");
+      const { KnownBlobs } = await import("./image_moving.ts");
       return await (known ??= new KnownBlobs(cache)).find(descriptor, exceptFolder);
     },
   };

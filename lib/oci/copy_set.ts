@@ -49,10 +49,17 @@ export async function moveCopies(
 
 /** Looks whether all blobs of copies are where they belong, as far as that costs no request. */
 export async function verifyCopies(copies: readonly PlannedCopy[]): Promise<void> {
+  const seen = new Map<unknown, Set<Digest>>();
   for (const { plan, destination } of copies) {
     if (destination.complete || !plan.changed) continue;
+    const place = destination instanceof LayoutDestination ? destination.layout : destination;
+    const there = seen.get(place) ?? new Set();
+    seen.set(place, there);
     for (const blob of [...plan.missing, ...plan.present]) {
-      if (await destination.has(blob, false)) continue;
+      if (there.has(blob.digest) || await destination.has(blob, false)) {
+        there.add(blob.digest);
+        continue;
+      }
       throw new VerificationError(
         `Cannot finish "${destination.name}": ${blob.digest} is gone from it`,
         { side: "destination", hint: "is another program collecting garbage there?" },

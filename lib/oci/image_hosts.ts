@@ -46,7 +46,10 @@ export class ImageHosts implements Disposable {
   }
 
   async #registrySource(reference: RegistryReference): Promise<ImageSource> {
-    const { RegistrySource } = await import("./registry_source.ts");
+    const [{ RegistrySource }] = await Promise.all([
+      import("./registry_source.ts"),
+      import("./open_image.ts"),
+    ]);
     const { meter = silentMeter, mirrors } = this.#options;
     const places = mirrors?.places(reference.host, reference.repository) ?? [];
     const origin = places.pop() ?? { ...reference, insecure: false };
@@ -71,13 +74,12 @@ export class ImageHosts implements Disposable {
     const { meter = silentMeter, signal, local, memory } = this.#options;
     switch (reference.transport) {
       case "oci": {
-        const { LayoutDestination } = await import("./layout_destination.ts");
         const { LayoutPlace } = await import("./layout_place.ts");
         const { folder } = reference;
         const place = this.#places.get(folder) ??
           new LayoutPlace(folder, { meter, hashers: this.#hashers, local, signal });
         this.#places.set(folder, place);
-        return new LayoutDestination(reference, place);
+        return place.destination(reference);
       }
       case "docker": {
         const { RegistryDestination } = await import("./registry_destination.ts");

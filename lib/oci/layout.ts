@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { syncFolder, writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { isNotThere } from "../base/files.ts";
+import { ifThere, isNotThere } from "../base/files.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isLayout } from "./is_layout.ts";
@@ -94,19 +94,30 @@ export class Layout extends LayoutBlobs {
     await this.makeBlobFolder();
     const index = join(this.folder, "index.json");
     await writeFileAtomic(index, indexText([]), { createNew: true });
-    await writeFileAtomic(join(this.folder, "oci-layout"), layoutText, { createNew: true });
+    await this.#mark();
+  }
+
+  /** What makes the folder a layout comes after its index. */
+  async #mark(): Promise<void> {
+    const path = join(this.folder, "oci-layout");
+    if (await ifThere(Deno.stat(path)) !== undefined) return;
+    await writeFileAtomic(path, layoutText, { createNew: true });
   }
 
   async #edit(
     change: (entries: readonly Descriptor[]) => Descriptor[],
     holds: (entries: readonly Descriptor[]) => boolean,
   ): Promise<void> {
-    await this.make();
+    await this.makeBlobFolder();
     await syncFolder(join(this.folder, "blobs", "sha256"));
     using _lock = await lockFile(join(this.workFolder, "lock"), defined({ signal: this.#signal }));
+    const index = join(this.folder, "index.json");
+    // An index without the mark is of a writer that was ended between the two, and what it says stays.
+    if (await ifThere(Deno.stat(index)) !== undefined) await this.#mark();
     for (let tried = 0;; tried++) {
       const entries = await this.entries();
-      await writeFileAtomic(join(this.folder, "index.json"), indexText(change(entries)));
+      await writeFileAtomic(index, indexText(change(entries)));
+      await this.#mark();
       if (holds(await this.entries())) return;
       if (tried >= 10) {
         throw new KedgeError(

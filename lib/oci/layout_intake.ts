@@ -46,6 +46,7 @@ export class LayoutIntake implements Disposable {
   #own: boolean;
   #local: LocalBlobs | undefined;
   #left: LeftParts;
+  #nowhere = new Set<Digest>();
 
   /** Touches no disk. */
   constructor(layout: Layout, options: LayoutIntakeOptions = {}) {
@@ -138,8 +139,12 @@ export class LayoutIntake implements Disposable {
     if (this.#own) this.#hashers[Symbol.dispose]();
   }
 
+  /** What a plan found nowhere is not looked for again. */
   async #find(descriptor: Descriptor): Promise<LocalBlob | undefined> {
-    return await this.#local?.find(descriptor, this.#layout.folder);
+    if (this.#nowhere.has(descriptor.digest)) return undefined;
+    const found = await this.#local?.find(descriptor, this.#layout.folder);
+    if (found === undefined) this.#nowhere.add(descriptor.digest);
+    return found;
   }
 
   async #takeSourceFile(transfer: BlobTransfer, from: string, path: string): Promise<void> {

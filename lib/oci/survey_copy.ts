@@ -25,6 +25,8 @@ export interface PlanCopyOptions {
   referrers?: boolean | undefined;
   /** Whether what the destination has is read and hashed. @default {false} */
   verifyExisting?: boolean | undefined;
+  /** Told as soon as it is seen that something will have to move, so that what moves can be loaded while the registry is asked. */
+  onDiffers?: (() => void) | undefined;
   /** Told of what is left out. */
   meter: Meter;
   /** Ends the planning. */
@@ -46,6 +48,7 @@ export async function surveyCopy(
   // A source on disk is looked at first: that it is not there should not cost a request.
   const local = source.path === undefined ? undefined : await source.resolve();
   const pointer = await destination.pointer();
+  if (pointer === undefined) options.onDiffers?.();
   const { described } = destination;
   if (described !== undefined && destination.complete && !deep) {
     const whole = options.platforms === undefined || !isIndexType(described.mediaType);
@@ -62,6 +65,7 @@ export async function surveyCopy(
   const isRoot = (root: Manifest) =>
     pointer !== undefined && (destination.isRoot?.(pointer, root) ?? pointer === root.digest);
   const stands = known === undefined ? pointer === chosen.descriptor.digest : isRoot(known);
+  if (!stands) options.onDiffers?.();
   if (stands && destination.complete && !deep) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
     const { descriptor: root } = chosen;

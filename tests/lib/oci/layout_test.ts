@@ -83,6 +83,23 @@ Deno.test("Layout takes a folder in which a killed process left a part of its fi
     assertEquals(await new Layout(folder).isThere(), true);
   }));
 
+Deno.test("Layout.point() marks a folder that has an index alone, and leaves a mark that stands", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(join(folder, "l"));
+    const descriptor = await writeImage(layout.folder, "a", { layers: ["1"] });
+    const mark = join(layout.folder, "oci-layout");
+    await Deno.remove(mark);
+    assertEquals(await layout.entries(), []);
+    await layout.point("b", descriptor);
+    assertEquals((await layout.entries()).map(nameOf), ["a", "b"]);
+    const { ino } = await Deno.stat(mark);
+    await layout.point("c", descriptor);
+    assertEquals((await layout.entries()).map(nameOf), ["a", "b", "c"]);
+    assertEquals((await Deno.stat(mark)).ino, ino);
+    const names = await Array.fromAsync(Deno.readDir(layout.folder), ({ name }) => name);
+    assertEquals(names.sort(), [".kedge", "blobs", "index.json", "oci-layout"]);
+  }));
+
 Deno.test("Layout refuses a folder that holds other things, a file, and another version", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "notes.txt"), "x");
