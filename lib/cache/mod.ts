@@ -40,7 +40,7 @@ export type { CacheLockOptions } from "./cache_lock.ts";
 export type { CacheShard } from "./cache_shard.ts";
 export type { CacheUse } from "./cache_use.ts";
 export type { EntrySchema, SchemaResult } from "./entry_schema.ts";
-export type { Leases, LeasesHost } from "./leases.ts";
+export type { Leased, Leases, LeasesHost } from "./leases.ts";
 export type { Partials, PartialsHost } from "./partials.ts";
 export type { FileLock } from "../base/file_lock.ts";
 export type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
