@@ -1,6 +1,7 @@
 import { delay } from "@std/async";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
+import { LateSignals } from "../base/late_signals.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
@@ -28,6 +29,7 @@ export class RegistryDiskStore implements DiskStore {
   readonly client: RegistryClient;
   #meter: Meter;
   #signal: AbortSignal;
+  #late = new LateSignals(stallMs, () => new Error(`nothing came for ${stallMs} ms`));
 
   constructor(
     reference: RegistryReference,
@@ -63,11 +65,7 @@ export class RegistryDiskStore implements DiskStore {
       signal.throwIfAborted();
       const before = at;
       let failure: unknown = new Error("the body ended early");
-      const stalled = new AbortController();
-      const timer = setTimeout(
-        () => stalled.abort(new Error(`nothing came for ${stallMs} ms`)),
-        stallMs,
-      );
+      const stalled = this.#late.start();
       try {
         const ended = AbortSignal.any([signal, stalled.signal]);
         const body = await this.client.getRange(blob.digest, start + at, end - 1, ended);
@@ -95,7 +93,7 @@ export class RegistryDiskStore implements DiskStore {
           at = 0;
         }
       } finally {
-        clearTimeout(timer);
+        stalled[Symbol.dispose]();
       }
       failures = at > before ? 1 : failures + 1;
       await this.#wait(blob, failures, failure, signal);

@@ -8,6 +8,7 @@
  */
 import { delay } from "@std/async";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
+import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { comingBytes, type MinReader } from "../http/coming_bytes.ts";
 import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../http/retry_policy.ts";
@@ -104,23 +105,23 @@ async function* pieces(
   let buffer = new ArrayBuffer(Math.max(1024, Math.min(bufferBytes, size)));
   let windowMs = performance.now();
   let windowBytes = 0;
+  const late = new LateSignals(stallMs, () => new Error(`nothing came for ${stallMs} ms`));
+  const giveUp = () => void reader.cancel().catch(() => undefined);
   // Only while a read is under way: whoever takes the pieces may be slow.
-  let waitingMs = Infinity;
-  let stalled = false;
-  const watch = setInterval(() => {
-    if (performance.now() - waitingMs < stallMs) return;
-    stalled = true;
-    reader.cancel().catch(() => undefined);
-  }, Math.max(1, stallMs / 8));
+  const read = async (view: Uint8Array<ArrayBuffer>, min: number) => {
+    using wait = late.start();
+    wait.signal.addEventListener("abort", giveUp, { once: true });
+    const piece = await reader.read(view, { min });
+    wait.signal.throwIfAborted();
+    return piece;
+  };
   try {
     for (;;) {
       signal?.throwIfAborted();
-      waitingMs = performance.now();
-      const min = comingBytes(windowBytes, waitingMs - windowMs);
-      const { done, value } = await reader.read(new Uint8Array(buffer), { min });
-      if (waitingMs - windowMs > 1000) [windowMs, windowBytes] = [waitingMs, 0];
-      waitingMs = Infinity;
-      if (stalled) throw new Error(`nothing came for ${stallMs} ms`);
+      const startedMs = performance.now();
+      const min = comingBytes(windowBytes, startedMs - windowMs);
+      const { done, value } = await read(new Uint8Array(buffer), min);
+      if (startedMs - windowMs > 1000) [windowMs, windowBytes] = [startedMs, 0];
       if (value !== undefined && value.byteLength > 0) {
         windowBytes += value.byteLength;
         yield value;
@@ -129,7 +130,6 @@ async function* pieces(
       if (done) return;
     }
   } finally {
-    clearInterval(watch);
     // The connection may be broken already; what it says of that was said before.
     await reader.cancel().catch(() => undefined);
   }

@@ -101,7 +101,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   origin.files.set("/b.tar.xz", { body: packed.stdout });
   await cacheKexec({ url: origin.url("/b.tar.gz") }, ctx);
 
-  await writeImage(join(stock, "images"), "a", { layers: [randomBytes(100_000)] });
+  await writeImage(join(stock, "images"), "a", { layers: [randomBytes(2_000_000)] });
   await writeImage(join(stock, "images"), "new", { layers: [randomBytes(large, 3)] });
   await writeImage(join(stock, "images"), "b", { layers: [randomBytes(5000, 2)] });
   const noise = randomBytes(3_000_000, 9).toHex();

@@ -1,3 +1,4 @@
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { runProcess } from "../../lib/base/process_group.ts";
 import { freePort, waitForPort } from "./free_port.ts";
@@ -24,7 +25,7 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly url: string;
   /** The folder that holds its data. */
   readonly folder: string;
-  /** The lines of its access log so far: `METHOD path status`; that of a large answer may come after its last byte. */
+  /** The lines of its access log so far: `METHOD path status`; they are waited for while more of them come. */
   accesses(): Promise<string[]>;
   /** Ends it at once: whoever asks it afterwards gets no answer. */
   stop(): Promise<void>;
@@ -85,13 +86,24 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     host,
     url: `http://${host}`,
     folder,
-    accesses: async () => accessLines(await Deno.readTextFile(log)),
+    accesses: async () => accessLines(await settled(log)),
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();
       await Deno.remove(work, { recursive: true });
     },
   };
+}
+
+/** What a log holds once nothing more comes: a registry writes of an answer after it was given. */
+async function settled(log: string): Promise<string> {
+  let text = await Deno.readTextFile(log);
+  for (;;) {
+    await delay(50);
+    const before = text;
+    text = await Deno.readTextFile(log);
+    if (text === before) return text;
+  }
 }
 
 function accessLines(log: string): string[] {
