@@ -1,4 +1,3 @@
-import { together } from "../lib/base/together.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import type { NamesNow } from "../lib/oci/copy_set.ts";
 import { formatDestination } from "../lib/oci/engine_reference.ts";
@@ -82,6 +81,7 @@ export async function copyImages(
   await using disposal = new AsyncDisposableStack();
   let hosts: ImageHosts | undefined;
   let spool: ImageSpool | undefined;
+  let moves = false;
   const { verifyExisting, referrers } = options;
   const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
     kind: "image",
@@ -101,7 +101,7 @@ export async function copyImages(
       if (routes.some(({ to }) => to.length > 1)) {
         const { ImageSpool } = await import("./image_spool.ts");
         spool = new ImageSpool(context.cache, routes);
-        disposal.defer(() => spool!.end(false));
+        disposal.defer(() => spool!.end(moves ? "broken off" : "looked at"));
       }
       const copies = await openCopies(routes, hosts, spool?.spool);
       const planned = await planCopies(copies, {
@@ -116,6 +116,7 @@ export async function copyImages(
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {
+      moves = true;
       const { moveCopies } = await import("./image_moving.ts");
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
@@ -131,11 +132,12 @@ export async function copyImages(
     },
     async commit(plan, names, { meter, signal }) {
       const { commitCopies } = await import("./image_moving.ts");
-      await together<[void, void]>([
-        (inner) => commitCopies(plan.copies, names, { meter, signal: inner }),
-        () => rememberLayouts(context, routes),
-      ], signal);
-      await spool?.end(true);
+      // What cannot be remembered holds up no name.
+      const remembering = rememberLayouts(context, routes);
+      remembering.catch(() => undefined);
+      await commitCopies(plan.copies, names, { meter, signal });
+      await spool?.end("done");
+      await remembering;
       return { images: plan.copies.map(copied) };
     },
     standing: (plan) => ({ images: plan.copies.map(copied) }),

@@ -13,6 +13,8 @@ export class ImageSpool implements SpoolFolder {
   #cache: Cache;
   #key: string;
   #own: Promise<string> | undefined;
+  #use: Disposable | undefined;
+  #isNew = true;
 
   /** Touches no disk. */
   constructor(cache: Cache, routes: readonly ImageRoute[]) {
@@ -29,16 +31,31 @@ export class ImageSpool implements SpoolFolder {
   }
 
   async own(): Promise<string> {
-    return await (this.#own ??= this.#cache.partials.claim(this.#key));
+    return await (this.#own ??= this.#claim());
   }
 
-  /** Removes the folder where the copies are done, and leaves it to the next run where they are not. */
-  async end(done: boolean): Promise<void> {
+  /**
+   * Removes the folder where the copies are done, and leaves it to the next run where they were broken off; where nothing was to be
+   * moved, it goes unless an earlier run left it.
+   */
+  async end(how: "done" | "broken off" | "looked at"): Promise<void> {
     this.spool[Symbol.dispose]();
     const folder = await this.#own?.catch(() => undefined);
-    if (folder === undefined) return;
-    this.#own = undefined;
+    if (folder !== undefined) {
+      this.#own = undefined;
+      const { partials } = this.#cache;
+      const goes = how === "done" || how === "looked at" && this.#isNew;
+      await (goes ? partials.discard(folder) : partials.release(this.#key, folder));
+    }
+    this.#use?.[Symbol.dispose]();
+    this.#use = undefined;
+  }
+
+  /** As long as the folder is this process's own, no other one empties the cache. */
+  async #claim(): Promise<string> {
     const { partials } = this.#cache;
-    await (done ? partials.discard(folder) : partials.release(this.#key, folder));
+    this.#use = await this.#cache.use();
+    this.#isNew = await partials.find(this.#key) === undefined;
+    return await partials.claim(this.#key);
   }
 }

@@ -243,13 +243,16 @@ const envelopeShape: Shape = {
 
 type EnvelopeRead = { envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss };
 
-/** The same; a file that the system does not let anybody read, or that is none, is unreadable too. */
-async function tryEnvelope(path: string): Promise<EnvelopeRead> {
+/** The codes of what is no file, or is not for this user to read; what passes, such as too many open files, is none of them. */
+const unreadableCodes: ReadonlySet<string> = new Set(["EISDIR", "ELOOP", "EACCES", "EPERM"]);
+
+/** The same; what the system does not let this user read, or is no file, is unreadable too. */
+export async function tryEnvelope(path: string): Promise<EnvelopeRead> {
   try {
     return await readEnvelope(path);
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    if (code === undefined) throw error;
+    if (code === undefined || !unreadableCodes.has(code)) throw error;
     return { miss: { reason: "unreadable", detail: message } };
   }
 }

@@ -26,6 +26,8 @@ export interface GcFacts {
   freeBytes?: number;
   /** The clock, in milliseconds since 1970. */
   nowMs: number;
+  /** Whether the clock seems to be behind, so that what is dated later is young. */
+  behind: boolean;
 }
 
 const dayMs = 86_400_000;
@@ -151,9 +153,9 @@ function isYoung(changedMs: number, policy: GcPolicy, facts: GcFacts): boolean {
 /** What killed processes left. */
 function leftovers(survey: Survey, policy: GcPolicy, facts: GcFacts): GcItem[] {
   const items: GcItem[] = [];
-  // What is dated by a clock that was wrong would stay until that day.
+  // What is dated by a clock that was wrong would stay until that day; where this one is, all of it is young.
   const ageOf = (changedMs: number) =>
-    changedMs > facts.nowMs + dayMs ? Infinity : facts.nowMs - changedMs;
+    changedMs > facts.nowMs + dayMs && !facts.behind ? Infinity : facts.nowMs - changedMs;
   for (const path of facts.deadLeases) {
     items.push({ kind: "lease", path, reason: "left by a process that ended" });
   }

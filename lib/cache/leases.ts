@@ -152,6 +152,7 @@ export class Leases {
     } catch (error) {
       if (!isNoRoom(error) || !isThere(path)) throw error;
       this.#cut.set(path, `${cut ?? ""}${lines}`);
+      cutOff(path);
     }
   }
 
@@ -203,6 +204,17 @@ function append(path: string, text: string): void {
   for (let written = 0; written < bytes.length;) {
     written += file.writeSync(bytes.subarray(written));
   }
+}
+
+/** Leaves the last line of a file without its end, as a sign that something is missing behind it. */
+function cutOff(path: string): void {
+  using file = Deno.openSync(path, { read: true, write: true });
+  const { size } = file.statSync();
+  if (size === 0) return;
+  const last = new Uint8Array(1);
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  file.readSync(last);
+  if (last[0] === 10) file.truncateSync(size - 1);
 }
 
 /** Whose a file of leases is, by its name. */

@@ -64,7 +64,8 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     );
   }
   const survey = await surveyCache(cache, signal);
-  if (!dryRun) await mendDates(survey, cache.now());
+  const behind = isBehind(survey, await changedMs(join(cache.dir, tagName)), cache.now());
+  if (!dryRun && !behind) await mendDates(survey, cache.now());
   using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
   const { leased, all } = await cache.leases.read();
   const free = freeBytes(cache.dir);
@@ -73,6 +74,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     deadLeases: survey.deadLeases,
     shared: root.busy && !force,
     nowMs: cache.now(),
+    behind,
     ...(free === undefined ? {} : { freeBytes: free }),
   });
   await carryOut(cache, plan, survey, count, {
@@ -121,6 +123,17 @@ async function tryRoot(
   if (!dryRun) return { lock, busy: false };
   lock[Symbol.dispose]();
   return { busy: false };
+}
+
+/**
+ * Whether the clock of this machine seems to be behind: half of what has a date, or more, is of days yet to come. To date anything anew
+ * by such a clock would make all of it old once the clock is right again.
+ */
+function isBehind({ pointers }: Survey, madeMs: number | undefined, nowMs: number): boolean {
+  const dates = pointers.map(({ usedMs }) => usedMs);
+  if (madeMs !== undefined) dates.push(madeMs);
+  const ahead = dates.filter((dateMs) => dateMs > nowMs + dailyMs);
+  return ahead.length > 0 && ahead.length * 2 >= dates.length;
 }
 
 /** Lets pointers begin to age that were used on a day yet to come, by a clock that was wrong. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { KedgeError, VerificationError } from "../base/errors.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
@@ -87,12 +87,19 @@ export interface FoundProbe {
  * where it is said of another version than was asked about (RFC 9111, section 4.3.4).
  *
  * @throws {VerificationError} if a web page came instead of a file
+ * @throws {UnreachableError} if the server says of another version that nothing changed, and says so unasked too
  */
 export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe> {
   const answer = await ask(client, request);
   const { unless, ...rest } = request;
   if (answer.state === "found" || unless === undefined) return answer;
-  return isOther(unless.etag, answer.validators.etag) ? await ask(client, rest) : answer;
+  if (!isOther(unless.etag, answer.validators.etag)) return answer;
+  const plain = await ask(client, rest);
+  if (plain.state === "found") return plain;
+  throw new UnreachableError(
+    `Cannot ${request.action} ${displayUrl(request.url)}: the server answered 304 unasked`,
+    { side: "source", hint: "a proxy on the way may hold answers of its own" },
+  );
 }
 
 function isOther(asked: string | undefined, said: string | undefined): boolean {

@@ -99,7 +99,7 @@ export class RegistryDestination implements ImageDestination {
 
   async put(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, progress } = transfer;
-    let session = await this.#session(descriptor);
+    let session = this.mounts(source) ? undefined : await this.#session(descriptor);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
       this.#noteLending(source, mounted === true);

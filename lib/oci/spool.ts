@@ -49,9 +49,9 @@ export class Spool implements Disposable {
     source: ImageSource,
   ): Promise<{ requests: number; diskBytes: number }> {
     const free = { requests: 0, diskBytes: 0 };
-    if (this.#planned.has(descriptor.digest)) return free;
+    if (this.#planned.has(descriptor.digest) || this.#blobs.has(descriptor.digest)) return free;
     this.#planned.add(descriptor.digest);
-    const { layout, intake } = await (this.#left ??= open(this.#folder.left()));
+    const { layout, intake } = await (this.#own ?? (this.#left ??= open(this.#folder.left())));
     if (await layout.has(descriptor) && await this.#isSound(descriptor, layout)) return free;
     return await intake.cost(descriptor, source);
   }

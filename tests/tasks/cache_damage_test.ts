@@ -125,7 +125,9 @@ Deno.test("an entry that was used on a day yet to come is dated anew by its next
   }));
 
 Deno.test("cache:prune lets an entry age that was used on a day yet to come", () =>
-  withBundle(async ({ dir, entry }) => {
+  withBundle(async ({ dir, entry, url, origin }) => {
+    origin.files.set("/other.tar.gz", { body: bundleBytes({ version: "other" }) });
+    await cacheKexec({ url: new URL("/other.tar.gz", url).href }, { cache: new Cache(dir) });
     await Deno.utime(entry.entry.path, future, future);
     const options = { maxAge: "1d", force: true };
     const dry = await cachePrune(options, { cache: new Cache(dir), dryRun: true });
@@ -137,10 +139,28 @@ Deno.test("cache:prune lets an entry age that was used on a day yet to come", ()
   }));
 
 Deno.test("cache:prune takes what was left on a day yet to come for old", () =>
-  withBundle(async ({ dir }) => {
+  withBundle(async ({ dir, entry }) => {
     const left = join(dir, buckets.partials.folder, "0".repeat(40));
     await Deno.mkdir(left, { recursive: true });
     const yesteryear = () => Date.now() - 5000 * dayMs;
+    // When a folder was changed cannot be set; so all else is old, and the clock stands between.
+    const before = new Date(yesteryear() - dayMs);
+    for (const path of [entry.entry.path, join(dir, "CACHEDIR.TAG")]) {
+      await Deno.utime(path, before, before);
+    }
     await cachePrune({}, { cache: new Cache(dir, { now: yesteryear }) });
     assertEquals(await Deno.stat(left).then(() => true, () => false), false);
+  }));
+
+Deno.test("cache:prune dates nothing anew by a clock that is behind", () =>
+  withBundle(async ({ dir, entry }) => {
+    const left = join(dir, buckets.partials.folder, "0".repeat(40));
+    await Deno.mkdir(left, { recursive: true });
+    const before = (await Deno.stat(entry.entry.path)).mtime;
+    const yesteryear = () => Date.now() - 200 * dayMs;
+    await cachePrune({ maxAge: "90d" }, { cache: new Cache(dir, { now: yesteryear }) });
+    assertEquals((await Deno.stat(entry.entry.path)).mtime, before);
+    assertEquals((await Deno.stat(left)).isDirectory, true);
+    await cachePrune({ maxAge: "90d" }, { cache: new Cache(dir) });
+    assertEquals((await Deno.stat(entry.path)).isFile, true);
   }));

@@ -1,6 +1,7 @@
 /** What a full disk lets one do: use what is there, and make room. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
 import { Journal } from "../../lib/journal/journal.ts";
@@ -131,5 +132,23 @@ fullDiskTest(
       [await other.blobs.has(digest!), await other.blobs.has(orphan), await other.blobs.has(third)],
       [true, true, false],
     );
+  },
+);
+
+fullDiskTest(
+  "a lease that has no room is told of, though the file of the process ends with a block of the disk",
+  async ({ cache: dir, free, fill }) => {
+    const user = new Cache(dir);
+    await free();
+    await user.leases.take(...Array.from({ length: 512 }, (_, i) => sha256(String(i))));
+    fill();
+    assertEquals((await user.leases.read()).all, false);
+    await user.leases.take(sha256("another"));
+    const { all, leased } = await new Cache(dir).leases.read();
+    assertEquals([all, leased.size], [true, 512]);
+    await free();
+    await user.leases.take(sha256("one more"));
+    const after = await new Cache(dir).leases.read();
+    assertEquals([after.all, after.leased.size], [false, 514]);
   },
 );

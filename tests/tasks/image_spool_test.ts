@@ -2,8 +2,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, NoRoomError } from "../../lib/base/errors.ts";
+import { KedgeError, NoRoomError, TimedOutError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import { cleanCache } from "../../lib/cache/clean.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type SyncImagesOptions,
   type SyncImagesResult,
 } from "../../tasks/image_list.ts";
+import { ImageSpool } from "../../tasks/image_spool.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { randomBytes, writeImage } from "../support/layout.ts";
@@ -212,5 +214,21 @@ Deno.test("syncImages() reads once what several images share that go to several 
     const most = (damage ? 2 : 1) * layer.length + 5000;
     assert(fan.source.sentBytes < most, `${fan.source.sentBytes} bytes were read`);
     assertEquals(fan.other.store.repository("c").tags.size, 3);
+  }
+});
+
+Deno.test("a folder of images on their way is not emptied under them, and goes where nothing moved", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "kedge-spool-" });
+  try {
+    const spool = new ImageSpool(new Cache(dir), []);
+    const folder = await spool.own();
+    const other = new Cache(dir, { lockTimeoutMs: 1 });
+    await assertRejects(() => cleanCache(other), TimedOutError);
+    assertEquals((await Deno.stat(folder)).isDirectory, true);
+    await spool.end("looked at");
+    assertEquals(await Array.fromAsync(Deno.readDir(other.partials.dir)), []);
+    await cleanCache(other);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
 });

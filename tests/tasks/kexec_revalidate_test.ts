@@ -54,6 +54,16 @@ Deno.test("cacheKexec() does not believe a 304 that is said of another version",
     assertEquals((await run({}, { refresh: "all" })).changed, false);
   }));
 
+Deno.test("cacheKexec() believes no 304 of another version that comes unasked too", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    const first = await run();
+    const lie = { status: 304, headers: { etag: '"new"' } };
+    origin.files.get(path)!.faults = [lie, lie];
+    await assertRejects(() => run({}, { refresh: "all" }), UnreachableError, "304 unasked");
+    assertEquals((await run({}, { refresh: "all" })).digest, first.digest);
+    assertEquals(origin.requests.map(({ status }) => status), [206, 304, 304, 304]);
+  }));
+
 Deno.test("cacheKexec() asks again with the ETag that it knows after a 304 without one", () =>
   withOrigin({}, async ({ origin, run }) => {
     await run();
