@@ -18,6 +18,7 @@ import { type StoreTrees, takeMember } from "./take_member.ts";
 export class StoreUnpacker implements MemberTaker, StoreTrees {
   readonly #folder: NixFolder;
   readonly #stage: StoreStage;
+  readonly #adopting = new Set<string>();
   readonly #wanted: Map<string, StoreRow>;
   readonly #onPlaced: (row: StoreRow) => void;
   readonly #touched = new Set<string>();
@@ -52,10 +53,11 @@ export class StoreUnpacker implements MemberTaker, StoreTrees {
     return this.#stage.begun(baseName);
   }
 
-  /** Brings a path that was written and proven elsewhere into the store. */
+  /** Brings a path that was written and proven elsewhere into the store; of one that two layers hold, the first that comes. */
   async adopt(baseName: string, path: string): Promise<void> {
     const row = this.#wanted.get(baseName);
-    if (row === undefined) return;
+    if (row === undefined || this.#adopting.has(baseName)) return;
+    this.#adopting.add(baseName);
     await this.#stage.adopt(baseName, path);
     this.#placed(row);
   }
