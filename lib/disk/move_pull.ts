@@ -63,7 +63,7 @@ export async function movePull(
   };
   if (plan.known === undefined) reused(dataBytes(index) - bytesToWrite(plan));
 
-  const steady = new SteadySync(plan.out);
+  await using steady = new SteadySync(plan.out);
   const reader = new PackReader(plan, { ...options, remote, moving }, step);
   const fetch = (ranges: readonly PackRange[], of: Partial<WriteTarget> = {}) =>
     fetchChunks({ ...target, ...of }, ranges, {

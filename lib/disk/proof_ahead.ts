@@ -36,12 +36,14 @@ export class ProofAhead {
   readonly known: KnownFile;
   #wanted: Uint8Array;
   #right: Uint8Array<ArrayBuffer>;
+  #pool: JobPool;
   #done: Promise<unknown>;
   #onProof: OnProof = () => {};
 
   private constructor(known: KnownFile, { pool, signal }: ProofAheadOptions) {
     const { path, table } = known;
     this.known = known;
+    this.#pool = pool;
     this.#wanted = new Uint8Array(table.rows.length).fill(1);
     this.#right = new Uint8Array(table.rows.length);
     this.#done = checkRows(path, table, {
@@ -86,10 +88,28 @@ export class ProofAhead {
     this.#onProof = onProof;
     await this.#done;
     signal.throwIfAborted();
-    return Uint8Array.from(behind, (row, at) => {
-      if (row < 0 || wanted[at] === 0) return 0;
-      return row === needed.length ? 1 : this.#wanted[row]! & this.#right[row]!;
+    const right = new Uint8Array(behind.length);
+    const doubtful = new Uint8Array(behind.length);
+    behind.forEach((row, at) => {
+      if (row < 0 || wanted[at] === 0) return;
+      right[at] = row === needed.length ? 1 : this.#wanted[row]! & this.#right[row]!;
+      // A pull may have written the rest of the known hole by now.
+      if (disk.rows[at] === holeRow && right[at] === 0) doubtful[at] = this.#wanted[row]!;
     });
+    return await this.#withHoles(disk, { right, doubtful }, signal);
+  }
+
+  /** The rows that are right, and with them those of the doubtful holes that are zero. */
+  async #withHoles(
+    disk: ChunkTable,
+    { right, doubtful }: { right: Uint8Array; doubtful: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (!doubtful.includes(1)) return right;
+    const { path, table } = this.known;
+    const of = { pool: this.#pool, signal, sizeBytes: table.size, only: doubtful };
+    const zero = await checkRows(path, disk, of);
+    return right.map((one, at) => one | zero[at]!);
   }
 
   /** Reads nothing more. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
+import { commonRows } from "../../../lib/chunk/common_rows.ts";
 import { JobPool } from "../../../lib/chunk/job_pool.ts";
 import { fileState, keepTable, rememberFile } from "../../../lib/disk/known_files.ts";
 import { ProofAhead } from "../../../lib/disk/proof_ahead.ts";
@@ -54,6 +55,26 @@ Deno.test("a ProofAhead tells which rows of another disk a file holds, by their 
     const lacking = [...rows.keys()].filter((row) => rows[row] === 0);
     assertEquals(lacking.map((row) => disk.rowOffsets[row]! / 65_536), [2, 7, 40, 60]);
     assertEquals(bytes, 65_536 * 77);
+  });
+});
+
+Deno.test("a ProofAhead finds a hole sound of which only what lies beside it was written meanwhile", async () => {
+  await inFolder(async (folder) => {
+    // The disk that comes keeps the first of three blank blocks and the last; the pull has written the one between them already.
+    const second = first.slice();
+    second.set(noise(65_536, 77), 65_536 * 41);
+    const spoiled = second.slice();
+    spoiled[65_536 * 42 + 9] = 1;
+    for (const [bytes, lacking] of [[second, []], [spoiled, [42]]] as const) {
+      const { path, cache } = await knownAs(folder, bytes);
+      const disk = tableOf(second, chunker);
+      using pool = new JobPool({ workers: 1 });
+      const ahead = await ProofAhead.begin(path, { cache, pool, signal });
+      const wanted = commonRows(disk, tableOf(first, chunker));
+      const rows = await ahead!.rows(disk, wanted, { signal, onProof: () => {} });
+      const missing = [...rows.keys()].filter((row) => wanted[row] === 1 && rows[row] === 0);
+      assertEquals(missing.map((row) => disk.rowOffsets[row]! / 65_536), [...lacking]);
+    }
   });
 });
 
