@@ -1,7 +1,7 @@
 import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
-import type { Envelope } from "../lib/cache/cache_entry.ts";
+import type { Envelope } from "../lib/cache/entry_record.ts";
 import type { DamagedContents, Mending } from "../lib/cache/verify_cache.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { cacheKexec } from "./kexec.ts";

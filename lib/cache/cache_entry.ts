@@ -11,41 +11,11 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { clearWay, ifThere } from "../base/files.ts";
+import { clearWay, isNotThere } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
+import type { EntryLookup, EntryRecord, Envelope, EnvelopeRead } from "./entry_record.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
-
-/** A pointer that was read. */
-export interface EntryRecord<T> {
-  /** What it is the pointer of: a URL, a reference, a store path. */
-  key: string;
-  /** What it says. */
-  value: T;
-  /** The blobs and archives that it needs. */
-  refs: readonly Digest[];
-  /** Those of them that it can do without: a version to go back to, what can be unpacked again. */
-  spare: readonly Digest[];
-  /** Who put it there, in words: a task and its subject. */
-  by: string;
-  /** When it was first written, in milliseconds since 1970. */
-  createdMs: number;
-  /** When it was last written or confirmed, in milliseconds since 1970. */
-  updatedMs: number;
-  /** Whether it came from the read-only layer below. */
-  lower: boolean;
-}
-
-/** Why there is nothing to be had. */
-export type EntryMiss =
-  | { reason: "absent" }
-  | { reason: "unreadable"; detail: string };
-
-/** What {@linkcode CacheEntry.lookup} finds. */
-export type EntryLookup<T> = { record: EntryRecord<T>; miss?: never } | {
-  record?: never;
-  miss: EntryMiss;
-};
 
 /** What is written beside the value. */
 export interface WriteEntryOptions {
@@ -82,6 +52,7 @@ export class CacheEntry<T> {
   #lowerPath: string | undefined;
   #schema: EntrySchema<T>;
   #host: EntryHost;
+  #usedMs: number | undefined;
 
   /** Touches no disk. */
   constructor(options: {
@@ -148,12 +119,11 @@ export class CacheEntry<T> {
     return true;
   }
 
-  /** Notes that the entry was used, at most once an hour; a read-only cache is no error. */
+  /** Notes that the entry, which was looked up, was used: at most once an hour; a read-only cache is no error. */
   async touch(): Promise<void> {
     try {
-      const { mtime } = await Deno.stat(this.path);
       const now = this.#host.now();
-      const ageMs = now - (mtime?.getTime() ?? 0);
+      const ageMs = now - (this.#usedMs ?? 0);
       if (ageMs >= 0 && ageMs < touchEveryMs) return;
       await Deno.utime(this.path, new Date(now), new Date(now));
     } catch (error) {
@@ -183,9 +153,10 @@ export class CacheEntry<T> {
   }
 
   async #readAt(path: string, lower: boolean): Promise<EntryLookup<T>> {
-    const read = await tryEnvelope(path);
+    const read = await readEnvelope(path);
     if (read.envelope === undefined) return { miss: read.miss };
     const { envelope } = read;
+    if (!lower) this.#usedMs = read.usedMs;
     if (envelope.key !== this.key) {
       return { miss: { reason: "unreadable", detail: "it is the pointer of another key" } };
     }
@@ -210,29 +181,9 @@ export class CacheEntry<T> {
 
   async #rawEnvelope(path: string | undefined = this.path): Promise<Envelope | undefined> {
     if (path === undefined) return undefined;
-    const { envelope } = await tryEnvelope(path);
+    const { envelope } = await readEnvelope(path);
     return envelope?.key === this.key ? envelope : undefined;
   }
-}
-
-/** The envelope of a pointer as it lies on the disk, fields of newer versions included. */
-export interface Envelope {
-  /** What it is the pointer of. */
-  key: string;
-  /** When it was first written: an ISO time. */
-  created: string;
-  /** When it was last written or confirmed: an ISO time. */
-  updated: string;
-  /** Who wrote it. */
-  by: string;
-  /** The blobs and archives that it needs. */
-  refs: Digest[];
-  /** Those of the refs that it can do without. */
-  spare?: Digest[];
-  /** What it says. */
-  value: unknown;
-  /** What newer versions add. */
-  [field: string]: unknown;
 }
 
 /** What an envelope holds whatever the bucket. */
@@ -241,26 +192,27 @@ const envelopeShape: Shape = {
   optional: { by: isText, refs: isListOf(isDigestText), spare: isListOf(isDigestText) },
 };
 
-type EnvelopeRead = { envelope: Envelope; miss?: never } | { envelope?: never; miss: EntryMiss };
-
 /** The codes of what is no file, or is not for this user to read; what passes, such as too many open files, is none of them. */
 const unreadableCodes: ReadonlySet<string> = new Set(["EISDIR", "ELOOP", "EACCES", "EPERM"]);
 
-/** The same; what the system does not let this user read, or is no file, is unreadable too. */
-export async function tryEnvelope(path: string): Promise<EnvelopeRead> {
+/**
+ * Reads the envelope of a pointer of any bucket. What the system does not let this user read, or is no file, is unreadable; only a file
+ * is opened, since a pipe would be waited for.
+ */
+export async function readEnvelope(path: string): Promise<EnvelopeRead> {
   try {
-    return await readEnvelope(path);
+    const info = await Deno.stat(path);
+    if (!info.isFile) return { miss: { reason: "unreadable", detail: "it is no file" } };
+    return parseEnvelope(await Deno.readTextFile(path), info.mtime?.getTime() ?? 0);
   } catch (error) {
+    if (isNotThere(error)) return { miss: { reason: "absent" } };
     const { code, message } = error as { code?: string; message: string };
     if (code === undefined || !unreadableCodes.has(code)) throw error;
     return { miss: { reason: "unreadable", detail: message } };
   }
 }
 
-/** Reads the envelope of a pointer of any bucket. */
-export async function readEnvelope(path: string): Promise<EnvelopeRead> {
-  const text = await ifThere(Deno.readTextFile(path));
-  if (text === undefined) return { miss: { reason: "absent" } };
+function parseEnvelope(text: string, usedMs: number): EnvelopeRead {
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -272,7 +224,7 @@ export async function readEnvelope(path: string): Promise<EnvelopeRead> {
   const envelope = data as Envelope;
   // Those of the first versions have neither.
   const { by = "", refs = [] } = envelope as Partial<Envelope>;
-  return { envelope: { ...envelope, by, refs } };
+  return { envelope: { ...envelope, by, refs }, usedMs };
 }
 
 function isHarmless(error: unknown): boolean {

@@ -28,17 +28,11 @@ export type {
   PersistOptions,
 } from "./blob_store.ts";
 export type { BucketKind, CacheBucket, CacheBucketOptions } from "./bucket.ts";
-export type {
-  CacheEntry,
-  EntryHost,
-  EntryLookup,
-  EntryMiss,
-  EntryRecord,
-  WriteEntryOptions,
-} from "./cache_entry.ts";
+export type { CacheEntry, EntryHost, WriteEntryOptions } from "./cache_entry.ts";
 export type { CacheLockOptions } from "./cache_lock.ts";
 export type { CacheShard } from "./cache_shard.ts";
 export type { CacheUse } from "./cache_use.ts";
+export type { EntryLookup, EntryMiss, EntryRecord } from "./entry_record.ts";
 export type { EntrySchema, SchemaResult } from "./entry_schema.ts";
 export type { Leased, Leases, LeasesHost } from "./leases.ts";
 export type { Partials, PartialsHost } from "./partials.ts";

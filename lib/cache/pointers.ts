@@ -2,7 +2,8 @@ import { join, relative } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
-import { type Envelope, readEnvelope } from "./cache_entry.ts";
+import { readEnvelope } from "./cache_entry.ts";
+import type { Envelope } from "./entry_record.ts";
 
 /** A pointer that was found in the cache. */
 export interface FoundPointer {

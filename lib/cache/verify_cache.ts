@@ -13,7 +13,7 @@ import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { ifThere } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
-import type { Envelope } from "./cache_entry.ts";
+import type { Envelope } from "./entry_record.ts";
 import { findPointers, refsOf } from "./pointers.ts";
 import { quarantineContents } from "./quarantine.ts";
 import { hashTree } from "./read_tree.ts";

@@ -14,7 +14,7 @@ import { isDigest } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
-import { tryEnvelope } from "../cache/cache_entry.ts";
+import { readEnvelope } from "../cache/cache_entry.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
@@ -145,7 +145,7 @@ export async function knownFiles(
   for (const shard of await folderNames(folder)) {
     for (const name of await folderNames(join(folder, shard))) {
       if (!name.endsWith(".json")) continue;
-      const { envelope } = await tryEnvelope(join(folder, shard, name));
+      const { envelope } = await readEnvelope(join(folder, shard, name));
       const parsed = v.safeParse(knownSchema, envelope?.value);
       if (envelope !== undefined && parsed.success && !except.includes(parsed.output.path)) {
         records.push({ updated: envelope.updated, value: parsed.output });

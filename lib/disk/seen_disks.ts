@@ -10,7 +10,7 @@ import { KedgeError } from "../base/errors.ts";
 import { folderNames } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
-import { tryEnvelope } from "../cache/cache_entry.ts";
+import { readEnvelope } from "../cache/cache_entry.ts";
 import type { DiskIndex } from "../chunk/chunk_table.ts";
 import { decodeIndex } from "../chunk/decode_index.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -57,7 +57,7 @@ export async function seenDisks(cache: Cache): Promise<SeenDisk[]> {
   for (const shard of await folderNames(folder)) {
     for (const name of await folderNames(join(folder, shard))) {
       if (!name.endsWith(".json")) continue;
-      const { envelope } = await tryEnvelope(join(folder, shard, name));
+      const { envelope } = await readEnvelope(join(folder, shard, name));
       const parsed = v.safeParse(seenSchema, envelope?.value);
       if (envelope === undefined || !parsed.success || !isDigest(envelope.key)) continue;
       seen.push({

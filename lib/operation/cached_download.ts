@@ -13,7 +13,7 @@ import { VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
 import { buckets } from "../cache/buckets.ts";
-import type { EntryRecord } from "../cache/cache_entry.ts";
+import type { EntryRecord } from "../cache/entry_record.ts";
 import { DownloadEntry } from "../cache/download_entry.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
 import { displayUrl } from "../http/display_url.ts";

@@ -1,5 +1,5 @@
 import type { CachedBlob } from "../cache/blob_store.ts";
-import type { EntryRecord } from "../cache/cache_entry.ts";
+import type { EntryRecord } from "../cache/entry_record.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
 import type { FoundProbe, UnchangedProbe } from "../http/probe.ts";
 import type { Validators } from "../http/validators.ts";

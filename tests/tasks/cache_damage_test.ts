@@ -53,9 +53,22 @@ async function makeRing(path: string): Promise<void> {
   await Deno.symlink(path, path);
 }
 
+async function makePipe(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true });
+  const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+  assert(success);
+}
+
 const damages: Record<string, (ground: Ground) => Promise<void>> = {
   "a pointer that is a folder": ({ entry }) => makeFolder(entry.entry.path),
   "a pointer that is a link to itself": ({ entry }) => makeRing(entry.entry.path),
+  "a pointer that is a pipe": ({ entry }) => makePipe(entry.entry.path),
+  "a pointer that is a link to a device": async ({ entry }) => {
+    await Deno.remove(entry.entry.path);
+    await Deno.symlink("/dev/zero", entry.entry.path);
+  },
+  "a blob that is a pipe": ({ dir, first }) => makePipe(new Cache(dir).blobs.path(first.digest!)),
+  "a named file that is a pipe": ({ first }) => makePipe(first.path),
   "a blob that is a folder": ({ dir, first }) =>
     makeFolder(new Cache(dir).blobs.path(first.digest!)),
   "a named file that is a folder": ({ first }) => makeFolder(first.path),
