@@ -47,11 +47,9 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
     }
     options.object.restarted();
     const { partial: _partial, unless: _unless, ...request } = options.request;
-    const next = await probeUrl(options.client, {
+    probe = await probeUrl(options.client, {
       ...request,
       ranges: request.ranges !== false && restarts < mostRestarts - 1,
     });
-    if (next.state === "unchanged") throw new ChangedError("the server answered 304 unasked");
-    probe = next;
   }
 }

@@ -84,18 +84,24 @@ export interface FoundProbe {
 
 /**
  * Sends the first request, and further ones only where the answer to the first cannot be used. That nothing changed counts for nothing
- * where it is said of another version than was asked about (RFC 9111, section 4.3.4).
+ * where it is said of another version than was asked about (RFC 9111, section 4.3.4), or nobody asked.
  *
  * @throws {VerificationError} if a web page came instead of a file
- * @throws {UnreachableError} if the server says of another version that nothing changed, and says so unasked too
+ * @throws {UnreachableError} if the server says unasked that nothing changed
  */
+export async function probe(
+  client: HttpClient,
+  request: ProbeRequest & { unless?: never },
+): Promise<FoundProbe>;
+export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe>;
 export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe> {
-  const answer = await ask(client, request);
-  const { unless, ...rest } = request;
-  if (answer.state === "found" || unless === undefined) return answer;
-  if (!isOther(unless.etag, answer.validators.etag)) return answer;
-  const plain = await ask(client, rest);
-  if (plain.state === "found") return plain;
+  const { unless = {}, ...rest } = request;
+  if (Object.keys(conditionOf(unless)).length > 0) {
+    const answer = await ask(client, request);
+    if (answer.state === "found" || !isOther(unless.etag, answer.validators.etag)) return answer;
+  }
+  const answer = await ask(client, rest);
+  if (answer.state === "found") return answer;
   throw new UnreachableError(
     `Cannot ${request.action} ${displayUrl(request.url)}: the server answered 304 unasked`,
     { side: "source", hint: "a proxy on the way may hold answers of its own" },

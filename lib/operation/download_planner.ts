@@ -137,7 +137,6 @@ export class DownloadPlanner {
     if (answer.probe.state === "found") {
       return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
     }
-    if (unless === undefined) throw this.#unasked();
     if (pending !== undefined) {
       const why = "an earlier run brought it and was stopped before it was done";
       const plan = this.#present({ ...known, blob: pending.blob }, why);
@@ -169,20 +168,10 @@ export class DownloadPlanner {
   /** Asks the origin as if the cache had nothing. */
   async askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
     const partial = await (await this.#leftByOthers())?.partial();
-    const answer = await this.#origin.ask(step, {
+    return await this.#origin.ask(step, {
       digestKnown: this.identity.digest !== undefined,
       ...defined({ partial }),
     });
-    if (answer.probe.state === "found") return { ...answer, probe: answer.probe };
-    throw this.#unasked();
-  }
-
-  #unasked(): UnreachableError {
-    const { action } = this.#options;
-    return new UnreachableError(
-      `Cannot ${action} ${this.identity.subject}: the server answered 304, and was not asked whether it changed`,
-      { side: "source" },
-    );
   }
 
   /** What earlier runs left, where they left anything. */

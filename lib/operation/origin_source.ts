@@ -10,7 +10,7 @@
  */
 import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
-import { UnreachableError } from "../base/errors.ts";
+import { KedgeError, UnreachableError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
 import type { HttpClient } from "../http/client.ts";
@@ -53,6 +53,16 @@ export interface OriginAnswer<P extends Probe = Probe> {
   index: number;
 }
 
+/** What is asked for. */
+interface Wanted {
+  /** Whether its digest is known. */
+  digestKnown: boolean;
+  /** Only if it is no longer of this version; mirrors are not asked so. */
+  unless?: Validators;
+  /** The missing bytes of what an earlier run left. */
+  partial?: Control;
+}
+
 /** Where a download goes, and what it must be. */
 export interface BringOptions {
   /** A folder that belongs to this download alone. */
@@ -84,12 +94,12 @@ export class OriginSource implements Disposable {
     this.#transport?.[Symbol.dispose]();
   }
 
-  /** Sends the first request to the origin, or to the first mirror that answers. */
-  async ask(
-    step: Step,
-    wanted: { digestKnown: boolean; unless?: Validators; partial?: Control },
-    from = 0,
-  ): Promise<OriginAnswer> {
+  /** Sends the first request to the origin, or to the first mirror that answers it. */
+  async ask(step: Step, wanted: Wanted & { unless?: never }, from?: number): Promise<
+    OriginAnswer<FoundProbe>
+  >;
+  async ask(step: Step, wanted: Wanted): Promise<OriginAnswer>;
+  async ask(step: Step, wanted: Wanted, from = 0): Promise<OriginAnswer> {
     const { url, mirrors = [], headers, action } = this.#options;
     const urls = [url, ...mirrors];
     const { probe } = await import("./beyond_cache.ts");
@@ -139,7 +149,7 @@ export class OriginSource implements Disposable {
           ...(rateLimit === undefined ? {} : { minBytesPerSecond: 1 }),
         });
       } catch (error) {
-        if (!(error instanceof UnreachableError) || index >= mirrors.length) throw error;
+        if (!isOfSource(error) || index >= mirrors.length) throw error;
         step.meter.note(`${error.message}; trying the next mirror`, "warning");
         const next = await this.#askAgain(options, step, index + 1);
         ({ probe: found, request, index } = next);
@@ -168,9 +178,7 @@ export class OriginSource implements Disposable {
   ): Promise<OriginAnswer<FoundProbe>> {
     const partial = await readPartial(options);
     const wanted = { digestKnown: options.digest !== undefined, ...defined({ partial }) };
-    const { probe: found, ...rest } = await this.ask(step, wanted, from);
-    if (found.state === "found") return { probe: found, ...rest };
-    throw new UnreachableError(`Cannot ${this.#options.action}: the server answered 304 unasked`);
+    return await this.ask(step, wanted, from);
   }
 
   async #client(step: Step): Promise<HttpClient> {
@@ -188,6 +196,12 @@ export class OriginSource implements Disposable {
       ...defined({ retry: this.#options.retry }),
     });
   }
+}
+
+/** Whether a failure is of the server, so that another one may do better. */
+function isOfSource(error: unknown): error is KedgeError {
+  return error instanceof UnreachableError ||
+    error instanceof KedgeError && error.side === "source";
 }
 
 async function readPartial({ folder, source }: BringOptions): Promise<Control | undefined> {

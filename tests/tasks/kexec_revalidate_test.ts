@@ -1,12 +1,12 @@
 /** What an origin says of a cached bundle when it is asked again, and what of it is believed. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { UnreachableError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "../../tasks/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
-import { type Origin, type OriginFile, startOrigin } from "../support/origin.ts";
+import { type Origin, type OriginFault, type OriginFile, startOrigin } from "../support/origin.ts";
 
 const path = "/k.tar.gz";
 const old = bundleBytes();
@@ -79,10 +79,61 @@ Deno.test("cacheKexec() of a server that answers 304 unasked says so, and keeps 
   withOrigin({}, async ({ origin, run }) => {
     for (const options of [{}, { sha256: sha256(old) }]) {
       origin.files.get(path)!.faults = [{ status: 304 }];
-      await assertRejects(() => run(options), UnreachableError, "was not asked whether it changed");
+      await assertRejects(() => run(options), UnreachableError, "304 unasked");
     }
     assertEquals((await run()).digest, sha256(old));
   }));
+
+Deno.test("cacheKexec() goes to the next mirror of a server, or a mirror, that answers 304 unasked", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    await using mirror = startOrigin({
+      "/lies.tar.gz": { body: old },
+      "/copy.tar.gz": { body: old },
+    });
+    const mirrors = [mirror.url("/lies.tar.gz"), mirror.url("/copy.tar.gz")];
+    for (const options of [{}, { sha256: sha256(newer) }]) {
+      origin.files.get(path)!.faults = [{ status: 304 }];
+      mirror.files.get("/lies.tar.gz")!.faults = [{ status: 304, headers: { etag: '"a"' } }];
+      mirror.files.get("/copy.tar.gz")!.body = options.sha256 === undefined ? old : newer;
+      const { digest } = await run({ ...options, mirrors });
+      assertEquals(digest, options.sha256 ?? sha256(old));
+    }
+    assertEquals(mirror.requests.map(({ status }) => status), [304, 206, 304, 206]);
+  }));
+
+Deno.test("cacheKexec() believes no 304 where it had no validator to ask with", () =>
+  withOrigin({ etag: null }, async ({ origin, run }) => {
+    await run();
+    origin.files.get(path)!.faults = [{ status: 304 }];
+    await assertRejects(() => run({}, { refresh: "all" }), UnreachableError, "304 unasked");
+    assertEquals((await run({ staleIfError: true })).digest, sha256(old));
+  }));
+
+const MiB = 1024 * 1024;
+
+for (
+  const [what, faults] of [
+    ["changed, and then is unchanged unasked", [
+      { status: 416, atByte: 8 * MiB },
+      { status: 304, atByte: 0 },
+    ]],
+    ["is gone midway", [{ status: 404, atByte: 8 * MiB }]],
+    ["is forbidden midway", [{ status: 403, atByte: 8 * MiB }]],
+    ["is unchanged midway", [{ status: 304, atByte: 8 * MiB }]],
+  ] as [string, OriginFault[]][]
+) {
+  Deno.test(`cacheKexec() goes on with the next mirror of an object that ${what}`, () =>
+    withOrigin({}, async ({ origin, run }) => {
+      const body = bundleBytes({ size: 20 * MiB });
+      await using mirror = startOrigin({ "/copy.tar.gz": { body } });
+      // The first answer is as it should be.
+      origin.files.set(path, { body, faults: [{ atByte: 0 }, ...faults] });
+      const { digest } = await run({ mirrors: [mirror.url("/copy.tar.gz")] });
+      assertEquals(digest, sha256(body));
+      assertEquals(origin.files.get(path)!.faults, []);
+      assert(mirror.requests.length > 0);
+    }));
+}
 
 const minuteMs = 60_000;
 const since = (ms: number) => new Date(Date.now() - ms).toUTCString();
