@@ -70,6 +70,9 @@ export interface HttpRequest {
   signal?: AbortSignal;
 }
 
+/** Of each body its response: once Deno collected the one, no signal ends the other any longer, and whoever reads it waits for ever. */
+const responses = new WeakMap<ReadableStream, Response>();
+
 const maxRedirects = 10;
 /** What a signed URL answers before its time and after it: then the original URL is asked once more. */
 const signedStatuses = [400, 403, 410];
@@ -210,13 +213,15 @@ export class HttpClient {
     using late = this.#late.start();
     const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
     this.#meter.request();
-    return await this.#fetch(url.href, {
+    const response = await this.#fetch(url.href, {
       method,
       headers,
       redirect: "manual",
       signal,
       ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
     });
+    if (response.body !== null) responses.set(response.body, response);
+    return response;
   }
 
   async #statusError(

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import {
   KedgeError,
   NoRoomError,
@@ -155,3 +156,45 @@ Deno.test("HttpClient tells no value of a header that cannot be sent", () =>
     assert(!Deno.inspect(error).includes("s3cret"));
     assertEquals(origin.requests, []);
   }));
+
+Deno.test("HttpClient ends the body of an answer that nobody holds any longer", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array(9)) })),
+  );
+  const { href } = new URL("../../../lib/http/client.ts", import.meta.url);
+  const program = `
+    import { HttpClient } from ${JSON.stringify(href)};
+    const stop = new AbortController();
+    const read = async () =>
+      (await new HttpClient().request(Deno.args[0], { signal: stop.signal })).body.getReader();
+    const reader = await read();
+    await reader.read();
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      gc();
+    }
+    const ended = reader.read().then(() => "more came", (error) => error.message);
+    stop.abort(new Error("enough"));
+    const never = new Promise((resolve) => setTimeout(resolve, 10_000, "nothing ended it"));
+    console.log(await Promise.race([ended, never]));
+    Deno.exit();
+  `;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-lock",
+      "--allow-net",
+      "--v8-flags=--expose-gc",
+      "--config",
+      fromFileUrl(new URL("../../../deno.json", import.meta.url)),
+      `data:text/typescript,${encodeURIComponent(program)}`,
+      `http://127.0.0.1:${server.addr.port}/`,
+    ],
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  assertEquals(decoder.decode(stdout), "enough\n", decoder.decode(stderr));
+});
