@@ -32,7 +32,8 @@ export async function rangesIntoFile(
     } catch (error) {
       transfer.signal.throwIfAborted();
       if (at === places.length - 1 || !(error instanceof KedgeError)) throw error;
-      if (error instanceof NoRoomError) throw error;
+      // Of wrong bytes the source is told, which then says whether there are others.
+      if (error instanceof NoRoomError || error instanceof VerificationError) throw error;
       meter.note(`${error.message}; going on with the next place`, "warning");
     }
   }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError } from "../../lib/base/errors.ts";
+import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { syncImage, type SyncImageResult } from "../../tasks/image.ts";
@@ -190,6 +190,27 @@ Deno.test("syncImage() goes on at the origin in the middle of a large blob", asy
   await pull(room, there, "to", [`${origin.host}=${mirror.host}`]);
   const share = (origin.sentBytes - before) / (70 * 1024 * 1024);
   assert(share > 0.2 && share < 0.9, `the origin sent ${share}`);
+});
+
+Deno.test("syncImage() reads a large blob whose bytes are wrong once in each place", async () => {
+  await using room = await ImageRoom.make();
+  await using origin = new FakeRegistry();
+  await using mirror = new FakeRegistry();
+  const layer = randomBytes(70 * 1024 * 1024);
+  await writeImage(room.path("from"), "v1", { layers: [layer] });
+  const there = `docker://${origin.host}/a:v1`;
+  await syncImage({ from: `oci:${room.path("from")}:v1`, to: there }, {
+    cache: new Cache(room.path("cache")),
+  });
+  origin.store.blobs.set(sha256(layer), layer.with(5_000_000, layer[5_000_000]! ^ 1));
+  mirror.store.repositories.set("a", origin.store.repository("a"));
+  for (const [digest, bytes] of origin.store.blobs) mirror.store.blobs.set(digest, bytes);
+  await assertRejects(
+    () => pull(room, there, "to", [`${origin.host}=${mirror.host}`]),
+    VerificationError,
+  );
+  const shares = [mirror.sentBytes, origin.sentBytes].map((bytes) => bytes / layer.length);
+  assert(shares.every((share) => share > 0.9 && share < 1.1), `they sent ${shares.join(" and ")}`);
 });
 
 Deno.test("syncImage() tells the origin's failure when all places fail", async () => {
