@@ -9,6 +9,7 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -36,7 +37,7 @@ export class Spool implements Disposable {
   #own: Promise<Place> | undefined;
   #blobs = new Map<Digest, Promise<string>>();
   #planned = new Set<Digest>();
-  #sound = new Set<Digest>();
+  #sound = new Set<string>();
 
   /** Touches no disk. */
   constructor(folder: SpoolFolder) {
@@ -92,16 +93,19 @@ export class Spool implements Disposable {
     return path;
   }
 
-  /** Whether an earlier run left a blob as it must be; hashed once, in the plan where that asks for it. */
+  /** Whether an earlier run left a blob as it must be; a file is hashed once, in the plan where that asks for it. */
   async #isSound(
     { digest }: Descriptor,
     layout: Layout,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    if (this.#sound.has(digest)) return true;
-    const found = await hashFile(layout.blobPath(digest), defined({ signal }));
-    if (found.digest === digest) this.#sound.add(digest);
-    return found.digest === digest;
+    const path = layout.blobPath(digest);
+    if (this.#sound.has(path)) return true;
+    // Another process may take the folder away at any moment.
+    const found = await ifThere(hashFile(path, defined({ signal })));
+    if (found?.digest !== digest) return false;
+    this.#sound.add(path);
+    return true;
   }
 }
 
