@@ -132,9 +132,10 @@ export async function copyImages(
     },
     async commit(plan, names, { meter, signal }) {
       const { commitCopies } = await import("./image_moving.ts");
-      // What cannot be remembered holds up no name.
-      const remembering = rememberLayouts(context, routes);
-      remembering.catch(() => undefined);
+      // What cannot be remembered holds up no name, and spoils nothing that is done.
+      const remembering = rememberLayouts(context, routes).catch((error) => {
+        meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
+      });
       await commitCopies(plan.copies, names, { meter, signal });
       await spool?.end("done");
       await remembering;

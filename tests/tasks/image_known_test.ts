@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { syncImages } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
@@ -122,4 +125,26 @@ Deno.test("syncImage() fetches a blob that a known layout holds damaged", async 
   assertStringIncludes(room.notes.join("\n"), `"${known}" is of no use`);
   const { isFile } = await Deno.stat(new Layout(room.path("to")).blobPath(sha256(layers[0]!)));
   assert(isFile);
+});
+
+Deno.test("syncImages() gives all names though it cannot remember the layouts, and says so", async () => {
+  await using room = await ImageRoom.make();
+  const tags = ["v1", "v2", "v3"];
+  for (const tag of tags) await writeImage(room.path("from"), tag, { layers: [tag] });
+  const cache = new Cache(room.path("cache"));
+  const { dir } = cache.bucket(buckets.oci).shard("layouts");
+  await Deno.mkdir(dirname(dir), { recursive: true });
+  await Deno.writeTextFile(dir, "in the way");
+  const images = tags.map((tag) => ({
+    from: `oci:${room.path("from")}:${tag}`,
+    to: `oci:${room.path("to")}:${tag}`,
+  }));
+  const { changed } = await syncImages({ images }, {
+    cache,
+    report: (event) => void room.events.push(event),
+  });
+  assertEquals(changed, true);
+  const named = await new Layout(room.path("to")).entries();
+  assertEquals(named.map(nameOf).sort(), tags);
+  assertStringIncludes(room.notes.join("\n"), "cannot keep the layouts in mind: ");
 });
