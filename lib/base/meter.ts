@@ -20,7 +20,7 @@ export interface ObjectMeter extends Disposable {
   moved(bytes: number): void;
   /** Bytes of this object were there already; they count in the whole too. */
   reused(bytes: number): void;
-  /** What was moved of this object is void, and is moved anew: a restart from the first byte. */
+  /** What was moved or there already of this object is void, and is moved anew: a restart from the first byte. */
   restarted(): void;
 }
 

@@ -100,6 +100,8 @@ export class RegistryDestination implements ImageDestination {
   async put(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, progress } = transfer;
     let session = this.mounts(source) ? undefined : await this.#session(descriptor);
+    // Whatever comes of it: a second try must not take it for what it was.
+    this.#sessions.delete(descriptor.digest);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
       this.#noteLending(source, mounted === true);

@@ -74,7 +74,9 @@ export class OperationMeter implements Meter, Disposable {
         this.reused(bytes);
       },
       restarted: () => {
+        this.reused(-bytesReused);
         bytesMoved = 0;
+        bytesReused = 0;
       },
       [Symbol.dispose]: () => {
         if (ended) return;

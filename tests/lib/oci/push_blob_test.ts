@@ -11,6 +11,7 @@ import { FakeRegistry, type FakeRegistryOptions } from "../../support/fake_regis
 import { randomBytes } from "../../support/layout.ts";
 import { realTest } from "../../support/real.ts";
 import { startRegistry } from "../../support/registry.ts";
+import { TestMemory } from "../../support/test_memory.ts";
 
 const content = randomBytes(1_000_000);
 const blob: Descriptor = {
@@ -18,25 +19,6 @@ const blob: Descriptor = {
   digest: sha256(content),
   size: content.byteLength,
 };
-
-/** A memory that can be looked into. */
-class TestMemory implements Memory {
-  readonly facts = new Map<string, object>();
-
-  recall(scope: string, key: string): unknown {
-    return structuredClone(this.facts.get(`${scope} ${key}`));
-  }
-
-  remember(scope: string, key: string, value: object | undefined): void {
-    if (value === undefined) this.facts.delete(`${scope} ${key}`);
-    else this.facts.set(`${scope} ${key}`, value);
-  }
-
-  get upload(): { location: string; offset: number } | undefined {
-    const key = [...this.facts.keys()].find((name) => name.startsWith("upload "));
-    return key === undefined ? undefined : this.facts.get(key) as never;
-  }
-}
 
 async function* inPieces(start: number): AsyncIterable<Uint8Array> {
   for (let at = start; at < content.byteLength; at += 70_000) {
