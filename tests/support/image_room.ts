@@ -48,6 +48,11 @@ export class ImageRoom implements AsyncDisposable {
     return done;
   }
 
+  /** In what a copy runs that is neither planned before nor reported. */
+  get context(): { cache: Cache } {
+    return { cache: new Cache(this.path("cache")) };
+  }
+
   /** What was noted so far. */
   get notes(): string[] {
     return this.events.flatMap((event) => event.type === "note" ? [event.message] : []);

@@ -1,0 +1,78 @@
+/** Copies by the program: what it prints, how it logs in, how it ends. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
+import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
+import { runKedge, spawnKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { ImageRoom } from "../support/image_room.ts";
+import { startRegistry } from "../support/registry.ts";
+
+const layers = [randomBytes(900_000, 1), randomBytes(10_000, 2), randomBytes(300_000, 3)];
+const amd64 = { layers };
+
+realTest("syncImage() logs in by htpasswd, and says what it lacks", [
+  "docker-registry",
+  "htpasswd",
+], async () => {
+  await using room = await ImageRoom.make();
+  await using registry = await startRegistry({ htpasswd: { user: "me", password: "secret-pass" } });
+  await writeImage(room.path("from"), "v1", { layers: ["x"] });
+  const from = `oci:${room.path("from")}:v1`;
+  const to = `docker://${registry.host}/a:v1`;
+  const run = (auths: Record<string, unknown>) =>
+    runKedge(["image:sync", from, to, "--json"], {
+      cacheDir: room.path("cache"),
+      env: { DOCKER_AUTH_CONFIG: JSON.stringify({ auths }), HOME: room.folder },
+    });
+  const auth = (password: string) => ({ [registry.host]: { auth: btoa(`me:${password}`) } });
+  const refused = await run(auth("wrong-pass"));
+  assertEquals(refused.code, 5);
+  assertStringIncludes(refused.stdout, "the registry answered 401");
+  assertEquals((await run({})).code, 5);
+  const done = await run(auth("secret-pass"));
+  assertEquals(done.code, 0, done.stderr);
+  assertEquals((done.stdout + done.stderr).includes("secret-pass"), false);
+});
+
+Deno.test("image:sync prints the pinned reference, and leaves no trace in a dry run", async () => {
+  await using room = await ImageRoom.make();
+  const image = await writeImage(room.path("from"), "v1", amd64);
+  const to = `oci:${room.path("to")}:v1`;
+  const args = ["image:sync", `oci:${room.path("from")}:v1`, to];
+  const cacheDir = room.path("cache");
+  assertEquals((await runKedge([...args, "--dry-run"], { cacheDir })).code, 0);
+  await assertRejects(() => Deno.stat(room.path("to")), Deno.errors.NotFound);
+  const { code, stdout, stderr } = await runKedge(args, { cacheDir });
+  assertEquals([code, stdout], [0, `${to}@${image.digest}\n`], stderr);
+});
+
+Deno.test("image:sync ends well after kill -9 at any instant, and shows no part of a blob meanwhile", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ latencyMs: 15 });
+  const contents = Array.from({ length: 12 }, (_, seed) => randomBytes(400_000, seed + 10));
+  const image = await writeImage(room.path("from"), "v1", { layers: contents });
+  const there = `docker://${registry.host}/a:v1`;
+  const ways = [[`oci:${room.path("from")}:v1`, there], [there, `oci:${room.path("to")}:v1`]];
+  for (const [from, to] of ways) {
+    const args = ["image:sync", from!, to!, "--concurrency=2"];
+    for (const afterMs of [250, 400, 550]) {
+      const child = spawnKedge(args, { cacheDir: room.path("cache") });
+      const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
+      await child.output();
+      clearTimeout(timer);
+      for (const folder of ["to", "from"]) {
+        const digests = await blobsOf(room.path(folder)).catch(() => []);
+        for (const digest of digests) {
+          const path = new Layout(room.path(folder)).blobPath(digest);
+          assertEquals(sha256(await Deno.readFile(path)), digest);
+        }
+      }
+    }
+    const { code, stderr } = await runKedge(args, { cacheDir: room.path("cache") });
+    assertEquals(code, 0, stderr);
+  }
+  assertEquals(registry.store.repository("a").tags.get("v1"), image.digest);
+  assertEquals(await blobsOf(room.path("to")), await blobsOf(room.path("from")));
+});
