@@ -157,9 +157,13 @@ async function feed(
 ): Promise<void> {
   if (stdin === undefined) return;
   const source = stdin instanceof Uint8Array ? new Blob([stdin.slice()]).stream() : stdin;
+  const ended = new AbortController();
+  // A source that gives nothing more would be waited for when nobody is left to read it.
+  const stop = () => ended.abort();
+  child.status.then(stop, stop);
   try {
-    await source.pipeTo(child.stdin);
+    await source.pipeTo(child.stdin, { signal: ended.signal });
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (!ended.signal.aborted && !(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

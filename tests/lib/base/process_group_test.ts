@@ -32,6 +32,21 @@ Deno.test("runProcess() feeds standard input and hands out pieces of standard ou
   assertEquals([result.code, size, result.stdout], [0, 300_000, ""]);
 });
 
+Deno.test("runProcess() waits for no input that nobody reads any more", async () => {
+  let cancelled = false;
+  const stdin = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
+  const { code } = await runProcess("sh", { args: ["-c", "exit 3"], stdin });
+  assertEquals([code, cancelled], [3, true]);
+  const controller = new AbortController();
+  const waiting = runProcess("sh", {
+    args: ["-c", "echo up; read x"],
+    stdin: new ReadableStream<Uint8Array>(),
+    onStdout: () => controller.abort(new Error("enough")),
+    signal: controller.signal,
+  });
+  await assertRejects(() => waiting, Error, "enough");
+});
+
 Deno.test("runProcess() says that there is no such program", async () => {
   await assertRejects(() => runProcess("kedge-no-such-program"), Deno.errors.NotFound);
 });
