@@ -1,9 +1,9 @@
 import type { Digest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
+import type { Meter } from "../lib/base/meter.ts";
 import type { NixVersion } from "../lib/nix/nix_version.ts";
 import type { RegistryClient } from "../lib/oci/registry_client.ts";
-import type { Step } from "../lib/operation/operation.ts";
 import {
   type FoundBaseImage,
   lookUpBaseImage,
@@ -30,12 +30,12 @@ export async function chooseBaseImage(
   checked: CheckedBaseImage,
   version: NixVersion,
   pinned: Digest | undefined,
-  step: Step,
+  signal: AbortSignal,
 ): Promise<ChosenBaseImage> {
   const { platform, fallback } = checked;
   const find = async (tag: string, release?: string): Promise<ChosenBaseImage | undefined> => {
     const wanted = { platform, ...(release === undefined ? {} : { release }) };
-    const found = await lookUpBaseImage(client, tag, wanted, step.signal);
+    const found = await lookUpBaseImage(client, tag, wanted, signal);
     return found === undefined ? undefined : { ...found, tag };
   };
   if (pinned !== undefined) {
@@ -52,7 +52,7 @@ export async function chooseBaseImage(
   }
   if (fallback !== "none" && fallback !== "minor") {
     const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
-    if (found !== undefined) return noted(found, version, step);
+    if (found !== undefined) return found;
     throw new KedgeError(
       `Cannot fall back to "${fallback}": "${client.name}" has no such ${
         isDigest(fallback) ? "digest" : "tag"
@@ -63,7 +63,7 @@ export async function chooseBaseImage(
   const releases = await publishedReleases(client);
   const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
   const found = newest === undefined ? undefined : await find(newest, newest);
-  if (found !== undefined) return noted(found, version, step);
+  if (found !== undefined) return found;
   const near = nearestReleases(version.version, releases);
   throw new KedgeError(
     `Cannot find a base image with Nix "${version.version}" in "${client.name}": ${
@@ -79,12 +79,13 @@ export async function chooseBaseImage(
   );
 }
 
-function noted(found: ChosenBaseImage, version: NixVersion, step: Step): ChosenBaseImage {
+/** Says, whenever another version than was asked for is taken, which one and why. */
+export function noteFallback(found: ChosenBaseImage, version: NixVersion, meter: Meter): void {
+  if (found.label === version.release) return;
   const reason = version.unofficial === undefined ? "" : ` (${version.unofficial})`;
-  step.meter.note(
+  meter.note(
     `there is no image of Nix ${version.version}${reason}; taking the fallback ${found.tag}, ` +
       `which holds Nix ${found.label}`,
     "warning",
   );
-  return found;
 }

@@ -26,7 +26,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import { chooseBaseImage, type ChosenBaseImage } from "./base_image_choice.ts";
+import { chooseBaseImage, type ChosenBaseImage, noteFallback } from "./base_image_choice.ts";
 import {
   type BaseImageOptions,
   checkBaseImage,
@@ -95,6 +95,11 @@ async function resolveBase(
   let confirmed = false;
 
   const plan = async (step: Step): Promise<ResolvePlan> => {
+    const found = await look(step);
+    noteFallback(found.known, version, step.meter);
+    return found;
+  };
+  const look = async (step: Step): Promise<ResolvePlan> => {
     const pin = await context.lockfile?.pinned(key, ...names);
     const record = await entry.read();
     const standing = record?.value;
@@ -124,14 +129,17 @@ async function resolveBase(
       insecureRegistries: options.insecureRegistries,
     });
     const client = new RegistryClient(host, repository.repository);
-    if (standing !== undefined && pin === undefined) {
+    // Where a fallback stands in, what was asked for may have come meanwhile.
+    const isAsked = standing?.tag === version.release ||
+      (version.release === undefined && fallback !== "minor");
+    if (standing !== undefined && pin === undefined && isAsked) {
       const head = await client.headManifest(standing.tag);
       if (head?.digest === standing.digest) {
         confirmed = true;
         return planned(standing, unpinned, true, `the registry says that ${standing.tag} stands`);
       }
     }
-    const known = await chooseBaseImage(client, checked, version, pin?.digest, step);
+    const known = await chooseBaseImage(client, checked, version, pin?.digest, step.signal);
     const changed = standing?.digest !== known.digest;
     const why = standing === undefined
       ? "it was not known yet"

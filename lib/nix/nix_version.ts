@@ -31,8 +31,16 @@ export function parseNixVersion(text: string): NixVersion {
   const line = text.split("\n").map((each) => each.trim()).find((each) => each !== "") ?? "";
   const named = /^nix(?:-env|-store|-build|-daemon)? \(([^()]*)\) (\S+)$/.exec(line);
   if (named !== null && anyVersion.test(named[2]!)) return fromName(named[1]!, named[2]!);
-  const stored = /^(?:.*\/)?(?:[0-9a-z]{32}-)?(nix|lix|determinate-nix)-(\d.*)$/.exec(line);
-  if (stored !== null && anyVersion.test(stored[2]!)) return fromName(stored[1]!, stored[2]!);
+  const stored =
+    /^(?:.*\/)?(?:[0-9a-z]{32}-)?(nix|lix|determinate-nix)(?:-cli)?-(\d[^/]*)(?:\/bin\/nix)?$/
+      .exec(line);
+  if (stored !== null && anyVersion.test(stored[2]!)) {
+    const [, name, version] = stored as unknown as [string, string, string];
+    // The numbers of Nix itself begin with 2.
+    if (name !== "determinate-nix" || version.startsWith("2.")) return fromName(name, version);
+    const unofficial = "that is the version of Determinate Nix, not of the Nix in it";
+    return { vendor: "determinate", version, vendorVersion: version, unofficial };
+  }
   if (anyVersion.test(line)) return fromName("Nix", line);
   throw new UsageError(
     `Cannot read the version of Nix in ${JSON.stringify(line.slice(0, 100))}: it is none`,
@@ -55,7 +63,7 @@ function fromName(name: string, version: string): NixVersion {
     return { ...whole, unofficial: `${JSON.stringify(name.slice(0, 60))} has no official image` };
   }
   // A distributor's own patches follow a +; the release they are made of is the one before it.
-  const plain = version.replace(/\+[A-Za-z0-9.]*$/, "");
+  const plain = version.replace(/\+[A-Za-z0-9.~-]*$/, "");
   if (release.test(plain)) return { ...whole, release: plain };
   return { ...whole, unofficial: "it is a pre-release, of which no images are published" };
 }

@@ -144,6 +144,12 @@ realTest("baseImage() takes the fallback that was chosen, and says so", registry
   const minor = await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { report });
   assertEquals([minor.nixVersion, minor.wantedVersion], ["2.31.10", "2.31.12"]);
   assertStringIncludes(notes.join(), "taking the fallback 2.31.10, which holds Nix 2.31.10");
+  notes.length = 0;
+  await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { report });
+  assertStringIncludes(notes.join(), "taking the fallback 2.31.10, which holds Nix 2.31.10");
+  await room.push("2.31.12", { label: "2.31.12" });
+  const come = await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { refresh: "all" });
+  assertEquals([come.nixVersion, come.changed], ["2.31.12", true]);
   const lix = "nix (Lix, like Nix) 2.91.1";
   const tag = await room.run({ nixVersion: lix, fallback: "2.32.0" });
   assertEquals(tag.nixVersion, "2.32.0");

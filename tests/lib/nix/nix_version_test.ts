@@ -48,6 +48,23 @@ const fixtures: readonly (readonly [text: string, version: NixVersion])[] = [
     version: "2.31.2+1",
     release: "2.31.2",
   }],
+  ["nix (Nix) 2.26.3+dfsg-1~bpo12", {
+    vendor: "nix",
+    version: "2.26.3+dfsg-1~bpo12",
+    release: "2.26.3",
+  }],
+  ["/nix/store/sw97b2pqkqk2xs9mlkvmpdsc0jaq9xi2-nix-cli-2.31.2+1/bin/nix", {
+    vendor: "nix",
+    version: "2.31.2+1",
+    release: "2.31.2",
+  }],
+  ["determinate-nix-3.11.3", {
+    vendor: "determinate",
+    version: "3.11.3",
+    vendorVersion: "3.11.3",
+    unofficial: "that is the version of Determinate Nix, not of the Nix in it",
+  }],
+  ["determinate-nix-2.26.3", { vendor: "determinate", version: "2.26.3", release: "2.26.3" }],
   ["lix-2.93.0", { vendor: "lix", version: "2.93.0", unofficial: lix }],
   ["2.31.5", { vendor: "nix", version: "2.31.5", release: "2.31.5" }],
   ["nix (Tvix) 0.1.0", {
