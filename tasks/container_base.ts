@@ -38,10 +38,16 @@ export async function ensureEngineImage(
   if (reference.transport !== "docker") {
     throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
   }
-  const from = `docker://${reference.host}/${reference.repository}@${base.digest}`;
+  const repository = `${reference.host}/${reference.repository}`;
+  const from = `docker://${repository}@${base.digest}`;
   if (engine.kind === "docker") {
-    const registry = from.replace("docker://", "");
-    const id = await loadImage(engine, { registry, digests }, context.signal);
+    // Some of docker's stores know an image by the digest that was asked for.
+    const registry = `${repository}@${base.manifestDigest}`;
+    const id = await loadImage(
+      engine,
+      { registry, platform: base.platform, digests },
+      context.signal,
+    );
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
   const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;

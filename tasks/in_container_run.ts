@@ -46,29 +46,33 @@ export async function runInContainer(
     async move(_plan, step) {
       const inner = { ...context, signal: step.signal };
       const image: EngineImage = await ensureEngineImage(engine, base, insecureRegistries, inner);
-      let stdout = "";
-      const lines = (take: (line: string) => void) =>
-        new LineSplitter((line) => take(context.redactor.redact(line)));
-      const out = lines((line) => {
-        stdout += `${line}\n`;
+      const printed = new TextDecoder();
+      let text = "";
+      let last = "";
+      const out = new LineSplitter((line) => step.meter.note(line), context.redactor);
+      const err = new LineSplitter((line) => {
+        last = line;
         step.meter.note(line);
-      });
-      const err = lines((line) => step.meter.note(line));
+      }, context.redactor);
+      const keep = (bytes: Uint8Array) => {
+        text += printed.decode(bytes, { stream: true });
+        out.push(bytes);
+      };
       const { mounts, workdir, network, stdin, onStdout } = options;
-      const { code, stderr } = await runContainer(engine, {
+      const { code } = await runContainer(engine, {
         image: image.id,
         run,
         env,
         secretEnv,
         ...given({ mounts, workdir, network, stdin }),
-        onStdout: onStdout ?? ((bytes) => out.push(bytes)),
+        onStdout: onStdout ?? keep,
         onStderr: (bytes) => err.push(bytes),
         signal: step.signal,
       });
       out.end();
       err.end();
+      const stdout = context.redactor.redact(text + printed.decode());
       if (code === 0) return { code, stdout, image: image.id };
-      const last = context.redactor.redact(stderr.trim().split("\n").at(-1) ?? "");
       throw new KedgeError(
         `Cannot run "${shown}" in a container: it ended with code ${code}` +
           (last === "" ? "" : ` (${last.slice(0, 300)})`),

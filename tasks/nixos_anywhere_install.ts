@@ -109,9 +109,9 @@ async function run(
   let last = "";
   const lines = () =>
     new LineSplitter((line) => {
-      last = context.redactor.redact(line);
-      step.meter.note(last);
-    });
+      last = line;
+      step.meter.note(line);
+    }, context.redactor);
   const stdout = lines();
   const stderr = lines();
   let code: number;

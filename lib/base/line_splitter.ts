@@ -1,3 +1,5 @@
+import type { Redactor } from "./redactor.ts";
+
 /** The most characters that are kept of a line without an end. */
 const longestLine = 16 * 1024;
 
@@ -7,16 +9,18 @@ const controls =
 
 /**
  * Makes lines of the output of a program: they end at `\n`, at `\r` (a progress bar's) or at 16 KiB; control sequences of terminals are
- * left out, and so are empty lines.
+ * left out, and so are empty lines. With a redactor, lines are free of secrets, and none is cut within one.
  */
 export class LineSplitter {
   #decoder = new TextDecoder();
   #rest = "";
   #take: (line: string) => void;
+  #redactor: Redactor | undefined;
 
   /** Hands each line to a function. */
-  constructor(take: (line: string) => void) {
+  constructor(take: (line: string) => void, redactor?: Redactor) {
     this.#take = take;
+    this.#redactor = redactor;
   }
 
   /** Takes the next piece of output. */
@@ -33,14 +37,18 @@ export class LineSplitter {
     const lines = (this.#rest + text).split(/[\r\n]/);
     this.#rest = lines.pop()!;
     for (const line of lines) this.#emit(line);
-    while (this.#rest.length > longestLine) {
-      this.#emit(this.#rest.slice(0, longestLine));
-      this.#rest = this.#rest.slice(longestLine);
+    const longest = Math.max(longestLine, this.#redactor?.longest ?? 0);
+    while (this.#rest.length > longest) {
+      const piece = this.#rest.slice(0, longest);
+      const cut = this.#redactor?.safeCut(piece) ?? longest;
+      this.#emit(piece.slice(0, cut));
+      this.#rest = this.#rest.slice(cut);
     }
   }
 
   #emit(line: string): void {
     const plain = line.replace(controls, "");
-    if (plain.trim() !== "") this.#take(plain.trimEnd());
+    if (plain.trim() === "") return;
+    this.#take(this.#redactor?.redact(plain.trimEnd()) ?? plain.trimEnd());
   }
 }

@@ -77,7 +77,8 @@ export class ContainerEngine {
 
   /** The error of a command that failed. */
   failed(action: string, code: number, stderr: string): KedgeError {
-    const said = stderr.trim().split("\n").at(-1)?.trim().slice(0, 300) ?? "";
+    const lines = stderr.split("\n").map((line) => line.trim());
+    const said = lines.findLast((line) => line !== "" && !isAdvice(line))?.slice(0, 300) ?? "";
     const message = `Cannot ${action}: ${this.kind} ended with code ${code}` +
       (said === "" ? "" : ` (${said})`);
     const data = { code, stderr: stderr.slice(-4000) };
@@ -92,6 +93,11 @@ export class ContainerEngine {
     }
     return new KedgeError(message, { data });
   }
+}
+
+/** What docker ends its errors with: how to ask for its help. */
+function isAdvice(line: string): boolean {
+  return /^(Usage:|(Run|See) 'docker )/.test(line);
 }
 
 /**

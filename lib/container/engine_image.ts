@@ -33,6 +33,8 @@ export async function loadImage(
     layout?: { folder: string; tag: string };
     /** Its name in a registry, with its digest. */
     registry?: string;
+    /** For which machine it is, where a registry has it. */
+    platform?: string;
     /** The digests of config and manifest. */
     digests: readonly Digest[];
   },
@@ -42,7 +44,12 @@ export async function loadImage(
     ? image.registry ?? ""
     : `oci:${image.layout.folder}:${image.layout.tag}`;
   const options = signal === undefined ? {} : { signal };
-  await engine.must(["pull", "--quiet", from], `bring "${from}" into ${engine.kind}`, options);
+  const platform = image.platform === undefined ? [] : [`--platform=${image.platform}`];
+  await engine.must(
+    ["pull", "--quiet", ...platform, from],
+    `bring "${from}" into ${engine.kind}`,
+    options,
+  );
   const id = await hasImage(engine, image.digests, signal);
   if (id !== undefined) return id;
   throw new VerificationError(

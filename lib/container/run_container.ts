@@ -1,3 +1,4 @@
+import { resolve } from "@std/path";
 import { KedgeError, UsageError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
@@ -73,7 +74,7 @@ export async function runContainer(
     });
     ended = true;
     // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing.
-    if (result.code === 125 && /^(Error|docker):/m.test(result.stderr)) {
+    if (result.code === 125 && /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr)) {
       throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr);
     }
     return result;
@@ -125,8 +126,10 @@ function checkVariable(name: string): void {
 }
 
 function mountFlag(mount: ContainerMount): string {
-  const source = "volume" in mount ? mount.volume : mount.folder;
-  for (const path of [source, mount.to]) {
+  const named = "volume" in mount ? mount.volume : mount.folder;
+  // An engine elsewhere, or an older docker, takes no relative path.
+  const source = "volume" in mount ? named : resolve(named);
+  for (const path of [named, source, mount.to]) {
     if (!/[,"\p{Cc}]/u.test(path) && path !== "") continue;
     throw new UsageError(
       `Cannot mount ${
@@ -139,5 +142,6 @@ function mountFlag(mount: ContainerMount): string {
   }
   const type = "volume" in mount ? "volume" : "bind";
   return `--mount=type=${type},source=${source},destination=${mount.to}` +
-    (mount.readonly ? ",readonly" : "");
+    // Both engines know this word for both kinds; older podmans know "readonly" for folders alone.
+    (mount.readonly ? ",ro" : "");
 }

@@ -9,6 +9,7 @@
 // deno-lint-ignore-file no-console -- it is a program
 import { join } from "@std/path";
 import { fromFileUrl } from "@std/path";
+import { MediaType } from "../../lib/oci/media_type.ts";
 import { sha256 } from "../../lib/base/digest.ts";
 
 interface State {
@@ -16,15 +17,27 @@ interface State {
   images: Record<string, { layers: string[] }>;
   /** What names point to. */
   names: Record<string, string>;
+  /** Whether images are known by the digest that was asked for. */
+  byManifest?: boolean;
 }
 
-/** Writes a program `docker` into a folder; gives its path. */
-export async function fakeDocker(folder: string): Promise<string> {
+/**
+ * Writes a program `docker` into a folder; gives its path. `byManifest`: an image is known by the digest that was asked for, as in docker's
+ * store of containerd.
+ */
+export async function fakeDocker(
+  folder: string,
+  { byManifest = false }: { byManifest?: boolean } = {},
+): Promise<string> {
   const program = join(folder, "docker");
   const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
   const script = fromFileUrl(import.meta.url);
   const command = [Deno.execPath(), "run", "-A", "--config", config, script, `${folder}/state`]
     .map((word) => `'${word}'`).join(" ");
+  if (byManifest) {
+    const state: State = { images: {}, names: {}, byManifest };
+    await Deno.writeTextFile(`${folder}/state`, JSON.stringify(state));
+  }
   await Deno.writeTextFile(
     program,
     `#!/bin/sh\n# What a test learns of its own process is not of this one.\nunset DENO_AUDIT_PERMISSIONS\nexec ${command} "$@"\n`,
@@ -79,7 +92,9 @@ async function main(path: string, args: string[]): Promise<number> {
 async function pull(state: State, reference: string): Promise<string> {
   const [, host, repository, digest] = /^(127\.0\.0\.1:\d+)\/(.+)@(sha256:.+)$/.exec(reference)!;
   const get = async (kind: string, wanted: string) => {
-    const response = await fetch(`http://${host}/v2/${repository}/${kind}/${wanted}`);
+    const response = await fetch(`http://${host}/v2/${repository}/${kind}/${wanted}`, {
+      headers: { accept: `${MediaType.ociManifest}, */*` },
+    });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (!response.ok || sha256(bytes) !== wanted) throw new Error(`bad ${kind} ${wanted}`);
     return new TextDecoder().decode(bytes);
@@ -94,8 +109,9 @@ async function pull(state: State, reference: string): Promise<string> {
     );
     if (!there) await get("blobs", layer.digest);
   }
-  state.images[manifest.config.digest] = { layers };
-  return manifest.config.digest;
+  const id = state.byManifest ? digest! : manifest.config.digest;
+  state.images[id] = { layers };
+  return id;
 }
 
 async function read(path: string): Promise<State> {

@@ -1,10 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import type { Digest } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { Redactor } from "../../lib/base/redactor.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import { ContainerEngine } from "../../lib/container/container_engine.ts";
+import { resolveContext } from "../../lib/runner/context.ts";
+import { ensureEngineImage } from "../../tasks/container_base.ts";
+import { DockerService } from "../support/docker_service.ts";
+import { fakeDocker } from "../support/fake_docker.ts";
 import { ensureVolume, inspectVolume } from "../../lib/container/engine_volume.ts";
 import { hasImage } from "../../lib/container/engine_image.ts";
 import { baseImage } from "../../tasks/base_image.ts";
@@ -75,6 +80,14 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     assertEquals(notes.join().includes("s3cr3t-token"), false);
     await assertRejects(() => run({ run: ["sh"], env: { PATH: token } }), UsageError);
   });
+  await t.step("its output stays as it is, but for secrets, wherever they come", async () => {
+    const token = new Secret("s3cr3t-token", "env TOKEN", new Redactor());
+    notes.length = 0;
+    const script = 'printf "\\n\\n%16380s" x; printf "$TOKEN"; printf "%40000s" x';
+    const { stdout } = await run({ run: ["sh", "-c", script], env: { TOKEN: token } });
+    assertEquals(stdout, `\n\n${"x".padStart(16_380)}[redacted]${"x".padStart(40_000)}`);
+    assertEquals(notes.join("").replaceAll(" ", ""), "x[redacted]x");
+  });
   await t.step("it takes input and gives bytes", async () => {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     const input = crypto.getRandomValues(new Uint8Array(60_000));
@@ -89,7 +102,13 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     await ensureVolume(engine, "kept");
     const mounts = [{ volume: "kept", to: "/kept" }];
     await run({ run: ["sh", "-c", "echo here >/kept/file"], mounts });
-    assertEquals((await run({ run: ["cat", "/kept/file"], mounts })).stdout, "here\n");
+    const reading = [{ volume: "kept", to: "/kept", readonly: true }];
+    assertEquals((await run({ run: ["cat", "/kept/file"], mounts: reading })).stdout, "here\n");
+    const error = await assertRejects(
+      () => run({ run: ["sh", "-c", "echo >/kept/file"], mounts: reading }),
+      KedgeError,
+    );
+    assertStringIncludes(error.message, "Read-only file system");
     const volume = await inspectVolume(engine, "kept");
     assertEquals(await Deno.readTextFile(join(volume!.folder, "file")), "here\n");
     assertEquals(await inspectVolume(engine, "none"), undefined);
@@ -137,6 +156,98 @@ realTest("inContainer() brings podman the copy of an image in a layout", program
   );
   assertEquals([stdout, requests], ["here\n", 0]);
 });
+
+realTest(
+  "inContainer() speaks docker's command line",
+  [...programs, "docker"],
+  async (t) => {
+    await using world = await PodmanWorld.make();
+    await using registry = await startRegistry();
+    await using service = await DockerService.start(world);
+    const { folder } = world;
+    const { engine } = service;
+    const layers = [await busyboxLayer(folder)];
+    await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const context = { cache: new Cache(join(folder, "cache")) };
+    const repository = `${registry.host}/nixos/nix`;
+    const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+    const run = async (script: string, options: Partial<InContainerOptions> = {}) =>
+      (await inContainer({ base, engine, run: ["sh", "-c", script], ...options }, context)).stdout;
+
+    await t.step("the image is brought, variables and secrets reach the program", async () => {
+      const env = { TOKEN: new Secret("s3cr3t-token", "env TOKEN", new Redactor()), PLAIN: "a b" };
+      const script = 'echo "$PLAIN $TOKEN"; pwd; cat >/dev/null';
+      const stdin = new Uint8Array(10);
+      const stdout = await run(script, { env, stdin, workdir: "/proc" });
+      assertEquals(stdout, "a b [redacted]\n/proc\n");
+    });
+    await t.step("folders and volumes are mounted, to be read alone too", async () => {
+      const docker = new ContainerEngine(engine);
+      const { name } = await ensureVolume(docker, "kept");
+      await Deno.writeTextFile(join(folder, "given"), "here\n");
+      const mounts = [
+        { volume: name, to: "/kept" },
+        { folder: relative(Deno.cwd(), folder), to: "/given", readonly: true },
+      ];
+      assertEquals(
+        await run("cat /given/given; cat /given/given >/kept/file", { mounts }),
+        "here\n",
+      );
+      const reading = [{ volume: name, to: "/kept", readonly: true }];
+      const script = "cat /kept/file; echo >/kept/file || echo no";
+      assertEquals(await run(script, { mounts: reading }), "here\nno\n");
+      assertEquals(await inspectVolume(docker, "none"), undefined);
+    });
+    await t.step("what docker refuses is said in its words, not in its advice", async () => {
+      const error = await assertRejects(
+        () => run("true", { engine: { ...engine, runArgs: ["--memory=none"] } }),
+        KedgeError,
+      );
+      assertStringIncludes(error.message, "docker ended with code 125 (");
+      assertStringIncludes(error.message, 'invalid argument "none" for "-m, --memory" flag');
+    });
+    await t.step("an abort leaves no container", async () => {
+      const controller = new AbortController();
+      const waiting = { run: ["sh", "-c", "trap exit TERM; echo up; while :; do read x; done"] };
+      const stdin = new ReadableStream<Uint8Array>();
+      const onStdout = () => controller.abort(new Error("enough"));
+      await assertRejects(
+        () =>
+          inContainer({ base, engine, ...waiting, stdin, onStdout }, {
+            ...context,
+            signal: controller.signal,
+          }),
+        Error,
+        "enough",
+      );
+      assertEquals(await world.engine.must(["ps", "--all", "--quiet"], "list"), "");
+    });
+  },
+);
+
+realTest(
+  "inContainer() finds an image in a docker that knows images by what was asked for",
+  ["docker-registry", "busybox"],
+  async () => {
+    const folder = await Deno.makeTempDir();
+    await using registry = await startRegistry();
+    try {
+      const layers = [await busyboxLayer(folder)];
+      await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+      const context = resolveContext({ cache: new Cache(join(folder, "cache")) });
+      const repository = `${registry.host}/nixos/nix`;
+      const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+      const program = await fakeDocker(folder, { byManifest: true });
+      const engine = new ContainerEngine({ kind: "docker", program });
+      const brought = await ensureEngineImage(engine, base, undefined, context);
+      assertEquals([brought.id, brought.loaded], [base.manifestDigest, true]);
+      const again = await ensureEngineImage(engine, base, undefined, context);
+      assertEquals([again.id, again.loaded], [base.manifestDigest, false]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
 
 Deno.test("inContainer() without an engine says what to install", async () => {
   const folder = await Deno.makeTempDir();
