@@ -54,4 +54,6 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
   /** A buffer that may be used for the bytes, where it is large enough. */
   readonly buffer?: ArrayBuffer | undefined;
+  /** Told of bytes as they come; of some again, if they come again. */
+  readonly onBytes?: (bytes: number) => void;
 }

@@ -50,7 +50,7 @@ export class LayoutDiskStore implements DiskStore {
     blob: DiskBlob,
     start: number,
     end: number,
-    { buffer }: ReadOptions,
+    { buffer, onBytes }: ReadOptions,
   ): Promise<Bytes> {
     using file = await this.#open(blob);
     const bytes = bufferFor(end - start, buffer);
@@ -60,6 +60,7 @@ export class LayoutDiskStore implements DiskStore {
       if (count === null) throw this.#damaged(blob);
       at += count;
     }
+    onBytes?.(bytes.length);
     return bytes;
   }
 

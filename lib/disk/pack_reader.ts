@@ -2,6 +2,7 @@ import { removeIfThere } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { PackRange } from "../chunk/plan_ranges.ts";
 import { bufferFor, type ReadRangeOptions } from "../chunk/write_chunks.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";
@@ -51,10 +52,7 @@ export class PackReader {
     if (again && cached !== undefined) await removeIfThere(cached);
     if (this.#ranges) {
       try {
-        const bytes = await this.#options.store.range(blob, start, end, options);
-        this.#options.remote.moved(bytes.length);
-        this.#options.moving.wire(bytes.length);
-        return bytes;
+        return await this.#fetchRange(blob, range, options);
       } catch (error) {
         if (!(error instanceof RangeRefusedError)) throw error;
         if (this.#ranges) {
@@ -69,6 +67,21 @@ export class PackReader {
     let whole = this.#whole.get(pack);
     if (whole === undefined) this.#whole.set(pack, whole = this.#fetchWhole(pack));
     return await partOf(await whole, start, end, buffer);
+  }
+
+  async #fetchRange(
+    blob: DiskBlob,
+    { start, end }: PackRange,
+    { signal, buffer }: ReadRangeOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { store, remote, moving } = this.#options;
+    const onBytes = (bytes: number) => {
+      remote.moved(bytes);
+      moving.wire(bytes, 0);
+    };
+    const bytes = await store.range(blob, start, end, { signal, buffer, onBytes });
+    moving.wire(0);
+    return bytes;
   }
 
   async #fetchWhole(pack: number): Promise<string> {

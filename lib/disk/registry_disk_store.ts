@@ -1,7 +1,6 @@
 import { delay } from "@std/async";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
-import { LateSignals } from "../base/late_signals.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
@@ -15,10 +14,9 @@ import type { RegistryHost } from "../oci/registry_host.ts";
 import { verified } from "../oci/verified.ts";
 import type { DiskStore, ReadOptions } from "./disk_store.ts";
 import { once, piecesOf } from "./pieces_of.ts";
+import { RangeFiller } from "./range_filler.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-const stallMs = 60_000;
 
 /** A disk in a repository of a registry. */
 export class RegistryDiskStore implements DiskStore {
@@ -29,18 +27,19 @@ export class RegistryDiskStore implements DiskStore {
   readonly client: RegistryClient;
   #meter: Meter;
   #signal: AbortSignal;
-  #late = new LateSignals(stallMs, () => new Error(`nothing came for ${stallMs} ms`));
+  #filler: RangeFiller;
 
   constructor(
     reference: RegistryReference,
     host: RegistryHost,
-    options: { meter: Meter; signal: AbortSignal },
+    options: { meter: Meter; signal: AbortSignal; stallMs?: number },
   ) {
     this.reference = reference;
     this.name = formatReference(reference);
     this.client = new RegistryClient(host, reference.repository);
     this.#meter = options.meter;
     this.#signal = options.signal;
+    this.#filler = new RangeFiller(options.stallMs);
   }
 
   async resolve(): Promise<Manifest | undefined> {
@@ -56,44 +55,25 @@ export class RegistryDiskStore implements DiskStore {
     blob: DiskBlob,
     start: number,
     end: number,
-    { signal, buffer: given }: ReadOptions,
+    { signal, buffer, onBytes = () => {} }: ReadOptions,
   ): Promise<Bytes> {
-    const size = end - start;
-    let buffer = bufferFor(size, given).buffer;
+    const bytes = bufferFor(end - start, buffer);
     let at = 0;
     for (let failures = 0;;) {
       signal.throwIfAborted();
       const before = at;
       let failure: unknown = new Error("the body ended early");
-      const stalled = this.#late.start();
       try {
-        const ended = AbortSignal.any([signal, stalled.signal]);
-        const body = await this.client.getRange(blob.digest, start + at, end - 1, ended);
-        const reader = body.getReader({ mode: "byob" });
-        try {
-          const { value } = await reader.read(new Uint8Array(buffer, at, size - at), {
-            min: size - at,
-          });
-          if (value !== undefined) {
-            buffer = value.buffer;
-            at += value.byteLength;
-          }
-        } finally {
-          // The connection may be broken already; what it says of that is in `failure`.
-          await reader.cancel().catch(() => undefined);
-        }
-        if (at === size) return new Uint8Array(buffer, 0, size);
+        const body = await this.client.getRange(blob.digest, start + at, end - 1, signal);
+        await this.#filler.fill(body, bytes.subarray(at), (count) => {
+          at += count;
+          onBytes(count);
+        });
+        if (at === bytes.length) return bytes;
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof RangeRefusedError || error instanceof KedgeError) throw error;
-        failure = stalled.signal.aborted ? stalled.signal.reason : error;
-        // The buffer went to the reader; what it held is read again.
-        if (buffer.byteLength === 0) {
-          buffer = new ArrayBuffer(size);
-          at = 0;
-        }
-      } finally {
-        stalled[Symbol.dispose]();
+        failure = error;
       }
       failures = at > before ? 1 : failures + 1;
       await this.#wait(blob, failures, failure, signal);

@@ -19,8 +19,8 @@ export interface MovingPlan {
 
 /** Takes what was done. */
 export interface Moving {
-  /** So many bytes came or went in one request. */
-  wire(bytes: number): void;
+  /** So many bytes came or went, and with them so many requests were done. @param pieces by default 1 */
+  wire(bytes: number, pieces?: number): void;
   /** So many bytes of the file were written or packed; packed ones became `wireBytes` that go over the network. */
   file(bytes: number, wireBytes?: number): void;
   /** So many bytes of the file were there already. */
@@ -60,9 +60,9 @@ export function tellMoving(
     meter.note(text + left);
   };
   return {
-    wire: (bytes) => {
+    wire: (bytes, done = 1) => {
       wire += bytes;
-      pieces++;
+      pieces += done;
       tick();
     },
     file: (bytes, wireBytes = 0) => {
