@@ -1,3 +1,4 @@
+import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheSize } from "../lib/cache/cache_size.ts";
 import type { CleanResult } from "../lib/cache/clean.ts";
 import type { Explanation } from "../lib/cache/explain_entry.ts";
@@ -24,8 +25,10 @@ export function cacheDir(ctx: TaskContextOptions = {}): string {
  */
 export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize> {
   const { measureCache } = await import("../lib/cache/cache_size.ts");
-  const { cache, signal } = await contextOf(ctx);
-  return await measureCache(cache.dir, signal);
+  return await reading(
+    ctx,
+    ({ dir }, onDenied, signal) => measureCache(dir, onDenied, signal),
+  );
 }
 
 /** What {@linkcode cacheClean} removes. */
@@ -97,10 +100,10 @@ export async function cachePrune(
   return await runCachePrune(options, ctx);
 }
 
-/** The entries of the cache, and those of the read-only layer below it, the last used first. */
+/** The entries of the cache, and those of the read-only layer below it, the last used first. What may not be read is reported and left out. */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
   const { listEntries } = await import("../lib/cache/list_entries.ts");
-  return await listEntries((await contextOf(ctx)).cache);
+  return await reading(ctx, listEntries);
 }
 
 /**
@@ -115,7 +118,7 @@ export async function cacheWhy(
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
   const { explainEntries } = await import("../lib/cache/explain_entry.ts");
-  return await explainEntries((await contextOf(ctx)).cache, name);
+  return await reading(ctx, (cache, onDenied) => explainEntries(cache, name, onDenied));
 }
 
 /** How much {@linkcode cacheVerify} reads. */
@@ -140,6 +143,21 @@ export async function cacheVerify(
 ): Promise<VerifyCacheResult> {
   const { runCacheVerify } = await import("./cache_verify.ts");
   return await runCacheVerify(options, ctx);
+}
+
+/** Reads the cache, and reports what of it this user may not read. */
+async function reading<T>(
+  ctx: TaskContextOptions,
+  read: (cache: Cache, onDenied: (why: string) => void, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const context = await contextOf(ctx);
+  const denied: string[] = [];
+  try {
+    return await read(context.cache, (why) => denied.push(why), context.signal);
+  } finally {
+    const { warnOfDenied } = await import("./cache_warner.ts");
+    warnOfDenied(context, denied);
+  }
 }
 
 /** The context of what only reads the cache. */

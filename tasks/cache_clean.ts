@@ -2,7 +2,7 @@ import { cleanCache } from "../lib/cache/clean.ts";
 import { describeRemoval } from "../lib/cache/describe_removal.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CacheCleanOptions, CacheCleanResult } from "./cache.ts";
-import { cacheWarner } from "./cache_warner.ts";
+import { cacheWarner, warnOfDenied } from "./cache_warner.ts";
 
 /** Does the work of `cacheClean`. */
 export async function runCacheClean(
@@ -17,6 +17,7 @@ export async function runCacheClean(
     signal,
     onBusy: cacheWarner(context),
   });
+  warnOfDenied(context, result.denied, "; what it may need stays");
   const changed = result.files > 0;
   const why = changed
     ? describeRemoval(result, dryRun)

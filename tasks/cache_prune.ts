@@ -7,7 +7,7 @@ import type { GcPolicy } from "../lib/cache/gc_policy.ts";
 import { pruneCache } from "../lib/cache/prune.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CachePruneOptions, CachePruneResult } from "./cache.ts";
-import { cacheWarner } from "./cache_warner.ts";
+import { cacheWarner, warnOfDenied } from "./cache_warner.ts";
 
 /** Does the work of `cachePrune`. */
 export async function runCachePrune(
@@ -25,6 +25,7 @@ export async function runCachePrune(
   const policy: GcPolicy = defined({ ci, maxAgeMs, maxBytes: maxSize, minFreeBytes: minFree });
   const onBusy = cacheWarner(context);
   const result = await pruneCache(cache, { policy, force, dryRun, signal, onBusy });
+  warnOfDenied(context, result.plan.denied, "; what it may need stays");
   const changed = result.files + result.folders > 0;
   const kept = result.plan.leased === 0 ? "" : `; ${counted(result.plan.leased, "blob")} in use`;
   const why = changed ? describeRemoval(result, dryRun) : "no unused entries were found";

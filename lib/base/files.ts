@@ -23,6 +23,25 @@ export function isNotThere(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
+/** Whether an error says that the system does not let this user do it; what may be done is for somebody else to say. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied;
+}
+
+/** What a look at the disk gives; `undefined` where the system does not let this user look, of which `onDenied` is told in its words. */
+export async function ifAllowed<T>(
+  looking: Promise<T>,
+  onDenied: (why: string) => void,
+): Promise<T | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    onDenied((error as Error).message);
+    return undefined;
+  }
+}
+
 /** The names of what lies in a folder, sorted; none where there is no such folder. */
 export async function folderNames(
   folder: string,

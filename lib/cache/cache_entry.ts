@@ -11,9 +11,15 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { clearWay, isNotThere } from "../base/files.ts";
+import { clearWay, isDenied, isNotThere } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
-import type { EntryLookup, EntryRecord, Envelope, EnvelopeRead } from "./entry_record.ts";
+import type {
+  EntryLookup,
+  EntryRecord,
+  Envelope,
+  EnvelopeFound,
+  EnvelopeRead,
+} from "./entry_record.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
 
@@ -192,27 +198,28 @@ const envelopeShape: Shape = {
   optional: { by: isText, refs: isListOf(isDigestText), spare: isListOf(isDigestText) },
 };
 
-/** The codes of what is no file, or is not for this user to read; what passes, such as too many open files, is none of them. */
-const unreadableCodes: ReadonlySet<string> = new Set(["EISDIR", "ELOOP", "EACCES", "EPERM"]);
-
 /**
  * Reads the envelope of a pointer of any bucket. What the system does not let this user read, or is no file, is unreadable; only a file
  * is opened, since a pipe would be waited for.
  */
 export async function readEnvelope(path: string): Promise<EnvelopeRead> {
+  let usedMs = 0;
   try {
-    const info = await Deno.stat(path);
-    if (!info.isFile) return { miss: { reason: "unreadable", detail: "it is no file" } };
-    return parseEnvelope(await Deno.readTextFile(path), info.mtime?.getTime() ?? 0);
+    const { isFile, mtime } = await Deno.stat(path);
+    usedMs = mtime?.getTime() ?? 0;
+    if (!isFile) return { usedMs, miss: { reason: "unreadable", detail: "it is no file" } };
+    return { usedMs, ...parseEnvelope(await Deno.readTextFile(path)) };
   } catch (error) {
-    if (isNotThere(error)) return { miss: { reason: "absent" } };
-    const { code, message } = error as { code?: string; message: string };
-    if (code === undefined || !unreadableCodes.has(code)) throw error;
-    return { miss: { reason: "unreadable", detail: message } };
+    if (isNotThere(error)) return { usedMs, miss: { reason: "absent" } };
+    const detail = (error as Error).message;
+    if (isDenied(error)) return { usedMs, miss: { reason: "unreadable", detail, denied: true } };
+    // What passes, such as too many open files, is none of these.
+    if ((error as { code?: string }).code !== "ELOOP") throw error;
+    return { usedMs, miss: { reason: "unreadable", detail } };
   }
 }
 
-function parseEnvelope(text: string, usedMs: number): EnvelopeRead {
+function parseEnvelope(text: string): EnvelopeFound {
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -224,10 +231,10 @@ function parseEnvelope(text: string, usedMs: number): EnvelopeRead {
   const envelope = data as Envelope;
   // Those of the first versions have neither.
   const { by = "", refs = [] } = envelope as Partial<Envelope>;
-  return { envelope: { ...envelope, by, refs }, usedMs };
+  return { envelope: { ...envelope, by, refs } };
 }
 
 function isHarmless(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+  return error instanceof Deno.errors.NotFound || isDenied(error) ||
     (error as { code?: string }).code === "EROFS";
 }

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { ifThere } from "../base/files.ts";
+import { ifAllowed, ifThere } from "../base/files.ts";
 import { isJournalName } from "./markers.ts";
 
 /** How large a part of the cache is. */
@@ -25,14 +25,20 @@ export interface CacheSize {
 /**
  * Measures a cache folder; one that is not there is empty. The journal of runs, which lies beside the buckets, is not counted.
  * Symbolic links are not followed.
+ *
+ * @param onDenied told of what this user may not look at, in the words of the system
  */
-export async function measureCache(root: string, signal?: AbortSignal): Promise<CacheSize> {
-  const seen = new Set<string>();
+export async function measureCache(
+  root: string,
+  onDenied: (why: string) => void,
+  signal?: AbortSignal,
+): Promise<CacheSize> {
+  const measuring = { seen: new Set<string>(), onDenied, signal };
   const parts: PartSize[] = [];
   for (const entry of await ifThere(Array.fromAsync(Deno.readDir(root))) ?? []) {
     if (isJournalName(entry.name)) continue;
     const part = { name: entry.name, bytes: 0, files: 0 };
-    await measure(join(root, entry.name), entry.isDirectory, part, seen, signal);
+    await measure(join(root, entry.name), entry.isDirectory, part, measuring);
     parts.push(part);
   }
   parts.sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
@@ -43,22 +49,31 @@ export async function measureCache(root: string, signal?: AbortSignal): Promise<
   };
 }
 
+interface Measuring {
+  seen: Set<string>;
+  onDenied: (why: string) => void;
+  signal: AbortSignal | undefined;
+}
+
 async function measure(
   path: string,
   isFolder: boolean,
   part: PartSize,
-  seen: Set<string>,
-  signal: AbortSignal | undefined,
+  measuring: Measuring,
 ): Promise<void> {
+  const { seen, onDenied, signal } = measuring;
   signal?.throwIfAborted();
   if (!isFolder) return await measureFile(path, part, seen);
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(path))) ?? [];
+  const reading = ifThere(Array.fromAsync(Deno.readDir(path)));
+  const entries = await ifAllowed(reading, onDenied) ?? [];
   const isFile = ({ isDirectory }: Deno.DirEntry) => !isDirectory;
   await Promise.all(
-    entries.filter(isFile).map(({ name }) => measureFile(join(path, name), part, seen)),
+    entries.filter(isFile).map(({ name }) =>
+      ifAllowed(measureFile(join(path, name), part, seen), onDenied)
+    ),
   );
   for (const { name, isDirectory } of entries) {
-    if (isDirectory) await measure(join(path, name), true, part, seen, signal);
+    if (isDirectory) await measure(join(path, name), true, part, measuring);
   }
 }
 

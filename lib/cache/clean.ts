@@ -39,6 +39,8 @@ export interface CleanCacheOptions {
 export interface CleanResult extends Removal {
   /** The keys that were removed, when names were given. */
   keys: readonly string[];
+  /** What this user may not read, in the words of the system: while it stays, so do contents, which it may need. */
+  denied: readonly string[];
 }
 
 /** Removes everything, or what goes by some names together with what nothing else needs of it. */
@@ -48,7 +50,7 @@ export async function cleanCache(
 ): Promise<CleanResult> {
   const { dryRun = false, names = [] } = options;
   const count = new RemovalCount();
-  if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [] };
+  if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [], denied: [] };
   checkOwnFolder(cache.dir);
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
@@ -64,7 +66,7 @@ export async function cleanCache(
       await removeWhole(path, cache.temporaryPath("archives"), count, { dryRun });
     } else await removeCounted(path, count, { dryRun });
   }
-  return { ...count.toRemoval(), keys: [] };
+  return { ...count.toRemoval(), keys: [], denied: [] };
 }
 
 async function cleanNames(
@@ -75,9 +77,11 @@ async function cleanNames(
 ): Promise<CleanResult> {
   const doomed: FoundPointer[] = [];
   const needed = new Set<Digest>();
+  const denied: string[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     if (goesBy(pointer, names)) doomed.push(pointer);
+    else if (pointer.denied !== undefined) denied.push(pointer.denied);
     else for (const digest of refsOf(pointer)) needed.add(digest);
   }
   const keys: string[] = [];
@@ -89,12 +93,12 @@ async function cleanNames(
     await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, { dryRun });
   }
   for (const digest of new Set(doomed.flatMap(refsOf))) {
-    if (needed.has(digest)) continue;
+    if (needed.has(digest) || denied.length > 0) continue;
     await removeCounted(cache.blobs.path(digest), count, { dryRun });
     const aside = cache.temporaryPath("archive");
     await removeWhole(cache.archives.path(digest), aside, count, { dryRun });
   }
-  return { ...count.toRemoval(), keys };
+  return { ...count.toRemoval(), keys, denied };
 }
 
 function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): boolean {

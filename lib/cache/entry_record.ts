@@ -25,11 +25,14 @@ export interface Envelope {
   [field: string]: unknown;
 }
 
-/** An envelope that was read and when its pointer was last used, written or confirmed, in milliseconds since 1970; or why there is none. */
-export type EnvelopeRead = { envelope: Envelope; usedMs: number; miss?: never } | {
+/** An envelope, or why there is none. */
+export type EnvelopeFound = { envelope: Envelope; miss?: never } | {
   envelope?: never;
   miss: EntryMiss;
 };
+
+/** The same, and when its pointer was last used, written or confirmed, in milliseconds since 1970. */
+export type EnvelopeRead = EnvelopeFound & { usedMs: number };
 
 /** A pointer that was read. */
 export interface EntryRecord<T> {
@@ -54,7 +57,8 @@ export interface EntryRecord<T> {
 /** Why there is nothing to be had. */
 export type EntryMiss =
   | { reason: "absent" }
-  | { reason: "unreadable"; detail: string };
+  /** `denied`: it may be sound, but the system does not let this user read it. */
+  | { reason: "unreadable"; detail: string; denied?: true };
 
 /** What {@linkcode CacheEntry.lookup} finds. */
 export type EntryLookup<T> = { record: EntryRecord<T>; miss?: never } | {

@@ -1,4 +1,5 @@
 import type { Digest } from "../base/digest.ts";
+import { ifAllowed } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import { contentsBeginning, digestPrefix } from "./digest_prefix.ts";
 import { findReadable, type ReadablePointer, refsOf } from "./pointers.ts";
@@ -37,10 +38,15 @@ export interface Explanation {
  * Explains the entries that go by a name: a key, a part of one, or the digest of a blob or an archive, in full or its first
  * hexadecimal digits, as long as no other digest begins with them.
  *
+ * @param onDenied told of what this user may not read, in the words of the system
  * @throws {KedgeError} if several digests begin with it, nothing goes by it, or no entry refers to what does
  */
-export async function explainEntries(cache: Cache, name: string): Promise<Explanation[]> {
-  const pointers = await Array.fromAsync(findReadable(cache));
+export async function explainEntries(
+  cache: Cache,
+  name: string,
+  onDenied: (why: string) => void,
+): Promise<Explanation[]> {
+  const pointers = await Array.fromAsync(findReadable(cache, onDenied));
   const users = new Map<Digest, string[]>();
   for (const pointer of pointers) {
     for (const digest of refsOf(pointer)) {
@@ -50,8 +56,8 @@ export async function explainEntries(cache: Cache, name: string): Promise<Explan
     }
   }
   const exact = pointers.filter(({ envelope }) => envelope.key === name);
-  const found = exact.length > 0 ? exact : await goingBy(cache, name, pointers, users);
-  return await Promise.all(found.map((pointer) => explain(cache, pointer, users)));
+  const found = exact.length > 0 ? exact : await goingBy(cache, name, pointers, users, onDenied);
+  return await Promise.all(found.map((pointer) => explain(cache, pointer, users, onDenied)));
 }
 
 async function goingBy(
@@ -59,12 +65,13 @@ async function goingBy(
   name: string,
   pointers: readonly ReadablePointer[],
   users: ReadonlyMap<Digest, readonly string[]>,
+  onDenied: (why: string) => void,
 ): Promise<ReadablePointer[]> {
   const prefix = digestPrefix(name);
   const digests = prefix === undefined ? [] : [
     ...new Set([
       ...[...users.keys()].filter((digest) => digest.startsWith(prefix)),
-      ...await contentsBeginning(cache, prefix),
+      ...await ifAllowed(contentsBeginning(cache, prefix), onDenied) ?? [],
     ]),
   ].sort();
   const meant = digests.length === 1 ? digests[0] : undefined;
@@ -82,14 +89,15 @@ async function explain(
   cache: Cache,
   pointer: ReadablePointer,
   users: ReadonlyMap<Digest, readonly string[]>,
+  onDenied: (why: string) => void,
 ): Promise<Explanation> {
   const { lower, bucket, envelope: { key, by, created, updated, value } } = pointer;
   const refs = await Promise.all(
     refsOf(pointer).map(async (digest) => {
       const alsoOf = (users.get(digest) ?? []).filter((other) => other !== key);
-      const blob = await cache.blobs.find(digest);
+      const blob = await ifAllowed(cache.blobs.find(digest), onDenied);
       if (blob !== undefined) return { digest, alsoOf, size: blob.size };
-      const archive = await cache.archives.find(digest);
+      const archive = await ifAllowed(cache.archives.find(digest), onDenied);
       if (archive === undefined) return { digest, alsoOf };
       return { digest, alsoOf, size: archive.size, folder: archive.path };
     }),

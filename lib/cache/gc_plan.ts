@@ -1,7 +1,7 @@
 /**
  * Decides what a policy removes of what there is: pure, so that a dry run and a run decide alike.
  *
- * Cases it guards: contents that a live process uses stay, whatever the policy says; pointers of newer versions keep what
+ * Cases it guards: contents that a live process uses stay, whatever the policy says, and all contents where a pointer may not be read; pointers of newer versions keep what
  * they refer to; while others use the cache, what is young stays, since its pointer may be about to be written.
  *
  * @module
@@ -41,7 +41,8 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     if (reason !== undefined) doomed.set(pointer, reason);
   }
   const refs = policy.ci ? needsOf : refsOf;
-  makeRoom(survey, policy, facts, refs, doomed);
+  const isJudged = survey.denied.length === 0;
+  if (isJudged) makeRoom(survey, policy, facts, refs, doomed);
 
   for (const [pointer, reason] of doomed) {
     const name = pointer.envelope?.key;
@@ -56,7 +57,7 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     items.push({ kind: "bucket", path, reason: "of an older version" });
   }
   for (const { path, pointer } of survey.files) {
-    if (pointer !== undefined && !doomed.has(pointer)) continue;
+    if (pointer === undefined ? !isJudged : !doomed.has(pointer)) continue;
     items.push({ kind: "file", path, reason: "nothing refers to it" });
   }
   const needed = new Set(survey.pointers.filter((pointer) => !doomed.has(pointer)).flatMap(refs));
@@ -64,7 +65,7 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
   // In CI nothing is kept that an entry can do without: the version before the present one, unpacked folders.
   const spare = new Set(survey.pointers.flatMap((pointer) => pointer.envelope?.spare ?? []));
   for (const { kind, digest, path, size, changedMs } of survey.contents.values()) {
-    if (needed.has(digest)) continue;
+    if (needed.has(digest) || !isJudged) continue;
     if (facts.leased.has(digest)) {
       leased++;
       continue;
@@ -83,7 +84,7 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
     items.push({ kind: "temporary", path, reason: "nothing refers to it" });
   }
   items.push(...leftovers(survey, policy, facts));
-  return { items, leased, shared: facts.shared };
+  return { items, leased, shared: facts.shared, denied: survey.denied };
 }
 
 function fateOf(
@@ -93,12 +94,14 @@ function fateOf(
   facts: GcFacts,
 ): GcReason | undefined {
   if (bucketOfFolder(pointer.bucket) === undefined) return undefined;
+  if (pointer.denied !== undefined) return undefined;
   if (pointer.envelope === undefined) {
     return isYoung(pointer.usedMs, policy, facts) ? undefined : "it cannot be read";
   }
   const refs = refsOf(pointer);
   if (refs.some((digest) => facts.leased.has(digest))) return undefined;
-  if (refs.length > 0 && refs.every((digest) => !survey.contents.has(digest))) {
+  const isKnown = survey.denied.length === 0;
+  if (isKnown && refs.length > 0 && refs.every((digest) => !survey.contents.has(digest))) {
     return isYoung(pointer.usedMs, policy, facts) ? undefined : "its contents are gone";
   }
   if (policy.maxAgeMs !== undefined && facts.nowMs - pointer.usedMs > policy.maxAgeMs) {

@@ -58,6 +58,8 @@ export interface GcPlan {
   leased: number;
   /** Whether others use the cache, so that young things stay. */
   shared: boolean;
+  /** What this user may not look at, or remove, in the words of the system; while there is any, no contents go, which it may need. */
+  denied: readonly string[];
 }
 
 /** What prune and the daily collection use where nothing else is said. */

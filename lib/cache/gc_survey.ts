@@ -11,7 +11,7 @@ import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { folderNames, ifAllowed, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { namedFilePath } from "./named_file.ts";
@@ -62,6 +62,8 @@ export interface Survey {
   temporaries: Aged[];
   /** What failed its check. */
   quarantined: Aged[];
+  /** What this user may not look at, in the words of the system: what else is there, and what is needed, is not known in full then. */
+  denied: string[];
 }
 
 /** Looks through a cache; nothing is changed. */
@@ -69,17 +71,20 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const at = (bucket: { folder: string }) => join(cache.dir, bucket.folder);
   const contents = new Map<Digest, SurveyedContents>();
   const strays: Aged[] = [];
-  await surveyContents("blob", at(buckets.blobs), contents, strays, signal);
-  await surveyContents("archive", at(buckets.archives), contents, strays, signal);
+  const denied: string[] = [];
+  const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
+  await surveyContents("blob", at(buckets.blobs), { contents, strays, allowed, signal });
+  await surveyContents("archive", at(buckets.archives), { contents, strays, allowed, signal });
   const { leased, all, dead } = await cache.leases.read();
   const pointers: FoundPointer[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     pointers.push(pointer);
+    if (pointer.denied !== undefined) denied.push(pointer.denied);
     for (const digest of refsOf(pointer)) {
       if (contents.has(digest)) continue;
-      const found = await contentsAt("blob", digest, cache.blobs.path(digest)) ??
-        await contentsAt("archive", digest, cache.archives.path(digest));
+      const found = await allowed(contentsAt("blob", digest, cache.blobs.path(digest))) ??
+        await allowed(contentsAt("archive", digest, cache.archives.path(digest)));
       if (found !== undefined) contents.set(digest, found);
     }
   }
@@ -88,11 +93,12 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     const key = pointer.envelope?.key;
     if (key !== undefined) owners.set(dirname(namedFilePath(cache.dir, key, "x")), pointer);
   }
-  const files = (await listAged(at(buckets.files))).map((folder) => {
+  const list = async (folder: string) => await allowed(listAged(folder)) ?? [];
+  const files = (await list(at(buckets.files))).map((folder) => {
     const pointer = owners.get(folder.path);
     return pointer === undefined ? folder : { ...folder, pointer };
   });
-  const top = await listAged(cache.dir);
+  const top = await list(cache.dir);
   return {
     leased,
     allLeased: all,
@@ -102,12 +108,13 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     strays,
     oldBuckets: top.filter(({ name }) => isOlderBucket(name)),
     files,
-    partials: await listAged(at(buckets.partials)),
+    partials: await list(at(buckets.partials)),
     temporaries: [
-      ...await listAged(at(buckets.temporary)),
+      ...await list(at(buckets.temporary)),
       ...top.filter(({ name }) => isTemporaryName(name)),
     ],
-    quarantined: await listAged(at(buckets.quarantine)),
+    quarantined: await list(at(buckets.quarantine)),
+    denied: [...new Set(denied)],
   };
 }
 
@@ -135,12 +142,15 @@ async function contentsAt(
 async function surveyContents(
   kind: SurveyedContents["kind"],
   folder: string,
-  contents: Map<Digest, SurveyedContents>,
-  strays: Aged[],
-  signal: AbortSignal | undefined,
+  { contents, strays, allowed, signal }: {
+    contents: Map<Digest, SurveyedContents>;
+    strays: Aged[];
+    allowed: <T>(looking: Promise<T>) => Promise<T | undefined>;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const base = join(folder, "sha256");
-  for (const shard of await folderNames(base)) {
+  for (const shard of await allowed(folderNames(base)) ?? []) {
     signal?.throwIfAborted();
     const look = async (name: string) => {
       const path = join(base, shard, name);
@@ -150,8 +160,9 @@ async function surveyContents(
       const info = found === undefined ? await ifThere(Deno.lstat(path)) : undefined;
       return { found, stray: info && { name, path, changedMs: changedMs(info) } };
     };
-    const names = await folderNames(join(base, shard));
-    for (const { found, stray } of await Promise.all(names.map(look))) {
+    const names = await allowed(folderNames(join(base, shard))) ?? [];
+    const looked = await Promise.all(names.map((name) => allowed(look(name))));
+    for (const { found, stray } of looked.filter((each) => each !== undefined)) {
       if (found !== undefined) contents.set(found.digest, found);
       if (stray !== undefined) strays.push(stray);
     }

@@ -1,4 +1,5 @@
 import type { Digest } from "../base/digest.ts";
+import { ifAllowed } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import { findReadable, type FoundPointer, needsOf, refsOf } from "./pointers.ts";
 
@@ -18,14 +19,21 @@ export interface ListedEntry {
   lower: boolean;
 }
 
-/** The entries of the cache and of the layer below it, the last used first; those that cannot be read are left out. */
-export async function listEntries(cache: Cache): Promise<ListedEntry[]> {
+/**
+ * The entries of the cache and of the layer below it, the last used first; those that cannot be read are left out.
+ *
+ * @param onDenied told of what this user may not read
+ */
+export async function listEntries(
+  cache: Cache,
+  onDenied: (why: string) => void,
+): Promise<ListedEntry[]> {
   const sizes = new Map<Digest, number | undefined>();
   const entries: ListedEntry[] = [];
-  for await (const pointer of findReadable(cache)) {
+  for await (const pointer of findReadable(cache, onDenied)) {
     const found = await Promise.all(
       refsOf(pointer).map(async (digest) => {
-        if (!sizes.has(digest)) sizes.set(digest, await cache.sizeOf(digest));
+        if (!sizes.has(digest)) sizes.set(digest, await ifAllowed(cache.sizeOf(digest), onDenied));
         return sizes.get(digest);
       }),
     );

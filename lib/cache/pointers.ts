@@ -1,6 +1,6 @@
 import { join, relative } from "@std/path";
 import type { Digest } from "../base/digest.ts";
-import { ifThere } from "../base/files.ts";
+import { ifAllowed, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import { readEnvelope } from "./cache_entry.ts";
 import type { Envelope } from "./entry_record.ts";
@@ -13,6 +13,8 @@ export interface FoundPointer {
   path: string;
   /** What it says; `undefined` where it cannot be read. */
   envelope?: Envelope;
+  /** That this user may not read it, or a folder of pointers, in the words of the system: what it says is not known. */
+  denied?: string;
   /** When it was last used, written or confirmed, in milliseconds since 1970. */
   usedMs: number;
   /** Whether it is of the read-only layer below. */
@@ -37,18 +39,26 @@ export async function* findPointers(root: string): AsyncGenerator<FoundPointer> 
   }
 }
 
-/** The pointers that a look into a cache can find: its own that can be read, then those of the layer below that these do not cover. */
+/**
+ * The pointers that a look into a cache can find: its own that can be read, then those of the layer below that these do not cover.
+ *
+ * @param onDenied told of each pointer, and folder of pointers, that this user may not read, in the words of the system
+ */
 export async function* findReadable(
   { dir, lower }: { dir: string; lower?: string },
+  onDenied: (why: string) => void,
 ): AsyncGenerator<ReadablePointer> {
+  const tell = ({ denied }: FoundPointer) => denied !== undefined && onDenied(denied);
   const own = new Set<string>();
   for await (const pointer of findPointers(dir)) {
+    tell(pointer);
     if (!isReadable(pointer)) continue;
     if (lower !== undefined) own.add(relative(dir, pointer.path));
     yield pointer;
   }
   if (lower === undefined) return;
   for await (const pointer of findPointers(lower)) {
+    tell(pointer);
     if (!isReadable(pointer) || own.has(relative(lower, pointer.path))) continue;
     yield { ...pointer, lower: true };
   }
@@ -70,7 +80,9 @@ export function needsOf(pointer: FoundPointer): readonly Digest[] {
 }
 
 async function* walkPointers(bucket: string, folder: string): AsyncGenerator<FoundPointer> {
-  const entries = await entriesOf(folder);
+  let denied: string | undefined;
+  const entries = await ifAllowed(entriesOf(folder), (why) => denied = why) ?? [];
+  if (denied !== undefined) yield { bucket, path: folder, usedMs: 0, lower: false, denied };
   const isPointer = ({ isFile, name }: Deno.DirEntry) => isFile && name.endsWith(".json");
   const pointers = entries.filter(isPointer).map(({ name }) => read(bucket, join(folder, name)));
   for (const pointer of await Promise.all(pointers)) if (pointer !== undefined) yield pointer;
@@ -80,10 +92,10 @@ async function* walkPointers(bucket: string, folder: string): AsyncGenerator<Fou
 }
 
 async function read(bucket: string, path: string): Promise<FoundPointer | undefined> {
-  const [{ envelope }, info] = await Promise.all([readEnvelope(path), ifThere(Deno.lstat(path))]);
-  if (info === undefined) return undefined;
-  const usedMs = info.mtime?.getTime() ?? 0;
-  return { bucket, path, usedMs, lower: false, ...(envelope === undefined ? {} : { envelope }) };
+  const { envelope, miss, usedMs } = await readEnvelope(path);
+  if (envelope !== undefined) return { bucket, path, envelope, usedMs, lower: false };
+  if (miss.reason === "absent") return undefined;
+  return { bucket, path, usedMs, lower: false, ...(miss.denied ? { denied: miss.detail } : {}) };
 }
 
 async function entriesOf(path: string): Promise<Deno.DirEntry[]> {

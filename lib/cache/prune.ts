@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import { freeBytes } from "../base/disk_space.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { ifThere } from "../base/files.ts";
+import { ifAllowed, ifThere } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import {
   dailyGcPolicy,
@@ -51,7 +51,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   const policy = { ...defaultGcPolicy, ...options.policy };
   const count = new RemovalCount();
   if (await ifThere(Deno.stat(cache.dir)) === undefined) {
-    return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false } };
+    return { ...count.toRemoval(), plan: { items: [], leased: 0, shared: false, denied: [] } };
   }
   checkOwnFolder(cache.dir);
   const root = await tryRoot(cache, dryRun);
@@ -77,11 +77,11 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     behind,
     ...(free === undefined ? {} : { freeBytes: free }),
   });
-  await carryOut(cache, plan, survey, count, {
+  const denied = await carryOut(cache, plan, survey, count, {
     dryRun,
     ...(signal === undefined ? {} : { signal }),
   });
-  return { ...count.toRemoval(), plan };
+  return { ...count.toRemoval(), plan: { ...plan, denied: [...plan.denied, ...denied] } };
 }
 
 const dailyMs = 24 * 3_600_000;
@@ -152,13 +152,15 @@ async function mendDates({ pointers }: Survey, nowMs: number): Promise<void> {
 /** How many things are removed at a time: the disk answers while the next are asked for. */
 const atOnce = 64;
 
+/** Removes what goes; gives what the system does not let this user remove, in its words. */
 async function carryOut(
   cache: Cache,
   plan: GcPlan,
   survey: Survey,
   count: RemovalCount,
   options: { dryRun: boolean; signal?: AbortSignal },
-): Promise<void> {
+): Promise<string[]> {
+  const denied: string[] = [];
   const seen = new Map(survey.pointers.map(({ path, usedMs }) => [path, usedMs]));
   const carry = async (item: GcItem) => {
     options.signal?.throwIfAborted();
@@ -171,9 +173,11 @@ async function carryOut(
   const rest = plan.items.filter((item) => !isPointer(item));
   for (const items of [plan.items.filter(isPointer), rest]) {
     for (let at = 0; at < items.length; at += atOnce) {
-      await Promise.all(items.slice(at, at + atOnce).map(carry));
+      const going = items.slice(at, at + atOnce).map(carry);
+      await Promise.all(going.map((each) => ifAllowed(each, (why) => denied.push(why))));
     }
   }
+  return denied;
 }
 
 /** Whether a pointer was used or written anew since the survey. */

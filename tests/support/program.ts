@@ -24,7 +24,12 @@ export interface RunKedgeOptions {
   program?: string;
   /** A folder that it may not read. @default {it may read all} */
   denyRead?: string;
+  /** Whether the permissions of files bind it, though this process is root's. @default {false} */
+  bound?: boolean;
 }
+
+/** What takes from root the right to pass over the permissions of files. */
+const unbound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
 
 /** Deno's own cache stays where it is when a test moves the home folder: otherwise each program would fetch and compile all anew. */
 function denoDir(): { DENO_DIR?: string } {
@@ -37,8 +42,10 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
+  const [program = "", ...before] = [...options.bound ? unbound : [], Deno.execPath()];
+  return new Deno.Command(program, {
     args: [
+      ...before,
       "run",
       "-A",
       ...(options.denyRead === undefined ? [] : [`--deny-read=${options.denyRead}`]),

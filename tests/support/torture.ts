@@ -123,7 +123,9 @@ async function inspect(
 
 /** The entries without their contents: with honest locks there are none, whatever is cleaned meanwhile. */
 async function unwhole(dir: string): Promise<string[]> {
-  const entries = await listEntries(new Cache(dir));
+  const entries = await listEntries(new Cache(dir), (why) => {
+    throw new Error(why);
+  });
   return entries.filter(({ whole }) => !whole).map(({ key }) => `"${key}" is not whole`);
 }
 

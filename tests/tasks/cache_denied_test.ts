@@ -1,0 +1,167 @@
+/** What becomes of a cache of which this user may not read, or change, all: it is used as far as it can be, and nothing unknown goes. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { Cache } from "../../lib/cache/cache.ts";
+import { DownloadEntry } from "../../lib/cache/download_entry.ts";
+import { buckets } from "../../lib/cache/buckets.ts";
+import { bundleBytes } from "../support/bundle.ts";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import { type ProgramResult, runKedge } from "../support/program.ts";
+
+const canBind = Deno.build.os === "linux" && Deno.uid() === 0;
+
+interface Kept {
+  url: string;
+  path: string;
+  pointer: string;
+  blob: string;
+}
+
+interface Ground {
+  dir: string;
+  origin: Origin;
+  /** The bundle of which something may not be read. */
+  mine: Kept;
+  /** Another one. */
+  other: Kept;
+  run: (...args: string[]) => Promise<ProgramResult>;
+}
+
+/** A cache with two bundles. */
+function deniedTest(name: string, test: (ground: Ground) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !canBind,
+    async fn() {
+      const dir = await Deno.makeTempDir({ prefix: "kedge-denied-" });
+      await using origin = startOrigin({
+        "/mine.tar.gz": { body: bundleBytes() },
+        "/other.tar.gz": { body: bundleBytes({ version: "2" }) },
+      });
+      const cache = new Cache(join(dir, "cache"));
+      const run = (...args: string[]) => runKedge(args, { cacheDir: cache.dir, bound: true });
+      const keep = async (path: string): Promise<Kept> => {
+        const url = origin.url(path);
+        // By a process that ends, so that nothing stays since it is in use.
+        const { code, stdout, stderr } = await run("kexec", "--url", url);
+        assertEquals(code, 0, stderr);
+        const { entry } = new DownloadEntry(cache, buckets.kexec, url);
+        const { digest } = (await entry.read())!.value;
+        return { url, path: stdout.trim(), pointer: entry.path, blob: cache.blobs.path(digest) };
+      };
+      try {
+        await test({
+          dir: cache.dir,
+          origin,
+          mine: await keep("/mine.tar.gz"),
+          other: await keep("/other.tar.gz"),
+          run,
+        });
+      } finally {
+        await Deno.remove(dir, { recursive: true });
+      }
+    },
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+const denials: Record<string, (ground: Ground) => string> = {
+  "a pointer": ({ mine }) => mine.pointer,
+  "a folder of pointers": ({ mine }) => dirname(mine.pointer),
+};
+
+for (const [what, pathOf] of Object.entries(denials)) {
+  deniedTest(
+    `cache:ls, cache:why and cache:size go on though ${what} may not be read, and name it`,
+    async (ground) => {
+      const path = pathOf(ground);
+      await Deno.chmod(path, 0);
+      const listed = await ground.run("cache:ls");
+      assertEquals(listed.code, 0, listed.stderr);
+      assertStringIncludes(listed.stdout, "/other.tar.gz");
+      assertEquals(listed.stdout.includes("/mine.tar.gz"), false);
+      assertStringIncludes(listed.stderr, path);
+      const why = await ground.run("cache:why", "other");
+      assertEquals(why.code, 0, why.stderr);
+      assertStringIncludes(why.stderr, path);
+      const absent = await ground.run("cache:why", "mine");
+      assertEquals(absent.code, 1);
+      assertStringIncludes(absent.stderr, path);
+      const size = await ground.run("cache:size");
+      assertEquals(size.code, 0, size.stderr);
+    },
+  );
+
+  deniedTest(
+    `cache:prune and cache:clean NAME keep what ${what} may need that may not be read`,
+    async (ground) => {
+      const { mine, other, dir, run } = ground;
+      const orphan = await new Cache(dir).blobs.persist(new Blob(["orphan"]).stream());
+      const path = pathOf(ground);
+      await Deno.chmod(path, 0);
+      for (const args of [[], ["--max-size", "0"], ["--ci"], ["--dry-run"]]) {
+        const pruned = await run("cache:prune", ...args);
+        assertEquals(pruned.code, 0, pruned.stderr);
+        assertStringIncludes(pruned.stderr, path);
+      }
+      for (const kept of [path, mine.path, mine.blob, orphan.path, other.path]) {
+        assert(await isThere(kept), kept);
+      }
+      const cleaned = await run("cache:clean", "other");
+      assertEquals(cleaned.code, 0, cleaned.stderr);
+      assertStringIncludes(cleaned.stderr, path);
+      assert(await isThere(mine.blob));
+      assertEquals(await isThere(other.pointer), false);
+      await Deno.chmod(path, 0o755);
+      await run("cache:prune");
+      assertEquals(
+        [
+          await isThere(mine.path),
+          await isThere(orphan.path),
+          await isThere(other.blob),
+        ],
+        [true, false, false],
+      );
+    },
+  );
+}
+
+deniedTest(
+  "cache:prune goes on though a folder of contents may not be read, and takes no entry for one without contents",
+  async (ground) => {
+    const { mine, origin, run } = ground;
+    const path = dirname(mine.blob);
+    await Deno.chmod(path, 0);
+    for (const command of ["cache:ls", "cache:prune"]) {
+      const { code, stderr } = await run(command);
+      assertEquals(code, 0, stderr);
+      assertStringIncludes(stderr, path);
+    }
+    assert(await isThere(mine.pointer));
+    await Deno.chmod(path, 0o755);
+    const asked = origin.requests.length;
+    assertEquals((await run("kexec", "--url", mine.url)).code, 0);
+    assertEquals(origin.requests.length, asked);
+  },
+);
+
+deniedTest("cache:prune goes on with what it may remove", async (ground) => {
+  const { dir, run } = ground;
+  const persist = (text: string) => new Cache(dir).blobs.persist(new Blob([text]).stream());
+  const [first, second] = [await persist("orphan"), await persist("another")];
+  await Deno.chmod(dirname(first.path), 0o555);
+  const pruned = await run("cache:prune");
+  assertEquals(pruned.code, 0, pruned.stderr);
+  assertStringIncludes(pruned.stderr, first.path);
+  assertEquals([await isThere(first.path), await isThere(second.path)], [true, false]);
+  await Deno.chmod(dirname(first.path), 0o755);
+});
+
+deniedTest("kexec brings a bundle anew whose pointer may not be read", async ({ mine, run }) => {
+  await Deno.chmod(mine.pointer, 0);
+  const { code, stdout, stderr } = await run("kexec", "--url", mine.url);
+  assertEquals([code, stdout], [0, `${mine.path}\n`], stderr);
+});
