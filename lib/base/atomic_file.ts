@@ -79,25 +79,27 @@ export async function writeFileAtomic(
   const temporary = temporaryName(path);
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   try {
-    await Deno.writeFile(temporary, bytes, { createNew: true, mode: options.mode ?? 0o644 });
+    {
+      using file = written(temporary, bytes, options.mode ?? 0o644);
+      await file.syncData();
+    }
     if (options.createNew) {
-      {
-        using file = await Deno.open(temporary, { read: true, write: true });
-        await file.syncData();
-      }
       await Deno.link(temporary, path);
       await Deno.remove(temporary);
-      if (options.syncFolder ?? true) await syncFolder(dirname(path));
-    } else {
-      const { syncFolder = true } = options;
-      await persistFile(temporary, path, { syncFolder });
-    }
+    } else await Deno.rename(temporary, path);
+    if (options.syncFolder ?? true) await syncFolder(dirname(path));
     return true;
   } catch (error) {
     await removeIfThere(temporary);
     if (options.createNew && error instanceof Deno.errors.AlreadyExists) return false;
     throw error;
   }
+}
+
+/** A new file with these bytes, open to be synced. It is small, and written before a thread would have begun with it. */
+function written(path: string, bytes: Uint8Array, mode: number): Deno.FsFile {
+  Deno.writeFileSync(path, bytes, { createNew: true, mode });
+  return Deno.openSync(path, { read: true, write: true });
 }
 
 /** Removes a file or an empty folder; that it is gone already is fine. */

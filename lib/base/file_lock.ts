@@ -4,7 +4,8 @@
  * Invariants: a lock file is never unlinked (a third process would lock another inode); an exclusive lock is
  * taken on a handle of its own, open for writing (NFS asks for it); waiting polls, since a pending lock cannot be
  * cancelled; a file system without locks lets every caller in, so nothing relies on a lock for correctness. What is needed only to
- * wait or to make the folder is loaded then: most locks are free, and what finds its work done takes one too.
+ * wait or to make the folder is loaded then, and what asks does so at once and not from a thread: most locks are free, and what finds its
+ * work done takes one too.
  *
  * @module
  */
@@ -69,7 +70,7 @@ export async function tryLockFile(
 ): Promise<FileLock | undefined> {
   const file = await openLockFile(path, makeFolder);
   try {
-    if (await isLocked(file, shared)) return new FileLock(path, file);
+    if (isLocked(file, shared)) return new FileLock(path, file);
   } catch (error) {
     file.close();
     throw error;
@@ -82,14 +83,14 @@ async function openLockFile(
   path: string,
   makeFolder: LockFileOptions["makeFolder"] = ensureDir,
 ): Promise<Deno.FsFile> {
-  const open = () => Deno.open(path, { read: true, write: true, create: true });
+  const open = () => Deno.openSync(path, { read: true, write: true, create: true });
   try {
     try {
-      return await open();
+      return open();
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await makeFolder(dirname(path));
-      return await open();
+      return open();
     }
   } catch (cause) {
     const { code } = cause as { code?: string };
@@ -106,9 +107,9 @@ async function ensureDir(folder: string): Promise<void> {
   await ensureDir(folder);
 }
 
-async function isLocked(file: Deno.FsFile, shared: boolean): Promise<boolean> {
+function isLocked(file: Deno.FsFile, shared: boolean): boolean {
   try {
-    return await file.tryLock(!shared);
+    return file.tryLockSync(!shared);
   } catch (error) {
     const code = (error as { code?: string }).code;
     if (error instanceof Deno.errors.NotSupported || code === "ENOTSUP" || code === "ENOSYS") {

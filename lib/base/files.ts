@@ -18,6 +18,19 @@ export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/**
+ * What lies at a path, a link as itself; `undefined` if nothing is there. It is asked for at once: a single look is over before a thread
+ * would have begun with it. Whoever looks at thousands leaves that to threads, so that the process can be stopped meanwhile.
+ */
+export function lookAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (isNotThere(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Whether an error says that nothing is at a path: nothing has that name, or what should be a folder on the way is none. */
 export function isNotThere(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
@@ -54,8 +67,7 @@ export async function folderNames(
 
 /** Removes a folder from where a file is to appear: it would keep it from appearing for ever. */
 export async function clearWay(path: string): Promise<void> {
-  const info = await ifThere(Deno.lstat(path));
-  if (info?.isDirectory) await Deno.remove(path, { recursive: true });
+  if (lookAt(path)?.isDirectory) await Deno.remove(path, { recursive: true });
 }
 
 /** Gives a file a second name; `false` where that cannot be: another file system, another owner, a name that is taken. */

@@ -11,7 +11,7 @@ import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.t
 import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { clearWay, folderNames, ifThere } from "../base/files.ts";
+import { clearWay, folderNames, ifThere, lookAt } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
 
@@ -79,15 +79,15 @@ export class BlobStore {
 
   /** The blob, here or in the read-only layer below; `undefined` where there is none, or one of another size. */
   async find(digest: Digest, size?: number): Promise<CachedBlob | undefined> {
-    for (const root of [this.#host.dir, this.#host.lower]) {
-      if (root === undefined) continue;
-      const path = blobPath(root, digest);
-      const found = await lookAt(path);
-      if (found !== undefined && (size === undefined || found.size === size)) {
-        return { digest, path, ...found };
-      }
-    }
-    return undefined;
+    const { dir, lower } = this.#host;
+    const fits = (blob: CachedBlob | undefined) => size === undefined || blob?.size === size;
+    const path = blobPath(dir, digest);
+    const own = blobOf(digest, path, lookAt(path));
+    if (own !== undefined && fits(own)) return own;
+    if (lower === undefined) return undefined;
+    const lowerPath = blobPath(lower, digest);
+    const below = blobOf(digest, lowerPath, await ifThere(Deno.lstat(lowerPath)));
+    return fits(below) ? below : undefined;
   }
 
   /** Whether the blob is there. */
@@ -172,8 +172,8 @@ export class BlobStore {
         const digest = `sha256:${name}`;
         if (!isDigest(digest)) continue;
         const path = join(base, shard, name);
-        const found = await lookAt(path);
-        if (found !== undefined) yield { digest, path, ...found };
+        const blob = blobOf(digest, path, await ifThere(Deno.lstat(path)));
+        if (blob !== undefined) yield blob;
       }
     }
   }
@@ -209,9 +209,9 @@ export function blobPath(root: string, digest: Digest): string {
   return join(root, buckets.blobs.folder, "sha256", hex.slice(0, 2), hex);
 }
 
-async function lookAt(path: string): Promise<{ size: number; changedMs: number } | undefined> {
-  const info = await ifThere(Deno.lstat(path));
-  return info?.isFile ? { size: info.size, changedMs: info.mtime?.getTime() ?? 0 } : undefined;
+function blobOf(digest: Digest, path: string, info?: Deno.FileInfo): CachedBlob | undefined {
+  if (!info?.isFile) return undefined;
+  return { digest, path, size: info.size, changedMs: info.mtime?.getTime() ?? 0 };
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

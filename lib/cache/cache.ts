@@ -14,6 +14,7 @@ import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
+import { lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
 import { BlobStore } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
@@ -21,14 +22,13 @@ import { buckets } from "./buckets.ts";
 import type { CacheEntry } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import { CacheShard } from "./cache_shard.ts";
-import type { CacheUse } from "./cache_use.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 import { Leases } from "./leases.ts";
 import { lockTimeoutMs } from "./lock_timeout.ts";
 import { writeMarkers } from "./markers.ts";
 import { checkOwnFolder } from "./own_folder.ts";
 import { Partials } from "./partials.ts";
-import { SharedLock } from "./shared_lock.ts";
+import { type CacheUse, SharedLock } from "./shared_lock.ts";
 import type { Tier } from "./tier.ts";
 
 /** Options of a {@linkcode Cache}. */
@@ -170,6 +170,7 @@ export class Cache {
    */
   async ensure(folder: string): Promise<void> {
     try {
+      if (this.#marked && lookAt(folder)?.isDirectory) return;
       if (!this.#marked) checkOwnFolder(this.dir);
       await Deno.mkdir(folder, { recursive: true });
       if (this.#marked) return;

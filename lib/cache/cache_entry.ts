@@ -92,7 +92,7 @@ export class CacheEntry<T> {
   async write(value: T, options: WriteEntryOptions = {}): Promise<void> {
     const now = new Date(this.#host.now()).toISOString();
     const { isNew = false, syncFolder = true } = options;
-    const before = isNew ? undefined : await this.#rawEnvelope();
+    const before = isNew ? undefined : this.#rawEnvelope();
     await this.#put({
       key: this.key,
       created: before?.created ?? now,
@@ -110,7 +110,7 @@ export class CacheEntry<T> {
    * it is now: either holds, so that the folder is not synced. Gives `false` where there is no pointer to change.
    */
   async update(patch: Partial<T>, spare: readonly Digest[] = []): Promise<boolean> {
-    const before = await this.#rawEnvelope() ?? await this.#rawEnvelope(this.#lowerPath);
+    const before = this.#rawEnvelope() ?? this.#rawEnvelope(this.#lowerPath);
     if (before === undefined) return false;
     const value = typeof before.value === "object" && before.value !== null ? before.value : {};
     await this.#put({
@@ -159,7 +159,7 @@ export class CacheEntry<T> {
   }
 
   async #readAt(path: string, lower: boolean): Promise<EntryLookup<T>> {
-    const read = await readEnvelope(path);
+    const read = readEnvelopeNow(path);
     if (read.envelope === undefined) return { miss: read.miss };
     const { envelope } = read;
     if (!lower) this.#usedMs = read.usedMs;
@@ -185,9 +185,9 @@ export class CacheEntry<T> {
     };
   }
 
-  async #rawEnvelope(path: string | undefined = this.path): Promise<Envelope | undefined> {
+  #rawEnvelope(path: string | undefined = this.path): Envelope | undefined {
     if (path === undefined) return undefined;
-    const { envelope } = await readEnvelope(path);
+    const { envelope } = readEnvelopeNow(path);
     return envelope?.key === this.key ? envelope : undefined;
   }
 }
@@ -207,19 +207,35 @@ export async function readEnvelope(path: string): Promise<EnvelopeRead> {
   try {
     const { isFile, mtime } = await Deno.stat(path);
     usedMs = mtime?.getTime() ?? 0;
-    if (!isFile) return { usedMs, miss: { reason: "unreadable", detail: "it is no file" } };
-    return { usedMs, ...parseEnvelope(await Deno.readTextFile(path)) };
+    return { usedMs, ...parseEnvelope(isFile ? await Deno.readTextFile(path) : undefined) };
   } catch (error) {
-    if (isNotThere(error)) return { usedMs, miss: { reason: "absent" } };
-    const detail = (error as Error).message;
-    if (isDenied(error)) return { usedMs, miss: { reason: "unreadable", detail, denied: true } };
-    // What passes, such as too many open files, is none of these.
-    if ((error as { code?: string }).code !== "ELOOP") throw error;
-    return { usedMs, miss: { reason: "unreadable", detail } };
+    return { usedMs, ...missOf(error) };
   }
 }
 
-function parseEnvelope(text: string): EnvelopeFound {
+/** The same at once, for a single look-up: it is over before a thread would have begun with it. */
+function readEnvelopeNow(path: string): EnvelopeRead {
+  let usedMs = 0;
+  try {
+    const { isFile, mtime } = Deno.statSync(path);
+    usedMs = mtime?.getTime() ?? 0;
+    return { usedMs, ...parseEnvelope(isFile ? Deno.readTextFileSync(path) : undefined) };
+  } catch (error) {
+    return { usedMs, ...missOf(error) };
+  }
+}
+
+function missOf(error: unknown): EnvelopeFound {
+  if (isNotThere(error)) return { miss: { reason: "absent" } };
+  const detail = (error as Error).message;
+  if (isDenied(error)) return { miss: { reason: "unreadable", detail, denied: true } };
+  // What passes, such as too many open files, is none of these.
+  if ((error as { code?: string }).code !== "ELOOP") throw error;
+  return { miss: { reason: "unreadable", detail } };
+}
+
+function parseEnvelope(text: string | undefined): EnvelopeFound {
+  if (text === undefined) return { miss: { reason: "unreadable", detail: "it is no file" } };
   let data: unknown;
   try {
     data = JSON.parse(text);

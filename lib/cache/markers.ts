@@ -8,7 +8,7 @@
  */
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { ifThere } from "../base/files.ts";
+import { lookAt } from "../base/files.ts";
 
 const contents = {
   "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n" +
@@ -33,7 +33,7 @@ export async function writeMarkers(root: string): Promise<void> {
   await Promise.all(
     Object.entries(contents).map(async ([name, text]) => {
       const path = join(root, name);
-      if (await ifThere(Deno.lstat(path)) === undefined) await writeFileAtomic(path, text);
+      if (lookAt(path) === undefined) await writeFileAtomic(path, text);
     }),
   );
 }

@@ -31,7 +31,7 @@ export type { BucketKind, CacheBucket, CacheBucketOptions } from "./bucket.ts";
 export type { CacheEntry, EntryHost, WriteEntryOptions } from "./cache_entry.ts";
 export type { CacheLockOptions } from "./cache_lock.ts";
 export type { CacheShard } from "./cache_shard.ts";
-export type { CacheUse } from "./cache_use.ts";
+export type { CacheUse } from "./shared_lock.ts";
 export type { EntryLookup, EntryMiss, EntryRecord } from "./entry_record.ts";
 export type { EntrySchema, SchemaResult } from "./entry_schema.ts";
 export type { Leased, Leases, LeasesHost } from "./leases.ts";

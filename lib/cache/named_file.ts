@@ -10,7 +10,7 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { clearWay, ifThere, linkFile } from "../base/files.ts";
+import { clearWay, ifThere, linkFile, lookAt } from "../base/files.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 
@@ -21,10 +21,7 @@ export function namedFilePath(root: string, key: string, name: string): string {
 
 /** Whether the named file is there and is of this blob, as far as can be told without reading it. */
 export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> {
-  const [named, kept] = await Promise.all([
-    ifThere(Deno.lstat(path)),
-    ifThere(Deno.stat(blob.path)),
-  ]);
+  const [named, kept] = [lookAt(path), lookAt(blob.path)];
   if (named === undefined || kept === undefined) return false;
   if (!named.isFile || named.size !== kept.size) return false;
   if (named.ino === kept.ino && named.dev === kept.dev) return true;

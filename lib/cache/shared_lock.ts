@@ -1,5 +1,20 @@
 import type { FileLock } from "../base/file_lock.ts";
-import { CacheUse } from "./cache_use.ts";
+
+/** A share in the use of the cache, until it is disposed of. */
+export class CacheUse implements Disposable {
+  #release: (() => void) | undefined;
+
+  /** Calls back once when it is disposed of. */
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  /** Ends the share. */
+  [Symbol.dispose](): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+}
 
 /**
  * One lock for several holders: taken for the first of them, let go with the last. Who gives up while it is waited for leaves the others

@@ -22,13 +22,14 @@ import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
 import { headersOf, leaveOrigin } from "./request_headers.ts";
-import { RetryBudget, type RetryFailure } from "./retry_budget.ts";
 import {
   defaultRetryPolicy,
   isBusyStatus,
   isTransientStatus,
   longestRetryAfterMs,
   parseRetryAfterMs,
+  RetryBudget,
+  type RetryFailure,
   type RetryPolicy,
 } from "./retry_policy.ts";
 

@@ -20,8 +20,7 @@ import { defaultConnections, remainingPieces } from "./plan_pieces.ts";
 import type { PrefixFollower } from "./prefix_follower.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { BusyError, ChangedError, RangeSource } from "./range_source.ts";
-import { RetryBudget } from "./retry_budget.ts";
-import { defaultRetryPolicy } from "./retry_policy.ts";
+import { defaultRetryPolicy, RetryBudget } from "./retry_policy.ts";
 
 const startConnections = 4;
 const fastBytesPerSecond = 100 * 1024 * 1024;

@@ -18,10 +18,8 @@ import { DownloadEntry } from "../cache/download_entry.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { Downloaded } from "../http/download_options.ts";
-import { checkFileKind } from "../http/file_kind.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedDownloadOptions, CachedFile, Inspector } from "./cached_download_options.ts";
-import { checkDigest, checkPublished } from "./check_download.ts";
 import type { DownloadPlan } from "./download_plan.ts";
 import { DownloadPlanner } from "./download_planner.ts";
 import type { Operation, Step } from "./operation.ts";
@@ -113,6 +111,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     if (moved.downloaded === undefined && plan.fromTier === undefined) return;
     try {
       if (moved.downloaded !== undefined) {
+        const { checkDigest, checkPublished } = await import("./check_download.ts");
         const isCallers = this.#options.digest !== undefined;
         checkDigest(moved.downloaded, digest, this.subject, isCallers);
         if (digest === undefined) {
@@ -204,6 +203,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const { cache } = this.#options;
     const { name } = this.#entry;
     const source = this.#planner.identity.source;
+    const { checkFileKind } = await import("../http/file_kind.ts");
     const folder = await cache.partials.claim(source);
     this.#held.defer(() => cache.partials.release(source, folder));
     using object = step.meter.object(name, answer.probe.size);

@@ -1,15 +1,8 @@
-/** What stands on the letter before it. */
-const none = /^[\p{Mn}\p{Me}\u200b-\u200f\ufe00-\ufe0f]$/u;
-
-/** What takes two columns: East Asian wide and full-width letters, and emoji. */
-const wide =
-  /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})$/u;
-
 /** How many columns of a terminal a text without control characters takes. */
 export function columnsOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let columns = 0;
-  for (const letter of text) columns += none.test(letter) ? 0 : wide.test(letter) ? 2 : 1;
+  for (const letter of text) columns += columnsOfLetter(letter);
   return columns;
 }
 
@@ -25,4 +18,13 @@ export function cutToColumns(text: string, columns: number): string {
     kept += letter;
   }
   return `${kept}…`;
+}
+
+/** None for what stands on the letter before it, two for East Asian wide and full-width letters and for emoji. */
+function columnsOfLetter(letter: string): number {
+  if (/^[\p{Mn}\p{Me}\u200b-\u200f\ufe00-\ufe0f]$/u.test(letter)) return 0;
+  const isWide =
+    /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})$/u
+      .test(letter);
+  return isWide ? 2 : 1;
 }

@@ -9,7 +9,6 @@ import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
 import { type CommandLine, parseCommandLine } from "./command_line.ts";
 import type { Reporter } from "./events.ts";
-import { listOfTasks } from "./list_of_tasks.ts";
 import { permissionsTask } from "./permissions_task.ts";
 import type { ArgSources } from "./resolve_args.ts";
 import type { Settings } from "./settings.ts";
@@ -109,7 +108,10 @@ async function textOf(
     const { completionScript } = await import("./completions.ts");
     return completionScript(host.name, map, settings.completions);
   }
-  if (settings.list) return listOfTasks(map, settings.json);
+  if (settings.list) {
+    const { listOfTasks } = await import("./list_of_tasks.ts");
+    return listOfTasks(map, settings.json);
+  }
   if (settings.graph !== undefined && !settings.help) {
     const { graphOf } = await import("./graph_of.ts");
     const { graph: form, only } = settings;

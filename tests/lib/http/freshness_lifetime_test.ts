@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseCacheControl } from "../../../lib/http/cache_control.ts";
-import { freshnessLifetime } from "../../../lib/http/freshness_lifetime.ts";
+import { freshnessLifetime, parseCacheControl } from "../../../lib/http/freshness_lifetime.ts";
 
 const none = { noCache: false, noStore: false, mustRevalidate: false, immutable: false };
 

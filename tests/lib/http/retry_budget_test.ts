@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { RetryBudget } from "../../../lib/http/retry_budget.ts";
+import { RetryBudget } from "../../../lib/http/retry_policy.ts";
 
 const policy = { retries: 2, baseMs: 100, ceilingMs: 1000 };
 const budget = () => new RetryBudget(policy, () => 1);
