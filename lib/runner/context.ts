@@ -24,7 +24,7 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** Where fetched things are kept. */
   readonly cache: Cache;
-  /** Where runs and steps are written down. */
+  /** Where runs and steps are written down. @default {a file in the cache folder; where it cannot be written, there is a warning} */
   readonly journal: Journal;
   /** Takes the events of the work. */
   readonly report: (event: OperationEvent) => void;
@@ -61,12 +61,12 @@ export function resolveContext(given: TaskContextOptions = {}): TaskContext {
   const signal = options.signal ?? new AbortController().signal;
   const redactor = options.redactor ?? new Redactor();
   const cache = options.cache ?? (run === undefined ? openCache(defaultCacheDir()) : cacheOf(run));
+  const report = options.report ?? (() => {});
   return {
     signal,
     cache,
-    journal: options.journal ??
-      new Journal({ path: join(cache.dir, "journal-v1.db"), redactor, closeWhenIdle: true }),
-    report: options.report ?? (() => {}),
+    journal: options.journal ?? journalIn(cache.dir, redactor, report),
+    report,
     dryRun,
     offline,
     refresh,
@@ -75,6 +75,18 @@ export function resolveContext(given: TaskContextOptions = {}): TaskContext {
     secrets: options.secrets ?? new Secrets(redactor, signal),
     $: options.$ ?? lazyShell(() => shellModule().plainShell(signal)),
   };
+}
+
+/** The journal of a folder, for a call that belongs to no run; where it cannot be written, the work goes on with a warning. */
+function journalIn(dir: string, redactor: Redactor, report: TaskContext["report"]): Journal {
+  const path = join(dir, "journal-v1.db");
+  const base = () => ({ operation: crypto.randomUUID(), kind: "journal", subject: path });
+  return new Journal({
+    path,
+    redactor,
+    closeWhenIdle: true,
+    onFailure: ({ message }) => report({ ...base(), type: "note", level: "warning", message }),
+  });
 }
 
 const caches = new WeakMap<Ambient, Cache>();

@@ -177,3 +177,17 @@ Deno.test("cache:prune dates nothing anew by a clock that is behind", () =>
     await cachePrune({ maxAge: "90d" }, { cache: new Cache(dir) });
     assertEquals((await Deno.stat(entry.path)).isFile, true);
   }));
+
+Deno.test("a call without a task file goes on with a warning where the journal cannot be written", () =>
+  withBundle(async ({ dir, url }) => {
+    const journal = join(dir, "journal-v1.db");
+    await Deno.remove(journal);
+    await Deno.mkdir(journal);
+    const warnings: string[] = [];
+    const report = (event: { type: string; level?: string; message?: string }) => {
+      if (event.level === "warning") warnings.push(event.message!);
+    };
+    const { changed } = await cacheKexec({ url }, { cache: new Cache(dir), report });
+    assertEquals([changed, warnings.length], [false, 1], warnings.join());
+    assertStringIncludes(warnings[0]!, `Cannot use the journal "${journal}"`);
+  }));
