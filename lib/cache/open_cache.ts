@@ -16,7 +16,7 @@ export function openCache(
 ): Cache {
   const options: CacheOptions = {};
   const lower = env("KEDGE_CACHE_LOWER");
-  if (lower) options.lower = lower;
+  if (lower) options.lower = checkLower(lower);
   const tier = env("KEDGE_CACHE_TIER");
   if (tier) {
     const insecure = env("KEDGE_CACHE_TIER_INSECURE") === "1";
@@ -28,6 +28,21 @@ export function openCache(
     });
   }
   return new Cache(dir, options);
+}
+
+/** What is wrong with it is told at once: each look into it would fail, or find nothing without a word. */
+function checkLower(folder: string): string {
+  try {
+    // What lies in a folder can be looked at if the folder itself can be, from within.
+    Deno.statSync(`${folder}/.`);
+    return folder;
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause)) throw cause;
+    throw new UsageError(
+      `Cannot use KEDGE_CACHE_LOWER ${JSON.stringify(folder)}: ${cause.message}`,
+      { cause, hint: "name the folder of a cache that may be read, or leave the variable out" },
+    );
+  }
 }
 
 function repositoryOf(text: string): RegistryReference {

@@ -24,7 +24,7 @@ interface Ground {
   mine: Kept;
   /** Another one. */
   other: Kept;
-  run: (...args: string[]) => Promise<ProgramResult>;
+  run: (args: string[], env?: Record<string, string>) => Promise<ProgramResult>;
 }
 
 /** A cache with two bundles. */
@@ -39,11 +39,12 @@ function deniedTest(name: string, test: (ground: Ground) => Promise<void>): void
         "/other.tar.gz": { body: bundleBytes({ version: "2" }) },
       });
       const cache = new Cache(join(dir, "cache"));
-      const run = (...args: string[]) => runKedge(args, { cacheDir: cache.dir, bound: true });
+      const run = (args: string[], env = {}) =>
+        runKedge(args, { cacheDir: cache.dir, bound: true, env });
       const keep = async (path: string): Promise<Kept> => {
         const url = origin.url(path);
         // By a process that ends, so that nothing stays since it is in use.
-        const { code, stdout, stderr } = await run("kexec", "--url", url);
+        const { code, stdout, stderr } = await run(["kexec", "--url", url]);
         assertEquals(code, 0, stderr);
         const { entry } = new DownloadEntry(cache, buckets.kexec, url);
         const { digest } = (await entry.read())!.value;
@@ -79,18 +80,18 @@ for (const [what, pathOf] of Object.entries(denials)) {
     async (ground) => {
       const path = pathOf(ground);
       await Deno.chmod(path, 0);
-      const listed = await ground.run("cache:ls");
+      const listed = await ground.run(["cache:ls"]);
       assertEquals(listed.code, 0, listed.stderr);
       assertStringIncludes(listed.stdout, "/other.tar.gz");
       assertEquals(listed.stdout.includes("/mine.tar.gz"), false);
       assertStringIncludes(listed.stderr, path);
-      const why = await ground.run("cache:why", "other");
+      const why = await ground.run(["cache:why", "other"]);
       assertEquals(why.code, 0, why.stderr);
       assertStringIncludes(why.stderr, path);
-      const absent = await ground.run("cache:why", "mine");
+      const absent = await ground.run(["cache:why", "mine"]);
       assertEquals(absent.code, 1);
       assertStringIncludes(absent.stderr, path);
-      const size = await ground.run("cache:size");
+      const size = await ground.run(["cache:size"]);
       assertEquals(size.code, 0, size.stderr);
     },
   );
@@ -103,20 +104,20 @@ for (const [what, pathOf] of Object.entries(denials)) {
       const path = pathOf(ground);
       await Deno.chmod(path, 0);
       for (const args of [[], ["--max-size", "0"], ["--ci"], ["--dry-run"]]) {
-        const pruned = await run("cache:prune", ...args);
+        const pruned = await run(["cache:prune", ...args]);
         assertEquals(pruned.code, 0, pruned.stderr);
         assertStringIncludes(pruned.stderr, path);
       }
       for (const kept of [path, mine.path, mine.blob, orphan.path, other.path]) {
         assert(await isThere(kept), kept);
       }
-      const cleaned = await run("cache:clean", "other");
+      const cleaned = await run(["cache:clean", "other"]);
       assertEquals(cleaned.code, 0, cleaned.stderr);
       assertStringIncludes(cleaned.stderr, path);
       assert(await isThere(mine.blob));
       assertEquals(await isThere(other.pointer), false);
       await Deno.chmod(path, 0o755);
-      await run("cache:prune");
+      await run(["cache:prune"]);
       assertEquals(
         [
           await isThere(mine.path),
@@ -136,14 +137,14 @@ deniedTest(
     const path = dirname(mine.blob);
     await Deno.chmod(path, 0);
     for (const command of ["cache:ls", "cache:prune"]) {
-      const { code, stderr } = await run(command);
+      const { code, stderr } = await run([command]);
       assertEquals(code, 0, stderr);
       assertStringIncludes(stderr, path);
     }
     assert(await isThere(mine.pointer));
     await Deno.chmod(path, 0o755);
     const asked = origin.requests.length;
-    assertEquals((await run("kexec", "--url", mine.url)).code, 0);
+    assertEquals((await run(["kexec", "--url", mine.url])).code, 0);
     assertEquals(origin.requests.length, asked);
   },
 );
@@ -153,15 +154,39 @@ deniedTest("cache:prune goes on with what it may remove", async (ground) => {
   const persist = (text: string) => new Cache(dir).blobs.persist(new Blob([text]).stream());
   const [first, second] = [await persist("orphan"), await persist("another")];
   await Deno.chmod(dirname(first.path), 0o555);
-  const pruned = await run("cache:prune");
+  const pruned = await run(["cache:prune"]);
   assertEquals(pruned.code, 0, pruned.stderr);
   assertStringIncludes(pruned.stderr, first.path);
   assertEquals([await isThere(first.path), await isThere(second.path)], [true, false]);
   await Deno.chmod(dirname(first.path), 0o755);
 });
 
+deniedTest(
+  "a layer below that cannot be looked into is refused, whatever is in its place",
+  async ({ dir, mine, run }) => {
+    const below = join(dirname(dir), "below");
+    const places: Record<string, () => Promise<void>> = {
+      "No such file": () => Promise.resolve(),
+      "symbolic link": () => Deno.symlink(below, below),
+      "Not a directory": () => Deno.writeTextFile(below, ""),
+      "Permission denied": () => Deno.mkdir(below, { mode: 0o600 }),
+    };
+    for (const [state, place] of Object.entries(places)) {
+      await place();
+      for (const args of [["kexec", "--url", mine.url], ["cache:ls"]]) {
+        const { code, stderr } = await run(args, { KEDGE_CACHE_LOWER: below });
+        assertEquals(code, 2, stderr);
+        assertStringIncludes(stderr, `Cannot use KEDGE_CACHE_LOWER "${below}"`);
+        assertStringIncludes(stderr, state);
+        assertStringIncludes(stderr, "hint: name the folder of a cache");
+      }
+      await Deno.remove(below).catch(() => undefined);
+    }
+  },
+);
+
 deniedTest("kexec brings a bundle anew whose pointer may not be read", async ({ mine, run }) => {
   await Deno.chmod(mine.pointer, 0);
-  const { code, stdout, stderr } = await run("kexec", "--url", mine.url);
+  const { code, stdout, stderr } = await run(["kexec", "--url", mine.url]);
   assertEquals([code, stdout], [0, `${mine.path}\n`], stderr);
 });

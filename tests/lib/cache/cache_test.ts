@@ -266,12 +266,13 @@ Deno.test("CacheShard keeps its entries apart, and has a lock of its own", () =>
   }));
 
 Deno.test("openCache() reads the lower cache and the tier from the environment", () => {
+  const lower = import.meta.dirname!;
   const env: Record<string, string> = {
-    KEDGE_CACHE_LOWER: "/lower",
+    KEDGE_CACHE_LOWER: lower,
     KEDGE_CACHE_TIER: "docker://127.0.0.1:5000/team/cache",
   };
   const cache = openCache("/upper", (name) => env[name]);
-  assertEquals([cache.dir, cache.lower], ["/upper", "/lower"]);
+  assertEquals([cache.dir, cache.lower], ["/upper", lower]);
   assertEquals(cache.tier?.label, "the tier 127.0.0.1:5000/team/cache");
   assertThrows(() => openCache("/c", () => "oci:folder"), UsageError);
 });
