@@ -6,11 +6,13 @@
  *
  * @module
  */
-import { basename, dirname, join } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
+
+const mostLinks = 40;
 
 /** The paths around a destination. */
 export interface DiskFile {
@@ -78,17 +80,31 @@ export async function partialsOf(file: DiskFile): Promise<{ path: string; digest
   return found.sort((a, b) => a.digest.localeCompare(b.digest));
 }
 
-async function followLinks(path: string): Promise<string> {
+/** Where a path leads; a link to what is not there yet leads there. */
+async function followLinks(given: string): Promise<string> {
+  let path = given;
+  for (let links = 0;; links++) {
+    const folder = await realPath(dirname(path));
+    const found = await realPath(path);
+    if (found !== undefined || folder === undefined) return found ?? path;
+    const there = join(folder, basename(path));
+    const link = links > mostLinks ? undefined : await linkAt(there);
+    if (link === undefined) return there;
+    path = resolve(folder, link);
+  }
+}
+
+async function realPath(path: string): Promise<string | undefined> {
   try {
     return await Deno.realPath(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const folder = dirname(path);
-  try {
-    return join(await Deno.realPath(folder), basename(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return path;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+async function linkAt(path: string): Promise<string | undefined> {
+  return (await ifThere(Deno.lstat(path)))?.isSymlink === true
+    ? await Deno.readLink(path)
+    : undefined;
 }

@@ -16,7 +16,6 @@ import { scanFile } from "../chunk/scan_file.ts";
 import { type DiskFile, partialsOf } from "./disk_file.ts";
 import { type KnownFile, knownFiles } from "./known_files.ts";
 import { readJournal } from "./pull_journal.ts";
-import { seenIndex } from "./seen_disks.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** What the search for sources needs. */
@@ -79,11 +78,9 @@ export async function unfinishedSources(
   except: string,
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
-  for (const { path, digest } of await partialsOf(file)) {
-    if (path === except) continue;
-    const seen = await seenIndex(search.cache, digest);
-    const { chunker, pool, signal } = search;
-    sources.push({ path, table: seen ?? await scanFile(path, chunker, { pool, signal }) });
+  for (const { path } of await partialsOf(file)) {
+    // How much of it was written before its pull ended shows in its bytes alone.
+    if (path !== except) sources.push({ path, table: await tableOfFile(path, search) });
   }
   const journal = await readJournal(file);
   if (journal !== undefined) sources.push({ path: file.saved, table: journal.table });

@@ -4,15 +4,13 @@
  * @module
  */
 import { join } from "@std/path";
-import { type Digest, sha256 } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import { folderNames } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";
-import type { DiskIndex } from "../chunk/chunk_table.ts";
-import { decodeIndex } from "../chunk/decode_index.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { type ImageReference, parseReference } from "../oci/reference.ts";
 import * as v from "valibot";
@@ -69,16 +67,6 @@ export async function seenDisks(cache: Cache): Promise<SeenDisk[]> {
     }
   }
   return seen.sort((a, b) => b.updated.localeCompare(a.updated));
-}
-
-/** The index of a disk that was seen; `undefined` if it is no longer in the cache. */
-export async function seenIndex(cache: Cache, manifest: Digest): Promise<DiskIndex | undefined> {
-  const entry = cache.bucket(buckets.disks).shard("images").entry(manifest, seenSchema);
-  const digest = (await entry.read())?.value.index as Digest | undefined;
-  const blob = digest === undefined ? undefined : await cache.blobs.find(digest);
-  if (blob === undefined) return undefined;
-  const bytes = await Deno.readFile(blob.path);
-  return sha256(bytes) === digest ? decodeIndex(bytes) : undefined;
 }
 
 const mostNearby = 3;

@@ -238,9 +238,12 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
   changed[30_000_000]! ^= 1;
   await world.write("disk", changed);
   await pushDisk({ file, reference: direct }, here);
+  const plan = await pullDisk({ reference, file: world.path("out") }, { ...there, dryRun: true });
   const pull = await pullDisk({ reference, file: world.path("out") }, there);
   await world.holds("out", changed);
   assert(pull.bytesMoved < full.bytesMoved * 0.75, `${pull.bytesMoved} of ${full.bytesMoved}`);
+  // What was not written yet is not counted on.
+  assertEquals({ ...plan, dryRun: false }, pull);
 });
 
 realTest("of an index only the pages that changed are fetched", ["docker-registry"], async () => {

@@ -357,6 +357,27 @@ Deno.test("pullDisk() refuses a folder, a device, a missing folder, and a base t
   await refuse(world.path("out"), "it is no file", [world.path("nothing")]);
 });
 
+Deno.test("pullDisk() writes what a link leads to, also where nothing is there yet, and keeps the link", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+  await Deno.mkdir(world.path("volume"));
+  await Deno.symlink("volume/far", world.path("near"));
+  await Deno.symlink(world.path("near"), world.path("volume/link"));
+  for (const inPlace of [false, true]) {
+    await pullDisk({ reference, file: world.path("volume/link"), inPlace }, world.machine());
+    await world.holds("volume/far", first);
+    assert((await Deno.lstat(world.path("near"))).isSymlink);
+    await Deno.writeFile(world.path("volume/far"), noise(5000));
+  }
+  await Deno.symlink("nowhere/far", world.path("lost"));
+  await assertRejects(
+    () => pullDisk({ reference, file: world.path("lost") }, world.machine()),
+    UsageError,
+    "is not there",
+  );
+});
+
 Deno.test("pullDisk() in place refuses a file that another process has locked", async () => {
   await using world = await DiskWorld.make();
   const reference = `oci:${world.path("store")}:1`;
