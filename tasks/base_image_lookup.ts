@@ -119,7 +119,11 @@ function wrongPlatform(name: string, platform: Platform, there: readonly string[
     `Cannot use "${name}" on ${formatPlatform(platform)}: it is for ${
       there.length === 0 ? "no platform that it names" : there.join(", ")
     }`,
-    { side: "source", data: { platforms: there } },
+    {
+      side: "source",
+      data: { platforms: there },
+      ...(there.length === 0 ? {} : { hint: "choose one of these with --platform" }),
+    },
   );
 }
 

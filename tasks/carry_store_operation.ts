@@ -120,7 +120,9 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
       exact: true,
       requests: toRead * await source.requestsPerRead(manifest.blobs[0]!),
       why: missing.length === 0
-        ? `${this.#place.label} has all ${all.length} paths of it, and no note of that`
+        ? `${this.#place.label} has all ${all.length} paths of it, ${
+          this.#options.check === "full" ? "to be hashed again" : "and no note of that"
+        }`
         : `${this.#place.label} lacks ${missing.length} of ${all.length} paths of it (${
           formatBytes(bytesToMove)
         })`,

@@ -1,5 +1,5 @@
-import { IncompleteError, KedgeError, VerificationError } from "../lib/base/errors.ts";
-import { nixJson, runNix } from "../lib/nix/nix_command.ts";
+import { IncompleteError, KedgeError, NoRoomError, VerificationError } from "../lib/base/errors.ts";
+import { lastError, nixJson, runNix } from "../lib/nix/nix_command.ts";
 import { parsePresentPathInfo } from "../lib/nix/path_info.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
@@ -63,14 +63,7 @@ export function exportToNix(
         ...(options.closure === false ? ["--no-recursive"] : []),
       ];
       const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
-      if (code !== 0) {
-        throw new KedgeError(
-          `Cannot export to "${end.shown}": nix copy ended with code ${code} (${
-            stderr.trim().split("\n").at(-1)?.slice(0, 300)
-          })`,
-          { side: "destination", data: { stderr: stderr.slice(-4000) } },
-        );
-      }
+      if (code !== 0) throw copyFailed(end.shown, code, stderr);
       object.moved(narBytesOf(missing));
     },
     async verify(plan, _moved, { signal }) {
@@ -84,4 +77,23 @@ export function exportToNix(
     commit: (plan) => Promise.resolve(exported(plan)),
     standing: exported,
   };
+}
+
+/** The error of a `nix copy` that failed, in Nix's words. */
+function copyFailed(shown: string, code: number, stderr: string): KedgeError {
+  const message = `Cannot export to "${shown}": nix copy ended with code ${code}${
+    lastError(stderr)
+  }`;
+  const data = { stderr: stderr.slice(-4000) };
+  if (/hash mismatch/.test(stderr)) {
+    return new VerificationError(message, {
+      side: "source",
+      data,
+      hint: "something changed that path; remove its files, and carry its image or import it again",
+    });
+  }
+  if (/No space left on device|disk is full/i.test(stderr)) {
+    return new NoRoomError(message, { side: "destination", data });
+  }
+  return new KedgeError(message, { side: "destination", data });
 }

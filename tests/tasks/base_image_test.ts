@@ -114,6 +114,7 @@ realTest("baseImage() names the platforms that there are", registry, async () =>
   await room.push("2.8.0", { label: "2.8.0", platform: foreign });
   const error = await assertRejects(() => room.run({ nixVersion: "2.8.0" }), KedgeError);
   assertStringIncludes(error.message, `: it is for linux/${other}`);
+  assertEquals(error.hint, "choose one of these with --platform");
   const found = await room.run({ nixVersion: "2.8.0", platform: `linux/${other}` });
   assertEquals(found.platform, `linux/${other}`);
 });

@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import {
   IncompleteError,
   KedgeError,
+  NoRoomError,
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
@@ -19,10 +20,11 @@ import {
 } from "../../tasks/base_image_store.ts";
 import { startDavCache } from "../support/binary_cache.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
-import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { layersOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";
 import { s3Keys, startS3 } from "../support/s3.ts";
 import { realTest } from "../support/real.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { treeOf } from "../support/tree.ts";
 
 /** A carried store, a second folder, and a folder for a binary cache. */
@@ -154,6 +156,29 @@ endsTest("paths go to a store of this machine's Nix and come back", async (ends)
   assertEquals(back.pathsMoved, 3);
   await verifyWithNix(ends.second.uri);
   assertEquals((await ends.import({ from: to })).changed, false);
+});
+
+endsTest("exportStore() says of a Nix that refused a path what it said, and why", async (ends) => {
+  const root = join(ends.room.folder, "host");
+  const changed = join(ends.room.nix.path, ends.of("libc").slice("/nix/".length), "empty");
+  await Deno.chmod(changed, 0o644);
+  await Deno.writeTextFile(changed, "not empty");
+  const error = await assertRejects(
+    () => ends.export({ to: `local?root=${root}` }),
+    VerificationError,
+  );
+  assertStringIncludes(error.message, `hash mismatch importing path '${ends.of("libc")}'`);
+  const small = join(ends.room.folder, "small");
+  await Deno.mkdir(small);
+  await using _disk = await mountSmallDisk(small, 2_000_000);
+  const files = { large: "x".repeat(4_000_000) };
+  const made = await ends.room.store("2.9.0", [{ name: "large", files }]);
+  await ends.room.carry(await ends.room.image("2.9.0", await layersOf(made)));
+  await assertRejects(
+    () => ends.export({ to: `local?root=${small}`, paths: [`/nix/store/${made.paths["large"]}`] }),
+    NoRoomError,
+    "No space left on device",
+  );
 });
 
 endsTest("a single path goes where what it needs is", async (ends) => {
