@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { TemporaryFolder } from "../lib/base/atomic_file.ts";
+import { PassingFile } from "../lib/base/passing_file.ts";
 import type { Secrets } from "../lib/runner/secrets.ts";
 import type { NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
 
@@ -13,7 +14,7 @@ export interface InstallSecrets extends AsyncDisposable {
 
 /**
  * Reads the secrets of an installation. A disk's key that is not in a file already is put into one that only this user can read, where
- * possible in memory (`XDG_RUNTIME_DIR`).
+ * possible in memory (`XDG_RUNTIME_DIR`), and without a name, so that it goes with this process.
  */
 export async function installSecrets(
   options: NixosAnywhereOptions,
@@ -25,27 +26,27 @@ export async function installSecrets(
   if (sshPrivateKey !== undefined) {
     env.SSH_PRIVATE_KEY = (await secrets.from(sshPrivateKey)).reveal();
   }
-  let folder: TemporaryFolder | undefined;
   const keyFiles: Record<string, string> = {};
-  const dispose = async () => await folder?.[Symbol.asyncDispose]();
+  const opened = new AsyncDisposableStack();
+  let folder: TemporaryFolder | undefined;
   try {
     for (const [path, key] of Object.entries(diskEncryptionKeys)) {
       if (typeof key === "string" || "file" in key) {
         keyFiles[path] = typeof key === "string" ? key : key.file;
         continue;
       }
-      folder ??= await TemporaryFolder.make(
-        Deno.env.get("XDG_RUNTIME_DIR") ?? Deno.env.get("TMPDIR") ?? "/tmp",
-        "kedge-keys",
-      );
-      const file = join(folder.path, String(Object.keys(keyFiles).length));
       const secret = await secrets.from(key);
-      await Deno.writeTextFile(file, secret.reveal(), { mode: 0o600, createNew: true });
-      keyFiles[path] = file;
+      folder ??= opened.use(await TemporaryFolder.make(runtimeFolder(), "kedge-keys"));
+      const name = join(folder.path, String(Object.keys(keyFiles).length));
+      keyFiles[path] = opened.use(new PassingFile(name, secret.reveal())).path;
     }
   } catch (error) {
-    await dispose();
+    await opened[Symbol.asyncDispose]();
     throw error;
   }
-  return { env, keyFiles, [Symbol.asyncDispose]: dispose };
+  return { env, keyFiles, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+function runtimeFolder(): string {
+  return Deno.env.get("XDG_RUNTIME_DIR") ?? Deno.env.get("TMPDIR") ?? "/tmp";
 }

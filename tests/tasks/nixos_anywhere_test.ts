@@ -176,7 +176,7 @@ fakeTest(
     script: `
 echo "the password is $SSHPASS and base64 $(printf %s "$SSHPASS" | base64)"
 printf '%s' "$SSH_PRIVATE_KEY" | tail -n 2 >&2
-for arg; do case "$arg" in *kedge-keys*) cat "$arg"; echo; stat -c 'mode %a' "$arg";; esac; done
+for arg; do case "$arg" in /proc/*/fd/*|*kedge-keys*) cat "$arg"; echo; stat -Lc 'mode %a' "$arg";; esac; done
 printf 'half a line: %s' "$SSHPASS"; sleep 0.1; echo`,
   },
   async ({ install, fake, notes, events, folder }) => {
