@@ -67,8 +67,10 @@ export async function runVerifyDisk(
         const disk = readTart(manifest, store.name);
         sizeBytes = disk.size;
         wrong = [];
+        const onRead = tellReading(step.meter, options.file, info.size);
         for (const layer of disk.layers) {
-          if (await regionDigest(options.file, layer, signal) === layer.digest) continue;
+          const of = { signal, onRead };
+          if (await regionDigest(options.file, layer, of) === layer.digest) continue;
           wrong.push({ offset: layer.offset, length: layer.size });
         }
       } else {

@@ -1,5 +1,6 @@
 import { roomHint, withRoom } from "./with_room.ts";
 import type { Digest } from "../base/digest.ts";
+import { dataBytes } from "../chunk/chunk_table.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
@@ -62,12 +63,14 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
 }
 
 /**
- * Holds what a pull will write against what is free; a pull in place needs room for what the file grows by, and for what moves
- * within it.
+ * Holds what a pull will write against what is free; a pull in place needs room for what the file grows by, of which its holes that are filled
+ * are a part, and for what moves within it.
  */
 function checkRoom(plan: DiskPullPlan): void {
   const { file, image, inPlace } = plan;
   if (!inPlace) return checkFreeBytes(plan.out, bytesToWrite(plan));
-  const grows = Math.max(0, image.index.size - (file.info?.size ?? 0));
+  const { size = 0, blocks } = file.info ?? {};
+  const taken = typeof blocks === "number" ? blocks * 512 : size;
+  const grows = Math.max(0, image.index.size - size, dataBytes(image.index) - taken);
   checkFreeBytes(plan.out, bytesToSave(plan) + Math.min(grows, bytesToWrite(plan)));
 }

@@ -25,6 +25,8 @@ import {
   tellMoved,
 } from "./pull_work.ts";
 import { readTart, type TartLayer } from "./tart_disk.ts";
+import { type Moving, tellMoving } from "./tell_moving.ts";
+import { tellReading } from "./tell_reading.ts";
 import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
 
 /** Plans the pull of a Tart image. */
@@ -41,21 +43,25 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     bases.push(resolve(base));
   }
 
+  const paths = [...new Set([out, ...bases])];
+  const readers = new Map(paths.map((path) => [path, tellReading(step.meter, path, disk.size)]));
+  const digestIn = (path: string, layer: TartLayer) => {
+    const onRead = readers.get(path)!;
+    return regionDigest(path, layer, { signal: step.signal, onRead });
+  };
   const missing: TartLayer[] = [];
   const copies: { layer: TartLayer; from: string }[] = [];
   let standsWhole = file.info?.size === disk.size;
   for (const layer of disk.layers) {
     let from: string | undefined;
-    for (const path of new Set([out, ...bases])) {
+    for (const path of paths) {
       step.signal.throwIfAborted();
-      if (from === undefined && await regionDigest(path, layer, step.signal) === layer.digest) {
-        from = path;
-      }
+      if (from === undefined && await digestIn(path, layer) === layer.digest) from = path;
     }
     if (from === undefined) missing.push(layer);
     else if (from !== out) copies.push({ layer, from });
     standsWhole &&= from !== undefined &&
-      (from === file.path || await regionDigest(file.path, layer, step.signal) === layer.digest);
+      (from === file.path || await digestIn(file.path, layer) === layer.digest);
   }
   const changed = !standsWhole;
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
@@ -80,10 +86,15 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     result,
     move: (step) =>
       withRoom(out, roomHint, async () => {
-        checkFreeBytes(
-          out,
-          inPlace ? 0 : sum([...missing, ...copies.map((c) => c.layer)].map(size)),
-        );
+        const written = sum([...missing, ...copies.map((copy) => copy.layer)].map(size));
+        checkFreeBytes(out, inPlace ? 0 : written);
+        const moving = tellMoving(step.meter, {
+          pieces: store.requestsPerRead > 0 ? "requests" : "parts",
+          wire: "fetched",
+          wireBytes: bytesToMove,
+          file: "written",
+          fileBytes: written,
+        });
         {
           using target = await Deno.open(out, { read: true, write: true, create: true });
           await target.truncate(disk.size);
@@ -92,10 +103,15 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         const stands = disk.layers.filter((layer) =>
           !missing.includes(layer) && !copies.some((copy) => copy.layer === layer)
         );
-        step.meter.reused(sum(stands.map(size)));
+        const reused = (bytes: number) => {
+          step.meter.reused(bytes);
+          moving.reused(bytes);
+        };
+        reused(sum(stands.map(size)));
         for (const { layer, from } of copies) {
           if (await copyRegion(from, out, layer, step.signal)) {
-            step.meter.reused(layer.size);
+            reused(layer.size);
+            moving.file(layer.size);
           } else {
             step.meter.note(
               `"${from}" changed meanwhile; ${layer.blob.digest} is fetched`,
@@ -108,8 +124,9 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
           fetched,
           Math.min(4, request.concurrency),
           step.signal,
-          (layer, signal) => fetchLayer(request, layer, out, step, signal),
+          (layer, signal) => fetchLayer(request, layer, out, { ...step, signal, moving }),
         );
+        moving.end();
       }),
     verify: () => settle(out, disk.size),
     async commit(step) {
@@ -124,16 +141,17 @@ async function fetchLayer(
   { store }: PullRequest,
   layer: TartLayer,
   out: string,
-  step: Step,
-  signal: AbortSignal,
+  { meter, signal, moving }: Step & { moving: Moving },
 ): Promise<void> {
   const { blob } = layer;
-  using progress = step.meter.object(blob.digest, blob.size);
+  using progress = meter.object(blob.digest, blob.size);
   const counted = async function* () {
     for await (const piece of store.stream(blob, signal)) {
       progress.moved(piece.length);
+      moving.wire(piece.length, 0);
       yield piece;
     }
+    moving.wire(0);
   };
   const packed = verified(blob, counted(), { name: store.name });
   const hasher = new Hasher();
@@ -144,6 +162,7 @@ async function fetchLayer(
     hasher.update(plain);
     await writeSparse(file, at, plain);
     at += plain.length;
+    moving.file(plain.length);
   }
   if (hasher.digest() !== layer.digest) {
     throw new VerificationError(

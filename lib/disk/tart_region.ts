@@ -7,11 +7,11 @@ import type { TartLayer } from "./tart_disk.ts";
 const bufferBytes = 1024 * 1024;
 const holeBytes = 64 * 1024;
 
-/** The digest of a layer's place in a file; `undefined` if the file ends before. */
+/** The digest of a layer's place in a file, which tells what it reads; `undefined` if the file ends before. */
 export async function regionDigest(
   path: string,
   layer: TartLayer,
-  signal: AbortSignal,
+  { signal, onRead }: { signal: AbortSignal; onRead?: (bytes: number) => void },
 ): Promise<Digest | undefined> {
   const info = await ifThere(Deno.stat(path));
   if (info?.isFile !== true || info.size < layer.offset + layer.size) return undefined;
@@ -24,6 +24,7 @@ export async function regionDigest(
     const count = await file.read(buffer.subarray(0, Math.min(bufferBytes, left)));
     if (count === null) return undefined;
     hasher.update(buffer.subarray(0, count));
+    onRead?.(count);
     left -= count;
   }
   return hasher.digest();

@@ -32,6 +32,8 @@ Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", 
   await world.holds("out", first);
   assert(pull.bytesMoved < first.length / 2);
   assert((await Deno.stat(world.path("out"))).blocks! * 512 < first.length - 200_000);
+  const sum = /^(.*) of \1 fetched in 4 parts .*, 977 KiB of 977 KiB written, 0 B reused$/;
+  assert(world.notes.some((note) => sum.test(note)), String(world.notes));
   const again = await pullDisk({ reference, file: world.path("out") }, there);
   assertEquals([again.changed, again.bytesMoved], [false, 0]);
   await verifyDisk({ reference, file: world.path("out") }, there);

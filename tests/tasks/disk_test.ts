@@ -469,6 +469,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "pullDisk() in place finds out that there is no room for what a file has holes for",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+    await Deno.mkdir(world.path("small"));
+    await using small = await mountSmallDisk(world.path("small"), 4_000_000);
+    const out = await world.write("small/out", new Uint8Array());
+    await Deno.truncate(out, first.length);
+    await assertRejects(
+      () => pullDisk({ reference, file: out, inPlace: true }, world.machine()),
+      NoRoomError,
+      "are free",
+    );
+    assertEquals((await Deno.stat(out)).blocks, 0);
+    const names = (await Array.fromAsync(Deno.readDir(small.dir))).map(({ name }) => name);
+    assertEquals(names, ["out"]);
+  },
+});
+
 for (const inPlace of [false, true]) {
   const where = inPlace ? "in place" : "beside";
   Deno.test(`pullDisk() ${where} clears away what an earlier pull left, also where the disk stands already`, async () => {
