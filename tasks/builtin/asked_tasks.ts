@@ -1,11 +1,10 @@
 /**
  * The built-in tasks that a command line names, without the rest of them: a task that finds its work done would wait longer for the
- * declarations of all others than it takes itself.
+ * declarations of all others than it takes itself. They come without the permissions that they use, of which only `permissions` asks.
  *
  * @module
  */
 import type { AnyTask } from "../../lib/runner/task.ts";
-import { withPermissions } from "./permissions.ts";
 
 const rooms: readonly (readonly [names: RegExp, load: () => Promise<Record<string, unknown>>])[] = [
   [/^kexec$/, () => import("./kexec.ts")],
@@ -34,8 +33,9 @@ export async function askedTasks(
     return (await import("./mod.ts")).builtinTasks;
   }
   const modules = await Promise.all(asked.map(([, load]) => load()));
-  const tasks = modules.flatMap((module) => Object.entries(module).filter(isTask));
-  return Object.fromEntries(tasks.map(([key, task]) => [key, withPermissions(task)]));
+  return Object.fromEntries(
+    modules.flatMap((module) => Object.entries(module).filter(isTask)),
+  );
 }
 
 function isTask(entry: [string, unknown]): entry is [string, AnyTask] {
