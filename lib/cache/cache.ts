@@ -13,7 +13,8 @@ import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
-import { type FileLock, lockFile } from "../base/file_lock.ts";
+import { type FileLock, lockFile, type LockFileOptions } from "../base/file_lock.ts";
+import { isDenied } from "../base/files.ts";
 import { lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
 import { BlobStore } from "./blob_store.ts";
@@ -121,17 +122,38 @@ export class Cache {
    * Takes the lock of a name, for which the lock files of this cache are the meeting place.
    *
    * @throws {TimedOutError} if it stayed taken
+   * @throws {KedgeError} if this user may not write to the cache
    */
   async lock(name: string, options: CacheLockOptions = {}): Promise<FileLock> {
     const hex = digestHex(sha256(name));
     const path = join(this.dir, buckets.locks.folder, hex.slice(0, 2), `${hex.slice(0, 40)}.lock`);
     const makeFolder = (folder: string) => this.ensure(folder);
-    return await lockFile(path, { timeoutMs: this.lockTimeoutMs, makeFolder, ...options });
+    return await this.#lock(path, { makeFolder, ...options });
   }
 
   /** Takes the lock of the whole cache: shared by all who use it, exclusive for clean and prune. */
   async lockRoot(options: CacheLockOptions = {}): Promise<FileLock> {
-    return await lockFile(this.rootLockPath, { timeoutMs: this.lockTimeoutMs, ...options });
+    return await this.#lock(this.rootLockPath, options);
+  }
+
+  async #lock(path: string, options: LockFileOptions): Promise<FileLock> {
+    try {
+      return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
+    } catch (error) {
+      const { cause } = error as { cause?: unknown };
+      if (!isDenied(cause) && (cause as { code?: string } | undefined)?.code !== "EROFS") {
+        throw error;
+      }
+      throw new KedgeError(
+        `Cannot write to the cache "${this.dir}": ${(cause as Error).message}`,
+        {
+          cause,
+          hint:
+            `name another with --cache-dir, and this one as KEDGE_CACHE_LOWER to use what is in it; ` +
+            "without --refresh what is in it is used as it is",
+        },
+      );
+    }
   }
 
   /** The lock file of the whole cache. */

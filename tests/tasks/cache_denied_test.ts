@@ -185,6 +185,31 @@ deniedTest(
   },
 );
 
+deniedTest(
+  "kexec of a cache that may not be written says how to use it, and another one above it does",
+  async ({ dir, mine, origin, run }) => {
+    await new Deno.Command("chmod", { args: ["-R", "a-w", dir] }).output();
+    const hit = await run(["kexec", "--url", mine.url]);
+    assertEquals([hit.code, hit.stdout], [0, `${mine.path}\n`], hit.stderr);
+    for (const args of [["--refresh"], ["--unpack"], ["--max-age", "0s"]]) {
+      const { code, stderr } = await run(["kexec", "--url", mine.url, ...args]);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, `error: Cannot write to the cache "${dir}": `);
+      assertStringIncludes(stderr, "KEDGE_CACHE_LOWER");
+    }
+    const above = join(dirname(dir), "above");
+    const asked = origin.requests.length;
+    const env = { KEDGE_CACHE_LOWER: dir };
+    const refreshed = await run(
+      ["kexec", "--url", mine.url, "--refresh", "--cache-dir", above],
+      env,
+    );
+    assertEquals(refreshed.code, 0, refreshed.stderr);
+    assertEquals(await Deno.readFile(refreshed.stdout.trim()), await Deno.readFile(mine.path));
+    assertEquals(origin.requests.slice(asked).map(({ status }) => status), [304]);
+  },
+);
+
 deniedTest("kexec brings a bundle anew whose pointer may not be read", async ({ mine, run }) => {
   await Deno.chmod(mine.pointer, 0);
   const { code, stdout, stderr } = await run(["kexec", "--url", mine.url]);
