@@ -4,7 +4,8 @@
  * Invariants: a lease is written before the thing is looked for, and prune reads the leases before it removes anything, both
  * under one lock, so that nothing is removed that was found under a lease; a process has files of its own, named by its identity and
  * only appended to, so that the leases of a dead one count for nothing; a cache that cannot be written needs no leases, since nobody prunes it;
- * on a full disk the file stays without its last line, and such a file of a live process keeps all that there is.
+ * on a full disk the file stays without its last line, and such a file of a live process keeps all that there is; a disk that takes no further
+ * file has no lease, and what it has may be used all the same.
  *
  * @module
  */
@@ -139,7 +140,7 @@ export class Leases {
       }
     } catch (error) {
       this.#next.delete(kind);
-      if (!isReadOnly(error)) throw error;
+      if (!isReadOnly(error) && !isNoRoom(error)) throw error;
     }
   }
 
@@ -150,9 +151,9 @@ export class Leases {
       append(path, cut === undefined ? lines : `\n${cut}${lines}`);
       this.#cut.delete(path);
     } catch (error) {
-      if (!isNoRoom(error) || !isThere(path)) throw error;
+      if (!isNoRoom(error)) throw error;
       this.#cut.set(path, `${cut ?? ""}${lines}`);
-      cutOff(path);
+      if (isThere(path)) cutOff(path);
     }
   }
 

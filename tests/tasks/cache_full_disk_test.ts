@@ -152,3 +152,49 @@ fullDiskTest(
     assertEquals([after.all, after.leased.size], [false, 514]);
   },
 );
+
+Deno.test({
+  name:
+    "kexec gives what the cache has on a disk that takes no further file, and says so of what it has not",
+  ignore: !canMount,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-full-" });
+    try {
+      await using disk = await mountSmallDisk(folder, 8 * MiB, 100);
+      const body = bundleBytes();
+      await using origin = startOrigin({ "/k.tar.gz": { body }, "/other.tar.gz": { body } });
+      const cacheDir = join(disk.dir, "cache");
+      const run = (...args: string[]) => runKedge(args, { cacheDir });
+      const url = origin.url("/k.tar.gz");
+      const first = await run("kexec", "--url", url);
+      assertEquals(first.code, 0, first.stderr);
+      useUpFiles(disk.dir);
+      for (let time = 0; time < 2; time++) {
+        const hit = await run("kexec", "--url", url);
+        assertEquals([hit.code, hit.stdout], [0, first.stdout], hit.stderr);
+      }
+      const listed = await run("cache:ls");
+      assertEquals(listed.code, 0, listed.stderr);
+      const asked = origin.requests.length;
+      const missed = await run("kexec", "--url", origin.url("/other.tar.gz"));
+      assertEquals(missed.code, 8, missed.stderr);
+      assertEquals(origin.requests.length, asked);
+      const pruned = await run("cache:prune", "--max-size", "0");
+      assertEquals(pruned.code, 0, pruned.stderr);
+      for (let count = 0; count < 20; count++) await Deno.remove(join(disk.dir, String(count)));
+      const again = await run("kexec", "--url", url);
+      assertEquals(again.code, 0, again.stderr);
+      assertEquals(await Deno.readFile(again.stdout.trim()), body);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+function useUpFiles(folder: string): void {
+  try {
+    for (let count = 0;; count++) Deno.writeTextFileSync(join(folder, String(count)), "");
+  } catch (error) {
+    assertEquals((error as { code?: string }).code, "ENOSPC");
+  }
+}
