@@ -12,8 +12,9 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
+import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
 const baseName = v.pipe(v.string(), v.check(isStoreBaseName, "no store path"));
@@ -26,6 +27,10 @@ const schema = v.looseObject({
   links: v.array(v.object({ path: v.string(), target: v.string() })),
   usedMs: v.pipe(v.number(), v.safeInteger()),
 });
+
+const largestPointerBytes = 1024;
+/** Some two million paths. */
+const largestNoteBytes = 256 * 1024 * 1024;
 
 /** What is noted of an image. */
 export type CarriedImage = v.InferOutput<typeof schema>;
@@ -57,7 +62,7 @@ export class CarriedImages {
 
   /** The image that profiles follow. */
   async current(): Promise<Digest | undefined> {
-    const text = await ifThere(Deno.readTextFile(join(this.#folder, "current")));
+    const text = await readPlainFile(join(this.#folder, "current"), largestPointerBytes);
     return text !== undefined && isDigest(text) ? text : undefined;
   }
 
@@ -83,7 +88,7 @@ export class CarriedImages {
 }
 
 async function read(path: string): Promise<CarriedImage | undefined> {
-  const text = await ifThere(Deno.readTextFile(path));
+  const text = await readPlainFile(path, largestNoteBytes);
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
   if (parsed.success) return parsed.output;

@@ -9,8 +9,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { KedgeError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
 import { damagedDatabase } from "./database_failure.ts";
+import { readPlainFile } from "./plain_file.ts";
 
 /** The schema that is read and written here. */
 export const nixSchema = 10;
@@ -38,6 +38,7 @@ create table if not exists DerivationOutputs (
 create index if not exists IndexDerivationOutputs on DerivationOutputs(path);
 `;
 
+const largestSchemaBytes = 1024;
 const tables = ["ValidPaths", "Refs", "DerivationOutputs"];
 /**
  * Refuses a database of another schema; Nix keeps the number in a file of its own.
@@ -46,7 +47,7 @@ const tables = ["ValidPaths", "Refs", "DerivationOutputs"];
  */
 export async function checkNixSchema(folder: string): Promise<void> {
   const path = join(folder, "schema");
-  const text = (await ifThere(Deno.readTextFile(path)))?.trim();
+  const text = (await readPlainFile(path, largestSchemaBytes))?.trim();
   if (text === undefined) return;
   if (text === String(nixSchema)) return;
   const found = /^\d{1,6}$/.test(text) ? Number(text) : undefined;
@@ -80,7 +81,7 @@ export function checkNixTables(database: DatabaseSync, path: string): void {
 /** Notes the schema where none is noted. */
 export async function noteNixSchema(folder: string): Promise<void> {
   const path = join(folder, "schema");
-  if (await ifThere(Deno.readTextFile(path)) === undefined) {
+  if (await readPlainFile(path, largestSchemaBytes) === undefined) {
     await writeFileAtomic(path, String(nixSchema));
   }
 }

@@ -15,6 +15,7 @@ import { folderNames } from "../base/files.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";
+import { readPlainFile } from "./plain_file.ts";
 import { removeTree } from "./remove_tree.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
@@ -31,6 +32,8 @@ export interface NixPrunePlan {
   /** What a killed run left to be deleted. */
   unfinished: readonly string[];
 }
+
+const largestTextBytes = 256 * 1024 * 1024;
 
 const intentSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 
@@ -121,7 +124,8 @@ async function busyNames(folder: NixFolder): Promise<string[]> {
   const temporary = join(folder.state, "temproots");
   for await (const { name, isFile } of entriesOf(temporary)) {
     // A pipe, or a link to a device, would be read for ever.
-    if (isFile) texts.push(await textOf(join(temporary, name)));
+    if (!isFile) continue;
+    texts.push(await readPlainFile(join(temporary, name), largestTextBytes) ?? "");
   }
   if (Deno.build.os === "linux") {
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
@@ -160,8 +164,8 @@ function intentOf(folder: NixFolder): string {
 }
 
 async function readIntent(folder: NixFolder): Promise<string[]> {
-  const text = await textOf(intentOf(folder));
-  if (text === "") return [];
+  const text = await readPlainFile(intentOf(folder), largestTextBytes);
+  if (text === undefined) return [];
   const parsed = v.safeParse(intentSchema, text);
   return parsed.success ? parsed.output.filter(isStoreBaseName) : [];
 }

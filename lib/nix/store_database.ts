@@ -9,16 +9,18 @@
 import defer * as sqlite from "node:sqlite";
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
 import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { checkNixSchema, checkNixTables, nixTables, noteNixSchema } from "./nix_schema.ts";
+import { plainFileInfo } from "./plain_file.ts";
 import { compareBytes, tryParseStorePath } from "./store_path.ts";
 import { parseStoreRow, type StoreRow } from "./store_row.ts";
 
 const busyMs = 60_000;
 const mostRows = 5_000_000;
+/** What sqlite keeps beside a database. */
+const besides = ["-journal", "-shm", "-wal"];
 
 /** Reads and changes the database in a folder. */
 export class StoreDatabase implements Disposable {
@@ -38,7 +40,8 @@ export class StoreDatabase implements Disposable {
    */
   static async read(folder: string): Promise<StoreDatabase | undefined> {
     const path = join(folder, "db.sqlite");
-    if (await ifThere(Deno.lstat(path)) === undefined) return undefined;
+    if (await plainFileInfo(path) === undefined) return undefined;
+    for (const suffix of besides) await plainFileInfo(path + suffix);
     await checkNixSchema(folder);
     return withDatabase("read", path, () => {
       const database = new sqlite.DatabaseSync(standingName(path), {
@@ -58,6 +61,7 @@ export class StoreDatabase implements Disposable {
   /** Opens a database to be changed, and makes it where there is none. The folder must be there. */
   static async change(folder: string): Promise<StoreDatabase> {
     const path = join(folder, "db.sqlite");
+    for (const suffix of ["", ...besides]) await plainFileInfo(path + suffix);
     await checkNixSchema(folder);
     const opened = withDatabase("change", path, () => {
       const database = new sqlite.DatabaseSync(path, {

@@ -3,9 +3,12 @@ import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
+import type { Digest } from "../../../lib/base/digest.ts";
+import { CarriedImages } from "../../../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
+import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
 
@@ -74,3 +77,43 @@ for (
       );
     }));
 }
+
+const digest = `sha256:${"1".repeat(64)}` as Digest;
+for (
+  const [below, read] of [
+    ["var/kedge/current", (folder) => new CarriedImages(folder).current()],
+    [`var/kedge/images/${"1".repeat(64)}.json`, (folder) => new CarriedImages(folder).find(digest)],
+    ["var/kedge/pruning.json", (folder) => planNixPrune(folder, 0)],
+    ["var/nix/db/schema", (folder) => StoreDatabase.change(folder.databaseFolder)],
+    ["var/nix/db/db.sqlite", (folder) => StoreDatabase.read(folder.databaseFolder)],
+    ["var/nix/db/db.sqlite-wal", (folder) => StoreDatabase.change(folder.databaseFolder)],
+  ] as [string, (folder: NixFolder) => Promise<unknown>][]
+) {
+  Deno.test(`nothing is read from ${below} unless it is a plain file`, () =>
+    inFolders(async (folder, other) => {
+      const path = join(folder.path, below);
+      await Deno.mkdir(dirname(path), { recursive: true });
+      const elsewhere = join(other, "file");
+      await Deno.writeTextFile(elsewhere, "10");
+      for (
+        const put of [
+          () => Deno.symlink(elsewhere, path),
+          () => Deno.mkdir(path),
+          () => new Deno.Command("mkfifo", { args: [path] }).output(),
+        ]
+      ) {
+        await put();
+        await assertRejects(() => read(folder), VerificationError, "it is no plain file");
+        await Deno.remove(path);
+      }
+    }));
+}
+
+Deno.test("a note that is larger than any can be is not read", () =>
+  inFolders(async (folder) => {
+    await Deno.mkdir(folder.notes, { recursive: true });
+    await Deno.writeTextFile(join(folder.notes, "current"), "");
+    await Deno.truncate(join(folder.notes, "current"), 1e12);
+    const error = "it has 1000000000000 bytes";
+    await assertRejects(() => new CarriedImages(folder).current(), VerificationError, error);
+  }));
