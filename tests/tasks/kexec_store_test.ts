@@ -32,15 +32,24 @@ async function withStored(test: (ground: Ground) => Promise<void>): Promise<void
   await test({ world, origin, cacheDir, storePath: stdout.split("\n")[1]!, run });
 }
 
+/** The same, in a cache that was moved since. */
+async function withMoved(
+  test: (ground: Ground & { moved: string }) => Promise<void>,
+): Promise<void> {
+  await withStored(async (ground) => {
+    const moved = join(ground.world.dir, "elsewhere");
+    await Deno.rename(ground.cacheDir, moved);
+    await test({ ...ground, moved });
+  });
+}
+
 realTest(
   "kexec of a cache that was moved tells Nix where it is now, so that nothing is collected",
   [
     "nix-store",
   ],
   () =>
-    withStored(async ({ world, cacheDir, storePath, run }) => {
-      const moved = join(world.dir, "elsewhere");
-      await Deno.rename(cacheDir, moved);
+    withMoved(async ({ world, moved, storePath, run }) => {
       const { code, stdout, stderr } = await run(moved);
       assertEquals([code, stderr.includes("was moved")], [0, false], stderr);
       assertEquals(stdout.trim().split("\n").length, 1);
@@ -62,9 +71,7 @@ realTest(
     "nix-store",
   ],
   () =>
-    withStored(async ({ world, cacheDir, storePath, run }) => {
-      const moved = join(world.dir, "elsewhere");
-      await Deno.rename(cacheDir, moved);
+    withMoved(async ({ world, moved, storePath, run }) => {
       await world.run("nix-store", ["--gc"]);
       await assertRejects(() => Deno.stat(storePath), Deno.errors.NotFound);
       const { code, stderr } = await run(moved);
@@ -77,9 +84,7 @@ realTest(
 realTest("kexec of a cache that was moved to where there is no Nix says so once, and is a hit", [
   "nix-store",
 ], () =>
-  withStored(async ({ world, origin, cacheDir, run }) => {
-    const moved = join(world.dir, "elsewhere");
-    await Deno.rename(cacheDir, moved);
+  withMoved(async ({ world, origin, moved, run }) => {
     const bare = { PATH: world.dir };
     const first = await run(moved, [], bare);
     assertEquals(first.code, 0, first.stderr);
@@ -92,9 +97,7 @@ realTest("kexec of a cache that was moved to where there is no Nix says so once,
 realTest("kexec without --store puts no new version into the store, though the cache was moved", [
   "nix-store",
 ], () =>
-  withStored(async ({ world, origin, cacheDir, run }) => {
-    const moved = join(world.dir, "elsewhere");
-    await Deno.rename(cacheDir, moved);
+  withMoved(async ({ world, origin, moved, run }) => {
     origin.files.set("/k.tar.gz", { body: bundleBytes({ version: "2" }) });
     const before = await world.run("nix-store", ["--gc", "--print-live"]);
     const { code, stderr } = await run(moved, ["--refresh"]);

@@ -2,38 +2,29 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
-import { Cache } from "../../lib/cache/cache.ts";
+import type { Cache } from "../../lib/cache/cache.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { generateSigningKey } from "../../lib/nix/signing_key.ts";
-import { publish, type PublishOptions } from "../../tasks/publish.ts";
+import { publish } from "../../tasks/publish.ts";
+import { type ForeignGround, foreignGround } from "../support/foreign_ground.ts";
 import { type NixWorld, startNix } from "../support/nix.ts";
 import { nixOverSsh, startNixDaemon } from "../support/nix_daemon.ts";
 import { realTest } from "../support/real.ts";
 import { startSshd } from "../support/sshd.ts";
 
-interface Ground {
-  options: PublishOptions;
-  ctx: { cache: Cache };
+interface Ground extends ForeignGround {
   /** The two keys that sign, as readers know them. */
   publicTexts: string[];
 }
 
-async function ground(world: NixWorld, cache = "kedge-cache"): Promise<Ground> {
-  const built = await world.build([{ name: "leaf" }, { name: "top", needs: ["leaf"] }]);
+async function ground(world: NixWorld, cache?: string): Promise<Ground> {
+  const { options, ctx } = await foreignGround(world, cache);
   const keys = await Promise.all(["ours-1", "ours-2"].map((name) => generateSigningKey(name)));
   const files = keys.map((_, at) => join(world.dir, `key-${at}`));
   await Promise.all(keys.map((key, at) => Deno.writeTextFile(files[at]!, key.secretText)));
   return {
-    options: {
-      name: "top",
-      version: "1",
-      paths: [built["top"]!],
-      stores: [],
-      catalog: `sqlite://${world.dir}/catalog.db`,
-      signingKey: files.map((file) => ({ file })),
-      nix: { env: { ...world.env, NIX_CONFIG: "require-sigs = false" } },
-    },
-    ctx: { cache: new Cache(join(world.dir, cache)) },
+    options: { ...options, signingKey: files.map((file) => ({ file })) },
+    ctx,
     publicTexts: keys.map((key) => key.publicText),
   };
 }

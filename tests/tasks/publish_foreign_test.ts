@@ -4,36 +4,19 @@ import { delay } from "@std/async";
 import { basename, join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
 import { ifThere } from "../../lib/base/files.ts";
-import { Cache } from "../../lib/cache/cache.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
-import { publish, type PublishOptions } from "../../tasks/publish.ts";
-import { type NixWorld, startNix } from "../support/nix.ts";
+import { publish } from "../../tasks/publish.ts";
+import { foreignGround } from "../support/foreign_ground.ts";
+import { startNix } from "../support/nix.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { nixOverSsh, startNixDaemon } from "../support/nix_daemon.ts";
 import { realTest } from "../support/real.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { startSshd } from "../support/sshd.ts";
 
-async function ground(
-  world: NixWorld,
-): Promise<{ options: PublishOptions; ctx: { cache: Cache } }> {
-  const built = await world.build([{ name: "leaf" }, { name: "top", needs: ["leaf"] }]);
-  return {
-    options: {
-      name: "top",
-      version: "1",
-      paths: [built["top"]!],
-      stores: [],
-      catalog: `sqlite://${world.dir}/catalog.db`,
-      nix: { env: { ...world.env, NIX_CONFIG: "require-sigs = false" } },
-    },
-    ctx: { cache: new Cache(join(world.dir, "kedge-cache")) },
-  };
-}
-
 realTest("publish() goes through nix copy to stores that only Nix knows", ["nix"], async () => {
   await using world = await startNix();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const stores = [`local?root=${world.dir}/remote`];
   const labels: string[] = [];
   const report = (event: { type: string; label?: string }) => {
@@ -56,7 +39,7 @@ realTest("publish() goes through nix copy to stores that only Nix knows", ["nix"
 
 realTest("publish() tells why nix copy failed", ["nix"], async () => {
   await using world = await startNix();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const env = { ...options.nix!.env, NIX_CONFIG: "require-sigs = true" };
   const stores = [`local?root=${world.dir}/remote`];
   const error = await assertRejects(() =>
@@ -77,7 +60,7 @@ realTest("publish() copies to a host over ssh, and proves that the host has it",
 ], async () => {
   await using world = await startNix();
   await using sshd = await startSshd();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const root = join(world.dir, "host");
   const { store, env } = await nixOverSsh(world, sshd, `local?root=${root}`);
   const there = { ...options, stores: [store], nix: { env: { ...options.nix!.env, ...env } } };
@@ -95,7 +78,7 @@ realTest("publish() goes through a daemon of Nix, and proves that its store has 
   "nix-daemon",
 ], async () => {
   await using world = await startNix();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const remote = `local?root=${world.dir}/remote`;
   const socket = join(world.dir, "socket");
   const env = { ...options.nix!.env, NIX_DAEMON_SOCKET_PATH: socket };
@@ -113,7 +96,7 @@ realTest("publish() goes through a daemon of Nix, and proves that its store has 
 
 realTest("publish() believes no nix copy that ends well and brought nothing", ["nix"], async () => {
   await using world = await startNix();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const program = join(world.dir, "lying-nix");
   await Deno.writeTextFile(
     program,
@@ -133,7 +116,7 @@ realTest("publish() believes no nix copy that ends well and brought nothing", ["
 
 realTest("publish() proves what a command of somebody else pushed", ["nix"], async () => {
   await using world = await startNix();
-  const { options, ctx } = await ground(world);
+  const { options, ctx } = await foreignGround(world);
   const target = `file://${world.dir}/pushed`;
   const stores = [`exec:nix copy --to '${target}'?read=${target}`];
   const first = await publish({ ...options, stores, verify: "full" }, ctx);
