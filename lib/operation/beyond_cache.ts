@@ -8,3 +8,4 @@ export { waitForLeader } from "../cache/wait_for_leader.ts";
 export { HttpClient } from "../http/client.ts";
 export { probe } from "../http/probe.ts";
 export { Transport } from "../http/transport.ts";
+export { BeyondPlanner } from "./beyond_planner.ts";

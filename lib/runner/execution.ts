@@ -11,10 +11,10 @@
 import { KedgeError, toError, UsageError } from "../base/errors.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { ArgsShape } from "./arg.ts";
-import type { TaskContext } from "./context.ts";
 import type { RunnerEvent, TaskSummary } from "./events.ts";
+import type { ExecutionOptions } from "./execution_options.ts";
 import { figuresOf } from "./figures_of.ts";
-import type { Graph, GraphNode } from "./graph.ts";
+import type { GraphNode } from "./graph.ts";
 import { loadShell, shellModule } from "./load_shell.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import { noContext, noShell, refuseToGive } from "./refused_context.ts";
@@ -22,36 +22,6 @@ import { Permit, Semaphore } from "./semaphore.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
 import { type AttemptContext, runAttempts } from "./task_attempts.ts";
 import type { RunTask, TaskRunContext } from "./task_run_context.ts";
-
-/** How an execution goes about it. */
-export interface ExecutionOptions {
-  /** The graph; tasks that are run from inside others are added to it. */
-  readonly graph: Graph;
-  /** Tasks at once. */
-  readonly jobs: number;
-  /** Whether what can still run runs after a failure. */
-  readonly keepGoing: boolean;
-  /** The folder from which relative paths are read. */
-  readonly cwd: string;
-  /** How long things may take to end after an abort, in milliseconds. */
-  readonly graceMs: number;
-  /** Whether tasks get `$`. */
-  readonly shell: boolean;
-  /** Takes the events. */
-  readonly report: (event: RunnerEvent) => void;
-  /** Makes the context of one task, all but its `$`; needed only where a task takes its context. */
-  readonly contextOf:
-    | ((node: GraphNode, signal: AbortSignal) => Omit<TaskContext, "$">)
-    | undefined;
-  /** Whether evidence that a task has nothing to do is taken. */
-  readonly takeFresh: (task: AnyTask) => boolean;
-  /** Called with what a task asks for from inside, before it is run. */
-  readonly admit: (node: GraphNode) => Promise<void>;
-  /** A number from 0 to 1, for the waits. */
-  readonly random: () => number;
-  /** Ends everything. */
-  readonly signal: AbortSignal;
-}
 
 /** A task did not run since one that it waits for did not end well. */
 class NotRunError extends KedgeError {

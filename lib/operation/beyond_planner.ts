@@ -1,0 +1,160 @@
+/**
+ * Plans a download that the cache alone cannot answer.
+ *
+ * Invariants: the team's tier is asked before the origin; what it says counts only where the digest is known or the origin confirms it;
+ * what earlier runs left is gone on with.
+ *
+ * @module
+ */
+import { defined } from "../base/defined.ts";
+import type { Digest } from "../base/digest.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
+import type { KnownFile } from "../cache/download_entry.ts";
+import type { DownloadRecord } from "../cache/download_record.ts";
+import type { FoundProbe } from "../http/probe.ts";
+import type { CachedFile } from "./cached_download_options.ts";
+import type { DownloadIdentity } from "./download_identity.ts";
+import type { DownloadPlan } from "./download_plan.ts";
+import type { DownloadPlannerOptions } from "./download_planner_options.ts";
+import type { LeftDownload } from "./left_download.ts";
+import { originPlan, tierPlan } from "./moving_plan.ts";
+import type { Step } from "./operation.ts";
+import type { OriginAnswer } from "./origin_source.ts";
+import type { Published } from "./published.ts";
+import type { OpenedInTier } from "./tier_source.ts";
+
+/** What a {@linkcode BeyondPlanner} goes by. */
+export interface BeyondPlannerOptions extends DownloadPlannerOptions {
+  /** By what the download is known. */
+  identity: DownloadIdentity;
+  /** What somebody else says of its digest. */
+  published: Published;
+  /** The plan of what the cache has. */
+  present: (known: KnownFile, why: string) => DownloadPlan;
+  /** What the download gives. */
+  file: (digest: Digest | undefined, size: number) => CachedFile;
+}
+
+/** Plans one download beyond the cache. */
+export class BeyondPlanner {
+  #options: BeyondPlannerOptions;
+  #left: LeftDownload | undefined;
+
+  /** Asks nobody yet. */
+  constructor(options: BeyondPlannerOptions) {
+    this.#options = options;
+  }
+
+  /** Asks the tier and the origin for what the cache has not, or may have no longer. */
+  async plan(known: KnownFile, step: Step): Promise<DownloadPlan> {
+    const { identity, published, origin, tier } = this.#options;
+    const { detail } = known.freshness as { detail: string };
+    const ownRecord = known.freshness.state === "stale" ? known.record?.value : undefined;
+    if (identity.digest !== undefined) {
+      const found = await tier.openPinned(identity.digest, step);
+      if (found !== undefined) return this.#tierPlan(found, known, detail, step);
+    }
+    if (ownRecord !== undefined && ownRecord.digest === await published.digest(step)) {
+      return this.#stillPublished(known, ownRecord, detail);
+    }
+    const remembered = ownRecord === undefined && identity.digest === undefined
+      ? await tier.find(step)
+      : undefined;
+    const left = await this.#leftByOthers();
+    const pending = ownRecord === undefined ? await left?.pending(step) : undefined;
+    const unless = ownRecord ?? pending?.validators ?? remembered?.validators;
+    const partial = await left?.partial();
+    const answer = await origin.ask(step, {
+      digestKnown: identity.digest !== undefined,
+      ...defined({ unless, partial }),
+    });
+    if (answer.probe.state === "found") {
+      return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
+    }
+    if (pending !== undefined) {
+      const why = "an earlier run brought it and was stopped before it was done";
+      const plan = this.#options.present({ ...known, blob: pending.blob }, why);
+      return { ...plan, changed: true, validators: pending.validators };
+    }
+    if (remembered === undefined) {
+      const plan = this.#options.present(known, `the origin answered 304 when asked: ${detail}`);
+      return { ...plan, confirmed: answer.probe };
+    }
+    const found = await tier.open(remembered, step);
+    if (found !== undefined) return this.#tierPlan(found, known, detail, step);
+    return await this.#movingPlan(await this.askPlainly(step), known, detail, step);
+  }
+
+  /** The digest of what is there is published still: nothing changed, and the file itself need not be asked for. */
+  #stillPublished(known: KnownFile, record: DownloadRecord, detail: string): DownloadPlan {
+    const { etag, lastModified, freshMs = 0, mustRevalidate = false } = record;
+    const plan = this.#options.present(known, `its release still publishes this digest: ${detail}`);
+    return {
+      ...plan,
+      confirmed: {
+        state: "unchanged",
+        validators: defined({ etag, lastModified }),
+        lifetime: { freshMs, mayBeStale: !mustRevalidate },
+      },
+    };
+  }
+
+  /** Asks the origin as if the cache had nothing. */
+  async askPlainly(step: Step): Promise<OriginAnswer<FoundProbe>> {
+    const { identity, origin } = this.#options;
+    const partial = await (await this.#leftByOthers())?.partial();
+    return await origin.ask(step, {
+      digestKnown: identity.digest !== undefined,
+      ...defined({ partial }),
+    });
+  }
+
+  /** What earlier runs left, where they left anything. */
+  async #leftByOthers(): Promise<LeftDownload | undefined> {
+    const { identity, entry, download: { cache } } = this.#options;
+    if (await cache.partials.find(identity.source) === undefined) return undefined;
+    const { LeftDownload } = await import("./left_download.ts");
+    return this.#left ??= new LeftDownload(cache, entry, identity.source);
+  }
+
+  /** The plan to bring what the origin answered with. */
+  async #movingPlan(
+    answer: OriginAnswer<FoundProbe>,
+    known: KnownFile,
+    why: string,
+    step: Step,
+  ): Promise<DownloadPlan> {
+    const { identity, published, entry, held, file } = this.#options;
+    const { cache, connections } = this.#options.download;
+    const { response, size = 0 } = answer.probe;
+    const cancel = async () => {
+      if (!response.bodyUsed) await response.body?.cancel();
+    };
+    if (step.dryRun) await cancel();
+    else held.defer(cancel);
+    const plan = originPlan(answer, {
+      name: entry.name,
+      file: file(identity.digest, size),
+      why,
+      ...defined({ connections }),
+      furtherRequests: identity.digest === undefined ? published.requests : 0,
+    });
+    checkFreeBytes(cache.dir, size - plan.bytesToReuse);
+    return { ...plan, ...defined({ record: known.record }) };
+  }
+
+  /** The plan to take what the tier has. */
+  #tierPlan(found: OpenedInTier, known: KnownFile, why: string, step: Step): DownloadPlan {
+    const { entry, tier, held, file, download: { cache } } = this.#options;
+    const { digest, size } = found.record;
+    if (step.dryRun) found.cancel();
+    else held.defer(found.cancel);
+    checkFreeBytes(cache.dir, size);
+    const plan = tierPlan(found, {
+      name: entry.name,
+      file: file(digest, size),
+      why: `${why}, but ${tier.label} has it`,
+    });
+    return { ...plan, ...defined({ record: known.record }) };
+  }
+}
