@@ -136,9 +136,12 @@ export async function copyImages(
       const remembering = rememberLayouts(context, routes).catch((error) => {
         meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
       });
-      await commitCopies(plan.copies, names, { meter, signal });
-      await spool?.end("done");
-      await remembering;
+      try {
+        await commitCopies(plan.copies, names, { meter, signal });
+        await spool?.end("done");
+      } finally {
+        await remembering;
+      }
       return { images: plan.copies.map(copied) };
     },
     standing: (plan) => ({ images: plan.copies.map(copied) }),

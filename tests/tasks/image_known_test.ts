@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { syncImage } from "../../tasks/image.ts";
 import { syncImages } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
@@ -93,7 +94,6 @@ Deno.test("syncImage() reads at the source what is damaged on this machine, and 
     const spoils = [layer.with(450_000, layer[450_000]! ^ 1), layer.subarray(1)];
     for (const [at, bytes] of spoils.entries()) {
       await Deno.writeFile(known, bytes);
-      const { syncImage } = await import("../../tasks/image.ts");
       const result = await syncImage({ from: there, to: `docker://${other.host}/b-${at}:v1` }, {
         cache: new Cache(room.path("cache")),
         report: (event) => void room.events.push(event),
@@ -116,7 +116,6 @@ Deno.test("syncImage() fetches a blob that a known layout holds damaged", async 
   await room.sync(`oci:${room.path("from")}:v1`, there);
   const known = new Layout(room.path("from")).blobPath(sha256(layers[0]!));
   await Deno.writeFile(known, layers[0]!.with(450_000, layers[0]![450_000]! ^ 1));
-  const { syncImage } = await import("../../tasks/image.ts");
   const result = await syncImage({ from: there, to: `oci:${room.path("to")}:v1` }, {
     cache: new Cache(room.path("cache")),
     report: (event) => void room.events.push(event),
@@ -147,4 +146,33 @@ Deno.test("syncImages() gives all names though it cannot remember the layouts, a
   const named = await new Layout(room.path("to")).entries();
   assertEquals(named.map(nameOf).sort(), tags);
   assertStringIncludes(room.notes.join("\n"), "cannot keep the layouts in mind: ");
+});
+
+Deno.test("syncImage() that is ended while it gives names has ended when it says so", async () => {
+  await using room = await ImageRoom.make();
+  await writeImage(room.path("from"), "v1", { layers });
+  const cache = new Cache(room.path("cache"));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  let isKept = false;
+  const ensure = cache.ensure.bind(cache);
+  cache.ensure = async (folder) => {
+    if (folder.includes("layouts")) await ended;
+    await ensure(folder);
+    isKept ||= folder.includes("layouts");
+  };
+  const stop = new AbortController();
+  const running = syncImage({
+    from: `oci:${room.path("from")}:v1`,
+    to: `oci:${room.path("to")}:v1`,
+  }, {
+    cache,
+    signal: stop.signal,
+    report: (event) => {
+      if (event.type !== "phase-start" || event.phase !== "commit") return;
+      stop.abort(new Error("cut"));
+      setTimeout(end, 100);
+    },
+  });
+  await assertRejects(() => running, Error, "cut");
+  assert(isKept);
 });
