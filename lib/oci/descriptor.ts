@@ -1,6 +1,6 @@
-import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { JsonFields, type RefuseJson } from "./json_fields.ts";
 
 /** For which machine an image is made. */
 export interface Platform {
@@ -35,37 +35,37 @@ export interface Descriptor {
 /** The largest size that a descriptor may claim: a tebibyte of tebibytes is a lie. */
 const largestBytes = 2 ** 50;
 
-const platformSchema = v.object({
-  os: v.string(),
-  architecture: v.string(),
-  variant: v.optional(v.string()),
-  "os.version": v.optional(v.string()),
-});
+const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
 
-const digestSchema = v.pipe(
-  v.string(),
-  v.check(
-    isDigest,
-    (issue) => `the digest ${JSON.stringify(String(issue.input).slice(0, 80))} is not sha256`,
-  ),
-  v.transform((text) => text as Digest),
-);
+/** Reads a descriptor in JSON from outside, which lies at a path; what it says beyond this is kept. */
+export function readDescriptor(value: unknown, at: string, refuse: RefuseJson): Descriptor {
+  const fields = new JsonFields(value, at, refuse);
+  if (!mediaType.test(fields.text("mediaType"))) {
+    throw fields.refused("mediaType", "a media type is malformed");
+  }
+  const digest = fields.text("digest");
+  if (!isDigest(digest)) {
+    const state = `the digest ${JSON.stringify(digest.slice(0, 80))} is not sha256`;
+    throw fields.refused("digest", state);
+  }
+  const size = fields.number("size");
+  const state = !Number.isSafeInteger(size)
+    ? "a size is no whole number"
+    : size < 0
+    ? "a size is negative"
+    : size > largestBytes
+    ? "a size is beyond reason"
+    : undefined;
+  if (state !== undefined) throw fields.refused("size", state);
+  fields.optional("annotations", (name) => fields.texts(name));
+  fields.optional("urls", (name) => fields.textList(name));
+  fields.optional("platform", (name) => fields.object(name, checkPlatform));
+  fields.optional("artifactType", (name) => fields.text(name));
+  return value as Descriptor;
+}
 
-/** Reads a descriptor in JSON from outside. */
-export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.looseObject({
-  mediaType: v.pipe(
-    v.string(),
-    v.regex(/^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/, "a media type is malformed"),
-  ),
-  digest: digestSchema,
-  size: v.pipe(
-    v.number(),
-    v.safeInteger("a size is no whole number"),
-    v.minValue(0, "a size is negative"),
-    v.maxValue(largestBytes, "a size is beyond reason"),
-  ),
-  annotations: v.optional(v.record(v.string(), v.string())),
-  urls: v.optional(v.array(v.string())),
-  platform: v.optional(platformSchema),
-  artifactType: v.optional(v.string()),
-});
+function checkPlatform(value: unknown, at: string, refuse: RefuseJson): void {
+  const fields = new JsonFields(value, at, refuse);
+  for (const name of ["os", "architecture"]) fields.text(name);
+  for (const name of ["variant", "os.version"]) fields.optional(name, (each) => fields.text(each));
+}

@@ -2,6 +2,7 @@ import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { isNotThere } from "../base/files.ts";
+import { readSmallFile } from "./read_small_file.ts";
 
 /** The folder of a layout in which work in progress lies. */
 export const workName = ".kedge";
@@ -14,11 +15,8 @@ const ownNames = new Set(["blobs", "index.json", "oci-layout", workName]);
  * @throws {VerificationError} if it is a layout of another version
  */
 export async function isLayout(folder: string): Promise<boolean> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(join(folder, "oci-layout"));
-  } catch (error) {
-    if (!isNotThere(error)) throw error;
+  const bytes = readSmallFile(join(folder, "oci-layout"));
+  if (bytes === undefined) {
     const others = await strangerIn(folder);
     if (others === undefined) return false;
     throw new KedgeError(`Cannot use "${folder}" as a layout: ${others}`, {
@@ -28,7 +26,8 @@ export async function isLayout(folder: string): Promise<boolean> {
   }
   let version: unknown;
   try {
-    version = (JSON.parse(text) as { imageLayoutVersion?: unknown }).imageLayoutVersion;
+    version = (JSON.parse(new TextDecoder().decode(bytes)) as { imageLayoutVersion?: unknown })
+      .imageLayoutVersion;
   } catch {
     version = undefined;
   }

@@ -10,13 +10,14 @@ import { join } from "@std/path";
 import { syncFolder, writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { ifThere, isNotThere } from "../base/files.ts";
+import { ifThere } from "../base/files.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isLayout } from "./is_layout.ts";
 import { LayoutBlobs } from "./layout_blobs.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
+import { readSmallFile } from "./read_small_file.ts";
 
 /** The annotation that holds the name of an image in a layout. */
 export const refNameAnnotation = "org.opencontainers.image.ref.name";
@@ -130,15 +131,11 @@ export class Layout extends LayoutBlobs {
   async #index(): Promise<Manifest | undefined> {
     if (!await this.isThere()) return undefined;
     const path = join(this.folder, "index.json");
-    try {
-      return parseManifest(await Deno.readFile(path), {
-        name: path,
-        mediaType: MediaType.ociIndex,
-      });
-    } catch (error) {
-      if (!isNotThere(error)) throw error;
-      throw new VerificationError(`Cannot read the layout "${this.folder}": it has no index.json`);
+    const bytes = readSmallFile(path);
+    if (bytes !== undefined) {
+      return parseManifest(bytes, { name: path, mediaType: MediaType.ociIndex });
     }
+    throw new VerificationError(`Cannot read the layout "${this.folder}": it has no index.json`);
   }
 }
 

@@ -14,7 +14,8 @@ import { VerificationError } from "../base/errors.ts";
 import { ifThere, isNotThere } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { workName } from "./is_layout.ts";
-import { largestManifestBytes, type Manifest, parseManifest } from "./manifest.ts";
+import { type Manifest, parseManifest } from "./manifest.ts";
+import { readSmallFile } from "./read_small_file.ts";
 
 /** Reads and writes the blobs of a layout. */
 export class LayoutBlobs {
@@ -50,18 +51,10 @@ export class LayoutBlobs {
    */
   async manifest(digest: Digest, mediaType?: string): Promise<Manifest | undefined> {
     const path = this.blobPath(digest);
-    try {
-      const { size } = await Deno.stat(path);
-      if (size > largestManifestBytes) {
-        throw new VerificationError(
-          `Cannot read the manifest "${path}": it has ${size} bytes, more than ${largestManifestBytes}`,
-        );
-      }
-      return parseManifest(await Deno.readFile(path), { name: path, digest, mediaType });
-    } catch (error) {
-      if (isNotThere(error)) return undefined;
-      throw error;
-    }
+    const bytes = await Promise.resolve(readSmallFile(path));
+    return bytes === undefined
+      ? undefined
+      : parseManifest(bytes, { name: path, digest, mediaType });
   }
 
   /** Keeps bytes of which the hash is known. */

@@ -6,10 +6,11 @@
  *
  * @module
  */
-import * as v from "valibot";
+import { defined } from "../base/defined.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { type Descriptor, descriptorSchema } from "./descriptor.ts";
+import { type Descriptor, readDescriptor } from "./descriptor.ts";
+import { JsonFields } from "./json_fields.ts";
 import { isIndexType, isManifestType, MediaType } from "./media_type.ts";
 
 /** The largest manifest, in bytes: what the distribution specification expects everyone to take. */
@@ -39,21 +40,6 @@ export interface Manifest {
   /** Facts about it. */
   readonly annotations: Readonly<Record<string, string>>;
 }
-
-const common = {
-  schemaVersion: v.optional(v.literal(2, "schemaVersion is not 2")),
-  mediaType: v.optional(v.string()),
-  artifactType: v.optional(v.string()),
-  subject: v.optional(descriptorSchema),
-  annotations: v.optional(v.record(v.string(), v.string())),
-};
-const imageSchema = v.object({
-  ...common,
-  config: descriptorSchema,
-  layers: v.array(descriptorSchema),
-});
-const indexSchema = v.object({ ...common, manifests: v.array(descriptorSchema) });
-const artifactSchema = v.object({ ...common, blobs: v.optional(v.array(descriptorSchema), []) });
 
 /** Options of {@linkcode parseManifest}. */
 export interface ParseManifestOptions {
@@ -90,24 +76,18 @@ export function parseManifest(
   const json = parseJson(bytes, refuse);
   const inside = json["mediaType"];
   const mediaType = typeOf(json, typeof inside === "string" ? inside : undefined, options, refuse);
-  const read = <T>(schema: v.GenericSchema<unknown, T>): T => {
-    const result = v.safeParse(schema, json, { abortEarly: true });
-    if (result.success) return result.output;
-    const [issue] = result.issues;
-    throw refuse(`${issue.message} (at ${v.getDotPath(issue) ?? "the top"})`);
-  };
-  const whole = { mediaType, digest, bytes };
+  const fields = new JsonFields(json, "", refuse);
+  const list = (name: string) => fields.list(name, (item, at) => readDescriptor(item, at, refuse));
+  const whole = { mediaType, digest, bytes, ...commonOf(fields, json) };
   if (isIndexType(mediaType)) {
-    const index = read(indexSchema);
-    return { kind: "index", ...whole, blobs: [], manifests: index.manifests, ...rest(index) };
+    return { kind: "index", ...whole, blobs: [], manifests: list("manifests") };
   }
   if (mediaType === MediaType.ociArtifact) {
-    const artifact = read(artifactSchema);
-    return { kind: "image", ...whole, blobs: artifact.blobs, manifests: [], ...rest(artifact) };
+    const blobs = fields.optional("blobs", list) ?? [];
+    return { kind: "image", ...whole, blobs, manifests: [] };
   }
-  const image = read(imageSchema);
-  const blobs = [image.config, ...image.layers];
-  return { kind: "image", ...whole, blobs, manifests: [], ...rest(image) };
+  const blobs = [fields.object("config", readDescriptor), ...list("layers")];
+  return { kind: "image", ...whole, blobs, manifests: [] };
 }
 
 type Refuse = (state: string, hint?: string, cause?: unknown) => VerificationError;
@@ -157,17 +137,22 @@ function typeOf(
   throw refuse("it is neither an image nor an index");
 }
 
-function rest(
-  parsed: {
-    subject?: Descriptor | undefined;
-    artifactType?: string | undefined;
-    annotations?: Record<string, string> | undefined;
-  },
+/** What images and indexes may both say. */
+function commonOf(
+  fields: JsonFields,
+  json: Record<string, unknown>,
 ): Pick<Manifest, "subject" | "artifactType" | "annotations"> {
+  const version = json["schemaVersion"];
+  if (version !== undefined && version !== 2) {
+    throw fields.refused("schemaVersion", "schemaVersion is not 2");
+  }
+  fields.optional("mediaType", (name) => fields.text(name));
   return {
-    ...(parsed.subject === undefined ? {} : { subject: parsed.subject }),
-    ...(parsed.artifactType === undefined ? {} : { artifactType: parsed.artifactType }),
-    annotations: parsed.annotations ?? {},
+    ...defined({
+      subject: fields.optional("subject", (name) => fields.object(name, readDescriptor)),
+      artifactType: fields.optional("artifactType", (name) => fields.text(name)),
+    }),
+    annotations: fields.optional("annotations", (name) => fields.texts(name)) ?? {},
   };
 }
 

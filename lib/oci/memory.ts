@@ -1,5 +1,3 @@
-import * as v from "valibot";
-
 /** What is kept from run to run; an upper floor lends it. Without one, nothing is. */
 export interface Memory {
   /** What was remembered under a name; to be checked, as all that comes from outside. */
@@ -39,21 +37,12 @@ export interface UploadState {
   readonly offset: number;
 }
 
-const habitsSchema = v.object({
-  chunks: v.boolean(),
-  ownCount: v.boolean(),
-  resumes: v.boolean(),
-  minChunkBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
-const stateSchema = v.object({
-  location: v.pipe(v.string(), v.url()),
-  offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
-
 /** What is known of a registry's habits. */
 export function recallHabits(memory: Memory, host: string): UploadHabits {
-  const parsed = v.safeParse(habitsSchema, memory.recall("registry", host));
-  return parsed.success ? parsed.output : specHabits;
+  const found = memory.recall("registry", host) as Partial<UploadHabits> | undefined;
+  const { chunks, ownCount, resumes, minChunkBytes } = found ?? {};
+  const switches = [chunks, ownCount, resumes].every((each) => typeof each === "boolean");
+  return switches && isSize(minChunkBytes) ? found as UploadHabits : specHabits;
 }
 
 /** Remembers what a registry showed. */
@@ -77,8 +66,10 @@ export function recallUpload(
   repository: string,
   digest: string,
 ): UploadState | undefined {
-  const parsed = v.safeParse(stateSchema, memory.recall("upload", `${repository}@${digest}`));
-  return parsed.success ? parsed.output : undefined;
+  const found = memory.recall("upload", `${repository}@${digest}`);
+  const { location, offset } = (found ?? {}) as Partial<UploadState>;
+  if (typeof location !== "string" || !URL.canParse(location) || !isSize(offset)) return undefined;
+  return { location, offset };
 }
 
 /** Remembers how far an upload got, or forgets it. */
@@ -89,4 +80,8 @@ export function rememberUpload(
   state: UploadState | undefined,
 ): void {
   memory.remember("upload", `${repository}@${digest}`, state);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

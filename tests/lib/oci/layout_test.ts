@@ -125,6 +125,18 @@ Deno.test("Layout refuses a broken index and a damaged manifest", () =>
     await assertRejects(() => layout.entries(), VerificationError, "it has no index.json");
   }));
 
+Deno.test("Layout reads no index that is too large, or that never ends", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    await writeImage(folder, "a", { layers: ["1"] });
+    const path = join(folder, "index.json");
+    await Deno.truncate(path, 5_000_000);
+    await assertRejects(() => layout.entries(), VerificationError, "more than 4194304");
+    await Deno.remove(path);
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+    await assertRejects(() => layout.entries(), VerificationError, "it is no file");
+  }));
+
 Deno.test("Layout keeps fields of the index that it does not know", () =>
   inFolder(async (folder) => {
     const layout = new Layout(folder);

@@ -41,6 +41,16 @@ Deno.test("parseManifest() keeps the bytes and their digest", () => {
   assertEquals([manifest.bytes, manifest.digest], [bytes, sha256(bytes)]);
 });
 
+Deno.test("parseManifest() keeps what a descriptor says beyond what it must", () => {
+  const layer = {
+    ...blob,
+    data: "eA==",
+    platform: { os: "a", architecture: "b", features: ["c"] },
+  };
+  const { blobs } = parseManifest(bytesOf({ ...image, layers: [layer] }), { name: "x" });
+  assertEquals(blobs[1], layer);
+});
+
 const bad: [what: string, value: unknown, state: string, mediaType?: string][] = [
   ["an HTML page", "<!DOCTYPE html><p>Hello", "HTML page"],
   ["no JSON", "{", "it is no JSON"],
@@ -74,6 +84,35 @@ const bad: [what: string, value: unknown, state: string, mediaType?: string][] =
     "is not sha256",
   ],
   ["no config", { schemaVersion: 2, layers: [] }, "config"],
+  ["a layer that is none", { ...image, layers: [7] }, "an object is expected (at layers.0)"],
+  [
+    "layers that are none",
+    { ...image, layers: {} },
+    "a list is expected (at layers)",
+    MediaType.ociManifest,
+  ],
+  ["another version", { ...image, schemaVersion: "2" }, "schemaVersion is not 2"],
+  [
+    "a number as annotation",
+    { ...image, annotations: { a: "x", b: 1 } },
+    "a text is expected (at annotations.b)",
+  ],
+  [
+    "a list as annotations of a layer",
+    { ...image, layers: [{ ...blob, annotations: [] }] },
+    "an object is expected (at layers.0.annotations)",
+  ],
+  [
+    "an address that is none",
+    { ...image, layers: [{ ...blob, urls: ["https://x", 1] }] },
+    "a text is expected (at layers.0.urls.1)",
+  ],
+  [
+    "half a platform",
+    { ...image, layers: [{ ...blob, platform: { os: "linux" } }] },
+    "a text is expected (at layers.0.platform.architecture)",
+  ],
+  ["a subject that is none", { ...image, subject: "x" }, "an object is expected (at subject)"],
   ["a bad media type", { ...image, layers: [{ ...blob, mediaType: "x y" }] }, "media type"],
 ];
 
