@@ -5,8 +5,10 @@ const mebibyte = 1024 * 1024;
 /** The most connections of one download. */
 export const defaultConnections = 8;
 
-/** The largest piece that one request asks for, in bytes. */
-export const largestPieceBytes = 16 * mebibyte;
+/** The largest piece that one request asks for, in bytes, as long as there are not too many of them. */
+const largestPieceBytes = 16 * mebibyte;
+/** What is larger than any disk, or claims to be, has larger pieces: all of them are kept in memory. */
+const mostPieces = 16_384;
 const smallestPieceBytes = 2 * mebibyte;
 
 /**
@@ -16,11 +18,12 @@ const smallestPieceBytes = 2 * mebibyte;
 export function planPieces(missing: readonly Extent[], connections: number): Extent[] {
   const pieces: Extent[] = [];
   let left = missing.reduce((sum, { start, end }) => sum + end - start, 0);
+  const largest = Math.max(largestPieceBytes, Math.ceil(left / mostPieces / mebibyte) * mebibyte);
   for (const extent of missing) {
     let { start } = extent;
     while (start < extent.end) {
       const share = Math.ceil(left / (2 * connections) / mebibyte) * mebibyte;
-      const wanted = Math.min(largestPieceBytes, Math.max(smallestPieceBytes, share));
+      const wanted = Math.min(largest, Math.max(smallestPieceBytes, share));
       const rest = extent.end - start - wanted;
       const end = rest < smallestPieceBytes / 2 ? extent.end : start + wanted;
       pieces.push({ start, end });

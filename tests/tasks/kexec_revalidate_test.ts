@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { UnreachableError } from "../../lib/base/errors.ts";
+import { NoRoomError, UnreachableError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "../../tasks/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
@@ -134,6 +134,17 @@ for (
       assert(mirror.requests.length > 0);
     }));
 }
+
+Deno.test("cacheKexec() finds no room for a bundle that claims to be larger than any disk, and leaves nothing", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    origin.files.get(path)!.faults = [{
+      status: 206,
+      headers: { etag: '"a"', "content-range": `bytes 0-8388607/${10 ** 15}` },
+      body: new Uint8Array(8 * MiB),
+    }];
+    await assertRejects(() => run(), NoRoomError, "only");
+    assertEquals((await run()).digest, sha256(old));
+  }));
 
 const minuteMs = 60_000;
 const since = (ms: number) => new Date(Date.now() - ms).toUTCString();

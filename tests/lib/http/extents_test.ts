@@ -78,3 +78,10 @@ Deno.test("remainingPieces() leaves out what the first answer brings, and is emp
   assertEquals(remainingPieces({ ...answer, ranges: false }, new Extents(), 8), []);
   assertEquals(remainingPieces({ start: 0, ranges: false }, new Extents(), 8), []);
 });
+
+Deno.test("planPieces() of what claims to be larger than any disk are not more than can be kept", () => {
+  const end = Number.MAX_SAFE_INTEGER;
+  const pieces = planPieces([{ start: 0, end }], 8);
+  assertEquals(pieces.length < 20_000, true);
+  assertEquals([...new Extents(pieces)], [{ start: 0, end }]);
+});
