@@ -1,12 +1,12 @@
 import { formatBytes } from "../lib/base/bytes.ts";
-import { UsageError } from "../lib/base/errors.ts";
+import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Chunker } from "../lib/chunk/chunker.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { keepTable, rememberFile } from "../lib/disk/known_files.ts";
-import { type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
+import { commitPush, type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
 import { openDiskStore } from "../lib/disk/open_disk_store.ts";
 import { PackSpool } from "../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
@@ -68,7 +68,12 @@ export async function runPushDisk(
       const current = await store.resolve();
       const found: PushBase[] = [];
       if (current !== undefined && isDisk(current) && options.repack !== true) {
-        found.push({ store, image: await loadDisk(store, current, { cache, meter, signal }) });
+        try {
+          found.push({ store, image: await loadDisk(store, current, { cache, meter, signal }) });
+        } catch (error) {
+          if (!(error instanceof VerificationError)) throw error;
+          meter.note(`${error.message}; nothing of it is named again`, "warning");
+        }
       }
       for (const base of bases) {
         const from = openStore(base);
@@ -121,7 +126,8 @@ export async function runPushDisk(
       return await movePush(plan, to, step);
     },
     verify: (plan, moved) => verifyPush(plan, moved, destination!),
-    async commit(plan, { made, packs }, step) {
+    async commit(plan, moved, step) {
+      const { made, packs } = moved;
       const store = destination!;
       const now = reference.transport === "docker" ? await store.pointer() : plan.pointer;
       if (now !== plan.pointer) {
@@ -133,7 +139,7 @@ export async function runPushDisk(
           "warning",
         );
       }
-      await store.commit(made.manifest);
+      await commitPush(moved, store);
       await rememberFile(cache, options.file, await keepTable(cache, plan.table), plan.state);
       for (const { chunks, built } of packs) await spool.release(plan.table, chunks, built);
       await keepDisk(

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { IncompleteError } from "../base/errors.ts";
+import { IncompleteError, KedgeError, VerificationError } from "../base/errors.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import { firstRows } from "../chunk/chunk_table.ts";
 import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../chunk/disk_manifest.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
+import { parseManifest } from "../oci/manifest.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { PackSpool } from "./pack_spool.ts";
@@ -72,11 +73,41 @@ export async function verifyPush(
     mediaType: DiskType.pack,
     ...built,
   }));
-  for (const blob of [...fresh, made.indexBlob, configBlob()]) {
+  await refuseMissing(
+    [...fresh, made.indexBlob, configBlob()],
+    store,
+    "run the same command again",
+  );
+}
+
+/**
+ * Makes the reference mean what was pushed.
+ *
+ * @throws {IncompleteError} if the store refuses, and lacks a pack that an earlier version named
+ */
+export async function commitPush({ made }: MovedPush, store: DiskStore): Promise<void> {
+  try {
+    await store.commit(made.manifest);
+  } catch (error) {
+    if (!(error instanceof KedgeError) || ![400, 404].includes(Number(error.data["status"]))) {
+      throw error;
+    }
+    const { blobs } = parseManifest(made.manifest, { name: store.name });
+    await refuseMissing(blobs, store, "push with --repack, which names no older pack");
+    throw error;
+  }
+}
+
+async function refuseMissing(
+  blobs: readonly DiskBlob[],
+  store: DiskStore,
+  hint: string,
+): Promise<void> {
+  for (const blob of blobs) {
     if (await store.has(blob)) continue;
     throw new IncompleteError(`Cannot finish "${store.name}": it lacks ${blob.digest}`, {
       side: "destination",
-      hint: "run the same command again",
+      hint,
     });
   }
 }
@@ -115,9 +146,18 @@ async function movePacks(
     if (toSend === undefined) return;
     const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
     using progress = step.meter.object(blob.digest, blob.size);
-    await store.put(blob, toSend, progress);
-    moving.wire(blob.size);
-    step.record(blob.digest, "arrived", { sizeBytes: blob.size });
+    try {
+      await store.put(blob, toSend, progress);
+    } catch (error) {
+      if (!(error instanceof VerificationError) || pack.built === undefined) throw error;
+      step.meter.note(`${blob.digest} of an earlier push is damaged; it is made anew`, "warning");
+      progress.restarted();
+      await spool.release(table, pack.chunks, built);
+      const again = done[at] = await spool.make(of.path, table, pack.chunks, { pool, rows });
+      await store.put({ mediaType: DiskType.pack, ...again }, (await spool.file(again))!, progress);
+    }
+    moving.wire(done[at].size);
+    step.record(done[at].digest, "arrived", { sizeBytes: done[at].size });
   });
   if (plan.packs.length > 0) moving.end();
   return plan.packs.map(({ chunks }, at) => ({ chunks, built: done[at]! }));

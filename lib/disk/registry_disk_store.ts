@@ -1,12 +1,11 @@
 import { delay } from "@std/async";
 import type { Digest } from "../base/digest.ts";
-import { KedgeError, UnreachableError } from "../base/errors.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
 import { defaultRetryPolicy, retryDelayMs } from "../http/retry_policy.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
-import { RangeRefusedError } from "../oci/range_refused_error.ts";
 import { readBlob } from "../oci/read_blob.ts";
 import { formatReference, type RegistryReference } from "../oci/reference.ts";
 import { RegistryClient } from "../oci/registry_client.ts";
@@ -72,7 +71,7 @@ export class RegistryDiskStore implements DiskStore {
         if (at === bytes.length) return bytes;
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof RangeRefusedError || error instanceof KedgeError) throw error;
+        if (error instanceof KedgeError) throw this.#lacking(blob, error);
         failure = error;
       }
       failures = at > before ? 1 : failures + 1;
@@ -80,8 +79,12 @@ export class RegistryDiskStore implements DiskStore {
     }
   }
 
-  stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return readBlob(this.client, blob, { signal: this.#any(signal), meter: this.#meter });
+  async *stream(blob: DiskBlob, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readBlob(this.client, blob, { signal: this.#any(signal), meter: this.#meter });
+    } catch (error) {
+      throw this.#lacking(blob, error);
+    }
   }
 
   async has(blob: DiskBlob): Promise<boolean> {
@@ -140,6 +143,16 @@ export class RegistryDiskStore implements DiskStore {
 
   get #target(): string {
     return this.reference.digest ?? this.reference.tag ?? "latest";
+  }
+
+  /** What a failure to read a blob is: that the registry has lost it, or the failure itself. */
+  #lacking({ digest }: DiskBlob, error: unknown): unknown {
+    if (!(error instanceof KedgeError) || error.data["status"] !== 404) return error;
+    return new VerificationError(`Cannot read "${this.name}": the registry has lost ${digest}`, {
+      side: "source",
+      hint: "push the disk anew, with --repack",
+      cause: error,
+    });
   }
 
   #any(signal: AbortSignal): AbortSignal {

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UnreachableError, VerificationError } from "../../lib/base/errors.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { IncompleteError, UnreachableError, VerificationError } from "../../lib/base/errors.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
 import { inspectDisk, pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { syncImage } from "../../tasks/image.ts";
@@ -283,3 +283,111 @@ realTest(
     await world.holds("out", second);
   },
 );
+
+realTest(
+  "a push makes a pack anew that was spoiled while it waited here for the registry",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const stop = new AbortController();
+    await using proxy = new DiskProxy(registry.host, {
+      before: ({ method }) => {
+        if (method === "PUT" || method === "PATCH") stop.abort(new UnreachableError("enough"));
+      },
+    });
+    const here = world.machine();
+    const file = await world.write("disk", first);
+    await assertRejects(
+      () =>
+        pushDisk({ file, reference: `docker://${proxy.host}/acme/disk:1` }, {
+          ...here,
+          signal: stop.signal,
+        }),
+      UnreachableError,
+      "enough",
+    );
+    for await (const { path, size } of blobsOf(here.cache!.dir)) {
+      if (size < 1_000_000) continue;
+      await Deno.chmod(path, 0o644);
+      using pack = await Deno.open(path, { write: true });
+      await pack.write(new Uint8Array(100));
+    }
+    const reference = `docker://${registry.host}/acme/disk:1`;
+    const push = await pushDisk({ file, reference }, here);
+    assert(world.notes.some((note) => note.includes("it is made anew")), String(world.notes));
+    await pullDisk({ reference, file: world.path("out") }, world.machine());
+    await world.holds("out", first);
+    const fresh = await pushDisk({ file, reference: `oci:${world.path("a")}:1` }, world.machine());
+    assertEquals(push.digest, fresh.digest);
+  },
+);
+
+async function* blobsOf(dir: string): AsyncGenerator<{ path: string; size: number }> {
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    const path = `${dir}/${name}`;
+    if (isDirectory) yield* blobsOf(path);
+    else if (path.includes("/blobs-v1/")) yield { path, size: (await Deno.stat(path)).size };
+  }
+}
+
+realTest(
+  "a pack that the registry has lost is told by push and pull, and repack mends it",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const reference = `docker://${registry.host}/acme/disk:1`;
+    const here = world.machine();
+    const file = await world.write("disk", first);
+    await pushDisk({ file, reference }, here);
+    const [, pack] = await layersOf(registry.url);
+    await lose(registry.url, pack!);
+    await assertRejects(
+      () => pullDisk({ reference, file: world.path("out") }, world.machine()),
+      VerificationError,
+      `the registry has lost ${pack}`,
+    );
+    await world.write("disk", second);
+    const error = await assertRejects(
+      () => pushDisk({ file, reference }, here),
+      IncompleteError,
+      `it lacks ${pack}`,
+    );
+    assertStringIncludes(error.hint!, "--repack");
+    await pushDisk({ file, reference, repack: true }, here);
+    await pullDisk({ reference, file: world.path("out") }, world.machine());
+    await world.holds("out", second);
+  },
+);
+
+realTest(
+  "a push names nothing again of a disk whose index the registry has lost, and says so",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const reference = `docker://${registry.host}/acme/disk:1`;
+    const file = await world.write("disk", first);
+    await pushDisk({ file, reference }, world.machine());
+    for (const layer of await layersOf(registry.url)) await lose(registry.url, layer);
+    await pushDisk({ file, reference }, world.machine());
+    assert(world.notes.some((note) => note.endsWith("nothing of it is named again")));
+    await pullDisk({ reference, file: world.path("out") }, world.machine());
+    await world.holds("out", first);
+  },
+);
+
+async function layersOf(url: string): Promise<string[]> {
+  const answer = await fetch(`${url}/v2/acme/disk/manifests/1`, {
+    headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+  });
+  const { layers } = await answer.json();
+  return layers.map(({ digest }: { digest: string }) => digest);
+}
+
+async function lose(url: string, digest: string): Promise<void> {
+  const answer = await fetch(`${url}/v2/acme/disk/blobs/${digest}`, { method: "DELETE" });
+  await answer.body?.cancel();
+  assertEquals(answer.status, 202);
+}
