@@ -55,7 +55,7 @@ const deploy = task({
   run: ({ deps }) => deps.kexec.path,
 });
 
-if (import.meta.main) await main({ kexec, image, release, deploy });
+if (import.meta.main) await main({ kexec, image, release, deploy }, { shell: false });
 `;
 }
 
