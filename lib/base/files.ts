@@ -65,9 +65,14 @@ export async function folderNames(
     .map(({ name }) => name).sort();
 }
 
-/** Removes a folder from where a file is to appear: it would keep it from appearing for ever. */
+/** Removes what is no file from where a file is to be: a folder would keep it from appearing for ever, a link would lead elsewhere. */
 export async function clearWay(path: string): Promise<void> {
-  if (lookAt(path)?.isDirectory) await Deno.remove(path, { recursive: true });
+  if (lookAt(path)?.isFile === false) await Deno.remove(path, { recursive: true });
+}
+
+/** The text of a file; `undefined` where there is none: a pipe would be waited for, a link may lead anywhere. */
+export async function readPlainText(path: string): Promise<string | undefined> {
+  return lookAt(path)?.isFile ? await ifThere(Deno.readTextFile(path)) : undefined;
 }
 
 /** Gives a file a second name; `false` where that cannot be: another file system, another owner, a name that is taken. */

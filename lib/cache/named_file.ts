@@ -7,10 +7,10 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
+import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { clearWay, ifThere, linkFile, lookAt } from "../base/files.ts";
+import { clearWay, linkFile, lookAt, readPlainText } from "../base/files.ts";
 import type { CachedBlob } from "./blob_store.ts";
 import { buckets } from "./buckets.ts";
 
@@ -27,7 +27,7 @@ export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> 
   if (named.ino === kept.ino && named.dev === kept.dev) return true;
   // A copy has a note beside it of which blob it is.
   return (named.mtime?.getTime() ?? 0) >= (kept.mtime?.getTime() ?? 1) &&
-    await ifThere(Deno.readTextFile(noteOf(path))) === blob.digest;
+    await readPlainText(noteOf(path)) === blob.digest;
 }
 
 /** Puts a blob under its name; what was there before is replaced at once. */
@@ -46,7 +46,8 @@ export async function nameBlob(
       await Deno.copyFile(blob.path, temporary);
       await Deno.chmod(temporary, 0o644);
       await persistFile(temporary, path, { mode: 0o444 });
-      await Deno.writeTextFile(noteOf(path), blob.digest);
+      await clearWay(noteOf(path));
+      await writeFileAtomic(noteOf(path), blob.digest, { syncFolder: false });
     }
   } finally {
     await removeIfThere(temporary);

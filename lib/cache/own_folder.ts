@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { UsageError } from "../base/errors.ts";
+import { lookAt } from "../base/files.ts";
 import { isJournalName, markerNames } from "./markers.ts";
 
 /** Whether something at the root of a cache is kedge's own: a bucket of any version, a marker, the journal, work under way. */
@@ -46,12 +47,8 @@ export function checkOwnFolder(root: string): void {
 }
 
 function isTagged(root: string): boolean {
-  try {
-    return Deno.readTextFileSync(join(root, "CACHEDIR.TAG")).includes("kedge");
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const tag = join(root, "CACHEDIR.TAG");
+  return lookAt(tag)?.isFile === true && Deno.readTextFileSync(tag).includes("kedge");
 }
 
 /**

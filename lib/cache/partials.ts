@@ -12,7 +12,7 @@ import { join } from "@std/path";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { clearWay, folderNames, ifThere, lookAt } from "../base/files.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 
@@ -65,6 +65,7 @@ export class Partials {
   }
 
   async #own(folder: string): Promise<string> {
+    await clearWay(join(folder, lockName));
     const lock = await tryLockFile(join(folder, lockName));
     if (lock !== undefined) this.#locks.set(folder, lock);
     return folder;
@@ -78,8 +79,10 @@ export class Partials {
   /** Gives a folder back, so that any process may take it. Where another lies there already, this one is removed. */
   async release(key: string, folder: string): Promise<void> {
     this.#disown(folder);
+    const free = join(this.dir, stem(key));
     try {
-      await Deno.rename(folder, join(this.dir, stem(key)));
+      if (lookAt(free)?.isDirectory === false) await Deno.remove(free);
+      await Deno.rename(folder, free);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       await this.discard(folder);
@@ -100,7 +103,7 @@ export class Partials {
   async #all(key: string): Promise<{ folder: string; state: string }[]> {
     const prefix = stem(key);
     const found: { folder: string; state: string }[] = [];
-    for (const name of await folderNames(this.dir)) {
+    for (const name of await folderNames(this.dir, { foldersOnly: true })) {
       if (!name.startsWith(prefix)) continue;
       const folder = join(this.dir, name);
       let state: string | undefined = partialState(name);

@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import { freeBytes } from "../base/disk_space.ts";
 import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { ifAllowed, ifThere } from "../base/files.ts";
+import { clearWay, ifAllowed, ifThere, lookAt } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import {
   dailyGcPolicy,
@@ -64,7 +64,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     );
   }
   const survey = await surveyCache(cache, signal);
-  const behind = isBehind(survey, await changedMs(join(cache.dir, tagName)), cache.now());
+  const behind = isBehind(survey, changedMs(join(cache.dir, tagName)), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
   using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
   const { leased, all } = await cache.leases.read();
@@ -97,7 +97,7 @@ export async function collectDaily(
   options: { signal?: AbortSignal } = {},
 ): Promise<PruneResult | undefined> {
   const stamp = join(cache.dir, stampName);
-  const sinceMs = await changedMs(stamp) ?? await changedMs(join(cache.dir, tagName)) ?? 0;
+  const sinceMs = changedMs(stamp) ?? changedMs(join(cache.dir, tagName)) ?? 0;
   const ageMs = cache.now() - sinceMs;
   if (ageMs >= 0 && ageMs < dailyMs) return undefined;
   {
@@ -105,12 +105,13 @@ export async function collectDaily(
     if (free === undefined) return undefined;
   }
   await cache.ensure(cache.dir);
+  await clearWay(stamp);
   await Deno.writeTextFile(stamp, "");
   return await pruneCache(cache, { policy: dailyGcPolicy, ...options });
 }
 
-async function changedMs(path: string): Promise<number | undefined> {
-  return (await ifThere(Deno.stat(path)))?.mtime?.getTime();
+function changedMs(path: string): number | undefined {
+  return lookAt(path)?.mtime?.getTime();
 }
 
 async function tryRoot(

@@ -11,7 +11,7 @@ import { writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
-import { ifThere } from "../base/files.ts";
+import { clearWay, ifThere, readPlainText } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import type { Envelope } from "./entry_record.ts";
 import { findPointers, refsOf } from "./pointers.ts";
@@ -123,6 +123,7 @@ export async function verifyCache(
   }
   if (limited && !dryRun && last !== undefined) {
     await cache.ensure(cache.dir);
+    await clearWay(join(cache.dir, `.${cursorName}`));
     await writeFileAtomic(join(cache.dir, `.${cursorName}`), last.digest);
   }
   const judged: BadBlob[] = [];
@@ -194,5 +195,5 @@ function startingAfter(contents: readonly Contents[], cursor: string): Contents[
 }
 
 async function readCursor(cache: Cache): Promise<string> {
-  return await ifThere(Deno.readTextFile(join(cache.dir, `.${cursorName}`))) ?? "";
+  return await readPlainText(join(cache.dir, `.${cursorName}`)) ?? "";
 }

@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import * as v from "valibot";
 import { temporaryName } from "../base/atomic_file.ts";
+import { lookAt, readPlainText } from "../base/files.ts";
 import { type Extent, Extents } from "./extents.ts";
 import type { PartSum } from "./part_sums.ts";
 
@@ -49,22 +50,13 @@ const controlName = "control.json";
  * for a range beyond the end.
  */
 export async function readControl(folder: string, source: string): Promise<Control | undefined> {
-  let data: unknown;
-  let dataSize: number;
-  try {
-    data = JSON.parse(await Deno.readTextFile(join(folder, controlName)));
-    dataSize = (await Deno.stat(join(folder, dataName))).size;
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-      error instanceof SyntaxError
-    ) return undefined;
-    throw error;
-  }
-  const parsed = v.safeParse(schema, data);
+  const text = await readPlainText(join(folder, controlName));
+  const there = lookAt(join(folder, dataName));
+  if (text === undefined || !there?.isFile) return undefined;
+  const parsed = v.safeParse(schema, parsedJson(text));
   if (!parsed.success) return undefined;
   const { size, etag, lastModified, done, sums } = parsed.output;
-  const limit = Math.min(size, dataSize);
+  const limit = Math.min(size, there.size);
   const sound = parsed.output.source === source &&
     [...done, ...sums ?? []].every(([start, end]) => start < end && end <= limit);
   if (!sound) return undefined;
@@ -76,6 +68,15 @@ export async function readControl(folder: string, source: string): Promise<Contr
     ...(sums === undefined ? {} : { sums: sums.map(([start, end, crc]) => ({ start, end, crc })) }),
     done: withoutLastByte(new Extents(done.map(([start, end]) => ({ start, end }))), size),
   };
+}
+
+/** What a text says in JSON; `undefined` where it is none. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is there, but for the last byte of a whole file. */

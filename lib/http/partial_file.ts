@@ -11,7 +11,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { removeIfThere } from "../base/atomic_file.ts";
+import { ifThere } from "../base/files.ts";
 import { type Control, dataName, writeControl } from "./control_file.ts";
 import { Extents } from "./extents.ts";
 import type { PartSums } from "./part_sums.ts";
@@ -71,8 +71,9 @@ export class PartialFile implements AsyncDisposable {
   ): Promise<PartialFile> {
     const path = join(folder, dataName);
     if ((options.done ?? []).length === 0) {
-      await removeIfThere(join(folder, "control.json"));
-      await removeIfThere(path);
+      for (const each of [join(folder, "control.json"), path]) {
+        await ifThere(Deno.remove(each, { recursive: true }));
+      }
     }
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {

@@ -9,6 +9,8 @@ import * as v from "valibot";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { clearWay, readPlainText } from "../base/files.ts";
+import { parsedJson } from "./control_file.ts";
 import type { Validators } from "./validators.ts";
 
 /** A finished download. */
@@ -30,18 +32,13 @@ const schema = v.looseObject({
 
 /** Writes what the download in a folder is. */
 export async function writePending(folder: string, { digest, validators }: Pending): Promise<void> {
+  await clearWay(join(folder, name));
   await writeFileAtomic(join(folder, name), JSON.stringify({ digest, validators }));
 }
 
 /** Reads what the download in a folder was; `undefined` where it was not finished. */
 export async function readPending(folder: string): Promise<Pending | undefined> {
-  let data: unknown;
-  try {
-    data = JSON.parse(await Deno.readTextFile(join(folder, name)));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-  const parsed = v.safeParse(schema, data);
+  const text = await readPlainText(join(folder, name));
+  const parsed = v.safeParse(schema, text === undefined ? undefined : parsedJson(text));
   return parsed.success ? parsed.output : undefined;
 }
