@@ -1,5 +1,6 @@
 import type { SurveyedImage } from "../lib/carry/bring_image.ts";
 import { KedgeError } from "../lib/base/errors.ts";
+import { folderNames } from "../lib/base/files.ts";
 import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
@@ -33,13 +34,15 @@ export class CarryNotes {
     this.#context = context;
   }
 
-  /** The note of the image in a folder, if all of its paths are still valid there. */
+  /** The note of the image in a folder, if all of its paths are still valid, and there. */
   async find(folder: NixFolder | undefined): Promise<CarriedImage | undefined> {
     if (folder === undefined || this.#options.check === "full") return undefined;
     const note = await new CarriedImages(folder).find(this.#options.base.manifestDigest);
     if (note === undefined) return undefined;
     using database = await StoreDatabase.read(folder.databaseFolder);
-    return database?.countValid(note.paths) === note.paths.length ? note : undefined;
+    if (database?.countValid(note.paths) !== note.paths.length) return undefined;
+    const there = new Set(await folderNames(folder.store));
+    return note.paths.every((name) => there.has(name)) ? note : undefined;
   }
 
   /** Planned where the store is there already. */

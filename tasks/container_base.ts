@@ -1,4 +1,4 @@
-import { UsageError } from "../lib/base/errors.ts";
+import { UnreachableError, UsageError } from "../lib/base/errors.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
 import { hasImage, loadImage } from "../lib/container/engine_image.ts";
 import { parseReference } from "../lib/oci/reference.ts";
@@ -43,6 +43,12 @@ export async function ensureEngineImage(
   if (engine.kind === "docker") {
     // Some of docker's stores know an image by the digest that was asked for.
     const registry = `${repository}@${base.manifestDigest}`;
+    if (context.offline) {
+      throw new UnreachableError(
+        `Cannot bring "${registry}" into docker: no registry may be asked`,
+        { hint: "run once without --offline, or use podman, which takes it from a layout" },
+      );
+    }
     const id = await loadImage(
       engine,
       { registry, platform: base.platform, digests },

@@ -32,7 +32,10 @@ export class DockerService implements AsyncDisposable {
     }).spawn();
     const args = ["--host", `unix://${socket}`];
     const engine = { kind: "docker" as const, program: "docker", args, runArgs: world.runArgs };
+    let isOver = false;
+    server.status.then(() => isOver = true);
     for (;;) {
+      if (isOver) throw new Error("podman does not serve docker's API");
       const asked = new Deno.Command("docker", { args: [...args, "version"], stdin: "null" });
       if ((await asked.output()).success) return new DockerService(engine, server);
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join, relative } from "@std/path";
 import type { Digest } from "../../lib/base/digest.ts";
-import { KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { KedgeError, UnreachableError, UsageError } from "../../lib/base/errors.ts";
 import { Redactor } from "../../lib/base/redactor.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { Cache } from "../../lib/cache/cache.ts";
@@ -239,6 +239,11 @@ realTest(
       const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
       const program = await fakeDocker(folder, { byManifest: true });
       const engine = new ContainerEngine({ kind: "docker", program });
+      await assertRejects(
+        () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+        UnreachableError,
+        "no registry may be asked",
+      );
       const brought = await ensureEngineImage(engine, base, undefined, context);
       assertEquals([brought.id, brought.loaded], [base.manifestDigest, true]);
       const again = await ensureEngineImage(engine, base, undefined, context);
