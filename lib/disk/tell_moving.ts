@@ -19,7 +19,7 @@ export interface MovingPlan {
 
 /** Takes what was done. */
 export interface Moving {
-  /** So many bytes came or went, and with them so many requests were done. @param pieces by default 1 */
+  /** So many bytes came or went, and with them so many requests were done; one, unless told. */
   wire(bytes: number, pieces?: number): void;
   /** So many bytes of the file were written or packed; packed ones became `wireBytes` that go over the network. */
   file(bytes: number, wireBytes?: number): void;
