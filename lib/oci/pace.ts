@@ -1,7 +1,7 @@
 /**
- * How much a registry is asked for at the same time: one more after each round that went well, half after each sign that it was too
- * much (additive increase, multiplicative decrease, as TCP does it). Where it was too much last time is tried again only after many rounds,
- * so that it stays just below what the registry takes.
+ * How much a registry is asked for at the same time: one more with each answer until the first sign that it was too much, half after each
+ * such sign, and then one more after each round that went well (slow start, additive increase, multiplicative decrease, as TCP does it).
+ * Where it was too much last time is tried again only after many rounds, so that it stays just below what the registry takes.
  *
  * Invariants: the limit is never below one nor above its ceiling; of several refusals that belong to one burst only the first halves.
  *
@@ -14,6 +14,8 @@ export interface Limit {
   readonly now: number;
   /** How many may be under way now in all, where it can be shared. */
   readonly whole?: number;
+  /** Settles once more may be under way than now; whoever waits for one of them to end may go on then. */
+  readonly raised?: Promise<void> | undefined;
   /** Divides it among so many, which may change, until disposed of. */
   share?(sharers: () => number): Disposable;
 }
@@ -30,6 +32,7 @@ export class Pace implements Limit {
   #refusedAt = -Infinity;
   #clock: () => number;
   #burstMs: number;
+  #raised: PromiseWithResolvers<void> | undefined;
 
   /** Begins at a limit, and never goes above the ceiling. */
   constructor(start: number, ceiling: number, clock: () => number = () => performance.now()) {
@@ -48,6 +51,11 @@ export class Pace implements Limit {
     return Math.floor(this.#limit);
   }
 
+  get raised(): Promise<void> | undefined {
+    if (this.#limit >= this.#ceiling) return undefined;
+    return (this.#raised ??= Promise.withResolvers<void>()).promise;
+  }
+
   share(sharers: () => number): Disposable {
     const before = this.#sharers;
     this.#sharers = sharers;
@@ -58,10 +66,13 @@ export class Pace implements Limit {
   went(): void {
     this.#good++;
     const rounds = this.whole + 1 === this.#tooMuch ? roundsBeforeTooMuch : 1;
-    if (this.#good < rounds * this.whole) return;
+    const wanted = this.#refusedAt === -Infinity ? 1 : rounds * this.whole;
+    if (this.#good < wanted) return;
     this.#good = 0;
     if (this.whole >= this.#tooMuch) this.#tooMuch = Infinity;
     this.#limit = Math.min(this.#ceiling, this.whole + 1);
+    this.#raised?.resolve();
+    this.#raised = undefined;
   }
 
   /** The registry said that it was too much, or could not keep up. */
@@ -80,6 +91,10 @@ export function tighter(a: Limit, b: Limit): Limit {
   return {
     get now() {
       return Math.min(a.now, b.now);
+    },
+    get raised() {
+      const either = [a.raised, b.raised].filter((each) => each !== undefined);
+      return either.length === 0 ? undefined : Promise.race(either);
     },
   };
 }

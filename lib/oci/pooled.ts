@@ -30,8 +30,14 @@ export async function pooled<T>(
       underWay.add(running);
     }
     if (inner.aborted) more = false;
-    if (underWay.size > 0) await Promise.race(underWay);
+    if (underWay.size > 0) await Promise.race([...underWay, ...more ? raised(limit) : []]);
   }
   signal.throwIfAborted();
   if (failure !== undefined) throw failure.error;
+}
+
+/** What tells that more may be begun though nothing came to its end. */
+function raised(limit: Limit): Promise<void>[] {
+  const promise = limit.raised;
+  return promise === undefined ? [] : [promise];
 }

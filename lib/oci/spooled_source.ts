@@ -25,6 +25,9 @@ export class SpooledSource implements ImageSource {
       get now() {
         return source.limit.now;
       },
+      get raised() {
+        return source.limit.raised;
+      },
     };
     this.#source = source;
     this.#spool = spool;

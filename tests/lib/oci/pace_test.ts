@@ -1,14 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
-import { Pace } from "../../../lib/oci/pace.ts";
+import { fixedLimit, Pace, tighter } from "../../../lib/oci/pace.ts";
 import { pooled } from "../../../lib/oci/pooled.ts";
 
-Deno.test("Pace goes up by one a round and halves on a refusal, once a burst", () => {
-  let now = 0;
-  const pace = new Pace(4, 8, () => now);
+Deno.test("Pace goes up by one with each answer until the first refusal", () => {
+  const pace = new Pace(4, 8);
   const seen = [pace.now];
-  for (let i = 0; i < 4; i++) pace.went();
-  seen.push(pace.now);
+  for (let i = 0; i < 6; i++) {
+    pace.went();
+    seen.push(pace.now);
+  }
+  assertEquals(seen, [4, 5, 6, 7, 8, 8, 8]);
+});
+
+Deno.test("Pace halves on a refusal, once a burst, and then goes up by one a round", () => {
+  let now = 0;
+  const pace = new Pace(5, 8, () => now);
+  const seen = [pace.now];
   pace.refused();
+  pace.refused();
+  seen.push(pace.now);
+  for (let i = 0; i < 3; i++) pace.went();
+  seen.push(pace.now);
+  now += 1000;
   pace.refused();
   seen.push(pace.now);
   now += 1000;
@@ -20,7 +33,7 @@ Deno.test("Pace goes up by one a round and halves on a refusal, once a burst", (
   seen.push(pace.now);
   for (let i = 0; i < 100; i++) pace.went();
   seen.push(pace.now);
-  assertEquals(seen, [4, 5, 3, 1, 8]);
+  assertEquals(seen, [5, 3, 4, 2, 1, 8]);
 });
 
 Deno.test("Pace stays below what was too much, and tries it again after many rounds", () => {
@@ -82,6 +95,24 @@ Deno.test("Pace settles at 3 to 4 against a server that refuses more than 4, and
     server.most = Infinity;
     assertEquals(server.serve(pace, 400).limits.at(-1), 16);
   }
+});
+
+Deno.test("pooled() begins more as soon as more may be under way, though nothing ended yet", async () => {
+  const pace = new Pace(2, 4);
+  const all = Promise.withResolvers<void>();
+  const begun: number[] = [];
+  await pooled(
+    [1, 2, 3, 4],
+    tighter(pace, fixedLimit(9)),
+    new AbortController().signal,
+    async (item) => {
+      begun.push(item);
+      if (begun.length === 2) { for (let i = 0; i < 2; i++) queueMicrotask(() => pace.went()); }
+      if (begun.length === 4) all.resolve();
+      await all.promise;
+    },
+  );
+  assertEquals(begun, [1, 2, 3, 4]);
 });
 
 Deno.test("pooled() ends the others at the first failure and throws it", async () => {
