@@ -63,15 +63,18 @@ export class RemoteFile {
       final="$dir"/${shellQuote(name)}
       part="$final".part
       ${hashFunction}
+      # A link would lead elsewhere, a pipe be waited for.
+      stranger() { [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; }
+      plain() { [ -f "$1" ] && [ ! -L "$1" ]; }
       bytes() { wc -c <"$1" 2>/dev/null || echo 0; }
     `;
     this.probe = `
       answer hasher "$hasher"
       answer path "$(printf %s "$final" | od -An -v -tx1 | tr -d ' \\n')"
-      if [ -f "$final" ]; then
+      if plain "$final"; then
         answer finalSize "$(bytes "$final")"
         answer finalDigest "$(sum <"$final")"
-      elif [ -f "$part" ]; then
+      elif plain "$part"; then
         answer partSize "$(bytes "$part")"
         answer partDigest "$(sum <"$part")"
       fi
@@ -131,8 +134,12 @@ export class RemoteFile {
     const script = `set -eu
       ${this.prelude}
       mkdir -p -- "$dir"
+      clear() { if stranger "$1"; then rm -rf -- "$1"; fi; }
+      clear "$part".lock
       exec 9>"$part".lock
       if command -v flock >/dev/null 2>&1; then flock 9; fi
+      clear "$final"
+      clear "$part"
       if [ -f "$final" ]; then
         [ "$(sum <"$final")" != ${digestHex(digest)} ] || exit ${codes.done}
         rm -f -- "$final"

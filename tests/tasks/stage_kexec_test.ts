@@ -226,6 +226,37 @@ hostTest(
   },
 );
 
+hostTest(
+  "stageKexec() writes through no link on the host, and takes away what stands in a file's place",
+  async (world) => {
+    const { sshd } = world;
+    const bundle = await world.bundle();
+    const bytes = await Deno.readFile(bundle.path);
+    const theirs = join(sshd.home, "theirs");
+    const strangers: Record<string, (path: string) => Promise<unknown>> = {
+      "a link": (path) => Deno.symlink(theirs, path),
+      "a folder": (path) => Deno.mkdir(join(path, "x"), { recursive: true }),
+      "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+    };
+    await Deno.mkdir(join(sshd.home, "kexec"));
+    await Deno.writeFile(theirs, bytes.slice(0, 1000));
+    const final = remote(sshd, bundle.digest);
+    for (const [what, put] of Object.entries(strangers)) {
+      for (const path of [final, `${final}.part`, `${final}.part.lock`]) {
+        for (const suffix of ["", ".part", ".part.lock"]) {
+          await Deno.remove(`${final}${suffix}`, { recursive: true }).catch(() => undefined);
+        }
+        await put(path);
+        const signal = AbortSignal.timeout(30_000);
+        const { path: kept } = await world.stage(bundle, { boot: false }, { signal });
+        assertEquals((await Deno.lstat(kept!)).isFile, true, `${what} at ${path}`);
+        assertEquals(await Deno.readFile(kept!), bytes);
+      }
+    }
+    assertEquals(await Deno.readFile(theirs), bytes.slice(0, 1000));
+  },
+);
+
 hostTest("stageKexec() does not keep a bundle that arrived damaged", async (world) => {
   const { sshd } = world;
   const bundle = await world.bundle();
