@@ -75,7 +75,8 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
   await surveyContents("blob", at(buckets.blobs), { contents, strays, allowed, signal });
   await surveyContents("archive", at(buckets.archives), { contents, strays, allowed, signal });
-  const { leased, all, dead } = await cache.leases.read();
+  const { leased, all, dead, denied: leases } = await cache.leases.read();
+  denied.push(...leases);
   const pointers: FoundPointer[] = [];
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();

@@ -14,7 +14,7 @@ import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { isNoRoom } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifThere, isNotThere } from "../base/files.ts";
+import { ifAllowed, ifThere, isNotThere } from "../base/files.ts";
 import {
   formatIdentity,
   ownIdentity,
@@ -44,10 +44,12 @@ export interface LeasesHost {
 export interface Leased {
   /** By name. */
   leased: Set<Digest>;
-  /** Whether a live process leases something that its file does not name, since the disk was full: all that there is, then. */
+  /** Whether somebody may lease all that there is: a live process whose file does not name it, since the disk was full, or who may not be read. */
   all: boolean;
   /** The files of processes that are gone. */
   dead: string[];
+  /** What this user may not read, in the words of the system. */
+  denied: string[];
 }
 
 /** The name of the lock under which leases are taken (shared) and things removed (exclusive). */
@@ -175,21 +177,23 @@ export class Leases {
   async read(): Promise<Leased> {
     const leased = new Set<Digest>();
     const dead: string[] = [];
+    const denied: string[] = [];
+    const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
     let all = false;
-    for (const name of await namesOf(this.dir)) {
+    for (const name of await allowed(namesOf(this.dir)) ?? []) {
       const path = join(this.dir, name);
       const owner = ownerOf(name);
       const state = owner === undefined ? "elsewhere" : stateOf(owner);
-      if (state === "dead" || (state === "elsewhere" && await this.#isOld(path))) {
+      if (state === "dead" || (state === "elsewhere" && await allowed(this.#isOld(path)))) {
         dead.push(path);
         continue;
       }
-      const text = await ifThere(Deno.readTextFile(path));
+      const text = await allowed(ifThere(Deno.readTextFile(path)));
       if (text === undefined) continue;
       for (const line of text.split("\n")) if (isDigest(line)) leased.add(line);
       if (owner !== undefined && !text.endsWith("\n")) all = true;
     }
-    return { leased, all, dead };
+    return { leased, all: all || denied.length > 0, dead, denied };
   }
 
   async #isOld(path: string): Promise<boolean> {

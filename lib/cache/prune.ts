@@ -23,6 +23,7 @@ import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
 import { leaseLockName } from "./leases.ts";
 import { checkOwnFolder } from "./own_folder.ts";
+import { refsOf } from "./pointers.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
 
 /** Options of {@linkcode pruneCache}. */
@@ -153,7 +154,7 @@ async function mendDates({ pointers }: Survey, nowMs: number): Promise<void> {
 /** How many things are removed at a time: the disk answers while the next are asked for. */
 const atOnce = 64;
 
-/** Removes what goes; gives what the system does not let this user remove, in its words. */
+/** Removes what goes, but nothing of a pointer that stays; gives what the system does not let this user remove, in its words. */
 async function carryOut(
   cache: Cache,
   plan: GcPlan,
@@ -162,23 +163,43 @@ async function carryOut(
   options: { dryRun: boolean; signal?: AbortSignal },
 ): Promise<string[]> {
   const denied: string[] = [];
+  const staying = new Set<string>();
   const seen = new Map(survey.pointers.map(({ path, usedMs }) => [path, usedMs]));
   const carry = async (item: GcItem) => {
     options.signal?.throwIfAborted();
-    if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) return;
-    if (item.kind === "archive") {
+    if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) {
+      staying.add(item.path);
+    } else if (item.kind === "archive") {
       await removeWhole(item.path, cache.temporaryPath("archive"), count, options);
     } else await removeCounted(item.path, count, options);
   };
-  const isPointer = ({ kind }: GcItem) => kind === "pointer";
-  const rest = plan.items.filter((item) => !isPointer(item));
-  for (const items of [plan.items.filter(isPointer), rest]) {
+  const carryAllowed = (item: GcItem) =>
+    ifAllowed(carry(item), (why) => {
+      denied.push(why);
+      staying.add(item.path);
+    });
+  const carryAll = async (items: readonly GcItem[]) => {
     for (let at = 0; at < items.length; at += atOnce) {
-      const going = items.slice(at, at + atOnce).map(carry);
-      await Promise.all(going.map((each) => ifAllowed(each, (why) => denied.push(why))));
+      await Promise.all(items.slice(at, at + atOnce).map(carryAllowed));
     }
-  }
+  };
+  await carryAll(plan.items.filter(({ kind }) => kind === "pointer"));
+  const needed = neededBy(staying, survey);
+  await carryAll(plan.items.filter(({ kind, path }) => kind !== "pointer" && !needed.has(path)));
   return denied;
+}
+
+/** The paths of what these pointers need. */
+function neededBy(
+  staying: ReadonlySet<string>,
+  { pointers, contents, files }: Survey,
+): ReadonlySet<string> {
+  const refs = pointers.filter(({ path }) => staying.has(path)).flatMap(refsOf);
+  const named = files.filter(({ pointer }) => pointer !== undefined && staying.has(pointer.path));
+  return new Set([
+    ...refs.map((digest) => contents.get(digest)?.path ?? ""),
+    ...named.map(({ path }) => path),
+  ]);
 }
 
 /** Whether a pointer was used or written anew since the survey. */

@@ -50,8 +50,8 @@ export async function removeCounted(
   const info = await ifThere(Deno.lstat(path));
   if (info === undefined) return;
   if (!info.isDirectory) {
-    count.file(info);
     if (!options.dryRun) await removeQuietly(path);
+    count.file(info);
     return;
   }
   if (!options.dryRun && (info.mode ?? 0o700) % 0o1000 < 0o700) {
@@ -60,8 +60,8 @@ export async function removeCounted(
   for (const name of await folderNames(path)) {
     await removeCounted(join(path, name), count, options);
   }
-  count.folders++;
   if (!options.dryRun) await removeQuietly(path);
+  count.folders++;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What becomes of a cache of which this user may not read, or change, all: it is used as far as it can be, and nothing unknown goes. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { folderNames } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { DownloadEntry } from "../../lib/cache/download_entry.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
@@ -34,11 +35,8 @@ function deniedTest(name: string, test: (ground: Ground) => Promise<void>): void
     ignore: !canBind,
     async fn() {
       const dir = await Deno.makeTempDir({ prefix: "kedge-denied-" });
-      await using origin = startOrigin({
-        "/mine.tar.gz": { body: bundleBytes() },
-        "/other.tar.gz": { body: bundleBytes({ version: "2" }) },
-      });
       const cache = new Cache(join(dir, "cache"));
+      await using origin = await originOfTwoFolders(cache);
       const run = (args: string[], env = {}) =>
         runKedge(args, { cacheDir: cache.dir, bound: true, env });
       const keep = async (path: string): Promise<Kept> => {
@@ -63,6 +61,21 @@ function deniedTest(name: string, test: (ground: Ground) => Promise<void>): void
       }
     },
   });
+}
+
+/** An origin of two bundles whose pointers lie in two folders, which follow from its port. */
+async function originOfTwoFolders(cache: Cache): Promise<Origin> {
+  for (;;) {
+    const origin = startOrigin({
+      "/mine.tar.gz": { body: bundleBytes() },
+      "/other.tar.gz": { body: bundleBytes({ version: "2" }) },
+    });
+    const [mine, other] = ["/mine.tar.gz", "/other.tar.gz"].map((path) =>
+      dirname(new DownloadEntry(cache, buckets.kexec, origin.url(path)).entry.path)
+    );
+    if (mine !== other) return origin;
+    await origin[Symbol.asyncDispose]();
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -149,17 +162,60 @@ deniedTest(
   },
 );
 
-deniedTest("cache:prune goes on with what it may remove", async (ground) => {
-  const { dir, run } = ground;
-  const persist = (text: string) => new Cache(dir).blobs.persist(new Blob([text]).stream());
-  const [first, second] = [await persist("orphan"), await persist("another")];
-  await Deno.chmod(dirname(first.path), 0o555);
-  const pruned = await run(["cache:prune"]);
-  assertEquals(pruned.code, 0, pruned.stderr);
-  assertStringIncludes(pruned.stderr, first.path);
-  assertEquals([await isThere(first.path), await isThere(second.path)], [true, false]);
-  await Deno.chmod(dirname(first.path), 0o755);
-});
+deniedTest(
+  "cache:prune goes on with what it may remove, and counts nothing else",
+  async (ground) => {
+    const { dir, run } = ground;
+    const persist = (text: string) => new Cache(dir).blobs.persist(new Blob([text]).stream());
+    const [first, second] = [await persist("orphan"), await persist("another")];
+    await Deno.chmod(dirname(first.path), 0o555);
+    const pruned = await run(["cache:prune"]);
+    assertEquals(pruned.code, 0, pruned.stderr);
+    assertStringIncludes(pruned.stderr, first.path);
+    assertStringIncludes(pruned.stdout, "removed 1 file (7 B)");
+    assertEquals([await isThere(first.path), await isThere(second.path)], [true, false]);
+    await Deno.chmod(dirname(first.path), 0o755);
+  },
+);
+
+deniedTest(
+  "cache:prune takes nothing of an entry that it may not remove",
+  async ({ mine, other, origin, run }) => {
+    const path = dirname(mine.pointer);
+    await Deno.chmod(path, 0o555);
+    const pruned = await run(["cache:prune", "--max-size", "0"]);
+    assertEquals(pruned.code, 0, pruned.stderr);
+    assert(!await isThere(other.pointer));
+    assert(!await isThere(other.blob));
+    assertStringIncludes(pruned.stderr, mine.pointer);
+    assert(await isThere(mine.pointer));
+    const asked = origin.requests.length;
+    const hit = await run(["kexec", "--url", mine.url]);
+    assertEquals([hit.code, hit.stdout], [0, `${mine.path}\n`], hit.stderr);
+    assertEquals(origin.requests.length, asked);
+    await Deno.chmod(path, 0o755);
+  },
+);
+
+deniedTest(
+  "cache:prune keeps all contents while leases may not be read",
+  async ({ dir, mine, run }) => {
+    const cache = new Cache(dir);
+    const orphan = await cache.blobs.persist(new Blob(["orphan"]).stream());
+    await cache.leases.take(orphan.digest);
+    const [name] = await folderNames(cache.leases.dir);
+    for (const path of [join(cache.leases.dir, name!), cache.leases.dir]) {
+      const { mode } = await Deno.stat(path);
+      await Deno.chmod(path, 0);
+      const pruned = await run(["cache:prune", "--max-size", "0"]);
+      await Deno.chmod(path, mode! & 0o777);
+      assertEquals(pruned.code, 0, pruned.stderr);
+      assertStringIncludes(pruned.stderr, path);
+      assert(await isThere(orphan.path));
+      assert(await isThere(mine.blob));
+    }
+  },
+);
 
 deniedTest(
   "a layer below that cannot be looked into is refused, whatever is in its place",
