@@ -13,6 +13,7 @@ const packages: Readonly<Record<string, string>> = {
   "busybox": "busybox-static",
   "curl": "curl",
   "debootstrap": "debootstrap",
+  "docker": "docker.io",
   "docker-registry": "docker-registry",
   "dropbear": "dropbear-bin",
   "fish": "fish",
