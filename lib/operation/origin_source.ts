@@ -136,6 +136,7 @@ export class OriginSource implements Disposable {
     const { download } = await import("../http/download.ts");
     const client = await this.#client(step);
     let { probe: found, request, index } = await this.#matching(answer, options, step);
+    let { object } = options;
     for (;;) {
       try {
         return await download({
@@ -145,6 +146,7 @@ export class OriginSource implements Disposable {
           meter: step.meter,
           signal: step.signal,
           ...options,
+          object,
           ...defined({ connections, retry, idleTimeoutMs }),
           ...(rateLimit === undefined ? {} : { minBytesPerSecond: 1 }),
         });
@@ -153,6 +155,8 @@ export class OriginSource implements Disposable {
         step.meter.note(`${error.message}; trying the next mirror`, "warning");
         const next = await this.#askAgain(options, step, index + 1);
         ({ probe: found, request, index } = next);
+        if (found.partial === undefined) options.object.restarted();
+        object = found.partial === undefined ? options.object : goingOn(options.object);
       }
     }
   }
@@ -202,6 +206,16 @@ export class OriginSource implements Disposable {
 function isOfSource(error: unknown): error is KedgeError {
   return error instanceof UnreachableError ||
     error instanceof KedgeError && error.side === "source";
+}
+
+/** Counts on for who goes on with an object: what is there was counted when it came. */
+function goingOn(object: ObjectMeter): ObjectMeter {
+  return {
+    moved: (bytes) => object.moved(bytes),
+    reused: () => {},
+    restarted: () => object.restarted(),
+    [Symbol.dispose]: () => object[Symbol.dispose](),
+  };
 }
 
 async function readPartial({ folder, source }: BringOptions): Promise<Control | undefined> {

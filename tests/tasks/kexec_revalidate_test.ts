@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { NoRoomError, UnreachableError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "../../tasks/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
 import { type Origin, type OriginFault, type OriginFile, startOrigin } from "../support/origin.ts";
@@ -18,7 +19,7 @@ async function withOrigin(
     origin: Origin;
     run: (
       options?: CacheKexecOptions,
-      how?: { refresh?: "all"; inMs?: number },
+      how?: { refresh?: "all"; inMs?: number; report?: TaskContextOptions["report"] },
     ) => Promise<CacheKexecResult>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -28,9 +29,9 @@ async function withOrigin(
   try {
     await test({
       origin,
-      run: (options = {}, { refresh = undefined, inMs = 0 } = {}) => {
+      run: (options = {}, { refresh = undefined, inMs = 0, report = () => {} } = {}) => {
         const cache = new Cache(join(folder, "cache"), { now: () => Date.now() + inMs });
-        const ctx = { cache, ...(refresh === undefined ? {} : { refresh }) };
+        const ctx = { cache, report, ...(refresh === undefined ? {} : { refresh }) };
         return cacheKexec({ url: origin.url(path), retry, ...options }, ctx);
       },
     });
@@ -134,6 +135,23 @@ for (
       assert(mirror.requests.length > 0);
     }));
 }
+
+Deno.test("cacheKexec() counts what a mirror goes on with once, and what it brings anew with its own bytes", () =>
+  withOrigin({}, async ({ origin, run }) => {
+    for (const isPinned of [true, false]) {
+      const body = bundleBytes({ size: 20 * MiB, version: String(isPinned) });
+      await using mirror = startOrigin({ "/copy.tar.gz": { body } });
+      origin.files.set(path, { body, faults: [{ atByte: 0 }, { status: 404, atByte: 8 * MiB }] });
+      const ends: number[] = [];
+      const report: TaskContextOptions["report"] = (event) => {
+        if (event.type === "object-end") ends.push(event.bytesMoved + event.bytesReused);
+      };
+      const mirrors = [mirror.url("/copy.tar.gz")];
+      const digest = isPinned ? { sha256: sha256(body) } : {};
+      const { bytesReused } = await run({ ...digest, mirrors }, { report, refresh: "all" });
+      assertEquals([ends, bytesReused], [[body.length], 0]);
+    }
+  }));
 
 Deno.test("cacheKexec() finds no room for a bundle that claims to be larger than any disk, and leaves nothing", () =>
   withOrigin({}, async ({ origin, run }) => {
