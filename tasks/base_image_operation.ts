@@ -141,6 +141,10 @@ async function resolveBase(
     }
     const known = await chooseBaseImage(client, checked, version, pin?.digest, step.signal);
     const changed = standing?.digest !== known.digest;
+    if (!changed && pin === undefined && standing?.tag === known.tag) {
+      confirmed = true;
+      return planned(known, unpinned, true, `the registry says that ${known.tag} stands`);
+    }
     const why = standing === undefined
       ? "it was not known yet"
       : changed

@@ -148,6 +148,8 @@ realTest("baseImage() takes the fallback that was chosen, and says so", registry
   notes.length = 0;
   await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { report });
   assertStringIncludes(notes.join(), "taking the fallback 2.31.10, which holds Nix 2.31.10");
+  const stands = await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { refresh: "all" });
+  assertEquals([stands.nixVersion, stands.changed], ["2.31.10", false]);
   await room.push("2.31.12", { label: "2.31.12" });
   const come = await room.run({ nixVersion: "2.31.12", fallback: "minor" }, { refresh: "all" });
   assertEquals([come.nixVersion, come.changed], ["2.31.12", true]);
