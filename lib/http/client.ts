@@ -21,6 +21,7 @@ import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { firstWords } from "./first_words.ts";
+import { holdResponse } from "./hold_response.ts";
 import { headersOf, leaveOrigin } from "./request_headers.ts";
 import {
   defaultRetryPolicy,
@@ -70,9 +71,6 @@ export interface HttpRequest {
   /** Ends this request, beside the client's own signal. */
   signal?: AbortSignal;
 }
-
-/** Of each body its response: once Deno collected the one, no signal ends the other any longer, and whoever reads it waits for ever. */
-const responses = new WeakMap<ReadableStream, Response>();
 
 const maxRedirects = 10;
 /** What a signed URL answers before its time and after it: then the original URL is asked once more. */
@@ -214,15 +212,15 @@ export class HttpClient {
     using late = this.#late.start();
     const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
     this.#meter.request();
-    const response = await this.#fetch(url.href, {
-      method,
-      headers,
-      redirect: "manual",
-      signal,
-      ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
-    });
-    if (response.body !== null) responses.set(response.body, response);
-    return response;
+    return holdResponse(
+      await this.#fetch(url.href, {
+        method,
+        headers,
+        redirect: "manual",
+        signal,
+        ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
+      }),
+    );
   }
 
   async #statusError(
