@@ -14,6 +14,7 @@ import type { PushIndex } from "../lib/disk/push_index.ts";
 import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
 import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
 import type { PushBase } from "../lib/disk/usable_packs.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -67,13 +68,19 @@ export async function runPushDisk(
       const store = destination = openStore(reference);
       const current = await store.resolve();
       const found: PushBase[] = [];
-      if (current !== undefined && isDisk(current) && options.repack !== true) {
+      const takeBase = async (from: DiskStore, manifest: Manifest) => {
         try {
-          found.push({ store, image: await loadDisk(store, current, { cache, meter, signal }) });
+          found.push({
+            store: from,
+            image: await loadDisk(from, manifest, { cache, meter, signal }),
+          });
         } catch (error) {
           if (!(error instanceof VerificationError)) throw error;
           meter.note(`${error.message}; nothing of it is named again`, "warning");
         }
+      };
+      if (current !== undefined && isDisk(current) && options.repack !== true) {
+        await takeBase(store, current);
       }
       for (const base of bases) {
         const from = openStore(base);
@@ -85,14 +92,13 @@ export async function runPushDisk(
       }
       if (found.length === 0 && options.repack !== true) {
         for (const { digest } of await seenNearby(cache, reference)) {
+          // What was of no use already is of no use under another name.
+          if (digest === current?.digest) continue;
           const from = openStore({ ...reference, digest });
           const manifest = await from.resolve();
           if (manifest === undefined) continue;
-          found.push({
-            store: from,
-            image: await loadDisk(from, manifest, { cache, meter, signal }),
-          });
-          break;
+          await takeBase(from, manifest);
+          if (found.length > 0) break;
         }
       }
       const { chunker, why } = await choosePushChunker(options.file, size, {
