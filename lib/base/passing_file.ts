@@ -25,8 +25,14 @@ export class PassingFile implements AsyncDisposable {
     this.#name = name;
     this.#handle = fs.openSync(name, "wx", 0o600);
     this.path = nameless(name, this.#handle) ?? name;
-    if (this.path !== name) fs.unlinkSync(name);
-    fs.writeFileSync(this.#handle, text);
+    try {
+      if (this.path !== name) fs.unlinkSync(name);
+      fs.writeFileSync(this.#handle, text);
+    } catch (error) {
+      fs.closeSync(this.#handle);
+      fs.rmSync(name, { force: true });
+      throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

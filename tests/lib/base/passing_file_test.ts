@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { folderNames } from "../../../lib/base/files.ts";
 import { PassingFile } from "../../../lib/base/passing_file.ts";
+import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
 
 const module = new URL("../../../lib/base/passing_file.ts", import.meta.url).href;
 const config = new URL("../../../deno.json", import.meta.url);
@@ -82,3 +83,22 @@ await file[Symbol.asyncDispose]();`,
     assertEquals(new TextDecoder().decode(stdout), `${name} disk secret\n`);
     assertEquals(await folderNames(folder), ["program.ts"]);
   }));
+
+Deno.test({
+  name: "PassingFile that has no room leaves no open file",
+  ignore: !canMount,
+  fn: () =>
+    inFolder(async (folder) => {
+      await using disk = await mountSmallDisk(folder, 4096);
+      const isOpen = (entry: Deno.DirEntry) => {
+        try {
+          return Deno.readLinkSync(`/proc/self/fd/${entry.name}`).startsWith(disk.dir);
+        } catch {
+          return false;
+        }
+      };
+      assertThrows(() => new PassingFile(join(disk.dir, "key"), "s".repeat(5000)), Error, "ENOSPC");
+      assertEquals([...Deno.readDirSync("/proc/self/fd")].filter(isOpen), []);
+      assertEquals(await folderNames(disk.dir), []);
+    }),
+});
