@@ -15,7 +15,7 @@ export const shortestSecret = 4;
 /** The most characters that can be hidden: each line is looked for in many forms. */
 export const longestSecret = 64 * 1024;
 
-/** The most characters of one pattern, but for a single form: V8 refuses patterns that are too large, and tells them in full. */
+/** The most characters of one pattern: V8 refuses those that are too large, and tells them in full. A longer form is looked for as a text. */
 const patternLength = 32 * 1024;
 
 /** What every redactor knows, in the order in which it became known. */
@@ -30,7 +30,7 @@ export const everyRedactor: Pick<Redactor, "add"> = {
 export class Redactor {
   #known = new Set<string>();
   #taken = 0;
-  #patterns: readonly RegExp[] | undefined;
+  #patterns: readonly (RegExp | string)[] | undefined;
   #longest = 0;
 
   /** Makes a value unspeakable from now on. */
@@ -58,7 +58,7 @@ export class Redactor {
   /** The text with every known secret replaced. */
   redact(text: string): string {
     if (this.#forms.size === 0) return text;
-    return this.#regExps().reduce((left, pattern) => left.replace(pattern, mask), text);
+    return this.#searches().reduce<string>((left, each) => left.replaceAll(each, mask), text);
   }
 
   /**
@@ -70,9 +70,8 @@ export class Redactor {
     if (cut === text.length) return cut;
     for (let before = -1; before !== cut;) {
       before = cut;
-      for (const match of this.#regExps().flatMap((pattern) => [...text.matchAll(pattern)])) {
-        const end = match.index + match[0].length;
-        if (match.index < cut && end > cut) cut = end;
+      for (const { start, end } of this.#searches().flatMap((each) => found(text, each))) {
+        if (start < cut && end > cut) cut = end;
       }
     }
     return cut;
@@ -93,15 +92,22 @@ export class Redactor {
   }
 
   /** The longest forms first: a part of one is no form that is left over. */
-  #regExps(): readonly RegExp[] {
+  #searches(): readonly (RegExp | string)[] {
     if (this.#patterns !== undefined) return this.#patterns;
-    const sources: string[] = [];
-    for (const form of [...this.#forms].sort((a, b) => b.length - a.length).map(RegExp.escape)) {
-      const last = sources.at(-1);
-      if (last === undefined || last.length + form.length > patternLength) sources.push(form);
-      else sources[sources.length - 1] = `${last}|${form}`;
+    const patterns: (RegExp | string)[] = [];
+    let source = "";
+    const close = () => {
+      if (source !== "") patterns.push(new RegExp(source, "g"));
+      source = "";
+    };
+    for (const form of [...this.#forms].sort((a, b) => b.length - a.length)) {
+      const escaped = RegExp.escape(form);
+      if (source.length + escaped.length > patternLength) close();
+      if (escaped.length > patternLength) patterns.push(form);
+      else source = source === "" ? escaped : `${source}|${escaped}`;
     }
-    return this.#patterns = sources.map((source) => new RegExp(source, "g"));
+    close();
+    return this.#patterns = patterns;
   }
 
   #heldBack(text: string): number {
@@ -125,6 +131,22 @@ export class Redactor {
       Object.entries(data).map(([key, value]) => [this.redact(key), this.#walk(value, depth + 1)]),
     );
   }
+}
+
+/** Where a text has what is looked for. */
+function found(text: string, search: RegExp | string): { start: number; end: number }[] {
+  if (typeof search !== "string") {
+    return [...text.matchAll(search)].map(({ index, 0: form }) => ({
+      start: index,
+      end: index + form.length,
+    }));
+  }
+  const places: { start: number; end: number }[] = [];
+  for (let end = 0, start; (start = text.indexOf(search, end)) >= 0;) {
+    end = start + search.length;
+    places.push({ start, end });
+  }
+  return places;
 }
 
 function formsOf(value: string): string[] {

@@ -113,3 +113,20 @@ Deno.test("Secret refuses a value that is too long to be hidden, and one that is
   new Secret(single, "file key", redactor);
   assertEquals(redactor.redact(`${encodeURIComponent(single)}!`), "[redacted]!");
 });
+
+Deno.test("Redactor hides a long secret that begins with the same letter again and again, in all of its forms", () => {
+  for (const length of [16_000, 17_000, 65_000]) {
+    const secret = "-----BEGIN PRIVATE KEY-----\n" +
+      Array.from({ length: length / 65 }, (_, line) => `${line}`.padEnd(64, "ab")).join("\n");
+    for (const value of [secret, "-".repeat(length)]) {
+      const redactor = new Redactor();
+      redactor.add(value);
+      const hex = new TextEncoder().encode(value).toHex();
+      assert(redactor.redact(`<${hex}>`) === "<[redacted]>", `${length}`);
+      assert(redactor.redact(`<${value}>${hex}`) === "<[redacted]>[redacted]", `${length}`);
+      if (length !== 17_000 || value !== secret) continue;
+      assertEquals(redactor.safeCut(`${hex}!${hex.slice(0, 9)}`), hex.length + 1);
+      assertEquals(redactor.safeCut(hex + hex.slice(0, 9)), hex.length);
+    }
+  }
+});
