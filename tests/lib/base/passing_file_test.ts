@@ -98,7 +98,8 @@ Deno.test({
         }
       };
       assertThrows(() => new PassingFile(join(disk.dir, "key"), "s".repeat(5000)), Error, "ENOSPC");
-      assertEquals([...Deno.readDirSync("/proc/self/fd")].filter(isOpen), []);
+      const open = await Array.fromAsync(Deno.readDir("/proc/self/fd"));
+      assertEquals(open.filter(isOpen), []);
       assertEquals(await folderNames(disk.dir), []);
     }),
 });
