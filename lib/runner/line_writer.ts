@@ -1,8 +1,8 @@
 /**
  * Makes whole, redacted lines of the bytes that a child prints.
  *
- * Invariants: a line is given on in one piece; a line that does not end within 64 KiB is cut, but never within a secret, so that
- * memory stays bounded; a secret that arrives in two pieces is hidden like any other.
+ * Invariants: a line is given on in one piece; a line that does not end within 64 KiB, or within the longest secret where that is longer, is
+ * cut, but never within a secret, so that memory stays bounded; a secret that arrives in two pieces is hidden like any other.
  *
  * @module
  */
@@ -43,8 +43,9 @@ export class LineWriter {
       this.#give(this.#held.slice(0, end));
       this.#held = this.#held.slice(end);
     }
-    while (this.#held.length > longestLine) {
-      const cut = this.#redactor.safeCut(this.#held.slice(0, longestLine)) || longestLine;
+    const longest = Math.max(longestLine, this.#redactor.longest);
+    while (this.#held.length > longest) {
+      const cut = this.#redactor.safeCut(this.#held.slice(0, longest));
       this.#give(this.#held.slice(0, cut) + "\n");
       this.#held = this.#held.slice(cut);
     }
