@@ -9,9 +9,6 @@ import type { GraphNode } from "./graph.ts";
 import { lockfileChoice, type LockfileHost } from "./lockfile_choice.ts";
 import { refreshOf, type Settings } from "./settings.ts";
 
-// Tasks that take a context may run others: what lets those in is loaded along.
-export { Admission } from "./admission.ts";
-
 /** What the contexts of one run have in common. */
 export interface RunContextOptions {
   /** What the command line says. */

@@ -158,7 +158,7 @@ async function admissionTo(
   const isAsked = ({ task: { declared } }: GraphNode) =>
     declared.needs.length > 0 || declared.confirm !== undefined;
   if (!mayGrow && !nodes.some(isAsked)) return undefined;
-  const { Admission } = await (mayGrow ? import("./run_context.ts") : import("./admission.ts"));
+  const { Admission } = await import("./admission.ts");
   return new Admission(options);
 }
 

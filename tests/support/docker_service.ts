@@ -32,14 +32,16 @@ export class DockerService implements AsyncDisposable {
     }).spawn();
     const args = ["--host", `unix://${socket}`];
     const engine = { kind: "docker" as const, program: "docker", args, runArgs: world.runArgs };
+    const service = new DockerService(engine, server);
     let isOver = false;
     server.status.then(() => isOver = true);
-    for (;;) {
-      if (isOver) throw new Error("podman does not serve docker's API");
-      const asked = new Deno.Command("docker", { args: [...args, "version"], stdin: "null" });
-      if ((await asked.output()).success) return new DockerService(engine, server);
+    for (let asked = 0; !isOver && asked < 300; asked++) {
+      const version = new Deno.Command("docker", { args: [...args, "version"], stdin: "null" });
+      if ((await version.output()).success) return service;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    if (!isOver) await service[Symbol.asyncDispose]();
+    throw new Error("podman does not serve docker's API");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

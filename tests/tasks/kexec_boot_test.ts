@@ -10,6 +10,7 @@ import { stageKexec, targetArchitecture } from "../../tasks/stage_kexec.ts";
 import { makeBundle } from "../support/bundle.ts";
 import { fakeNixosAnywhere } from "../support/fake_nixos_anywhere.ts";
 import { guestPrograms, makeHostKey, makeInitrd } from "../support/guest.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { debianKernels, type Kernel, kernelPrograms } from "../support/kernels.ts";
 import { startNginx } from "../support/nginx.ts";
 import { qemuPrograms, startQemu } from "../support/qemu.ts";
@@ -71,15 +72,6 @@ async function bundleOf(kernel: Kernel, folder: string, marker: string): Promise
     },
   });
   return path;
-}
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 realTest("a bundle boots from the cached tarball", programs, () =>

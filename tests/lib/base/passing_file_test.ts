@@ -2,19 +2,11 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { folderNames } from "../../../lib/base/files.ts";
 import { PassingFile } from "../../../lib/base/passing_file.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
 
 const module = new URL("../../../lib/base/passing_file.ts", import.meta.url).href;
 const config = new URL("../../../deno.json", import.meta.url);
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("PassingFile is read by other programs, as often as they like, and is gone afterwards", () =>
   inFolder(async (folder) => {

@@ -6,6 +6,7 @@ import { JobPool } from "../../../lib/chunk/job_pool.ts";
 import { fileState, keepTable, rememberFile } from "../../../lib/disk/known_files.ts";
 import { ProofAhead } from "../../../lib/disk/proof_ahead.ts";
 import { join, noise, tableOf } from "../../support/disk.ts";
+import { inFolder } from "../../support/in_folder.ts";
 
 const chunker = chunkerFor("fixed", 0, 65_536);
 const blank = new Uint8Array(65_536 * 3);
@@ -20,15 +21,6 @@ async function knownAs(folder: string, bytes: Uint8Array): Promise<{ path: strin
   const state = { ...fileState(await Deno.stat(path)), certain: false };
   await rememberFile(cache, path, await keepTable(cache, tableOf(first, chunker)), state);
   return { path, cache };
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-proof-" });
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 const { signal } = new AbortController();

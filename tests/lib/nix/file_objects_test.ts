@@ -4,6 +4,7 @@ import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import type { ObjectMeter } from "../../../lib/base/meter.ts";
 import { FileObjects } from "../../../lib/nix/file_objects.ts";
+import { inFolder } from "../../support/in_folder.ts";
 
 class Counting implements ObjectMeter {
   movedBytes = 0;
@@ -16,15 +17,6 @@ class Counting implements ObjectMeter {
   }
   restarted(): void {}
   [Symbol.dispose](): void {}
-}
-
-async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await work(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 function noise(size: number): Uint8Array<ArrayBuffer> {

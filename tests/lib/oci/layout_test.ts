@@ -4,16 +4,8 @@ import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import { Layout, nameOf } from "../../../lib/oci/layout.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { blobsOf, writeImage } from "../../support/layout.ts";
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function* once(text: string): AsyncIterable<Uint8Array> {
   yield await Promise.resolve(new TextEncoder().encode(text));
