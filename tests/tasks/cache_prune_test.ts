@@ -8,6 +8,7 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { nameBlob, namedFilePath } from "../../lib/cache/named_file.ts";
 import { collectDaily } from "../../lib/cache/prune.ts";
 import { cacheList, cachePrune, cacheVerify, cacheWhy } from "../../tasks/cache.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { runKedge } from "../support/program.ts";
 import { treeOf } from "../support/tree.ts";
 
@@ -15,13 +16,10 @@ const schema = v.looseObject({ digest: v.string() });
 const dayMs = 86_400_000;
 const hostBoot = "1.1.elsewhere1-00000000";
 
-async function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-prune-" });
-  try {
-    await run(new Cache(join(folder, "cache"), { lockTimeoutMs: 1000 }), folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
+  return inFolder((folder) =>
+    run(new Cache(join(folder, "cache"), { lockTimeoutMs: 1000 }), folder)
+  );
 }
 
 /** Puts an entry, its blob and the blob's own name. */

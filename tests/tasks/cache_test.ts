@@ -7,18 +7,14 @@ import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { cacheClean, cacheDir, cacheSize } from "../../tasks/cache.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { runKedge } from "../support/program.ts";
 import { treeOf } from "../support/tree.ts";
 
 const schema = v.looseObject({ digest: v.string() });
 
-async function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-cache-" });
-  try {
-    await run(new Cache(join(folder, "cache"), { lockTimeoutMs: 50 }), folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
+  return inFolder((folder) => run(new Cache(join(folder, "cache"), { lockTimeoutMs: 50 }), folder));
 }
 
 async function put(cache: Cache, key: string, text: string): Promise<string> {

@@ -6,15 +6,11 @@ import { KedgeError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cacheList, cacheWhy } from "../../tasks/cache.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { runKedge } from "../support/program.ts";
 
-async function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-why-" });
-  try {
-    await run(new Cache(join(folder, "cache")), folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
+  return inFolder((folder) => run(new Cache(join(folder, "cache")), folder));
 }
 
 async function put(cache: Cache, key: string, text: string): Promise<Digest> {

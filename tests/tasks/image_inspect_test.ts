@@ -6,20 +6,16 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { diffImages, inspectImage, listImages } from "../../tasks/image_inspect.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, putContent, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(join(folder, "layout"));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function inLayout(run: (folder: string) => Promise<void>): Promise<void> {
+  return inFolder((folder) => run(join(folder, "layout")));
 }
 
 Deno.test("inspectImage() tells images, platforms and sizes of an index", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     const index = await writeIndex(folder, "v1", [
       { layers: ["one", "both"] },
       { layers: ["two", "both"], platform: { os: "linux", architecture: "arm64" } },
@@ -39,7 +35,7 @@ Deno.test("inspectImage() tells images, platforms and sizes of an index", () =>
   }));
 
 Deno.test("diffImages() tells what is shared and what it costs to go from one to the other", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     await writeImage(folder, "a", { layers: ["same", "old"] });
     await writeImage(folder, "b", { layers: ["same", "newer"] });
     const diff = await diffImages({ a: `oci:${folder}:a`, b: `oci:${folder}:b` });
@@ -50,14 +46,14 @@ Deno.test("diffImages() tells what is shared and what it costs to go from one to
   }));
 
 Deno.test("listImages() gives the names of a layout", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     await writeImage(folder, "a", { layers: ["1"] });
     await writeImage(folder, "b", { layers: ["2"] });
     assertEquals(await listImages({ place: `oci:${folder}` }), { tags: ["a", "b"] });
   }));
 
 Deno.test("listImages() and collectImages() refuse a folder that is not there, and make none", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     const layout = `oci:${folder}`;
     const state = "there is no layout in that folder";
     await assertRejects(() => listImages({ place: layout }), KedgeError, state);
@@ -68,7 +64,7 @@ Deno.test("listImages() and collectImages() refuse a folder that is not there, a
   }));
 
 Deno.test("collectImages() removes what no name leads to, and keeps what is young", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     await writeImage(folder, "a", { layers: ["shared", "of a"] });
     await writeImage(folder, "b", { layers: ["shared", "of b"] });
     const layout = `oci:${folder}`;
@@ -89,7 +85,7 @@ Deno.test("collectImages() removes what no name leads to, and keeps what is youn
   }));
 
 Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     const image = await writeImage(folder, "a", { layers: ["x"] });
     await putContent(folder, "loose", "text/plain");
     await Deno.writeTextFile(new Layout(folder).blobPath(image.digest), "{}");
@@ -107,7 +103,7 @@ Deno.test("collectImages() removes nothing where a manifest is damaged, nor outs
   }));
 
 Deno.test("image:ls, image:inspect, image:diff and image:gc print what they found", () =>
-  inFolder(async (folder) => {
+  inLayout(async (folder) => {
     await writeImage(folder, "a", { layers: ["x"] });
     await writeImage(folder, "b", { layers: ["y"] });
     const options = { cacheDir: join(folder, "..", "cache") };

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, NoRoomError, UsageError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
@@ -11,17 +10,9 @@ import {
   type SyncImagesResult,
 } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
-
-async function inFolder(run: (path: (name: string) => string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run((name) => join(folder, name));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** A dry run, then the run; the figures of both must be the same. */
 async function sync(cacheDir: string, options: SyncImagesOptions): Promise<SyncImagesResult> {
@@ -35,117 +26,122 @@ async function sync(cacheDir: string, options: SyncImagesOptions): Promise<SyncI
 const shared = randomBytes(300_000);
 
 Deno.test("syncImages() chooses tags by a regular expression that the whole tag matches", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     for (const tag of ["v1", "v2", "v2-rc1", "latest"]) {
-      await writeImage(path("from"), tag, { layers: [shared, tag] });
+      await writeImage(`${folder}/from`, tag, { layers: [shared, tag] });
     }
-    const result = await sync(path("cache"), {
-      images: [{ from: `oci:${path("from")}`, to: `oci:${path("to")}`, tags: "v[0-9]" }],
+    const result = await sync(`${folder}/cache`, {
+      images: [{ from: `oci:${folder}/from`, to: `oci:${folder}/to`, tags: "v[0-9]" }],
     });
-    assertEquals((await new Layout(path("to")).entries()).map(nameOf).sort(), ["v1", "v2"]);
+    assertEquals((await new Layout(`${folder}/to`).entries()).map(nameOf).sort(), ["v1", "v2"]);
     assertEquals(result.images.map(({ changed }) => changed), [true, true]);
   }));
 
 Deno.test("syncImages() chooses tags by a range of versions", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = new FakeRegistry({ tagsPerPage: 2 });
     for (const tag of ["v1.2.0", "1.3.5", "v2.0.0", "latest", "nightly"]) {
-      await writeImage(path("from"), tag, { layers: [shared, tag] });
+      await writeImage(`${folder}/from`, tag, { layers: [shared, tag] });
     }
     const there = `docker://${registry.host}/a`;
-    await sync(path("other"), { images: [{ from: `oci:${path("from")}`, to: there, tags: ".*" }] });
-    const result = await sync(path("cache"), {
-      images: [{ from: there, to: `oci:${path("to")}`, tags: "semver:>=1.2 <2" }],
+    await sync(`${folder}/other`, {
+      images: [{ from: `oci:${folder}/from`, to: there, tags: ".*" }],
+    });
+    const result = await sync(`${folder}/cache`, {
+      images: [{ from: there, to: `oci:${folder}/to`, tags: "semver:>=1.2 <2" }],
     });
     assertEquals(result.images.map(({ from }) => from), [`${there}:1.3.5`, `${there}:v1.2.0`]);
     registry.requests.length = 0;
-    const again = await sync(path("cache"), {
-      images: [{ from: there, to: `oci:${path("to")}`, tags: "semver:>=1.2 <2" }],
+    const again = await sync(`${folder}/cache`, {
+      images: [{ from: there, to: `oci:${folder}/to`, tags: "semver:>=1.2 <2" }],
     });
     // Three pages of tags and two manifests, in the dry run and in the run.
     assertEquals([again.requests, registry.requests.length], [5, 10]);
   }));
 
 Deno.test("syncImages() moves a blob once that several images share", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = new FakeRegistry();
     const images = ["a", "b", "c", "d"].map((tag) => ({
-      from: `oci:${path("from")}:${tag}`,
+      from: `oci:${folder}/from:${tag}`,
       to: `docker://${registry.host}/all:${tag}`,
     }));
     for (const tag of ["a", "b", "c", "d"]) {
-      await writeImage(path("from"), tag, { layers: [shared, tag] });
+      await writeImage(`${folder}/from`, tag, { layers: [shared, tag] });
     }
-    const first = await sync(path("cache"), { images });
+    const first = await sync(`${folder}/cache`, { images });
     assert(registry.receivedBytes < 310_000, `${registry.receivedBytes} bytes came`);
-    const again = await sync(path("cache"), { images });
+    const again = await sync(`${folder}/cache`, { images });
     assertEquals([again.changed, again.bytesMoved, again.requests], [false, 0, 4]);
     assertEquals(again.why, "0 of 4 images changed (0 B)");
     assertEquals(first.bytesReused, 3 * 300_000);
   }));
 
 Deno.test("syncImages() reads each blob once for several destinations", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using source = new FakeRegistry();
     await using one = new FakeRegistry();
     await using other = new FakeRegistry();
-    const image = await writeImage(path("from"), "v1", { layers: [shared, "x"] });
+    const image = await writeImage(`${folder}/from`, "v1", { layers: [shared, "x"] });
     const there = `docker://${source.host}/a:v1`;
-    await sync(path("other"), { images: [{ from: `oci:${path("from")}:v1`, to: there }] });
+    await sync(`${folder}/other`, { images: [{ from: `oci:${folder}/from:v1`, to: there }] });
     source.sentBytes = 0;
     const to = [
       `docker://${one.host}/b:v1`,
       `docker://${other.host}/c:v1`,
-      `oci:${path("to")}:v1`,
+      `oci:${folder}/to:v1`,
     ];
-    const result = await sync(path("cache"), { images: [{ from: there, to }] });
+    const result = await sync(`${folder}/cache`, { images: [{ from: there, to }] });
     assertEquals(result.images.map(({ digest }) => digest), to.map(() => image.digest));
     assert(source.sentBytes < 301_000, `${source.sentBytes} bytes were read`);
-    assertEquals(await blobsOf(path("to")), await blobsOf(path("from")));
-    assertEquals(await Array.fromAsync(Deno.readDir(new Cache(path("cache")).partials.dir)), []);
+    assertEquals(await blobsOf(`${folder}/to`), await blobsOf(`${folder}/from`));
+    assertEquals(
+      await Array.fromAsync(Deno.readDir(new Cache(`${folder}/cache`).partials.dir)),
+      [],
+    );
   }));
 
 Deno.test("syncImages() moves no tag when one image cannot be copied", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = new FakeRegistry();
-    await writeImage(path("from"), "good", { layers: ["fine"] });
-    await writeImage(path("from"), "bad", { layers: ["damaged"] });
-    await Deno.writeTextFile(new Layout(path("from")).blobPath(sha256("damaged")), "danaged");
+    await writeImage(`${folder}/from`, "good", { layers: ["fine"] });
+    await writeImage(`${folder}/from`, "bad", { layers: ["damaged"] });
+    await Deno.writeTextFile(new Layout(`${folder}/from`).blobPath(sha256("damaged")), "danaged");
     await assertRejects(() =>
       syncImages({
         images: ["good", "bad"].map((tag) => ({
-          from: `oci:${path("from")}:${tag}`,
+          from: `oci:${folder}/from:${tag}`,
           to: `docker://${registry.host}/a:${tag}`,
         })),
-      }, { cache: new Cache(path("cache")) })
+      }, { cache: new Cache(`${folder}/cache`) })
     );
     assertEquals([...registry.store.repository("a").tags], []);
   }));
 
 Deno.test("syncImages() finds damaged bytes at the destination and moves them again", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = new FakeRegistry();
-    await writeImage(path("from"), "v1", { layers: [shared, "small"] });
-    const from = `oci:${path("from")}:v1`;
-    for (const to of [`oci:${path("to")}:v1`, `docker://${registry.host}/a:v1`]) {
+    await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
+    const from = `oci:${folder}/from:v1`;
+    for (const to of [`oci:${folder}/to:v1`, `docker://${registry.host}/a:v1`]) {
       const images = [{ from, to }];
-      await sync(path("cache"), { images });
+      await sync(`${folder}/cache`, { images });
       const digest = sha256(shared);
       const damaged = shared.slice();
       damaged[7]! ^= 1;
       if (to.startsWith("oci:")) {
-        await Deno.writeFile(new Layout(path("to")).blobPath(digest), damaged);
+        await Deno.writeFile(new Layout(`${folder}/to`).blobPath(digest), damaged);
       } else registry.store.blobs.set(digest, damaged);
-      assertEquals((await sync(path("cache"), { images })).changed, false);
-      const repaired = await sync(path("cache"), { images, verifyExisting: true });
+      assertEquals((await sync(`${folder}/cache`, { images })).changed, false);
+      const repaired = await sync(`${folder}/cache`, { images, verifyExisting: true });
       assertEquals([repaired.changed, repaired.bytesMoved >= shared.length], [true, true]);
-      const sound = await sync(path("cache"), { images, verifyExisting: true });
+      const sound = await sync(`${folder}/cache`, { images, verifyExisting: true });
       assertEquals(sound.bytesMoved < shared.length, true);
     }
   }));
 
 Deno.test("syncImages() finds before it moves anything that the disk has no room", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = new FakeRegistry();
     const blob = { mediaType: MediaType.ociLayer, digest: sha256("x"), size: 2 ** 49 };
     const huge = new TextEncoder().encode(
@@ -159,44 +155,46 @@ Deno.test("syncImages() finds before it moves anything that the disk has no room
     const error = await assertRejects(
       () =>
         syncImages({
-          images: [{ from: `docker://${registry.host}/a:huge`, to: `oci:${path("to")}:v1` }],
-        }, { cache: new Cache(path("cache")) }),
+          images: [{ from: `docker://${registry.host}/a:huge`, to: `oci:${folder}/to:v1` }],
+        }, { cache: new Cache(`${folder}/cache`) }),
       NoRoomError,
       "are free",
     );
     assertEquals(error.exitCode, 8);
-    await assertRejects(() => Deno.stat(path("to")), Deno.errors.NotFound);
+    await assertRejects(() => Deno.stat(`${folder}/to`), Deno.errors.NotFound);
   }));
 
 Deno.test("syncImages() refuses a bad choice of tags", () =>
-  inFolder(async (path) => {
-    await writeImage(path("from"), "v1", { layers: ["x"] });
+  inFolder(async (folder) => {
+    await writeImage(`${folder}/from`, "v1", { layers: ["x"] });
     const choose = (tags: string, tag = "") =>
       syncImages({
-        images: [{ from: `oci:${path("from")}${tag}`, to: `oci:${path("to")}`, tags }],
-      }, { cache: new Cache(path("cache")) });
+        images: [{ from: `oci:${folder}/from${tag}`, to: `oci:${folder}/to`, tags }],
+      }, { cache: new Cache(`${folder}/cache`) });
     await assertRejects(() => choose("("), UsageError, 'Cannot choose tags by "("');
     await assertRejects(() => choose("semver:>>1"), UsageError, "it is no range of versions");
     await assertRejects(() => choose("v.*", ":v1"), UsageError, "it names one already");
     await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
     await assertRejects(
-      () => syncImages({ images: [] }, { cache: new Cache(path("cache")) }),
+      () => syncImages({ images: [] }, { cache: new Cache(`${folder}/cache`) }),
       UsageError,
       "the list is empty",
     );
   }));
 
 Deno.test("image:sync --tags prints one pinned reference a line", () =>
-  inFolder(async (path) => {
-    for (const tag of ["a1", "a2", "b1"]) await writeImage(path("from"), tag, { layers: [tag] });
+  inFolder(async (folder) => {
+    for (const tag of ["a1", "a2", "b1"]) {
+      await writeImage(`${folder}/from`, tag, { layers: [tag] });
+    }
     const { code, stdout, stderr } = await runKedge(
-      ["image:sync", `oci:${path("from")}`, `oci:${path("to")}`, "--tags", "a.*"],
-      { cacheDir: path("cache") },
+      ["image:sync", `oci:${folder}/from`, `oci:${folder}/to`, "--tags", "a.*"],
+      { cacheDir: `${folder}/cache` },
     );
     assertEquals(code, 0, stderr);
     assertEquals(stdout.split("\n").map((line) => line.replace(/@.*/, "")), [
-      `oci:${path("to")}:a1`,
-      `oci:${path("to")}:a2`,
+      `oci:${folder}/to:a1`,
+      `oci:${folder}/to:a2`,
       "",
     ]);
   }));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { Layout } from "../../lib/oci/layout.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 import { startNginx } from "../support/nginx.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
@@ -10,52 +10,43 @@ import { startRegistry } from "../support/registry.ts";
 import { SlowProxy } from "../support/slow_proxy.ts";
 import { makeCertificate, startTokenServer } from "../support/token_server.ts";
 
-async function inFolder(run: (path: (name: string) => string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run((name) => join(folder, name));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 realTest("image:sync gets its tokens from a token server, one for each side", [
   "docker-registry",
   "openssl",
 ], () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     const user = { name: "me", password: "token-secret" };
     await using tokens = await startTokenServer({ user });
     await using registry = await startRegistry({ token: tokens.registry });
-    await writeImage(path("from"), "v1", { layers: [randomBytes(100_000), "x"] });
+    await writeImage(`${folder}/from`, "v1", { layers: [randomBytes(100_000), "x"] });
     const there = `docker://${registry.host}/acme/vm:v1`;
     const auths = { [registry.host]: { auth: btoa("me:token-secret") } };
     const options = {
-      cacheDir: path("cache"),
-      env: { HOME: path("."), DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) },
+      cacheDir: `${folder}/cache`,
+      env: { HOME: folder, DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) },
     };
-    const push = await runKedge(["image:sync", `oci:${path("from")}:v1`, there], options);
+    const push = await runKedge(["image:sync", `oci:${folder}/from:v1`, there], options);
     assertEquals(push.code, 0, push.stderr);
-    const pull = await runKedge(["image:sync", there, `oci:${path("to")}:v1`], options);
+    const pull = await runKedge(["image:sync", there, `oci:${folder}/to:v1`], options);
     assertEquals(pull.code, 0, pull.stderr);
     assertEquals(tokens.issued, [
       "repository:acme/vm:pull,push",
       "repository:acme/vm:pull",
     ]);
-    assertEquals(await blobsOf(path("to")), await blobsOf(path("from")));
+    assertEquals(await blobsOf(`${folder}/to`), await blobsOf(`${folder}/from`));
   }));
 
 realTest(
   "image:sync says the scope that an account lacks",
   ["docker-registry", "openssl"],
   () =>
-    inFolder(async (path) => {
+    inFolder(async (folder) => {
       await using tokens = await startTokenServer({ grant: (action) => action === "pull" });
       await using registry = await startRegistry({ token: tokens.registry });
-      await writeImage(path("from"), "v1", { layers: ["x"] });
+      await writeImage(`${folder}/from`, "v1", { layers: ["x"] });
       const { code, stderr } = await runKedge(
-        ["image:sync", `oci:${path("from")}:v1`, `docker://${registry.host}/a:v1`],
-        { cacheDir: path("cache"), env: { HOME: path(".") } },
+        ["image:sync", `oci:${folder}/from:v1`, `docker://${registry.host}/a:v1`],
+        { cacheDir: `${folder}/cache`, env: { HOME: folder } },
       );
       assertEquals(code, 5, stderr);
       assertStringIncludes(stderr, "repository:a:pull,push");
@@ -70,26 +61,28 @@ realTest(
     "openssl",
   ],
   () =>
-    inFolder(async (path) => {
-      await Deno.mkdir(path("tls"), { recursive: true });
-      const { certificate, key } = await makeCertificate(path("tls"));
+    inFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/tls`, { recursive: true });
+      const { certificate, key } = await makeCertificate(`${folder}/tls`);
       await using registry = await startRegistry();
       await using nginx = await startNginx({
-        root: path("tls"),
+        root: `${folder}/tls`,
         tls: { certificate, key },
         serverConfig: "client_max_body_size 0;",
         locationConfig: `proxy_pass ${registry.url}; proxy_set_header Host $http_host; ` +
           "proxy_set_header X-Forwarded-Proto https; proxy_request_buffering off;",
       });
-      const image = await writeImage(path("from"), "v1", { layers: [randomBytes(200_000), "x"] });
+      const image = await writeImage(`${folder}/from`, "v1", {
+        layers: [randomBytes(200_000), "x"],
+      });
       // Written this way the address is not taken for loopback, and so is spoken to over TLS.
       const there = `docker://[::ffff:7f00:1]:${nginx.port}/a:v1`;
-      const args = ["image:sync", `oci:${path("from")}:v1`, there];
-      const trusting = { HOME: path("."), DENO_CERT: certificate };
-      const done = await runKedge(args, { cacheDir: path("cache"), env: trusting });
+      const args = ["image:sync", `oci:${folder}/from:v1`, there];
+      const trusting = { HOME: folder, DENO_CERT: certificate };
+      const done = await runKedge(args, { cacheDir: `${folder}/cache`, env: trusting });
       assertEquals(done.code, 0, done.stderr);
       assertStringIncludes(done.stdout, image.digest);
-      const refused = await runKedge(args, { cacheDir: path("cache"), env: { HOME: path(".") } });
+      const refused = await runKedge(args, { cacheDir: `${folder}/cache`, env: { HOME: folder } });
       assertEquals(refused.code, 4, refused.stderr);
       assertStringIncludes(refused.stderr, "Cannot trust the certificate");
       assertStringIncludes(refused.stderr, "DENO_CERT");
@@ -99,20 +92,20 @@ realTest(
 realTest("image:sync moves at most half after a kill -9 behind the half of a pull", [
   "docker-registry",
 ], () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
     await using registry = await startRegistry();
     const sizes = [70, 20, 20, 10];
     const layers = sizes.map((size, seed) => randomBytes(size * 1024 * 1024, seed + 1));
     const total = sizes.reduce((sum, size) => sum + size, 0) * 1024 * 1024;
-    const image = await writeImage(path("from"), "v1", { layers });
+    const image = await writeImage(`${folder}/from`, "v1", { layers });
     const there = `docker://${registry.host}/big:v1`;
-    const options = { cacheDir: path("cache") };
-    const pushed = await runKedge(["image:sync", `oci:${path("from")}:v1`, there], {
-      cacheDir: path("cache-of-another-machine"),
+    const options = { cacheDir: `${folder}/cache` };
+    const pushed = await runKedge(["image:sync", `oci:${folder}/from:v1`, there], {
+      cacheDir: `${folder}/cache-of-another-machine`,
     });
     assertEquals(pushed.code, 0, pushed.stderr);
     await using link = new SlowProxy({ target: registry.url, bytesPerSecond: 100 * 1024 * 1024 });
-    const args = ["image:sync", `docker://${link.host}/big:v1`, `oci:${path("to")}:v1`, "--json"];
+    const args = ["image:sync", `docker://${link.host}/big:v1`, `oci:${folder}/to:v1`, "--json"];
     const child = spawnKedge(args, options);
     while (link.passedBytes < total * 0.6) await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill("SIGKILL");
@@ -122,8 +115,11 @@ realTest("image:sync moves at most half after a kill -9 behind the half of a pul
     assertEquals(again.code, 0, again.stderr);
     const share = link.passedBytes / total;
     assert(share <= 0.5, `${(share * 100).toFixed(1)} % came again`);
-    assertEquals((await new Layout(path("to")).find("v1"))?.digest, image.digest);
-    for (const digest of await blobsOf(path("to"))) {
-      assertEquals(sha256(await Deno.readFile(new Layout(path("to")).blobPath(digest))), digest);
+    assertEquals((await new Layout(`${folder}/to`).find("v1"))?.digest, image.digest);
+    for (const digest of await blobsOf(`${folder}/to`)) {
+      assertEquals(
+        sha256(await Deno.readFile(new Layout(`${folder}/to`).blobPath(digest))),
+        digest,
+      );
     }
   }));

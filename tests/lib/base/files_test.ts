@@ -18,18 +18,10 @@ import {
   parseIdentity,
   stateOf,
 } from "../../../lib/base/process_identity.ts";
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-files-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "../../support/in_folder.ts";
 
 Deno.test("writeFileAtomic() replaces a file and leaves no temporary name", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "f");
     for (const text of ["one", "two"]) assertEquals(await writeFileAtomic(path, text), true);
     assertEquals(await Deno.readTextFile(path), "two");
@@ -37,7 +29,7 @@ Deno.test("writeFileAtomic() replaces a file and leaves no temporary name", () =
   }));
 
 Deno.test("writeFileAtomic() with createNew has one winner and never overwrites", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "f");
     const won = await Promise.all(
       ["a", "b", "c"].map((text) => writeFileAtomic(path, text, { createNew: true })),
@@ -47,7 +39,7 @@ Deno.test("writeFileAtomic() with createNew has one winner and never overwrites"
   }));
 
 Deno.test("persistFile() gives data its final name and its permission bits", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const temporary = temporaryName(join(folder, "f"));
     assert(isTemporaryName(temporary) && !isTemporaryName(join(folder, "f")));
     await Deno.writeTextFile(temporary, "data");
@@ -56,13 +48,13 @@ Deno.test("persistFile() gives data its final name and its permission bits", () 
   }));
 
 Deno.test("TemporaryFolder is for its user alone", () =>
-  withFolder(async (parent) => {
+  inFolder(async (parent) => {
     await using folder = await TemporaryFolder.make(join(parent, "new"));
     assertEquals(((await Deno.stat(folder.path)).mode ?? 0) & 0o077, 0);
   }));
 
 Deno.test("TemporaryFolder is removed with all that is in it", () =>
-  withFolder(async (parent) => {
+  inFolder(async (parent) => {
     {
       await using folder = await TemporaryFolder.make(parent);
       await Deno.mkdir(join(folder.path, "a", "b"), { recursive: true });
@@ -76,7 +68,7 @@ Deno.test("lockFile() says where it may not write", async () => {
 });
 
 Deno.test("lockFile() has one exclusive holder or many shared ones, and waits for the other", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "sub", "lock");
     {
       using _one = await lockFile(path, { shared: true });
@@ -92,7 +84,7 @@ Deno.test("lockFile() has one exclusive holder or many shared ones, and waits fo
   }));
 
 Deno.test("lockFile() ends its wait at the timeout, and at an abort with the signal's reason", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "lock");
     using _held = await lockFile(path);
     await assertRejects(() => lockFile(path, { timeoutMs: 30 }), TimedOutError, path);
@@ -102,7 +94,7 @@ Deno.test("lockFile() ends its wait at the timeout, and at an abort with the sig
   }));
 
 Deno.test("lockFile() is free again when its holder is killed", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "lock");
     const code = `using f = await Deno.open(${
       JSON.stringify(path)
@@ -123,7 +115,7 @@ Deno.test("lockFile() is free again when its holder is killed", () =>
   }));
 
 Deno.test("hashFile() gives digest and size, and tells of what it reads", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const bytes = new Uint8Array(3_000_000).fill(7);
     await Deno.writeFile(join(folder, "f"), bytes);
     let read = 0;
@@ -133,7 +125,7 @@ Deno.test("hashFile() gives digest and size, and tells of what it reads", () =>
   }));
 
 Deno.test("checkFreeBytes() looks at the nearest folder that is there", () =>
-  withFolder((folder) => {
+  inFolder((folder) => {
     const path = join(folder, "not", "there");
     assert((freeBytes(path) ?? 1) > 0);
     checkFreeBytes(path, 1);

@@ -6,15 +6,11 @@ import { VerificationError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { treeDigest } from "../../../lib/cache/tree_digest.ts";
 import type { ArchiveMember } from "../../../lib/cache/write_tree.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { treeOf } from "../../support/tree.ts";
 
-async function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-archive-" });
-  try {
-    await run(new Cache(join(folder, "cache")), folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
+  return inFolder((folder) => run(new Cache(join(folder, "cache")), folder));
 }
 
 interface Written {

@@ -13,17 +13,13 @@ import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { lockTimeoutMs } from "../../../lib/cache/lock_timeout.ts";
 import { openCache } from "../../../lib/cache/open_cache.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { treeOf } from "../../support/tree.ts";
 
 const schema = v.looseObject({ digest: v.string() });
 
-async function withCache(run: (cache: Cache) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "kedge-cache-" });
-  try {
-    await run(new Cache(join(dir, "cache")));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+function withCache(run: (cache: Cache) => Promise<void>): Promise<void> {
+  return inFolder((dir) => run(new Cache(join(dir, "cache"))));
 }
 
 const streamOf = (text: string): ReadableStream<Uint8Array> => new Blob([text]).stream();

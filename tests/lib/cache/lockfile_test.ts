@@ -3,14 +3,10 @@ import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { Lockfile } from "../../../lib/cache/lockfile.ts";
+import { inFolder } from "../../support/in_folder.ts";
 
-async function withPath(run: (path: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(join(dir, "kedge.lock"));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+function withPath(run: (path: string) => Promise<void>): Promise<void> {
+  return inFolder((dir) => run(join(dir, "kedge.lock")));
 }
 
 const one = { digest: sha256("1"), size: 1, date: "2026-01-01T00:00:00.000Z" };

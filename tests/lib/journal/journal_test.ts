@@ -3,14 +3,10 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { Journal } from "../../../lib/journal/journal.ts";
+import { inFolder } from "../../support/in_folder.ts";
 
-async function inFolder(run: (path: string) => void | Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(join(folder, "cache", "journal-v1.db"));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function withPath(run: (path: string) => void | Promise<void>): Promise<void> {
+  return inFolder(async (folder) => await run(join(folder, "cache", "journal-v1.db")));
 }
 
 function exists(path: string): boolean {
@@ -22,14 +18,14 @@ function exists(path: string): boolean {
 }
 
 Deno.test("Journal touches no disk before the first write", () =>
-  inFolder((path) => {
+  withPath((path) => {
     using journal = new Journal({ path });
     assertEquals(journal.runs(), []);
     assertEquals(exists(path), false);
   }));
 
 Deno.test("Journal keeps runs, their operations and their steps for the next process", () =>
-  inFolder((path) => {
+  withPath((path) => {
     let clock = 1000;
     {
       using journal = new Journal({ path, now: () => clock++ });
@@ -57,7 +53,7 @@ Deno.test("Journal keeps runs, their operations and their steps for the next pro
   }));
 
 Deno.test("Journal writes no secret that its redactor knows", () =>
-  inFolder((path) => {
+  withPath((path) => {
     const redactor = new Redactor();
     redactor.add('hunter22"quoted');
     {
@@ -74,7 +70,7 @@ Deno.test("Journal writes no secret that its redactor knows", () =>
   }));
 
 Deno.test("Journal closes its file when it is idle, if it shall, and opens it again", () =>
-  inFolder((path) => {
+  withPath((path) => {
     const journal = new Journal({ path, closeWhenIdle: true });
     const openFiles = () =>
       [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
@@ -96,7 +92,7 @@ Deno.test("Journal closes its file when it is idle, if it shall, and opens it ag
   }));
 
 Deno.test("Journal says which file is damaged and what it holds", () =>
-  inFolder(async (path) => {
+  withPath(async (path) => {
     await Deno.mkdir(join(path, ".."), { recursive: true });
     await Deno.writeTextFile(path, "this is no database, whatever its name says".repeat(100));
     using journal = new Journal({ path });
@@ -105,7 +101,7 @@ Deno.test("Journal says which file is damaged and what it holds", () =>
   }));
 
 Deno.test("Journal is left as it is at the end of a process that only ran, and tells all to the next", () =>
-  inFolder((path) => {
+  withPath((path) => {
     const log = `${path}-wal`;
     const run = (command: string, work?: (journal: Journal) => void) => {
       const redactor = new Redactor();
@@ -134,7 +130,7 @@ Deno.test("Journal is left as it is at the end of a process that only ran, and t
   }));
 
 Deno.test("Journal is closed at the end of a process that finds a long log of others", () =>
-  inFolder(async (path) => {
+  withPath(async (path) => {
     const source = new URL("../../../lib/journal/journal.ts", import.meta.url).href;
     const program = `const { Journal } = await import(${JSON.stringify(source)});
       const journal = new Journal({ path: ${JSON.stringify(path)}, endsWithProcess: true });
@@ -152,7 +148,7 @@ Deno.test("Journal is closed at the end of a process that finds a long log of ot
   }));
 
 Deno.test("Journal is closed at the end of a process that did something, or whose log holds a secret", () =>
-  inFolder((path) => {
+  withPath((path) => {
     for (
       const [command, work] of [
         [
@@ -184,7 +180,7 @@ Deno.test("Journal is closed at the end of a process that did something, or whos
   }));
 
 Deno.test("Journal that was never opened is left alone at the end, even where its file may not be looked at", () =>
-  inFolder(async (path) => {
+  withPath(async (path) => {
     const printed = await printedBy(
       path,
       [],
@@ -196,7 +192,7 @@ Deno.test("Journal that was never opened is left alone at the end, even where it
   }));
 
 Deno.test("Journal is read where it may not be written, and tells once that it is not", () =>
-  inFolder(async (path) => {
+  withPath(async (path) => {
     {
       using journal = new Journal({ path });
       journal.endRun(journal.beginRun("kexec"), 0);

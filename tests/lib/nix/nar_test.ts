@@ -7,6 +7,7 @@ import { contentAddress } from "../../../lib/nix/content_address.ts";
 import { narPieces, narString } from "../../../lib/nix/nar_pieces.ts";
 import { narStream } from "../../../lib/nix/nar_stream.ts";
 import { NarVerifier } from "../../../lib/nix/nar_verifier.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { startNix } from "../../support/nix.ts";
 import { realTest } from "../../support/real.ts";
 
@@ -30,15 +31,6 @@ async function sampleTree(dir: string): Promise<string> {
   await Deno.symlink("../file", join(root, "sub", "link"));
   await Deno.symlink("no/where", join(root, "dangling"));
   return root;
-}
-
-async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await work(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 realTest("narPieces() and contentAddress() agree with nix", ["nix"], async () => {
