@@ -9,12 +9,11 @@
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { formatNixHash, parseNixHash } from "./nix_hash.ts";
-import { compareBytes, isStoreBaseName, type StorePath, tryParseStorePath } from "./store_path.ts";
+import type { PathInfo } from "./path_info.ts";
+import { compareBytes, isStoreBaseName, tryParseStorePath } from "./store_path.ts";
 
-/** What is known of one store path in a binary cache. */
-export interface NarInfo {
-  /** The store path. */
-  storePath: StorePath;
+/** What is known of one store path in a binary cache; each signature is over the {@linkcode fingerprint}. */
+export interface NarInfo extends PathInfo {
   /** Where the packed NAR is, relative to the cache. */
   url: string;
   /** How it is packed: `zstd`, `xz`, `none`, or what another writer chose. */
@@ -23,18 +22,6 @@ export interface NarInfo {
   fileHash?: Digest;
   /** The size of the packed NAR in bytes, where the writer said it. */
   fileSize?: number;
-  /** The sha256 of the NAR. */
-  narHash: Digest;
-  /** The size of the NAR, in bytes. */
-  narSize: number;
-  /** The base names of the store paths that this one needs, itself among them where it names itself, in order. */
-  references: readonly string[];
-  /** The base name of the derivation. */
-  deriver?: string;
-  /** `key:base64`, each over the {@linkcode fingerprint}. */
-  signatures: readonly string[];
-  /** The content address. */
-  ca?: string;
 }
 
 const largestBytes = 1024 * 1024;

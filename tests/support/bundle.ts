@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import defer * as zlib from "node:zlib";
 import { type Digest, Hasher } from "../../lib/base/digest.ts";
 
@@ -251,14 +252,4 @@ function* gzipStored(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
 
 function* zstdFrames(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   for (const piece of pieces) if (piece.byteLength > 0) yield zlib.zstdCompressSync(piece);
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.byteLength;
-  }
-  return all;
 }

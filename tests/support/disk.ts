@@ -1,4 +1,5 @@
 /** Data, tables and indexes for the tests of chunks and disks. @module */
+import { concat } from "@std/bytes";
 import { sha256 } from "../../lib/base/digest.ts";
 import type { Chunker } from "../../lib/chunk/chunker.ts";
 import type { ChunkTable, DiskIndex } from "../../lib/chunk/chunk_table.ts";
@@ -23,13 +24,7 @@ export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
 
 /** Joins pieces of data. */
 export function join(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat(parts);
 }
 
 /** The rows of data: chunks as `[start, end]`, holes as negative lengths. */

@@ -1,4 +1,5 @@
 /** Tarballs as nobody's program would write them. */
+import { concat } from "@std/bytes";
 
 /** A member, with what its header says of it. */
 export interface HostileMember {
@@ -44,13 +45,7 @@ export function tarball(
     blocks.push(tarHeader(member), padded);
   }
   if (end === "whole") blocks.push(new Uint8Array(2 * blockBytes));
-  const whole = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    whole.set(block, at);
-    at += block.length;
-  }
-  return whole;
+  return concat(blocks);
 }
 
 /** The contents of an extended header. */

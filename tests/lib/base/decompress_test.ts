@@ -1,20 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { decompress, type PackedAs, packedAs } from "../../../lib/base/decompress.ts";
 
 const content = new Uint8Array(300_000).map((_, i) => (i * i) >> 7);
 const half = content.length >> 1;
-
-function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 const packers: Record<PackedAs, (bytes: Uint8Array) => Uint8Array> = {
   gzip: (bytes) => gzipSync(bytes),
@@ -36,7 +27,7 @@ async function* reused(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 async function all(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of stream) parts.push(part.slice());
-  return joined(...parts);
+  return concat(parts);
 }
 
 for (const kind of ["gzip", "zstd", "br"] as const) {
@@ -72,7 +63,7 @@ for (const kind of ["gzip", "zstd", "br"] as const) {
 for (const kind of ["gzip", "zstd"] as const) {
   Deno.test(`decompress() reads ${kind} of several members`, async () => {
     const pack = packers[kind];
-    const packed = joined(pack(content.subarray(0, half)), pack(content.subarray(half)));
+    const packed = concat([pack(content.subarray(0, half)), pack(content.subarray(half))]);
     assertEquals(await all(decompress(reused(packed, 4096), kind)), content);
     assertEquals(packedAs(packed), kind);
   });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Buffer } from "node:buffer";
+import { concat } from "@std/bytes";
 import { join } from "@std/path";
 import { zstdCompressSync } from "node:zlib";
 import { sha256 } from "../../../lib/base/digest.ts";
@@ -20,12 +20,12 @@ async function sample(): Promise<Uint8Array<ArrayBuffer>> {
 
 function packed(nar: Uint8Array, frames: number): Uint8Array<ArrayBuffer> {
   const size = Math.ceil(nar.length / frames);
-  const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+  const skippable = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
   const parts = Array.from(
     { length: frames },
     (_, i) => zstdCompressSync(nar.subarray(i * size, (i + 1) * size)),
   );
-  return new Uint8Array(Buffer.concat([skippable, ...parts]));
+  return concat([skippable, ...parts]);
 }
 
 function inPieces(bytes: Uint8Array<ArrayBuffer>, size: number): ReadableStream<Uint8Array> {

@@ -26,6 +26,21 @@ async function* inPieces(start: number): AsyncIterable<Uint8Array> {
   }
 }
 
+/** The same; at one piece, something happens first. */
+function inPiecesWith(at: number, happens: () => unknown): typeof inPieces {
+  let pieces = 0;
+  return async function* (start) {
+    for await (const piece of inPieces(start)) {
+      if (++pieces === at) happens();
+      yield piece;
+    }
+  };
+}
+
+function cut(): never {
+  throw new KedgeError("the power went");
+}
+
 /** Pushes the blob in chunks of 300 000 bytes; gives the bytes that went out. */
 async function push(
   host: string,
@@ -100,17 +115,7 @@ Deno.test("pushBlob() counts for itself where the registry's Range stays behind 
   withFake({ quirks: ["stale-range"] }, async (registry, memory) => {
     assertEquals(await push(registry.host, memory), blob.size);
     registry.store.blobs.clear();
-    let pieces = 0;
-    await assertRejects(() =>
-      push(registry.host, memory, {
-        body: async function* (start) {
-          for await (const piece of inPieces(start)) {
-            if (++pieces > 11) throw new KedgeError("the power went");
-            yield piece;
-          }
-        },
-      })
-    );
+    await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(12, cut) }));
     await cutWasNoticed(registry);
     assertEquals(memory.upload?.offset, 600_000);
     const { location, offset } = memory.upload!;
@@ -129,14 +134,8 @@ Deno.test("pushBlob() sends the whole where the registry takes no chunks (GAR), 
 
 Deno.test("pushBlob() goes on in the middle after a failure of the registry", () =>
   withFake({}, async (registry, memory) => {
-    let pieces = 0;
     const sent = await push(registry.host, memory, {
-      body: async function* (start) {
-        for await (const piece of inPieces(start)) {
-          if (++pieces === 7) registry.faults.unavailable = 1;
-          yield piece;
-        }
-      },
+      body: inPiecesWith(7, () => (registry.faults.unavailable = 1)),
     });
     assertEquals(methods(registry).filter((line) => line === "POST 202").length, 1);
     assert(sent < blob.size * 1.5, `${sent} bytes were sent`);
@@ -144,31 +143,15 @@ Deno.test("pushBlob() goes on in the middle after a failure of the registry", ()
 
 Deno.test("pushBlob() begins anew when the session is lost, and where states cannot be asked (ACR)", () =>
   withFake({ quirks: ["no-resume"] }, async (registry, memory) => {
-    let pieces = 0;
     await push(registry.host, memory, {
-      body: async function* (start) {
-        for await (const piece of inPieces(start)) {
-          if (++pieces === 7) registry.faults.loseUpload = 1;
-          yield piece;
-        }
-      },
+      body: inPiecesWith(7, () => (registry.faults.loseUpload = 1)),
     });
     assertEquals(methods(registry).filter((line) => line === "POST 202").length, 2);
   }));
 
 Deno.test("pushBlob() continues what an earlier run sent, and hashes the beginning too", () =>
   withFake({}, async (registry, memory) => {
-    let pieces = 0;
-    await assertRejects(() =>
-      push(registry.host, memory, {
-        body: async function* (start) {
-          for await (const piece of inPieces(start)) {
-            if (++pieces > 11) throw new KedgeError("the power went");
-            yield piece;
-          }
-        },
-      })
-    );
+    await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(12, cut) }));
     await cutWasNoticed(registry);
     const { location, offset } = memory.upload!;
     assertEquals(offset, 600_000);
@@ -181,17 +164,11 @@ Deno.test("pushBlob() continues what an earlier run sent, and hashes the beginni
 Deno.test("pushBlob() lets the chunk in flight arrive when it is ended", () =>
   withFake({}, async (registry, memory) => {
     const controller = new AbortController();
-    let pieces = 0;
     await assertRejects(
       () =>
         push(registry.host, memory, {
           signal: controller.signal,
-          body: async function* (start) {
-            for await (const piece of inPieces(start)) {
-              if (++pieces === 6) controller.abort(new Error("enough"));
-              yield piece;
-            }
-          },
+          body: inPiecesWith(6, () => controller.abort(new Error("enough"))),
         }),
       Error,
       "enough",
@@ -219,17 +196,7 @@ realTest("pushBlob() sends chunks to docker-registry, and goes on between them",
 ], async () => {
   await using registry = await startRegistry();
   const memory = new TestMemory();
-  let pieces = 0;
-  await assertRejects(() =>
-    push(registry.host, memory, {
-      body: async function* (start) {
-        for await (const piece of inPieces(start)) {
-          if (++pieces === 9) throw new KedgeError("the power went");
-          yield piece;
-        }
-      },
-    })
-  );
+  await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(9, cut) }));
   const { location, offset } = memory.upload!;
   assertEquals(offset, 300_000);
   // The cut chunk ends the session of docker-registry: the push begins anew and ends well.

@@ -4,6 +4,7 @@ import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../../../lib/base/errors.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
+import type { Credentials } from "../../../lib/oci/credentials.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { readContents } from "../../../lib/oci/image_contents.ts";
 import type { ImageDestination, ImageSource } from "../../../lib/oci/image_store.ts";
@@ -29,6 +30,21 @@ function endless(): { body: ReadableStream<Uint8Array>; sent: () => number } {
     },
   });
   return { body, sent: () => sent };
+}
+
+/** Asks the token server that a registry names for leave to pull. */
+async function askForToken(http: HttpClient, credentials?: Credentials): Promise<void> {
+  const auth = new RegistryAuth({
+    host: "registry.example",
+    plain: false,
+    http,
+    credentials: () => Promise.resolve(credentials),
+  });
+  const asked = new Response(null, {
+    status: 401,
+    headers: { "www-authenticate": 'Bearer realm="https://auth.example/token"' },
+  });
+  await auth.renew(asked, "a", ["repository:a:pull"], undefined);
 }
 
 Deno.test("listPages() ends a list that has no end", async () => {
@@ -88,18 +104,8 @@ Deno.test("RegistryAuth takes an identity token to no other server", async () =>
       return Promise.resolve(new Response(null, { status: 307, headers: { location } }));
     },
   });
-  const auth = new RegistryAuth({
-    host: "registry.example",
-    plain: false,
-    http,
-    credentials: () => Promise.resolve({ kind: "identity", token: "the-identity" }),
-  });
-  const asked = new Response(null, {
-    status: 401,
-    headers: { "www-authenticate": 'Bearer realm="https://auth.example/token"' },
-  });
   await assertRejects(
-    () => auth.renew(asked, "a", ["repository:a:pull"], undefined),
+    () => askForToken(http, { kind: "identity", token: "the-identity" }),
     KedgeError,
     "answered 307",
   );
@@ -109,18 +115,8 @@ Deno.test("RegistryAuth takes an identity token to no other server", async () =>
 Deno.test("RegistryAuth reads no token without an end", async () => {
   const { body, sent } = endless();
   const http = new HttpClient({ retry, fetch: () => Promise.resolve(new Response(body)) });
-  const auth = new RegistryAuth({
-    host: "registry.example",
-    plain: false,
-    http,
-    credentials: () => Promise.resolve(undefined),
-  });
-  const asked = new Response(null, {
-    status: 401,
-    headers: { "www-authenticate": 'Bearer realm="https://auth.example/token"' },
-  });
   await assertRejects(
-    () => auth.renew(asked, "a", ["repository:a:pull"], undefined),
+    () => askForToken(http),
     KedgeError,
     "holds none",
   );
