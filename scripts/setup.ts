@@ -39,7 +39,7 @@ const packages: Readonly<Record<string, string>> = {
 const policyFile = "/usr/sbin/policy-rc.d";
 
 /** The programs that are not there. */
-export function missingPrograms(): string[] {
+function missingPrograms(): string[] {
   return Object.keys(packages).filter((program) => findProgram(program) === undefined);
 }
 

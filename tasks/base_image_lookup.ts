@@ -30,7 +30,7 @@ export interface FoundBaseImage {
 }
 
 /** The label that holds the version of what is in an image. */
-export const versionLabel = "org.opencontainers.image.version";
+const versionLabel = "org.opencontainers.image.version";
 
 const largestConfigBytes = 4 * 1024 * 1024;
 const mostTagsRead = 20_000;

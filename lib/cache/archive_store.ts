@@ -146,7 +146,7 @@ export class ArchiveStore {
 }
 
 /** Where the archive of a digest lies in the cache of this root. */
-export function archivePath(root: string, digest: Digest): string {
+function archivePath(root: string, digest: Digest): string {
   const hex = digestHex(digest);
   return join(root, buckets.archives.folder, "sha256", hex.slice(0, 2), hex);
 }

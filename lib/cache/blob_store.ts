@@ -204,7 +204,7 @@ export class BlobStore {
 }
 
 /** Where the blob of a digest lies in the cache of this root. */
-export function blobPath(root: string, digest: Digest): string {
+function blobPath(root: string, digest: Digest): string {
   const hex = digestHex(digest);
   return join(root, buckets.blobs.folder, "sha256", hex.slice(0, 2), hex);
 }

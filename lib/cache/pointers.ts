@@ -25,7 +25,7 @@ export interface FoundPointer {
 export type ReadablePointer = FoundPointer & { envelope: Envelope };
 
 /** Folders at the root of a cache that hold pointers, those of other versions too. */
-export function isPointerFolder(name: string): boolean {
+function isPointerFolder(name: string): boolean {
   const match = /^([a-z]+)-v\d+$/.exec(name);
   return match !== null &&
     Object.values(buckets).some((bucket) => bucket.kind === "pointers" && bucket.name === match[1]);

@@ -40,7 +40,7 @@ const usualWaits: TierWaits = {
 };
 
 /** The type of what a key stands for. */
-export const tierArtifactType = "application/vnd.kedge.cache.v1";
+const tierArtifactType = "application/vnd.kedge.cache.v1";
 const contentType = "application/octet-stream";
 const emptyConfig = new TextEncoder().encode("{}");
 const prefix = "dev.kedge.cache.";

@@ -13,7 +13,7 @@ import { damagedDatabase } from "./database_failure.ts";
 import { readPlainFile } from "./plain_file.ts";
 
 /** The schema that is read and written here. */
-export const nixSchema = 10;
+const nixSchema = 10;
 
 /** Makes the tables that are not there. */
 export const nixTables = `

@@ -81,7 +81,7 @@ export async function resolveSources(
 }
 
 /** The store folder where nothing else names one. */
-export function defaultStoreDir(env: Readonly<Record<string, string>> = {}): string {
+function defaultStoreDir(env: Readonly<Record<string, string>> = {}): string {
   return env["NIX_STORE_DIR"] ?? Deno.env.get("NIX_STORE_DIR") ?? "/nix/store";
 }
 

@@ -78,7 +78,7 @@ export async function collectGarbage(
 }
 
 /** The digests of all that some descriptors lead to within a layout. */
-export async function reachable(
+async function reachable(
   layout: Layout,
   roots: readonly Descriptor[],
 ): Promise<Map<Digest, Descriptor>> {

@@ -20,7 +20,7 @@ import { MediaType } from "./media_type.ts";
 import { readSmallFile } from "./read_small_file.ts";
 
 /** The annotation that holds the name of an image in a layout. */
-export const refNameAnnotation = "org.opencontainers.image.ref.name";
+const refNameAnnotation = "org.opencontainers.image.ref.name";
 
 const layoutText = '{"imageLayoutVersion":"1.0.0"}';
 

@@ -39,15 +39,6 @@ export class RegistryBlobs {
     return `${this.host.host}/${this.repository}`;
   }
 
-  /** Asks whether the registry speaks this API and lets us in. */
-  async ping(): Promise<void> {
-    const response = await this.host.request(this.repository, this.host.base, {
-      may: this.may,
-      action: "speak to the registry",
-    });
-    await response.body?.cancel();
-  }
-
   /** The size of a blob in bytes; `undefined` if the repository has none of that digest. */
   async head(digest: Digest): Promise<number | undefined> {
     const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {

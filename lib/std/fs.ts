@@ -37,5 +37,3 @@ export const copy: (
   to: string | URL,
   options?: { overwrite?: boolean; preserveTimestamps?: boolean },
 ) => Promise<void> = fs.copy;
-/** Removes all that is in a folder, and makes the folder where there is none. */
-export const emptyDir: (dir: string | URL) => Promise<void> = fs.emptyDir;

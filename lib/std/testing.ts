@@ -17,12 +17,6 @@ export type Spy<Fn extends (...args: never[]) => unknown> = Fn & { calls: SpyCal
 
 /** Wraps a function so that its calls are recorded. */
 export const spy: <Fn extends (...args: never[]) => unknown>(fn?: Fn) => Spy<Fn> = mock.spy;
-/** Replaces a method until the stub is disposed of. */
-export const stub: <T extends object, K extends keyof T>(
-  object: T,
-  method: K,
-  fn: T[K],
-) => Disposable & { calls: SpyCall[] } = mock.stub;
 /** Holds a value against the snapshot beside the test. */
 export const assertSnapshot: (
   context: Deno.TestContext,

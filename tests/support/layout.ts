@@ -17,7 +17,7 @@ export interface TestImage {
 }
 
 /** The platform of images that do not say another. */
-export const testPlatform: Platform = { os: "linux", architecture: "amd64" };
+const testPlatform: Platform = { os: "linux", architecture: "amd64" };
 
 /** Puts an image into a layout; without a tag it is put, and nothing points to it. */
 export async function writeImage(

@@ -19,7 +19,7 @@ export interface NixImage {
 }
 
 /** Puts an image for some platforms into a layout: an index, as official images are. */
-export async function writeNixImage(
+async function writeNixImage(
   folder: string,
   tag: string,
   images: readonly NixImage[],

@@ -1,6 +1,6 @@
 /** Images with a Nix store in them, whose database real Nix wrote. */
 import { basename, dirname, join } from "@std/path";
-import { type Digest, sha256 } from "../../lib/base/digest.ts";
+import { sha256 } from "../../lib/base/digest.ts";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { encodeNix32 } from "../../lib/nix/nix32.ts";
 import { hashNar } from "../../lib/nix/hash_nar.ts";
@@ -136,6 +136,3 @@ export async function validWithNix(uri: string): Promise<string[]> {
   ]);
   return text.split("\n").filter((line) => line !== "").sort();
 }
-
-/** A digest of a test. */
-export const noDigest = `sha256:${"0".repeat(64)}` as Digest;

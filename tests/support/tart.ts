@@ -40,7 +40,7 @@ function sequence(literals: Uint8Array, distance?: number, match = 0): Uint8Arra
 }
 
 /** One LZ4 block of `data` from `start` to `end`; matches may reach before `start`. */
-export function packLz4Block(data: Uint8Array, start: number, end: number): Uint8Array {
+function packLz4Block(data: Uint8Array, start: number, end: number): Uint8Array {
   const parts: Uint8Array[] = [];
   const seen = new Map<number, number>();
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -41,7 +41,7 @@ export async function run(
 }
 
 /** Does something while nobody else measures on this machine. */
-export async function alone<T>(work: () => Promise<T>): Promise<T> {
+async function alone<T>(work: () => Promise<T>): Promise<T> {
   using lock = await Deno.open("/tmp/bench.lock", { read: true, write: true, create: true });
   await lock.lock(true);
   return await work();
