@@ -1,17 +1,19 @@
 /**
  * Contents by their digest.
  *
- * Invariants: a blob appears only after every byte of it was hashed and synced; it is read-only from then on; the last
- * writer of one digest wins, which is harmless, since both wrote the same bytes; no writer needs a lock.
+ * Invariants: a blob appears only after every byte of it was hashed and synced; it is read-only from then on; one that is there and
+ * sound stays when it is written again, since files by other names are the same file; of two who write it first at the same time the last
+ * wins, which is harmless, since both wrote the same bytes; no writer needs a lock.
  *
  * @module
  */
 import { dirname, join } from "@std/path";
-import { persistFile, removeIfThere, temporaryName } from "../base/atomic_file.ts";
+import { persistFile, removeIfThere, syncFolder, temporaryName } from "../base/atomic_file.ts";
+import { defined } from "../base/defined.ts";
 import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { clearWay, folderNames, ifThere, lookAt } from "../base/files.ts";
+import { clearWay, folderNames, ifAllowed, ifThere, lookAt } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
 
@@ -141,8 +143,8 @@ export class BlobStore {
   }
 
   /**
-   * Takes over a finished file of the same file system: it is renamed into the store. Without `verified`, the file is read
-   * and hashed first; with it, the caller has hashed every byte and answers for the digest.
+   * Takes over a finished file of the same file system: it is renamed into the store, or removed where the store has it. Without
+   * `verified`, the file is read and hashed first; with it, the caller has hashed every byte and answers for the digest.
    *
    * @throws {VerificationError} if it has another digest or size than expected; the file is left where it is
    */
@@ -182,7 +184,7 @@ export class BlobStore {
     temporary: string,
     digest: Digest,
     size: number,
-    expected: ExpectedBlob & { syncFolder?: boolean },
+    expected: ExpectedBlob & { syncFolder?: boolean; signal?: AbortSignal },
   ): Promise<CachedBlob> {
     if (expected.size !== undefined && expected.size !== size) {
       throw wrongSize(expected.size, String(size));
@@ -196,11 +198,30 @@ export class BlobStore {
     const path = this.path(digest);
     await this.#host.ensure(dirname(path));
     await this.#host.protect(digest);
-    const { syncFolder = true } = expected;
+    const blob = { digest, size, path };
+    const { syncFolder: durable = true, signal } = expected;
+    if (await isKept(blob, signal)) {
+      // Its age begins anew, as that of a new one would; it may be somebody else's file.
+      if (Deno.build.os !== "windows") await ifAllowed(Deno.chmod(path, 0o444), () => {});
+      if (durable) await syncFolder(dirname(path));
+      await removeIfThere(temporary);
+      return blob;
+    }
     await clearWay(path);
-    await persistFile(temporary, path, { mode: 0o444, syncFolder });
-    return { digest, size, path };
+    await persistFile(temporary, path, { mode: 0o444, syncFolder: durable });
+    return blob;
   }
+}
+
+/** Whether the blob is there, and has its digest. */
+async function isKept(
+  { digest, size, path }: CachedBlob,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const there = lookAt(path);
+  if (!there?.isFile || there.size !== size) return false;
+  const hashed = await ifThere(ifAllowed(hashFile(path, defined({ signal })), () => {}));
+  return hashed !== undefined && sameDigest(hashed.digest, digest);
 }
 
 /** Where the blob of a digest lies in the cache of this root. */

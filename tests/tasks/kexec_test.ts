@@ -241,6 +241,14 @@ Deno.test("cacheKexec() takes the same bytes of another URL from the cache", () 
     assertEquals(await Deno.readFile(result.path), small);
   }));
 
+Deno.test("cacheKexec() keeps the same bytes of two URLs once, though both were fetched", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    origin.files.set("/other.tar.gz", { body: small });
+    const paths = [await run(), await run({ url: origin.url("/other.tar.gz") })];
+    const [first, second] = await Promise.all(paths.map(({ path }) => Deno.stat(path)));
+    assertEquals([first!.ino, first!.nlink], [second!.ino, 3]);
+  }));
+
 for (
   const [what, fault, type] of [
     ["a web page", { body: "<!doctype html><p>Log in", headers: { "content-type": "text/html" } }],

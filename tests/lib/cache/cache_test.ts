@@ -137,6 +137,34 @@ Deno.test("BlobStore.persistFile() takes over a finished file", () =>
     assertEquals(all, [found]);
   }));
 
+for (
+  const [how, write] of [
+    ["persist()", (cache: Cache) => cache.blobs.persist(streamOf("data"))],
+    ["persistFile()", async (cache: Cache) => {
+      const path = cache.temporaryPath("finished");
+      await Deno.writeTextFile(path, "data");
+      return await cache.blobs.persistFile(path);
+    }],
+  ] as const
+) {
+  Deno.test(`BlobStore.${how} leaves a blob as it is that is there, unless it is damaged`, () =>
+    withCache(async (cache) => {
+      const { path } = await cache.blobs.persist(streamOf("data"));
+      const before = await Deno.stat(path);
+      await Deno.chmod(path, 0o400);
+      assertEquals((await write(cache)).path, path);
+      const after = await Deno.stat(path);
+      assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
+      assertEquals(after.mode! & 0o777, 0o444);
+      await Deno.chmod(path, 0o644);
+      await Deno.writeTextFile(path, "evil");
+      await write(cache);
+      assertEquals(await Deno.readTextFile(path), "data");
+      assertEquals((await Deno.stat(path)).mode! & 0o777, 0o444);
+      assertEquals(await Array.fromAsync(Deno.readDir(join(cache.dir, "tmp-v1"))), []);
+    }));
+}
+
 Deno.test("Cache looks into a read-only layer below it and never writes there", () =>
   withCache(async (lower) => {
     const entry = lower.entry(buckets.kexec, "k", schema);
