@@ -1,7 +1,10 @@
 import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
+import type { Cache } from "../lib/cache/cache.ts";
 import type { Envelope } from "../lib/cache/entry_record.ts";
+import { isNamed, nameBlob, namedFilePath } from "../lib/cache/named_file.ts";
+import { fileNameOf } from "../lib/cache/url_key.ts";
 import type { DamagedContents, Mending } from "../lib/cache/verify_cache.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { cacheKexec } from "./kexec.ts";
@@ -28,6 +31,7 @@ export async function refetchContents(
         ...context,
         refresh: "none",
       });
+      await putNames(bad, context.cache);
       const how = bytesMoved === 0 ? "made again from what is in the cache" : "fetched anew";
       return { refetched: true, why: `${how}: ${envelope.key}`, bytesMoved };
     } catch (error) {
@@ -37,6 +41,18 @@ export async function refetchContents(
     }
   }
   return { refetched: false, why, bytesMoved: 0 };
+}
+
+/** What was moved away took all of its names along: each entry of it gets its own again, not only the one that brought it back. */
+async function putNames({ digest, pointers }: DamagedContents, cache: Cache): Promise<void> {
+  const blob = await cache.blobs.find(digest);
+  if (blob === undefined) return;
+  for (const { bucket, envelope: { key, value } } of pointers) {
+    const isPresent = (value as { digest?: unknown } | undefined)?.digest === digest;
+    if (bucket !== buckets.kexec.folder || !isPresent || !URL.canParse(key)) continue;
+    const path = namedFilePath(cache.dir, key, fileNameOf(key));
+    if (!await isNamed(path, blob)) await nameBlob(path, blob, (folder) => cache.ensure(folder));
+  }
 }
 
 const madeAnew: Readonly<Record<string, string>> = {

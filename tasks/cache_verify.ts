@@ -1,11 +1,11 @@
 import { defined } from "../lib/base/defined.ts";
 import { parseDuration } from "../lib/base/duration.ts";
-import { VerificationError } from "../lib/base/errors.ts";
+import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import { verifyCache, type VerifyCacheResult } from "../lib/cache/verify_cache.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CacheVerifyOptions } from "./cache.ts";
 import { refetchContents } from "./cache_refetch.ts";
-import { cacheWarner } from "./cache_warner.ts";
+import { cacheWarner, warnOfDenied } from "./cache_warner.ts";
 
 /** Does the work of `cacheVerify`. */
 export async function runCacheVerify(
@@ -28,16 +28,32 @@ export async function runCacheVerify(
       `the ${kind} ${digest} ${keys.length > 0 ? `of ${keys.join(", ")} ` : ""}was damaged: ${why}`,
     );
   }
+  warnOfDenied(context, result.denied, "; it was not held against its digest");
   const lost = result.bad.filter(({ refetched }) => !refetched);
-  if (lost.length === 0) return result;
-  const names = lost.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest]);
+  if (lost.length === 0) {
+    if (result.denied.length > 0) throw unread(cache.dir, result);
+    return result;
+  }
+  const names = [
+    ...new Set(lost.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest])),
+  ];
   throw new VerificationError(
     `Cannot vouch for the cache "${cache.dir}": ${
       lost.length === 1 ? "one is" : `${lost.length} are`
     } damaged: ${names.join(", ")}`,
     {
-      hint: dryRun ? "run without --dry-run to move them away" : `moved away; ${lost[0]!.why}`,
+      hint: dryRun
+        ? "run without --dry-run to move them away"
+        : `${lost[0]!.movedAway ? "moved away; " : ""}${lost[0]!.why}`,
       data: { ...result },
     },
+  );
+}
+
+function unread(dir: string, result: VerifyCacheResult): KedgeError {
+  const { length } = result.denied;
+  return new KedgeError(
+    `Cannot vouch for the cache "${dir}": ${length} of its files and folders may not be read`,
+    { hint: "run it as the user whose they are; all else is good", data: { ...result } },
   );
 }

@@ -41,6 +41,11 @@ export function isDenied(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied;
 }
 
+/** Whether an error says that nothing may be written there: not by this user, or by nobody. */
+export function isReadOnly(error: unknown): boolean {
+  return isDenied(error) || (error as { code?: string } | undefined)?.code === "EROFS";
+}
+
 /** What a look at the disk gives; `undefined` where the system does not let this user look, of which `onDenied` is told in its words. */
 export async function ifAllowed<T>(
   looking: Promise<T>,

@@ -11,11 +11,11 @@
 import { dirname, join } from "@std/path";
 import { syncFolder, TemporaryFolder } from "../base/atomic_file.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
-import { digestHex, isDigest } from "../base/digest_text.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { folderNames } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { BlobStoreHost } from "./blob_store.ts";
+import { listDigests } from "./list_digests.ts";
 import type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
 
 /** An unpacked folder that is there. */
@@ -108,19 +108,18 @@ export class ArchiveStore {
     return await this.#publish(tree, digest, options);
   }
 
-  /** All archives of this cache in the order of their digests, without those of a layer below. */
-  async *list(): AsyncGenerator<CachedArchive> {
+  /**
+   * All archives of this cache in the order of their digests, without those of a layer below.
+   *
+   * @param onDenied told of what this user may not look at, in the words of the system; without it that is an error
+   */
+  async *list(onDenied?: (why: string) => void): AsyncGenerator<CachedArchive> {
     const { seeTree } = await import("./read_tree.ts");
-    const base = join(this.#host.dir, buckets.archives.folder, "sha256");
-    for (const shard of await folderNames(base)) {
-      for (const name of await folderNames(join(base, shard))) {
-        const digest = `sha256:${name}`;
-        const path = join(base, shard, name);
-        const seen = isDigest(digest) ? await seeTree(path) : undefined;
-        if (seen === undefined) continue;
-        yield { digest: digest as Digest, size: seen.bytes, path, stamp: seen.stamp };
-      }
-    }
+    const look = async (digest: Digest, path: string) => {
+      const seen = await seeTree(path);
+      return seen && { digest, size: seen.bytes, path, stamp: seen.stamp };
+    };
+    yield* listDigests(join(this.#host.dir, buckets.archives.folder), look, onDenied);
   }
 
   async #publish(

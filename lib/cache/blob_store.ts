@@ -11,11 +11,12 @@ import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, syncFolder, temporaryName } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, Hasher, sameDigest } from "../base/digest.ts";
-import { digestHex, isDigest } from "../base/digest_text.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { clearWay, folderNames, ifAllowed, ifThere, lookAt } from "../base/files.ts";
+import { clearWay, ifAllowed, ifThere, lookAt } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
+import { listDigests } from "./list_digests.ts";
 
 /** A blob that is there. */
 export interface CachedBlob {
@@ -166,18 +167,16 @@ export class BlobStore {
     return await removeIfThere(this.path(digest));
   }
 
-  /** All blobs of this cache in the order of their digests, without those of a layer below. */
-  async *list(): AsyncGenerator<CachedBlob> {
-    const base = join(this.#host.dir, buckets.blobs.folder, "sha256");
-    for (const shard of await folderNames(base)) {
-      for (const name of await folderNames(join(base, shard))) {
-        const digest = `sha256:${name}`;
-        if (!isDigest(digest)) continue;
-        const path = join(base, shard, name);
-        const blob = blobOf(digest, path, await ifThere(Deno.lstat(path)));
-        if (blob !== undefined) yield blob;
-      }
-    }
+  /**
+   * All blobs of this cache in the order of their digests, without those of a layer below.
+   *
+   * @param onDenied told of what this user may not look at, in the words of the system; without it that is an error
+   */
+  async *list(onDenied?: (why: string) => void): AsyncGenerator<CachedBlob> {
+    const folder = join(this.#host.dir, buckets.blobs.folder);
+    const look = async (digest: Digest, path: string) =>
+      blobOf(digest, path, await ifThere(Deno.lstat(path)));
+    yield* listDigests(folder, look, onDenied);
   }
 
   async #publish(

@@ -14,7 +14,7 @@ import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import { type FileLock, lockFile, type LockFileOptions } from "../base/file_lock.ts";
-import { isDenied, lookAt } from "../base/files.ts";
+import { isReadOnly, lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
 import { BlobStore } from "./blob_store.ts";
 import type { CacheBucket } from "./bucket.ts";
@@ -140,9 +140,7 @@ export class Cache {
       return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
     } catch (error) {
       const { cause } = error as { cause?: unknown };
-      if (!isDenied(cause) && (cause as { code?: string } | undefined)?.code !== "EROFS") {
-        throw error;
-      }
+      if (!isReadOnly(cause)) throw error;
       throw new KedgeError(
         `Cannot write to the cache "${this.dir}": ${(cause as Error).message}`,
         {

@@ -11,7 +11,7 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { clearWay, isDenied, isNotThere } from "../base/files.ts";
+import { clearWay, isDenied, isNotThere, isReadOnly } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
 import type {
   EntryLookup,
@@ -251,6 +251,5 @@ function parseEnvelope(text: string | undefined): EnvelopeFound {
 }
 
 function isHarmless(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || isDenied(error) ||
-    (error as { code?: string }).code === "EROFS";
+  return error instanceof Deno.errors.NotFound || isReadOnly(error);
 }

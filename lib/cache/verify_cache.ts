@@ -2,7 +2,8 @@
  * Reads every blob and every archive and holds it against its digest.
  *
  * Invariants: what fails is moved away under a name that nobody looks for, never repaired in place; what pointed to it becomes a
- * miss, until it is fetched anew, now or at its next use; with a budget the next run goes on where this one stopped.
+ * miss, until it is fetched anew, now or at its next use; what may not be read, or moved away, is named, and keeps nothing else from being
+ * read; with a budget the next run goes on where this one stopped.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { hashFile } from "../base/hash_file.ts";
-import { clearWay, ifThere, readPlainText } from "../base/files.ts";
+import { clearWay, ifAllowed, ifThere, isReadOnly, readPlainText } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import type { Envelope } from "./entry_record.ts";
 import { findPointers, refsOf } from "./pointers.ts";
@@ -64,6 +65,8 @@ export interface BadBlob extends Mending {
   actual: Digest;
   /** Its size in bytes. */
   size: number;
+  /** Whether it was moved to where nobody looks for it. */
+  movedAway: boolean;
   /** The keys of the entries that refer to it. */
   keys: readonly string[];
 }
@@ -80,6 +83,8 @@ export interface VerifyCacheResult {
   bad: readonly BadBlob[];
   /** The bytes that were fetched in the place of bad ones. */
   bytesMoved: number;
+  /** What this user may not read, in the words of the system: nothing is known of it. */
+  denied: readonly string[];
   /** Whether the whole cache was read. */
   complete: boolean;
 }
@@ -99,12 +104,14 @@ export async function verifyCache(
   options: VerifyCacheOptions = {},
 ): Promise<VerifyCacheResult> {
   const { budgetBytes = Infinity, budgetMs = Infinity, dryRun = false, signal } = options;
-  const contents = await listContents(cache);
+  const denied: string[] = [];
+  const onDenied = (why: string) => denied.push(why);
+  const contents = await listContents(cache, onDenied);
   const limited = budgetBytes !== Infinity || budgetMs !== Infinity;
   const ordered = limited ? startingAfter(contents, await readCursor(cache)) : contents;
   const started = performance.now();
   const read = { blob: 0, archive: 0 };
-  const bad: (Contents & { actual: Digest })[] = [];
+  const bad: (Contents & { actual: Digest; stuck: string | undefined })[] = [];
   let bytes = 0;
   let last: Contents | undefined;
   const isSpent = (further = 0) =>
@@ -113,13 +120,12 @@ export async function verifyCache(
     signal?.throwIfAborted();
     if (bytes >= budgetBytes || isSpent()) break;
     last = each;
-    const actual = await hash(each, options);
+    const actual = await ifAllowed(hash(each, options), onDenied);
     if (actual === undefined) continue;
     bytes += each.size;
     read[each.kind]++;
     if (sameDigest(actual, each.digest)) continue;
-    bad.push({ ...each, actual });
-    if (!dryRun) await quarantineContents(cache, each);
+    bad.push({ ...each, actual, stuck: dryRun ? undefined : await moveAway(cache, each) });
   }
   if (limited && !dryRun && last !== undefined) {
     await cache.ensure(cache.dir);
@@ -128,10 +134,12 @@ export async function verifyCache(
   }
   const judged: BadBlob[] = [];
   let bytesMoved = 0;
-  for (const { kind, digest, size, actual } of bad) {
+  for (const { kind, digest, size, actual, stuck } of bad) {
     const pointers = await pointersTo(cache, digest);
     const mending = dryRun
       ? unmended("this is a dry run")
+      : stuck !== undefined
+      ? unmended(`it cannot be moved away: ${stuck}`)
       : options.mend === undefined
       ? unmended("it is fetched anew at its next use")
       : isSpent(size)
@@ -140,7 +148,8 @@ export async function verifyCache(
     bytes += mending.bytesMoved;
     bytesMoved += mending.bytesMoved;
     const keys = pointers.map(({ envelope }) => envelope.key);
-    judged.push({ kind, digest, actual, size, keys, ...mending });
+    const movedAway = !dryRun && stuck === undefined;
+    judged.push({ kind, digest, actual, size, movedAway, keys, ...mending });
   }
   return {
     blobs: read.blob,
@@ -148,7 +157,8 @@ export async function verifyCache(
     bytes: bytes - bytesMoved,
     bad: judged,
     bytesMoved,
-    complete: last === ordered.at(-1),
+    denied,
+    complete: last === ordered.at(-1) && denied.length === 0,
   };
 }
 
@@ -156,11 +166,23 @@ function unmended(why: string): Mending {
   return { refetched: false, why, bytesMoved: 0 };
 }
 
+/** Moves something damaged to where nobody looks for it; gives what keeps it from that, if something does. */
+async function moveAway(cache: Cache, contents: Contents): Promise<string | undefined> {
+  try {
+    await quarantineContents(cache, contents);
+    return undefined;
+  } catch (error) {
+    const { cause = error } = error as { cause?: unknown };
+    if (!isReadOnly(cause)) throw error;
+    return (cause as Error).message;
+  }
+}
+
 /** All blobs and archives in the order of their digests. */
-async function listContents(cache: Cache): Promise<Contents[]> {
+async function listContents(cache: Cache, onDenied: (why: string) => void): Promise<Contents[]> {
   const contents: Contents[] = [];
-  for await (const blob of cache.blobs.list()) contents.push({ kind: "blob", ...blob });
-  for await (const { digest, size, path } of cache.archives.list()) {
+  for await (const blob of cache.blobs.list(onDenied)) contents.push({ kind: "blob", ...blob });
+  for await (const { digest, size, path } of cache.archives.list(onDenied)) {
     contents.push({ kind: "archive", digest, size, path });
   }
   return contents.sort((a, b) => a.digest < b.digest ? -1 : 1);

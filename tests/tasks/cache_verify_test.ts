@@ -62,6 +62,18 @@ Deno.test("cache:verify fetches anew what it moved away, and says so", () =>
     assertEquals((await verify()).bad, []);
   }));
 
+Deno.test("cache:verify gives every URL of a blob that it fetched anew its file again", () =>
+  withBundle(async ({ origin, fetch, damage, verify }) => {
+    origin.files.set("/other.tar.gz", { body });
+    const paths = [];
+    for (const name of ["/b.tar.gz", "/other.tar.gz?signature=s3cr3t"]) {
+      paths.push((await fetch({ url: origin.url(name) })).path);
+    }
+    await damage(paths[0]!);
+    assertEquals((await verify()).bad.map(({ refetched }) => refetched), [true]);
+    for (const path of paths) assertEquals(await Deno.readFile(path), body);
+  }));
+
 Deno.test("cache:verify does not take the new version of an origin for the damaged one", () =>
   withBundle(async ({ origin, fetch, damage, verify }) => {
     const { path } = await fetch();
