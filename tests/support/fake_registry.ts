@@ -120,6 +120,7 @@ export class FakeRegistry implements AsyncDisposable {
   #seen = 0;
   #underWay = 0;
   #stalled = new Set<() => void>();
+  #waiting: (() => void)[] = [];
 
   /** Starts listening on loopback. */
   constructor(options: FakeRegistryOptions = {}) {
@@ -154,6 +155,11 @@ export class FakeRegistry implements AsyncDisposable {
     );
   }
 
+  /** Waits until no request is under way: what a client gave up may still be coming in. */
+  async idle(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((tell) => this.#waiting.push(tell));
+  }
+
   /** Stops listening. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const release of this.#stalled) release();
@@ -166,8 +172,12 @@ export class FakeRegistry implements AsyncDisposable {
     const atOnce = ++this.#underWay;
     const isRefused = atOnce > mostAtOnce(this.#seen++);
     if (latencyMs && !isRefused) await sleep(latencyMs);
-    const response = isRefused ? await tooMany(request) : await this.#answer(request, url);
-    this.#underWay--;
+    let response: Response;
+    try {
+      response = isRefused ? await tooMany(request) : await this.#answer(request, url);
+    } finally {
+      if (--this.#underWay === 0) { for (const tell of this.#waiting.splice(0)) tell(); }
+    }
     this.requests.push({
       atOnce,
       method: request.method,

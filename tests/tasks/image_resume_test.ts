@@ -42,6 +42,7 @@ async function pushTwice(
     child.kill(signal);
     const { code } = await child.output();
     assertEquals(code, signal === "SIGINT" ? 130 : 137);
+    await registry.idle();
     const first = registry.receivedBytes;
     const dry = await runKedge([...args, "--dry-run", "--json"], options);
     const again = await runKedge([...args, "--json"], options);
