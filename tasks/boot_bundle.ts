@@ -1,7 +1,7 @@
 import { KedgeError, UnreachableError } from "../lib/base/errors.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import type { TarballCompression } from "../lib/kexec/tarball_compression.ts";
-import { remoteFailure } from "../lib/ssh/remote_file.ts";
+import { remoteFailure } from "../lib/ssh/remote_failure.ts";
 import { shellLine, shellQuote } from "../lib/ssh/shell_quote.ts";
 import type { SshSession } from "../lib/ssh/ssh_session.ts";
 

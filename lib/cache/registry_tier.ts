@@ -18,16 +18,13 @@ import type { RegistryReference } from "../oci/reference.ts";
 import { RegistryClient } from "../oci/registry_client.ts";
 import { RegistryHost } from "../oci/registry_host.ts";
 import { Patience } from "./patience.ts";
+import { type LeastPace, patientStream } from "./patient_stream.ts";
 import type { Tier, TierCall, TierRecord } from "./tier.ts";
 
 /** How long a tier is waited for, in milliseconds. */
-export interface TierWaits {
+export interface TierWaits extends LeastPace {
   /** For an answer, whole but for contents. */
   answerMs: number;
-  /** For contents: so long, without a byte or for fewer than {@linkcode TierWaits.leastBytes}. */
-  idleMs: number;
-  /** The fewest bytes in that time. */
-  leastBytes: number;
   /** For a sign of life while it is lent something, which it may have to copy before it answers. */
   keepMs: number;
 }
@@ -110,7 +107,7 @@ export class RegistryTier implements Tier {
     };
     try {
       const body = await this.#client(host).get(digest);
-      return { size, stream: watched(body, patience, this.#waits, end) };
+      return { size, stream: patientStream(body, patience, this.#waits, end) };
     } catch (error) {
       end();
       throw error;
@@ -195,56 +192,6 @@ export class RegistryTier implements Tier {
 
 function tagOf(key: string): string {
   return `k-${digestHex(sha256(key)).slice(0, 40)}`;
-}
-
-/**
- * The same bytes; it ends with an error when too few come for a while, and calls back once at its end. What the reader of them takes
- * its time for does not count.
- */
-function watched(
-  body: ReadableStream<Uint8Array>,
-  patience: Patience,
-  { idleMs, leastBytes }: TierWaits,
-  atEnd: () => void,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  let ended = false;
-  let waitedMs = 0;
-  let bytes = 0;
-  const end = () => {
-    if (!ended) atEnd();
-    ended = true;
-  };
-  const read = async () => {
-    const began = performance.now();
-    patience.sign();
-    const { value, done } = await reader.read();
-    patience.rest();
-    waitedMs += performance.now() - began;
-    bytes += value?.byteLength ?? 0;
-    if (!done && waitedMs >= idleMs && bytes < leastBytes) patience.end();
-    patience.signal.throwIfAborted();
-    if (waitedMs >= idleMs) waitedMs = bytes = 0;
-    return { value, done };
-  };
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { value, done } = await read();
-        if (!done) return controller.enqueue(value!);
-        end();
-        controller.close();
-      } catch (error) {
-        await reader.cancel(error).catch(() => undefined);
-        end();
-        throw error;
-      }
-    },
-    async cancel(reason) {
-      await reader.cancel(reason).catch(() => undefined);
-      end();
-    },
-  }, { highWaterMark: 0 });
 }
 
 /** The same pieces, each of which is a sign of life of whoever takes it. */

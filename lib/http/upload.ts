@@ -13,6 +13,7 @@ import defer * as https from "node:https";
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { KedgeError } from "../base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
+import { uploadAgent, type UploadAgentOptions } from "./upload_agent.ts";
 
 /** One body to be sent. */
 export interface UploadRequest {
@@ -38,13 +39,11 @@ export interface UploadRequest {
 
 /** What an {@linkcode Uploader} is made of. */
 export interface UploaderOptions
-  extends Pick<HttpClientOptions, "meter" | "signal" | "retry" | "side" | "random" | "now"> {
+  extends
+    Pick<HttpClientOptions, "meter" | "signal" | "retry" | "side" | "random" | "now">,
+    UploadAgentOptions {
   /** How long the connection may take no byte, and the answer may take after the last one, in milliseconds. @default {120_000} */
   stallMs?: number;
-  /** A certificate of the client's own and whom it trusts besides the system's authorities, in PEM. */
-  tls?: { ca?: string; cert?: string; key?: string };
-  /** Variables that name proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. @default {those of the environment} */
-  proxyEnv?: Record<string, string | undefined>;
 }
 
 const longestTimerMs = 2 ** 31 - 1;
@@ -188,28 +187,13 @@ export class Uploader implements Disposable {
     return true;
   }
 
-  #trusted(): { ca?: string } {
-    const trusted = [this.#options.tls?.ca, environmentCertificates()].filter(Boolean);
-    return trusted.length === 0 ? {} : { ca: trusted.join("\n") };
-  }
-
   #agent(protocol: string): http.Agent {
     const standing = this.#agents.get(protocol);
     if (standing !== undefined) return standing;
-    // A request that ends on a connection used before is sent again by node:http, unasked: each gets a connection of its own.
-    const options = { keepAlive: false, proxyEnv: this.#options.proxyEnv ?? proxyVariables() };
-    const agent = protocol === "https:"
-      ? new https.Agent({ ...options, ...this.#options.tls, ...this.#trusted() })
-      : new http.Agent(options);
+    const agent = uploadAgent(protocol, this.#options);
     this.#agents.set(protocol, agent);
     return agent;
   }
-}
-
-/** The certificates of the file that DENO_CERT names, which node:https does not look at by itself. */
-function environmentCertificates(): string | undefined {
-  const path = Deno.env.get("DENO_CERT");
-  return path ? Deno.readTextFileSync(path) : undefined;
 }
 
 /** Gives a connection up when nothing was heard of it for a while. */
@@ -264,11 +248,4 @@ function toResponse(incoming: IncomingMessage, body: Uint8Array<ArrayBuffer>): R
   }
   const status = incoming.statusCode ?? 0;
   return new Response(bodyless.includes(status) ? null : body, { status, headers });
-}
-
-function proxyVariables(): Record<string, string | undefined> {
-  const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-  return Object.fromEntries(
-    names.map((name) => [name, Deno.env.get(name) ?? Deno.env.get(name.toLowerCase())]),
-  );
 }

@@ -10,10 +10,11 @@
 import { decodeHex } from "@std/encoding";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex, parseDigest } from "../base/digest_text.ts";
-import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { hashers, hashFunction } from "./hash_function.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";
+import { remoteFailure } from "./remote_failure.ts";
 import { shellQuote } from "./shell_quote.ts";
 import type { SshSession } from "./ssh_session.ts";
 
@@ -215,16 +216,6 @@ export class RemoteFile {
     if (code === 0) return;
     throw remoteFailure(`keep "${this.#options.path}" on`, session.target.target, stderr);
   }
-}
-
-/** The error of a script that failed there: what it said last; a full disk is one of its own. */
-export function remoteFailure(action: string, target: string, stderr: string): KedgeError {
-  const last = stderr.trim().split("\n").at(-1)?.trim() ?? "";
-  const state = last === "" ? "the script there failed" : last;
-  const message = `Cannot ${action} "${target}": ${state}`;
-  return /no space left|quota exceeded/i.test(stderr)
-    ? new NoRoomError(message, { side: "destination", hint: "make room there" })
-    : new KedgeError(message, { side: "destination" });
 }
 
 async function hashPrefix(path: string, bytes: number, signal: AbortSignal): Promise<Digest> {
