@@ -91,7 +91,7 @@ export async function diffImages(
 }
 
 /**
- * The tags of a repository or of a layout.
+ * The tags of a repository or of a layout; none of a repository that the registry does not know.
  *
  * @throws {UsageError} if the reference is malformed
  * @throws {KedgeError} if there is no layout in that folder

@@ -73,7 +73,8 @@ export interface CacheKexecResult extends Figures {
  * Keeps a kexec bundle (the tarball that nixos-anywhere boots a machine into) in the cache.
  *
  * The first call downloads it over several connections, hashing as it comes; an interrupted download goes on where
- * it stopped. Later calls ask nobody. `refresh` and `maxAge` ask the origin whether it changed, and download it only then.
+ * it stopped. Later calls ask nobody. `refresh` and `maxAge` ask the origin whether it changed, and download it only then. A call that
+ * brought something then prunes the cache, at most once a day and where nobody else uses it; entries that nobody used for 90 days go too.
  *
  * @throws {UsageError} if an option is out of its range
  * @throws {VerificationError} if the digest is another, or something else than a kexec bundle came

@@ -34,7 +34,7 @@ export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   forceKexec?: boolean;
   /** Further flags of `kexec`: `--no-sync`. */
   kexecExtraFlags?: string;
-  /** The ssh port of the installer. @default {22} */
+  /** The ssh port of the installer. @default {22; with `stage` and without `port`, what ssh's configuration says} */
   postKexecSshPort?: number;
   /** The password for the first login; goes by the environment. */
   password?: SecretSource;

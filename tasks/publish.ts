@@ -20,7 +20,7 @@ export interface PublishOptions {
   version: string;
   /** Store paths, links to them, flake outputs, derivations, or plain folders and files. */
   paths: readonly string[];
-  /** Where the closure goes: `file:///DIR`, `http(s)://...`, `s3://...`. */
+  /** Where the closure goes: `file:///DIR`, `http(s)://...`, `s3://...`, another URI of Nix, or `exec:COMMAND?read=URL`. */
   stores: readonly string[];
   /** Where the entry goes at the very end: `sqlite:///FILE`, `http(s)://...`, or a catalog of your own. */
   catalog: string | Catalog;

@@ -27,7 +27,7 @@ export interface Arg<T = unknown, P extends ArgPresence = ArgPresence> {
   readonly example?: string;
   /** The values that it may have, when they can be listed. */
   readonly values?: readonly string[];
-  /** What the help says of its range: `an integer from 1 to 8`. */
+  /** What the help says of its range: `a whole number from 1 to 8`. */
   readonly range?: string;
   /** What stands for the value in the help: `N`, `PATH`. */
   readonly placeholder: string;
@@ -39,7 +39,7 @@ export interface Arg<T = unknown, P extends ArgPresence = ArgPresence> {
 
 /** Where a value came from, for messages and for relative paths. */
 export interface ArgPlace {
-  /** `--jobs`, `FROM`, `KEDGE_JOBS`. */
+  /** `--jobs`, `FROM`, `DENO_JOBS`. */
   readonly label: string;
   /** The folder from which relative paths are read. */
   readonly cwd: string;
