@@ -1,4 +1,5 @@
-import { cleanCache } from "../lib/cache/clean.ts";
+import { KedgeError } from "../lib/base/errors.ts";
+import { cleanCache, type CleanResult } from "../lib/cache/clean.ts";
 import { describeRemoval } from "../lib/cache/describe_removal.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CacheCleanOptions, CacheCleanResult } from "./cache.ts";
@@ -17,10 +18,20 @@ export async function runCacheClean(
     signal,
     onBusy: cacheWarner(context),
   });
-  warnOfDenied(context, result.denied, "; what it may need stays");
+  const isNamed = (options.names ?? []).length > 0;
+  warnOfDenied(context, result.denied, isNamed ? "; what it may need stays" : "");
   const changed = result.files > 0;
   const why = changed
     ? describeRemoval(result, dryRun)
     : `there was nothing to remove in ${cache.dir}`;
+  if (!isNamed && result.denied.length > 0) throw left(cache.dir, result);
   return { ...result, changed, dryRun, why };
+}
+
+function left(dir: string, result: CleanResult): KedgeError {
+  const { length } = result.denied;
+  return new KedgeError(
+    `Cannot empty the cache "${dir}": ${length} of its files and folders may not be removed`,
+    { hint: "run it as the user whose they are; all else is gone", data: { ...result } },
+  );
 }

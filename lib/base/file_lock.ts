@@ -137,7 +137,7 @@ export async function lockFile(path: string, options: LockFileOptions = {}): Pro
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) {
       throw new TimedOutError(
-        `Cannot lock "${path}": another process held it for ${timeoutMs} ms`,
+        `Cannot lock "${path}": another process held it for ${Math.round(timeoutMs)} ms`,
         {
           hint: "wait for the other process, or raise KEDGE_LOCK_TIMEOUT (seconds)",
           data: { path, timeoutMs },

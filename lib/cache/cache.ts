@@ -13,7 +13,7 @@ import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
-import { type FileLock, lockFile, type LockFileOptions } from "../base/file_lock.ts";
+import { type FileLock, lockFile, type LockFileOptions, tryLockFile } from "../base/file_lock.ts";
 import { isReadOnly, lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
 import { BlobStore } from "./blob_store.ts";
@@ -127,17 +127,27 @@ export class Cache {
     const hex = digestHex(sha256(name));
     const path = join(this.dir, buckets.locks.folder, hex.slice(0, 2), `${hex.slice(0, 40)}.lock`);
     const makeFolder = (folder: string) => this.ensure(folder);
-    return await this.#lock(path, { makeFolder, ...options });
+    return await this.#locked(options.purpose, () => this.#lock(path, { makeFolder, ...options }));
   }
 
   /** Takes the lock of the whole cache: shared by all who use it, exclusive for clean and prune. */
   async lockRoot(options: CacheLockOptions = {}): Promise<FileLock> {
-    return await this.#lock(this.rootLockPath, options);
+    const { shared, purpose = shared ? "use" : "removal" } = options;
+    return await this.#locked(purpose, () => this.#lock(this.rootLockPath, options));
+  }
+
+  /** The same for clean and prune, if it is free at once; `undefined` if others use the cache. */
+  async tryLockRoot(): Promise<FileLock | undefined> {
+    return await this.#locked("removal", () => tryLockFile(this.rootLockPath));
   }
 
   async #lock(path: string, options: LockFileOptions): Promise<FileLock> {
+    return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
+  }
+
+  async #locked<T>(purpose: "use" | "removal" = "use", lock: () => Promise<T>): Promise<T> {
     try {
-      return await lockFile(path, { timeoutMs: this.lockTimeoutMs, ...options });
+      return await lock();
     } catch (error) {
       const { cause } = error as { cause?: unknown };
       if (!isReadOnly(cause)) throw error;
@@ -145,9 +155,10 @@ export class Cache {
         `Cannot write to the cache "${this.dir}": ${(cause as Error).message}`,
         {
           cause,
-          hint:
-            `name another with --cache-dir, and this one as KEDGE_CACHE_LOWER to use what is in it; ` +
-            "without --refresh what is in it is used as it is",
+          hint: purpose === "removal"
+            ? "run it as the user whose it is, or name another with --cache-dir"
+            : "name another with --cache-dir, and this one as KEDGE_CACHE_LOWER to use what is in it; " +
+              "without --refresh what is in it is used as it is",
         },
       );
     }

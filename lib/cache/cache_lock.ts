@@ -6,6 +6,8 @@ export interface CacheLockOptions {
   timeoutMs?: number;
   /** Told once when the lock is not free at once. */
   onWait?: () => void;
+  /** What it is taken for: the hint of an error goes by it. @default {"use"} */
+  purpose?: "use" | "removal";
   /** Ends the wait. */
   signal?: AbortSignal;
 }

@@ -39,7 +39,7 @@ export interface CleanCacheOptions {
 export interface CleanResult extends Removal {
   /** The keys that were removed, when names were given. */
   keys: readonly string[];
-  /** What this user may not read, in the words of the system: while it stays, so do contents, which it may need. */
+  /** What this user may not read, or remove, in the words of the system: while it stays, so do contents, which it may need. */
   denied: readonly string[];
 }
 
@@ -52,21 +52,26 @@ export async function cleanCache(
   const count = new RemovalCount();
   if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [], denied: [] };
   checkOwnFolder(cache.dir);
+  if ((await removable(cache.dir)).length === 0) {
+    return { ...count.toRemoval(), keys: [], denied: [] };
+  }
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
-  const own = (await folderNames(cache.dir)).filter((name) => isOwnName(name) && !isKept(name));
+  const own = await removable(cache.dir);
   const temporary = buckets.temporary.folder;
+  const denied: string[] = [];
+  const removing = { dryRun, onDenied: (why: string) => denied.push(why) };
   const order = (name: string) => name === temporary ? 2 : /^(blobs|archives)-/.test(name) ? 1 : 0;
   const work = join(cache.dir, temporary);
-  if ((await ifThere(Deno.lstat(work)))?.isFile) await removeCounted(work, count, { dryRun });
+  if ((await ifThere(Deno.lstat(work)))?.isFile) await removeCounted(work, count, removing);
   for (const name of [...new Set([...own, temporary])].sort((a, b) => order(a) - order(b))) {
     options.signal?.throwIfAborted();
     const path = join(cache.dir, name);
     if (name.startsWith("archives-")) {
-      await removeWhole(path, cache.temporaryPath("archives"), count, { dryRun });
-    } else await removeCounted(path, count, { dryRun });
+      await removeWhole(path, cache.temporaryPath("archives"), count, removing);
+    } else await removeCounted(path, count, removing);
   }
-  return { ...count.toRemoval(), keys: [], denied: [] };
+  return { ...count.toRemoval(), keys: [], denied };
 }
 
 async function cleanNames(
@@ -78,6 +83,7 @@ async function cleanNames(
   const doomed: FoundPointer[] = [];
   const needed = new Set<Digest>();
   const denied: string[] = [];
+  const removing = { dryRun, onDenied: (why: string) => denied.push(why) };
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     if (goesBy(pointer, names)) doomed.push(pointer);
@@ -87,16 +93,15 @@ async function cleanNames(
   const keys: string[] = [];
   for (const pointer of doomed) {
     const key = pointer.envelope?.key;
-    await removeCounted(pointer.path, count, { dryRun });
-    if (key === undefined) continue;
+    if (!await removeCounted(pointer.path, count, removing) || key === undefined) continue;
     keys.push(key);
-    await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, { dryRun });
+    await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, removing);
   }
   for (const digest of new Set(doomed.flatMap(refsOf))) {
     if (needed.has(digest) || denied.length > 0) continue;
-    await removeCounted(cache.blobs.path(digest), count, { dryRun });
+    await removeCounted(cache.blobs.path(digest), count, removing);
     const aside = cache.temporaryPath("archive");
-    await removeWhole(cache.archives.path(digest), aside, count, { dryRun });
+    await removeWhole(cache.archives.path(digest), aside, count, removing);
   }
   return { ...count.toRemoval(), keys, denied };
 }
@@ -105,6 +110,11 @@ function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): b
   return names.some((name) =>
     bucket === name || bucket.replace(/-v\d+$/, "") === name || envelope?.key.includes(name)
   );
+}
+
+/** The names of what goes of a cache. */
+async function removable(dir: string): Promise<string[]> {
+  return (await folderNames(dir)).filter((name) => isOwnName(name) && !isKept(name));
 }
 
 /** What others are about to make at the root without a lock, the markers, is theirs while they live. */

@@ -1,7 +1,8 @@
 import { delay } from "@std/async";
 import { defined } from "../base/defined.ts";
-import { TimedOutError } from "../base/errors.ts";
-import { type FileLock, tryLockFile } from "../base/file_lock.ts";
+import { KedgeError, TimedOutError } from "../base/errors.ts";
+import type { FileLock } from "../base/file_lock.ts";
+import { isDenied } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import { leaseLockName } from "./leases.ts";
 
@@ -22,14 +23,15 @@ const lookEveryMs = 100;
  * uses it until he ends, though he holds no lock: his leases are waited for too, and nobody takes any while this lock is held.
  *
  * @throws {TimedOutError} if others used the cache for longer than the lock's timeout
+ * @throws {KedgeError} if this user may not write to the cache, or, without `force`, may not read who uses it
  */
 export async function lockExclusively(
   cache: Cache,
   options: LockExclusivelyOptions = {},
 ): Promise<Disposable | undefined> {
   const { force, onBusy, signal } = options;
-  const root = await tryLockFile(cache.rootLockPath);
-  const free = root && await withoutLeases(cache, root, signal);
+  const root = await cache.tryLockRoot();
+  const free = root && await withoutLeases(cache, root, options);
   if (free !== undefined) return free;
   if (force) {
     onBusy?.("the cache is in use; going on since force was asked for");
@@ -39,8 +41,10 @@ export async function lockExclusively(
   const deadline = performance.now() + cache.lockTimeoutMs;
   for (;;) {
     const timeoutMs = Math.max(0, deadline - performance.now());
-    const lock = await cache.lockRoot({ timeoutMs, ...defined({ signal }) });
-    const alone = await withoutLeases(cache, lock, signal);
+    const lock = await cache.lockRoot({ timeoutMs, ...defined({ signal }) }).catch((error) => {
+      throw error instanceof TimedOutError ? stillInUse(cache, error) : error;
+    });
+    const alone = await withoutLeases(cache, lock, options);
     if (alone !== undefined) return alone;
     if (performance.now() >= deadline) throw stillInUse(cache);
     await delay(lookEveryMs, defined({ signal }));
@@ -51,18 +55,29 @@ export async function lockExclusively(
 async function withoutLeases(
   cache: Cache,
   root: FileLock,
-  signal: AbortSignal | undefined,
+  { force = false, signal }: LockExclusivelyOptions,
 ): Promise<Disposable | undefined> {
   using held = new DisposableStack();
   held.use(root);
-  held.use(await cache.lock(leaseLockName, defined({ signal })));
-  return await cache.leases.othersHold() ? undefined : held.move();
+  held.use(await cache.lock(leaseLockName, { purpose: "removal", ...defined({ signal }) }));
+  try {
+    return await cache.leases.othersHold() ? undefined : held.move();
+  } catch (cause) {
+    if (!isDenied(cause)) throw cause;
+    if (force) return undefined;
+    throw new KedgeError(
+      `Cannot empty the cache "${cache.dir}": ${(cause as Error).message}`,
+      { cause, hint: "who uses it cannot be known; let it be read, or go on with --force" },
+    );
+  }
 }
 
-function stillInUse({ dir, lockTimeoutMs }: Cache): TimedOutError {
+function stillInUse({ dir, lockTimeoutMs, rootLockPath }: Cache, cause?: Error): TimedOutError {
+  const how = cause === undefined ? "used what is in it" : `held "${rootLockPath}"`;
   return new TimedOutError(
-    `Cannot empty the cache "${dir}": another process used what is in it for ${lockTimeoutMs} ms`,
+    `Cannot empty the cache "${dir}": another process ${how} for ${lockTimeoutMs} ms`,
     {
+      ...defined({ cause }),
       hint: "wait for the other process, raise KEDGE_LOCK_TIMEOUT (seconds), or go on with --force",
     },
   );

@@ -8,9 +8,10 @@
  * @module
  */
 import { join } from "@std/path";
+import { defined } from "../base/defined.ts";
 import { freeBytes } from "../base/disk_space.ts";
-import { type FileLock, tryLockFile } from "../base/file_lock.ts";
-import { clearWay, ifAllowed, ifThere, lookAt } from "../base/files.ts";
+import type { FileLock } from "../base/file_lock.ts";
+import { clearWay, ifAllowed, ifThere, isReadOnly, lookAt } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import {
   dailyGcPolicy,
@@ -67,7 +68,9 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   const survey = await surveyCache(cache, signal);
   const behind = isBehind(survey, changedMs(join(cache.dir, tagName)), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
-  using _leases = dryRun ? undefined : await cache.lock(leaseLockName, signal ? { signal } : {});
+  using _leases = dryRun
+    ? undefined
+    : await cache.lock(leaseLockName, { purpose: "removal", ...defined({ signal }) });
   const { leased, all } = await cache.leases.read();
   const free = freeBytes(cache.dir);
   const plan = planGc(survey, policy, {
@@ -102,7 +105,7 @@ export async function collectDaily(
   const ageMs = cache.now() - sinceMs;
   if (ageMs >= 0 && ageMs < dailyMs) return undefined;
   {
-    using free = await tryLockFile(cache.rootLockPath);
+    using free = await cache.tryLockRoot();
     if (free === undefined) return undefined;
   }
   await cache.ensure(cache.dir);
@@ -119,12 +122,21 @@ async function tryRoot(
   cache: Cache,
   dryRun: boolean,
 ): Promise<{ lock?: FileLock; busy: boolean }> {
-  if (dryRun && await ifThere(Deno.stat(cache.rootLockPath)) === undefined) return { busy: false };
-  const lock = await tryLockFile(cache.rootLockPath);
-  if (lock === undefined) return { busy: true };
-  if (!dryRun) return { lock, busy: false };
-  lock[Symbol.dispose]();
-  return { busy: false };
+  if (dryRun) return { busy: await isBusy(cache) };
+  const lock = await cache.tryLockRoot();
+  return lock === undefined ? { busy: true } : { lock, busy: false };
+}
+
+/** Whether others use the cache, where that can be told: nothing is made for it. */
+async function isBusy(cache: Cache): Promise<boolean> {
+  if (await ifThere(Deno.stat(cache.rootLockPath)) === undefined) return false;
+  try {
+    using lock = await cache.tryLockRoot();
+    return lock === undefined;
+  } catch (error) {
+    if (!isReadOnly((error as { cause?: unknown }).cause)) throw error;
+    return false;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { dirname, join } from "@std/path";
-import { folderNames, ifThere } from "../base/files.ts";
+import { folderNames, ifThere, isReadOnly } from "../base/files.ts";
 
 /** What was, or would be, removed. */
 export interface Removal {
@@ -38,30 +38,55 @@ export class RemovalCount implements Removal {
   }
 }
 
+/** Options of {@linkcode removeCounted}. */
+export interface RemoveCountedOptions {
+  /** Whether to count only. @default {false} */
+  dryRun?: boolean;
+  /** Told of what the system does not let this user remove, in its words; all else goes. @default {the first of it is an error} */
+  onDenied?: (why: string) => void;
+}
+
 /**
  * Removes a file, or a folder with all that is in it, and counts it; a symbolic link is removed, never followed. What is gone
- * already, or goes meanwhile, is fine.
+ * already, or goes meanwhile, is fine. Gives `false` where something stays that may not be removed.
  */
 export async function removeCounted(
   path: string,
   count: RemovalCount,
-  options: { dryRun?: boolean } = {},
-): Promise<void> {
+  options: RemoveCountedOptions = {},
+): Promise<boolean> {
+  try {
+    return await remove(path, count, options);
+  } catch (error) {
+    if (options.onDenied === undefined || !isReadOnly(error)) throw error;
+    options.onDenied((error as Error).message);
+    return false;
+  }
+}
+
+async function remove(
+  path: string,
+  count: RemovalCount,
+  options: RemoveCountedOptions,
+): Promise<boolean> {
   const info = await ifThere(Deno.lstat(path));
-  if (info === undefined) return;
+  if (info === undefined) return true;
   if (!info.isDirectory) {
     if (!options.dryRun) await removeQuietly(path);
     count.file(info);
-    return;
+    return true;
   }
   if (!options.dryRun && (info.mode ?? 0o700) % 0o1000 < 0o700) {
     await Deno.chmod(path, 0o700).catch(() => undefined);
   }
+  let isWhole = true;
   for (const name of await folderNames(path)) {
-    await removeCounted(join(path, name), count, options);
+    isWhole = await removeCounted(join(path, name), count, options) && isWhole;
   }
+  if (!isWhole) return false;
   if (!options.dryRun) await removeQuietly(path);
   count.folders++;
+  return true;
 }
 
 /**
@@ -73,17 +98,19 @@ export async function removeWhole(
   path: string,
   aside: string,
   count: RemovalCount,
-  options: { dryRun?: boolean } = {},
-): Promise<void> {
+  options: RemoveCountedOptions = {},
+): Promise<boolean> {
   if (options.dryRun) return await removeCounted(path, count, options);
   try {
     await Deno.mkdir(dirname(aside), { recursive: true });
     await Deno.rename(path, aside);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
+    if (error instanceof Deno.errors.NotFound) return true;
+    if (options.onDenied === undefined || !isReadOnly(error)) throw error;
+    options.onDenied((error as Error).message);
+    return false;
   }
-  await removeCounted(aside, count);
+  return await removeCounted(aside, count, options);
 }
 
 async function removeQuietly(path: string): Promise<void> {

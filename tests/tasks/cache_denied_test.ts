@@ -198,6 +198,67 @@ deniedTest(
 );
 
 deniedTest(
+  "cache:clean says that leases may not be read, and goes on with force",
+  async ({ dir, mine, run }) => {
+    const { leases } = new Cache(dir);
+    for (const path of [join(leases.dir, "0-0-0-00000000.lease"), leases.dir]) {
+      await Deno.mkdir(path, { recursive: true });
+    }
+    await Deno.chmod(leases.dir, 0);
+    const refused = await run(["cache:clean"]);
+    assertEquals(refused.code, 1, refused.stderr);
+    assertStringIncludes(refused.stderr, `error: Cannot empty the cache "${dir}": `);
+    assertStringIncludes(refused.stderr, `'${leases.dir}'`);
+    assertStringIncludes(refused.stderr, "hint: who uses it cannot be known");
+    assert(await isThere(mine.blob));
+    const forced = await run(["cache:clean", "--force"]);
+    assertEquals(forced.code, 0, forced.stderr);
+    assertEquals(await isThere(mine.blob), false);
+  },
+);
+
+deniedTest(
+  "cache:clean goes on with what it may remove, names what it may not, and does not call the cache empty",
+  async ({ dir, mine, other, run }) => {
+    // Nobody but its owner writes to the folder.
+    await Deno.chown(mine.blob, 1, 1);
+    await Deno.chown(dirname(mine.blob), 1, 1);
+    await Deno.chmod(dirname(mine.blob), 0o755);
+    const cleaned = await run(["cache:clean"]);
+    assertEquals(cleaned.code, 1, cleaned.stderr);
+    assertStringIncludes(cleaned.stderr, `'${mine.blob}'\n`);
+    assertStringIncludes(cleaned.stderr, "1 of its files and folders may not be removed");
+    assertEquals(
+      [await isThere(mine.blob), await isThere(mine.pointer), await isThere(other.blob)],
+      [true, false, false],
+    );
+    await Deno.chown(dirname(mine.blob), 0, 0);
+    assertEquals((await run(["cache:clean"])).code, 0);
+    assertEquals(await isThere(join(dir, "blobs-v1")), false);
+  },
+);
+
+deniedTest(
+  "cache:prune and cache:clean of a cache that may not be written say so, and plan all the same",
+  async ({ dir, mine, run }) => {
+    await new Cache(dir).blobs.persist(new Blob(["orphan"]).stream());
+    const chmod = (mode: string) => new Deno.Command("chmod", { args: ["-R", mode, dir] }).output();
+    await chmod("a-w");
+    for (const command of ["cache:prune", "cache:clean"]) {
+      const { code, stderr } = await run([command]);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, `error: Cannot write to the cache "${dir}": Permission denied`);
+      assertStringIncludes(stderr, "hint: run it as the user whose it is");
+      const planned = await run([command, "--dry-run"]);
+      assertEquals(planned.code, 0, planned.stderr);
+      assertStringIncludes(planned.stdout, "would remove");
+    }
+    await chmod("u+w");
+    assert(await isThere(mine.blob));
+  },
+);
+
+deniedTest(
   "cache:prune keeps all contents while leases may not be read",
   async ({ dir, mine, run }) => {
     const cache = new Cache(dir);

@@ -183,7 +183,11 @@ Deno.test("C12 cache:clean gives up when the cache stays in use, naming the file
     });
     assertEquals(result.code, 7);
     assertStringIncludes(result.stderr, join(cache.dir, ".lock"));
-    assertStringIncludes(result.stderr, "KEDGE_LOCK_TIMEOUT");
+    assertStringIncludes(result.stderr, "for 100 ms\n");
+    assertStringIncludes(
+      result.stderr,
+      "raise KEDGE_LOCK_TIMEOUT (seconds), or go on with --force",
+    );
     await assertRejects(
       () => cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 20 }) }),
       TimedOutError,
@@ -203,6 +207,12 @@ for (const command of ["cache:clean", "cache:prune"]) {
     await Deno.remove(folder, { recursive: true });
   });
 }
+
+Deno.test("cache:clean of a cache that nothing was put into yet removes nothing", () =>
+  withCache(async ({ dir }) => {
+    const { code, stdout } = await runKedge(["cache:clean"], { cacheDir: dir });
+    assertEquals([code, stdout], [0, `there was nothing to remove in ${dir}\n`]);
+  }));
 
 Deno.test("cache:clean leaves what others put into the cache folder", () =>
   withCache(async (cache) => {
