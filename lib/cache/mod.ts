@@ -15,6 +15,7 @@
  *
  * @module
  */
+export { type BucketKind, CacheBucket, type CacheBucketOptions } from "./bucket.ts";
 export { Cache, type CacheOptions } from "./cache.ts";
 export { Lockfile, type LockfileOptions, type Pin } from "./lockfile.ts";
 export { openCache } from "./open_cache.ts";
@@ -27,7 +28,6 @@ export type {
   PersistFileOptions,
   PersistOptions,
 } from "./blob_store.ts";
-export type { BucketKind, CacheBucket, CacheBucketOptions } from "./bucket.ts";
 export type { CacheEntry, EntryHost, WriteEntryOptions } from "./cache_entry.ts";
 export type { CacheLockOptions } from "./cache_lock.ts";
 export type { CacheShard } from "./cache_shard.ts";

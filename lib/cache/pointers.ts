@@ -24,14 +24,15 @@ export interface FoundPointer {
 /** One that can be read. */
 export type ReadablePointer = FoundPointer & { envelope: Envelope };
 
-/** Folders at the root of a cache that hold pointers, those of other versions too. */
+/** Folders at the root of a cache that may hold pointers: of any version, and of buckets that this program does not know. */
 function isPointerFolder(name: string): boolean {
   const match = /^([a-z]+)-v\d+$/.exec(name);
-  return match !== null &&
-    Object.values(buckets).some((bucket) => bucket.kind === "pointers" && bucket.name === match[1]);
+  if (match === null) return false;
+  const known = Object.values(buckets).find((bucket) => bucket.name === match[1]);
+  return known === undefined || known.kind === "pointers";
 }
 
-/** All pointers of a cache, of all versions; symbolic links are not followed. */
+/** All pointers of a cache, of all versions and all buckets; symbolic links are not followed. */
 export async function* findPointers(root: string): AsyncGenerator<FoundPointer> {
   for (const folder of await entriesOf(root)) {
     if (!folder.isDirectory || !isPointerFolder(folder.name)) continue;

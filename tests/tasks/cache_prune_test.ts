@@ -3,11 +3,12 @@ import { basename, join } from "@std/path";
 import * as v from "valibot";
 import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
+import { CacheBucket } from "../../lib/cache/bucket.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { nameBlob, namedFilePath } from "../../lib/cache/named_file.ts";
 import { collectDaily } from "../../lib/cache/prune.ts";
-import { cacheList, cachePrune, cacheVerify, cacheWhy } from "../../tasks/cache.ts";
+import { cacheClean, cacheList, cachePrune, cacheVerify, cacheWhy } from "../../tasks/cache.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { runKedge } from "../support/program.ts";
 import { treeOf } from "../support/tree.ts";
@@ -78,6 +79,25 @@ Deno.test("cache:prune keeps what a pointer of a newer version refers to", () =>
     await Deno.rename(join(cache.dir, "kexec-v1"), join(cache.dir, "kexec-v2"));
     await cachePrune({}, { cache });
     assertEquals(await cache.blobs.has(digest), true);
+  }));
+
+Deno.test("cache:prune keeps what a bucket refers to that it does not know, and cache:ls and cache:clean know it by its name", () =>
+  withCache(async (cache) => {
+    const mine = new CacheBucket({
+      name: "mine",
+      version: 1,
+      kind: "pointers",
+      description: "things of a task of somebody's",
+    });
+    const { digest } = await cache.blobs.persist(new Blob(["x"]).stream());
+    await cache.entry(mine, "thing", schema).write({ digest }, { refs: [digest] });
+    assertEquals((await cachePrune({ maxAge: 0 }, { cache })).changed, false);
+    assertEquals((await cacheList({ cache })).map(({ bucket, bytes }) => [bucket, bytes]), [
+      ["mine-v1", 1],
+    ]);
+    assertEquals((await cacheWhy("thing", { cache }))[0]?.refs[0]?.size, 1);
+    assertEquals((await cacheClean({ names: ["mine"] }, { cache })).keys, ["thing"]);
+    assertEquals(await cache.blobs.has(digest), false);
   }));
 
 Deno.test("P6 cache:prune removes what only a removed pointer referred to, and its named file", () =>

@@ -9,6 +9,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../../lib/base/errors.ts";
+import { CacheBucket } from "../../../lib/cache/bucket.ts";
 import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { lockTimeoutMs } from "../../../lib/cache/lock_timeout.ts";
@@ -29,6 +30,15 @@ Deno.test("the README of the cache names every bucket with its version", async (
   const rows = [...(await Deno.readTextFile(readme)).matchAll(/^\| `([a-z]+)` +\| (\d+) +\|/gm)];
   const named = rows.map(([, name, version]) => `${name}-v${version}`);
   assertEquals(named, Object.values(buckets).map(({ folder }) => folder));
+});
+
+Deno.test("CacheBucket refuses a name that no folder of a bucket has, and a version that is none", () => {
+  const make = (name: string, version: number) => () =>
+    new CacheBucket({ name, version, kind: "pointers", description: "" });
+  for (const name of ["", "two words", "a-b", "a/b", "..", "Big", "n1"]) {
+    assertThrows(make(name, 1), TypeError, JSON.stringify(name));
+  }
+  for (const version of [-1, 1.5, NaN]) assertThrows(make("a", version), RangeError, `${version}`);
 });
 
 Deno.test("Cache touches no disk until something is written", () =>
