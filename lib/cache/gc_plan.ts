@@ -101,7 +101,8 @@ function fateOf(
   const refs = refsOf(pointer);
   if (refs.some((digest) => facts.leased.has(digest))) return undefined;
   const isKnown = survey.denied.length === 0;
-  if (isKnown && refs.length > 0 && refs.every((digest) => !survey.contents.has(digest))) {
+  const isGone = (digest: Digest) => !survey.contents.has(digest) && !survey.below.has(digest);
+  if (isKnown && refs.length > 0 && refs.every(isGone)) {
     return isYoung(pointer.usedMs, policy, facts) ? undefined : "its contents are gone";
   }
   if (policy.maxAgeMs !== undefined && facts.nowMs - pointer.usedMs > policy.maxAgeMs) {
@@ -139,7 +140,8 @@ function makeRoom(
   for (const pointer of kept.sort((a, b) => a.usedMs - b.usedMs)) {
     if (freed >= over) break;
     const refs = [...new Set(refsOf(pointer))];
-    if (refs.length === 0 || refs.some((digest) => facts.leased.has(digest))) continue;
+    if (!refs.some((digest) => survey.contents.has(digest))) continue;
+    if (refs.some((digest) => facts.leased.has(digest))) continue;
     doomed.set(pointer, "to make room");
     for (const digest of refs) {
       const left = (uses.get(digest) ?? 1) - 1;

@@ -50,11 +50,13 @@ export interface Survey {
   pointers: FoundPointer[];
   /** The blobs and archives. */
   contents: Map<Digest, SurveyedContents>;
+  /** Those that pointers refer to and that are in the layer below alone. */
+  below: Set<Digest>;
   /** What lies among them and is neither. */
   strays: Aged[];
   /** Folders of buckets of older versions. */
   oldBuckets: Aged[];
-  /** The folders of named files, and of which pointer each is. */
+  /** The folders of named files, and of which pointer each is; it may be one of the layer below. */
   files: (Aged & { pointer?: FoundPointer })[];
   /** Partial downloads. */
   partials: Aged[];
@@ -78,6 +80,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const { leased, all, dead, denied: leases } = await cache.leases.read();
   denied.push(...leases);
   const pointers: FoundPointer[] = [];
+  const below = new Set<Digest>();
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     pointers.push(pointer);
@@ -87,12 +90,20 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
       const found = await allowed(contentsAt("blob", digest, cache.blobs.path(digest))) ??
         await allowed(contentsAt("archive", digest, cache.archives.path(digest)));
       if (found !== undefined) contents.set(digest, found);
+      else if (await isBelow(cache, digest)) below.add(digest);
     }
   }
   const owners = new Map<string, FoundPointer>();
-  for (const pointer of pointers) {
-    const key = pointer.envelope?.key;
-    if (key !== undefined) owners.set(dirname(namedFilePath(cache.dir, key, "x")), pointer);
+  const own = (key: string, pointer: FoundPointer) => {
+    const folder = dirname(namedFilePath(cache.dir, key, "x"));
+    if (!owners.has(folder)) owners.set(folder, pointer);
+  };
+  for (const pointer of pointers) if (pointer.envelope) own(pointer.envelope.key, pointer);
+  if (cache.lower !== undefined) {
+    for await (const pointer of findPointers(cache.lower)) {
+      signal?.throwIfAborted();
+      if (pointer.envelope) own(pointer.envelope.key, pointer);
+    }
   }
   const list = async (folder: string) => await allowed(listAged(folder)) ?? [];
   const files = (await list(at(buckets.files))).map((folder) => {
@@ -106,6 +117,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     deadLeases: dead,
     pointers,
     contents,
+    below,
     strays,
     oldBuckets: top.filter(({ name }) => isOlderBucket(name)),
     files,
@@ -117,6 +129,12 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     quarantined: await list(at(buckets.quarantine)),
     denied: [...new Set(denied)],
   };
+}
+
+/** Whether something that is not in a cache is in the layer below it, as far as that may be read. */
+async function isBelow(cache: Cache, digest: Digest): Promise<boolean> {
+  if (cache.lower === undefined) return false;
+  return await ifAllowed(cache.sizeOf(digest), () => {}) !== undefined;
 }
 
 /** Whether a folder is a bucket of this program in a version before this one's. */

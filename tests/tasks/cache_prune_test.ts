@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { basename, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import * as v from "valibot";
 import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
@@ -98,6 +98,34 @@ Deno.test("cache:prune keeps what a bucket refers to that it does not know, and 
     assertEquals((await cacheWhy("thing", { cache }))[0]?.refs[0]?.size, 1);
     assertEquals((await cacheClean({ names: ["mine"] }, { cache })).keys, ["thing"]);
     assertEquals(await cache.blobs.has(digest), false);
+  }));
+
+Deno.test("cache:prune keeps pointers to what is in the layer below, and the files under its names", () =>
+  withCache(async (lower, folder) => {
+    for (const key of ["https://a/one.tar.gz", "https://a/two.tar.gz"]) await put(lower, key, "");
+    const cache = new Cache(join(folder, "above"), { lower: lower.dir });
+    const confirmed = cache.entry(buckets.kexec, "https://a/one.tar.gz", schema);
+    await confirmed.update({ etag: '"confirmed"' });
+    const paths = [];
+    for (const key of ["https://a/one.tar.gz", "https://a/two.tar.gz", "https://a/none.tar.gz"]) {
+      const path = namedFilePath(cache.dir, key, "b.tar.gz");
+      const blob = await cache.blobs.find(sha256(""));
+      await nameBlob(path, blob!, (each) => cache.ensure(each));
+      paths.push(path);
+    }
+    for (const limit of [{}, { maxSize: 0 }, { ci: true }]) {
+      const { plan } = await cachePrune(limit, { cache });
+      const gone = paths.splice(2).map((path) => dirname(path));
+      assertEquals(plan.items.map(({ path }) => path), gone);
+      assertEquals((await confirmed.read())?.lower, false);
+      for (const path of paths) assertEquals(await Deno.readTextFile(path), "");
+    }
+    await Deno.remove(lower.dir, { recursive: true });
+    assertEquals(reasonsOf(await cachePrune({}, { cache })), [
+      "pointer: its contents are gone",
+      "file: nothing refers to it",
+      "file: nothing refers to it",
+    ]);
   }));
 
 Deno.test("P6 cache:prune removes what only a removed pointer referred to, and its named file", () =>
