@@ -108,7 +108,7 @@ export class HttpClient {
    * Sends a request and gives the answer once its status is fine; the body is still to be read, and must be read or cancelled.
    *
    * @throws {NotAllowedError} on 401, 403 and 407
-   * @throws {UnreachableError} if there was no answer, or only transient failures, in all tries
+   * @throws {UnreachableError} if there was no answer, or only transient failures, in all tries; at once if there can be none
    * @throws {NoRoomError} on 507
    * @throws {UsageError} if a header has a value that none may have
    * @throws {KedgeError} on any other status that is neither 2xx nor accepted; `data.status` holds it
@@ -212,15 +212,21 @@ export class HttpClient {
     using late = this.#late.start();
     const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
     this.#meter.request();
-    return holdResponse(
-      await this.#fetch(url.href, {
-        method,
-        headers,
-        redirect: "manual",
-        signal,
-        ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
-      }),
-    );
+    try {
+      return holdResponse(
+        await this.#fetch(url.href, {
+          method,
+          headers,
+          redirect: "manual",
+          signal,
+          ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
+        }),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      const { fetchFailure } = await import("./fetch_failure.ts");
+      throw fetchFailure(error, url.href);
+    }
   }
 
   async #statusError(

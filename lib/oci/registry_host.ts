@@ -178,11 +178,6 @@ export class RegistryHost implements Disposable {
 
   async #send(url: string, init: RequestInit): Promise<Response> {
     this.#client ??= Deno.createHttpClient({ http2: false, poolMaxIdlePerHost: 32 });
-    try {
-      return await fetch(url, { ...init, client: this.#client });
-    } catch (error) {
-      const { fetchFailure } = await import("./fetch_failure.ts");
-      throw fetchFailure(error, url);
-    }
+    return await fetch(url, { ...init, client: this.#client });
   }
 }

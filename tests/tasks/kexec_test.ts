@@ -16,6 +16,7 @@ import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec.ts";
 import { bundleBytes, makeBundle } from "../support/bundle.ts";
+import { freePort } from "../support/free_port.ts";
 import { startNginx } from "../support/nginx.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { runKedge } from "../support/program.ts";
@@ -278,8 +279,9 @@ Deno.test("cacheKexec() says the status of what is not there and does not try ag
 
 Deno.test("cacheKexec() says that an origin stayed unreachable", async () => {
   const dir = await Deno.makeTempDir();
+  const url = `http://127.0.0.1:${freePort()}/b.tar.gz`;
   const error = await assertRejects(
-    () => cacheKexec({ url: "http://127.0.0.1:1/b.tar.gz", ...quick }, { cache: new Cache(dir) }),
+    () => cacheKexec({ url, ...quick }, { cache: new Cache(dir) }),
     UnreachableError,
     "tried 3 times",
   );

@@ -9,6 +9,7 @@ import {
 } from "../../../lib/base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "../../../lib/http/client.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
+import { freePort } from "../../support/free_port.ts";
 import { type Origin, type OriginFile, startOrigin } from "../../support/origin.ts";
 
 const body = new TextEncoder().encode("hello");
@@ -42,6 +43,49 @@ Deno.test("HttpClient gives up after its retries with what went wrong last", () 
   withOrigin({ faults: Array(3).fill({ status: 502 }) }, async (client, url) => {
     await assertRejects(() => client.request(url), UnreachableError, "answered 502, tried 3 times");
   }));
+
+for (
+  const { what, port, permissions, state, hint } of [
+    {
+      what: "fetch blocks its port",
+      port: 1,
+      permissions: "inherit",
+      state: "Requests to port 1 are blocked",
+      hint: "fetch blocks the ports of other protocols; serve it on another one",
+    },
+    {
+      what: "this program may not connect there",
+      port: 2048,
+      permissions: { net: ["127.0.0.1:2050"] },
+      state: 'Requires net access to "127.0.0.1:2048", run again with the --allow-net flag',
+      hint: undefined,
+    },
+  ] as const
+) {
+  Deno.test({
+    name: `HttpClient tries once and says why where ${what}`,
+    permissions: permissions as Deno.PermissionOptions,
+    async fn() {
+      let count = 0;
+      const client = new HttpClient({ retry, meter: { ...silentMeter, request: () => count++ } });
+      const error = await assertRejects(
+        () => client.request(`http://user:pass@127.0.0.1:${port}/f?token=s3cr3t`),
+        UnreachableError,
+      );
+      assertEquals(error.message, `Cannot connect to http://127.0.0.1:${port}/f?…: ${state}`);
+      assertEquals([error.hint, count], [hint, 1]);
+    },
+  });
+}
+
+Deno.test("HttpClient says what lies at the bottom of a failed connection", async () => {
+  const url = `http://127.0.0.1:${freePort()}/f`;
+  await assertRejects(
+    () => new HttpClient({ retry }).request(url),
+    UnreachableError,
+    `Cannot GET ${url}: tcp connect error: Connection refused (os error 111), tried 3 times`,
+  );
+});
 
 Deno.test("HttpClient waits at least as long as Retry-After says", () =>
   withOrigin(

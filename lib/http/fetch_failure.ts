@@ -1,0 +1,47 @@
+import { UnreachableError } from "../base/errors.ts";
+import { displayUrl, displayUrls } from "./display_url.ts";
+
+/**
+ * What a failed fetch is for people: what lies at its bottom. It is an {@linkcode UnreachableError} where the same request never
+ * works: the certificate is not trusted, the port is one that fetch refuses, or this program may not connect there. Anything else
+ * is given back as it is.
+ */
+export function fetchFailure(error: unknown, url: string): unknown {
+  if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) return error;
+  return certificateError(error, url) ?? refusedError(error, url) ??
+    new Error(displayUrls(deepestMessage(error)), { cause: error });
+}
+
+/** What lies at the bottom of a failed fetch: "connection refused" rather than "fetch failed". */
+function deepestMessage(error: unknown): string {
+  let at = error as Error;
+  for (let depth = 0; depth < 8 && at.cause instanceof Error; depth++) at = at.cause;
+  return at.message.replace(/^error sending request.*?: /, "").replace(/^client error .*?: /, "");
+}
+
+function certificateError(error: unknown, url: string): UnreachableError | undefined {
+  const text = `${(error as Error).message}\n${deepestMessage(error)}`;
+  const found = /invalid peer certificate: (?:Other\(OtherError\()?([^)\n]*)/.exec(text);
+  if (found === null) return undefined;
+  const { host } = new URL(url);
+  return new UnreachableError(
+    `Cannot trust the certificate of "${host}": ${found[1]!.trim()}`,
+    {
+      cause: error,
+      hint:
+        "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+    },
+  );
+}
+
+function refusedError(error: unknown, url: string): UnreachableError | undefined {
+  const { message } = error as Error;
+  const blocked = /Requests to port \d+ are blocked/.exec(message)?.[0];
+  if (blocked === undefined && !(error instanceof Deno.errors.NotCapable)) return undefined;
+  return new UnreachableError(`Cannot connect to ${displayUrl(url)}: ${blocked ?? message}`, {
+    cause: error,
+    ...(blocked === undefined
+      ? {}
+      : { hint: "fetch blocks the ports of other protocols; serve it on another one" }),
+  });
+}
