@@ -3,7 +3,7 @@
  * Kills processes that use one cache at random instants, hundreds of times: with honest and with lying locks, and on a full disk
  * (as root on Linux, in a small tmpfs). Ends with code 1 at the first thing that is wrong.
  *
- * Usage: `deno run -A scripts/torture.ts [ROUNDS]`
+ * Usage: `deno run -A scripts/torture.ts [ROUNDS [SEED]]`; 100 rounds and a new seed without them.
  *
  * @module
  */
@@ -11,8 +11,19 @@ import { join } from "@std/path";
 import { canMount, mountSmallDisk } from "../tests/support/small_disk.ts";
 import { torture } from "../tests/support/torture.ts";
 
-const rounds = Number(Deno.args[0] ?? 100);
-const seed = Date.now() % 1_000_000;
+const usage =
+  "usage: torture.ts [ROUNDS [SEED]], whole numbers; 100 rounds and a new seed without them";
+if (Deno.args.includes("--help")) {
+  console.log(usage);
+  Deno.exit(0);
+}
+const [rounds = 100, seed = Date.now() % 1_000_000, ...more] = Deno.args.map(Number);
+if (
+  more.length > 0 || !(Number.isSafeInteger(rounds) && rounds > 0 && Number.isSafeInteger(seed))
+) {
+  console.error(usage);
+  Deno.exit(2);
+}
 const folder = await Deno.makeTempDir({ prefix: "kedge-torture-" });
 let failed = false;
 
