@@ -129,9 +129,12 @@ async function rateLimitOf(bytesPerSecond: number): Promise<RateLimit> {
   return new RateLimit(bytesPerSecond);
 }
 
+/** Who only vouches for a bundle is waited for no longer, in milliseconds. */
+const longestVouchMs = 15_000;
+
 /** Asks the API of the release for the digest, where the URL is of a release. */
 function voucher(
-  { url, retry }: Checked,
+  { url, retry, idleTimeoutMs = longestVouchMs }: Checked,
   releaseApi: string | false | undefined,
 ): CachedDownloadOptions["vouch"] {
   const ofGitHub = new URL(url).host === "github.com" ? "https://api.github.com" : undefined;
@@ -148,7 +151,7 @@ function voucher(
       signal,
       retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
     });
-    return await publishedDigest(client, asset, api);
+    return await publishedDigest(client, asset, api, Math.min(idleTimeoutMs, longestVouchMs));
   };
 }
 

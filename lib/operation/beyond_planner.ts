@@ -78,7 +78,7 @@ export class BeyondPlanner {
     }
     if (remembered === undefined) {
       const plan = this.#options.present(known, `the origin answered 304 when asked: ${detail}`);
-      return { ...plan, confirmed: answer.probe };
+      return await this.#isDoubted(step) ? plan : { ...plan, confirmed: answer.probe };
     }
     const found = await tier.open(remembered, step);
     if (found !== undefined) return this.#tierPlan(found, known, detail, step);
@@ -97,6 +97,19 @@ export class BeyondPlanner {
         lifetime: { freshMs, mayBeStale: !mustRevalidate },
       },
     };
+  }
+
+  /** Whether another digest is published than that of what the origin calls unchanged: then it is asked again next time. */
+  async #isDoubted(step: Step): Promise<boolean> {
+    const { identity, published } = this.#options;
+    const digest = await published.digest(step);
+    if (digest === undefined) return false;
+    step.meter.note(
+      `${identity.subject} is unchanged, says its origin, but ${digest} was published for it; ` +
+        "asking again next time",
+      "warning",
+    );
+    return true;
   }
 
   /** Asks the origin as if the cache had nothing. */

@@ -62,6 +62,14 @@ async function withOrigin(
   }
 }
 
+function noted(): { report: (event: OperationEvent) => void; notes: string[] } {
+  const notes: string[] = [];
+  const report = (event: OperationEvent) => {
+    if (event.type === "note") notes.push(event.message);
+  };
+  return { report, notes };
+}
+
 const file = (origin: Origin) => origin.files.get("/bundle.tar.gz")!;
 
 Deno.test("cacheKexec() brings a bundle in one request, and the second call asks nobody", () =>
@@ -555,6 +563,67 @@ Deno.test("cacheKexec() with refresh asks the site of a release for the digest, 
     assertEquals(origin.requests.at(-1)?.status, 304);
   }, path);
 });
+
+Deno.test("cacheKexec() says that its release publishes another digest than the origin's, and asks again next time", () => {
+  const path = "/acme/images/releases/download/v1/k.tar.gz";
+  return withOrigin(small, async ({ origin, run, dir }) => {
+    const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(next) }] });
+    const options = { releaseApi: origin.url(""), maxAge: "30m" };
+    await run({ ...options, releaseApi: false });
+    origin.files.set("/repos/acme/images/releases/tags/v1", {
+      body: new TextEncoder().encode(text),
+    });
+    const { report, notes } = noted();
+    const in1h = new Cache(dir, { now: () => Date.now() + 3_600_000 });
+    const doubted = await run(options, { report, cache: in1h });
+    assertEquals([doubted.digest, doubted.changed], [sha256(small), false]);
+    assertEquals(notes, [
+      `${origin.url(path)} is unchanged, says its origin, but ${sha256(next)} was published ` +
+      "for it; asking again next time",
+    ]);
+    const shortly = new Cache(dir, { now: () => Date.now() + 3_610_000 });
+    assertEquals((await run(options, { cache: shortly })).requests, 2);
+  }, path);
+});
+
+for (
+  const { what, answer, idleTimeoutMs, state } of [
+    {
+      what: "does not answer",
+      answer: { delayMs: 60_000 },
+      idleTimeoutMs: 1000,
+      state: "no answer within 1000 ms",
+    },
+    {
+      what: "stops midway",
+      answer: { stallAfter: 3 },
+      idleTimeoutMs: 1000,
+      state: "no answer within 1000 ms",
+    },
+    {
+      what: "answers with a page",
+      answer: {},
+      idleTimeoutMs: 30_000,
+      state: "the answer is not of a release",
+    },
+  ]
+) {
+  Deno.test(`cacheKexec() goes on without the site of a release that ${what}`, () => {
+    const path = "/acme/images/releases/download/v1/k.tar.gz";
+    const api = "/repos/acme/images/releases/tags/v1";
+    return withOrigin(small, async ({ origin, run }) => {
+      const body = new TextEncoder().encode("<html>\n");
+      origin.files.set(api, { body, faults: Array(3).fill(answer) });
+      const { report, notes } = noted();
+      const options = { releaseApi: origin.url(""), idleTimeoutMs };
+      assertEquals((await run(options, { report })).digest, sha256(small));
+      assertEquals(notes.filter((note) => note.startsWith("nobody")), [
+        "nobody vouches for the contents: Cannot ask for the digests of the release " +
+        `${origin.url(api)}: ${state}`,
+      ]);
+    }, path);
+  });
+}
 
 Deno.test("cacheKexec() with limitRate keeps to it over all connections, redirects and retries included", () =>
   withOrigin(large, async ({ origin, run }) => {
