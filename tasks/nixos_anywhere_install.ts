@@ -31,13 +31,9 @@ export async function runNixosAnywhere(
   ctx: TaskContextOptions = {},
 ): Promise<NixosAnywhereResult> {
   const context = resolveContext(ctx);
-  const phases = checkInstallOptions(options);
+  const { phases, program } = await checkInstall(options, context);
   const { target, kexec, stage = false } = options;
-  if (context.offline && target !== undefined) {
-    throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
-  }
   const isThere = kexec !== undefined && await isBundleThere(kexec, context);
-  const program = await nixosAnywhereProgram(options);
   await askFirst(options, context);
 
   const staged = stage && isThere
@@ -81,6 +77,24 @@ export async function runNixosAnywhere(
   };
   const ran = await runOperation(operation, context);
   return staged === undefined ? ran : { ...ran, ...sum(staged, ran) };
+}
+
+/**
+ * All that can be found wrong before anybody is asked or anything is fetched.
+ *
+ * @throws {UsageError} if an option is malformed, or options contradict each other
+ * @throws {KedgeError} if the program is not there
+ */
+export async function checkInstall(
+  options: NixosAnywhereOptions,
+  { offline }: Pick<TaskContext, "offline">,
+): Promise<{ phases: InstallPhase[]; program: string[] }> {
+  const phases = checkInstallOptions(options);
+  const { target } = options;
+  if (offline && target !== undefined) {
+    throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
+  }
+  return { phases, program: await nixosAnywhereProgram(options) };
 }
 
 function planOf(phases: readonly InstallPhase[], vmTest: boolean): Plan {

@@ -75,7 +75,8 @@ export const nixosAnywhereTask = task({
     program: arg.path({ description: "The program; the one on PATH, else nix run, without it" }),
     revision: arg.string({ description: "The revision for nix run" }),
   },
-  confirm: ({ flake, target, phases }) => installQuestion(defined({ flake, target, phases })),
+  confirm: ({ flake, storePath, target, phases }) =>
+    installQuestion(defined({ flake, storePaths: storePathsOf(storePath), target, phases })),
   run: async ({ args, ...ctx }) => {
     const { storePath, sshPort, sshOption, hardwareFacter, hardwareConfig, chown, ...rest } = args;
     const access = defined({
@@ -90,23 +91,15 @@ export const nixosAnywhereTask = task({
       : args.passwordFile !== undefined
       ? { file: args.passwordFile }
       : undefined;
-    const boots = args.phases === undefined || args.phases.includes("kexec");
-    const { target } = args;
-    const kexec = args.kexec ??
-      (boots && target !== undefined && password === undefined
-        ? (await cacheKexec({
-          arch: await targetArchitecture({ ...access, target }, ctx),
-        }, ctx)).path
-        : undefined);
     const hardware = hardwareFacter !== undefined
       ? { backend: "nixos-facter" as const, path: hardwareFacter }
       : hardwareConfig !== undefined
       ? { backend: "nixos-generate-config" as const, path: hardwareConfig }
       : undefined;
-    return await nixosAnywhere({
+    const options = {
       ...defined(rest),
       ...access,
-      ...defined({ kexec, password, generateHardwareConfig: hardware }),
+      ...defined({ password, generateHardwareConfig: hardware }),
       ...defined({
         storePaths: storePathsOf(storePath),
         chown: recordOf(chown),
@@ -117,7 +110,16 @@ export const nixosAnywhereTask = task({
       substituteOnDestination: !args.withoutSubstitutesOnDestination,
       useMachineSubstituters: !args.withoutMachineSubstituters,
       diskoDeps: !args.withoutDiskoDeps,
-    }, ctx);
+    };
+    const { target } = args;
+    const boots = args.phases === undefined || args.phases.includes("kexec");
+    if (args.kexec !== undefined || !boots || target === undefined || password !== undefined) {
+      return await nixosAnywhere(options, ctx);
+    }
+    const { checkInstall } = await import("../nixos_anywhere_install.ts");
+    await checkInstall({ ...options, kexec: "bundle.tar.gz" }, ctx);
+    const arch = await targetArchitecture({ ...access, target }, ctx);
+    return await nixosAnywhere({ ...options, kexec: (await cacheKexec({ arch }, ctx)).path }, ctx);
   },
 });
 

@@ -452,3 +452,55 @@ fakeTest(
     assertEquals([result.ok, result.value.phases], [true, ["disko"]]);
   },
 );
+
+for (
+  const { what, args, env, code, state } of [
+    {
+      what: "neither a flake nor store paths",
+      args: [],
+      env: {} as Record<string, string>,
+      code: 2,
+      state: "neither a flake nor storePaths is given",
+    },
+    {
+      what: "no network",
+      args: ["--flake", ".#web1", "--offline"],
+      env: {} as Record<string, string>,
+      code: 2,
+      state: 'Cannot install "root@host.invalid" offline\nhint: leave out --offline\n',
+    },
+    {
+      what: "no program",
+      args: ["--flake", ".#web1"],
+      env: { PATH: "/nowhere" },
+      code: 1,
+      state: "Cannot run nixos-anywhere: neither it nor nix is on PATH",
+    },
+  ]
+) {
+  Deno.test(`kedge nixos-anywhere with ${what} asks no host and fetches nothing`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+    const program = env.PATH === undefined ? ["--program", "nixos-anywhere"] : [];
+    const refused = await runKedge(
+      ["nixos-anywhere", "--target", "root@host.invalid", "--yes", ...program, ...args],
+      { cacheDir: join(folder, "cache"), env },
+    );
+    assertEquals(refused.code, code, refused.stderr);
+    assertStringIncludes(refused.stderr, state);
+    await Deno.remove(folder, { recursive: true });
+  });
+}
+
+Deno.test("kedge nixos-anywhere names the system of store paths when it asks", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+  const { code, stderr } = await runKedge([
+    ...["nixos-anywhere", "--target", "root@host.invalid"],
+    ...["--store-path", "/nix/store/a-disko", "--store-path", "/nix/store/b-nixos-system"],
+  ], { cacheDir: join(folder, "cache") });
+  assertEquals(code, 1, stderr);
+  assertStringIncludes(
+    stderr,
+    "--yes answers: Install /nix/store/b-nixos-system on root@host.invalid? This erases its disks.",
+  );
+  await Deno.remove(folder, { recursive: true });
+});
