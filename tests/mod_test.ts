@@ -1,7 +1,10 @@
 /** The module run as a program: the built-in task file. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { assertSnapshot } from "@std/testing";
+import { parseCommandLine } from "../lib/runner/command_line.ts";
+import { helpOfTask } from "../lib/runner/help.ts";
 import type { AnyTask } from "../lib/runner/task.ts";
+import { collectTasks } from "../lib/runner/task_file.ts";
 import { askedTasks } from "../tasks/builtin/asked_tasks.ts";
 import { builtinTasks } from "../tasks/builtin/mod.ts";
 import { type ProgramResult, runKedge } from "./support/program.ts";
@@ -25,6 +28,17 @@ Deno.test("--list names every built-in task, and each explains itself", async ()
     const help = await kedge(name, "--help");
     assertEquals(help.code, 0);
     assertStringIncludes(help.stdout, name);
+  }
+});
+
+Deno.test("the example of a task's help is a command that the task takes", () => {
+  const tasks = collectTasks(builtinTasks);
+  const sources = { env: () => undefined, cwd: "/" };
+  for (const task of Object.values(builtinTasks)) {
+    const [, example] = /\nExample:\n {2}kedge (.*)$/.exec(helpOfTask(task, "kedge")) ?? [];
+    if (example === undefined) continue;
+    assertMatch(example, /^[\w@:/.# -]+$/, "a shell takes it as it is");
+    assertEquals(parseCommandLine(tasks, example.split(" "), sources).task?.name, task.name);
   }
 });
 

@@ -15,11 +15,13 @@ import {
 } from "../base_image_store.ts";
 import type { NixVolume } from "../nix_place.ts";
 import { baseImageArgs } from "./base_image.ts";
+import { signingKeyArg, signingKeys } from "./publish_args.ts";
 
 const place = {
   volume: arg.string({
     description: "The named volume that is mounted as /nix",
     placeholder: "NAME",
+    example: "nix",
   }),
   folder: arg.path({ description: "The folder that is mounted as /nix, instead of a volume" }),
   engine: arg.enum(["podman", "docker"], {
@@ -52,6 +54,7 @@ const paths = arg.list(arg.string({ description: "A store path" }), {
   description: "A store path",
   positional: true,
   placeholder: "PATH",
+  example: "/nix/store/37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-acme",
 });
 const single = arg.boolean({ description: "Nothing but the named paths; what they need is there" });
 
@@ -98,6 +101,7 @@ export const baseImagePruneTask = task({
       integer: true,
       min: 0,
       required: true,
+      example: "1",
     }),
   },
   run: ({ args, ...ctx }) =>
@@ -118,12 +122,10 @@ export const baseImageExportTask = task({
       description: "A binary cache (file://, https://, s3://), or daemon or local",
       required: true,
       placeholder: "STORE",
+      example: "file:///mnt/cache",
     }),
     single,
-    signingKey: arg.list(arg.path({ description: "A file with a secret key of Nix" }), {
-      description: "A file with a secret key of Nix",
-      placeholder: "FILE",
-    }),
+    signingKey: signingKeyArg(),
   },
   run: ({ args, ...ctx }) =>
     exportStore({
@@ -131,7 +133,7 @@ export const baseImageExportTask = task({
       to: args.to,
       ...(args.paths === undefined || args.paths.length === 0 ? {} : { paths: args.paths }),
       closure: !args.single,
-      signingKey: (args.signingKey ?? []).map((file) => ({ file })),
+      signingKey: signingKeys(args.signingKey),
       engine: engineOf(args),
     }, ctx),
   output: (result: CopyStoreResult) => result.paths,
@@ -149,6 +151,7 @@ export const baseImageImportTask = task({
       description: "A binary cache (file://, https://, s3://), or daemon or local",
       required: true,
       placeholder: "STORE",
+      example: "https://cache.nixos.org",
     }),
     single,
     publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {

@@ -4,12 +4,7 @@ import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { catalogList, catalogShow, type CatalogShowResult } from "../publish_after.ts";
-
-const catalog = arg.string({
-  description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
-  required: true,
-  placeholder: "URI",
-});
+import { publishArgs } from "./publish_args.ts";
 
 /** `catalog:ls [ENTRY]`. */
 export const catalogListTask = task({
@@ -22,7 +17,7 @@ export const catalogListTask = task({
       description: "Only NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
       positional: true,
     }),
-    catalog,
+    catalog: publishArgs.catalog,
   },
   run: ({ args, ...ctx }) => catalogList(args, ctx),
   output: (entries: CatalogEntry[]) =>
@@ -48,8 +43,9 @@ export const catalogShowTask = task({
       description: "NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
       positional: true,
       required: true,
+      example: "acme@1.2.0",
     }),
-    catalog,
+    catalog: publishArgs.catalog,
   },
   run: ({ args, ...ctx }) => catalogShow(args, ctx),
   output: ({ entry, history }: CatalogShowResult) => [

@@ -14,12 +14,12 @@ import {
 } from "../disk.ts";
 
 const group = "disks";
-const reference = (description: string) =>
+const reference = (description: string, version = 1) =>
   arg.string({
     description,
     positional: true,
     required: true,
-    example: "docker://ghcr.io/acme/disk:1",
+    example: `docker://ghcr.io/acme/disk:${version}`,
   });
 const file = (description: string) =>
   arg.path({ description, positional: true, required: true, example: "vm.img" });
@@ -162,7 +162,7 @@ export const diskDiffTask = task({
   group,
   args: {
     from: reference("The disk that one has"),
-    to: reference("The disk that one wants"),
+    to: reference("The disk that one wants", 2),
     insecureRegistry,
   },
   run: ({ args, ...ctx }) =>

@@ -28,7 +28,6 @@ export const imageSyncTask = task({
     ...registryArgs,
     tags: arg.string({
       description: "Which tags of FROM are wanted: a regular expression, or semver: and a range",
-      example: "semver:>=2",
     }),
     also: arg.list(arg.string({ description: "A destination" }), {
       description: "A further destination; each blob is read once",

@@ -1,6 +1,7 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { publish, type PublishResult } from "../publish.ts";
+import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 
 /** `publish PATH...`. */
 export const publishTask = task({
@@ -19,31 +20,19 @@ export const publishTask = task({
       description: "A store: file:///DIR, http(s)://HOST/PATH, s3://BUCKET, or another URI of Nix",
       required: true,
       placeholder: "STORE",
+      example: "file:///mnt/cache",
     }),
-    catalog: arg.string({
-      description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
-      required: true,
-      placeholder: "URI",
-    }),
-    name: arg.string({ description: "The package's name", required: true }),
-    version: arg.string({ description: "The package's version", required: true }),
-    system: arg.string({
-      description: "The system that it runs on; this machine's without it",
-      example: "x86_64-linux",
-    }),
-    signingKey: arg.list(arg.path({ description: "A file with a secret key of Nix" }), {
-      description: "A file with a secret key of Nix; signs every narinfo",
-      placeholder: "FILE",
-    }),
+    catalog: publishArgs.catalog,
+    name: arg.string({ description: "The package's name", required: true, example: "acme" }),
+    version: arg.string({ description: "The package's version", required: true, example: "1.2.0" }),
+    system: arg.string({ description: "The system that it runs on; this machine's without it" }),
+    signingKey: signingKeyArg("; signs every narinfo"),
     compression: arg.enum(["zstd", "xz", "none"], {
       description: "How NARs are packed",
       default: "zstd",
     }),
     level: arg.number({ description: "How hard: 1 to 19 for zstd, 0 to 9 for xz", integer: true }),
-    verify: arg.enum(["present", "full"], {
-      description: "Prove that NARs are there with their size, or read back every byte of them",
-      default: "present",
-    }),
+    verify: publishArgs.verify,
     propagation: arg.duration({
       description: "How long what was written may take to be seen where readers look",
     }),
@@ -53,8 +42,7 @@ export const publishTask = task({
     }),
     replace: arg.boolean({ description: "Replace other builds of the same store paths" }),
     nixStore: arg.string({
-      description: "The Nix store that paths come from",
-      example: "local?root=/mnt",
+      description: "The Nix store that paths come from, as local?root=/mnt",
     }),
   },
   run: ({ args, ...ctx }) =>
@@ -65,7 +53,7 @@ export const publishTask = task({
       stores: args.to,
       catalog: args.catalog,
       system: args.system,
-      signingKey: (args.signingKey ?? []).map((file) => ({ file })),
+      signingKey: signingKeys(args.signingKey),
       compression: args.compression,
       level: args.level,
       verify: args.verify,

@@ -10,12 +10,7 @@ import {
   publishVerify,
   type PublishVerifyResult,
 } from "../publish_after.ts";
-
-const catalog = arg.string({
-  description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
-  required: true,
-  placeholder: "URI",
-});
+import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 
 /** `publish:verify ENTRY`. */
 export const publishVerifyTask = task({
@@ -29,23 +24,17 @@ export const publishVerifyTask = task({
       required: true,
       example: "acme@1.2.0",
     }),
-    catalog,
+    catalog: publishArgs.catalog,
     to: arg.list(arg.string({ description: "A store" }), {
       description: "Only this store, with its login; all of the entry's without it",
       placeholder: "STORE",
     }),
     repair: arg.boolean({ description: "Bring back what is lost" }),
-    verify: arg.enum(["present", "full"], {
-      description: "Prove that NARs are there with their size, or read back every byte of them",
-      default: "present",
-    }),
+    verify: publishArgs.verify,
     publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
       description: "A public key whose signature every narinfo must have",
     }),
-    signingKey: arg.list(arg.path({ description: "A file with a secret key of Nix" }), {
-      description: "A file with a secret key of Nix; signs what is mended",
-      placeholder: "FILE",
-    }),
+    signingKey: signingKeyArg("; signs what is mended"),
   },
   run: ({ args, ...ctx }) =>
     publishVerify({
@@ -55,7 +44,7 @@ export const publishVerifyTask = task({
       repair: args.repair,
       depth: args.verify,
       publicKeys: args.publicKey,
-      signingKey: (args.signingKey ?? []).map((file) => ({ file })),
+      signingKey: signingKeys(args.signingKey),
     }, ctx),
   output: (result: PublishVerifyResult) => result.id,
 });
@@ -66,8 +55,13 @@ export const publishRollbackTask = task({
   description: "Move the catalog's pointer back to an earlier version",
   group: "publish",
   args: {
-    name: arg.string({ description: "The package", positional: true, required: true }),
-    catalog,
+    name: arg.string({
+      description: "The package",
+      positional: true,
+      required: true,
+      example: "acme",
+    }),
+    catalog: publishArgs.catalog,
     version: arg.string({ description: "The version to go back to; the one before without it" }),
     system: arg.string({ description: "The system; this machine's without it" }),
   },
@@ -81,17 +75,19 @@ export const publishPruneTask = task({
   description: "Forget old entries, then delete what no live entry needs from file:// stores",
   group: "publish",
   args: {
-    catalog,
+    catalog: publishArgs.catalog,
     from: arg.list(arg.string({ description: "A store" }), {
       description: "A store of the kind file:///DIR",
       required: true,
       placeholder: "STORE",
+      example: "file:///mnt/cache",
     }),
     keep: arg.number({
       description: "How many versions stay beside the current one",
       integer: true,
       min: 0,
       required: true,
+      example: "2",
     }),
   },
   run: ({ args, ...ctx }) =>
@@ -115,6 +111,7 @@ export const publishKeygenTask = task({
       description: "The file for the secret key",
       positional: true,
       required: true,
+      example: "cache.key",
     }),
     to: arg.list(arg.string({ description: "A store" }), {
       description: "A store whose readers will trust the key",
