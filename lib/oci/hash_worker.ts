@@ -7,6 +7,7 @@
  * @module
  */
 import { Hasher } from "../base/digest.ts";
+import { workerPort } from "../base/worker_port.ts";
 
 /** What the worker is told. */
 export type HashRequest =
@@ -15,12 +16,7 @@ export type HashRequest =
 /** What the worker tells. */
 export type HashReply = { id: number } & ({ digest: string } | { error: string });
 
-interface Port {
-  postMessage(message: HashReply): void;
-  addEventListener(type: "message", listen: (event: MessageEvent<HashRequest>) => void): void;
-}
-
-const port = globalThis as unknown as Port;
+const port = workerPort<HashRequest, HashReply>();
 const buffer = new Uint8Array(1024 * 1024);
 const files = new Map<number, { file: Deno.FsFile; hasher: Hasher }>();
 
