@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { wordSimilaritySort } from "@std/text";
 import * as v from "valibot";
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
@@ -34,6 +33,7 @@ const versionLabel = "org.opencontainers.image.version";
 
 const largestConfigBytes = 4 * 1024 * 1024;
 const mostTagsRead = 20_000;
+const nearCount = 3;
 
 const configSchema = v.object({
   os: v.optional(v.string()),
@@ -158,15 +158,23 @@ export async function publishedReleases(client: RegistryClient): Promise<string[
   return found.sort(compareReleases);
 }
 
-/** The releases nearest to a version: those of the same minor version first. */
+/** The releases nearest to a version: those of the same minor version first, the newest of them before all. */
 export function nearestReleases(version: string, releases: readonly string[]): string[] {
-  const newest = newestOfMinor(version, releases);
-  const near = wordSimilaritySort(version, [...releases]).slice(0, 3);
-  return [...new Set([...(newest === undefined ? [] : [newest]), ...near])].slice(0, 3);
+  const numbers = /^\d+(\.\d+)*/.exec(version)?.[0] ?? "";
+  const place = releases.filter((each) => compareReleases(each, numbers) < 0).length;
+  const around = releases.flatMap((_, i) => [releases[place - 1 - i], releases[place + i]])
+    .filter((each) => each !== undefined);
+  const isNear = ofMinor(version);
+  const newest = releases.filter(isNear).slice(-1);
+  return [...new Set([...newest, ...around.filter(isNear), ...around])].slice(0, nearCount);
 }
 
 /** The newest release with the same two first numbers as a version. */
 export function newestOfMinor(version: string, releases: readonly string[]): string | undefined {
+  return releases.findLast(ofMinor(version));
+}
+
+function ofMinor(version: string): (release: string) => boolean {
   const minor = /^\d+\.\d+/.exec(version)?.[0];
-  return releases.findLast((each) => each === minor || each.startsWith(`${minor}.`));
+  return (release) => release === minor || release.startsWith(`${minor}.`);
 }
