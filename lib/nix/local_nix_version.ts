@@ -1,4 +1,4 @@
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, UsageError } from "../base/errors.ts";
 import { lastError, type NixCommandOptions, runNix } from "./nix_command.ts";
 import { type NixVersion, parseNixVersion } from "./nix_version.ts";
 
@@ -8,7 +8,11 @@ import { type NixVersion, parseNixVersion } from "./nix_version.ts";
  * @throws {UsageError} if Nix is not installed, or says no version
  */
 export async function localNixVersion(options: NixCommandOptions = {}): Promise<NixVersion> {
-  const { code, stdout, stderr } = await runNix(["--version"], options);
+  const { code, stdout, stderr } = await runNix(["--version"], options).catch((error) => {
+    if (!(error instanceof UsageError)) throw error;
+    const hint = "name the version without it: --nix-version=2.31.5";
+    throw new UsageError(error.message, { cause: error.cause, hint });
+  });
   if (code === 0) return parseNixVersion(stdout);
   throw new KedgeError(
     `Cannot ask "${options.program ?? "nix"}" for its version: it ended with code ${code}` +

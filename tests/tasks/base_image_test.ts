@@ -211,6 +211,18 @@ realTest(
   },
 );
 
+Deno.test("base-image where no Nix is installed asks for the version", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-no-nix-" });
+  try {
+    const done = await runKedge(["base-image"], { cacheDir: folder, env: { PATH: folder } });
+    assertEquals(done.code, 2);
+    assertStringIncludes(done.stderr, 'error: Cannot run "nix": it is not installed');
+    assertStringIncludes(done.stderr, "hint: name the version without it: --nix-version=2.31.5");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 realTest("base-image prints the pinned image, and brings it to a layout", registry, async () => {
   await using room = await Room.make();
   const digest = await room.push("2.8.0", { label: "2.8.0" });
