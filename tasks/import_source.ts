@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "../lib/base/defined.ts";
 import { IncompleteError, VerificationError } from "../lib/base/errors.ts";
 import { type Digest, sameDigest } from "../lib/base/digest.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
@@ -128,10 +129,17 @@ async function fromCache(
           { side: "source" },
         );
       }
-      const written = await unpackNar(nar, info.compression, {
+      const unpacking = unpackNar(nar, info.compression, {
         signal,
         narSize: info.narSize,
         visitor: tree,
+      });
+      const written = await unpacking.catch((cause) => {
+        if (!(cause instanceof VerificationError)) throw cause;
+        throw new VerificationError(
+          `Cannot copy "${storePath.path}" from "${end.shown}": its NAR cannot be unpacked`,
+          { side: "source", cause, ...defined({ hint: cause.hint }) },
+        );
       });
       if (info.fileHash !== undefined && !sameDigest(written.fileHash, info.fileHash)) {
         throw new VerificationError(

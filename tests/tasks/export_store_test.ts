@@ -212,6 +212,21 @@ endsTest("importStore() takes nothing that is not what its narinfo says", async 
   assertStringIncludes(unsigned.message, "none of the given keys signed it");
 });
 
+endsTest("importStore() says which NAR cannot be unpacked, and from where", async (ends) => {
+  await ends.export();
+  const cache = join(ends.room.folder, "binary-cache");
+  for (const name of await folderNames(join(cache, "nar"))) {
+    await Deno.writeTextFile(join(cache, "nar", name), "no NAR");
+  }
+  const libc = ends.of("libc");
+  const error = await assertRejects(() => ends.import({ paths: [libc] }), VerificationError);
+  assertEquals(
+    error.message,
+    `Cannot copy "${libc}" from "file://${cache}": its NAR cannot be unpacked`,
+  );
+  assertEquals(await folderNames(ends.second.store), []);
+});
+
 endsTest("exports and imports say what is not there", async (ends) => {
   const none = "/nix/store/37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-none";
   const unknown = await assertRejects(() => ends.export({ paths: [none] }), KedgeError);
