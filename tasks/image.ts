@@ -29,10 +29,10 @@ export interface SyncImageResult extends Figures {
  * Brings an image from a registry or a layout to another, or into podman or docker, moving only the blobs that are not there yet. Those
  * that are in the cache, or in a layout that an earlier call read or wrote, are taken from there rather than from a registry.
  *
- * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. The digest
- * at the destination is that of the source, except where a choice of several platforms makes a smaller index. A manifest of Docker's
- * (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do not read it: bring it to them by a registry,
- * or by `podman:`.
+ * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. Of an index,
+ * the image for this machine is taken, those of `platforms`, or all of it. What is taken keeps its digest, except that several platforms
+ * make a smaller index. A manifest of Docker's (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do
+ * not read it: bring it to them by a registry, or by `podman:`.
  *
  * @example
  * ```ts
