@@ -120,14 +120,10 @@ async function fromConfig(
   options: FindCredentialsOptions,
 ): Promise<Credentials | undefined> {
   const config = parseConfig(text, name);
-  const keys = keysOf(host, repository);
-  for (const key of keys) {
-    const helper = config.credHelpers[key];
-    if (helper !== undefined) return await askHelper(helper, key, options);
-  }
-  for (const key of keys) {
-    const entry = config.auths[key];
-    const found = entry === undefined ? undefined : fromEntry(entry, name, key);
+  const [helped] = keysIn(config.credHelpers, host, repository);
+  if (helped !== undefined) return await askHelper(config.credHelpers[helped]!, helped, options);
+  for (const key of keysIn(config.auths, host, repository)) {
+    const found = fromEntry(config.auths[key]!, name, key);
     if (found !== undefined) return found;
   }
   if (config.credsStore === undefined) return undefined;
@@ -150,22 +146,20 @@ function parseConfig(text: string, name: string): v.InferOutput<typeof configSch
   );
 }
 
-/** The keys under which credentials may stand, the most specific first. */
-function keysOf(host: string, repository: string): string[] {
-  const keys: string[] = [];
+/** The keys of a table that stand for a repository, the most specific first; of a URL only the host counts, as for docker. */
+function keysIn(
+  table: Readonly<Record<string, unknown>>,
+  host: string,
+  repository: string,
+): string[] {
   const parts = repository.split("/");
-  for (let count = parts.length; count > 0; count--) {
-    keys.push(`${host}/${parts.slice(0, count).join("/")}`);
-  }
-  keys.push(
-    host,
-    `https://${host}`,
-    `http://${host}`,
-    `https://${host}/v1/`,
-    `https://${host}/v2/`,
+  const names = parts.map((_, index) => [host, ...parts.slice(0, parts.length - index)].join("/"));
+  const hosts = [host];
+  if (host === "docker.io") hosts.push("index.docker.io", "registry-1.docker.io");
+  const urls = Object.keys(table).filter((key) =>
+    hosts.includes(/^https?:\/\/([^/]*)/.exec(key)?.[1] ?? "")
   );
-  if (host === "docker.io") keys.push(dockerHub, "index.docker.io", "registry-1.docker.io");
-  return keys;
+  return [...names, ...hosts, ...urls].filter((key) => Object.hasOwn(table, key));
 }
 
 function fromEntry(

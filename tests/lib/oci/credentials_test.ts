@@ -54,6 +54,17 @@ Deno.test("findCredentials() knows the names of Docker Hub", async () => {
   );
 });
 
+Deno.test("findCredentials() knows a host by the URL that was logged in to, whatever its path", async () => {
+  for (
+    const key of ["https://ghcr.io/", "http://ghcr.io", "https://ghcr.io/v1/", "https://ghcr.io/a"]
+  ) {
+    const files = { ".docker/config.json": { auths: { [key]: auth("me:pass") } } };
+    assertEquals(await find("ghcr.io", "x/y", { HOME: "$" }, files), basic("me", "pass"), key);
+    assertEquals(await find("ghcr.io:443", "x/y", { HOME: "$" }, files), undefined, key);
+    assertEquals(await find("hcr.io", "x/y", { HOME: "$" }, files), undefined, key);
+  }
+});
+
 Deno.test("findCredentials() prefers the most specific entry of podman's auth.json", async () => {
   const files = {
     "containers/auth.json": {
