@@ -111,7 +111,7 @@ export class RegistryDiskStore implements DiskStore {
     if (from.client.repository === this.client.repository) return await this.has(blob);
     const mounted = await this.client.mount(blob.digest, from.client.repository);
     if (mounted === true) return true;
-    // The registry opened an upload instead; the bytes take the long way, through it.
+    // The bytes take the long way, through the upload that the registry opened instead, where it did.
     using progress = this.#meter.object(blob.digest, blob.size);
     const body = () => verified(blob, from.stream(blob, this.#signal), { name: from.name });
     await this.#send(blob, body, progress, mounted);

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Digest } from "../base/digest.ts";
+import { NotAllowedError } from "../base/errors.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
@@ -13,6 +14,9 @@ import { RangeRefusedError } from "./range_refused_error.ts";
 import type { RegistryAction } from "./registry_access.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { uploadLocation } from "./upload_location.ts";
+
+/** What registries without mounts answer, instead of opening an upload. */
+const mountRefusals = [400, 404, 405, 501];
 
 /** The blobs of one repository of a registry. */
 export class RegistryBlobs {
@@ -117,20 +121,28 @@ export class RegistryBlobs {
 
   /**
    * Asks for a blob of another repository of the same registry. Gives `true` if it is now here; else the URL of the upload that the
-   * registry opened instead, which must be used.
+   * registry opened instead, which must be used; `undefined` if it refuses: an account that writes here may read nothing there.
    */
-  async mount(digest: Digest, from: string): Promise<true | URL> {
+  async mount(digest: Digest, from: string): Promise<true | URL | undefined> {
     const url = this.url("blobs/uploads/");
     url.searchParams.set("mount", digest);
     url.searchParams.set("from", from);
-    const response = await this.host.request(this.repository, url, {
-      method: "POST",
-      headers: { "content-length": "0" },
-      may: "pull,push",
-      from,
-      action: "mount the blob",
-    });
+    let response: Response;
+    try {
+      response = await this.host.request(this.repository, url, {
+        method: "POST",
+        headers: { "content-length": "0" },
+        may: "pull,push",
+        accept: mountRefusals,
+        from,
+        action: "mount the blob",
+      });
+    } catch (error) {
+      if (error instanceof NotAllowedError) return undefined;
+      throw error;
+    }
     await response.body?.cancel();
+    if (mountRefusals.includes(response.status)) return undefined;
     return response.status === 201 ? true : uploadLocation(this.host, response, url);
   }
 

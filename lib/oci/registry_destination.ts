@@ -35,6 +35,7 @@ export class RegistryDestination implements ImageDestination {
   #files: LocalFiles | undefined;
   #described: Descriptor | undefined;
   #lent: boolean | undefined;
+  #refuses = false;
   #sessions = new Map<Digest, Promise<Session | undefined>>();
 
   /** Connects to nothing yet. */
@@ -89,12 +90,15 @@ export class RegistryDestination implements ImageDestination {
     const nearby = await (await this.#near(source))?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
     const reusedBytes = session?.offset ?? 0;
-    return { requests: sending + reading, reusedBytes, nearby, diskBytes: 0, bound };
+    // A mount that is refused opens no upload.
+    const requests = sending + reading + (bound ? 1 : 0);
+    return { requests, reusedBytes, nearby, diskBytes: 0, bound };
   }
 
   mounts(source: ImageSource): boolean {
     const { repository } = source;
-    return repository?.host === this.client.host.host && repository.name !== this.client.repository;
+    return !this.#refuses && repository?.host === this.client.host.host &&
+      repository.name !== this.client.repository;
   }
 
   async put(transfer: BlobTransfer): Promise<void> {
@@ -109,7 +113,8 @@ export class RegistryDestination implements ImageDestination {
         progress.reused(descriptor.size);
         return;
       }
-      session = { location: mounted, offset: 0 };
+      if (mounted === undefined) this.#refuses = true;
+      session = mounted && { location: mounted, offset: 0 };
     }
     const files = await this.#near(source);
     const path = await files?.find(descriptor, source);

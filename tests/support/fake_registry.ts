@@ -27,6 +27,8 @@ export type Quirk =
   | "fragile-sessions"
   /** Mounts open an upload instead (GAR). */
   | "no-mount"
+  /** Mounts are refused, and open no upload (Quay without a source, small registries). */
+  | "mount-refused"
   /** There is no referrers API. */
   | "no-referrers"
   /** Docker-Content-Digest is left out. */
@@ -368,6 +370,7 @@ export class FakeRegistry implements AsyncDisposable {
     const from = url.searchParams.get("from");
     const known = from !== null && mount !== null &&
       this.store.repositories.get(from)?.blobs.has(mount);
+    if (mount !== null && this.quirks.has("mount-refused")) return problem(405, "UNSUPPORTED");
     if (known && !this.quirks.has("no-mount")) {
       this.store.repository(repository).blobs.add(mount);
       return new Response(null, {

@@ -8,8 +8,8 @@ export interface StartTokenServerOptions {
   user?: { name: string; password: string };
   /** How long tokens are good, in seconds. @default {300} */
   lifeSeconds?: number;
-  /** Which of the actions that are asked for are granted. @default {all} */
-  grant?: (action: string) => boolean;
+  /** Which of the actions that are asked for are granted, on which repository and to whom. @default {all} */
+  grant?: (action: string, repository: string, user: string) => boolean;
 }
 
 /** A token server that a docker-registry believes. */
@@ -54,12 +54,14 @@ export async function startTokenServer(
     ["sign"],
   );
   const issued: string[] = [];
-  const issue = async (scopes: readonly string[]) => {
+  const issue = async (scopes: readonly string[], user: string) => {
     const now = Math.floor(Date.now() / 1000);
     const header = { typ: "JWT", alg: "RS256", x5c: [encodeBase64(der)] };
     const access = scopes.map((scope) => {
-      const [type, name, actions] = scope.split(":");
-      return { type, name, actions: actions!.split(",").filter(options.grant ?? (() => true)) };
+      const [type, name, actions] = scope.split(":") as [string, string, string];
+      const { grant = () => true } = options;
+      const granted = actions.split(",").filter((action) => grant(action, name, user));
+      return { type, name, actions: granted };
     });
     const claims = {
       iss: "kedge",
@@ -79,13 +81,13 @@ export async function startTokenServer(
   const { user } = options;
   const expected = user && `Basic ${encodeBase64(`${user.name}:${user.password}`)}`;
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    if (expected !== undefined && request.headers.get("authorization") !== expected) {
-      return new Response(null, { status: 401 });
-    }
+    const given = request.headers.get("authorization");
+    if (expected !== undefined && given !== expected) return new Response(null, { status: 401 });
+    const [name = ""] = atob(given?.replace("Basic ", "") ?? "").split(":");
     const scopes = new URL(request.url).searchParams.getAll("scope");
     issued.push(...scopes);
     return Response.json({
-      token: await issue(scopes),
+      token: await issue(scopes, name),
       expires_in: options.lifeSeconds ?? 300,
     });
   });

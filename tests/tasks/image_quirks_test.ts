@@ -23,6 +23,7 @@ const quirks: Quirk[] = [
   "multi-range-501",
   "fragile-sessions",
   "no-mount",
+  "mount-refused",
   "no-referrers",
   "no-digest-header",
   "redirect",

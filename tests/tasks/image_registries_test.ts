@@ -54,6 +54,37 @@ realTest(
 );
 
 realTest(
+  "image:sync sends what another account's repository may not lend",
+  ["docker-registry", "openssl"],
+  () =>
+    inFolder(async (folder) => {
+      await using tokens = await startTokenServer({
+        grant: (_action, repository, user) => repository.startsWith(`${user}/`),
+      });
+      await using registry = await startRegistry({ token: tokens.registry });
+      await writeImage(`${folder}/from`, "v1", { layers: [randomBytes(100_000), "x"] });
+      const auths = Object.fromEntries(
+        ["one", "two"].map((user) => [
+          `${registry.host}/${user}`,
+          { auth: btoa(`${user}:password-of-${user}`) },
+        ]),
+      );
+      const options = {
+        cacheDir: `${folder}/cache`,
+        env: { HOME: folder, DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) },
+      };
+      const one = `docker://${registry.host}/one/vm:v1`;
+      const two = `docker://${registry.host}/two/vm:v1`;
+      const [from, to] = [`oci:${folder}/from:v1`, `oci:${folder}/to:v1`];
+      for (const args of [[from, one], [one, two, "--no-cache"], [two, to]]) {
+        const { code, stderr } = await runKedge(["image:sync", ...args], options);
+        assertEquals(code, 0, stderr);
+      }
+      assertEquals(await blobsOf(`${folder}/to`), await blobsOf(`${folder}/from`));
+    }),
+);
+
+realTest(
   "image:sync speaks TLS to a registry of a trusted authority, and says what to set otherwise",
   [
     "docker-registry",

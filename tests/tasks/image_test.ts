@@ -102,6 +102,8 @@ Deno.test("syncImage() plans a mount exactly once the registry granted one, and 
   registry.quirks.add("no-mount");
   assertEquals(await exact("a:v3", "c:v3"), [false, false]);
   assertEquals(await exact("a:v4", "c:v4"), [false, false]);
+  registry.quirks.add("mount-refused");
+  assertEquals(await exact("a:v4", "d:v4"), [false, false]);
 });
 
 Deno.test("syncImage() keeps several tags in one layout and shares their blobs", async () => {

@@ -102,7 +102,7 @@ Deno.test("RegistryClient.getRange() refuses a whole blob before it reads it", (
     );
   }));
 
-Deno.test("RegistryClient.mount() takes a blob over, or gives the upload that was opened instead", () =>
+Deno.test("RegistryClient.mount() takes a blob over, gives the upload that was opened instead, or nothing", () =>
   withRegistry({}, async (client, registry) => {
     registry.store.putBlob("other", content);
     assertEquals(await client.mount(blob.digest, "other"), true);
@@ -110,6 +110,8 @@ Deno.test("RegistryClient.mount() takes a blob over, or gives the upload that wa
     registry.quirks.add("no-mount");
     const location = await client.mount(blob.digest, "other");
     assert(location instanceof URL);
+    registry.quirks.add("mount-refused");
+    assertEquals(await client.mount(blob.digest, "other"), undefined);
   }));
 
 Deno.test("RegistryClient reads tags page by page", () =>
