@@ -227,6 +227,6 @@ export class RegistryDestination implements ImageDestination {
   }
 
   get #target(): string {
-    return this.#reference.digest ?? this.#reference.tag ?? "latest";
+    return this.#reference.tag ?? this.#reference.digest ?? "latest";
   }
 }

@@ -106,6 +106,17 @@ Deno.test("syncImage() plans a mount exactly once the registry granted one, and 
   assertEquals(await exact("a:v4", "d:v4"), [false, false]);
 });
 
+Deno.test("syncImage() moves the tag of a destination that names the digest too", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const { digest } = await writeImage(room.path("from"), "v1", amd64);
+  for (const to of [`docker://${registry.host}/a:v2`, `oci:${room.path("to")}:v2`]) {
+    const { reference } = await room.sync(`oci:${room.path("from")}:v1`, `${to}@${digest}`);
+    assertEquals(reference, `${to}@${digest}`);
+    assertEquals((await room.sync(`oci:${room.path("from")}:v1`, to)).changed, false);
+  }
+});
+
 Deno.test("syncImage() keeps several tags in one layout and shares their blobs", async () => {
   await using room = await ImageRoom.make();
   await writeImage(room.path("from"), "a", amd64);
