@@ -5,9 +5,16 @@ import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
+import { isManifestType } from "./media_type.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
-import { referrersTag } from "./referrers.ts";
+import { describeReferrer, referrersTag } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
+
+/** What an entry of a layout's index leads to. */
+interface NamedManifest {
+  readonly manifest: Manifest;
+  readonly name: string | undefined;
+}
 
 /** Reads an image from a layout. */
 export class LayoutSource implements ImageSource {
@@ -16,6 +23,7 @@ export class LayoutSource implements ImageSource {
   /** The layout that is read. */
   readonly layout: Layout;
   #reference: LayoutReference;
+  #named: Promise<NamedManifest[]> | undefined;
 
   /** Touches no disk. */
   constructor(reference: LayoutReference) {
@@ -69,12 +77,29 @@ export class LayoutSource implements ImageSource {
     }
   }
 
+  /** Those that the fallback tag lists, and those that stand in the index by themselves. */
   async referrers(digest: Digest): Promise<readonly Descriptor[]> {
-    const entry = (await this.layout.entries()).find((each) =>
-      nameOf(each) === referrersTag(digest)
-    );
-    if (entry === undefined) return [];
-    return (await this.layout.manifest(entry.digest, entry.mediaType))?.manifests ?? [];
+    const found = new Map<Digest, Descriptor>();
+    for (const { manifest, name } of await (this.#named ??= this.#readNamed())) {
+      const listed = name === referrersTag(digest)
+        ? manifest.manifests
+        : manifest.subject?.digest === digest
+        ? [describeReferrer(manifest)]
+        : [];
+      for (const each of listed) found.set(each.digest, each);
+    }
+    return [...found.values()];
+  }
+
+  async #readNamed(): Promise<NamedManifest[]> {
+    const read: NamedManifest[] = [];
+    for (const entry of await this.layout.entries()) {
+      const manifest = isManifestType(entry.mediaType)
+        ? await this.layout.manifest(entry.digest, entry.mediaType)
+        : undefined;
+      if (manifest !== undefined) read.push({ manifest, name: nameOf(entry) });
+    }
+    return read;
   }
 
   path(descriptor: Descriptor): string {

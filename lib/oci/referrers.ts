@@ -9,22 +9,26 @@ export function referrersTag(digest: Digest): string {
   return `sha256-${digestHex(digest)}`;
 }
 
+/** A manifest as lists of referrers tell of it. */
+export function describeReferrer(referrer: Manifest): Descriptor {
+  const artifactType = referrer.artifactType ?? referrer.blobs[0]?.mediaType;
+  return {
+    ...describeManifest(referrer),
+    ...(artifactType === undefined ? {} : { artifactType }),
+    annotations: referrer.annotations,
+  };
+}
+
 /** A list of referrers with one more; `undefined` if it is on the list. */
 export function withReferrer(
   standing: readonly Descriptor[],
   referrer: Manifest,
 ): Manifest | undefined {
   if (standing.some(({ digest }) => digest === referrer.digest)) return undefined;
-  const artifactType = referrer.artifactType ?? referrer.blobs[0]?.mediaType;
-  const entry = {
-    ...describeManifest(referrer),
-    ...(artifactType === undefined ? {} : { artifactType }),
-    annotations: referrer.annotations,
-  };
   const text = JSON.stringify({
     schemaVersion: 2,
     mediaType: MediaType.ociIndex,
-    manifests: [...standing, entry],
+    manifests: [...standing, describeReferrer(referrer)],
   });
   return parseManifest(new TextEncoder().encode(text), {
     name: "the list of referrers",

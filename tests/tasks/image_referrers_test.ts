@@ -62,3 +62,28 @@ Deno.test("syncImage() takes signatures along, by the referrers API, the fallbac
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("syncImage() takes signatures along that stand in a layout's index by themselves, as oras writes them", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const start = join(folder, "start");
+    const image = await writeImage(start, "v1", { layers: ["x"] });
+    const extra = { subject: image, artifactType: "application/vnd.example" };
+    const signature = await writeImage(start, "signature", { layers: ["a signature"], extra });
+    const note = { subject: signature, artifactType: "application/vnd.example" };
+    const signed = await writeImage(start, undefined, { layers: ["signed again"], extra: note });
+    await new Layout(start).point(undefined, signed);
+    const to = `oci:${join(folder, "end")}:v1`;
+    const ctx = { cache: new Cache(join(folder, "cache")) };
+    await syncImage({ from: `oci:${start}:v1`, to, referrers: true }, ctx);
+    const end = new LayoutSource({ transport: "oci", folder: join(folder, "end") });
+    for (const [subject, referrer] of [[image, signature], [signature, signed]] as const) {
+      const [found] = await end.referrers(subject.digest);
+      assertEquals(found?.digest, referrer.digest);
+      assertEquals(found?.artifactType, "application/vnd.example");
+      await end.manifest(found!);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
