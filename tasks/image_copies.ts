@@ -126,9 +126,9 @@ export async function copyImages(
       for (const [host, shown] of habits) record(host, "habits", { ...shown });
       return names;
     },
-    async verify({ copies }) {
+    async verify({ copies }, _names, { signal }) {
       const { verifyCopies } = await import("./image_moving.ts");
-      await verifyCopies(copies);
+      await verifyCopies(copies, signal);
     },
     async commit(plan, names, { meter, signal }) {
       const { commitCopies } = await import("./image_moving.ts");

@@ -40,6 +40,8 @@ export interface CopyPlan {
   readonly manifests: readonly PlannedManifest[];
   /** The blobs to be moved. */
   readonly missing: readonly Descriptor[];
+  /** Those of them of which there are wrong bytes that the destination may keep; they are read again once they were moved. */
+  readonly damaged: readonly Descriptor[];
   /** The blobs that are there. */
   readonly present: readonly Descriptor[];
 }

@@ -47,10 +47,20 @@ export async function moveCopies(
   return names;
 }
 
-/** Looks whether all blobs of copies are where they belong, as far as that costs no request. */
-export async function verifyCopies(copies: readonly PlannedCopy[]): Promise<void> {
+/** Looks whether all blobs of copies are where they belong, as far as that costs no request, and reads those that were damaged there. */
+export async function verifyCopies(
+  copies: readonly PlannedCopy[],
+  signal: AbortSignal,
+): Promise<void> {
   const seen = new Map<unknown, Set<Digest>>();
   for (const { plan, destination } of copies) {
+    for (const blob of plan.damaged) {
+      if (await destination.has(blob, false) && await destination.isSound(blob, signal)) continue;
+      throw new VerificationError(
+        `Cannot repair "${destination.name}": the registry keeps damaged bytes of ${blob.digest}`,
+        { side: "destination", hint: "it takes no others; they have to leave its storage first" },
+      );
+    }
     if (destination.complete || !plan.changed) continue;
     const place = destination instanceof LayoutDestination ? destination.layout : destination;
     const there = seen.get(place) ?? new Set();

@@ -119,6 +119,8 @@ export interface ImageDestination extends Disposable {
   has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
   /** Reads a blob that is here and tells whether its bytes are right. */
   isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
+  /** The blobs of which it was seen to have wrong bytes, where it may keep those whatever is sent. */
+  readonly damaged?: ReadonlySet<Digest>;
   /** What it costs to put a blob that is missing. */
   cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost>;
   /** Requests that it costs to put a manifest. */

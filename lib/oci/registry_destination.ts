@@ -29,6 +29,7 @@ export class RegistryDestination implements ImageDestination {
   readonly client: RegistryClient;
   readonly complete = true;
   readonly requestsPerManifest = 1;
+  readonly damaged: Set<Digest> = new Set();
   #reference: RegistryReference;
   #meter: Meter;
   #local: LocalBlobs | undefined;
@@ -68,7 +69,12 @@ export class RegistryDestination implements ImageDestination {
 
   async has(descriptor: Descriptor, manifest: boolean): Promise<boolean> {
     if (manifest) return (await this.client.headManifest(descriptor.digest)) !== undefined;
-    return (await this.client.head(descriptor.digest)) !== undefined;
+    const { digest, size } = descriptor;
+    const there = await this.client.head(digest);
+    if (there === undefined || there === size) return there === size;
+    this.#meter.note(`${this.name} has ${there} bytes of ${digest} instead of ${size}`, "warning");
+    this.damaged.add(digest);
+    return false;
   }
 
   async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
@@ -77,7 +83,9 @@ export class RegistryDestination implements ImageDestination {
     for await (const piece of readBlob(this.client, descriptor, { signal, meter: this.#meter })) {
       hasher.update(piece);
     }
-    return hasher.digest() === descriptor.digest;
+    const sound = hasher.digest() === descriptor.digest;
+    if (!sound) this.damaged.add(descriptor.digest);
+    return sound;
   }
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {

@@ -23,6 +23,9 @@ export interface SurveyedCopy {
   readonly same: boolean;
 }
 
+/** To ask for a blob's size, and to read it. */
+const requestsPerProof = 2;
+
 /** Adds up what a copy has to move. */
 export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
   const { source, destination, walk, root, resolved, same } = copy;
@@ -49,8 +52,9 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
   const stateOf = (blob: Descriptor) =>
     costs.get(blob)?.reusedBytes === blob.size ? "present" : "missing";
   const reusedBytes = total((cost) => cost.reusedBytes);
+  const damaged = missing.filter(({ digest }) => destination.damaged?.has(digest));
   const requests = puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1) +
-    total((cost) => cost.requests);
+    total((cost) => cost.requests) + damaged.length * requestsPerProof;
   return {
     changed,
     bytesToMove: sumOf(missing) + sumOf(putting) - reusedBytes,
@@ -69,6 +73,7 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     resolved,
     manifests,
     missing,
+    damaged,
     present,
   };
 }

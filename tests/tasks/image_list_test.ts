@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, NoRoomError, UsageError } from "../../lib/base/errors.ts";
+import { digestHex } from "../../lib/base/digest_text.ts";
+import { KedgeError, NoRoomError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -13,6 +14,8 @@ import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
 
 /** A dry run, then the run; the figures of both must be the same. */
 async function sync(cacheDir: string, options: SyncImagesOptions): Promise<SyncImagesResult> {
@@ -138,6 +141,46 @@ Deno.test("syncImages() finds damaged bytes at the destination and moves them ag
       const sound = await sync(`${folder}/cache`, { images, verifyExisting: true });
       assertEquals(sound.bytesMoved < shared.length, true);
     }
+  }));
+
+realTest(
+  "syncImages() says so where a registry keeps damaged bytes, whatever is sent to it",
+  ["docker-registry"],
+  () =>
+    inFolder(async (folder) => {
+      await using registry = await startRegistry();
+      await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
+      const images = [{ from: `oci:${folder}/from:v1`, to: `docker://${registry.host}/a:v1` }];
+      await sync(`${folder}/cache`, { images });
+      const hex = digestHex(sha256(shared));
+      const blobs = `${registry.folder}/docker/registry/v2/blobs/sha256`;
+      const damage = async (bytes: number, options: SyncImagesOptions) => {
+        await Deno.writeFile(`${blobs}/${hex.slice(0, 2)}/${hex}/data`, new Uint8Array(bytes));
+        await assertRejects(
+          () => syncImages(options, { cache: new Cache(`${folder}/cache`) }),
+          VerificationError,
+          `keeps damaged bytes of sha256:${hex}`,
+        );
+      };
+      await damage(300_000, { images, verifyExisting: true });
+      // That a blob has another size is seen without reading it.
+      const again = [{ from: images[0]!.from, to: `docker://${registry.host}/a:v2` }];
+      await damage(1000, { images: again });
+      assertEquals((await registry.accesses()).filter((line) => /PUT .*v2 /.test(line)), []);
+    }),
+);
+
+Deno.test("syncImages() moves a blob again of which a registry has another size", () =>
+  inFolder(async (folder) => {
+    await using registry = new FakeRegistry();
+    await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
+    const there = `docker://${registry.host}/a`;
+    const images = (tag: string) => [{ from: `oci:${folder}/from:v1`, to: `${there}:${tag}` }];
+    await sync(`${folder}/cache`, { images: images("v1") });
+    registry.store.blobs.set(sha256(shared), shared.slice(0, 1000));
+    const repaired = await sync(`${folder}/cache`, { images: images("v2") });
+    assert(repaired.bytesMoved > shared.length);
+    assertEquals(registry.store.blobs.get(sha256(shared)), shared);
   }));
 
 Deno.test("syncImages() finds before it moves anything that the disk has no room", () =>
