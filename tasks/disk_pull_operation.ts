@@ -30,8 +30,10 @@ export async function runPullDisk(
   pool.start(1);
   await using _lock = await lockDisk(context, path);
   using _pool = starting.move();
+  // The file that is looked at now is the one that is written: whatever is read of it is read later.
+  const file = await lookAtDiskFile(options.file);
   const ahead = inPlace && !context.dryRun
-    ? await ProofAhead.begin(path, { cache, pool, signal })
+    ? await ProofAhead.begin(file.path, { cache, pool, signal })
     : undefined;
   const [{ openDiskStore }, { anyPull }] = await Promise.all([
     import("../lib/disk/open_disk_store.ts"),
@@ -50,7 +52,7 @@ export async function runPullDisk(
       });
       return await anyPull({
         store,
-        file: await lookAtDiskFile(options.file),
+        file,
         given: options.file,
         inPlace,
         bases: options.bases ?? [],

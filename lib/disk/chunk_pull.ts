@@ -14,9 +14,9 @@ import {
   pulledDisk,
   type PullRequest,
   type PullWork,
-  settle,
   tellMoved,
 } from "./pull_work.ts";
+import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { bytesToSave } from "./save_moved.ts";
 import { keepDisk } from "./seen_disks.ts";
 
@@ -34,12 +34,14 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
   );
   const result = pulledDisk(request, image.index.size);
   let table: Digest | undefined;
+  let written: FileIdentity | undefined;
   return {
     ...plan,
     result,
     async move(step) {
       await keepDisk(cache, image, store.name);
       checkRoom(plan);
+      written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen));
       [table] = await together<[Digest, void]>([
         () => keepTable(cache, image.index),
         (signal) => {
@@ -47,7 +49,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
         },
       ], step.signal);
     },
-    verify: () => settle(plan.out, image.index.size),
+    verify: () => settle(plan.out, image.index.size, written!),
     async commit(step) {
       await giveName(file, plan.out, step);
       const state = fileState(await Deno.stat(file.path));

@@ -110,7 +110,7 @@ export async function movePull(
 
 /** Gives the file its length. */
 async function makeRoom(plan: DiskPullPlan): Promise<void> {
-  using file = await Deno.open(plan.out, { read: true, write: true, create: true });
+  using file = await Deno.open(plan.out, { read: true, write: true });
   await file.truncate(plan.image.index.size);
 }
 

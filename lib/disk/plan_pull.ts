@@ -18,6 +18,7 @@ import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
+import type { FileIdentity } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
@@ -33,6 +34,8 @@ export interface DiskPullPlan extends Plan {
   readonly out: string;
   /** Whether the destination itself is written. */
   readonly inPlace: boolean;
+  /** That file, as it was before anything was read of it; `undefined` if there was none. */
+  readonly seen: FileIdentity | undefined;
   /** Rows that stand in `out` already. */
   readonly standing: Uint8Array;
   /** Whence that is known where `out` was not read for it: then what stands is hashed while the other rows are brought. */
@@ -90,6 +93,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   // What stands whole stays, also where an earlier pull has still to be cleared away.
   const inPlace = toWrite || whole;
   const out = inPlace ? file.path : file.partial(image.manifest.digest);
+  const seen = inPlace ? file.info : await ifThere(Deno.stat(out));
   const { standing, known } = whole
     ? { standing: new Uint8Array(index.rows.length).fill(1) }
     : await standingRows(out, index, search, ahead);
@@ -123,6 +127,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     file,
     out,
     inPlace,
+    seen,
     standing,
     known,
     ahead: known === undefined || ahead?.known !== known ? undefined : ahead,

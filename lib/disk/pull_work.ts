@@ -1,7 +1,6 @@
 /** What the ways to pull a disk have in common. @module */
 import { persistFile, removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { KedgeError } from "../base/errors.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -87,23 +86,6 @@ export async function tellMoved({ store, manifest }: PullRequest, step: Step): P
     `${store.name} moved to ${now ?? "nothing"} meanwhile; ${manifest.digest} was pulled`,
     "warning",
   );
-}
-
-/**
- * Makes what was written durable.
- *
- * @throws {KedgeError} if it has not the size that it must have
- */
-export async function settle(path: string, sizeBytes: number): Promise<void> {
-  using file = await Deno.open(path, { read: true, write: true });
-  const { size } = await file.stat();
-  if (size !== sizeBytes) {
-    throw new KedgeError(`Cannot finish "${path}": it has ${size} bytes instead of ${sizeBytes}`, {
-      hint: "does another program write to it?",
-      side: "destination",
-    });
-  }
-  await file.syncData();
 }
 
 /** Gives the written file its name, where it has not got it, and takes away what only the pull needed. */

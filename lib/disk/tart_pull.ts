@@ -14,6 +14,7 @@ import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { partialsOf } from "./disk_file.ts";
+import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
   giveName,
@@ -21,7 +22,6 @@ import {
   pulledDisk,
   type PullRequest,
   type PullWork,
-  settle,
   tellMoved,
 } from "./pull_work.ts";
 import { readTart, type TartLayer } from "./tart_disk.ts";
@@ -35,6 +35,8 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const disk = readTart(manifest, store.name);
   const inPlace = request.inPlace && file.info !== undefined;
   const out = inPlace ? file.path : file.partial(manifest.digest);
+  const seen = inPlace ? file.info : await ifThere(Deno.stat(out));
+  let written: FileIdentity | undefined;
   const bases = [file.path, ...(await partialsOf(file)).map(({ path }) => path)];
   for (const base of request.bases) {
     if ((await ifThere(Deno.stat(base)))?.isFile !== true) {
@@ -86,17 +88,18 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     result,
     move: (step) =>
       withRoom(out, roomHint, async () => {
-        const written = sum([...missing, ...copies.map((copy) => copy.layer)].map(size));
-        checkFreeBytes(out, inPlace ? 0 : written);
+        const fileBytes = sum([...missing, ...copies.map((copy) => copy.layer)].map(size));
+        checkFreeBytes(out, inPlace ? 0 : fileBytes);
+        written = await openOut(out, seen);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
           wire: "fetched",
           wireBytes: bytesToMove,
           file: "written",
-          fileBytes: written,
+          fileBytes,
         });
         {
-          using target = await Deno.open(out, { read: true, write: true, create: true });
+          using target = await Deno.open(out, { read: true, write: true });
           await target.truncate(disk.size);
         }
         const fetched = [...missing];
@@ -128,7 +131,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         );
         moving.end();
       }),
-    verify: () => settle(out, disk.size),
+    verify: () => settle(out, disk.size, written!),
     async commit(step) {
       await giveName(file, out, step);
       await tellMoved(request, step);

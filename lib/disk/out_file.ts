@@ -1,0 +1,66 @@
+/**
+ * The file that a pull writes, told from any other that takes its name: two pulls of one file that know nothing of each other meet there.
+ *
+ * Invariants: what was found to stand in a file counts for that file alone; a file gets its final name only from the pull that wrote it.
+ *
+ * @module
+ */
+import { KedgeError } from "../base/errors.ts";
+import { ifThere } from "../base/files.ts";
+
+/** What tells a file from others, whatever their names. */
+export type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
+
+/**
+ * Makes sure that the file can be written, and is the one that was looked at; it is made where none was.
+ *
+ * @param seen the file that was looked at
+ * @throws {KedgeError} if it is gone, or another one has its name
+ */
+export async function openOut(
+  path: string,
+  seen: FileIdentity | undefined,
+): Promise<FileIdentity> {
+  const options = { read: true, write: true, create: seen === undefined };
+  using file = await ifThere(Deno.open(path, options));
+  if (file === undefined) throw taken(path, "it is gone");
+  const info = await file.stat();
+  if (seen !== undefined) refuseOther(path, info, seen);
+  return info;
+}
+
+/**
+ * Makes what was written durable.
+ *
+ * @param written the file that was written
+ * @throws {KedgeError} if it has not the size that it must have, is gone, or another one has its name
+ */
+export async function settle(
+  path: string,
+  sizeBytes: number,
+  written: FileIdentity,
+): Promise<void> {
+  using file = await ifThere(Deno.open(path, { read: true, write: true }));
+  if (file === undefined) throw taken(path, "it is gone");
+  const info = await file.stat();
+  refuseOther(path, info, written);
+  if (info.size !== sizeBytes) {
+    throw new KedgeError(
+      `Cannot finish "${path}": it has ${info.size} bytes instead of ${sizeBytes}`,
+      { hint: "does another program write to it?", side: "destination" },
+    );
+  }
+  await file.syncData();
+}
+
+function refuseOther(path: string, info: FileIdentity, known: FileIdentity): void {
+  if (info.ino === known.ino && info.dev === known.dev) return;
+  throw taken(path, "another file has its name by now");
+}
+
+function taken(path: string, state: string): KedgeError {
+  return new KedgeError(`Cannot write "${path}": ${state}`, {
+    hint: "does another program pull to the same file? run the same command again",
+    side: "destination",
+  });
+}
