@@ -199,9 +199,7 @@ export class BlobStore {
     await this.#host.protect(digest);
     const blob = { digest, size, path };
     const { syncFolder: durable = true, signal } = expected;
-    if (await isKept(blob, signal)) {
-      // Its age begins anew, as that of a new one would; it may be somebody else's file.
-      if (Deno.build.os !== "windows") await ifAllowed(Deno.chmod(path, 0o444), () => {});
+    if (await isKept(blob, signal) && await beginsAnew(path)) {
       if (durable) await syncFolder(dirname(path));
       await removeIfThere(temporary);
       return blob;
@@ -221,6 +219,13 @@ async function isKept(
   if (!there?.isFile || there.size !== size) return false;
   const hashed = await ifThere(ifAllowed(hashFile(path, defined({ signal })), () => {}));
   return hashed !== undefined && sameDigest(hashed.digest, digest);
+}
+
+/** Lets the age of a blob begin anew, as that of a new one would; it may be somebody else's file. `false` where it went meanwhile. */
+async function beginsAnew(path: string): Promise<boolean> {
+  if (Deno.build.os === "windows") return true;
+  const changed = ifAllowed(Deno.chmod(path, 0o444), () => {}).then(() => true);
+  return await ifThere(changed) === true;
 }
 
 /** Where the blob of a digest lies in the cache of this root. */

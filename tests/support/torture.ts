@@ -77,7 +77,10 @@ export async function torture(options: TortureOptions): Promise<string[]> {
       clearTimeout(timer);
       const lines = new TextDecoder().decode(stdout).split("\n");
       if (!cleaning) { for (const line of lines.slice(0, -1)) written.add(line); }
-      if (signal !== "SIGKILL") wrong.push(`a process ended: ${new TextDecoder().decode(stderr)}`);
+      if (signal !== "SIGKILL") {
+        const when = `round ${round + 1}${cleaning ? ", cleaning" : ""}`;
+        wrong.push(`${when}: a process ended: ${new TextDecoder().decode(stderr)}`);
+      }
     });
     await Promise.all(killed);
     wrong.push(...await inspect(dir, good, options.fullDisk ? new Set() : written));

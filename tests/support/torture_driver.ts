@@ -7,7 +7,7 @@
  * @module
  */
 import * as v from "valibot";
-import { ExitCode, exitCodeOf } from "../../lib/base/errors.ts";
+import { ExitCode, exitCodeOf, VerificationError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cleanCache } from "../../lib/cache/clean.ts";
@@ -64,6 +64,11 @@ async function remove(cache: Cache): Promise<void> {
   await cleanCache(cache, { names: [key], force: true });
 }
 
+/** Whether what was fetched is gone before it could be unpacked. */
+function isGone(error: unknown): boolean {
+  return error instanceof VerificationError && error.message.endsWith("gone from the cache");
+}
+
 for (;;) {
   const cache = new Cache(dir, { lockTimeoutMs: 2000 });
   try {
@@ -76,7 +81,7 @@ for (;;) {
     else await remove(cache);
   } catch (error) {
     const code = exitCodeOf(error);
-    if (mayVanish && error instanceof Deno.errors.NotFound) continue;
+    if (mayVanish && (error instanceof Deno.errors.NotFound || isGone(error))) continue;
     if (code !== ExitCode.timedOut && code !== ExitCode.noRoom) throw error;
   }
 }

@@ -134,6 +134,25 @@ for (
     }));
 }
 
+Deno.test("BlobStore.persist() puts a blob there that goes while it is found to be there", () =>
+  withCache(async (cache) => {
+    const { path } = await cache.blobs.persist(streamOf("data"));
+    // What a prune does at this moment whose lock lets everybody in.
+    const { chmod } = Deno;
+    Deno.chmod = async (of, mode) => {
+      Deno.chmod = chmod;
+      await Deno.remove(of);
+      await chmod(of, mode);
+    };
+    try {
+      await cache.blobs.persist(streamOf("data"));
+    } finally {
+      Deno.chmod = chmod;
+    }
+    assertEquals(await Deno.readTextFile(path), "data");
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o444);
+  }));
+
 Deno.test("BlobStore.persistFile() takes over a finished file", () =>
   withCache(async (cache) => {
     await using folder = await cache.temporaryFolder();
