@@ -80,7 +80,8 @@ export async function carryStore(
   ctx: TaskContextOptions = {},
 ): Promise<CarryStoreResult> {
   const { runCarryStore } = await import("./carry_store_operation.ts");
-  return await runCarryStore(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runCarryStore(options, context));
 }
 
 /** Options of {@linkcode pruneStore}. */
@@ -179,7 +180,8 @@ export async function exportStore(
   ctx: TaskContextOptions = {},
 ): Promise<CopyStoreResult> {
   const { runExportStore } = await import("./export_store_operation.ts");
-  return await runExportStore(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runExportStore(options, context));
 }
 
 /** Options of {@linkcode importStore}. */

@@ -150,7 +150,8 @@ export async function pullDisk(
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
   const { runPullDisk } = await import("./disk_pull_operation.ts");
-  return await runPullDisk(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runPullDisk(options, context));
 }
 
 /** Options of {@linkcode pushDisk}. */
@@ -219,7 +220,8 @@ export async function pushDisk(
   ctx: TaskContextOptions = {},
 ): Promise<PushDiskResult> {
   const { runPushDisk } = await import("./disk_push_operation.ts");
-  return await runPushDisk(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runPushDisk(options, context));
 }
 
 /** Options of {@linkcode verifyDisk}. */

@@ -55,5 +55,6 @@ export async function syncImage(
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
   const { runSyncImage } = await import("./image_sync.ts");
-  return await runSyncImage(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runSyncImage(options, context));
 }

@@ -54,5 +54,6 @@ export async function syncImages(
   ctx: TaskContextOptions = {},
 ): Promise<SyncImagesResult> {
   const { runSyncImages } = await import("./image_list_sync.ts");
-  return await runSyncImages(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runSyncImages(options, context));
 }

@@ -27,9 +27,9 @@ export async function runCacheKexec(
   const checked = checkOptions(options);
   if (options.store) await checkNix(context.signal);
   const result = await run(checked, options, context);
-  if (result.changed && !context.dryRun && !context.offline) {
-    const { collectDaily } = await import("../lib/cache/prune.ts");
-    await collectDaily(context.cache, { signal: context.signal });
+  if (result.changed) {
+    const { collectAfter } = await import("./collect_after.ts");
+    await collectAfter(context);
   }
   if (context.dryRun || result.digest === undefined) return result;
   return {

@@ -116,5 +116,6 @@ export async function publish(
   ctx: TaskContextOptions = {},
 ): Promise<PublishResult> {
   const { runPublish } = await import("./publish_stores.ts");
-  return await runPublish(options, ctx);
+  const { collectingAfter } = await import("./collecting_after.ts");
+  return await collectingAfter(ctx, (context) => runPublish(options, context));
 }
