@@ -87,20 +87,42 @@ export function parseFlags(
       return false;
     },
   });
-  const texts = new Map<string, readonly string[]>();
-  const switches = new Map<string, boolean>();
-  for (const flag of string.slice(1)) {
-    const values = parsed[flag] as string[] | undefined;
-    if (values === undefined || values.length === 0) continue;
+  const texts = textsOf(parsed, string.slice(1), tokens);
+  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere());
+  const switches = switchesOf(parsed, boolean, tokens);
+  const keyed = <T>(values: readonly (readonly [flag: string, value: T])[]) =>
+    new Map(values.map(([flag, value]) => [keys.get(flag)!, value]));
+  return {
+    texts: keyed(texts),
+    switches: keyed(switches),
+    positionals: [...parsed._.map(String), ...(parsed["--"] ?? [])],
+  };
+}
+
+/** The values of each flag that was given some. */
+function textsOf(
+  parsed: Readonly<Record<string, unknown>>,
+  flags: readonly string[],
+  tokens: readonly string[],
+): [flag: string, values: readonly string[]][] {
+  return flags.flatMap((flag) => {
+    const values = (parsed[flag] ?? []) as readonly string[];
     if (values.includes("") && !tokens.includes(`--${flag}=`)) {
       throw new UsageError(`Cannot read --${flag}: its value is missing`, {
         hint: `write --${flag}=VALUE if the value begins with a dash`,
       });
     }
-    texts.set(keys.get(flag)!, values);
-  }
-  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere());
-  for (const flag of boolean) {
+    return values.length === 0 ? [] : [[flag, values] as [string, readonly string[]]];
+  });
+}
+
+/** Each switch that was given, and what it says. */
+function switchesOf(
+  parsed: Readonly<Record<string, unknown>>,
+  flags: readonly string[],
+  tokens: readonly string[],
+): [flag: string, on: boolean][] {
+  return flags.flatMap((flag) => {
     const bad = tokens.find((token) =>
       token.startsWith(`--${flag}=`) && !/=(true|false)$/.test(token)
     );
@@ -109,18 +131,13 @@ export function parseFlags(
         hint: `write --${flag} or --no-${flag}`,
       });
     }
-    const given = tokens.some((token) =>
-      token === `--${flag}` || token === `--no-${flag}` || token.startsWith(`--${flag}=`)
-    ) || parsed[flag] === true;
-    if (given) {
-      switches.set(keys.get(flag)!, parsed[flag] === true);
-    }
-  }
-  return {
-    texts,
-    switches,
-    positionals: [...parsed._.map(String), ...(parsed["--"] ?? [])],
-  };
+    const on = parsed[flag] === true;
+    const given = on ||
+      tokens.some((token) =>
+        token === `--${flag}` || token === `--no-${flag}` || token.startsWith(`--${flag}=`)
+      );
+    return given ? [[flag, on] as [string, boolean]] : [];
+  });
 }
 
 function unknownFlag(
