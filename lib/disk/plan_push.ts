@@ -11,6 +11,7 @@ import { DigestLookup } from "../chunk/digest_lookup.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { mostIndexBytes } from "../chunk/index_layout.ts";
 import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
+import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -78,6 +79,7 @@ export interface PlanPushOptions {
 /** Plans a push. */
 export async function planPush(options: PlanPushOptions, step: Step): Promise<DiskPushPlan> {
   const { table, store, bases, spool, state, pointer } = options;
+  refuseLargeTable(table);
   const count = table.lengths.length;
   const fresh = new Uint8Array(count).fill(1);
   const known = { base: new Uint16Array(count), chunk: new Uint32Array(count) };

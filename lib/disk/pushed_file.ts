@@ -1,3 +1,4 @@
+import { formatBytes } from "../base/bytes.ts";
 import { KedgeError, UsageError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
@@ -5,6 +6,7 @@ import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../chunk/chunker.ts";
 import { detectBytes, detectContent } from "../chunk/detect_content.ts";
+import { indexLimits } from "../chunk/index_layout.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
@@ -20,12 +22,23 @@ export interface PushChunking {
   like: Chunker | undefined;
 }
 
-/** The chunker for a file, and why it is this one. */
+/**
+ * The chunker for a file, and why it is this one.
+ *
+ * @throws {UsageError} if the file is larger than an index can describe, or a length is asked for that cannot be
+ */
 export async function choosePushChunker(
   path: string,
   sizeBytes: number,
   { chunker, chunkBytes, like }: PushChunking,
 ): Promise<{ chunker: Chunker; why: string }> {
+  if (sizeBytes > indexLimits.size) {
+    throw new UsageError(
+      `Cannot push "${path}": it has ${sizeBytes} bytes, more than ${
+        formatBytes(indexLimits.size)
+      }`,
+    );
+  }
   if (chunker !== "auto") {
     return { chunker: chunkerFor(chunker, sizeBytes, chunkBytes), why: "as asked for" };
   }
