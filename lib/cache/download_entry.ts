@@ -193,8 +193,8 @@ export class DownloadEntry {
     await nameBlob(this.path, blob, (folder) => this.#cache.ensure(folder));
   }
 
-  /** Notes that the origin confirmed what is there. */
-  async confirm(validators: Validators, lifetime: FreshnessLifetime): Promise<void> {
+  /** Notes that the origin confirmed what is there; what it did not say of the lifetime anew stays as it was. */
+  async confirm(validators: Validators, lifetime: Partial<FreshnessLifetime>): Promise<void> {
     await this.entry.update({
       checkedMs: this.#cache.now(),
       ...validators,
@@ -219,10 +219,9 @@ export class DownloadEntry {
 }
 
 function lifetimeFields(
-  lifetime: FreshnessLifetime | undefined,
+  { freshMs, mayBeStale }: Partial<FreshnessLifetime> = {},
 ): { freshMs?: number; mustRevalidate?: boolean } {
-  if (lifetime === undefined) return {};
-  return { freshMs: lifetime.freshMs, mustRevalidate: !lifetime.mayBeStale };
+  return defined({ freshMs, mustRevalidate: mayBeStale === undefined ? undefined : !mayBeStale });
 }
 
 async function changedMs(path: string): Promise<number> {

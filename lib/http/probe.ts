@@ -52,8 +52,8 @@ export interface UnchangedProbe {
   state: "unchanged";
   /** By what the version is known. */
   validators: Validators;
-  /** For how long that may be believed. */
-  lifetime: FreshnessLifetime;
+  /** For how long that may be believed, as far as it says; of the rest holds what the version's own answer said (RFC 9111, section 3.2). */
+  lifetime: Partial<FreshnessLifetime>;
 }
 
 /** An answer with a body. */
@@ -169,6 +169,12 @@ async function resume(
   return undefined;
 }
 
+/** What an answer that brings nothing says of a lifetime: it need not repeat what was said with the version. */
+function saidOf({ freshMs, mayBeStale }: FreshnessLifetime, headers: Headers) {
+  if (headers.has("cache-control")) return { freshMs, mayBeStale };
+  return headers.has("expires") ? { freshMs } : {};
+}
+
 async function get(
   client: HttpClient,
   request: ProbeRequest,
@@ -200,7 +206,7 @@ async function readAnswer(
   const base = { state: "found", ...url, validators, lifetime } as const;
   if (response.status === 304) {
     await response.body?.cancel();
-    return { state: "unchanged", validators, lifetime };
+    return { state: "unchanged", validators, lifetime: saidOf(lifetime, response.headers) };
   }
   await refusePage(request, response);
   const encoded = !/^(identity)?$/i.test(response.headers.get("content-encoding") ?? "");

@@ -183,9 +183,27 @@ Deno.test("cacheKexec() with maxAge origin asks again when the origin said so, a
     assertEquals((await at(90)).requests, 0);
     assertEquals((await at(110)).requests, 1);
     assertEquals((await at(200)).requests, 0);
-    file(origin).headers = {};
+    file(origin).headers = { "cache-control": "no-cache" };
     assertEquals((await at(220)).requests, 1);
     assertEquals((await at(221)).requests, 1);
+  }));
+
+Deno.test("cacheKexec() keeps to what the origin said with a version where its 304 says nothing of it (RFC 9111, section 3.2)", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const at = (seconds: number, staleIfError = false) =>
+      run({ maxAge: "origin", staleIfError }, {
+        cache: new Cache(dir, { now: () => Date.now() + seconds * 1000 }),
+      });
+    file(origin).headers = { "cache-control": "max-age=100, must-revalidate" };
+    await at(0);
+    file(origin).headers = {};
+    assertEquals((await at(110)).requests, 1);
+    assertEquals((await at(200)).requests, 0);
+    file(origin).headers = { expires: new Date(0).toUTCString() };
+    assertEquals((await at(220)).requests, 1);
+    assertEquals((await at(221)).requests, 1);
+    file(origin).faults = Array.from({ length: 3 }, () => ({ status: 503 }));
+    await assertRejects(() => at(222, true), UnreachableError);
   }));
 
 Deno.test("cacheKexec() does not use stale what the origin says must be asked for", () =>
