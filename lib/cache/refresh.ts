@@ -1,21 +1,37 @@
+import { isAbsolute, resolve } from "@std/path";
 import { UsageError } from "../base/errors.ts";
 
 /**
  * What must be asked again although it is in the cache: nothing, everything, or what the names name (a task, a URL, a
- * reference). Refreshing revalidates; it never deletes.
+ * reference, the path under which something lies in the cache). Refreshing revalidates; it never deletes.
  */
 export type Refresh = "none" | "all" | readonly string[];
 
 /** Which names of a list covered something. */
 const useful = new WeakMap<readonly string[], Set<string>>();
 
-/** Whether a refresh covers something that goes by any of these names. */
+/** Whether a refresh covers something that goes by any of these names; one that is an absolute path goes by every path to the same file. */
 export function refreshes(refresh: Refresh, ...names: readonly string[]): boolean {
   if (typeof refresh === "string") return refresh === "all";
-  const covering = names.filter((name) => refresh.includes(name));
+  const covering = refresh.filter((given) => names.some((name) => isNameOf(given, name)));
   if (covering.length === 0) return false;
   useful.set(refresh, (useful.get(refresh) ?? new Set()).union(new Set(covering)));
   return true;
+}
+
+function isNameOf(given: string, name: string): boolean {
+  if (given === name) return true;
+  const isPath = /[\\/]/.test(given) && !URL.canParse(given);
+  return isPath && isAbsolute(name) && realPath(given) === realPath(name);
+}
+
+/** The path without links; as it is where there is nothing. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 /** The names that covered nothing so far. */

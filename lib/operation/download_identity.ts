@@ -6,12 +6,14 @@ import type { CachedDownloadOptions } from "./cached_download_options.ts";
 export class DownloadIdentity {
   #options: CachedDownloadOptions;
   #key: string;
+  #path: string;
   #digest: Digest | undefined;
 
-  /** Of the entry with this key. */
-  constructor(options: CachedDownloadOptions, key: string) {
+  /** Of the entry with this key, and the path of its file. */
+  constructor(options: CachedDownloadOptions, { key, path }: { key: string; path: string }) {
     this.#options = options;
     this.#key = key;
+    this.#path = path;
     this.#digest = options.digest;
   }
 
@@ -38,7 +40,8 @@ export class DownloadIdentity {
 
   /** By what names a refresh or an update may name it. */
   get names(): readonly string[] {
-    return [this.#options.url, this.#key, this.#options.kind, ...(this.#options.names ?? [])];
+    const { url, kind, names = [] } = this.#options;
+    return [url, this.#key, kind, ...names, this.#path];
   }
 
   /** Whether its pin may move: then the origin is asked. */

@@ -33,7 +33,7 @@ export class DownloadPlanner {
   constructor(options: DownloadPlannerOptions) {
     this.#options = options;
     this.published = new Published(options.download.vouch);
-    this.identity = new DownloadIdentity(options.download, options.entry.key);
+    this.identity = new DownloadIdentity(options.download, options.entry);
   }
 
   /** Finds out what there is to do. */

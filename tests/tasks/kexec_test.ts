@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { basename, join } from "@std/path";
+import { basename, join, relative } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import {
   exitCodeOf,
@@ -11,6 +11,7 @@ import {
 import { writePending } from "../../lib/http/pending_file.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Lockfile } from "../../lib/cache/lockfile.ts";
+import { idleNames } from "../../lib/cache/refresh.ts";
 import { Journal } from "../../lib/journal/journal.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -145,6 +146,23 @@ Deno.test("cacheKexec() refreshes by name only what is named", () =>
     assertEquals(origin.requests.length, 1);
     await run({}, { refresh: [origin.url("/bundle.tar.gz")] });
     assertEquals(origin.requests.length, 2);
+  }));
+
+Deno.test("cacheKexec() refreshes by the path of what is in the cache, however it is written", () =>
+  withOrigin(small, async ({ origin, run, dir }) => {
+    const { path } = await run();
+    await run({}, { refresh: [`${path}.other`, "./b.tar.gz"] });
+    assertEquals(origin.requests.length, 1);
+    const linked = `${dir}-link`;
+    await Deno.symlink(dir, linked);
+    const paths = [path, relative(Deno.cwd(), path), join(linked, relative(dir, path))];
+    for (const [index, each] of paths.entries()) {
+      const refresh = [each];
+      await run({}, { refresh });
+      assertEquals(origin.requests.length, index + 2, each);
+      assertEquals(idleNames(refresh), []);
+    }
+    await Deno.remove(linked);
   }));
 
 Deno.test("cacheKexec() with refresh brings what changed and keeps the version before", () =>
