@@ -50,12 +50,12 @@ function engineOf({ engine, engineArg }: PlaceArgs): ContainerEngineOptions {
   return { kind: engine, args: engineArg };
 }
 
-const paths = arg.list(arg.string({ description: "A store path" }), {
-  description: "A store path",
+const path = arg.string({ description: "A store path" });
+const paths = {
   positional: true,
   placeholder: "PATH",
   example: "/nix/store/37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-acme",
-});
+};
 const single = arg.boolean({ description: "Nothing but the named paths; what they need is there" });
 
 /** `base-image:carry`. */
@@ -116,7 +116,10 @@ export const baseImageExportTask = task({
   description: "Copy paths of a carried store to a binary cache or to this machine's Nix",
   group: "images",
   args: {
-    paths,
+    paths: arg.list(path, {
+      ...paths,
+      description: "A store path; all that are valid without any",
+    }),
     ...place,
     to: arg.string({
       description: "A binary cache (file://, https://, s3://), or daemon or local",
@@ -145,7 +148,7 @@ export const baseImageImportTask = task({
   description: "Copy paths of a binary cache or of this machine's Nix into a carried store",
   group: "images",
   args: {
-    paths,
+    paths: arg.list(path, { ...paths, description: "A store path", required: true }),
     ...place,
     from: arg.string({
       description: "A binary cache (file://, https://, s3://), or daemon or local",
@@ -162,7 +165,7 @@ export const baseImageImportTask = task({
     importStore({
       from: args.from,
       to: placeOf(args),
-      paths: args.paths ?? [],
+      paths: args.paths,
       closure: !args.single,
       publicKeys: args.publicKey ?? [],
       engine: engineOf(args),
