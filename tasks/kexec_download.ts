@@ -31,7 +31,10 @@ export async function runCacheKexec(
     const { collectAfter } = await import("./collect_after.ts");
     await collectAfter(context);
   }
-  if (context.dryRun || result.digest === undefined) return result;
+  if (context.dryRun) {
+    return options.unpack ? { ...result, ...await toUnpack(result, checked.url, context) } : result;
+  }
+  if (result.digest === undefined) return result;
   return {
     ...result,
     ...options.store ? await intoStore(result, checked.url, context) : {},
@@ -57,6 +60,17 @@ async function unpacked(
   const { unpackParts } = await import("./kexec_parts.ts");
   const { parts, isNew } = await unpackParts(cache, url, digest, signal);
   return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
+}
+
+/** What of a dry run is different where the bundle is still to be unpacked. */
+async function toUnpack(
+  { changed, digest, why }: CacheKexecResult,
+  url: string,
+  { cache }: TaskContext,
+): Promise<Pick<CacheKexecResult, "changed" | "why">> {
+  const { isUnpacked } = await import("./kexec_parts.ts");
+  if (digest !== undefined && await isUnpacked(cache, url, digest)) return { changed, why };
+  return { changed: true, why: `${why}; its parts would be unpacked` };
 }
 
 /** That there is no Nix is told before anything moves. */

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import type { Digest } from "../lib/base/digest.ts";
+import { type Digest, sameDigest } from "../lib/base/digest.ts";
 import { VerificationError } from "../lib/base/errors.ts";
 import { GrowingFile } from "../lib/base/growing_file.ts";
 import type { CachedBlob } from "../lib/cache/blob_store.ts";
@@ -44,6 +44,13 @@ export async function unpackParts(
   const at = (path: string) => join(archive.path, ...path.split("/"));
   const parts = { kernel: at("kexec/bzImage"), initrd: at("kexec/initrd") };
   return { parts: { ...parts, dir: archive.path, tree: archive.digest }, isNew };
+}
+
+/** Whether the bundle of a URL lies unpacked in the cache, as far as can be told without reading it. */
+export async function isUnpacked(cache: Cache, url: string, digest: Digest): Promise<boolean> {
+  const record = (await new DownloadEntry(cache, buckets.kexec, url).entry.read())?.value;
+  return record?.unpacked !== undefined && sameDigest(record.digest, digest) &&
+    await cache.archives.find(record.unpacked.tree) !== undefined;
 }
 
 /** The members of a bundle; fails at their end where they are not all that a bundle has. */

@@ -82,7 +82,7 @@ export class Lockfile {
     if (pin !== undefined) return pin;
     if (!this.frozen) return undefined;
     throw new UsageError(`Cannot use "${key}": "${this.path}" does not hold it, and it is frozen`, {
-      hint: "run once without --frozen and commit the file",
+      hint: "run once without --frozen, where CI is not set, and commit the file",
     });
   }
 

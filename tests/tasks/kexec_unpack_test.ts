@@ -100,6 +100,25 @@ Deno.test("cacheKexec() with unpack keeps the tree of two tarballs of the same f
     assertEquals(await archivesOf(dir), []);
   }));
 
+Deno.test("cacheKexec() with unpack foresees in a dry run whether it will unpack", () =>
+  withOrigin(first, async ({ run, dir }) => {
+    const foresee = async () => {
+      const tree = await treeOf(dir);
+      const { changed, why } = await run({}, { dryRun: true });
+      assertEquals(await treeOf(dir), tree);
+      return [changed, why.endsWith("; its parts would be unpacked")];
+    };
+    assertEquals(await foresee(), [true, true]);
+    await run({ unpack: false });
+    assertEquals(await foresee(), [true, true]);
+    await run();
+    assertEquals(await foresee(), [false, false]);
+    const [archive] = await archivesOf(dir);
+    await Deno.remove(archive!.path, { recursive: true });
+    assertEquals(await foresee(), [true, true]);
+    assertEquals((await run()).changed, true);
+  }));
+
 Deno.test("cacheKexec() with unpack unpacks anew what was changed", () =>
   withOrigin(first, async ({ run, dir }) => {
     const { parts } = await run();

@@ -94,7 +94,8 @@ Deno.test("Lockfile that is frozen refuses what it does not hold", () =>
     await new Lockfile(path).pin("k", one);
     const frozen = new Lockfile(path, { frozen: true });
     assertEquals(await frozen.pinned("k"), one);
-    await assertRejects(() => frozen.pinned("other"), UsageError, "frozen");
+    const error = await assertRejects(() => frozen.pinned("other"), UsageError, "frozen");
+    assertEquals(error.hint, "run once without --frozen, where CI is not set, and commit the file");
   }));
 
 Deno.test("Lockfile with an update gives no pin for what may move", () =>
