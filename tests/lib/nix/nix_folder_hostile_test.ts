@@ -9,6 +9,7 @@ import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
 import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
+import { readPlainFile } from "../../../lib/nix/plain_file.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
 
@@ -108,6 +109,47 @@ for (
       }
     }));
 }
+
+/** Reads a file for which something else stands right after each look at it. */
+async function readRaced(path: string, put: () => Promise<unknown>): Promise<string | undefined> {
+  const look = Deno.lstat;
+  Deno.lstat = async (at) => {
+    const info = await look(at);
+    if (at === path) await put();
+    return info;
+  };
+  try {
+    return await readPlainFile(path, 100);
+  } finally {
+    Deno.lstat = look;
+  }
+}
+
+Deno.test("readPlainFile() reads no other file than the one that it found", () =>
+  inFolders(async (folder, other) => {
+    const path = join(folder.path, "note");
+    const write = (text: string) => Deno.writeTextFile(path, text);
+    await Deno.writeTextFile(join(other, "secret"), "secret");
+    await write("note");
+    const swap = async () => {
+      await Deno.remove(path);
+      await Deno.symlink(join(other, "secret"), path);
+    };
+    await assertRejects(() => readRaced(path, swap), VerificationError, "it is no plain file");
+    await Deno.remove(path);
+    await write("note");
+    assertEquals(await readRaced(path, () => write("note and more")), "note");
+    let puts = 0;
+    const anew = async () => {
+      await Deno.writeTextFile(`${path}.new`, `note ${++puts}`);
+      await Deno.rename(`${path}.new`, path);
+    };
+    await assertRejects(() => readRaced(path, anew), VerificationError, "stands there each time");
+    puts = 0;
+    const twice = async () => puts < 2 && await anew();
+    assertEquals(await readRaced(path, twice), "note 2");
+    assertEquals(await readRaced(path, () => Deno.remove(path)), undefined);
+  }));
 
 Deno.test("a note that is larger than any can be is not read", () =>
   inFolders(async (folder) => {
