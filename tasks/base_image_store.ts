@@ -58,7 +58,7 @@ export interface CarryStoreResult extends Figures {
  * Paths of other images, and what was built, stay valid. Two calls at once come one after the other.
  *
  * @throws {UsageError} if an option is out of its range, or there is no engine
- * @throws {NotAllowedError} if the engine refuses, or this process cannot see the volume's files
+ * @throws {NotAllowedError} if the engine refuses, or this process cannot see the volume's files, or may not read or write them all
  * @throws {VerificationError} if a layer or a path is not what it must be
  * @throws {NoRoomError} if what is missing does not fit
  * @throws {KedgeError} if the volume is of another platform, or its database of another schema
@@ -111,6 +111,7 @@ export interface PruneStoreResult extends Figures {
  * built there stays with all that it needs, and so does what a root, a profile or a process of this machine uses.
  *
  * @throws {UsageError} if `keep` is no whole number, or there is no engine
+ * @throws {NotAllowedError} if this user may not read or write all of it
  * @throws {TimedOutError} if a Nix or another run stayed at work there
  * @throws {KedgeError} if there is no such volume
  */
@@ -162,6 +163,7 @@ export interface CopyStoreResult extends Figures {
  * What is there is compared by what both ends know of it, whatever its size; nothing is hashed or packed for that.
  *
  * @throws {UsageError} if an option is out of its range
+ * @throws {NotAllowedError} if this user may not read or write all of it
  * @throws {KedgeError} if a path is not valid in the volume
  * @throws {IncompleteError} if the other store does not hold all of it afterwards
  *
@@ -207,6 +209,7 @@ export interface ImportStoreOptions {
  * hash of its NAR while it is written. The named paths become roots, so that Nix's garbage collector keeps them.
  *
  * @throws {UsageError} if an option is out of its range
+ * @throws {NotAllowedError} if this user may not read or write all of it
  * @throws {KedgeError} if the source has not all of it
  * @throws {VerificationError} if a path is not what its source says, or no key signed it
  * @throws {NoRoomError} if it does not fit

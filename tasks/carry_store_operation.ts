@@ -25,7 +25,6 @@ import type { ImageSource } from "../lib/oci/image_store.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
 import {
   resolveContext,
   type TaskContext,
@@ -34,6 +33,7 @@ import {
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
+import { runInPlace } from "./run_in_place.ts";
 
 type Standing = Omit<CarryStoreResult, keyof Figures>;
 
@@ -50,7 +50,8 @@ export async function runCarryStore(
   const context = resolveContext(ctx);
   const place = await nixPlace(options.to, options.engine, context);
   await using opened = new AsyncDisposableStack();
-  return await runOperation(new CarryOperation(options, place, context, opened), context);
+  const operation = new CarryOperation(options, place, context, opened);
+  return await runInPlace(place, operation, context);
 }
 
 class CarryOperation implements Operation<CarryPlan, Brought, Standing> {

@@ -8,13 +8,13 @@
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { rowClosure } from "../lib/nix/row_closure.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { Selection } from "./export_plan.ts";
 import type { CopyStoreResult, ExportStoreOptions } from "./base_image_store.ts";
 import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
 import { nixPlace } from "./nix_place.ts";
+import { runInPlace } from "./run_in_place.ts";
 import { baseNamesOf, storeEnd } from "./store_end.ts";
 
 /** Does the work of `exportStore`. */
@@ -46,8 +46,8 @@ export async function runExportStore(
   await using opened = new AsyncDisposableStack();
   const subject = `${place.label} -> ${end.shown}`;
   if (end.kind === "nix") {
-    return await runOperation(exportToNix(options, end, subject, select), context);
+    return await runInPlace(place, exportToNix(options, end, subject, select), context);
   }
   const operation = await exportToCache(options, end, subject, select, context, opened);
-  return await runOperation(operation, context);
+  return await runInPlace(place, operation, context);
 }

@@ -24,7 +24,6 @@ import { storeDifference } from "../lib/nix/store_difference.ts";
 import { StoreStage } from "../lib/nix/store_stage.ts";
 import type { Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
 import {
   resolveContext,
   type TaskContext,
@@ -34,6 +33,7 @@ import type { CopyStanding } from "./export_plan.ts";
 import type { CopyStoreResult, ImportStoreOptions } from "./base_image_store.ts";
 import { type ImportSource, importSource } from "./import_source.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
+import { runInPlace } from "./run_in_place.ts";
 import { baseNamesOf, storeEnd } from "./store_end.ts";
 
 const rootsFolder = "gcroots/kedge/imported";
@@ -77,7 +77,7 @@ export async function runImportStore(
   const subject = `${end.shown} -> ${place.label}`;
   const single = options.closure === false;
   const parts = { names, single, subject, place, source, context, opened };
-  return await runOperation(new ImportOperation(parts), context);
+  return await runInPlace(place, new ImportOperation(parts), context);
 }
 
 class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {

@@ -26,6 +26,8 @@ export type NixVolume = { volume: string } | { folder: string };
 export interface NixPlace {
   /** What it is, for people. */
   readonly label: string;
+  /** The folder as far as it is known by now. */
+  readonly folder: NixFolder | undefined;
   /** The folder as it is remembered or was named; asks no engine. */
   remembered(): Promise<NixFolder | undefined>;
   /** The folder, asked of the engine; `undefined` if there is no such volume. */
@@ -60,24 +62,24 @@ export async function nixPlace(
 
 class FolderPlace implements NixPlace {
   readonly label: string;
-  readonly #folder: NixFolder;
+  readonly folder: NixFolder;
 
   constructor(path: string) {
     this.label = `the folder "${path}"`;
-    this.#folder = new NixFolder(path);
+    this.folder = new NixFolder(path);
   }
 
   remembered(): Promise<NixFolder> {
-    return Promise.resolve(this.#folder);
+    return Promise.resolve(this.folder);
   }
 
   find(): Promise<NixFolder> {
-    return Promise.resolve(this.#folder);
+    return Promise.resolve(this.folder);
   }
 
   async make(): Promise<NixFolder> {
     try {
-      await Deno.mkdir(this.#folder.path, { recursive: true });
+      await Deno.mkdir(this.folder.path, { recursive: true });
     } catch (cause) {
       const isRefused = cause instanceof Deno.errors.PermissionDenied ||
         cause instanceof Deno.errors.NotCapable;
@@ -93,12 +95,13 @@ class FolderPlace implements NixPlace {
         cause,
       });
     }
-    return this.#folder;
+    return this.folder;
   }
 }
 
 class VolumePlace implements NixPlace {
   readonly label: string;
+  folder: NixFolder | undefined;
   readonly #name: string;
   readonly #engine: ContainerEngine;
   readonly #context: TaskContext;
@@ -112,7 +115,7 @@ class VolumePlace implements NixPlace {
 
   async remembered(): Promise<NixFolder | undefined> {
     const folder = (await this.#entry().read())?.value.folder;
-    return folder === undefined ? undefined : new NixFolder(folder);
+    return folder === undefined ? undefined : this.folder = new NixFolder(folder);
   }
 
   async find(signal: AbortSignal): Promise<NixFolder | undefined> {
@@ -130,7 +133,7 @@ class VolumePlace implements NixPlace {
   async #reachable(folder: string): Promise<NixFolder> {
     try {
       await Deno.stat(folder);
-      return new NixFolder(folder);
+      return this.folder = new NixFolder(folder);
     } catch (cause) {
       const isElsewhere = cause instanceof Deno.errors.NotFound;
       throw new NotAllowedError(

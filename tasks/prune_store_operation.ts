@@ -13,9 +13,9 @@ import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import { type NixPrunePlan, planNixPrune, pruneNixFolder } from "../lib/nix/prune_nix_folder.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
-import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { nixPlace } from "./nix_place.ts";
+import { runInPlace } from "./run_in_place.ts";
 import type { PruneStoreOptions, PruneStoreResult } from "./base_image_store.ts";
 
 interface PlannedPrune extends Plan {
@@ -79,7 +79,7 @@ export async function runPruneStore(
     commit: (_plan, prune) => Promise.resolve(resultOf(prune)),
     standing: ({ prune }) => resultOf(prune),
   };
-  return await runOperation(operation, context);
+  return await runInPlace(place, operation, context);
 }
 
 function resultOf({ dropped, kept, rows }: NixPrunePlan): Omit<PruneStoreResult, keyof Figures> {

@@ -1,0 +1,48 @@
+import { NotAllowedError } from "../lib/base/errors.ts";
+import { isDenied } from "../lib/base/files.ts";
+import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { Figures, Plan } from "../lib/operation/figures.ts";
+import type { Operation } from "../lib/operation/operation.ts";
+import { runOperation } from "../lib/operation/run_operation.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { NixPlace } from "./nix_place.ts";
+
+/**
+ * Runs an operation on the files of a place.
+ *
+ * @throws {NotAllowedError} if this user may not read or write one of them
+ */
+export async function runInPlace<P extends Plan, M, R extends object>(
+  place: NixPlace,
+  operation: Operation<P, M, R>,
+  context: TaskContext,
+): Promise<R & Figures> {
+  const inside = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (cause) {
+      const { folder } = place;
+      if (!isDenied(cause) || !isAbout(cause as Error, folder)) throw cause;
+      throw new NotAllowedError(
+        `Cannot use ${place.label}: this user may not read or write all of it`,
+        { cause, hint: "run as the user who owns its files" },
+      );
+    }
+  };
+  return await runOperation({
+    kind: operation.kind,
+    subject: operation.subject,
+    plan: (step) => inside(operation.plan(step)),
+    move: (plan, step) => inside(operation.move(plan, step)),
+    replanned: (moved) => operation.replanned?.(moved),
+    verify: (plan, moved, step) => inside(operation.verify(plan, moved, step)),
+    commit: (plan, moved, step) => inside(operation.commit(plan, moved, step)),
+    standing: (plan) => operation.standing(plan),
+  }, context);
+}
+
+/** Whether an error of the system names a folder, or something in it. */
+function isAbout({ message }: Error, folder: NixFolder | undefined): boolean {
+  if (folder === undefined) return false;
+  return message.includes(`'${folder.path}'`) || message.includes(`'${folder.path}/`);
+}
