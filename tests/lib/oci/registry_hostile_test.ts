@@ -65,6 +65,30 @@ Deno.test("listPages() ends a list that has no end", async () => {
   assertEquals(asked, 10_000);
 });
 
+Deno.test("listPages() goes on at its own host, whatever the scheme, and says so where a list goes on elsewhere", async () => {
+  const asked: string[] = [];
+  const host = {
+    host: "registry",
+    request: (_repository: string, url: URL) => {
+      const next = [
+        "http://registry/v2/a/tags/list?last=1",
+        "http://registry//other/v2?last=2",
+        "https://other/v2/a/tags/list",
+      ];
+      const link = `<${next[asked.length]}>; rel="next"`;
+      asked.push(url.href);
+      return Promise.resolve(new Response("{}", { headers: { link } }));
+    },
+  } as unknown as RegistryHost;
+  const url = new URL("https://registry/v2/a/tags/list");
+  await assertRejects(
+    () => Array.fromAsync(listPages(host, "a", url, { action: "list the tags" })),
+    VerificationError,
+    'Cannot list the tags of "registry/a": the next page is said to be at "https://other"',
+  );
+  assertEquals(asked, [url.href, `${url.href}?last=1`, "https://registry//other/v2?last=2"]);
+});
+
 Deno.test("listPages() reads a Link header in a time that its length does not square", async () => {
   const link = "<".repeat(400_000);
   const host = {
