@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { NotAllowedError } from "../base/errors.ts";
 import { uploadLocation } from "./upload_location.ts";
 import type { RegistryHost } from "./registry_host.ts";
 
@@ -55,19 +56,23 @@ export async function askSession(
   return sessionState(host, response, location);
 }
 
-/** Gives an upload up; that it is gone already, or cannot be given up, is fine. */
+/** Gives an upload up; that it is gone already, or cannot or may not be given up, is fine: the registry ends it in time. */
 export async function dropSession(
   host: RegistryHost,
   repository: string,
   location: URL,
 ): Promise<void> {
-  const response = await host.request(repository, location, {
-    method: "DELETE",
-    may: "pull,push",
-    accept: [400, 404, 405, 410],
-    action: "give up the upload",
-  });
-  await response.body?.cancel();
+  try {
+    const response = await host.request(repository, location, {
+      method: "DELETE",
+      may: "pull,push",
+      accept: [400, 404, 405, 410, 501],
+      action: "give up the upload",
+    });
+    await response.body?.cancel();
+  } catch (error) {
+    if (!(error instanceof NotAllowedError)) throw error;
+  }
 }
 
 /** What an answer about an upload says of it. */

@@ -15,6 +15,8 @@ export type Quirk =
   | "stale-range"
   /** Only whole blobs in one PUT: PATCH is not allowed (GAR, GCR). */
   | "no-chunks"
+  /** Who may push may not give an upload up (docker-registry with tokens, which wants the right to delete for it). */
+  | "no-cancel"
   /** The state of an upload cannot be asked, nor an upload be continued by another connection (ACR). */
   | "no-resume"
   /** A range without an end, or with one beyond the blob, is 416 (crane's registry). */
@@ -354,6 +356,7 @@ export class FakeRegistry implements AsyncDisposable {
         if (this.quirks.has("no-resume")) return problem(404, "BLOB_UPLOAD_INVALID");
         return this.#uploadState(204, repository, id, upload);
       case "DELETE":
+        if (this.quirks.has("no-cancel")) return problem(403, "DENIED");
         this.store.uploads.delete(id);
         return new Response(null, { status: 204 });
       case "PATCH":

@@ -132,6 +132,12 @@ Deno.test("pushBlob() sends the whole where the registry takes no chunks (GAR), 
     assertEquals(methods(registry), ["POST 202", "PUT 201"]);
   }));
 
+Deno.test("pushBlob() sends the whole also where it may not give up the upload that takes no chunks", () =>
+  withFake({ quirks: ["no-chunks", "no-cancel"] }, async (registry, memory) => {
+    await push(registry.host, memory);
+    assertEquals(methods(registry), ["POST 202", "PATCH 405", "DELETE 403", "POST 202", "PUT 201"]);
+  }));
+
 Deno.test("pushBlob() goes on in the middle after a failure of the registry", () =>
   withFake({}, async (registry, memory) => {
     const sent = await push(registry.host, memory, {
