@@ -8,7 +8,7 @@ import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 /** Does the work of `pullDisk`. What can be done before the registry answers is begun before the code that asks it is loaded. */
@@ -16,6 +16,11 @@ export async function runPullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
+  const action = `pull "${options.reference}" to "${options.file}"`;
+  return await inWords(action, () => pull(options, ctx));
+}
+
+async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<PullDiskResult> {
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);
   checkOnline(context, reference);

@@ -20,7 +20,7 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
 type Result = Omit<PushDiskResult, keyof Figures>;
@@ -30,6 +30,11 @@ export async function runPushDisk(
   options: PushDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PushDiskResult> {
+  const action = `push "${options.file}" to "${options.reference}"`;
+  return await inWords(action, () => push(options, ctx));
+}
+
+async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<PushDiskResult> {
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);
   const bases = (options.bases ?? []).map(parseReference);

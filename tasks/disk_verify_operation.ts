@@ -14,7 +14,7 @@ import type { Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline } from "./disk_options.ts";
+import { checkOnline, inWords } from "./disk_options.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./disk_pull_operation.ts";
 
@@ -32,6 +32,14 @@ interface Wrong {
 export async function runVerifyDisk(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions = {},
+): Promise<VerifyDiskResult> {
+  const action = `verify "${options.file}"`;
+  return await inWords(action, () => verify(options, ctx));
+}
+
+async function verify(
+  options: VerifyDiskOptions,
+  ctx: TaskContextOptions,
 ): Promise<VerifyDiskResult> {
   const info = await ifThere(Deno.stat(options.file));
   if (info?.isFile !== true) {

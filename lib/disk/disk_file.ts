@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "@std/path";
+import { basename, dirname, isAbsolute, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
@@ -84,22 +84,14 @@ export async function partialsOf(file: DiskFile): Promise<{ path: string; digest
 async function followLinks(given: string): Promise<string> {
   let path = given;
   for (let links = 0;; links++) {
-    const folder = await realPath(dirname(path));
-    const found = await realPath(path);
+    const folder = await ifThere(Deno.realPath(dirname(path)));
+    const found = await ifThere(Deno.realPath(path));
     if (found !== undefined || folder === undefined) return found ?? path;
     const there = join(folder, basename(path));
     const link = links > mostLinks ? undefined : await linkAt(there);
     if (link === undefined) return there;
-    path = resolve(folder, link);
-  }
-}
-
-async function realPath(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.realPath(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    // Not made shorter: a folder on the way up may be a link too.
+    path = isAbsolute(link) ? link : `${folder}/${link}`;
   }
 }
 

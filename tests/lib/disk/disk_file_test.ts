@@ -1,0 +1,25 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../../lib/base/errors.ts";
+import { lookAtDiskFile } from "../../../lib/disk/disk_file.ts";
+import { DiskWorld } from "../../support/disk_world.ts";
+
+Deno.test("lookAtDiskFile() follows a link as the file system does, where it leads up out of another link", async () => {
+  await using world = await DiskWorld.make();
+  await Deno.mkdir(world.path("volume/deep"), { recursive: true });
+  await Deno.symlink("volume/deep", world.path("short"));
+  await Deno.symlink("short/../vm.img", world.path("link"));
+  const there = `${await Deno.realPath(world.path("volume"))}/vm.img`;
+  assertEquals((await lookAtDiskFile(world.path("link"))).path, there);
+  await Deno.writeTextFile(world.path("link"), "");
+  assertEquals((await lookAtDiskFile(world.path("link"))).path, there);
+});
+
+Deno.test("lookAtDiskFile() refuses a path through a file by name", async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("file", new Uint8Array(1));
+  const error = await assertRejects(() => lookAtDiskFile(`${file}/vm.img`), UsageError);
+  assertEquals(
+    error.message,
+    `Cannot write the disk "${file}/vm.img": the folder "${file}" is not there`,
+  );
+});
