@@ -40,7 +40,10 @@ export function tellMoving(
   let [wire, pieces, file, packed, reused] = [0, 0, 0, 0, 0];
   const facts = () => {
     const seconds = Math.max(0.001, (now() - started) / 1000);
-    const all = plan.wireBytes ?? (file === 0 ? undefined : packed / file * plan.fileBytes);
+    const planned = plan.wireBytes ?? (file === 0 ? undefined : packed / file * plan.fileBytes);
+    // What was found to be wrong meanwhile comes on top of the plan.
+    const all = planned === undefined ? undefined : Math.max(planned, wire);
+    const fileBytes = Math.max(plan.fileBytes, file);
     const about = plan.wireBytes === undefined && file < plan.fileBytes ? "about " : "";
     const count = pieces === 1 ? `1 ${plan.pieces.slice(0, -1)}` : `${pieces} ${plan.pieces}`;
     const left = wire === 0 || all === undefined
@@ -49,7 +52,7 @@ export function tellMoving(
     return {
       text: `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
         `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
-        `${formatBytes(plan.fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`,
+        `${formatBytes(fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`,
       left,
     };
   };

@@ -50,6 +50,19 @@ Deno.test("tellMoving() takes what was packed so far for what is still to be pac
   ]);
 });
 
+Deno.test("tellMoving() takes what comes on top of the plan into the sum", () => {
+  const notes: string[] = [];
+  const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
+  const plan = { pieces: "parts", wire: "fetched", wireBytes: 1000, file: "written" } as const;
+  const moving = tellMoving(meter, { ...plan, fileBytes: 5000 }, () => 1000);
+  moving.wire(1500);
+  moving.file(6000);
+  moving.end();
+  assertEquals(notes, [
+    "1.5 KiB of 1.5 KiB fetched in 1 part (1.4 MiB/s), 5.9 KiB of 5.9 KiB written, 0 B reused",
+  ]);
+});
+
 Deno.test("tellMoving() does not speak of requests where there are none", () => {
   const notes: string[] = [];
   const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
