@@ -14,7 +14,7 @@ import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskFile } from "./disk_file.ts";
+import { type DiskFile, partialsOf } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
@@ -120,7 +120,8 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
   const unfinished = await ifThere(Deno.stat(file.journal)) !== undefined ||
-    await ifThere(Deno.stat(file.saving)) !== undefined;
+    await ifThere(Deno.stat(file.saving)) !== undefined ||
+    (await partialsOf(file)).length > 0;
   const changed = unfinished || !inPlace || wanted.includes(1) || holesMissing || sizeWrong;
   return {
     image,

@@ -33,11 +33,12 @@ import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
   const { store, file, manifest } = request;
   const disk = readTart(manifest, store.name);
-  const inPlace = request.inPlace && file.info !== undefined;
-  const out = inPlace ? file.path : file.partial(manifest.digest);
-  const seen = inPlace ? file.info : await ifThere(Deno.stat(out));
+  const partials = await partialsOf(file);
+  let inPlace = request.inPlace && file.info !== undefined;
+  let out = inPlace ? file.path : file.partial(manifest.digest);
+  let seen = inPlace ? file.info : await ifThere(Deno.stat(out));
   let written: FileIdentity | undefined;
-  const bases = [file.path, ...(await partialsOf(file)).map(({ path }) => path)];
+  const bases = [file.path, ...partials.map(({ path }) => path)];
   for (const base of request.bases) {
     if ((await ifThere(Deno.stat(base)))?.isFile !== true) {
       throw new UsageError(`Cannot use the base "${base}": it is no file`);
@@ -65,7 +66,12 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     standsWhole &&= from !== undefined &&
       (from === file.path || await digestIn(file.path, layer) === layer.digest);
   }
-  const changed = !standsWhole;
+  if (standsWhole) {
+    // What stands whole stays, also where an earlier pull has still to be cleared away.
+    [inPlace, out, seen] = [true, file.path, file.info];
+    copies.length = 0;
+  }
+  const changed = !standsWhole || partials.length > 0;
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);

@@ -37,6 +37,12 @@ Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", 
   const again = await pullDisk({ reference, file: world.path("out") }, there);
   assertEquals([again.changed, again.bytesMoved], [false, 0]);
   await verifyDisk({ reference, file: world.path("out") }, there);
+  for (const inPlace of [false, true]) {
+    await world.write(`.out.${"0".repeat(64)}.kedge-partial`, noise(1000));
+    const clear = await pullDisk({ reference, file: world.path("out"), inPlace }, there);
+    await world.holds("out", first);
+    assertEquals(clear.bytesMoved, 0);
+  }
 });
 
 Deno.test("a newer Tart image moves only the layers that changed, from the file or another base", async () => {

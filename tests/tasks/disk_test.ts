@@ -498,7 +498,8 @@ for (const inPlace of [false, true]) {
     const reference = `oci:${world.path("store")}:1`;
     await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
     const out = await world.write("out", first);
-    for (const left of [".out.kedge-journal", ".out.kedge-saved.next"]) {
+    const partial = `.out.${"0".repeat(64)}.kedge-partial`;
+    for (const left of [".out.kedge-journal", ".out.kedge-saved.next", partial]) {
       await world.write(left, noise(1000));
       await pullDisk({ reference, file: out, inPlace }, world.machine());
       await world.holds("out", first);
