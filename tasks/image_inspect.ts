@@ -91,10 +91,10 @@ export async function diffImages(
 }
 
 /**
- * The tags of a repository or of a layout; none of a repository that the registry does not know.
+ * The tags of a repository or of a layout.
  *
  * @throws {UsageError} if the reference is malformed
- * @throws {KedgeError} if there is no layout in that folder
+ * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
  */
 export async function listImages(
   options: ReadImageOptions & {

@@ -1,3 +1,4 @@
+import { counted } from "../lib/base/counted.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
@@ -61,7 +62,7 @@ export async function runPublishPrune(
         requests: catalog.requestsEach * (forget.length + uris.length),
         why:
           `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
-          `${paths} paths are needed by no other entry`,
+          `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry`,
         objects: forget.map((entry) => ({ label: entry.id, state: "present" as const })),
       };
     },

@@ -6,7 +6,7 @@ import { formatReference, type ImageReference } from "./reference.ts";
 /**
  * The tags of a repository or of a layout, in their order.
  *
- * @throws {KedgeError} if there is no such layout
+ * @throws {KedgeError} if there is no such repository or layout
  */
 export async function listTags(reference: ImageReference, hosts: ImageHosts): Promise<string[]> {
   if (reference.transport === "oci") {
@@ -24,5 +24,6 @@ export async function listTags(reference: ImageReference, hosts: ImageHosts): Pr
   }
   const { RegistryClient } = await import("./registry_client.ts");
   const host = await hosts.host(reference.host, "source");
-  return await Array.fromAsync(new RegistryClient(host, reference.repository).tags());
+  const client = new RegistryClient(host, reference.repository);
+  return await Array.fromAsync(client.tags({ mustBeThere: true }));
 }

@@ -171,11 +171,12 @@ export class RegistryClient extends RegistryBlobs {
   }
 
   /**
-   * The tags of the repository, page by page; none if there is no such repository.
+   * The tags of the repository, page by page; none if there is no such repository, unless it must be there.
    *
    * @throws {VerificationError} if one of them is no tag
+   * @throws {KedgeError} if there is no such repository, and it must be there
    */
-  async *tags(): AsyncIterableIterator<string> {
+  async *tags(options: { mustBeThere?: boolean } = {}): AsyncIterableIterator<string> {
     let count = 0;
     const pages = listPages(this.host, this.repository, this.url("tags/list"), {
       accept: [404],
@@ -184,6 +185,7 @@ export class RegistryClient extends RegistryBlobs {
     });
     for await (const page of pages) {
       const bytes = await readLimited(page, this.#full("tags/list"));
+      if (page.status === 404 && options.mustBeThere) throw this.#noRepository();
       if (page.status === 404) return;
       let tags: unknown;
       try {
@@ -196,6 +198,16 @@ export class RegistryClient extends RegistryBlobs {
         yield this.#checkedTag(tag);
       }
     }
+  }
+
+  #noRepository(): KedgeError {
+    return new KedgeError(
+      `Cannot list the tags of "${this.name}": the registry has no such repository`,
+      {
+        ...(this.host.side === undefined ? {} : { side: this.host.side }),
+        data: { repository: this.repository, status: 404 },
+      },
+    );
   }
 
   #tooMany(what: string): VerificationError {
