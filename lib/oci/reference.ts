@@ -61,7 +61,8 @@ export type ImageReference = RegistryReference | LayoutReference;
  */
 export function parseReference(text: string): ImageReference {
   if (text.length > 4096) throw refused(text.slice(0, 80), "it is longer than 4096 characters");
-  if (/[\p{Cc}\p{Zs}]/u.test(text)) {
+  // Folders may have spaces in their names; what only looks like one is a mistake there too.
+  if ((text.startsWith("oci:") ? /(?! )[\p{Cc}\p{Zs}]/u : /[\p{Cc}\p{Zs}]/u).test(text)) {
     throw refused(text, "it holds white space or control characters");
   }
   const user = /^((?:docker|https?|registry):\/\/)[^/]*@(?=([^/@]+)\/)/i.exec(text);
@@ -137,6 +138,7 @@ function parseLayout(text: string, rest: string): LayoutReference {
   const folder = colon < 0 ? place : place.slice(0, colon);
   const tag = colon < 0 ? undefined : place.slice(colon + 1);
   if (folder === "") throw refused(text, "it names no folder", undefined, "write oci:FOLDER[:TAG]");
+  if (folder !== folder.trim()) throw refused(text, "the folder begins or ends with white space");
   if (folder.startsWith("//")) throw refused(text, "oci: takes no host", `oci:${folder.slice(1)}`);
   if (tag !== undefined && (!isLayoutName(tag))) {
     throw refused(

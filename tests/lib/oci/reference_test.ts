@@ -44,6 +44,11 @@ Deno.test("parseReference() reads host, repository, tag and digest", () => {
     tag: "ghcr.io/acme/vm:1",
   });
   assertEquals(read(`oci:dir@${digest}`), { transport: "oci", folder: "dir", digest });
+  assertEquals(read("oci:/My Disks/a b:v1"), {
+    transport: "oci",
+    folder: "/My Disks/a b",
+    tag: "v1",
+  });
 });
 
 const malformed: [text: string, state: string, hint: string][] = [
@@ -80,6 +85,11 @@ const malformed: [text: string, state: string, hint: string][] = [
   ["oci:dir:", "the tag is empty", "a name in a layout"],
   ["oci://dir", "oci: takes no host", "did you mean oci:/dir?"],
   ["oci:dir:a..b/", "is no name", "a name in a layout"],
+  ["oci:dir:a b", "is no name", "a name in a layout"],
+  ["oci: dir", "begins or ends with white space", "write docker://"],
+  ["oci:dir :v1", "begins or ends with white space", "write docker://"],
+  ["oci:a\tb", "white space or control", "write docker://"],
+  ["oci:a\u00a0b", "white space or control", "write docker://"],
 ];
 
 for (const [text, state, hint] of malformed) {
