@@ -1,3 +1,4 @@
+import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseReference, type RegistryReference } from "../oci/reference.ts";
 import { Cache, type CacheOptions } from "./cache.ts";
@@ -46,9 +47,16 @@ function checkLower(folder: string): string {
 }
 
 function repositoryOf(text: string): RegistryReference {
-  const reference = parseReference(text);
-  if (reference.transport === "docker") return reference;
-  throw new UsageError(`Cannot use KEDGE_CACHE_TIER ${JSON.stringify(text)}: it is no registry`, {
-    hint: "write it as docker://host/repository",
-  });
+  let cause: unknown;
+  try {
+    const reference = parseReference(text);
+    if (reference.transport === "docker") return reference;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    cause = error;
+  }
+  throw new UsageError(
+    `Cannot use KEDGE_CACHE_TIER ${JSON.stringify(text)}: it is no repository of a registry`,
+    { ...defined({ cause }), hint: "write it as docker://host/repository" },
+  );
 }

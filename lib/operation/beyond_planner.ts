@@ -69,7 +69,10 @@ export class BeyondPlanner {
       ...defined({ unless, partial }),
     });
     if (answer.probe.state === "found") {
-      return await this.#movingPlan({ ...answer, probe: answer.probe }, known, detail, step);
+      const found = { ...answer, probe: answer.probe };
+      const opened = ownRecord === undefined ? undefined : await this.#newInTier(found, step);
+      if (opened !== undefined) return this.#tierPlan(opened, known, detail, step);
+      return await this.#movingPlan(found, known, detail, step);
     }
     if (pending !== undefined) {
       const why = "an earlier run brought it and was stopped before it was done";
@@ -83,6 +86,25 @@ export class BeyondPlanner {
     const found = await tier.open(remembered, step);
     if (found !== undefined) return this.#tierPlan(found, known, detail, step);
     return await this.#movingPlan(await this.askPlainly(step), known, detail, step);
+  }
+
+  /**
+   * What the tier has of the version that the origin answered with, where that is another than the cache has and the two agree on its
+   * strong ETag and its size: somebody else of the team was here first. A mirror's word does not count.
+   */
+  async #newInTier(
+    { probe, index }: OriginAnswer<FoundProbe>,
+    step: Step,
+  ): Promise<OpenedInTier | undefined> {
+    const { identity, tier } = this.#options;
+    const { etag } = probe.validators;
+    const isOrigins = index === 0 && etag !== undefined;
+    if (identity.digest !== undefined || !isOrigins) return undefined;
+    const remembered = await tier.find(step);
+    if (remembered?.validators.etag !== etag || remembered.size !== probe.size) return undefined;
+    const opened = await tier.open(remembered, step);
+    if (opened !== undefined) await probe.response.body?.cancel();
+    return opened;
   }
 
   /** The digest of what is there is published still: nothing changed, and the file itself need not be asked for. */

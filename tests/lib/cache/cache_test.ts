@@ -327,7 +327,14 @@ Deno.test("openCache() reads the lower cache and the tier from the environment",
   const cache = openCache("/upper", (name) => env[name]);
   assertEquals([cache.dir, cache.lower], ["/upper", lower]);
   assertEquals(cache.tier?.label, "the tier 127.0.0.1:5000/team/cache");
-  assertThrows(() => openCache("/c", () => "oci:folder"), UsageError);
+  for (const tier of ["oci:folder", "host/repository", "docker://", "docker://host/Repository"]) {
+    const env = (name: string) => name === "KEDGE_CACHE_TIER" ? tier : undefined;
+    assertThrows(
+      () => openCache("/c", env),
+      UsageError,
+      `Cannot use KEDGE_CACHE_TIER ${JSON.stringify(tier)}`,
+    );
+  }
 });
 
 Deno.test("lockTimeoutMs() reads seconds, and refuses what is none", () => {

@@ -179,6 +179,55 @@ realTest("RegistryTier keeps a bundle that another machine then needs not fetch"
   await Deno.remove(folder, { recursive: true });
 });
 
+realTest(
+  "RegistryTier gives who has the version before the new one, which another machine fetched",
+  [
+    "docker-registry",
+  ],
+  async () => {
+    await using registry = await startRegistry();
+    await using origin = startOrigin({ "/k.tar.gz": { body } });
+    const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
+    const run = (name: string, refresh: "all" | "none") =>
+      cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
+        cache: new Cache(join(folder, name), { tier: tierAt(registry.host) }),
+        refresh,
+      });
+    for (const name of ["first", "second"]) await run(name, "none");
+    origin.files.get("/k.tar.gz")!.body = newer;
+    assertEquals((await run("first", "all")).why, "a refresh was asked for");
+    const second = await run("second", "all");
+    assertEquals([second.digest, second.bytesMoved], [sha256(newer), newer.length]);
+    assert(second.why.includes("team/cache has it"), second.why);
+    assertEquals(await Deno.readFile(second.path), newer);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+for (
+  const [what, record] of [
+    ["says nothing of the new version", undefined],
+    ["has the version before", remembered(body)],
+    ["has another size for it", { ...remembered(newer), size: newer.length + 1 }],
+    ["gives other bytes than it says", remembered(newer)],
+  ] as const
+) {
+  Deno.test(`a tier that ${what} is overruled by the origin in a refresh`, () =>
+    withTier(async ({ tier, origin, run }) => {
+      const { path } = await run();
+      tier.record = record;
+      tier.contents = body;
+      origin.files.get("/k.tar.gz")!.body = newer;
+      const cache = new Cache(path.slice(0, path.indexOf("/files-v1/")), { tier });
+      const result = await cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
+        cache,
+        refresh: "all",
+      });
+      assertEquals(result.digest, sha256(newer));
+      assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
+    }));
+}
+
 Deno.test("RegistryTier that nobody answers for is no harm", async () => {
   await using origin = startOrigin({ "/k.tar.gz": { body } });
   const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
