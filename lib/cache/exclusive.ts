@@ -42,11 +42,13 @@ export async function lockExclusively(
   for (;;) {
     const timeoutMs = Math.max(0, deadline - performance.now());
     const lock = await cache.lockRoot({ timeoutMs, ...defined({ signal }) }).catch((error) => {
-      throw error instanceof TimedOutError ? stillInUse(cache, error) : error;
+      throw error instanceof TimedOutError
+        ? stillInUse(cache, `held "${cache.rootLockPath}"`)
+        : error;
     });
     const alone = await withoutLeases(cache, lock, options);
     if (alone !== undefined) return alone;
-    if (performance.now() >= deadline) throw stillInUse(cache);
+    if (performance.now() >= deadline) throw stillInUse(cache, "used what is in it");
     await delay(lookEveryMs, defined({ signal }));
   }
 }
@@ -72,12 +74,10 @@ async function withoutLeases(
   }
 }
 
-function stillInUse({ dir, lockTimeoutMs, rootLockPath }: Cache, cause?: Error): TimedOutError {
-  const how = cause === undefined ? "used what is in it" : `held "${rootLockPath}"`;
+function stillInUse({ dir, lockTimeoutMs }: Cache, how: string): TimedOutError {
   return new TimedOutError(
     `Cannot empty the cache "${dir}": another process ${how} for ${lockTimeoutMs} ms`,
     {
-      ...defined({ cause }),
       hint: "wait for the other process, raise KEDGE_LOCK_TIMEOUT (seconds), or go on with --force",
     },
   );

@@ -80,7 +80,18 @@ Deno.test("CacheEntry of an older reader keeps the fields of a newer writer when
     assertEquals(value, { digest: "y", signature: "s" });
   }));
 
-for (const [what, text] of [["is cut short", '{"key": "k", "val'], ["is of another form", "[]"]]) {
+for (
+  const [what, text] of [
+    ["is cut short", '{"key": "k", "val'],
+    ["is of another form", "[]"],
+    ["lacks its dates", '{"key": "k", "refs": [], "value": {"digest": "x"}}'],
+    [
+      "lacks its key",
+      '{"created": "2026-01-01T00:00:00Z", "updated": "2026-01-01T00:00:00Z", ' +
+      '"refs": [], "value": {"digest": "x"}}',
+    ],
+  ]
+) {
   Deno.test(`CacheEntry that ${what} is a miss with a reason`, () =>
     withCache(async (cache) => {
       const entry = cache.entry(buckets.kexec, "k", schema);
