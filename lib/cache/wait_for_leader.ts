@@ -1,5 +1,6 @@
 import type { Meter } from "../base/meter.ts";
 import { formatBytes } from "../base/bytes.ts";
+import { TimedOutError } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import type { Partials } from "./partials.ts";
 
@@ -7,39 +8,50 @@ const lookEveryMs = 1000;
 
 /**
  * Takes the lock of an entry. While another process holds it, says how far that one is with the same download; when it ends
- * or dies, this process is next.
+ * or dies, this process is next. One that brings something is waited for, however slow its origin is.
  *
- * @throws {TimedOutError} if the other process took longer than the lock's timeout
+ * @throws {TimedOutError} if the other process brought nothing for as long as the lock's timeout
  */
 export async function waitForLeader(
   entry: {
     lock(options: { signal?: AbortSignal; onWait?: () => void }): Promise<FileLock>;
   },
-  partials: Partials,
+  partials: Pick<Partials, "live">,
   source: string,
   step: { meter: Meter; signal: AbortSignal },
 ): Promise<FileLock> {
   const done = new AbortController();
+  const leader = { bytes: 0 };
   let watching: Promise<void> | undefined;
+  const onWait = () => {
+    if (watching !== undefined) return;
+    step.meter.note("another process is fetching the same; waiting for it");
+    watching = watch(leader, { partials, source, meter: step.meter, signal: done.signal });
+  };
   try {
-    return await entry.lock({
-      signal: step.signal,
-      onWait: () => {
-        step.meter.note("another process is fetching the same; waiting for it");
-        watching = watch(partials, source, step.meter, done.signal);
-      },
-    });
+    for (;;) {
+      const before = leader.bytes;
+      try {
+        return await entry.lock({ signal: step.signal, onWait });
+      } catch (error) {
+        if (!(error instanceof TimedOutError) || leader.bytes === before) throw error;
+      }
+    }
   } finally {
     done.abort();
     await watching;
   }
 }
 
+/** Says how far the other process is, and keeps in `leader` what it has. */
 async function watch(
-  partials: Partials,
-  source: string,
-  meter: Meter,
-  signal: AbortSignal,
+  leader: { bytes: number },
+  { partials, source, meter, signal }: {
+    partials: Pick<Partials, "live">;
+    source: string;
+    meter: Meter;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
   // Whoever comes alone waits for nobody, and loads nothing for it.
   const [{ delay }, { readControl }] = await Promise.all([
@@ -51,8 +63,8 @@ async function watch(
     const folder = await partials.live(source);
     const control = folder === undefined ? undefined : await readControl(folder, source);
     if (control !== undefined) {
-      const bytes = control.done.reduce((sum, { start, end }) => sum + end - start, 0);
-      const percent = Math.floor(bytes / Math.max(1, control.size) * 100);
+      leader.bytes = control.done.reduce((sum, { start, end }) => sum + end - start, 0);
+      const percent = Math.floor(leader.bytes / Math.max(1, control.size) * 100);
       if (percent > told) {
         told = percent;
         meter.note(
