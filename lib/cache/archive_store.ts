@@ -15,7 +15,6 @@ import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { buckets } from "./buckets.ts";
 import type { BlobStoreHost } from "./blob_store.ts";
-import { listDigests } from "./list_digests.ts";
 import type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
 
 /** An unpacked folder that is there. */
@@ -119,6 +118,7 @@ export class ArchiveStore {
       const seen = await seeTree(path);
       return seen && { digest, size: seen.bytes, path, stamp: seen.stamp };
     };
+    const { listDigests } = await import("./list_digests.ts");
     yield* listDigests(join(this.#host.dir, buckets.archives.folder), look, onDenied);
   }
 

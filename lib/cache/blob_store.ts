@@ -16,7 +16,6 @@ import { VerificationError } from "../base/errors.ts";
 import { clearWay, ifAllowed, ifThere, lookAt } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
-import { listDigests } from "./list_digests.ts";
 
 /** A blob that is there. */
 export interface CachedBlob {
@@ -176,6 +175,7 @@ export class BlobStore {
     const folder = join(this.#host.dir, buckets.blobs.folder);
     const look = async (digest: Digest, path: string) =>
       blobOf(digest, path, await ifThere(Deno.lstat(path)));
+    const { listDigests } = await import("./list_digests.ts");
     yield* listDigests(folder, look, onDenied);
   }
 
