@@ -57,14 +57,25 @@ async function routesOf(
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
   using hosts = await openImageHosts(options, context, { meter });
-  const tags = (await listTags(from, hosts)).filter(fits);
+  const all = await listTags(from, hosts);
+  const tags = all.filter(fits);
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
       side: "source",
+      hint: hintOf(all),
     });
   }
   for (const tag of tags) to.forEach((each) => checkName(each, tag, image.from));
   return tags.map((tag) => ({ from: { ...from, tag }, to: to.map((each) => ({ ...each, tag })) }));
+}
+
+/** The first names that there are, for who looked for others; they are from outside. */
+function hintOf(names: readonly string[]): string {
+  if (names.length === 0) return "it has no tags";
+  const some = names.slice(0, 5).map((name) => JSON.stringify(name.slice(0, 100))).join(", ");
+  return names.length > 5
+    ? `of its ${names.length} tags, some are ${some}`
+    : `it has the tags ${some}`;
 }
 
 function checkBare(reference: DestinationReference): void {

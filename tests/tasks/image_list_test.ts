@@ -217,7 +217,8 @@ Deno.test("syncImages() refuses a bad choice of tags", () =>
     await assertRejects(() => choose("("), UsageError, 'Cannot choose tags by "("');
     await assertRejects(() => choose("semver:>>1"), UsageError, "it is no range of versions");
     await assertRejects(() => choose("v.*", ":v1"), UsageError, "it names one already");
-    await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
+    const unfit = await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
+    assertEquals(unfit.hint, 'it has the tags "v1"');
     await assertRejects(
       () => syncImages({ images: [] }, { cache: new Cache(`${folder}/cache`) }),
       UsageError,
