@@ -60,12 +60,12 @@ export async function runBaseImage(
   const checked = checkBaseImage(options);
   const version = checked.version ?? await localNixVersion({ signal: context.signal });
   const resolved = await resolveBase(checked, version, options, context);
-  const { to, insecureRegistries } = options;
+  const { to, insecureRegistries, engines } = options;
   if (to === undefined) return resolved;
   const { repository, platform } = checked;
   const from = formatReference({ ...repository, digest: resolved.digest });
   const copied = await syncImage(
-    { from, to, platforms: [formatPlatform(platform)], insecureRegistries },
+    { from, to, platforms: [formatPlatform(platform)], insecureRegistries, engines },
     context,
   );
   // What a dry run would bring is not there to be read.

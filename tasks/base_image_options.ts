@@ -2,8 +2,10 @@ import { parseDuration } from "../lib/base/duration.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { type NixVersion, parseNixVersion } from "../lib/nix/nix_version.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
+import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
+import type { SyncImageOptions } from "./image.ts";
 
 /** Options of {@linkcode baseImage}. */
 export interface BaseImageOptions {
@@ -22,8 +24,15 @@ export interface BaseImageOptions {
   fallback?: "none" | "minor" | (string & Record<never, never>) | undefined;
   /** After what time the registry is asked again: milliseconds, or a text such as `"7d"`. @default {never} */
   maxAge?: number | string | undefined;
-  /** Where the image is brought too: `docker://host/repository:tag` or `oci:folder:tag`. @default {nowhere} */
+  /**
+   * Where the image is brought too: `docker://host/repository:tag`, `oci:folder:tag`, or `podman:name[:tag]` and
+   * `docker-daemon:name[:tag]` for an engine on this machine.
+   *
+   * @default {nowhere}
+   */
   to?: string | undefined;
+  /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
+  engines?: SyncImageOptions["engines"];
   /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
   insecureRegistries?: readonly string[] | undefined;
 }
@@ -53,7 +62,7 @@ export function checkBaseImage(options: BaseImageOptions): CheckedBaseImage {
   if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
     throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
   }
-  if (options.to !== undefined) parseReference(options.to);
+  if (options.to !== undefined) parseDestination(options.to);
   const repository = checkRepository(options.repository ?? "docker.io/nixos/nix");
   if (fallback !== "none" && fallback !== "minor") checkFallback(repository, fallback);
   return {

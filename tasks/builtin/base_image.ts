@@ -31,7 +31,7 @@ export const baseImageTask = task({
   args: {
     ...baseImageArgs,
     to: arg.string({
-      description: "Where the image is brought too",
+      description: "Where the image is brought too: docker://, oci:, podman: or docker-daemon:",
       example: "oci:images/nix:base",
     }),
   },

@@ -270,6 +270,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       ],
       "base-image": [
         { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "oci:nix:a"], needs: ["*"] },
+        { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "docker-daemon:nix"] },
       ],
       "base-image:carry": [
         {

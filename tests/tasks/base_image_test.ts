@@ -12,6 +12,7 @@ import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { baseImage, type BaseImageOptions, type BaseImageResult } from "../../tasks/base_image.ts";
 import { type NixImage, pushNixImage } from "../support/nix_image.ts";
+import { fakeDocker } from "../support/fake_docker.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { type RunningRegistry, startRegistry } from "../support/registry.ts";
@@ -210,6 +211,21 @@ realTest(
     assertEquals([offline.digest, offline.requests], [known.digest, 0]);
   },
 );
+
+realTest("baseImage() brings the image into an engine, once", registry, async () => {
+  await using room = await Room.make();
+  await room.push("2.8.0", { label: "2.8.0" });
+  const engines = { docker: { program: await fakeDocker(room.folder) } };
+  const run = async () =>
+    await room.run({ nixVersion: "2.8.0", to: "docker-daemon:acme/nix:base", engines });
+  const first = await run();
+  assertEquals(first.bytesMoved > first.size, true);
+  assertStringIncludes(first.copy ?? "", "docker-daemon:acme/nix:base");
+  const { names } = JSON.parse(await Deno.readTextFile(join(room.folder, "state")));
+  assertEquals(names, { "acme/nix:base": first.configDigest });
+  const again = await run();
+  assertEquals([again.changed, again.bytesMoved], [false, 0]);
+});
 
 Deno.test("base-image where no Nix is installed asks for the version", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kedge-no-nix-" });
