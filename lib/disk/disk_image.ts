@@ -15,6 +15,7 @@ import { indexLimits } from "../chunk/index_layout.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { fetchIndex } from "./fetch_index.ts";
+import { isTart } from "./tart_disk.ts";
 
 /** A disk that is there. */
 export interface DiskImage {
@@ -61,7 +62,9 @@ export async function loadDisk(
   if (!isDisk(manifest)) {
     throw new VerificationError(`Cannot use "${store.name}" as a disk: it is ${kindOf(manifest)}`, {
       side: "source",
-      hint: "disk:push makes disks; image:sync copies any image",
+      hint: isTart(manifest)
+        ? "disk:pull and disk:verify read it; it has no chunks"
+        : "disk:push makes disks; image:sync copies any image",
     });
   }
   const [, indexBlob, ...packs] = manifest.blobs;
@@ -92,6 +95,7 @@ async function cachedIndex(
 
 function kindOf(manifest: Manifest): string {
   if (manifest.kind === "index") return "a list of images";
+  if (isTart(manifest)) return "an image of Tart";
   const { artifactType } = manifest;
   return artifactType === undefined ? "a container image" : `an artifact of type ${artifactType}`;
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
 import { Layout } from "../../lib/oci/layout.ts";
-import { pullDisk, verifyDisk } from "../../tasks/disk.ts";
+import { inspectDisk, pullDisk, verifyDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { tartImage } from "../support/tart.ts";
@@ -43,6 +43,17 @@ Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", 
     await world.holds("out", first);
     assertEquals(clear.bytesMoved, 0);
   }
+});
+
+Deno.test("inspectDisk() says what a Tart image is good for, since it has no chunks to tell of", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await put(world, tartImage(first, layerBytes));
+  const error = await assertRejects(
+    () => inspectDisk({ reference }, world.machine()),
+    VerificationError,
+    "it is an image of Tart",
+  );
+  assertEquals(error.hint, "disk:pull and disk:verify read it; it has no chunks");
 });
 
 Deno.test("a newer Tart image moves only the layers that changed, from the file or another base", async () => {
