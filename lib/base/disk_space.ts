@@ -3,12 +3,25 @@ import { dirname } from "@std/path";
 import { formatBytes } from "./bytes.ts";
 import { isNoRoom, NoRoomError } from "./errors.ts";
 
+/** The types of the file systems that may store what is written in fewer bytes: btrfs, ZFS, bcachefs. */
+const compressing: readonly number[] = [0x9123683e, 0x2fc12fc1, 0xca451a4e];
+
 /** The bytes that may still be written where a path lies or would lie; `undefined` where the system does not tell. */
 export function freeBytes(path: string): number | undefined {
+  const stats = fileSystemAt(path);
+  return stats === undefined ? undefined : Number(stats.bavail) * Number(stats.bsize);
+}
+
+/** Whether what is written where a path lies or would lie may take less room than it has bytes. */
+export function mayCompress(path: string): boolean {
+  const stats = fileSystemAt(path);
+  return stats !== undefined && compressing.includes(Number(stats.type) >>> 0);
+}
+
+function fileSystemAt(path: string): fs.StatsFs | undefined {
   for (let folder = path;; folder = dirname(folder)) {
     try {
-      const { bavail, bsize } = fs.statfsSync(folder);
-      return Number(bavail) * Number(bsize);
+      return fs.statfsSync(folder);
     } catch (error) {
       const code = (error as { code?: string }).code;
       if (code !== "ENOENT" && code !== "ENOTDIR") return undefined;

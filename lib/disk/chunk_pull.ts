@@ -1,13 +1,12 @@
 import { roomHint, withRoom } from "./with_room.ts";
 import type { Digest } from "../base/digest.ts";
-import { dataBytes } from "../chunk/chunk_table.ts";
-import { checkFreeBytes } from "../base/disk_space.ts";
+import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
 import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
 import { fileState, keepTable, rememberFile } from "./known_files.ts";
-import { bytesToWrite, movePull } from "./move_pull.ts";
-import { type DiskPullPlan, planPull } from "./plan_pull.ts";
+import { movePull } from "./move_pull.ts";
+import { planPull } from "./plan_pull.ts";
 import {
   giveName,
   mayMove,
@@ -17,7 +16,7 @@ import {
   tellMoved,
 } from "./pull_work.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
-import { bytesToSave } from "./save_moved.ts";
+import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
 
 /** Plans the pull of a chunked disk. */
@@ -40,7 +39,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     result,
     async move(step) {
       await keepDisk(cache, image, store.name);
-      checkRoom(plan);
+      checkFreeBytes(plan.out, roomForPull(plan, mayCompress(plan.out)));
       written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen));
       [table] = await together<[Digest, void]>([
         () => keepTable(cache, image.index),
@@ -62,17 +61,4 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       return result;
     },
   };
-}
-
-/**
- * Holds what a pull will write against what is free; a pull in place needs room for what the file grows by, of which its holes that are filled
- * are a part, and for what moves within it.
- */
-function checkRoom(plan: DiskPullPlan): void {
-  const { file, image, inPlace } = plan;
-  if (!inPlace) return checkFreeBytes(plan.out, bytesToWrite(plan));
-  const { size = 0, blocks } = file.info ?? {};
-  const taken = typeof blocks === "number" ? blocks * 512 : size;
-  const grows = Math.max(0, image.index.size - size, dataBytes(image.index) - taken);
-  checkFreeBytes(plan.out, bytesToSave(plan) + Math.min(grows, bytesToWrite(plan)));
 }

@@ -135,10 +135,13 @@ function bytesOf(ranges: readonly PackRange[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
-/** How many bytes of the file a plan writes. */
-export function bytesToWrite({ image, places }: DiskPullPlan): number {
+/** How many bytes of the file a plan writes; where other lengths of its chunks are given, how many those are together. */
+export function bytesToWrite(
+  { image, places }: Pick<DiskPullPlan, "image" | "places">,
+  lengths: Uint32Array = image.index.lengths,
+): number {
   let bytes = 0;
-  image.index.lengths.forEach((length, chunk) => {
+  lengths.forEach((length, chunk) => {
     bytes += length * (places.toStarts[chunk + 1]! - places.toStarts[chunk]!);
   });
   return bytes;

@@ -9,8 +9,10 @@ import type { DiskPullPlan } from "./plan_pull.ts";
 import { readJournal, writeJournal } from "./pull_journal.ts";
 import { tellReading } from "./tell_reading.ts";
 
+type MovingPlan = Pick<DiskPullPlan, "file" | "located" | "out" | "sources">;
+
 /** The chunks that a pull in place needs from places that it may overwrite, or that an earlier one saved. */
-function movedChunks({ located, sources, file, out }: DiskPullPlan): number[] {
+function movedChunks({ located, sources, file, out }: MovingPlan): number[] {
   const moved: number[] = [];
   located.source.forEach((number, chunk) => {
     const path = number > 1 ? sources[number - 1]!.path : undefined;
@@ -19,9 +21,8 @@ function movedChunks({ located, sources, file, out }: DiskPullPlan): number[] {
   return moved;
 }
 
-/** How much room {@linkcode saveMoved} takes, in bytes. */
-export function bytesToSave(plan: DiskPullPlan): number {
-  const { lengths } = plan.image.index;
+/** How much room {@linkcode saveMoved} takes, in bytes, where its chunks have these lengths. */
+export function bytesToSave(plan: MovingPlan, lengths: Uint32Array): number {
   return movedChunks(plan).reduce((sum, chunk) => sum + lengths[chunk]!, 0);
 }
 

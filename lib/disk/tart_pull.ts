@@ -6,7 +6,7 @@
 import { resolve } from "@std/path";
 import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
-import { checkFreeBytes } from "../base/disk_space.ts";
+import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
 import { UsageError, VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
@@ -94,8 +94,10 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     result,
     move: (step) =>
       withRoom(out, roomHint, async () => {
-        const fileBytes = sum([...missing, ...copies.map((copy) => copy.layer)].map(size));
-        checkFreeBytes(out, inPlace ? 0 : fileBytes);
+        const layers = [...missing, ...copies.map((copy) => copy.layer)];
+        const fileBytes = sum(layers.map(size));
+        const room = mayCompress(out) ? sum(layers.map((layer) => layer.blob.size)) : fileBytes;
+        checkFreeBytes(out, inPlace ? 0 : room);
         written = await openOut(out, seen);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",

@@ -1,0 +1,27 @@
+import { dataBytes } from "../chunk/chunk_table.ts";
+import { bytesToWrite } from "./move_pull.ts";
+import type { DiskPullPlan } from "./plan_pull.ts";
+import { bytesToSave } from "./save_moved.ts";
+
+/** What {@linkcode roomForPull} looks at. */
+export type PullToWrite = Pick<
+  DiskPullPlan,
+  "file" | "image" | "inPlace" | "located" | "out" | "places" | "sources"
+>;
+
+/**
+ * How many bytes must be free for a pull. One in place needs room only for what the file grows by, of which its holes that are filled are a part, and for
+ * what moves within it.
+ *
+ * @param compressed whether the file system may compress: then no chunk is counted for more than it takes in its pack
+ */
+export function roomForPull(plan: PullToWrite, compressed: boolean): number {
+  const { file, image: { index }, inPlace } = plan;
+  const lengths = compressed ? index.stored : index.lengths;
+  const writes = bytesToWrite(plan, lengths);
+  if (!inPlace) return writes;
+  const { size = 0, blocks } = file.info ?? {};
+  const taken = typeof blocks === "number" ? blocks * 512 : size;
+  const grows = Math.max(0, index.size - size, dataBytes(index) - taken);
+  return bytesToSave(plan, lengths) + Math.min(grows, writes);
+}
