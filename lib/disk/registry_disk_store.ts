@@ -1,4 +1,5 @@
 import { delay } from "@std/async";
+import { counted } from "../base/counted.ts";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
@@ -169,7 +170,7 @@ export class RegistryDiskStore implements DiskStore {
     if (failures > defaultRetryPolicy.retries) {
       throw new UnreachableError(
         `Cannot get a part of ${blob.digest} from "${this.client.name}": ${state}, ` +
-          `tried ${failures} times`,
+          `tried ${counted(failures, "time")}`,
         { cause: failure, side: "source" },
       );
     }

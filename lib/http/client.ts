@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { counted } from "../base/counted.ts";
 import {
   KedgeError,
   NoRoomError,
@@ -146,7 +147,9 @@ export class HttpClient {
           ? ` and wants to be asked again in ${Math.ceil(askedMs / 1000)} s`
           : "";
         throw new UnreachableError(
-          `Cannot ${this.#describe(url, request)}: ${failure.state}${asked}, tried ${tried} times`,
+          `Cannot ${this.#describe(url, request)}: ${failure.state}${asked}, tried ${
+            counted(tried, "time")
+          }`,
           this.#withSide({ cause: failure.cause, data: { url: displayUrl(url), tried } }),
         );
       }

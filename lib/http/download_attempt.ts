@@ -8,6 +8,7 @@
  * @module
  */
 import { delay } from "@std/async";
+import { counted } from "../base/counted.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import { displayUrl } from "./display_url.ts";
@@ -205,7 +206,7 @@ export class DownloadAttempt {
           throw new UnreachableError(
             `Cannot ${request.action} ${displayUrl(probe.url)}: ${
               (error as Error).message
-            }, tried ${tried} times`,
+            }, tried ${counted(tried, "time")}`,
             { cause: error, data: { url: displayUrl(probe.url), tried } },
           );
         }

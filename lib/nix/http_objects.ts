@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { counted } from "../base/counted.ts";
 import { Hasher } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
@@ -78,7 +79,9 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
         }
         if (tried < bodyTries) continue;
         throw new UnreachableError(
-          `Cannot read "${this.#shown(key)}": ${(cause as Error).message}, tried ${tried} times`,
+          `Cannot read "${this.#shown(key)}": ${(cause as Error).message}, tried ${
+            counted(tried, "time")
+          }`,
           { cause, side: "destination" },
         );
       }

@@ -8,6 +8,7 @@
  * @module
  */
 import { delay } from "@std/async";
+import { counted } from "../base/counted.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { bodyStart } from "../http/body_start.ts";
@@ -107,7 +108,7 @@ class Push implements AsyncDisposable {
       if (failures > retry.retries) {
         throw new UnreachableError(
           `Cannot push ${this.#descriptor.digest} to "${this.#host.host}/${this.#repository}": ` +
-            `${failure.state}, tried ${failures} times`,
+            `${failure.state}, tried ${counted(failures, "time")}`,
           { cause: failure.cause, ...this.#side() },
         );
       }

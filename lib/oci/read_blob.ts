@@ -7,6 +7,7 @@
  * @module
  */
 import { delay } from "@std/async";
+import { counted } from "../base/counted.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
@@ -82,7 +83,9 @@ export async function* readBlob(
     const state = (failure as Error).message;
     if (failures > retry.retries) {
       throw new UnreachableError(
-        `Cannot get the blob ${digest} from "${client.name}": ${state}, tried ${failures} times`,
+        `Cannot get the blob ${digest} from "${client.name}": ${state}, tried ${
+          counted(failures, "time")
+        }`,
         {
           cause: failure,
           ...(client.host.side === undefined ? {} : { side: client.host.side }),

@@ -112,7 +112,7 @@ Deno.test("HttpClient gives a server up that wants to be asked again tomorrow", 
   withOrigin(
     { faults: [{ status: 429, headers: { "retry-after": "86400" } }] },
     async (client, url) => {
-      const message = "answered 429 and wants to be asked again in 86400 s, tried 1 times";
+      const message = "answered 429 and wants to be asked again in 86400 s, tried 1 time";
       await assertRejects(() => client.request(url), UnreachableError, message);
     },
   ));
