@@ -40,7 +40,7 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     ...present,
     ...walk.whole.values(),
     ...manifests.filter((each) => each.present).map((each) => describeManifest(each.manifest)),
-    ...(changed || manifests.length > 0 ? [] : [root]),
+    ...(changed || manifests.some((each) => each.present && each.depth === 0) ? [] : [root]),
   ];
   const putting = changed ? absent.map((each) => describeManifest(each.manifest)) : [];
   const puts = changed ? manifests.filter((each) => !each.present || each.depth === 0).length : 0;
