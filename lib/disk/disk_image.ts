@@ -78,9 +78,23 @@ export async function loadDisk(
     indexBytes = fetched.bytes;
     fetchedBytes = fetched.fetchedBytes;
   }
-  const index = decodeIndex(indexBytes);
+  const index = readIndex(indexBytes, store.name);
   checkPacks(index, packs, store.name);
   return { manifest, index, indexBytes, indexBlob, packs, fetchedBytes };
+}
+
+/** The index, of which an error tells also where it came from. */
+function readIndex(bytes: Uint8Array, name: string): DiskIndex {
+  try {
+    return decodeIndex(bytes);
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause;
+    const state = cause.message.slice(cause.message.indexOf(": ") + 2);
+    throw new VerificationError(
+      `Cannot use the disk "${name}": its chunk index cannot be read: ${state}`,
+      { side: "source", hint: "disk:push --repack makes it anew", cause },
+    );
+  }
 }
 
 async function cachedIndex(

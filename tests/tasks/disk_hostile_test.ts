@@ -53,6 +53,18 @@ Deno.test("a pack with other bytes than its index says is refused", async () => 
   await refused(world, indexOver(pack), [pack], "is not sha256:");
 });
 
+Deno.test("an index that lies is refused with the name of its disk", async () => {
+  await using world = await DiskWorld.make();
+  const index = indexOver(data, ({ stored }) => stored[0] = 4);
+  index.packSizes[0] = 100;
+  await refused(
+    world,
+    index,
+    [data],
+    `Cannot use the disk "oci:${world.path("store")}:1": its chunk index cannot be read: chunk `,
+  );
+});
+
 Deno.test("a chunk that unpacks to more than it says is refused, and takes no memory", async () => {
   await using world = await DiskWorld.make();
   const bomb = zstdCompress(new Uint8Array(512 << 20));
