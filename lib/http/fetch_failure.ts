@@ -21,15 +21,19 @@ function deepestMessage(error: unknown): string {
 
 function certificateError(error: unknown, url: string): UnreachableError | undefined {
   const text = `${(error as Error).message}\n${deepestMessage(error)}`;
-  const found = /invalid peer certificate: (?:Other\(OtherError\()?([^)\n]*)/.exec(text);
-  if (found === null) return undefined;
-  const { host } = new URL(url);
+  const found = /invalid peer certificate: ([^\n]*)/.exec(text)?.[1];
+  if (found === undefined) return undefined;
+  const state = found.replace(/^Other\(OtherError\((.*)\)\)$/, "$1").trim();
   return new UnreachableError(
-    `Cannot trust the certificate of "${host}": ${found[1]!.trim()}`,
+    `Cannot trust the certificate of "${new URL(url).host}": ${state}`,
     {
       cause: error,
-      hint:
-        "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+      ...(state === "UnknownIssuer"
+        ? {
+          hint:
+            "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+        }
+        : {}),
     },
   );
 }

@@ -1,0 +1,68 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { UnreachableError } from "../../../lib/base/errors.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
+import { HttpClient } from "../../../lib/http/client.ts";
+import { makeCertificates } from "../../support/binary_cache.ts";
+import { inFolder } from "../../support/in_folder.ts";
+import { realTest } from "../../support/real.ts";
+
+for (
+  const { what, of, trusts, names, state, hint } of [
+    {
+      what: "nobody whom it trusts has signed",
+      of: "server",
+      trusts: false,
+      names: "IP:127.0.0.1",
+      state: "UnknownIssuer",
+      hint:
+        "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+    },
+    {
+      what: "is another host's",
+      of: "server",
+      trusts: true,
+      names: "DNS:a.example,DNS:b.example",
+      state: 'certificate not valid for name "127.0.0.1"; ' +
+        'certificate is only valid for DnsName("a.example") or DnsName("b.example")',
+      hint: undefined,
+    },
+    {
+      what: "is the authority's own",
+      of: "ca",
+      trusts: true,
+      names: "IP:127.0.0.1",
+      state: "CaUsedAsEndEntity",
+      hint: undefined,
+    },
+  ]
+) {
+  realTest(
+    `HttpClient tries once and says why where the server's certificate ${what}`,
+    ["openssl"],
+    () =>
+      inFolder(async (folder) => {
+        await makeCertificates(folder, names);
+        const read = (name: string) => Deno.readTextFile(join(folder, name));
+        const [cert, key] = [await read(`${of}.pem`), await read(`${of}.key`)];
+        await using server = Deno.serve(
+          { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
+          () => new Response("hello"),
+        );
+        using client = Deno.createHttpClient(trusts ? { caCerts: [await read("ca.pem")] } : {});
+        let count = 0;
+        const http = new HttpClient({
+          retry: { retries: 2, baseMs: 1, ceilingMs: 2 },
+          meter: { ...silentMeter, request: () => count++ },
+          fetch: (request, init) => fetch(request, { ...init, client }),
+        });
+        const host = `127.0.0.1:${server.addr.port}`;
+        const error = await assertRejects(
+          () => http.request(`https://${host}/f`),
+          UnreachableError,
+        );
+        assertEquals(error.message, `Cannot trust the certificate of "${host}": ${state}`);
+        assertEquals([error.hint, count], [hint, 1]);
+      }),
+  );
+}
