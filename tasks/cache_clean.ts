@@ -1,5 +1,5 @@
 import { KedgeError } from "../lib/base/errors.ts";
-import { cleanCache, type CleanResult } from "../lib/cache/clean.ts";
+import { cleanCache } from "../lib/cache/clean.ts";
 import { describeRemoval } from "../lib/cache/describe_removal.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CacheCleanOptions, CacheCleanResult } from "./cache.ts";
@@ -18,20 +18,23 @@ export async function runCacheClean(
     signal,
     onBusy: cacheWarner(context),
   });
-  const isNamed = (options.names ?? []).length > 0;
-  warnOfDenied(context, result.denied, isNamed ? "; what it may need stays" : "");
+  const { denied, left } = result;
+  warnOfDenied(context, denied.filter((why) => !left.includes(why)), "; what it may need stays");
+  warnOfDenied(context, left);
   const changed = result.files > 0;
   const why = changed
     ? describeRemoval(result, dryRun)
     : `there was nothing to remove in ${cache.dir}`;
-  if (!isNamed && result.denied.length > 0) throw left(cache.dir, result);
+  if (left.length > 0) {
+    const isNamed = (options.names ?? []).length > 0;
+    throw new KedgeError(
+      `Cannot ${isNamed ? "remove what was named from" : "empty"} the cache "${cache.dir}": ` +
+        `${left.length} of its files and folders may not be removed`,
+      {
+        hint: `run it as the user who owns them${isNamed || dryRun ? "" : "; all else is gone"}`,
+        data: { ...result, dryRun },
+      },
+    );
+  }
   return { ...result, changed, dryRun, why };
-}
-
-function left(dir: string, result: CleanResult): KedgeError {
-  const { length } = result.denied;
-  return new KedgeError(
-    `Cannot empty the cache "${dir}": ${length} of its files and folders may not be removed`,
-    { hint: "run it as the user whose they are; all else is gone", data: { ...result } },
-  );
 }

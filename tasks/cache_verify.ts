@@ -54,6 +54,9 @@ function unread(dir: string, result: VerifyCacheResult): KedgeError {
   const { length } = result.denied;
   return new KedgeError(
     `Cannot vouch for the cache "${dir}": ${length} of its files and folders may not be read`,
-    { hint: "run it as the user whose they are; all else is good", data: { ...result } },
+    {
+      hint: "run it as the user who owns them; all else that was read is good",
+      data: { ...result },
+    },
   );
 }

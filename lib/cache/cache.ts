@@ -156,7 +156,7 @@ export class Cache {
         {
           cause,
           hint: purpose === "removal"
-            ? "run it as the user whose it is, or name another with --cache-dir"
+            ? "run it as the user who owns it, or name another with --cache-dir"
             : "name another with --cache-dir, and this one as KEDGE_CACHE_LOWER to use what is in it; " +
               "without --refresh what is in it is used as it is",
         },

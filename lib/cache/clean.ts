@@ -41,6 +41,8 @@ export interface CleanResult extends Removal {
   keys: readonly string[];
   /** What this user may not read, or remove, in the words of the system: while it stays, so do contents, which it may need. */
   denied: readonly string[];
+  /** Those of them that should have gone. */
+  left: readonly string[];
 }
 
 /** Removes everything, or what goes by some names together with what nothing else needs of it. */
@@ -50,11 +52,10 @@ export async function cleanCache(
 ): Promise<CleanResult> {
   const { dryRun = false, names = [] } = options;
   const count = new RemovalCount();
-  if (!await isThere(cache.dir)) return { ...count.toRemoval(), keys: [], denied: [] };
+  const nothing = { ...count.toRemoval(), keys: [], denied: [], left: [] };
+  if (!await isThere(cache.dir)) return nothing;
   checkOwnFolder(cache.dir);
-  if ((await removable(cache.dir)).length === 0) {
-    return { ...count.toRemoval(), keys: [], denied: [] };
-  }
+  if ((await removable(cache.dir)).length === 0) return nothing;
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
   if (names.length > 0) return await cleanNames(cache, names, count, options);
   const own = await removable(cache.dir);
@@ -71,7 +72,7 @@ export async function cleanCache(
       await removeWhole(path, cache.temporaryPath("archives"), count, removing);
     } else await removeCounted(path, count, removing);
   }
-  return { ...count.toRemoval(), keys: [], denied };
+  return { ...count.toRemoval(), keys: [], denied, left: denied };
 }
 
 async function cleanNames(
@@ -83,7 +84,8 @@ async function cleanNames(
   const doomed: FoundPointer[] = [];
   const needed = new Set<Digest>();
   const denied: string[] = [];
-  const removing = { dryRun, onDenied: (why: string) => denied.push(why) };
+  const left: string[] = [];
+  const removing = { dryRun, onDenied: (why: string) => left.push(why) };
   for await (const pointer of findPointers(cache.dir)) {
     signal?.throwIfAborted();
     if (goesBy(pointer, names)) doomed.push(pointer);
@@ -93,7 +95,12 @@ async function cleanNames(
   const keys: string[] = [];
   for (const pointer of doomed) {
     const key = pointer.envelope?.key;
-    if (!await removeCounted(pointer.path, count, removing) || key === undefined) continue;
+    if (!await removeCounted(pointer.path, count, removing)) {
+      if (pointer.envelope === undefined) denied.push(left.at(-1)!);
+      for (const digest of refsOf(pointer)) needed.add(digest);
+      continue;
+    }
+    if (key === undefined) continue;
     keys.push(key);
     await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, removing);
   }
@@ -103,7 +110,7 @@ async function cleanNames(
     const aside = cache.temporaryPath("archive");
     await removeWhole(cache.archives.path(digest), aside, count, removing);
   }
-  return { ...count.toRemoval(), keys, denied };
+  return { ...count.toRemoval(), keys, denied: [...new Set([...denied, ...left])], left };
 }
 
 function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): boolean {

@@ -223,11 +223,19 @@ deniedTest(
     // Nobody but its owner writes to the folder.
     await Deno.chown(mine.blob, 1, 1);
     await Deno.chown(dirname(mine.blob), 1, 1);
+    await Deno.chmod(dirname(mine.blob), 0o700);
+    const planned = await run(["cache:clean", "--dry-run"]);
+    assertEquals(planned.code, 1, planned.stderr);
+    assertStringIncludes(planned.stderr, "hint: run it as the user who owns them\n");
     await Deno.chmod(dirname(mine.blob), 0o755);
     const cleaned = await run(["cache:clean"]);
     assertEquals(cleaned.code, 1, cleaned.stderr);
     assertStringIncludes(cleaned.stderr, `'${mine.blob}'\n`);
     assertStringIncludes(cleaned.stderr, "1 of its files and folders may not be removed");
+    assertStringIncludes(
+      cleaned.stderr,
+      "hint: run it as the user who owns them; all else is gone",
+    );
     assertEquals(
       [await isThere(mine.blob), await isThere(mine.pointer), await isThere(other.blob)],
       [true, false, false],
@@ -235,6 +243,30 @@ deniedTest(
     await Deno.chown(dirname(mine.blob), 0, 0);
     assertEquals((await run(["cache:clean"])).code, 0);
     assertEquals(await isThere(join(dir, "blobs-v1")), false);
+  },
+);
+
+deniedTest(
+  "cache:clean NAME says that an entry may not be removed, keeps what it needs, and takes the others",
+  async ({ mine, other, run }) => {
+    await Deno.chown(dirname(mine.pointer), 1, 1);
+    await Deno.chmod(dirname(mine.pointer), 0o755);
+    for (const [names, isOtherThere] of [[[mine.url], true], [["kexec"], false]] as const) {
+      const { code, stderr } = await run(["cache:clean", ...names]);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, `'${mine.pointer}'\n`);
+      assertStringIncludes(stderr, "error: Cannot remove what was named from the cache");
+      assertStringIncludes(stderr, "hint: run it as the user who owns them\n");
+      assertEquals(
+        [await isThere(mine.pointer), await isThere(mine.path), await isThere(mine.blob)],
+        [true, true, true],
+      );
+      assertEquals([await isThere(other.pointer), await isThere(other.blob)], [
+        isOtherThere,
+        isOtherThere,
+      ]);
+    }
+    await Deno.chown(dirname(mine.pointer), 0, 0);
   },
 );
 
@@ -248,7 +280,7 @@ deniedTest(
       const { code, stderr } = await run([command]);
       assertEquals(code, 1, stderr);
       assertStringIncludes(stderr, `error: Cannot write to the cache "${dir}": Permission denied`);
-      assertStringIncludes(stderr, "hint: run it as the user whose it is");
+      assertStringIncludes(stderr, "hint: run it as the user who owns it");
       const planned = await run([command, "--dry-run"]);
       assertEquals(planned.code, 0, planned.stderr);
       assertStringIncludes(planned.stdout, "would remove");
