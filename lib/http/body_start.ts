@@ -3,7 +3,7 @@ import { readWithin } from "./read_within.ts";
 /**
  * The beginning of a body as a text, of at most so many bytes; the rest is let go, however much a server sends.
  *
- * @throws {Error} if nothing more comes for so many milliseconds
+ * @throws {UnreachableError} if nothing more comes for so many milliseconds
  */
 export async function bodyStart(
   response: Response,
@@ -16,7 +16,7 @@ export async function bodyStart(
   let text = "";
   try {
     for (let left = mostBytes; left > 0;) {
-      const { value, done } = await readWithin(reader, idleMs);
+      const { value, done } = await readWithin(reader, idleMs, response.url);
       if (done) return text + decoder.decode();
       text += decoder.decode(value.subarray(0, left), { stream: true });
       left -= value.byteLength;

@@ -12,7 +12,7 @@ export async function firstWords(
   const reader = response.body?.getReader();
   if (reader === undefined) return "";
   try {
-    const { value } = await readWithin(reader, patienceMs);
+    const { value } = await readWithin(reader, patienceMs, response.url);
     const text = new TextDecoder().decode(value?.subarray(0, 512));
     return text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, length);
   } catch {

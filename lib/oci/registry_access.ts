@@ -6,13 +6,16 @@
  *
  * @module
  */
-import { NotAllowedError, type Side } from "../base/errors.ts";
+import { NotAllowedError, type Side, UnreachableError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient, HttpRequest } from "../http/client.ts";
 import type { Credentials } from "./credentials.ts";
 import type { RegistryAuth } from "./registry_auth.ts";
+
+/** The words of a refusal are waited for no longer, in milliseconds. */
+const patienceMs = 2000;
 
 /** What may be done to a repository. */
 export type RegistryAction = "pull" | "pull,push" | "delete";
@@ -173,7 +176,7 @@ export class RegistryAccess {
   ): Promise<NotAllowedError> {
     const { host, side } = this.#options;
     const { registryMessage } = await import("./registry_message.ts");
-    const reason = registryMessage(await bodyStart(response, 4096));
+    const reason = registryMessage(await bodyStart(response, 4096, patienceMs).catch(noWords));
     return new NotAllowedError(
       `Cannot ${request.action ?? request.method ?? "GET"} "${host}/${repository}": ` +
         `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
@@ -188,6 +191,12 @@ export class RegistryAccess {
       },
     );
   }
+}
+
+/** A refusal whose words do not come is one all the same. */
+function noWords(error: unknown): string {
+  if (error instanceof UnreachableError || error instanceof TypeError) return "";
+  throw error;
 }
 
 function scopesOf(repository: string, request: RegistryRequest): string[] {

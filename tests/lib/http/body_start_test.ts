@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { UnreachableError } from "../../../lib/base/errors.ts";
 import { bodyStart } from "../../../lib/http/body_start.ts";
 import { firstWords } from "../../../lib/http/first_words.ts";
 
@@ -24,9 +25,23 @@ Deno.test("bodyStart() gives no more than was asked for, and lets the rest go", 
 
 Deno.test("bodyStart() fails where the rest does not come, and lets it go", async () => {
   const { response, cancelled } = stalled("hello");
-  const message = "the rest of the answer did not come within 20 ms";
-  await assertRejects(() => bodyStart(response, 10, 20), Error, message);
+  const message = "Cannot read the answer: the rest of it did not come within 20 ms";
+  await assertRejects(() => bodyStart(response, 10, 20), UnreachableError, message);
   assertEquals(cancelled(), true);
+});
+
+Deno.test("bodyStart() says from where the rest does not come, without what is secret", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => stalled("hello").response,
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/token`;
+  const response = await fetch(`${url}?key=s3cr3t`);
+  await assertRejects(
+    () => bodyStart(response, 10, 20),
+    UnreachableError,
+    `Cannot read the answer of ${url}?…: the rest of it did not come within 20 ms`,
+  );
 });
 
 Deno.test("firstWords() of a body of which nothing comes are none", async () => {

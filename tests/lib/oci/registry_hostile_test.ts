@@ -204,3 +204,31 @@ Deno.test("ManifestWalk holds no more manifests than an image has", async () => 
   );
   assert(asked() < 100);
 });
+
+for (const how of ["does not come", "breaks off"]) {
+  Deno.test(`RegistryClient says of a refusal what is known of it where the rest ${how}`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const serve = async () => {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(4096));
+      const answer = 'HTTP/1.1 403 Forbidden\r\ncontent-length: 100\r\n\r\n{"errors":';
+      await connection.write(new TextEncoder().encode(answer));
+      if (how === "does not come") await connection.read(new Uint8Array(1)).catch(() => null);
+    };
+    const served = serve();
+    const name = `127.0.0.1:${listener.addr.port}`;
+    {
+      using host = new RegistryHost({
+        host: name,
+        retry,
+        credentials: () => Promise.resolve(undefined),
+      });
+      const error = await assertRejects(
+        () => new RegistryClient(host, "a").get(sha256("x")),
+        NotAllowedError,
+      );
+      assertEquals(error.message, `Cannot get the blob "${name}/a": the registry answered 403`);
+    }
+    await served;
+  });
+}
