@@ -21,7 +21,8 @@ export function refreshes(refresh: Refresh, ...names: readonly string[]): boolea
 
 function isNameOf(given: string, name: string): boolean {
   if (given === name) return true;
-  const isPath = /[\\/]/.test(given) && !URL.canParse(given);
+  // An absolute path of Windows is read as a URL too.
+  const isPath = isAbsolute(given) || /[\\/]/.test(given) && !URL.canParse(given);
   return isPath && isAbsolute(name) && realPath(given) === realPath(name);
 }
 
