@@ -31,7 +31,12 @@ export interface CopyImagesOptions extends ImageRegistriesOptions {
    * @default {16}
    */
   concurrency?: number | undefined;
-  /** Whether what is attached to the images is copied along: signatures, lists of parts. @default {false} */
+  /**
+   * Whether what is attached to the images is copied along: signatures, lists of parts, and what cosign keeps under tags such as
+   * `sha256-HEX.sig`.
+   *
+   * @default {false}
+   */
   referrers?: boolean;
   /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
   verifyExisting?: boolean;

@@ -67,8 +67,8 @@ export async function commitCopy(
   const depths = [...new Set(children.map(({ depth }) => depth))].sort((a, b) => b - a);
   for (const depth of depths) {
     const level = children.filter((each) => each.depth === depth);
-    const put = async ({ manifest }: PlannedManifest) => {
-      await destination.putManifest(manifest);
+    const put = async ({ manifest, tags }: PlannedManifest) => {
+      await destination.putManifest(manifest, tags);
       meter.moved(manifest.bytes.byteLength);
     };
     const free = level.filter(({ manifest }) => manifest.subject === undefined);

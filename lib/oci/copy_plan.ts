@@ -8,8 +8,10 @@ export interface PlannedManifest {
   readonly manifest: Manifest;
   /** How far below the root it is. */
   readonly depth: number;
-  /** Whether it is at the destination already. */
+  /** Whether it is at the destination already, under its tags too. */
   readonly present: boolean;
+  /** The tags that it has beside its digest; the root's is the destination's own. */
+  readonly tags?: readonly string[];
 }
 
 /** What a copy has to move. */

@@ -86,6 +86,10 @@ export class EngineDestination implements ImageDestination {
     return pointer === root.digest || pointer === root.blobs[0]?.digest;
   }
 
+  tagged(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   standing(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

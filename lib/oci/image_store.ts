@@ -33,6 +33,8 @@ export interface ImageSource extends Disposable {
   readonly spoolBytes?: number;
   /** The manifests that are attached to a manifest: signatures, lists of parts. */
   referrers(digest: Digest): Promise<readonly Descriptor[]>;
+  /** What another tag of the same place points to. */
+  tagged(tag: string): Promise<Manifest | undefined>;
   /** What the name points to now, when that is worth asking: to notice that it moved. */
   readonly now?: (() => Promise<Digest | undefined>) | undefined;
   /** The file that holds a blob, where there is one. */
@@ -109,6 +111,8 @@ export interface ImageDestination extends Disposable {
   remark?(root: Manifest): string | undefined;
   /** What the name points to now. */
   pointer(): Promise<Digest | undefined>;
+  /** What another tag of the same place points to. */
+  tagged(tag: string): Promise<Digest | undefined>;
   /** What {@linkcode ImageDestination.pointer} found, where the answer told type and size too. */
   readonly described?: Descriptor | undefined;
   /** A manifest that is here, where looking at it costs no request. */
@@ -133,8 +137,8 @@ export interface ImageDestination extends Disposable {
   takeAll?(root: Manifest, options: TakeAllOptions): Promise<void>;
   /** Puts a blob, verified. */
   put(transfer: BlobTransfer): Promise<void>;
-  /** Puts a manifest under its digest; one with a subject can then be found by it. */
-  putManifest(manifest: Manifest): Promise<void>;
+  /** Puts a manifest under its digest and such tags; one with a subject can then be found by it. */
+  putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void>;
   /** Puts the root and makes the name point to it. */
   commit(root: Manifest): Promise<void>;
   /** What the registry showed of its habits, where it is one, and how many requests at once it was last trusted with. */

@@ -36,6 +36,10 @@ export class LayoutDestination implements ImageDestination {
     return await this.#place.pointer(this.#reference.tag);
   }
 
+  async tagged(tag: string): Promise<Digest | undefined> {
+    return await this.#place.pointer(tag);
+  }
+
   async standing(digest: Digest): Promise<Manifest | undefined> {
     try {
       return await this.layout.manifest(digest);
@@ -78,9 +82,10 @@ export class LayoutDestination implements ImageDestination {
     await (await this.#place.intake()).take(transfer);
   }
 
-  async putManifest(manifest: Manifest): Promise<void> {
+  async putManifest(manifest: Manifest, tags: readonly string[] = []): Promise<void> {
     await whileRoom(this.layout.folder, async () => {
       await this.layout.putBytes(manifest.digest, manifest.bytes);
+      for (const tag of tags) await this.layout.point(tag, describeManifest(manifest));
       const { subject } = manifest;
       if (subject !== undefined) await this.#tagReferrer(subject.digest, manifest);
     });

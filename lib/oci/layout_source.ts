@@ -91,6 +91,11 @@ export class LayoutSource implements ImageSource {
     return [...found.values()];
   }
 
+  async tagged(tag: string): Promise<Manifest | undefined> {
+    const entry = await this.layout.find(tag);
+    return entry && await this.layout.manifest(entry.digest, entry.mediaType);
+  }
+
   async #readNamed(): Promise<NamedManifest[]> {
     const read: NamedManifest[] = [];
     for (const entry of await this.layout.entries()) {

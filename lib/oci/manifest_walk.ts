@@ -16,6 +16,7 @@ import { describeManifest, type Manifest, mostManifestBytes } from "./manifest.t
 import { isForeignType, isManifestType } from "./media_type.ts";
 import { fixedLimit, tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
+import { cosignTags } from "./referrers.ts";
 
 /** What a walk works with. */
 export interface ManifestWalkOptions {
@@ -42,6 +43,7 @@ export class ManifestWalk {
   #destination: ImageDestination;
   #options: ManifestWalkOptions;
   #seen = new Set<Digest>();
+  #tagged = new Set<Digest>();
   #bytes = 0;
 
   constructor(source: ImageSource, destination: ImageDestination, options: ManifestWalkOptions) {
@@ -102,9 +104,33 @@ export class ManifestWalk {
           this.#seen.add(referrer.digest);
           await this.#child(referrer, depth, new Set([subject]));
         }
+        if (this.#tagged.has(subject)) continue;
+        for (const tag of cosignTags(subject)) await this.#visitTagged(tag, depth);
       }
       if (subjects.length === 0) return;
     }
+  }
+
+  /** A manifest that is found by a tag alone, and must be by the same tag at the destination. */
+  async #visitTagged(tag: string, depth: number): Promise<void> {
+    const manifest = await this.#source.tagged(tag);
+    if (manifest === undefined) return;
+    const { digest } = manifest;
+    this.#tagged.add(digest);
+    if (this.manifests.get(digest)?.depth === 0) return;
+    const points = await this.#destination.tagged(tag) === digest;
+    if (points && this.#destination.complete && !this.#options.verifyExisting) {
+      if (!this.manifests.has(digest)) this.whole.set(digest, describeManifest(manifest));
+      return;
+    }
+    this.whole.delete(digest);
+    if (!this.manifests.has(digest)) await this.visit(manifest, depth, new Set());
+    const { tags = [], ...planned } = this.manifests.get(digest)!;
+    this.manifests.set(digest, {
+      ...planned,
+      present: points && (this.#destination.complete || planned.present),
+      tags: [...tags, tag],
+    });
   }
 
   async #child(child: Descriptor, depth: number, path: ReadonlySet<Digest>): Promise<void> {

@@ -105,6 +105,18 @@ export class MirroredSource implements ImageSource {
     return await this.#first("digest-only", (place) => place.referrers(digest));
   }
 
+  async tagged(tag: string): Promise<Manifest | undefined> {
+    for (const place of this.#places("tag-only")) {
+      try {
+        const manifest = await place.tagged(tag);
+        if (manifest !== undefined) return manifest;
+      } catch (error) {
+        if (!this.#passOver(place, error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
   downloads(digest: Digest): RangedDownload[] {
     if (this.#mirrors.length > 0) this.#mirrored.add(digest);
     return this.#blobPlaces(digest).flatMap((place) => place.downloads(digest));

@@ -9,6 +9,11 @@ export function referrersTag(digest: Digest): string {
   return `sha256-${digestHex(digest)}`;
 }
 
+/** The tags under which cosign keeps the signatures, the attestations and the list of parts of a manifest, which name no subject. */
+export function cosignTags(digest: Digest): string[] {
+  return ["sig", "att", "sbom"].map((kind) => `${referrersTag(digest)}.${kind}`);
+}
+
 /** A manifest as lists of referrers tell of it. */
 export function describeReferrer(referrer: Manifest): Descriptor {
   const artifactType = referrer.artifactType ?? referrer.blobs[0]?.mediaType;

@@ -63,6 +63,10 @@ export class RegistryDestination implements ImageDestination {
     return this.#described;
   }
 
+  async tagged(tag: string): Promise<Digest | undefined> {
+    return (await this.client.headManifest(tag))?.digest;
+  }
+
   standing(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
@@ -183,8 +187,10 @@ export class RegistryDestination implements ImageDestination {
     rememberMount(host.memory, source.repository!.name, name, lent);
   }
 
-  async putManifest(manifest: Manifest): Promise<void> {
-    await this.client.putManifest(manifest.digest, manifest);
+  async putManifest(manifest: Manifest, tags: readonly string[] = []): Promise<void> {
+    for (const reference of tags.length === 0 ? [manifest.digest] : tags) {
+      await this.client.putManifest(reference, manifest);
+    }
   }
 
   async commit(root: Manifest): Promise<void> {

@@ -87,6 +87,11 @@ export class RegistrySource implements ImageSource {
     return await this.client.referrers(digest);
   }
 
+  async tagged(tag: string): Promise<Manifest | undefined> {
+    const manifest = await this.client.manifest(tag);
+    return manifest === "unchanged" ? undefined : manifest;
+  }
+
   /** What the tag points to now; a reference by digest never moves. */
   get now(): (() => Promise<Digest | undefined>) | undefined {
     if (this.isPinned) return undefined;

@@ -43,7 +43,10 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     ...(changed || manifests.some((each) => each.present && each.depth === 0) ? [] : [root]),
   ];
   const putting = changed ? absent.map((each) => describeManifest(each.manifest)) : [];
-  const puts = changed ? manifests.filter((each) => !each.present || each.depth === 0).length : 0;
+  const puts = changed
+    ? manifests.filter((each) => !each.present || each.depth === 0)
+      .reduce((sum, { tags = [] }) => sum + Math.max(1, tags.length), 0)
+    : 0;
   const costs = new Map<Descriptor, TransferCost>();
   for (const blob of changed ? missing : []) costs.set(blob, await destination.cost(blob, source));
   const total = (value: (cost: TransferCost) => number) =>

@@ -62,6 +62,10 @@ export class SpooledSource implements ImageSource {
     return await this.#source.referrers(digest);
   }
 
+  async tagged(tag: string): Promise<Manifest | undefined> {
+    return await this.#source.tagged(tag);
+  }
+
   async spool(descriptor: Descriptor, signal: AbortSignal): Promise<void> {
     await this.#spool.path(descriptor, this.#source, signal);
   }

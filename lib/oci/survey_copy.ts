@@ -21,7 +21,7 @@ import { settleCopy } from "./settle_copy.ts";
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
-  /** Whether what is attached to the manifests is copied along: signatures, lists of parts. @default {false} */
+  /** Whether what is attached to the manifests is copied along: signatures, lists of parts, those under cosign's tags too. @default {false} */
   referrers?: boolean | undefined;
   /** Whether what the destination has is read and hashed. @default {false} */
   verifyExisting?: boolean | undefined;

@@ -32,7 +32,9 @@ export const imageSyncTask = task({
     also: arg.list(arg.string({ description: "A destination" }), {
       description: "A further destination; each blob is read once",
     }),
-    referrers: arg.boolean({ description: "Copy signatures and the like along" }),
+    referrers: arg.boolean({
+      description: "Copy signatures and the like along, cosign's tags too",
+    }),
     verifyExisting: arg.boolean({ description: "Hash what the destination has already" }),
     concurrency: arg.number({
       description: "The most blobs that may be under way; it follows what the registry takes",

@@ -34,6 +34,7 @@ function sourceOf(
     resolve: never,
     manifest: never,
     referrers: never,
+    tagged: never,
     async *read(_descriptor, start) {
       for (let at = start; at < bytes.byteLength; at += mebibyte) {
         yield await Promise.resolve(bytes.slice(at, at + mebibyte));

@@ -39,6 +39,10 @@ class Source implements ImageSource {
     return this.resolve();
   }
 
+  tagged(): Promise<never> {
+    return this.resolve();
+  }
+
   async *read(_descriptor: Descriptor, start: number): AsyncIterable<Uint8Array> {
     this.reads++;
     yield await Promise.resolve(content.slice(start));
