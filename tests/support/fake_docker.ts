@@ -47,6 +47,9 @@ export async function fakeDocker(
 }
 
 async function main(path: string, args: string[]): Promise<number> {
+  // One daemon does the commands of all processes.
+  using turn = await Deno.open(`${path}.lock`, { create: true, write: true });
+  await turn.lock(true);
   const state = await read(path);
   const [command, ...rest] = args;
   const words = rest.filter((word) => !word.startsWith("--"));
