@@ -72,7 +72,8 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     ? undefined
     : await cache.lock(leaseLockName, { purpose: "removal", ...defined({ signal }) });
   const { leased, all } = await cache.leases.read();
-  const free = freeBytes(cache.dir);
+  // Asked only where it counts: it takes a permission that not every task is given.
+  const free = policy.minFreeBytes === undefined ? undefined : freeBytes(cache.dir);
   const plan = planGc(survey, policy, {
     leased: all || survey.allLeased ? new Set(survey.contents.keys()) : leased.union(survey.leased),
     deadLeases: survey.deadLeases,
