@@ -121,7 +121,7 @@ export interface ImageDestination extends Disposable {
   readonly complete: boolean;
   /** Whether a blob, or with `manifest` a manifest, is here. */
   has(descriptor: Descriptor, manifest: boolean): Promise<boolean>;
-  /** Reads a blob that is here and tells whether its bytes are right. */
+  /** Reads a blob or a manifest that is here and tells whether its bytes are right. */
   isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
   /** The blobs of which it was seen to have wrong bytes, where it may keep those whatever is sent. */
   readonly damaged?: ReadonlySet<Digest>;

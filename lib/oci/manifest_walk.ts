@@ -86,9 +86,15 @@ export class ManifestWalk {
       }
       await this.#child(child, depth + 1, below);
     });
-    const present = !this.#destination.complete &&
-      await this.#destination.has(describeManifest(manifest), true);
+    const present = await this.#stands(describeManifest(manifest), depth);
     this.manifests.set(manifest.digest, { manifest, depth, present });
+  }
+
+  /** Whether a manifest need not be put; where all that one points to is there with it, one is looked into only to be verified. */
+  async #stands(manifest: Descriptor, depth: number): Promise<boolean> {
+    if (!this.#destination.complete) return await this.#destination.has(manifest, true);
+    if (!this.#options.verifyExisting || depth === 0) return false;
+    return await this.#destination.isSound(manifest, this.#options.signal);
   }
 
   /** What is attached to the manifests, and what is attached to that. */
@@ -128,7 +134,7 @@ export class ManifestWalk {
     const { tags = [], ...planned } = this.manifests.get(digest)!;
     this.manifests.set(digest, {
       ...planned,
-      present: points && (this.#destination.complete || planned.present),
+      present: points && planned.present,
       tags: [...tags, tag],
     });
   }

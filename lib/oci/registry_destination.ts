@@ -1,10 +1,12 @@
 import { type Digest, Hasher } from "../base/digest.ts";
+import { VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { Manifest } from "./manifest.ts";
+import { isManifestType } from "./media_type.ts";
 import type { Limit } from "./pace.ts";
 import { recallMount, recallUpload, rememberMount, type UploadHabits } from "./memory.ts";
 import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
@@ -82,6 +84,7 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
+    if (isManifestType(descriptor.mediaType)) return await this.#hasSoundManifest(descriptor);
     const { readBlob } = await import("./read_blob.ts");
     const hasher = new Hasher();
     for await (const piece of readBlob(this.client, descriptor, { signal, meter: this.#meter })) {
@@ -90,6 +93,16 @@ export class RegistryDestination implements ImageDestination {
     const sound = hasher.digest() === descriptor.digest;
     if (!sound) this.damaged.add(descriptor.digest);
     return sound;
+  }
+
+  async #hasSoundManifest({ digest }: Descriptor): Promise<boolean> {
+    try {
+      return await this.client.manifest(digest) !== undefined;
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error;
+      this.#meter.note(`${this.name} has damaged bytes of ${digest}`, "warning");
+      return false;
+    }
   }
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {

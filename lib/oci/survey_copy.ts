@@ -85,7 +85,9 @@ export async function surveyCopy(
     }
     walk.there.add(blob.digest);
   });
-  const same = isRoot(root);
+  const isTrusted = !options.verifyExisting || !destination.complete;
+  const same = isRoot(root) &&
+    (isTrusted || await destination.isSound(describeManifest(root), signal));
   const remark = same ? undefined : destination.remark?.(root);
   if (remark !== undefined) options.meter.note(remark);
   return (claimed) => {

@@ -12,7 +12,7 @@ import {
 } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
-import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
+import { blobsOf, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -141,6 +141,28 @@ Deno.test("syncImages() finds damaged bytes at the destination and moves them ag
       const sound = await sync(`${folder}/cache`, { images, verifyExisting: true });
       assertEquals([sound.changed, sound.bytesMoved], [false, 0]);
       assertEquals(sound.bytesReused, first.bytesMoved);
+    }
+  }));
+
+Deno.test("syncImages() verifies the manifests of an index at a registry, and puts those again that are damaged", () =>
+  inFolder(async (folder) => {
+    await using registry = new FakeRegistry();
+    const from = `oci:${folder}/from:v1`;
+    const index = await writeIndex(`${folder}/from`, "v1", [{ layers: ["a"] }, { layers: ["b"] }]);
+    const images = [{ from, to: `docker://${registry.host}/a:v1` }];
+    const options = { images, allPlatforms: true };
+    await sync(`${folder}/cache`, options);
+    const { manifests } = registry.store.repository("a");
+    const digests = [...manifests.keys()];
+    assert(digests.length === 3 && digests.includes(index.digest));
+    for (const digest of [undefined, ...digests]) {
+      const whole = digest === undefined ? undefined : manifests.get(digest);
+      if (digest !== undefined) {
+        manifests.set(digest, { ...whole!, bytes: new TextEncoder().encode("{}") });
+      }
+      const { changed } = await sync(`${folder}/cache`, { ...options, verifyExisting: true });
+      assertEquals(changed, digest !== undefined);
+      if (digest !== undefined) assertEquals(manifests.get(digest), whole);
     }
   }));
 
