@@ -128,6 +128,24 @@ Deno.test("cache:prune keeps pointers to what is in the layer below, and the fil
     ]);
   }));
 
+Deno.test("cache:prune makes room with what is in this cache, not with pointers to the layer below", () =>
+  withCache(async (lower, folder) => {
+    await put(lower, "https://a/below.tar.gz", "x");
+    const cache = new Cache(join(folder, "above"), { lower: lower.dir });
+    const confirmed = cache.entry(buckets.kexec, "https://a/below.tar.gz", schema);
+    await confirmed.update({ etag: '"confirmed"' });
+    const yesterday = new Date(Date.now() - dayMs);
+    await Deno.utime(confirmed.path, yesterday, yesterday);
+    const digest = await put(cache, "https://a/own.tar.gz", "y");
+    const { plan } = await cachePrune({ maxSize: 0 }, { cache });
+    assertEquals(
+      plan.items.filter(({ kind }) => kind === "pointer").map(({ name, reason }) => [name, reason]),
+      [["https://a/own.tar.gz", "to make room"]],
+    );
+    assertEquals(await cache.blobs.has(digest), false);
+    assertEquals((await confirmed.read())?.lower, false);
+  }));
+
 Deno.test("P6 cache:prune removes what only a removed pointer referred to, and its named file", () =>
   withCache(async (cache) => {
     const digest = await put(cache, "k", "x");
