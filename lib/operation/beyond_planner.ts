@@ -90,18 +90,21 @@ export class BeyondPlanner {
 
   /**
    * What the tier has of the version that the origin answered with, where that is another than the cache has and the two agree on its
-   * strong ETag and its size: somebody else of the team was here first. A mirror's word does not count.
+   * strong ETag and its size: somebody else of the team was here first. A mirror's word does not count, nor that of a tier where another
+   * digest is published.
    */
   async #newInTier(
     { probe, index }: OriginAnswer<FoundProbe>,
     step: Step,
   ): Promise<OpenedInTier | undefined> {
-    const { identity, tier } = this.#options;
+    const { identity, tier, published } = this.#options;
     const { etag } = probe.validators;
     const isOrigins = index === 0 && etag !== undefined;
     if (identity.digest !== undefined || !isOrigins) return undefined;
     const remembered = await tier.find(step);
     if (remembered?.validators.etag !== etag || remembered.size !== probe.size) return undefined;
+    const digest = await published.digest(step);
+    if (digest !== undefined && digest !== remembered.digest) return undefined;
     const opened = await tier.open(remembered, step);
     if (opened !== undefined) await probe.response.body?.cancel();
     return opened;

@@ -7,7 +7,7 @@ import { RegistryTier } from "../../../lib/cache/registry_tier.ts";
 import type { Tier, TierRecord } from "../../../lib/cache/tier.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
 import { parseReference, type RegistryReference } from "../../../lib/oci/reference.ts";
-import { cacheKexec } from "../../../tasks/kexec.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec.ts";
 import { bundleBytes } from "../../support/bundle.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { realTest } from "../../support/real.ts";
@@ -15,6 +15,9 @@ import { startRegistry } from "../../support/registry.ts";
 
 const body = bundleBytes();
 const newer = bundleBytes({ version: "2" });
+/** A bundle of as many bytes as the newer one. */
+const wrong = newer.slice();
+wrong[4]! ^= 1;
 const quick = { retry: { retries: 1, baseMs: 1, ceilingMs: 2 } };
 const etagOf = (bytes: Uint8Array) => `"${sha256(bytes).slice(7, 23)}"`;
 
@@ -51,7 +54,7 @@ async function withTier(
     tier: FakeTier;
     origin: Origin;
     notes: string[];
-    run: (options?: { sha256?: string }) => ReturnType<typeof cacheKexec>;
+    run: (options?: CacheKexecOptions) => ReturnType<typeof cacheKexec>;
   }) => Promise<void>,
 ): Promise<void> {
   await using origin = startOrigin({ "/k.tar.gz": { body } });
@@ -227,6 +230,28 @@ for (
       assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
     }));
 }
+
+Deno.test("a tier that has other contents than are published for a release is overruled by the origin in a refresh", () =>
+  withTier(async ({ tier, origin, run }) => {
+    const path = "/acme/images/releases/download/v1/k.tar.gz";
+    const publish = (bytes: Uint8Array) => {
+      const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(bytes) }] });
+      const file = { body: new TextEncoder().encode(text) };
+      origin.files.set("/repos/acme/images/releases/tags/v1", file);
+    };
+    origin.files.set(path, { body });
+    publish(body);
+    const options = { url: origin.url(path), releaseApi: origin.url("") };
+    const first = await run(options);
+    tier.record = { ...remembered(newer), digest: sha256(wrong) };
+    tier.contents = wrong;
+    origin.files.get(path)!.body = newer;
+    publish(newer);
+    const cache = new Cache(first.path.slice(0, first.path.indexOf("/files-v1/")), { tier });
+    const result = await cacheKexec({ ...options, ...quick }, { cache, refresh: "all" });
+    assertEquals([result.digest, result.requests], [sha256(newer), 2]);
+    assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
+  }));
 
 Deno.test("RegistryTier that nobody answers for is no harm", async () => {
   await using origin = startOrigin({ "/k.tar.gz": { body } });
