@@ -143,6 +143,7 @@ Deno.test("syncImages() to several places goes on after one of them failed, and 
     await fan.idle();
     const { length } = fan.layer;
     const failed = [fan.source.sentBytes, fan.one.receivedBytes];
+    const arrived = fan.one.store.repository("b").blobs.has(sha256(fan.layer));
     fan.other.faults.loseUpload = 0;
     const [folder, ...others] = await fan.left();
     assertEquals(others, []);
@@ -151,7 +152,9 @@ Deno.test("syncImages() to several places goes on after one of them failed, and 
     const finished = await fan.finish();
     const [read, one, other] = finished.map((bytes, at) => bytes + (failed[at] ?? 0));
     assert(read! < (damage ? 2 : 1) * length + 1000, `${read} bytes were read`);
-    assert(one! < length + 1000 && other! < length + 1000, `${one} and ${other} bytes came`);
+    // What was on its way there when the other failed is sent anew: it is too small for chunks.
+    const oneMost = (arrived ? 1 : 2) * length + 1000;
+    assert(one! < oneMost && other! < length + 1000, `${one} and ${other} bytes came`);
   }
 });
 
