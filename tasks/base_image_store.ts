@@ -79,8 +79,7 @@ export async function carryStore(
   options: CarryStoreOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CarryStoreResult> {
-  const { runCarryStore } = await import("./carry_store_operation.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runCarryStore } = await import("./carry_store_operation.ts");
   return await collectingAfter(ctx, (context) => runCarryStore(options, context));
 }
 
@@ -181,8 +180,7 @@ export async function exportStore(
   options: ExportStoreOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CopyStoreResult> {
-  const { runExportStore } = await import("./export_store_operation.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runExportStore } = await import("./export_store_operation.ts");
   return await collectingAfter(ctx, (context) => runExportStore(options, context));
 }
 

@@ -35,6 +35,8 @@ import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts"
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 type Standing = Omit<CarryStoreResult, keyof Figures>;
 
 interface Brought extends Carried {

@@ -149,8 +149,7 @@ export async function pullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
-  const { runPullDisk } = await import("./disk_pull_operation.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runPullDisk } = await import("./disk_pull_operation.ts");
   return await collectingAfter(ctx, (context) => runPullDisk(options, context));
 }
 
@@ -219,8 +218,7 @@ export async function pushDisk(
   options: PushDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PushDiskResult> {
-  const { runPushDisk } = await import("./disk_push_operation.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runPushDisk } = await import("./disk_push_operation.ts");
   return await collectingAfter(ctx, (context) => runPushDisk(options, context));
 }
 

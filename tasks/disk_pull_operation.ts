@@ -11,6 +11,8 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 /** Does the work of `pullDisk`. What can be done before the registry answers is begun before the code that asks it is loaded. */
 export async function runPullDisk(
   options: PullDiskOptions,

@@ -23,6 +23,8 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 type Result = Omit<PushDiskResult, keyof Figures>;
 
 /** Does the work of `pushDisk`. */

@@ -17,6 +17,8 @@ import { nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
 import { baseNamesOf, storeEnd } from "./store_end.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 /** Does the work of `exportStore`. */
 export async function runExportStore(
   options: ExportStoreOptions,

@@ -54,7 +54,6 @@ export async function syncImage(
   options: SyncImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
-  const { runSyncImage } = await import("./image_sync.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runSyncImage } = await import("./image_sync.ts");
   return await collectingAfter(ctx, (context) => runSyncImage(options, context));
 }

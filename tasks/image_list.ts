@@ -53,7 +53,6 @@ export async function syncImages(
   options: SyncImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImagesResult> {
-  const { runSyncImages } = await import("./image_list_sync.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runSyncImages } = await import("./image_list_sync.ts");
   return await collectingAfter(ctx, (context) => runSyncImages(options, context));
 }

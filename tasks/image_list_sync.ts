@@ -21,6 +21,8 @@ import { copyImages } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 /** Does the work of `syncImages`. */
 export async function runSyncImages(
   options: SyncImagesOptions,

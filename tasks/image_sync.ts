@@ -9,6 +9,8 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { copyImages } from "./image_copies.ts";
 import type { SyncImageOptions, SyncImageResult } from "./image.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 /** Does the work of `syncImage`. */
 export async function runSyncImage(
   options: SyncImageOptions,

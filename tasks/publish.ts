@@ -115,7 +115,6 @@ export async function publish(
   options: PublishOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishResult> {
-  const { runPublish } = await import("./publish_stores.ts");
-  const { collectingAfter } = await import("./collecting_after.ts");
+  const { collectingAfter, runPublish } = await import("./publish_stores.ts");
   return await collectingAfter(ctx, (context) => runPublish(options, context));
 }

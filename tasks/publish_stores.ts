@@ -21,6 +21,8 @@ import { PublishOperation } from "./publish_operation.ts";
 import { nixMemory } from "./nix_memory.ts";
 import type { PublishOptions, PublishResult } from "./publish.ts";
 
+export { collectingAfter } from "./collecting_after.ts";
+
 /** Does the work of `publish`. */
 export async function runPublish(
   options: PublishOptions,
