@@ -97,7 +97,7 @@ export class UnreachableError extends KedgeError {
   override readonly exitCode: typeof ExitCode.unreachable = ExitCode.unreachable;
 }
 
-/** A remote refused the credentials, or there were none. Exit code 5. */
+/** A remote refused the credentials, or there were none; or the system does not let this user at what is needed. Exit code 5. */
 export class NotAllowedError extends KedgeError {
   /** The name of the class. */
   override readonly name: string = "NotAllowedError";

@@ -4,10 +4,13 @@
  * @module
  */
 import { freeBytes } from "./disk_space.ts";
+import { isDenied } from "./files.ts";
 
 const sqliteBusy = 5;
+const sqliteReadOnly = 8;
 const sqliteIoError = 10;
 const sqliteFull = 13;
+const sqliteCannotOpen = 14;
 const sharedMemoryBytes = 64 * 1024;
 const busyMs = 10_000;
 const mostIoErrors = 3;
@@ -21,6 +24,24 @@ export function isSqliteFull(error: unknown, path: string): boolean {
   const code = primaryCode(error);
   return code === sqliteFull ||
     code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes;
+}
+
+/**
+ * Whether SQLite says that this user may not write to a file, or to the folder around it, or cannot open a file that this user may not
+ * read.
+ */
+export function isSqliteDenied(error: unknown, path: string): boolean {
+  const code = primaryCode(error);
+  return code === sqliteReadOnly || code === sqliteCannotOpen && !mayRead(path);
+}
+
+function mayRead(path: string): boolean {
+  try {
+    using _file = Deno.openSync(path);
+    return true;
+  } catch (error) {
+    return !isDenied(error);
+  }
 }
 
 /**
@@ -70,16 +91,19 @@ function allIsGranted(): boolean {
 }
 
 /**
- * The low byte of SQLite's error code: what is above it tells only more of the same. Of statements that `exec` runs only the
- * text of the error is there, which is SQLite's own for the code.
+ * The low byte of SQLite's error code: what is above it tells only more of the same. Of statements that `exec` runs, and of a file that
+ * cannot be opened, only the text of the error is there: SQLite's own for the code, and perhaps the file.
  */
 function primaryCode(error: unknown): number {
   const { errcode, message } = error as { errcode?: number; message?: string };
-  return errcode === undefined ? codeOfText.get(message ?? "") ?? 0 : errcode & 0xff;
+  if (errcode !== undefined) return errcode & 0xff;
+  return codeOfText.get(message?.split(":")[0] ?? "") ?? 0;
 }
 
 const codeOfText: ReadonlyMap<string, number> = new Map([
   ["database is locked", sqliteBusy],
+  ["attempt to write a readonly database", sqliteReadOnly],
   ["disk I/O error", sqliteIoError],
   ["database or disk is full", sqliteFull],
+  ["unable to open database file", sqliteCannotOpen],
 ]);

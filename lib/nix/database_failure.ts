@@ -1,5 +1,5 @@
-import { KedgeError, NoRoomError, VerificationError } from "../base/errors.ts";
-import { isSqliteFull } from "../base/sqlite.ts";
+import { KedgeError, NoRoomError, NotAllowedError, VerificationError } from "../base/errors.ts";
+import { isSqliteDenied, isSqliteFull } from "../base/sqlite.ts";
 
 /** The error of a database that is not what Nix writes. */
 export function damagedDatabase(path: string, state: string, cause?: unknown): VerificationError {
@@ -10,6 +10,7 @@ export function damagedDatabase(path: string, state: string, cause?: unknown): V
  * Does something with a database; what sqlite says of a failure becomes an error of kedge's own.
  *
  * @throws {NoRoomError} if the disk is full
+ * @throws {NotAllowedError} if this user may not read or write it
  * @throws {VerificationError} if the database is damaged
  */
 export function withDatabase<T>(action: string, path: string, run: () => T): T {
@@ -22,6 +23,8 @@ export function withDatabase<T>(action: string, path: string, run: () => T): T {
     }
     const { message, errcode } = cause as { message: string; errcode?: number };
     if (errcode === 11 || errcode === 26) throw damagedDatabase(path, message, cause);
-    throw new KedgeError(`Cannot ${action} the Nix database "${path}": ${message}`, { cause });
+    const refused = `Cannot ${action} the Nix database "${path}": ${message}`;
+    if (!isSqliteDenied(cause, path)) throw new KedgeError(refused, { cause });
+    throw new NotAllowedError(refused, { cause, hint: "run as the user who owns its files" });
   }
 }

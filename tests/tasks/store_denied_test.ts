@@ -10,8 +10,18 @@ import { realTest } from "../support/real.ts";
 const canBind = Deno.build.os === "linux" && Deno.uid() === 0;
 const programs = [...carryPrograms, canBind ? "setpriv" : "the rights of root"];
 
+/** What may not be done, and what is done all the same. */
+interface Denied {
+  name: string;
+  denied: string;
+  mode: number;
+  args: (room: CarryRoom) => string[];
+  /** How the error begins, where it is about one file. */
+  error?: string;
+}
+
 for (
-  const { name, denied, mode, args } of [
+  const { name, denied, mode, args, error } of [
     {
       name: "base-image:prune that may not read what a build has in use",
       denied: "var/nix/temproots/77",
@@ -46,7 +56,28 @@ for (
       mode: 0,
       args: ({ folder }) => ["base-image:export", `--to=file://${folder}/binary-cache`],
     },
-  ] as { name: string; denied: string; mode: number; args: (room: CarryRoom) => string[] }[]
+    {
+      name: "base-image:export that may not read the database",
+      denied: "var/nix/db/db.sqlite",
+      mode: 0,
+      args: ({ folder }) => ["base-image:export", `--to=file://${folder}/binary-cache`],
+      error: "Cannot read the Nix database",
+    },
+    {
+      name: "base-image:prune that may not write the database",
+      denied: "var/nix/db/db.sqlite",
+      mode: 0o444,
+      args: () => ["base-image:prune", "--keep=0"],
+      error: "Cannot change the Nix database",
+    },
+    {
+      name: "base-image:prune that may put nothing beside the database",
+      denied: "var/nix/db",
+      mode: 0o555,
+      args: () => ["base-image:prune", "--keep=0"],
+      error: "Cannot change the Nix database",
+    },
+  ] as Denied[]
 ) {
   realTest(`${name} says so, and changes nothing`, programs, async () => {
     await using room = await CarryRoom.make();
@@ -63,7 +94,9 @@ for (
     assertEquals(code, 5, stderr);
     assertStringIncludes(
       stderr,
-      `error: Cannot use the folder "${room.nix.path}": this user may not read or write all of it\n`,
+      error === undefined
+        ? `error: Cannot use the folder "${room.nix.path}": this user may not read or write all of it\n`
+        : `error: ${error} "${room.nix.databaseFolder}/db.sqlite": `,
     );
     assertStringIncludes(stderr, "\nhint: run as the user who owns its files\n");
     await verifyWithNix(room.nix.uri);
