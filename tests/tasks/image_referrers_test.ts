@@ -12,6 +12,7 @@ import { inspectImage, listImages } from "../../tasks/image_inspect.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { writeImage, writeIndex } from "../support/layout.ts";
+import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
 
 Deno.test("syncImage() takes signatures along, by the referrers API, the fallback tag and through a layout", async () => {
@@ -66,44 +67,48 @@ Deno.test("syncImage() takes signatures along, by the referrers API, the fallbac
   }
 });
 
-Deno.test("syncImage() takes along what cosign keeps under tags, and moves those where it was signed anew", async () => {
-  await inFolder(async (folder) => {
-    await using registry = await startRegistry();
-    await using other = new FakeRegistry();
-    const [start, end] = [join(folder, "start"), join(folder, "end")];
-    const image = await writeImage(start, "v1", { layers: ["x"] });
-    const index = await writeIndex(start, "index", [{ layers: ["x"] }, { layers: ["y"] }]);
-    const ctx = { cache: new Cache(join(folder, "cache")) };
-    const places = [start, `${registry.host}/a`, `${other.host}/b`, end]
-      .map((place) => place.startsWith("/") ? `oci:${place}` : `docker://${place}`);
-    const all = { referrers: true, allPlatforms: true };
-    const tagOf = async (place: string, tag: string) =>
-      (await listImages({ place })).tags.includes(tag)
-        ? (await inspectImage({ image: `${place}:${tag}` })).digest
-        : undefined;
-    for (const name of ["v1", "index"]) {
-      const digest = name === "v1" ? image.digest : index.digest;
-      const tags = ["sig", "att", "sbom"].map((kind) => `${referrersTag(digest)}.${kind}`);
-      for (const text of ["signed once", "signed twice"]) {
-        const signed = new Map<string, string>();
-        for (const tag of tags) {
-          const { digest } = await writeImage(start, tag, { layers: [`${text}: ${tag}`] });
-          signed.set(tag, digest);
-        }
-        for (let at = 1; at < places.length; at++) {
-          const [from, to] = [`${places[at - 1]!}:${name}`, `${places[at]!}:${name}`];
-          const planned = await syncImage({ from, to, ...all }, { ...ctx, dryRun: true });
-          const first = await syncImage({ from, to, ...all }, ctx);
-          assertEquals({ ...planned, dryRun: false }, first);
-          assertEquals([first.changed, first.digest], [true, digest]);
-          const again = await syncImage({ from, to, ...all }, ctx);
-          assertEquals([again.changed, again.bytesMoved], [false, 0], to);
-          for (const [tag, digest] of signed) assertEquals(await tagOf(places[at]!, tag), digest);
+realTest(
+  "syncImage() takes along what cosign keeps under tags, and moves those where it was signed anew",
+  ["docker-registry"],
+  async () => {
+    await inFolder(async (folder) => {
+      await using registry = await startRegistry();
+      await using other = new FakeRegistry();
+      const [start, end] = [join(folder, "start"), join(folder, "end")];
+      const image = await writeImage(start, "v1", { layers: ["x"] });
+      const index = await writeIndex(start, "index", [{ layers: ["x"] }, { layers: ["y"] }]);
+      const ctx = { cache: new Cache(join(folder, "cache")) };
+      const places = [start, `${registry.host}/a`, `${other.host}/b`, end]
+        .map((place) => place.startsWith("/") ? `oci:${place}` : `docker://${place}`);
+      const all = { referrers: true, allPlatforms: true };
+      const tagOf = async (place: string, tag: string) =>
+        (await listImages({ place })).tags.includes(tag)
+          ? (await inspectImage({ image: `${place}:${tag}` })).digest
+          : undefined;
+      for (const name of ["v1", "index"]) {
+        const digest = name === "v1" ? image.digest : index.digest;
+        const tags = ["sig", "att", "sbom"].map((kind) => `${referrersTag(digest)}.${kind}`);
+        for (const text of ["signed once", "signed twice"]) {
+          const signed = new Map<string, string>();
+          for (const tag of tags) {
+            const { digest } = await writeImage(start, tag, { layers: [`${text}: ${tag}`] });
+            signed.set(tag, digest);
+          }
+          for (let at = 1; at < places.length; at++) {
+            const [from, to] = [`${places[at - 1]!}:${name}`, `${places[at]!}:${name}`];
+            const planned = await syncImage({ from, to, ...all }, { ...ctx, dryRun: true });
+            const first = await syncImage({ from, to, ...all }, ctx);
+            assertEquals({ ...planned, dryRun: false }, first);
+            assertEquals([first.changed, first.digest], [true, digest]);
+            const again = await syncImage({ from, to, ...all }, ctx);
+            assertEquals([again.changed, again.bytesMoved], [false, 0], to);
+            for (const [tag, digest] of signed) assertEquals(await tagOf(places[at]!, tag), digest);
+          }
         }
       }
-    }
-  });
-});
+    });
+  },
+);
 
 Deno.test("syncImage() takes signatures along that stand in a layout's index by themselves, as oras writes them", async () => {
   const folder = await Deno.makeTempDir();
