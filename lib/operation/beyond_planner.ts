@@ -83,7 +83,9 @@ export class BeyondPlanner {
       const plan = this.#options.present(known, `the origin answered 304 when asked: ${detail}`);
       return await this.#isDoubted(step) ? plan : { ...plan, confirmed: answer.probe };
     }
-    const found = await tier.open(remembered, step);
+    const found = await this.#isPublished(remembered.digest, step)
+      ? await tier.open(remembered, step)
+      : undefined;
     if (found !== undefined) return this.#tierPlan(found, known, detail, step);
     return await this.#movingPlan(await this.askPlainly(step), known, detail, step);
   }
@@ -97,17 +99,21 @@ export class BeyondPlanner {
     { probe, index }: OriginAnswer<FoundProbe>,
     step: Step,
   ): Promise<OpenedInTier | undefined> {
-    const { identity, tier, published } = this.#options;
+    const { identity, tier } = this.#options;
     const { etag } = probe.validators;
     const isOrigins = index === 0 && etag !== undefined;
     if (identity.digest !== undefined || !isOrigins) return undefined;
     const remembered = await tier.find(step);
     if (remembered?.validators.etag !== etag || remembered.size !== probe.size) return undefined;
-    const digest = await published.digest(step);
-    if (digest !== undefined && digest !== remembered.digest) return undefined;
+    if (!await this.#isPublished(remembered.digest, step)) return undefined;
     const opened = await tier.open(remembered, step);
     if (opened !== undefined) await probe.response.body?.cancel();
     return opened;
+  }
+
+  /** Whether this digest is published, or none at all. */
+  async #isPublished(digest: string, step: Step): Promise<boolean> {
+    return digest === (await this.#options.published.digest(step) ?? digest);
   }
 
   /** The digest of what is there is published still: nothing changed, and the file itself need not be asked for. */

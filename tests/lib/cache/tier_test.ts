@@ -253,6 +253,20 @@ Deno.test("a tier that has other contents than are published for a release is ov
     assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
   }));
 
+Deno.test("a tier that has other contents than are published for a release is overruled by the origin at the first use", () =>
+  withTier(async ({ tier, origin, run }) => {
+    const path = "/acme/images/releases/download/v1/k.tar.gz";
+    const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(newer) }] });
+    const file = { body: new TextEncoder().encode(text) };
+    origin.files.set("/repos/acme/images/releases/tags/v1", file);
+    origin.files.set(path, { body: newer });
+    tier.record = { ...remembered(newer), digest: sha256(wrong) };
+    tier.contents = wrong;
+    const result = await run({ url: origin.url(path), releaseApi: origin.url("") });
+    assertEquals(result.digest, sha256(newer));
+    assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
+  }));
+
 Deno.test("RegistryTier that nobody answers for is no harm", async () => {
   await using origin = startOrigin({ "/k.tar.gz": { body } });
   const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
