@@ -2,10 +2,11 @@
  * Files in a folder that a container had as `/nix`: it may have put anything there.
  *
  * Invariants: what is read is the file that was found behind no link, though a container that runs may put something else in its place
- * meanwhile; it is no larger than such a file can be; no pipe or device that was found is opened.
+ * meanwhile; it is no larger than such a file can be; no pipe or device that was found is opened, and none that took its place is waited for.
  *
  * @module
  */
+import defer * as fs from "node:fs";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 
@@ -38,24 +39,61 @@ export async function readPlainFile(path: string, mostBytes: number): Promise<st
     if (info.size > mostBytes) {
       throw new VerificationError(`Cannot read "${path}": it has ${info.size} bytes`, { hint });
     }
-    using file = await ifThere(Deno.open(path));
+    using file = PlainFile.open(path);
     if (file === undefined) return undefined;
-    const { dev, ino } = await file.stat();
-    if (dev === info.dev && ino === info.ino) return await textOf(file, info.size);
+    if (file.is(info)) return file.text(info.size);
   }
   throw new VerificationError(`Cannot read "${path}": something else stands there each time`, {
     hint,
   });
 }
 
-/** So many bytes of a file as text; what is added to it meanwhile is not read. */
-async function textOf(file: Deno.FsFile, size: number): Promise<string> {
-  const bytes = new Uint8Array(size);
-  let filled = 0;
-  while (filled < size) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
+/** What an open says of a link, and of a socket. */
+const others = ["ELOOP", "ENXIO"];
+
+/** What was opened by a path: behind no link, and without waiting for who writes to a pipe. */
+class PlainFile implements Disposable {
+  readonly #descriptor: number | undefined;
+
+  private constructor(descriptor: number | undefined) {
+    this.#descriptor = descriptor;
   }
-  return new TextDecoder().decode(bytes.subarray(0, filled));
+
+  /** Opens what is there, if anything. */
+  static open(path: string): PlainFile | undefined {
+    const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
+    try {
+      return new PlainFile(fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+    } catch (cause) {
+      const { code, message } = cause as { code?: string; message: string };
+      if (code === "ENOENT") return undefined;
+      if (others.includes(code ?? "")) return new PlainFile(undefined);
+      if (code === "EACCES") throw new Deno.errors.PermissionDenied(message, { cause });
+      throw cause;
+    }
+  }
+
+  /** Whether it is the file that was found: the number of one that is gone may be another's, of any kind. */
+  is({ dev, ino }: Deno.FileInfo): boolean {
+    if (this.#descriptor === undefined) return false;
+    const info = fs.fstatSync(this.#descriptor);
+    return info.isFile() && info.dev === dev && info.ino === ino;
+  }
+
+  /** So many bytes as text; what is added meanwhile is not read. */
+  text(size: number): string {
+    const bytes = new Uint8Array(size);
+    let filled = 0;
+    while (filled < size) {
+      const count = fs.readSync(this.#descriptor!, bytes, filled, size - filled, null);
+      if (count === 0) break;
+      filled += count;
+    }
+    return new TextDecoder().decode(bytes.subarray(0, filled));
+  }
+
+  /** Closes it. */
+  [Symbol.dispose](): void {
+    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+  }
 }
