@@ -51,11 +51,21 @@ export class FileLock implements Disposable {
     }
   }
 
-  /** Lets the lock go; closing the file frees it. */
+  /** Lets the lock go, at once: a program that is being started elsewhere in this process has the file open too until it runs. */
   [Symbol.dispose](): void {
-    this.#file?.close();
+    if (this.#file !== undefined) closeLocked(this.#file);
     this.#file = undefined;
   }
+}
+
+/** Closes a file and frees its lock, also from those who got the file by a fork. */
+export function closeLocked(file: Deno.FsFile): void {
+  try {
+    file.unlockSync();
+  } catch {
+    // A file system without locks has none to free.
+  }
+  file.close();
 }
 
 /**

@@ -11,7 +11,7 @@
 import { join } from "@std/path";
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { type FileLock, tryLockFile } from "../base/file_lock.ts";
+import { closeLocked, type FileLock, tryLockFile } from "../base/file_lock.ts";
 import { clearWay, folderNames, ifThere, lookAt } from "../base/files.ts";
 import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
@@ -126,8 +126,12 @@ export function partialState(name: string): "free" | "alive" | "dead" | "elsewhe
 /** Whether somebody holds the lock of a partial download; nothing is made. */
 async function stateByLock(folder: string): Promise<"alive" | "dead" | "elsewhere"> {
   try {
-    using file = await Deno.open(join(folder, lockName), { read: true, write: true });
-    return await file.tryLock(true) ? "dead" : "alive";
+    const file = await Deno.open(join(folder, lockName), { read: true, write: true });
+    try {
+      return await file.tryLock(true) ? "dead" : "alive";
+    } finally {
+      closeLocked(file);
+    }
   } catch {
     return "elsewhere";
   }

@@ -1,7 +1,14 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "@std/path";
 import * as fc from "fast-check";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
+import { ifThere } from "../../lib/base/files.ts";
 import { Redactor } from "../../lib/base/redactor.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
@@ -176,7 +183,7 @@ fakeTest(
     script: `
 echo "the password is $SSHPASS and base64 $(printf %s "$SSHPASS" | base64)"
 printf '%s' "$SSH_PRIVATE_KEY" | tail -n 2 >&2
-for arg; do case "$arg" in /proc/*/fd/*|*kedge-keys*) cat "$arg"; echo; stat -Lc 'mode %a' "$arg";; esac; done
+for arg; do case "$arg" in /proc/*/fd/*|*kedge-keys*) cat "$arg"; echo; stat -Lc 'mode %a' "$arg"; readlink "$arg" >"$(dirname "$0")/key";; esac; done
 printf 'half a line: %s' "$SSHPASS"; sleep 0.1; echo`,
   },
   async ({ install, fake, notes, events, folder }) => {
@@ -196,7 +203,9 @@ printf 'half a line: %s' "$SSHPASS"; sleep 0.1; echo`,
     assertStringIncludes(env.SSH_PRIVATE_KEY!, "c2VjcmV0a2V5bWF0ZXJpYWw");
     assert(args.includes("--env-password"));
     const file = args[args.indexOf("/tmp/disk.key") + 1]!;
-    await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
+    const key = (await Deno.readTextFile(join(fake.bin, "key"))).trim();
+    // Where the number is that of another file by now, it is not of this one.
+    assertNotEquals(await ifThere(Deno.readLink(file)), key);
     assert(notes.includes("mode 600"), notes.join("\n"));
     for (const secret of [password, btoa(password), "c2VjcmV0a2V5bWF0ZXJpYWw", "disk secret"]) {
       assertEquals(args.filter((arg) => arg.includes(secret)), []);

@@ -93,6 +93,25 @@ Deno.test("lockFile() ends its wait at the timeout, and at an abort with the sig
     await assertRejects(() => lockFile(path, { signal: stop.signal }), Error, "enough");
   }));
 
+Deno.test("FileLock is free once it is let go, although programs are being started meanwhile", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "lock");
+    const work = `for (;;) new Deno.Command("true").outputSync();`;
+    const workers = [1, 2].map(() =>
+      new Worker(`data:text/javascript,${encodeURIComponent(work)}`, { type: "module" })
+    );
+    try {
+      for (let round = 0; round < 500; round++) {
+        const lock = await tryLockFile(path);
+        assert(lock !== undefined, `round ${round}`);
+        await new Promise((resolve) => setTimeout(resolve));
+        lock[Symbol.dispose]();
+      }
+    } finally {
+      for (const worker of workers) worker.terminate();
+    }
+  }));
+
 Deno.test("lockFile() is free again when its holder is killed", () =>
   inFolder(async (folder) => {
     const path = join(folder, "lock");
