@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { runKedge } from "./support/program.ts";
+import { writeProgram } from "./support/program_file.ts";
 import { realTest } from "./support/real.ts";
 import { onTerminal } from "./support/terminal.ts";
 
@@ -10,9 +11,7 @@ async function folder(shell: string): Promise<AsyncDisposable & { dir: string }>
   const dir = await Deno.makeTempDir();
   const { stdout } = await runKedge(["--completions", shell], { cacheDir: join(dir, "cache") });
   await Deno.writeTextFile(join(dir, "comp.sh"), stdout);
-  await Deno.writeTextFile(join(dir, "kedge"), '#!/bin/sh\nprintf "%s\\n" "$@" >words\n', {
-    mode: 0o755,
-  });
+  await writeProgram(join(dir, "kedge"), '#!/bin/sh\nprintf "%s\\n" "$@" >words\n');
   return { dir, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
 }
 

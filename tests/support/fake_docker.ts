@@ -11,6 +11,7 @@ import { join } from "@std/path";
 import { fromFileUrl } from "@std/path";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { sha256 } from "../../lib/base/digest.ts";
+import { writeProgram } from "./program_file.ts";
 
 interface State {
   /** The images, by the digest of the config. */
@@ -38,10 +39,9 @@ export async function fakeDocker(
     const state: State = { images: {}, names: {}, byManifest };
     await Deno.writeTextFile(`${folder}/state`, JSON.stringify(state));
   }
-  await Deno.writeTextFile(
+  await writeProgram(
     program,
     `#!/bin/sh\n# What a test learns of its own process is not of this one.\nunset DENO_AUDIT_PERMISSIONS\nexec ${command} "$@"\n`,
-    { mode: 0o755 },
   );
   return program;
 }

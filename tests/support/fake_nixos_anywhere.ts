@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { writeProgram } from "./program_file.ts";
 
 /** What a fake nixos-anywhere shall do. */
 export interface FakeBehaviour {
@@ -38,7 +39,7 @@ export async function fakeNixosAnywhere(
   const program = join(bin, "nixos-anywhere");
   await Deno.mkdir(bin, { recursive: true });
   await Deno.mkdir(log, { recursive: true });
-  await Deno.writeTextFile(
+  await writeProgram(
     program,
     `#!/bin/sh
 call='${log}'/$(ls '${log}' | wc -l)-$$
@@ -49,7 +50,6 @@ echo "### Gathering machine facts ###"
 ${behaviour.script ?? ""}
 exit ${behaviour.code ?? 0}
 `,
-    { mode: 0o755 },
   );
   const calls = async () => {
     const entries = await Array.fromAsync(Deno.readDir(log));

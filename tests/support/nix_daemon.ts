@@ -3,6 +3,7 @@ import { delay } from "@std/async";
 import { join } from "@std/path";
 import { ifThere } from "../../lib/base/files.ts";
 import type { NixWorld } from "./nix.ts";
+import { writeProgram } from "./program_file.ts";
 import { findProgram } from "./real.ts";
 import type { Sshd } from "./sshd.ts";
 
@@ -49,10 +50,9 @@ export async function nixOverSsh(
     NIX_CONF_DIR: world.env["NIX_CONF_DIR"],
     NIX_CONFIG: "require-sigs = false",
   }).map(([name, value]) => `export ${name}='${value}'\n`);
-  await Deno.writeTextFile(
+  await writeProgram(
     join(sshd.bin, "nix-daemon"),
     `#!/bin/sh\n${settings.join("")}exec ${findProgram("nix-daemon")} "$@"\n`,
-    { mode: 0o755 },
   );
   return {
     store: `ssh-ng://${sshd.target}?ssh-key=${sshd.identityFile}&remote-store=${remote}`,

@@ -21,6 +21,7 @@ import { layersOf, makeStore } from "./nix_store_image.ts";
 import { pushNixImage } from "./nix_image.ts";
 import { startOrigin } from "./origin.ts";
 import { runKedge } from "./program.ts";
+import { writeProgram } from "./program_file.ts";
 import { startLyingProxy } from "./proxy.ts";
 import { s3Keys, startS3 } from "./s3.ts";
 import { startSshd } from "./sshd.ts";
@@ -194,12 +195,11 @@ export async function startPermissionGround(): Promise<PermissionGround> {
   );
   const bin = join(dir, "bin");
   await Deno.mkdir(bin);
-  await Deno.writeTextFile(join(bin, "podman"), "#!/bin/sh\nexit 125\n", { mode: 0o755 });
+  await writeProgram(join(bin, "podman"), "#!/bin/sh\nexit 125\n");
   await fakeDocker(bin);
-  await Deno.writeTextFile(
+  await writeProgram(
     join(bin, "docker-credential-kedge-test"),
     `#!/bin/sh\necho '{"Username":"ada","Secret":"swordfish"}'\n`,
-    { mode: 0o755 },
   );
 
   const vm = `docker://${registry.host}/acme/vm`;

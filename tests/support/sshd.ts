@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { signalGroup } from "../../lib/base/process_group.ts";
 import { freePort, waitForPort } from "./free_port.ts";
+import { writeProgram } from "./program_file.ts";
 import { findProgram } from "./real.ts";
 
 /** A running sshd on loopback that lets one key in, as whoever runs the tests. */
@@ -122,7 +123,7 @@ SetEnv HOME=${folder}/home PATH=${path}
 
 async function writeFakes(bin: string, folder: string): Promise<void> {
   const script = async (name: string, text: string) =>
-    await Deno.writeTextFile(join(bin, name), `#!/bin/sh\n${text}`, { mode: 0o755 });
+    await writeProgram(join(bin, name), `#!/bin/sh\n${text}`);
   await script(
     "cat",
     `case "$*" in

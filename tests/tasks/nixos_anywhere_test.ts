@@ -24,6 +24,7 @@ import {
   fakeNixosAnywhere,
 } from "../support/fake_nixos_anywhere.ts";
 import { runKedge } from "../support/program.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { findProgram, realTest } from "../support/real.ts";
 import { startSshd } from "../support/sshd.ts";
 
@@ -313,7 +314,7 @@ Deno.test("nixosAnywhereProgram() looks on PATH, then for nix, then says so", as
   };
   assertEquals(await ask(`/nowhere:${fake.bin}`), JSON.stringify([fake.program]));
   assertEquals(await ask("/nowhere"), "Cannot run nixos-anywhere: neither it nor nix is on PATH");
-  await Deno.writeTextFile(join(folder, "nix"), "#!/bin/sh\n", { mode: 0o755 });
+  await writeProgram(join(folder, "nix"), "#!/bin/sh\n");
   assertStringIncludes(await ask(folder), `nixos-anywhere/${nixosAnywhereRevision}`);
   await Deno.remove(folder, { recursive: true });
 });

@@ -9,6 +9,7 @@ import { publish } from "../../tasks/publish.ts";
 import { type ForeignGround, foreignGround } from "../support/foreign_ground.ts";
 import { type NixWorld, startNix } from "../support/nix.ts";
 import { nixOverSsh, startNixDaemon } from "../support/nix_daemon.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { realTest } from "../support/real.ts";
 import { startSshd } from "../support/sshd.ts";
 
@@ -86,9 +87,7 @@ realTest("publish() adds a signature to a closure that is there, and copies noth
   const one = { ...unsigned, signingKey: (signingKey as { file: string }[])[0]! };
   const calls = join(world.dir, "calls");
   const program = join(world.dir, "counted-nix");
-  await Deno.writeTextFile(program, `#!/bin/sh\necho "$*" >> '${calls}'\nexec nix "$@"\n`, {
-    mode: 0o755,
-  });
+  await writeProgram(program, `#!/bin/sh\necho "$*" >> '${calls}'\nexec nix "$@"\n`);
   const signed = await publish({ ...one, nix: { ...options.nix, program } }, ctx);
   assertEquals([signed.changed, signed.bytesMoved], [true, 0]);
   const said = (await Deno.readTextFile(calls)).split("\n");
@@ -175,10 +174,9 @@ realTest("publish() believes no nix store copy-sigs that ends well and signed no
   await using world = await startNix();
   const { options, ctx } = await ground(world);
   const program = join(world.dir, "lying-nix");
-  await Deno.writeTextFile(
+  await writeProgram(
     program,
     `#!/bin/sh\nfor word in "$@"; do [ "$word" = copy-sigs ] && exit 0; done\nexec nix "$@"\n`,
-    { mode: 0o755 },
   );
   const stores = [`local?root=${world.dir}/remote`];
   const error = await assertRejects(() =>
@@ -202,7 +200,7 @@ case "$*" in *copy-sigs*)
 esac
 exec nix "$@"
 `;
-  await Deno.writeTextFile(program, script, { mode: 0o755 });
+  await writeProgram(program, script);
   const stores = [`local?root=${world.dir}/remote`];
   await publish({ ...options, stores, nix: { ...options.nix, program } }, ctx);
   const names = (await Array.fromAsync(Deno.readDir(join(seen, "cache")))).map(({ name }) => name);
@@ -225,10 +223,9 @@ realTest("publish() gives up a signing that says nothing, and leaves nothing of 
   const { signingKey, ...rest } = options;
   await publish({ ...rest, stores }, ctx);
   const program = join(world.dir, "silent-nix");
-  await Deno.writeTextFile(
+  await writeProgram(
     program,
     `#!/bin/sh\ncase "$*" in *copy-sigs*) exec sleep 600;; esac\nexec nix "$@"\n`,
-    { mode: 0o755 },
   );
   const signing = { ...rest, stores, signingKey, stallMs: 200 };
   const error = await assertRejects(() =>

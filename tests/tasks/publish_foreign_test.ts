@@ -12,6 +12,7 @@ import { plainGround } from "../support/plain_paths.ts";
 import { nixOverSsh, startNixDaemon } from "../support/nix_daemon.ts";
 import { realTest } from "../support/real.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { startSshd } from "../support/sshd.ts";
 
 realTest("publish() goes through nix copy to stores that only Nix knows", ["nix"], async () => {
@@ -98,10 +99,9 @@ realTest("publish() believes no nix copy that ends well and brought nothing", ["
   await using world = await startNix();
   const { options, ctx } = await foreignGround(world);
   const program = join(world.dir, "lying-nix");
-  await Deno.writeTextFile(
+  await writeProgram(
     program,
     `#!/bin/sh\nfor word in "$@"; do [ "$word" = copy ] && exit 0; done\nexec nix "$@"\n`,
-    { mode: 0o755 },
   );
   const stores = [`local?root=${world.dir}/remote`];
   const error = await assertRejects(() =>
@@ -185,7 +185,7 @@ case "$*" in
 *) echo '[]';;
 esac
 `;
-  await Deno.writeTextFile(join(bin, "nix"), script, { mode: 0o755 });
+  await writeProgram(join(bin, "nix"), script);
   const cacheDir = join(dir, "cache");
   const env = { PATH: `${bin}:${Deno.env.get("PATH")}`, TMPDIR: temporary };
   const to = ["--to", `local?root=${dir}/remote`, "--catalog", options.catalog as string];

@@ -6,6 +6,7 @@ import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { thisSystem } from "../../tasks/this_system.ts";
 import { type NixWorld, startNix } from "../support/nix.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { realTest } from "../support/real.ts";
 
 /** A world with a flake of no inputs: a library, and a program with two outputs that needs it; nothing of it is built yet. */
@@ -135,7 +136,7 @@ realTest(
     const { top } = await world.build([{ name: "leaf" }, { name: "top", needs: ["leaf"] }]);
     const program = join(world.dir, "strict-nix");
     const asked = join(world.dir, "asked");
-    await Deno.writeTextFile(
+    await writeProgram(
       program,
       `#!/bin/sh
 case " $* " in
@@ -148,7 +149,6 @@ for word; do
 done
 exec nix "$@"
 `,
-      { mode: 0o755 },
     );
     const nix = { ...options.nix, program };
     const result = await publish({ ...options, paths: [top!], nix }, { cache });

@@ -5,6 +5,7 @@ import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { stageKexec } from "../../tasks/stage_kexec.ts";
 import { type MadeBundle, makeBundle } from "../support/bundle.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { findProgram, realTest } from "../support/real.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 
@@ -108,7 +109,7 @@ realTest(
 if [ "$(wc -c)" -eq 0 ]; then exec ${findProgram("busybox")} sha256sum </dev/null; fi
 echo ${"0".repeat(64)}
 `;
-      await Deno.writeTextFile(join(sshd.bin, "sha256sum"), script, { mode: 0o755 });
+      await writeProgram(join(sshd.bin, "sha256sum"), script);
       await assertRejects(stage, VerificationError, "another digest");
       await assertRejects(() => Deno.stat(there), Deno.errors.NotFound);
     }),

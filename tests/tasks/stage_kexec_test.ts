@@ -21,6 +21,7 @@ import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { stageKexec, type StageKexecOptions, targetArchitecture } from "../../tasks/stage_kexec.ts";
 import { type MadeBundle, makeBundle, type MakeBundleOptions } from "../support/bundle.ts";
 import { spawnKedge } from "../support/program.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { findProgram } from "../support/real.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 
@@ -328,10 +329,9 @@ echo machine will boot into nixos in 6s...
 
 hostTest("stageKexec() names what the host lacks", async (world) => {
   const bundle = await world.bundle();
-  await Deno.writeTextFile(
+  await writeProgram(
     join(world.sshd.bin, "uname"),
     '#!/bin/sh\n[ "$1" != -s ] || { echo FreeBSD; exit; }\nexec /bin/uname "$@"\n',
-    { mode: 0o755 },
   );
   await assertRejects(() => world.stage(bundle), KedgeError, "it runs FreeBSD");
   await Deno.remove(join(world.sshd.bin, "uname"));
@@ -436,7 +436,7 @@ hostTest("stageKexec() brings one bundle to many hosts", async (world) => {
 
 /** Puts a program before all others on the host. */
 async function onHost(sshd: Sshd, name: string, script: string): Promise<void> {
-  await Deno.writeTextFile(join(sshd.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  await writeProgram(join(sshd.bin, name), `#!/bin/sh\n${script}\n`);
 }
 
 hostTest("stageKexec() becomes root by sudo where the user is not", async (world) => {
@@ -530,7 +530,7 @@ echo "machine will boot into nixos in 6s..."
 
 hostTest("targetArchitecture() asks the host", async ({ sshd, ctx }) => {
   assertEquals(await targetArchitecture(sshd.access, ctx), `${machine}-linux`);
-  await Deno.writeTextFile(join(sshd.bin, "uname"), "#!/bin/sh\necho riscv64\n", { mode: 0o755 });
+  await writeProgram(join(sshd.bin, "uname"), "#!/bin/sh\necho riscv64\n");
   await assertRejects(() => targetArchitecture(sshd.access, ctx), KedgeError, '"riscv64"');
   await assertRejects(() => targetArchitecture(sshd.access, { ...ctx, offline: true }), UsageError);
 });

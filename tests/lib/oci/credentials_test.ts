@@ -5,6 +5,7 @@ import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { type Credentials, findCredentials } from "../../../lib/oci/credentials.ts";
 import { environment } from "../../support/environment.ts";
+import { writeProgram } from "../../support/program_file.ts";
 
 /** Finds credentials in an environment of these variables and files, written below a folder that `$` stands for. */
 async function find(
@@ -195,7 +196,7 @@ case "$server" in
 esac
 `;
   try {
-    await Deno.writeTextFile(join(folder, "docker-credential-kedge-fake"), script, { mode: 0o755 });
+    await writeProgram(join(folder, "docker-credential-kedge-fake"), script);
     using _environment = await environment({ PATH: `${folder}:${path}` });
     await run();
   } finally {
