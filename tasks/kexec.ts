@@ -15,7 +15,10 @@ export interface CacheKexecOptions {
   arch?: KexecArch;
   /** Which of the two installers. @default {"noninteractive"} */
   variant?: KexecVariant;
-  /** The digest that the tarball must have; then nobody is asked again once it is there. */
+  /**
+   * The digest that the tarball must have; then nobody is asked again once it is there. In any spelling of Nix: SRI (`sha256-<base 64>`),
+   * or hexadecimal, Nix's base 32 or base 64, each bare or behind `sha256:`.
+   */
   sha256?: string;
   /** Other URLs of the same tarball, tried in their order where the first fails. */
   mirrors?: readonly string[];

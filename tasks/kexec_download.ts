@@ -1,7 +1,7 @@
 import { dirname } from "@std/path";
 import { defined } from "../lib/base/defined.ts";
 import type { Digest } from "../lib/base/digest.ts";
-import { parseDigest } from "../lib/base/digest_text.ts";
+import { isDigest } from "../lib/base/digest_text.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import type { RateLimit } from "../lib/base/rate_limit.ts";
@@ -24,7 +24,7 @@ export async function runCacheKexec(
   ctx: TaskContextOptions = {},
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
-  const checked = checkOptions(options);
+  const checked = await checkOptions(options);
   if (options.store) await checkNix(context.signal);
   const result = await run(checked, options, context);
   if (result.changed) {
@@ -176,7 +176,7 @@ type Checked = Omit<
 
 const leastRate = 1024;
 
-function checkOptions(options: CacheKexecOptions): Checked {
+async function checkOptions(options: CacheKexecOptions): Promise<Checked> {
   const { release, arch, variant, url, mirrors = [], connections, maxAge, sha256 } = options;
   if (url !== undefined) {
     for (const [name, value] of Object.entries({ release, arch, variant })) {
@@ -207,7 +207,7 @@ function checkOptions(options: CacheKexecOptions): Checked {
     names: release === undefined ? [] : [release],
     mirrors,
     ...defined({
-      digest: sha256 === undefined ? undefined : checkDigest(sha256),
+      digest: sha256 === undefined ? undefined : await digestOf(sha256),
       connections,
       maxAgeMs,
       staleIfError: options.staleIfError,
@@ -228,10 +228,10 @@ function checkUrl(url: string): void {
   throw new UsageError(`Cannot use the URL ${JSON.stringify(url)}: it is no http or https URL`);
 }
 
-function checkDigest(text: string): Digest {
-  try {
-    return parseDigest(text);
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
+/** The usual spelling needs nothing loaded; the others are Nix's. */
+async function digestOf(text: string): Promise<Digest> {
+  const usual = `sha256:${text.toLowerCase().replace(/^sha256:/, "")}`;
+  if (isDigest(usual)) return usual;
+  const { parseSha256 } = await import("../lib/nix/sha256_text.ts");
+  return parseSha256(text);
 }

@@ -19,7 +19,11 @@ export const kexecTask = task({
       description: "The machine that will boot it; this one without it",
     }),
     variant: arg.enum(kexecVariants, { description: "Which installer; noninteractive without it" }),
-    sha256: arg.string({ description: "The digest that the tarball must have" }),
+    sha256: arg.string({
+      description:
+        "The digest that the tarball must have, as Nix prints it: SRI, hexadecimal, base 32 or base 64",
+      placeholder: "DIGEST",
+    }),
     mirror: arg.list(arg.string({ description: "A URL" }), {
       description: "Another URL of the same tarball, for when the first fails",
     }),

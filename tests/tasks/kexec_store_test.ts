@@ -44,6 +44,19 @@ async function withMoved(
 }
 
 realTest(
+  "kexec takes the digest that kexec --store prints",
+  ["nix-store"],
+  () =>
+    withStored(async ({ cacheDir, run }) => {
+      const { stdout } = await run(cacheDir, ["--store"]);
+      const [, hash] = /hash = "(.*?)"/.exec(stdout)!;
+      const again = await run(cacheDir, ["--sha256", hash!, "--offline"]);
+      assertEquals(again.code, 0, again.stderr);
+      assertEquals(again.stdout.trim(), stdout.split("\n")[0]);
+    }),
+);
+
+realTest(
   "kexec of a cache that was moved tells Nix where it is now, so that nothing is collected",
   [
     "nix-store",

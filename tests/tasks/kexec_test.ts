@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { basename, join, relative } from "@std/path";
+import { decodeHex, encodeBase64 } from "@std/encoding";
 import { sha256 } from "../../lib/base/digest.ts";
+import { digestHex } from "../../lib/base/digest_text.ts";
 import {
   exitCodeOf,
   KedgeError,
@@ -12,6 +14,7 @@ import { writePending } from "../../lib/http/pending_file.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Lockfile } from "../../lib/cache/lockfile.ts";
 import { idleNames } from "../../lib/cache/refresh.ts";
+import { formatNixHash } from "../../lib/nix/nix_hash.ts";
 import { Journal } from "../../lib/journal/journal.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -261,6 +264,22 @@ Deno.test("cacheKexec() with a pinned digest asks nobody, not even to refresh", 
     const result = await run({ ...pinned, maxAge: 0 }, { refresh: "all" });
     assertEquals([result.changed, result.requests], [false, 0]);
     assertEquals(origin.requests.length, 1);
+  }));
+
+Deno.test("cacheKexec() takes a digest in each of Nix's spellings, and finds by it what is cached", () =>
+  withOrigin(small, async ({ origin, run }) => {
+    const digest = sha256(small);
+    const sri = `sha256-${encodeBase64(decodeHex(digestHex(digest)))}`;
+    const base32 = formatNixHash(digest);
+    for (const text of [sri, base32, base32.slice("sha256:".length), digestHex(digest), digest]) {
+      assertEquals((await run({ sha256: text })).digest, digest);
+    }
+    assertEquals(origin.requests.length, 1);
+    const wrong = { sha256: sri.replace(/.{3}=$/, "AAA=") };
+    assertEquals(exitCodeOf(await assertRejects(() => run(wrong), VerificationError)), 3);
+    const none = { sha256: sri.slice(0, -1) };
+    const error = await assertRejects(() => run(none), UsageError, "behind sha256- stand");
+    assertEquals(exitCodeOf(error), 2);
   }));
 
 Deno.test("cacheKexec() refuses another digest than the pinned one and leaves the cache as it was", () =>
