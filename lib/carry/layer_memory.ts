@@ -28,11 +28,18 @@ export class LayerMemory {
   readonly #own: Record<string, LayerFacts> = {};
   readonly #facts = new Map<string, LayerFacts>();
   readonly #by: string;
-  #writtenMs = 0;
+  readonly #now: () => number;
+  #writtenMs: number;
+  #isWritten = true;
 
-  private constructor(entry: CacheEntry<Record<string, LayerFacts>>, by: string) {
+  private constructor(
+    entry: CacheEntry<Record<string, LayerFacts>>,
+    { by, now }: { by: string; now: () => number },
+  ) {
     this.#entry = entry;
     this.#by = by;
+    this.#now = now;
+    this.#writtenMs = now();
   }
 
   /** Recalls what is known of the layers of an image, and of others that may share some with it. */
@@ -42,7 +49,10 @@ export class LayerMemory {
     others: readonly Digest[],
   ): Promise<LayerMemory> {
     const entryOf = (digest: Digest) => cache.entry(buckets.oci, `layers ${digest}`, imageSchema);
-    const memory = new LayerMemory(entryOf(image), `base-image:carry ${image}`);
+    const memory = new LayerMemory(entryOf(image), {
+      by: `base-image:carry ${image}`,
+      now: () => cache.now(),
+    });
     for (const digest of new Set([image, ...others])) {
       const known = (await entryOf(digest).read())?.value ?? {};
       for (const [layer, facts] of Object.entries(known)) memory.#facts.set(layer, facts);
@@ -55,22 +65,33 @@ export class LayerMemory {
     return this.#facts.get(layer);
   }
 
-  /** Keeps what was learned; it is written now and then, and by {@linkcode LayerMemory.write}. */
+  /**
+   * Keeps what was learned. {@linkcode LayerMemory.write} writes it at the end; of a run that takes longer it is written now and then, so that
+   * the next one reads no layer again where this one is killed.
+   */
   async learn(layer: Digest, facts: LayerFacts): Promise<void> {
     this.#facts.set(layer, facts);
-    this.#own[layer] = facts;
-    if (performance.now() - this.#writtenMs > writeEveryMs) await this.write();
+    this.#keep(layer, facts);
+    if (this.#now() - this.#writtenMs > writeEveryMs) await this.write();
   }
 
   /** Says that a layer is one of the image, whoever it was learned from. */
   share(layer: Digest): void {
     const facts = this.#facts.get(layer);
-    if (facts !== undefined) this.#own[layer] = facts;
+    if (facts !== undefined) this.#keep(layer, facts);
   }
 
-  /** Writes what is known of the layers of the image. */
+  /** Writes what is known of the layers of the image, unless it is written. */
   async write(): Promise<void> {
+    if (this.#isWritten) return;
+    this.#isWritten = true;
+    this.#writtenMs = this.#now();
     await this.#entry.write(this.#own, { by: this.#by });
-    this.#writtenMs = performance.now();
+  }
+
+  #keep(layer: Digest, facts: LayerFacts): void {
+    if (this.#own[layer] === facts) return;
+    this.#own[layer] = facts;
+    this.#isWritten = false;
   }
 }

@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import * as v from "valibot";
+import type { Digest } from "../../../lib/base/digest.ts";
+import { buckets } from "../../../lib/cache/buckets.ts";
+import { Cache } from "../../../lib/cache/cache.ts";
+import { LayerMemory } from "../../../lib/carry/layer_memory.ts";
+
+const digestOf = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
+const image = digestOf("0");
+
+Deno.test("LayerMemory is written once, and of a long run every two seconds too", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    let now = 0;
+    const cache = new Cache(dir, { now: () => now });
+    const schema = v.record(v.string(), v.unknown());
+    const written = async () => {
+      const record = await cache.entry(buckets.oci, `layers ${image}`, schema).read();
+      return record && [record.updatedMs, Object.keys(record.value)];
+    };
+    const [first, second, third] = ["a", "b", "c"].map(digestOf) as [Digest, Digest, Digest];
+    const memory = await LayerMemory.recall(cache, image, []);
+    const learn = (layer: Digest) =>
+      memory.learn(layer, { stores: [], hidden: [], links: [], database: false });
+    await memory.write();
+    now = 1500;
+    await learn(first);
+    assertEquals(await written(), undefined);
+    now = 2500;
+    await learn(second);
+    assertEquals(await written(), [2500, [first, second]]);
+    now = 3000;
+    await memory.write();
+    assertEquals(await written(), [2500, [first, second]]);
+    await learn(third);
+    assertEquals(await written(), [2500, [first, second]]);
+    await memory.write();
+    assertEquals(await written(), [3000, [first, second, third]]);
+    now = 6000;
+    memory.share(first);
+    await memory.write();
+    assertEquals(await written(), [3000, [first, second, third]]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
