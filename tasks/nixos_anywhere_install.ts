@@ -90,8 +90,8 @@ export async function checkInstall(
   { offline }: Pick<TaskContext, "offline">,
 ): Promise<{ phases: InstallPhase[]; program: string[] }> {
   const phases = checkInstallOptions(options);
-  const { target } = options;
-  if (offline && target !== undefined) {
+  const { target, vmTest = false } = options;
+  if (offline && target !== undefined && !vmTest) {
     throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
   }
   return { phases, program: await nixosAnywhereProgram(options) };
@@ -152,8 +152,8 @@ async function run(
 }
 
 async function askFirst(options: NixosAnywhereOptions, { dryRun }: TaskContext): Promise<void> {
-  if (dryRun || options.confirm === undefined || options.vmTest) return;
   const question = installQuestion(options);
+  if (dryRun || options.confirm === undefined || question === undefined) return;
   if (await options.confirm(question) === true) return;
   throw new KedgeError(`Cannot install "${options.target}": it was not confirmed`, {
     hint: question,

@@ -96,8 +96,8 @@ export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
   readonly timeout?: number | string;
   /** How it is tried again after a failure. @default {not at all} */
   readonly retry?: number | RetryOptions;
-  /** Asked before anything starts; `--yes` answers it. */
-  readonly confirm?: string | ((args: ArgsOf<A>) => string);
+  /** Asked before anything starts; `--yes` answers it. A function that gives nothing asks nobody. */
+  readonly confirm?: string | ((args: ArgsOf<A>) => string | undefined);
   /**
    * Whether it only answers a question: then its run is not written into the journal, and nothing but the answer is shown.
    *
@@ -131,7 +131,7 @@ export interface DeclaredTask<out R = unknown> {
   /** How it is tried again. */
   readonly retry: RetryPlan;
   /** Asked before anything starts. */
-  confirm?(args: Readonly<Record<string, unknown>>): string;
+  confirm?(args: Readonly<Record<string, unknown>>): string | undefined;
   /** The permissions that it uses. */
   permissions?(args: Readonly<Record<string, unknown>>, cacheDir: string): PermissionSet;
   /** Gives evidence that there is nothing to do. */

@@ -75,8 +75,10 @@ export const nixosAnywhereTask = task({
     program: arg.path({ description: "The program; the one on PATH, else nix run, without it" }),
     revision: arg.string({ description: "The revision for nix run" }),
   },
-  confirm: ({ flake, storePath, target, phases }) =>
-    installQuestion(defined({ flake, storePaths: storePathsOf(storePath), target, phases })),
+  confirm: ({ flake, storePath, target, phases, vmTest }) =>
+    installQuestion(
+      defined({ flake, storePaths: storePathsOf(storePath), target, phases, vmTest }),
+    ),
   run: async ({ args, ...ctx }) => {
     const { storePath, sshPort, sshOption, hardwareFacter, hardwareConfig, chown, ...rest } = args;
     const access = defined({
@@ -112,7 +114,7 @@ export const nixosAnywhereTask = task({
       diskoDeps: !args.withoutDiskoDeps,
     };
     const { target } = args;
-    const boots = args.phases === undefined || args.phases.includes("kexec");
+    const boots = !args.vmTest && (args.phases === undefined || args.phases.includes("kexec"));
     if (args.kexec !== undefined || !boots || target === undefined || password !== undefined) {
       return await nixosAnywhere(options, ctx);
     }

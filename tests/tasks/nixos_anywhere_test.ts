@@ -463,6 +463,23 @@ fakeTest(
   },
 );
 
+fakeTest(
+  "kedge nixos-anywhere --vm-test asks for no confirmation, and no host for anything",
+  {},
+  async ({ folder, fake }) => {
+    for (const host of [[], ["--target", "root@host.invalid"]]) {
+      const { code, stderr } = await runKedge([
+        ...["nixos-anywhere", "--vm-test", "--flake", ".#web1"],
+        ...["--program", fake.program, "--offline", ...host],
+      ], { cacheDir: join(folder, "cache") });
+      assertEquals(code, 0, stderr);
+      const { args } = (await fake.calls()).at(-1)!;
+      const expected = host.length === 0 ? [] : ["--target-host", "root@host.invalid"];
+      assertEquals(args, ["--flake", ".#web1", ...expected, "--vm-test"]);
+    }
+  },
+);
+
 for (
   const { what, args, env, code, state } of [
     {

@@ -563,6 +563,19 @@ Deno.test("confirm: nothing starts unless it is confirmed", async () => {
   assertEquals(asked.length, 3);
 });
 
+Deno.test("confirm: nobody is asked where there is nothing to ask", async () => {
+  const wipe = task({
+    name: "wipe",
+    description,
+    args: { real: arg.boolean({ description }) },
+    confirm: ({ real }) => real ? "Wipe?" : undefined,
+    run: () => "done",
+  });
+  const declined = { confirm: () => Promise.resolve(false) };
+  assertEquals(valueOf(await runTasks([wipe], ["wipe"], declined)), "done");
+  assertEquals((await runTasks([wipe], ["wipe", "--real"], declined)).exitCode, 1);
+});
+
 Deno.test("confirm: what runs a task from inside waits for the answer, whoever asked first", async () => {
   const log: string[] = [];
   const wipe = task({
