@@ -4,8 +4,12 @@ import type { NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
 export function installQuestion(options: NixosAnywhereOptions): string | undefined {
   if (options.vmTest) return undefined;
   const system = options.flake ?? options.storePaths?.[1] ?? "a system";
-  const { target, phases } = options;
-  return phases === undefined || phases.includes("disko")
+  const { target, phases, diskoMode } = options;
+  const hasDisko = phases === undefined || phases.includes("disko");
+  if (hasDisko && diskoMode === "mount") {
+    return `Install ${system} on ${target}? Its disks are mounted as they are.`;
+  }
+  return hasDisko
     ? `Install ${system} on ${target}? This erases its disks.`
     : `Run the phases ${phases.join(", ")} for ${system} on ${target}?`;
 }

@@ -75,9 +75,9 @@ export const nixosAnywhereTask = task({
     program: arg.path({ description: "The program; the one on PATH, else nix run, without it" }),
     revision: arg.string({ description: "The revision for nix run" }),
   },
-  confirm: ({ flake, storePath, target, phases, vmTest }) =>
+  confirm: ({ flake, storePath, target, phases, diskoMode, vmTest }) =>
     installQuestion(
-      defined({ flake, storePaths: storePathsOf(storePath), target, phases, vmTest }),
+      defined({ flake, storePaths: storePathsOf(storePath), target, phases, diskoMode, vmTest }),
     ),
   run: async ({ args, ...ctx }) => {
     const { storePath, sshPort, sshOption, hardwareFacter, hardwareConfig, chown, ...rest } = args;

@@ -178,6 +178,22 @@ fakeTest("nixosAnywhere() asks before it does anything", {}, async ({ install, f
   assertEquals((await fake.calls()).length, 1);
 });
 
+fakeTest("nixosAnywhere() asks about what it does to the disks", {}, async ({ install, fake }) => {
+  const questions: string[] = [];
+  const confirm = (question: string) => questions.push(question) > 0;
+  for (
+    const options of [{ diskoMode: "format" }, { diskoMode: "mount" }, {
+      phases: ["install", "reboot"],
+    }] as const
+  ) await install({ ...options, confirm });
+  assertEquals(questions, [
+    "Install .#web1 on root@web1? This erases its disks.",
+    "Install .#web1 on root@web1? Its disks are mounted as they are.",
+    "Run the phases install, reboot for .#web1 on root@web1?",
+  ]);
+  assertEquals((await fake.calls()).length, 3);
+});
+
 fakeTest(
   "nixosAnywhere() hands secrets over by environment and files, and shows none",
   {
