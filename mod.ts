@@ -104,6 +104,7 @@ export * from "./tasks/image_gc.ts";
 export * from "./tasks/image_rm.ts";
 export type { Garbage } from "./lib/oci/collect_garbage.ts";
 export * from "./tasks/disk.ts";
+export * from "./tasks/disk_inspect.ts";
 export type { PulledDisk } from "./lib/disk/pull_work.ts";
 export type { Chunker, ChunkerKind } from "./lib/chunk/chunker.ts";
 export * from "./lib/oci/reference.ts";

@@ -18,7 +18,7 @@ import type {
   DiskShape,
   InspectDiskOptions,
   InspectDiskResult,
-} from "./disk.ts";
+} from "./disk_inspect.ts";
 import { checkOnline } from "./disk_options.ts";
 
 /** Does the work of `inspectDisk`. */

@@ -2,16 +2,18 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import {
-  diffDisks,
-  type DiffDisksResult,
-  inspectDisk,
-  type InspectDiskResult,
   pullDisk,
   type PullDiskResult,
   pushDisk,
   type PushDiskResult,
   verifyDisk,
 } from "../disk.ts";
+import {
+  diffDisks,
+  type DiffDisksResult,
+  inspectDisk,
+  type InspectDiskResult,
+} from "../disk_inspect.ts";
 
 const group = "disks";
 const reference = (description: string, version = 1) =>

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { IncompleteError, UnreachableError, VerificationError } from "../../lib/base/errors.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
-import { inspectDisk, pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { inspectDisk } from "../../tasks/disk_inspect.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NoRoomError, UsageError, VerificationError } from "../../lib/base/errors.ts";
-import { diffDisks, inspectDisk, pullDisk, pushDisk, verifyDisk } from "../../tasks/disk.ts";
+import { pullDisk, pushDisk, verifyDisk } from "../../tasks/disk.ts";
+import { diffDisks, inspectDisk } from "../../tasks/disk_inspect.ts";
 import { sha256 } from "../../lib/base/digest.ts";
 import { dataBytes } from "../../lib/chunk/chunk_table.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
