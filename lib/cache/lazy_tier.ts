@@ -5,12 +5,18 @@ import type { Tier, TierCall, TierRecord } from "./tier.ts";
 export class LazyTier implements Tier {
   /** What it is, for people. */
   readonly label: string;
+  /** Whether it is believed which digest a validator of the origin stands for. */
+  readonly isTrusted: boolean;
   #load: () => Promise<Tier>;
   #tier: Promise<Tier> | undefined;
 
   /** Loads nothing yet. */
-  constructor(label: string, load: () => Promise<Tier>) {
+  constructor(
+    { label, isTrusted = false }: Pick<Tier, "label" | "isTrusted">,
+    load: () => Promise<Tier>,
+  ) {
     this.label = label;
+    this.isTrusted = isTrusted;
     this.#load = load;
   }
 

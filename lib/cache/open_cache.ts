@@ -7,7 +7,7 @@ import { LazyTier } from "./lazy_tier.ts";
 /**
  * The cache of a folder with what the environment adds to it: `KEDGE_CACHE_LOWER` names a read-only cache below it,
  * `KEDGE_CACHE_TIER` a repository (`docker://host/repository`) that a team shares; `KEDGE_CACHE_TIER_INSECURE=1` speaks
- * plain HTTP to it.
+ * plain HTTP to it, `KEDGE_CACHE_TIER_TRUSTED=1` believes those who write to it which bytes a validator of an origin stands for.
  *
  * @throws {UsageError} if a variable holds something else
  */
@@ -21,11 +21,12 @@ export function openCache(
   const tier = env("KEDGE_CACHE_TIER");
   if (tier) {
     const insecure = env("KEDGE_CACHE_TIER_INSECURE") === "1";
+    const isTrusted = env("KEDGE_CACHE_TIER_TRUSTED") === "1";
     const repository = repositoryOf(tier);
     const label = `the tier ${repository.host}/${repository.repository}`;
-    options.tier = new LazyTier(label, async () => {
+    options.tier = new LazyTier({ label, isTrusted }, async () => {
       const { RegistryTier } = await import("./registry_tier.ts");
-      return new RegistryTier(repository, { insecure });
+      return new RegistryTier(repository, { insecure, isTrusted });
     });
   }
   return new Cache(dir, options);

@@ -52,6 +52,8 @@ const annotationsSchema = v.looseObject({
 export class RegistryTier implements Tier {
   /** What it is, for people. */
   readonly label: string;
+  /** Whether it is believed which digest a validator of the origin stands for. */
+  readonly isTrusted: boolean;
   #reference: RegistryReference;
   #insecure: boolean;
   #waits: TierWaits;
@@ -59,8 +61,9 @@ export class RegistryTier implements Tier {
   /** Connects to nothing yet. */
   constructor(
     reference: RegistryReference,
-    options: { insecure?: boolean; waits?: TierWaits } = {},
+    options: { insecure?: boolean; isTrusted?: boolean; waits?: TierWaits } = {},
   ) {
+    this.isTrusted = options.isTrusted ?? false;
     this.#reference = reference;
     this.#insecure = options.insecure ?? false;
     this.#waits = options.waits ?? usualWaits;

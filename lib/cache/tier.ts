@@ -2,7 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Validators } from "../http/validators.ts";
 
-/** What a tier remembers of a URL; it counts for nothing until a pinned digest or the origin itself confirms it. */
+/** What a tier remembers of a URL; it counts for nothing unless the tier is trusted and the origin confirms the validators. */
 export interface TierRecord {
   /** The digest of the contents. */
   digest: Digest;
@@ -21,12 +21,18 @@ export interface TierCall {
 }
 
 /**
- * A team's copy of the cache. It may be slow, down or lying: contents from it are hashed, and what it says of a URL must be
- * confirmed.
+ * A team's copy of the cache. It may be slow, down or lying: contents are asked of it by a digest that is pinned, or that the origin or its
+ * release says, and are hashed.
  */
 export interface Tier {
   /** What it is, for people. */
   readonly label: string;
+  /**
+   * Whether it is believed which digest a validator of the origin stands for: who writes to it then decides what is used without a pin.
+   *
+   * @default {false}
+   */
+  readonly isTrusted?: boolean;
   /** What it remembers of a key. */
   find(key: string, call: TierCall): Promise<TierRecord | undefined>;
   /** The contents of a digest. */

@@ -7,13 +7,16 @@
  *
  * @module
  */
-import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { defined } from "../base/defined.ts";
+import type { Digest } from "../base/digest.ts";
+import { KedgeError, UnreachableError } from "../base/errors.ts";
 import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
-import { firstWords } from "./first_words.ts";
 import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
+import { refusePage } from "./refuse_page.ts";
+import { statedDigest, wantDigest } from "./stated_digest.ts";
 import {
   conditionOf,
   ifRangeOf,
@@ -68,6 +71,8 @@ export interface FoundProbe {
   size?: number;
   /** By what this version is known. */
   validators: Validators;
+  /** The digest that the server says the whole has. */
+  stated?: Digest;
   /** For how long the origin lets it be used without asking. */
   lifetime: FreshnessLifetime;
   /** Whether further ranges can be had. */
@@ -126,7 +131,7 @@ async function ask(client: HttpClient, request: ProbeRequest): Promise<Probe> {
   }
   const response = await client.request(request.url, {
     action: request.action,
-    headers: { ...request.headers, ...conditionOf(request.unless ?? {}) },
+    headers: headersOf(request),
     accept: [304],
   });
   const found = await readAnswer({ ...request, ranges: false }, response, 0);
@@ -185,13 +190,16 @@ async function get(
   return await client.request(request.url, {
     action: request.action,
     headers: {
-      ...request.headers,
-      ...conditionOf(request.unless ?? {}),
+      ...headersOf(request),
       ...headers,
       range: `bytes=${start}-${start + length - 1}`,
     },
     accept: [304, 416],
   });
+}
+
+function headersOf({ headers, unless = {}, digestKnown }: ProbeRequest): Record<string, string> {
+  return { ...(digestKnown ? {} : wantDigest), ...headers, ...conditionOf(unless) };
 }
 
 /** Judges an answer; `undefined` where it is of no use (its body is cancelled then). */
@@ -203,13 +211,14 @@ async function readAnswer(
   const validators = validatorsOf(response.headers);
   const lifetime = freshnessLifetime(response.headers, Date.now());
   const url = { url: request.url, finalUrl: response.url };
-  const base = { state: "found", ...url, validators, lifetime } as const;
   if (response.status === 304) {
     await response.body?.cancel();
     return { state: "unchanged", validators, lifetime: saidOf(lifetime, response.headers) };
   }
   await refusePage(request, response);
   const encoded = !/^(identity)?$/i.test(response.headers.get("content-encoding") ?? "");
+  const stated = encoded ? undefined : statedDigest(response.headers);
+  const base = { state: "found", ...url, validators, lifetime, ...defined({ stated }) } as const;
   if (response.status === 200) {
     const length = Number(response.headers.get("content-length") ?? NaN);
     return {
@@ -232,22 +241,4 @@ async function readAnswer(
   }
   await response.body?.cancel();
   return undefined;
-}
-
-/** A web page in the place of a file: a captive portal, a login, an apology. */
-async function refusePage(request: ProbeRequest, response: Response): Promise<void> {
-  const type = response.headers.get("content-type") ?? "";
-  if (!/^\s*(text\/html|application\/xhtml)/i.test(type)) return;
-  if (/\.x?html?$/i.test(new URL(request.url).pathname)) return;
-  const words = await firstWords(response, 100);
-  const text = words === "" ? "" : JSON.stringify(words);
-  throw new VerificationError(
-    `Cannot ${request.action} ${
-      displayUrl(request.url)
-    }: the server sent a web page instead of a file${text === "" ? "" : `, beginning ${text}`}`,
-    {
-      hint: "open the URL in a browser: it may want a login, or a portal may be in the way",
-      data: { url: displayUrl(request.url), contentType: type },
-    },
-  );
 }

@@ -1,8 +1,8 @@
 /**
  * Plans a download that the cache alone cannot answer.
  *
- * Invariants: the team's tier is asked before the origin; what it says counts only where the digest is known or the origin confirms it;
- * what earlier runs left is gone on with.
+ * Invariants: the team's tier gives what is pinned without asking the origin, and otherwise contents of the digest that the origin or its
+ * release says; only a trusted one is believed what an unchanged ETag stands for; what earlier runs left is gone on with.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import type { KnownFile } from "../cache/download_entry.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
+import type { TierRecord } from "../cache/tier.ts";
 import type { FoundProbe } from "../http/probe.ts";
 import type { CachedFile } from "./cached_download_options.ts";
 import type { DownloadIdentity } from "./download_identity.ts";
@@ -58,7 +59,7 @@ export class BeyondPlanner {
       return this.#stillPublished(known, ownRecord, detail);
     }
     const remembered = ownRecord === undefined && identity.digest === undefined
-      ? await tier.find(step)
+      ? await tier.believed(step)
       : undefined;
     const left = await this.#leftByOthers();
     const pending = ownRecord === undefined ? await left?.pending(step) : undefined;
@@ -70,8 +71,11 @@ export class BeyondPlanner {
     });
     if (answer.probe.state === "found") {
       const found = { ...answer, probe: answer.probe };
-      const opened = ownRecord === undefined ? undefined : await this.#newInTier(found, step);
-      if (opened !== undefined) return this.#tierPlan(opened, known, detail, step);
+      const opened = await this.#inTier(found, ownRecord, step);
+      if (opened !== undefined) {
+        const plan = this.#tierPlan(opened, known, detail, step);
+        return { ...plan, lifetime: answer.probe.lifetime };
+      }
       return await this.#movingPlan(found, known, detail, step);
     }
     if (pending !== undefined) {
@@ -91,22 +95,28 @@ export class BeyondPlanner {
   }
 
   /**
-   * What the tier has of the version that the origin answered with, where that is another than the cache has and the two agree on its
-   * strong ETag and its size: somebody else of the team was here first. A mirror's word does not count, nor that of a tier where another
-   * digest is published.
+   * What the tier has of the version that the origin answered with: somebody else of the team was here first. Its digest is what the
+   * origin or its release says; a trusted tier may say it, where that is another version than the cache has and the two agree on its strong
+   * ETag and its size. A mirror's word does not count.
    */
-  async #newInTier(
+  async #inTier(
     { probe, index }: OriginAnswer<FoundProbe>,
+    ownRecord: DownloadRecord | undefined,
     step: Step,
   ): Promise<OpenedInTier | undefined> {
-    const { identity, tier } = this.#options;
-    const { etag } = probe.validators;
-    const isOrigins = index === 0 && etag !== undefined;
-    if (identity.digest !== undefined || !isOrigins) return undefined;
-    const remembered = await tier.find(step);
-    if (remembered?.validators.etag !== etag || remembered.size !== probe.size) return undefined;
-    if (!await this.#isPublished(remembered.digest, step)) return undefined;
-    const opened = await tier.open(remembered, step);
+    const { identity, published, tier } = this.#options;
+    const isOrigins = index === 0 && probe.partial === undefined;
+    if (identity.digest !== undefined || !isOrigins || !tier.isThere) return undefined;
+    const { validators, size = -1 } = probe;
+    const digest = probe.stated ?? await published.digest(step);
+    let record: TierRecord | undefined;
+    if (digest !== undefined) record = { digest, size, validators };
+    else if (ownRecord !== undefined && validators.etag !== undefined) {
+      const believed = await tier.believed(step);
+      const agree = believed?.validators.etag === validators.etag && believed.size === size;
+      if (agree) record = believed;
+    }
+    const opened = record === undefined ? undefined : await tier.open(record, step);
     if (opened !== undefined) await probe.response.body?.cancel();
     return opened;
   }

@@ -48,6 +48,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   #plan: DownloadPlan | undefined;
   #inspector: Inspector | undefined;
   #fromOrigin: Downloaded | undefined;
+  #stated: Digest | undefined;
 
   /** Touches neither disk nor network. */
   constructor(options: CachedDownloadOptions) {
@@ -116,7 +117,9 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         checkDigest(moved.downloaded, digest, this.subject, isCallers);
         if (digest === undefined) {
           const published = await this.#planner.published.digest(step);
-          checkPublished(moved.downloaded, published, this.subject);
+          for (const said of [published, this.#stated]) {
+            checkPublished(moved.downloaded, said, this.subject);
+          }
         }
       }
       await this.#inspector?.finish(path, moved.downloaded?.size ?? moved.blob!.size, step);
@@ -145,7 +148,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     await this.#entry.write(blob, {
       validators: downloaded?.validators ?? plan.fromTier?.record.validators ?? plan.validators ??
         {},
-      lifetime: plan.answer?.probe.lifetime,
+      lifetime: plan.answer?.probe.lifetime ?? plan.lifetime,
       before,
       by: this.kind,
     });
@@ -204,6 +207,8 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const { name } = this.#entry;
     const source = this.#planner.identity.source;
     const { checkFileKind } = await import("../http/file_kind.ts");
+    // The origin's word alone: what a mirror says of itself proves nothing.
+    this.#stated = answer.index === 0 ? answer.probe.stated : undefined;
     const folder = await cache.partials.claim(source);
     this.#held.defer(() => cache.partials.release(source, folder));
     using object = step.meter.object(name, answer.probe.size);

@@ -1,6 +1,7 @@
 import type { CachedBlob } from "../cache/blob_store.ts";
 import type { EntryRecord } from "../cache/entry_record.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
+import type { FreshnessLifetime } from "../http/freshness_lifetime.ts";
 import type { FoundProbe, UnchangedProbe } from "../http/probe.ts";
 import type { Validators } from "../http/validators.ts";
 import type { CachedFile } from "./cached_download_options.ts";
@@ -24,6 +25,8 @@ export interface DownloadPlan extends Plan {
   rehashed?: boolean;
   /** By what the version of the contents is known, where neither the origin nor the tier brought it now. */
   validators?: Validators;
+  /** For how long the origin lets it be used without asking, where the tier has what it answered with. */
+  lifetime?: FreshnessLifetime;
   /** The origin said that nothing changed. */
   confirmed?: UnchangedProbe;
 }

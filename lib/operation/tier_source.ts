@@ -2,7 +2,7 @@
  * The team's tier as a source and a keeper of files.
  *
  * Invariants: no failure of the tier fails the operation; one that does not answer is not asked again; every byte from it is hashed against a digest that was pinned, or that
- * the origin confirmed; what it is given came from the origin.
+ * the origin or its release says; only a trusted one is believed which digest a validator stands for; what it is given came from the origin.
  *
  * @module
  */
@@ -45,8 +45,14 @@ export class TierSource {
     return this.#tier?.label ?? "no tier";
   }
 
-  /** What the tier remembers of the key, if the origin can be asked whether it is still so. */
-  async find(step: Step): Promise<TierRecord | undefined> {
+  /** Whether there is one that may be asked. */
+  get isThere(): boolean {
+    return this.#tier !== undefined && !this.#silent;
+  }
+
+  /** What a trusted tier remembers of the key, if the origin can be asked whether it is still so. */
+  async believed(step: Step): Promise<TierRecord | undefined> {
+    if (this.#tier?.isTrusted !== true) return undefined;
     const record = await this.#try(step, (tier) => tier.find(this.#key, step));
     return record === undefined || ifRangeOf(record.validators) === undefined ? undefined : record;
   }

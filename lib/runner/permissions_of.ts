@@ -15,6 +15,7 @@ const ofTheRunner: PermissionSet = {
     "KEDGE_CACHE_LOWER",
     "KEDGE_CACHE_TIER",
     "KEDGE_CACHE_TIER_INSECURE",
+    "KEDGE_CACHE_TIER_TRUSTED",
     "OTEL_DENO",
     "TERM",
     "XDG_CACHE_HOME",

@@ -338,6 +338,10 @@ Deno.test("openCache() reads the lower cache and the tier from the environment",
   const cache = openCache("/upper", (name) => env[name]);
   assertEquals([cache.dir, cache.lower], ["/upper", lower]);
   assertEquals(cache.tier?.label, "the tier 127.0.0.1:5000/team/cache");
+  assertEquals(cache.tier?.isTrusted, false);
+  const trusting = { ...env, KEDGE_CACHE_TIER_TRUSTED: "1" };
+  const trusted = openCache("/upper", (name) => (trusting as Record<string, string>)[name]);
+  assertEquals(trusted.tier?.isTrusted, true);
   for (const tier of ["oci:folder", "host/repository", "docker://", "docker://host/Repository"]) {
     const env = (name: string) => name === "KEDGE_CACHE_TIER" ? tier : undefined;
     assertThrows(

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { sha256 } from "../../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../../lib/base/digest.ts";
+import { VerificationError } from "../../../lib/base/errors.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { RegistryTier } from "../../../lib/cache/registry_tier.ts";
@@ -9,6 +10,7 @@ import { MediaType } from "../../../lib/oci/media_type.ts";
 import { parseReference, type RegistryReference } from "../../../lib/oci/reference.ts";
 import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec.ts";
 import { bundleBytes } from "../../support/bundle.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { realTest } from "../../support/real.ts";
 import { startRegistry } from "../../support/registry.ts";
@@ -19,23 +21,31 @@ const newer = bundleBytes({ version: "2" });
 const wrong = newer.slice();
 wrong[4]! ^= 1;
 const quick = { retry: { retries: 1, baseMs: 1, ceilingMs: 2 } };
+const bytesOf = (bytes: Uint8Array) => Uint8Array.fromHex(sha256(bytes).slice(7));
 const etagOf = (bytes: Uint8Array) => `"${sha256(bytes).slice(7, 23)}"`;
 
 /** A tier that does what it is told. */
 class FakeTier implements Tier {
   label = "the tier";
+  isTrusted = false;
   puts: TierRecord[] = [];
   record: TierRecord | undefined;
   contents: Uint8Array<ArrayBuffer> | undefined;
   failure: string | undefined;
 
+  /** Gives what it has for every digest. */
+  lies = false;
+  opened: Digest[] = [];
+
   find(): Promise<TierRecord | undefined> {
     return this.#answer(this.record);
   }
-  open(): Promise<{ stream: ReadableStream<Uint8Array>; size: number } | undefined> {
+  open(digest: Digest): Promise<{ stream: ReadableStream<Uint8Array>; size: number } | undefined> {
+    this.opened.push(digest);
     const { contents } = this;
+    const isThere = contents !== undefined && (this.lies || sha256(contents) === digest);
     return this.#answer(
-      contents && { stream: new Blob([contents]).stream(), size: contents.length },
+      isThere ? { stream: new Blob([contents]).stream(), size: contents.length } : undefined,
     );
   }
   async put(_key: string, record: TierRecord): Promise<void> {
@@ -54,7 +64,10 @@ async function withTier(
     tier: FakeTier;
     origin: Origin;
     notes: string[];
+    /** Runs with a cache of its own. */
     run: (options?: CacheKexecOptions) => ReturnType<typeof cacheKexec>;
+    /** Refreshes with the cache of a run before. */
+    again: (before: { path: string }, options?: CacheKexecOptions) => ReturnType<typeof cacheKexec>;
   }) => Promise<void>,
 ): Promise<void> {
   await using origin = startOrigin({ "/k.tar.gz": { body } });
@@ -62,16 +75,20 @@ async function withTier(
   const tier = new FakeTier();
   const notes: string[] = [];
   let count = 0;
+  const runIn = (dir: string, refresh: "all" | "none", options: CacheKexecOptions = {}) =>
+    cacheKexec({ url: origin.url("/k.tar.gz"), ...quick, ...options }, {
+      cache: new Cache(dir, { tier }),
+      refresh,
+      report: (event) => event.type === "note" && notes.push(event.message),
+    });
   try {
     await test({
       tier,
       origin,
       notes,
-      run: (options = {}) =>
-        cacheKexec({ url: origin.url("/k.tar.gz"), ...quick, ...options }, {
-          cache: new Cache(join(folder, String(count++)), { tier }),
-          report: (event) => event.type === "note" && notes.push(event.message),
-        }),
+      run: (options) => runIn(join(folder, String(count++)), "none", options),
+      again: ({ path }, options) =>
+        runIn(path.slice(0, path.indexOf("/files-v1/")), "all", options),
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -100,8 +117,9 @@ Deno.test("a tier gives pinned contents, and the origin is not asked", () =>
     assertEquals(await Deno.readFile(result.path), body);
   }));
 
-Deno.test("a tier gives what the origin confirms with a 304, for one request", () =>
+Deno.test("a trusted tier gives what the origin confirms with a 304, for one request", () =>
   withTier(async ({ tier, origin, run }) => {
+    tier.isTrusted = true;
     tier.record = remembered(body);
     tier.contents = body;
     const result = await run();
@@ -110,8 +128,61 @@ Deno.test("a tier gives what the origin confirms with a 304, for one request", (
     assertEquals(origin.sentBytes, 0);
   }));
 
+for (
+  const [header, value] of [
+    ["repr-digest", `sha-512=:AAAA:, sha-256=:${bytesOf(newer).toBase64()}:`],
+    ["x-checksum-sha256", bytesOf(newer).toHex().toUpperCase()],
+  ] as const
+) {
+  Deno.test(`a tier gives contents of the digest that the origin says by ${header}, with its validators`, () =>
+    withTier(async ({ tier, origin, run, again }) => {
+      const file = origin.files.get("/k.tar.gz")!;
+      file.body = newer;
+      file.headers = { [header]: value, "cache-control": "max-age=1000" };
+      tier.record = { ...remembered(wrong), validators: { etag: etagOf(newer) } };
+      tier.contents = newer;
+      const result = await run();
+      assertStringIncludes(result.why, "the tier has it");
+      assertEquals([result.digest, tier.puts], [sha256(newer), []]);
+      assertEquals(tier.opened, [sha256(newer)]);
+      assertEquals(origin.requests[0]!.headers.get("want-repr-digest"), "sha-256=10");
+      await again(result);
+      assertEquals(origin.requests.map(({ status }) => status), [206, 304]);
+    }));
+}
+
+Deno.test("a tier that knows the ETag of the origin is not believed what it stands for", () =>
+  withTier(async ({ tier, origin, run, again }) => {
+    const file = origin.files.get("/k.tar.gz")!;
+    file.body = newer;
+    tier.record = { ...remembered(newer), digest: sha256(wrong) };
+    tier.contents = wrong;
+    const first = await run();
+    assertEquals([first.digest, tier.opened], [sha256(newer), []]);
+    assertEquals(await Deno.readFile(first.path), newer);
+    file.body = body;
+    tier.record = { ...remembered(body), digest: sha256(wrong) };
+    assertEquals((await again(first)).digest, sha256(body));
+    assertEquals(tier.opened, []);
+  }));
+
+Deno.test("a tier that has other bytes than the origin says is overruled", () =>
+  withTier(async ({ tier, origin, run }) => {
+    origin.files.get("/k.tar.gz")!.headers = { "x-checksum-sha256": bytesOf(body).toHex() };
+    tier.lies = true;
+    tier.contents = wrong;
+    assertEquals((await run()).digest, sha256(body));
+  }));
+
+Deno.test("what the origin says of its digest holds for what it sends", () =>
+  withTier(async ({ origin, run }) => {
+    origin.files.get("/k.tar.gz")!.headers = { "x-checksum-sha256": bytesOf(newer).toHex() };
+    await assertRejects(() => run(), VerificationError, `${sha256(newer)} was published for it`);
+  }));
+
 Deno.test("a tier that remembers an old version is overruled by the origin", () =>
   withTier(async ({ tier, origin, run }) => {
+    tier.isTrusted = true;
     tier.record = remembered(body);
     tier.contents = body;
     origin.files.get("/k.tar.gz")!.body = newer;
@@ -128,6 +199,8 @@ for (
 ) {
   Deno.test(`a tier that lies ${how} costs nothing but its bytes`, () =>
     withTier(async ({ tier, run, notes }) => {
+      tier.isTrusted = true;
+      tier.lies = true;
       tier.record = remembered(body);
       tier.contents = contents;
       for (const options of [{}, { sha256: sha256(body) }]) {
@@ -141,6 +214,7 @@ for (
 
 Deno.test("a tier that says a URL is something else is not believed", () =>
   withTier(async ({ tier, run }) => {
+    tier.isTrusted = true;
     tier.record = { ...remembered(newer), validators: { etag: '"made up"' } };
     tier.contents = newer;
     assertEquals((await run()).digest, sha256(body));
@@ -148,64 +222,71 @@ Deno.test("a tier that says a URL is something else is not believed", () =>
 
 Deno.test("a tier that is down is noted, and the origin serves", () =>
   withTier(async ({ tier, run, notes }) => {
+    tier.isTrusted = true;
     tier.failure = "connection refused";
     assertEquals((await run()).digest, sha256(body));
     assertEquals((await run({ sha256: sha256(body) })).digest, sha256(body));
     assertStringIncludes(notes.join(), "connection refused");
   }));
 
-function tierAt(host: string): RegistryTier {
-  return new RegistryTier(parseReference(`docker://${host}/team/cache`) as RegistryReference);
+function tierAt(host: string, isTrusted = false): RegistryTier {
+  const reference = parseReference(`docker://${host}/team/cache`) as RegistryReference;
+  return new RegistryTier(reference, { isTrusted });
 }
 
-realTest("RegistryTier keeps a bundle that another machine then needs not fetch", [
-  "docker-registry",
-], async () => {
+/** Two machines with one tier; the origin says the digest of its file, or leaves it to the tier. */
+async function fleet(
+  isTrusted: boolean,
+  test: (bench: {
+    origin: Origin;
+    put: (bytes: Uint8Array) => void;
+    run: (name: string, refresh?: "all") => ReturnType<typeof cacheKexec>;
+  }) => Promise<void>,
+): Promise<void> {
   await using registry = await startRegistry();
-  await using origin = startOrigin({ "/k.tar.gz": { body } });
-  const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
-  const tier = tierAt(registry.host);
-  const run = (name: string) =>
-    cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
-      cache: new Cache(join(folder, name), { tier }),
-    });
-  assertEquals((await run("first")).bytesMoved, body.length);
-  const second = await run("second");
-  assertEquals(second.digest, sha256(body));
-  assertEquals(origin.sentBytes, body.length);
-  assertEquals(origin.requests.map(({ status }) => status), [206, 304]);
-  assert(second.why.includes("team/cache has it"), second.why);
-
+  await using origin = startOrigin({});
+  const tier = tierAt(registry.host, isTrusted);
+  const put = (bytes: Uint8Array) => {
+    const headers = { "x-checksum-sha256": bytesOf(bytes).toHex() };
+    origin.files.set("/k.tar.gz", { body: bytes, ...(isTrusted ? {} : { headers }) });
+  };
   const call = { meter: silentMeter, signal: new AbortController().signal };
-  assertEquals(await tier.find("another key", call), undefined);
-  assertEquals(await tier.open(sha256("nothing"), call), undefined);
-  await Deno.remove(folder, { recursive: true });
-});
-
-realTest(
-  "RegistryTier gives who has the version before the new one, which another machine fetched",
-  [
-    "docker-registry",
-  ],
-  async () => {
-    await using registry = await startRegistry();
-    await using origin = startOrigin({ "/k.tar.gz": { body } });
-    const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
-    const run = (name: string, refresh: "all" | "none") =>
+  put(body);
+  await inFolder(async (folder) => {
+    const run = (name: string, refresh: "all" | "none" = "none") =>
       cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
-        cache: new Cache(join(folder, name), { tier: tierAt(registry.host) }),
+        cache: new Cache(join(folder, name), { tier }),
         refresh,
       });
-    for (const name of ["first", "second"]) await run(name, "none");
-    origin.files.get("/k.tar.gz")!.body = newer;
-    assertEquals((await run("first", "all")).why, "a refresh was asked for");
-    const second = await run("second", "all");
-    assertEquals([second.digest, second.bytesMoved], [sha256(newer), newer.length]);
-    assert(second.why.includes("team/cache has it"), second.why);
-    assertEquals(await Deno.readFile(second.path), newer);
-    await Deno.remove(folder, { recursive: true });
-  },
-);
+    await test({ origin, put, run });
+  });
+  assertEquals(await tier.find("another key", call), undefined);
+  assertEquals(await tier.open(sha256("nothing"), call), undefined);
+}
+
+for (const isTrusted of [false, true]) {
+  const confirmed = isTrusted ? "by its ETag" : "by its digest";
+  realTest(
+    `RegistryTier keeps what another machine then needs not fetch: the origin confirms it ${confirmed}`,
+    [
+      "docker-registry",
+    ],
+    () =>
+      fleet(isTrusted, async ({ origin, put, run }) => {
+        assertEquals((await run("first")).bytesMoved, body.length);
+        const second = await run("second");
+        assertEquals([second.digest, second.bytesMoved], [sha256(body), body.length]);
+        assertEquals(origin.requests.map(({ status }) => status), [206, isTrusted ? 304 : 206]);
+        assert(second.why.includes("team/cache has it"), second.why);
+        put(newer);
+        assertEquals((await run("first", "all")).why, "a refresh was asked for");
+        const third = await run("second", "all");
+        assertEquals([third.digest, third.bytesMoved], [sha256(newer), newer.length]);
+        assert(third.why.includes("team/cache has it"), third.why);
+        assertEquals(await Deno.readFile(third.path), newer);
+      }),
+  );
+}
 
 for (
   const [what, record] of [
@@ -216,23 +297,22 @@ for (
   ] as const
 ) {
   Deno.test(`a tier that ${what} is overruled by the origin in a refresh`, () =>
-    withTier(async ({ tier, origin, run }) => {
-      const { path } = await run();
+    withTier(async ({ tier, origin, run, again }) => {
+      tier.isTrusted = true;
+      tier.lies = true;
+      const first = await run();
       tier.record = record;
       tier.contents = body;
       origin.files.get("/k.tar.gz")!.body = newer;
-      const cache = new Cache(path.slice(0, path.indexOf("/files-v1/")), { tier });
-      const result = await cacheKexec({ url: origin.url("/k.tar.gz"), ...quick }, {
-        cache,
-        refresh: "all",
-      });
+      const result = await again(first);
       assertEquals(result.digest, sha256(newer));
       assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
     }));
 }
 
 Deno.test("a tier that has other contents than are published for a release is overruled by the origin in a refresh", () =>
-  withTier(async ({ tier, origin, run }) => {
+  withTier(async ({ tier, origin, run, again }) => {
+    tier.isTrusted = true;
     const path = "/acme/images/releases/download/v1/k.tar.gz";
     const publish = (bytes: Uint8Array) => {
       const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(bytes) }] });
@@ -247,14 +327,14 @@ Deno.test("a tier that has other contents than are published for a release is ov
     tier.contents = wrong;
     origin.files.get(path)!.body = newer;
     publish(newer);
-    const cache = new Cache(first.path.slice(0, first.path.indexOf("/files-v1/")), { tier });
-    const result = await cacheKexec({ ...options, ...quick }, { cache, refresh: "all" });
+    const result = await again(first, options);
     assertEquals([result.digest, result.requests], [sha256(newer), 2]);
     assertEquals(sha256(await Deno.readFile(result.path)), sha256(newer));
   }));
 
 Deno.test("a tier that has other contents than are published for a release is overruled by the origin at the first use", () =>
   withTier(async ({ tier, origin, run }) => {
+    tier.isTrusted = true;
     const path = "/acme/images/releases/download/v1/k.tar.gz";
     const text = JSON.stringify({ assets: [{ name: "k.tar.gz", digest: sha256(newer) }] });
     const file = { body: new TextEncoder().encode(text) };
@@ -300,7 +380,7 @@ async function withBadTier(
   await using origin = startOrigin({ "/k.tar.gz": { body } });
   const folder = await Deno.makeTempDir({ prefix: "kedge-tier-" });
   const reference = parseReference(`docker://127.0.0.1:${server.addr.port}/team/cache`);
-  const tier = new RegistryTier(reference as RegistryReference, { waits });
+  const tier = new RegistryTier(reference as RegistryReference, { waits, isTrusted: true });
   const notes: string[] = [];
   try {
     const result = await cacheKexec({ url: origin.url("/k.tar.gz"), ...quick, ...options }, {
