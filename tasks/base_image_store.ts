@@ -99,7 +99,7 @@ export interface PruneStoreResult extends Figures {
   dropped: readonly { digest: Digest; nixVersion: string }[];
   /** The images that stay. */
   kept: readonly { digest: Digest; nixVersion: string }[];
-  /** How many paths went. */
+  /** How many paths went, those that a killed run had placed included. */
   paths: number;
   /** The bytes of their NARs. */
   bytes: number;
@@ -107,7 +107,8 @@ export interface PruneStoreResult extends Figures {
 
 /**
  * Lets go of images whose stores were carried into a volume or a folder, and deletes the paths that no kept image needs. What was
- * built there stays with all that it needs, and so does what a root, a profile or a process of this machine uses.
+ * built there stays with all that it needs, and so does what a root, a profile or a process of this machine uses. What a carry or an import
+ * that was killed had placed goes too; only while another one runs, a dry run says nothing of it.
  *
  * @throws {UsageError} if `keep` is no whole number, or there is no engine
  * @throws {NotAllowedError} if this user may not read or write all of it

@@ -9,7 +9,6 @@
 import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { UnreachableError, VerificationError } from "../lib/base/errors.ts";
-import { syncTree } from "../lib/base/sync_tree.ts";
 import { type Carried, carryImage, rootsOf, rowBytes } from "../lib/carry/bring_image.ts";
 import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
 import { LayeredStore } from "../lib/carry/layered_store.ts";
@@ -18,7 +17,7 @@ import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { putLinks } from "../lib/nix/nix_links.ts";
-import { StoreDatabase } from "../lib/nix/store_database.ts";
+import { registerPaths } from "../lib/nix/register_paths.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
@@ -179,7 +178,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
         `${strays.length} paths in ${this.#place.label} are not valid, as "${
           strays[0]
         }": a build has them under way, ` +
-          "or left them; nix-store --gc removes those",
+          "or a build or a run that was ended left them; nix-store --gc removes those, and base-image:prune what kedge placed",
         "warning",
       );
     }
@@ -189,11 +188,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
 
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
-    if (rows.length > 0) {
-      await syncTree(folder.path);
-      using database = await StoreDatabase.change(folder.databaseFolder);
-      database.register(rows);
-    }
+    await registerPaths(folder, rows);
     await putLinks(folder.state, [...rootsOf(note, carried), ...note.links]);
     const images = new CarriedImages(folder);
     await images.put(note);

@@ -11,14 +11,13 @@ import { formatBytes } from "../lib/base/bytes.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
-import { syncTree } from "../lib/base/sync_tree.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { putLinks, readLinks, storeNameOf } from "../lib/nix/nix_links.ts";
 import type { PathInfo } from "../lib/nix/path_info.ts";
 import { rowClosure } from "../lib/nix/row_closure.ts";
-import { StoreDatabase } from "../lib/nix/store_database.ts";
+import { registerPaths } from "../lib/nix/register_paths.ts";
 import type { StoreRow } from "../lib/nix/store_row.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
 import { StoreStage } from "../lib/nix/store_stage.ts";
@@ -152,7 +151,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     await Deno.mkdir(folder.databaseFolder, { recursive: true });
     const { missing, left } = await storeDifference(plan.rows, folder, signal);
     checkFreeBytes(folder.path, bytesOf(missing));
-    await using stage = await StoreStage.make(folder);
+    await using stage = await StoreStage.make(folder, missing);
     for (const row of missing) {
       const { path, baseName } = row.storePath;
       using object = meter.object(path, row.narSize);
@@ -173,11 +172,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   }
 
   async commit(plan: ImportPlan, { folder, rows, pathsMoved }: Imported): Promise<CopyStanding> {
-    if (rows.length > 0) {
-      await syncTree(folder.path);
-      using database = await StoreDatabase.change(folder.databaseFolder);
-      database.register(rows);
-    }
+    await registerPaths(folder, rows);
     await putLinks(
       folder.state,
       this.#parts.names.map((name) => ({

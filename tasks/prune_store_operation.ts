@@ -1,15 +1,17 @@
 /**
- * Frees what no kept image needs of a carried store.
+ * Frees what no kept image needs of a carried store, and what killed runs left there.
  *
  * Invariants: what is deleted is planned again under the lock, so that nothing goes that came to be needed meanwhile.
  *
  * @module
  */
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { isLockHeld } from "../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import type { CarriedImage } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { LoosePath } from "../lib/nix/loose_paths.ts";
+import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { type NixPrunePlan, planNixPrune, pruneNixFolder } from "../lib/nix/prune_nix_folder.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -34,60 +36,73 @@ export async function runPruneStore(
     throw new UsageError(`Cannot keep ${keep} images: it is no whole number from 0 on`);
   }
   const place = await nixPlace(options.in, options.engine, context);
-  const operation: Operation<PlannedPrune, NixPrunePlan, Omit<PruneStoreResult, keyof Figures>> = {
+  const operation: Operation<PlannedPrune, PlannedPrune, Omit<PruneStoreResult, keyof Figures>> = {
     kind: "base-image:prune",
     subject: place.label,
-    async plan({ signal }) {
+    async plan({ signal, dryRun }) {
       const folder = await place.find(signal);
       if (folder === undefined) {
         throw new KedgeError(`Cannot prune ${place.label}: there is none`);
       }
       const prune = await planNixPrune(folder, keep);
-      const { dropped, kept, rows, unfinished } = prune;
-      return {
-        folder,
-        prune,
-        changed: dropped.length + rows.length + unfinished.length > 0,
-        bytesToMove: 0,
-        bytesToReuse: 0,
-        exact: true,
-        requests: 0,
-        why:
-          `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
-          `among the ${keep} used last; nothing else needs ${rows.length} of their paths`,
-        objects: rows.map(({ storePath, narSize }) => ({
-          label: storePath.path,
-          sizeBytes: narSize,
-          state: "present",
-        })),
-      };
+      // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
+      if (!dryRun || !isLockHeld(folder.lock)) return planned(folder, prune, keep);
+      const plan = planned(folder, { ...prune, loose: [], staged: [] }, keep);
+      return { ...plan, why: `${plan.why}; another run is at work there` };
     },
     async move({ folder }, { meter, signal, record }) {
       const onWait = (message: string) => meter.note(message);
       const lock = { timeoutMs: lockTimeoutMs(), onWait, signal, deleting: true };
       using _lock = await lockNixFolder(folder, lock);
       const prune = await planNixPrune(folder, keep);
-      await pruneNixFolder(
-        folder,
-        prune,
-        (row) => record(row.storePath.path, "deleted"),
-        signal,
-      );
-      return prune;
+      await pruneNixFolder(folder, prune, (path) => record(path, "deleted"), signal);
+      return planned(folder, prune, keep);
     },
+    replanned: (plan) => plan,
     verify: () => Promise.resolve(),
-    commit: (_plan, prune) => Promise.resolve(resultOf(prune)),
+    commit: (_plan, { prune }) => Promise.resolve(resultOf(prune)),
     standing: ({ prune }) => resultOf(prune),
   };
   return await runInPlace(place, operation, context);
 }
 
-function resultOf({ dropped, kept, rows }: NixPrunePlan): Omit<PruneStoreResult, keyof Figures> {
-  const name = ({ digest, nixVersion }: CarriedImage) => ({ digest, nixVersion });
+function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {
+  const { dropped, kept, rows, loose, staged } = prune;
+  const left = loose.length === 0
+    ? staged.length === 0 ? "" : "; a killed run left what it had under way"
+    : `; killed runs left ${loose.length} paths that are not valid`;
   return {
-    dropped: dropped.map(name),
-    kept: kept.map(name),
-    paths: rows.length,
-    bytes: rows.reduce((sum, row) => sum + row.narSize, 0),
+    folder,
+    prune,
+    changed: dropped.length + rows.length + loose.length + staged.length > 0,
+    bytesToMove: 0,
+    bytesToReuse: 0,
+    exact: true,
+    requests: 0,
+    why: `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
+      `among the ${keep} used last; nothing else needs ${rows.length} of their paths${left}`,
+    objects: pathsOf(prune).map(({ baseName, narSize }) => ({
+      label: `${nixStoreDir}/${baseName}`,
+      sizeBytes: narSize,
+      state: "present",
+    })),
   };
+}
+
+function resultOf(prune: NixPrunePlan): Omit<PruneStoreResult, keyof Figures> {
+  const name = ({ digest, nixVersion }: CarriedImage) => ({ digest, nixVersion });
+  const paths = pathsOf(prune);
+  return {
+    dropped: prune.dropped.map(name),
+    kept: prune.kept.map(name),
+    paths: paths.length,
+    bytes: paths.reduce((sum, { narSize }) => sum + narSize, 0),
+  };
+}
+
+function pathsOf({ rows, loose }: NixPrunePlan): LoosePath[] {
+  return [
+    ...rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize })),
+    ...loose,
+  ];
 }

@@ -11,6 +11,7 @@
  */
 import { dirname } from "@std/path";
 import { KedgeError, TimedOutError } from "./errors.ts";
+import { isNotThere } from "./files.ts";
 
 /** Options of {@linkcode lockFile}. */
 export interface LockFileOptions {
@@ -126,6 +127,22 @@ function isLocked(file: Deno.FsFile, shared: boolean): boolean {
       return true;
     }
     throw error;
+  }
+}
+
+/** Whether somebody holds a lock, exclusively or shared; makes no file, and waits for nobody where a pipe stands there. */
+export function isLockHeld(path: string): boolean {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { read: true, write: true });
+  } catch (error) {
+    if (isNotThere(error)) return false;
+    throw error;
+  }
+  try {
+    return !isLocked(file, false);
+  } finally {
+    closeLocked(file);
   }
 }
 

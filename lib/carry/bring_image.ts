@@ -66,7 +66,7 @@ export async function carryImage(
   const all = [...image.rows.values()];
   const { missing, present, left, valid } = await storeDifference(all, folder, signal);
   checkFreeBytes(folder.path, rowBytes(missing));
-  await using stage = await StoreStage.make(folder);
+  await using stage = await StoreStage.make(folder, missing);
   const unpacker = new StoreUnpacker(
     folder,
     stage,

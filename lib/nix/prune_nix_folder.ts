@@ -1,18 +1,17 @@
 /**
  * Frees what no kept image needs, in a folder that is mounted as `/nix`.
  *
- * Invariants: only paths that came with an image which is let go of are deleted; never one that a kept image, a path of nobody's image, a
- * root, or a process of this machine needs; roots go before the rows, the rows before the note that names them and before the files, and
- * what a killed run had in mind is finished by the next one.
+ * Invariants: only paths that came with an image which is let go of are deleted, and what a killed run placed or was about to delete; never
+ * one that a kept image, a path of nobody's image, a root, or a process of this machine needs, or that a Nix is placing; roots go before the
+ * rows, the rows before the note that names them and before the files, and what a killed run had in mind is finished by the next one.
  *
  * @module
  */
 import { join } from "@std/path";
-import * as v from "valibot";
-import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
+import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";
 import { readPlainFile } from "./plain_file.ts";
@@ -29,13 +28,13 @@ export interface NixPrunePlan {
   kept: readonly CarriedImage[];
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
-  /** What a killed run left to be deleted. */
-  unfinished: readonly string[];
+  /** What killed runs left in the store, in no row. */
+  loose: readonly LoosePath[];
+  /** What killed runs left outside of the store, by its path. */
+  staged: readonly string[];
 }
 
 const largestTextBytes = 256 * 1024 * 1024;
-
-const intentSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 
 /**
  * Plans what may go; writes nothing.
@@ -69,20 +68,22 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
     candidates.has(baseName) && !needed.has(baseName)
   );
-  const unfinished = (await readIntent(folder)).filter((name) => !valid.has(name));
-  return { dropped, kept, rows, unfinished };
+  const loose = await new LoosePaths(folder).find((name) => valid.has(name) || needed.has(name));
+  const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
+  return { dropped, kept, rows, loose, staged };
 }
 
 /** Does what was planned; whoever calls holds the lock of the folder, and has planned under it. */
 export async function pruneNixFolder(
   folder: NixFolder,
   plan: NixPrunePlan,
-  onRemoved: (row: StoreRow) => void,
+  onRemoved: (path: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const names = plan.rows.map((row) => row.storePath.baseName);
-  await Deno.mkdir(folder.notes, { recursive: true });
-  await writeFileAtomic(intentOf(folder), JSON.stringify([...names, ...plan.unfinished]));
+  const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
+  const names = rows.map(({ baseName }) => baseName);
+  const loose = new LoosePaths(folder);
+  await loose.add(rows);
   for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
   if (names.length > 0) {
     using database = await StoreDatabase.change(folder.databaseFolder);
@@ -90,13 +91,18 @@ export async function pruneNixFolder(
   }
   const images = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await images.remove(digest);
-  for (const name of plan.unfinished) await removeTree(folder.pathOf(name));
-  for (const row of plan.rows) {
+  const gone = new Set([...plan.loose, ...rows].map(({ baseName }) => baseName));
+  for (const baseName of gone) {
     signal.throwIfAborted();
-    await removeTree(folder.pathOf(row.storePath.baseName));
-    onRemoved(row);
+    await removeTree(folder.pathOf(baseName));
+    onRemoved(`${nixStoreDir}/${baseName}`);
   }
-  await removeIfThere(intentOf(folder));
+  await loose.settle((baseName) => gone.has(baseName));
+  for (const path of plan.staged) {
+    signal.throwIfAborted();
+    await removeTree(path);
+    onRemoved(path);
+  }
 }
 
 /** Where the roots of an image are. */
@@ -157,15 +163,4 @@ async function textOf(path: string): Promise<string> {
     if (isGone) return "";
     throw error;
   }
-}
-
-function intentOf(folder: NixFolder): string {
-  return join(folder.notes, "pruning.json");
-}
-
-async function readIntent(folder: NixFolder): Promise<string[]> {
-  const text = await readPlainFile(intentOf(folder), largestTextBytes);
-  if (text === undefined) return [];
-  const parsed = v.safeParse(intentSchema, text);
-  return parsed.success ? parsed.output.filter(isStoreBaseName) : [];
 }

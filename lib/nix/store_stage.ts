@@ -3,13 +3,14 @@
  *
  * Invariants: a path comes into the store in one rename, and only after its NAR was hashed and found to be what the database will say of it;
  * what stands in the store under its name without being valid is removed first, as Nix itself does; what a killed run left is
- * gone at the next one.
+ * gone at the next one, and what it placed is noted as loose.
  *
  * @module
  */
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { hashNar } from "./hash_nar.ts";
+import { LoosePaths } from "./loose_paths.ts";
 import type { NarSummary } from "./nar_verifier.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import type { PathInfo } from "./path_info.ts";
@@ -30,9 +31,17 @@ export class StoreStage implements AsyncDisposable {
     this.#work = work;
   }
 
-  /** Makes an empty one; whoever calls holds the lock of the folder. */
-  static async make(folder: NixFolder): Promise<StoreStage> {
+  /** Makes an empty one for these paths; whoever calls holds the lock of the folder. */
+  static async make(
+    folder: NixFolder,
+    expected: Iterable<Pick<ExpectedNar, "storePath" | "narSize">>,
+  ): Promise<StoreStage> {
     await removeTree(folder.staging);
+    const coming = [...expected].map(({ storePath: { baseName }, narSize }) => ({
+      baseName,
+      narSize,
+    }));
+    await new LoosePaths(folder).add(coming);
     const work = join(folder.staging, crypto.randomUUID());
     await Deno.mkdir(work, { recursive: true });
     await Deno.mkdir(folder.store, { recursive: true });

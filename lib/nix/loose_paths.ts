@@ -1,0 +1,93 @@
+/**
+ * The paths that kedge places in a store, or deletes from it, while Nix's database does not know them: what a killed run leaves of them is freed
+ * by a prune.
+ *
+ * Invariants: a path is noted before it is placed, and before its row goes; whoever notes or forgets holds the lock of the folder; a path that
+ * is valid, or that a Nix may be placing, is none of them, whatever is noted.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import * as v from "valibot";
+import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { isLockHeld } from "../base/file_lock.ts";
+import { folderNames } from "../base/files.ts";
+import type { NixFolder } from "./nix_folder.ts";
+import { plainFileInfo, readPlainFile } from "./plain_file.ts";
+import { isStoreBaseName } from "./store_path.ts";
+
+const schema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.object({
+    baseName: v.pipe(v.string(), v.check(isStoreBaseName, "no store path")),
+    narSize: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  })),
+);
+
+const largestNoteBytes = 256 * 1024 * 1024;
+
+/** A path that may be in the store and in no row, and the size of its NAR in bytes. */
+export type LoosePath = v.InferOutput<typeof schema>[number];
+
+/** Those in one folder. */
+export class LoosePaths {
+  readonly #folder: NixFolder;
+
+  /** Touches no disk. */
+  constructor(folder: NixFolder) {
+    this.#folder = folder;
+  }
+
+  /** Those that lie in the store and that nobody is placing; `isTaken` says which ones are valid or in use. */
+  async find(isTaken: (baseName: string) => boolean): Promise<LoosePath[]> {
+    const noted = await this.#noted();
+    if (noted.length === 0) return [];
+    const there = new Set(await folderNames(this.#folder.store));
+    const found: LoosePath[] = [];
+    for (const each of noted) {
+      const { baseName } = each;
+      if (!there.has(baseName) || isTaken(baseName)) continue;
+      if (there.has(`${baseName}.lock`) && await this.#isBeingPlaced(baseName)) continue;
+      found.push(each);
+    }
+    return found;
+  }
+
+  /** Notes what is about to be placed or deleted. */
+  async add(paths: readonly LoosePath[]): Promise<void> {
+    if (paths.length === 0) return;
+    const all = new Map([...await this.#noted(), ...paths].map((each) => [each.baseName, each]));
+    await this.#write([...all.values()]);
+  }
+
+  /** Forgets what is gone, or came to be valid. */
+  async settle(isSettled: (baseName: string) => boolean): Promise<void> {
+    const noted = await this.#noted();
+    const left = noted.filter(({ baseName }) => !isSettled(baseName));
+    if (left.length === 0) await removeIfThere(this.#path);
+    else if (left.length < noted.length) await this.#write(left);
+  }
+
+  get #path(): string {
+    return join(this.#folder.notes, "loose.json");
+  }
+
+  async #write(paths: readonly LoosePath[]): Promise<void> {
+    await Deno.mkdir(this.#folder.notes, { recursive: true });
+    const noted = paths.map(({ baseName, narSize }) => ({ baseName, narSize }));
+    await writeFileAtomic(this.#path, JSON.stringify(noted));
+  }
+
+  async #noted(): Promise<LoosePath[]> {
+    const text = await readPlainFile(this.#path, largestNoteBytes);
+    const parsed = v.safeParse(schema, text);
+    return parsed.success ? parsed.output : [];
+  }
+
+  /** Whether a Nix holds the lock that it takes before it places a path, and keeps until the path is valid. */
+  async #isBeingPlaced(baseName: string): Promise<boolean> {
+    const path = `${this.#folder.pathOf(baseName)}.lock`;
+    return await plainFileInfo(path) !== undefined && isLockHeld(path);
+  }
+}
