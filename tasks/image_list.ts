@@ -8,7 +8,11 @@ export interface ImageToSync {
   from: string;
   /** Where it goes, or all the places where it goes, engines too; each blob is read once. */
   to: string | readonly string[];
-  /** Which tags are wanted: a regular expression that a whole tag matches, or `semver:` and a range. */
+  /**
+   * Which tags are wanted: a regular expression that a whole tag matches, or `semver:` and a range: `>=1.2 <2`, `^1.2`, `~1.2`, `1.x`,
+   * `1.2 - 1.4`, alternatives after `||`. A tag is a version with or without a `v`, and what it lacks counts as 0: `v1.2` is 1.2.0. A
+   * prerelease (`1.3.0-rc.1`, `1.3-alpine`) fits only a range that names a prerelease of the same version.
+   */
   tags?: string | undefined;
 }
 

@@ -27,7 +27,8 @@ export const imageSyncTask = task({
     allPlatforms: arg.boolean({ description: "Copy an index whole" }),
     ...registryArgs,
     tags: arg.string({
-      description: "Which tags of FROM are wanted: a regular expression, or semver: and a range",
+      description:
+        "Which tags of FROM are wanted: a regular expression, or semver: and a range (>=1.2 <2, ^1.2, ~1.2, 1.x)",
     }),
     also: arg.list(arg.string({ description: "A destination" }), {
       description: "A further destination; each blob is read once",
