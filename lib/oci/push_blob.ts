@@ -3,7 +3,8 @@
  * one, as far as the registry allows; what a registry showed of its habits is remembered.
  *
  * Invariants: bytes are counted as sent once; the last byte goes out only after the digest was found right; a session that is lost, or
- * in disorder, is opened anew; progress refills the patience; an abort lets the chunk in flight arrive, within its grace.
+ * in disorder, is opened anew; patience is refilled by each chunk that gets further than any before it, also after a start anew, so that a
+ * registry that loses every session is given up in the end; an abort lets the chunk in flight arrive, within its grace.
  *
  * @module
  */
@@ -14,9 +15,11 @@ import { type Meter, silentMeter } from "../base/meter.ts";
 import { bodyStart } from "../http/body_start.ts";
 import {
   defaultRetryPolicy,
+  isBusyStatus,
   isTransientStatus,
   parseRetryAfterMs,
-  retryDelayMs,
+  RetryBudget,
+  type RetryFailure,
 } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { GraceSignal } from "./grace_signal.ts";
@@ -33,10 +36,9 @@ const keptAnswerBytes = 64 * 1024;
 const busyStatuses = [408, 429, 500, 502, 503, 504];
 
 /** How a try ended that has to be followed by another. */
-interface Failure {
+interface Failure extends RetryFailure {
   readonly state: string;
   readonly cause?: unknown;
-  readonly retryAfterMs?: number | undefined;
 }
 
 /**
@@ -66,6 +68,8 @@ class Push implements AsyncDisposable {
   #signal: AbortSignal | undefined;
   #reader: HashedReader;
   #at: UploadPosition;
+  /** The most that the registry had of the blob at any time, in bytes. */
+  #furthest: number;
   #refusals = 0;
 
   constructor(
@@ -85,6 +89,7 @@ class Push implements AsyncDisposable {
     const reader = new HashedReader(descriptor, name, body);
     const large = descriptor.size >= (options.chunkedFromBytes ?? chunkedFromBytes);
     this.#reader = reader;
+    this.#furthest = session?.offset ?? 0;
     this.#at = new UploadPosition({
       host,
       repository,
@@ -98,17 +103,22 @@ class Push implements AsyncDisposable {
   }
 
   async run(): Promise<void> {
-    const { retry = defaultRetryPolicy } = this.#options;
-    for (let failures = 0;;) {
+    const budget = new RetryBudget(this.#options.retry ?? defaultRetryPolicy);
+    for (let tried = 1;; tried++) {
       this.#signal?.throwIfAborted();
-      const before = this.#at.offset;
+      const before = this.#furthest;
       const failure = await this.#try();
       if (failure === undefined) return;
-      failures = this.#at.offset > before ? 1 : failures + 1;
-      if (failures > retry.retries) {
+      this.#reached(this.#at.offset);
+      if (this.#furthest > before) {
+        budget.refill();
+        tried = 1;
+      }
+      const waitMs = budget.next(failure);
+      if (waitMs === undefined) {
         throw new UnreachableError(
           `Cannot push ${this.#descriptor.digest} to "${this.#host.host}/${this.#repository}": ` +
-            `${failure.state}, tried ${counted(failures, "time")}`,
+            `${failure.state}, tried ${counted(tried, "time")}`,
           { cause: failure.cause, ...this.#side() },
         );
       }
@@ -119,11 +129,14 @@ class Push implements AsyncDisposable {
             : `going on from byte ${this.#at.offset}`),
         "warning",
       );
-      await delay(
-        retryDelayMs(retry, failures - 1, failure.retryAfterMs, Math.random),
-        this.#signal === undefined ? {} : { signal: this.#signal },
-      );
+      await delay(waitMs, this.#signal === undefined ? {} : { signal: this.#signal });
     }
+  }
+
+  #reached(offset: number): void {
+    if (offset <= this.#furthest) return;
+    this.#furthest = offset;
+    this.#refusals = 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -185,7 +198,10 @@ class Push implements AsyncDisposable {
     const text = await bodyStart(response, keptAnswerBytes);
     if (!response.ok) return await this.#refused(response, text, method);
     if (method === "PUT") this.#at.done();
-    else this.#at.arrived(response, url, end);
+    else {
+      this.#at.arrived(response, url, end);
+      this.#reached(end);
+    }
     return undefined;
   }
 
@@ -204,8 +220,8 @@ class Push implements AsyncDisposable {
     }
     if (isTransientStatus(status)) {
       await this.#at.catchUp();
-      const retryAfterMs = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
-      return { state, retryAfterMs };
+      const askedMs = parseRetryAfterMs(response.headers.get("retry-after"), Date.now());
+      return { state, isBusy: isBusyStatus(status), askedMs };
     }
     if (++this.#refusals > 2) {
       throw new KedgeError(

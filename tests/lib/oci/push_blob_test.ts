@@ -197,6 +197,44 @@ Deno.test("pushBlob() gives up without progress", async () => {
   assertEquals(error.exitCode, 4);
 });
 
+/** The bytes; as soon as one of the offsets is passed, the registry loses the upload. */
+function losing(registry: FakeRegistry, isLost: (offset: number) => boolean): typeof inPieces {
+  return async function* (start) {
+    let at = start;
+    for await (const piece of inPieces(start)) {
+      at += piece.byteLength;
+      if (isLost(at)) registry.faults.loseUpload = 1;
+      yield piece;
+    }
+  };
+}
+
+Deno.test("pushBlob() does not lose patience with a registry that loses uploads, as long as each gets further", () =>
+  withFake({}, async (registry, memory) => {
+    const losses = [250_000, 450_000, 650_000, 850_000];
+    const body = losing(registry, (offset) => {
+      if (losses.length === 0 || offset <= losses[0]!) return false;
+      losses.shift();
+      return true;
+    });
+    await push(registry.host, memory, { body, chunkBytes: 100_000 });
+    assertEquals(methods(registry).filter((line) => line === "POST 202").length, 5);
+  }));
+
+Deno.test("pushBlob() gives up a registry that loses every upload at the same place", async () => {
+  await using registry = new FakeRegistry();
+  const body = losing(registry, (offset) => offset > 450_000);
+  const error = await assertRejects(
+    () => push(registry.host, new TestMemory(), { body, chunkBytes: 100_000 }),
+    KedgeError,
+    "the registry answered 404",
+  );
+  assertEquals(error.data?.["status"], 404);
+  // Of two neighbouring chunks, one or the other is lost.
+  const opened = methods(registry).filter((line) => line === "POST 202").length;
+  assert(opened >= 3 && opened <= 6, `${opened} uploads were opened`);
+});
+
 realTest("pushBlob() sends chunks to docker-registry, and goes on between them", [
   "docker-registry",
 ], async () => {
