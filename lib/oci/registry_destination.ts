@@ -3,13 +3,14 @@ import { VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
+import { type LeftUpload, LeftUploads } from "./left_uploads.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { Manifest } from "./manifest.ts";
 import { isManifestType } from "./media_type.ts";
 import type { Limit } from "./pace.ts";
-import { recallMount, recallUpload, rememberMount, type UploadHabits } from "./memory.ts";
-import { chunkedFromBytes, pushRequests } from "./push_requests.ts";
+import { recallMount, rememberMount, type UploadHabits } from "./memory.ts";
+import { pushRequests } from "./push_requests.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
@@ -21,8 +22,6 @@ export interface RegistryDestinationOptions {
   /** Where on this machine a blob may be. */
   local?: LocalBlobs | undefined;
 }
-
-type Session = { location: URL; offset: number };
 
 /** Writes an image to a registry. */
 export class RegistryDestination implements ImageDestination {
@@ -39,7 +38,7 @@ export class RegistryDestination implements ImageDestination {
   #described: Descriptor | undefined;
   #lent: boolean | undefined;
   #refuses = false;
-  #sessions = new Map<Digest, Promise<Session | undefined>>();
+  #uploads: LeftUploads;
 
   /** Connects to nothing yet. */
   constructor(
@@ -49,6 +48,7 @@ export class RegistryDestination implements ImageDestination {
   ) {
     this.name = formatReference(reference);
     this.client = new RegistryClient(host, reference.repository, "pull,push");
+    this.#uploads = new LeftUploads(this.client);
     this.#reference = reference;
     this.#meter = options.meter ?? silentMeter;
     this.#local = options.local;
@@ -110,7 +110,7 @@ export class RegistryDestination implements ImageDestination {
     if (bound && this.#lends(source)) {
       return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
     }
-    const session = bound ? undefined : await this.#session(descriptor);
+    const session = bound ? undefined : await this.#uploads.of(descriptor);
     const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
     const nearby = await (await this.#near(source))?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
@@ -128,9 +128,7 @@ export class RegistryDestination implements ImageDestination {
 
   async put(transfer: BlobTransfer): Promise<void> {
     const { descriptor, source, progress } = transfer;
-    let session = this.mounts(source) ? undefined : await this.#session(descriptor);
-    // Whatever comes of it: a second try must not take it for what it was.
-    this.#sessions.delete(descriptor.digest);
+    let session = this.mounts(source) ? undefined : await this.#uploads.take(descriptor);
     if (source.repository !== undefined && this.mounts(source)) {
       const mounted = await this.client.mount(descriptor.digest, source.repository.name);
       this.#noteLending(source, mounted === true);
@@ -165,7 +163,7 @@ export class RegistryDestination implements ImageDestination {
 
   async #send(
     { descriptor, progress, signal }: BlobTransfer,
-    session: Session | undefined,
+    session: LeftUpload | undefined,
     name: string,
     body: (start: number) => AsyncIterable<Uint8Array>,
   ): Promise<void> {
@@ -217,36 +215,6 @@ export class RegistryDestination implements ImageDestination {
 
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
-  }
-
-  /** The upload that an earlier run left in its middle; what the registry has of it is read and hashed again, and not sent. */
-  async #session(
-    descriptor: Descriptor,
-  ): Promise<Session | undefined> {
-    const { host } = this.client;
-    if (descriptor.size < chunkedFromBytes || !host.habits.chunks || !host.habits.resumes) {
-      return undefined;
-    }
-    const known = this.#sessions.get(descriptor.digest);
-    if (known !== undefined) return await known;
-    const found = this.#findSession(descriptor);
-    this.#sessions.set(descriptor.digest, found);
-    return await found;
-  }
-
-  async #findSession(
-    descriptor: Descriptor,
-  ): Promise<Session | undefined> {
-    const { host, repository, name } = this.client;
-    const left = recallUpload(host.memory, name, descriptor.digest);
-    if (left === undefined) return undefined;
-    const { askSession } = await import("./upload_session.ts");
-    const state = await askSession(host, repository, new URL(left.location));
-    if (state === undefined) return undefined;
-    const offset = host.habits.ownCount ? left.offset : state.offset ?? left.offset;
-    return offset > 0 && offset <= descriptor.size
-      ? { location: state.location, offset }
-      : undefined;
   }
 
   get limit(): Limit {

@@ -1,0 +1,55 @@
+import type { Digest } from "../base/digest.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { recallUpload } from "./memory.ts";
+import { chunkedFromBytes } from "./push_requests.ts";
+import type { RegistryClient } from "./registry_client.ts";
+
+/** An upload that is open, and how many bytes the registry has of it. */
+export interface LeftUpload {
+  /** Where its next request goes. */
+  readonly location: URL;
+  /** How many bytes the registry has. */
+  readonly offset: number;
+}
+
+/** The uploads to a repository that an earlier run left in their middle; the registry is asked once for each. */
+export class LeftUploads {
+  #client: RegistryClient;
+  #found = new Map<Digest, Promise<LeftUpload | undefined>>();
+
+  /** Asks for nothing yet. */
+  constructor(client: RegistryClient) {
+    this.#client = client;
+  }
+
+  /** The upload of a blob, of which what the registry has is read and hashed again, and not sent; `undefined` where it begins anew. */
+  async of(descriptor: Descriptor): Promise<LeftUpload | undefined> {
+    const { chunks, resumes } = this.#client.host.habits;
+    if (descriptor.size < chunkedFromBytes || !chunks || !resumes) return undefined;
+    const known = this.#found.get(descriptor.digest);
+    if (known !== undefined) return await known;
+    const found = this.#find(descriptor);
+    this.#found.set(descriptor.digest, found);
+    return await found;
+  }
+
+  /** Gives it to who goes on with it: whatever comes of that, a second try must not take it for what it was. */
+  async take(descriptor: Descriptor): Promise<LeftUpload | undefined> {
+    const upload = await this.of(descriptor);
+    this.#found.delete(descriptor.digest);
+    return upload;
+  }
+
+  async #find(descriptor: Descriptor): Promise<LeftUpload | undefined> {
+    const { host, repository, name } = this.#client;
+    const left = recallUpload(host.memory, name, descriptor.digest);
+    if (left === undefined) return undefined;
+    const { askSession } = await import("./upload_session.ts");
+    const state = await askSession(host, repository, new URL(left.location));
+    if (state === undefined) return undefined;
+    const offset = host.habits.ownCount ? left.offset : state.offset ?? left.offset;
+    return offset > 0 && offset <= descriptor.size
+      ? { location: state.location, offset }
+      : undefined;
+  }
+}
