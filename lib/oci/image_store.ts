@@ -142,5 +142,8 @@ export interface ImageDestination extends Disposable {
   /** Puts the root and makes the name point to it. */
   commit(root: Manifest): Promise<void>;
   /** What the registry showed of its habits, where it is one, and how many requests at once it was last trusted with. */
-  learned?(): { readonly host: string; readonly habits: UploadHabits & { atOnce: number } };
+  learned?(): {
+    readonly host: string;
+    readonly habits: Partial<UploadHabits> & { atOnce: number };
+  };
 }

@@ -1,3 +1,5 @@
+import { defined } from "../base/defined.ts";
+
 /** What is kept from run to run; an upper floor lends it. Without one, nothing is. */
 export interface Memory {
   /** What was remembered under a name; to be checked, as all that comes from outside. */
@@ -9,7 +11,7 @@ export interface Memory {
 /** A memory that forgets all. */
 export const noMemory: Memory = { recall: () => undefined, remember: () => {} };
 
-/** What was learned of how a registry takes uploads. */
+/** How a registry takes uploads. */
 export interface UploadHabits {
   /** Whether it takes a blob in several chunks. */
   readonly chunks: boolean;
@@ -37,17 +39,23 @@ export interface UploadState {
   readonly offset: number;
 }
 
-/** What is known of a registry's habits. */
-export function recallHabits(memory: Memory, host: string): UploadHabits {
-  const found = memory.recall("registry", host) as Partial<UploadHabits> | undefined;
-  const { chunks, ownCount, resumes, minChunkBytes } = found ?? {};
-  const switches = [chunks, ownCount, resumes].every((each) => typeof each === "boolean");
-  return switches && isSize(minChunkBytes) ? found as UploadHabits : specHabits;
+/** What a registry showed of its habits; what it did not show is left out. */
+export function recallHabits(memory: Memory, host: string): Partial<UploadHabits> {
+  const found = (memory.recall("registry", host) ?? {}) as Partial<UploadHabits>;
+  const { chunks, ownCount, resumes, minChunkBytes } = found;
+  const isSound =
+    [chunks, ownCount, resumes].every((each) => each === undefined || typeof each === "boolean") &&
+    (minChunkBytes === undefined || isSize(minChunkBytes));
+  return isSound ? defined({ chunks, ownCount, resumes, minChunkBytes }) : {};
 }
 
 /** Remembers what a registry showed. */
-export function rememberHabits(memory: Memory, host: string, habits: UploadHabits): void {
-  memory.remember("registry", host, habits);
+export function rememberHabits(
+  memory: Memory,
+  host: string,
+  shown: Partial<UploadHabits>,
+): void {
+  memory.remember("registry", host, shown);
 }
 
 /** Whether a repository lent its blobs to another when it was last asked to. */

@@ -153,6 +153,7 @@ class Push implements AsyncDisposable {
         this.#signal?.throwIfAborted();
         const failure = await this.#chunk();
         if (failure !== undefined) return failure;
+        if (this.#at.offset < size) await this.#at.prove();
       }
       return await this.#send("PUT", size, size);
     } catch (error) {

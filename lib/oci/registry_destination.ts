@@ -111,7 +111,8 @@ export class RegistryDestination implements ImageDestination {
       return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
     }
     const session = bound ? undefined : await this.#uploads.of(descriptor);
-    const sending = pushRequests(descriptor.size, this.client.host.habits, session?.offset);
+    const { habits, resumeProof } = this.client.host;
+    const sending = pushRequests(descriptor.size, habits, resumeProof, session?.offset);
     const nearby = await (await this.#near(source))?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
     const reusedBytes = session?.offset ?? 0;
@@ -208,9 +209,9 @@ export class RegistryDestination implements ImageDestination {
     await this.client.putManifest(this.#target, root);
   }
 
-  learned(): { host: string; habits: UploadHabits & { atOnce: number } } {
-    const { host, habits, pace } = this.client.host;
-    return { host, habits: { ...habits, atOnce: pace.whole } };
+  learned(): { host: string; habits: Partial<UploadHabits> & { atOnce: number } } {
+    const { host, shown, pace } = this.client.host;
+    return { host, habits: { ...shown, atOnce: pace.whole } };
   }
 
   [Symbol.dispose](): void {

@@ -19,11 +19,13 @@ import {
   noMemory,
   recallHabits,
   rememberHabits,
+  specHabits,
   type UploadHabits,
 } from "./memory.ts";
 import { isLoopback } from "./is_loopback.ts";
 import { Pace } from "./pace.ts";
 import { RegistryAccess, type RegistryAction, type RegistryRequest } from "./registry_access.ts";
+import { ResumeProof } from "./resume_proof.ts";
 
 /** What a {@linkcode RegistryHost} is made of. */
 export interface RegistryHostOptions {
@@ -66,7 +68,9 @@ export class RegistryHost implements Disposable {
   readonly memory: Memory;
   /** How requests are tried again. */
   readonly retry: RetryPolicy;
-  #habits: UploadHabits | undefined;
+  /** Whether it is still to be found out if uploads can be gone on with. */
+  readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
+  #shown: Partial<UploadHabits> | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;
   #sender: BodySender | undefined;
@@ -146,15 +150,20 @@ export class RegistryHost implements Disposable {
     );
   }
 
-  /** How it takes uploads, as far as is known. */
+  /** How it takes uploads: what it showed, and for the rest what the specification says. */
   get habits(): UploadHabits {
-    return this.#habits ??= recallHabits(this.memory, this.host);
+    return { ...specHabits, ...this.shown };
   }
 
-  /** Remembers what it showed of its habits. */
+  /** What it showed of how it takes uploads, in this run or an earlier one. */
+  get shown(): Partial<UploadHabits> {
+    return this.#shown ??= recallHabits(this.memory, this.host);
+  }
+
+  /** Remembers what it showed. */
   learn(learned: Partial<UploadHabits>): void {
-    this.#habits = { ...this.habits, ...learned };
-    rememberHabits(this.memory, this.host, this.#habits);
+    this.#shown = { ...this.shown, ...learned };
+    rememberHabits(this.memory, this.host, this.#shown);
   }
 
   /** Takes note of an answer, so that the pace follows. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { KedgeError, UnreachableError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { HashedReader } from "./hashed_reader.ts";
 import { rememberUpload } from "./memory.ts";
@@ -37,6 +38,7 @@ export class UploadPosition {
   #options: UploadPositionOptions;
   #location: URL | undefined;
   #offset: number;
+  #isAskedInVain = false;
 
   /** Asks for nothing yet. */
   constructor(options: UploadPositionOptions) {
@@ -78,11 +80,32 @@ export class UploadPosition {
     const state = sessionState(host, response, url);
     this.#location = state.location;
     this.#offset = end;
+    if (host.shown.chunks === undefined) host.learn({ chunks: true });
     if (state.offset !== undefined && state.offset !== end && !host.habits.ownCount) {
       host.learn({ ownCount: true });
     }
+    if (this.#isAskedInVain) host.learn({ resumes: false });
+    this.#isAskedInVain = false;
     reader.hold();
     this.#remember();
+  }
+
+  /**
+   * Between two chunks, and once for each registry: finds out whether the upload can be asked for. One that could not be, and yet takes
+   * the next chunk, was not lost.
+   */
+  async prove(): Promise<void> {
+    const { host, repository, signal } = this.#options;
+    if (!host.resumeProof.take()) return;
+    try {
+      const state = await askSession(host, repository, this.#location!, signal);
+      if (state === undefined) this.#isAskedInVain = true;
+      else host.learn({ resumes: true });
+    } catch (error) {
+      // What it answers to that is no reason to end an upload that goes well.
+      if (!(error instanceof KedgeError)) throw error;
+      this.#isAskedInVain = !(error instanceof UnreachableError);
+    }
   }
 
   /** The blob is there: nothing is left to be gone on with. */
@@ -128,6 +151,7 @@ export class UploadPosition {
     this.done();
     this.#location = undefined;
     this.#offset = 0;
+    this.#isAskedInVain = false;
   }
 
   #remember(): void {

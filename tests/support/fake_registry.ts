@@ -19,6 +19,8 @@ export type Quirk =
   | "no-cancel"
   /** The state of an upload cannot be asked, nor an upload be continued by another connection (ACR). */
   | "no-resume"
+  /** Who may push may not ask for the state of an upload. */
+  | "no-asking"
   /** A range without an end, or with one beyond the blob, is 416 (crane's registry). */
   | "open-range-416"
   /** Ranges are ignored: the whole blob comes (a cold pull-through mirror). */
@@ -62,6 +64,8 @@ export interface Faults {
   expireTokenAtPut?: number;
   /** Loses the upload at a PATCH or PUT. */
   loseUpload?: number;
+  /** Loses the upload when its state is asked for. */
+  loseAskedUpload?: number;
   /** The signed URL of a redirect answers 403. */
   expireUrl?: number;
 }
@@ -353,6 +357,11 @@ export class FakeRegistry implements AsyncDisposable {
     }
     switch (request.method) {
       case "GET":
+        if (this.#fails("loseAskedUpload")) {
+          this.store.uploads.delete(id);
+          return problem(404, "BLOB_UPLOAD_UNKNOWN");
+        }
+        if (this.quirks.has("no-asking")) return problem(403, "DENIED");
         if (this.quirks.has("no-resume")) return problem(404, "BLOB_UPLOAD_INVALID");
         return this.#uploadState(204, repository, id, upload);
       case "DELETE":

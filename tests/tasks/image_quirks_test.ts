@@ -97,6 +97,32 @@ Deno.test("image:sync remembers the habits of a registry, and runs:show shows th
   assertStringIncludes(stdout, `${registry.host}: habits (chunks false, `);
 });
 
+Deno.test("syncImage() writes down of a registry's habits what it showed, as it planned, and nothing else", async () => {
+  await using room = await ImageRoom.make();
+  const large = randomBytes(65 * 1024 * 1024);
+  const shown = async (quirks: Quirk[], layer: Uint8Array | string) => {
+    await using registry = new FakeRegistry({ quirks });
+    await writeImage(room.path("from"), "v1", { layers: [layer] });
+    using journal = new CountingJournal(room.path(`journal of ${quirks} ${layer.length}`));
+    const to = `docker://${registry.host}/a:v1`;
+    const ctx = { cache: new Cache(room.path(`cache of ${quirks}`)), journal };
+    const planned = await syncImage({ from: `oci:${room.path("from")}:v1`, to }, {
+      ...ctx,
+      dryRun: true,
+    });
+    const done = await syncImage({ from: `oci:${room.path("from")}:v1`, to }, ctx);
+    assertEquals(done.requests, planned.requests, quirks.join());
+    const { atOnce: _, ...habits } = journal.lines.find(({ state }) => state === "habits")!.detail;
+    return habits;
+  };
+  assertEquals(await shown([], "small"), {});
+  assertEquals(await shown([], large), { chunks: true, resumes: true });
+  assertEquals(await shown(["no-resume"], large), { chunks: true, resumes: false });
+  assertEquals(await shown(["stale-range"], large), {
+    ...{ chunks: true, resumes: true, ownCount: true },
+  });
+});
+
 Deno.test("syncImages() asks a registry for less after a refusal, and for more where it takes more", async () => {
   await using room = await ImageRoom.make();
   const tags = Array.from({ length: 40 }, (_, tag) => `t${tag}`);

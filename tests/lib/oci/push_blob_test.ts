@@ -3,7 +3,7 @@ import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, UnreachableError } from "../../../lib/base/errors.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
-import type { Memory } from "../../../lib/oci/memory.ts";
+import { type Memory, recallHabits } from "../../../lib/oci/memory.ts";
 import type { PushBlobOptions } from "../../../lib/oci/push_blob_options.ts";
 import { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import { RegistryHost } from "../../../lib/oci/registry_host.ts";
@@ -96,18 +96,61 @@ Deno.test("pushBlob() sends a large blob in chunks, and forgets the upload at th
     assertEquals(methods(registry), [
       "POST 202",
       "PATCH 202",
+      "GET 204",
       "PATCH 202",
       "PATCH 202",
       "PATCH 202",
       "PUT 201",
     ]);
-    assertEquals([...memory.facts.keys()], []);
+    assertEquals([...memory.facts.keys()], [`registry ${registry.host}`]);
+  }));
+
+Deno.test("pushBlob() finds out once of a registry whether it says how far an upload is", async () => {
+  for (const quirks of [[], ["no-resume"]] as const) {
+    await withFake({ quirks }, async (registry, memory) => {
+      await push(registry.host, memory);
+      const resumes = quirks.length === 0;
+      assertEquals(recallHabits(memory, registry.host), { chunks: true, resumes });
+      const asked = methods(registry).filter((line) => line.startsWith("GET"));
+      assertEquals(asked, [resumes ? "GET 204" : "GET 404"]);
+      registry.requests.length = 0;
+      await push(registry.host, memory);
+      assertEquals(methods(registry).filter((line) => line.startsWith("GET")), []);
+    });
+  }
+});
+
+Deno.test("pushBlob() finds out of several blobs at once with one request whether uploads can be asked for", () =>
+  withFake({}, async (registry, memory) => {
+    using connection = new RegistryHost({ host: registry.host, memory });
+    const client = new RegistryClient(connection, "a/b", "pull,push");
+    const options = { chunkedFromBytes: 500_000, chunkBytes: 300_000 };
+    await Promise.all([1, 2, 3].map(() => client.putBlob(blob, inPieces, options)));
+    assertEquals(methods(registry).filter((line) => line.startsWith("GET")), ["GET 204"]);
+  }));
+
+Deno.test("pushBlob() takes an upload that is lost just when it is asked for as no sign of a habit", () =>
+  withFake({ faults: { loseAskedUpload: 1 } }, async (registry, memory) => {
+    await push(registry.host, memory);
+    assertEquals(methods(registry), [
+      ...["POST 202", "PATCH 202", "GET 404", "PATCH 404"],
+      ...["POST 202", "PATCH 202", "PATCH 202", "PATCH 202", "PATCH 202", "PUT 201"],
+    ]);
+    assertEquals(recallHabits(memory, registry.host), { chunks: true });
+  }));
+
+Deno.test("pushBlob() goes on with an upload that may not be asked for", () =>
+  withFake({ quirks: ["no-asking"] }, async (registry, memory) => {
+    assertEquals(await push(registry.host, memory), blob.size);
+    assertEquals(recallHabits(memory, registry.host), { chunks: true, resumes: false });
   }));
 
 Deno.test("pushBlob() obeys OCI-Chunk-Min-Length and remembers it", () =>
   withFake({ minChunkBytes: 600_000 }, async (registry, memory) => {
     await push(registry.host, memory);
-    assertEquals(methods(registry), ["POST 202", "PATCH 202", "PATCH 202", "PUT 201"]);
+    assertEquals(methods(registry), [
+      ...["POST 202", "PATCH 202", "GET 204", "PATCH 202", "PUT 201"],
+    ]);
     assertEquals([...memory.facts.keys()], [`registry ${registry.host}`]);
   }));
 

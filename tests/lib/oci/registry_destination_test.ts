@@ -115,7 +115,9 @@ Deno.test("RegistryDestination gives an upload with wrong bytes up for good, and
   assertEquals(left.meter.bytesReused, 0);
   left.registry.requests.length = 0;
   await left.put(sourceOf(content));
-  assertEquals(left.methods, ["POST 202", "PATCH 202", "PATCH 202", "PATCH 202", "PUT 201"]);
+  assertEquals(left.methods, [
+    ...["POST 202", "PATCH 202", "GET 204", "PATCH 202", "PATCH 202", "PUT 201"],
+  ]);
   assertEquals(left.meter.bytesReused, 0);
   assertEquals(left.memory.upload, undefined);
 });
