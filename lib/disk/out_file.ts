@@ -8,8 +8,8 @@
 import { KedgeError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 
-/** What tells a file from others, whatever their names. */
-export type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
+/** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
+export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 
 /**
  * Makes sure that the file can be written, and is the one that was looked at; it is made where none was.
@@ -21,11 +21,13 @@ export async function openOut(
   path: string,
   seen: FileIdentity | undefined,
 ): Promise<FileIdentity> {
-  const options = { read: true, write: true, create: seen === undefined };
-  using file = await ifThere(Deno.open(path, options));
-  if (file === undefined) throw taken(path, "it is gone");
+  using known = seen === undefined ? undefined : await opened(path, { read: true });
+  if (known !== undefined) refuseOther(path, await known.stat(), seen!);
+  const create = seen === undefined;
+  using file = await opened(path, { read: true, write: true, create });
   const info = await file.stat();
-  if (seen !== undefined) refuseOther(path, info, seen);
+  // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
+  if (seen !== undefined) refuseOther(path, info, { ...seen, birthtime: info.birthtime });
   return info;
 }
 
@@ -40,8 +42,7 @@ export async function settle(
   sizeBytes: number,
   written: FileIdentity,
 ): Promise<void> {
-  using file = await ifThere(Deno.open(path, { read: true, write: true }));
-  if (file === undefined) throw taken(path, "it is gone");
+  using file = await opened(path, { read: true, write: true });
   const info = await file.stat();
   refuseOther(path, info, written);
   if (info.size !== sizeBytes) {
@@ -53,8 +54,15 @@ export async function settle(
   await file.syncData();
 }
 
+async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
+  const file = await ifThere(Deno.open(path, options));
+  if (file === undefined) throw taken(path, "it is gone");
+  return file;
+}
+
 function refuseOther(path: string, info: FileIdentity, known: FileIdentity): void {
-  if (info.ino === known.ino && info.dev === known.dev) return;
+  const sameBirth = info.birthtime?.getTime() === known.birthtime?.getTime();
+  if (info.ino === known.ino && info.dev === known.dev && sameBirth) return;
   throw taken(path, "another file has its name by now");
 }
 

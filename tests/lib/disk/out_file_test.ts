@@ -1,0 +1,48 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../../lib/base/errors.ts";
+import { openOut, settle } from "../../../lib/disk/out_file.ts";
+import { DiskWorld } from "../../support/disk_world.ts";
+import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+
+Deno.test("openOut() makes a file where none was, and settle() knows it again", async () => {
+  await using world = await DiskWorld.make();
+  const written = await openOut(world.path("out"), undefined);
+  await settle(world.path("out"), 0, written);
+  assertEquals(await openOut(world.path("out"), written), written);
+});
+
+Deno.test("a file that got the inode number of the one before is another file", async () => {
+  await using world = await DiskWorld.make();
+  const out = await world.write("out", new Uint8Array(3));
+  const info = await Deno.stat(out);
+  if (info.birthtime === null) return; // Then the number is all that the system tells.
+  const before = { ...info, birthtime: new Date(info.birthtime.getTime() - 1) };
+  const state = `Cannot write "${out}": another file has its name by now`;
+  await assertRejects(() => openOut(out, before), KedgeError, state);
+  await assertRejects(() => settle(out, 3, before), KedgeError, state);
+});
+
+Deno.test({
+  name: "a file of a container's image stays itself when it is written first",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    await Deno.mkdir(world.path("disk"));
+    await using disk = await mountSmallDisk(world.path("disk"), 1_000_000);
+    for (const name of ["lower", "upper", "work"]) await Deno.mkdir(`${disk.dir}/${name}`);
+    await world.write("disk/lower/out", new Uint8Array(3));
+    await Deno.mkdir(world.path("root"));
+    const parts = ["lower", "upper", "work"].map((name) => `${name}dir=${disk.dir}/${name}`);
+    const mount = ["-t", "overlay", "-o", parts.join(","), "overlay", world.path("root")];
+    const { success, stderr } = await new Deno.Command("mount", { args: mount }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    try {
+      const out = world.path("root/out");
+      const seen = await Deno.stat(out);
+      await settle(out, 3, await openOut(out, seen));
+      await assertRejects(() => openOut(out, { ...seen, ino: 1 }), KedgeError, "another file");
+    } finally {
+      await new Deno.Command("umount", { args: [world.path("root")] }).output();
+    }
+  },
+});
