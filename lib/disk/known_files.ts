@@ -8,10 +8,10 @@
  *
  * @module
  */
-import { join, resolve } from "@std/path";
+import { join } from "@std/path";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
-import { folderNames } from "../base/files.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";
@@ -101,7 +101,8 @@ export async function rememberFile(
   digest: Digest,
   state: SeenState,
 ): Promise<void> {
-  const absolute = resolve(path);
+  const absolute = await ifThere(Deno.realPath(path));
+  if (absolute === undefined) return; // It was moved away meanwhile.
   await entryOf(cache, absolute).write(
     { path: absolute, ...state, table: digest },
     { refs: [digest], by: `disk ${absolute}` },
@@ -110,7 +111,8 @@ export async function rememberFile(
 
 /** The table of a file, if the file is still in the state in which it was read. */
 export async function knownFile(cache: Cache, path: string): Promise<KnownFile | undefined> {
-  const absolute = resolve(path);
+  const absolute = await ifThere(Deno.realPath(path));
+  if (absolute === undefined) return undefined;
   const record = await entryOf(cache, absolute).read();
   return record === undefined ? undefined : await loadKnown(cache, record.value);
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { UsageError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
@@ -54,13 +53,20 @@ export async function namedSources(
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
   for (const given of paths) {
-    const path = resolve(given);
-    if ((await ifThere(Deno.stat(path)))?.isFile !== true) {
-      throw new UsageError(`Cannot use the base "${given}": it is no file`);
-    }
+    const path = await basePath(given);
     sources.push({ path, table: await tableOfFile(path, search) });
   }
   return sources;
+}
+
+/**
+ * Where a base that was named lies.
+ *
+ * @throws {UsageError} if it is no file
+ */
+export async function basePath(given: string): Promise<string> {
+  if ((await ifThere(Deno.stat(given)))?.isFile === true) return await Deno.realPath(given);
+  throw new UsageError(`Cannot use the base "${given}": it is no file`);
 }
 
 /** Files that the cache knows, other than the given ones; nothing is read for them. */

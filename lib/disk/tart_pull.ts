@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
 import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
-import { UsageError, VerificationError } from "../base/errors.ts";
+import { VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { partialsOf } from "./disk_file.ts";
+import { basePath } from "./local_sources.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
@@ -39,12 +39,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   let seen = inPlace ? file.info : await ifThere(Deno.stat(out));
   let written: FileIdentity | undefined;
   const bases = [file.path, ...partials.map(({ path }) => path)];
-  for (const base of request.bases) {
-    if ((await ifThere(Deno.stat(base)))?.isFile !== true) {
-      throw new UsageError(`Cannot use the base "${base}": it is no file`);
-    }
-    bases.push(resolve(base));
-  }
+  for (const base of request.bases) bases.push(await basePath(base));
 
   const paths = [...new Set([out, ...bases])];
   const readers = new Map(paths.map((path) => [path, tellReading(step.meter, path, disk.size)]));

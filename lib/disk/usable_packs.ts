@@ -1,4 +1,3 @@
-import { resolve } from "@std/path";
 import { type DiskBlob, packBlobs } from "../chunk/disk_manifest.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -46,10 +45,8 @@ export class UsablePacks {
   }
 }
 
-/** Whether two stores hold their blobs in one place. */
+/** Whether two stores are sure to hold their blobs in one place; of two layouts only a look tells. */
 function sameRepository({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
-  if (a.transport === "docker" && b.transport === "docker") {
-    return a.host === b.host && a.repository === b.repository;
-  }
-  return a.transport === "oci" && b.transport === "oci" && resolve(a.folder) === resolve(b.folder);
+  return a.transport === "docker" && b.transport === "docker" && a.host === b.host &&
+    a.repository === b.repository;
 }

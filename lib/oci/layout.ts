@@ -28,7 +28,7 @@ const layoutText = '{"imageLayoutVersion":"1.0.0"}';
 export class Layout extends LayoutBlobs {
   #signal: AbortSignal | undefined;
 
-  /** Touches no disk; the signal ends a wait for other writers of the index. */
+  /** The signal ends a wait for other writers of the index. */
   constructor(folder: string, signal?: AbortSignal) {
     super(folder);
     this.#signal = signal;

@@ -12,6 +12,7 @@ import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere, isNotThere } from "../base/files.ts";
+import { plainPath } from "../base/plain_path.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { workName } from "./is_layout.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
@@ -23,9 +24,9 @@ export class LayoutBlobs {
   readonly folder: string;
   #folders: Promise<void> | undefined;
 
-  /** Touches no disk. */
+  /** Touches no disk, but to find where a path leads that goes up out of another folder. */
   constructor(folder: string) {
-    this.folder = folder;
+    this.folder = plainPath(folder);
   }
 
   /** Where work in progress lies. */

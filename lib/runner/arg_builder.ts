@@ -4,6 +4,7 @@
  * @module
  */
 import { isAbsolute, resolve } from "@std/path";
+import { plainPath } from "../base/plain_path.ts";
 import { formatBytes, parseBytes } from "../base/bytes.ts";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { UsageError } from "../base/errors.ts";
@@ -206,7 +207,7 @@ function pathArg(options: Common<string> & PathArgOptions): Arg<string> {
   const check = (value: unknown, place: ArgPlace): string => {
     if (typeof value !== "string" || value === "") return refuse(place, value, "it is not a path");
     if (value.includes("\0")) return refuse(place, value, "it holds a NUL character");
-    const path = isAbsolute(value) ? value : resolve(place.cwd, value);
+    const path = isAbsolute(value) ? plainPath(value) : resolve(plainPath(`${place.cwd}/${value}`));
     if (options.exists !== undefined) checkExists(path, value, options.exists, place);
     return path;
   };
