@@ -124,9 +124,14 @@ export async function cacheWhy(
 
 /** How much {@linkcode cacheVerify} reads. */
 export interface CacheVerifyOptions {
-  /** Stop after so long; the next run goes on there: milliseconds, or a text such as `"30s"`. @default {never} */
+  /** Begin nothing further after so long; the next run goes on there: milliseconds, or a text such as `"30s"`. @default {never} */
   budget?: number | string;
-  /** Stop after so many bytes, read or fetched anew; the next run goes on there. @default {never} */
+  /**
+   * Read and fetch anew at most so many bytes; the next run goes on there. One thing at least is read, however large it is, so that all
+   * are read in the end.
+   *
+   * @default {any number}
+   */
   budgetBytes?: number;
   /** Whether bad ones are fetched anew at once, within the budget; never offline. @default {true} */
   refetch?: boolean;

@@ -3,7 +3,7 @@
  *
  * Invariants: what fails is moved away under a name that nobody looks for, never repaired in place; what pointed to it becomes a
  * miss, until it is fetched anew, now or at its next use; what may not be read, or moved away, is named, and keeps nothing else from being
- * read; with a budget the next run goes on where this one stopped.
+ * read; with a budget the next run goes on where this one stopped, and every run reads one thing at least, so that all are read in the end.
  *
  * @module
  */
@@ -21,9 +21,13 @@ import { hashTree } from "./read_tree.ts";
 
 /** Options of {@linkcode verifyCache}. */
 export interface VerifyCacheOptions {
-  /** Stop after so many bytes, read or fetched anew; the next run goes on there. @default {all} */
+  /**
+   * Read and fetch anew at most so many bytes; the next run goes on there. One thing at least is read, however large it is.
+   *
+   * @default {all}
+   */
   budgetBytes?: number;
-  /** Stop after so long, in milliseconds; the next run goes on there. @default {until all is read} */
+  /** Begin nothing further after so long, in milliseconds; the next run goes on there. @default {until all is read} */
   budgetMs?: number;
   /** Whether to leave bad ones where they are. @default {false} */
   dryRun?: boolean;
@@ -114,11 +118,11 @@ export async function verifyCache(
   const bad: (Contents & { actual: Digest; stuck: string | undefined })[] = [];
   let bytes = 0;
   let last: Contents | undefined;
-  const isSpent = (further = 0) =>
+  const isSpent = (further: number) =>
     bytes + further > budgetBytes || performance.now() - started >= budgetMs;
   for (const each of ordered) {
     signal?.throwIfAborted();
-    if (bytes >= budgetBytes || isSpent()) break;
+    if (last !== undefined && isSpent(each.size)) break;
     last = each;
     const actual = await ifAllowed(hash(each, options), onDenied);
     if (actual === undefined) continue;

@@ -130,8 +130,12 @@ export const cacheVerifyTask = task({
   description: "Hold the contents of the cache against their digests; bad ones are fetched anew",
   group,
   args: {
-    budget: arg.duration({ description: "Stop after so long; the next run goes on there" }),
-    budgetBytes: arg.bytes({ description: "Stop after so many bytes; the next run goes on there" }),
+    budget: arg.duration({
+      description: "Begin nothing further after so long; the next run goes on there",
+    }),
+    budgetBytes: arg.bytes({
+      description: "Read at most so many bytes, but one blob at least; the next run goes on there",
+    }),
     refetch: arg.boolean({ description: "Fetch anew what was moved away", default: true }),
   },
   run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),

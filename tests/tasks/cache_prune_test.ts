@@ -453,3 +453,23 @@ Deno.test("cache:verify within a budget goes on where the last run stopped", () 
     assertEquals(await Deno.readTextFile(join(cache.dir, ".verify-cursor")), last.digest);
     assertEquals((await cacheVerify({}, { cache })).complete, true);
   }));
+
+Deno.test("cache:verify reads no more bytes than its budget, but one blob at least", () =>
+  withCache(async (cache) => {
+    const digests: string[] = [];
+    for (const text of ["a", "b", "c"]) digests.push(await orphan(cache, text.repeat(100)));
+    for (
+      const [options, blobs] of [
+        [{ budgetBytes: 299 }, 2],
+        [{ budgetBytes: 300 }, 3],
+        [{ budgetBytes: 99 }, 1],
+        [{ budgetBytes: 0 }, 1],
+        [{ budget: 0 }, 1],
+      ] as const
+    ) {
+      const read = await cacheVerify(options, { cache });
+      assertEquals([read.blobs, read.bytes], [blobs, 100 * blobs], JSON.stringify(options));
+    }
+    const cursor = await Deno.readTextFile(join(cache.dir, ".verify-cursor"));
+    assertEquals(cursor, digests.sort()[(2 + 3 + 1 + 1 + 1 - 1) % 3]);
+  }));
