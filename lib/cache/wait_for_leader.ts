@@ -1,10 +1,14 @@
+import { join } from "@std/path";
 import type { Meter } from "../base/meter.ts";
 import { formatBytes } from "../base/bytes.ts";
 import { TimedOutError } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
+import { lookAt } from "../base/files.ts";
 import type { Partials } from "./partials.ts";
 
 const lookEveryMs = 1000;
+/** What has no known end is told of again when it grew by a tenth. */
+const tellEachTimes = 1.1;
 
 /**
  * Takes the lock of an entry. While another process holds it, says how far that one is with the same download; when it ends
@@ -43,7 +47,10 @@ export async function waitForLeader(
   }
 }
 
-/** Says how far the other process is, and keeps in `leader` what it has. */
+/**
+ * Says how far the other process is, and keeps in `leader` what it has. Where the origin tells no size, or sends no ranges, there is no control
+ * file, and the data grows as it comes; data that has its full size from the start is not told of before its control file is there.
+ */
 async function watch(
   leader: { bytes: number },
   { partials, source, meter, signal }: {
@@ -54,22 +61,29 @@ async function watch(
   },
 ): Promise<void> {
   // Whoever comes alone waits for nobody, and loads nothing for it.
-  const [{ delay }, { readControl }] = await Promise.all([
+  const [{ delay }, { dataName, readControl }] = await Promise.all([
     import("@std/async"),
     import("../http/control_file.ts"),
   ]);
-  let told = -1;
-  while (!signal.aborted) {
+  let toldPercent = -1;
+  let toldBytes = 0;
+  for (let before = Infinity; !signal.aborted; before = leader.bytes) {
     const folder = await partials.live(source);
     const control = folder === undefined ? undefined : await readControl(folder, source);
     if (control !== undefined) {
       leader.bytes = control.done.reduce((sum, { start, end }) => sum + end - start, 0);
       const percent = Math.floor(leader.bytes / Math.max(1, control.size) * 100);
-      if (percent > told) {
-        told = percent;
+      if (percent > toldPercent) {
+        toldPercent = percent;
         meter.note(
           `the other process has ${percent} % of ${formatBytes(control.size)}`,
         );
+      }
+    } else if (folder !== undefined) {
+      leader.bytes = lookAt(join(folder, dataName))?.size ?? leader.bytes;
+      if (leader.bytes > before && leader.bytes >= toldBytes * tellEachTimes) {
+        toldBytes = leader.bytes;
+        meter.note(`the other process has ${formatBytes(leader.bytes)} so far`);
       }
     }
     await delay(lookEveryMs, { signal }).catch(() => undefined);

@@ -44,6 +44,43 @@ async function follow(
   return { notes, waits };
 }
 
+/** The same of a leader whose origin tells no size: its data grows to so many bytes each, in one wait each. */
+async function followGrowing(
+  sizes: readonly (readonly number[])[],
+  outcome: "lock" | "timeout",
+): Promise<{ notes: string[]; waits: number }> {
+  const notes: string[] = [];
+  let waits = 0;
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/lock`, "");
+    const left = [...sizes];
+    let wait = left.shift()!.values();
+    let looked = Promise.withResolvers<void>();
+    // Each look at the folder finds the next size; behind the last one of a wait the wait is over.
+    const live = async () => {
+      const { value, done } = wait.next();
+      if (done) looked.resolve();
+      else await Deno.writeTextFile(`${dir}/data`, "x".repeat(value));
+      return dir;
+    };
+    const lock = async ({ onWait }: { onWait?: () => void }) => {
+      waits++;
+      onWait?.();
+      await looked.promise;
+      looked = Promise.withResolvers();
+      wait = left.shift()?.values() ?? [].values();
+      if (waits < sizes.length || outcome === "timeout") throw new TimedOutError("held");
+      return new FileLock(`${dir}/lock`, await Deno.open(`${dir}/lock`));
+    };
+    const note = (message: string) => notes.push(message);
+    const step = { meter: { ...silentMeter, note }, signal: new AbortController().signal };
+    const waiting = waitForLeader({ lock }, { live }, source, step);
+    if (outcome === "timeout") await assertRejects(() => waiting, TimedOutError, "held");
+    else (await waiting)[Symbol.dispose]();
+  });
+  return { notes, waits };
+}
+
 const first = "another process is fetching the same; waiting for it";
 const at = (percent: number) => `the other process has ${percent} % of 100 B`;
 
@@ -56,4 +93,20 @@ Deno.test("waitForLeader() waits on for a leader that brings something, however 
 
 Deno.test("waitForLeader() waits no longer than the lock's timeout for one that brings nothing", async () => {
   assertEquals(await follow([10, 20, 20], "timeout"), { notes: [first, at(10), at(20)], waits: 3 });
+});
+
+const soFar = (bytes: number) => `the other process has ${bytes} B so far`;
+
+Deno.test("waitForLeader() waits on for a leader whose origin tells no size", async () => {
+  assertEquals(await followGrowing([[10, 20], [21, 30]], "lock"), {
+    notes: [first, soFar(20), soFar(30)],
+    waits: 2,
+  });
+});
+
+Deno.test("waitForLeader() waits for one whose origin tells no size no longer than it brings something", async () => {
+  assertEquals(await followGrowing([[10, 20], [20]], "timeout"), {
+    notes: [first, soFar(20)],
+    waits: 2,
+  });
 });
