@@ -29,9 +29,9 @@ export interface StageFacts {
   /** The host. */
   facts: TargetFacts;
   /** What is there of the bundle. */
-  state: RemoteState;
-  /** What is in the bundle. */
-  contents: BundleContents;
+  state: Pick<RemoteState, "presentBytes" | "freeBytes">;
+  /** What is in the bundle; absent before it is fetched. */
+  contents?: BundleContents;
   /** Its size in bytes. */
   size: number;
   /** Whether it is to be booted. */
@@ -60,14 +60,16 @@ export interface CheckedStage {
  */
 export function checkHost({ target, bundle }: StageKexecOptions, known: StageFacts): void {
   const { facts, state, contents, size, boot } = known;
-  if (architectureOfMachine(facts.machine) !== contents.architecture) {
+  if (
+    contents !== undefined && architectureOfMachine(facts.machine) !== contents.architecture
+  ) {
     throw new VerificationError(
       `Cannot boot "${target}" with "${bundle}": the bundle is for ${contents.architecture}, ` +
         `the host a ${facts.machine}`,
       { data: { expected: facts.machine, actual: contents.architecture } },
     );
   }
-  const needed = size - state.presentBytes + (boot ? contents.unpackedBytes : 0);
+  const needed = size - state.presentBytes + (boot ? contents?.unpackedBytes ?? 0 : 0);
   if (state.freeBytes !== undefined && state.freeBytes < needed) {
     throw new NoRoomError(
       `Cannot send "${bundle}" to "${target}": it takes ${formatBytes(needed)} there, ` +

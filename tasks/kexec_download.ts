@@ -32,6 +32,10 @@ export async function runCacheKexec(
     await collectAfter(context);
   }
   if (context.dryRun) {
+    const { foreseeBundle } = await import("./foreseen_bundle.ts");
+    const { path, digest, size, changed } = result;
+    const foreseen = defined({ digest, size: size > 0 ? size : undefined });
+    foreseeBundle(path, changed ? foreseen : undefined);
     return options.unpack ? { ...result, ...await toUnpack(result, checked.url, context) } : result;
   }
   if (result.digest === undefined) return result;

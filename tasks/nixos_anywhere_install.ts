@@ -33,10 +33,10 @@ export async function runNixosAnywhere(
   const context = resolveContext(ctx);
   const { phases, program } = await checkInstall(options, context);
   const { target, kexec, stage = false } = options;
-  const isThere = kexec !== undefined && await isBundleThere(kexec, context);
+  if (kexec !== undefined) await isBundleThere(kexec, context);
   await askFirst(options, context);
 
-  const staged = stage && isThere
+  const staged = stage
     ? await stageKexec({
       ...options,
       target: target!,
@@ -62,7 +62,6 @@ export async function runNixosAnywhere(
     kind: "nixos-anywhere",
     subject: [options.flake ?? options.storePaths?.[1], target].filter(Boolean).join(" -> "),
     plan: (step) => {
-      if (stage && !isThere) step.meter.note(`${kexec} is not there yet: all of it would be sent`);
       if (left.length > 0) step.meter.note(`$ ${context.redactor.redact(shellLine(shown))}`);
       return Promise.resolve(planOf(left, options.vmTest ?? false));
     },

@@ -26,13 +26,13 @@ export interface StageKexecOptions extends SshTarget {
 export interface StageKexecResult extends Figures {
   /** The host. */
   target: string;
-  /** Where the bundle is there; this, digest, architecture and release are absent in a dry run before the bundle is fetched. */
+  /** Where the bundle is there; absent in a dry run before the bundle is fetched, where its digest is not known. */
   path?: string;
-  /** Its digest. */
+  /** Its digest; absent like the path. */
   digest?: Digest;
-  /** Its size in bytes; 0 where its digest is absent. */
+  /** Its size in bytes; 0 in a dry run before the bundle is fetched, where it is not known. */
   size: number;
-  /** The machine that it is for. */
+  /** The machine that it is for; absent in a dry run before the bundle is fetched. */
   architecture?: KexecArchitecture;
   /** Whether the host was booted into the installer by this call. */
   booted: boolean;
@@ -47,6 +47,9 @@ export interface StageKexecResult extends Figures {
  * `sha256sum`, `shasum`, `openssl` and `busybox`. `kexec/run` is then run as
  * nixos-anywhere runs it, and the call returns once the host answers with another boot id, as the installer. A host that runs the
  * installer is left as it is. The disks of the host are not touched, but what runs there ends: this asks nobody.
+ *
+ * A dry run asks the host too. A bundle that is still to be fetched is planned with the size and the digest that `cacheKexec()` foresaw in a
+ * dry run before; where it could not, the bytes are `Infinity`.
  *
  * @throws {UsageError} if an option is malformed, there is no such bundle, or no remote may be asked
  * @throws {VerificationError} if the bundle is no bundle, is for another machine, or arrived damaged

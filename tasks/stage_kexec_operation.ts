@@ -1,25 +1,26 @@
 import { basename } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
+import { defined } from "../lib/base/defined.ts";
 import type { Digest } from "../lib/base/digest.ts";
-import { digestHex } from "../lib/base/digest_text.ts";
 import { hashFile } from "../lib/base/hash_file.ts";
 import type { BundleContents } from "../lib/kexec/bundle_contents.ts";
 import { checkBundle } from "../lib/kexec/check_bundle.ts";
-import { tarballSuffixes } from "../lib/kexec/tarball_compression.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { answerFunction, readAnswers } from "../lib/ssh/read_answers.ts";
-import { RemoteFile, type RemoteState } from "../lib/ssh/remote_file.ts";
+import type { RemoteFile, RemoteState } from "../lib/ssh/remote_file.ts";
 import { SshSession } from "../lib/ssh/ssh_session.ts";
 import { hostOf } from "../lib/ssh/ssh_target.ts";
 import { afterKexec } from "./after_kexec.ts";
 import { awaitInstaller } from "./await_installer.ts";
 import { checkHost, checkStageOptions } from "./check_stage.ts";
-import { bootBundle, programsToBoot } from "./boot_bundle.ts";
+import { bootBundle } from "./boot_bundle.ts";
+import { foreseenBundle } from "./foreseen_bundle.ts";
 import { isBundleThere } from "./is_bundle_there.ts";
-import { factsScript, readFacts, type TargetFacts } from "./target_facts.ts";
+import { planUnfetched } from "./plan_unfetched.ts";
+import { askHost, remoteBundle } from "./remote_bundle.ts";
+import type { TargetFacts } from "./target_facts.ts";
 import type { StageKexecOptions, StageKexecResult } from "./stage_kexec.ts";
 
 /** What is known of the bundle and of the host. */
@@ -32,9 +33,13 @@ interface Known {
   facts: TargetFacts;
 }
 
-/** Without a bundle, in a dry run before it is fetched, nothing is known. */
 interface StagePlan extends Plan {
+  /** Absent in a dry run before the bundle is fetched. */
   known?: Known;
+  /** What is known of the host then. */
+  facts?: TargetFacts;
+  /** What is there of the bundle then, where its digest is known. */
+  state?: RemoteState;
 }
 
 /** Does the work of `stageKexec`. */
@@ -43,7 +48,8 @@ export async function runStageKexec(
   ctx: TaskContextOptions = {},
 ): Promise<StageKexecResult> {
   const context = resolveContext(ctx);
-  const { boot, force, bootTimeoutMs, compression } = checkStageOptions(options, context.offline);
+  const checkedOptions = checkStageOptions(options, context.offline);
+  const { boot, force, bootTimeoutMs, compression } = checkedOptions;
   const { bundle, target } = options;
   const session = (step: Step) =>
     new SshSession(options, { meter: step.meter, signal: step.signal });
@@ -57,22 +63,14 @@ export async function runStageKexec(
     release,
   });
   const isThere = await isBundleThere(bundle, context);
+  const foreseen = context.dryRun
+    ? foreseenBundle(bundle) ?? (isThere ? undefined : {})
+    : undefined;
 
-  const askHost = async (step: Step): Promise<Omit<Known, "contents">> => {
+  const ask = async (step: Step): Promise<Omit<Known, "contents">> => {
     const { digest, size } = await hashFile(bundle, { signal: step.signal });
-    const file = new RemoteFile({
-      path: bundle,
-      digest,
-      size,
-      name: nameThere(bundle, digest),
-      ...(options.remoteFolder === undefined ? {} : { folder: options.remoteFolder }),
-    });
-    const programs = boot ? programsToBoot(compression) : [];
-    const { stdout } = await session(step).run(
-      `set -u\n${answerFunction}\n${factsScript(programs)}\n${file.prelude}\n${file.probe}`,
-    );
-    const answers = readAnswers(stdout);
-    const facts = readFacts(answers, target);
+    const file = remoteBundle(options, { digest, size });
+    const { facts, answers } = await askHost(session(step), checkedOptions, file);
     return { digest, size, file, facts, state: await file.state(answers, step.signal) };
   };
 
@@ -80,12 +78,14 @@ export async function runStageKexec(
     kind: "kexec-stage",
     subject: `${basename(bundle)} -> ${target}`,
     async plan(step) {
-      if (!isThere) return planOfUnfetched(bundle, boot);
+      if (foreseen !== undefined) {
+        return await planUnfetched(options, checkedOptions, foreseen, step);
+      }
       const { meter, signal } = step;
       // The host is asked while the bundle is looked into; what is wrong with the bundle is told first.
       const [checked, asked] = await Promise.allSettled([
         checkBundle(bundle, { meter, signal }),
-        askHost(step),
+        ask(step),
       ]);
       if (checked.status === "rejected") throw checked.reason;
       if (asked.status === "rejected") throw asked.reason;
@@ -127,19 +127,15 @@ export async function runStageKexec(
       });
       return resultOf(known, true, now.release);
     },
-    standing: ({ known }) =>
-      known === undefined ? { target, size: 0, booted: false } : resultOf(known, false),
+    standing: ({ known, facts, state }) =>
+      known !== undefined ? resultOf(known, false) : {
+        target,
+        ...defined({ path: state?.path, digest: foreseen?.digest, release: facts?.release }),
+        size: foreseen?.size ?? 0,
+        booted: false,
+      },
   };
   return await runOperation(operation, context);
-}
-
-function planOfUnfetched(bundle: string, boot: boolean): StagePlan {
-  const why = `"${basename(bundle)}" is still to be fetched`;
-  return {
-    ...{ changed: true, bytesToMove: Infinity, bytesToReuse: 0, exact: false, why },
-    requests: boot ? 5 : 4,
-    objects: [{ label: basename(bundle), state: "missing" }],
-  };
 }
 
 function planOf(
@@ -168,9 +164,4 @@ function planOf(
       state: isDone || state.isComplete ? "present" : "missing",
     }],
   };
-}
-
-function nameThere(bundle: string, digest: Digest): string {
-  const suffix = tarballSuffixes.find((each) => bundle.endsWith(each))!;
-  return `bundle-${digestHex(digest)}${suffix}`;
 }

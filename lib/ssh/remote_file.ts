@@ -11,6 +11,7 @@ import { decodeHex } from "@std/encoding";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex, parseDigest } from "../base/digest_text.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/files.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { hashers, hashFunction } from "./hash_function.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";
@@ -87,7 +88,7 @@ export class RemoteFile {
   }
 
   /**
-   * What the probe answered, held against the file here.
+   * What the probe answered, held against the file here; of one that is not here yet no part counts as present.
    *
    * @throws {KedgeError} if there is no program there that hashes
    */
@@ -104,8 +105,8 @@ export class RemoteFile {
     let presentBytes = isComplete ? size : 0;
     const partBytes = Number(partSize ?? 0);
     if (!isComplete && Number.isSafeInteger(partBytes) && partBytes > 0 && partBytes <= size) {
-      const here = await hashPrefix(path, partBytes, signal);
-      if (digestHex(here) === partDigest) presentBytes = partBytes;
+      const here = await ifThere(hashPrefix(path, partBytes, signal));
+      if (here !== undefined && digestHex(here) === partDigest) presentBytes = partBytes;
     }
     const freeKiB = Number(answers.freeKiB || NaN);
     return {

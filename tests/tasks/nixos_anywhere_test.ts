@@ -13,6 +13,7 @@ import { Redactor } from "../../lib/base/redactor.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import { cacheKexec } from "../../tasks/kexec.ts";
 import { nixosAnywhere } from "../../tasks/nixos_anywhere.ts";
 import { nixosAnywhereFlags } from "../../tasks/nixos_anywhere_flags.ts";
 import type { NixosAnywhereOptions } from "../../tasks/nixos_anywhere_options.ts";
@@ -23,6 +24,7 @@ import {
   type FakeNixosAnywhere,
   fakeNixosAnywhere,
 } from "../support/fake_nixos_anywhere.ts";
+import { startOrigin } from "../support/origin.ts";
 import { runKedge } from "../support/program.ts";
 import { writeProgram } from "../support/program_file.ts";
 import { findProgram, realTest } from "../support/real.ts";
@@ -158,7 +160,6 @@ fakeTest(
     const kexec = join(folder, "none.tar.gz");
     const result = await install({ kexec }, { dryRun: true });
     assert(result.command.includes(kexec));
-    await install({ kexec, stage: true }, { dryRun: true });
     await assertRejects(() => install({ kexec }), UsageError, "there is no such file");
     assertEquals(await fake.calls(), []);
   },
@@ -427,6 +428,13 @@ echo "machine will boot into nixos in 6s..."
   const ctx = { cache: new Cache(join(folder, "cache")) };
   const plan = await nixosAnywhere(options, { ...ctx, dryRun: true });
   assertEquals(await fake.calls(), []);
+  await using origin = startOrigin({ "/b.tar.gz": { body: await Deno.readFile(bundle.path) } });
+  const unfetched = await cacheKexec({ url: origin.url("/b.tar.gz") }, { ...ctx, dryRun: true });
+  const early = await nixosAnywhere({ ...options, kexec: unfetched.path }, {
+    ...ctx,
+    dryRun: true,
+  });
+  assertEquals([early.staged?.size, early.bytesMoved], [bundle.size, bundle.size]);
   const result = await nixosAnywhere(options, ctx);
   const { args } = await fake.onlyCall();
   assertEquals(

@@ -18,8 +18,15 @@ import {
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { stageKexec, type StageKexecOptions, targetArchitecture } from "../../tasks/stage_kexec.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec.ts";
+import {
+  stageKexec,
+  type StageKexecOptions,
+  type StageKexecResult,
+  targetArchitecture,
+} from "../../tasks/stage_kexec.ts";
 import { type MadeBundle, makeBundle, type MakeBundleOptions } from "../support/bundle.ts";
+import { startOrigin } from "../support/origin.ts";
 import { spawnKedge } from "../support/program.ts";
 import { writeProgram } from "../support/program_file.ts";
 import { findProgram } from "../support/real.ts";
@@ -131,27 +138,95 @@ hostTest("stageKexec() brings the bundle to the host and boots it", async (world
   assert(notes.includes("TMPDIR is beside it: yes"));
 });
 
-Deno.test("stageKexec() plans with a bundle that is still to be fetched, in a dry run alone", async () => {
-  const options = { target: "root@127.0.0.1", port: 1, bundle: "/none/b.tar.gz" };
-  const plan = await stageKexec(options, { dryRun: true });
-  assertEquals(plan, {
-    target: "root@127.0.0.1",
-    size: 0,
-    booted: false,
-    changed: true,
-    bytesMoved: Infinity,
-    bytesReused: 0,
-    requests: 5,
-    why: '"b.tar.gz" is still to be fetched',
-    dryRun: true,
-  });
-  const error = await assertRejects(() => stageKexec(options), UsageError);
-  assertEquals(
-    error.message,
-    'Cannot use the kexec bundle "/none/b.tar.gz": there is no such file',
-  );
-  await assertRejects(() => stageKexec({ ...options, bundle: "/.tar" }), UsageError);
-});
+hostTest(
+  "stageKexec() plans with a bundle that is still to be fetched as the run goes",
+  async (world) => {
+    const { sshd, ctx } = world;
+    const bundle = await world.bundle({ size: 3 * MiB });
+    const body = await Deno.readFile(bundle.path);
+    await using origin = startOrigin({ "/b.tar.gz": { body } });
+    const dryRun = { ...ctx, dryRun: true };
+    const figures = ({ bytesMoved, bytesReused, changed, booted }: StageKexecResult) =>
+      [bytesMoved, bytesReused, changed, booted] as const;
+    const planFor = async (options: CacheKexecOptions = {}, boot = true) => {
+      const { path } = await cacheKexec({ url: origin.url("/b.tar.gz"), ...options }, dryRun);
+      return await world.stage({ ...bundle, path }, { boot }, dryRun);
+    };
+    const unpinned = await planFor();
+    assertEquals(unpinned, {
+      target: "root@127.0.0.1",
+      size: bundle.size,
+      booted: false,
+      release: Deno.osRelease(),
+      changed: true,
+      bytesMoved: bundle.size,
+      bytesReused: 0,
+      requests: 5,
+      why: '"b.tar.gz" is still to be fetched',
+      dryRun: true,
+    });
+    const pinned = await planFor({ sha256: bundle.digest });
+    const path = remote(sshd, bundle.digest);
+    assertEquals(pinned, { ...unpinned, path, digest: bundle.digest });
+
+    const brought = await world.stage(bundle, { boot: false });
+    assertEquals(figures(await planFor({}, false)), figures(brought));
+    const there = await planFor({ sha256: bundle.digest });
+    assertEquals(figures(there), [0, bundle.size, true, false]);
+    assertEquals(there.requests, 2);
+    assertEquals(
+      there.why,
+      '"b.tar.gz" is still to be fetched, and root@127.0.0.1 has it already',
+    );
+    await world.stage(bundle);
+    assertEquals(figures(await planFor()), [0, 0, false, false]);
+  },
+);
+
+hostTest(
+  "stageKexec() plans with the new version of a bundle that is in the cache",
+  async (world) => {
+    const [old, next] = [
+      await world.bundle(),
+      await world.bundle({ size: 2 * MiB, name: "n.tar.gz" }),
+    ];
+    await using origin = startOrigin({ "/b.tar.gz": { body: await Deno.readFile(old.path) } });
+    // Each as a process of its own would: what was confirmed in a run stays fresh in it.
+    const fetch = (ctx: TaskContextOptions = {}) =>
+      cacheKexec({ url: origin.url("/b.tar.gz") }, {
+        cache: new Cache(join(world.folder, "cache")),
+        ...ctx,
+      });
+    const { path } = await fetch();
+    await world.stage({ ...old, path }, { boot: false });
+    origin.files.get("/b.tar.gz")!.body = await Deno.readFile(next.path);
+    await fetch({ dryRun: true, refresh: "all" });
+    const plan = await world.stage({ ...old, path }, { boot: false }, { dryRun: true });
+    await fetch({ refresh: "all" });
+    const { bytesMoved } = await world.stage({ ...old, path }, { boot: false });
+    assertEquals([plan.bytesMoved, bytesMoved], [next.size, next.size]);
+    // What was foreseen is there by now.
+    assertEquals(
+      (await world.stage({ ...old, path }, { boot: false }, { dryRun: true })).bytesMoved,
+      0,
+    );
+  },
+);
+
+hostTest(
+  "stageKexec() plans with a bundle of which nothing is known, in a dry run alone",
+  async (world) => {
+    const bundle = { ...await world.bundle(), path: "/none/b.tar.gz" };
+    const plan = await world.stage(bundle, {}, { dryRun: true });
+    assertEquals([plan.size, plan.bytesMoved, plan.requests], [0, Infinity, 5]);
+    const error = await assertRejects(() => world.stage(bundle), UsageError);
+    assertEquals(
+      error.message,
+      'Cannot use the kexec bundle "/none/b.tar.gz": there is no such file',
+    );
+    await assertRejects(() => world.stage({ ...bundle, path: "/.tar" }), UsageError);
+  },
+);
 
 hostTest("stageKexec() leaves a host alone that runs the installer", async (world) => {
   const bundle = await world.bundle();
