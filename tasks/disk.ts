@@ -155,6 +155,7 @@ export interface VerifyDiskResult extends Figures, PulledDisk {}
  *
  * @throws {VerificationError} if the file is not the disk and is not to be repaired; `data.wrong` says where
  * @throws {UsageError} if there is no such file
+ * @throws {KedgeError} if the file changes while it is read
  */
 export async function verifyDisk(
   options: VerifyDiskOptions,

@@ -1,16 +1,20 @@
-import { UsageError, VerificationError } from "../lib/base/errors.ts";
+import { formatBytes } from "../lib/base/bytes.ts";
+import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
+import type { Cache } from "../lib/cache/cache.ts";
 import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
+import { fileState, sameState } from "../lib/disk/known_files.ts";
 import { openDiskStore } from "../lib/disk/open_disk_store.ts";
 import type { PulledDisk } from "../lib/disk/pull_work.ts";
 import { isTart, readTart } from "../lib/disk/tart_disk.ts";
 import { regionDigest } from "../lib/disk/tart_region.ts";
 import { tellReading } from "../lib/disk/tell_reading.ts";
+import type { Manifest } from "../lib/oci/manifest.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
-import type { Plan } from "../lib/operation/figures.ts";
+import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -68,45 +72,33 @@ async function verify(
         insecureRegistries: options.insecureRegistries,
       });
       const manifest = await resolveDisk(store);
-      let sizeBytes: number;
-      let fetchedBytes = 0;
-      let wrong: Wrong[];
-      if (isTart(manifest)) {
-        const disk = readTart(manifest, store.name);
-        sizeBytes = disk.size;
-        wrong = [];
-        const onRead = tellReading(step.meter, options.file, info.size);
-        for (const layer of disk.layers) {
-          const of = { signal, onRead };
-          if (await regionDigest(options.file, layer, of) === layer.digest) continue;
-          wrong.push({ offset: layer.offset, length: layer.size });
-        }
-      } else {
-        const image = await loadDisk(store, manifest, { cache, meter: step.meter, signal });
-        const { index } = image;
-        fetchedBytes = image.fetchedBytes;
-        sizeBytes = index.size;
-        const rows = await checkRows(options.file, index, {
-          pool,
-          signal,
-          sizeBytes: info.size,
-          onCheck: tellReading(step.meter, options.file, info.size),
-        });
-        wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
-          offset: index.rowOffsets[row]!,
-          length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
-        }));
-      }
-      refuseWrong(options, { wrong, sizeBytes, info, digest: manifest.digest });
       const { digest } = manifest;
+      const compare = isTart(manifest) ? compareTart : compareDisk;
+      const { sizeBytes, wrong, fetchedBytes, objects } = await compare(manifest, {
+        path: options.file,
+        fileBytes: info.size,
+        store,
+        cache,
+        pool,
+        step,
+      });
+      if (!sameState(fileState(await Deno.stat(options.file)), fileState(info))) {
+        throw new KedgeError(`Cannot verify "${options.file}": it changed while it was read`, {
+          side: "destination",
+          hint: "stop what writes to it, or verify a snapshot of it",
+        });
+      }
+      refuseWrong(options, { wrong, sizeBytes, info, digest });
       return {
         changed: false,
         bytesToMove: fetchedBytes,
         bytesToReuse: sizeBytes,
         exact: true,
         requests: 0,
-        why: `"${options.file}" is ${digest}, every byte hashed now`,
-        objects: [],
+        why: `"${options.file}" is ${digest}, all its ${
+          formatBytes(sizeBytes)
+        } read and hashed now`,
+        objects: [{ label: options.file, sizeBytes, state: "present" }, ...objects],
         result: {
           file: options.file,
           reference: formatReference({ ...reference, digest }),
@@ -125,6 +117,58 @@ async function verify(
   } finally {
     opened?.[Symbol.dispose]();
   }
+}
+
+interface Comparing {
+  readonly path: string;
+  readonly fileBytes: number;
+  readonly store: DiskStore;
+  readonly cache: Cache;
+  readonly pool: JobPool;
+  readonly step: Step;
+}
+
+/** What a file should be and is not, and what was fetched to know it. */
+interface Compared {
+  readonly sizeBytes: number;
+  readonly wrong: Wrong[];
+  readonly fetchedBytes: number;
+  readonly objects: readonly PlannedObject[];
+}
+
+async function compareDisk(manifest: Manifest, of: Comparing): Promise<Compared> {
+  const { path, fileBytes, store, cache, pool, step: { meter, signal } } = of;
+  const { index, indexBlob, fetchedBytes } = await loadDisk(store, manifest, {
+    cache,
+    meter,
+    signal,
+  });
+  const rows = await checkRows(path, index, {
+    pool,
+    signal,
+    sizeBytes: fileBytes,
+    onCheck: tellReading(meter, path, fileBytes),
+  });
+  const wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
+    offset: index.rowOffsets[row]!,
+    length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
+  }));
+  const state = fetchedBytes > 0 ? "missing" : "present";
+  const label = `the index ${indexBlob.digest}`;
+  const objects = [{ label, sizeBytes: indexBlob.size, state } as const];
+  return { sizeBytes: index.size, wrong, fetchedBytes, objects };
+}
+
+async function compareTart(manifest: Manifest, of: Comparing): Promise<Compared> {
+  const { path, fileBytes, store, step: { meter, signal } } = of;
+  const { size, layers } = readTart(manifest, store.name);
+  const reading = { signal, onRead: tellReading(meter, path, fileBytes) };
+  const wrong: Wrong[] = [];
+  for (const layer of layers) {
+    if (await regionDigest(path, layer, reading) === layer.digest) continue;
+    wrong.push({ offset: layer.offset, length: layer.size });
+  }
+  return { sizeBytes: size, wrong, fetchedBytes: 0, objects: [] };
 }
 
 function refuseWrong(

@@ -140,11 +140,15 @@ export class TextReporter implements Reporter {
     const { verbose, paint } = this.#options;
     const bound = plan.exact || plan.bytesToMove === Infinity ? "" : "at most ";
     const requests = counted(plan.requests, "request");
+    // What a plan moves where nothing changes was moved already, to make it.
+    const fetched = plan.bytesToMove > 0
+      ? ` but ${formatBytes(plan.bytesToMove)} that were read to know it`
+      : "";
     const line = plan.changed
       ? `plan: move ${bound}${formatBytes(plan.bytesToMove)}, reuse ${
         formatBytes(plan.bytesToReuse)
       }, ${requests}: ${visible(plan.why)}`
-      : `plan: nothing to move, ${requests}: ${visible(plan.why)}`;
+      : `plan: nothing to move${fetched}, ${requests}: ${visible(plan.why)}`;
     if (!verbose) return line;
     const objects = plan.objects.map(({ label, sizeBytes, state }) =>
       paint.faint(
