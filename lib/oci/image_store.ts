@@ -129,6 +129,8 @@ export interface ImageDestination extends Disposable {
   cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost>;
   /** Requests that it costs to put a manifest. */
   readonly requestsPerManifest: number;
+  /** What is listed as attached to a manifest here, where a list is written anew for each further one; `undefined` where none is. */
+  listedReferrers?(subject: Digest): Promise<ReadonlySet<Digest> | undefined>;
   /** Whether what a plan names is exactly what moves, rather than an upper bound. @default {true} */
   readonly exact?: boolean;
   /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */

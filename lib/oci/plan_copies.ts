@@ -6,12 +6,12 @@
  *
  * @module
  */
-import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import { eachCopy } from "./each_copy.ts";
 import { type DestinationReference, formatDestination } from "./engine_reference.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
+import type { CopyClaims } from "./settle_copy.ts";
 import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 
 /** One image and where it goes. */
@@ -39,11 +39,11 @@ export async function planCopies(
   await eachCopy(copies, options.signal, async (copy, signal) => {
     surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
   });
-  const claims = new Map<string, Set<Digest>>();
+  const claims = new Map<string, CopyClaims>();
   const planned: PlannedCopy[] = [];
   for (const copy of copies) {
     const place = placeOf(copy.to);
-    const claimed = claims.get(place) ?? new Set();
+    const claimed = claims.get(place) ?? { blobs: new Set(), listed: new Set() };
     claims.set(place, claimed);
     const plan = await surveys.get(copy)!(claimed);
     checkPinned(copy.to, plan);

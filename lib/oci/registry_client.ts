@@ -9,15 +9,15 @@ import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { bodyStart } from "../http/body_start.ts";
-import type { Descriptor } from "./descriptor.ts";
+import { contentType } from "./content_type.ts";
 import { listPages } from "./list_pages.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
-import { manifestTypes, MediaType } from "./media_type.ts";
+import { manifestTypes } from "./media_type.ts";
 import { readLimited } from "./read_limited.ts";
-import { referrersTag, withReferrer } from "./referrers.ts";
 import { isTag } from "./reference_grammar.ts";
 import { RegistryBlobs } from "./registry_blobs.ts";
 import { registryMessage } from "./registry_message.ts";
+import { RegistryReferrers } from "./registry_referrers.ts";
 
 /** What a registry says of a manifest without giving it. */
 export interface ManifestHead {
@@ -30,10 +30,11 @@ export interface ManifestHead {
 }
 
 const mostTags = 1_000_000;
-const mostReferrers = 10_000;
 
 /** Speaks of one repository of a registry. */
 export class RegistryClient extends RegistryBlobs {
+  /** What is attached to its manifests. */
+  readonly referrers: RegistryReferrers = new RegistryReferrers(this);
   #tellsNoDigest = false;
 
   /** What the registry says of a manifest; `undefined` if there is none. */
@@ -98,33 +99,6 @@ export class RegistryClient extends RegistryBlobs {
   }
 
   /**
-   * The manifests that are attached to a manifest, by the referrers API, or by the fallback tag where the registry has no such API.
-   */
-  async referrers(digest: Digest): Promise<readonly Descriptor[]> {
-    const found: Descriptor[] = [];
-    const pages = listPages(this.host, this.repository, this.url(`referrers/${digest}`), {
-      accept: [400, 404, 405],
-      may: this.may,
-      action: "list the referrers",
-    });
-    for await (const page of pages) {
-      const bytes = await readLimited(page, this.#full(`referrers/${digest}`));
-      if (!page.ok || contentType(page) !== MediaType.ociIndex) {
-        return await this.#taggedReferrers(digest);
-      }
-      const name = `${this.name}@${digest}`;
-      found.push(...parseManifest(bytes, { name, mediaType: MediaType.ociIndex }).manifests);
-      if (found.length > mostReferrers) throw this.#tooMany(`${mostReferrers} referrers`);
-    }
-    return found;
-  }
-
-  async #taggedReferrers(digest: Digest): Promise<readonly Descriptor[]> {
-    const index = await this.manifest(referrersTag(digest));
-    return index === undefined || index === "unchanged" ? [] : index.manifests;
-  }
-
-  /**
    * Puts a manifest under its digest or under a tag. Where the registry does not say that it took note of a subject, the fallback tag of
    * the subject is kept up to date.
    */
@@ -148,7 +122,7 @@ export class RegistryClient extends RegistryBlobs {
       );
     }
     if (manifest.subject !== undefined && response.headers.get("oci-subject") === null) {
-      await this.#tagReferrer(manifest.subject.digest, manifest);
+      await this.referrers.add(manifest.subject.digest, manifest);
     }
     const kept = response.headers.get("docker-content-digest");
     if (kept !== null && kept.startsWith("sha256:") && kept !== manifest.digest) {
@@ -157,12 +131,6 @@ export class RegistryClient extends RegistryBlobs {
           manifest.digest,
       );
     }
-  }
-
-  async #tagReferrer(subject: Digest, manifest: Manifest): Promise<void> {
-    const standing = await this.#taggedReferrers(subject);
-    const index = withReferrer(standing, manifest);
-    if (index !== undefined) await this.putManifest(referrersTag(subject), index);
   }
 
   /** Takes a manifest or a tag away; gives `false` if there was none. */
@@ -234,8 +202,4 @@ export class RegistryClient extends RegistryBlobs {
       { hint: "is this the address of a registry?" },
     );
   }
-}
-
-function contentType(response: Response): string | undefined {
-  return response.headers.get("content-type")?.split(";")[0]?.trim();
 }

@@ -205,6 +205,11 @@ export class RegistryDestination implements ImageDestination {
     }
   }
 
+  async listedReferrers(subject: Digest): Promise<ReadonlySet<Digest> | undefined> {
+    const listed = await this.client.referrers.listed(subject);
+    return listed && new Set(listed.map(({ digest }) => digest));
+  }
+
   async commit(root: Manifest): Promise<void> {
     await this.client.putManifest(this.#target, root);
   }

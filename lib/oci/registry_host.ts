@@ -9,6 +9,7 @@
 import type { Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
+import { Turns } from "../base/turns.ts";
 import { HttpClient, type HttpClientOptions } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
 import type { UploadRequest } from "../http/upload.ts";
@@ -70,6 +71,8 @@ export class RegistryHost implements Disposable {
   readonly retry: RetryPolicy;
   /** Whether it is still to be found out if uploads can be gone on with. */
   readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
+  /** Whose turn it is to change what has to be read before it is written. */
+  readonly turns: Turns = new Turns();
   #shown: Partial<UploadHabits> | undefined;
   #shared: HttpClientOptions;
   #http: HttpClient;

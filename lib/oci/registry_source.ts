@@ -84,7 +84,7 @@ export class RegistrySource implements ImageSource {
   }
 
   async referrers(digest: Digest): Promise<readonly Descriptor[]> {
-    return await this.client.referrers(digest);
+    return await this.client.referrers.of(digest);
   }
 
   async tagged(tag: string): Promise<Manifest | undefined> {

@@ -4,6 +4,7 @@ import { digestHex } from "../base/digest_text.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
+import { listingRequests, type ReferrerLists } from "./listing_requests.ts";
 import { describeManifest } from "./manifest.ts";
 import type { ManifestWalk } from "./manifest_walk.ts";
 
@@ -21,14 +22,24 @@ export interface SurveyedCopy {
   readonly resolved: Digest;
   /** Whether the destination points to the root already. */
   readonly same: boolean;
+  /** Lists of what is attached to manifests that it has to keep. @default {none} */
+  readonly lists?: ReferrerLists;
+}
+
+/** What other copies bring to the same place. */
+export interface CopyClaims {
+  /** Blobs. */
+  readonly blobs: Set<Digest>;
+  /** Manifests that are put on lists of what is attached to others. */
+  readonly listed: Set<Digest>;
 }
 
 /** To ask for a blob's size, and to read it. */
 const requestsPerProof = 2;
 
 /** Adds up what a copy has to move. */
-export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
-  const { source, destination, walk, root, resolved, same } = copy;
+export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promise<CopyPlan> {
+  const { source, destination, walk, root, resolved, same, lists = new Map() } = copy;
   const blobs = [...walk.blobs.values()];
   const missing = blobs.filter((blob) => !walk.there.has(blob.digest));
   const present = blobs.filter((blob) => walk.there.has(blob.digest));
@@ -43,10 +54,8 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     ...(changed || manifests.some((each) => each.present && each.depth === 0) ? [] : [root]),
   ];
   const putting = changed ? absent.map((each) => describeManifest(each.manifest)) : [];
-  const puts = changed
-    ? manifests.filter((each) => !each.present || each.depth === 0)
-      .reduce((sum, { tags = [] }) => sum + Math.max(1, tags.length), 0)
-    : 0;
+  const puts = changed ? manifests.filter((each) => !each.present || each.depth === 0) : [];
+  const putRequests = puts.reduce((sum, { tags = [] }) => sum + Math.max(1, tags.length), 0);
   const costs = new Map<Descriptor, TransferCost>();
   for (const blob of changed ? missing : []) costs.set(blob, await destination.cost(blob, source));
   const total = (value: (cost: TransferCost) => number) =>
@@ -56,7 +65,8 @@ export async function settleCopy(copy: SurveyedCopy): Promise<CopyPlan> {
     costs.get(blob)?.reusedBytes === blob.size ? "present" : "missing";
   const reusedBytes = total((cost) => cost.reusedBytes);
   const damaged = missing.filter(({ digest }) => destination.damaged?.has(digest));
-  const requests = puts * destination.requestsPerManifest + (source.now === undefined ? 0 : 1) +
+  const requests = putRequests * destination.requestsPerManifest +
+    listingRequests(puts, lists, claims.listed) + (source.now === undefined ? 0 : 1) +
     total((cost) => cost.requests) + damaged.length * requestsPerProof;
   return {
     changed,

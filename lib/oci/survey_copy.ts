@@ -5,17 +5,17 @@
  *
  * @module
  */
-import type { Digest } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import { chooseImage } from "./choose_image.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Platform } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { readReferrerLists } from "./listing_requests.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { ManifestWalk } from "./manifest_walk.ts";
 import { isIndexType } from "./media_type.ts";
 import { pooled } from "./pooled.ts";
-import { settleCopy } from "./settle_copy.ts";
+import { type CopyClaims, settleCopy } from "./settle_copy.ts";
 
 /** What is to be copied of an image, and how. */
 export interface PlanCopyOptions {
@@ -33,8 +33,8 @@ export interface PlanCopyOptions {
   signal: AbortSignal;
 }
 
-/** What turns what was found into a plan, given the blobs that other copies bring to the same place; those that this one brings are added. */
-export type SettleCopy = (claimed: Set<Digest>) => Promise<CopyPlan>;
+/** What turns what was found into a plan, given what other copies bring to the same place; what this one brings is added. */
+export type SettleCopy = (claims: CopyClaims) => Promise<CopyPlan>;
 
 /** Looks at both sides of a copy; plans of several copies are then settled in a fixed order. */
 export async function surveyCopy(
@@ -55,7 +55,7 @@ export async function surveyCopy(
     if (whole && await source.peek?.() === described.digest) {
       const { digest: resolved } = described;
       const copy = { source, destination, walk, root: described, resolved, same: true };
-      return () => settleCopy(copy);
+      return (claims) => settleCopy(copy, claims);
     }
   }
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
@@ -71,7 +71,7 @@ export async function surveyCopy(
     const { descriptor: root } = chosen;
     const { digest } = resolved;
     const copy = { source, destination, walk, root, resolved: digest, same: true };
-    return () => settleCopy(copy);
+    return (claims) => settleCopy(copy, claims);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
   await walk.visit(root, 0, new Set());
@@ -90,19 +90,17 @@ export async function surveyCopy(
     (isTrusted || await destination.isSound(describeManifest(root), signal));
   const remark = same ? undefined : destination.remark?.(root);
   if (remark !== undefined) options.meter.note(remark);
-  return (claimed) => {
+  const absent = [...walk.manifests.values()].filter(({ depth, present }) => depth > 0 && !present);
+  const rootMoves = !same || absent.length > 0 || walk.blobs.size > walk.there.size;
+  const puts = rootMoves ? [...absent, walk.manifests.get(root.digest)!] : absent;
+  const lists = await readReferrerLists(puts, destination);
+  return (claims) => {
     for (const digest of walk.blobs.keys()) {
       if (walk.there.has(digest)) continue;
-      if (claimed.has(digest)) walk.there.add(digest);
-      else claimed.add(digest);
+      if (claims.blobs.has(digest)) walk.there.add(digest);
+      else claims.blobs.add(digest);
     }
-    return settleCopy({
-      source,
-      destination,
-      walk,
-      root: describeManifest(root),
-      resolved: resolved.digest,
-      same,
-    });
+    const copy = { source, destination, walk, resolved: resolved.digest, same, lists };
+    return settleCopy({ ...copy, root: describeManifest(root) }, claims);
   };
 }

@@ -2,7 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
+import type { Figures } from "../../lib/operation/figures.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image.ts";
+import {
+  syncImages,
+  type SyncImagesOptions,
+  type SyncImagesResult,
+} from "../../tasks/image_list.ts";
 
 /** A folder for a test of image copies. Each copy runs as if on a machine of its own, unless all run on one, where each knows the layouts of the others. */
 export class ImageRoom implements AsyncDisposable {
@@ -32,14 +39,23 @@ export class ImageRoom implements AsyncDisposable {
     to: string,
     options: Partial<SyncImageOptions> = {},
   ): Promise<SyncImageResult> {
+    return await this.#run((ctx) => syncImage({ from, to, ...options }, ctx));
+  }
+
+  /** The same of a list of images. */
+  async syncAll(options: SyncImagesOptions): Promise<SyncImagesResult> {
+    return await this.#run((ctx) => syncImages(options, ctx));
+  }
+
+  async #run<R extends Figures>(run: (ctx: TaskContextOptions) => Promise<R>): Promise<R> {
     const context = {
       cache: new Cache(this.path(this.#oneMachine ? "cache" : `cache-${++this.#machines}`)),
       report: (event: OperationEvent) => void this.events.push(event),
     };
     const before = this.events.length;
-    const planned = await syncImage({ from, to, ...options }, { ...context, dryRun: true });
+    const planned = await run({ ...context, dryRun: true });
     const isBound = this.events.slice(before).some((each) => each.type === "plan" && !each.exact);
-    const done = await syncImage({ from, to, ...options }, context);
+    const done = await run(context);
     const { bytesMoved, bytesReused, requests } = done;
     const figures = isBound ? { bytesMoved, bytesReused, requests } : {};
     assertEquals({ ...planned, ...figures, dryRun: false }, done);

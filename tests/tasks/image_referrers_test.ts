@@ -10,6 +10,7 @@ import { RegistryHost } from "../../lib/oci/registry_host.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { inspectImage, listImages } from "../../tasks/image_inspect.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { writeImage, writeIndex } from "../support/layout.ts";
 import { realTest } from "../support/real.ts";
@@ -56,7 +57,7 @@ Deno.test("syncImage() takes signatures along, by the referrers API, the fallbac
     }
     for (const [host, repository] of [[api.host, "a"], [tags.host, "b"]]) {
       using connection = new RegistryHost({ host: host! });
-      const found = await new RegistryClient(connection, repository!).referrers(image.digest);
+      const found = await new RegistryClient(connection, repository!).referrers.of(image.digest);
       assertEquals(found.map(({ digest }) => digest as string).sort(), signed.toSorted());
     }
     const end = new LayoutSource({ transport: "oci", folder: join(folder, "end") });
@@ -65,6 +66,58 @@ Deno.test("syncImage() takes signatures along, by the referrers API, the fallbac
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a plan foresees what it costs to keep the lists of what is attached to images, where a registry keeps none", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const start = room.path("start");
+  const image = await writeImage(start, "v1", { layers: ["x"] });
+  await new Layout(start).point("v2", image);
+  const sign = (text: string) =>
+    writeImage(start, text, {
+      layers: [text],
+      extra: { subject: image, artifactType: "application/vnd.example" },
+    });
+  const listed = () => {
+    const { tags, manifests } = registry.store.repository("a");
+    const list = manifests.get(tags.get(referrersTag(image.digest)) ?? "");
+    return list === undefined
+      ? 0
+      : JSON.parse(new TextDecoder().decode(list.bytes)).manifests.length;
+  };
+  await sign("s1");
+  await sign("s2");
+  const to = `docker://${registry.host}/a`;
+  // One image under two tags, with its signatures; then one signature more; then one of them under a name of its own, twice.
+  const images = ["v1", "v2"].map((tag) => ({ from: `oci:${start}:${tag}`, to: `${to}:${tag}` }));
+  await room.syncAll({ images, referrers: true });
+  assertEquals(listed(), 2);
+  await sign("s3");
+  await room.syncAll({ images, referrers: true });
+  assertEquals(listed(), 3);
+  await room.sync(`oci:${start}:s3`, `${to}:s3`);
+  await sign("s4");
+  await room.sync(`oci:${start}:s4`, `${to}:s4`);
+  assertEquals(listed(), 4);
+  const { changed } = await room.sync(`oci:${start}:s4`, `${to}:s4`, { verifyExisting: true });
+  assertEquals(changed, false);
+});
+
+Deno.test("syncImages() loses nothing of what two images attach to the same one at once", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"], latencyMs: 5 });
+  const images = [];
+  for (const name of ["one", "two", "three"]) {
+    const folder = room.path(name);
+    const image = await writeImage(folder, "v1", { layers: ["x"] });
+    await writeImage(folder, "signature", { layers: [name], extra: { subject: image } });
+    images.push({ from: `oci:${folder}:v1`, to: `docker://${registry.host}/a:${name}` });
+  }
+  await room.syncAll({ images, referrers: true });
+  using host = new RegistryHost({ host: registry.host });
+  const { digest } = (await new Layout(room.path("one")).find("v1"))!;
+  assertEquals((await new RegistryClient(host, "a").referrers.of(digest)).length, 3);
 });
 
 realTest(
