@@ -11,22 +11,15 @@
  */
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest_text.ts";
 import { isNoRoom } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifAllowed, ifThere, isNotThere } from "../base/files.ts";
-import {
-  formatIdentity,
-  ownIdentity,
-  parseIdentity,
-  type ProcessIdentity,
-  stateOf,
-} from "../base/process_identity.ts";
+import { isNotThere } from "../base/files.ts";
+import { formatIdentity, ownIdentity } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
+import type { Leased } from "./read_leases.ts";
 
 type Kind = "lease" | "use";
-const elsewhereMs = 24 * 3_600_000;
 
 /** What leases need of the cache around them. */
 export interface LeasesHost {
@@ -38,18 +31,6 @@ export interface LeasesHost {
   lock(name: string, options?: CacheLockOptions): Promise<FileLock>;
   /** The clock, in milliseconds since 1970. */
   now(): number;
-}
-
-/** What is leased. */
-export interface Leased {
-  /** By name. */
-  leased: Set<Digest>;
-  /** Whether somebody may lease all that there is: a live process whose file does not name it, since the disk was full, or who may not be read. */
-  all: boolean;
-  /** The files of processes that are gone. */
-  dead: string[];
-  /** What this user may not read, in the words of the system. */
-  denied: string[];
 }
 
 /** The name of the lock under which leases are taken (shared) and things removed (exclusive). */
@@ -165,40 +146,14 @@ export class Leases {
 
   /** Whether another live process of this machine leases anything. */
   async othersHold(): Promise<boolean> {
-    for (const name of await namesOf(this.dir)) {
-      const owner = ownerOf(name);
-      if (owner === undefined || formatIdentity(owner) === formatIdentity(ownIdentity())) continue;
-      if (stateOf(owner) === "alive") return true;
-    }
-    return false;
+    const { othersLease } = await import("./read_leases.ts");
+    return await othersLease(this.dir);
   }
 
   /** What is leased now, and the files of processes that are gone. */
   async read(): Promise<Leased> {
-    const leased = new Set<Digest>();
-    const dead: string[] = [];
-    const denied: string[] = [];
-    const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
-    let all = false;
-    for (const name of await allowed(namesOf(this.dir)) ?? []) {
-      const path = join(this.dir, name);
-      const owner = ownerOf(name);
-      const state = owner === undefined ? "elsewhere" : stateOf(owner);
-      if (state === "dead" || (state === "elsewhere" && await allowed(this.#isOld(path)))) {
-        dead.push(path);
-        continue;
-      }
-      const text = await allowed(ifThere(Deno.readTextFile(path)));
-      if (text === undefined) continue;
-      for (const line of text.split("\n")) if (isDigest(line)) leased.add(line);
-      if (owner !== undefined && !text.endsWith("\n")) all = true;
-    }
-    return { leased, all: all || denied.length > 0, dead, denied };
-  }
-
-  async #isOld(path: string): Promise<boolean> {
-    const info = await ifThere(Deno.stat(path));
-    return info !== undefined && this.#host.now() - (info.mtime?.getTime() ?? 0) > elsewhereMs;
+    const { readLeases } = await import("./read_leases.ts");
+    return await readLeases(this.dir, this.#host.now());
   }
 }
 
@@ -220,16 +175,6 @@ function cutOff(path: string): void {
   file.seekSync(size - 1, Deno.SeekMode.Start);
   file.readSync(last);
   if (last[0] === 10) file.truncateSync(size - 1);
-}
-
-/** Whose a file of leases is, by its name. */
-function ownerOf(name: string): ProcessIdentity | undefined {
-  return parseIdentity(name.replace(/-[0-9a-f]{8}\.(lease|use)$/, ""));
-}
-
-async function namesOf(folder: string): Promise<string[]> {
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
-  return entries.filter((entry) => entry.isFile).map((entry) => entry.name);
 }
 
 function isThere(path: string): boolean {
