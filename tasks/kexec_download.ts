@@ -6,7 +6,6 @@ import { UsageError } from "../lib/base/errors.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import type { RateLimit } from "../lib/base/rate_limit.ts";
 import { parseReleaseAsset } from "../lib/kexec/release_asset.ts";
-import { checkBundle } from "../lib/kexec/check_bundle.ts";
 import { CachedDownload } from "../lib/operation/cached_download.ts";
 import type { CachedDownloadOptions } from "../lib/operation/cached_download_options.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -101,8 +100,11 @@ async function run(
     },
     ...defined({ vouch: voucher(checked, releaseApi) }),
     compare: async (before, after, { meter, signal }) => {
-      const { describeDifference } = await import("../lib/kexec/describe_difference.ts");
-      const { diffBundles } = await import("../lib/kexec/diff_bundles.ts");
+      const [{ checkBundle }, { describeDifference }, { diffBundles }] = await Promise.all([
+        import("../lib/kexec/check_bundle.ts"),
+        import("../lib/kexec/describe_difference.ts"),
+        import("../lib/kexec/diff_bundles.ts"),
+      ]);
       const [old, now] = await Promise.all(
         [before, after].map((path) => checkBundle(path, { name: checked.url, signal })),
       );

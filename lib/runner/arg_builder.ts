@@ -5,69 +5,15 @@
  */
 import { isAbsolute, resolve } from "@std/path";
 import { plainPath } from "../base/plain_path.ts";
-import { formatBytes, parseBytes } from "../base/bytes.ts";
-import { formatDuration, parseDuration } from "../base/duration.ts";
+import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Arg, ArgPlace } from "./arg.ts";
 import type { ArgBuilder } from "./arg_builder_type.ts";
-import type {
-  ArgKind,
-  ArgOptions,
-  ArgPresence,
-  BytesArgOptions,
-  DurationArgOptions,
-  ListArgOptions,
-  NumberArgOptions,
-  PathArgOptions,
-  StringArgOptions,
-} from "./arg_options.ts";
+import type { ListArgOptions, PathArgOptions, StringArgOptions } from "./arg_options.ts";
+import { type CommonArgOptions, makeArg, refuse } from "./make_arg.ts";
+import { bytesArg, durationArg, numberArg } from "./numeric_arg.ts";
 
-interface Common<T> extends Partial<ArgOptions> {
-  required?: boolean;
-  default?: T | undefined;
-}
-
-interface Rules<T> {
-  kind: ArgKind;
-  placeholder: string;
-  values?: readonly string[];
-  range?: string | undefined;
-  parse(text: string, place: ArgPlace): T;
-  check(value: unknown, place: ArgPlace): T;
-}
-
-function make<T>(options: Common<T>, rules: Rules<T>): Arg<T> {
-  const { description = "", positional = false, env, example, placeholder } = options;
-  const presence: ArgPresence = options.required
-    ? "required"
-    : options.default === undefined
-    ? "optional"
-    : "default";
-  return {
-    kind: rules.kind,
-    description,
-    presence,
-    positional,
-    placeholder: placeholder ?? rules.placeholder,
-    ...(options.default === undefined ? {} : { default: options.default }),
-    ...(env === undefined ? {} : { env }),
-    ...(example === undefined ? {} : { example }),
-    ...(rules.values === undefined ? {} : { values: rules.values }),
-    ...(rules.range === undefined ? {} : { range: rules.range }),
-    parse: rules.parse,
-    check: rules.check,
-  };
-}
-
-function refuse(place: ArgPlace, value: unknown, state: string, hint?: string): never {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  throw new UsageError(
-    `Cannot use ${shown} for ${place.label}: ${state}`,
-    hint === undefined ? {} : { hint },
-  );
-}
-
-function stringArg(options: Common<string> & StringArgOptions): Arg<string> {
+function stringArg(options: CommonArgOptions<string> & StringArgOptions): Arg<string> {
   const check = (value: unknown, place: ArgPlace): string => {
     if (typeof value !== "string") return refuse(place, value, "it is not a text");
     if (value === "") return refuse(place, value, "it is empty");
@@ -77,113 +23,17 @@ function stringArg(options: Common<string> & StringArgOptions): Arg<string> {
     }
     return value;
   };
-  return make(options, { kind: "string", placeholder: "TEXT", parse: check, check });
+  return makeArg(options, { kind: "string", placeholder: "TEXT", parse: check, check });
 }
 
 function matchesWhole(pattern: RegExp, text: string): boolean {
   return new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")).test(text);
 }
 
-interface NumberRules {
-  kind: "number" | "duration" | "bytes";
-  placeholder: string;
-  integer?: boolean | undefined;
-  min?: number | undefined;
-  max?: number | undefined;
-  read(text: string, place: ArgPlace): number;
-  show(value: number): string;
-}
-
-function numericArg(options: Common<number>, rules: NumberRules): Arg<number> {
-  const { min, max, integer } = rules;
-  const range = numberRange(rules);
-  const check = (value: unknown, place: ArgPlace): number => {
-    if (typeof value !== "number" || !Number.isFinite(value)) {
-      return refuse(place, value, "it is not a number");
-    }
-    if (integer && !Number.isSafeInteger(value)) {
-      return refuse(place, value, "it is not a whole number");
-    }
-    if ((min !== undefined && value < min) || (max !== undefined && value > max)) {
-      return refuse(place, rules.show(value), `it is not ${range ?? "in range"}`);
-    }
-    return value;
-  };
-  const { kind, placeholder } = rules;
-  return make(options, {
-    kind,
-    placeholder,
-    range,
-    parse: (text, place) => check(rules.read(text, place), place),
-    check,
-  });
-}
-
-function numberRange(rules: NumberRules): string | undefined {
-  const noun = rules.kind === "number"
-    ? rules.integer ? "a whole number" : "a number"
-    : rules.kind === "bytes"
-    ? "a size"
-    : "a time";
-  const { min, max, show } = rules;
-  if (min !== undefined && max !== undefined) return `${noun} from ${show(min)} to ${show(max)}`;
-  if (min !== undefined && (min !== 0 || rules.kind === "number")) {
-    return `${noun} of at least ${show(min)}`;
-  }
-  if (max !== undefined) return `${noun} of at most ${show(max)}`;
-  return rules.integer && rules.kind === "number" ? noun : undefined;
-}
-
-function readNumber(text: string, place: ArgPlace): number {
-  const trimmed = text.trim();
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)
-    ? Number(trimmed)
-    : refuse(place, text, "it is not a number");
-}
-
-function reading(read: (text: string) => number): (text: string, place: ArgPlace) => number {
-  return (text, place) => {
-    try {
-      return read(text);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      const state = error.message.slice(error.message.lastIndexOf(": ") + 2);
-      return refuse(place, text, state, error.hint);
-    }
-  };
-}
-
-function durationArg(options: Common<number | string> & DurationArgOptions): Arg<number> {
-  const { default: given, min = 0, max, ...rest } = options;
-  const value = typeof given === "string" ? parseDuration(given) : given;
-  return numericArg({ ...rest, default: value }, {
-    kind: "duration",
-    placeholder: "TIME",
-    min,
-    max,
-    read: reading(parseDuration),
-    show: formatDuration,
-  });
-}
-
-function bytesArg(options: Common<number | string> & BytesArgOptions): Arg<number> {
-  const { default: given, min = 0, max, ...rest } = options;
-  const value = typeof given === "string" ? parseBytes(given) : given;
-  return numericArg({ ...rest, default: value }, {
-    kind: "bytes",
-    placeholder: "SIZE",
-    integer: true,
-    min,
-    max,
-    read: reading(parseBytes),
-    show: formatBytes,
-  });
-}
-
-function booleanArg(options: Common<boolean>): Arg<boolean> {
+function booleanArg(options: CommonArgOptions<boolean>): Arg<boolean> {
   const check = (value: unknown, place: ArgPlace): boolean =>
     typeof value === "boolean" ? value : refuse(place, value, "it is neither true nor false");
-  return make({ ...options, default: options.default ?? false }, {
+  return makeArg({ ...options, default: options.default ?? false }, {
     kind: "boolean",
     placeholder: "",
     parse: (text, place) => {
@@ -195,15 +45,15 @@ function booleanArg(options: Common<boolean>): Arg<boolean> {
   });
 }
 
-function enumArg(values: readonly string[], options: Common<string>): Arg<string> {
+function enumArg(values: readonly string[], options: CommonArgOptions<string>): Arg<string> {
   const check = (value: unknown, place: ArgPlace): string =>
     typeof value === "string" && values.includes(value)
       ? value
       : refuse(place, value, `it is none of ${values.join(", ")}`);
-  return make(options, { kind: "enum", placeholder: "NAME", values, parse: check, check });
+  return makeArg(options, { kind: "enum", placeholder: "NAME", values, parse: check, check });
 }
 
-function pathArg(options: Common<string> & PathArgOptions): Arg<string> {
+function pathArg(options: CommonArgOptions<string> & PathArgOptions): Arg<string> {
   const check = (value: unknown, place: ArgPlace): string => {
     if (typeof value !== "string" || value === "") return refuse(place, value, "it is not a path");
     if (value.includes("\0")) return refuse(place, value, "it holds a NUL character");
@@ -211,7 +61,7 @@ function pathArg(options: Common<string> & PathArgOptions): Arg<string> {
     if (options.exists !== undefined) checkExists(path, value, options.exists, place);
     return path;
   };
-  return make(options, { kind: "path", placeholder: "PATH", parse: check, check });
+  return makeArg(options, { kind: "path", placeholder: "PATH", parse: check, check });
 }
 
 function checkExists(
@@ -233,7 +83,7 @@ function checkExists(
 
 function listArg<T>(
   item: Arg<T>,
-  options: Common<readonly T[]> & ListArgOptions = {},
+  options: CommonArgOptions<readonly T[]> & ListArgOptions = {},
 ): Arg<readonly T[]> {
   const min = options.min ?? (options.required ? 1 : 0);
   const { max } = options;
@@ -250,13 +100,12 @@ function listArg<T>(
     }
     return items;
   };
-  const made = make<readonly T[]>(
+  const made = makeArg<readonly T[]>(
     {
       ...options,
       description: options.description ?? item.description,
       positional: options.positional ?? item.positional,
-      ...withDefined("example", options.example ?? item.example),
-      ...withDefined("env", options.env ?? item.env),
+      ...defined({ example: options.example ?? item.example, env: options.env ?? item.env }),
     },
     {
       kind: "list",
@@ -271,13 +120,6 @@ function listArg<T>(
     },
   );
   return made;
-}
-
-function withDefined<K extends string>(
-  key: K,
-  value: string | undefined,
-): Partial<Record<K, string>> {
-  return value === undefined ? {} : { [key]: value } as Record<K, string>;
 }
 
 /**
@@ -297,16 +139,7 @@ function withDefined<K extends string>(
  */
 export const arg: ArgBuilder = {
   string: stringArg,
-  number: (options: Common<number> & NumberArgOptions) =>
-    numericArg(options, {
-      kind: "number",
-      placeholder: "N",
-      integer: options.integer,
-      min: options.min,
-      max: options.max,
-      read: readNumber,
-      show: String,
-    }),
+  number: numberArg,
   boolean: booleanArg,
   enum: enumArg,
   duration: durationArg,

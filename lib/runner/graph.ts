@@ -7,7 +7,6 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { displayUrls } from "../http/display_url.ts";
-import { canonical } from "./canonical.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
 
@@ -131,4 +130,17 @@ function labelWithArgs(task: AnyTask, args: ArgValues): string {
     return task.args[key]?.positional ? text : `${key}=${text}`;
   });
   return [task.name, ...texts].join(" ");
+}
+
+/** A text that is equal for equal data: keys in order, what is not there left out. */
+function canonical(data: unknown): string {
+  if (Array.isArray(data)) return `[${data.map(canonical).join(",")}]`;
+  if (typeof data === "object" && data !== null) {
+    const parts = Object.entries(data)
+      .filter(([, value]) => value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([key, value]) => `${JSON.stringify(key)}:${canonical(value)}`);
+    return `{${parts.join(",")}}`;
+  }
+  return JSON.stringify(data) ?? "null";
 }
