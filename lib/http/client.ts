@@ -11,17 +11,10 @@
  * @module
  */
 import { counted } from "../base/counted.ts";
-import {
-  KedgeError,
-  NoRoomError,
-  NotAllowedError,
-  type Side,
-  UnreachableError,
-} from "../base/errors.ts";
+import { KedgeError, type Side, UnreachableError } from "../base/errors.ts";
 import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
-import { firstWords } from "./first_words.ts";
 import { holdResponse } from "./hold_response.ts";
 import { headersOf, leaveOrigin } from "./request_headers.ts";
 import {
@@ -127,7 +120,13 @@ export class HttpClient {
         const isOfRedirect = tried === 1 && signedStatuses.includes(response.status) &&
           response.url !== "" && response.url !== new URL(url).href;
         if (!isTransientStatus(response.status) && !isOfRedirect) {
-          throw await this.#statusError(url, request, response);
+          const { statusError } = await import("./status_error.ts");
+          throw await statusError(response, {
+            what: this.#describe(url, request),
+            url: displayUrl(url),
+            method: request.method,
+            side: this.#side,
+          });
         }
         failure = {
           state: `the server answered ${response.status}`,
@@ -230,26 +229,6 @@ export class HttpClient {
       const { fetchFailure } = await import("./fetch_failure.ts");
       throw fetchFailure(error, url.href);
     }
-  }
-
-  async #statusError(
-    url: string | URL,
-    request: HttpRequest,
-    response: Response,
-  ): Promise<KedgeError> {
-    const { status } = response;
-    const excerpt = await firstWords(response, 160);
-    const message = `Cannot ${this.#describe(url, request)}: the server answered ${status}` +
-      (excerpt === "" ? "" : ` (${excerpt})`);
-    const options = this.#withSide({ data: { status, url: displayUrl(url) } });
-    if (status === 401 || status === 403 || status === 407) {
-      return new NotAllowedError(message, { ...options, hint: "check the credentials" });
-    }
-    if (status === 507) return new NoRoomError(message, options);
-    if (status === 405 && request.method === "PUT") {
-      return new KedgeError(message, { ...options, hint: "is writing allowed there?" });
-    }
-    return new KedgeError(message, options);
   }
 
   #describe(url: string | URL, request: HttpRequest): string {

@@ -8,20 +8,18 @@
  * @module
  */
 import { delay } from "@std/async";
-import { counted } from "../base/counted.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
-import { KedgeError, UnreachableError } from "../base/errors.ts";
-import { displayUrl } from "./display_url.ts";
+import { KedgeError } from "../base/errors.ts";
 import type { Downloaded, DownloadOptions } from "./download_options.ts";
 import { PartSums } from "./part_sums.ts";
 import { PartialFile } from "./partial_file.ts";
 import { Piece, type PieceSink } from "./piece.ts";
 import { PieceQueue } from "./piece_queue.ts";
+import { PieceRetries } from "./piece_retries.ts";
 import { defaultConnections, remainingPieces } from "./plan_pieces.ts";
 import type { PrefixFollower } from "./prefix_follower.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { BusyError, ChangedError, RangeSource } from "./range_source.ts";
-import { defaultRetryPolicy, RetryBudget } from "./retry_policy.ts";
 
 const startConnections = 4;
 const fastBytesPerSecond = 100 * 1024 * 1024;
@@ -170,9 +168,8 @@ export class DownloadAttempt {
     connection: PieceSink,
     first: Response | undefined,
   ): Promise<boolean> {
-    const { signal, meter, retry = defaultRetryPolicy, request, probe } = this.#options;
-    const budget = new RetryBudget(retry);
-    let tried = 0;
+    const { signal, meter, retry, request: { action }, probe } = this.#options;
+    const retries = new PieceRetries(retry);
     let response = first;
     while (piece.at < piece.end) {
       const before = piece.at;
@@ -180,8 +177,7 @@ export class DownloadAttempt {
         let end = piece.end;
         if (response === undefined) ({ response, end } = await this.#source.get(before, piece.end));
         await this.#read(piece, end, response, connection);
-        budget.refill();
-        tried = 0;
+        retries.refill();
       } catch (error) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure;
@@ -194,22 +190,8 @@ export class DownloadAttempt {
         if (isFatal(error)) throw error;
         // A stream without ranges cannot go on where it broke.
         if (!probe.ranges && piece.at > 0) throw new ChangedError((error as Error).message);
-        if (piece.at > before) {
-          budget.refill();
-          tried = 0;
-        }
-        tried++;
-        const waitMs = budget.next(
-          error instanceof BusyError ? { isBusy: true, askedMs: error.askedMs } : {},
-        );
-        if (waitMs === undefined) {
-          throw new UnreachableError(
-            `Cannot ${request.action} ${displayUrl(probe.url)}: ${
-              (error as Error).message
-            }, tried ${counted(tried, "time")}`,
-            { cause: error, data: { url: displayUrl(probe.url), tried } },
-          );
-        }
+        if (piece.at > before) retries.refill();
+        const waitMs = retries.next(error, { action, url: probe.url });
         meter.note(`${(error as Error).message}; going on from byte ${piece.at}`, "warning");
         await delay(waitMs, { signal });
       }
