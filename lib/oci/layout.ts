@@ -1,26 +1,37 @@
 /**
  * A folder of the OCI image layout 1.0.
  *
- * Invariants: the index is replaced in one rename, under a lock,
- * and looked at afterwards, so that a writer without the lock loses no tag of ours in silence; a folder that holds other things is never taken for a layout to be.
+ * Invariants: the index is replaced in one rename, under a lock, and looked at afterwards, so that a writer without the lock loses no tag
+ * of ours in silence; what others wrote into it stays, entries without a name too; a folder that holds other things is never taken for a
+ * layout to be.
  *
  * @module
  */
 import { join } from "@std/path";
 import { syncFolder, writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
+import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isLayout } from "./is_layout.ts";
 import { LayoutBlobs } from "./layout_blobs.ts";
-import { type Manifest, parseManifest } from "./manifest.ts";
+import {
+  describeManifest,
+  largestManifestBytes,
+  type Manifest,
+  parseManifest,
+} from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
 import { readSmallFile } from "./read_small_file.ts";
+import { referrersTag, withReferrer } from "./referrers.ts";
 
 /** The annotation that holds the name of an image in a layout. */
 const refNameAnnotation = "org.opencontainers.image.ref.name";
+
+/** Marks the entry of the image that was brought to the layout without a name: the next one takes its place, and no other's. */
+const unnamedAnnotation = "dev.kedge.unnamed";
 
 const layoutText = '{"imageLayoutVersion":"1.0.0"}';
 
@@ -49,15 +60,14 @@ export class Layout extends LayoutBlobs {
     return (await this.#index())?.manifests ?? [];
   }
 
-  /** The entry of a name; without a name, the nameless one or the only one. */
+  /** The entry of a name; without a name, the image that was brought without one, else the only one that has none, else the only one. */
   async find(name: string | undefined): Promise<Descriptor | undefined> {
     const entries = await this.entries();
-    if (name !== undefined) return entries.find((entry) => nameOf(entry) === name);
-    return entries.find((entry) => nameOf(entry) === undefined) ??
-      (entries.length === 1 ? entries[0] : undefined);
+    return entryOf(entries, name) ??
+      (name === undefined && entries.length === 1 ? entries[0] : undefined);
   }
 
-  /** Makes a name, or the nameless entry, point to a manifest that is here. */
+  /** Makes a name, or the entry of the image that has none, point to a manifest that is here. */
   async point(name: string | undefined, descriptor: Descriptor): Promise<void> {
     await this.pointAll([{ name, descriptor }]);
   }
@@ -66,27 +76,40 @@ export class Layout extends LayoutBlobs {
   async pointAll(
     pointers: readonly { name: string | undefined; descriptor: Descriptor }[],
   ): Promise<void> {
-    const fresh = pointers.map(({ name, descriptor }) =>
-      name === undefined ? descriptor : {
-        ...descriptor,
-        annotations: { ...descriptor.annotations, [refNameAnnotation]: name },
-      }
-    );
-    const names = new Set(pointers.map(({ name }) => name));
-    await this.#edit(
-      (entries) => [...entries.filter((standing) => !names.has(nameOf(standing))), ...fresh],
-      (entries) => {
-        const standing = new Map(entries.map((entry) => [nameOf(entry), entry.digest]));
-        return fresh.every((entry) => standing.get(nameOf(entry)) === entry.digest);
+    const fresh = pointers.map(({ name, descriptor }) => ({
+      ...descriptor,
+      annotations: {
+        ...descriptor.annotations,
+        ...(name === undefined ? { [unnamedAnnotation]: "true" } : { [refNameAnnotation]: name }),
       },
-    );
+    }));
+    const places = new Set<string | undefined>(fresh.map(placeOf));
+    await this.#edit((entries) => {
+      const standing = new Map(entries.map((entry) => [placeOf(entry), entry.digest]));
+      return fresh.every((entry) => standing.get(placeOf(entry)) === entry.digest)
+        ? undefined
+        : [...entries.filter((entry) => !places.has(placeOf(entry))), ...fresh];
+    });
+  }
+
+  /** Puts a manifest on the list of what is attached to its subject. */
+  async attach(subject: Digest, referrer: Manifest): Promise<void> {
+    const name = referrersTag(subject);
+    await this.#edit(async (entries) => {
+      const entry = entryOf(entries, name);
+      const standing = entry && await this.manifest(entry.digest, entry.mediaType);
+      const list = withReferrer(standing?.manifests ?? [], referrer);
+      if (list === undefined) return undefined;
+      await this.putBytes(list.digest, list.bytes);
+      const listed = { ...describeManifest(list), annotations: { [refNameAnnotation]: name } };
+      return [...entries.filter((each) => nameOf(each) !== name), listed];
+    });
   }
 
   /** Takes entries away; their blobs stay until they are collected. */
   async drop(fits: (entry: Descriptor) => boolean): Promise<void> {
-    await this.#edit(
-      (entries) => entries.filter((entry) => !fits(entry)),
-      (entries) => !entries.some(fits),
+    await this.#edit((entries) =>
+      entries.some(fits) ? entries.filter((entry) => !fits(entry)) : undefined
     );
   }
 
@@ -94,7 +117,7 @@ export class Layout extends LayoutBlobs {
   async make(): Promise<void> {
     await this.makeBlobFolder();
     const index = join(this.folder, "index.json");
-    await writeFileAtomic(index, indexText([]), { createNew: true });
+    await writeFileAtomic(index, indexText({}, []), { createNew: true });
     await this.#mark();
   }
 
@@ -105,27 +128,32 @@ export class Layout extends LayoutBlobs {
     await writeFileAtomic(path, layoutText, { createNew: true });
   }
 
+  /** Changes the index until it is as it was meant to be, which `change` tells by giving nothing. */
   async #edit(
-    change: (entries: readonly Descriptor[]) => Descriptor[],
-    holds: (entries: readonly Descriptor[]) => boolean,
+    change: (entries: readonly Descriptor[]) => Changed | Promise<Changed>,
   ): Promise<void> {
     await this.makeBlobFolder();
     await syncFolder(join(this.folder, "blobs", "sha256"));
     using _lock = await lockFile(join(this.workFolder, "lock"), defined({ signal: this.#signal }));
-    const index = join(this.folder, "index.json");
+    const path = join(this.folder, "index.json");
     // An index without the mark is of a writer that was ended between the two, and what it says stays.
-    if (await ifThere(Deno.stat(index)) !== undefined) await this.#mark();
+    if (await ifThere(Deno.stat(path)) !== undefined) await this.#mark();
     for (let tried = 0;; tried++) {
-      const entries = await this.entries();
-      await writeFileAtomic(index, indexText(change(entries)));
-      await this.#mark();
-      if (holds(await this.entries())) return;
-      if (tried >= 10) {
-        throw new KedgeError(
-          `Cannot write the index of "${this.folder}": another program keeps replacing it`,
-        );
+      const index = await this.#index();
+      const changed = await change(index?.manifests ?? []);
+      if (changed === undefined) return;
+      if (tried > 10) throw this.#unwritten("another program keeps replacing it");
+      const text = indexText(index === undefined ? {} : jsonOf(index), changed);
+      if (new TextEncoder().encode(text).byteLength > largestManifestBytes) {
+        throw this.#unwritten(`it would have more than ${largestManifestBytes} bytes`);
       }
+      await writeFileAtomic(path, text);
+      await this.#mark();
     }
+  }
+
+  #unwritten(state: string): KedgeError {
+    return new KedgeError(`Cannot write the index of "${this.folder}": ${state}`);
   }
 
   async #index(): Promise<Manifest | undefined> {
@@ -141,9 +169,39 @@ export class Layout extends LayoutBlobs {
 
 /** The name of an entry of a layout's index. */
 export function nameOf(entry: Descriptor): string | undefined {
-  return entry.annotations?.[refNameAnnotation];
+  return entry.annotations?.[refNameAnnotation] || undefined;
 }
 
-function indexText(manifests: readonly Descriptor[]): string {
-  return JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+/** The entry that stands for a name; without one, the image that was brought without a name, else the only one that has none. */
+export function entryOf(
+  entries: readonly Descriptor[],
+  name: string | undefined,
+): Descriptor | undefined {
+  if (name !== undefined) return entries.find((entry) => nameOf(entry) === name);
+  const unnamed = entries.filter((entry) => nameOf(entry) === undefined);
+  return unnamed.find(isUnnamedImage) ?? (unnamed.length === 1 ? unnamed[0] : undefined);
+}
+
+function isUnnamedImage(entry: Descriptor): boolean {
+  return nameOf(entry) === undefined && entry.annotations?.[unnamedAnnotation] !== undefined;
+}
+
+type Changed = readonly Descriptor[] | undefined;
+
+/** What may be replaced of an index: a name, or the one image without any; other entries are of others. */
+function placeOf(entry: Descriptor): string | undefined {
+  return nameOf(entry) ?? (isUnnamedImage(entry) ? "" : undefined);
+}
+
+function jsonOf({ bytes }: Manifest): Record<string, unknown> {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+function indexText(index: Record<string, unknown>, manifests: readonly Descriptor[]): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    ...index,
+    manifests,
+  });
 }

@@ -4,12 +4,11 @@ import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
-import { type Layout, nameOf } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { isDockerType } from "./media_type.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
-import { referrersTag, withReferrer } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 /** Writes an image to a layout. */
@@ -87,18 +86,8 @@ export class LayoutDestination implements ImageDestination {
       await this.layout.putBytes(manifest.digest, manifest.bytes);
       for (const tag of tags) await this.layout.point(tag, describeManifest(manifest));
       const { subject } = manifest;
-      if (subject !== undefined) await this.#tagReferrer(subject.digest, manifest);
+      if (subject !== undefined) await this.layout.attach(subject.digest, manifest);
     });
-  }
-
-  async #tagReferrer(subject: Digest, manifest: Manifest): Promise<void> {
-    const tag = referrersTag(subject);
-    const entry = (await this.layout.entries()).find((each) => nameOf(each) === tag);
-    const standing = entry && await this.layout.manifest(entry.digest, entry.mediaType);
-    const index = withReferrer(standing?.manifests ?? [], manifest);
-    if (index === undefined) return;
-    await this.layout.putBytes(index.digest, index.bytes);
-    await this.layout.point(tag, describeManifest(index));
   }
 
   async commit(root: Manifest): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { Layout, nameOf } from "./layout.ts";
+import { entryOf, Layout, nameOf } from "./layout.ts";
 import { LayoutDestination } from "./layout_destination.ts";
 import type { LayoutIntake, LayoutIntakeOptions } from "./layout_intake.ts";
 import type { LayoutReference } from "./reference.ts";
@@ -45,10 +45,13 @@ export class LayoutPlace implements Disposable {
 
   async #read(): Promise<ReadonlyMap<string | undefined, Digest>> {
     const pointers = new Map<string | undefined, Digest>();
-    for (const entry of await this.layout.entries()) {
+    const entries = await this.layout.entries();
+    for (const entry of entries) {
       const name = nameOf(entry);
-      if (!pointers.has(name)) pointers.set(name, entry.digest);
+      if (name !== undefined && !pointers.has(name)) pointers.set(name, entry.digest);
     }
+    const unnamed = entryOf(entries, undefined);
+    if (unnamed !== undefined) pointers.set(undefined, unnamed.digest);
     return pointers;
   }
 }

@@ -131,6 +131,13 @@ export class LayoutSource implements ImageSource {
     const names = entries.map(nameOf).filter((name) => name !== undefined);
     const { wordSimilaritySort } = await import("@std/text");
     const near = wordSimilaritySort(tag ?? "", names).slice(0, 3);
+    const hint = near.length > 0
+      ? `the nearest tags are ${near.join(", ")}`
+      : entries.length > 0
+      ? `they have no tags: name one by its digest, as oci:${this.layout.folder}@${
+        entries[0]!.digest
+      }`
+      : undefined;
     const state = tag !== undefined
       ? "the layout has no such tag"
       : entries.length === 0
@@ -138,7 +145,7 @@ export class LayoutSource implements ImageSource {
       : `the layout has ${entries.length} images, and none was named`;
     return new KedgeError(`Cannot find "${this.name}": ${state}`, {
       side: "source",
-      ...(near.length === 0 ? {} : { hint: `the nearest tags are ${near.join(", ")}` }),
+      ...(hint === undefined ? {} : { hint }),
       data: { reference: this.name },
     });
   }

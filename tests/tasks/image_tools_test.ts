@@ -1,9 +1,10 @@
 /** Other programs on both sides of a copy. */
 import { assertEquals } from "@std/assert";
-import { sha256 } from "../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
+import { collectImages } from "../../tasks/image_gc.ts";
 import { randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { realTest } from "../support/real.ts";
 import { writeRunnableImage } from "../support/runnable_image.ts";
@@ -95,3 +96,44 @@ realTest("syncImage() writes a layout that umoci reads", ["umoci"], async () => 
   });
   assertEquals([code, stdout], [0, "v2\n"]);
 });
+
+realTest(
+  "syncImage() leaves in a layout what skopeo and umoci brought there, with and without a name",
+  [
+    "skopeo",
+    "umoci",
+  ],
+  async () => {
+    await using room = await ImageRoom.make();
+    const shared = room.path("shared");
+    const from = new Map<string, Digest>();
+    for (const [at, name] of ["one", "two", "three", "four"].entries()) {
+      const { root } = await writeRunnableImage(room.path(name), "v1", [
+        { name: "file", bytes: randomBytes(10_000, at) },
+      ]);
+      from.set(name, root.digest);
+    }
+    await skopeo("copy", "-q", `oci:${room.path("one")}:v1`, `oci:${shared}`);
+    await room.sync(`oci:${room.path("two")}:v1`, `oci:${shared}`);
+    await skopeo("copy", "-q", `oci:${room.path("three")}:v1`, `oci:${shared}:three`);
+    const tagged = await runProcess("umoci", {
+      args: ["tag", "--image", `${shared}:three`, "tagged"],
+    });
+    assertEquals(tagged.code, 0, tagged.stderr);
+    await room.sync(`oci:${room.path("four")}:v1`, `oci:${shared}`);
+    const entries = await new Layout(shared).entries();
+    const [one, three, four] = ["one", "three", "four"].map((name) => from.get(name));
+    assertEquals(entries.map((entry) => [nameOf(entry), entry.digest]), [
+      [undefined, one],
+      ["three", three],
+      ["tagged", three],
+      [undefined, four],
+    ]);
+    assertEquals((await room.sync(`oci:${shared}`, `oci:${room.path("back")}:v1`)).digest, four);
+    await collectImages({ layout: `oci:${shared}`, graceMs: 0 }, room.context);
+    for (const { digest } of entries) {
+      await room.sync(`oci:${shared}@${digest}`, `oci:${room.path("all")}:${digest.slice(7)}`);
+    }
+    assertEquals(sha256(await skopeo("inspect", "--raw", `oci:${shared}:tagged`)), three);
+  },
+);

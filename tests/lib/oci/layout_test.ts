@@ -1,8 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import { Layout, nameOf } from "../../../lib/oci/layout.ts";
+import { LayoutSource } from "../../../lib/oci/layout_source.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { blobsOf, writeImage } from "../../support/layout.ts";
@@ -27,6 +28,60 @@ Deno.test("Layout keeps several tags, and moves one without touching the others"
     ]);
     await layout.drop((entry) => nameOf(entry) === "b");
     assertEquals((await layout.entries()).map(nameOf), ["a", undefined]);
+  }));
+
+Deno.test("Layout keeps what others wrote without a name, and replaces only what it wrote itself", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    const images = [];
+    for (const layer of ["1", "2", "3", "4"]) {
+      images.push(await writeImage(folder, undefined, { layers: [layer] }));
+    }
+    const [theirs, signature, first, second] = images.map(({ digest }) => digest);
+    const index = {
+      schemaVersion: 2,
+      manifests: [images[0], { ...images[1], artifactType: "application/vnd.example" }],
+      annotations: { "org.example.made": "elsewhere" },
+    };
+    await Deno.writeTextFile(join(folder, "index.json"), JSON.stringify(index));
+    assertEquals(await layout.find(undefined), undefined);
+    for (const [image, digest] of [[images[2]!, first], [images[3]!, second]] as const) {
+      await layout.point(undefined, image);
+      const entries = await layout.entries();
+      assertEquals(entries.map((entry) => entry.digest), [theirs, signature, digest]);
+      assertEquals(entries.map(nameOf), [undefined, undefined, undefined]);
+      assertEquals((await layout.find(undefined))?.digest, digest);
+    }
+    const { manifests, ...rest } = JSON.parse(await Deno.readTextFile(join(folder, "index.json")));
+    assertEquals(manifests.slice(0, 2), index.manifests);
+    assertEquals(rest.annotations, index.annotations);
+  }));
+
+Deno.test("Layout loses nothing that writers attach to one image at the same time", () =>
+  inFolder(async (folder) => {
+    const subject = await writeImage(folder, "v1", { layers: ["x"] });
+    const referrers = [];
+    for (let number = 0; number < 10; number++) {
+      const image = { layers: [`signature ${number}`], extra: { subject } };
+      referrers.push(await writeImage(folder, undefined, image));
+    }
+    await Promise.all(referrers.map(async ({ digest }) => {
+      const layout = new Layout(folder);
+      await layout.attach(subject.digest, (await layout.manifest(digest))!);
+    }));
+    const source = new LayoutSource({ transport: "oci", folder });
+    const found = (await source.referrers(subject.digest)).map(({ digest }) => digest);
+    assertEquals(found.sort(), referrers.map(({ digest }) => digest).sort());
+  }));
+
+Deno.test("Layout writes no index that it could not read", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    const image = await writeImage(folder, "a", { layers: ["1"] });
+    const large = { ...image, annotations: { text: "ä".repeat(2_200_000) } };
+    const error = await assertRejects(() => layout.point("b", large), KedgeError);
+    assertStringIncludes(error.message, "it would have more than 4194304 bytes");
+    assertEquals((await layout.entries()).map(nameOf), ["a"]);
   }));
 
 Deno.test("Layout loses no tag to writers that run at the same time", () =>
