@@ -10,6 +10,8 @@ export interface Meter {
   object(label: string, sizeBytes?: number): ObjectMeter;
   /** Begins a share of the work with a name, such as one of several destinations; what it is told counts in the whole too. */
   part(label: string, bytesToMove: number): PartMeter;
+  /** The rest of this phase takes so many milliseconds, by who knows more than the bytes that moved tell; `Infinity` while he cannot tell. */
+  left(ms: number): void;
   /** Says something a reader should know: a retry, a fallback, a wait. */
   note(message: string, level?: "info" | "warning"): void;
 }
@@ -35,6 +37,7 @@ export const silentMeter: Meter = {
   request() {},
   moved() {},
   reused() {},
+  left() {},
   note() {},
   part: () => ({ ...silentMeter, foresee() {} }),
   object: () => ({ moved() {}, reused() {}, restarted() {}, [Symbol.dispose]() {} }),

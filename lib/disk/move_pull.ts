@@ -48,6 +48,7 @@ export async function movePull(
   const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool, step) : plan;
   await makeRoom(plan);
   await blankHoles(plan, plan.standing, options.pool);
+  const toProve = plan.known === undefined ? 0 : bytesToProve(plan);
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
   using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
   const moving = tellMoving(step.meter, {
@@ -56,6 +57,7 @@ export async function movePull(
     wireBytes: bytesOf(plan.ranges.filter((range) => !plan.cachedPacks.has(range.pack))),
     file: "written",
     fileBytes: bytesToWrite(plan),
+    proofBytes: toProve,
   });
   const reused = (bytes: number) => {
     local.reused(bytes);
@@ -87,10 +89,15 @@ export async function movePull(
     await steady.flush();
     return changed;
   };
-  const prove = async (signal: AbortSignal) =>
-    plan.known === undefined
-      ? plan.standing.map(() => 1)
-      : await proveStanding(plan, options.pool, { ...step, signal }, reused);
+  const prove = async (signal: AbortSignal) => {
+    if (plan.known === undefined) return plan.standing.map(() => 1);
+    const rows = await proveStanding(plan, options.pool, { ...step, signal }, (bytes, standing) => {
+      moving.proof(bytes);
+      reused(standing);
+    });
+    moving.proof(toProve); // Holes that are certain were not read.
+    return rows;
+  };
   const [changed, sound] = await together<[number[], Uint8Array]>([write, prove], step.signal);
   if (changed.length > 0) {
     step.meter.note(
@@ -129,6 +136,14 @@ async function blankHoles(plan: DiskPullPlan, standing: Uint8Array, pool: JobPoo
     offsets: Float64Array.from(holes, (row) => index.rowOffsets[row]!),
     lengths: Float64Array.from(holes, (row) => index.rowOffsets[row + 1]! - index.rowOffsets[row]!),
   });
+}
+
+function bytesToProve({ image: { index }, standing }: DiskPullPlan): number {
+  return standing.reduce(
+    (sum, stands, row) =>
+      stands === 0 ? sum : sum + index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
+    0,
+  );
 }
 
 function bytesOf(ranges: readonly PackRange[]): number {

@@ -4,6 +4,7 @@
  * @module
  */
 import { IncompleteError, KedgeError, VerificationError } from "../base/errors.ts";
+import type { Meter, ObjectMeter, PartMeter } from "../base/meter.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import { firstRows } from "../chunk/chunk_table.ts";
 import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../chunk/disk_manifest.ts";
@@ -15,7 +16,7 @@ import type { DiskStore } from "./disk_store.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import type { DiskPushPlan, NewPack } from "./plan_push.ts";
 import { makePushIndex, type PushIndex } from "./push_index.ts";
-import { tellMoving } from "./tell_moving.ts";
+import { type Moving, tellMoving } from "./tell_moving.ts";
 
 /** What {@linkcode movePush} works with. */
 export interface MovePushOptions {
@@ -46,14 +47,18 @@ export async function movePush(
   step: Step,
 ): Promise<MovedPush> {
   const { store, concurrency } = options;
-  step.meter.reused(plan.bytesToReuse);
+  const meter = step.meter.part(store.name, plan.bytesToMove);
+  meter.reused(plan.bytesToReuse);
   await inParallel(plan.adopted, concurrency, step.signal, async ({ pack, from }) => {
-    if (!await store.adopt(pack, from)) await relay(pack, from, store, step);
+    if (await store.adopt(pack, from)) return;
+    using progress = meter.object(pack.digest, pack.size);
+    // It cannot be mounted: its bytes come through this machine.
+    await store.putStream(pack, () => from.stream(pack, step.signal), progress);
   });
-  const packs = await movePacks(plan, options, step);
+  const packs = await movePacks(plan, options, { ...step, meter });
   const made = plan.standing ?? makePushIndex({ ...plan, packs });
-  if (!plan.hasConfig) await putBytes(store, configBlob(), emptyConfig, step);
-  await putBytes(store, made.indexBlob, made.indexBytes, step);
+  if (!plan.hasConfig) await putBytes(store, configBlob(), emptyConfig, meter);
+  await putBytes(store, made.indexBlob, made.indexBytes, meter);
   return { made, packs };
 }
 
@@ -116,7 +121,7 @@ async function refuseMissing(
 async function movePacks(
   plan: DiskPushPlan,
   of: MovePushOptions,
-  step: Step,
+  step: Step & { meter: PartMeter },
 ): Promise<MovedPush["packs"]> {
   const { spool, store, pool } = of;
   const { table } = plan;
@@ -124,13 +129,13 @@ async function movePacks(
   const done: BuiltPack[] = [];
   const plainBytes = ({ chunks }: NewPack) =>
     chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
-  const all = plan.packs.reduce((sum, pack) => sum + plainBytes(pack), 0);
+  const toSend = plan.packs.filter((pack) => !pack.there);
   const moving = tellMoving(step.meter, {
     pieces: of.store.requestsPerPut > 0 ? "requests" : "parts",
     wire: "sent",
     wireBytes: undefined,
     file: "packed",
-    fileBytes: all,
+    fileBytes: toSend.reduce((sum, pack) => sum + plainBytes(pack), 0),
   });
   moving.reused(plan.bytesToReuse);
   await inParallel(plan.packs.entries(), of.concurrency, step.signal, async ([at, pack]) => {
@@ -141,13 +146,13 @@ async function movePacks(
       path = await spool.file(built);
     }
     done[at] = built;
-    const toSend = pack.there ? undefined : path;
-    moving.file(plainBytes(pack), toSend === undefined ? 0 : built.size);
-    if (toSend === undefined) return;
+    if (pack.there || path === undefined) return;
+    moving.file(plainBytes(pack), built.size);
+    if (pack.built === undefined) step.meter.foresee(built.size - plainBytes(pack));
     const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
-    using progress = step.meter.object(blob.digest, blob.size);
+    using progress = counting(step.meter.object(blob.digest, blob.size), moving);
     try {
-      await store.put(blob, toSend, progress);
+      await store.put(blob, path, progress);
     } catch (error) {
       if (!(error instanceof VerificationError) || pack.built === undefined) throw error;
       step.meter.note(`${blob.digest} of an earlier push is damaged; it is made anew`, "warning");
@@ -156,7 +161,8 @@ async function movePacks(
       const again = done[at] = await spool.make(of.path, table, pack.chunks, { pool, rows });
       await store.put({ mediaType: DiskType.pack, ...again }, (await spool.file(again))!, progress);
     }
-    moving.wire(done[at].size);
+    // What was sent twice, since a connection broke, arrived once.
+    moving.wire(done[at].size - progress.sent);
     step.record(done[at].digest, "arrived", { sizeBytes: done[at].size });
   });
   if (plan.packs.length > 0) moving.end();
@@ -167,14 +173,27 @@ async function putBytes(
   store: DiskStore,
   blob: DiskBlob,
   bytes: Uint8Array,
-  step: Step,
+  meter: Meter,
 ): Promise<void> {
-  using progress = step.meter.object(blob.digest, blob.size);
+  using progress = meter.object(blob.digest, blob.size);
   await store.put(blob, bytes, progress);
 }
 
-/** Brings a pack of a base through this machine, where it cannot be mounted. */
-async function relay(pack: DiskBlob, from: DiskStore, to: DiskStore, step: Step): Promise<void> {
-  using progress = step.meter.object(pack.digest, pack.size);
-  await to.putStream(pack, () => from.stream(pack, step.signal), progress);
+/** Counts what is sent of a blob also for {@linkcode tellMoving}; what was sent in vain is taken back. */
+function counting(object: ObjectMeter, moving: Moving): ObjectMeter & { sent: number } {
+  const counter = {
+    ...object,
+    sent: 0,
+    moved(bytes: number) {
+      counter.sent += bytes;
+      object.moved(bytes);
+      moving.wire(bytes, 0);
+    },
+    restarted() {
+      object.restarted();
+      moving.wire(-counter.sent, 0);
+      counter.sent = 0;
+    },
+  };
+  return counter;
 }

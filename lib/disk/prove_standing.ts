@@ -4,25 +4,26 @@ import type { JobPool } from "../chunk/job_pool.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { certainHoles } from "./known_files.ts";
+import type { OnProof } from "./proof_ahead.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /**
  * Hashes the rows that a plan only knows to stand, and says so if some do not.
  *
- * @param onStanding told of each batch of chunks that stand, in bytes
+ * @param onProof told of each batch that was read, in bytes, and of the bytes of chunks in it that stand
  * @returns the rows that stand, 1 for each, and with them those that the plan brings anyway
  */
 export async function proveStanding(
   { image, known, ahead, out, standing }: DiskPullPlan,
   pool: JobPool,
   step: Step,
-  onStanding: (bytes: number) => void,
+  onProof: OnProof,
 ): Promise<Uint8Array> {
   const { index } = image;
-  const tell = tellReading(step.meter, out, index.size);
+  const tell = tellReading(step.meter, out, index.size, { isAlone: false });
   const onCheck = (bytes: number, standing: number) => {
     tell(bytes);
-    onStanding(standing);
+    onProof(bytes, standing);
   };
   const right = ahead !== undefined
     ? await ahead.rows(index, standing, { onProof: onCheck, signal: step.signal })

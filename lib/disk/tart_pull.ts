@@ -42,7 +42,9 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   for (const base of request.bases) bases.push(await basePath(base));
 
   const paths = [...new Set([out, ...bases])];
-  const readers = new Map(paths.map((path) => [path, tellReading(step.meter, path, disk.size)]));
+  const readers = new Map(
+    paths.map((path) => [path, tellReading(step.meter, path, disk.size, { isAlone: false })]),
+  );
   const digestIn = (path: string, layer: TartLayer) => {
     const onRead = readers.get(path)!;
     return regionDigest(path, layer, { signal: step.signal, onRead });

@@ -9,6 +9,8 @@ export interface MovingPlan {
   readonly wireBytes: number | undefined;
   /** What of the file is written, or packed. */
   readonly fileBytes: number;
+  /** What of it is read meanwhile, to prove that it stands. @default {0} */
+  readonly proofBytes?: number;
   /** What each piece of that costs: `requests`, or `parts` where nothing is asked of a server. */
   readonly pieces: "requests" | "parts";
   /** How what comes over the network is called: `fetched`, `sent`. */
@@ -19,17 +21,22 @@ export interface MovingPlan {
 
 /** Takes what was done. */
 export interface Moving {
-  /** So many bytes came or went, and with them so many requests were done; one, unless told. */
+  /** So many bytes came or went, and with them so many requests were done; one, unless told. Fewer, where some were in vain. */
   wire(bytes: number, pieces?: number): void;
   /** So many bytes of the file were written or packed; packed ones became `wireBytes` that go over the network. */
   file(bytes: number, wireBytes?: number): void;
+  /** So many bytes of what stands were read. */
+  proof(bytes: number): void;
   /** So many bytes of the file were there already. */
   reused(bytes: number): void;
   /** Tells the sum. */
   end(): void;
 }
 
-/** Tells how far a transfer is, every five seconds, and at its end what it was. */
+/**
+ * Tells how far a transfer is, every five seconds, and at its end what it was. The time that is left, which the meter is told, is that of whichever
+ * takes longest: the network, the file, or the proof; each goes on at the speed that it had so far.
+ */
 export function tellMoving(
   meter: Meter,
   plan: MovingPlan,
@@ -37,30 +44,33 @@ export function tellMoving(
 ): Moving {
   const started = now();
   let told = started;
-  let [wire, pieces, file, packed, reused] = [0, 0, 0, 0, 0];
-  const facts = () => {
-    const seconds = Math.max(0.001, (now() - started) / 1000);
+  let [wire, pieces, file, packed, proof, reused] = [0, 0, 0, 0, 0, 0];
+  const wireBytes = () => {
     const planned = plan.wireBytes ?? (file === 0 ? undefined : packed / file * plan.fileBytes);
     // What was found to be wrong meanwhile comes on top of the plan.
-    const all = planned === undefined ? undefined : Math.max(planned, wire);
+    return planned === undefined ? undefined : Math.max(planned, wire);
+  };
+  const text = () => {
+    const seconds = Math.max(0.001, (now() - started) / 1000);
+    const all = wireBytes();
     const fileBytes = Math.max(plan.fileBytes, file);
     const about = plan.wireBytes === undefined && file < plan.fileBytes ? "about " : "";
     const count = pieces === 1 ? `1 ${plan.pieces.slice(0, -1)}` : `${pieces} ${plan.pieces}`;
-    const left = wire === 0 || all === undefined
-      ? ""
-      : `, ${Math.max(0, Math.ceil((all - wire) / (wire / seconds)))} s left`;
-    return {
-      text: `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
-        `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
-        `${formatBytes(fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`,
-      left,
-    };
+    return `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
+      `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
+      `${formatBytes(fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`;
   };
+  const leftMs = (done: number, all: number) =>
+    done >= all ? 0 : (all - done) / done * Math.max(1, now() - started);
   const tick = () => {
+    meter.left(Math.max(
+      leftMs(wire, wireBytes() ?? Infinity),
+      leftMs(file, plan.fileBytes),
+      leftMs(proof, plan.proofBytes ?? 0),
+    ));
     if (now() - told < everyMs) return;
     told = now();
-    const { text, left } = facts();
-    meter.note(text + left);
+    meter.note(text());
   };
   return {
     wire: (bytes, done = 1) => {
@@ -73,10 +83,17 @@ export function tellMoving(
       packed += wireBytes;
       tick();
     },
+    proof: (bytes) => {
+      proof += bytes;
+      tick();
+    },
     reused: (bytes) => {
       reused += bytes;
       tick();
     },
-    end: () => meter.note(facts().text),
+    end: () => {
+      meter.left(0);
+      meter.note(text());
+    },
   };
 }

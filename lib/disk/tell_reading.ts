@@ -3,15 +3,23 @@ import type { Meter } from "../base/meter.ts";
 
 const everyMs = 5000;
 
+/** How {@linkcode tellReading} tells. */
+export interface TellReadingOptions {
+  /** Whether nothing else goes on meanwhile, so that the time that is left is that of the reading. @default {true} */
+  isAlone?: boolean;
+  /** The time in milliseconds. @default {the system's} */
+  now?: () => number;
+}
+
 /**
- * Tells how far the reading of a large file is, every five seconds: planning a pull or a push of a disk of 100 GB takes a minute in
- * which nothing moves.
+ * Tells how far the reading of a large file is, every five seconds, and the meter how long it still takes: planning a pull or a push of a disk of
+ * 100 GB takes a minute in which nothing moves.
  */
 export function tellReading(
   meter: Meter,
   path: string,
   sizeBytes: number,
-  now: () => number = () => performance.now(),
+  { isAlone = true, now = () => performance.now() }: TellReadingOptions = {},
 ): (bytes: number) => void {
   const started = now();
   let told = started;
@@ -19,13 +27,12 @@ export function tellReading(
   return (bytes) => {
     read += bytes;
     const at = now();
+    if (isAlone) meter.left(Math.max(0, (sizeBytes - read) / read * (at - started)));
     if (at - told < everyMs) return;
     told = at;
-    const perSecond = read / ((at - started) / 1000);
-    const leftSeconds = Math.max(0, Math.ceil((sizeBytes - read) / perSecond));
     meter.note(
       `read and hashed ${formatBytes(read)} of ${formatBytes(sizeBytes)} of ${path}, ` +
-        `${formatBytes(perSecond)}/s, ${leftSeconds} s left`,
+        `${formatBytes(read / ((at - started) / 1000))}/s`,
     );
   };
 }

@@ -51,6 +51,8 @@ export type OperationEvent =
       bytesReused: number;
       bytesToMove: number;
       requests: number;
+      /** How long the rest of the phase takes, in milliseconds, where that is known better than by the bytes; `Infinity` (`null` in JSON) where it is not known yet. */
+      leftMs?: number;
       /** How far each destination is, where there are several. */
       parts?: readonly PartProgress[];
     }

@@ -22,6 +22,7 @@ export class OperationMeter implements Meter, Disposable {
   /** What the plan foresees. */
   bytesToMove = 0;
   #phase: Phase = "plan";
+  #leftMs: number | undefined;
   #emit: (event: MeterEvent) => void;
   #lastProgress = -Infinity;
   #dirty = false;
@@ -38,6 +39,7 @@ export class OperationMeter implements Meter, Disposable {
   enter(phase: Phase): void {
     this.flush();
     this.#phase = phase;
+    this.#leftMs = undefined;
   }
 
   request(): void {
@@ -52,6 +54,11 @@ export class OperationMeter implements Meter, Disposable {
 
   reused(bytes: number): void {
     this.bytesReused += bytes;
+    this.#progress();
+  }
+
+  left(ms: number): void {
+    this.#leftMs = ms;
     this.#progress();
   }
 
@@ -96,6 +103,7 @@ export class OperationMeter implements Meter, Disposable {
     return {
       request: () => this.request(),
       reused: (bytes) => this.reused(bytes),
+      left: (ms) => this.left(ms),
       note: (message, level) => this.note(message, level),
       part: (inner, bytes) => this.part(inner, bytes),
       moved,
@@ -131,6 +139,7 @@ export class OperationMeter implements Meter, Disposable {
         ? this.bytesToMove
         : this.#parts.reduce((sum, part) => sum + part.bytesToMove, 0),
       requests: this.requests,
+      ...(this.#leftMs === undefined ? {} : { leftMs: this.#leftMs }),
       ...(this.#parts.length < 2 ? {} : { parts: this.#parts.map((part) => ({ ...part })) }),
     });
   }

@@ -17,6 +17,8 @@ export interface LiveTask {
   readonly bytesToMove: number;
   /** How long it has been moving bytes, in milliseconds. */
   readonly movingMs: number;
+  /** How long the rest takes, in milliseconds, where that is known better than by the bytes. */
+  readonly leftMs?: number | undefined;
   /** Its destinations, where there are several. */
   readonly parts?: readonly PartProgress[];
 }
@@ -47,21 +49,21 @@ export function liveLine(task: LiveTask, columns: number): string {
 function partsOf(task: LiveTask): string[] {
   const { bytesMoved, bytesToMove, elapsedMs, movingMs } = task;
   const time = formatDuration(elapsedMs);
-  if (bytesToMove === 0) return [time];
+  const left = timeLeft(task) ?? [];
+  if (bytesToMove === 0) return [left, time].flat();
   const bytesPerMs = bytesMoved / Math.max(movingMs, 1);
   const rate = `${formatBytes(bytesPerMs * 1000)}/s`;
   const moved = formatBytes(bytesMoved);
   if (bytesToMove === Infinity) return [moved, rate, time];
   const percent = percentOf(task).padStart(4);
-  const left = timeLeft(task);
   return [
     percent,
     `${moved} of ${formatBytes(bytesToMove)}`,
     rate,
-    ...(left === undefined ? [] : [left]),
+    left,
     time,
     ...(task.parts ?? []).map((part) => `${visible(part.label)} ${percentOf(part)}`),
-  ];
+  ].flat();
 }
 
 type Share = Pick<LiveTask, "bytesMoved" | "bytesToMove">;

@@ -26,6 +26,7 @@ interface Moving {
   moved: number;
   toMove: number;
   sinceMs: number;
+  leftMs: number | undefined;
   parts: readonly PartProgress[];
 }
 
@@ -74,6 +75,7 @@ export class LiveProgress implements Progress {
           moved: event.bytesMoved,
           toMove: event.bytesToMove,
           sinceMs: operations.get(event.operation)?.sinceMs ?? this.#now(),
+          leftMs: event.leftMs,
           parts: event.parts ?? [],
         });
         break;
@@ -154,14 +156,16 @@ export class LiveProgress implements Progress {
 function sums(
   operations: Iterable<Moving>,
   nowMs: number,
-): Pick<LiveTask, "bytesMoved" | "bytesToMove" | "movingMs" | "parts"> {
+): Pick<LiveTask, "bytesMoved" | "bytesToMove" | "leftMs" | "movingMs" | "parts"> {
   const parts: PartProgress[] = [];
   let [bytesMoved, bytesToMove, movingMs] = [0, 0, 0];
-  for (const { moved, toMove, sinceMs, parts: some } of operations) {
-    parts.push(...some);
+  let leftMs: number | undefined;
+  for (const { moved, toMove, sinceMs, leftMs: some, parts: of } of operations) {
+    parts.push(...of);
+    if (some !== undefined) leftMs = Math.max(some, leftMs ?? 0);
     bytesMoved += moved;
     bytesToMove += Math.max(moved, toMove);
     movingMs = Math.max(movingMs, nowMs - sinceMs);
   }
-  return { bytesMoved, bytesToMove, movingMs, parts };
+  return { bytesMoved, bytesToMove, leftMs, movingMs, parts };
 }

@@ -50,7 +50,8 @@ export class PlainProgress implements Progress {
       this.#last.delete(event.operation);
       this.#since.delete(event.operation);
     }
-    if (event.type !== "progress" || event.bytesToMove === 0) return;
+    if (event.type !== "progress") return;
+    if (event.bytesToMove === 0 && event.leftMs === undefined) return;
     const now = this.#now();
     const since = this.#since.get(event.operation) ?? now;
     this.#since.set(event.operation, since);
@@ -58,9 +59,11 @@ export class PlainProgress implements Progress {
     this.#last.set(event.operation, now);
     const head = event.task === undefined ? "" : `[${event.task}] `;
     const left = timeLeft({ ...event, movingMs: now - since });
+    const facts = [event.bytesToMove === 0 ? [] : howFar(event), left ?? []].flat();
+    if (facts.length === 0) return;
     const parts = (event.parts ?? []).map((part) => `${visible(part.label)} ${howFar(part)}`);
     this.#say(
-      `${head}${event.phase}: ${howFar(event)}${left === undefined ? "" : `, ${left}`}${
+      `${head}${event.phase}: ${facts.join(", ")}${
         parts.length === 0 ? "" : ` (${parts.join(", ")})`
       }`,
     );

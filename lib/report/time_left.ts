@@ -7,19 +7,25 @@ const judgeAfterMs = 1000;
 export interface MovingShare extends Omit<PartProgress, "label"> {
   /** How long it has been moving bytes, in milliseconds. */
   movingMs: number;
+  /** How long the rest takes, in milliseconds, where that is known better than by the bytes. */
+  leftMs?: number | undefined;
   /** Its destinations, where there are several. */
   parts?: readonly PartProgress[];
 }
 
 /** The time that is left till the slowest of the destinations has all, for people; `undefined` while there is not enough to judge by. */
-export function timeLeft({ movingMs, parts = [], ...whole }: MovingShare): string | undefined {
-  if (movingMs < judgeAfterMs) return undefined;
+export function timeLeft(share: MovingShare): string | undefined {
+  if (share.movingMs < judgeAfterMs) return undefined;
+  const leftMs = share.leftMs ?? leftByBytes(share);
+  if (!(leftMs > 0 && leftMs < Infinity)) return undefined;
+  const seconds = Math.ceil(leftMs / 1000);
+  return `${seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1000)} left`;
+}
+
+function leftByBytes({ movingMs, parts = [], ...whole }: MovingShare): number {
   const shares = parts.length > 0 ? parts : [whole];
   const left = shares.map(({ bytesMoved, bytesToMove }) =>
     bytesMoved >= bytesToMove ? 0 : (bytesToMove - bytesMoved) / bytesMoved * movingMs
   );
-  const leftMs = Math.max(...left);
-  if (!(leftMs > 0 && leftMs < Infinity)) return undefined;
-  const seconds = Math.ceil(leftMs / 1000);
-  return `${seconds < 60 ? `${seconds}s` : formatDuration(seconds * 1000)} left`;
+  return Math.max(...left);
 }

@@ -190,6 +190,29 @@ Deno.test("a log tells every five seconds how far each store is, and what the sl
   ]);
 });
 
+Deno.test("a log takes the time that is left from who knows it better, also where nothing moves", () => {
+  const lines: string[] = [];
+  let now = 0;
+  const progress = new PlainProgress((line) => lines.push(line), () => now);
+  const base = { operation: "1", kind: "disk", subject: "vm.img", task: "push" };
+  progress.report({ ...base, type: "operation-start", dryRun: false });
+  const tell = (second: number, phase: "plan" | "move", toMove: number, leftMs: number) => {
+    now = second * 1000;
+    const bytes = { bytesMoved: toMove / 2, bytesReused: 0, bytesToMove: toMove, requests: 0 };
+    progress.report({ ...base, type: "progress", phase, ...bytes, leftMs });
+  };
+  tell(0, "plan", 0, 9000);
+  tell(5, "plan", 0, 4000);
+  tell(10, "plan", 0, 0);
+  tell(15, "move", 4096, Infinity);
+  tell(20, "move", 4096, 7000);
+  assertEquals(lines, [
+    "[push] plan: 4s left",
+    "[push] move: 2 KiB of 4 KiB",
+    "[push] move: 2 KiB of 4 KiB, 7s left",
+  ]);
+});
+
 Deno.test("liveLine() shows what there is room for, and never more", () => {
   const task = {
     name: "kexec",
@@ -213,6 +236,9 @@ Deno.test("liveLine() shows what there is room for, and never more", () => {
   assertEquals(liveLine(task, 20), "⠋ kexec  █░░░░   25%");
   assertEquals(liveLine(task, 5), "⠋ ke…");
   assertEquals(liveLine({ ...task, bytesToMove: 0 }, 40), "⠋ kexec  2.0s");
+  const known = { ...task, leftMs: 90_000 };
+  assertEquals(liveLine(known, 54), "⠋ kexec   25%  1 MiB of 4 MiB  683 KiB/s  1m 30s left");
+  assertEquals(liveLine({ ...known, bytesToMove: 0 }, 40), "⠋ kexec  1m 30s left  2.0s");
   assertEquals(
     liveLine({ ...task, bytesToMove: Infinity }, 40),
     "⠋ kexec  1 MiB  683 KiB/s  2.0s",
