@@ -22,6 +22,8 @@ export interface BootBundleOptions {
 /** By this line `kexec/run` says that it has done its part; nixos-anywhere goes by it too. */
 const successLine = "machine will boot into nixos";
 const incompleteCode = 66;
+/** What lies there by this name is removed, in a folder that may be anybody's: so nobody else's things are called so. */
+const workName = "kedge-run";
 
 const tarFlags: Readonly<Record<TarballCompression, string>> = {
   gzip: "-xzf",
@@ -48,7 +50,7 @@ export async function bootBundle(session: SshSession, options: BootBundleOptions
   const script = `set -eu
     bundle=${shellQuote(path)}
     cd "$(dirname -- "$bundle")"
-    work="$PWD/run"
+    work="$PWD/${workName}"
     ${root}rm -rf -- "$work"
     mkdir -- "$work"
     cd "$work"

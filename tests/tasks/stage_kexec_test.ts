@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import {
   KedgeError,
   NoRoomError,
@@ -371,6 +371,18 @@ hostTest(
   },
 );
 
+hostTest("stageKexec() leaves alone what else is in the folder there", async (world) => {
+  const remoteFolder = join(world.folder, "var");
+  const others = ["run/pid", "kexec/run", "bzImage"].map((name) => join(remoteFolder, name));
+  for (const path of others) {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, "somebody's");
+  }
+  const result = await world.stage(await world.bundle(), { remoteFolder });
+  assertEquals(result.booted, true);
+  for (const path of others) assertEquals(await Deno.readTextFile(path), "somebody's", path);
+});
+
 hostTest("stageKexec() says what kexec/run said when it fails", async (world) => {
   const bundle = await world.bundle({
     run: "#!/bin/sh\necho kexec_load failed: busy >&2\nexit 3\n",
@@ -524,7 +536,7 @@ hostTest("stageKexec() becomes root by sudo where the user is not", async (world
   assertEquals(error.exitCode, 5);
   await onHost(sshd, "sudo", `printf '%s\\n' "$*" >>'${folder}/sudo'; shift; exec "$@"`);
   assertEquals((await world.stage(bundle)).booted, true);
-  const work = join(sshd.home, "kexec", "run");
+  const work = join(sshd.home, "kexec", "kedge-run");
   const lines = (await Deno.readTextFile(join(folder, "sudo"))).trim().split("\n");
   assertEquals(lines.slice(0, 3).map((line) => line.trim()), [
     "-n true",
