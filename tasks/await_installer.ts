@@ -46,9 +46,15 @@ export async function awaitInstaller(
       const { stdout } = await session.run(`${answerFunction}\n${factsScript()}`, {
         timeoutMs: answerWithinMs,
       });
-      const facts = readFacts(readAnswers(stdout), target);
-      if (facts.bootId !== bootId) return installerOf(facts, target);
-      last = "it still runs what it ran before";
+      const answers = readAnswers(stdout);
+      // What is going down still lets somebody in, and may run nothing any more.
+      if (answers.system === undefined || (answers.bootId ?? "") === "" && bootId !== "") {
+        last = "it let kedge in, and answered nothing";
+      } else {
+        const facts = readFacts(answers, target);
+        if (facts.bootId !== bootId) return installerOf(facts, target);
+        last = "it still runs what it ran before";
+      }
     } catch (error) {
       const isRefusal = error instanceof NotAllowedError;
       if (!(error instanceof UnreachableError) && !isRefusal) throw error;

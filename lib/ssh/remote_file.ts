@@ -90,7 +90,7 @@ export class RemoteFile {
   /**
    * What the probe answered, held against the file here; of one that is not here yet no part counts as present.
    *
-   * @throws {KedgeError} if there is no program there that hashes
+   * @throws {KedgeError} if there is no program there that hashes, or the host does not tell where the file goes
    */
   async state(answers: Record<string, string>, signal: AbortSignal): Promise<RemoteState> {
     const { digest, size, path } = this.#options;
@@ -110,11 +110,27 @@ export class RemoteFile {
     }
     const freeKiB = Number(answers.freeKiB || NaN);
     return {
-      path: new TextDecoder().decode(decodeHex(answers.path ?? "")),
+      path: this.#pathThere(answers.path ?? ""),
       presentBytes,
       isComplete,
       ...(Number.isFinite(freeKiB) ? { freeBytes: freeKiB * 1024 } : {}),
     };
+  }
+
+  #pathThere(hex: string): string {
+    try {
+      const path = new TextDecoder("utf-8", { fatal: true }).decode(decodeHex(hex));
+      if (path.startsWith("/")) return path;
+    } catch {
+      // It is none, whatever is wrong with it.
+    }
+    throw new KedgeError(
+      `Cannot send "${this.#options.path}": the host does not tell where it would lie there`,
+      {
+        hint: "its home folder must have an absolute path in UTF-8, and od must be installed",
+        side: "destination",
+      },
+    );
   }
 
   /**
