@@ -1,4 +1,5 @@
 import { runProcess } from "../../lib/base/process_group.ts";
+import { unmount } from "./small_disk.ts";
 
 /** A disk of its own, with a file system that nobody has used yet, mounted on a folder until it is disposed of. */
 export interface FreshDisk extends AsyncDisposable {
@@ -21,7 +22,7 @@ export async function mountFreshDisk(dir: string, bytes: number): Promise<FreshD
   return {
     dir,
     async [Symbol.asyncDispose]() {
-      await must("umount", [dir]);
+      await unmount(dir);
       await Deno.remove(file);
     },
   };

@@ -20,6 +20,7 @@ import { debianNixLayer, debianPrograms } from "../support/debian_nix.ts";
 import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { runKedge } from "../support/program.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { realTest } from "../support/real.ts";
 
 const engines = ["podman", "runc"];
@@ -30,8 +31,7 @@ async function logged(
 ): Promise<{ engine: ContainerEngineOptions; commands: () => Promise<string[]> }> {
   const program = join(world.folder, "podman");
   const log = join(world.folder, "commands");
-  await Deno.writeTextFile(program, `#!/bin/sh\necho "$@" >>'${log}'\nexec podman "$@"\n`);
-  await Deno.chmod(program, 0o755);
+  await writeProgram(program, `#!/bin/sh\necho "$@" >>'${log}'\nexec podman "$@"\n`);
   await Deno.writeTextFile(log, "");
   const prefix = `${world.args.join(" ")} `;
   return {

@@ -27,6 +27,7 @@ import {
 import { otherRelease } from "../support/other_release.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { treeOf } from "../support/tree.ts";
 
 function carryTest(name: string, run: (room: CarryRoom) => Promise<void>): void {
@@ -318,37 +319,30 @@ carryTest("carryStore() refuses a database newer than the Nix", async (room) => 
 carryTest("carryStore() leaves a full disk as it was", async (room) => {
   const small = join(room.folder, "small");
   await Deno.mkdir(small);
-  const mount = await new Deno.Command("mount", {
-    args: ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small],
-  }).output();
-  if (!mount.success) throw new Error(new TextDecoder().decode(mount.stderr));
-  try {
-    const to = { folder: join(small, "nix") };
-    const base = await room.image("2.8.0");
-    await room.carry(base, { to });
-    const { uri } = new NixFolder(to.folder);
-    const before = await validWithNix(uri);
-    const data = new Array(30).fill("0123456789").join("");
-    const wide = (count: number) => ({
-      name: "many",
-      files: Object.fromEntries(
-        Array.from({ length: count }, (_, i) => [`f${i}`, `${i} ${data}`]),
-      ),
-    });
-    // What is known beforehand not to fit, and what does not although its bytes would: many small files.
-    const paths = [wide(40), { name: "big", files: { big: "z".repeat(5_000_000) } }];
-    const big = await room.image("2.9.0", await layersOf(await room.store("2.9.0", paths)));
-    const early = await assertRejects(() => room.carry(big, { to }), NoRoomError);
-    assertStringIncludes(early.message, "are free");
-    const many = await layersOf(await room.store("2.9.1", [wide(1300)]));
-    const late = await room.image("2.9.1", many);
-    await assertRejects(() => room.carry(late, { to }), NoRoomError, "the disk is full");
-    assertEquals(await validWithNix(uri), before);
-    await verifyWithNix(uri);
-    assertEquals((await room.carry(base, { to })).changed, false);
-  } finally {
-    await new Deno.Command("umount", { args: [small] }).output();
-  }
+  await using _disk = await mountSmallDisk(small, 4 * 2 ** 20);
+  const to = { folder: join(small, "nix") };
+  const base = await room.image("2.8.0");
+  await room.carry(base, { to });
+  const { uri } = new NixFolder(to.folder);
+  const before = await validWithNix(uri);
+  const data = new Array(30).fill("0123456789").join("");
+  const wide = (count: number) => ({
+    name: "many",
+    files: Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`f${i}`, `${i} ${data}`]),
+    ),
+  });
+  // What is known beforehand not to fit, and what does not although its bytes would: many small files.
+  const paths = [wide(40), { name: "big", files: { big: "z".repeat(5_000_000) } }];
+  const big = await room.image("2.9.0", await layersOf(await room.store("2.9.0", paths)));
+  const early = await assertRejects(() => room.carry(big, { to }), NoRoomError);
+  assertStringIncludes(early.message, "are free");
+  const many = await layersOf(await room.store("2.9.1", [wide(1300)]));
+  const late = await room.image("2.9.1", many);
+  await assertRejects(() => room.carry(late, { to }), NoRoomError, "the disk is full");
+  assertEquals(await validWithNix(uri), before);
+  await verifyWithNix(uri);
+  assertEquals((await room.carry(base, { to })).changed, false);
 });
 
 carryTest(

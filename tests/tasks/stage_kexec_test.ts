@@ -338,7 +338,7 @@ hostTest("stageKexec() does not keep a bundle that arrived damaged", async (worl
   const bundle = await world.bundle();
   const cat = join(sshd.bin, "cat");
   const honest = await Deno.readTextFile(cat);
-  await Deno.writeTextFile(cat, "#!/bin/sh\nexec tr 'a' 'b'\n");
+  await writeProgram(cat, "#!/bin/sh\nexec tr 'a' 'b'\n");
   const error = await assertRejects(
     () => world.stage(bundle, { boot: false }),
     VerificationError,
@@ -346,7 +346,7 @@ hostTest("stageKexec() does not keep a bundle that arrived damaged", async (worl
   );
   assertEquals(error.exitCode, 3);
   assertEquals(await isThere(remote(sshd, bundle.digest)), false);
-  await Deno.writeTextFile(cat, honest);
+  await writeProgram(cat, honest);
   assertEquals((await world.stage(bundle, { boot: false })).bytesMoved, bundle.size);
 });
 
@@ -579,7 +579,7 @@ kill -9 "$(awk '{ print $4 }' /proc/$PPID/stat)" $PPID`,
   );
   const error = await assertRejects(() => world.stage(bundle, { boot: false }), KedgeError);
   assert([1, 4].includes(error.exitCode), error.message);
-  await Deno.writeTextFile(join(sshd.bin, "cat"), cat);
+  await writeProgram(join(sshd.bin, "cat"), cat);
   const rest = await world.stage(bundle, { boot: false });
   assertEquals([rest.bytesMoved, rest.bytesReused], [bundle.size - 2 * MiB, 2 * MiB]);
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { openOut, settle } from "../../../lib/disk/out_file.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 
 Deno.test("openOut() makes a file where none was, and settle() knows it again", async () => {
   await using world = await DiskWorld.make();
@@ -42,7 +42,7 @@ Deno.test({
       await settle(out, 3, await openOut(out, seen));
       await assertRejects(() => openOut(out, { ...seen, ino: 1 }), KedgeError, "another file");
     } finally {
-      await new Deno.Command("umount", { args: [world.path("root")] }).output();
+      await unmount(world.path("root"));
     }
   },
 });
