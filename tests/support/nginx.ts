@@ -40,16 +40,19 @@ export interface Nginx extends AsyncDisposable {
   readonly port: number;
   /** The process id of its only process. */
   readonly pid: number;
-  /** All requests that it has answered so far. */
+  /** All requests that it has answered so far; not for one that speaks TLS. */
   requests(): Promise<NginxRequest[]>;
 }
+
+/** Asked before the access log is read. */
+const logPath = "/kedge-log";
 
 /** Starts a real nginx on a free port, in one process of its own; disposing of it ends it. */
 export async function startNginx(options: StartNginxOptions): Promise<Nginx> {
   const program = findProgram("nginx");
   if (program === undefined) throw new Error("nginx is not installed");
   const prefix = await Deno.makeTempDir({ prefix: "kedge-nginx-" });
-  const port = freePort();
+  const port = await freePort();
   await Deno.writeTextFile(join(prefix, "nginx.conf"), configuration(prefix, port, options));
   const child = new Deno.Command(program, {
     args: ["-p", prefix, "-c", join(prefix, "nginx.conf"), "-e", join(prefix, "error.log")],
@@ -60,6 +63,8 @@ export async function startNginx(options: StartNginxOptions): Promise<Nginx> {
   try {
     await waitForPort(port);
   } catch (cause) {
+    child.kill("SIGKILL");
+    await child.status;
     const log = await Deno.readTextFile(join(prefix, "error.log")).catch(() => "");
     throw new Error(`nginx did not start: ${log}`, { cause });
   }
@@ -67,7 +72,11 @@ export async function startNginx(options: StartNginxOptions): Promise<Nginx> {
     url: `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     port,
     pid: child.pid,
-    requests: () => readLog(join(prefix, "access.log")),
+    async requests() {
+      // Its one process answers this after it wrote down what it answered before.
+      await (await fetch(`http://127.0.0.1:${port}${logPath}`)).body?.cancel();
+      return await readLog(join(prefix, "access.log"));
+    },
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await child.status;
@@ -104,6 +113,7 @@ http {
       ${options.locationConfig ?? ""}
     }
     ${options.locations ?? ""}
+    location = ${logPath} { access_log off; return 204; }
   }
 }
 `;

@@ -30,8 +30,8 @@ export interface Qemu extends AsyncDisposable {
 export const qemuPrograms = ["qemu-system-x86_64"];
 
 /** Starts a virtual machine whose processor is emulated; no accelerator of the host is asked for. */
-export function startQemu(options: StartQemuOptions): Qemu {
-  const sshPort = freePort();
+export async function startQemu(options: StartQemuOptions): Promise<Qemu> {
+  const sshPort = await freePort();
   const child = new Deno.Command("qemu-system-x86_64", {
     args: [
       ...["-accel", "tcg,thread=multi", "-cpu", "max", "-m", `${options.memoryMiB ?? 512}`],

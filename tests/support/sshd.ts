@@ -51,7 +51,7 @@ export async function startSshd({ programs }: StartSshdOptions = {}): Promise<Ss
   await Deno.mkdir(bin);
   await keygen(at("host"));
   await keygen(at("user"));
-  const port = freePort();
+  const port = await freePort();
   const hostKey = (await Deno.readTextFile(at("host.pub"))).split(" ").slice(0, 2).join(" ");
   await Deno.writeTextFile(at("known_hosts"), `[127.0.0.1]:${port} ${hostKey}\n`);
   await Deno.copyFile(at("user.pub"), at("authorized_keys"));

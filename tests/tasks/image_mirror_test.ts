@@ -217,7 +217,7 @@ Deno.test("syncImage() tells the origin's failure when all places fail", async (
   await using room = await ImageRoom.make();
   await using origin = new FakeRegistry();
   const there = `docker://${origin.host}/a:v1`;
-  const gone = `127.0.0.1:${freePort()}`;
+  const gone = `127.0.0.1:${await freePort()}`;
   const error = await assertRejects(
     () => pull(room, there, "to", [`${origin.host}=${gone}`]),
     KedgeError,

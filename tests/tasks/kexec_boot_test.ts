@@ -91,7 +91,7 @@ realTest("a bundle boots from the cached tarball", programs, () =>
     const { success } = await new Deno.Command("tar", { args: ["-xf", path, "-C", folder] })
       .output();
     assert(success);
-    await using machine = startQemu({
+    await using machine = await startQemu({
       kernel: join(folder, "kexec/bzImage"),
       initrd: join(folder, "kexec/initrd"),
     });
@@ -120,7 +120,7 @@ realTest(
         osRelease: "ID=debian\n",
         access: { authorizedKeys: await Deno.readTextFile(`${identityFile}.pub`), hostKey: key },
       });
-      await using machine = startQemu({ kernel: before.image, initrd });
+      await using machine = await startQemu({ kernel: before.image, initrd });
       const knownHosts = join(folder, "known_hosts");
       await Deno.writeTextFile(knownHosts, `[127.0.0.1]:${machine.sshPort} ${publicKey}\n`);
       await machine.seen("KEDGE-GUEST old-system ");

@@ -76,7 +76,7 @@ Deno.test("publish() replays only the commit after the catalog was down", async 
 Deno.test("publish() moves nothing while nobody answers for the catalog", async () => {
   await using ground = await plainGround();
   const stores = [`file://${ground.dir}/store`];
-  const catalog = `http://127.0.0.1:${freePort()}`;
+  const catalog = `http://127.0.0.1:${await freePort()}`;
   const options = { ...ground.options, stores, catalog };
   const error = await assertRejects(() => publish(options, ground.ctx)) as KedgeError;
   assertEquals(error.exitCode, 4);

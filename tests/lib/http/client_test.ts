@@ -85,7 +85,7 @@ for (
 }
 
 Deno.test("HttpClient says what lies at the bottom of a failed connection", async () => {
-  const url = `http://127.0.0.1:${freePort()}/f`;
+  const url = `http://127.0.0.1:${await freePort()}/f`;
   const { message } = await assertRejects(
     () => new HttpClient({ retry }).request(url),
     UnreachableError,

@@ -5,7 +5,7 @@ import { errorData } from "../../../lib/operation/error_data.ts";
 import { freePort } from "../../support/free_port.ts";
 
 Deno.test("errorData() leaves out what is secret in the URLs of a failed fetch", async () => {
-  const url = `http://127.0.0.1:${freePort()}/x?token=s3cr3t`;
+  const url = `http://127.0.0.1:${await freePort()}/x?token=s3cr3t`;
   const client = new HttpClient({ retry: { retries: 0, baseMs: 1, ceilingMs: 1 } });
   for (
     const failing of [
