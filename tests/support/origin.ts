@@ -1,6 +1,6 @@
 /**
  * An HTTP/1.1 server that misbehaves on request: late, short, wrong, closed, stalled, rate-limited, forgetful of ranges, with
- * signed redirects that expire. It speaks to the socket itself, since no honest server can be made to cut a body short.
+ * signed redirects that wear out. It speaks to the socket itself, since no honest server can be made to cut a body short.
  *
  * Invariants: without faults it serves ranges, validators and conditions as RFC 9110 says; every request is in the log
  * with what was really sent; disposing of it ends all of its connections.
@@ -56,8 +56,10 @@ export interface OriginFile {
   authorization?: string;
   /** The next answers. */
   faults?: OriginFault[];
-  /** Answers with a redirect to a signed URL that is good for so long, in milliseconds. */
-  signedForMs?: number;
+  /** Called with each request before it is answered, and waited for. */
+  before?: (request: OriginRequest) => Promise<void> | void;
+  /** Answers with a redirect to a signed URL that is good for so many requests. */
+  signedUses?: number;
   /** What a signed URL answers when it is not good. @default {403} */
   unsignedStatus?: number;
   /** Answers with a redirect to this URL. */
@@ -87,6 +89,8 @@ export class Origin implements AsyncDisposable {
   #listener: Deno.TcpListener;
   #connections = new Map<Deno.TcpConn, Promise<void>>();
   #done: Promise<void>;
+  /** How many requests each signed URL is still good for. */
+  #usesLeft: number[] = [];
   #stop = new AbortController();
 
   /** Listens at once. */
@@ -149,6 +153,7 @@ export class Origin implements AsyncDisposable {
     );
     const request: OriginRequest = { method, path, headers, status: 0, sentBytes: 0 };
     this.requests.push(request);
+    await this.#held(this.files.get(path.split("?")[0]!)?.before?.(request));
     const answer = this.#reply(request);
     const fault = answer.fault ?? {};
     if (fault.delayMs !== undefined) await this.#wait(fault.delayMs);
@@ -211,14 +216,22 @@ export class Origin implements AsyncDisposable {
       request.headers.get("authorization") !== file.authorization
     ) return plain(401, "who are you\n");
     if (file.redirect !== undefined) return redirectTo(file.redirect);
-    const signed = /(?:^|&)expires=(\d+)/.exec(query);
-    if (file.signedForMs !== undefined && signed === null) {
-      return redirectTo(`${path}?signature=a%2Fb%20c&expires=${Date.now() + file.signedForMs}`);
+    const signed = /(?:^|&)number=(\d+)/.exec(query);
+    if (file.signedUses !== undefined && signed === null) {
+      const number = this.#usesLeft.push(file.signedUses) - 1;
+      return redirectTo(`${path}?signature=a%2Fb%20c&number=${number}`);
     }
-    if (signed !== null && Number(signed[1]) < Date.now()) {
+    if (signed !== null && this.#usesLeft[Number(signed[1])]!-- <= 0) {
       return plain(file.unsignedStatus ?? 403, "request has expired\n");
     }
     return fileReply(request, file);
+  }
+
+  async #held(until: Promise<void> | void): Promise<void> {
+    if (until === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stop.signal.addEventListener("abort", () => resolve(), { once: true });
+    await Promise.race([until, promise]);
   }
 
   async #wait(ms: number): Promise<void> {

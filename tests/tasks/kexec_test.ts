@@ -342,7 +342,7 @@ Deno.test("cacheKexec() says the status of what is not there and does not try ag
 
 Deno.test("cacheKexec() says that an origin stayed unreachable", async () => {
   const dir = await Deno.makeTempDir();
-  const url = `http://127.0.0.1:${freePort()}/b.tar.gz`;
+  const url = `http://127.0.0.1:${await freePort()}/b.tar.gz`;
   const error = await assertRejects(
     () => cacheKexec({ url, ...quick }, { cache: new Cache(dir) }),
     UnreachableError,
@@ -682,7 +682,7 @@ for (
 
 Deno.test("cacheKexec() with limitRate keeps to it over all connections, redirects and retries included", () =>
   withOrigin(large, async ({ origin, run }) => {
-    file(origin).signedForMs = 60_000;
+    file(origin).signedUses = 1000;
     file(origin).faults = [{}, { cutAfter: 100_000 }];
     const started = performance.now();
     const result = await run({ limitRate: 16 * mebibyte, connections: 8 });

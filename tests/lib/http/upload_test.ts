@@ -195,7 +195,8 @@ Deno.test("Uploader.send() ends on abort while other answers come early", async 
     await request.body?.cancel();
     return new Response("no", { status: 405 });
   });
-  using uploader = new Uploader({ stallMs: 5000, retry: { retries: 0, baseMs: 1, ceilingMs: 1 } });
+  const retry = { retries: 0, baseMs: 1, ceilingMs: 1 };
+  using uploader = new Uploader({ stallMs: 120_000, retry });
   const started = performance.now();
   for (let round = 0; round < 40; round++) {
     const controller = new AbortController();
@@ -212,6 +213,6 @@ Deno.test("Uploader.send() ends on abort while other answers come early", async 
       controller.abort();
     }));
   }
-  assert(performance.now() - started < 5000);
+  assert(performance.now() - started < 120_000, "one of them went on until it stalled");
   await server.shutdown();
 });
