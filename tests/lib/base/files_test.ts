@@ -77,8 +77,11 @@ Deno.test("lockFile() has one exclusive holder or many shared ones, and waits fo
     }
     const held = await lockFile(path);
     let waited = 0;
-    const next = lockFile(path, { onWait: () => waited++ });
-    setTimeout(() => held[Symbol.dispose](), 30);
+    const onWait = () => {
+      waited++;
+      setTimeout(() => held[Symbol.dispose](), 30);
+    };
+    const next = lockFile(path, { onWait });
     (await next)[Symbol.dispose]();
     assertEquals(waited, 1);
   }));

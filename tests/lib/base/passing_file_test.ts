@@ -10,20 +10,21 @@ const config = new URL("../../../deno.json", import.meta.url);
 
 Deno.test("PassingFile is read by other programs, as often as they like, and is gone afterwards", () =>
   inFolder(async (folder) => {
+    const secret = crypto.randomUUID();
     let path: string;
     {
-      await using file = new PassingFile(join(folder, "key"), "disk secret");
+      await using file = new PassingFile(join(folder, "key"), secret);
       path = file.path;
       const script = '[ -f "$0" ] && cat "$0" && cat <"$0" && stat -Lc " %a" "$0"';
       const { stdout } = await new Deno.Command("sh", { args: ["-c", script, path] }).output();
-      assertEquals(new TextDecoder().decode(stdout), "disk secretdisk secret 600\n");
+      assertEquals(new TextDecoder().decode(stdout), `${secret}${secret} 600\n`);
     }
-    // The number of the open file may mean another one by now, which "head" reads no end of.
+    // The number of the open file may mean one of another test by now, which "head" reads no end of.
     const { stdout } = await new Deno.Command("sh", {
       args: ["-c", '[ -f "$0" ] && head -c 100 "$0"', path],
       stderr: "null",
     }).output();
-    assertEquals(new TextDecoder().decode(stdout).includes("disk secret"), false);
+    assertEquals(new TextDecoder().decode(stdout).includes(secret), false);
     assertEquals(await folderNames(folder), []);
   }));
 

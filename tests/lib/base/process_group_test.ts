@@ -132,7 +132,7 @@ Deno.test({
       `import { runProcess } from ${JSON.stringify(module.href)};
 const stop = new AbortController();
 setTimeout(() => stop.abort(new Error("enough")), 200);
-await runProcess("sleep", { args: ["30"], signal: stop.signal })
+await runProcess("sleep", { args: ["300"], signal: stop.signal })
   .catch((error) => console.log(error.message));
 `,
     );
@@ -150,7 +150,7 @@ await runProcess("sleep", { args: ["30"], signal: stop.signal })
     }).output();
     const decoder = new TextDecoder();
     assertEquals([code, decoder.decode(stdout)], [0, "enough\n"], decoder.decode(stderr));
-    assert(performance.now() - started < 10_000);
+    assert(performance.now() - started < 200_000, "its child went on");
     await Deno.remove(folder, { recursive: true });
   },
 });

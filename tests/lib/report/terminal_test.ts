@@ -158,7 +158,7 @@ realTest(
       await ran.until(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] hangs/);
       await ran.type("\x03");
       await ran.until(/\^C/);
-      await delay(400);
+      await delay(1500);
       await ran.type("\x03");
       assertEquals(await ran.code, 130);
       const { screen } = play(ran.written(), 60);
