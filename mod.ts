@@ -6,8 +6,6 @@
  *
  * @module
  */
-import { main } from "./lib/report/main.ts";
-
 export {
   ExitCode,
   exitCodeOf,
@@ -145,9 +143,6 @@ export type {
 } from "./tasks/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
-  const named = Deno.args.some((word) => !word.startsWith("-"));
-  const tasks = named
-    ? await (await import("./tasks/builtin/asked_tasks.ts")).askedTasks(Deno.args)
-    : (await import("./tasks/builtin/mod.ts")).builtinTasks;
-  await main(tasks, { name: "kedge", shell: false, lockfile: false });
+  const { kedge } = await import("./tasks/builtin/cli.ts");
+  await kedge();
 }

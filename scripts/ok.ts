@@ -15,6 +15,7 @@ const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
     "--lint",
     "--quiet",
     "mod.ts",
+    "tasks/builtin/cli.ts",
     "lib/cache/mod.ts",
     "lib/runner/context.ts",
   ]],

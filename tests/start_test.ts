@@ -1,40 +1,14 @@
 /** What a start loads: a list, a task that does nothing and what the cache holds already are to cost little more than an empty program. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { loadedBy } from "../scripts/loaded_by.ts";
+import { hubs, unnamedIn } from "../scripts/ready.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-interface Info {
-  roots: string[];
-  redirects?: Record<string, string>;
-  modules: { specifier: string; dependencies?: Dependency[] }[];
-}
-
-interface Dependency {
-  isDynamic?: boolean;
-  code?: { specifier?: string };
-}
-
-/** The modules that are loaded before the first line of a module runs, by their paths in this house. */
-async function loadedBy(path: string): Promise<string[]> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "--config", join(root, "deno.json"), join(root, path)],
-  }).output();
-  const { roots, redirects = {}, modules }: Info = JSON.parse(new TextDecoder().decode(stdout));
-  const byName = new Map(modules.map((module) => [module.specifier, module]));
-  const loaded = new Set<string>();
-  const visit = (name: string) => {
-    const specifier = redirects[name] ?? name;
-    if (loaded.has(specifier)) return;
-    loaded.add(specifier);
-    for (const { isDynamic, code } of byName.get(specifier)?.dependencies ?? []) {
-      if (!isDynamic && code?.specifier !== undefined) visit(code.specifier);
-    }
-  };
-  roots.forEach(visit);
-  return [...loaded].map((specifier) =>
-    specifier.startsWith("file:") ? fromFileUrl(specifier).slice(root.length) : specifier
-  );
+/** The modules that are loaded before the first line of a module runs. */
+async function pathsLoadedBy(path: string): Promise<string[]> {
+  return [...(await loadedBy(path)).keys()].sort();
 }
 
 /** What of it comes from elsewhere, all of `@std/path` as one. */
@@ -59,16 +33,16 @@ async function loadingNode(loaded: readonly string[]): Promise<string[]> {
 const rooms = /^lib\/(operation|journal|oci|nix|kexec|ssh|catalog|container|chunk|http|cache)\//;
 
 Deno.test("a list loads the runner alone, and none of the rooms", async () => {
-  const loaded = await loadedBy("lib/report/main.ts");
+  const loaded = await pathsLoadedBy("lib/report/main.ts");
   assertEquals(loaded.filter((path) => rooms.test(path)), [
-    "lib/operation/error_data.ts",
     "lib/http/display_url.ts",
+    "lib/operation/error_data.ts",
   ]);
   assertEquals(foreign(loaded), ["deno-std@1.3.0/cli/parse_args.js", "deno-std@1.3.0/path"]);
 });
 
 Deno.test("the library loads nothing large before a task runs", async () => {
-  const loaded = await loadedBy("mod.ts");
+  const loaded = await pathsLoadedBy("mod.ts");
   assertEquals(foreign(loaded), [
     "deno-std@1.3.0/cli/parse_args.js",
     "deno-std@1.3.0/path",
@@ -76,17 +50,17 @@ Deno.test("the library loads nothing large before a task runs", async () => {
   assertEquals(
     loaded.filter((path) => /^lib\/(oci|nix|ssh|catalog|container|chunk|http)\//.test(path)),
     [
+      "lib/catalog/catalog_conflict_error.ts",
       "lib/http/display_url.ts",
       "lib/oci/reference.ts",
       "lib/oci/reference_grammar.ts",
-      "lib/catalog/catalog_conflict_error.ts",
     ],
   );
 });
 
 Deno.test("a task that does nothing loads of the cache only what looks at its folder", async () => {
-  const loaded = await loadedBy("lib/runner/run_task.ts");
-  assertEquals(loaded.filter((path) => rooms.test(path)).sort(), [
+  const loaded = await pathsLoadedBy("lib/runner/run_task.ts");
+  assertEquals(loaded.filter((path) => rooms.test(path)), [
     "lib/cache/cache_dir.ts",
     "lib/cache/check_project.ts",
     "lib/cache/markers.ts",
@@ -108,8 +82,14 @@ for (
   ] as const
 ) {
   Deno.test(`${what}: no module loads a part of Node at once, or the shell`, async () => {
-    const loaded = await loadedBy(path);
+    const loaded = await pathsLoadedBy(path);
     assertEquals(await loadingNode(loaded), []);
     assertEquals(loaded.filter((each) => /npm:\/?dax@/.test(each)), []);
+  });
+}
+
+for (const hub of hubs) {
+  Deno.test(`${hub} names all that is loaded with it (deno run -A scripts/ready.ts)`, async () => {
+    assertEquals(unnamedIn(await loadedBy(hub), hub), []);
   });
 }

@@ -15,7 +15,6 @@ import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
 import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
-import { refusePage } from "./refuse_page.ts";
 import { statedDigest, wantDigest } from "./stated_digest.ts";
 import {
   conditionOf,
@@ -215,7 +214,10 @@ async function readAnswer(
     await response.body?.cancel();
     return { state: "unchanged", validators, lifetime: saidOf(lifetime, response.headers) };
   }
-  await refusePage(request, response);
+  if (isPage(request, response)) {
+    const { refusePage } = await import("./refuse_page.ts");
+    await refusePage(request, response);
+  }
   const encoded = !/^(identity)?$/i.test(response.headers.get("content-encoding") ?? "");
   const stated = encoded ? undefined : statedDigest(response.headers);
   const base = { state: "found", ...url, validators, lifetime, ...defined({ stated }) } as const;
@@ -241,4 +243,10 @@ async function readAnswer(
   }
   await response.body?.cancel();
   return undefined;
+}
+
+/** A web page in the place of a file: a captive portal, a login, an apology. */
+function isPage({ url }: ProbeRequest, { headers }: Response): boolean {
+  return /^\s*(text\/html|application\/xhtml)/i.test(headers.get("content-type") ?? "") &&
+    !/\.x?html?$/i.test(new URL(url).pathname);
 }

@@ -18,7 +18,6 @@ import type { DownloadIdentity } from "./download_identity.ts";
 import type { DownloadPlan } from "./download_plan.ts";
 import type { DownloadPlannerOptions } from "./download_planner_options.ts";
 import type { LeftDownload } from "./left_download.ts";
-import { originPlan, tierPlan } from "./moving_plan.ts";
 import type { Step } from "./operation.ts";
 import type { OriginAnswer } from "./origin_source.ts";
 import type { Published } from "./published.ts";
@@ -73,7 +72,7 @@ export class BeyondPlanner {
       const found = { ...answer, probe: answer.probe };
       const opened = await this.#inTier(found, ownRecord, step);
       if (opened !== undefined) {
-        const plan = this.#tierPlan(opened, known, detail, step);
+        const plan = await this.#tierPlan(opened, known, detail, step);
         return { ...plan, lifetime: answer.probe.lifetime };
       }
       return await this.#movingPlan(found, known, detail, step);
@@ -186,6 +185,7 @@ export class BeyondPlanner {
     };
     if (step.dryRun) await cancel();
     else held.defer(cancel);
+    const { originPlan } = await import("./moving_plan.ts");
     const plan = originPlan(answer, {
       name: entry.name,
       file: file(identity.digest, size),
@@ -198,12 +198,18 @@ export class BeyondPlanner {
   }
 
   /** The plan to take what the tier has. */
-  #tierPlan(found: OpenedInTier, known: KnownFile, why: string, step: Step): DownloadPlan {
+  async #tierPlan(
+    found: OpenedInTier,
+    known: KnownFile,
+    why: string,
+    step: Step,
+  ): Promise<DownloadPlan> {
     const { entry, tier, held, file, download: { cache } } = this.#options;
     const { digest, size } = found.record;
     if (step.dryRun) found.cancel();
     else held.defer(found.cancel);
     checkFreeBytes(cache.dir, size);
+    const { tierPlan } = await import("./moving_plan.ts");
     const plan = tierPlan(found, {
       name: entry.name,
       file: file(digest, size),

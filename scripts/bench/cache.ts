@@ -112,7 +112,7 @@ async function warmHit(dir: string, round: number): Promise<number> {
 async function timeMs(args: readonly string[], dir: string): Promise<number> {
   const started = performance.now();
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", `${root}deno.json`, `${root}mod.ts`, ...args],
+    args: ["run", "-A", "--config", `${root}deno.json`, `${root}tasks/builtin/cli.ts`, ...args],
     env: { KEDGE_CACHE_DIR: dir, NO_COLOR: "1" },
     stdin: "null",
     stdout: "null",

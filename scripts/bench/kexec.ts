@@ -179,7 +179,8 @@ async function inMemory(): Promise<Deno.MakeTempOptions> {
 }
 
 function kedge(url: string, cache: string, ...flags: string[]): string[] {
-  const program = [Deno.execPath(), "run", "-A", "--config", `${root}deno.json`, `${root}mod.ts`];
+  const cli = `${root}tasks/builtin/cli.ts`;
+  const program = [Deno.execPath(), "run", "-A", "--config", `${root}deno.json`, cli];
   return [...program, "kexec", "--url", url, "--cache-dir", cache, "--quiet", ...flags];
 }
 

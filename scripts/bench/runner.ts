@@ -40,17 +40,18 @@ async function starts(folder: string): Promise<void> {
   const peers = await installPeers(folder);
   const deno = [Deno.execPath(), "run", "-A", "--config", config];
   const eager = [Deno.execPath(), "run", "-A", "--config", await eagerConfig(folder)];
-  const program = [...deno, join(root, "mod.ts"), "--quiet"];
+  const cli = join(root, "tasks/builtin/cli.ts");
+  const program = [...deno, cli, "--quiet"];
   const { kexec, image } = await doneWork(program, folder);
   const rows: Record<string, string[]> = {
     "empty `deno run`": [Deno.execPath(), "run", "-A", empty],
-    "kedge: the built-in `--list`": [...deno, join(root, "mod.ts"), "--list"],
+    "kedge: the built-in `--list`": [...deno, cli, "--list"],
     "kedge: `--list` of a task file": [...deno, tasks, "--list"],
     "kedge: a task that does nothing": [...deno, tasks, "noop"],
     "kedge: the same, the runner alone imported": [...deno, runnerAlone, "noop"],
     "kedge: the built-in `--list`, without lazy-dynamic-imports": [
       ...eager,
-      join(root, "mod.ts"),
+      cli,
       "--list",
     ],
     "kedge: a task that does nothing, without them": [...eager, tasks, "noop"],

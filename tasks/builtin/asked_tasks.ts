@@ -7,7 +7,7 @@
 import type { AnyTask } from "../../lib/runner/task.ts";
 
 const rooms: readonly (readonly [names: RegExp, load: () => Promise<Record<string, unknown>>])[] = [
-  [/^kexec$/, () => import("./kexec.ts")],
+  [/^kexec$/, () => import("./kexec_ready.ts")],
   [/^nixos-anywhere$/, () => import("./nixos_anywhere.ts")],
   [/^image:sync$/, () => import("./image.ts")],
   [/^image:(ls|inspect|diff|gc|rm)$/, () => import("./image_read.ts")],

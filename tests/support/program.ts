@@ -51,7 +51,7 @@ export function spawnKedge(args: readonly string[], options: RunKedgeOptions): D
       ...(options.denyRead === undefined ? [] : [`--deny-read=${options.denyRead}`]),
       "--config",
       `${root}deno.json`,
-      options.program ?? `${root}mod.ts`,
+      options.program ?? `${root}tasks/builtin/cli.ts`,
       ...args,
     ],
     env: { NO_COLOR: "1", KEDGE_CACHE_DIR: options.cacheDir, ...denoDir(), ...options.env },

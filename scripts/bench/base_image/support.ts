@@ -7,7 +7,7 @@ import type { ImagePath } from "../../../tests/support/nix_store_image.ts";
 /** The program as it is started, but for its arguments. */
 export const deno: readonly string[] = [Deno.execPath(), "run", "-A"];
 /** The built-in program. */
-export const program = fromFileUrl(new URL("../../../mod.ts", import.meta.url));
+export const program = fromFileUrl(new URL("../../../tasks/builtin/cli.ts", import.meta.url));
 /** How many times each is measured. */
 export const pairs = Number(Deno.env.get("KEDGE_BENCH_PAIRS") ?? "3");
 

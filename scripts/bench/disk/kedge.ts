@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path";
 import { run } from "./run.ts";
 
-const program = fromFileUrl(new URL("../../../mod.ts", import.meta.url));
+const program = fromFileUrl(new URL("../../../tasks/builtin/cli.ts", import.meta.url));
 const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
 
 /** What a run of the program cost. */

@@ -14,7 +14,7 @@ export interface ImageRow {
 }
 
 const rounds = 5;
-const program = fromFileUrl(new URL("../../../mod.ts", import.meta.url));
+const program = fromFileUrl(new URL("../../../tasks/builtin/cli.ts", import.meta.url));
 const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
 const blobInfoCache = "/var/lib/containers/cache/blob-info-cache-v1.boltdb";
 

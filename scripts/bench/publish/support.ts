@@ -2,7 +2,7 @@
 import { fromFileUrl, join } from "@std/path";
 import type { NixWorld } from "../../../tests/support/nix.ts";
 
-const program = fromFileUrl(new URL("../../../mod.ts", import.meta.url));
+const program = fromFileUrl(new URL("../../../tasks/builtin/cli.ts", import.meta.url));
 /** How many pairs a row takes. */
 export const pairs = Number(Deno.env.get("KEDGE_BENCH_PAIRS") ?? "5");
 const lock = Deno.env.get("KEDGE_BENCH_LOCK");
