@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { recallUpload } from "./memory.ts";
+import { recallUpload, type UploadState } from "./memory.ts";
 import { chunkedFromBytes } from "./push_requests.ts";
 import type { RegistryClient } from "./registry_client.ts";
 
@@ -37,12 +37,15 @@ export class LeftUploads {
   async take(descriptor: Descriptor): Promise<LeftUpload | undefined> {
     const upload = await this.of(descriptor);
     this.#found.delete(descriptor.digest);
-    return upload;
+    // Another process that was told of it at the same time may have been quicker.
+    return upload === undefined || await this.#recall(descriptor) === undefined
+      ? undefined
+      : upload;
   }
 
   async #find(descriptor: Descriptor): Promise<LeftUpload | undefined> {
-    const { host, repository, name } = this.#client;
-    const left = recallUpload(host.memory, name, descriptor.digest);
+    const { host, repository } = this.#client;
+    const left = await this.#recall(descriptor);
     if (left === undefined) return undefined;
     const { askSession } = await import("./upload_session.ts");
     const state = await askSession(host, repository, new URL(left.location));
@@ -51,5 +54,14 @@ export class LeftUploads {
     return offset > 0 && offset <= descriptor.size
       ? { location: state.location, offset }
       : undefined;
+  }
+
+  /** What is remembered of an upload on which nobody works. */
+  async #recall(descriptor: Descriptor): Promise<UploadState | undefined> {
+    const { host, name } = this.#client;
+    const left = recallUpload(host.memory, name, descriptor.digest);
+    if (left === undefined) return undefined;
+    const { isClaimed } = await import("./upload_claim.ts");
+    return isClaimed(left) ? undefined : left;
   }
 }

@@ -37,6 +37,8 @@ export interface UploadState {
   readonly location: string;
   /** How many bytes the registry has. */
   readonly offset: number;
+  /** The process that works on it, or did. */
+  readonly owner?: string;
 }
 
 /** What a registry showed of its habits; what it did not show is left out. */
@@ -75,9 +77,9 @@ export function recallUpload(
   digest: string,
 ): UploadState | undefined {
   const found = memory.recall("upload", `${repository}@${digest}`);
-  const { location, offset } = (found ?? {}) as Partial<UploadState>;
+  const { location, offset, owner } = (found ?? {}) as Partial<UploadState>;
   if (typeof location !== "string" || !URL.canParse(location) || !isSize(offset)) return undefined;
-  return { location, offset };
+  return { location, offset, ...(typeof owner === "string" ? { owner } : {}) };
 }
 
 /** Remembers how far an upload got, or forgets it. */

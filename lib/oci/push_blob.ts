@@ -140,6 +140,7 @@ class Push implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#at[Symbol.dispose]();
     await this.#reader[Symbol.asyncDispose]();
   }
 

@@ -9,8 +9,9 @@
 import { KedgeError, UnreachableError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { HashedReader } from "./hashed_reader.ts";
-import { rememberUpload } from "./memory.ts";
+import { rememberUpload, type UploadState } from "./memory.ts";
 import type { RegistryHost } from "./registry_host.ts";
+import { UploadClaim, uploadOwner } from "./upload_claim.ts";
 import { askSession, dropSession, openSession, sessionState } from "./upload_session.ts";
 
 /** What an {@linkcode UploadPosition} is made of. */
@@ -34,11 +35,12 @@ export interface UploadPositionOptions {
 }
 
 /** Follows one upload. */
-export class UploadPosition {
+export class UploadPosition implements Disposable {
   #options: UploadPositionOptions;
   #location: URL | undefined;
   #offset: number;
   #isAskedInVain = false;
+  #claim = new UploadClaim();
 
   /** Asks for nothing yet. */
   constructor(options: UploadPositionOptions) {
@@ -110,6 +112,7 @@ export class UploadPosition {
 
   /** The blob is there: nothing is left to be gone on with. */
   done(): void {
+    this.#claim.move(undefined);
     if (this.chunked) this.#keep(undefined);
   }
 
@@ -154,11 +157,18 @@ export class UploadPosition {
     this.#isAskedInVain = false;
   }
 
-  #remember(): void {
-    this.#keep({ location: this.#location!.href, offset: this.#offset });
+  /** Leaves the upload to whoever goes on with it. */
+  [Symbol.dispose](): void {
+    this.#claim[Symbol.dispose]();
   }
 
-  #keep(state: { location: string; offset: number } | undefined): void {
+  #remember(): void {
+    const { href: location } = this.#location!;
+    this.#claim.move(location);
+    this.#keep({ location, offset: this.#offset, owner: uploadOwner() });
+  }
+
+  #keep(state: UploadState | undefined): void {
     const { host: { host, memory }, repository, descriptor } = this.#options;
     rememberUpload(memory, `${host}/${repository}`, descriptor.digest, state);
   }

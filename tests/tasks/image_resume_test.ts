@@ -7,6 +7,7 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
+import { inFolder } from "../support/in_folder.ts";
 import { randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";
 
@@ -63,6 +64,28 @@ Deno.test("image:sync goes on in the middle of a blob after Ctrl-C, and sends no
   const { first, second } = await pushTwice("SIGINT");
   assert(first >= 32 * mebibyte, `${first} bytes came first`);
   assert(first + second < 101 * mebibyte, `${first} and ${second} bytes came`);
+});
+
+Deno.test("image:sync leaves an upload alone on which another run works, of this program and of another", async () => {
+  await inFolder(async (folder) => {
+    await using registry = new FakeRegistry({ latencyMs: 150 });
+    const from = `oci:${folder}/from:v1`;
+    await writeImage(`${folder}/from`, "v1", { layers: [randomBytes(100 * mebibyte)] });
+    const to = `docker://${registry.host}/a:v1`;
+    const cacheDir = `${folder}/cache`;
+    const patches = () => registry.requests.filter(({ method }) => method === "PATCH");
+    const first = syncImage({ from, to }, { cache: new Cache(cacheDir) });
+    while (patches().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const [, , third] = await Promise.all([
+      first,
+      syncImage({ from, to }, { cache: new Cache(cacheDir) }),
+      runKedge(["image:sync", from, to], { cacheDir }),
+    ]);
+    assertEquals(third.code, 0, third.stderr);
+    assertEquals(patches().filter(({ status }) => status !== 202), []);
+    const opened = new Set(patches().map(({ path }) => path));
+    assertEquals(patches().length, 4 * opened.size);
+  });
 });
 
 Deno.test("image:sync goes on in the middle of a blob after kill -9 where the registry keeps what came", async () => {
