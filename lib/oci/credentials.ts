@@ -13,8 +13,9 @@
 import { decodeBase64 } from "@std/encoding";
 import { join } from "@std/path";
 import * as v from "valibot";
-import { KedgeError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
+import { askHelper, type HelperAnswer } from "./ask_helper.ts";
 
 /** What a registry is shown. */
 export type Credentials =
@@ -32,19 +33,23 @@ export interface FindCredentialsOptions {
   signal?: AbortSignal | undefined;
 }
 
-const entrySchema = v.object({
-  auth: v.optional(v.string()),
-  username: v.optional(v.string()),
-  password: v.optional(v.string()),
-  identitytoken: v.optional(v.string()),
-  registrytoken: v.optional(v.string()),
-});
+// Docker and podman take null, and an empty text, for what is not there.
+const textSchema = v.nullish(v.string());
+const entrySchema = v.nullish(
+  v.object({
+    auth: textSchema,
+    username: textSchema,
+    password: textSchema,
+    identitytoken: textSchema,
+    registrytoken: textSchema,
+  }),
+  {},
+);
 const configSchema = v.object({
-  auths: v.optional(v.record(v.string(), entrySchema), {}),
-  credHelpers: v.optional(v.record(v.string(), v.string()), {}),
-  credsStore: v.optional(v.string()),
+  auths: v.nullish(v.record(v.string(), entrySchema), {}),
+  credHelpers: v.nullish(v.record(v.string(), v.string()), {}),
+  credsStore: textSchema,
 });
-const helperSchema = v.object({ Username: v.string(), Secret: v.string() });
 const dockerHub = "https://index.docker.io/v1/";
 
 /**
@@ -121,21 +126,38 @@ async function fromConfig(
 ): Promise<Credentials | undefined> {
   const config = parseConfig(text, name);
   const [helped] = keysIn(config.credHelpers, host, repository);
-  if (helped !== undefined) return await askHelper(config.credHelpers[helped]!, helped, options);
+  const helper = helped === undefined ? undefined : config.credHelpers[helped];
+  if (helped !== undefined && helper) {
+    return fromHelper(await askHelper(helper, helped, options.signal));
+  }
   for (const key of keysIn(config.auths, host, repository)) {
     const found = fromEntry(config.auths[key]!, name, key);
     if (found !== undefined) return found;
   }
-  if (config.credsStore === undefined) return undefined;
-  return await askHelper(config.credsStore, host === "docker.io" ? dockerHub : host, options);
+  // A helper without a name takes a registry out of the store for all.
+  if (!config.credsStore || helped !== undefined) return undefined;
+  const server = host === "docker.io" ? dockerHub : host;
+  return fromHelper(await askHelper(config.credsStore, server, options.signal));
+}
+
+function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {
+  if (answer === undefined) return undefined;
+  const { username, secret } = answer;
+  return username === "<token>"
+    ? { kind: "identity", token: secret }
+    : { kind: "basic", username, password: secret };
 }
 
 function parseConfig(text: string, name: string): v.InferOutput<typeof configSchema> {
   let json: unknown;
   try {
-    json = JSON.parse(text.trim() === "" ? "{}" : text);
+    const trimmed = text.trim();
+    json = JSON.parse(trimmed === "" ? "{}" : trimmed) ?? {};
   } catch {
     throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON`);
+  }
+  if (Array.isArray(json)) {
+    throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON object`);
   }
   const result = v.safeParse(configSchema, json);
   if (result.success) return result.output;
@@ -172,10 +194,12 @@ function fromEntry(
   if (entry.auth) {
     let pair: string;
     try {
-      pair = new TextDecoder().decode(decodeBase64(entry.auth)).replace(/\0+$/, "");
+      const base64 = entry.auth.replaceAll(/\s/g, "");
+      pair = new TextDecoder().decode(decodeBase64(base64)).replace(/\0+$/, "");
     } catch {
       pair = "";
     }
+    if (pair === ":") return undefined;
     const colon = pair.indexOf(":");
     if (colon > 0) {
       return {
@@ -192,46 +216,6 @@ function fromEntry(
     return { kind: "basic", username: entry.username, password: entry.password };
   }
   return undefined;
-}
-
-async function askHelper(
-  helper: string,
-  server: string,
-  options: FindCredentialsOptions,
-): Promise<Credentials | undefined> {
-  if (!/^[\w.-]+$/.test(helper)) {
-    throw new UsageError(`Cannot ask the credential helper ${JSON.stringify(helper)}: bad name`);
-  }
-  const program = `docker-credential-${helper}`;
-  const { runProcess } = await import("../base/process_group.ts");
-  let answer;
-  try {
-    answer = await runProcess(program, {
-      args: ["get"],
-      stdin: new TextEncoder().encode(server),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new KedgeError(`Cannot ask "${program}" for "${server}": there is no such program`, {
-      cause,
-      hint: "install it, or take it out of credHelpers and credsStore",
-    });
-  }
-  if (answer.code !== 0) {
-    if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
-    throw new KedgeError(
-      `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}`,
-    );
-  }
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), helperSchema), answer.stdout);
-  if (!parsed.success) {
-    throw new KedgeError(`Cannot ask "${program}" for "${server}": its answer is malformed`);
-  }
-  const { Username: username, Secret: secret } = parsed.output;
-  return username === "<token>"
-    ? { kind: "identity", token: secret }
-    : { kind: "basic", username, password: secret };
 }
 
 function secretOf(credentials: Credentials): string {

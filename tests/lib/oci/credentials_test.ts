@@ -148,6 +148,26 @@ Deno.test("findCredentials() makes what it finds unspeakable", async () => {
   assertEquals(redactor.redact("it is very-secret"), "it is [redacted]");
 });
 
+Deno.test("findCredentials() takes null and empty texts for what is not there, as docker and podman do", async () => {
+  const found = (config: string) =>
+    find("h.test", "a/b", { HOME: "$" }, { ".docker/config.json": config });
+  const [me] = [auth("me:pass").auth];
+  const entry = JSON.stringify({ "h.test": { auth: me, identitytoken: null, username: null } });
+  const none = [
+    ...["null", "", '{"auths":null,"credHelpers":null,"credsStore":null}'],
+    ...['{"auths":{"h.test":null}}', '{"auths":{"h.test":{}},"credsStore":""}'],
+    `{"auths":{"h.test":{"auth":"${encodeBase64(":")}"}}}`,
+    '{"credHelpers":{"h.test":""},"credsStore":"that-is-not-installed"}',
+  ];
+  for (const config of none) assertEquals(await found(config), undefined, config);
+  const some = [
+    `{"auths":${entry},"credsStore":"","credHelpers":{"h.test":""}}`,
+    `\ufeff{"auths":${entry}}`,
+    `{"auths":{"h.test":{"auth":"${me.slice(0, 4)}\\n${me.slice(4)}\\n"}}}`,
+  ];
+  for (const config of some) assertEquals(await found(config), basic("me", "pass"), config);
+});
+
 Deno.test("findCredentials() names the file that is malformed, and none of its contents", async () => {
   const cases: [unknown, string][] = [
     ["{oops", "it is no JSON"],

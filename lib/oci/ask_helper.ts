@@ -1,0 +1,55 @@
+import * as v from "valibot";
+import { KedgeError, UsageError } from "../base/errors.ts";
+
+const helperSchema = v.object({ Username: v.string(), Secret: v.string() });
+
+/** What a helper keeps of a server; a user called `<token>` has an identity token for a secret. */
+export interface HelperAnswer {
+  /** The user. */
+  readonly username: string;
+  /** The password, or the token. */
+  readonly secret: string;
+}
+
+/**
+ * Asks a credential helper of docker's for the credentials of a server; gives `undefined` where it has none.
+ *
+ * @throws {UsageError} if its name is none
+ * @throws {KedgeError} if it is not there, fails, or its answer is malformed
+ */
+export async function askHelper(
+  helper: string,
+  server: string,
+  signal: AbortSignal | undefined,
+): Promise<HelperAnswer | undefined> {
+  if (!/^[\w.-]+$/.test(helper)) {
+    throw new UsageError(`Cannot ask the credential helper ${JSON.stringify(helper)}: bad name`);
+  }
+  const program = `docker-credential-${helper}`;
+  const { runProcess } = await import("../base/process_group.ts");
+  let answer;
+  try {
+    answer = await runProcess(program, {
+      args: ["get"],
+      stdin: new TextEncoder().encode(server),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new KedgeError(`Cannot ask "${program}" for "${server}": there is no such program`, {
+      cause,
+      hint: "install it, or take it out of credHelpers and credsStore",
+    });
+  }
+  if (answer.code !== 0) {
+    if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
+    throw new KedgeError(
+      `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}`,
+    );
+  }
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), helperSchema), answer.stdout);
+  if (!parsed.success) {
+    throw new KedgeError(`Cannot ask "${program}" for "${server}": its answer is malformed`);
+  }
+  return { username: parsed.output.Username, secret: parsed.output.Secret };
+}
