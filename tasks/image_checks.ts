@@ -12,6 +12,7 @@ import { type DestinationReference, formatDestination } from "../lib/oci/engine_
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference } from "../lib/oci/reference.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
+import type { ImageRoute } from "./image_routes.ts";
 
 /** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
 const worthLookingBytes = 1024 * 1024;
@@ -57,6 +58,26 @@ export function checkOffline(offline: boolean, ...references: DestinationReferen
   throw new UsageError(`Cannot sync "${formatReference(remote)}" offline: it is in a registry`, {
     hint: "leave out --offline, or name layouts only",
   });
+}
+
+/** One name holds one image: of several that were meant for it, it would be left to chance which. */
+export function checkDestinations(routes: readonly ImageRoute[]): void {
+  const taken = new Map<string, string>();
+  for (const { from, to } of routes) {
+    const source = formatReference(from);
+    for (const each of to) {
+      const place = each.transport === "oci"
+        ? formatReference({ ...each, folder: resolve(each.folder) })
+        : formatDestination(each.tag ?? each.digest ? each : { ...each, tag: "latest" });
+      const other = taken.get(place) ?? source;
+      taken.set(place, other);
+      if (other === source) continue;
+      throw new UsageError(
+        `Cannot sync "${source}" to "${formatDestination(each)}": "${other}" is to go there too`,
+        { hint: "give each image a destination of its own" },
+      );
+    }
+  }
 }
 
 /** An engine takes one image that it can run, and keeps nothing that could be hashed again. */

@@ -6,6 +6,7 @@ import { planCopies, type PlannedCopy } from "../lib/oci/plan_copies.ts";
 import { formatReference } from "../lib/oci/reference.ts";
 import {
   checkConcurrency,
+  checkDestinations,
   checkEngines,
   checkOffline,
   checkRoom,
@@ -82,6 +83,7 @@ export async function copyImages(
   const platforms = wantedPlatforms(options);
   const concurrency = checkConcurrency(options.concurrency);
   for (const { from, to } of routes) checkOffline(context.offline, from, ...to);
+  checkDestinations(routes);
   checkEngines(routes.flatMap(({ to }) => to), options);
   await using disposal = new AsyncDisposableStack();
   let hosts: ImageHosts | undefined;

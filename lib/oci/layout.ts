@@ -76,19 +76,19 @@ export class Layout extends LayoutBlobs {
   async pointAll(
     pointers: readonly { name: string | undefined; descriptor: Descriptor }[],
   ): Promise<void> {
-    const fresh = pointers.map(({ name, descriptor }) => ({
-      ...descriptor,
-      annotations: {
-        ...descriptor.annotations,
-        ...(name === undefined ? { [unnamedAnnotation]: "true" } : { [refNameAnnotation]: name }),
-      },
-    }));
-    const places = new Set<string | undefined>(fresh.map(placeOf));
+    const fresh = new Map<string | undefined, Descriptor>();
+    for (const { name, descriptor } of pointers) {
+      const own = name === undefined
+        ? { [unnamedAnnotation]: "true" }
+        : { [refNameAnnotation]: name };
+      const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...own } };
+      fresh.set(placeOf(entry), entry);
+    }
     await this.#edit((entries) => {
       const standing = new Map(entries.map((entry) => [placeOf(entry), entry.digest]));
-      return fresh.every((entry) => standing.get(placeOf(entry)) === entry.digest)
+      return [...fresh].every(([place, { digest }]) => standing.get(place) === digest)
         ? undefined
-        : [...entries.filter((entry) => !places.has(placeOf(entry))), ...fresh];
+        : [...entries.filter((entry) => !fresh.has(placeOf(entry))), ...fresh.values()];
     });
   }
 

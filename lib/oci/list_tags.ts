@@ -4,7 +4,7 @@ import { Layout, nameOf } from "./layout.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
 
 /**
- * The tags of a repository or of a layout, in their order.
+ * The tags of a repository or of a layout, in their order, each once.
  *
  * @throws {KedgeError} if there is no such repository or layout
  */
@@ -20,10 +20,10 @@ export async function listTags(reference: ImageReference, hosts: ImageHosts): Pr
       );
     }
     const entries = await layout.entries();
-    return entries.map(nameOf).filter((name) => name !== undefined);
+    return [...new Set(entries.map(nameOf).filter((name) => name !== undefined))];
   }
   const { RegistryClient } = await import("./registry_client.ts");
   const host = await hosts.host(reference.host, "source");
   const client = new RegistryClient(host, reference.repository);
-  return await Array.fromAsync(client.tags({ mustBeThere: true }));
+  return [...new Set(await Array.fromAsync(client.tags({ mustBeThere: true })))];
 }

@@ -230,6 +230,42 @@ Deno.test("syncImages() finds before it moves anything that the disk has no room
     await assertRejects(() => Deno.stat(`${folder}/to`), Deno.errors.NotFound);
   }));
 
+Deno.test("syncImages() brings no two images to one name, and one image there once", () =>
+  inFolder(async (folder) => {
+    await using registry = new FakeRegistry();
+    for (const name of ["a", "b"]) await writeImage(`${folder}/${name}`, "v1", { layers: [name] });
+    const [a, b] = ["a", "b"].map((name) => `oci:${folder}/${name}:v1`);
+    const into = (to: string, other = to) =>
+      syncImages({ images: [{ from: a!, to }, { from: b!, to: other }] }, {
+        cache: new Cache(`${folder}/cache`),
+      });
+    const there = `docker://${registry.host}/x`;
+    for (
+      const [to, other] of [
+        [`oci:${folder}/to:v1`],
+        [`oci:${folder}/to`],
+        [`oci:${folder}/to:v1`, `oci:${folder}/./to:v1`],
+        [there, `${there}:latest`],
+        ["podman:x", "podman:x:latest"],
+      ]
+    ) {
+      const error = await assertRejects(() => into(to!, other), UsageError);
+      assertEquals(
+        error.message,
+        `Cannot sync "${b}" to "${other ?? to}": "${a}" is to go there too`,
+      );
+    }
+    await assertRejects(() => Deno.stat(`${folder}/to`), Deno.errors.NotFound);
+    const index = JSON.parse(await Deno.readTextFile(`${folder}/a/index.json`));
+    index.manifests.push(...index.manifests);
+    await Deno.writeTextFile(`${folder}/a/index.json`, JSON.stringify(index));
+    const to = [`oci:${folder}/to`, `oci:${folder}/to`, there];
+    const images = [{ from: `oci:${folder}/a`, to, tags: ".*" }];
+    const result = await syncImages({ images }, { cache: new Cache(`${folder}/cache`) });
+    assertEquals(result.images.length, 3);
+    assertEquals((await new Layout(`${folder}/to`).entries()).map(nameOf), ["v1"]);
+  }));
+
 Deno.test("syncImages() refuses a bad choice of tags", () =>
   inFolder(async (folder) => {
     await writeImage(`${folder}/from`, "v1", { layers: ["x"] });
