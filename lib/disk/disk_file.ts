@@ -10,7 +10,7 @@ import { basename, dirname, isAbsolute, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
+import { ifThere, lookAt } from "../base/files.ts";
 
 const mostLinks = 40;
 
@@ -63,6 +63,12 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
     saved: join(folder, `.${name}.kedge-saved`),
     saving: join(folder, `.${name}.kedge-saved.next`),
   };
+}
+
+/** The file at one of these places, of which nothing but a file counts: through a link, a pull would write to any other place. */
+export function ownFile(path: string): Deno.FileInfo | undefined {
+  const info = lookAt(path);
+  return info?.isFile ? info : undefined;
 }
 
 /** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */

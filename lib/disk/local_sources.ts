@@ -12,7 +12,7 @@ import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource } from "../chunk/locate_chunks.ts";
 import { scanFile } from "../chunk/scan_file.ts";
-import { type DiskFile, partialsOf } from "./disk_file.ts";
+import { type DiskFile, ownFile, partialsOf } from "./disk_file.ts";
 import { type KnownFile, knownFiles } from "./known_files.ts";
 import { readJournal } from "./pull_journal.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -89,6 +89,8 @@ export async function unfinishedSources(
     if (path !== except) sources.push({ path, table: await tableOfFile(path, search) });
   }
   const journal = await readJournal(file);
-  if (journal !== undefined) sources.push({ path: file.saved, table: journal.table });
+  if (journal !== undefined && ownFile(file.saved) !== undefined) {
+    sources.push({ path: file.saved, table: journal.table });
+  }
   return sources;
 }

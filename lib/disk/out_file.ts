@@ -6,13 +6,13 @@
  * @module
  */
 import { KedgeError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
+import { clearWay, ifThere, lookAt } from "../base/files.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 
 /**
- * Makes sure that the file can be written, and is the one that was looked at; it is made where none was.
+ * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever is no file.
  *
  * @param seen the file that was looked at
  * @throws {KedgeError} if it is gone, or another one has its name
@@ -24,8 +24,12 @@ export async function openOut(
   using known = seen === undefined ? undefined : await opened(path, { read: true });
   if (known !== undefined) refuseOther(path, await known.stat(), seen!);
   const create = seen === undefined;
+  if (create) await clearWay(path);
   using file = await opened(path, { read: true, write: true, create });
   const info = await file.stat();
+  if (create && lookAt(path)?.ino !== info.ino) {
+    throw taken(path, "another file has its name by now");
+  }
   // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
   if (seen !== undefined) refuseOther(path, info, { ...seen, birthtime: info.birthtime });
   return info;

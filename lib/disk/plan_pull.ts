@@ -14,7 +14,7 @@ import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import { type DiskFile, partialsOf } from "./disk_file.ts";
+import { type DiskFile, ownFile, partialsOf } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
@@ -93,10 +93,10 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   // What stands whole stays, also where an earlier pull has still to be cleared away.
   const inPlace = toWrite || whole;
   const out = inPlace ? file.path : file.partial(image.manifest.digest);
-  const seen = inPlace ? file.info : await ifThere(Deno.stat(out));
+  const seen = inPlace ? file.info : ownFile(out);
   const { standing, known } = whole
     ? { standing: new Uint8Array(index.rows.length).fill(1) }
-    : await standingRows(out, index, search, ahead);
+    : await standingRows({ path: out, info: seen }, index, search, ahead);
   const places = allPlaces(index, standing);
   const wanted = new Uint8Array(index.lengths.length);
   for (let chunk = 0; chunk < wanted.length; chunk++) {

@@ -1,3 +1,4 @@
+import { clearWay } from "../base/files.ts";
 import { chunkLimits } from "../chunk/chunker.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -44,6 +45,7 @@ export async function saveMoved(
     return plan;
   }
   const builder = new TableBuilder(savedChunker);
+  await clearWay(file.saving);
   (await Deno.open(file.saving, { write: true, create: true, truncate: true })).close();
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };

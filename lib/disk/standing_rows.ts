@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { ifThere } from "../base/files.ts";
 import { checkRows } from "../chunk/check_rows.ts";
 import { holeRow } from "../chunk/chunk_table.ts";
 import { sameChunker } from "../chunk/chunker.ts";
@@ -42,12 +41,11 @@ export async function standsWhole(
  * @param ahead the file's proof, where it is under way
  */
 export async function standingRows(
-  out: string,
+  { path: out, info }: Pick<DiskFile, "path" | "info">,
   index: DiskImage["index"],
   search: SourceSearch,
   ahead: ProofAhead | undefined,
 ): Promise<{ standing: Uint8Array; known?: KnownFile }> {
-  const info = await ifThere(Deno.stat(out));
   if (info === undefined) {
     return { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) };
   }

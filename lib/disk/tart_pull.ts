@@ -7,12 +7,11 @@ import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
 import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
-import { partialsOf } from "./disk_file.ts";
+import { ownFile, partialsOf } from "./disk_file.ts";
 import { basePath } from "./local_sources.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
@@ -36,12 +35,12 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const partials = await partialsOf(file);
   let inPlace = request.inPlace && file.info !== undefined;
   let out = inPlace ? file.path : file.partial(manifest.digest);
-  let seen = inPlace ? file.info : await ifThere(Deno.stat(out));
+  let seen = inPlace ? file.info : ownFile(out);
   let written: FileIdentity | undefined;
   const bases = [file.path, ...partials.map(({ path }) => path)];
   for (const base of request.bases) bases.push(await basePath(base));
 
-  const paths = [...new Set([out, ...bases])];
+  const paths = [...new Set([...(seen === undefined ? [] : [out]), ...bases])];
   const readers = new Map(
     paths.map((path) => [path, tellReading(step.meter, path, disk.size, { isAlone: false })]),
   );

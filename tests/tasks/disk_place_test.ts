@@ -1,0 +1,75 @@
+/** What stands already where a pull works: other people's links and pipes, and files that are not anybody's to read. @module */
+import { assertEquals } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { join, noise } from "../support/disk.ts";
+import { DiskWorld } from "../support/disk_world.ts";
+import { tartImage } from "../support/tart.ts";
+
+const data = noise(2_000_000);
+const turned = join(data.subarray(1_000_000), data.subarray(0, 1_000_000));
+const victim = data.slice(0, 1_500_000).fill(7, 0, 5);
+
+/** A disk and a Tart image of the same data, and the names of their unfinished versions. */
+async function twoDisks(world: DiskWorld): Promise<{ reference: string; partial: string }[]> {
+  const reference = `oci:${world.path("store")}`;
+  const file = await world.write("disk", data);
+  await pushDisk({ file, reference: `${reference}:disk` }, world.machine());
+  const layout = new Layout(world.path("store"));
+  const { blobs, manifest } = tartImage(data, 300_000);
+  for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
+  await layout.putBytes(sha256(manifest), manifest);
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  await layout.point("tart", { mediaType, digest: sha256(manifest), size: manifest.length });
+  return await Promise.all(["disk", "tart"].map(async (tag) => {
+    const { digest } = (await layout.find(tag))!;
+    return {
+      reference: `${reference}:${tag}`,
+      partial: world.path(`.out.${digest.slice(7)}.kedge-partial`),
+    };
+  }));
+}
+
+Deno.test("pullDisk() writes through no link that stands where it works", async () => {
+  await using world = await DiskWorld.make();
+  const other = await world.write("other", victim);
+  for (const { reference, partial } of await twoDisks(world)) {
+    await Deno.symlink(other, partial);
+    const file = world.path("out");
+    await pullDisk({ reference, file }, world.machine());
+    await world.holds("out", data);
+    assertEquals((await Deno.lstat(file)).isFile, true);
+    await world.holds("other", victim);
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("pullDisk() in place saves what it moves through no link", async () => {
+  await using world = await DiskWorld.make();
+  const [disk] = await twoDisks(world);
+  const other = await world.write("other", victim);
+  const file = await world.write("out", turned);
+  for (const name of ["saved", "saved.next"]) {
+    await Deno.symlink(other, world.path(`.out.kedge-${name}`));
+  }
+  await pullDisk({ reference: disk!.reference, file, inPlace: true }, world.machine());
+  await world.holds("out", data);
+  await world.holds("other", victim);
+});
+
+Deno.test({
+  name: "pullDisk() waits for no pipe that stands where it works",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    for (const { reference, partial } of await twoDisks(world)) {
+      for (const at of [partial, world.path(".out.kedge-saved")]) {
+        assertEquals((await new Deno.Command("mkfifo", { args: [at] }).output()).code, 0);
+      }
+      await pullDisk({ reference, file: world.path("out") }, world.machine());
+      await world.holds("out", data);
+      await Deno.remove(world.path("out"));
+    }
+  },
+});
