@@ -40,7 +40,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     async move(step) {
       await keepDisk(cache, image, store.name);
       checkFreeBytes(plan.out, roomForPull(plan, mayCompress(plan.out)));
-      written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen));
+      written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen, file.info));
       [table] = await together<[Digest, void]>([
         () => keepTable(cache, image.index),
         (signal) => {

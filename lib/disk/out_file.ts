@@ -15,17 +15,19 @@ export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
  * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever is no file.
  *
  * @param seen the file that was looked at
+ * @param like what a new file may be read and written by: whoever may this one
  * @throws {KedgeError} if it is gone, or another one has its name
  */
 export async function openOut(
   path: string,
   seen: FileIdentity | undefined,
+  like?: Deno.FileInfo,
 ): Promise<FileIdentity> {
   using known = seen === undefined ? undefined : await opened(path, { read: true });
   if (known !== undefined) refuseOther(path, await known.stat(), seen!);
   const create = seen === undefined;
   if (create) await clearWay(path);
-  using file = await opened(path, { read: true, write: true, create });
+  using file = await opened(path, { read: true, write: true, create, ...modeOf(like) });
   const info = await file.stat();
   if (create && lookAt(path)?.ino !== info.ino) {
     throw taken(path, "another file has its name by now");
@@ -56,6 +58,12 @@ export async function settle(
     );
   }
   await file.syncData();
+}
+
+/** The mode of a file that must be for no other eyes than one that is there, while it is written. */
+export function modeOf(info: Deno.FileInfo | undefined): { mode?: number } {
+  const mode = info?.mode;
+  return mode === null || mode === undefined ? {} : { mode: mode & 0o777 | 0o600 };
 }
 
 async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {

@@ -1,6 +1,7 @@
 /** What the ways to pull a disk have in common. @module */
 import { persistFile, removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
+import { isDenied } from "../base/files.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -88,6 +89,22 @@ export async function tellMoved({ store, manifest }: PullRequest, step: Step): P
   );
 }
 
+/** Makes a file that of the owner of the one that it replaces. */
+async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): Promise<void> {
+  const own = await Deno.stat(out);
+  if (uid === null || gid === null || own.uid === uid && own.gid === gid) return;
+  try {
+    await Deno.chown(out, uid, gid);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    step.meter.note(
+      `the file belonged to ${uid}:${gid}, and belongs to ${own.uid}:${own.gid} now, since this ` +
+        `user may not give files away`,
+      "warning",
+    );
+  }
+}
+
 /** Gives the written file its name, where it has not got it, and takes away what only the pull needed. */
 export async function giveName(file: DiskFile, out: string, step: Step): Promise<void> {
   if (out !== file.path) {
@@ -96,6 +113,7 @@ export async function giveName(file: DiskFile, out: string, step: Step): Promise
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
     }
+    if (file.info !== undefined) await giveOwner(out, file.info, step);
     const mode = file.info?.mode;
     await persistFile(
       out,

@@ -6,6 +6,7 @@ import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
 import { digestsOf } from "../chunk/places.ts";
 import { TableBuilder } from "../chunk/table_builder.ts";
 import type { Step } from "../operation/operation.ts";
+import { modeOf } from "./out_file.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { readJournal, writeJournal } from "./pull_journal.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -46,7 +47,8 @@ export async function saveMoved(
   }
   const builder = new TableBuilder(savedChunker);
   await clearWay(file.saving);
-  (await Deno.open(file.saving, { write: true, create: true, truncate: true })).close();
+  const options = { write: true, create: true, truncate: true, ...modeOf(file.info) };
+  (await Deno.open(file.saving, options)).close();
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };
   const sources = [...plan.sources, { path: file.saved, table: emptyTable() }];

@@ -94,7 +94,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         const fileBytes = sum(layers.map(size));
         const room = mayCompress(out) ? sum(layers.map((layer) => layer.blob.size)) : fileBytes;
         checkFreeBytes(out, inPlace ? 0 : room);
-        written = await openOut(out, seen);
+        written = await openOut(out, seen, file.info);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
           wire: "fetched",

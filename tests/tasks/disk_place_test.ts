@@ -1,10 +1,12 @@
 /** What stands already where a pull works: other people's links and pipes, and files that are not anybody's to read. @module */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import { Layout } from "../../lib/oci/layout.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
+import { runKedge } from "../support/program.ts";
 import { tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
@@ -71,5 +73,71 @@ Deno.test({
       await world.holds("out", data);
       await Deno.remove(world.path("out"));
     }
+  },
+});
+
+Deno.test({
+  name: "pullDisk() keeps a file that was for its owner alone so, also while it is pulled",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("out", turned);
+    await Deno.chmod(file, 0o600);
+    await Deno.chown(file, 1234, 1235);
+    const facts = (info: Deno.FileInfo) => [info.uid, info.gid, info.mode! & 0o777];
+    for (const { reference, partial } of await twoDisks(world)) {
+      let mode: number | undefined;
+      const report = (event: OperationEvent) => {
+        const moved = event.type === "phase-start" && event.phase === "verify";
+        if (moved) mode = Deno.statSync(partial).mode! & 0o777;
+      };
+      await Deno.truncate(file, 100);
+      await pullDisk({ reference, file }, { ...world.machine(), report });
+      await world.holds("out", data);
+      assertEquals(mode, 0o600);
+      assertEquals(facts(await Deno.stat(file)), [1234, 1235, 0o600]);
+    }
+    await world.write("out", turned);
+    let mode: number | undefined;
+    const report = (event: OperationEvent) => {
+      const moved = event.type === "phase-start" && event.phase === "verify";
+      if (moved) mode = Deno.statSync(world.path(".out.kedge-saved")).mode! & 0o777;
+    };
+    const reference = `oci:${world.path("store")}:disk`;
+    await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+    assertEquals(mode, 0o600);
+  },
+});
+
+Deno.test({
+  name: "disk:pull replaces a file that nobody may write to, and keeps it so",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("out", turned);
+    await Deno.chmod(file, 0o440);
+    const options = { cacheDir: world.path("cache"), bound: true };
+    for (const { reference } of await twoDisks(world)) {
+      const { code, stderr } = await runKedge(["disk:pull", reference, file], options);
+      assertEquals(code, 0, stderr);
+      await world.holds("out", data);
+      assertEquals((await Deno.stat(file)).mode! & 0o777, 0o440);
+    }
+  },
+});
+
+Deno.test({
+  name: "disk:pull says so where it may not leave a file to its owner",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const [disk] = await twoDisks(world);
+    const file = await world.write("out", turned);
+    await Deno.chown(file, 1234, 1235);
+    const options = { cacheDir: world.path("cache"), bound: true };
+    const { code, stderr } = await runKedge(["disk:pull", disk!.reference, file], options);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "warning: the file belonged to 1234:1235, and belongs to 0:0 now");
+    await world.holds("out", data);
   },
 });
