@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { allIsGranted } from "./all_granted.ts";
 import { freeBytes } from "./disk_space.ts";
 import { isDenied } from "./files.ts";
 
@@ -14,7 +15,6 @@ const sqliteCannotOpen = 14;
 const sharedMemoryBytes = 64 * 1024;
 const busyMs = 10_000;
 const mostIoErrors = 3;
-const permissions = ["ffi", "read", "write", "net", "env", "sys", "run", "import"] as const;
 
 /**
  * Whether SQLite says that the disk of a file is full. What it keeps in shared memory beside the file it calls an I/O error then;
@@ -81,13 +81,6 @@ export function sqliteLogBytes(path: string): number {
 export function standingName(path: string): string {
   if (!allIsGranted() || sqliteLogBytes(path) > 0) return path;
   return `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`;
-}
-
-function allIsGranted(): boolean {
-  return permissions.every((name) => {
-    const { state, partial } = Deno.permissions.querySync({ name });
-    return state === "granted" && !partial;
-  });
 }
 
 /**

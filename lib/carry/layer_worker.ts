@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import type { TarContents } from "../base/tar_reader.ts";
 import { workerPort } from "../base/worker_port.ts";
+import { Beneath } from "../nix/beneath.ts";
 import { hashNar } from "../nix/hash_nar.ts";
 import { NixFolder } from "../nix/nix_folder.ts";
 import { StoreTree } from "../nix/store_tree.ts";
@@ -132,12 +133,14 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
   readonly #work: string;
   readonly #wanted: ReadonlyMap<string, WantedPath>;
   readonly #trees = new Map<string, StoreTree>();
+  readonly #beneath: Beneath;
 
   constructor(folder: NixFolder, work: string, wanted: ReadonlyMap<string, WantedPath>) {
     this.#folder = folder;
     this.#work = work;
     this.#wanted = wanted;
-    Deno.mkdirSync(work);
+    this.#beneath = new Beneath(folder.path);
+    this.#beneath.makeFolder(relative(folder.path, work));
   }
 
   wants(baseName: string): boolean {
@@ -146,7 +149,11 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
 
   tree(baseName: string): StoreTree {
     const tree = this.begun(baseName) ??
-      new StoreTree(join(this.#work, baseName), this.#wanted.get(baseName)?.narSize);
+      new StoreTree(
+        join(this.#work, baseName),
+        this.#wanted.get(baseName)?.narSize,
+        this.#beneath,
+      );
     this.#trees.set(baseName, tree);
     return tree;
   }
@@ -175,6 +182,7 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
 
   [Symbol.dispose](): void {
     for (const tree of this.#trees.values()) tree[Symbol.dispose]();
+    this.#beneath[Symbol.dispose]();
   }
 }
 

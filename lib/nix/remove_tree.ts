@@ -1,5 +1,6 @@
-import { join } from "@std/path";
+import { basename, dirname } from "@std/path";
 import { isNotThere } from "../base/files.ts";
+import { Beneath } from "./beneath.ts";
 
 /** Removes a store path, whose folders are read-only; that it is gone already is fine. */
 export async function removeTree(path: string): Promise<void> {
@@ -8,15 +9,19 @@ export async function removeTree(path: string): Promise<void> {
   } catch (error) {
     if (isNotThere(error)) return;
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    await makeWritable(path);
+    {
+      using beneath = new Beneath(dirname(path));
+      makeWritable(beneath, basename(path));
+    }
     await Deno.remove(path, { recursive: true });
   }
 }
 
-async function makeWritable(path: string): Promise<void> {
-  if (!(await Deno.lstat(path)).isDirectory) return;
-  await Deno.chmod(path, 0o755);
-  for await (const entry of Deno.readDir(path)) {
-    if (entry.isDirectory) await makeWritable(join(path, entry.name));
+function makeWritable(beneath: Beneath, path: string): void {
+  if (!beneath.use(path, Deno.lstatSync).isDirectory) return;
+  beneath.settleFolder(path, { mode: 0o755 });
+  const entries = beneath.use(path, (name) => [...Deno.readDirSync(name)]);
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory) makeWritable(beneath, `${path}/${name}`);
   }
 }

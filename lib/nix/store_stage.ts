@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
+import { Beneath } from "./beneath.ts";
 import { hashNar } from "./hash_nar.ts";
 import { LoosePaths } from "./loose_paths.ts";
 import type { NarSummary } from "./nar_verifier.ts";
@@ -25,10 +26,15 @@ export class StoreStage implements AsyncDisposable {
   readonly #folder: NixFolder;
   readonly #work: string;
   readonly #trees = new Map<string, StoreTree>();
+  readonly #beneath: Beneath;
+  readonly #store: Beneath;
 
   private constructor(folder: NixFolder, work: string) {
     this.#folder = folder;
     this.#work = work;
+    this.#beneath = new Beneath(folder.path);
+    this.#store = new Beneath(folder.path);
+    for (const path of [work, folder.store]) this.#beneath.makeFolder(this.#below(path));
   }
 
   /** Makes an empty one for these paths; whoever calls holds the lock of the folder. */
@@ -42,17 +48,14 @@ export class StoreStage implements AsyncDisposable {
       narSize,
     }));
     await new LoosePaths(folder).add(coming);
-    const work = join(folder.staging, crypto.randomUUID());
-    await Deno.mkdir(work, { recursive: true });
-    await Deno.mkdir(folder.store, { recursive: true });
-    return new StoreStage(folder, work);
+    return new StoreStage(folder, join(folder.staging, crypto.randomUUID()));
   }
 
   /** Where a path is written; its files may have so many bytes together. */
   tree(baseName: string, mostBytes?: number): StoreTree {
     const standing = this.#trees.get(baseName);
     if (standing !== undefined) return standing;
-    const tree = new StoreTree(join(this.#work, baseName), mostBytes);
+    const tree = new StoreTree(join(this.#work, baseName), mostBytes, this.#beneath);
     this.#trees.set(baseName, tree);
     return tree;
   }
@@ -111,15 +114,26 @@ export class StoreStage implements AsyncDisposable {
 
   async #move(baseName: string, path: string): Promise<void> {
     const target = this.#folder.pathOf(baseName);
-    await removeTree(target);
-    await Deno.rename(path, target);
-    if ((await Deno.lstat(target)).isDirectory) await Deno.chmod(target, 0o555);
+    const place = this.#below(target);
+    await this.#store.use(place, removeTree);
+    this.#beneath.use(
+      this.#below(path),
+      (from) => this.#store.use(place, (to) => Deno.renameSync(from, to)),
+    );
+    const { isDirectory } = this.#store.use(place, Deno.lstatSync);
+    if (isDirectory) this.#store.settleFolder(place, { mode: 0o555 });
     this.#trees.delete(baseName);
+  }
+
+  #below(path: string): string {
+    return relative(this.#folder.path, path);
   }
 
   /** Removes what was not placed. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const tree of this.#trees.values()) tree[Symbol.dispose]();
+    this.#beneath[Symbol.dispose]();
+    this.#store[Symbol.dispose]();
     await removeTree(this.#work);
   }
 }

@@ -1,13 +1,15 @@
 /**
  * Writes the files of one store path, as Nix leaves them: modes 0444 and 0555, every time one second after 1970, owned by whoever writes.
  *
- * Invariants: nothing is written but below the folder that was given, and nothing through a link; no name is written twice; two names that
+ * Invariants: nothing is written but below the folder that was given, and nothing through a link, though one may be put there meanwhile; no name is written twice; two names that
  * the file system takes for one are an error; folders become read-only only when {@linkcode StoreTree.close} is called.
  *
  * @module
  */
 import defer * as fs from "node:fs";
+import { basename, dirname, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
+import { Beneath } from "./beneath.ts";
 import { NarBuilder } from "./nar_builder.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
 
@@ -20,6 +22,9 @@ export class StoreTree implements NarVisitor, Disposable {
   #kinds = new Map<string, "file" | "directory" | "symlink">();
   #nar = new NarBuilder();
   #mostBytes: number;
+  readonly #beneath: Beneath;
+  readonly #path: string;
+  readonly #owned: Beneath | undefined;
   #bytes = 0;
   #file: { handle: Deno.FsFile; left: number; path: string } | undefined;
 
@@ -27,16 +32,20 @@ export class StoreTree implements NarVisitor, Disposable {
    * Writes nothing yet; the folder of `root` must be there, `root` itself must not.
    *
    * @param mostBytes what its files may have together, so that what unpacks to more than was said fills no disk
+   * @param beneath names what lies in a folder above `root`; that which `root` lies in by default
    */
-  constructor(root: string, mostBytes = Infinity) {
+  constructor(root: string, mostBytes = Infinity, beneath?: Beneath) {
     this.root = root;
     this.#mostBytes = mostBytes;
+    this.#owned = beneath === undefined ? new Beneath(dirname(root)) : undefined;
+    this.#beneath = beneath ?? this.#owned!;
+    this.#path = beneath === undefined ? basename(root) : relative(beneath.root, root);
   }
 
   directory(path: string): void {
     if (this.#kinds.get(path) === "directory") return;
     this.#claim(path, "directory");
-    Deno.mkdirSync(this.#at(path), { mode: 0o755 });
+    this.#new(path, (at) => Deno.mkdirSync(at, { mode: 0o755 }));
     this.#nar.directory(path);
   }
 
@@ -48,9 +57,11 @@ export class StoreTree implements NarVisitor, Disposable {
         `Cannot write "${this.root}": its files have more than the ${this.#mostBytes} bytes that it is to have`,
       );
     }
-    const at = this.#at(path);
     const mode = executable ? 0o555 : 0o444;
-    const handle = this.#new(at, () => Deno.openSync(at, { write: true, createNew: true, mode }));
+    const handle = this.#new(
+      path,
+      (at) => Deno.openSync(at, { write: true, createNew: true, mode }),
+    );
     this.#file = { handle, left: size, path };
     this.#nar.file(path, executable, size);
     if (size === 0) this.#endFile();
@@ -69,16 +80,17 @@ export class StoreTree implements NarVisitor, Disposable {
 
   symlink(path: string, target: string): void {
     this.#claim(path, "symlink");
-    const at = this.#at(path);
-    this.#new(at, () => Deno.symlinkSync(target, at));
-    fs.lutimesSync(at, epochSeconds, epochSeconds);
+    this.#new(path, (at) => {
+      Deno.symlinkSync(target, at);
+      fs.lutimesSync(at, epochSeconds, epochSeconds);
+    });
     this.#nar.symlink(path, target);
   }
 
   /** Another name of a file that is somewhere on the same file system already, with the same mode and time. */
   link(path: string, existing: string): void {
     this.#claim(path, "file");
-    this.#new(this.#at(path), () => Deno.linkSync(existing, this.#at(path)));
+    this.#new(path, (at) => Deno.linkSync(existing, at));
     this.#nar.giveUp();
   }
 
@@ -101,8 +113,8 @@ export class StoreTree implements NarVisitor, Disposable {
   close(): void {
     const folders = [...this.#kinds].filter(([, kind]) => kind === "directory");
     for (const [path] of folders.reverse()) {
-      if (path !== "") Deno.chmodSync(this.#at(path), 0o555);
-      Deno.utimeSync(this.#at(path), epochSeconds, epochSeconds);
+      const bits = path === "" ? {} : { mode: 0o555 };
+      this.#beneath.settleFolder(below(this.#path, path), { ...bits, seconds: epochSeconds });
     }
   }
 
@@ -118,14 +130,18 @@ export class StoreTree implements NarVisitor, Disposable {
 
   /** Closes a file that was not written to its end. */
   [Symbol.dispose](): void {
-    this.#file?.handle.close();
-    this.#file = undefined;
+    this.#closeFile();
+    this.#owned?.[Symbol.dispose]();
   }
 
   #endFile(): void {
-    const { handle } = this.#file!;
-    handle.utimeSync(epochSeconds, epochSeconds);
-    this[Symbol.dispose]();
+    this.#file!.handle.utimeSync(epochSeconds, epochSeconds);
+    this.#closeFile();
+  }
+
+  #closeFile(): void {
+    this.#file?.handle.close();
+    this.#file = undefined;
   }
 
   #claim(path: string, kind: "file" | "directory" | "symlink"): void {
@@ -139,19 +155,23 @@ export class StoreTree implements NarVisitor, Disposable {
     this.#kinds.set(path, kind);
   }
 
-  #new<T>(at: string, make: () => T): T {
+  #new<T>(path: string, make: (at: string) => T): T {
     try {
-      return make();
+      return this.#beneath.use(below(this.#path, path), make);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
       throw new VerificationError(
-        `Cannot write "${at}": the file system takes it for another name`,
+        `Cannot write "${this.#at(path)}": the file system takes it for another name`,
         { cause, hint: "use a file system that tells upper from lower case" },
       );
     }
   }
 
   #at(path: string): string {
-    return path === "" ? this.root : `${this.root}/${path}`;
+    return below(this.root, path);
   }
+}
+
+function below(folder: string, path: string): string {
+  return path === "" ? folder : `${folder}/${path}`;
 }
