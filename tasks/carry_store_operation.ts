@@ -189,7 +189,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
     await registerPaths(folder, rows);
-    await putLinks(folder.state, [...rootsOf(note, carried), ...note.links]);
+    await putLinks(folder, [...rootsOf(note, carried), ...note.links]);
     const images = new CarriedImages(folder);
     await images.put(note);
     await images.point(note.digest);

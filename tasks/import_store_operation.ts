@@ -174,7 +174,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   async commit(plan: ImportPlan, { folder, rows, pathsMoved }: Imported): Promise<CopyStanding> {
     await registerPaths(folder, rows);
     await putLinks(
-      folder.state,
+      folder,
       this.#parts.names.map((name) => ({
         path: `${rootsFolder}/${name}`,
         target: `${nixStoreDir}/${name}`,

@@ -98,8 +98,14 @@ export async function writeFileAtomic(
 
 /** A new file with these bytes, open to be synced. It is small, and written before a thread would have begun with it. */
 function written(path: string, bytes: Uint8Array, mode: number): Deno.FsFile {
-  Deno.writeFileSync(path, bytes, { createNew: true, mode });
-  return Deno.openSync(path, { read: true, write: true });
+  const file = Deno.openSync(path, { write: true, createNew: true, mode });
+  try {
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** Removes a file or an empty folder; that it is gone already is fine. */

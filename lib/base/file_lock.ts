@@ -94,14 +94,13 @@ async function openLockFile(
   path: string,
   makeFolder: LockFileOptions["makeFolder"] = ensureDir,
 ): Promise<Deno.FsFile> {
-  const open = () => Deno.openSync(path, { read: true, write: true, create: true });
   try {
     try {
-      return open();
+      return openOrMake(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await makeFolder(dirname(path));
-      return open();
+      return openOrMake(path);
     }
   } catch (cause) {
     const { code } = cause as { code?: string };
@@ -110,6 +109,23 @@ async function openLockFile(
       cause,
       hint: "it must be allowed to write there",
     });
+  }
+}
+
+/** A link that leads nowhere is no place for a new file. */
+function openOrMake(path: string): Deno.FsFile {
+  for (let isLast = false;; isLast = true) {
+    try {
+      return Deno.openSync(path, { read: true, write: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    try {
+      return Deno.openSync(path, { read: true, write: true, createNew: true });
+    } catch (error) {
+      // Somebody else made it just now.
+      if (isLast || !(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
   }
 }
 

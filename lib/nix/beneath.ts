@@ -17,6 +17,10 @@ const others = ["ELOOP", "ENOTDIR"];
 
 let namesOpenFiles: boolean | undefined;
 
+function canNameOpenFiles(): boolean {
+  return namesOpenFiles ??= Deno.build.os === "linux" && allIsGranted();
+}
+
 /** Gives the names; whoever asks for one uses it before the next is asked for. */
 export class Beneath implements Disposable {
   /** The folder. */
@@ -81,15 +85,15 @@ export class Beneath implements Disposable {
   }
 
   #nameOf(path: string): string {
-    namesOpenFiles ??= Deno.build.os === "linux" && allIsGranted();
-    if (!namesOpenFiles) return `${this.root}/${path}`;
+    if (!canNameOpenFiles()) return `${this.root}/${path}`;
     const cut = path.lastIndexOf("/");
     const descriptor = this.#folder(cut < 0 ? "" : path.slice(0, cut));
     return `/proc/self/fd/${descriptor}/${path.slice(cut + 1)}`;
   }
 
   #withFolder(path: string, run: (descriptor: number) => void): void {
-    const descriptor = this.use(path, (name) => this.#openFolder(name, path));
+    if (canNameOpenFiles()) return run(this.#folder(path));
+    const descriptor = this.#openFolder(`${this.root}/${path}`, path);
     try {
       run(descriptor);
     } finally {

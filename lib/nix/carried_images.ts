@@ -8,7 +8,7 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
@@ -16,6 +16,7 @@ import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
+import { writeNote } from "./write_note.ts";
 
 const baseName = v.pipe(v.string(), v.check(isStoreBaseName, "no store path"));
 
@@ -37,11 +38,11 @@ export type CarriedImage = v.InferOutput<typeof schema>;
 
 /** The notes in one folder. */
 export class CarriedImages {
-  readonly #folder: string;
+  readonly #folder: NixFolder;
 
   /** Touches no disk. */
   constructor(folder: NixFolder) {
-    this.#folder = folder.notes;
+    this.#folder = folder;
   }
 
   /** The note of an image; `undefined` if its store was not carried here, or not wholly. */
@@ -52,9 +53,9 @@ export class CarriedImages {
   /** All notes, those used last first. */
   async all(): Promise<CarriedImage[]> {
     const found: CarriedImage[] = [];
-    for (const name of await folderNames(join(this.#folder, "images"))) {
+    for (const name of await folderNames(join(this.#folder.notes, "images"))) {
       if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
-      const image = await read(join(this.#folder, "images", name));
+      const image = await read(join(this.#folder.notes, "images", name));
       if (image !== undefined) found.push(image);
     }
     return found.sort((a, b) => b.usedMs - a.usedMs || (a.digest < b.digest ? -1 : 1));
@@ -62,19 +63,18 @@ export class CarriedImages {
 
   /** The image that profiles follow. */
   async current(): Promise<Digest | undefined> {
-    const text = await readPlainFile(join(this.#folder, "current"), largestPointerBytes);
+    const text = await readPlainFile(join(this.#folder.notes, "current"), largestPointerBytes);
     return text !== undefined && isDigest(text) ? text : undefined;
   }
 
   /** Notes an image. */
   async put(image: CarriedImage): Promise<void> {
-    await Deno.mkdir(join(this.#folder, "images"), { recursive: true });
-    await writeFileAtomic(this.#path(image.digest), JSON.stringify(image));
+    await writeNote(this.#folder, notePath(image.digest), JSON.stringify(image));
   }
 
   /** Notes which image profiles follow. */
   async point(digest: Digest): Promise<void> {
-    await writeFileAtomic(join(this.#folder, "current"), digest);
+    await writeNote(this.#folder, "var/kedge/current", digest);
   }
 
   /** Takes the note of an image away. */
@@ -83,8 +83,12 @@ export class CarriedImages {
   }
 
   #path(digest: Digest): string {
-    return join(this.#folder, "images", `${digestHex(digest)}.json`);
+    return join(this.#folder.path, notePath(digest));
   }
+}
+
+function notePath(digest: Digest): string {
+  return `var/kedge/images/${digestHex(digest)}.json`;
 }
 
 async function read(path: string): Promise<CarriedImage | undefined> {

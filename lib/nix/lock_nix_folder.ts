@@ -3,6 +3,7 @@ import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import { checkNoLinks } from "./check_no_links.ts";
 import type { NixFolder } from "./nix_folder.ts";
+import { plainFileInfo } from "./plain_file.ts";
 
 /** Options of {@linkcode lockNixFolder}. */
 export interface LockNixFolderOptions {
@@ -28,13 +29,26 @@ export async function lockNixFolder(
   options: LockNixFolderOptions,
 ): Promise<Disposable> {
   const { deleting = false, timeoutMs, onWait, signal } = options;
-  const take = async (path: string, shared: boolean, who: string): Promise<FileLock> =>
-    await lockFile(path, {
-      shared,
-      timeoutMs,
-      signal,
-      onWait: () => onWait(`${who} is at work in "${folder.path}"; waiting`),
-    });
+  const take = async (path: string, shared: boolean, who: string): Promise<FileLock> => {
+    using lock = new DisposableStack();
+    const taken = lock.use(
+      await lockFile(path, {
+        shared,
+        timeoutMs,
+        signal,
+        onWait: () => onWait(`${who} is at work in "${folder.path}"; waiting`),
+      }),
+    );
+    // A container may have put a link there since it was looked for: then what is locked lies elsewhere.
+    if (await plainFileInfo(path) === undefined || !await taken.isInPlace()) {
+      throw new KedgeError(`Cannot lock "${path}": another file was put in its place`, {
+        side: "destination",
+        hint: "try again when no other program has the folder as /nix",
+      });
+    }
+    lock.move();
+    return taken;
+  };
   using stack = new DisposableStack();
   try {
     await checkNoLinks(folder);

@@ -9,12 +9,13 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { removeIfThere } from "../base/atomic_file.ts";
 import { isLockHeld } from "../base/file_lock.ts";
 import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo, readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
+import { writeNote } from "./write_note.ts";
 
 const schema = v.pipe(
   v.string(),
@@ -25,6 +26,7 @@ const schema = v.pipe(
   })),
 );
 
+const notePath = "var/kedge/loose.json";
 const largestNoteBytes = 256 * 1024 * 1024;
 
 /** A path that may be in the store and in no row, and the size of its NAR in bytes. */
@@ -70,13 +72,12 @@ export class LoosePaths {
   }
 
   get #path(): string {
-    return join(this.#folder.notes, "loose.json");
+    return join(this.#folder.path, notePath);
   }
 
   async #write(paths: readonly LoosePath[]): Promise<void> {
-    await Deno.mkdir(this.#folder.notes, { recursive: true });
     const noted = paths.map(({ baseName, narSize }) => ({ baseName, narSize }));
-    await writeFileAtomic(this.#path, JSON.stringify(noted));
+    await writeNote(this.#folder, notePath, JSON.stringify(noted));
   }
 
   async #noted(): Promise<LoosePath[]> {

@@ -9,8 +9,11 @@ import { dirname, join } from "@std/path";
 import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
-import { nixStoreDir } from "./nix_folder.ts";
+import { Beneath } from "./beneath.ts";
+import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
+
+const stateFolder = "var/nix";
 
 /** A symlink, by its path relative to a folder. */
 export interface NixLink {
@@ -20,24 +23,29 @@ export interface NixLink {
   target: string;
 }
 
-/** Makes symlinks below a folder, replacing those that lead elsewhere; gives how many were changed. */
-export async function putLinks(folder: string, links: readonly NixLink[]): Promise<number> {
+/** Makes symlinks below the state of Nix, replacing those that lead elsewhere; gives how many were changed. */
+export async function putLinks(folder: NixFolder, links: readonly NixLink[]): Promise<number> {
+  using beneath = new Beneath(folder.path);
   let changed = 0;
   for (const { path, target } of links) {
-    checkWithin(folder, path);
-    const whole = join(folder, path);
-    await makeFolders(folder, dirname(path));
-    if (await linkTarget(whole) === target) continue;
-    const temporary = temporaryName(whole);
-    await Deno.symlink(target, temporary);
-    try {
-      await Deno.rename(temporary, whole);
-    } catch (cause) {
-      await removeIfThere(temporary);
-      throw new VerificationError(`Cannot make the link "${whole}": something else stands there`, {
-        cause,
-      });
-    }
+    checkWithin(folder.state, path);
+    const place = `${stateFolder}/${path}`;
+    beneath.makeFolder(dirname(place));
+    if (await beneath.use(place, linkTarget) === target) continue;
+    await beneath.use(place, async (name) => {
+      const temporary = temporaryName(name);
+      await Deno.symlink(target, temporary);
+      try {
+        await Deno.rename(temporary, name);
+      } catch (cause) {
+        await removeIfThere(temporary);
+        const whole = join(folder.state, path);
+        throw new VerificationError(
+          `Cannot make the link "${whole}": something else stands there`,
+          { cause },
+        );
+      }
+    });
     changed++;
   }
   return changed;
@@ -82,20 +90,5 @@ async function linkTarget(path: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as { code?: string }).code === "EINVAL") return undefined;
     throw error;
-  }
-}
-
-async function makeFolders(root: string, below: string): Promise<void> {
-  let at = root;
-  await Deno.mkdir(root, { recursive: true });
-  for (const part of below.split("/").filter((each) => each !== "" && each !== ".")) {
-    at = join(at, part);
-    try {
-      await Deno.mkdir(at);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      if ((await Deno.lstat(at)).isDirectory) continue;
-      throw new VerificationError(`Cannot make a link below "${at}": it is no folder`);
-    }
   }
 }

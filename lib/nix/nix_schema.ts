@@ -7,10 +7,11 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
-import { writeFileAtomic } from "../base/atomic_file.ts";
 import { KedgeError } from "../base/errors.ts";
 import { damagedDatabase } from "./database_failure.ts";
+import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
+import { writeNote } from "./write_note.ts";
 
 /** The schema that is read and written here. */
 const nixSchema = 10;
@@ -79,9 +80,9 @@ export function checkNixTables(database: DatabaseSync, path: string): void {
 }
 
 /** Notes the schema where none is noted. */
-export async function noteNixSchema(folder: string): Promise<void> {
-  const path = join(folder, "schema");
+export async function noteNixSchema(folder: NixFolder): Promise<void> {
+  const path = join(folder.databaseFolder, "schema");
   if (await readPlainFile(path, largestSchemaBytes) === undefined) {
-    await writeFileAtomic(path, String(nixSchema));
+    await writeNote(folder, "var/nix/db/schema", String(nixSchema));
   }
 }

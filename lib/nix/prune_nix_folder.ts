@@ -86,7 +86,7 @@ export async function pruneNixFolder(
   await loose.add(rows);
   for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
   if (names.length > 0) {
-    using database = await StoreDatabase.change(folder.databaseFolder);
+    using database = await StoreDatabase.change(folder);
     database.forget(names);
   }
   const images = new CarriedImages(folder);

@@ -9,7 +9,7 @@ export async function registerPaths(folder: NixFolder, rows: readonly StoreRow[]
   if (rows.length === 0) return;
   await syncTree(folder.path);
   {
-    using database = await StoreDatabase.change(folder.databaseFolder);
+    using database = await StoreDatabase.change(folder);
     database.register(rows);
   }
   const valid = new Set(rows.map((row) => row.storePath.baseName));

@@ -7,11 +7,11 @@
  * @module
  */
 import defer * as sqlite from "node:sqlite";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
-import { nixStoreDir } from "./nix_folder.ts";
+import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { checkNixSchema, checkNixTables, nixTables, noteNixSchema } from "./nix_schema.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { compareBytes, tryParseStorePath } from "./store_path.ts";
@@ -58,17 +58,25 @@ export class StoreDatabase implements Disposable {
     });
   }
 
-  /** Opens a database to be changed, and makes it where there is none. The folder must be there. */
-  static async change(folder: string): Promise<StoreDatabase> {
-    const path = join(folder, "db.sqlite");
+  /**
+   * Opens the database of what is mounted as `/nix` to be changed, and makes it where there is none. Its folder must be there.
+   *
+   * @throws {KedgeError} if its schema is another than the one known here
+   * @throws {VerificationError} if it is damaged, or none of Nix's, or a link led to another one
+   */
+  static async change(folder: NixFolder): Promise<StoreDatabase> {
+    const { databaseFolder } = folder;
+    const path = join(databaseFolder, "db.sqlite");
     for (const suffix of ["", ...besides]) await plainFileInfo(path + suffix);
-    await checkNixSchema(folder);
+    await checkNixSchema(databaseFolder);
+    const real = join(await Deno.realPath(folder.path), relative(folder.path, path));
     const opened = withDatabase("change", path, () => {
       const database = new sqlite.DatabaseSync(path, {
         timeout: busyMs,
         enableForeignKeyConstraints: true,
       });
       try {
+        checkOpened(database, real);
         whileSqliteBusy(() => database.exec(`begin immediate; ${nixTables} commit;`));
         checkNixTables(database, path);
         return new StoreDatabase(database, path);
@@ -201,6 +209,22 @@ export class StoreDatabase implements Disposable {
       }
     });
   }
+}
+
+/**
+ * Refuses a database to which a link led that was put there since it was looked for: SQLite follows links, and then opens the file where they
+ * led behind no link any more.
+ */
+function checkOpened(database: sqlite.DatabaseSync, path: string): void {
+  if (database.location() === path) return;
+  throw new VerificationError(
+    `Cannot change the Nix database "${path}": a link leads to "${database.location()}"`,
+    {
+      hint:
+        "a program that had the folder as /nix may have put it there; look where it leads, and remove it",
+      side: "destination",
+    },
+  );
 }
 
 function pathOf(baseName: string): string {

@@ -15,7 +15,7 @@ async function inFolders(run: (folder: string, elsewhere: string) => unknown): P
     const { mode, mtime } = await Deno.stat(elsewhere);
     assertEquals(mode! & 0o777, 0o750);
     assertEquals(mtime!.getTime() > 1000, true);
-    assertEquals([...Deno.readDirSync(elsewhere)], []);
+    assertEquals(await Array.fromAsync(Deno.readDir(elsewhere)), []);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -9,7 +9,6 @@ import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
 import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
-import { readPlainFile } from "../../../lib/nix/plain_file.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
 
@@ -49,13 +48,13 @@ Deno.test("putLinks() makes no link outside of its folder, whatever was noted", 
   inFolders(async (folder, other) => {
     for (const path of ["../../../other/link", "profiles/../../x", "/etc/x", "profiles//x", "."]) {
       await assertRejects(
-        () => putLinks(folder.state, [{ path, target: "/evil" }]),
+        () => putLinks(folder, [{ path, target: "/evil" }]),
         VerificationError,
         "leads out of it",
       );
     }
     assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
-    assertEquals(await putLinks(folder.state, [{ path: "profiles/default", target: "/x" }]), 1);
+    assertEquals(await putLinks(folder, [{ path: "profiles/default", target: "/x" }]), 1);
   }));
 
 for (
@@ -85,9 +84,9 @@ for (
     ["var/kedge/current", (folder) => new CarriedImages(folder).current()],
     [`var/kedge/images/${"1".repeat(64)}.json`, (folder) => new CarriedImages(folder).find(digest)],
     ["var/kedge/loose.json", (folder) => planNixPrune(folder, 0)],
-    ["var/nix/db/schema", (folder) => StoreDatabase.change(folder.databaseFolder)],
+    ["var/nix/db/schema", (folder) => StoreDatabase.change(folder)],
     ["var/nix/db/db.sqlite", (folder) => StoreDatabase.read(folder.databaseFolder)],
-    ["var/nix/db/db.sqlite-wal", (folder) => StoreDatabase.change(folder.databaseFolder)],
+    ["var/nix/db/db.sqlite-wal", (folder) => StoreDatabase.change(folder)],
   ] as [string, (folder: NixFolder) => Promise<unknown>][]
 ) {
   Deno.test(`nothing is read from ${below} unless it is a plain file`, () =>
@@ -109,53 +108,6 @@ for (
       }
     }));
 }
-
-/** Reads a file for which something else stands right after each look at it. */
-async function readRaced(path: string, put: () => Promise<unknown>): Promise<string | undefined> {
-  const look = Deno.lstat;
-  Deno.lstat = async (at) => {
-    const info = await look(at);
-    if (at === path) await put();
-    return info;
-  };
-  try {
-    return await readPlainFile(path, 100);
-  } finally {
-    Deno.lstat = look;
-  }
-}
-
-Deno.test("readPlainFile() reads no other file than the one that it found", () =>
-  inFolders(async (folder, other) => {
-    const path = join(folder.path, "note");
-    const write = (text: string) => Deno.writeTextFile(path, text);
-    await Deno.writeTextFile(join(other, "secret"), "secret");
-    const swaps = [
-      () => Deno.symlink(join(other, "secret"), path),
-      () => new Deno.Command("mkfifo", { args: [path] }).output(),
-    ];
-    for (const put of swaps) {
-      await write("note");
-      const swap = async () => {
-        await Deno.remove(path);
-        await put();
-      };
-      await assertRejects(() => readRaced(path, swap), VerificationError, "it is no plain file");
-      await Deno.remove(path);
-    }
-    await write("note");
-    assertEquals(await readRaced(path, () => write("note and more")), "note");
-    let puts = 0;
-    const anew = async () => {
-      await Deno.writeTextFile(`${path}.new`, `note ${++puts}`);
-      await Deno.rename(`${path}.new`, path);
-    };
-    await assertRejects(() => readRaced(path, anew), VerificationError, "stands there each time");
-    puts = 0;
-    const twice = async () => puts < 2 && await anew();
-    assertEquals(await readRaced(path, twice), "note 2");
-    assertEquals(await readRaced(path, () => Deno.remove(path)), undefined);
-  }));
 
 Deno.test("a note that is larger than any can be is not read", () =>
   inFolders(async (folder) => {

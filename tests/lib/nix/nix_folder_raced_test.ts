@@ -1,0 +1,176 @@
+/** What a container may put into the folder that it has as `/nix` while kedge is at work there. */
+import { DatabaseSync } from "node:sqlite";
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import type { Digest } from "../../../lib/base/digest.ts";
+import { VerificationError } from "../../../lib/base/errors.ts";
+import { CarriedImages } from "../../../lib/nix/carried_images.ts";
+import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
+import { LoosePaths } from "../../../lib/nix/loose_paths.ts";
+import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import { putLinks } from "../../../lib/nix/nix_links.ts";
+import { readPlainFile } from "../../../lib/nix/plain_file.ts";
+import { StoreDatabase } from "../../../lib/nix/store_database.ts";
+
+async function inFolders(run: (folder: NixFolder, other: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(join(dir, "nix"));
+    await Deno.mkdir(join(dir, "other"));
+    await run(new NixFolder(join(dir, "nix")), join(dir, "other"));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const options = {
+  timeoutMs: 1000,
+  onWait() {},
+  signal: new AbortController().signal,
+};
+
+const digest = `sha256:${"1".repeat(64)}` as Digest;
+
+/** Does something while something else comes to stand at a path right after each look at it. */
+async function raced<T>(
+  path: string,
+  put: () => Promise<unknown>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const look = Deno.lstat;
+  Deno.lstat = async (at) => {
+    try {
+      return await look(at);
+    } finally {
+      if (at === path) await put();
+    }
+  };
+  try {
+    return await run();
+  } finally {
+    Deno.lstat = look;
+  }
+}
+
+async function readRaced(path: string, put: () => Promise<unknown>): Promise<string | undefined> {
+  return await raced(path, put, () => readPlainFile(path, 100));
+}
+
+/** Puts a link in the place of what is there, once. */
+function linkOnce(path: string, target: string): () => Promise<void> {
+  let isPut = false;
+  return async () => {
+    if (isPut) return;
+    isPut = true;
+    await Deno.remove(path, { recursive: true }).catch(() => {});
+    await Deno.symlink(target, path);
+  };
+}
+
+for (const there of [false, true]) {
+  Deno.test(`lockNixFolder() takes no lock where a link is put that leads to ${there ? "another" : "no"} file`, () =>
+    inFolders(async (folder, other) => {
+      const elsewhere = join(other, "file");
+      if (there) await Deno.writeTextFile(elsewhere, "kept");
+      await Deno.mkdir(folder.notes, { recursive: true });
+      const put = linkOnce(folder.lock, elsewhere);
+      await raced(folder.lock, put, () => assertRejects(() => lockNixFolder(folder, options)));
+      assertEquals((await Array.fromAsync(Deno.readDir(other))).length, there ? 1 : 0);
+      await Deno.remove(folder.lock);
+      using _lock = await lockNixFolder(folder, options);
+    }));
+}
+
+Deno.test("StoreDatabase changes no database to which a link is put", () =>
+  inFolders(async (folder, other) => {
+    const elsewhere = join(other, "db.sqlite");
+    {
+      using database = new DatabaseSync(elsewhere);
+      database.exec("create table of_somebody_else (id integer)");
+    }
+    const before = await Deno.readFile(elsewhere);
+    await Deno.mkdir(folder.databaseFolder, { recursive: true });
+    const path = join(folder.databaseFolder, "db.sqlite");
+    for (
+      const [at, put] of [
+        [path, linkOnce(path, elsewhere)],
+        [`${path}-wal`, linkOnce(folder.databaseFolder, other)],
+      ] as const
+    ) {
+      await raced(
+        at,
+        put,
+        () =>
+          assertRejects(() => StoreDatabase.change(folder), VerificationError, "a link leads to"),
+      );
+      assertEquals(await Deno.readFile(elsewhere), before);
+      await Deno.remove(path === at ? path : folder.databaseFolder);
+    }
+  }));
+
+Deno.test("notes and links are written nowhere else where a link is put in the place of a folder", () =>
+  inFolders(async (folder, other) => {
+    await Deno.mkdir(join(folder.notes, "images"), { recursive: true });
+    await Deno.mkdir(folder.state, { recursive: true });
+    for (
+      const [path, write] of [
+        [join(folder.notes, "images"), () =>
+          new CarriedImages(folder).put({
+            digest,
+            nixVersion: "2.8.0",
+            platform: "linux/amd64",
+            paths: [],
+            links: [],
+            usedMs: 0,
+          })],
+        [folder.state, () => putLinks(folder, [{ path: "profiles/default", target: "/x" }])],
+        [
+          folder.notes,
+          () => new LoosePaths(folder).add([{ baseName: `${"1".repeat(32)}-a`, narSize: 1 }]),
+        ],
+        [folder.notes, () => new CarriedImages(folder).point(digest)],
+      ] as const
+    ) {
+      await linkOnce(path, other)();
+      await assertRejects(
+        write,
+        VerificationError,
+        `Cannot write below "${path}": it is no folder`,
+      );
+      assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
+      await Deno.remove(path);
+      await Deno.mkdir(path, { recursive: true });
+    }
+  }));
+
+Deno.test("readPlainFile() reads no other file than the one that it found", () =>
+  inFolders(async (folder, other) => {
+    const path = join(folder.path, "note");
+    const write = (text: string) => Deno.writeTextFile(path, text);
+    await Deno.writeTextFile(join(other, "secret"), "secret");
+    const swaps = [
+      () => Deno.symlink(join(other, "secret"), path),
+      () => new Deno.Command("mkfifo", { args: [path] }).output(),
+    ];
+    for (const put of swaps) {
+      await write("note");
+      const swap = async () => {
+        await Deno.remove(path);
+        await put();
+      };
+      await assertRejects(() => readRaced(path, swap), VerificationError, "it is no plain file");
+      await Deno.remove(path);
+    }
+    await write("note");
+    assertEquals(await readRaced(path, () => write("note and more")), "note");
+    let puts = 0;
+    const anew = async () => {
+      await Deno.writeTextFile(`${path}.new`, `note ${++puts}`);
+      await Deno.rename(`${path}.new`, path);
+    };
+    await assertRejects(() => readRaced(path, anew), VerificationError, "stands there each time");
+    puts = 0;
+    const twice = async () => puts < 2 && await anew();
+    assertEquals(await readRaced(path, twice), "note 2");
+    assertEquals(await readRaced(path, () => Deno.remove(path)), undefined);
+  }));
