@@ -16,7 +16,9 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 export const hubs = [
   "tasks/builtin/run_ready.ts",
   "tasks/builtin/cli.ts",
+  "tasks/builtin/image_ready.ts",
   "tasks/builtin/kexec_ready.ts",
+  "tasks/builtin/registry_ready.ts",
 ];
 
 const mark = "// All that is loaded with these, named by `deno run -A scripts/ready.ts`.";

@@ -9,7 +9,7 @@ import type { AnyTask } from "../../lib/runner/task.ts";
 const rooms: readonly (readonly [names: RegExp, load: () => Promise<Record<string, unknown>>])[] = [
   [/^kexec$/, () => import("./kexec_ready.ts")],
   [/^nixos-anywhere$/, () => import("./nixos_anywhere.ts")],
-  [/^image:sync$/, () => import("./image.ts")],
+  [/^image:sync$/, () => import("./image_ready.ts")],
   [/^image:(ls|inspect|diff|gc|rm)$/, () => import("./image_read.ts")],
   [/^base-image$/, () => import("./base_image.ts")],
   [/^base-image:(carry|prune|export|import)$/, () => import("./base_image_store.ts")],
@@ -32,10 +32,17 @@ export async function askedTasks(
   if (asked.length === 0 || words.some((word) => asksForAll.test(word))) {
     return (await import("./mod.ts")).builtinTasks;
   }
-  const modules = await Promise.all(asked.map(([, load]) => load()));
+  const modules = await Promise.all([
+    ...asked.map(([, load]) => load()),
+    ...(words.some(isAtRegistry) ? [import("./registry_ready.ts")] : []),
+  ]);
   return Object.fromEntries(
     modules.flatMap((module) => Object.entries(module).filter(isTask)),
   );
+}
+
+function isAtRegistry(word: string): boolean {
+  return word.startsWith("docker://");
 }
 
 function isTask(entry: [string, unknown]): entry is [string, AnyTask] {

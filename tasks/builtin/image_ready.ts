@@ -1,0 +1,41 @@
+/**
+ * `image:sync` with what it needs to find that an image is unchanged, whatever the places are.
+ *
+ * @module
+ */
+export { imageSyncTask } from "./image.ts";
+import "./run_ready.ts";
+import "../../lib/oci/choose_image.ts";
+import "../image_list_sync.ts";
+// All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../../lib/runner/task.ts";
+import "./registry_args.ts";
+import "../image_list.ts";
+import "../../lib/oci/checked_manifest.ts";
+import "../../lib/oci/manifest.ts";
+import "../../lib/oci/platform.ts";
+import "../../lib/base/meter.ts";
+import "../../lib/oci/engine_reference.ts";
+import "../image_copies.ts";
+import "../collecting_after.ts";
+import "../../lib/runner/check_task.ts";
+import "../../lib/oci/descriptor.ts";
+import "../../lib/oci/json_fields.ts";
+import "../../lib/oci/media_type.ts";
+import "../../lib/oci/plan_copies.ts";
+import "../image_checks.ts";
+import "../image_registries.ts";
+import "../image_routes.ts";
+import "../../lib/operation/run_operation.ts";
+import "../../lib/runner/takes_context.ts";
+import "../../lib/oci/each_copy.ts";
+import "../../lib/oci/survey_copy.ts";
+import "../../lib/oci/image_hosts.ts";
+import "../../lib/operation/operation_meter.ts";
+import "../../lib/oci/pooled.ts";
+import "../../lib/oci/listing_requests.ts";
+import "../../lib/oci/manifest_walk.ts";
+import "../../lib/oci/settle_copy.ts";
+import "../../lib/oci/file_hashers.ts";
+import "../../lib/oci/pace.ts";
+import "../../lib/oci/referrers.ts";

@@ -1,0 +1,50 @@
+/**
+ * What speaks to a registry, for a command line that names one.
+ *
+ * @module
+ */
+import "../../lib/base/turns.ts";
+import "../../lib/oci/open_image.ts";
+import "../../lib/oci/registry_destination.ts";
+import "../../lib/oci/registry_source.ts";
+// All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../../lib/oci/registry_host.ts";
+import "../../lib/base/digest.ts";
+import "../../lib/base/errors.ts";
+import "../../lib/base/meter.ts";
+import "../../lib/oci/left_uploads.ts";
+import "../../lib/oci/media_type.ts";
+import "../../lib/oci/memory.ts";
+import "../../lib/oci/push_requests.ts";
+import "../../lib/oci/reference.ts";
+import "../../lib/oci/registry_client.ts";
+import "../../lib/http/client.ts";
+import "../../lib/http/retry_policy.ts";
+import "../../lib/oci/is_loopback.ts";
+import "../../lib/oci/pace.ts";
+import "../../lib/oci/registry_access.ts";
+import "../../lib/oci/resume_proof.ts";
+import "../../lib/std/crypto.ts";
+import "../../lib/base/short_sha256.ts";
+import "../../lib/base/defined.ts";
+import "../../lib/base/digest_text.ts";
+import "../../lib/oci/reference_grammar.ts";
+import "../../lib/http/body_start.ts";
+import "../../lib/oci/content_type.ts";
+import "../../lib/oci/list_pages.ts";
+import "../../lib/oci/manifest.ts";
+import "../../lib/oci/read_limited.ts";
+import "../../lib/oci/registry_blobs.ts";
+import "../../lib/oci/registry_message.ts";
+import "../../lib/oci/registry_referrers.ts";
+import "../../lib/base/counted.ts";
+import "../../lib/base/late_signals.ts";
+import "../../lib/http/display_url.ts";
+import "../../lib/http/hold_response.ts";
+import "../../lib/http/request_headers.ts";
+import "../../lib/http/read_within.ts";
+import "../../lib/oci/descriptor.ts";
+import "../../lib/oci/json_fields.ts";
+import "../../lib/oci/range_refused_error.ts";
+import "../../lib/oci/upload_location.ts";
+import "../../lib/oci/referrers.ts";
