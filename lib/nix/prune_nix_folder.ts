@@ -80,29 +80,32 @@ export async function pruneNixFolder(
   onRemoved: (path: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
-  const names = rows.map(({ baseName }) => baseName);
+  const remove = async (path: string, shown = path) => {
+    signal.throwIfAborted();
+    await removeTree(path);
+    onRemoved(shown);
+  };
   const loose = new LoosePaths(folder);
+  const removePaths = async (paths: readonly LoosePath[]) => {
+    for (const { baseName } of paths) {
+      await remove(folder.pathOf(baseName), `${nixStoreDir}/${baseName}`);
+    }
+    const gone = new Set(paths.map(({ baseName }) => baseName));
+    await loose.settle((baseName) => gone.has(baseName));
+  };
+  // This needs no room, of which there may be none; what comes after it does.
+  for (const path of plan.staged) await remove(path);
+  await removePaths(plan.loose);
+  const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
   for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
-  if (names.length > 0) {
+  if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
-    database.forget(names);
+    database.forget(rows.map(({ baseName }) => baseName));
   }
   const images = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await images.remove(digest);
-  const gone = new Set([...plan.loose, ...rows].map(({ baseName }) => baseName));
-  for (const baseName of gone) {
-    signal.throwIfAborted();
-    await removeTree(folder.pathOf(baseName));
-    onRemoved(`${nixStoreDir}/${baseName}`);
-  }
-  await loose.settle((baseName) => gone.has(baseName));
-  for (const path of plan.staged) {
-    signal.throwIfAborted();
-    await removeTree(path);
-    onRemoved(path);
-  }
+  await removePaths(rows);
 }
 
 /** Where the roots of an image are. */

@@ -1,9 +1,11 @@
 /** What a carry or an import that was killed leaves in the folder, for the next prune. */
 import { DatabaseSync } from "node:sqlite";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { lockFile } from "../../lib/base/file_lock.ts";
-import { folderNames } from "../../lib/base/files.ts";
+import { folderNames, ifThere } from "../../lib/base/files.ts";
+import { isNoRoom } from "../../lib/base/errors.ts";
+import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
 import { LoosePaths } from "../../lib/nix/loose_paths.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
@@ -133,4 +135,34 @@ realTest("pruneStore() waits for a run that may be placing paths", carryPrograms
   const done = await pruning;
   assertEquals([done.changed, done.paths], [true, 1]);
   assertEquals(await there(room), loose.slice(1).map(({ baseName }) => baseName));
+});
+
+realTest("pruneStore() frees a disk that is full to the last byte", carryPrograms, async () => {
+  await using room = await CarryRoom.make();
+  const small = join(room.folder, "small");
+  await Deno.mkdir(small);
+  const mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small];
+  const { success } = await new Deno.Command("mount", { args: mount }).output();
+  assertEquals(success, true);
+  try {
+    const nix = new NixFolder(join(small, "nix"));
+    const to = { folder: nix.path };
+    for (const version of ["2.8.0", "2.8.1"]) await room.carry(await room.image(version), { to });
+    await new LoosePaths(nix).add(loose.slice(0, 1));
+    const path = nix.pathOf(loose[0]!.baseName);
+    {
+      using file = await Deno.open(path, { write: true, createNew: true });
+      const piece = new Uint8Array(4096);
+      const full = await assertRejects(async () => {
+        for (;;) await file.write(piece);
+      });
+      assertEquals(isNoRoom(full), true);
+    }
+    const done = await pruneStore({ in: to, keep: 0 }, room.context);
+    assertEquals([done.dropped.length, done.paths], [1, 2]);
+    assertEquals(await ifThere(Deno.lstat(path)), undefined);
+    await verifyWithNix(nix.uri);
+  } finally {
+    await new Deno.Command("umount", { args: [small] }).output();
+  }
 });
