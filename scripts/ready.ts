@@ -23,12 +23,12 @@ export const hubs = [
 
 const mark = "// All that is loaded with these, named by `deno run -A scripts/ready.ts`.";
 
-/** What is loaded with a hub, and neither it nor a hub that it names says so. */
+/** What is loaded with a hub, and neither it nor a hub that it names says so; the doorways to other packages are not published. */
 export function unnamedIn(loaded: Loaded, hub: string): string[] {
   const naming = [hub, ...loaded.get(hub)!.filter((path) => hubs.includes(path))];
-  const named = new Set(naming.flatMap((path) => loaded.get(path)!));
+  const named = new Set([hub, ...naming.flatMap((path) => loaded.get(path)!)]);
   return [...loaded.keys()].filter((path) =>
-    path.endsWith(".ts") && path !== hub && !named.has(path)
+    /^(lib\/(?!std\/)|tasks\/)/.test(path) && !named.has(path)
   );
 }
 

@@ -12,9 +12,7 @@
 import { main } from "../../lib/report/main.ts";
 import { askedTasks } from "./asked_tasks.ts";
 import "../../lib/runner/check_task.ts";
-import "../../lib/std/cli.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
-import "../../lib/std/path.ts";
 import "../../lib/base/errors.ts";
 import "../../lib/base/live_processes.ts";
 import "../../lib/base/redactor.ts";

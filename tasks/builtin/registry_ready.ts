@@ -24,7 +24,6 @@ import "../../lib/oci/is_loopback.ts";
 import "../../lib/oci/pace.ts";
 import "../../lib/oci/registry_access.ts";
 import "../../lib/oci/resume_proof.ts";
-import "../../lib/std/crypto.ts";
 import "../../lib/base/short_sha256.ts";
 import "../../lib/base/defined.ts";
 import "../../lib/base/digest_text.ts";
