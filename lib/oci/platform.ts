@@ -36,7 +36,17 @@ export function parsePlatform(text: string): Platform {
   };
 }
 
-/** The entries of an index that fit a platform; where a variant is asked for, entries without one count only if none has it. */
+/** The variants that a processor runs where none is asked for, the best first: what an entry without one is taken for leads. */
+const usualVariants: Record<string, readonly string[]> = {
+  amd64: ["v1"],
+  arm: ["v7", "v6", "v5"],
+  arm64: ["v8"],
+};
+
+/**
+ * The entry of an index that fits a platform. Where a variant is asked for, entries without one count only if none has it; where none is,
+ * what every machine of the architecture runs comes before what only newer ones do (`amd64` before `amd64/v3`).
+ */
 export function selectPlatform(
   entries: readonly Descriptor[],
   wanted: Platform,
@@ -44,7 +54,14 @@ export function selectPlatform(
   const fitting = entries.filter((entry) =>
     entry.platform?.os === wanted.os && entry.platform.architecture === wanted.architecture
   );
-  if (wanted.variant === undefined) return fitting.slice(0, 1);
+  if (wanted.variant === undefined) {
+    const usual = usualVariants[wanted.architecture] ?? [];
+    const rank = ({ platform }: Descriptor) => {
+      const at = platform?.variant ? usual.indexOf(platform.variant) : 0;
+      return at < 0 ? Number.MAX_SAFE_INTEGER : at;
+    };
+    return fitting.toSorted((a, b) => rank(a) - rank(b)).slice(0, 1);
+  }
   const exact = fitting.filter((entry) => entry.platform?.variant === wanted.variant);
   return (exact.length > 0 ? exact : fitting.filter((entry) => !entry.platform?.variant))
     .slice(0, 1);
