@@ -1,7 +1,8 @@
 /**
  * Moves several images, as they were planned, as one operation.
  *
- * Invariants: no tag moves before the blobs of all copies arrived; a tag of the source that moved meanwhile is told, and does not change
+ * Invariants: no tag moves before the blobs of all copies arrived, and in a layout before they were seen there once more under the lock
+ * that keeps them; a tag of the source that moved meanwhile is told, and does not change
  * what was copied.
  *
  * @module
@@ -10,10 +11,13 @@ import { whileRoom } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { commitCopy, moveBlobs } from "./copy_move.ts";
+import type { CopyPlan } from "./copy_plan.ts";
+import type { Descriptor } from "./descriptor.ts";
 import { eachCopy } from "./each_copy.ts";
 import type { ImageSource } from "./image_store.ts";
 import type { Layout } from "./layout.ts";
 import { LayoutDestination } from "./layout_destination.ts";
+import { describeManifest } from "./manifest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PlannedCopy } from "./plan_copies.ts";
 
@@ -52,7 +56,6 @@ export async function verifyCopies(
   copies: readonly PlannedCopy[],
   signal: AbortSignal,
 ): Promise<void> {
-  const seen = new Map<unknown, Set<Digest>>();
   for (const { plan, destination } of copies) {
     for (const blob of plan.damaged) {
       if (await destination.has(blob, false) && await destination.isSound(blob, signal)) continue;
@@ -61,21 +64,40 @@ export async function verifyCopies(
         { side: "destination", hint: "it takes no others; they have to leave its storage first" },
       );
     }
+  }
+  await checkThere(copies, blobsOf);
+}
+
+/** Looks whether what belongs to copies is where it belongs, as far as that costs no request. */
+async function checkThere(
+  copies: readonly PlannedCopy[],
+  partsOf: (plan: CopyPlan) => readonly Descriptor[],
+): Promise<void> {
+  const seen = new Map<unknown, Set<Digest>>();
+  for (const { plan, destination } of copies) {
     if (destination.complete || !plan.changed) continue;
     const place = destination instanceof LayoutDestination ? destination.layout : destination;
     const there = seen.get(place) ?? new Set();
     seen.set(place, there);
-    for (const blob of [...plan.missing, ...plan.present]) {
-      if (there.has(blob.digest) || await destination.has(blob, false)) {
-        there.add(blob.digest);
+    for (const part of partsOf(plan)) {
+      if (there.has(part.digest) || await destination.has(part, false)) {
+        there.add(part.digest);
         continue;
       }
       throw new VerificationError(
-        `Cannot finish "${destination.name}": ${blob.digest} is gone from it`,
+        `Cannot finish "${destination.name}": ${part.digest} is gone from it`,
         { side: "destination", hint: "is another program collecting garbage there?" },
       );
     }
   }
+}
+
+function blobsOf({ missing, present }: CopyPlan): Descriptor[] {
+  return [...missing, ...present];
+}
+
+function allOf(plan: CopyPlan): Descriptor[] {
+  return [...blobsOf(plan), ...plan.manifests.map(({ manifest }) => describeManifest(manifest))];
 }
 
 /** Puts the manifests of copies and moves their tags. */
@@ -85,7 +107,7 @@ export async function commitCopies(
   options: CopySetOptions,
 ): Promise<void> {
   const changed = copies.filter(({ plan }) => plan.changed);
-  const pointers = new Map<string, { layout: Layout; moves: Pointer[] }>();
+  const pointers = new Map<string, { layout: Layout; moves: Pointer[]; copies: PlannedCopy[] }>();
   await eachCopy(changed, options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
     await commitCopy(
@@ -96,9 +118,10 @@ export async function commitCopies(
         ? async (root) => {
           const { layout } = destination;
           const move = await destination.stage(root);
-          const standing = pointers.get(layout.folder) ?? { layout, moves: [] };
+          const standing = pointers.get(layout.folder) ?? { layout, moves: [], copies: [] };
           pointers.set(layout.folder, standing);
           standing.moves.push(move);
+          standing.copies.push(copy);
         }
         : undefined,
     );
@@ -109,8 +132,10 @@ export async function commitCopies(
       "warning",
     );
   });
-  for (const { layout, moves } of pointers.values()) {
-    await whileRoom(layout.folder, () => layout.pointAll(moves));
+  for (const { layout, moves, copies } of pointers.values()) {
+    // Who collects garbage holds the same lock: from here on the names keep what they point to.
+    const check = () => checkThere(copies, allOf);
+    await whileRoom(layout.folder, () => layout.pointAll(moves, check));
   }
 }
 

@@ -72,9 +72,10 @@ export class Layout extends LayoutBlobs {
     await this.pointAll([{ name, descriptor }]);
   }
 
-  /** Makes several names point to manifests that are here, in one step. */
+  /** Makes several names point to manifests that are here, in one step; `check` looks under the lock whether they still are. */
   async pointAll(
     pointers: readonly { name: string | undefined; descriptor: Descriptor }[],
+    check: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     const fresh = new Map<string | undefined, Descriptor>();
     for (const { name, descriptor } of pointers) {
@@ -84,7 +85,8 @@ export class Layout extends LayoutBlobs {
       const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...own } };
       fresh.set(placeOf(entry), entry);
     }
-    await this.#edit((entries) => {
+    await this.#edit(async (entries) => {
+      await check();
       const standing = new Map(entries.map((entry) => [placeOf(entry), entry.digest]));
       return [...fresh].every(([place, { digest }]) => standing.get(place) === digest)
         ? undefined

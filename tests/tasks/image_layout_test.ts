@@ -1,9 +1,11 @@
 /** Layouts whose files and locks are not as one would wish. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
+import { VerificationError } from "../../lib/base/errors.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
@@ -45,4 +47,29 @@ Deno.test("syncImage() obeys an abort while it waits for another writer of the l
       DOMException,
     );
     assert(performance.now() - began < 100_000, "it waited as long as it may");
+  }));
+
+Deno.test("syncImage() points to no image of which a part was collected at the last moment", () =>
+  inFolder(async (folder) => {
+    const [source, to] = [join(folder, "source"), join(folder, "to")];
+    await writeImage(source, "v1", { layers: ["one", "two"] });
+    await writeImage(to, "v0", { layers: ["one"] });
+    const layout = new Layout(to);
+    await layout.drop(() => true);
+    const run = (onCommit: () => void) =>
+      syncImage({ from: `oci:${source}:v1`, to: `oci:${to}:v1` }, {
+        cache: new Cache(join(folder, "cache")),
+        report: (event) => {
+          if (event.type === "phase-start" && event.phase === "commit") onCommit();
+        },
+      });
+    const gone = layout.blobPath(sha256("one"));
+    const error = await assertRejects(() => run(() => Deno.removeSync(gone)), VerificationError);
+    assertEquals(
+      error.message,
+      `Cannot finish "oci:${to}:v1": ${sha256("one")} is gone from it`,
+    );
+    assertEquals(await layout.entries(), []);
+    await run(() => {});
+    assertEquals((await layout.entries()).map(nameOf), ["v1"]);
   }));
