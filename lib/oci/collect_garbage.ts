@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { removeIfThere } from "../base/atomic_file.ts";
+import { isTemporaryName, removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { lockFile } from "../base/file_lock.ts";
@@ -99,19 +99,27 @@ async function reachable(
 }
 
 async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Promise<number> {
-  const partials = join(layout.workFolder, "partials");
-  let bytes = 0;
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(partials))) ?? [];
-  for (const { name, isDirectory } of entries) {
-    // Lock files stay: a third process would lock another one.
-    if (!isDirectory) continue;
-    const folder = join(partials, name);
-    for await (const entry of Deno.readDir(folder)) {
-      const { size, mtime } = await Deno.stat(join(folder, entry.name));
-      if ((mtime?.getTime() ?? 0) > oldest) continue;
-      bytes += size;
-      if (!dryRun) await removeIfThere(join(folder, entry.name));
+  const collect = async (folder: string, isWork: (entry: Deno.DirEntry) => boolean) => {
+    let bytes = 0;
+    for (const entry of await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? []) {
+      if (!isWork(entry)) continue;
+      const path = join(folder, entry.name);
+      const file = await ifThere(Deno.stat(path));
+      if (file === undefined || (file.mtime?.getTime() ?? 0) > oldest) continue;
+      bytes += file.size;
+      if (!dryRun) await removeIfThere(path);
     }
+    return bytes;
+  };
+  // What a killed process was writing, and gave no name yet.
+  const isUnnamed = ({ name, isFile }: Deno.DirEntry) => isFile && isTemporaryName(name);
+  let bytes = await collect(layout.folder, isUnnamed) + await collect(layout.workFolder, isUnnamed);
+  const partials = join(layout.workFolder, "partials");
+  for (
+    const { name, isDirectory } of await ifThere(Array.fromAsync(Deno.readDir(partials))) ?? []
+  ) {
+    // Lock files stay: a third process would lock another one.
+    if (isDirectory) bytes += await collect(join(partials, name), () => true);
   }
   return bytes;
 }

@@ -97,6 +97,30 @@ Deno.test("collectImages() removes what no name leads to, and keeps what is youn
     assertEquals((await inspectImage({ image: `${layout}:a` })).images.length, 1);
   }));
 
+Deno.test("collectImages() removes what killed processes left of their files, once it is old, and nothing of others", () =>
+  inLayout(async (folder) => {
+    await writeImage(folder, "a", { layers: ["x"] });
+    const partial = join(folder, ".kedge", "partials", "b".repeat(64));
+    await Deno.mkdir(partial, { recursive: true });
+    const left = [
+      join(partial, "data"),
+      join(folder, ".kedge", `${"a".repeat(64)}.tmp-1-0123abcd`),
+      join(folder, "index.json.tmp-1-0123abcd"),
+    ];
+    const others = [`${partial}.lock`, join(folder, "notes.txt")];
+    for (const path of [...left, ...others]) await Deno.writeTextFile(path, "12345");
+    const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
+    const standing = () => Promise.all([...left, ...others].map(isThere));
+    const layout = `oci:${folder}`;
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    assertEquals((await collectImages({ layout }, ctx)).bytesFreed, 0);
+    const planned = await collectImages({ layout, graceMs: -1000 }, { ...ctx, dryRun: true });
+    assertEquals(planned.bytesFreed, 15);
+    assertEquals(await standing(), [true, true, true, true, true]);
+    assertEquals(await collectImages({ layout, graceMs: -1000 }, ctx), planned);
+    assertEquals(await standing(), [false, false, false, true, true]);
+  }));
+
 Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>
   inLayout(async (folder) => {
     const image = await writeImage(folder, "a", { layers: ["x"] });
