@@ -104,6 +104,7 @@ function written(path: string, bytes: Uint8Array, mode: number): Deno.FsFile {
     return file;
   } catch (error) {
     file.close();
+    if (error instanceof Error) error.message += `: write '${path}'`;
     throw error;
   }
 }

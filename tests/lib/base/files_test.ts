@@ -9,7 +9,7 @@ import {
 } from "../../../lib/base/atomic_file.ts";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { checkFreeBytes, freeBytes } from "../../../lib/base/disk_space.ts";
-import { KedgeError, NoRoomError, TimedOutError } from "../../../lib/base/errors.ts";
+import { isNoRoom, KedgeError, NoRoomError, TimedOutError } from "../../../lib/base/errors.ts";
 import { lockFile, tryLockFile } from "../../../lib/base/file_lock.ts";
 import { hashFile } from "../../../lib/base/hash_file.ts";
 import {
@@ -19,6 +19,21 @@ import {
   stateOf,
 } from "../../../lib/base/process_identity.ts";
 import { inFolder } from "../../support/in_folder.ts";
+import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+
+Deno.test({
+  name: "writeFileAtomic() names the file for which there is no room, and leaves none",
+  ignore: !canMount,
+  fn: () =>
+    inFolder(async (folder) => {
+      await using disk = await mountSmallDisk(folder, 65_536);
+      const path = join(disk.dir, "f");
+      const error = await assertRejects(() => writeFileAtomic(path, new Uint8Array(1e6)));
+      assertEquals(isNoRoom(error), true);
+      assertStringIncludes((error as Error).message, `write '${path}.tmp-`);
+      assertEquals(await Array.fromAsync(Deno.readDir(disk.dir)), []);
+    }),
+});
 
 Deno.test("writeFileAtomic() replaces a file and leaves no temporary name", () =>
   inFolder(async (folder) => {
