@@ -4,6 +4,8 @@
  * @module
  */
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/files.ts";
+import { findProgram } from "../lib/base/find_program.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { runProcess } from "../lib/base/process_group.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
@@ -20,6 +22,7 @@ import type { InstallPhase, NixosAnywhereOptions } from "./nixos_anywhere_option
 import { nixosAnywhereProgram } from "./nixos_anywhere_program.ts";
 import { installSecrets } from "./nixos_anywhere_secrets.ts";
 import { afterKexec } from "./after_kexec.ts";
+import { checkInstallFiles } from "./check_install_files.ts";
 import { installQuestion } from "./install_question.ts";
 import { isBundleThere } from "./is_bundle_there.ts";
 import { stageKexec } from "./stage_kexec.ts";
@@ -34,7 +37,10 @@ export async function runNixosAnywhere(
   const { phases, program } = await checkInstall(options, context);
   const { target, kexec, stage = false } = options;
   if (kexec !== undefined) await isBundleThere(kexec, context);
+  if (!context.dryRun) await checkInstallFiles(options);
   await askFirst(options, context);
+  // What cannot be read is found out before the host is booted anew.
+  await using secrets = context.dryRun ? undefined : await installSecrets(options, context.secrets);
 
   const staged = stage
     ? await stageKexec({
@@ -66,9 +72,8 @@ export async function runNixosAnywhere(
       return Promise.resolve(planOf(left, options.vmTest ?? false));
     },
     async move(_plan, step) {
-      await using secrets = await installSecrets(options, context.secrets);
-      const command = commandWith((path) => secrets.keyFiles[path]!);
-      await run(command, secrets.env, step, context, target);
+      const { env, keyFiles } = secrets!;
+      await run(commandWith((path) => keyFiles[path]!), env, step, context, target);
     },
     verify: () => Promise.resolve(),
     commit: () => Promise.resolve(result),
@@ -93,7 +98,9 @@ export async function checkInstall(
   if (offline && target !== undefined && !vmTest) {
     throw new UsageError(`Cannot install "${target}" offline`, { hint: "leave out --offline" });
   }
-  return { phases, program: await nixosAnywhereProgram(options) };
+  const program = await nixosAnywhereProgram(options);
+  await checkProgram(program[0]!);
+  return { phases, program };
 }
 
 function planOf(phases: readonly InstallPhase[], vmTest: boolean): Plan {
@@ -148,6 +155,13 @@ async function run(
     `Cannot install "${target}": nixos-anywhere ended with code ${code}${last && `: ${last}`}`,
     { hint: "what it printed before says why; the same command may be run again", data: { code } },
   );
+}
+
+async function checkProgram(program: string): Promise<void> {
+  const isThere = /[/\\]/.test(program)
+    ? (await ifThere(Deno.stat(program)))?.isFile
+    : await findProgram(program) !== undefined;
+  if (!isThere) throw new KedgeError(`Cannot run "${program}": there is no such program`);
 }
 
 async function askFirst(options: NixosAnywhereOptions, { dryRun }: TaskContext): Promise<void> {

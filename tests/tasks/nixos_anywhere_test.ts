@@ -77,6 +77,9 @@ function fakeTest(
 
 fakeTest("nixosAnywhere() runs the program with the flags of its options", {}, async (world) => {
   const bundle = await makeBundle(join(world.folder, "b.tar.gz"));
+  const [extraFiles, key] = [join(world.folder, "extra"), join(world.folder, "disk")];
+  await Deno.mkdir(extraFiles);
+  await Deno.writeTextFile(key, "key");
   const result = await world.install({
     kexec: bundle.path,
     port: 2222,
@@ -87,9 +90,9 @@ fakeTest("nixosAnywhere() runs the program with the flags of its options", {}, a
     kexecExtraFlags: "--no-sync --x",
     sshStoreSettings: { compress: "true" },
     copyHostKeys: true,
-    extraFiles: "/extra",
+    extraFiles,
     chown: { "/home/ada": "1000:100" },
-    diskEncryptionKeys: { "/tmp/disk.key": "/keys/disk" },
+    diskEncryptionKeys: { "/tmp/disk.key": key },
     substituteOnDestination: false,
     useMachineSubstituters: false,
     nixOptions: { cores: "4" },
@@ -118,8 +121,8 @@ fakeTest("nixosAnywhere() runs the program with the flags of its options", {}, a
         "--no-sync --x",
       ],
       ["--post-kexec-ssh-port", "22", "--ssh-store-setting", "compress", "true"],
-      ["--copy-host-keys", "--extra-files", "/extra", "--chown", "/home/ada", "1000:100"],
-      ["--disk-encryption-keys", "/tmp/disk.key", "/keys/disk"],
+      ["--copy-host-keys", "--extra-files", extraFiles, "--chown", "/home/ada", "1000:100"],
+      ["--disk-encryption-keys", "/tmp/disk.key", key],
       ["--no-substitute-on-destination", "--no-use-machine-substituters"],
       ["--option", "cores", "4", "--from", "https://cache.acme.dev"],
       ["--build-on", "remote", "--disko-mode", "format", "--no-disko-deps"],
@@ -428,6 +431,17 @@ echo "machine will boot into nixos in 6s..."
   const ctx = { cache: new Cache(join(folder, "cache")) };
   const plan = await nixosAnywhere(options, { ...ctx, dryRun: true });
   assertEquals(await fake.calls(), []);
+  for (
+    const [wrong, state] of [
+      [{ program: join(folder, "none") }, "there is no such program"],
+      [{ extraFiles: join(folder, "none") }, "they are not there"],
+      [{ diskEncryptionKeys: { "/tmp/k": join(folder, "none") } }, "it is not there"],
+      [{ diskEncryptionKeys: { "/tmp/k": { file: folder } } }, "it is a folder"],
+      [{ diskEncryptionKeys: { "/tmp/k": { env: "KEDGE_TEST_UNSET" } } }, "is not set"],
+    ] as [Partial<NixosAnywhereOptions>, string][]
+  ) await assertRejects(() => nixosAnywhere({ ...options, ...wrong }, ctx), KedgeError, state);
+  // What is wrong here is found out before the host is touched.
+  assertEquals(await Array.fromAsync(Deno.readDir(sshd.home)), []);
   await using origin = startOrigin({ "/b.tar.gz": { body: await Deno.readFile(bundle.path) } });
   const unfetched = await cacheKexec({ url: origin.url("/b.tar.gz") }, { ...ctx, dryRun: true });
   const early = await nixosAnywhere({ ...options, kexec: unfetched.path }, {
