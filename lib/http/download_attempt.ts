@@ -10,6 +10,7 @@
 import { delay } from "@std/async";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { KedgeError } from "../base/errors.ts";
+import { diskFailure } from "./disk_failure.ts";
 import type { Downloaded, DownloadOptions } from "./download_options.ts";
 import { PartSums } from "./part_sums.ts";
 import { PartialFile } from "./partial_file.ts";
@@ -62,6 +63,7 @@ export class DownloadAttempt {
    * @throws {ChangedError} if the object is no longer what the probe found
    * @throws {UnreachableError} if a range could not be had in all tries
    * @throws {NoRoomError} if the disk has no room for it
+   * @throws {KedgeError} if the disk does not take it for another reason
    */
   async run(): Promise<Downloaded> {
     const { probe, folder, source } = this.#options;
@@ -146,8 +148,11 @@ export class DownloadAttempt {
   /** One connection: brings pieces until none is left, or until it leaves (`true`) since the server wants fewer. */
   async #serve(first: Piece): Promise<boolean> {
     this.#queue.begin(first);
-    using file = await Deno.open(this.#file.path, { write: true });
-    const connection: PieceSink = { file };
+    const { folder } = this.#options;
+    using file = await Deno.open(this.#file.path, { write: true }).catch((error) => {
+      throw diskFailure(folder, error);
+    });
+    const connection: PieceSink = { file, folder };
     let response = first === this.#first ? this.#options.probe.response : undefined;
     for (let piece: Piece | undefined = first; piece !== undefined; piece = this.#next()) {
       this.#queue.begin(piece);
@@ -233,6 +238,5 @@ export class DownloadAttempt {
 }
 
 function isFatal(error: unknown): boolean {
-  return error instanceof KedgeError && !(error instanceof BusyError) ||
-    (error as { code?: string }).code === "ENOSPC";
+  return error instanceof KedgeError && !(error instanceof BusyError);
 }

@@ -12,6 +12,7 @@
  */
 import { join } from "@std/path";
 import { ifThere } from "../base/files.ts";
+import { diskFailure } from "./disk_failure.ts";
 import { type Control, dataName, writeControl } from "./control_file.ts";
 import { Extents } from "./extents.ts";
 import type { PartSums } from "./part_sums.ts";
@@ -63,6 +64,8 @@ export class PartialFile implements AsyncDisposable {
   /**
    * Opens the data within a folder that nobody else uses. Without `control` nothing is written that a later run could resume
    * from.
+   *
+   * @throws {KedgeError} if the disk does not take it
    */
   static async open(
     folder: string,
@@ -80,17 +83,22 @@ export class PartialFile implements AsyncDisposable {
       if (control !== undefined) await file.truncate(control.size);
     } catch (error) {
       file.close();
-      throw error;
+      throw diskFailure(folder, error);
     }
     return new PartialFile(folder, file, control, options);
   }
 
-  /** Says that bytes were written. */
+  /**
+   * Says that bytes were written.
+   *
+   * @throws {KedgeError} if earlier ones could not be made durable: then no further ones can
+   */
   wrote(start: number, bytes: Uint8Array): void {
     this.extents.add(start, start + bytes.byteLength);
     this.#sums?.add(start, bytes);
     this.#unsynced += bytes.byteLength;
-    if (this.#syncing !== undefined || this.#failure !== undefined) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#syncing !== undefined) return;
     const isDue = this.#unsynced >= syncEveryBytes ||
       performance.now() - this.#syncedMs >= syncEveryMs;
     if (!isDue) return;
@@ -101,7 +109,11 @@ export class PartialFile implements AsyncDisposable {
     });
   }
 
-  /** Makes all that was written durable, and says so in the control file. */
+  /**
+   * Makes all that was written durable, and says so in the control file.
+   *
+   * @throws {KedgeError} if the disk does not take it
+   */
   async save(): Promise<void> {
     await this.#syncing;
     if (this.#failure !== undefined) throw this.#failure;
@@ -116,6 +128,14 @@ export class PartialFile implements AsyncDisposable {
   }
 
   async #sync(): Promise<void> {
+    try {
+      await this.#write();
+    } catch (error) {
+      throw diskFailure(this.#folder, error);
+    }
+  }
+
+  async #write(): Promise<void> {
     const bytes = this.#unsynced;
     const done = [...this.extents];
     const sums = this.#sums?.snapshot();

@@ -8,9 +8,12 @@
  * @module
  */
 import { comingBytes, type MinReader } from "./coming_bytes.ts";
+import { diskFailure } from "./disk_failure.ts";
 
 /** Where a connection puts what it brings. */
 export interface PieceSink {
+  /** The folder that the file is in, for messages. */
+  folder: string;
   /** The file, of which this connection has a handle of its own. */
   file: Deno.FsFile;
   /** The memory that it reads into, kept from one piece to the next; a read that fails loses it. */
@@ -70,6 +73,7 @@ export class Piece {
    * Reads a body that begins at {@linkcode Piece.at} into a file.
    *
    * @param onBytes told of each run of bytes written: where it begins, and the bytes
+   * @throws {KedgeError} if the disk does not take the bytes
    * @throws {Error} if the body ends before the piece does
    */
   async read(
@@ -114,7 +118,11 @@ export class Piece {
           0,
           Math.max(0, Math.min(value.byteLength, this.end - this.at)),
         );
-        writeAll(into.file, bytes);
+        try {
+          writeAll(into.file, bytes);
+        } catch (error) {
+          throw diskFailure(into.folder, error);
+        }
         const start = this.at;
         this.at += bytes.byteLength;
         this.progressMs = now;

@@ -534,3 +534,25 @@ Deno.test("download() refuses what its check refuses before it asks for more", (
     await assertRejects(() => fetch({}, { check }), KedgeError, "wrong kind");
     assert(origin.sentBytes < body.length);
   }));
+
+Deno.test("download() ends at once when its folder is removed meanwhile, and says so", () =>
+  withFile({ body, bytesPerSecond: mebibyte }, async ({ fetch, folder, origin }) => {
+    let isRemoved = false;
+    const object = {
+      moved: () => {
+        if (!isRemoved) Deno.removeSync(folder, { recursive: true });
+        isRemoved = true;
+      },
+      reused: () => {},
+      restarted: () => {},
+      [Symbol.dispose]: () => {},
+    };
+    const error = await assertRejects(
+      () => fetch({}, { object }),
+      KedgeError,
+      `Cannot write to "${folder}": it was removed meanwhile`,
+    );
+    assertEquals(error.side, "destination");
+    assert(origin.sentBytes < body.length, `${origin.sentBytes} bytes were sent`);
+    await Deno.mkdir(folder);
+  }));
