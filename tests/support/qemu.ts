@@ -69,7 +69,7 @@ export async function startQemu(options: StartQemuOptions): Promise<Qemu> {
     get isRunning() {
       return isRunning;
     },
-    async seen(wanted, timeoutMs = 120_000) {
+    async seen(wanted, timeoutMs = 400_000) {
       const found = Promise.withResolvers<void>();
       const look = () => {
         if (text.includes(wanted)) found.resolve();

@@ -243,9 +243,9 @@ carryTest("an abort ends the threads, and the next run goes on", async (room) =>
 
 carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const holds = await carried(room);
-  const big = Array.from({ length: 8 }, (_, i) => ({
+  const big = Array.from({ length: 20 }, (_, i) => ({
     name: `big-${i}`,
-    files: { data: `${i}`.repeat(2_000_000) },
+    files: { data: `${i % 10}`.repeat(2_000_000 + i) },
   }));
   await room.image(
     "2.9.0",
@@ -273,10 +273,10 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const { code, stdout, stderr } = await runKedge([...args, to, "--json"], { cacheDir });
   assertEquals(code, 0, stderr);
   const { value } = JSON.parse(stdout.trim().split("\n").at(-1)!);
-  assertEquals([value.changed, value.paths], [true, 11]);
-  assertEquals(value.pathsMoved < 9, true);
+  assertEquals([value.changed, value.paths], [true, 23]);
+  assertEquals(value.pathsMoved < 21, true);
   await verifyWithNix(room.nix.uri);
-  assertEquals((await validWithNix(room.nix.uri)).length, 12);
+  assertEquals((await validWithNix(room.nix.uri)).length, 24);
   assertEquals(await folderNames(room.nix.staging), []);
 });
 

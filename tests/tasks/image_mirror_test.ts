@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { sha256 } from "../../lib/base/digest.ts";
+import { digestHex } from "../../lib/base/digest_text.ts";
 import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
+import { lookAt } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { syncImage, type SyncImageResult } from "../../tasks/image.ts";
@@ -64,7 +67,8 @@ realTest("ten machines at once behind one mirror cost the origin each changed bl
     locationConfig: `proxy_pass ${origin.url};`,
     serverConfig: "proxy_http_version 1.1;",
     locations: `location ~ /blobs/ { proxy_pass ${origin.url}; proxy_cache blobs;
-      proxy_cache_valid 200 1h; proxy_cache_lock on; proxy_cache_lock_timeout 60s; }`,
+      proxy_cache_valid 200 1h; proxy_cache_lock on; proxy_cache_lock_timeout 60s;
+      proxy_cache_lock_age 60s; }`,
   });
   const mirrors = [`${origin.host}=127.0.0.1:${mirror.port}`];
   const [first, second] = await blobsAsked(origin, async (room, from) => {
@@ -74,6 +78,15 @@ realTest("ten machines at once behind one mirror cost the origin each changed bl
   assertEquals([second!.length, new Set(second).size], [2, 2]);
 });
 
+/** Waits until a mirror has all blobs of an image: it passes one on before it kept it. */
+async function keptAll(mirror: RunningRegistry, layout: Layout): Promise<void> {
+  const { blobs } = (await layout.manifest((await layout.find("v1"))!.digest))!;
+  const folder = `${mirror.folder}/docker/registry/v2/repositories/acme/vm/_layers/sha256`;
+  for (const { digest } of blobs) {
+    while (lookAt(`${folder}/${digestHex(digest)}/link`) === undefined) await delay(10);
+  }
+}
+
 realTest("ten machines behind docker-registry as a mirror cost the origin what one of them costs", [
   "docker-registry",
 ], async () => {
@@ -81,7 +94,10 @@ realTest("ten machines behind docker-registry as a mirror cost the origin what o
   await using mirror = await startRegistry({ mirrorOf: origin.url });
   const mirrors = [`${origin.host}=${mirror.host}`];
   const [first, second] = await blobsAsked(origin, async (room, from) => {
-    for (const machine of machines) await pull(room, from, machine, mirrors);
+    for (const machine of machines) {
+      await pull(room, from, machine, mirrors);
+      await keptAll(mirror, new Layout(room.path(machine)));
+    }
   });
   // It fetches a blob that it lacks once to pass it on and once to keep it, and never again.
   for (const [asked, blobs] of [[first!, 4], [second!, 2]] as const) {

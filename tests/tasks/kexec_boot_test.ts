@@ -142,7 +142,7 @@ realTest(
         kexec: bundle,
         stage: true,
         postKexecSshPort: machine.sshPort,
-        bootTimeout: "100s",
+        bootTimeout: "400s",
         program: fake.program,
       }, ctx);
 
@@ -153,7 +153,7 @@ realTest(
       assertNotEquals(await ask(bootId), firstBoot);
       assertEquals(await ask("uname -r"), after.release);
       if (kernels.length > 1) assertNotEquals(after.release, before.release);
-      await machine.seen(`KEDGE-GUEST installer ${after.release} `, 1000);
+      await machine.seen(`KEDGE-GUEST installer ${after.release} `);
       assert((await fake.onlyCall()).args.includes("disko,install,reboot"));
       const again = await stageKexec({ ...access, bundle }, ctx);
       assertEquals([again.changed, again.booted], [false, false]);

@@ -239,9 +239,9 @@ Deno.test("a store that takes nothing for a while is given up", async () => {
   await using ground = await plainGround(1, 3_000_000);
   cache.fault = ({ method, key }) =>
     method === "PUT" && key.startsWith("nar/")
-      ? new Promise<undefined>((done) => setTimeout(() => done(undefined), 600))
+      ? new Promise<undefined>((done) => setTimeout(() => done(undefined), 2500))
       : undefined;
-  const options = { ...ground.options, stores: [cache.url], stallMs: 150, retry: { retries: 0 } };
+  const options = { ...ground.options, stores: [cache.url], stallMs: 500, retry: { retries: 0 } };
   const error = await assertRejects(() => publish(options, ground.ctx)) as KedgeError;
   assertEquals(error.exitCode, 6);
 });

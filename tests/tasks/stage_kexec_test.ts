@@ -398,7 +398,7 @@ hostTest("stageKexec() waits no longer for the installer than it may", async (wo
   const run = "#!/bin/sh\necho machine will boot into nixos in 6s...\n";
   const bundle = await world.bundle({ run });
   const error = await assertRejects(
-    () => world.stage(bundle, { bootTimeout: 1500 }),
+    () => world.stage(bundle, { bootTimeout: 5000 }),
     TimedOutError,
     "it still runs what it ran before",
   );

@@ -154,6 +154,8 @@ for (
     ["a changed file", async (path: string) => {
       await Deno.chmod(join(path, "b"), 0o644);
       await Deno.writeTextFile(join(path, "b"), "TWO");
+      // A change within the same millisecond has no other date.
+      await Deno.utime(join(path, "b"), new Date(0), new Date(0));
     }],
     ["a missing file", (path: string) => Deno.remove(join(path, "b"))],
     ["a file too many", (path: string) => Deno.writeTextFile(join(path, "c"), "")],

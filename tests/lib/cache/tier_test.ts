@@ -356,7 +356,7 @@ Deno.test("RegistryTier that nobody answers for is no harm", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-const impatient = { answerMs: 100, idleMs: 100, leastBytes: 64 * 1024, keepMs: 100 };
+const impatient = { answerMs: 1500, idleMs: 100, leastBytes: 64 * 1024, keepMs: 100 };
 
 /** What answers every request of a registry, or leaves it waiting. */
 type Answer = (request: Request) => Response | Promise<Response>;
@@ -472,5 +472,5 @@ Deno.test("RegistryTier that takes an upload and never answers is waited for no 
       assertStringIncludes(notes.join(), "did not take the file");
     },
     {},
-    { ...impatient, answerMs: 20_000, keepMs: 1000 },
+    { ...impatient, answerMs: 20_000, keepMs: 3000 },
   ));
