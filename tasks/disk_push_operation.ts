@@ -14,6 +14,7 @@ import type { PushIndex } from "../lib/disk/push_index.ts";
 import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
 import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
 import type { PushBase } from "../lib/disk/usable_packs.ts";
+import { whereRoom } from "../lib/disk/where_room.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
@@ -153,13 +154,12 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         );
       }
       await commitPush(moved, store);
-      await rememberFile(cache, options.file, await keepTable(cache, plan.table), plan.state);
       for (const { chunks, built } of packs) await spool.release(plan.table, chunks, built);
-      await keepDisk(
-        cache,
-        { ...made, manifest: { digest: made.manifestDigest } },
-        options.reference,
-      );
+      await whereRoom(cache, step.meter, async () => {
+        await rememberFile(cache, options.file, await keepTable(cache, plan.table), plan.state);
+        const manifest = { digest: made.manifestDigest };
+        await keepDisk(cache, { ...made, manifest }, options.reference);
+      });
       return result(made, plan);
     },
     standing: (plan) => result(plan.standing, plan),

@@ -18,6 +18,7 @@ import {
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
+import { whereRoom } from "./where_room.ts";
 
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -38,11 +39,14 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     ...plan,
     result,
     async move(step) {
-      await keepDisk(cache, image, store.name);
       checkFreeBytes(plan.out, roomForPull(plan, mayCompress(plan.out)));
       written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen, file.info));
-      [table] = await together<[Digest, void]>([
-        () => keepTable(cache, image.index),
+      const keep = async () => {
+        await keepDisk(cache, image, store.name);
+        return await keepTable(cache, image.index);
+      };
+      [table] = await together<[Digest | undefined, void]>([
+        () => whereRoom(cache, step.meter, keep),
         (signal) => {
           return withRoom(plan.out, roomHint, () => movePull(plan, request, { ...step, signal }));
         },
@@ -54,10 +58,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       const state = fileState(await Deno.stat(file.path));
       // What was beside is known to nobody else until now, and its time was set back.
       const certain = plan.out !== file.path;
-      await Promise.all([
-        rememberFile(cache, file.path, table!, { ...state, certain }),
-        tellMoved(request, step),
-      ]);
+      const remember = async () => {
+        if (table !== undefined) await rememberFile(cache, file.path, table, { ...state, certain });
+      };
+      await Promise.all([whereRoom(cache, step.meter, remember), tellMoved(request, step)]);
       return result;
     },
   };

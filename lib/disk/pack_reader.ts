@@ -9,6 +9,7 @@ import { RangeRefusedError } from "../oci/range_refused_error.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
+import { roomHint, withRoom } from "./with_room.ts";
 import type { Moving } from "./tell_moving.ts";
 
 /** What a {@linkcode PackReader} works with. */
@@ -90,12 +91,14 @@ export class PackReader {
     const found = await cache.blobs.find(blob.digest, blob.size);
     if (found !== undefined) return found.path;
     const stream = ReadableStream.from(copied(store.stream(blob, this.#step.signal)));
-    const { path } = await cache.blobs.persist(stream, {
-      digest: blob.digest,
-      size: blob.size,
-      signal: this.#step.signal,
-      onBytes: (bytes) => this.#options.remote.moved(bytes),
-    });
+    const persist = () =>
+      cache.blobs.persist(stream, {
+        digest: blob.digest,
+        size: blob.size,
+        signal: this.#step.signal,
+        onBytes: (bytes) => this.#options.remote.moved(bytes),
+      });
+    const { path } = await withRoom(cache.dir, roomHint, persist);
     this.#options.moving.wire(blob.size);
     return path;
   }
