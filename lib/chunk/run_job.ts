@@ -1,4 +1,5 @@
 import * as crypto from "node:crypto";
+import { isNotThere } from "../base/files.ts";
 import { endOfRun, PieceWriter, readAt, runBytes, writeAll } from "./file_pieces.ts";
 import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
@@ -37,10 +38,11 @@ function check(job: CheckJob): JobResults["check"] {
 }
 
 function copy(job: CopyJob): JobResults["copy"] {
-  using from = Deno.openSync(job.from);
+  const written = new Uint8Array(job.lengths.length);
+  using from = openSource(job.from);
+  if (from === undefined) return { written };
   using to = Deno.openSync(job.to, { write: true });
   const writer = new PieceWriter(to);
-  const written = new Uint8Array(job.lengths.length);
   const take = (data: Uint8Array<ArrayBuffer>, at: number) => {
     if (!isDigest(data, job.digests, at)) return;
     putAll(writer, job, at, data);
@@ -48,6 +50,17 @@ function copy(job: CopyJob): JobResults["copy"] {
   };
   readRuns(from, job.fromOffsets, job.lengths, take, () => writer.flush());
   return { written };
+}
+
+/** A file that was there when its chunks were looked for; `undefined` if it is none any more. */
+function openSource(path: string): Deno.FsFile | undefined {
+  try {
+    // A pipe in its place would be waited for.
+    return Deno.statSync(path).isFile ? Deno.openSync(path) : undefined;
+  } catch (error) {
+    if (isNotThere(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Reads pieces of a file, and gives each that the file has; what `take` was given is void once `done` was called. */

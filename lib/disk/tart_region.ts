@@ -37,7 +37,9 @@ export async function copyRegion(
   layer: TartLayer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  using source = await Deno.open(from);
+  const info = await ifThere(Deno.stat(from));
+  using source = info?.isFile === true ? await ifThere(Deno.open(from)) : undefined;
+  if (source === undefined) return false;
   using target = await Deno.open(to, { read: true, write: true });
   const hasher = new Hasher();
   const buffer = new Uint8Array(bufferBytes);

@@ -1,10 +1,14 @@
 /** What goes wrong around a push or a pull of a disk: full caches, bases that go, files that are mounted, pulls that were cut off. @module */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
+import { tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
 
@@ -12,6 +16,15 @@ async function pushed(world: DiskWorld): Promise<string> {
   const reference = `oci:${world.path("store")}:1`;
   await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
   return reference;
+}
+
+/** Does something once chunks are about to be moved. */
+function beforeMove(world: DiskWorld, what: () => void) {
+  const report = (event: OperationEvent) => {
+    if (event.type === "phase-start" && event.phase === "move") what();
+    if (event.type === "note") world.notes.push(event.message);
+  };
+  return { ...world.machine(), report };
 }
 
 Deno.test({
@@ -40,3 +53,33 @@ Deno.test({
     assertStringIncludes(await run("disk:push", out, other, "--base", reference), warning);
   },
 });
+
+for (const state of ["gone", "a pipe"] as const) {
+  Deno.test({
+    name: `pullDisk() fetches what it was to take from a base that is ${state} by then`,
+    ignore: state === "a pipe" && Deno.build.os === "windows",
+    fn: async () => {
+      await using world = await DiskWorld.make();
+      const reference = await pushed(world);
+      const layout = new Layout(world.path("store"));
+      const { blobs, manifest } = tartImage(data, 300_000);
+      for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
+      await layout.putBytes(sha256(manifest), manifest);
+      const mediaType = "application/vnd.oci.image.manifest.v1+json";
+      await layout.point("tart", { mediaType, digest: sha256(manifest), size: manifest.length });
+      for (const [tag, name] of [["1", "out"], ["tart", "tart"]] as const) {
+        const base = await world.write("base", data);
+        const context = beforeMove(world, () => {
+          Deno.removeSync(base);
+          if (state === "a pipe") new Deno.Command("mkfifo", { args: [base] }).outputSync();
+        });
+        const from = reference.replace(/1$/, tag);
+        await pullDisk({ reference: from, file: world.path(name), bases: [base] }, context);
+        await world.holds(name, data);
+        assert(world.notes.some((note) => note.includes("changed meanwhile")), name);
+        world.notes.length = 0;
+        await Deno.remove(base).catch(() => undefined);
+      }
+    },
+  });
+}
