@@ -48,9 +48,11 @@ export async function lockDisk(context: TaskContext, path: string): Promise<Asyn
 
 const deniedHint = "run it as a user who may, or name another file";
 const goneHint = "does another program change it? run the same command again";
+const busyHint = "what is mounted or run from stays where it is; pull into it with --in-place";
 /** What the operating system says of files, and the next step. */
 const fileErrors: Readonly<Record<string, string | undefined>> = {
   EACCES: deniedHint,
+  EBUSY: busyHint,
   EPERM: deniedHint,
   EROFS: deniedHint,
   ENOENT: goneHint,

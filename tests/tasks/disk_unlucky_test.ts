@@ -83,3 +83,32 @@ for (const state of ["gone", "a pipe"] as const) {
     },
   });
 }
+
+Deno.test({
+  name: "disk:pull says what to do with a file that is mounted and so cannot be replaced",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const reference = await pushed(world);
+    const out = await world.write("out", data.subarray(0, 1000));
+    assertEquals(
+      (await new Deno.Command("mount", { args: ["--bind", out, out] }).output()).code,
+      0,
+    );
+    try {
+      const cacheDir = world.path("cache");
+      const { code, stderr } = await runKedge(["disk:pull", reference, out], { cacheDir });
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `error: Cannot pull "${reference}" to "${out}": Device or res`);
+      assertStringIncludes(
+        stderr,
+        "hint: what is mounted or run from stays where it is; pull into",
+      );
+      const again = await runKedge(["disk:pull", "--in-place", reference, out], { cacheDir });
+      assertEquals(again.code, 0, again.stderr);
+    } finally {
+      await new Deno.Command("umount", { args: [out] }).output();
+    }
+    await world.holds("out", data);
+  },
+});
