@@ -9,6 +9,7 @@ import { detectBytes, detectContent } from "../chunk/detect_content.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
+import { lookAtDiskFile, ownFile } from "./disk_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
 import { tellReading } from "./tell_reading.ts";
 
@@ -59,10 +60,22 @@ export async function choosePushChunker(
   };
 }
 
-/** The file that is to be pushed. */
+/**
+ * The file that is to be pushed.
+ *
+ * @throws {UsageError} if it is none
+ * @throws {KedgeError} if a pull in place into it was cut off
+ */
 export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
   const info = await ifThere(Deno.stat(path));
-  if (info?.isFile === true) return info;
+  if (info?.isFile === true) {
+    const { journal } = await lookAtDiskFile(path);
+    if (ownFile(journal) === undefined) return info;
+    throw new KedgeError(`Cannot push "${path}": a pull into it did not end`, {
+      side: "source",
+      hint: `run disk:pull --in-place again, or remove "${journal}" if the file is as it should be`,
+    });
+  }
   const state = info === undefined
     ? "it is not there"
     : info.isDirectory

@@ -1,10 +1,11 @@
 /** What goes wrong around a push or a pull of a disk: full caches, bases that go, files that are mounted, pulls that were cut off. @module */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
+import { KedgeError } from "../../lib/base/errors.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
-import { noise } from "../support/disk.ts";
+import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
@@ -111,4 +112,22 @@ Deno.test({
     }
     await world.holds("out", data);
   },
+});
+
+Deno.test("pushDisk() pushes no file that is half of what a pull in place was to make of it", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  const file = await world.write("out", join(noise(1_000_000, 2), data.subarray(0, 500_000)));
+  const stop = new AbortController();
+  const report = (event: OperationEvent) => {
+    if (event.type === "phase-start" && event.phase === "verify") stop.abort(new Error("enough"));
+  };
+  const pull = { reference, file, inPlace: true };
+  const cut = { ...world.machine(), signal: stop.signal, report };
+  await assertRejects(() => pullDisk(pull, cut), Error, "enough");
+  const push = { file, reference: `oci:${world.path("store")}:2` };
+  const state = `Cannot push "${file}": a pull into it did not end`;
+  await assertRejects(() => pushDisk(push, world.machine()), KedgeError, state);
+  await pullDisk(pull, world.machine());
+  await pushDisk(push, world.machine());
 });
