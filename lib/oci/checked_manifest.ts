@@ -19,3 +19,7 @@ export function checkedManifest(
     { side: "source" },
   );
 }
+
+/** The next step where an index, or a list of what is attached, names a manifest that is not there. */
+export const missingManifestHint =
+  "more is listed than is there: choose platforms that are, or have the image pushed again";

@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { isNotThere } from "../base/files.ts";
+import { isNotThere, lookAt } from "../base/files.ts";
 import { readSmallFile } from "./read_small_file.ts";
 
 /** The folder of a layout in which work in progress lies. */
@@ -49,6 +49,7 @@ async function strangerIn(folder: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
     if (!isNotThere(error)) throw error;
+    if (lookAt(folder)?.isSymlink) return "it is a link to what is not there";
   }
   return undefined;
 }

@@ -40,9 +40,10 @@ export class JsonFields {
     throw this.#misfit(name, "a number");
   }
 
-  /** A list, each item read by `read`, which is told its path. */
+  /** A list, each item read by `read`, which is told its path; an empty one is `null` in the JSON of programs in Go. */
   list<T>(name: string, read: (item: unknown, at: string) => T): T[] {
     const value = this.#fields[name];
+    if (value === null) return [];
     if (!Array.isArray(value)) throw this.#misfit(name, "a list");
     const path = this.#at === "" ? name : `${this.#at}.${name}`;
     return value.map((item, at) => read(item, `${path}.${at}`));
@@ -70,9 +71,9 @@ export class JsonFields {
     });
   }
 
-  /** What `read` gives of a field, where there is one. */
+  /** What `read` gives of a field, where there is one; `null` is none. */
   optional<T>(name: string, read: (name: string) => T): T | undefined {
-    return this.#fields[name] === undefined ? undefined : read(name);
+    return this.#fields[name] === undefined || this.#fields[name] === null ? undefined : read(name);
   }
 
   #misfit(name: string, wanted: string): Error {

@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { checkedManifest } from "./checked_manifest.ts";
+import { checkedManifest, missingManifestHint } from "./checked_manifest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
@@ -55,7 +55,7 @@ export class LayoutSource implements ImageSource {
     if (manifest !== undefined) return manifest;
     throw new VerificationError(
       `Cannot read "${this.name}": the layout has no manifest ${descriptor.digest}`,
-      { side: "source" },
+      { side: "source", hint: missingManifestHint },
     );
   }
 

@@ -1,4 +1,5 @@
 import { VerificationError } from "../base/errors.ts";
+import { checkBlobFile } from "./check_blob_file.ts";
 import type { Descriptor } from "./descriptor.ts";
 
 const bufferBytes = 1024 * 1024;
@@ -18,13 +19,14 @@ export interface ReadBlobFileOptions {
 /**
  * The bytes of a blob from a file of this machine, not hashed; a piece is reused once the next one is asked for.
  *
- * @throws {VerificationError} if the file is of another size
+ * @throws {VerificationError} if it is no file, or one of another size
  * @throws {Deno.errors.NotFound} if there is none
  */
 export async function* readBlobFile(
   path: string,
   { descriptor, name, start = 0, signal }: ReadBlobFileOptions,
 ): AsyncIterableIterator<Uint8Array> {
+  await checkBlobFile(path, descriptor, name);
   using file = await Deno.open(path);
   const { size } = await file.stat();
   if (size !== descriptor.size) {

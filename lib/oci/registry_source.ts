@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
+import { missingManifestHint } from "./checked_manifest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageSource, RangedDownload } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
@@ -59,7 +60,7 @@ export class RegistrySource implements ImageSource {
     if (manifest === undefined || manifest === "unchanged") {
       throw new KedgeError(
         `Cannot find the manifest ${descriptor.digest} of "${this.name}": the registry has none`,
-        { side: "source" },
+        { side: "source", hint: missingManifestHint },
       );
     }
     return manifest;

@@ -1,6 +1,7 @@
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { linkFile } from "../base/files.ts";
+import { checkBlobFile } from "./check_blob_file.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { FileHashers } from "./file_hashers.ts";
 
@@ -19,6 +20,7 @@ export interface TakeFileOptions {
  * the blocks where it can; the bytes are hashed where they arrived. Gives the digest, and removes what is not of the descriptor.
  *
  * @throws {Deno.errors.NotFound} if there is no such file
+ * @throws {VerificationError} if it is something else than a file, which might have no end
  */
 export async function takeFile(
   from: string,
@@ -26,6 +28,7 @@ export async function takeFile(
   descriptor: Descriptor,
   options: TakeFileOptions,
 ): Promise<{ digest: Digest; size: number }> {
+  await checkBlobFile(from, descriptor, from);
   await removeIfThere(to);
   if (!options.link || !await linkFile(from, to)) {
     await Deno.copyFile(from, to);

@@ -137,3 +137,13 @@ realTest(
     assertEquals(sha256(await skopeo("inspect", "--raw", `oci:${shared}:tagged`)), three);
   },
 );
+
+realTest("syncImage() writes into a layout that umoci made and left empty", ["umoci"], async () => {
+  await using room = await ImageRoom.make();
+  const made = await runProcess("umoci", { args: ["init", "--layout", room.path("to")] });
+  assertEquals(made.code, 0, made.stderr);
+  await writeImage(room.path("from"), "v1", amd64);
+  await room.sync(`oci:${room.path("from")}:v1`, `oci:${room.path("to")}:v1`);
+  const { stdout } = await runProcess("umoci", { args: ["ls", "--layout", room.path("to")] });
+  assertEquals(stdout, "v1\n");
+});

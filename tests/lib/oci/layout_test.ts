@@ -156,6 +156,12 @@ Deno.test("Layout refuses a folder that holds other things, a file, and another 
       KedgeError,
       "it is no folder",
     );
+    await Deno.symlink(join(folder, "nowhere"), join(folder, "link"));
+    await assertRejects(
+      () => new Layout(join(folder, "link")).isThere(),
+      KedgeError,
+      "it is a link to what is not there",
+    );
     await Deno.writeTextFile(join(folder, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
     await assertRejects(() => new Layout(folder).isThere(), VerificationError, "version 1.0.0");
   }));

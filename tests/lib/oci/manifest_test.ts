@@ -35,6 +35,24 @@ Deno.test("parseManifest() tells images, indexes and artifacts apart", () => {
   );
 });
 
+Deno.test("parseManifest() takes null for what is not there, as programs in Go and others write it", () => {
+  const none = { annotations: null, subject: null, artifactType: null };
+  const manifest = parseManifest(
+    bytesOf(JSON.stringify({
+      ...image,
+      ...none,
+      config: { ...blob, annotations: null, urls: null, platform: null },
+      layers: null,
+    })),
+    { name: "x", mediaType: MediaType.ociManifest },
+  );
+  assertEquals(manifest.blobs.map(({ digest }) => digest), [blob.digest]);
+  assertEquals([manifest.subject, manifest.artifactType], [undefined, undefined]);
+  assertEquals(manifest.annotations, {});
+  const index = bytesOf(JSON.stringify({ schemaVersion: 2, manifests: null, ...none }));
+  assertEquals(parseManifest(index, { name: "x", mediaType: MediaType.ociIndex }).manifests, []);
+});
+
 Deno.test("parseManifest() keeps the bytes and their digest", () => {
   const bytes = bytesOf(`${JSON.stringify(image)}\n\n`);
   const manifest = parseManifest(bytes, { name: "x" });
