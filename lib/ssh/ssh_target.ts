@@ -2,7 +2,7 @@ import { UsageError } from "../base/errors.ts";
 
 /** A host that is spoken to by the program `ssh`, which reads its own configuration too. */
 export interface SshTarget {
-  /** `host`, `user@host`, or a name of `~/.ssh/config`. */
+  /** `host`, `user@host`, or a name of `~/.ssh/config`; an address of IPv6 with brackets or without. */
   target: string;
   /** The port. @default {what ssh's configuration says, 22} */
   port?: number;
@@ -23,7 +23,10 @@ export interface SshTarget {
  * a port that is none
  */
 export function checkSshTarget(target: SshTarget): void {
-  if (!/^(?![-@])(?:[^\s:/'"`;&<>|(){}\p{Cc}]+@)?[\w[\]:.%][\w[\]:.%-]*$/u.test(target.target)) {
+  const isHost = /^(?![-@])(?:[^\s:/'"`;&<>|(){}\p{Cc}]+@)?(?:\[[\w:.%]+\]|[\w:.%][\w:.%-]*)$/u
+    .test(target.target);
+  // An address has more than one colon; behind a single one stands a port.
+  if (!isHost || /^[^:]*:[^:]*$/.test(hostOf(target.target))) {
     throw new UsageError(
       `Cannot use the target ${JSON.stringify(target.target)}: it names no host`,
       { hint: "write user@host; a port has its own option" },
@@ -51,9 +54,14 @@ export function checkPort(port: number): void {
   throw new UsageError(`Cannot use the port ${port}: it is no number from 1 to 65535`);
 }
 
-/** The host of a target, without the user. */
+/** The host of a target, without the user; an address of IPv6 stands as it was given, in brackets or not. */
 export function hostOf(target: string): string {
   return target.slice(target.lastIndexOf("@") + 1);
+}
+
+/** The program `ssh` knows no brackets around an address, as URLs have them. */
+function withoutBrackets(target: string): string {
+  return target.replace(/\[(.*)\]$/, "$1");
 }
 
 /**
@@ -81,6 +89,6 @@ export function sshArguments(target: SshTarget): string[] {
     ...(port === undefined ? [] : ["-p", String(port)]),
     ...options.flatMap((option) => ["-o", option]),
     "--",
-    target.target,
+    withoutBrackets(target.target),
   ];
 }

@@ -10,6 +10,7 @@ Deno.test("checkSshTarget() takes hosts, names of the configuration and addresse
     "root@192.0.2.7": "192.0.2.7",
     "root@2001:db8::7": "2001:db8::7",
     "root@fe80::1%eth0": "fe80::1%eth0",
+    "root@[2001:db8::7]": "[2001:db8::7]",
   };
   for (const [target, host] of Object.entries(targets)) {
     checkSshTarget({ target });
@@ -19,6 +20,10 @@ Deno.test("checkSshTarget() takes hosts, names of the configuration and addresse
 
 Deno.test("checkSshTarget() refuses what ssh could take for something else", () => {
   const targets = ["", "-v", "root@-v", "a b", "ssh://root@host", "root@", "@host", "a\nb", "a'b"]
+    .concat(
+      // A port has an option of its own, and a name has no brackets.
+      ["root@host:22", "192.0.2.7:22", "root@[::1]:22", "[host", "root@[]"],
+    )
     .concat(
       // ssh hands the user to the shell of a ProxyCommand.
       ["a;b@c", "`a`@c", "$(a)@c", "a|b@c", "a&b@c", "'a'@c", "a{b,c}@d", "a>b@c", "\x1b@c"],
@@ -48,4 +53,10 @@ Deno.test("sshArguments() puts the target's own options first, since ssh takes t
     ...["-o", 'IdentityFile="/my keys/100%%"', "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
   ]);
   assertEquals(all.slice(-2), ["--", "root@web1"]);
+});
+
+Deno.test("sshArguments() takes the brackets from an address, which ssh does not know", () => {
+  for (const target of ["root@[fe80::1%eth0]", "root@fe80::1%eth0"]) {
+    assertEquals(sshArguments({ target }).at(-1), "root@fe80::1%eth0");
+  }
 });
