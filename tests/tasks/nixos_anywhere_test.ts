@@ -501,6 +501,25 @@ fakeTest(
   },
 );
 
+Deno.test("kedge nixos-anywhere asks nobody about an installation that it refuses", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
+  for (
+    const [args, state] of [
+      [[], "neither a flake nor storePaths is given"],
+      [["--flake", ".#web1", "--stage", "--phases", "disko"], "the phase kexec is left out"],
+      [["--flake", ".#web1", "--stage", "--password-env", "X"], "staged by a login with a key"],
+    ] as [string[], string][]
+  ) {
+    const { code, stderr } = await runKedge(
+      ["nixos-anywhere", "--target", "root@host.invalid", ...args],
+      { cacheDir: join(folder, "cache") },
+    );
+    assertEquals([code, stderr.includes("erases")], [2, false], stderr);
+    assertStringIncludes(stderr, state);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 fakeTest(
   "kedge nixos-anywhere --vm-test asks for no confirmation, and no host for anything",
   {},
