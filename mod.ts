@@ -6,6 +6,7 @@
  *
  * @module
  */
+export { main, type MainOptions } from "./lib/report/start.ts";
 export {
   ExitCode,
   exitCodeOf,
@@ -47,7 +48,6 @@ export type * from "./lib/journal/journal.ts";
 export type * from "./lib/journal/journal_rows.ts";
 export type { Figures, Plan, PlannedObject } from "./lib/operation/figures.ts";
 export type { AlwaysShell, DaxShell, Shell } from "./lib/runner/shell_type.ts";
-export { main, type MainOptions } from "./lib/report/main.ts";
 export { arg } from "./lib/runner/arg_builder.ts";
 export type { ArgBuilder } from "./lib/runner/arg_builder_type.ts";
 export type * from "./lib/runner/arg.ts";

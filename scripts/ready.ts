@@ -8,25 +8,50 @@
  * @module
  */
 import { dirname, fromFileUrl, join, relative } from "@std/path";
-import { type Loaded, loadedBy } from "./loaded_by.ts";
+import { loadedBy } from "./loaded_by.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-/** The modules that name what is loaded with them. */
-export const hubs = [
-  "tasks/builtin/run_ready.ts",
-  "tasks/builtin/cli.ts",
-  "tasks/builtin/image_ready.ts",
-  "tasks/builtin/kexec_ready.ts",
-  "tasks/builtin/registry_ready.ts",
-];
+const start = "lib/report/start.ts";
+const run = ["lib/report/reporter_ready.ts", "lib/runner/run_ready.ts"];
+const context = "lib/runner/context_ready.ts";
+
+/** The modules that name what is loaded with them, and which of them are there before. */
+export const hubs: Readonly<Record<string, readonly string[]>> = {
+  [start]: [],
+  "lib/report/reporter_ready.ts": [start],
+  "lib/runner/run_ready.ts": [start],
+  [context]: [start, ...run],
+  "lib/operation/beyond_cache.ts": [start, ...run, context, "tasks/kexec_ready.ts"],
+  "tasks/kexec_ready.ts": [],
+  "tasks/image_ready.ts": [],
+  "tasks/publish_ready.ts": [],
+  "tasks/builtin/cli.ts": [],
+  "tasks/builtin/run_ready.ts": [start],
+  "tasks/builtin/image_ready.ts": [start],
+  "tasks/builtin/kexec_ready.ts": [start],
+  "tasks/builtin/registry_ready.ts": [start],
+};
 
 const mark = "// All that is loaded with these, named by `deno run -A scripts/ready.ts`.";
 
-/** What is loaded with a hub, and neither it nor a hub that it names says so; the doorways to other packages are not published. */
-export function unnamedIn(loaded: Loaded, hub: string): string[] {
-  const naming = [hub, ...loaded.get(hub)!.filter((path) => hubs.includes(path))];
-  const named = new Set([hub, ...naming.flatMap((path) => loaded.get(path)!)]);
+/**
+ * What is loaded with a hub, and neither it nor a hub that it names says so, nor was it there before; the doorways to other packages are
+ * not published.
+ */
+export async function unnamedIn(hub: string): Promise<string[]> {
+  const loaded = await loadedBy(hub);
+  const named = new Set([hub]);
+  const name = (path: string) => {
+    for (const each of loaded.get(path)!) {
+      named.add(each);
+      if (each in hubs) name(each);
+    }
+  };
+  name(hub);
+  for (const before of hubs[hub]!) {
+    for (const path of (await loadedBy(before)).keys()) named.add(path);
+  }
   return [...loaded.keys()].filter((path) =>
     /^(lib\/(?!std\/)|tasks\/)/.test(path) && !named.has(path)
   );
@@ -37,7 +62,7 @@ async function write(hub: string): Promise<void> {
   const [head = "", tail = ""] = source.split(`${mark}\n`);
   const rest = tail.replace(/^import "[^"]*";\n/gm, "");
   await Deno.writeTextFile(join(root, hub), `${head}${mark}\n${rest}`);
-  const names = unnamedIn(await loadedBy(hub), hub).map((path) => {
+  const names = (await unnamedIn(hub)).map((path) => {
     const name = relative(dirname(hub), path);
     return `import "${name.startsWith(".") ? name : `./${name}`}";\n`;
   });
@@ -45,4 +70,4 @@ async function write(hub: string): Promise<void> {
   console.log(`${hub}: ${names.length} named`);
 }
 
-if (import.meta.main) { for (const hub of hubs) await write(hub); }
+if (import.meta.main) { for (const hub of Object.keys(hubs)) await write(hub); }

@@ -55,6 +55,6 @@ export async function syncImage(
   options: SyncImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
-  const { collectingAfter, runSyncImage } = await import("./image_sync.ts");
+  const { collectingAfter, runSyncImage } = await import("./image_ready.ts");
   return await collectingAfter(ctx, (context) => runSyncImage(options, context));
 }

@@ -98,6 +98,6 @@ export async function cacheKexec(
   options: CacheKexecOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CacheKexecResult> {
-  const { runCacheKexec } = await import("./kexec_download.ts");
+  const { runCacheKexec } = await import("./kexec_ready.ts");
   return await runCacheKexec(options, ctx);
 }

@@ -115,6 +115,6 @@ export async function publish(
   options: PublishOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishResult> {
-  const { collectingAfter, runPublish } = await import("./publish_stores.ts");
+  const { collectingAfter, runPublish } = await import("./publish_ready.ts");
   return await collectingAfter(ctx, (context) => runPublish(options, context));
 }

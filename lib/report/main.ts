@@ -87,7 +87,7 @@ async function exitCodeOfRun(
     },
     print: (text) => output.data(text),
     reporter: async (settings, redactor) => {
-      const { reporterFor } = await import("./reporter_for.ts");
+      const { reporterFor } = await import("./reporter_ready.ts");
       const reporter = await reporterFor(settings, output, surroundings());
       return traces?.around(reporter, redactor) ?? reporter;
     },

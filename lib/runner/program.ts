@@ -64,7 +64,7 @@ export async function runProgram(
     return exitCodeOf(error);
   }
   const [{ runTask }, reporter] = await Promise.all([
-    import("./run_task.ts"),
+    import("./run_ready.ts"),
     host.reporter(command.settings, redactor),
   ]);
   try {

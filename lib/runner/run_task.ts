@@ -190,7 +190,7 @@ async function contextMaker(
   const isNeeded = frozen || update !== undefined ||
     graph.nodes.some(({ task }) => task.declared.usesContext);
   if (!isNeeded) return undefined;
-  const { runContext } = await import("./run_context.ts");
+  const { runContext } = await import("./context_ready.ts");
   return runContext(options);
 }
 

@@ -1,0 +1,34 @@
+/**
+ * What every file of tasks needs to read its command line.
+ *
+ * @module
+ */
+export * from "./main.ts";
+// All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../base/errors.ts";
+import "../base/live_processes.ts";
+import "../base/redactor.ts";
+import "../operation/error_data.ts";
+import "../runner/program.ts";
+import "./output.ts";
+import "./visible.ts";
+import "../http/display_url.ts";
+import "../runner/command_line.ts";
+import "../runner/permissions_task.ts";
+import "../runner/task_file.ts";
+import "../runner/flag_name.ts";
+import "../runner/parse_flags.ts";
+import "../runner/resolve_args.ts";
+import "../runner/settings.ts";
+import "../runner/arg_builder.ts";
+import "../runner/task.ts";
+import "../runner/nearest.ts";
+import "../base/plain_path.ts";
+import "../base/defined.ts";
+import "../runner/make_arg.ts";
+import "../runner/numeric_arg.ts";
+import "../runner/check_task.ts";
+import "../base/bytes.ts";
+import "../base/duration.ts";
+import "../runner/retry.ts";
+import "../runner/takes_context.ts";
