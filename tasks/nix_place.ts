@@ -9,6 +9,7 @@
 import { resolve } from "@std/path";
 import * as v from "valibot";
 import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
+import { isReadOnly } from "../lib/base/files.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import {
   type ContainerEngine,
@@ -81,8 +82,7 @@ class FolderPlace implements NixPlace {
     try {
       await Deno.mkdir(this.folder.path, { recursive: true });
     } catch (cause) {
-      const isRefused = cause instanceof Deno.errors.PermissionDenied ||
-        cause instanceof Deno.errors.NotCapable;
+      const isRefused = isReadOnly(cause) || cause instanceof Deno.errors.NotCapable;
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||
         cause instanceof Deno.errors.NotADirectory;
       const state = isRefused

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VerificationError } from "../base/errors.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
 import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreRow } from "../nix/store_row.ts";
 import { isStoreBaseName } from "../nix/store_path.ts";
@@ -71,7 +71,7 @@ export async function checkContents(
     try {
       await proveNar(path, row, signal);
     } catch (cause) {
-      if (!(cause instanceof VerificationError)) throw cause;
+      if (!(cause instanceof KedgeError)) throw cause;
       const hint = `something changed it; remove "${path}", and the next run brings it again`;
       throw new VerificationError(cause.message, { cause, hint, data: cause.data });
     }

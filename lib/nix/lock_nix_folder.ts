@@ -1,6 +1,7 @@
 import { dirname } from "@std/path";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { isDenied, isReadOnly } from "../base/files.ts";
 import { checkNoLinks } from "./check_no_links.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo } from "./plain_file.ts";
@@ -57,10 +58,12 @@ export async function lockNixFolder(
     stack.use(await take(folder.gcLock, !deleting, "Nix"));
   } catch (cause) {
     const denied = cause instanceof KedgeError ? cause.cause : cause;
-    if (!(denied instanceof Deno.errors.PermissionDenied)) throw cause;
-    throw new NotAllowedError(`Cannot write to "${folder.path}": ${denied.message}`, {
+    if (!isReadOnly(denied)) throw cause;
+    throw new NotAllowedError(`Cannot write to "${folder.path}": ${(denied as Error).message}`, {
       cause,
-      hint: "run as the user who owns the folder",
+      hint: isDenied(denied)
+        ? "run as the user who owns the folder"
+        : "mount its file system for writing, or name another place",
     });
   }
   return stack.move();

@@ -50,7 +50,7 @@ export class LoosePaths {
     for (const each of noted) {
       const { baseName } = each;
       if (!there.has(baseName) || isTaken(baseName)) continue;
-      if (there.has(`${baseName}.lock`) && await this.#isBeingPlaced(baseName)) continue;
+      if (await isBeingPlaced(this.#folder, baseName)) continue;
       found.push(each);
     }
     return found;
@@ -85,10 +85,10 @@ export class LoosePaths {
     const parsed = v.safeParse(schema, text);
     return parsed.success ? parsed.output : [];
   }
+}
 
-  /** Whether a Nix holds the lock that it takes before it places a path, and keeps until the path is valid. */
-  async #isBeingPlaced(baseName: string): Promise<boolean> {
-    const path = `${this.#folder.pathOf(baseName)}.lock`;
-    return await plainFileInfo(path) !== undefined && isLockHeld(path);
-  }
+/** Whether a Nix holds the lock that it takes before it places a path, and keeps until the path is valid. */
+export async function isBeingPlaced(folder: NixFolder, baseName: string): Promise<boolean> {
+  const path = `${folder.pathOf(baseName)}.lock`;
+  return await plainFileInfo(path) !== undefined && isLockHeld(path);
 }

@@ -1,4 +1,4 @@
-import { VerificationError } from "../base/errors.ts";
+import { KedgeError } from "../base/errors.ts";
 import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { StoreDatabase } from "./store_database.ts";
@@ -50,7 +50,8 @@ async function isProven(path: string, row: StoreRow, signal: AbortSignal): Promi
     await proveNar(path, row, signal);
     return true;
   } catch (error) {
-    if (error instanceof VerificationError) return false;
+    // It is another one, or holds what no store path can hold.
+    if (error instanceof KedgeError) return false;
     throw error;
   }
 }

@@ -2,16 +2,16 @@
  * Where store paths lie until they are whole and proven.
  *
  * Invariants: a path comes into the store in one rename, and only after its NAR was hashed and found to be what the database will say of it;
- * what stands in the store under its name without being valid is removed first, as Nix itself does; what a killed run left is
+ * what stands in the store under its name without being valid is removed first, as Nix itself does, unless a Nix is placing it; what a killed run left is
  * gone at the next one, and what it placed is noted as loose.
  *
  * @module
  */
 import { join, relative } from "@std/path";
-import { VerificationError } from "../base/errors.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
 import { Beneath } from "./beneath.ts";
 import { hashNar } from "./hash_nar.ts";
-import { LoosePaths } from "./loose_paths.ts";
+import { isBeingPlaced, LoosePaths } from "./loose_paths.ts";
 import type { NarSummary } from "./nar_verifier.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import type { PathInfo } from "./path_info.ts";
@@ -115,6 +115,12 @@ export class StoreStage implements AsyncDisposable {
   async #move(baseName: string, path: string): Promise<void> {
     const target = this.#folder.pathOf(baseName);
     const place = this.#below(target);
+    if (await isBeingPlaced(this.#folder, baseName)) {
+      throw new KedgeError(`Cannot write "${target}": a Nix is about to write it too`, {
+        side: "destination",
+        hint: "run the same command again when what it builds or copies there is done",
+      });
+    }
     await this.#store.use(place, removeTree);
     this.#beneath.use(
       this.#below(path),
