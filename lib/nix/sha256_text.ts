@@ -4,6 +4,7 @@
  * @module
  */
 import { decodeBase64, encodeHex } from "@std/encoding";
+import { counted } from "../base/counted.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
@@ -38,7 +39,7 @@ export function parseSha256(text: string): Digest {
   const spelling = spellings.get(length);
   return refuse(
     spelling === undefined
-      ? `it has ${length} digits, and a sha256 has ${known}`
+      ? `it has ${counted(length, "digit")}, and a sha256 has ${known}`
       : `it has ${length} digits as ${spelling}, but is none`,
   );
 }

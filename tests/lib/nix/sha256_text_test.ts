@@ -68,6 +68,7 @@ for (
   const [text, state] of [
     ["", "it has 0 digits, and a sha256 has 64 in hexadecimal, 52 in Nix's base 32, 44 in base 64"],
     ["sha256:", "it has 0 digits"],
+    ["x", "it has 1 digit, and"],
     [hex.slice(1), "it has 63 digits"],
     [`${hex}0`, "it has 65 digits"],
     [`${hex.slice(1)}g`, "it has 64 digits as hexadecimal, but is none"],
