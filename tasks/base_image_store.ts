@@ -113,7 +113,7 @@ export interface PruneStoreResult extends Figures {
  * @throws {UsageError} if `keep` is no whole number, or there is no engine
  * @throws {NotAllowedError} if this user may not read or write all of it
  * @throws {TimedOutError} if a Nix or another run stayed at work there
- * @throws {KedgeError} if there is no such volume
+ * @throws {KedgeError} if there is no such volume or folder
  */
 export async function pruneStore(
   options: PruneStoreOptions,

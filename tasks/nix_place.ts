@@ -61,6 +61,8 @@ export async function nixPlace(
   return new VolumePlace(named.volume, await findEngine(engineOptions), context);
 }
 
+const taken = "a file stands there, or above it";
+
 class FolderPlace implements NixPlace {
   readonly label: string;
   readonly folder: NixFolder;
@@ -74,8 +76,14 @@ class FolderPlace implements NixPlace {
     return Promise.resolve(this.folder);
   }
 
-  find(): Promise<NixFolder> {
-    return Promise.resolve(this.folder);
+  async find(): Promise<NixFolder> {
+    try {
+      if (!(await Deno.stat(this.folder.path)).isDirectory) throw this.#unusable(taken);
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotADirectory) throw this.#unusable(taken, cause);
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    }
+    return this.folder;
   }
 
   async make(): Promise<NixFolder> {
@@ -83,19 +91,21 @@ class FolderPlace implements NixPlace {
       await Deno.mkdir(this.folder.path, { recursive: true });
     } catch (cause) {
       const isRefused = isReadOnly(cause) || cause instanceof Deno.errors.NotCapable;
+      if (isRefused) throw this.#unusable("this process may not make it", cause, NotAllowedError);
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||
         cause instanceof Deno.errors.NotADirectory;
-      const state = isRefused
-        ? "this process may not make it"
-        : isTaken
-        ? "a file stands there, or above it"
-        : `it cannot be made (${(cause as Error).message})`;
-      throw new (isRefused ? NotAllowedError : KedgeError)(`Cannot use ${this.label}: ${state}`, {
-        side: "destination",
-        cause,
-      });
+      const state = isTaken ? taken : `it cannot be made (${(cause as Error).message})`;
+      throw this.#unusable(state, cause);
     }
     return this.folder;
+  }
+
+  #unusable(
+    state: string,
+    cause?: unknown,
+    kind: typeof KedgeError | typeof NotAllowedError = KedgeError,
+  ): KedgeError {
+    return new kind(`Cannot use ${this.label}: ${state}`, { side: "destination", cause });
   }
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import type { CarriedImage } from "../lib/nix/carried_images.ts";
@@ -41,7 +42,7 @@ export async function runPruneStore(
     subject: place.label,
     async plan({ signal, dryRun }) {
       const folder = await place.find(signal);
-      if (folder === undefined) {
+      if (folder === undefined || await ifThere(Deno.stat(folder.path)) === undefined) {
         throw new KedgeError(`Cannot prune ${place.label}: there is none`);
       }
       const prune = await planNixPrune(folder, keep);

@@ -465,9 +465,12 @@ carryTest("carryStore() says that a folder cannot be made", async (room) => {
   const file = join(room.folder, "file");
   await Deno.writeTextFile(file, "kept");
   for (const folder of [file, join(file, "nix")]) {
-    const error = await assertRejects(() => room.carry(base, { to: { folder } }), KedgeError);
+    const to = { folder };
     const expected = `Cannot use the folder "${folder}": a file stands there, or above it`;
-    assertEquals(error.message, expected);
+    for (const dryRun of [true, false]) {
+      const error = await assertRejects(() => room.carry(base, { to }, { dryRun }), KedgeError);
+      assertEquals(error.message, expected);
+    }
   }
   assertEquals(await Deno.readTextFile(file), "kept");
 });

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
+import { Cache } from "../../lib/cache/cache.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
@@ -143,4 +144,26 @@ realTest("base-image:prune prints what it let go of", carryPrograms, async () =>
   assertStringIncludes(stdout, "2.8.0@sha256:");
   assertEquals((await runKedge(args, { cacheDir })).code, 2);
   await assertRejects(() => prune(room, -1), UsageError);
+});
+
+Deno.test("pruneStore() says that there is no such folder", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = join(dir, "file");
+    await Deno.writeTextFile(file, "");
+    const ctx = { cache: new Cache(join(dir, "cache")) };
+    for (
+      const [folder, expected] of [
+        [join(dir, "none"), "Cannot prune the folder"],
+        [file, "a file stands there, or above it"],
+      ] as const
+    ) {
+      for (const dryRun of [true, false]) {
+        const running = () => pruneStore({ in: { folder }, keep: 0 }, { ...ctx, dryRun });
+        await assertRejects(running, KedgeError, expected);
+      }
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
