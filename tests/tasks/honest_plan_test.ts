@@ -3,6 +3,7 @@
  * are cut short in between, a dry run writes nothing, here or there, and foresees what the run that follows then does.
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import fc from "fast-check";
 import { Cache } from "../../lib/cache/cache.ts";
@@ -210,12 +211,24 @@ async function runIntoTrouble(work: Work, step: Step, world: World): Promise<voi
     await run(work, world.dir, { report, signal: stop.signal }).catch((error: Error) => {
       assertEquals(error.message, "cut");
     });
-    return;
+    return await atRest(world);
   }
   using _broken = breakServers(step, world);
   await run(work, world.dir, { signal: AbortSignal.timeout(troubleMs) }).catch((error: unknown) => {
     assert(error instanceof Error, String(error));
   });
+  await atRest(world);
+}
+
+/** Waits until nothing more comes to a server: what a run that was stopped had sent may still be on its way, or at work. */
+async function atRest(world: World): Promise<void> {
+  const look = async () => JSON.stringify([requestsOf(world), [...await everything(world)]]);
+  for (let before = "", now = await look(); now !== before;) {
+    before = now;
+    await delay(50);
+    await world.registry.idle();
+    now = await look();
+  }
 }
 
 /** All that there is, here and on the servers, but for what a reader of SQLite leaves beside the database. */
