@@ -200,9 +200,10 @@ Deno.test("publish() tells how far each store is, and what is left once NARs are
 Deno.test("publish() asks for many paths at once, and backs off when it is too much", async () => {
   await using cache = new FaultyCache();
   await using ground = await plainGround(120, 10);
-  cache.latencyMs = 20;
+  cache.latencyMs = 100;
   await publish({ ...ground.options, stores: [cache.url] }, ground.ctx);
   assert(cache.mostAtOnce >= 24, `${cache.mostAtOnce} at once`);
+  cache.latencyMs = 20;
   cache.objects.clear();
   let refused = 0;
   cache.fault = () => {
