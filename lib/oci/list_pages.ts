@@ -29,8 +29,12 @@ export async function* listPages(
     }
     const response: Response = await host.request(repository, url, request);
     yield response;
-    const next = nextPage(response, url);
+    const link = nextLink(response.headers.get("link") ?? "");
     // What ends a list early would look like its end.
+    if (link === "malformed" || link !== undefined && !URL.canParse(link.target, url)) {
+      throw refused("where its next page is cannot be understood");
+    }
+    const next: URL | undefined = link && new URL(link.target, url);
     if (next !== undefined && next.host !== url.host) {
       throw refused(`the next page is said to be at "${next.origin.slice(0, 100)}"`);
     }
@@ -39,10 +43,21 @@ export async function* listPages(
   }
 }
 
-/** The URL of a `Link` header's next page (RFC 8288). */
-function nextPage(response: Response, from: URL): URL | undefined {
-  const link = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(
-    (response.headers.get("link") ?? "").slice(0, longestLink),
-  );
-  return link !== null && URL.canParse(link[1]!, from) ? new URL(link[1]!, from) : undefined;
+/** A link of a `Link` header (RFC 8288): its target, and its parameters with what parts them. */
+const linkPattern =
+  /\s*<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)\s*(?:,|$)/y;
+const parameterPattern = /;\s*([\w*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?/g;
+
+/** The link to the next page; one that says no relation is that too, since there is no other in a list. */
+function nextLink(header: string): { target: string } | "malformed" | undefined {
+  const text = header.slice(0, longestLink).trim();
+  linkPattern.lastIndex = 0;
+  while (linkPattern.lastIndex < text.length) {
+    const link = linkPattern.exec(text);
+    if (link === null) return /next/i.test(text) ? "malformed" : undefined;
+    const rel = link[2]!.matchAll(parameterPattern).find(([, name]) => /^rel$/i.test(name!));
+    const relations = (rel?.[2] ?? rel?.[3] ?? "next").toLowerCase().split(/\s+/);
+    if (relations.includes("next")) return { target: link[1]! };
+  }
+  return undefined;
 }

@@ -89,6 +89,57 @@ Deno.test("listPages() goes on at its own host, whatever the scheme, and says so
   assertEquals(asked, [url.href, `${url.href}?last=1`, "https://registry//other/v2?last=2"]);
 });
 
+/** What is asked for where the first page of a list has such a link. */
+async function askedWith(link: string): Promise<string[]> {
+  const asked: string[] = [];
+  const host = {
+    host: "registry",
+    request: (_repository: string, url: URL) => {
+      asked.push(url.pathname + url.search);
+      return Promise.resolve(new Response("{}", { headers: asked.length === 1 ? { link } : {} }));
+    },
+  } as unknown as RegistryHost;
+  const url = new URL("http://registry/v2/a/tags/list");
+  await Array.fromAsync(listPages(host, "a", url, { action: "list the tags" }));
+  return asked.slice(1);
+}
+
+Deno.test("listPages() finds the next page however the link to it is written", async () => {
+  const next = "/v2/a/tags/list?n=2&last=x,y;z";
+  for (
+    const link of [
+      `<${next}>; rel="next"`,
+      `<${next}>;rel=next`,
+      ` <${next}> ; REL = "NEXT" `,
+      `<?n=2&last=x,y;z>; rel="last next"`,
+      `<${next}>; title="a, \\" b; rel=prev"; rel="next"; x`,
+      `</v2/a/tags/list?n=2>; rel="first", <${next}>; rel="next"`,
+      `<${next}>; rel="next", </v2/a/tags/list?n=2>; rel="first"`,
+      `<${next}>`,
+    ]
+  ) assertEquals(await askedWith(link), [next], link);
+  for (const link of ["", "</v2>; rel=nextish", '</v2>; rel="prev"; title="next"', "<<<", ";;"]) {
+    assertEquals(await askedWith(link), [], link);
+  }
+});
+
+Deno.test("listPages() takes no list for ended of which the next page cannot be found", async () => {
+  for (
+    const link of [
+      '<<?n=2>>; rel="next"',
+      '<http://[bad>; rel="next"',
+      '/v2/a/tags/list?n=2; rel="next"',
+      '<?n=2>; rel="next',
+    ]
+  ) {
+    await assertRejects(
+      () => askedWith(link),
+      VerificationError,
+      'Cannot list the tags of "registry/a": where its next page is cannot be understood',
+    );
+  }
+});
+
 Deno.test("listPages() reads a Link header in a time that its length does not square", async () => {
   const link = "<".repeat(400_000);
   const host = {
