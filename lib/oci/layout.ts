@@ -2,8 +2,8 @@
  * A folder of the OCI image layout 1.0.
  *
  * Invariants: the index is replaced in one rename, under a lock, and looked at afterwards, so that a writer without the lock loses no tag
- * of ours in silence; what others wrote into it stays, entries without a name too; a folder that holds other things is never taken for a
- * layout to be.
+ * of ours in silence; what others wrote into it stays, entries without a name too; a file that is cut is looked at again, since others
+ * write in place; a folder that holds other things is never taken for a layout to be.
  *
  * @module
  */
@@ -26,6 +26,7 @@ import {
 import { MediaType } from "./media_type.ts";
 import { readSmallFile } from "./read_small_file.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
+import { whileWritten } from "./while_written.ts";
 
 /** The annotation that holds the name of an image in a layout. */
 const refNameAnnotation = "org.opencontainers.image.ref.name";
@@ -52,7 +53,7 @@ export class Layout extends LayoutBlobs {
    * @throws {VerificationError} if it is a layout of another version
    */
   async isThere(): Promise<boolean> {
-    return await isLayout(this.folder);
+    return await whileWritten(() => isLayout(this.folder));
   }
 
   /** The entries of the index, in their order; none where the layout is not there yet. */
@@ -159,7 +160,11 @@ export class Layout extends LayoutBlobs {
   }
 
   async #index(): Promise<Manifest | undefined> {
-    if (!await this.isThere()) return undefined;
+    return await whileWritten(() => this.#readIndex());
+  }
+
+  async #readIndex(): Promise<Manifest | undefined> {
+    if (!await isLayout(this.folder)) return undefined;
     const path = join(this.folder, "index.json");
     const bytes = readSmallFile(path);
     if (bytes !== undefined) {

@@ -178,6 +178,24 @@ Deno.test("Layout refuses a broken index and a damaged manifest", () =>
     await assertRejects(() => layout.entries(), VerificationError, "it has no index.json");
   }));
 
+Deno.test("Layout reads its files once they are whole that another program is writing in place", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    await writeImage(folder, "a", { layers: ["1"] });
+    for (const name of ["index.json", "oci-layout"]) {
+      const path = join(folder, name);
+      const text = await Deno.readTextFile(path);
+      for (const cut of ["", text.slice(0, 10)]) {
+        await Deno.writeTextFile(path, cut);
+        const written = new Promise<void>((done) =>
+          setTimeout(() => done(Deno.writeTextFileSync(path, text)), 30)
+        );
+        assertEquals((await layout.entries()).map(nameOf), ["a"]);
+        await written;
+      }
+    }
+  }));
+
 Deno.test("Layout reads no index that is too large, or that never ends", () =>
   inFolder(async (folder) => {
     const layout = new Layout(folder);
