@@ -8,9 +8,22 @@ import type { NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
  * @throws {UsageError} naming what is not there
  */
 export async function checkInstallFiles(options: NixosAnywhereOptions): Promise<void> {
-  const { extraFiles, diskEncryptionKeys = {} } = options;
-  if (extraFiles !== undefined && !(await ifThere(Deno.stat(extraFiles)))) {
-    throw new UsageError(`Cannot use the extra files "${extraFiles}": they are not there`);
+  const { extraFiles, storePaths = [], diskEncryptionKeys = {} } = options;
+  if (extraFiles !== undefined) {
+    const info = await ifThere(Deno.stat(extraFiles));
+    if (!info?.isDirectory) {
+      throw new UsageError(
+        `Cannot use the extra files "${extraFiles}": ${
+          info === undefined ? "they are not there" : "it is no folder"
+        }`,
+      );
+    }
+  }
+  for (const path of storePaths) {
+    if (await ifThere(Deno.stat(path)) !== undefined) continue;
+    throw new UsageError(`Cannot use the store path "${path}": it is not there`, {
+      hint: "build it here first",
+    });
   }
   for (const [path, key] of Object.entries(diskEncryptionKeys)) {
     const file = typeof key === "string" ? key : "file" in key ? key.file : undefined;

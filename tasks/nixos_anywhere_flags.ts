@@ -5,7 +5,12 @@
  */
 import { UsageError } from "../lib/base/errors.ts";
 import { compressionOfName, tarballSuffixes } from "../lib/kexec/tarball_compression.ts";
-import { checkPort, checkSshTarget, type SshTarget } from "../lib/ssh/ssh_target.ts";
+import {
+  checkPort,
+  checkSshTarget,
+  type SshTarget,
+  withoutBrackets,
+} from "../lib/ssh/ssh_target.ts";
 import type { InstallPhase, NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
 
 /** All phases, in their order. */
@@ -32,7 +37,7 @@ export function nixosAnywhereFlags(
   return [
     ...value("--flake", options.flake),
     ...(options.storePaths === undefined ? [] : ["--store-paths", ...options.storePaths]),
-    ...value("--target-host", host?.target),
+    ...value("--target-host", host && withoutBrackets(host.target)),
     ...value("--ssh-port", host?.port),
     ...value("-i", host?.identityFile),
     ...(host?.sshOptions ?? []).flatMap((option) => ["--ssh-option", option]),

@@ -59,8 +59,8 @@ export function hostOf(target: string): string {
   return target.slice(target.lastIndexOf("@") + 1);
 }
 
-/** The program `ssh` knows no brackets around an address, as URLs have them. */
-function withoutBrackets(target: string): string {
+/** A target as the program `ssh` takes it, which knows no brackets around an address. */
+export function withoutBrackets(target: string): string {
   return target.replace(/\[(.*)\]$/, "$1");
 }
 

@@ -380,6 +380,14 @@ fakeTest("nixosAnywhere() does not install offline", {}, async ({ install }) => 
   await assertRejects(() => install({}, { offline: true }), UsageError, "offline");
 });
 
+Deno.test("nixosAnywhereFlags() gives an address without the brackets that ssh does not know", () => {
+  const target = "root@[2001:db8::7]";
+  assertEquals(nixosAnywhereFlags({}, { target }, ["disko"], () => "").slice(0, 2), [
+    "--target-host",
+    "root@2001:db8::7",
+  ]);
+});
+
 Deno.test("nixosAnywhereFlags() keeps each value one argument, whatever is in it", () => {
   const text = fc.string({ minLength: 1 });
   fc.assert(fc.property(text, text, text, (flags, key, value) => {
@@ -435,6 +443,8 @@ echo "machine will boot into nixos in 6s..."
     const [wrong, state] of [
       [{ program: join(folder, "none") }, "there is no such program"],
       [{ extraFiles: join(folder, "none") }, "they are not there"],
+      [{ extraFiles: bundle.path }, "it is no folder"],
+      [{ flake: undefined, storePaths: [folder, join(folder, "none")] }, "it is not there"],
       [{ diskEncryptionKeys: { "/tmp/k": join(folder, "none") } }, "it is not there"],
       [{ diskEncryptionKeys: { "/tmp/k": { file: folder } } }, "it is a folder"],
       [{ diskEncryptionKeys: { "/tmp/k": { env: "KEDGE_TEST_UNSET" } } }, "is not set"],
