@@ -17,6 +17,7 @@ import "../../lib/oci/memory.ts";
 import "../../lib/oci/push_requests.ts";
 import "../../lib/oci/reference.ts";
 import "../../lib/oci/registry_client.ts";
+import "../../lib/oci/checked_manifest.ts";
 import "../../lib/http/client.ts";
 import "../../lib/http/retry_policy.ts";
 import "../../lib/oci/is_loopback.ts";
