@@ -46,7 +46,7 @@ export class CarryNotes {
   }
 
   /** Planned where the store is there already. */
-  async plan(note: CarriedImage, folder: NixFolder): Promise<CarryPlan> {
+  async plan(note: CarriedImage, folder: NixFolder): Promise<CarryPlan & { note: CarriedImage }> {
     const current = await new CarriedImages(folder).current();
     const follows = current === note.digest;
     return {

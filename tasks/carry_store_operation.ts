@@ -153,14 +153,16 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
       pathsMoved: 0,
       layerBytes: 0,
     };
-    // Another run may have done the work while this one waited.
-    const note = plan.note ?? await this.#notes.find(folder);
+    // Another run may have done the work while this one waited, or a prune undone what was there.
+    const note = await this.#notes.find(folder);
     if (note !== undefined) {
-      return { ...nothing, note, left: await this.#notes.plan(note, folder) };
+      const left = await this.#notes.plan(note, folder);
+      return { ...nothing, note: left.note, left };
     }
     await this.#notes.checkPlatform(folder);
+    const image = plan.image ?? (await this.plan(step)).image!;
     const { base } = this.#options;
-    const bring = { base, image: plan.image!, folder, usedMs: this.#context.cache.now() };
+    const bring = { base, image, folder, usedMs: this.#context.cache.now() };
     return await whileRoom(folder.path, () => carryImage(bring, step));
   }
 
