@@ -25,6 +25,7 @@ export const hubs: Readonly<Record<string, readonly string[]>> = {
   "lib/operation/beyond_cache.ts": [start, ...run, context, "tasks/kexec_ready.ts"],
   "tasks/kexec_ready.ts": [],
   "tasks/image_ready.ts": [],
+  "tasks/image_pulling.ts": [start, ...run, context, "tasks/image_ready.ts"],
   "tasks/publish_ready.ts": [],
   "tasks/builtin/cli.ts": [],
   "tasks/builtin/run_ready.ts": [start],

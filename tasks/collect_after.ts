@@ -8,7 +8,7 @@ import { cacheWarner } from "./cache_warner.ts";
 export async function collectAfter(context: TaskContext): Promise<void> {
   const { cache, signal, dryRun, offline } = context;
   if (dryRun || offline) return;
-  const { collectDaily } = await import("../lib/cache/prune.ts");
+  const { collectDaily } = await import("../lib/cache/collect_daily.ts");
   try {
     await collectDaily(cache, { signal });
   } catch (error) {

@@ -5,4 +5,30 @@
  */
 import "../lib/oci/layout_intake.ts";
 import "../lib/oci/read_blob.ts";
+import "../lib/oci/take_file.ts";
 import "./image_moving.ts";
+// All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../lib/http/control_file.ts";
+import "../lib/http/plan_pieces.ts";
+import "../lib/oci/left_parts.ts";
+import "../lib/oci/stream_into_file.ts";
+import "../lib/oci/wrong_digest.ts";
+import "../lib/base/late_signals.ts";
+import "../lib/http/coming_bytes.ts";
+import "../lib/http/retry_policy.ts";
+import "../lib/oci/range_refused_error.ts";
+import "../lib/oci/check_blob_file.ts";
+import "../lib/oci/copy_set.ts";
+import "./image_known.ts";
+import "../lib/http/extents.ts";
+import "../lib/http/sound_control.ts";
+import "../lib/base/steady_sync.ts";
+import "../lib/oci/copy_move.ts";
+import "../lib/oci/layout_destination.ts";
+import "../lib/oci/layout.ts";
+import "../lib/http/part_sums.ts";
+import "../lib/oci/last_bytes.ts";
+import "../lib/oci/is_layout.ts";
+import "../lib/oci/layout_blobs.ts";
+import "../lib/oci/read_small_file.ts";
+import "../lib/base/zlib.ts";

@@ -7,19 +7,13 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { defined } from "../base/defined.ts";
 import { freeBytes } from "../base/disk_space.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { clearWay, ifAllowed, ifThere, isReadOnly, lookAt } from "../base/files.ts";
+import { ifAllowed, ifThere, isReadOnly } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
-import {
-  dailyGcPolicy,
-  defaultGcPolicy,
-  type GcItem,
-  type GcPlan,
-  type GcPolicy,
-} from "./gc_policy.ts";
+import { dayMs, madeMs } from "./cache_age.ts";
+import { defaultGcPolicy, type GcItem, type GcPlan, type GcPolicy } from "./gc_policy.ts";
 import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
 import { leaseLockName } from "./leases.ts";
@@ -66,7 +60,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     );
   }
   const survey = await surveyCache(cache, signal);
-  const behind = isBehind(survey, changedMs(join(cache.dir, tagName)), cache.now());
+  const behind = isBehind(survey, madeMs(cache), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
   using _leases = dryRun
     ? undefined
@@ -87,36 +81,6 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
     ...(signal === undefined ? {} : { signal }),
   });
   return { ...count.toRemoval(), plan: { ...plan, denied: [...plan.denied, ...denied] } };
-}
-
-const dailyMs = 24 * 3_600_000;
-const stampName = ".gc-stamp";
-const tagName = "CACHEDIR.TAG";
-
-/**
- * Collects at most once a day, the first time a day after the cache was made, and only if nobody else is using the cache at this
- * moment. Gives `undefined` where it was not the time.
- */
-export async function collectDaily(
-  cache: Cache,
-  options: { signal?: AbortSignal } = {},
-): Promise<PruneResult | undefined> {
-  const stamp = join(cache.dir, stampName);
-  const sinceMs = changedMs(stamp) ?? changedMs(join(cache.dir, tagName)) ?? 0;
-  const ageMs = cache.now() - sinceMs;
-  if (ageMs >= 0 && ageMs < dailyMs) return undefined;
-  {
-    using free = await cache.tryLockRoot();
-    if (free === undefined) return undefined;
-  }
-  await cache.ensure(cache.dir);
-  await clearWay(stamp);
-  await Deno.writeTextFile(stamp, "");
-  return await pruneCache(cache, { policy: dailyGcPolicy, ...options });
-}
-
-function changedMs(path: string): number | undefined {
-  return lookAt(path)?.mtime?.getTime();
 }
 
 async function tryRoot(
@@ -144,16 +108,16 @@ async function isBusy(cache: Cache): Promise<boolean> {
  * Whether the clock of this machine seems to be behind: half of what has a date, or more, is of days yet to come. To date anything anew
  * by such a clock would make all of it old once the clock is right again.
  */
-function isBehind({ pointers }: Survey, madeMs: number | undefined, nowMs: number): boolean {
+function isBehind({ pointers }: Survey, made: number | undefined, nowMs: number): boolean {
   const dates = pointers.map(({ usedMs }) => usedMs);
-  if (madeMs !== undefined) dates.push(madeMs);
-  const ahead = dates.filter((dateMs) => dateMs > nowMs + dailyMs);
+  if (made !== undefined) dates.push(made);
+  const ahead = dates.filter((dateMs) => dateMs > nowMs + dayMs);
   return ahead.length > 0 && ahead.length * 2 >= dates.length;
 }
 
 /** Lets pointers begin to age that were used on a day yet to come, by a clock that was wrong. */
 async function mendDates({ pointers }: Survey, nowMs: number): Promise<void> {
-  for (const pointer of pointers.filter(({ usedMs }) => usedMs > nowMs + dailyMs)) {
+  for (const pointer of pointers.filter(({ usedMs }) => usedMs > nowMs + dayMs)) {
     const used = new Date(nowMs);
     try {
       await Deno.utime(pointer.path, used, used);

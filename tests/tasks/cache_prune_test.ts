@@ -7,7 +7,7 @@ import { CacheBucket } from "../../lib/cache/bucket.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { nameBlob, namedFilePath } from "../../lib/cache/named_file.ts";
-import { collectDaily } from "../../lib/cache/prune.ts";
+import { collectDaily } from "../../lib/cache/collect_daily.ts";
 import { cacheClean, cacheList, cachePrune, cacheVerify, cacheWhy } from "../../tasks/cache.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { runKedge } from "../support/program.ts";
