@@ -8,6 +8,7 @@
  * @module
  */
 import { delay } from "@std/async";
+import { defined } from "../base/defined.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { KedgeError } from "../base/errors.ts";
 import { diskFailure } from "./disk_failure.ts";
@@ -114,7 +115,8 @@ export class DownloadAttempt {
         this.#follower.digest(path, size, this.#options.signal),
         saved,
       ]);
-      return { path, digest, size, validators: probe.validators };
+      const { validators, lifetime, stated } = probe;
+      return { path, digest, size, validators, lifetime, ...defined({ stated }) };
     } catch (error) {
       if (!(error instanceof ChangedError)) await this.#file.save().catch(() => undefined);
       throw error;

@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { HttpClient } from "./client.ts";
+import type { FreshnessLifetime } from "./freshness_lifetime.ts";
 import type { PrefixFollower } from "./prefix_follower.ts";
 import type { FoundProbe, ProbeRequest } from "./probe.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
@@ -52,4 +53,8 @@ export interface Downloaded {
   size: number;
   /** By what this version is known. */
   validators: Validators;
+  /** For how long its server lets this version be used without asking. */
+  lifetime: FreshnessLifetime;
+  /** The digest that the server says this version has. */
+  stated?: Digest;
 }

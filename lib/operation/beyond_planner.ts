@@ -108,6 +108,7 @@ export class BeyondPlanner {
     if (identity.digest !== undefined || !isOrigins || !tier.isThere) return undefined;
     const { validators, size = -1 } = probe;
     const digest = probe.stated ?? await published.digest(step);
+    if (digest !== undefined && !await this.#isPublished(digest, step)) return undefined;
     let record: TierRecord | undefined;
     if (digest !== undefined) record = { digest, size, validators };
     else if (ownRecord !== undefined && validators.etag !== undefined) {
@@ -204,11 +205,10 @@ export class BeyondPlanner {
     why: string,
     step: Step,
   ): Promise<DownloadPlan> {
-    const { entry, tier, held, file, download: { cache } } = this.#options;
+    const { entry, tier, held, file } = this.#options;
     const { digest, size } = found.record;
     if (step.dryRun) found.cancel();
     else held.defer(found.cancel);
-    checkFreeBytes(cache.dir, size);
     const { tierPlan } = await import("./moving_plan.ts");
     const plan = tierPlan(found, {
       name: entry.name,

@@ -48,7 +48,6 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
   #plan: DownloadPlan | undefined;
   #inspector: Inspector | undefined;
   #fromOrigin: Downloaded | undefined;
-  #stated: Digest | undefined;
 
   /** Touches neither disk nor network. */
   constructor(options: CachedDownloadOptions) {
@@ -57,7 +56,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     this.subject = displayUrl(options.url);
     this.#entry = new DownloadEntry(options.cache, buckets.kexec, options.url);
     this.#origin = this.#held.use(new OriginSource(options));
-    this.#tier = new TierSource(options.cache.tier, this.#entry.key, options.rateLimit);
+    this.#tier = new TierSource(options.cache, this.#entry.key, options.rateLimit);
     this.#planner = new DownloadPlanner({
       download: options,
       entry: this.#entry,
@@ -97,7 +96,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       return { blob: plan.blob };
     }
     if (plan.fromTier !== undefined) {
-      const blob = await this.#tier.take(plan.fromTier, this.#options.cache, step);
+      const blob = await this.#tier.take(plan.fromTier, step);
       if (blob !== undefined) return { blob };
       return await this.#bring(await this.#planner.askPlainly(step), step);
     }
@@ -117,7 +116,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
         checkDigest(moved.downloaded, digest, this.subject, isCallers);
         if (digest === undefined) {
           const published = await this.#planner.published.digest(step);
-          for (const said of [published, this.#stated]) {
+          for (const said of [published, moved.downloaded.stated]) {
             checkPublished(moved.downloaded, said, this.subject);
           }
         }
@@ -148,7 +147,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     await this.#entry.write(blob, {
       validators: downloaded?.validators ?? plan.fromTier?.record.validators ?? plan.validators ??
         {},
-      lifetime: plan.answer?.probe.lifetime ?? plan.lifetime,
+      lifetime: downloaded?.lifetime ?? plan.lifetime,
       before,
       by: this.kind,
     });
@@ -207,8 +206,6 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
     const { name } = this.#entry;
     const source = this.#planner.identity.source;
     const { checkFileKind } = await import("../http/file_kind.ts");
-    // The origin's word alone: what a mirror says of itself proves nothing.
-    this.#stated = answer.index === 0 ? answer.probe.stated : undefined;
     const folder = await cache.partials.claim(source);
     this.#held.defer(() => cache.partials.release(source, folder));
     using object = step.meter.object(name, answer.probe.size);

@@ -126,7 +126,10 @@ export class OriginSource implements Disposable {
     throw new UnreachableError(`Cannot ${action}: there is no further URL`);
   }
 
-  /** Brings what was found; where its URL fails midway, the mirrors after it go on. */
+  /**
+   * Brings what was found; where its URL fails midway, the mirrors after it go on. What is stated of it is the origin's word, also where
+   * a mirror brought it.
+   */
   async bring(
     answer: OriginAnswer<FoundProbe>,
     options: BringOptions,
@@ -136,10 +139,12 @@ export class OriginSource implements Disposable {
     const { download } = await import("../http/download.ts");
     const client = await this.#client(step);
     let { probe: found, request, index } = await this.#matching(answer, options, step);
+    // What a mirror says of itself proves nothing.
+    const said = answer.index === 0 ? answer.probe.stated : undefined;
     let { object } = options;
     for (;;) {
       try {
-        return await download({
+        const brought = await download({
           client,
           request,
           probe: found,
@@ -150,6 +155,8 @@ export class OriginSource implements Disposable {
           ...defined({ connections, retry, idleTimeoutMs }),
           ...(rateLimit === undefined ? {} : { minBytesPerSecond: 1 }),
         });
+        const { stated, ...rest } = brought;
+        return { ...rest, ...defined({ stated: index === 0 ? stated : said }) };
       } catch (error) {
         if (!isOfSource(error) || index >= mirrors.length) throw error;
         step.meter.note(`${error.message}; trying the next mirror`, "warning");

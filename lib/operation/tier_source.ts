@@ -7,6 +7,7 @@
  * @module
  */
 import type { Digest } from "../base/digest.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
 import type { CachedBlob } from "../cache/blob_store.ts";
@@ -28,14 +29,16 @@ export interface OpenedInTier {
 
 /** What one key means to the tier; without a tier it knows nothing. */
 export class TierSource {
+  #cache: Cache;
   #tier: Tier | undefined;
   #key: string;
   #rateLimit: RateLimit | undefined;
   #silent = false;
 
-  /** Asks nothing yet; contents come no faster than `rateLimit`. */
-  constructor(tier: Tier | undefined, key: string, rateLimit?: RateLimit) {
-    this.#tier = tier;
+  /** Of the tier of a cache. Asks nothing yet; contents come no faster than `rateLimit`. */
+  constructor(cache: Cache, key: string, rateLimit?: RateLimit) {
+    this.#cache = cache;
+    this.#tier = cache.tier;
     this.#key = key;
     this.#rateLimit = rateLimit;
   }
@@ -62,7 +65,10 @@ export class TierSource {
     return await this.open({ digest, size: -1, validators: {} }, step);
   }
 
-  /** The contents that a record names, of which the size is not known where it is negative. */
+  /**
+   * The contents that a record names, of which the size is not known where it is negative. That there is no room for what the tier says
+   * of it makes the tier of no use: the origin may know of fewer bytes.
+   */
   async open(record: TierRecord, step: Step): Promise<OpenedInTier | undefined> {
     return await this.#try(step, async (tier) => {
       const opened = await tier.open(record.digest, step);
@@ -72,26 +78,34 @@ export class TierSource {
       const cancel = async () => {
         if (!stream.locked) await stream.cancel().catch(() => undefined);
       };
-      if (size < 0 || (record.size >= 0 && size !== record.size)) {
+      try {
+        if (size < 0 || (record.size >= 0 && size !== record.size)) {
+          throw new Error(`it has ${record.digest} with another size`);
+        }
+        checkFreeBytes(this.#cache.dir, size);
+      } catch (error) {
         await cancel();
-        throw new Error(`it has ${record.digest} with another size`);
+        throw error;
       }
       return { record: { ...record, size }, stream, cancel };
     });
   }
 
   /** Brings opened contents into the cache; `undefined` where they could not be had, or were not what they must be. */
-  async take(opened: OpenedInTier, cache: Cache, step: Step): Promise<CachedBlob | undefined> {
+  async take(opened: OpenedInTier, step: Step): Promise<CachedBlob | undefined> {
     const { digest, size } = opened.record;
-    await cache.leases.take(digest);
+    await this.#cache.leases.take(digest);
     return await this.#try(step, async () => {
       using object = step.meter.object(digest, size);
-      return await cache.blobs.persist(this.#rateLimit?.stream(opened.stream) ?? opened.stream, {
-        digest,
-        size,
-        onBytes: (bytes) => object.moved(bytes),
-        signal: step.signal,
-      });
+      return await this.#cache.blobs.persist(
+        this.#rateLimit?.stream(opened.stream) ?? opened.stream,
+        {
+          digest,
+          size,
+          onBytes: (bytes) => object.moved(bytes),
+          signal: step.signal,
+        },
+      );
     });
   }
 
