@@ -25,7 +25,7 @@ export async function statusError(
   { what, url, method, side }: RefusedRequest,
 ): Promise<KedgeError> {
   const { status } = response;
-  const excerpt = await firstWords(response, 160);
+  const excerpt = wordsOf(await firstWords(response, 512)).slice(0, 160);
   const message = `Cannot ${what}: the server answered ${status}` +
     (excerpt === "" ? "" : ` (${excerpt})`);
   const options: KedgeErrorOptions = {
@@ -40,4 +40,11 @@ export async function statusError(
     return new KedgeError(message, { ...options, hint: "is writing allowed there?" });
   }
   return new KedgeError(message, options);
+}
+
+/** What a web page says to people: its title, or else its text. */
+function wordsOf(excerpt: string): string {
+  if (!/^<(!doctype html|html|head|body)\b/i.test(excerpt)) return excerpt;
+  const [, title] = /<title[^>]*>([^<]*)/i.exec(excerpt) ?? [];
+  return (title ?? excerpt.replace(/<[^>]*>?/g, " ")).replace(/\s+/g, " ").trim();
 }
