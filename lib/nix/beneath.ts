@@ -42,7 +42,7 @@ export class Beneath implements Disposable {
     const name = this.#nameOf(path);
     const plain = `${this.root}/${path}`;
     const told = (error: unknown) => {
-      if (error instanceof Error) error.message = error.message.replaceAll(name, plain);
+      if (error instanceof Error) error.message = error.message.replaceAll(name, () => plain);
       return error;
     };
     try {
@@ -136,7 +136,7 @@ export class Beneath implements Disposable {
           side: "destination",
         });
       }
-      const told = message.replaceAll(name, plain);
+      const told = message.replaceAll(name, () => plain);
       if (code === "ENOENT") throw new Deno.errors.NotFound(told, { cause });
       if (code === "EACCES") throw new Deno.errors.PermissionDenied(told, { cause });
       throw cause;

@@ -76,4 +76,5 @@ Deno.test("Beneath names in errors what lies where, and waits for what is done b
     assertThrows(() => beneath.use("x", Deno.lstatSync), missing, `'${folder}/x'`);
     await assertRejects(() => beneath.use("x", Deno.lstat), missing, `'${folder}/x'`);
     assertThrows(() => beneath.use("x/y", Deno.lstatSync), missing, `'${folder}/x'`);
+    assertThrows(() => beneath.use("$&", Deno.lstatSync), missing, `'${folder}/$&'`);
   }));
