@@ -1,3 +1,5 @@
+import { UsageError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { lookAtDiskFile } from "../lib/disk/disk_file.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
@@ -28,6 +30,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   checkOnline(context, reference);
   const concurrency = concurrencyOf(options.concurrency);
   const { path } = await lookAtDiskFile(options.file);
+  const bases = await Promise.all((options.bases ?? []).map(basePath));
   const inPlace = options.inPlace ?? false;
   if (inPlace) await refuseUsed(path);
   const { cache, signal } = context;
@@ -62,7 +65,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         file,
         given: options.file,
         inPlace,
-        bases: options.bases ?? [],
+        bases,
         concurrency,
         cache,
         pool,
@@ -79,4 +82,10 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   } finally {
     opened?.[Symbol.dispose]();
   }
+}
+
+/** Where a base that was named lies. */
+async function basePath(given: string): Promise<string> {
+  if ((await ifThere(Deno.stat(given)))?.isFile === true) return await Deno.realPath(given);
+  throw new UsageError(`Cannot use the base "${given}": it is no file`);
 }

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { UsageError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
@@ -42,31 +40,14 @@ export async function tableOfFile(path: string, search: SourceSearch): Promise<C
   return await scanFile(path, chunker, { pool, signal, onRead: tellReading(meter, path, size) });
 }
 
-/**
- * The bases that were named, each of which must be a file.
- *
- * @throws {UsageError} if one is not
- */
+/** The bases that were named. */
 export async function namedSources(
   paths: readonly string[],
   search: SourceSearch,
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
-  for (const given of paths) {
-    const path = await basePath(given);
-    sources.push({ path, table: await tableOfFile(path, search) });
-  }
+  for (const path of paths) sources.push({ path, table: await tableOfFile(path, search) });
   return sources;
-}
-
-/**
- * Where a base that was named lies.
- *
- * @throws {UsageError} if it is no file
- */
-export async function basePath(given: string): Promise<string> {
-  if ((await ifThere(Deno.stat(given)))?.isFile === true) return await Deno.realPath(given);
-  throw new UsageError(`Cannot use the base "${given}": it is no file`);
 }
 
 /** Files that the cache knows, other than the given ones; nothing is read for them. */

@@ -64,7 +64,7 @@ export interface PlanPullOptions {
   file: DiskFile;
   /** Whether the file itself is written. */
   inPlace: boolean;
-  /** Files that may hold chunks. */
+  /** The real paths of files that may hold chunks. */
   bases: readonly string[];
   /** Knows files and packs. */
   cache: Cache;

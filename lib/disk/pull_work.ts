@@ -26,7 +26,7 @@ export interface PullRequest {
   readonly given: string;
   /** Whether the file itself is written. */
   readonly inPlace: boolean;
-  /** Files that may hold chunks. */
+  /** The real paths of files that may hold chunks. */
   readonly bases: readonly string[];
   /** How many transfers are under way at a time. */
   readonly concurrency: number;

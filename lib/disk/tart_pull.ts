@@ -12,7 +12,6 @@ import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { ownFile, partialsOf } from "./disk_file.ts";
-import { basePath } from "./local_sources.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
@@ -37,9 +36,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   let out = inPlace ? file.path : file.partial(manifest.digest);
   let seen = inPlace ? file.info : ownFile(out);
   let written: FileIdentity | undefined;
-  const bases = [file.path, ...partials.map(({ path }) => path)];
-  for (const base of request.bases) bases.push(await basePath(base));
-
+  const bases = [file.path, ...partials.map(({ path }) => path), ...request.bases];
   const paths = [...new Set([...(seen === undefined ? [] : [out]), ...bases])];
   const readers = new Map(
     paths.map((path) => [path, tellReading(step.meter, path, disk.size, { isAlone: false })]),

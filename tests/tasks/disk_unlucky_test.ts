@@ -1,7 +1,7 @@
 /** What goes wrong around a push or a pull of a disk: full caches, bases that go, files that are mounted, pulls that were cut off. @module */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError } from "../../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
@@ -53,6 +53,19 @@ Deno.test({
     const other = `oci:${world.path("store")}:2`;
     assertStringIncludes(await run("disk:push", out, other, "--base", reference), warning);
   },
+});
+
+Deno.test("pullDisk() refuses a base that is none, also where nothing is missing", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  await Deno.mkdir(world.path("folder"));
+  for (const base of [world.path("none"), world.path("folder")]) {
+    await assertRejects(
+      () => pullDisk({ reference, file: world.path("disk"), bases: [base] }, world.machine()),
+      UsageError,
+      `Cannot use the base "${base}": it is no file`,
+    );
+  }
 });
 
 for (const state of ["gone", "a pipe"] as const) {
