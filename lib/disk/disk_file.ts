@@ -10,7 +10,7 @@ import { basename, dirname, isAbsolute, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { ifThere, lookAt } from "../base/files.ts";
+import { ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
 
 const mostLinks = 40;
 
@@ -65,10 +65,38 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
   };
 }
 
-/** The file at one of these places, of which nothing but a file counts: through a link, a pull would write to any other place. */
+/**
+ * The file at one of the places beside a file, if it counts. Through a link, a pull would write to any other place; and what somebody else made in a
+ * folder that is open to all would stay his, also under the final name.
+ */
 export function ownFile(path: string): Deno.FileInfo | undefined {
   const info = lookAt(path);
-  return info?.isFile ? info : undefined;
+  if (info?.isFile !== true) return undefined;
+  const folder = lookAt(dirname(path));
+  const isOpen = ((folder?.mode ?? 0) & 0o022) !== 0;
+  const isOurs = [ownUid() ?? info.uid, folder?.uid].includes(info.uid);
+  return isOurs || !isOpen ? info : undefined;
+}
+
+/** The user of this process; `undefined` where it may not be asked for. */
+function ownUid(): number | undefined {
+  const isAllowed = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
+  return isAllowed ? Deno.uid() ?? undefined : undefined;
+}
+
+/** Takes away from such a place what does not count. */
+export async function clearPlace(path: string): Promise<void> {
+  if (lookAt(path) === undefined || ownFile(path) !== undefined) return;
+  await Deno.remove(path, { recursive: true });
+}
+
+/** Leaves nothing at such a place; what somebody else put there, and this user may not remove, does not count. */
+export async function leaveNothing(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!isNotThere(error) && !isDenied(error)) throw error;
+  }
 }
 
 /** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
@@ -76,10 +104,10 @@ export async function partialsOf(file: DiskFile): Promise<{ path: string; digest
   const folder = dirname(file.path);
   const prefix = `.${basename(file.path)}.`;
   const found: { path: string; digest: Digest }[] = [];
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (!isFile || !name.startsWith(prefix)) continue;
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith(prefix)) continue;
     const match = /^([0-9a-f]{64})\.kedge-partial$/.exec(name.slice(prefix.length));
-    if (match !== null) {
+    if (match !== null && ownFile(join(folder, name)) !== undefined) {
       found.push({ path: join(folder, name), digest: `sha256:${match[1]}` as Digest });
     }
   }

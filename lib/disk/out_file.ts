@@ -6,13 +6,14 @@
  * @module
  */
 import { KedgeError } from "../base/errors.ts";
-import { clearWay, ifThere, lookAt } from "../base/files.ts";
+import { ifThere, lookAt } from "../base/files.ts";
+import { clearPlace } from "./disk_file.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 
 /**
- * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever is no file.
+ * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever does not count.
  *
  * @param seen the file that was looked at
  * @param like what a new file may be read and written by: whoever may this one
@@ -26,7 +27,7 @@ export async function openOut(
   using known = seen === undefined ? undefined : await opened(path, { read: true });
   if (known !== undefined) refuseOther(path, await known.stat(), seen!);
   const create = seen === undefined;
-  if (create) await clearWay(path);
+  if (create) await clearPlace(path);
   using file = await opened(path, { read: true, write: true, create, ...modeOf(like) });
   const info = await file.stat();
   if (create && lookAt(path)?.ino !== info.ino) {

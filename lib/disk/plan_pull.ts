@@ -5,7 +5,6 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
-import { ifThere } from "../base/files.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -119,8 +118,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   }
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
-  const unfinished = await ifThere(Deno.stat(file.journal)) !== undefined ||
-    await ifThere(Deno.stat(file.saving)) !== undefined ||
+  const unfinished = ownFile(file.journal) !== undefined || ownFile(file.saving) !== undefined ||
     (await partialsOf(file)).length > 0;
   const changed = unfinished || !inPlace || wanted.includes(1) || holesMissing || sizeWrong;
   return {

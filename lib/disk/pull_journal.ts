@@ -1,10 +1,9 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { writeFileAtomic } from "../base/atomic_file.ts";
-import { ifThere } from "../base/files.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
-import type { DiskFile } from "./disk_file.ts";
+import { type DiskFile, ownFile } from "./disk_file.ts";
 import * as v from "valibot";
 
 /** What the journal of a pull in place says. */
@@ -19,7 +18,7 @@ const journalSchema = v.object({ version: v.literal(1), manifest: v.string(), ta
 
 /** The journal of a pull in place that did not end; `undefined` if there is none that can be read. */
 export async function readJournal(file: DiskFile): Promise<PullJournal | undefined> {
-  if ((await ifThere(Deno.stat(file.journal)))?.isFile !== true) return undefined;
+  if (ownFile(file.journal) === undefined) return undefined;
   try {
     const json: unknown = JSON.parse(await Deno.readTextFile(file.journal));
     const { manifest, table } = v.parse(journalSchema, json);

@@ -1,5 +1,5 @@
 /** What the ways to pull a disk have in common. @module */
-import { persistFile, removeIfThere } from "../base/atomic_file.ts";
+import { persistFile } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDenied } from "../base/files.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -8,7 +8,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { formatReference } from "../oci/reference.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import { type DiskFile, partialsOf } from "./disk_file.ts";
+import { type DiskFile, leaveNothing, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
 import { setBackTime } from "./known_files.ts";
@@ -121,8 +121,6 @@ export async function giveName(file: DiskFile, out: string, step: Step): Promise
       mode === null || mode === undefined ? {} : { mode: mode & 0o7777 },
     );
   }
-  await removeIfThere(file.saving);
-  await removeIfThere(file.saved);
-  await removeIfThere(file.journal);
-  for (const { path } of await partialsOf(file)) await removeIfThere(path);
+  for (const path of [file.saving, file.saved, file.journal]) await leaveNothing(path);
+  for (const { path } of await partialsOf(file)) await leaveNothing(path);
 }

@@ -1,4 +1,4 @@
-import { clearWay } from "../base/files.ts";
+import { clearPlace } from "./disk_file.ts";
 import { chunkLimits } from "../chunk/chunker.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -46,7 +46,7 @@ export async function saveMoved(
     return plan;
   }
   const builder = new TableBuilder(savedChunker);
-  await clearWay(file.saving);
+  await clearPlace(file.saving);
   const options = { write: true, create: true, truncate: true, ...modeOf(file.info) };
   (await Deno.open(file.saving, options)).close();
   let offset = 0;

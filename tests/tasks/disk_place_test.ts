@@ -77,6 +77,39 @@ Deno.test({
 });
 
 Deno.test({
+  name: "pullDisk() makes no file of what somebody else began in a folder that is open to all",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    await Deno.chmod(world.folder, 0o1777);
+    const other = async (name: string) => {
+      await Deno.writeFile(name, data);
+      await Deno.chown(name, 1234, 1234);
+    };
+    const file = world.path("out");
+    const disks = await twoDisks(world);
+    for (const { reference, partial } of disks) {
+      await other(partial);
+      const pull = await pullDisk({ reference, file }, world.machine());
+      await world.holds("out", data);
+      assertEquals([(await Deno.stat(file)).uid, pull.bytesReused], [0, 0]);
+      await Deno.remove(file);
+    }
+    await world.write("out", turned);
+    await other(world.path(".out.kedge-saved.next"));
+    let uid: number | null | undefined;
+    const report = (event: OperationEvent) => {
+      const moved = event.type === "phase-start" && event.phase === "verify";
+      if (moved) uid = Deno.statSync(world.path(".out.kedge-saved")).uid;
+    };
+    const { reference } = disks[0]!;
+    await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+    await world.holds("out", data);
+    assertEquals(uid, 0);
+  },
+});
+
+Deno.test({
   name: "pullDisk() keeps a file that was for its owner alone so, also while it is pulled",
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
   fn: async () => {
