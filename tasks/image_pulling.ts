@@ -31,4 +31,5 @@ import "../lib/oci/last_bytes.ts";
 import "../lib/oci/is_layout.ts";
 import "../lib/oci/layout_blobs.ts";
 import "../lib/oci/read_small_file.ts";
+import "../lib/oci/while_written.ts";
 import "../lib/base/zlib.ts";
