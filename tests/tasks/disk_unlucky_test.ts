@@ -8,7 +8,7 @@ import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
-import { canMount, mountSmallDisk } from "../support/small_disk.ts";
+import { canMount, mountSmallDisk, unmount } from "../support/small_disk.ts";
 import { tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
@@ -121,7 +121,7 @@ Deno.test({
       const again = await runKedge(["disk:pull", "--in-place", reference, out], { cacheDir });
       assertEquals(again.code, 0, again.stderr);
     } finally {
-      await new Deno.Command("umount", { args: [out] }).output();
+      await unmount(out);
     }
     await world.holds("out", data);
   },
