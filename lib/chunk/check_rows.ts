@@ -40,11 +40,10 @@ export async function checkRows(
     if (chunk === holeRow && only?.[row] !== 0) standing[row] = 1;
   });
   await inParallel(partsOf(table, options), pool.width, signal, async (part) => {
-    let right = 0;
-    if (part.hole) await checkHoles(path, part, pool, standing);
-    else right = await checkChunks(path, table, part, { pool, only, standing });
     const bytes = part.lengths.reduce((sum, length) => sum + length, 0);
-    onCheck?.(bytes, right);
+    const onStanding = (right: number) => onCheck?.(bytes, right);
+    if (part.hole) await checkHoles(path, part, { pool, standing, onStanding });
+    else await checkChunks(path, table, part, { pool, only, standing, onStanding });
   });
   return standing;
 }
@@ -93,13 +92,20 @@ function* partsOf(
   yield* open.filter((part) => part.bytes > 0);
 }
 
-/** Checks rows of data; how many bytes of them are right and still wanted. */
+interface Checking {
+  readonly pool: JobPool;
+  readonly standing: Uint8Array;
+  /** Told, before anybody else can look at `standing`, of the bytes of chunks that stand there now. */
+  readonly onStanding: (bytes: number) => void;
+}
+
+/** Checks rows of data, of which only those count that are still wanted. */
 async function checkChunks(
   path: string,
   table: ChunkTable,
   part: Part,
-  of: { pool: JobPool; only: Uint8Array | undefined; standing: Uint8Array },
-): Promise<number> {
+  of: Checking & { only: Uint8Array | undefined },
+): Promise<void> {
   const { only, standing } = of;
   const { right } = await of.pool.run({
     type: "check",
@@ -114,15 +120,14 @@ async function checkChunks(
     standing[row] = 1;
     bytes += part.lengths[at]!;
   });
-  return bytes;
+  of.onStanding(bytes);
 }
 
 /** Checks parts of holes. */
 async function checkHoles(
   path: string,
   part: Part,
-  pool: JobPool,
-  standing: Uint8Array,
+  { pool, standing, onStanding }: Checking,
 ): Promise<void> {
   const { zero } = await pool.run({
     type: "zero",
@@ -134,4 +139,5 @@ async function checkHoles(
   part.rows.forEach((row, at) => {
     if (zero[at] === 0) standing[row] = 0;
   });
+  onStanding(0);
 }
