@@ -18,6 +18,7 @@ import type { RegistryReference } from "../oci/reference.ts";
 import { RegistryClient } from "../oci/registry_client.ts";
 import { RegistryHost } from "../oci/registry_host.ts";
 import { Patience } from "./patience.ts";
+import { patientPieces } from "./patient_pieces.ts";
 import { type LeastPace, patientStream } from "./patient_stream.ts";
 import type { Tier, TierCall, TierRecord } from "./tier.ts";
 
@@ -25,14 +26,14 @@ import type { Tier, TierCall, TierRecord } from "./tier.ts";
 export interface TierWaits extends LeastPace {
   /** For an answer, whole but for contents. */
   answerMs: number;
-  /** For a sign of life while it is lent something, which it may have to copy before it answers. */
+  /** For a sign of life, and for the fewest bytes, while it is lent something, which it may have to copy before it answers. */
   keepMs: number;
 }
 
 const usualWaits: TierWaits = {
   answerMs: 15_000,
   idleMs: 15_000,
-  leastBytes: 256 * 1024,
+  leastBytes: 16 * 1024 * 1024,
   keepMs: 60_000,
 };
 
@@ -145,7 +146,8 @@ export class RegistryTier implements Tier {
     };
     const push = { name: key, signal: patience.signal };
     if (await client.head(layer.digest) === undefined) {
-      const read = (start: number) => signed(readFrom(contents.path, start), patience);
+      const pace = { idleMs: this.#waits.keepMs, leastBytes: this.#waits.leastBytes };
+      const read = (start: number) => patientPieces(readFrom(contents.path, start), patience, pace);
       await client.putBlob(layer, read, push);
     }
     if (await client.head(config.digest) === undefined) {
@@ -195,17 +197,6 @@ export class RegistryTier implements Tier {
 
 function tagOf(key: string): string {
   return `k-${digestHex(sha256(key)).slice(0, 40)}`;
-}
-
-/** The same pieces, each of which is a sign of life of whoever takes it. */
-async function* signed(
-  pieces: AsyncIterable<Uint8Array>,
-  patience: Patience,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    patience.sign();
-    yield piece;
-  }
 }
 
 async function* readFrom(path: string, start: number): AsyncGenerator<Uint8Array> {
