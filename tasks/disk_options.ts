@@ -1,5 +1,5 @@
 /** What the options of the disk tasks have in common. @module */
-import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
@@ -66,7 +66,8 @@ const fileErrors: Readonly<Record<string, string | undefined>> = {
  * Does the work of a task; what the operating system says against a file is told together with what was to be done.
  *
  * @param action what is done: `push "vm.img"`
- * @throws {KedgeError} if the system refuses something
+ * @throws {NotAllowedError} if this user may not do that
+ * @throws {KedgeError} if the system refuses something else
  */
 export async function inWords<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -75,7 +76,8 @@ export async function inWords<T>(action: string, work: () => Promise<T>): Promis
     const { code, message } = cause as { code?: unknown; message?: string };
     if (typeof code !== "string" || !(code in fileErrors)) throw cause;
     const hint = fileErrors[code];
-    throw new KedgeError(`Cannot ${action}: ${message}`, {
+    const Failure = hint === deniedHint ? NotAllowedError : KedgeError;
+    throw new Failure(`Cannot ${action}: ${message}`, {
       cause,
       ...(hint === undefined ? {} : { hint }),
     });

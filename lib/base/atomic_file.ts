@@ -7,7 +7,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { ifThere } from "./files.ts";
+import { ifThere, writeAllSync } from "./files.ts";
 
 /** A name beside a path, for data that is not yet ready to be seen. */
 export function temporaryName(path: string): string {
@@ -100,7 +100,7 @@ export async function writeFileAtomic(
 function written(path: string, bytes: Uint8Array, mode: number): Deno.FsFile {
   const file = Deno.openSync(path, { write: true, createNew: true, mode });
   try {
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    writeAllSync(file, bytes);
     return file;
   } catch (error) {
     file.close();

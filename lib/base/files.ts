@@ -90,3 +90,11 @@ export async function linkFile(from: string, to: string): Promise<boolean> {
     return false;
   }
 }
+
+/** Writes all of it where the file stands, at once: one write need not take the whole. */
+export function writeAllSync(
+  file: { writeSync(bytes: Uint8Array): number },
+  bytes: Uint8Array,
+): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(at === 0 ? bytes : bytes.subarray(at));
+}

@@ -13,7 +13,7 @@ import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { isNoRoom } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { isNotThere } from "../base/files.ts";
+import { isNotThere, writeAllSync } from "../base/files.ts";
 import { formatIdentity, ownIdentity } from "../base/process_identity.ts";
 import { buckets } from "./buckets.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
@@ -160,10 +160,7 @@ export class Leases {
 /** Not by `Deno.writeTextFile`, which loads all of the streams for it. */
 function append(path: string, text: string): void {
   using file = Deno.openSync(path, { append: true, create: true });
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) {
-    written += file.writeSync(bytes.subarray(written));
-  }
+  writeAllSync(file, new TextEncoder().encode(text));
 }
 
 /** Leaves the last line of a file without its end, as a sign that something is missing behind it. */

@@ -1,4 +1,5 @@
 /** Reads and writes pieces of files, neighbours in one call of the system. @module */
+import { writeAllSync } from "../base/files.ts";
 
 /** How many bytes go together: as many as stay in a core's own cache while they are hashed. */
 export const runBytes = 256 * 1024;
@@ -25,11 +26,6 @@ export function readAt(file: Deno.FsFile, offset: number, buffer: Uint8Array): n
     filled += count;
   }
   return filled;
-}
-
-/** Writes all of it, where the file stands. */
-export function writeAll(file: Deno.FsFile, data: Uint8Array): void {
-  for (let at = 0; at < data.length;) at += file.writeSync(data.subarray(at));
 }
 
 /** Writes pieces of memory to places in a file; those that are neighbours in both go together. */
@@ -61,7 +57,7 @@ export class PieceWriter {
   flush(): void {
     if (this.#piece.length === 0) return;
     this.#file.seekSync(this.#offset, Deno.SeekMode.Start);
-    writeAll(this.#file, this.#piece);
+    writeAllSync(this.#file, this.#piece);
     this.#piece = new Uint8Array(0);
   }
 }

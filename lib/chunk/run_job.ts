@@ -1,6 +1,6 @@
 import * as crypto from "node:crypto";
-import { isNotThere } from "../base/files.ts";
-import { endOfRun, PieceWriter, readAt, runBytes, writeAll } from "./file_pieces.ts";
+import { isNotThere, writeAllSync } from "../base/files.ts";
+import { endOfRun, PieceWriter, readAt, runBytes } from "./file_pieces.ts";
 import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
@@ -134,7 +134,7 @@ function pack(job: PackJob): JobResults["pack"] {
   let [filled, size] = [0, 0];
   const put = (bytes: Uint8Array) => {
     digest.update(bytes);
-    writeAll(to, bytes);
+    writeAllSync(to, bytes);
     size += bytes.length;
   };
   for (let at = 0; at < count; at++) {
@@ -185,7 +185,7 @@ function zero(job: ZeroJob): JobResults["zero"] {
         zeros[range] = 0;
         if (!job.write) break;
         file.seekSync(at, Deno.SeekMode.Start);
-        writeAll(file, blank.subarray(0, count));
+        writeAllSync(file, blank.subarray(0, count));
       }
       at += count;
     }

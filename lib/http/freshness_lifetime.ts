@@ -26,6 +26,15 @@ export function freshnessLifetime(headers: Headers, nowMs: number): FreshnessLif
   return { freshMs: Math.max(0, wholeMs - agedMs(headers, nowMs)), mayBeStale };
 }
 
+/** What an answer that brings nothing says of a lifetime: it need not repeat what was said with the version. */
+export function saidLifetime(
+  { freshMs, mayBeStale }: FreshnessLifetime,
+  headers: Headers,
+): Partial<FreshnessLifetime> {
+  if (headers.has("cache-control")) return { freshMs, mayBeStale };
+  return headers.has("expires") ? { freshMs } : {};
+}
+
 /** How old an answer was when it came (RFC 9111, section 4.2.3); a part of a second, which Date does not tell, is none. */
 function agedMs(headers: Headers, nowMs: number): number {
   const said = /^\s*(\d+)\s*(?:,|$)/.exec(headers.get("age") ?? "")?.[1];

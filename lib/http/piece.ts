@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { writeAllSync } from "../base/files.ts";
 import { comingBytes, type MinReader } from "./coming_bytes.ts";
 import { diskFailure } from "./disk_failure.ts";
 
@@ -119,7 +120,7 @@ export class Piece {
           Math.max(0, Math.min(value.byteLength, this.end - this.at)),
         );
         try {
-          writeAll(into.file, bytes);
+          writeAllSync(into.file, bytes);
         } catch (error) {
           throw diskFailure(into.folder, error);
         }
@@ -141,8 +142,3 @@ export class Piece {
 }
 
 const bufferBytes = 1024 * 1024;
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  let offset = 0;
-  while (offset < bytes.byteLength) offset += file.writeSync(bytes.subarray(offset));
-}

@@ -14,7 +14,7 @@ import type { HttpClient } from "./client.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
-import { type FreshnessLifetime, freshnessLifetime } from "./freshness_lifetime.ts";
+import { type FreshnessLifetime, freshnessLifetime, saidLifetime } from "./freshness_lifetime.ts";
 import { statedDigest, wantDigest } from "./stated_digest.ts";
 import {
   conditionOf,
@@ -173,12 +173,6 @@ async function resume(
   return undefined;
 }
 
-/** What an answer that brings nothing says of a lifetime: it need not repeat what was said with the version. */
-function saidOf({ freshMs, mayBeStale }: FreshnessLifetime, headers: Headers) {
-  if (headers.has("cache-control")) return { freshMs, mayBeStale };
-  return headers.has("expires") ? { freshMs } : {};
-}
-
 async function get(
   client: HttpClient,
   request: ProbeRequest,
@@ -212,7 +206,7 @@ async function readAnswer(
   const url = { url: request.url, finalUrl: response.url };
   if (response.status === 304) {
     await response.body?.cancel();
-    return { state: "unchanged", validators, lifetime: saidOf(lifetime, response.headers) };
+    return { state: "unchanged", validators, lifetime: saidLifetime(lifetime, response.headers) };
   }
   if (isPage(request, response)) {
     const { refusePage } = await import("./refuse_page.ts");

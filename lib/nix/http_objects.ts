@@ -12,6 +12,7 @@ import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { HttpRequest } from "../http/client.ts";
 import { displayUrl } from "../http/display_url.ts";
+import { validatorsOf } from "../http/validators.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import { filePieces } from "./file_pieces.ts";
 import { HttpConnection, type HttpConnectionOptions } from "./http_connection.ts";
@@ -72,7 +73,7 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
       if (response === undefined) return undefined;
       try {
         const bytes = await smallBody(response, this.#shown(key));
-        return { bytes, tag: strongTag(response) };
+        return { bytes, tag: validatorsOf(response.headers).etag };
       } catch (cause) {
         if (cause instanceof VerificationError || this.#signal.aborted || options.signal?.aborted) {
           throw cause;
@@ -243,10 +244,4 @@ function typeOf(key: string): string {
     : key === "nix-cache-info"
     ? "text/x-nix-cache-info"
     : "application/x-nix-nar";
-}
-
-/** The ETag of an answer, if a condition may be made of it: a weak one never matches. */
-function strongTag(response: Response): string | undefined {
-  const tag = response.headers.get("etag");
-  return tag !== null && /^"[^"]*"$/.test(tag) ? tag : undefined;
 }

@@ -1,5 +1,6 @@
 import { zlib } from "../base/zlib.ts";
 import { Hasher } from "../base/digest.ts";
+import { writeAllSync } from "../base/files.ts";
 import { type NarPacking, packingLevels } from "./compression.ts";
 import { narPieces } from "./nar_pieces.ts";
 import type { PackedNar } from "./packed_nar.ts";
@@ -36,8 +37,7 @@ export function packNar(request: PackRequest): PackedNar {
       params,
     });
     packed.update(frame);
-    const frameLength = frame.length;
-    for (let offset = 0; offset < frameLength;) offset += output.writeSync(frame.subarray(offset));
+    writeAllSync(output, frame);
     // Frees the memory of a large frame now instead of at some later collection; small ones share a pool.
     if (frame !== piece && frame.buffer.byteLength > frameBytes) {
       (frame.buffer as ArrayBuffer).transfer(0);

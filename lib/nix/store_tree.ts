@@ -9,6 +9,7 @@
 import defer * as fs from "node:fs";
 import { basename, dirname, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
+import { writeAllSync } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 import { NarBuilder } from "./nar_builder.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
@@ -72,7 +73,7 @@ export class StoreTree implements NarVisitor, Disposable {
     if (file === undefined || bytes.length > file.left) {
       throw new VerificationError(`Cannot write "${this.root}": contents come without their file`);
     }
-    for (let at = 0; at < bytes.length;) at += file.handle.writeSync(bytes.subarray(at));
+    writeAllSync(file.handle, bytes);
     this.#nar.contents(bytes);
     file.left -= bytes.length;
     if (file.left === 0) this.#endFile();

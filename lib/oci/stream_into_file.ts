@@ -1,4 +1,5 @@
 import { type KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
+import { writeAllSync } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import { Hasher } from "../base/digest.ts";
@@ -51,7 +52,7 @@ export async function streamIntoFile(
         await Deno.remove(path);
         throw tooLong(descriptor, source);
       }
-      writeAll(file, piece);
+      writeAllSync(file, piece);
       progress.moved(piece.byteLength);
       hash?.grown(at);
       steady.wrote(piece.byteLength);
@@ -105,10 +106,4 @@ function tooShort({ digest, size }: Descriptor, source: ImageSource, at: number)
     `Cannot take ${digest} from "${source.name}": it ended after ${at} of ${size} bytes`,
     { side: "source" },
   );
-}
-
-function writeAll(file: Deno.FsFile, piece: Uint8Array): void {
-  for (let from = 0; from < piece.byteLength;) {
-    from += file.writeSync(from === 0 ? piece : piece.subarray(from));
-  }
 }

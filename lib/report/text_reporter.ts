@@ -12,7 +12,7 @@ import type { Paint } from "./paint.ts";
 import type { Progress } from "./progress.ts";
 import { statusWords, summaryTable } from "./summary_table.ts";
 import { TaskOutput } from "./task_output.ts";
-import { printable, visible, withoutCommands } from "./visible.ts";
+import { escapeMessage, escapeProperty, printable, visible, withoutCommands } from "./visible.ts";
 
 /** How the lines look. */
 export interface TextReporterOptions {
@@ -242,12 +242,4 @@ function totalOf(tasks: readonly TaskSummary[], durationMs: number, dryRun: bool
   return dryRun
     ? `in ${time}: ${moved} would be moved, ${reused} reused; nothing was written`
     : `in ${time}: ${moved} moved, ${reused} reused`;
-}
-
-function escapeMessage(text: string): string {
-  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-}
-
-function escapeProperty(text: string): string {
-  return escapeMessage(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
 }

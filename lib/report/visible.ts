@@ -27,3 +27,13 @@ export function printable(line: string): string {
 export function withoutCommands(text: string): string {
   return text.replace(/^([^\S\r\n]*)::/gm, "$1\\::").replaceAll("##[", "##\\[");
 }
+
+/** A text as the message of a command of GitHub Actions. */
+export function escapeMessage(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+/** A text as a property of such a command. */
+export function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}

@@ -8,12 +8,13 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, Hasher } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import { digestHex, parseDigest } from "../base/digest_text.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { hashers, hashFunction } from "./hash_function.ts";
+import { hashPrefix, readPieces } from "./read_pieces.ts";
 import { answerFunction, readAnswers } from "./read_answers.ts";
 import { remoteFailure } from "./remote_failure.ts";
 import { shellQuote } from "./shell_quote.ts";
@@ -46,7 +47,6 @@ export interface RemoteState {
 }
 
 const codes = { changed: 76, short: 77, done: 78 } as const;
-const pieceBytes = 1024 * 1024;
 
 /** A file on its way to another host. */
 export class RemoteFile {
@@ -232,31 +232,5 @@ export class RemoteFile {
     `);
     if (code === 0) return;
     throw remoteFailure(`keep "${this.#options.path}" on`, session.target.target, stderr);
-  }
-}
-
-async function hashPrefix(path: string, bytes: number, signal: AbortSignal): Promise<Digest> {
-  const hasher = new Hasher();
-  for await (const piece of readPieces(path, 0, bytes, signal)) hasher.update(piece);
-  return hasher.digest();
-}
-
-async function* readPieces(
-  path: string,
-  start: number,
-  end: number,
-  signal: AbortSignal,
-  onTaken: (bytes: number) => void = () => {},
-): AsyncGenerator<Uint8Array> {
-  using file = await Deno.open(path, { read: true });
-  await file.seek(start, Deno.SeekMode.Start);
-  for (let at = start; at < end;) {
-    signal.throwIfAborted();
-    const buffer = new Uint8Array(Math.min(pieceBytes, end - at));
-    const count = await file.read(buffer);
-    if (count === null) return;
-    yield buffer.subarray(0, count);
-    onTaken(count);
-    at += count;
   }
 }

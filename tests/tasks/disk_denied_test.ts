@@ -29,7 +29,7 @@ function deniedTest(
         reference,
         refused: async (args, state) => {
           const run = await runKedge(args, { cacheDir: world.path("cache"), bound: true });
-          assertEquals(run.code, 1, run.stderr);
+          assertEquals(run.code, 5, run.stderr);
           assertStringIncludes(run.stderr, `error: ${state}: Permission denied (os error 13): `);
           assertStringIncludes(run.stderr, "hint: run it as a user who may");
         },
