@@ -5,6 +5,8 @@
  * @module
  */
 import { sha256 } from "../../lib/base/digest.ts";
+import { Layout } from "../../lib/oci/layout.ts";
+import { MediaType } from "../../lib/oci/media_type.ts";
 import { join } from "./disk.ts";
 
 const encoder = new TextEncoder();
@@ -138,4 +140,19 @@ export function tartImage(
     manifest: join(encoder.encode(JSON.stringify(manifest))),
     blobs: [config, ...layers],
   };
+}
+
+/** Puts a Tart image into a layout, under a tag; gives its reference. */
+export async function putTart(
+  folder: string,
+  tag: string,
+  { blobs, manifest }: ReturnType<typeof tartImage>,
+): Promise<string> {
+  const layout = new Layout(folder);
+  await layout.make();
+  for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
+  const digest = sha256(manifest);
+  await layout.putBytes(digest, manifest);
+  await layout.point(tag, { mediaType: MediaType.ociManifest, digest, size: manifest.length });
+  return `oci:${folder}:${tag}`;
 }

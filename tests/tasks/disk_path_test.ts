@@ -1,13 +1,11 @@
 /** Paths that lead up out of a link: what they mean is what the file system finds, not what their text says. @module */
 import { assert, assertEquals } from "@std/assert";
-import { sha256 } from "../../lib/base/digest.ts";
-import { Layout } from "../../lib/oci/layout.ts";
 import { diffDisks } from "../../tasks/disk_inspect.ts";
 import { pullDisk, pushDisk, verifyDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
-import { tartImage } from "../support/tart.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const first = noise(2_000_000);
 const second = join(first.subarray(0, 1_000_000), noise(1_000_000, 2));
@@ -46,12 +44,7 @@ Deno.test("pullDisk() takes a base that its path leads to, for a disk and for a 
   await world.holds("out", first);
   assertEquals(pull.bytesReused, first.length);
 
-  const layout = new Layout(world.path("store"));
-  const { blobs, manifest } = tartImage(first, 300_000);
-  for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
-  await layout.putBytes(sha256(manifest), manifest);
-  const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  await layout.point("tart", { mediaType, digest: sha256(manifest), size: manifest.length });
+  await putTart(world.path("store"), "tart", tartImage(first, 300_000));
   const tart = { reference: `oci:${world.path("store")}:tart`, file: world.path("tart"), bases };
   assertEquals((await pullDisk(tart, world.machine())).bytesMoved, 0);
   await world.holds("tart", first);

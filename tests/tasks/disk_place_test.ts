@@ -1,13 +1,12 @@
 /** What stands already where a pull works: other people's links and pipes, and files that are not anybody's to read. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { sha256 } from "../../lib/base/digest.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
-import { tartImage } from "../support/tart.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
 const turned = join(data.subarray(1_000_000), data.subarray(0, 1_000_000));
@@ -18,14 +17,9 @@ async function twoDisks(world: DiskWorld): Promise<{ reference: string; partial:
   const reference = `oci:${world.path("store")}`;
   const file = await world.write("disk", data);
   await pushDisk({ file, reference: `${reference}:disk` }, world.machine());
-  const layout = new Layout(world.path("store"));
-  const { blobs, manifest } = tartImage(data, 300_000);
-  for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
-  await layout.putBytes(sha256(manifest), manifest);
-  const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  await layout.point("tart", { mediaType, digest: sha256(manifest), size: manifest.length });
+  await putTart(world.path("store"), "tart", tartImage(data, 300_000));
   return await Promise.all(["disk", "tart"].map(async (tag) => {
-    const { digest } = (await layout.find(tag))!;
+    const { digest } = (await new Layout(world.path("store")).find(tag))!;
     return {
       reference: `${reference}:${tag}`,
       partial: world.path(`.out.${digest.slice(7)}.kedge-partial`),

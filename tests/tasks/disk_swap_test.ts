@@ -1,13 +1,11 @@
 /** Pulls of one file by two programs that know nothing of each other: locks lie, and no wrong byte gets the final name. @module */
 import { assertEquals, assertRejects } from "@std/assert";
-import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
-import { tartImage } from "../support/tart.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
 const damaged = data.map((byte, at) => at === 1_500_000 ? byte ^ 1 : byte);
@@ -18,15 +16,8 @@ async function putChunked(world: DiskWorld): Promise<string> {
   return reference;
 }
 
-async function putTart(world: DiskWorld): Promise<string> {
-  const layout = new Layout(world.path("store"));
-  const { blobs, manifest } = tartImage(data, 300_000);
-  await layout.make();
-  for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
-  const digest = await layout.putBytes(sha256(manifest), manifest).then(() => sha256(manifest));
-  const mediaType = "application/vnd.oci.image.manifest.v1+json";
-  await layout.point("1", { mediaType, digest, size: manifest.length });
-  return `oci:${world.path("store")}:1`;
+async function putWhole(world: DiskWorld): Promise<string> {
+  return await putTart(world.path("store"), "1", tartImage(data, 300_000));
 }
 
 /** A context in which something happens once a phase begins. */
@@ -37,7 +28,7 @@ function interrupted(world: DiskWorld, phase: "move" | "verify", what: () => voi
   return { ...world.machine(), report };
 }
 
-for (const [kind, put] of [["a disk", putChunked], ["a Tart image", putTart]] as const) {
+for (const [kind, put] of [["a disk", putChunked], ["a Tart image", putWhole]] as const) {
   const pulled = async () => {
     const world = await DiskWorld.make();
     const reference = await put(world);

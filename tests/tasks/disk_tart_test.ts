@@ -1,29 +1,18 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
 import { pullDisk, verifyDisk } from "../../tasks/disk.ts";
 import { inspectDisk } from "../../tasks/disk_inspect.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
-import { tartImage } from "../support/tart.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const layerBytes = 300_000;
 const text = new TextEncoder().encode("tart ".repeat(50_000));
 const first = join(noise(310_000), text, new Uint8Array(400_000), noise(40_000, 2));
 
-async function put(world: DiskWorld, image: ReturnType<typeof tartImage>): Promise<string> {
-  const layout = new Layout(world.path("store"));
-  await layout.make();
-  for (const { bytes } of image.blobs) await layout.putBytes(sha256(bytes), bytes);
-  await layout.putBytes(sha256(image.manifest), image.manifest);
-  await layout.point("1", {
-    mediaType: "application/vnd.oci.image.manifest.v1+json",
-    digest: sha256(image.manifest),
-    size: image.manifest.length,
-  });
-  return `oci:${world.path("store")}:1`;
-}
+const put = (world: DiskWorld, image: ReturnType<typeof tartImage>) =>
+  putTart(world.path("store"), "1", image);
 
 Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", async () => {
   await using world = await DiskWorld.make();

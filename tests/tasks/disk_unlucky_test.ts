@@ -1,15 +1,13 @@
 /** What goes wrong around a push or a pull of a disk: full caches, bases that go, files that are mounted, pulls that were cut off. @module */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
 import { canMount, mountSmallDisk, unmount } from "../support/small_disk.ts";
-import { tartImage } from "../support/tart.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const data = noise(2_000_000);
 
@@ -75,12 +73,7 @@ for (const state of ["gone", "a pipe"] as const) {
     fn: async () => {
       await using world = await DiskWorld.make();
       const reference = await pushed(world);
-      const layout = new Layout(world.path("store"));
-      const { blobs, manifest } = tartImage(data, 300_000);
-      for (const { bytes } of blobs) await layout.putBytes(sha256(bytes), bytes);
-      await layout.putBytes(sha256(manifest), manifest);
-      const mediaType = "application/vnd.oci.image.manifest.v1+json";
-      await layout.point("tart", { mediaType, digest: sha256(manifest), size: manifest.length });
+      await putTart(world.path("store"), "tart", tartImage(data, 300_000));
       for (const [tag, name] of [["1", "out"], ["tart", "tart"]] as const) {
         const base = await world.write("base", data);
         const context = beforeMove(world, () => {

@@ -6,46 +6,30 @@ import { VerificationError } from "../../../lib/base/errors.ts";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { CarriedImages } from "../../../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
-import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import type { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
 import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
-
-async function inFolders(run: (folder: NixFolder, other: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(join(dir, "nix"));
-    await Deno.mkdir(join(dir, "other"));
-    await run(new NixFolder(join(dir, "nix")), join(dir, "other"));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-const options = {
-  timeoutMs: 1000,
-  onWait() {},
-  signal: new AbortController().signal,
-};
+import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
 
 for (
   const below of ["store", "var", "var/kedge", "var/kedge/staging", "var/nix/db/db.sqlite"]
 ) {
   Deno.test(`lockNixFolder() writes nothing where ${below} is a link to elsewhere`, () =>
-    inFolders(async (folder, other) => {
+    inNixFolder(async (folder, other) => {
       const link = join(folder.path, below);
       await Deno.mkdir(dirname(link), { recursive: true });
       await Deno.symlink(other, link);
-      await assertRejects(() => lockNixFolder(folder, options), VerificationError, "is a link");
+      await assertRejects(() => lockNixFolder(folder, lockOptions), VerificationError, "is a link");
       assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
       await Deno.remove(link);
-      using _lock = await lockNixFolder(folder, options);
+      using _lock = await lockNixFolder(folder, lockOptions);
     }));
 }
 
 Deno.test("putLinks() makes no link outside of its folder, whatever was noted", () =>
-  inFolders(async (folder, other) => {
+  inNixFolder(async (folder, other) => {
     for (const path of ["../../../other/link", "profiles/../../x", "/etc/x", "profiles//x", "."]) {
       await assertRejects(
         () => putLinks(folder, [{ path, target: "/evil" }]),
@@ -64,7 +48,7 @@ for (
   ]
 ) {
   Deno.test(`StoreDatabase reads nothing that runs: ${table.slice(0, 25)}`, () =>
-    inFolders(async (_folder, other) => {
+    inNixFolder(async (_folder, other) => {
       {
         using database = new DatabaseSync(join(other, "db.sqlite"));
         database.exec(nixTables);
@@ -90,7 +74,7 @@ for (
   ] as [string, (folder: NixFolder) => Promise<unknown>][]
 ) {
   Deno.test(`nothing is read from ${below} unless it is a plain file`, () =>
-    inFolders(async (folder, other) => {
+    inNixFolder(async (folder, other) => {
       const path = join(folder.path, below);
       await Deno.mkdir(dirname(path), { recursive: true });
       const elsewhere = join(other, "file");
@@ -110,7 +94,7 @@ for (
 }
 
 Deno.test("a note that is larger than any can be is not read", () =>
-  inFolders(async (folder) => {
+  inNixFolder(async (folder) => {
     await Deno.mkdir(folder.notes, { recursive: true });
     await Deno.writeTextFile(join(folder.notes, "current"), "");
     await Deno.truncate(join(folder.notes, "current"), 1e12);

@@ -7,27 +7,10 @@ import { VerificationError } from "../../../lib/base/errors.ts";
 import { CarriedImages } from "../../../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import { LoosePaths } from "../../../lib/nix/loose_paths.ts";
-import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { readPlainFile } from "../../../lib/nix/plain_file.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
-
-async function inFolders(run: (folder: NixFolder, other: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(join(dir, "nix"));
-    await Deno.mkdir(join(dir, "other"));
-    await run(new NixFolder(join(dir, "nix")), join(dir, "other"));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-const options = {
-  timeoutMs: 1000,
-  onWait() {},
-  signal: new AbortController().signal,
-};
+import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
 
 const digest = `sha256:${"1".repeat(64)}` as Digest;
 
@@ -69,20 +52,20 @@ function linkOnce(path: string, target: string): () => Promise<void> {
 
 for (const there of [false, true]) {
   Deno.test(`lockNixFolder() takes no lock where a link is put that leads to ${there ? "another" : "no"} file`, () =>
-    inFolders(async (folder, other) => {
+    inNixFolder(async (folder, other) => {
       const elsewhere = join(other, "file");
       if (there) await Deno.writeTextFile(elsewhere, "kept");
       await Deno.mkdir(folder.notes, { recursive: true });
       const put = linkOnce(folder.lock, elsewhere);
-      await raced(folder.lock, put, () => assertRejects(() => lockNixFolder(folder, options)));
+      await raced(folder.lock, put, () => assertRejects(() => lockNixFolder(folder, lockOptions)));
       assertEquals((await Array.fromAsync(Deno.readDir(other))).length, there ? 1 : 0);
       await Deno.remove(folder.lock);
-      using _lock = await lockNixFolder(folder, options);
+      using _lock = await lockNixFolder(folder, lockOptions);
     }));
 }
 
 Deno.test("StoreDatabase changes no database to which a link is put", () =>
-  inFolders(async (folder, other) => {
+  inNixFolder(async (folder, other) => {
     const elsewhere = join(other, "db.sqlite");
     {
       using database = new DatabaseSync(elsewhere);
@@ -109,7 +92,7 @@ Deno.test("StoreDatabase changes no database to which a link is put", () =>
   }));
 
 Deno.test("notes and links are written nowhere else where a link is put in the place of a folder", () =>
-  inFolders(async (folder, other) => {
+  inNixFolder(async (folder, other) => {
     await Deno.mkdir(join(folder.notes, "images"), { recursive: true });
     await Deno.mkdir(folder.state, { recursive: true });
     for (
@@ -144,7 +127,7 @@ Deno.test("notes and links are written nowhere else where a link is put in the p
   }));
 
 Deno.test("readPlainFile() reads no other file than the one that it found", () =>
-  inFolders(async (folder, other) => {
+  inNixFolder(async (folder, other) => {
     const path = join(folder.path, "note");
     const write = (text: string) => Deno.writeTextFile(path, text);
     await Deno.writeTextFile(join(other, "secret"), "secret");
