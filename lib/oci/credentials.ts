@@ -14,6 +14,7 @@ import { decodeBase64 } from "@std/encoding";
 import { join } from "@std/path";
 import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
+import { readPipedText } from "../base/read_piped_text.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { askHelper, type HelperAnswer } from "./ask_helper.ts";
 
@@ -29,7 +30,9 @@ export interface FindCredentialsOptions {
   env?: (name: string) => string | undefined;
   /** Learns the values, so that they never print. */
   redactor?: Redactor | undefined;
-  /** Ends a helper that hangs. */
+  /** How long to wait for somebody who writes into a file that is a pipe. @default {10000} */
+  writerWaitMs?: number | undefined;
+  /** Ends a helper that hangs, and a wait. */
   signal?: AbortSignal | undefined;
 }
 
@@ -84,7 +87,7 @@ async function search(
     if (found !== undefined) return found;
   }
   for (const path of configFiles(env)) {
-    const text = await readIfThere(path);
+    const text = await readIfThere(path, options);
     if (text === undefined) continue;
     const found = await fromConfig(text, path, host, repository, options);
     if (found !== undefined) return found;
@@ -106,11 +109,15 @@ function configFiles(env: (name: string) => string | undefined): string[] {
   return files;
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfThere(
+  path: string,
+  { writerWaitMs, signal }: FindCredentialsOptions,
+): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    return await readPipedText(path, { writerWaitMs, signal });
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
+    signal?.throwIfAborted();
     throw new UsageError(`Cannot read the credentials in "${path}": ${(cause as Error).message}`, {
       cause,
     });
