@@ -6,6 +6,7 @@
 import { resolve } from "@std/path";
 import { checkFreeBytes } from "../lib/base/disk_space.ts";
 import { UsageError } from "../lib/base/errors.ts";
+import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
@@ -28,7 +29,7 @@ export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): voi
     wanted.set(cacheDir, (wanted.get(cacheDir) ?? 0) + (source.spoolBytes ?? 0));
   }
   for (const [folder, bytes] of wanted) {
-    if (bytes >= worthLookingBytes) checkFreeBytes(resolve(folder), bytes);
+    if (bytes >= worthLookingBytes) checkFreeBytes(resolve(plainPath(folder)), bytes);
   }
 }
 
@@ -67,7 +68,7 @@ export function checkDestinations(routes: readonly ImageRoute[]): void {
     const source = formatReference(from);
     for (const each of to) {
       const place = each.transport === "oci"
-        ? formatReference({ ...each, folder: resolve(each.folder) })
+        ? formatReference({ ...each, folder: resolve(plainPath(each.folder)) })
         : formatDestination(each.tag ?? each.digest ? each : { ...each, tag: "latest" });
       const other = taken.get(place) ?? source;
       taken.set(place, other);

@@ -9,6 +9,7 @@
 import { join, resolve } from "@std/path";
 import * as v from "valibot";
 import { folderNames } from "../lib/base/files.ts";
+import { plainPath } from "../lib/base/plain_path.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { readEnvelope } from "../lib/cache/cache_entry.ts";
@@ -35,7 +36,7 @@ export class KnownBlobs implements LocalBlobs {
   ): Promise<LocalBlob | undefined> {
     const cached = await this.#cache.blobs.find(descriptor.digest, descriptor.size);
     if (cached !== undefined) return { path: cached.path, linkable: true };
-    const except = exceptFolder === undefined ? undefined : resolve(exceptFolder);
+    const except = exceptFolder === undefined ? undefined : resolve(plainPath(exceptFolder));
     for (const layout of await (this.#layouts ??= knownLayouts(this.#cache))) {
       if (layout.folder === except) continue;
       // A layout that cannot be read cannot serve, and is no reason to fail.
@@ -48,7 +49,7 @@ export class KnownBlobs implements LocalBlobs {
 
 /** Keeps in mind that there is a layout in a folder. */
 export async function rememberLayout(cache: Cache, folder: string): Promise<void> {
-  const absolute = resolve(folder);
+  const absolute = resolve(plainPath(folder));
   const entry = cache.bucket(buckets.oci).shard("layouts").entry(absolute, layoutSchema);
   await entry.write({ folder: absolute }, { by: `oci:${absolute}` });
 }

@@ -36,6 +36,7 @@ import "../lib/base/secret.ts";
 import "../lib/oci/each_copy.ts";
 import "../lib/oci/survey_copy.ts";
 import "../lib/base/disk_space.ts";
+import "../lib/base/plain_path.ts";
 import "../lib/oci/platform.ts";
 import "../lib/oci/image_hosts.ts";
 import "../lib/operation/error_data.ts";

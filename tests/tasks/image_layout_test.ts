@@ -2,11 +2,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { VerificationError } from "../../lib/base/errors.ts";
+import { UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
+import { KnownBlobs } from "../../tasks/image_known.ts";
+import { syncImages } from "../../tasks/image_list.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 
@@ -72,4 +74,32 @@ Deno.test("syncImage() points to no image of which a part was collected at the l
     assertEquals(await layout.entries(), []);
     await run(() => {});
     assertEquals((await layout.entries()).map(nameOf), ["v1"]);
+  }));
+
+Deno.test("syncImages() goes where a path leads that goes up from a link, and finds again what it put there", () =>
+  inFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "real", "deep"), { recursive: true });
+    await Deno.symlink("real/deep", join(folder, "link"));
+    const cache = new Cache(join(folder, "cache"));
+    const layers = [randomBytes(5000)];
+    for (const tag of ["a", "b"]) {
+      await writeImage(join(folder, "source"), tag, { layers, annotations: { tag } });
+    }
+    const from = (tag: string) => `oci:${folder}/source:${tag}`;
+    const there = `oci:${folder}/link/../store:1`;
+    const both = (second: string) =>
+      syncImages({
+        images: [{ from: from("a"), to: there }, { from: from("b"), to: `oci:${second}:1` }],
+      }, { cache });
+    await both(join(folder, "store"));
+    await assertRejects(
+      () => both(join(folder, "real", "store")),
+      UsageError,
+      "is to go there too",
+    );
+    for (const gone of ["source", "store"]) {
+      await Deno.remove(join(folder, gone), { recursive: true });
+    }
+    const found = await new KnownBlobs(cache).find({ digest: sha256(layers[0]!), size: 5000 });
+    assertEquals(found?.path, new Layout(`${folder}/real/store`).blobPath(sha256(layers[0]!)));
   }));
