@@ -1,5 +1,5 @@
 /** What the options of the disk tasks have in common. @module */
-import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
+import { UsageError } from "../lib/base/errors.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
@@ -43,43 +43,5 @@ export async function lockDisk(context: TaskContext, path: string): Promise<Asyn
   } catch (error) {
     use[Symbol.dispose]();
     throw error;
-  }
-}
-
-const deniedHint = "run it as a user who may, or name another file";
-const goneHint = "does another program change it? run the same command again";
-const busyHint = "what is mounted or run from stays where it is; pull into it with --in-place";
-/** What the operating system says of files, and the next step. */
-const fileErrors: Readonly<Record<string, string | undefined>> = {
-  EACCES: deniedHint,
-  EBUSY: busyHint,
-  EPERM: deniedHint,
-  EROFS: deniedHint,
-  ENOENT: goneHint,
-  ENOTDIR: goneHint,
-  EIO: undefined,
-  ELOOP: undefined,
-  ENAMETOOLONG: undefined,
-};
-
-/**
- * Does the work of a task; what the operating system says against a file is told together with what was to be done.
- *
- * @param action what is done: `push "vm.img"`
- * @throws {NotAllowedError} if this user may not do that
- * @throws {KedgeError} if the system refuses something else
- */
-export async function inWords<T>(action: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const { code, message } = cause as { code?: unknown; message?: string };
-    if (typeof code !== "string" || !(code in fileErrors)) throw cause;
-    const hint = fileErrors[code];
-    const Failure = hint === deniedHint ? NotAllowedError : KedgeError;
-    throw new Failure(`Cannot ${action}: ${message}`, {
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-    });
   }
 }

@@ -10,7 +10,8 @@ import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { inWords } from "./in_words.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";

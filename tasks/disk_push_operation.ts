@@ -21,7 +21,8 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, inWords, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { inWords } from "./in_words.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";

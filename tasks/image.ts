@@ -47,7 +47,7 @@ export interface SyncImageResult extends Figures {
  *
  * @throws {UsageError} if a reference or another option is malformed
  * @throws {VerificationError} if bytes, sizes or types are not what they must be
- * @throws {NotAllowedError} if a registry refuses
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read or write a file
  * @throws {UnreachableError} if a registry kept failing
  * @throws {KedgeError} if there is no such image
  */

@@ -4,12 +4,17 @@ import { Layout, nameOf } from "../lib/oci/layout.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CollectImagesOptions } from "./image_gc.ts";
+import { inWords } from "./in_words.ts";
 
 /** Does the work of `collectImages`. */
 export async function runCollectImages(
   options: CollectImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<Garbage> {
+  return await inWords(`collect "${options.layout}"`, () => collect(options, ctx));
+}
+
+async function collect(options: CollectImagesOptions, ctx: TaskContextOptions): Promise<Garbage> {
   const { dryRun, signal } = resolveContext(ctx);
   const reference = parseReference(options.layout);
   if (reference.transport !== "oci" || reference.tag !== undefined) {

@@ -14,6 +14,7 @@ import {
 } from "./image_checks.ts";
 import { type ImageRegistriesOptions, openImageHosts } from "./image_registries.ts";
 import type { ImageSpool } from "./image_spool.ts";
+import { inWords } from "./in_words.ts";
 import { type ImageRoute, knownBlobs, openCopies, openEngine } from "./image_routes.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -153,7 +154,7 @@ export async function copyImages(
     },
     standing: (plan) => ({ images: plan.copies.map(copied) }),
   };
-  return await runOperation(operation, context);
+  return await inWords(actionOf(routes), () => runOperation(operation, context));
 }
 
 /** Loads what moves ahead of its use; that it cannot be had is told where it is used. */
@@ -205,6 +206,13 @@ function copied({ plan, source, to }: PlannedCopy): CopiedImage {
     changed: plan.changed,
     why: plan.why,
   };
+}
+
+function actionOf(routes: readonly ImageRoute[]): string {
+  const [first] = routes;
+  if (first === undefined || routes.length > 1) return `sync ${routes.length} images`;
+  const to = first.to.map((each) => `"${formatDestination(each)}"`).join(", ");
+  return `sync "${formatReference(first.from)}" to ${to}`;
 }
 
 function subjectOf(routes: readonly ImageRoute[]): string {

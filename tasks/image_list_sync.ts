@@ -20,6 +20,7 @@ import {
 import { copyImages } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
+import { inWords } from "./in_words.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
 
@@ -59,7 +60,7 @@ async function routesOf(
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
   using hosts = await openImageHosts(options, context, { meter });
-  const all = await listTags(from, hosts);
+  const all = await inWords(`list "${image.from}"`, () => listTags(from, hosts));
   const tags = all.filter(fits);
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {

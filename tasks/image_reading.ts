@@ -1,15 +1,21 @@
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { listTags } from "../lib/oci/list_tags.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
-import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { openImageHosts } from "./image_registries.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../lib/runner/context.ts";
 import type {
   DiffImagesResult,
   ImageObject,
   InspectImageResult,
   ReadImageOptions,
 } from "./image_inspect.ts";
+import { openImageHosts } from "./image_registries.ts";
+import { inWords } from "./in_words.ts";
 
 /** Does the work of `inspectImage`. */
 export async function runInspectImage(
@@ -22,10 +28,7 @@ export async function runInspectImage(
   const context = resolveContext(ctx);
   using hosts = await openImageHosts(options, context);
   const reference = parseReference(options.image);
-  const { root, images, objects } = await readContents(
-    await hosts.source(reference),
-    context.signal,
-  );
+  const { root, images, objects } = await read(options.image, hosts, context);
   return {
     reference: formatReference({ ...reference, digest: root.digest }),
     digest: root.digest,
@@ -51,9 +54,10 @@ export async function runDiffImages(
 ): Promise<DiffImagesResult> {
   const context = resolveContext(ctx);
   using hosts = await openImageHosts(options, context);
-  const read = async (image: string) =>
-    readContents(await hosts.source(parseReference(image)), context.signal);
-  const [a, b] = await Promise.all([read(options.a), read(options.b)]);
+  const [a, b] = await Promise.all([
+    read(options.a, hosts, context),
+    read(options.b, hosts, context),
+  ]);
   const [shared, onlyA, onlyB] = [
     pick(a, (digest) => b.objects.has(digest)),
     pick(a, (digest) => !b.objects.has(digest)),
@@ -82,7 +86,21 @@ export async function runListImages(
 }> {
   const context = resolveContext(ctx);
   using hosts = await openImageHosts(options, context);
-  return { tags: await listTags(parseReference(options.place), hosts) };
+  const reference = parseReference(options.place);
+  const tags = await inWords(`list "${options.place}"`, () => listTags(reference, hosts));
+  return { tags };
+}
+
+async function read(
+  image: string,
+  hosts: ImageHosts,
+  { signal }: TaskContext,
+): Promise<ImageContents> {
+  const reference = parseReference(image);
+  return await inWords(
+    `read "${image}"`,
+    async () => readContents(await hosts.source(reference), signal),
+  );
 }
 
 function pick(contents: ImageContents, keep: (digest: string) => boolean): ImageObject[] {

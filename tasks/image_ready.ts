@@ -26,6 +26,7 @@ import "../lib/base/bytes.ts";
 import "../lib/oci/plan_copies.ts";
 import "./image_checks.ts";
 import "./image_registries.ts";
+import "./in_words.ts";
 import "./image_routes.ts";
 import "../lib/operation/run_operation.ts";
 import "../lib/base/defined.ts";

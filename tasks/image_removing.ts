@@ -4,6 +4,7 @@ import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
 import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { RemoveImagesOptions, RemoveImagesResult } from "./image_rm.ts";
+import { inWords } from "./in_words.ts";
 
 /** Does the work of `removeImages`. */
 export async function runRemoveImages(
@@ -27,7 +28,7 @@ export async function runRemoveImages(
   const absent: string[] = [];
   for (const { name, remove } of wanted) {
     context.signal.throwIfAborted();
-    const found = await remove(hosts, context.dryRun);
+    const found = await inWords(`remove "${name}"`, () => remove(hosts, context.dryRun));
     (found ? removed : absent).push(name);
   }
   return { changed: removed.length > 0, removed, absent };

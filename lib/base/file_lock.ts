@@ -10,8 +10,8 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { KedgeError, TimedOutError } from "./errors.ts";
-import { isNotThere } from "./files.ts";
+import { KedgeError, NotAllowedError, TimedOutError } from "./errors.ts";
+import { isNotThere, isReadOnly } from "./files.ts";
 
 /** Options of {@linkcode lockFile}. */
 export interface LockFileOptions {
@@ -72,7 +72,7 @@ export function closeLocked(file: Deno.FsFile): void {
 /**
  * Takes the lock if it is free at once; `undefined` if somebody else holds it.
  *
- * @throws {KedgeError} if the lock file may not be written
+ * @throws {NotAllowedError} if the lock file may not be written
  */
 export async function tryLockFile(
   path: string,
@@ -105,7 +105,8 @@ async function openLockFile(
   } catch (cause) {
     const { code } = cause as { code?: string };
     if (code === undefined || code === "ENOSPC") throw cause;
-    throw new KedgeError(`Cannot lock "${path}": ${(cause as Error).message}`, {
+    const Failure = isReadOnly(cause) ? NotAllowedError : KedgeError;
+    throw new Failure(`Cannot lock "${path}": ${(cause as Error).message}`, {
       cause,
       hint: "it must be allowed to write there",
     });
@@ -166,7 +167,7 @@ export function isLockHeld(path: string): boolean {
  * Takes a lock, waiting for it if it must. The file is made where it is not there.
  *
  * @throws {TimedOutError} if the lock stayed taken for the whole of `timeoutMs`
- * @throws {KedgeError} if the lock file may not be written
+ * @throws {NotAllowedError} if the lock file may not be written
  */
 export async function lockFile(path: string, options: LockFileOptions = {}): Promise<FileLock> {
   const { shared = false, timeoutMs = 300_000, onWait, signal, makeFolder } = options;

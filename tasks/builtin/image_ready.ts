@@ -12,6 +12,7 @@ import "../image_list.ts";
 import "../../lib/base/meter.ts";
 import "../../lib/oci/engine_reference.ts";
 import "../image_copies.ts";
+import "../in_words.ts";
 import "../collecting_after.ts";
 import "../../lib/oci/plan_copies.ts";
 import "../image_checks.ts";
