@@ -62,6 +62,12 @@ export function sha256(bytes: Uint8Array | string): Digest {
   return new Hasher().update(data).digest();
 }
 
+/** The same by WebCrypto, for a message of any size that lies in memory as a whole: that loads nothing of Node. */
+export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {
+  const hash = await globalThis.crypto.subtle.digest("SHA-256", bytes);
+  return `sha256:${new Uint8Array(hash).toHex()}` as Digest;
+}
+
 /** Whether two digests are the same, in a time that does not tell where they differ. */
 export function sameDigest(a: Digest, b: Digest): boolean {
   const encoder = new TextEncoder();

@@ -7,7 +7,7 @@
  * @module
  */
 import { encodeHex } from "@std/encoding";
-import { sha256 } from "../base/digest.ts";
+import { digestOf } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -51,7 +51,7 @@ export async function fetchIndex(
     if (parts !== undefined) {
       fetchedBytes = parts.fetchedBytes;
       meter.moved(fetchedBytes);
-      if (sha256(parts.bytes) === blob.digest) return parts;
+      if (await digestOf(parts.bytes) === blob.digest) return parts;
     }
   }
   const bytes = await readWhole(store, blob, indexLimits.storedBytes, signal);

@@ -9,7 +9,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { type Digest, sha256 } from "../base/digest.ts";
+import { type Digest, digestOf } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
@@ -87,7 +87,7 @@ export function sameState(a: FileState, b: FileState): boolean {
 export async function keepTable(cache: Cache, table: ChunkTable): Promise<Digest> {
   const { chunker, size, digests, lengths, rows, rowOffsets } = table;
   const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
-  const digest = sha256(bytes);
+  const digest = await digestOf(bytes);
   if (!await cache.blobs.has(digest, bytes.length)) {
     await cache.blobs.persist(new Blob([bytes]).stream(), { digest });
   }
@@ -174,7 +174,7 @@ async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefi
   const blob = await cache.blobs.find(known.table as Digest);
   if (blob === undefined) return undefined;
   const bytes = await Deno.readFile(blob.path);
-  if (sha256(bytes) !== known.table) return undefined;
+  if (await digestOf(bytes) !== known.table) return undefined;
   return {
     path: known.path,
     table: decodeLocalTable(bytes),

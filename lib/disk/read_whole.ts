@@ -1,4 +1,4 @@
-import { sha256 } from "../base/digest.ts";
+import { digestOf } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -24,7 +24,7 @@ export async function readWhole(
     at += piece.length;
     if (at > bytes.length) break;
   }
-  if (at === bytes.length && sha256(bytes) === blob.digest) return bytes;
+  if (at === bytes.length && await digestOf(bytes) === blob.digest) return bytes;
   throw new VerificationError(
     `Cannot use ${blob.digest} of "${store.name}": its bytes are not those of the digest`,
     { side: "source", data: { digest: blob.digest } },

@@ -2,7 +2,7 @@ import { type KedgeError, UnreachableError, VerificationError } from "../base/er
 import { writeAllSync } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
-import { Hasher } from "../base/digest.ts";
+import { digestOf } from "../base/digest.ts";
 import { SteadySync } from "../base/steady_sync.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { FileHashers } from "./file_hashers.ts";
@@ -89,7 +89,7 @@ export async function streamIntoMemory(transfer: BlobTransfer): Promise<Uint8Arr
     progress.moved(piece.byteLength);
   }
   if (at < size) throw tooShort(descriptor, source, at);
-  const digest = new Hasher().update(bytes).digest();
+  const digest = await digestOf(bytes);
   if (digest !== descriptor.digest) throw wrongDigest(descriptor, source.name, digest);
   return bytes;
 }

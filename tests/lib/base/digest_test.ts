@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { Hasher, sameDigest, sha256 } from "../../../lib/base/digest.ts";
+import { digestOf, Hasher, sameDigest, sha256 } from "../../../lib/base/digest.ts";
 import { digestHex, parseDigest } from "../../../lib/base/digest_text.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 
@@ -23,13 +23,14 @@ Deno.test("Hasher takes bytes in any pieces and tells digest and size at any tim
   assertEquals(hasher.size, 3);
 });
 
-Deno.test("Hasher agrees with node:crypto at every length of a block and around the end of short messages", () => {
+Deno.test("sha256(), digestOf() and Hasher agree with node:crypto at every length of a block and around the end of short messages", async () => {
   const bytes = Uint8Array.from({ length: 20_000 }, (_, at) => (at * 7919) >> 3);
   const lengths = [...Array(200).keys(), 4095, 16_383, 16_384, 16_385, 20_000];
   for (const length of lengths) {
     const part = bytes.subarray(0, length);
     const expected = createHash("sha256").update(part).digest("hex");
     assertEquals(digestHex(sha256(part)), expected, `${length} bytes`);
+    assertEquals(digestHex(await digestOf(part)), expected, `${length} bytes`);
     const halves = new Hasher().update(part.subarray(0, length >> 1));
     const other = halves.copy().update(new Uint8Array(20_000));
     halves.update(part.subarray(length >> 1));
