@@ -115,7 +115,7 @@ function reason(
   if (missing.length === 0) {
     return same
       ? `${name} points to ${short} and lacks a manifest of it`
-      : `all ${count} blobs of ${short} are at ${name}, which points elsewhere`;
+      : `all ${count} blobs of ${short} are there, and ${name} does not point to it yet`;
   }
   const mounted = destination.mounts(source);
   const how = mounted ? "another repository of the registry has" : "the destination lacks";

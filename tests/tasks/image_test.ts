@@ -36,6 +36,13 @@ realTest("syncImage() brings an image to a registry and back, and moves nothing 
   assertEquals(figures(await room.sync(there, back)), [true, first.bytesMoved, 0, 6]);
   assertEquals(figures(await room.sync(there, back)), [false, 0, first.bytesMoved, 1]);
   assertEquals(await blobsOf(room.path("back")), await blobsOf(room.path("from")));
+  const other = `oci:${room.path("back")}:v2`;
+  assertEquals(
+    (await room.sync(there, other)).why,
+    `all 4 blobs of sha256:${
+      image.digest.slice(7, 19)
+    } are there, and ${other} does not point to it yet`,
+  );
 });
 
 realTest("syncImage() moves only the layer that changed", ["docker-registry"], async () => {
