@@ -19,6 +19,14 @@ function deepestMessage(error: unknown): string {
   return at.message.replace(/^error sending request.*?: /, "").replace(/^client error .*?: /, "");
 }
 
+/** The next step, by what is wrong with a certificate. */
+const certificateHints: Readonly<Record<string, string>> = {
+  UnknownIssuer:
+    "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
+  CaUsedAsEndEntity:
+    "it is an authority's own, as openssl req -x509 makes it: give the server one that an authority signed, and set DENO_CERT to that authority's",
+};
+
 function certificateError(error: unknown, url: string): UnreachableError | undefined {
   const text = `${(error as Error).message}\n${deepestMessage(error)}`;
   const found = /invalid peer certificate: ([^\n]*)/.exec(text)?.[1];
@@ -28,12 +36,7 @@ function certificateError(error: unknown, url: string): UnreachableError | undef
     `Cannot trust the certificate of "${new URL(url).host}": ${state}`,
     {
       cause: error,
-      ...(state === "UnknownIssuer"
-        ? {
-          hint:
-            "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
-        }
-        : {}),
+      ...(Object.hasOwn(certificateHints, state) ? { hint: certificateHints[state]! } : {}),
     },
   );
 }

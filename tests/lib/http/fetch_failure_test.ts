@@ -33,7 +33,8 @@ for (
       trusts: true,
       names: "IP:127.0.0.1",
       state: "CaUsedAsEndEntity",
-      hint: undefined,
+      hint:
+        "it is an authority's own, as openssl req -x509 makes it: give the server one that an authority signed, and set DENO_CERT to that authority's",
     },
   ]
 ) {
