@@ -33,12 +33,12 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const { path } = await lookAtDiskFile(options.file);
   const bases = await Promise.all((options.bases ?? []).map(basePath));
   const inPlace = options.inPlace ?? false;
-  if (inPlace) await refuseUsed(path);
   const { cache, signal } = context;
 
   using starting = new DisposableStack();
   const pool = starting.use(new JobPool({ signal }));
   pool.start(1);
+  if (inPlace) refuseUsed(path);
   await using _lock = await lockDisk(context, path);
   using _pool = starting.move();
   // The file that is looked at now is the one that is written: whatever is read of it is read later.

@@ -20,6 +20,18 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+/** A worker, and the jobs that it was given and has not answered, in their order. */
+interface Hand {
+  readonly worker: Worker;
+  readonly given: Waiting[];
+  isReady: boolean;
+}
+
+const mostGiven = 2;
+
+/** Jobs after which none is given beforehand: it might wait while another worker has nothing to do. The others take some ten milliseconds. */
+const longJobs: readonly Job["type"][] = ["pack", "scan"];
+
 /**
  * Does jobs on several cores. Workers start when there is work for them and end with the pool; where none can be had (no permission
  * to read their file), the thread that asks does the work.
@@ -27,7 +39,7 @@ interface Waiting {
 export class JobPool implements Disposable {
   #limit: number;
   #signal: AbortSignal | undefined;
-  #workers = new Map<Worker, Waiting | "starting" | "idle">();
+  #hands: Hand[] = [];
   #queue: Waiting[] = [];
   #onAbort = () => this.#close(this.#signal?.reason);
 
@@ -49,7 +61,7 @@ export class JobPool implements Disposable {
    * @param count how many; the others start when there is work for them
    */
   start(count: number = this.#limit): void {
-    while (this.#workers.size < Math.min(count, this.#limit)) this.#startWorker();
+    while (this.#hands.length < Math.min(count, this.#limit)) this.#startWorker();
   }
 
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */
@@ -68,25 +80,33 @@ export class JobPool implements Disposable {
   }
 
   #close(reason: unknown): void {
-    for (const [worker, state] of this.#workers) {
+    for (const { worker, given } of this.#hands.splice(0)) {
       worker.terminate();
-      if (typeof state === "object") state.reject(reason);
+      for (const waiting of given) waiting.reject(reason);
     }
-    this.#workers.clear();
     for (const waiting of this.#queue.splice(0)) waiting.reject(reason);
   }
 
   #dispatch(): void {
     if (this.#limit === 0) return this.#workHere();
-    for (const [worker, state] of this.#workers) {
-      if (state !== "idle") continue;
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      this.#workers.set(worker, next);
-      worker.postMessage(next.job, next.transfer);
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const hand = this.#handFor(next);
+      if (hand === undefined) break;
+      this.#queue.shift();
+      hand.given.push(next);
+      hand.worker.postMessage(next.job, next.transfer);
     }
-    const starting = [...this.#workers.values()].filter((state) => state === "starting").length;
-    if (this.#queue.length > starting && this.#workers.size < this.#limit) this.#startWorker();
+  }
+
+  /** Who has nothing to do, else who has one job before this one, so that no worker waits for a thread that is busy; `undefined` if nobody. */
+  #handFor({ job, transfer }: Waiting): Hand | undefined {
+    const isIdle = ({ given }: Hand) => given.length === 0;
+    if (this.#hands.length < this.#limit && !this.#hands.some(isIdle)) this.#startWorker();
+    // What is moved to a worker that then cannot begin is lost.
+    const able = this.#hands.filter(({ isReady }) => isReady || transfer.length === 0)
+      .sort((a, b) => Number(b.isReady) - Number(a.isReady));
+    const most = longJobs.includes(job.type) ? 1 : mostGiven;
+    return able.find(isIdle) ?? able.find(({ given }) => given.length < most);
   }
 
   #workHere(): void {
@@ -100,27 +120,34 @@ export class JobPool implements Disposable {
 
   #startWorker(): void {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    this.#workers.set(worker, "starting");
+    const hand: Hand = { worker, given: [], isReady: false };
+    this.#hands.push(hand);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      const waiting = this.#workers.get(worker);
-      if (waiting === undefined) return;
-      this.#workers.set(worker, "idle");
-      if ("ok" in data && typeof waiting === "object") {
-        if (data.ok) waiting.resolve(data.result as never);
-        else waiting.reject(Object.assign(new Error(data.error.message), data.error));
+      hand.isReady = true;
+      if ("ok" in data) {
+        const waiting = hand.given.shift();
+        if (data.ok) waiting?.resolve(data.result as never);
+        else waiting?.reject(Object.assign(new Error(data.error.message), data.error));
       }
       this.#dispatch();
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      const waiting = this.#workers.get(worker);
-      this.#workers.delete(worker);
-      worker.terminate();
-      if (waiting === "starting") this.#limit = this.#workers.size;
-      else if (typeof waiting === "object") {
-        waiting.reject(new Error(`a worker ended: ${event.message}`));
-      }
-      this.#dispatch();
+      this.#lose(hand, event.message);
     };
+  }
+
+  /** Goes on without a worker. One that could not begin has done nothing of what it was given. */
+  #lose(hand: Hand, message: string): void {
+    hand.worker.terminate();
+    if (!this.#hands.includes(hand)) return;
+    this.#hands = this.#hands.filter((other) => other !== hand);
+    if (hand.isReady) {
+      for (const { reject } of hand.given) reject(new Error(`a worker ended: ${message}`));
+    } else {
+      this.#limit = this.#hands.length;
+      this.#queue.unshift(...hand.given);
+    }
+    this.#dispatch();
   }
 }

@@ -1,15 +1,17 @@
 import { KedgeError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
+import { lookAt } from "../base/files.ts";
 
 /**
- * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it.
+ * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it. It is asked for at once, since the kernel
+ * answers sooner than a thread would have begun with it.
  *
+ * @param path the file's real path
  * @returns who, for people; `undefined` if nobody is known to
  */
-export async function usedBy(path: string): Promise<string | undefined> {
-  const info = await ifThere(Deno.stat(path));
+export function usedBy(path: string): string | undefined {
+  const info = lookAt(path);
   if (info === undefined || Deno.build.os !== "linux") return undefined;
-  const locks = await textOf("/proc/locks");
+  const locks = textOf("/proc/locks");
   for (const line of locks.split("\n")) {
     const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+\S+:\S+:(\d+)\s/.exec(line);
     if (match !== null && Number(match[2]) === info.ino && Number(match[1]) !== Deno.pid) {
@@ -17,9 +19,9 @@ export async function usedBy(path: string): Promise<string | undefined> {
     }
   }
   try {
-    for await (const { name } of Deno.readDir("/sys/block")) {
+    for (const { name } of Deno.readDirSync("/sys/block")) {
       if (!name.startsWith("loop")) continue;
-      if ((await textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
+      if ((textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
         return `the loop device /dev/${name} is on it`;
       }
     }
@@ -34,8 +36,8 @@ export async function usedBy(path: string): Promise<string | undefined> {
  *
  * @throws {KedgeError} if somebody does
  */
-export async function refuseUsed(path: string): Promise<void> {
-  const user = await usedBy(path);
+export function refuseUsed(path: string): void {
+  const user = usedBy(path);
   if (user === undefined) return;
   throw new KedgeError(`Cannot write "${path}" in place: ${user}`, {
     hint: "stop the machine that runs from it, or pull without --in-place",
@@ -43,9 +45,9 @@ export async function refuseUsed(path: string): Promise<void> {
   });
 }
 
-async function textOf(path: string): Promise<string> {
+function textOf(path: string): string {
   try {
-    return await Deno.readTextFile(path);
+    return Deno.readTextFileSync(path);
   } catch (error) {
     if (isUnreadable(error)) return "";
     throw error;

@@ -281,34 +281,3 @@ Deno.test("encodeDiskManifest() stays under 4 MiB for 1 TB in full packs", () =>
   const blob = packBlobs(index)[0]!;
   assert(encodeDiskManifest(index, blob).length < 4 * 2 ** 20);
 });
-
-Deno.test("a JobPool does the work itself where it can have no worker, and ends with its signal", async () => {
-  const controller = new AbortController();
-  using pool = new JobPool({ workers: 1, signal: controller.signal });
-  const job = {
-    type: "check",
-    path: "/dev/null",
-    offsets: new Float64Array(0),
-    lengths: new Uint32Array(0),
-    digests: new Uint8Array(0),
-  } as const;
-  await pool.run(job);
-  const running = pool.run(job);
-  controller.abort(new Error("enough"));
-  await assertRejects(() => running, Error, "enough");
-  await assertRejects(() => pool.run(job), Error, "enough");
-});
-
-Deno.test("a JobPool tells the code of the system's error", async () => {
-  using pool = new JobPool({ workers: 1 });
-  const error = await assertRejects(() =>
-    pool.run({
-      type: "check",
-      path: "/nowhere/at/all",
-      offsets: new Float64Array(1),
-      lengths: new Uint32Array(1),
-      digests: new Uint8Array(32),
-    })
-  );
-  assertEquals((error as { code?: string }).code, "ENOENT");
-});
