@@ -19,6 +19,7 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
+import { keepBytes } from "./keep_bytes.ts";
 import * as v from "valibot";
 
 const knownSchema = v.object({
@@ -88,9 +89,7 @@ export async function keepTable(cache: Cache, table: ChunkTable): Promise<Digest
   const { chunker, size, digests, lengths, rows, rowOffsets } = table;
   const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
   const digest = await digestOf(bytes);
-  if (!await cache.blobs.has(digest, bytes.length)) {
-    await cache.blobs.persist(new Blob([bytes]).stream(), { digest });
-  }
+  await keepBytes(cache, bytes, digest);
   return digest;
 }
 

@@ -13,6 +13,7 @@ import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/cache_entry.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { type ImageReference, parseReference } from "../oci/reference.ts";
+import { keepBytes } from "./keep_bytes.ts";
 import * as v from "valibot";
 
 const seenSchema = v.object({
@@ -40,10 +41,8 @@ export async function keepDisk(
   name: string,
 ): Promise<void> {
   const { indexBlob, indexBytes, manifest } = image;
-  const { digest, size } = indexBlob;
-  if (!await cache.blobs.has(digest, size)) {
-    await cache.blobs.persist(new Blob([indexBytes]).stream(), { digest, size });
-  }
+  const { digest } = indexBlob;
+  await keepBytes(cache, indexBytes, digest);
   await cache.bucket(buckets.disks).shard("images").entry(manifest.digest, seenSchema)
     .write({ index: digest }, { refs: [digest], by: name });
 }
