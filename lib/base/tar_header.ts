@@ -44,6 +44,8 @@ const types: Readonly<Record<string, TarMemberType>> = {
   "6": "fifo",
   "7": "file",
 };
+/** `ustar`, and a zero byte. */
+const posixMagic = [0x75, 0x73, 0x74, 0x61, 0x72, 0];
 const checksumAt = 148;
 const checksumBytes = 8;
 const decoder = new TextDecoder();
@@ -63,7 +65,7 @@ export function readTarHeader(block: Uint8Array): TarHeader | string {
   const flag = String.fromCharCode(block[156]!);
   const name = text(block, 0, 100);
   // The archives of GNU keep something else where POSIX has the beginning of a long name.
-  const isPosix = text(block, 257, 6) === "ustar" && block[262] === 0;
+  const isPosix = posixMagic.every((byte, i) => block[257 + i] === byte);
   const prefix = isPosix ? text(block, 345, 155) : "";
   const known = types[flag] ?? "other";
   const type = flag === "\0" && name.endsWith("/") ? "directory" : known;

@@ -90,13 +90,13 @@ class LayerBytes {
 
   /** Those of a file, proven. */
   async *readFile(file: LayerFile, name: string): AsyncGenerator<Uint8Array> {
-    yield* verified(file, this.#pieces(file.path), { name });
+    yield* verified(file, this.#pieces(file), { name });
     this.end("whole");
   }
 
-  async *#pieces(path: string): AsyncGenerator<Uint8Array> {
+  async *#pieces({ path, size }: LayerFile): AsyncGenerator<Uint8Array> {
     using file = await Deno.open(path);
-    const buffer = new Uint8Array(bufferBytes);
+    const buffer = new Uint8Array(Math.min(bufferBytes, size + 1));
     for (;;) {
       // Waiting lets the thread hear that the layer is not wanted any more.
       const count = await file.read(buffer);
@@ -140,7 +140,7 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
     this.#work = work;
     this.#wanted = wanted;
     this.#beneath = new Beneath(folder.path);
-    this.#beneath.makeFolder(relative(folder.path, work));
+    this.#beneath.use(relative(folder.path, work), (name) => Deno.mkdirSync(name));
   }
 
   wants(baseName: string): boolean {

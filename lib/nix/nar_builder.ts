@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { padded } from "./nar_pieces.ts";
+import { narWords, padded } from "./nar_pieces.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
 import { NarWriter } from "./nar_writer.ts";
 import { compareBytes } from "./store_path.ts";
@@ -26,15 +26,15 @@ export class NarBuilder implements NarVisitor {
 
   directory(path: string): void {
     if (!this.#enter(path)) return;
-    this.#writer.words("(", "type", "directory");
+    this.#writer.bytes(narWords.directory);
     this.#folders.push({ path, last: undefined });
   }
 
   file(path: string, executable: boolean, size: number): void {
     if (!this.#enter(path)) return;
-    this.#writer.words("(", "type", "regular");
-    if (executable) this.#writer.words("executable", "");
-    this.#writer.words("contents");
+    this.#writer.bytes(narWords.regular);
+    if (executable) this.#writer.bytes(narWords.executable);
+    this.#writer.bytes(narWords.contents);
     this.#writer.length(size);
     this.#left = size;
     this.#padding = padded(size) - size;
@@ -46,13 +46,13 @@ export class NarBuilder implements NarVisitor {
     this.#writer.bytes(bytes);
     this.#left -= bytes.length;
     if (this.#left > 0) return;
-    this.#writer.bytes(new Uint8Array(this.#padding));
+    this.#writer.zeros(this.#padding);
     this.#leave(this.#folders.length === 0 ? "" : "x");
   }
 
   symlink(path: string, target: string): void {
     if (!this.#enter(path)) return;
-    this.#writer.words("(", "type", "symlink", "target");
+    this.#writer.bytes(narWords.symlink);
     this.#writer.string(target);
     this.#leave(path);
   }
@@ -75,7 +75,7 @@ export class NarBuilder implements NarVisitor {
     if (!this.#isOrdered) return false;
     if (path === "") {
       this.#isOrdered = !this.#begun;
-      if (this.#isOrdered) this.#writer.words("nix-archive-1");
+      if (this.#isOrdered) this.#writer.bytes(narWords.magic);
       this.#begun = true;
       return this.#isOrdered;
     }
@@ -88,9 +88,9 @@ export class NarBuilder implements NarVisitor {
       (folder.last === undefined || compareBytes(folder.last, name) < 0);
     if (!isNext) return this.#isOrdered = false;
     folder.last = name;
-    this.#writer.words("entry", "(", "name");
+    this.#writer.bytes(narWords.entry);
     this.#writer.string(name);
-    this.#writer.words("node");
+    this.#writer.bytes(narWords.node);
     return true;
   }
 
@@ -101,7 +101,7 @@ export class NarBuilder implements NarVisitor {
 
   /** Ends a node, and the entry that it is of. */
   #leave(path: string): void {
-    this.#writer.words(")");
-    if (path !== "") this.#writer.words(")");
+    this.#writer.bytes(narWords.close);
+    if (path !== "") this.#writer.bytes(narWords.close);
   }
 }

@@ -38,15 +38,18 @@ function joined(...texts: string[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-const magic = narString("nix-archive-1");
-const close = narString(")");
-const regular = joined("(", "type", "regular");
-const executable = joined("executable", "");
-const contents = narString("contents");
-const symlink = joined("(", "type", "symlink", "target");
-const directory = joined("(", "type", "directory");
-const entry = joined("entry", "(", "name");
-const node = narString("node");
+/** What is the same in every NAR, by what it begins or ends. */
+export const narWords = {
+  magic: narString("nix-archive-1"),
+  close: narString(")"),
+  regular: joined("(", "type", "regular"),
+  executable: joined("executable", ""),
+  contents: narString("contents"),
+  symlink: joined("(", "type", "symlink", "target"),
+  directory: joined("(", "type", "directory"),
+  entry: joined("entry", "(", "name"),
+  node: narString("node"),
+} as const;
 
 /**
  * The NAR of a path, in pieces of the given size (the last one is smaller). All pieces share one buffer: each is
@@ -100,30 +103,30 @@ export function* narPieces(
   function* putNode(at: string): Generator<Uint8Array<ArrayBuffer>, void, void> {
     const info = Deno.lstatSync(at);
     if (info.isSymlink) {
-      yield* put(symlink);
+      yield* put(narWords.symlink);
       yield* put(narString(Deno.readLinkSync(at)));
     } else if (info.isDirectory) {
-      yield* put(directory);
+      yield* put(narWords.directory);
       const names = [...Deno.readDirSync(at)].map((each) => each.name).sort(compareBytes);
       for (const name of names) {
-        yield* put(entry);
+        yield* put(narWords.entry);
         yield* put(narString(name));
-        yield* put(node);
+        yield* put(narWords.node);
         yield* putNode(`${at}/${name}`);
-        yield* put(close);
+        yield* put(narWords.close);
       }
     } else if (info.isFile) {
-      yield* put(regular);
-      if (((info.mode ?? 0) & 0o100) !== 0) yield* put(executable);
-      yield* put(contents);
+      yield* put(narWords.regular);
+      if (((info.mode ?? 0) & 0o100) !== 0) yield* put(narWords.executable);
+      yield* put(narWords.contents);
       yield* putFile(at, info.size);
     } else {
       throw new KedgeError(`Cannot pack "${at}": it is neither file, folder nor symlink`);
     }
-    yield* put(close);
+    yield* put(narWords.close);
   }
 
-  yield* put(magic);
+  yield* put(narWords.magic);
   yield* putNode(path);
   if (filled > 0) yield buffer.subarray(0, filled);
 }

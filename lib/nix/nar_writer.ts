@@ -1,18 +1,9 @@
 import { Hasher } from "../base/digest.ts";
-import { narString } from "./nar_pieces.ts";
+import { padded } from "./nar_pieces.ts";
 import type { NarSummary } from "./nar_verifier.ts";
 
 const bufferBytes = 64 * 1024;
-const words = new Map<string, Uint8Array>();
-
-/** The words of the format are the same in every NAR. */
-function wordOf(word: string): Uint8Array {
-  const standing = words.get(word);
-  if (standing !== undefined) return standing;
-  const bytes = narString(word);
-  words.set(word, bytes);
-  return bytes;
-}
+const encoder = new TextEncoder();
 
 /** Hashes what a NAR is made of; what is small is collected, since each call of the hash costs as much as a kilobyte. */
 export class NarWriter {
@@ -20,32 +11,42 @@ export class NarWriter {
   #buffer = new Uint8Array(0);
   #filled = 0;
 
-  /** Adds words of the format itself. */
-  words(...all: readonly string[]): void {
-    for (const word of all) this.bytes(wordOf(word));
-  }
-
   /** Adds a string: a name, or the target of a symlink. */
   string(text: string): void {
-    this.bytes(narString(text));
+    // A character takes three bytes at most.
+    this.#reserve(16 + 3 * text.length);
+    const at = this.#filled;
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(at + 8));
+    this.length(written);
+    this.#filled += written;
+    this.zeros(padded(written) - written);
   }
 
   /** Adds the length of contents. */
   length(size: number): void {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(size), true);
-    this.bytes(bytes);
+    this.#reserve(8);
+    let left = size;
+    for (let i = 0; i < 8; i++) {
+      this.#buffer[this.#filled++] = left % 256;
+      left = Math.floor(left / 256);
+    }
+  }
+
+  /** Adds so many zeros, few of them. */
+  zeros(count: number): void {
+    this.#reserve(count);
+    this.#buffer.fill(0, this.#filled, this.#filled + count);
+    this.#filled += count;
   }
 
   /** Adds bytes as they are. */
   bytes(bytes: Uint8Array): void {
-    if (this.#filled + bytes.length > bufferBytes) this.#flush();
     if (bytes.length > bufferBytes / 4) {
       this.#flush();
       this.#hasher.update(bytes);
       return;
     }
-    if (this.#buffer.length < this.#filled + bytes.length) this.#grow(bytes.length);
+    this.#reserve(bytes.length);
     this.#buffer.set(bytes, this.#filled);
     this.#filled += bytes.length;
   }
@@ -61,9 +62,12 @@ export class NarWriter {
     this.#filled = 0;
   }
 
-  /** Most NARs of a store are small. */
-  #grow(more: number): void {
-    const size = Math.min(bufferBytes, Math.max(4096, 2 * (this.#filled + more)));
+  /** Makes room for so many bytes; most NARs of a store are small. */
+  #reserve(more: number): void {
+    if (this.#filled + more <= this.#buffer.length) return;
+    if (this.#filled + more > bufferBytes) this.#flush();
+    if (this.#filled + more <= this.#buffer.length) return;
+    const size = Math.max(more, Math.min(bufferBytes, Math.max(4096, 2 * (this.#filled + more))));
     const larger = new Uint8Array(size);
     larger.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = larger;

@@ -32,6 +32,8 @@ const mostMembers = 5_000_000;
 /** What file systems take. */
 const longestPath = 4095;
 const longestName = 255;
+/** What a path has that is to be looked at part by part. */
+const unusual = /[\0\\]|(^|\/)\.{0,2}(\/|$)/;
 
 /** Takes the members of a layer. */
 export interface LayerTaker {
@@ -55,7 +57,7 @@ export async function readLayerMembers(
   name: string,
   taker: LayerTaker,
 ): Promise<void> {
-  const seen = new Map<string, LayerMember["type"]>();
+  const places = new Places(name);
   let count = 0;
   const reader = new TarReader(name, (entry) => {
     if (++count > mostMembers) throw refused(name, `it has more than ${mostMembers} members`);
@@ -64,7 +66,7 @@ export async function readLayerMembers(
     const isInside = path === folder || path.startsWith(`${folder}/`);
     const member = isInside ? memberOf(entry, path, name) : undefined;
     if (member === undefined) return undefined;
-    checkPlace(member, seen, name);
+    places.check(member);
     return taker.take(member) ?? undefined;
   });
   for await (const piece of unpacked(bytes, name)) {
@@ -134,27 +136,42 @@ function memberOf(entry: TarMember, path: string, name: string): LayerMember | u
   }
 }
 
-/** A member must not come twice, nor lie behind a link. */
-function checkPlace(
-  { path, type }: LayerMember,
-  seen: Map<string, LayerMember["type"]>,
-  name: string,
-): void {
-  if (type === "whiteout" || type === "opaque") return;
-  const before = seen.get(path);
-  if (before !== undefined && !(before === "directory" && type === "directory")) {
-    throw refused(name, `its member ${JSON.stringify(path.slice(0, 200))} comes twice`);
+/** Where members were; none may come twice, nor lie behind a link. */
+class Places {
+  readonly #name: string;
+  readonly #seen = new Map<string, LayerMember["type"]>();
+  /** The folder of the last one, which lies behind no link. */
+  #folder = "";
+
+  constructor(name: string) {
+    this.#name = name;
   }
-  for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) {
-    const above = seen.get(path.slice(0, end));
-    if (above === undefined || above === "directory") continue;
-    const which = JSON.stringify(path.slice(0, 200));
-    throw refused(name, `its member ${which} lies behind the ${above} above it`);
+
+  check({ path, type }: LayerMember): void {
+    if (type === "whiteout" || type === "opaque") return;
+    const before = this.#seen.get(path);
+    if (before !== undefined && !(before === "directory" && type === "directory")) {
+      const which = JSON.stringify(path.slice(0, 200));
+      throw refused(this.#name, `its member ${which} comes twice`);
+    }
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    if (folder !== this.#folder) this.#checkAbove(path);
+    this.#folder = folder;
+    this.#seen.set(path, type);
   }
-  seen.set(path, type);
+
+  #checkAbove(path: string): void {
+    for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) {
+      const above = this.#seen.get(path.slice(0, end));
+      if (above === undefined || above === "directory") continue;
+      const which = JSON.stringify(path.slice(0, 200));
+      throw refused(this.#name, `its member ${which} lies behind the ${above} above it`);
+    }
+  }
 }
 
 function pathOf(text: string, name: string): string {
+  if (text.length <= longestName && !unusual.test(text)) return text;
   if (text.length > longestPath) {
     throw refused(name, `the name of a member has ${text.length} characters`);
   }

@@ -19,6 +19,9 @@ async function sample(): Promise<{ folder: string } & AsyncDisposable> {
   await Deno.writeTextFile(join(folder, "a", "run"), "x".repeat(8 * 1000));
   await Deno.chmod(join(folder, "a", "run"), 0o755);
   await Deno.symlink("../run", join(folder, "a", "deep", "er", "link"));
+  for (const name of ["ö", "日本語", "🪵"]) await Deno.writeTextFile(join(folder, name), name);
+  // More than what is hashed at once.
+  for (let i = 0; i < 30; i++) await Deno.symlink("é".repeat(2000), join(folder, `link-${i}`));
   await Deno.writeTextFile(join(folder, "z"), "last");
   return { folder, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
 }

@@ -78,6 +78,10 @@ Deno.test("readLayerMembers() refuses what lies behind a link or a file", async 
   await refuses([link, { name: "nix/a/passwd" }], "lies behind the symlink above it");
   await refuses([link, { name: "nix/a/b/c", flag: "5" }], "lies behind the symlink above it");
   await refuses([{ name: "nix/a" }, { name: "nix/a/b" }], "lies behind the file above it");
+  // The folder of the first one is named by no member of its own.
+  const late = [{ name: "nix/a/b/c" }, { ...link, name: "nix/a" }];
+  await refuses([...late, { name: "nix/a/b/d" }], "lies behind the symlink above it");
+  await refuses([...late, { name: "nix/a/d" }], "lies behind the symlink above it");
 });
 
 Deno.test("readLayerMembers() refuses a member that comes twice, but for a folder", async () => {
