@@ -106,7 +106,7 @@ async function unpack(
   if (rowBytes(missing) < worthThreadsBytes) {
     return await layers.unpack({ taker, database, signal });
   }
-  await using crew = LayerCrew.start({
+  await using crew = new LayerCrew({
     folder: folder.path,
     work: stage.folder,
     wanted: missing.map(({ storePath: { baseName }, narHash, narSize }) => ({

@@ -129,27 +129,20 @@ class Hand {
 
 /** Unpacks layers until it is disposed of. */
 export class LayerCrew implements AsyncDisposable {
-  readonly #hands: readonly Hand[];
+  readonly #hands: Hand[] = [];
+  readonly #start: LayerOrder;
+  #threads: number;
   #layers = 0;
 
-  private constructor(hands: readonly Hand[]) {
-    this.#hands = hands;
-  }
-
-  /** Starts the threads; none where this process may start none. */
-  static start({ folder, work, wanted, threads }: LayerCrewOptions): LayerCrew {
-    const hands: Hand[] = [];
-    try {
-      while (hands.length < threads) hands.push(new Hand({ folder, work, wanted }));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    }
-    return new LayerCrew(hands);
+  /** Starts no thread before there is a layer for it, so that the first one is at work while the next one starts. */
+  constructor({ folder, work, wanted, threads }: LayerCrewOptions) {
+    this.#start = { folder, work, wanted };
+    this.#threads = threads;
   }
 
   /** How many layers are worth being under way at once: more than there are threads, so that none waits for its next one. */
   get concurrency(): number {
-    return Math.max(1, this.#hands.length * layersEach);
+    return Math.max(1, this.#threads * layersEach);
   }
 
   /**
@@ -164,8 +157,7 @@ export class LayerCrew implements AsyncDisposable {
     name: string,
     signal: AbortSignal,
   ): Promise<LayerReading | undefined> {
-    const hand = this.#hands.filter(({ isBroken }) => !isBroken)
-      .toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
+    const hand = this.#hand();
     if (hand === undefined) return undefined;
     const file = "path" in from ? from : undefined;
     using job = new Job(hand, this.#layers++, name, file);
@@ -186,8 +178,25 @@ export class LayerCrew implements AsyncDisposable {
     }
   }
 
+  /** The thread that has the least to do; none where this process may start none. */
+  #hand(): Hand | undefined {
+    const idlest = this.#hands.filter(({ isBroken }) => !isBroken)
+      .toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
+    if (idlest?.jobs.size === 0 || this.#hands.length >= this.#threads) return idlest;
+    try {
+      const hand = new Hand(this.#start);
+      this.#hands.push(hand);
+      return hand;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      this.#threads = this.#hands.length;
+      return idlest;
+    }
+  }
+
   /** Ends the threads, once they write nothing more. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#threads = 0;
     await Promise.all(this.#hands.map((hand) => hand.stop()));
   }
 }

@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import * as v from "valibot";
 import { removeIfThere } from "../base/atomic_file.ts";
 import { isLockHeld } from "../base/file_lock.ts";
-import { folderNames } from "../base/files.ts";
+import { folderNames, lookAt } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo, readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
@@ -90,5 +90,7 @@ export class LoosePaths {
 /** Whether a Nix holds the lock that it takes before it places a path, and keeps until the path is valid. */
 export async function isBeingPlaced(folder: NixFolder, baseName: string): Promise<boolean> {
   const path = `${folder.pathOf(baseName)}.lock`;
+  // Hardly ever is there one.
+  if (lookAt(path) === undefined) return false;
   return await plainFileInfo(path) !== undefined && isLockHeld(path);
 }

@@ -1,9 +1,10 @@
 import { basename, dirname } from "@std/path";
-import { isNotThere } from "../base/files.ts";
+import { isNotThere, lookAt } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 
 /** Removes a store path, whose folders are read-only; that it is gone already is fine. */
 export async function removeTree(path: string): Promise<void> {
+  if (lookAt(path) === undefined) return;
   try {
     await Deno.remove(path, { recursive: true });
   } catch (error) {

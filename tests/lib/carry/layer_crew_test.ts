@@ -24,7 +24,7 @@ async function withCrew(run: (ground: Ground) => Promise<void>): Promise<void> {
     await Deno.mkdir(sample);
     await Deno.writeTextFile(join(sample, "file"), "text");
     const wanted = [{ baseName, ...await hashNar(sample) }];
-    await using crew = LayerCrew.start({ folder, work, wanted, threads: 1 });
+    await using crew = new LayerCrew({ folder, work, wanted, threads: 1 });
     await run({ work, crew });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -155,7 +155,7 @@ Deno.test("LayerCrew takes no more than it can use, and ends on an abort", async
 
 Deno.test("a LayerCrew that was disposed of writes nothing more", async () => {
   await withCrew(async ({ work }) => {
-    const crew = LayerCrew.start({ folder: work, work, wanted: [], threads: 2 });
+    const crew = new LayerCrew({ folder: work, work, wanted: [], threads: 2 });
     const held = Promise.withResolvers<void>();
     async function* slow() {
       yield layerWith("text");
@@ -166,8 +166,9 @@ Deno.test("a LayerCrew that was disposed of writes nothing more", async () => {
     await Deno.remove(work, { recursive: true });
     held.resolve();
     assertEquals(await reading, undefined);
-    assertEquals(await crew.read(pieces(layerWith("text")), "layer", never), undefined);
     await assertRejects(() => Deno.lstat(work), Deno.errors.NotFound);
     await Deno.mkdir(work);
+    assertEquals(await crew.read(pieces(layerWith("text")), "layer", never), undefined);
+    assertEquals(await Array.fromAsync(Deno.readDir(work)), []);
   });
 });
