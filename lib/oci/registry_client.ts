@@ -9,6 +9,7 @@ import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { bodyStart } from "../http/body_start.ts";
+import { RetryBudget } from "../http/retry_policy.ts";
 import { contentType } from "./content_type.ts";
 import { listPages } from "./list_pages.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
@@ -103,23 +104,22 @@ export class RegistryClient extends RegistryBlobs {
    * the subject is kept up to date.
    */
   async putManifest(reference: string, manifest: Manifest): Promise<void> {
-    const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
-      method: "PUT",
-      headers: { "content-type": manifest.mediaType },
-      body: manifest.bytes,
-      may: "pull,push",
-      accept: [400, 404, 413],
-      action: "put the manifest",
-    });
-    const text = await bodyStart(response, 4096);
-    if (!response.ok) {
-      throw new KedgeError(
-        `Cannot put the manifest ${
-          this.#full(reference)
-        }: the registry answered ${response.status}` +
-          ` (${registryMessage(text)})`,
-        { data: { status: response.status } },
-      );
+    const { retry, signal } = this.host;
+    const budget = new RetryBudget(retry);
+    let response: Response;
+    for (;;) {
+      response = await this.#sendManifest(reference, manifest);
+      const text = await bodyStart(response, 4096);
+      if (response.ok) break;
+      const state = `the registry answered ${response.status} (${registryMessage(text)})`;
+      const waitMs = readsHalf(manifest, response, text) ? budget.next({}) : undefined;
+      if (waitMs === undefined) {
+        throw new KedgeError(`Cannot put the manifest ${this.#full(reference)}: ${state}`, {
+          data: { status: response.status },
+        });
+      }
+      const { delay } = await import("@std/async");
+      await delay(waitMs, signal === undefined ? {} : { signal });
     }
     if (manifest.subject !== undefined && response.headers.get("oci-subject") === null) {
       await this.referrers.add(manifest.subject.digest, manifest);
@@ -131,6 +131,17 @@ export class RegistryClient extends RegistryBlobs {
           manifest.digest,
       );
     }
+  }
+
+  async #sendManifest(reference: string, manifest: Manifest): Promise<Response> {
+    return await this.host.request(this.repository, this.url(`manifests/${reference}`), {
+      method: "PUT",
+      headers: { "content-type": manifest.mediaType },
+      body: manifest.bytes,
+      may: "pull,push",
+      accept: [400, 404, 413],
+      action: "put the manifest",
+    });
   }
 
   /** Takes a manifest or a tag away; gives `false` if there was none. */
@@ -202,4 +213,12 @@ export class RegistryClient extends RegistryBlobs {
       { hint: "is this the address of a registry?" },
     );
   }
+}
+
+/**
+ * Whether a registry came upon a part of an index that another request was putting anew just then: docker-registry 2 with its files on a
+ * disk writes them in place, and finds no digest in an empty one.
+ */
+function readsHalf({ kind }: Manifest, { status }: Response, text: string): boolean {
+  return kind === "index" && status === 400 && registryMessage(text).startsWith("DIGEST_INVALID");
 }

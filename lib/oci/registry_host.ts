@@ -69,6 +69,8 @@ export class RegistryHost implements Disposable {
   readonly memory: Memory;
   /** How requests are tried again. */
   readonly retry: RetryPolicy;
+  /** Ends every request, but for an upload. */
+  readonly signal: AbortSignal | undefined;
   /** Whether it is still to be found out if uploads can be gone on with. */
   readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
   /** Whose turn it is to change what has to be read before it is written. */
@@ -92,6 +94,7 @@ export class RegistryHost implements Disposable {
     this.pace = new Pace(startConcurrency, options.concurrency ?? mostConcurrency);
     this.memory = options.memory ?? noMemory;
     this.retry = options.retry ?? defaultRetryPolicy;
+    this.signal = options.signal;
     this.#shared = {
       ...(options.meter === undefined ? {} : { meter: options.meter }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -68,6 +68,8 @@ export interface Faults {
   loseAskedUpload?: number;
   /** The signed URL of a redirect answers 403. */
   expireUrl?: number;
+  /** Finds a part of an index empty, since another request is putting it anew (docker-registry 2). */
+  halfManifest?: number;
 }
 
 /** How a registry is started. */
@@ -515,6 +517,9 @@ export class FakeRegistry implements AsyncDisposable {
       json = JSON.parse(new TextDecoder().decode(bytes));
     } catch {
       return problem(400, "MANIFEST_INVALID");
+    }
+    if (json["manifests"] !== undefined && this.#fails("halfManifest")) {
+      return problem(400, "DIGEST_INVALID");
     }
     if (this.store.missing(repository, json).length > 0) {
       return problem(404, "MANIFEST_BLOB_UNKNOWN");

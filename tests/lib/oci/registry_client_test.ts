@@ -135,6 +135,20 @@ Deno.test("RegistryClient puts and gets manifests, and is told that one is uncha
     assertEquals(await client.manifest("v1"), undefined);
   }));
 
+Deno.test("RegistryClient puts an index again of which the registry came upon a part that was being put anew", () =>
+  withRegistry({ faults: { halfManifest: retry.retries } }, async (client, registry) => {
+    const text = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
+    const index = parseManifest(new TextEncoder().encode(text), { name: "test" });
+    await client.putManifest("all", index);
+    assertEquals((await client.headManifest("all"))?.digest, index.digest);
+    registry.faults.halfManifest = retry.retries + 1;
+    const error = await assertRejects(() => client.putManifest("other", index), KedgeError);
+    assertEquals(
+      error.message,
+      `Cannot put the manifest ${registry.host}/a/b:other: the registry answered 400 (DIGEST_INVALID: digest_invalid)`,
+    );
+  }));
+
 Deno.test("RegistryClient believes the hash of a manifest, not its header", () =>
   withRegistry({ quirks: ["lying-digest-header"] }, async (client, registry) => {
     registry.store.putManifest("a/b", emptyImage, "v1");
