@@ -31,6 +31,7 @@ export interface ManifestHead {
 }
 
 const mostTags = 1_000_000;
+const mostHalfMs = 1000;
 
 /** Speaks of one repository of a registry. */
 export class RegistryClient extends RegistryBlobs {
@@ -104,8 +105,13 @@ export class RegistryClient extends RegistryBlobs {
    * the subject is kept up to date.
    */
   async putManifest(reference: string, manifest: Manifest): Promise<void> {
-    const { retry, signal } = this.host;
-    const budget = new RetryBudget(retry);
+    const { retry: { retries, baseMs, ceilingMs }, signal } = this.host;
+    // The next try may well come upon another one of a long list.
+    const budget = new RetryBudget({
+      retries: 3 * retries,
+      baseMs,
+      ceilingMs: Math.min(ceilingMs, mostHalfMs),
+    });
     let response: Response;
     for (;;) {
       response = await this.#sendManifest(reference, manifest);

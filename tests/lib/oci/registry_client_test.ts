@@ -136,12 +136,12 @@ Deno.test("RegistryClient puts and gets manifests, and is told that one is uncha
   }));
 
 Deno.test("RegistryClient puts an index again of which the registry came upon a part that was being put anew", () =>
-  withRegistry({ faults: { halfManifest: retry.retries } }, async (client, registry) => {
+  withRegistry({ faults: { halfManifest: 3 * retry.retries } }, async (client, registry) => {
     const text = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
     const index = parseManifest(new TextEncoder().encode(text), { name: "test" });
     await client.putManifest("all", index);
     assertEquals((await client.headManifest("all"))?.digest, index.digest);
-    registry.faults.halfManifest = retry.retries + 1;
+    registry.faults.halfManifest = 3 * retry.retries + 1;
     const error = await assertRejects(() => client.putManifest("other", index), KedgeError);
     assertEquals(
       error.message,
