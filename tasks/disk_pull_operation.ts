@@ -38,7 +38,9 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   using starting = new DisposableStack();
   const pool = starting.use(new JobPool({ signal }));
   pool.start(1);
-  if (inPlace) refuseUsed(path);
+  // It takes a while; what is done meanwhile writes nothing to the file.
+  const unused = inPlace ? refuseUsed(path) : Promise.resolve();
+  unused.catch(() => {}); // It is waited for below.
   await using _lock = await lockDisk(context, path);
   using _pool = starting.move();
   // The file that is looked at now is the one that is written: whatever is read of it is read later.
@@ -49,6 +51,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const [{ openDiskStore }, { anyPull }] = await Promise.all([
     import("../lib/disk/open_disk_store.ts"),
     import("../lib/disk/any_pull.ts"),
+    unused,
   ]);
   let opened: DiskStore | undefined;
   const operation: Operation<PullWork, void, PulledDisk> = {

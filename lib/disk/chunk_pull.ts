@@ -6,7 +6,7 @@ import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
 import { fileState, keepTable, rememberFile } from "./known_files.ts";
 import { movePull } from "./move_pull.ts";
-import { planPull } from "./plan_pull.ts";
+import { type DiskPullPlan, planPull } from "./plan_pull.ts";
 import {
   giveName,
   mayMove,
@@ -19,6 +19,13 @@ import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
 import { whereRoom } from "./where_room.ts";
+
+/** Makes sure that there is room for what a pull writes; where it writes nothing more than stands, the file system is not asked. */
+function checkRoom(plan: DiskPullPlan): void {
+  const mostBytes = roomForPull(plan, false);
+  if (mostBytes === 0) return;
+  checkFreeBytes(plan.out, mayCompress(plan.out) ? roomForPull(plan, true) : mostBytes);
+}
 
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -39,7 +46,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     ...plan,
     result,
     async move(step) {
-      checkFreeBytes(plan.out, roomForPull(plan, mayCompress(plan.out)));
+      checkRoom(plan);
       written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen, file.info));
       const keep = async () => {
         await keepDisk(cache, image, store.name);

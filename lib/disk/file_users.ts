@@ -1,17 +1,15 @@
 import { KedgeError } from "../base/errors.ts";
-import { lookAt } from "../base/files.ts";
+import { ifThere } from "../base/files.ts";
 
 /**
- * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it. It is asked for at once, since the kernel
- * answers sooner than a thread would have begun with it.
+ * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it. Linux takes some ten milliseconds to tell of locks.
  *
- * @param path the file's real path
  * @returns who, for people; `undefined` if nobody is known to
  */
-export function usedBy(path: string): string | undefined {
-  const info = lookAt(path);
+export async function usedBy(path: string): Promise<string | undefined> {
+  const info = await ifThere(Deno.stat(path));
   if (info === undefined || Deno.build.os !== "linux") return undefined;
-  const locks = textOf("/proc/locks");
+  const locks = await textOf("/proc/locks");
   for (const line of locks.split("\n")) {
     const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+\S+:\S+:(\d+)\s/.exec(line);
     if (match !== null && Number(match[2]) === info.ino && Number(match[1]) !== Deno.pid) {
@@ -19,9 +17,9 @@ export function usedBy(path: string): string | undefined {
     }
   }
   try {
-    for (const { name } of Deno.readDirSync("/sys/block")) {
+    for await (const { name } of Deno.readDir("/sys/block")) {
       if (!name.startsWith("loop")) continue;
-      if ((textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
+      if ((await textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
         return `the loop device /dev/${name} is on it`;
       }
     }
@@ -36,8 +34,8 @@ export function usedBy(path: string): string | undefined {
  *
  * @throws {KedgeError} if somebody does
  */
-export function refuseUsed(path: string): void {
-  const user = usedBy(path);
+export async function refuseUsed(path: string): Promise<void> {
+  const user = await usedBy(path);
   if (user === undefined) return;
   throw new KedgeError(`Cannot write "${path}" in place: ${user}`, {
     hint: "stop the machine that runs from it, or pull without --in-place",
@@ -45,9 +43,9 @@ export function refuseUsed(path: string): void {
   });
 }
 
-function textOf(path: string): string {
+async function textOf(path: string): Promise<string> {
   try {
-    return Deno.readTextFileSync(path);
+    return await Deno.readTextFile(path);
   } catch (error) {
     if (isUnreadable(error)) return "";
     throw error;

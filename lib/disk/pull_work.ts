@@ -109,7 +109,7 @@ async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): 
 export async function giveName(file: DiskFile, out: string, step: Step): Promise<void> {
   if (out !== file.path) {
     await setBackTime(out);
-    const user = usedBy(file.path);
+    const user = await usedBy(file.path);
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
     }
