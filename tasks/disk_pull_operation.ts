@@ -64,7 +64,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
       });
-      return await anyPull({
+      const planned = anyPull({
         store,
         file,
         given: options.file,
@@ -75,6 +75,8 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         pool,
         ahead,
       }, step);
+      pool.start(); // The registry answers meanwhile.
+      return await planned;
     },
     move: (work, step) => work.move(step),
     verify: (work, _moved, step) => work.verify(step),

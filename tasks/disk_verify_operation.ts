@@ -72,7 +72,9 @@ async function verify(
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
       });
-      const manifest = await resolveDisk(store);
+      const resolved = resolveDisk(store);
+      pool.start(); // The registry answers meanwhile.
+      const manifest = await resolved;
       const { digest } = manifest;
       const compare = isTart(manifest) ? compareTart : compareDisk;
       const { sizeBytes, wrong, fetchedBytes, objects } = await compare(manifest, {
