@@ -19,7 +19,7 @@ export async function chooseImage(
   pointer: Digest | undefined,
   depth = 0,
 ): Promise<ImageChoice> {
-  if (resolved.kind === "image" || platforms === undefined) {
+  if (resolved.kind === "image" || platforms === undefined || isReferrersList(source, resolved)) {
     return { descriptor: describeManifest(resolved), manifest: resolved };
   }
   const chosen = platforms.flatMap((platform) => {
@@ -47,6 +47,11 @@ export async function chooseImage(
   }
   const manifest = narrowed(resolved, chosen, source.name);
   return { descriptor: describeManifest(manifest), manifest };
+}
+
+/** Whether an index is a list under a fallback tag, of what is attached to some image: it is for no platform, and goes whole. */
+function isReferrersList({ name }: ImageSource, { manifests }: Manifest): boolean {
+  return /:sha256-[0-9a-f]{64}$/.test(name) && manifests.every((entry) => !entry.platform);
 }
 
 /** An index of some entries of another; the same choice gives the same bytes. */

@@ -5,6 +5,7 @@ import { KedgeError, NoRoomError, UsageError, VerificationError } from "../../li
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
+import { referrersTag } from "../../lib/oci/referrers.ts";
 import {
   syncImages,
   type SyncImagesOptions,
@@ -12,7 +13,7 @@ import {
 } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
-import { blobsOf, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
+import { blobsOf, putContent, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -38,6 +39,29 @@ Deno.test("syncImages() chooses tags by a regular expression that the whole tag 
     });
     assertEquals((await new Layout(`${folder}/to`).entries()).map(nameOf).sort(), ["v1", "v2"]);
     assertEquals(result.images.map(({ changed }) => changed), [true, true]);
+  }));
+
+Deno.test("syncImages() copies a list of referrers among the tags of a repository whole", () =>
+  inFolder(async (folder) => {
+    const [from, to] = [new Layout(`${folder}/from`), new Layout(`${folder}/to`)];
+    const image = await writeIndex(from.folder, "v1", [{ layers: [shared] }]);
+    const text = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MediaType.ociManifest,
+      config: await putContent(from.folder, "{}", MediaType.empty),
+      layers: [await putContent(from.folder, "signed", "application/x.signature")],
+      subject: image,
+    });
+    const signature = await putContent(from.folder, text, MediaType.ociManifest);
+    const manifest = await from.manifest(signature.digest, signature.mediaType);
+    await from.attach(image.digest, manifest!);
+    await sync(`${folder}/cache`, {
+      images: [{ from: `oci:${from.folder}`, to: `oci:${to.folder}`, tags: ".*" }],
+    });
+    const list = referrersTag(image.digest);
+    assertEquals((await to.find(list))?.digest, (await from.find(list))?.digest);
+    assertEquals(await to.has(signature), true);
+    assertEquals((await to.entries()).map(nameOf).sort(), [list, "v1"]);
   }));
 
 Deno.test("syncImages() chooses tags by a range of versions", () =>
