@@ -1,15 +1,16 @@
 /**
- * Digests of files that are still growing, all of them in one worker.
+ * Digests of files that are still growing: of the large ones in one worker, of the small ones at their end, by WebCrypto.
  *
  * Invariants: only bytes that will not change any more are hashed; where no worker can be had the file is hashed here at its end; the
  * result is the same. The worker starts with the first bytes that are worth it: to make one stops this thread, and would hold up the
- * request that is to bring them.
+ * request that is to bring them. Small files are read one at a time, so that they take the memory of one.
  *
  * @module
  */
-import type { Digest } from "../base/digest.ts";
+import { type Digest, digestOf } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { hashFile } from "../base/hash_file.ts";
+import { Turns } from "../base/turns.ts";
 import type { HashReply, HashRequest } from "./hash_worker.ts";
 
 /** Follows one file from its start. */
@@ -20,6 +21,8 @@ export interface FileHash extends Disposable {
   digest(size: number, signal: AbortSignal): Promise<Digest>;
 }
 
+/** Files below this size are small. */
+const workerFromBytes = 4 * 1024 * 1024;
 const stepBytes = 2 * 1024 * 1024;
 
 /** Makes {@linkcode FileHash}es. */
@@ -28,9 +31,26 @@ export class FileHashers implements Disposable {
   #refused = false;
   #next = 0;
   #waiting = new Map<number, (digest: Digest | undefined) => void>();
+  #turns = new Turns();
 
-  /** Follows a file, which must exist once there is something of it to hash. */
-  open(path: string): FileHash {
+  /** Follows a file that is to have such a size; it must exist once there is something of it to hash. */
+  open(path: string, size: number): FileHash {
+    return size < workerFromBytes ? this.#small(path) : this.#large(path);
+  }
+
+  #small(path: string): FileHash {
+    return {
+      grown() {},
+      digest: (size, signal) =>
+        this.#turns.take("small", async () => {
+          signal.throwIfAborted();
+          return await digestOf(readUpTo(path, size));
+        }),
+      [Symbol.dispose]() {},
+    };
+  }
+
+  #large(path: string): FileHash {
     const id = this.#next++;
     let told = 0;
     let found: Promise<Digest | undefined> | undefined;
@@ -94,4 +114,15 @@ export class FileHashers implements Disposable {
     });
     return this.#worker;
   }
+}
+
+/** The first bytes of a file, so many of them as there are up to a size. */
+function readUpTo(path: string, size: number): Uint8Array<ArrayBuffer> {
+  using file = Deno.openSync(path, { read: true });
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (let count: number | null = 0; count !== null && at < size; at += count ?? 0) {
+    count = file.readSync(bytes.subarray(at));
+  }
+  return bytes.subarray(0, at);
 }

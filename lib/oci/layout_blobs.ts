@@ -11,7 +11,7 @@ import { removeIfThere, syncFolder, temporaryName } from "../base/atomic_file.ts
 import { type Digest, Hasher } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere, isNotThere } from "../base/files.ts";
+import { ifThere, isNotThere, writeAllSync } from "../base/files.ts";
 import { plainPath } from "../base/plain_path.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { workName } from "./is_layout.ts";
@@ -64,8 +64,7 @@ export class LayoutBlobs {
     const temporary = temporaryName(join(this.workFolder, digestHex(digest)));
     try {
       {
-        using file = await Deno.open(temporary, { write: true, createNew: true });
-        for (let from = 0; from < bytes.byteLength;) from += await file.write(bytes.subarray(from));
+        using file = writtenFile(temporary, bytes);
         await file.syncData();
       }
       await Deno.rename(temporary, this.blobPath(digest));
@@ -147,6 +146,18 @@ function lookAt(path: string): Deno.FileInfo | undefined {
     return Deno.statSync(path);
   } catch (error) {
     if (isNotThere(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A new file of few bytes that are still to be synced, without a thread that writes them. */
+function writtenFile(path: string, bytes: Uint8Array): Deno.FsFile {
+  const file = Deno.openSync(path, { write: true, createNew: true });
+  try {
+    writeAllSync(file, bytes);
+    return file;
+  } catch (error) {
+    file.close();
     throw error;
   }
 }

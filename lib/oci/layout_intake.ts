@@ -116,14 +116,14 @@ export class LayoutIntake implements Disposable {
       progress.reused(size);
       return;
     }
-    await Deno.mkdir(folder, { recursive: true });
+    const isNew = makeFolder(folder);
     const path = join(folder, dataName);
     if (source.path !== undefined) {
       await this.#takeSourceFile(transfer, source.path(descriptor), path);
     } else if (!await this.#takeLocal(transfer, path)) {
       const places = isRanged(descriptor, source) ? source.downloads?.(digest) : undefined;
       if (places === undefined) {
-        await this.#left.dropRanges(descriptor);
+        if (!isNew) await this.#left.dropRanges(descriptor);
         await streamIntoFile(transfer, path, { hashers: this.#hashers, meter: this.#meter });
       } else {
         const { rangesIntoFile } = await import("./ranges_into_file.ts");
@@ -189,6 +189,17 @@ export class LayoutIntake implements Disposable {
     const { descriptor, signal } = transfer;
     const { takeFile } = await import("./take_file.ts");
     return await takeFile(from, path, descriptor, { link, hashers: this.#hashers, signal });
+  }
+}
+
+/** Makes a folder in one that is there, without a thread that does it; `false` if it was there already. */
+function makeFolder(path: string): boolean {
+  try {
+    Deno.mkdirSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,5 @@
 import { type KedgeError, UnreachableError, VerificationError } from "../base/errors.ts";
 import { writeAllSync } from "../base/files.ts";
-import { hashFile } from "../base/hash_file.ts";
 import type { Meter } from "../base/meter.ts";
 import { digestOf } from "../base/digest.ts";
 import { SteadySync } from "../base/steady_sync.ts";
@@ -17,7 +16,6 @@ export interface StreamIntoFileOptions {
   meter: Meter;
 }
 
-const workerFromBytes = 4 * 1024 * 1024;
 /** Little enough that the last part of a blob is soon durable, and enough that the syncs of several blobs are few. */
 const syncEveryBytes = 8 * 1024 * 1024;
 
@@ -36,12 +34,10 @@ export async function streamIntoFile(
   const { descriptor, source, progress, signal } = transfer;
   const { size } = descriptor;
   for (let resumed = true;; resumed = false) {
-    using file = await Deno.open(path, { read: true, write: true, create: true });
-    const before = resumed ? Math.min((await file.stat()).size, size) : 0;
-    await file.truncate(before);
-    await file.seek(before, Deno.SeekMode.Start);
+    using file = openAtEnd(path, resumed ? size : 0);
+    const before = file.seekSync(0, Deno.SeekMode.Current);
     if (before > 0) progress.reused(before);
-    using hash = size >= workerFromBytes ? hashers.open(path) : undefined;
+    using hash = hashers.open(path, size);
     await using steady = new SteadySync(path, { everyBytes: syncEveryBytes });
     let at = before;
     for await (
@@ -54,11 +50,11 @@ export async function streamIntoFile(
       }
       writeAllSync(file, piece);
       progress.moved(piece.byteLength);
-      hash?.grown(at);
+      hash.grown(at);
       steady.wrote(piece.byteLength);
     }
     if (at < size) throw tooShort(descriptor, source, at);
-    const digest = await hash?.digest(size, signal) ?? (await hashFile(path, { signal })).digest;
+    const digest = await hash.digest(size, signal);
     if (digest === descriptor.digest) {
       await steady.end();
       return;
@@ -69,6 +65,21 @@ export async function streamIntoFile(
     }
     meter.note(`what an earlier run left of ${descriptor.digest} is damaged`, "warning");
     progress.restarted();
+  }
+}
+
+/** Opens a file at the end of what is there of it, of which at most so many bytes are kept, without a thread that does it. */
+function openAtEnd(path: string, mostBytes: number): Deno.FsFile {
+  const file = Deno.openSync(path, { read: true, write: true, create: true });
+  try {
+    if (file.seekSync(0, Deno.SeekMode.End) > mostBytes) {
+      file.truncateSync(mostBytes);
+      file.seekSync(mostBytes, Deno.SeekMode.Start);
+    }
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 

@@ -35,7 +35,7 @@ export async function takeFile(
     await Deno.chmod(to, 0o644);
   }
   const { size } = await Deno.stat(to);
-  using hash = options.hashers.open(to);
+  using hash = options.hashers.open(to, size);
   const digest = await hash.digest(size, options.signal);
   if (digest !== descriptor.digest || size !== descriptor.size) await Deno.remove(to);
   return { digest, size };

@@ -37,3 +37,4 @@ import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
 import "../../lib/oci/pace.ts";
 import "../../lib/oci/referrers.ts";
+import "../../lib/base/turns.ts";
