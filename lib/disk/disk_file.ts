@@ -10,6 +10,7 @@ import { basename, dirname, isAbsolute, join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
+import { namesFolder } from "../base/names_folder.ts";
 import { ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
 
 const mostLinks = 40;
@@ -48,6 +49,11 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
       hint: info.isDirectory
         ? "name a file in it"
         : "pull to a file, and write the device with dd or qemu-img",
+    });
+  }
+  if (namesFolder(given)) {
+    throw new UsageError(`Cannot write the disk "${given}": a path that ends so is a folder's`, {
+      hint: "name a file",
     });
   }
   const folder = dirname(path);

@@ -23,6 +23,7 @@ import "../runner/settings.ts";
 import "../runner/arg_builder.ts";
 import "../runner/task.ts";
 import "../runner/nearest.ts";
+import "../base/names_folder.ts";
 import "../base/plain_path.ts";
 import "../base/defined.ts";
 import "../runner/make_arg.ts";

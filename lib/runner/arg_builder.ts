@@ -4,6 +4,7 @@
  * @module
  */
 import { isAbsolute, resolve } from "@std/path";
+import { namesFolder } from "../base/names_folder.ts";
 import { plainPath } from "../base/plain_path.ts";
 import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
@@ -57,6 +58,9 @@ function pathArg(options: CommonArgOptions<string> & PathArgOptions): Arg<string
   const check = (value: unknown, place: ArgPlace): string => {
     if (typeof value !== "string" || value === "") return refuse(place, value, "it is not a path");
     if (value.includes("\0")) return refuse(place, value, "it holds a NUL character");
+    if (options.isFile === true && namesFolder(value)) {
+      return refuse(place, value, "a path that ends so is a folder's");
+    }
     const path = isAbsolute(value) ? plainPath(value) : resolve(plainPath(`${place.cwd}/${value}`));
     if (options.exists !== undefined) checkExists(path, value, options.exists, place);
     return path;

@@ -62,6 +62,8 @@ export interface BytesArgOptions extends ArgOptions {
 export interface PathArgOptions extends ArgOptions {
   /** What must be there. @default {nothing} */
   exists?: "file" | "folder" | "any";
+  /** Whether it names a file, be it there or not: one that ends in a separator, as the path of a folder, is refused. @default {false} */
+  isFile?: boolean;
 }
 
 /** Options of `arg.list`. */

@@ -24,7 +24,7 @@ const reference = (description: string, version = 1) =>
     example: `docker://ghcr.io/acme/disk:${version}`,
   });
 const file = (description: string) =>
-  arg.path({ description, positional: true, required: true, example: "vm.img" });
+  arg.path({ description, positional: true, required: true, example: "vm.img", isFile: true });
 const insecureRegistry = arg.list(arg.string({ description: "A host" }), {
   description: "A host that is spoken to in plain HTTP",
 });

@@ -23,3 +23,15 @@ Deno.test("lookAtDiskFile() refuses a path through a file by name", async () => 
     `Cannot write the disk "${file}/vm.img": the folder "${file}" is not there`,
   );
 });
+
+Deno.test("lookAtDiskFile() takes no path that ends as that of a folder for a file, be anything there or not", async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("file", new Uint8Array(1));
+  for (const given of [`${world.path("nothing")}/`, `${file}/`]) {
+    const error = await assertRejects(() => lookAtDiskFile(given), UsageError);
+    assertEquals(
+      error.message,
+      `Cannot write the disk "${given}": a path that ends so is a folder's`,
+    );
+  }
+});

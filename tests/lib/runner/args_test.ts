@@ -15,6 +15,7 @@ const show = task({
     maxAge: arg.duration({ description: "How old", default: "7d" }),
     chunkSize: arg.bytes({ description: "How large" }),
     file: arg.path({ description: "Which file" }),
+    disk: arg.path({ description: "Which disk", isFile: true }),
     tag: arg.list(arg.string({ description: "Tags" }), { env: "TAGS" }),
     force: arg.boolean({ description: "Do it anyway" }),
     check: arg.boolean({ description: "Look first", default: true }),
@@ -95,6 +96,15 @@ Deno.test("args: durations are milliseconds, sizes bytes, paths absolute", async
   );
 });
 
+Deno.test("args: a path may end in a separator, unless it names a file", async () => {
+  const paths = { disk: "/project/vm.img", file: "/project/y" };
+  assertEquals(await args("a", "--disk", "vm.img", "--file", "y/"), {
+    from: "a",
+    ...defaults,
+    ...paths,
+  });
+});
+
 Deno.test("args: a value after = may begin with a dash", async () => {
   assertEquals(await args("a", "--ratio=-0.5"), { from: "a", ...defaults, ratio: -0.5 });
 });
@@ -120,6 +130,10 @@ for (
     [["show", "a", "--count"], "Cannot read --count: its value is missing"],
     [["show", "a", "--count", "--force"], "Cannot read --count: its value is missing"],
     [["show", "a", "--mode", "quick"], 'Cannot use "quick" for --mode: it is none of fast, safe'],
+    [
+      ["show", "a", "--disk", "vm/"],
+      'Cannot use "vm/" for --disk: a path that ends so is a folder\'s',
+    ],
     [["show", "a", "--max-age", "soon"], 'Cannot use "soon" for --max-age: it names no time'],
     [["show", "a", "--chunk-size", "-1"], "Cannot read --chunk-size: its value is missing"],
     [
