@@ -16,13 +16,15 @@ import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
 
+const busyHint = "what is mounted or run from stays where it is; pull into it with --in-place";
+
 /** Does the work of `pullDisk`. What can be done before the registry answers is begun before the code that asks it is loaded. */
 export async function runPullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
   const action = `pull "${options.reference}" to "${options.file}"`;
-  return await inWords(action, () => pull(options, ctx));
+  return await inWords(action, () => pull(options, ctx), { EBUSY: busyHint });
 }
 
 async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<PullDiskResult> {

@@ -2,7 +2,7 @@ import { KedgeError, NotAllowedError } from "../lib/base/errors.ts";
 
 const deniedHint = "run it as a user who may, or name another place";
 const goneHint = "does another program change it? run the same command again";
-const busyHint = "what is mounted or run from stays where it is; pull into it with --in-place";
+const busyHint = "what is mounted or run from stays where it is; end that first";
 /** What the operating system says of files, and the next step. */
 const fileErrors: Readonly<Record<string, string | undefined>> = {
   EACCES: deniedHint,
@@ -20,16 +20,21 @@ const fileErrors: Readonly<Record<string, string | undefined>> = {
  * Does the work of a task; what the operating system says against a file is told together with what was to be done.
  *
  * @param action what is done: `push "vm.img"`
+ * @param hints what this task can do about some errors, by their codes
  * @throws {NotAllowedError} if this user may not do that
  * @throws {KedgeError} if the system refuses something else
  */
-export async function inWords<T>(action: string, work: () => Promise<T>): Promise<T> {
+export async function inWords<T>(
+  action: string,
+  work: () => Promise<T>,
+  hints: Readonly<Record<string, string>> = {},
+): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     const { code, message } = cause as { code?: unknown; message?: string };
     if (typeof code !== "string" || !(code in fileErrors)) throw cause;
-    const hint = fileErrors[code];
+    const hint = hints[code] ?? fileErrors[code];
     const Failure = hint === deniedHint ? NotAllowedError : KedgeError;
     throw new Failure(`Cannot ${action}: ${message}`, {
       cause,

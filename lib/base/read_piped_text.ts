@@ -2,7 +2,7 @@
 export interface ReadPipedTextOptions {
   /** How long to wait for somebody who writes into a pipe. @default {10000} */
   writerWaitMs?: number | undefined;
-  /** Ends the wait. */
+  /** Ends the wait for it, and for what it writes. */
   signal?: AbortSignal | undefined;
 }
 
@@ -38,26 +38,27 @@ async function readPipe(path: string, options: ReadPipedTextOptions): Promise<st
   }, writerWaitMs);
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop();
-  let file: Deno.FsFile;
+  let file: Deno.FsFile | undefined;
   try {
     file = await Promise.race([opening, waited.promise]);
+    clearTimeout(timer);
+    return await Promise.race([new Response(file.readable).text(), waited.promise]);
   } catch (error) {
-    await letGo(path, opening);
+    if (file === undefined) await letGo(path, opening);
     throw error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
   }
-  return await new Response(file.readable).text();
 }
 
 /** Ends the wait of the thread that opens a pipe, by being who could write into it. */
 async function letGo(path: string, opening: Promise<Deno.FsFile>): Promise<void> {
   try {
-    using _writer = await Deno.open(path, { read: true, write: true });
-    (await opening).close();
+    using writer = await Deno.open(path, { read: true, write: true });
+    if ((await writer.stat()).isFifo) return (await opening).close();
   } catch {
     // Who may not write into it leaves the thread to the end of the process.
-    opening.then((file) => file.close(), () => {});
   }
+  opening.then((file) => file.close(), () => {});
 }

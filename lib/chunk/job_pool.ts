@@ -29,8 +29,12 @@ interface Hand {
 
 const mostGiven = 2;
 
-/** Jobs after which none is given beforehand: it might wait while another worker has nothing to do. The others take some ten milliseconds. */
+/** Jobs that are given to who has no other, and have none given behind them: it might wait while another worker has nothing to do. */
 const longJobs: readonly Job["type"][] = ["pack", "scan"];
+
+function isLong({ job }: Waiting): boolean {
+  return longJobs.includes(job.type);
+}
 
 /**
  * Does jobs on several cores. Workers start when there is work for them and end with the pool; where none can be had (no permission
@@ -41,6 +45,7 @@ export class JobPool implements Disposable {
   #signal: AbortSignal | undefined;
   #hands: Hand[] = [];
   #queue: Waiting[] = [];
+  #closed: Error | undefined;
   #onAbort = () => this.#close(this.#signal?.reason);
 
   /** Starts nothing yet. */
@@ -67,6 +72,7 @@ export class JobPool implements Disposable {
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */
   async run<J extends Job>(job: J, transfer: Transferable[] = []): Promise<JobResults[J["type"]]> {
     this.#signal?.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#closed;
     return await new Promise<JobResults[J["type"]]>((resolve, reject) => {
       this.#queue.push({ job, transfer, resolve: resolve as (result: never) => void, reject });
       this.#dispatch();
@@ -76,7 +82,8 @@ export class JobPool implements Disposable {
   /** Ends all workers, whatever they do. */
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#close(new Error("the pool was closed"));
+    this.#closed = new Error("the pool was closed");
+    this.#close(this.#closed);
   }
 
   #close(reason: unknown): void {
@@ -93,20 +100,20 @@ export class JobPool implements Disposable {
       const hand = this.#handFor(next);
       if (hand === undefined) break;
       this.#queue.shift();
-      hand.given.push(next);
       hand.worker.postMessage(next.job, next.transfer);
+      hand.given.push(next);
     }
   }
 
   /** Who has nothing to do, else who has one job before this one, so that no worker waits for a thread that is busy; `undefined` if nobody. */
-  #handFor({ job, transfer }: Waiting): Hand | undefined {
+  #handFor(next: Waiting): Hand | undefined {
     const isIdle = ({ given }: Hand) => given.length === 0;
     if (this.#hands.length < this.#limit && !this.#hands.some(isIdle)) this.#startWorker();
     // What is moved to a worker that then cannot begin is lost.
-    const able = this.#hands.filter(({ isReady }) => isReady || transfer.length === 0)
+    const able = this.#hands.filter(({ isReady }) => isReady || next.transfer.length === 0)
       .sort((a, b) => Number(b.isReady) - Number(a.isReady));
-    const most = longJobs.includes(job.type) ? 1 : mostGiven;
-    return able.find(isIdle) ?? able.find(({ given }) => given.length < most);
+    const mayWait = ({ given }: Hand) => given.length < mostGiven && !given.some(isLong);
+    return able.find(isIdle) ?? (isLong(next) ? undefined : able.find(mayWait));
   }
 
   #workHere(): void {

@@ -86,6 +86,23 @@ Deno.test("a JobPool gives a long job only to a worker that has nothing else to 
     await Promise.resolve();
   }));
 
+Deno.test("a JobPool gives no job behind a long one", () =>
+  withIdleWorkers(1, async (pool, made) => {
+    runAll(pool, [packTo("a"), checkOf("b")]);
+    made[0]!.says({ ready: true });
+    assertEquals(made[0]!.given, ["a"]);
+    made[0]!.says(done);
+    assertEquals(made[0]!.given, ["a", "b"]);
+    await Promise.resolve();
+  }));
+
+Deno.test("a JobPool starts nothing once it is closed", () =>
+  withIdleWorkers(1, async (pool, made) => {
+    pool[Symbol.dispose]();
+    await assertRejects(() => pool.run(checkOf("a")), Error, "the pool was closed");
+    assertEquals(made, []);
+  }));
+
 Deno.test("a JobPool moves nothing to a worker that may not be able to begin", () =>
   withIdleWorkers(1, async (pool, made) => {
     const buffer = new ArrayBuffer(8);

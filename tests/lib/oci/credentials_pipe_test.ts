@@ -38,6 +38,23 @@ Deno.test("findCredentials() waits for a while for who writes into a pipe, and n
     );
   }));
 
+Deno.test({
+  name: "findCredentials() ends the reading of a pipe by its signal",
+  // The thread that reads ends with the writer, perhaps after the test.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: () =>
+    withPipe(async (pipe, env) => {
+      const stop = new AbortController();
+      const options = { env, signal: stop.signal, writerWaitMs: 600_000 };
+      const found = findCredentials("r.example", "a/b", options);
+      // That it opens tells that there is somebody who reads.
+      using _writer = await Deno.open(pipe, { write: true });
+      stop.abort(new DOMException("enough", "AbortError"));
+      await assertRejects(() => found, DOMException, "enough");
+    }),
+});
+
 Deno.test("findCredentials() ends a wait for a pipe by its signal", () =>
   withPipe(async (_, env) => {
     const stop = new AbortController();
