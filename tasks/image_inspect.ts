@@ -58,6 +58,7 @@ export interface DiffImagesResult {
  * Tells what an image consists of, without reading its blobs.
  *
  * @throws {UsageError} if the reference is malformed
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
  */
 export async function inspectImage(
@@ -75,6 +76,7 @@ export async function inspectImage(
  * Tells what two images share and what only one of them has.
  *
  * @throws {UsageError} if a reference is malformed
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
  */
 export async function diffImages(
@@ -94,6 +96,7 @@ export async function diffImages(
  * The tags of a repository or of a layout.
  *
  * @throws {UsageError} if the reference is malformed
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
  */
 export async function listImages(

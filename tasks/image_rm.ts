@@ -27,7 +27,7 @@ export interface RemoveImagesResult {
  * Many registries delete no tag by itself, and some delete nothing: then it is said which digest the tag points to.
  *
  * @throws {UsageError} if a reference names no tag and no digest, or both; with `blobs`, if it names no digest of a registry
- * @throws {NotAllowedError} if the registry refuses
+ * @throws {NotAllowedError} if the registry refuses, or this user may not read or write a file
  * @throws {KedgeError} if the registry cannot delete that
  */
 export async function removeImages(

@@ -5,6 +5,7 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
+import { isReferrersTag } from "./referrers.ts";
 
 /** What is wanted; its manifest is not at hand where the destination has it already. */
 export type ImageChoice =
@@ -51,7 +52,8 @@ export async function chooseImage(
 
 /** Whether an index is a list under a fallback tag, of what is attached to some image: it is for no platform, and goes whole. */
 function isReferrersList({ name }: ImageSource, { manifests }: Manifest): boolean {
-  return /:sha256-[0-9a-f]{64}$/.test(name) && manifests.every((entry) => !entry.platform);
+  const tag = name.slice(name.lastIndexOf(":") + 1);
+  return isReferrersTag(tag) && manifests.every((entry) => !entry.platform);
 }
 
 /** An index of some entries of another; the same choice gives the same bytes. */

@@ -41,7 +41,7 @@ export class LayoutBlobs {
 
   /** Whether the blob is there in its full size. */
   async has(descriptor: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
-    const file = await Promise.resolve(lookAt(this.blobPath(descriptor.digest)));
+    const file = await Promise.resolve(lookThrough(this.blobPath(descriptor.digest)));
     return file !== undefined && file.isFile && file.size === descriptor.size;
   }
 
@@ -140,8 +140,8 @@ export class LayoutBlobs {
   }
 }
 
-/** Looks at a path without a thread that does it: the way there and back takes many times as long as the look. */
-function lookAt(path: string): Deno.FileInfo | undefined {
+/** What a path leads to, through links, without a thread that looks: the way there and back takes many times as long as the look. */
+function lookThrough(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch (error) {

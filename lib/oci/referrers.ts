@@ -9,6 +9,11 @@ export function referrersTag(digest: Digest): string {
   return `sha256-${digestHex(digest)}`;
 }
 
+/** Whether a tag is one under which referrers are listed. */
+export function isReferrersTag(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}$/.test(tag);
+}
+
 /** The tags under which cosign keeps the signatures, the attestations and the list of parts of a manifest, which name no subject. */
 export function cosignTags(digest: Digest): string[] {
   return ["sig", "att", "sbom"].map((kind) => `${referrersTag(digest)}.${kind}`);
