@@ -42,6 +42,13 @@ export interface CopyImagesOptions extends ImageRegistriesOptions {
   referrers?: boolean;
   /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
   verifyExisting?: boolean;
+  /**
+   * Whether the tags are pinned by the lockfile, which there must be: what a tag of a registry meant at its first use is what is copied ever
+   * after, until an update names it. What is attached to images is not pinned.
+   *
+   * @default {false}
+   */
+  pin?: boolean;
   /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
   engines?: { podman?: CalledEngine; docker?: CalledEngine } | undefined;
 }
@@ -70,6 +77,8 @@ export interface CopiedImage {
   why: string;
 }
 
+type CopiedImages = Figures & { images: CopiedImage[] };
+
 interface SetPlan extends Plan {
   copies: readonly PlannedCopy[];
 }
@@ -80,7 +89,24 @@ export async function copyImages(
   options: CopyImagesOptions,
   context: TaskContext,
   requestsBefore = 0,
-): Promise<Figures & { images: CopiedImage[] }> {
+): Promise<CopiedImages> {
+  const more = { requestsBefore };
+  if (!options.pin) return await copyRoutes(routes, options, context, more);
+  const { copyPinned } = await import("./image_pins.ts");
+  return await copyPinned(routes, options, context, (pinned, onPlan) => {
+    return copyRoutes(pinned, options, context, { ...more, onPlan });
+  });
+}
+
+async function copyRoutes(
+  routes: readonly ImageRoute[],
+  options: CopyImagesOptions,
+  context: TaskContext,
+  { requestsBefore, onPlan }: {
+    requestsBefore: number;
+    onPlan?: (copies: readonly PlannedCopy[]) => void;
+  },
+): Promise<CopiedImages> {
   const platforms = wantedPlatforms(options);
   const concurrency = checkConcurrency(options.concurrency);
   for (const { from, to } of routes) checkOffline(context.offline, from, ...to);
@@ -120,6 +146,7 @@ export async function copyImages(
         referrers,
         onDiffers: () => loadMoving(routes),
       });
+      onPlan?.(planned);
       checkRoom(planned, context.cache.dir);
       return summary(planned);
     },

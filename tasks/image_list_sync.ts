@@ -30,6 +30,7 @@ export async function runSyncImages(
   ctx: TaskContextOptions = {},
 ): Promise<SyncImagesResult> {
   const context = resolveContext(ctx);
+  if (options.pin) (await import("./image_pins.ts")).pinningLockfile(context);
   const routes: ImageRoute[] = [];
   let requests = 0;
   const meter = { ...silentMeter, request: () => void requests++ };

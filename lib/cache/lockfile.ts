@@ -88,20 +88,28 @@ export class Lockfile {
 
   /** Pins a key to what was verified; gives `false` where that is what the file says already. */
   async pin(key: string, pin: Pin): Promise<boolean> {
+    return await this.pinAll(new Map([[key, pin]]));
+  }
+
+  /** Pins several keys at once; gives `false` where the file says all of that already. */
+  async pinAll(pins: ReadonlyMap<string, Pin>): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#writing;
     this.#writing = promise;
     await before;
     try {
-      if ((await this.#read()).pins[key]?.digest === pin.digest) return false;
+      if (holdsAll(await this.#read(), pins)) return false;
       const { lockReplaced } = await import("../base/lock_replaced.ts");
       using _lock = await lockReplaced(this.path);
       const file = await this.#read();
-      if (file.pins[key]?.digest === pin.digest) return false;
-      const date = pin.date ?? new Date(this.#now()).toISOString();
-      const pins = Object.entries({ ...file.pins, [key]: { ...pin, date } })
-        .sort(([a], [b]) => a < b ? -1 : 1);
-      const text = JSON.stringify({ ...file, pins: Object.fromEntries(pins) }, undefined, 2);
+      if (holdsAll(file, pins)) return false;
+      const now = new Date(this.#now()).toISOString();
+      const all = new Map(Object.entries<Pin>(file.pins));
+      for (const [key, pin] of pins) {
+        if (all.get(key)?.digest !== pin.digest) all.set(key, { date: now, ...pin });
+      }
+      const sorted = [...all].sort(([a], [b]) => a < b ? -1 : 1);
+      const text = JSON.stringify({ ...file, pins: Object.fromEntries(sorted) }, undefined, 2);
       await writeFileAtomic(this.path, `${text}\n`);
       return true;
     } finally {
@@ -125,6 +133,10 @@ export class Lockfile {
       throw unreadable(this.path, cause);
     }
   }
+}
+
+function holdsAll({ pins }: LockfileData, wanted: ReadonlyMap<string, Pin>): boolean {
+  return wanted.entries().every(([key, { digest }]) => pins[key]?.digest === digest);
 }
 
 function unreadable(path: string, cause: unknown): UsageError {

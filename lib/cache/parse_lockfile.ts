@@ -18,8 +18,12 @@ export type LockfileData = v.InferOutput<typeof fileSchema>;
 /**
  * Reads data as that of a lockfile.
  *
- * @throws {v.ValiError} if it is of another form
+ * @throws {TypeError} if it is of another form
  */
 export function parseLockfile(data: unknown): LockfileData {
-  return v.parse(fileSchema, data);
+  const parsed = v.safeParse(fileSchema, data);
+  if (parsed.success) return parsed.output;
+  const { message, path = [] } = parsed.issues[0];
+  const place = path.map(({ key }) => JSON.stringify(key)).toReversed().join(" of ");
+  throw new TypeError(place === "" ? message : `${place}: ${message}`);
 }

@@ -52,7 +52,7 @@ export async function chooseImage(
 
 /** Whether an index is a list under a fallback tag, of what is attached to some image: it is for no platform, and goes whole. */
 function isReferrersList({ name }: ImageSource, { manifests }: Manifest): boolean {
-  const tag = name.slice(name.lastIndexOf(":") + 1);
+  const [, tag = ""] = /:([^:@]*)(?:@sha256:[0-9a-f]{64})?$/.exec(name) ?? [];
   return isReferrersTag(tag) && manifests.every((entry) => !entry.platform);
 }
 

@@ -1,4 +1,3 @@
-import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -37,7 +36,7 @@ export interface CopyPlan {
   /** What the destination will point to. */
   readonly root: Descriptor;
   /** What the name of the source pointed to. */
-  readonly resolved: Digest;
+  readonly resolved: Pick<Descriptor, "digest" | "size">;
   /** The manifests, children before those that point to them; the root is the last. */
   readonly manifests: readonly PlannedManifest[];
   /** The blobs to be moved. */

@@ -126,9 +126,10 @@ export async function commitCopies(
         : undefined,
     );
     const now = await names.get(copy);
-    if (now === undefined || now === plan.resolved) return;
+    const { digest } = plan.resolved;
+    if (now === undefined || now === digest) return;
     options.meter.note(
-      `${source.name} moved to ${now} meanwhile; ${plan.resolved} was copied`,
+      `${source.name} moved to ${now} meanwhile; ${digest} was copied`,
       "warning",
     );
   });

@@ -131,7 +131,7 @@ export class RegistrySource implements ImageSource {
     return new KedgeError(message, {
       side: "source",
       ...(near.length === 0 ? {} : { hint: `the nearest tags are ${near.join(", ")}` }),
-      data: { reference: this.name },
+      data: { reference: this.name, missing: wanted },
     });
   }
 }

@@ -19,7 +19,7 @@ export interface SurveyedCopy {
   /** What the destination will point to. */
   readonly root: Descriptor;
   /** What the name of the source points to. */
-  readonly resolved: Digest;
+  readonly resolved: Pick<Descriptor, "digest" | "size">;
   /** Whether the destination points to the root already. */
   readonly same: boolean;
   /** Lists of what is attached to manifests that it has to keep. @default {none} */

@@ -53,8 +53,7 @@ export async function surveyCopy(
   if (described !== undefined && destination.complete && !deep) {
     const whole = options.platforms === undefined || !isIndexType(described.mediaType);
     if (whole && await source.peek?.() === described.digest) {
-      const { digest: resolved } = described;
-      const copy = { source, destination, walk, root: described, resolved, same: true };
+      const copy = { source, destination, walk, root: described, resolved: described, same: true };
       return (claims) => settleCopy(copy, claims);
     }
   }
@@ -69,8 +68,14 @@ export async function surveyCopy(
   if (stands && destination.complete && !deep) {
     for (const blob of known?.blobs ?? []) walk.note(blob);
     const { descriptor: root } = chosen;
-    const { digest } = resolved;
-    const copy = { source, destination, walk, root, resolved: digest, same: true };
+    const copy = {
+      source,
+      destination,
+      walk,
+      root,
+      resolved: describeManifest(resolved),
+      same: true,
+    };
     return (claims) => settleCopy(copy, claims);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
@@ -100,7 +105,7 @@ export async function surveyCopy(
       if (claims.blobs.has(digest)) walk.there.add(digest);
       else claims.blobs.add(digest);
     }
-    const copy = { source, destination, walk, resolved: resolved.digest, same, lists };
+    const copy = { source, destination, walk, resolved: describeManifest(resolved), same, lists };
     return settleCopy({ ...copy, root: describeManifest(root) }, claims);
   };
 }

@@ -36,6 +36,9 @@ export const imageSyncTask = task({
     referrers: arg.boolean({
       description: "Copy signatures and the like along, cosign's tags too",
     }),
+    pin: arg.boolean({
+      description: "Hold the tags to what the lockfile pins, and pin those that are new there",
+    }),
     verifyExisting: arg.boolean({ description: "Hash what the destination has already" }),
     concurrency: arg.number({
       description: "The most blobs that may be under way; it follows what the registry takes",
@@ -53,6 +56,7 @@ export const imageSyncTask = task({
       ...registryOptions(args),
       concurrency: args.concurrency,
       referrers: args.referrers,
+      pin: args.pin,
       verifyExisting: args.verifyExisting,
     }, ctx),
   output: (result: SyncImagesResult) => result.images.map(({ reference }) => reference),

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { UsageError } from "../../../lib/base/errors.ts";
@@ -27,6 +33,24 @@ Deno.test("Lockfile does not write what it holds already", () =>
     await new Lockfile(path).pin("k", one);
     assertEquals(await new Lockfile(path).pin("k", { digest: one.digest }), false);
     assertEquals(await new Lockfile(path).pinned("k"), one);
+  }));
+
+Deno.test("Lockfile pins several keys at once, and leaves those alone that stand", () =>
+  withPath(async (path) => {
+    await new Lockfile(path).pin("a", one);
+    const lockfile = new Lockfile(path, { now: () => 0 });
+    const again = { digest: one.digest };
+    assertEquals(
+      await lockfile.pinAll(new Map([["a", again], ["b", { digest: two.digest }]])),
+      true,
+    );
+    assertEquals(await lockfile.pinned("a"), one);
+    assertEquals(await lockfile.pinned("b"), {
+      digest: two.digest,
+      date: "1970-01-01T00:00:00.000Z",
+    });
+    assertEquals(await lockfile.pinAll(new Map([["a", one], ["b", two]])), false);
+    assertEquals(await lockfile.pinAll(new Map()), false);
   }));
 
 Deno.test("Lockfile keeps the fields of newer versions", () =>
@@ -127,3 +151,18 @@ for (
       assertEquals(await Deno.readTextFile(path), text);
     }));
 }
+
+Deno.test("Lockfile with a pin that is no digest says which", () =>
+  withPath(async (path) => {
+    const pins = {
+      "image docker://a.b/c:1": one,
+      "image docker://a.b/c:2": { digest: "sha256:0" },
+    };
+    await Deno.writeTextFile(path, JSON.stringify({ version: 1, pins }));
+    const error = await assertRejects(
+      () => new Lockfile(path).pinned("k"),
+      UsageError,
+      '"digest" of "image docker://a.b/c:2" of "pins": not a digest',
+    );
+    assertStringIncludes(error.hint ?? "", "restore it");
+  }));
