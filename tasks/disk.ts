@@ -73,7 +73,11 @@ export interface PushDiskOptions {
   chunkBytes?: number | undefined;
   /** Disks whose packs may be named again, beside what the destination means now. */
   bases?: readonly string[] | undefined;
-  /** Whether all chunks go into new packs, so that no waste of older versions stays. @default {false} */
+  /**
+   * Whether all chunks are packed afresh, so that no waste of older versions stays; packs that come out as they are there are not sent again.
+   *
+   * @default {false}
+   */
   repack?: boolean;
   /** Whether the file is read even if the file system says that it is as it was. @default {false} */
   paranoid?: boolean;

@@ -1,6 +1,7 @@
 import { formatBytes } from "../lib/base/bytes.ts";
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Chunker } from "../lib/chunk/chunker.ts";
+import { firstRows } from "../lib/chunk/chunk_table.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
@@ -13,6 +14,7 @@ import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
 import type { PushIndex } from "../lib/disk/push_index.ts";
 import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
 import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
+import { TwinPacks } from "../lib/disk/twin_packs.ts";
 import type { PushBase } from "../lib/disk/usable_packs.ts";
 import { whereRoom } from "../lib/disk/where_room.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
@@ -77,20 +79,17 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       const store = destination = openStore(reference);
       const current = await store.resolve();
       const found: PushBase[] = [];
-      const takeBase = async (from: DiskStore, manifest: Manifest) => {
+      const load = async (from: DiskStore, manifest: Manifest): Promise<PushBase[]> => {
         try {
-          found.push({
-            store: from,
-            image: await loadDisk(from, manifest, { cache, meter, signal }),
-          });
+          return [{ store: from, image: await loadDisk(from, manifest, { cache, meter, signal }) }];
         } catch (error) {
           if (!(error instanceof VerificationError)) throw error;
           meter.note(`${error.message}; nothing of it is named again`, "warning");
+          return [];
         }
       };
-      if (current !== undefined && isDisk(current) && options.repack !== true) {
-        await takeBase(store, current);
-      }
+      const before = current !== undefined && isDisk(current) ? await load(store, current) : [];
+      if (options.repack !== true) found.push(...before);
       for (const base of bases) {
         const from = openStore(base);
         const manifest = await resolveDisk(from);
@@ -106,7 +105,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           const from = openStore({ ...reference, digest });
           const manifest = await from.resolve();
           if (manifest === undefined) continue;
-          await takeBase(from, manifest);
+          found.push(...await load(from, manifest));
           if (found.length > 0) break;
         }
       }
@@ -122,6 +121,8 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         meter,
         paranoid: options.paranoid ?? false,
       });
+      const { level = 3, repack } = options;
+      const of = { path: options.file, table, pool, level, rows: firstRows(table) };
       return await planPush({
         path: options.file,
         table,
@@ -133,7 +134,11 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         pointer: current?.digest,
         hasConfig: found[0]?.store === store || await store.has(configBlob()),
         spool,
-        fetchedBytes: found.reduce((sum, { image }) => sum + image.fetchedBytes, 0),
+        twins: repack === true && before[0] !== undefined
+          ? new TwinPacks(before[0], of)
+          : undefined,
+        fetchedBytes: new Set([...before, ...found]).values()
+          .reduce((sum, { image }) => sum + image.fetchedBytes, 0),
       }, step);
     },
     async move(plan, step) {

@@ -15,6 +15,16 @@ export interface BuiltPack {
   readonly stored: Uint32Array<ArrayBuffer>;
 }
 
+/** How chunks are packed. */
+export interface PackOptions {
+  /** Compresses. */
+  readonly pool: JobPool;
+  /** The level of zstd. @default {3} */
+  readonly level?: number;
+  /** The first row of each chunk. @default {taken from the table} */
+  readonly rows?: Uint32Array;
+}
+
 /**
  * Packs chunks of a file into a new file.
  *
@@ -24,17 +34,43 @@ export async function buildPack(
   path: string,
   table: ChunkTable,
   chunks: PackChunks,
-  options: { to: string; pool: JobPool; level?: number; rows?: Uint32Array },
+  { to, ...options }: PackOptions & { to: string },
 ): Promise<BuiltPack> {
+  return await packChunks(path, table, chunks, { ...options, to });
+}
+
+/**
+ * Whether packing chunks of a file gives this very pack; nothing is written.
+ *
+ * @throws {KedgeError} if the file changed since the table was made
+ */
+export async function givesPack(
+  path: string,
+  table: ChunkTable,
+  chunks: PackChunks,
+  { like, ...options }: PackOptions & { like: BuiltPack },
+): Promise<boolean> {
+  const of = { ...options, to: undefined, expected: like.stored };
+  return (await packChunks(path, table, chunks, of)).digest === like.digest;
+}
+
+async function packChunks(
+  path: string,
+  table: ChunkTable,
+  chunks: PackChunks,
+  options: PackOptions & { to: string | undefined; expected?: Uint32Array<ArrayBuffer> },
+): Promise<BuiltPack> {
+  const { to, expected } = options;
   const rows = options.rows ?? firstRows(table);
   const { changed, digest, size, stored } = await options.pool.run({
     type: "pack",
     from: path,
-    to: options.to,
+    to,
     level: options.level ?? 3,
     offsets: Float64Array.from(chunks, (chunk) => table.rowOffsets[rows[chunk]!]!),
     lengths: chunks.map((chunk) => table.lengths[chunk]!),
     digests: digestsOf(table, chunks),
+    ...(expected === undefined ? {} : { expected }),
   });
   if (changed >= 0) {
     const offset = table.rowOffsets[rows[chunks[changed]!]!]!;

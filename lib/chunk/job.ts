@@ -58,15 +58,18 @@ export interface UnpackResult extends WrittenResult {
   readonly buffer: ArrayBuffer;
 }
 
-/** Packs chunks of a file into a new file, each compressed where that saves something. */
+/** Packs chunks of a file, each compressed where that saves something, into a new file or only to know what comes out. */
 export interface PackJob {
   readonly type: "pack";
   readonly from: string;
   readonly offsets: Float64Array<ArrayBuffer>;
   readonly lengths: Uint32Array<ArrayBuffer>;
   readonly digests: Uint8Array<ArrayBuffer>;
-  readonly to: string;
+  /** The new file; without one, what comes out is hashed alone. */
+  readonly to: string | undefined;
   readonly level: number;
+  /** How many bytes each chunk is to take; the packing ends at the first one that takes others, and has no digest then. */
+  readonly expected?: Uint32Array<ArrayBuffer>;
 }
 
 /** The result of a {@linkcode PackJob}. */

@@ -128,13 +128,15 @@ function pack(job: PackJob): JobResults["pack"] {
   const stored = new Uint32Array(count);
   const digest = crypto.createHash("sha256");
   using from = Deno.openSync(job.from);
-  using to = Deno.openSync(job.to, { write: true, create: true, truncate: true });
+  using to = job.to === undefined
+    ? undefined
+    : Deno.openSync(job.to, { write: true, create: true, truncate: true });
   const buffer = new Uint8Array(maximum(job.lengths));
   const out = new Uint8Array(bufferBytes);
   let [filled, size] = [0, 0];
   const put = (bytes: Uint8Array) => {
     digest.update(bytes);
-    writeAllSync(to, bytes);
+    if (to !== undefined) writeAllSync(to, bytes);
     size += bytes.length;
   };
   for (let at = 0; at < count; at++) {
@@ -144,6 +146,10 @@ function pack(job: PackJob): JobResults["pack"] {
     }
     const packed = packChunk(data, job.level);
     stored[at] = packed.length;
+    if (job.expected !== undefined && packed.length !== job.expected[at]) {
+      if (packed !== data) freeBytes(packed);
+      return { stored, digest: "", size: 0, changed: -1 };
+    }
     if (filled + packed.length > out.length) {
       put(out.subarray(0, filled));
       filled = 0;

@@ -9,6 +9,7 @@ import type { BuiltPack } from "../chunk/build_pack.ts";
 import { type ChunkTable, dataBytes } from "../chunk/chunk_table.ts";
 import { DigestLookup } from "../chunk/digest_lookup.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
 import { mostIndexBytes } from "../chunk/index_layout.ts";
 import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
 import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
@@ -17,14 +18,18 @@ import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { SeenState } from "./known_files.ts";
 import type { PackSpool } from "./pack_spool.ts";
-import { makePushIndex, type PushIndex } from "./push_index.ts";
+import { makePushIndex, type PushIndex, type PushIndexParts } from "./push_index.ts";
+import { tellReading } from "./tell_reading.ts";
+import { hasPack, type TwinPacks } from "./twin_packs.ts";
 import { type PushBase, UsablePacks } from "./usable_packs.ts";
+
+const lookingAtOnce = 4;
 
 /** Chunks that a push puts into a new pack. */
 export interface NewPack {
   /** The chunks. */
   readonly chunks: PackChunks;
-  /** What came of them in an earlier push that did not end. */
+  /** What comes of them, where that is known: from an earlier push that did not end, or from the disk before. */
   readonly built: BuiltPack | undefined;
   /** Whether it is in the registry by now. */
   readonly there: boolean;
@@ -44,7 +49,7 @@ export interface DiskPushPlan extends Plan {
   readonly adopted: readonly { readonly pack: DiskBlob; readonly from: DiskStore }[];
   /** Packs to be made. */
   readonly packs: readonly NewPack[];
-  /** The index, where no pack has to be made first. */
+  /** The index, where no pack has to be sent first. */
   readonly standing: PushIndex | undefined;
   /** What the destination means now. */
   readonly pointer: Digest | undefined;
@@ -72,13 +77,15 @@ export interface PlanPushOptions {
   hasConfig: boolean;
   /** Packs of earlier pushes that did not end. */
   spool: PackSpool;
+  /** The packs of what that means now, where all chunks are packed afresh. */
+  twins: TwinPacks | undefined;
   /** Bytes that were fetched to know all this. */
   fetchedBytes: number;
 }
 
 /** Plans a push. */
 export async function planPush(options: PlanPushOptions, step: Step): Promise<DiskPushPlan> {
-  const { table, store, bases, spool, state, pointer } = options;
+  const { table, store, bases, state, pointer } = options;
   refuseLargeTable(table);
   const count = table.lengths.length;
   const fresh = new Uint8Array(count).fill(1);
@@ -101,14 +108,8 @@ export async function planPush(options: PlanPushOptions, step: Step): Promise<Di
     adopted.push(...usable.toAdopt());
   }
 
-  const packs: NewPack[] = [];
-  for (const chunks of planPacks(table, fresh)) {
-    const built = await spool.find(table, chunks);
-    const there = built !== undefined &&
-      await store.has({ mediaType: "", digest: built.digest, size: built.size });
-    packs.push({ chunks, built, there });
-  }
-  const standing = packs.length > 0 ? undefined : makePushIndex({ table, known, bases, packs: [] });
+  const packs = await lookAtPacks(options, planPacks(table, fresh), step);
+  const standing = makeStanding({ table, known, bases }, packs);
   const changed = standing === undefined || standing.manifestDigest !== pointer;
   const partial = { table, state, known, bases, adopted, packs, standing, pointer };
   const hasConfig = options.hasConfig;
@@ -118,6 +119,38 @@ export async function planPush(options: PlanPushOptions, step: Step): Promise<Di
     changed,
     ...summary(options, { fresh, packs, adopted, standing, changed }),
   };
+}
+
+/** What of the new packs is there already: packs of an earlier push that did not end, and those that the disk before has alike. */
+async function lookAtPacks(
+  { path, table, store, spool, twins }: PlanPushOptions,
+  planned: readonly PackChunks[],
+  { meter, signal }: Step,
+): Promise<NewPack[]> {
+  const packs: NewPack[] = [];
+  const tell = tellReading(meter, path, dataBytes(table));
+  await inParallel(planned.entries(), lookingAtOnce, signal, async ([at, chunks]) => {
+    const built = await spool.find(table, chunks) ?? await twins?.find(chunks);
+    const there = built !== undefined && await hasPack(store, built, signal);
+    packs[at] = { chunks, built, there };
+    if (twins !== undefined) tell(plainBytes(table, chunks));
+  });
+  return packs;
+}
+
+/** The index, where all packs are there. */
+function makeStanding(
+  parts: Omit<PushIndexParts, "packs">,
+  packs: readonly NewPack[],
+): PushIndex | undefined {
+  const standing = packs.flatMap(({ chunks, built, there }) =>
+    there && built !== undefined ? [{ chunks, built }] : []
+  );
+  return standing.length < packs.length ? undefined : makePushIndex({ ...parts, packs: standing });
+}
+
+function plainBytes({ lengths }: ChunkTable, chunks: PackChunks): number {
+  return chunks.reduce((sum, chunk) => sum + lengths[chunk]!, 0);
 }
 
 /** Whether a store takes blobs of another without their bytes going through here: by a mount, or a link. */
@@ -136,14 +169,16 @@ function summary(
     changed: boolean;
   },
 ): Omit<Plan, "changed"> {
-  const { table, store, remarks } = options;
+  const { table, store } = options;
   const { requestsPerPut, requestsPerRead } = store;
   const objects: PlannedObject[] = [];
   let [moving, fresh, chunks, requests] = [0, 0, 0, 0];
   for (const { chunks: packed, built, there } of of.packs) {
-    const plain = packed.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
-    fresh += plain;
-    chunks += packed.length;
+    const plain = plainBytes(table, packed);
+    if (!there) {
+      fresh += plain;
+      chunks += packed.length;
+    }
     const sizeBytes = built?.size ?? plain;
     objects.push({
       label: built?.digest ?? `a pack of ${packed.length} chunks`,
@@ -175,6 +210,10 @@ function summary(
   });
   const exact = of.packs.every(({ built }) => built !== undefined) && of.standing !== undefined;
   const configBytes = options.hasConfig ? 0 : 2;
+  const there = of.packs.filter((pack) => pack.there).length;
+  const remarks = options.twins === undefined
+    ? options.remarks
+    : `${options.remarks}; packed afresh, ${there} of ${of.packs.length} packs are there already`;
   const why = of.changed
     ? `${chunks} of ${table.lengths.length} chunks (${formatBytes(fresh)} of ` +
       `${formatBytes(dataBytes(table))}) go into new packs; ${remarks}`

@@ -45,7 +45,7 @@ export const diskPushTask = task({
     base: arg.list(arg.string({ description: "A reference" }), {
       description: "A disk whose packs may be named again, beside what the tag means now",
     }),
-    repack: arg.boolean({ description: "Put all chunks into new packs" }),
+    repack: arg.boolean({ description: "Pack all chunks afresh, without waste" }),
     paranoid: arg.boolean({ description: "Read the file even if it seems to be as it was" }),
     level: arg.number({
       description: "The level of zstd",
