@@ -1,5 +1,9 @@
+import defer * as fs from "node:fs";
 import { KedgeError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
+
+/** Opens a name without the file behind it, so that no right to read is needed, and closing takes no lock away. */
+const pathOnly = 0o10000000;
 
 /**
  * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it. Linux takes some ten milliseconds to tell of locks.
@@ -10,11 +14,16 @@ export async function usedBy(path: string): Promise<string | undefined> {
   const info = await ifThere(Deno.stat(path));
   if (info === undefined || Deno.build.os !== "linux") return undefined;
   const locks = await textOf("/proc/locks");
+  let device: string | undefined;
   for (const line of locks.split("\n")) {
-    const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+\S+:\S+:(\d+)\s/.exec(line);
-    if (match !== null && Number(match[2]) === info.ino && Number(match[1]) !== Deno.pid) {
-      return Number(match[1]) > 0 ? `process ${match[1]} holds a lock on it` : "it is locked";
-    }
+    const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+(\S+:\S+):(\d+)\s/.exec(line);
+    if (match === null || Number(match[3]) !== info.ino) continue;
+    const holder = Number(match[1]);
+    if (holder === Deno.pid) continue;
+    device ??= await deviceOf(path);
+    // Where the device is not told, the number alone must do.
+    if (device !== undefined && device !== match[2]) continue;
+    return holder > 0 ? `process ${holder} holds a lock on it` : "it is locked";
   }
   try {
     for await (const { name } of Deno.readDir("/sys/block")) {
@@ -41,6 +50,27 @@ export async function refuseUsed(path: string): Promise<void> {
     hint: "stop the machine that runs from it, or pull without --in-place",
     side: "destination",
   });
+}
+
+/**
+ * The device of the file system that a file lies in, as Linux names it beside locks: `fe:00`; `undefined` where Linux does not tell. That of `stat` is
+ * another one in a file system of several volumes.
+ */
+async function deviceOf(path: string): Promise<string | undefined> {
+  let file: number;
+  try {
+    file = fs.openSync(path, pathOnly);
+  } catch {
+    return undefined; // Gone meanwhile.
+  }
+  try {
+    const mount = /^mnt_id:\s*(\d+)$/m.exec(await textOf(`/proc/self/fdinfo/${file}`))?.[1];
+    const mounts = await textOf("/proc/self/mountinfo");
+    const numbers = new RegExp(`^${mount} \\d+ (\\d+):(\\d+) `, "m").exec(mounts);
+    return numbers?.slice(1).map((each) => Number(each).toString(16).padStart(2, "0")).join(":");
+  } finally {
+    fs.closeSync(file);
+  }
 }
 
 async function textOf(path: string): Promise<string> {

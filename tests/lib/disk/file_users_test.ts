@@ -1,0 +1,36 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { usedBy } from "../../../lib/disk/file_users.ts";
+import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+
+Deno.test({
+  name: "usedBy() tells a locked file from one of the same number in another file system",
+  ignore: !canMount,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-users-" });
+    await using opened = new AsyncDisposableStack();
+    opened.defer(() => Deno.remove(folder, { recursive: true }));
+    const files: string[] = [];
+    for (const name of ["a", "b"]) {
+      await Deno.mkdir(`${folder}/${name}`);
+      opened.use(await mountSmallDisk(`${folder}/${name}`, 1_000_000));
+      files.push(`${folder}/${name}/disk`);
+      await Deno.writeFile(files.at(-1)!, new Uint8Array(1));
+    }
+    const [locked, other] = files as [string, string];
+    assertEquals((await Deno.stat(locked)).ino, (await Deno.stat(other)).ino);
+    const holder = new Deno.Command("flock", {
+      args: ["-F", locked, "sh", "-c", "echo held; exec sleep 300"],
+      stdout: "piped",
+      stdin: "null",
+    }).spawn();
+    opened.defer(async () => {
+      holder.kill("SIGKILL");
+      await holder.status;
+    });
+    const reader = holder.stdout.getReader();
+    opened.defer(() => reader.cancel());
+    await reader.read();
+    assertMatch(await usedBy(locked) ?? "nobody", /^process \d+ holds a lock on it$/);
+    assertEquals(await usedBy(other), undefined);
+  },
+});
