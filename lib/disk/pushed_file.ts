@@ -11,6 +11,7 @@ import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { lookAtDiskFile, ownFile } from "./disk_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
+import { refuseFalseSize } from "./refuse_false_size.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** How a file is cut for a push. */
@@ -63,14 +64,17 @@ export async function choosePushChunker(
 /**
  * The file that is to be pushed.
  *
- * @throws {UsageError} if it is none
+ * @throws {UsageError} if it is none, or does not end where its file system says
  * @throws {KedgeError} if a pull in place into it was cut off
  */
 export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
   const info = await ifThere(Deno.stat(path));
   if (info?.isFile === true) {
     const { journal } = await lookAtDiskFile(path);
-    if (ownFile(journal) === undefined) return info;
+    if (ownFile(journal) === undefined) {
+      refuseFalseSize(path, info.size);
+      return info;
+    }
     throw new KedgeError(`Cannot push "${path}": a pull into it did not end`, {
       side: "source",
       hint: `run disk:pull --in-place again, or remove "${journal}" if the file is as it should be`,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
+import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
@@ -145,4 +145,40 @@ Deno.test("a dry run of a push or a pull writes nothing", async () => {
   const names = await world.names();
   await pullDisk({ reference, file: world.path("out") }, { ...world.machine(), dryRun: true });
   assertEquals(await world.names(), names);
+});
+
+Deno.test({
+  name: "disk:push refuses what is no regular file, and files that do not end where they say",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    const fifo = world.path("fifo");
+    assert((await new Deno.Command("mkfifo", { args: [fifo] }).output()).success);
+    using _socket = Deno.listen({ transport: "unix", path: world.path("socket") });
+    await Deno.symlink("/proc/self/status", world.path("link"));
+    const cases = {
+      [fifo]: "it is no regular file",
+      [world.path("socket")]: "it is no regular file",
+      [world.folder]: "it is a folder",
+      "/dev/zero": "it is no regular file",
+      "/proc/self/status": "says that it has 0 bytes, and it has more",
+      [world.path("link")]: "says that it has 0 bytes, and it has more",
+      "/sys/kernel/mm/transparent_hugepage/enabled":
+        "says that it has 4096 bytes, and it has fewer",
+    };
+    for (const [file, state] of Object.entries(cases)) {
+      for (const dryRun of [true, false]) {
+        const push = pushDisk({ file, reference }, { ...world.machine(), dryRun });
+        const error = await assertRejects(() => push, UsageError, state);
+        assert(error.hint !== undefined);
+      }
+    }
+    await assertRejects(
+      () => pushDisk({ file: "/proc/self/mem", reference }, world.machine()),
+      KedgeError,
+      "it cannot be read at byte 0",
+    );
+    assertEquals((await world.names()).includes("store"), false);
+  },
 });
