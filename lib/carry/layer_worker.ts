@@ -139,8 +139,10 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
     this.#folder = folder;
     this.#work = work;
     this.#wanted = wanted;
-    this.#beneath = new Beneath(folder.path);
+    using opened = new DisposableStack();
+    this.#beneath = opened.use(new Beneath(folder.path));
     this.#beneath.use(relative(folder.path, work), (name) => Deno.mkdirSync(name));
+    opened.move();
   }
 
   wants(baseName: string): boolean {

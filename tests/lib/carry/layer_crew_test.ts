@@ -1,7 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
+import { ifThere } from "../../../lib/base/files.ts";
 import { LayerCrew } from "../../../lib/carry/layer_crew.ts";
 import { hashNar } from "../../../lib/nix/hash_nar.ts";
 import { tarball } from "../../support/tarball.ts";
@@ -79,6 +80,31 @@ Deno.test("LayerCrew gives no reading of what it cannot unpack", async () => {
     assertEquals((await crew.read(pieces(layer), "layer", never))?.whole.length, 1);
   });
 });
+
+Deno.test({
+  name: "LayerCrew keeps no folder open of a layer for which none can be made",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await withCrew(async ({ work, crew }) => {
+      for (const layer of [0, 1, 2]) {
+        await Deno.writeTextFile(join(work, String(layer)), "in the way");
+        assertEquals(await crew.read(pieces(layerWith("text")), "layer", never), undefined);
+      }
+      assertEquals(await openBelow(dirname(work)), []);
+      assertEquals((await crew.read(pieces(layerWith("text")), "layer", never))?.whole.length, 1);
+    });
+  },
+});
+
+/** What this process has open of a folder and of all below it. */
+async function openBelow(folder: string): Promise<string[]> {
+  const open: string[] = [];
+  for await (const { name } of Deno.readDir("/proc/self/fd")) {
+    const path = await ifThere(Deno.readLink(`/proc/self/fd/${name}`));
+    if (path?.startsWith(folder)) open.push(path);
+  }
+  return open;
+}
 
 Deno.test("LayerCrew reads a layer from a file, and gives no reading unless all of it is what was named", async () => {
   await withCrew(async ({ work, crew }) => {
