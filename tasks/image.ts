@@ -31,9 +31,10 @@ export interface SyncImageResult extends Figures {
  *
  * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. Of an index,
  * the image for this machine is taken, those of `platforms`, or all of it. What is taken keeps its digest, except that several platforms
- * make a smaller index. A manifest of Docker's (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do
- * not read it: bring it to them by a registry, or by `podman:`. What others brought to a layout stays there; an image without a tag takes
- * the place of the one that was brought there without a tag before.
+ * make a smaller index, and that a list of referrers under a fallback tag goes with what the destination's own list has besides. A manifest
+ * of Docker's (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do not read it: bring it to them by a
+ * registry, or by `podman:`. What others brought to a layout stays there; an image without a tag takes the place of the one that was
+ * brought there without a tag before.
  *
  * @example
  * ```ts

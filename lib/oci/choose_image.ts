@@ -5,7 +5,7 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
-import { isReferrersTag } from "./referrers.ts";
+import { isReferrersList } from "./referrers.ts";
 
 /** What is wanted; its manifest is not at hand where the destination has it already. */
 export type ImageChoice =
@@ -20,7 +20,8 @@ export async function chooseImage(
   pointer: Digest | undefined,
   depth = 0,
 ): Promise<ImageChoice> {
-  if (resolved.kind === "image" || platforms === undefined || isReferrersList(source, resolved)) {
+  const whole = platforms === undefined || isReferrersList(source.name, resolved);
+  if (resolved.kind === "image" || whole) {
     return { descriptor: describeManifest(resolved), manifest: resolved };
   }
   const chosen = platforms.flatMap((platform) => {
@@ -48,12 +49,6 @@ export async function chooseImage(
   }
   const manifest = narrowed(resolved, chosen, source.name);
   return { descriptor: describeManifest(manifest), manifest };
-}
-
-/** Whether an index is a list under a fallback tag, of what is attached to some image: it is for no platform, and goes whole. */
-function isReferrersList({ name }: ImageSource, { manifests }: Manifest): boolean {
-  const [, tag = ""] = /:([^:@]*)(?:@sha256:[0-9a-f]{64})?$/.exec(name) ?? [];
-  return isReferrersTag(tag) && manifests.every((entry) => !entry.platform);
 }
 
 /** An index of some entries of another; the same choice gives the same bytes. */

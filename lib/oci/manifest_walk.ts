@@ -39,6 +39,8 @@ export class ManifestWalk {
   readonly manifests = new Map<Digest, PlannedManifest>();
   /** Manifests that are at the destination with all that they point to. */
   readonly whole = new Map<Digest, Descriptor>();
+  /** Manifests that are the destination's own, whatever the source has. */
+  readonly kept = new Set<Digest>();
   #source: ImageSource;
   #destination: ImageDestination;
   #options: ManifestWalkOptions;
@@ -144,10 +146,8 @@ export class ManifestWalk {
       this.#take(child);
       return;
     }
-    if (
-      this.#destination.complete && !this.#options.verifyExisting &&
-      await this.#destination.has(child, true)
-    ) {
+    const isTrusted = this.#destination.complete && !this.#options.verifyExisting;
+    if (this.kept.has(child.digest) || isTrusted && await this.#destination.has(child, true)) {
       this.whole.set(child.digest, child);
       return;
     }

@@ -9,9 +9,14 @@ export function referrersTag(digest: Digest): string {
   return `sha256-${digestHex(digest)}`;
 }
 
-/** Whether a tag is one under which referrers are listed. */
-export function isReferrersTag(tag: string): boolean {
-  return /^sha256-[0-9a-f]{64}$/.test(tag);
+/** Whether the name of an image, pinned or not, has a tag under which referrers are listed. */
+export function isReferrersName(name: string): boolean {
+  return /:sha256-[0-9a-f]{64}(@sha256:[0-9a-f]{64})?$/.test(name);
+}
+
+/** Whether an index under such a name is a list of what is attached to some image: it is for no platform. */
+export function isReferrersList(name: string, { kind, manifests }: Manifest): boolean {
+  return kind === "index" && isReferrersName(name) && manifests.every((entry) => !entry.platform);
 }
 
 /** The tags under which cosign keeps the signatures, the attestations and the list of parts of a manifest, which name no subject. */

@@ -73,6 +73,11 @@ export class RegistryDestination implements ImageDestination {
     return Promise.resolve(undefined);
   }
 
+  async manifest(digest: Digest): Promise<Manifest | undefined> {
+    const manifest = await this.client.manifest(digest);
+    return manifest === "unchanged" ? undefined : manifest;
+  }
+
   async has(descriptor: Descriptor, manifest: boolean): Promise<boolean> {
     if (manifest) return (await this.client.headManifest(descriptor.digest)) !== undefined;
     const { digest, size } = descriptor;

@@ -5,8 +5,9 @@
  *
  * @module
  */
+import type { Digest } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
-import { chooseImage } from "./choose_image.ts";
+import { chooseImage, type ImageChoice } from "./choose_image.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Platform } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
@@ -15,6 +16,7 @@ import { describeManifest, type Manifest } from "./manifest.ts";
 import { ManifestWalk } from "./manifest_walk.ts";
 import { isIndexType } from "./media_type.ts";
 import { pooled } from "./pooled.ts";
+import { isReferrersList, isReferrersName } from "./referrers.ts";
 import { type CopyClaims, settleCopy } from "./settle_copy.ts";
 
 /** What is to be copied of an image, and how. */
@@ -59,7 +61,8 @@ export async function surveyCopy(
   }
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
   const resolved = local ?? await source.resolve(standing);
-  const chosen = await chooseImage(source, resolved, options.platforms, pointer);
+  const choice = await chooseImage(source, resolved, options.platforms, pointer);
+  const chosen = await withListed(choice, source, destination, { ...options, pointer, walk });
   const known = "manifest" in chosen ? chosen.manifest : undefined;
   const isRoot = (root: Manifest) =>
     pointer !== undefined && (destination.isRoot?.(pointer, root) ?? pointer === root.digest);
@@ -108,4 +111,22 @@ export async function surveyCopy(
     const copy = { source, destination, walk, resolved: describeManifest(resolved), same, lists };
     return settleCopy({ ...copy, root: describeManifest(root) }, claims);
   };
+}
+
+/** What is wanted; of a list of referrers, with what the destination's own list has besides. */
+async function withListed(
+  chosen: ImageChoice,
+  source: ImageSource,
+  destination: ImageDestination,
+  options: PlanCopyOptions & { pointer: Digest | undefined; walk: ManifestWalk },
+): Promise<ImageChoice> {
+  const { pointer, walk } = options;
+  if (pointer === undefined || !("manifest" in chosen)) return chosen;
+  if (chosen.manifest.digest === pointer || !isReferrersName(destination.name)) return chosen;
+  if (!isReferrersList(source.name, chosen.manifest)) return chosen;
+  const { mergeReferrers } = await import("./merge_referrers.ts");
+  const asked = { ...options, destination, pointer };
+  const { list: manifest, kept } = await mergeReferrers(chosen.manifest, asked);
+  for (const digest of kept) walk.kept.add(digest);
+  return { descriptor: describeManifest(manifest), manifest };
 }
