@@ -1,9 +1,10 @@
 import type { Digest } from "../base/digest.ts";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, VerificationError } from "../base/errors.ts";
 import { checkedManifest } from "./checked_manifest.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
+import { isIndexType } from "./media_type.ts";
 import { formatPlatform, selectPlatform } from "./platform.ts";
 import { isReferrersList } from "./referrers.ts";
 
@@ -17,18 +18,17 @@ export async function chooseImage(
   source: ImageSource,
   resolved: Manifest,
   platforms: readonly Platform[] | undefined,
-  pointer: Digest | undefined,
-  depth = 0,
+  options: { pointer: Digest | undefined; signal: AbortSignal },
 ): Promise<ImageChoice> {
   const whole = platforms === undefined || isReferrersList(source.name, resolved);
   if (resolved.kind === "image" || whole) {
     return { descriptor: describeManifest(resolved), manifest: resolved };
   }
+  const leaves = await leavesOf(source, resolved, platforms, options.signal);
   const chosen = platforms.flatMap((platform) => {
-    const found = selectPlatform(resolved.manifests, platform);
+    const found = selectPlatform(leaves, platform);
     if (found.length > 0) return found;
-    const known = resolved.manifests.map((entry) => entry.platform)
-      .filter((each) => each !== undefined).map(formatPlatform);
+    const known = leaves.flatMap((entry) => entry.platform ?? []).map(formatPlatform);
     throw new KedgeError(
       `Cannot find "${source.name}" for ${formatPlatform(platform)}: the index has no such image`,
       {
@@ -41,23 +41,40 @@ export async function chooseImage(
   });
   if (chosen.length === 1) {
     const descriptor = chosen[0]!;
-    if (descriptor.digest === pointer || depth >= deepest) return { descriptor };
+    if (descriptor.digest === options.pointer) return { descriptor };
     const manifest = checkedManifest(await source.manifest(descriptor), descriptor, source.name);
-    return manifest.kind === "index"
-      ? await chooseImage(source, manifest, platforms, pointer, depth + 1)
-      : { descriptor, manifest };
+    if (manifest.kind === "image") return { descriptor, manifest };
+    throw new VerificationError(
+      `Cannot copy "${source.name}": its index says that ${descriptor.digest} is an image, and it is an index`,
+      { side: "source" },
+    );
   }
-  const manifest = narrowed(resolved, chosen, source.name);
+  const manifest = narrowed(resolved, leaves, chosen, source.name);
   return { descriptor: describeManifest(manifest), manifest };
 }
 
-/** An index of some entries of another; the same choice gives the same bytes. */
-function narrowed(index: Manifest, entries: readonly Descriptor[], name: string): Manifest {
+/** The entries of an index and of those within it. */
+async function leavesOf(
+  source: ImageSource,
+  index: Manifest,
+  platforms: readonly Platform[],
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  if (!index.manifests.some(({ mediaType }) => isIndexType(mediaType))) return index.manifests;
+  const { indexLeaves } = await import("./index_leaves.ts");
+  return await indexLeaves(source, index, platforms, signal);
+}
+
+/** An index of some of the entries that are in another or below it; the same choice gives the same bytes. */
+function narrowed(
+  index: Manifest,
+  leaves: readonly Descriptor[],
+  chosen: readonly Descriptor[],
+  name: string,
+): Manifest {
   const json = JSON.parse(new TextDecoder().decode(index.bytes)) as Record<string, unknown>;
-  const wanted = new Set(entries.map((entry) => entry.digest));
-  const manifests = (json["manifests"] as Descriptor[]).filter(({ digest }) => wanted.has(digest));
+  const wanted = new Set(chosen.map((entry) => entry.digest));
+  const manifests = leaves.filter(({ digest }) => wanted.has(digest));
   const bytes = new TextEncoder().encode(JSON.stringify({ ...json, manifests }));
   return parseManifest(bytes, { name, mediaType: index.mediaType });
 }
-
-const deepest = 8;

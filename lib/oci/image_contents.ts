@@ -1,7 +1,7 @@
 import { VerificationError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
-import { describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
+import { deepestManifest, describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
 import { isManifestType } from "./media_type.ts";
 import { fixedLimit } from "./pace.ts";
 import { pooled } from "./pooled.ts";
@@ -24,8 +24,6 @@ export interface ImageContents {
   readonly objects: ReadonlyMap<string, Descriptor>;
 }
 
-const deepest = 8;
-
 /** Reads the manifests of an image; blobs are not read. */
 export async function readContents(
   source: ImageSource,
@@ -47,7 +45,7 @@ export async function readContents(
     objects.set(manifest.digest, describeManifest(manifest));
     for (const blob of manifest.blobs) objects.set(blob.digest, blob);
     if (manifest.kind === "image") images.push({ manifest, platform });
-    if (depth >= deepest) return;
+    if (depth >= deepestManifest) return;
     const children = manifest.manifests.filter((child) => !objects.has(child.digest));
     const found = new Map<Descriptor, Manifest>();
     await pooled(children, fixedLimit(8), signal, async (child) => {

@@ -19,6 +19,12 @@ export const largestManifestBytes: number = 4 * 1024 * 1024;
 /** The most bytes of manifests that one image may have together: they are held in memory. */
 export const mostManifestBytes: number = 256 * 1024 * 1024;
 
+/** The most manifests that one image may have together. */
+export const mostManifests: number = 10_000;
+
+/** How far below the root of an image a manifest may be. */
+export const deepestManifest: number = 8;
+
 /** A manifest or an index, with the bytes that it was read from. */
 export interface Manifest {
   /** Whether it points to content, or to further manifests. */

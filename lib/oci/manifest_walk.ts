@@ -12,7 +12,13 @@ import { checkedManifest } from "./checked_manifest.ts";
 import type { PlannedManifest } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
+import {
+  deepestManifest,
+  describeManifest,
+  type Manifest,
+  mostManifestBytes,
+  mostManifests,
+} from "./manifest.ts";
 import { isForeignType, isManifestType } from "./media_type.ts";
 import { fixedLimit, tighter } from "./pace.ts";
 import { pooled } from "./pooled.ts";
@@ -28,9 +34,7 @@ export interface ManifestWalkOptions {
   signal: AbortSignal;
 }
 
-const deepest = 8;
 const mostConcurrent = 64;
-const mostManifests = 10_000;
 
 /** Walks manifests and collects what they point to. */
 export class ManifestWalk {
@@ -78,8 +82,8 @@ export class ManifestWalk {
       if (below.has(child.digest)) {
         throw this.#refused(`the index ${manifest.digest} points to itself`);
       }
-      if (depth + 1 > deepest) {
-        throw this.#refused(`its indexes are nested more than ${deepest} deep`);
+      if (depth + 1 > deepestManifest) {
+        throw this.#refused(`its indexes are nested more than ${deepestManifest} deep`);
       }
       if (this.#seen.has(child.digest)) return;
       this.#seen.add(child.digest);
@@ -102,7 +106,7 @@ export class ManifestWalk {
   /** What is attached to the manifests, and what is attached to that. */
   async visitReferrers(): Promise<void> {
     const asked = new Set<Digest>();
-    for (let depth = 1; depth <= deepest; depth++) {
+    for (let depth = 1; depth <= deepestManifest; depth++) {
       const subjects = [...this.manifests.keys(), ...this.whole.keys()]
         .filter((digest) => !asked.has(digest));
       for (const subject of subjects) {

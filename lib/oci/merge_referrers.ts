@@ -51,9 +51,9 @@ export async function mergeReferrers(
   });
   if (kept.size === alone.length && isWithin(ours, theirs)) return { list: standing, kept };
   if (kept.size === 0) return { list, kept };
-  const ownEntries = rawEntries(standing).filter(({ digest }) => kept.has(digest));
+  const own = standing.manifests.filter(({ digest }) => kept.has(digest));
   const json = JSON.parse(new TextDecoder().decode(list.bytes)) as Record<string, unknown>;
-  const manifests = [...ownEntries, ...rawEntries(list)];
+  const manifests = [...own, ...list.manifests];
   const bytes = new TextEncoder().encode(JSON.stringify({ ...json, manifests }));
   const name = `${destination.name}, with what is listed there already`;
   return { list: parseManifest(bytes, { name, mediaType: list.mediaType }), kept };
@@ -79,12 +79,6 @@ async function standingList(
 
 function byDigest({ manifests }: Manifest): Map<Digest, Descriptor> {
   return new Map(manifests.map((entry) => [entry.digest, entry]));
-}
-
-/** The entries with all that they say. */
-function rawEntries({ bytes }: Manifest): Descriptor[] {
-  const { manifests } = JSON.parse(new TextDecoder().decode(bytes));
-  return manifests as Descriptor[];
 }
 
 /** Whether all entries are among others, and the same there. */

@@ -61,7 +61,7 @@ export async function surveyCopy(
   }
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
   const resolved = local ?? await source.resolve(standing);
-  const choice = await chooseImage(source, resolved, options.platforms, pointer);
+  const choice = await chooseImage(source, resolved, options.platforms, { pointer, signal });
   const chosen = await withListed(choice, source, destination, { ...options, pointer, walk });
   const known = "manifest" in chosen ? chosen.manifest : undefined;
   const isRoot = (root: Manifest) =>
