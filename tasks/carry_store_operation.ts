@@ -29,6 +29,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
+import { carryAhead } from "./carry_ahead.ts";
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
@@ -52,7 +53,7 @@ export async function runCarryStore(
   const place = await nixPlace(options.to, options.engine, context);
   await using opened = new AsyncDisposableStack();
   const operation = new CarryOperation(options, place, context, opened);
-  return await runInPlace(place, operation, context);
+  return await runInPlace(place, operation, context, carryAhead);
 }
 
 class CarryOperation implements Operation<CarryPlan, Brought, Standing> {

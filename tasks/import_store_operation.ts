@@ -12,6 +12,7 @@ import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
+import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { putLinks, readLinks, storeNameOf } from "../lib/nix/nix_links.ts";
@@ -43,6 +44,7 @@ interface ImportPlan extends Plan {
   /** The named paths, and what they need where that was asked for. */
   closure: readonly StoreRow[];
   pathsMissing: number;
+  ahead: WritingAhead;
 }
 
 interface Imported {
@@ -76,7 +78,7 @@ export async function runImportStore(
   const subject = `${end.shown} -> ${place.label}`;
   const single = options.closure === false;
   const parts = { names, single, subject, place, source, context, opened };
-  return await runInPlace(place, new ImportOperation(parts), context);
+  return await runInPlace(place, new ImportOperation(parts), context, ({ ahead }) => ahead);
 }
 
 class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
@@ -120,6 +122,13 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       rows,
       closure,
       pathsMissing: missing.length,
+      ahead: {
+        folders: [
+          ...["var/kedge/staging", ...(missing.length > 0 ? ["var/kedge", "store"] : [])],
+          ...(isRooted ? [] : [`var/nix/${rootsFolder}`]),
+        ],
+        database: missing.length + left.length > 0,
+      },
       changed: missing.length + left.length > 0 || !isRooted,
       bytesToMove,
       bytesToReuse: bytesOf(closure) - bytesOf(missing),

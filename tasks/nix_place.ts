@@ -9,7 +9,8 @@
 import { resolve } from "@std/path";
 import * as v from "valibot";
 import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
-import { isReadOnly } from "../lib/base/files.ts";
+import { ifThere, isReadOnly } from "../lib/base/files.ts";
+import { foreseeNames } from "../lib/base/foresee_names.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import {
   type ContainerEngine,
@@ -17,6 +18,7 @@ import {
   findEngine,
 } from "../lib/container/container_engine.ts";
 import { ensureVolume, inspectVolume, isVolumeName } from "../lib/container/engine_volume.ts";
+import { foreseeWriting, type WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { NixFolder } from "../lib/nix/nix_folder.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
@@ -35,6 +37,8 @@ export interface NixPlace {
   find(signal: AbortSignal): Promise<NixFolder | undefined>;
   /** The folder; made where it is not there. */
   make(signal: AbortSignal): Promise<NixFolder>;
+  /** Fails as making the folder, or writing in it, would where that is not allowed; writes nothing. */
+  foresee(ahead: WritingAhead): Promise<void>;
 }
 
 const rememberedSchema = v.looseObject({ folder: v.string() });
@@ -90,14 +94,29 @@ class FolderPlace implements NixPlace {
     try {
       await Deno.mkdir(this.folder.path, { recursive: true });
     } catch (cause) {
-      const isRefused = isReadOnly(cause) || cause instanceof Deno.errors.NotCapable;
-      if (isRefused) throw this.#unusable("this process may not make it", cause, NotAllowedError);
+      if (isReadOnly(cause) || cause instanceof Deno.errors.NotCapable) throw this.#unmade(cause);
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||
         cause instanceof Deno.errors.NotADirectory;
       const state = isTaken ? taken : `it cannot be made (${(cause as Error).message})`;
       throw this.#unusable(state, cause);
     }
     return this.folder;
+  }
+
+  async foresee(ahead: WritingAhead): Promise<void> {
+    const { path } = this.folder;
+    if (await ifThere(Deno.stat(path)) !== undefined) {
+      return await foreseeWriting(this.folder, ahead);
+    }
+    try {
+      foreseeNames(path);
+    } catch (cause) {
+      throw this.#unmade(cause);
+    }
+  }
+
+  #unmade(cause: unknown): KedgeError {
+    return this.#unusable("this process may not make it", cause, NotAllowedError);
   }
 
   #unusable(
@@ -138,6 +157,10 @@ class VolumePlace implements NixPlace {
     const reachable = await this.#reachable(folder);
     await this.#entry().write({ folder }, { by: `volume ${this.#name}` });
     return reachable;
+  }
+
+  async foresee(ahead: WritingAhead): Promise<void> {
+    if (this.folder !== undefined) await foreseeWriting(this.folder, ahead);
   }
 
   async #reachable(folder: string): Promise<NixFolder> {

@@ -6,10 +6,11 @@
  * @module
  */
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
-import { ifThere } from "../lib/base/files.ts";
+import { ifThere, isReadOnly } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import type { CarriedImage } from "../lib/nix/carried_images.ts";
+import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import type { LoosePath } from "../lib/nix/loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
@@ -47,7 +48,7 @@ export async function runPruneStore(
       }
       const prune = await planNixPrune(folder, keep);
       // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
-      if (!dryRun || !isLockHeld(folder.lock)) return planned(folder, prune, keep);
+      if (!dryRun || !isAtWork(folder)) return planned(folder, prune, keep);
       const plan = planned(folder, { ...prune, loose: [], staged: [] }, keep);
       return { ...plan, why: `${plan.why}; another run is at work there` };
     },
@@ -64,7 +65,29 @@ export async function runPruneStore(
     commit: (_plan, { prune }) => Promise.resolve(resultOf(prune)),
     standing: ({ prune }) => resultOf(prune),
   };
-  return await runInPlace(place, operation, context);
+  return await runInPlace(place, operation, context, ({ prune }) => aheadOf(prune));
+}
+
+/** Whether another run holds the lock; that this user may not take it is told by what is foreseen. */
+function isAtWork(folder: NixFolder): boolean {
+  try {
+    return isLockHeld(folder.lock);
+  } catch (error) {
+    if (isReadOnly(error)) return false;
+    throw error;
+  }
+}
+
+function aheadOf({ dropped, rows, loose, staged }: NixPrunePlan): WritingAhead {
+  return {
+    folders: [
+      ...(rows.length > 0 ? ["var/kedge"] : []),
+      ...(dropped.length > 0 ? ["var/kedge/images", "var/nix/gcroots/kedge"] : []),
+      ...(rows.length + loose.length > 0 ? ["store"] : []),
+      ...(staged.length > 0 ? ["var/kedge/staging"] : []),
+    ],
+    database: rows.length > 0,
+  };
 }
 
 function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {

@@ -1,8 +1,9 @@
 import { NotAllowedError } from "../lib/base/errors.ts";
 import { isDenied } from "../lib/base/files.ts";
+import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
-import type { Operation } from "../lib/operation/operation.ts";
+import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { NixPlace } from "./nix_place.ts";
@@ -10,13 +11,20 @@ import type { NixPlace } from "./nix_place.ts";
 /**
  * Runs an operation on the files of a place.
  *
+ * @param ahead what a plan is about to write, which a dry run looks at
  * @throws {NotAllowedError} if this user may not read or write one of them
  */
 export async function runInPlace<P extends Plan, M, R extends object>(
   place: NixPlace,
   operation: Operation<P, M, R>,
   context: TaskContext,
+  ahead?: (plan: P) => WritingAhead,
 ): Promise<R & Figures> {
+  const planned = async (step: Step): Promise<P> => {
+    const plan = await operation.plan(step);
+    if (step.dryRun && plan.changed && ahead !== undefined) await place.foresee(ahead(plan));
+    return plan;
+  };
   const inside = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -32,7 +40,7 @@ export async function runInPlace<P extends Plan, M, R extends object>(
   return await runOperation({
     kind: operation.kind,
     subject: operation.subject,
-    plan: (step) => inside(operation.plan(step)),
+    plan: (step) => inside(planned(step)),
     move: (plan, step) => inside(operation.move(plan, step)),
     replanned: (moved) => operation.replanned?.(moved),
     verify: (plan, moved, step) => inside(operation.verify(plan, moved, step)),

@@ -1,10 +1,10 @@
 import { dirname } from "@std/path";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
-import { KedgeError, NotAllowedError } from "../base/errors.ts";
-import { isDenied, isReadOnly } from "../base/files.ts";
+import { KedgeError } from "../base/errors.ts";
 import { checkNoLinks } from "./check_no_links.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo } from "./plain_file.ts";
+import { whileWritable } from "./while_writable.ts";
 
 /** Options of {@linkcode lockNixFolder}. */
 export interface LockNixFolderOptions {
@@ -50,21 +50,12 @@ export async function lockNixFolder(
     lock.move();
     return taken;
   };
-  using stack = new DisposableStack();
-  try {
+  return await whileWritable(folder, async () => {
+    using stack = new DisposableStack();
     await checkNoLinks(folder);
     await Deno.mkdir(dirname(folder.gcLock), { recursive: true });
     stack.use(await take(folder.lock, false, "another run"));
     stack.use(await take(folder.gcLock, !deleting, "Nix"));
-  } catch (cause) {
-    const denied = cause instanceof KedgeError ? cause.cause : cause;
-    if (!isReadOnly(denied)) throw cause;
-    throw new NotAllowedError(`Cannot write to "${folder.path}": ${(denied as Error).message}`, {
-      cause,
-      hint: isDenied(denied)
-        ? "run as the user who owns the folder"
-        : "mount its file system for writing, or name another place",
-    });
-  }
-  return stack.move();
+    return stack.move();
+  });
 }

@@ -1,0 +1,47 @@
+import defer * as fs from "node:fs";
+import { dirname } from "@std/path";
+
+/** Makes a file without a name, which is gone once it is closed. */
+const nameless = 0o20000000;
+const refusals = ["EACCES", "EPERM", "EROFS"];
+
+/**
+ * Fails as making or removing a name in a folder would, where the system refuses that; writes nothing. Of a folder that is not there, the nearest
+ * one above it counts. Only Linux tells, and not of every file system.
+ *
+ * @throws the system's own error, with its code
+ */
+export function foreseeNames(folder: string): void {
+  if (Deno.build.os !== "linux" || !mayWrite(folder)) return;
+  const { O_RDWR, O_DIRECTORY } = fs.constants;
+  for (let path = folder;; path = dirname(path)) {
+    try {
+      return fs.closeSync(fs.openSync(path, nameless | O_DIRECTORY | O_RDWR, 0o600));
+    } catch (cause) {
+      const { code = "", message } = cause as { code?: string; message: string };
+      if (code === "EROFS") throw cause;
+      if (refusals.includes(code)) throw new Deno.errors.PermissionDenied(message, { cause });
+      if (code !== "ENOENT" || dirname(path) === path) return;
+    }
+  }
+}
+
+/**
+ * Fails as changing a file, or making it where it is not there, would; writes nothing.
+ *
+ * @throws the system's own error, with its code
+ */
+export function foreseeFile(path: string): void {
+  if (!mayWrite(path)) return;
+  try {
+    Deno.openSync(path, { read: true, write: true }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return foreseeNames(dirname(path));
+    if (refusals.includes((error as { code?: string }).code ?? "")) throw error;
+  }
+}
+
+/** Where Deno would ask first, or refuse, the run itself says so. */
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+}

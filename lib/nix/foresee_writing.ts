@@ -1,0 +1,36 @@
+import { join } from "@std/path";
+import { foreseeFile, foreseeNames } from "../base/foresee_names.ts";
+import { checkNoLinks } from "./check_no_links.ts";
+import type { NixFolder } from "./nix_folder.ts";
+import { plainFileInfo } from "./plain_file.ts";
+import { whileWritable } from "./while_writable.ts";
+
+/** What a run is about to write in what is mounted as `/nix`, beside its locks. */
+export interface WritingAhead {
+  /** Folders in it in which names come or go: `var/kedge`. */
+  readonly folders: readonly string[];
+  /** Whether the database changes. */
+  readonly database: boolean;
+}
+
+/**
+ * Fails as a run would that may not write what it is about to write; writes nothing, and waits for no lock. Only what the system tells is
+ * foreseen.
+ *
+ * @throws {NotAllowedError} if it may not be written
+ * @throws {VerificationError} if a link there would lead what is written to somewhere else
+ */
+export async function foreseeWriting(folder: NixFolder, ahead: WritingAhead): Promise<void> {
+  const database = join(folder.databaseFolder, "db.sqlite");
+  const files = [folder.lock, folder.gcLock, ...(ahead.database ? [database] : [])];
+  const folders = ahead.folders.map((below) => join(folder.path, below));
+  if (ahead.database) folders.push(folder.databaseFolder);
+  await whileWritable(folder, async () => {
+    await checkNoLinks(folder);
+    for (const path of files) {
+      await plainFileInfo(path);
+      foreseeFile(path);
+    }
+    folders.forEach(foreseeNames);
+  });
+}
