@@ -79,8 +79,20 @@ export function sqliteLogBytes(path: string): number {
  * something, it is the path.
  */
 export function standingName(path: string): string {
-  if (!allIsGranted() || sqliteLogBytes(path) > 0) return path;
-  return `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?immutable=1`;
+  return sqliteLogBytes(path) > 0 ? path : nameWith(path, "immutable=1");
+}
+
+/**
+ * The name by which a database is opened to be changed that is there: where it is gone, or a link stands there that leads nowhere, none is
+ * made. Without each permission granted it is the path, by which one is made.
+ */
+export function existingName(path: string): string {
+  return nameWith(path, "mode=rw");
+}
+
+function nameWith(path: string, query: string): string {
+  if (!allIsGranted()) return path;
+  return `file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}?${query}`;
 }
 
 /**

@@ -13,6 +13,7 @@ import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { checkNixSchema, checkNixTables, nixTables, noteNixSchema } from "./nix_schema.ts";
+import { openToChange } from "./open_to_change.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { compareBytes, tryParseStorePath } from "./store_path.ts";
 import { parseStoreRow, type StoreRow } from "./store_row.ts";
@@ -71,12 +72,8 @@ export class StoreDatabase implements Disposable {
     await checkNixSchema(databaseFolder);
     const real = join(await Deno.realPath(folder.path), relative(folder.path, path));
     const opened = withDatabase("change", path, () => {
-      const database = new sqlite.DatabaseSync(path, {
-        timeout: busyMs,
-        enableForeignKeyConstraints: true,
-      });
+      const database = openToChange(folder, path, { real, timeoutMs: busyMs });
       try {
-        checkOpened(database, real);
         whileSqliteBusy(() => database.exec(`begin immediate; ${nixTables} commit;`));
         checkNixTables(database, path);
         return new StoreDatabase(database, path);
@@ -209,22 +206,6 @@ export class StoreDatabase implements Disposable {
       }
     });
   }
-}
-
-/**
- * Refuses a database to which a link led that was put there since it was looked for: SQLite follows links, and then opens the file where they
- * led behind no link any more.
- */
-function checkOpened(database: sqlite.DatabaseSync, path: string): void {
-  if (database.location() === path) return;
-  throw new VerificationError(
-    `Cannot change the Nix database "${path}": a link leads to "${database.location()}"`,
-    {
-      hint:
-        "a program that had the folder as /nix may have put it there; look where it leads, and remove it",
-      side: "destination",
-    },
-  );
 }
 
 function pathOf(baseName: string): string {

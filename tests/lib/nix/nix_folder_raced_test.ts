@@ -75,19 +75,39 @@ Deno.test("StoreDatabase changes no database to which a link is put", () =>
     await Deno.mkdir(folder.databaseFolder, { recursive: true });
     const path = join(folder.databaseFolder, "db.sqlite");
     for (
-      const [at, put] of [
-        [path, linkOnce(path, elsewhere)],
-        [`${path}-wal`, linkOnce(folder.databaseFolder, other)],
+      const [at, put, state] of [
+        [path, linkOnce(path, elsewhere), "a link leads to"],
+        [`${path}-wal`, linkOnce(folder.databaseFolder, other), "it is no folder"],
       ] as const
     ) {
       await raced(
         at,
         put,
-        () =>
-          assertRejects(() => StoreDatabase.change(folder), VerificationError, "a link leads to"),
+        () => assertRejects(() => StoreDatabase.change(folder), VerificationError, state),
       );
       assertEquals(await Deno.readFile(elsewhere), before);
       await Deno.remove(path === at ? path : folder.databaseFolder);
+    }
+  }));
+
+Deno.test("StoreDatabase makes no file where a link is put that leads to none", () =>
+  inNixFolder(async (folder, other) => {
+    await Deno.mkdir(folder.databaseFolder, { recursive: true });
+    const path = join(folder.databaseFolder, "db.sqlite");
+    for (
+      const [at, put, state] of [
+        [path, linkOnce(path, join(other, "db.sqlite")), "a link leads to"],
+        [path, linkOnce(folder.databaseFolder, other), "it is no folder"],
+      ] as const
+    ) {
+      await raced(
+        at,
+        put,
+        () => assertRejects(() => StoreDatabase.change(folder), VerificationError, state),
+      );
+      assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
+      await Deno.remove(path).catch(() => Deno.remove(folder.databaseFolder));
+      await Deno.mkdir(folder.databaseFolder, { recursive: true });
     }
   }));
 
