@@ -33,7 +33,7 @@ export interface BaseImageOptions {
   to?: string | undefined;
   /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
   engines?: SyncImageOptions["engines"];
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

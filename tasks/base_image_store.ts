@@ -30,7 +30,7 @@ export interface CarryStoreOptions {
   check?: "sample" | "full" | undefined;
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

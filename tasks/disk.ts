@@ -19,7 +19,7 @@ export interface PullDiskOptions {
    * @default {false}
    */
   inPlace?: boolean;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
   /** How many ranges may be under way, 1 to 64. @default {8} */
   concurrency?: number;
@@ -83,7 +83,7 @@ export interface PushDiskOptions {
   paranoid?: boolean;
   /** The level of zstd, 1 to 19. @default {3} */
   level?: number;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
   /** How many packs may be under way, 1 to 64. @default {4} */
   concurrency?: number;
@@ -138,7 +138,7 @@ export interface VerifyDiskOptions {
   file: string;
   /** Whether what is wrong is fetched and written in place. @default {false} */
   repair?: boolean;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { TaskContextOptions } from "../lib/runner/context.ts";
 export interface InspectDiskOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 
@@ -61,7 +61,7 @@ export interface DiffDisksOptions {
   from: string;
   /** The disk that one wants. */
   to: string;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

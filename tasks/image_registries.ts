@@ -4,7 +4,7 @@ import type { TaskContext } from "../lib/runner/context.ts";
 
 /** How registries are spoken to. */
 export interface ImageRegistriesOptions {
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
   /**
    * Where images are read before their own registry is asked: `PREFIX=[http://]HOST[/PATH]`, as `docker.io=mirror.acme.dev`; several of one

@@ -6,7 +6,7 @@ export interface RemoveImagesOptions {
   images: readonly string[];
   /** Whether the digests are those of blobs; images of the repository that need them are broken then. @default {false} */
   blobs?: boolean | undefined;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

@@ -25,7 +25,7 @@ export interface InContainerOptions {
   onStdout?: (bytes: Uint8Array) => void | Promise<void>;
   /** Which engine runs it. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts always are. */
+  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[];
 }
 

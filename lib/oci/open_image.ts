@@ -7,7 +7,7 @@ export interface OpenImageOptions extends
     RegistryHostOptions,
     "meter" | "signal" | "redactor" | "credentials" | "retry" | "concurrency" | "memory"
   > {
-  /** Hosts that are spoken to in plain HTTP although they are not loopback. */
+  /** Hosts that speak plain HTTP, and nothing else; with a loopback host it shows. */
   insecureRegistries?: readonly string[] | undefined;
 }
 

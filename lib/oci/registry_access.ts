@@ -12,6 +12,7 @@ import type { Redactor } from "../base/redactor.ts";
 import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient, HttpRequest } from "../http/client.ts";
 import type { Credentials } from "./credentials.ts";
+import type { RegistryOrigin } from "./registry_origin.ts";
 import type { RegistryAuth } from "./registry_auth.ts";
 
 /** The words of a refusal are waited for no longer, in milliseconds. */
@@ -32,10 +33,8 @@ export interface RegistryRequest extends HttpRequest {
 export interface RegistryAccessOptions {
   /** The registry's host. */
   host: string;
-  /** Its own URL. */
-  base: URL;
-  /** Whether plain HTTP is allowed. */
-  plain: boolean;
+  /** Where it is now. */
+  origin: Pick<RegistryOrigin, "base" | "plain">;
   /** Sends the requests for tokens. */
   http: HttpClient;
   /** Told of requests that are sent again. */
@@ -127,7 +126,7 @@ export class RegistryAccess {
   }
 
   #isOwn(url: string | URL): boolean {
-    return new URL(url).origin === this.#options.base.origin;
+    return new URL(url).origin === this.#options.origin.base.origin;
   }
 
   async #header(repository: string, scopes: readonly string[]): Promise<string | undefined> {
@@ -146,7 +145,7 @@ export class RegistryAccess {
 
   async #open(): Promise<RegistryAuth> {
     const { RegistryAuth } = await import("./registry_auth.ts");
-    const { host, plain, http, redactor } = this.#options;
+    const { host, origin: { plain }, http, redactor } = this.#options;
     return new RegistryAuth({
       host,
       plain,

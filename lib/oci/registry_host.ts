@@ -1,8 +1,8 @@
 /**
  * The connection to one registry: its address, its HTTP client, its pace, its habits.
  *
- * Invariants: a loopback registry is spoken to in plain HTTP, any other only when it was named as insecure. What sends bodies is loaded
- * by the first upload.
+ * Invariants: how it is spoken to may show at the first request, so that URLs that were made before are brought up to date when they are
+ * used. What sends bodies is loaded by the first upload.
  *
  * @module
  */
@@ -23,16 +23,16 @@ import {
   specHabits,
   type UploadHabits,
 } from "./memory.ts";
-import { isLoopback } from "./is_loopback.ts";
 import { Pace } from "./pace.ts";
 import { RegistryAccess, type RegistryAction, type RegistryRequest } from "./registry_access.ts";
+import { RegistryOrigin } from "./registry_origin.ts";
 import { ResumeProof } from "./resume_proof.ts";
 
 /** What a {@linkcode RegistryHost} is made of. */
 export interface RegistryHostOptions {
   /** Host and, where there is one, port. */
   host: string;
-  /** Whether plain HTTP is spoken to a host that is not loopback. @default {false} */
+  /** Whether it speaks plain HTTP, and nothing else. @default {that of a loopback host shows} */
   insecure?: boolean | undefined;
   /** Told of requests and retries. */
   meter?: Meter | undefined;
@@ -59,8 +59,6 @@ const mostConcurrency = 16;
 export class RegistryHost implements Disposable {
   /** Host and port, as in references. */
   readonly host: string;
-  /** The URL that all paths of the API are relative to, ending in `/v2/`. */
-  readonly base: URL;
   /** Which side of a transfer it is. */
   readonly side: Side | undefined;
   /** How much may be asked for at a time. */
@@ -76,6 +74,7 @@ export class RegistryHost implements Disposable {
   /** Whose turn it is to change what has to be read before it is written. */
   readonly turns: Turns = new Turns();
   #shown: Partial<UploadHabits> | undefined;
+  #origin: RegistryOrigin;
   #shared: HttpClientOptions;
   #http: HttpClient;
   #sender: BodySender | undefined;
@@ -84,12 +83,8 @@ export class RegistryHost implements Disposable {
 
   /** Connects to nothing yet. */
   constructor(options: RegistryHostOptions) {
-    const { host } = options;
-    const plain = isLoopback(host) || options.insecure === true;
-    this.host = host;
-    this.base = new URL(
-      `${plain ? "http" : "https"}://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
-    );
+    this.host = options.host;
+    this.#origin = new RegistryOrigin(options);
     this.side = options.side;
     this.pace = new Pace(startConcurrency, options.concurrency ?? mostConcurrency);
     this.memory = options.memory ?? noMemory;
@@ -102,8 +97,12 @@ export class RegistryHost implements Disposable {
       ...(options.side === undefined ? {} : { side: options.side }),
     };
     this.#http = new HttpClient({ ...this.#shared, fetch: (url, init) => this.#fetch(url, init) });
-    const { base } = this;
-    this.#access = new RegistryAccess({ ...options, plain, base, http: this.#http });
+    this.#access = new RegistryAccess({ ...options, origin: this.#origin, http: this.#http });
+  }
+
+  /** The URL that all paths of the API are relative to, ending in `/v2/`. */
+  get base(): URL {
+    return this.#origin.base;
   }
 
   /**
@@ -117,9 +116,10 @@ export class RegistryHost implements Disposable {
     url: string | URL,
     request: RegistryRequest = {},
   ): Promise<Response> {
-    return await this.#access.request(repository, url, request, (headers, accept) => {
+    const wanted = this.#origin.current(url);
+    return await this.#access.request(repository, wanted, request, (headers, accept) => {
       const { may: _may, from: _from, ...plain } = request;
-      return this.#http.request(url, { ...plain, headers, accept });
+      return this.#http.request(wanted, { ...plain, headers, accept });
     });
   }
 
@@ -127,8 +127,10 @@ export class RegistryHost implements Disposable {
   authorizedClient(repository: string, may: RegistryAction): HttpClient {
     return new HttpClient({
       ...this.#shared,
-      fetch: (url, init) =>
-        this.#access.fetch(repository, may, url, init, (wanted) => this.#fetch(url, wanted)),
+      fetch: (url, init) => {
+        const { href } = this.#origin.current(url);
+        return this.#access.fetch(repository, may, href, init, (next) => this.#fetch(href, next));
+      },
     });
   }
 
@@ -144,12 +146,13 @@ export class RegistryHost implements Disposable {
       fetch: (url, init) => this.#send(url, init),
     });
     const wanted = { ...request, may: "pull,push" as const, body: "" };
+    const current = this.#origin.current(url);
     return await this.#access.request(
       repository,
-      url,
+      current,
       wanted,
       async (headers, accept) => {
-        const response = await sender.send(url, { ...request, headers, accept });
+        const response = await sender.send(current, { ...request, headers, accept });
         this.noteStatus(response.status);
         return response;
       },
@@ -192,7 +195,10 @@ export class RegistryHost implements Disposable {
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {
-    this.#client ??= Deno.createHttpClient({ http2: false, poolMaxIdlePerHost: 32 });
-    return await fetch(url, { ...init, client: this.#client });
+    const client = this.#client ??= Deno.createHttpClient({
+      http2: false,
+      poolMaxIdlePerHost: 32,
+    });
+    return await this.#origin.send(url, init, (next, how) => fetch(next, { ...how, client }));
   }
 }

@@ -122,6 +122,64 @@ realTest(
     }),
 );
 
+realTest(
+  "image:sync speaks TLS to a registry on loopback that speaks nothing else, as to any other",
+  ["docker-registry", "nginx", "openssl", "htpasswd"],
+  () =>
+    inFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/tls`, { recursive: true });
+      const { certificate, key } = await makeCertificate(`${folder}/tls`);
+      await using registry = await startRegistry({
+        htpasswd: { user: "me", password: "secret-pass" },
+      });
+      await using nginx = await startNginx({
+        root: `${folder}/tls`,
+        tls: { certificate, key },
+        locationConfig: `proxy_pass ${registry.url}; proxy_set_header Host $http_host; ` +
+          "proxy_set_header X-Forwarded-Proto https; proxy_request_buffering off;",
+      });
+      // Large enough to be sent as a stream, and to be fetched in ranges.
+      const image = await writeImage(`${folder}/from`, "v1", {
+        layers: [randomBytes(24 * 1024 * 1024), "x"],
+      });
+      const host = `127.0.0.1:${nginx.port}`;
+      const there = `docker://${host}/a:v1`;
+      const auths = { [host]: { auth: btoa("me:secret-pass") } };
+      const env = { HOME: folder, DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) };
+      const run = (from: string, to: string, more: Record<string, string>, ...flags: string[]) =>
+        runKedge(["image:sync", from, to, "--json", ...flags], {
+          cacheDir: `${folder}/cache-${crypto.randomUUID()}`,
+          env: { ...env, ...more },
+        });
+      const resultOf = (stdout: string) => JSON.parse(stdout.trim().split("\n").at(-1)!).value;
+      for (
+        const [from, to] of [
+          [`oci:${folder}/from:v1`, there],
+          [there, `oci:${folder}/to:v1`],
+          [there, `docker://${host}/b:v1`],
+        ] as const
+      ) {
+        const planned = await run(from, to, { DENO_CERT: certificate }, "--dry-run");
+        assertEquals(planned.code, 0, planned.stderr);
+        const done = await run(from, to, { DENO_CERT: certificate });
+        assertEquals(done.code, 0, done.stderr);
+        assertStringIncludes(done.stdout, image.digest);
+        const [first, second] = [resultOf(planned.stdout), resultOf(done.stdout)];
+        assertEquals([first.changed, second.changed], [true, true]);
+        // A plan does not count on a mount.
+        assert(second.bytesMoved <= first.bytesMoved);
+      }
+      assertEquals(await blobsOf(`${folder}/to`), await blobsOf(`${folder}/from`));
+      const refused = await run(there, `oci:${folder}/other:v1`, {});
+      assertEquals(refused.code, 4, refused.stderr);
+      assertStringIncludes(refused.stdout, "Cannot trust the certificate");
+      assertStringIncludes(refused.stdout, "DENO_CERT");
+      const plain = await run(there, `oci:${folder}/other:v1`, {}, "--insecure-registry", host);
+      assertEquals(plain.code, 1, plain.stdout);
+      assertStringIncludes(plain.stdout, "400");
+    }),
+);
+
 /** The bytes of blobs that are in a layout, whole ones or not, which a kill takes nothing of. */
 async function arrived(layout: string): Promise<number> {
   let bytes = 0;

@@ -1,0 +1,136 @@
+/**
+ * Where a registry is: its origin, by plain HTTP or by TLS.
+ *
+ * Invariants: a loopback registry is spoken to in plain HTTP, any other only when it was named as insecure; a loopback registry that was
+ * not named, and shows at the first request that it speaks TLS, is spoken to by TLS from then on, its certificate checked like any
+ * other; nobody goes back from TLS to plain HTTP.
+ *
+ * @module
+ */
+import type { Meter } from "../base/meter.ts";
+import { isLoopback } from "./is_loopback.ts";
+
+/** Sends one request. */
+export type Ask = (url: string, init: RequestInit) => Promise<Response>;
+
+/** What a {@linkcode RegistryOrigin} is made of. */
+export interface RegistryOriginOptions {
+  /** Host and, where there is one, port. */
+  host: string;
+  /** Whether it was named as one that speaks plain HTTP. @default {false} */
+  insecure?: boolean | undefined;
+  /** Told of a request more, and that the registry speaks TLS. */
+  meter?: Meter | undefined;
+}
+
+/** The origin of one registry. */
+export class RegistryOrigin {
+  #options: RegistryOriginOptions;
+  #base: URL;
+  #how: "given" | "supposed" | "found" = "given";
+
+  /** Connects to nothing. */
+  constructor(options: RegistryOriginOptions) {
+    const { host, insecure = false } = options;
+    this.#options = options;
+    const scheme = insecure || isLoopback(host) ? "http" : "https";
+    if (!insecure && isLoopback(host)) this.#how = "supposed";
+    this.#base = new URL(
+      `${scheme}://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/`,
+    );
+  }
+
+  /** The URL that all paths of the API are relative to, ending in `/v2/`. */
+  get base(): URL {
+    return this.#base;
+  }
+
+  /** Whether it is spoken to in plain HTTP. */
+  get plain(): boolean {
+    return this.#base.protocol === "http:";
+  }
+
+  /** A URL of the registry as it has to be asked for now, though it was made before TLS was found; others as they are. */
+  current(url: string | URL): URL {
+    const wanted = new URL(url);
+    if (!this.#is("found") || wanted.protocol !== "http:") return wanted;
+    const secured = overTls(wanted);
+    return secured.host === this.#base.host ? secured : wanted;
+  }
+
+  /** Sends a request by `ask`; one that shows that the registry speaks TLS is sent once more, by that. */
+  async send(url: string, init: RequestInit, ask: Ask): Promise<Response> {
+    const wanted = this.current(url);
+    if (!this.#is("supposed") || wanted.origin !== this.#base.origin) {
+      return await ask(wanted.href, init);
+    }
+    let response: Response | undefined;
+    let failure: unknown;
+    try {
+      response = await ask(wanted.href, init);
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      // What could not be connected to shows nothing.
+      if (!(error instanceof TypeError) || wordsOf(error).includes("(Connect)")) throw error;
+      failure = error;
+    }
+    // 400 is what TLS servers say to plain HTTP, as far as they say anything; others may have found out meanwhile.
+    if (response !== undefined && response.status !== 400) this.#settle("given");
+    const secured = this.#is("given") ? undefined : await this.#sendSecured(wanted, init, ask);
+    if (secured !== undefined) {
+      await response?.body?.cancel();
+      return secured;
+    }
+    if (response === undefined) throw failure;
+    this.#settle("given");
+    return response;
+  }
+
+  /** The answer by TLS; `undefined` where nothing there speaks it. */
+  async #sendSecured(url: URL, init: RequestInit, ask: Ask): Promise<Response | undefined> {
+    // A stream that went out cannot go out again.
+    if (init.body instanceof ReadableStream) return undefined;
+    this.#options.meter?.request();
+    try {
+      const response = await ask(overTls(url).href, init);
+      this.#settle("found");
+      return response;
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      if (!(error instanceof TypeError)) throw error;
+      if (!/invalid peer certificate|received fatal alert/.test(wordsOf(error))) return undefined;
+      this.#settle("found");
+      throw error;
+    }
+  }
+
+  #is(how: "given" | "supposed" | "found"): boolean {
+    return this.#how === how;
+  }
+
+  #settle(how: "given" | "found"): void {
+    if (!this.#is("supposed")) return;
+    this.#how = how;
+    if (how === "given") return;
+    this.#base = overTls(this.#base);
+    this.#options.meter?.note(`${this.#options.host} speaks TLS, and is spoken to by that`);
+  }
+}
+
+/** The same address by TLS, on the same port. */
+function overTls(url: URL): URL {
+  const secured = new URL(url);
+  const port = secured.port || "80";
+  secured.protocol = "https:";
+  secured.port = port;
+  return secured;
+}
+
+/** All that an error and what led to it say. */
+function wordsOf(error: unknown): string {
+  const words: string[] = [];
+  for (let at = error; at instanceof Error && words.length < 8; at = at.cause) {
+    words.push(at.message);
+  }
+  return words.join("\n");
+}
