@@ -18,7 +18,7 @@ import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
 import { checkOwnFolder, isOwnName } from "./own_folder.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
-import { stateOfTemporary } from "./temporary_owner.ts";
+import { stateOfTemporary } from "../base/temporary_owner.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
 
 /** Options of {@linkcode cleanCache}. */

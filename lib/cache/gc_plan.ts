@@ -7,7 +7,7 @@
  * @module
  */
 import type { Digest } from "../base/digest.ts";
-import { stateOfTemporary } from "./temporary_owner.ts";
+import { stateOfTemporary } from "../base/temporary_owner.ts";
 import { bucketOfFolder } from "./buckets.ts";
 import type { GcItem, GcPlan, GcPolicy, GcReason } from "./gc_policy.ts";
 import type { Survey } from "./gc_survey.ts";

@@ -14,6 +14,7 @@ import { lockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
+import { removeLeftTemporaries } from "./left_temporaries.ts";
 import { isManifestType } from "./media_type.ts";
 
 /** Options of {@linkcode collectGarbage}. */
@@ -61,6 +62,7 @@ export async function collectGarbage(
   const folder = join(layout.folder, "blobs", "sha256");
   for await (const { name, isFile } of Deno.readDir(folder)) {
     signal?.throwIfAborted();
+    if (isTemporaryName(name)) continue;
     const digest = `sha256:${name}`;
     const { size, mtime } = await Deno.stat(join(folder, name));
     const young = (mtime?.getTime() ?? 0) > oldest;
@@ -99,11 +101,10 @@ async function reachable(
 }
 
 async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Promise<number> {
-  const collect = async (folder: string, isWork: (entry: Deno.DirEntry) => boolean) => {
+  const collect = async (folder: string) => {
     let bytes = 0;
-    for (const entry of await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? []) {
-      if (!isWork(entry)) continue;
-      const path = join(folder, entry.name);
+    for (const { name } of await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? []) {
+      const path = join(folder, name);
       const file = await ifThere(Deno.stat(path));
       if (file === undefined || (file.mtime?.getTime() ?? 0) > oldest) continue;
       bytes += file.size;
@@ -111,15 +112,14 @@ async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Pro
     }
     return bytes;
   };
-  // What a killed process was writing, and gave no name yet.
-  const isUnnamed = ({ name, isFile }: Deno.DirEntry) => isFile && isTemporaryName(name);
-  let bytes = await collect(layout.folder, isUnnamed) + await collect(layout.workFolder, isUnnamed);
+  const folders = [layout.folder, layout.workFolder, join(layout.folder, "blobs", "sha256")];
+  let bytes = await removeLeftTemporaries(folders, { oldestMs: oldest, dryRun });
   const partials = join(layout.workFolder, "partials");
   for (
     const { name, isDirectory } of await ifThere(Array.fromAsync(Deno.readDir(partials))) ?? []
   ) {
     // Lock files stay: a third process would lock another one.
-    if (isDirectory) bytes += await collect(join(partials, name), () => true);
+    if (isDirectory) bytes += await collect(join(partials, name));
   }
   return bytes;
 }

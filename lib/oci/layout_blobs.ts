@@ -2,7 +2,7 @@
  * The blobs of a layout.
  *
  * Invariants: a blob has its final name only once its bytes were hashed and synced; work in progress lies in `.kedge/`, which other tools
- * do not look at.
+ * do not look at; what killed processes left there without a name goes with the first write a day later.
  *
  * @module
  */
@@ -15,8 +15,12 @@ import { ifThere, isNotThere, writeAllSync } from "../base/files.ts";
 import { plainPath } from "../base/plain_path.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { workName } from "./is_layout.ts";
+import { removeLeftTemporaries } from "./left_temporaries.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { readSmallFile } from "./read_small_file.ts";
+
+/** How long nothing was written to what a killed process left, before it goes. */
+const leftMs = 24 * 3_600_000;
 
 /** Reads and writes the blobs of a layout. */
 export class LayoutBlobs {
@@ -133,6 +137,9 @@ export class LayoutBlobs {
         await syncFolder(this.folder);
       }
       await Deno.mkdir(this.workFolder, { recursive: true });
+      const oldestMs = Date.now() - leftMs;
+      // What may not be removed by this user is in nobody's way.
+      await removeLeftTemporaries([this.folder, this.workFolder], { oldestMs }).catch(() => 0);
     } catch (error) {
       this.#folders = undefined;
       throw error;

@@ -97,6 +97,9 @@ Deno.test("collectImages() removes what no name leads to, and keeps what is youn
     assertEquals((await inspectImage({ image: `${layout}:a` })).images.length, 1);
   }));
 
+/** The number of no process. */
+const gone = "999999999";
+
 Deno.test("collectImages() removes what killed processes left of their files, once it is old, and nothing of others", () =>
   inLayout(async (folder) => {
     await writeImage(folder, "a", { layers: ["x"] });
@@ -104,10 +107,16 @@ Deno.test("collectImages() removes what killed processes left of their files, on
     await Deno.mkdir(partial, { recursive: true });
     const left = [
       join(partial, "data"),
-      join(folder, ".kedge", `${"a".repeat(64)}.tmp-1-0123abcd`),
-      join(folder, "index.json.tmp-1-0123abcd"),
+      join(folder, ".kedge", `${"a".repeat(64)}.tmp-${gone}-0123abcd`),
+      join(folder, `index.json.tmp-${gone}-0123abcd`),
+      join(folder, "blobs", "sha256", `${"c".repeat(64)}.tmp-${gone}-0123abcd`),
     ];
-    const others = [`${partial}.lock`, join(folder, "notes.txt")];
+    const others = [
+      `${partial}.lock`,
+      join(folder, "notes.txt"),
+      // Another process, which lives, may be writing this.
+      join(folder, "blobs", "sha256", `adopted.tmp-${Deno.ppid}-0123abcd`),
+    ];
     for (const path of [...left, ...others]) await Deno.writeTextFile(path, "12345");
     const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
     const standing = () => Promise.all([...left, ...others].map(isThere));
@@ -115,10 +124,10 @@ Deno.test("collectImages() removes what killed processes left of their files, on
     const ctx = { cache: new Cache(join(folder, "..", "cache")) };
     assertEquals((await collectImages({ layout }, ctx)).bytesFreed, 0);
     const planned = await collectImages({ layout, graceMs: -1000 }, { ...ctx, dryRun: true });
-    assertEquals(planned.bytesFreed, 15);
-    assertEquals(await standing(), [true, true, true, true, true]);
+    assertEquals(planned.bytesFreed, 20);
+    assertEquals(await standing(), Array(7).fill(true));
     assertEquals(await collectImages({ layout, graceMs: -1000 }, ctx), planned);
-    assertEquals(await standing(), [false, false, false, true, true]);
+    assertEquals(await standing(), [false, false, false, false, true, true, true]);
   }));
 
 Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>

@@ -9,6 +9,7 @@ import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { KnownBlobs } from "../../tasks/image_known.ts";
 import { syncImages } from "../../tasks/image_list.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 
@@ -103,3 +104,53 @@ Deno.test("syncImages() goes where a path leads that goes up from a link, and fi
     const found = await new KnownBlobs(cache).find({ digest: sha256(layers[0]!), size: 5000 });
     assertEquals(found?.path, new Layout(`${folder}/real/store`).blobPath(sha256(layers[0]!)));
   }));
+
+Deno.test("syncImage() removes what killed processes left in a layout a day ago, and nothing of those that live or of others", async () => {
+  await using room = await ImageRoom.make();
+  const to = room.path("to");
+  await writeImage(room.path("from"), "v1", { layers: ["1"] });
+  await writeImage(room.path("from"), "v2", { layers: ["2"] });
+  await room.sync(`oci:${room.path("from")}:v1`, `oci:${to}:v1`);
+  const work = join(to, ".kedge");
+  const hex = "a".repeat(64);
+  const dayAgo = new Date(Date.now() - 25 * 3_600_000);
+  const gone = 999_999_999;
+  const old = [
+    join(work, `${hex}.tmp-${gone}-00000001`),
+    join(to, `index.json.tmp-${gone}-00000002`),
+  ];
+  const oldOfOthers = [
+    join(work, `${hex}.tmp-${Deno.ppid}-00000003`),
+    join(work, "notes.txt"),
+    join(to, "notes.tmp"),
+  ];
+  const young = [join(work, `${hex}.tmp-${gone}-00000004`)];
+  for (const path of [...old, ...oldOfOthers, ...young]) await Deno.writeTextFile(path, "12345");
+  for (const path of [...old, ...oldOfOthers]) await Deno.utime(path, dayAgo, dayAgo);
+  await Deno.mkdir(join(work, `${hex}.tmp-${gone}-00000005`));
+  await Deno.symlink(room.path("from"), join(work, `${hex}.tmp-${gone}-00000006`));
+  const standing = async () => {
+    const paths = [...old, ...oldOfOthers, ...young];
+    return await Promise.all(paths.map((path) => Deno.lstat(path).then(() => true, () => false)));
+  };
+  const all = [true, true, true, true, true, true];
+  const sync = (tag: string, dryRun = false) =>
+    syncImage({ from: `oci:${room.path("from")}:${tag}`, to: `oci:${to}:${tag}` }, {
+      ...room.context,
+      dryRun,
+    });
+  await sync("v1"); // Nothing is to be written.
+  await sync("v2", true);
+  assertEquals(await standing(), all);
+  await sync("v2");
+  assertEquals(await standing(), [false, false, true, true, true, true]);
+  assertEquals((await Deno.lstat(join(work, `${hex}.tmp-${gone}-00000005`))).isDirectory, true);
+  assertEquals((await Deno.lstat(join(work, `${hex}.tmp-${gone}-00000006`))).isSymlink, true);
+  assertEquals(
+    (await syncImage({
+      from: `oci:${to}:v1`,
+      to: `oci:${room.path("end")}:v1`,
+    }, room.context)).changed,
+    true,
+  );
+});
