@@ -8,12 +8,13 @@
  * @module
  */
 import type { Digest } from "../base/digest.ts";
-import { NotAllowedError, VerificationError } from "../base/errors.ts";
+import { KedgeError, NotAllowedError, VerificationError } from "../base/errors.ts";
 import { contentType } from "./content_type.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { listPages } from "./list_pages.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
+import { pooled } from "./pooled.ts";
 import { readLimited } from "./read_limited.ts";
 import { referrersTag, withReferrer } from "./referrers.ts";
 import type { RegistryBlobs } from "./registry_blobs.ts";
@@ -24,6 +25,8 @@ export type ReferrersRepository =
   & {
     /** A manifest; `undefined` if there is none. */
     manifest(reference: string): Promise<Manifest | "unchanged" | undefined>;
+    /** What is told of a manifest; `undefined` if there is none. */
+    headManifest(reference: string): Promise<unknown>;
     /** Puts a manifest. */
     putManifest(reference: string, manifest: Manifest): Promise<void>;
   };
@@ -79,9 +82,32 @@ export class RegistryReferrers {
   async add(subject: Digest, referrer: Manifest): Promise<void> {
     const { host, repository } = this.#repository;
     await host.turns.take(`referrers of ${repository}@${subject}`, async () => {
-      const index = withReferrer(await this.#tagged(subject), referrer);
-      if (index !== undefined) await this.#repository.putManifest(referrersTag(subject), index);
+      const standing = await this.#tagged(subject);
+      try {
+        await this.#putList(subject, withReferrer(standing, referrer));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // A list that names what is gone can be put no more: what is gone goes off it.
+        const there = await this.#there(standing);
+        if (there.length === standing.length) throw error;
+        await this.#putList(subject, withReferrer(there, referrer));
+      }
     });
+  }
+
+  async #putList(subject: Digest, index: Manifest | undefined): Promise<void> {
+    if (index !== undefined) await this.#repository.putManifest(referrersTag(subject), index);
+  }
+
+  /** Those of a list that the repository has. */
+  async #there(listed: readonly Descriptor[]): Promise<Descriptor[]> {
+    const there = new Set<Digest>();
+    const { pace } = this.#repository.host;
+    const { signal = new AbortController().signal } = this.#repository.host;
+    await pooled(listed, pace, signal, async ({ digest }) => {
+      if (await this.#repository.headManifest(digest) !== undefined) there.add(digest);
+    });
+    return listed.filter(({ digest }) => there.has(digest));
   }
 
   async #asksApi(subject: Digest): Promise<boolean> {
@@ -113,4 +139,9 @@ export class RegistryReferrers {
 
 function isList(response: Response): boolean {
   return response.ok && contentType(response) === MediaType.ociIndex;
+}
+
+/** Whether a registry said that it does not take a list as it is. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KedgeError && [400, 404].includes(Number(error.data["status"]));
 }

@@ -45,4 +45,5 @@ import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
 import "../../lib/oci/range_refused_error.ts";
 import "../../lib/oci/upload_location.ts";
+import "../../lib/oci/pooled.ts";
 import "../../lib/oci/referrers.ts";

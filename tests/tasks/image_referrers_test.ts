@@ -256,39 +256,43 @@ for (
   });
 }
 
-Deno.test("syncImage() takes off a list of referrers what the registry lost, and believes the source's sizes", async () => {
-  await using room = await ImageRoom.make();
-  await using registry = new FakeRegistry();
-  const theirs = await signedBy(room.path("theirs"), ["ann", "bob", "dan"]);
-  const ours = await signedBy(room.path("ours"), ["bob", "eve"]);
-  const { tag } = theirs;
-  const to = `docker://${registry.host}/a:${tag}`;
-  await room.sync(`oci:${room.path("theirs")}:${tag}`, to);
-  const { manifests, tags } = registry.store.repository("a");
-  manifests.delete(theirs.signed.get("ann")!.digest);
-  const listed = () =>
-    JSON.parse(new TextDecoder().decode(manifests.get(tags.get(tag)!)!.bytes))
-      .manifests as Descriptor[];
-  const lying = listed().map((entry) =>
-    entry.digest === theirs.signed.get("bob")!.digest ? { ...entry, size: 7 } : entry
-  );
-  const bytes = new TextEncoder().encode(JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MediaType.ociIndex,
-    manifests: lying,
-  }));
-  registry.store.putManifest("a", { mediaType: MediaType.ociIndex, bytes }, tag);
-  await room.sync(`oci:${room.path("ours")}:${tag}`, to);
-  const [dan, bob, eve] = [
-    theirs.signed.get("dan"),
-    ours.signed.get("bob"),
-    ours.signed.get("eve"),
-  ];
-  assertEquals(
-    listed().map(({ digest, size }) => [digest, size]),
-    [dan, bob, eve].map((each) => [each!.digest, each!.size]),
-  );
-});
+for (
+  const [kind, quirks] of [["an API", []], ["no API", ["no-referrers"]]] as const
+) {
+  Deno.test(`syncImage() takes off a list of referrers what a registry with ${kind} lost, and believes the source's sizes`, async () => {
+    await using room = await ImageRoom.make();
+    await using registry = new FakeRegistry({ quirks });
+    const theirs = await signedBy(room.path("theirs"), ["ann", "bob", "dan"]);
+    const ours = await signedBy(room.path("ours"), ["bob", "eve"]);
+    const { tag } = theirs;
+    const to = `docker://${registry.host}/a:${tag}`;
+    await room.sync(`oci:${room.path("theirs")}:${tag}`, to);
+    const { manifests, tags } = registry.store.repository("a");
+    manifests.delete(theirs.signed.get("ann")!.digest);
+    const listed = () =>
+      JSON.parse(new TextDecoder().decode(manifests.get(tags.get(tag)!)!.bytes))
+        .manifests as Descriptor[];
+    const lying = listed().map((entry) =>
+      entry.digest === theirs.signed.get("bob")!.digest ? { ...entry, size: 7 } : entry
+    );
+    const bytes = new TextEncoder().encode(JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MediaType.ociIndex,
+      manifests: lying,
+    }));
+    registry.store.putManifest("a", { mediaType: MediaType.ociIndex, bytes }, tag);
+    await syncImage({ from: `oci:${room.path("ours")}:${tag}`, to }, room.context);
+    const [dan, bob, eve] = [
+      theirs.signed.get("dan"),
+      ours.signed.get("bob"),
+      ours.signed.get("eve"),
+    ];
+    assertEquals(
+      listed().map(({ digest, size }) => [digest, size]),
+      [dan, bob, eve].map((each) => [each!.digest, each!.size]),
+    );
+  });
+}
 
 Deno.test("syncImage() replaces what stands in the place of a list of referrers and is none, and says so", async () => {
   await using room = await ImageRoom.make();
