@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import S3rver from "s3rver";
+import { type S3Store, writeWholeObjects } from "./whole_objects.ts";
 
 /** The only key pair that the server knows. */
 export const s3Keys = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
@@ -23,6 +24,7 @@ type Handler = (request: Incoming, response: Outgoing) => void;
 interface Rver {
   run(): Promise<{ port: number }>;
   close(): Promise<void>;
+  store: S3Store;
   httpServer: {
     listeners(event: "request"): Handler[];
     removeAllListeners(event: "request"): void;
@@ -59,6 +61,7 @@ export async function startS3(bucket = "kedge"): Promise<S3Server> {
     directory,
     configureBuckets: [{ name: bucket, configs: [] }],
   }) as unknown as Rver;
+  writeWholeObjects(server.store);
   const { port } = await server.run();
   const requests: string[] = [];
   const running: S3Server = {
