@@ -2,8 +2,8 @@
  * Moves several images, as they were planned, as one operation.
  *
  * Invariants: no tag moves before the blobs of all copies arrived, and in a layout before they were seen there once more under the lock
- * that keeps them; a tag of the source that moved meanwhile is told, and does not change
- * what was copied.
+ * that keeps them; lists of referrers come before what other copies put on them, which they would write over; a tag of the source that
+ * moved meanwhile is told, and does not change what was copied.
  *
  * @module
  */
@@ -20,6 +20,7 @@ import { LayoutDestination } from "./layout_destination.ts";
 import { describeManifest } from "./manifest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PlannedCopy } from "./plan_copies.ts";
+import { isReferrersName } from "./referrers.ts";
 
 /** What copies work with. */
 export interface CopySetOptions {
@@ -107,8 +108,20 @@ export async function commitCopies(
   options: CopySetOptions,
 ): Promise<void> {
   const changed = copies.filter(({ plan }) => plan.changed);
+  const [lists = [], images = []] = [true, false].map((isList) =>
+    changed.filter(({ destination }) => isReferrersName(destination.name) === isList)
+  );
+  await commitAtOnce(lists, names, options);
+  await commitAtOnce(images, names, options);
+}
+
+async function commitAtOnce(
+  copies: readonly PlannedCopy[],
+  names: NamesNow,
+  options: CopySetOptions,
+): Promise<void> {
   const pointers = new Map<string, { layout: Layout; moves: Pointer[]; copies: PlannedCopy[] }>();
-  await eachCopy(changed, options.signal, async (copy, signal) => {
+  await eachCopy(copies, options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
     await commitCopy(
       plan,

@@ -256,6 +256,29 @@ for (
   });
 }
 
+for (const kind of ["a layout", "a registry without an API"]) {
+  Deno.test(`syncImages() leaves on a list of referrers in ${kind} what an image of the same run brings along`, async () => {
+    await using room = await ImageRoom.make();
+    await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+    const from = room.path("from");
+    const { image, signed, tag } = await signedBy(from, ["ann"]);
+    // This one is on no list, but stands in the index, as oras writes it.
+    const extra = { subject: image, annotations: { by: "bob" } };
+    const other = await writeImage(from, undefined, { layers: ["bob"], extra });
+    await new Layout(from).point(undefined, other);
+    const to = kind === "a layout" ? `oci:${room.path("to")}` : `docker://${registry.host}/a`;
+    const images = [{ from: `oci:${from}`, to, tags: ".*" }];
+    for (const changed of [true, false]) {
+      assertEquals((await room.syncAll({ images, referrers: true })).changed, changed);
+      const list = await inspectImage({ image: `${to}:${tag}` });
+      assertEquals(
+        list.images.map(({ digest }) => digest).sort(),
+        [signed.get("ann")!.digest, other.digest].sort(),
+      );
+    }
+  });
+}
+
 for (
   const [kind, quirks] of [["an API", []], ["no API", ["no-referrers"]]] as const
 ) {
