@@ -180,8 +180,10 @@ export class HttpClient {
         request.follow === false || !redirectStatuses.includes(response.status) || location === null
       ) return response;
       await response.body?.cancel();
-      const next = this.#checkRedirect(url, location);
-      if (next.origin !== url.origin) leaveOrigin(headers);
+      // Who sends the requests may have gone over to TLS.
+      const asked = response.url === "" ? url : new URL(response.url);
+      const next = this.#checkRedirect(asked, location);
+      if (next.origin !== asked.origin) leaveOrigin(headers);
       if (response.status === 303 && method !== "HEAD") {
         method = "GET";
         body = undefined;

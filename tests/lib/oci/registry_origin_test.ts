@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Meter, silentMeter } from "../../../lib/base/meter.ts";
+import { HttpClient } from "../../../lib/http/client.ts";
+import { KedgeError } from "../../../lib/base/errors.ts";
 import { RegistryOrigin } from "../../../lib/oci/registry_origin.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { startNginx } from "../../support/nginx.ts";
@@ -34,7 +36,13 @@ async function withTls(run: (host: string, caCert: string) => Promise<void>): Pr
     const [cert, keyText] = [await Deno.readTextFile(certificate), await Deno.readTextFile(key)];
     await using server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, cert, key: keyText, onListen() {} },
-      async (request) => new Response(`${new URL(request.url).pathname}${await request.text()}`),
+      async (request) => {
+        const { pathname, search } = new URL(request.url);
+        const location = search.slice(1);
+        if (location !== "") return new Response(null, { status: 307, headers: { location } });
+        const authorization = request.headers.get("authorization") ?? "";
+        return new Response(`${pathname}${authorization}${await request.text()}`);
+      },
     );
     await run(`127.0.0.1:${server.addr.port}`, cert);
   });
@@ -97,6 +105,31 @@ realTest(
       using named = watched(host, { caCerts: [caCert], insecure: true });
       await assertRejects(() => named.send("/v2/"), TypeError);
       assertEquals(named.asked, ["http"]);
+    }),
+);
+
+realTest(
+  "RegistryOrigin lets no redirect lead from TLS that was found to plain HTTP, and credentials stay where it leads within the host",
+  ["openssl"],
+  () =>
+    withTls(async (host, caCert) => {
+      const client = Deno.createHttpClient({ http2: false, caCerts: [caCert] });
+      using _closing = { [Symbol.dispose]: () => client.close() };
+      const open = () => {
+        const origin = new RegistryOrigin({ host });
+        const fetching = (url: string, init: RequestInit) =>
+          origin.send(url, init, (next, how) => fetch(next, { ...how, client }));
+        return new HttpClient({ fetch: fetching });
+      };
+      const plain = `http://${host}/v2/`;
+      const refused = () => open().request(`http://${host}/to?http://127.0.0.1:1/`);
+      await assertRejects(refused, KedgeError, `Cannot follow the redirect of https://${host}/to`);
+      await assertRejects(() => open().request(`http://${host}/to?${plain}`), KedgeError);
+      for (const to of [`https://${host}/v2/`, "/v2/"]) {
+        const headers = { authorization: "Bearer x" };
+        const response = await open().request(`http://${host}/to?${to}`, { headers });
+        assertEquals(await response.text(), "/v2/Bearer x");
+      }
     }),
 );
 
