@@ -6,6 +6,7 @@ import { hashFile } from "../base/hash_file.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
+import { checkBlobFile } from "../oci/check_blob_file.ts";
 import { Layout } from "../oci/layout.ts";
 import { describeManifest, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatReference, type LayoutReference } from "../oci/reference.ts";
@@ -122,8 +123,10 @@ export class LayoutDiskStore implements DiskStore {
   }
 
   async #open(blob: DiskBlob): Promise<Deno.FsFile> {
+    const path = this.layout.blobPath(blob.digest);
     try {
-      return await Deno.open(this.layout.blobPath(blob.digest));
+      await checkBlobFile(path, blob, this.name);
+      return await Deno.open(path);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       throw this.#damaged(blob, cause);

@@ -10,8 +10,8 @@ import { largestManifestBytes } from "./manifest.ts";
  */
 export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    const { isFile, isDirectory, size } = Deno.statSync(path);
-    const state = !isFile && !isDirectory
+    const { isFile, size } = Deno.statSync(path);
+    const state = !isFile
       ? "it is no file"
       : size > largestManifestBytes
       ? `it has ${size} bytes, more than ${largestManifestBytes}`

@@ -182,3 +182,43 @@ Deno.test({
     assertEquals((await world.names()).includes("store"), false);
   },
 });
+
+for (const what of ["a pipe", "a folder"] as const) {
+  Deno.test({
+    name: `the disk tasks refuse a layout in which ${what} stands for a file, and wait for none`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      await using world = await DiskWorld.make();
+      const reference = `oci:${world.path("store")}:1`;
+      const file = await world.write("disk", noise(500_000));
+      await pushDisk({ file, reference }, world.machine());
+      const layout = new Layout(world.path("store"));
+      const manifest = await layout.manifest((await layout.find("1"))!.digest);
+      const blobs = [manifest!.digest, ...manifest!.blobs.slice(1).map(({ digest }) => digest)];
+      const out = await world.write("out", noise(500_000, 2));
+      for (
+        const path of [
+          world.path("store/index.json"),
+          ...blobs.map((b) => layout.blobPath(b)),
+        ]
+      ) {
+        const bytes = await Deno.readFile(path);
+        await Deno.remove(path);
+        if (what === "a folder") await Deno.mkdir(path);
+        else assert((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+        for (const inPlace of [false, true]) {
+          await assertRejects(
+            () => pullDisk({ reference, file: out, inPlace }, world.machine()),
+            VerificationError,
+            "it is no file",
+          );
+          await Deno.writeFile(out, noise(500_000, 2));
+        }
+        await Deno.remove(path);
+        await Deno.writeFile(path, bytes);
+      }
+      await pullDisk({ reference, file: out }, world.machine());
+      await world.holds("out", noise(500_000));
+    },
+  });
+}
