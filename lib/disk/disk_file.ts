@@ -2,18 +2,23 @@
  * The file that a disk is pulled to: what it may be, who uses it, where it is built.
  *
  * Beside a file `vm.img` may stand: `.vm.img.<64 hex>.kedge-partial`, the next version under way, named by the digest that it will have; and,
- * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten.
+ * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten. A
+ * name that is so long that no such name fits beside it is named there by its digest.
  *
  * @module
  */
 import { basename, dirname, isAbsolute, join } from "@std/path";
-import type { Digest } from "../base/digest.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { namesFolder } from "../base/names_folder.ts";
 import { ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
 
 const mostLinks = 40;
+/** What file systems take, in bytes. */
+const longestName = 255;
+const digestDigits = 64;
+const partialEnd = ".kedge-partial";
 
 /** The paths around a destination. */
 export interface DiskFile {
@@ -60,15 +65,23 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
   if (info === undefined && (await ifThere(Deno.stat(folder)))?.isDirectory !== true) {
     throw new UsageError(`Cannot write the disk "${given}": the folder "${folder}" is not there`);
   }
-  const name = basename(path);
+  const beside = namesBeside(path);
   return {
     path,
     info,
-    partial: (digest) => join(folder, `.${name}.${digestHex(digest)}.kedge-partial`),
-    journal: join(folder, `.${name}.kedge-journal`),
-    saved: join(folder, `.${name}.kedge-saved`),
-    saving: join(folder, `.${name}.kedge-saved.next`),
+    partial: (digest) => join(folder, `${beside}${digestHex(digest)}${partialEnd}`),
+    journal: join(folder, `${beside}kedge-journal`),
+    saved: join(folder, `${beside}kedge-saved`),
+    saving: join(folder, `${beside}kedge-saved.next`),
   };
+}
+
+/** How the names begin that belong to a file. */
+function namesBeside(path: string): string {
+  const name = basename(path);
+  const size = new TextEncoder().encode(name).length;
+  const isTooLong = size > longestName - 2 - digestDigits - partialEnd.length;
+  return `.${isTooLong ? digestHex(sha256(name)) : name}.`;
 }
 
 /**
@@ -108,7 +121,7 @@ export async function leaveNothing(path: string): Promise<void> {
 /** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
 export async function partialsOf(file: DiskFile): Promise<{ path: string; digest: Digest }[]> {
   const folder = dirname(file.path);
-  const prefix = `.${basename(file.path)}.`;
+  const prefix = namesBeside(file.path);
   const found: { path: string; digest: Digest }[] = [];
   for await (const { name } of Deno.readDir(folder)) {
     if (!name.startsWith(prefix)) continue;

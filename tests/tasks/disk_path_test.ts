@@ -103,3 +103,20 @@ Deno.test("disk:push reads the file that a relative path leads to", async () => 
   );
   await world.holds("out", second);
 });
+
+Deno.test("a file is pushed, verified and pulled by the longest name that a file can have", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  const [from, to] = ["x", "\u00e9"].map((letter) =>
+    letter.repeat(Math.floor(255 / new TextEncoder().encode(letter).length))
+  ) as [string, string];
+  const file = await world.write(from, first);
+  await pushDisk({ file, reference }, world.machine());
+  for (const inPlace of [false, true]) {
+    await pullDisk({ reference, file: world.path(to), inPlace }, world.machine());
+    await world.holds(to, first);
+    await world.write(to, second);
+  }
+  await verifyDisk({ reference, file: world.path(to), repair: true }, world.machine());
+  await world.holds(to, first);
+});
