@@ -1,5 +1,6 @@
 /** What the options of the disk tasks have in common. @module */
 import { UsageError } from "../lib/base/errors.ts";
+import { ifThere } from "../lib/base/files.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
@@ -24,6 +25,24 @@ export function checkOnline(context: TaskContext, ...references: ImageReference[
   throw new UsageError(`Cannot reach "${formatReference(remote)}" offline: it is in a registry`, {
     hint: "leave out --offline, or name a layout",
   });
+}
+
+/**
+ * Refuses to write a disk over a part of the layout that it comes from.
+ *
+ * @param path the file, behind all links
+ * @throws {UsageError} if it is one
+ */
+export async function refuseOwnLayout(reference: ImageReference, path: string): Promise<void> {
+  if (reference.transport !== "oci") return;
+  const folder = await ifThere(Deno.realPath(reference.folder));
+  if (folder === undefined || !path.startsWith(`${folder}/`)) return;
+  const [first = ""] = path.slice(folder.length + 1).split("/");
+  if (!["index.json", "oci-layout", "blobs"].includes(first)) return;
+  throw new UsageError(
+    `Cannot write the disk "${path}": it is a part of the layout "${reference.folder}" itself`,
+    { hint: "name a file elsewhere" },
+  );
 }
 
 /** Keeps other processes from the same file, and prune from the cache, until disposed of; a dry run takes no lock. */

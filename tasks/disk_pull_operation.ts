@@ -10,7 +10,7 @@ import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, lockDisk, refuseOwnLayout } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
@@ -33,6 +33,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   checkOnline(context, reference);
   const concurrency = concurrencyOf(options.concurrency);
   const { path } = await lookAtDiskFile(options.file);
+  await refuseOwnLayout(reference, path);
   const bases = await Promise.all((options.bases ?? []).map(basePath));
   const inPlace = options.inPlace ?? false;
   const { cache, signal } = context;

@@ -222,3 +222,21 @@ for (const what of ["a pipe", "a folder"] as const) {
     },
   });
 }
+
+Deno.test("pullDisk() writes over no part of the layout that it pulls from", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", noise(500_000)), reference }, world.machine());
+  await Deno.symlink("store/blobs", world.path("link"));
+  for (const at of ["store/index.json", "store/oci-layout", "store/blobs/new", "link/new"]) {
+    for (const dryRun of [true, false]) {
+      await assertRejects(
+        () => pullDisk({ reference, file: world.path(at) }, { ...world.machine(), dryRun }),
+        UsageError,
+        "it is a part of the layout",
+      );
+    }
+  }
+  await pullDisk({ reference, file: world.path("store/out") }, world.machine());
+  await world.holds("store/out", noise(500_000));
+});
