@@ -2,12 +2,15 @@ import defer * as process from "node:process";
 
 /**
  * Whether the process that made a temporary name may still live. A number that is in use again counts as alive, and so does one
- * that may not be asked about: then the age decides.
+ * that may not be asked about: then the age decides. In a container each run has the same number: what was last written before this
+ * process began is none of its own.
+ *
+ * @param changedMs when it was last written, in milliseconds since 1970, where that is known
  */
-export function stateOfTemporary(name: string): "alive" | "dead" {
+export function stateOfTemporary(name: string, changedMs = Infinity): "alive" | "dead" {
   const pid = Number(/\.tmp-(\d+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? 0);
   if (pid === 0) return "dead";
-  if (pid === Deno.pid) return "alive";
+  if (pid === Deno.pid) return changedMs < performance.timeOrigin ? "dead" : "alive";
   return Deno.build.os === "linux" ? stateInProc(pid) : stateBySignal(pid);
 }
 

@@ -24,7 +24,9 @@ export async function removeLeftTemporaries(
     for (const name of temporariesIn(folder)) {
       const path = join(folder, name);
       const file = await ifThere(Deno.lstat(path));
-      if (file === undefined || (file.mtime?.getTime() ?? Infinity) > oldestMs) continue;
+      const changedMs = file?.mtime?.getTime() ?? Infinity;
+      if (file === undefined || changedMs > oldestMs) continue;
+      if (stateOfTemporary(name, changedMs) === "alive") continue;
       bytes += file.size;
       if (!dryRun) await removeIfThere(path);
     }
@@ -36,7 +38,7 @@ export async function removeLeftTemporaries(
 function temporariesIn(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].flatMap(({ name, isFile }) =>
-      isFile && isTemporaryName(name) && stateOfTemporary(name) === "dead" ? [name] : []
+      isFile && isTemporaryName(name) ? [name] : []
     );
   } catch (error) {
     if (isNotThere(error)) return [];

@@ -114,8 +114,9 @@ Deno.test("collectImages() removes what killed processes left of their files, on
     const others = [
       `${partial}.lock`,
       join(folder, "notes.txt"),
-      // Another process, which lives, may be writing this.
-      join(folder, "blobs", "sha256", `adopted.tmp-${Deno.ppid}-0123abcd`),
+      // Other processes, which live, and this one may be writing these.
+      join(folder, "blobs", "sha256", `adopted.tmp-${Deno.ppid || 1}-0123abcd`),
+      join(folder, ".kedge", `${"b".repeat(64)}.tmp-${Deno.pid}-0123abcd`),
     ];
     for (const path of [...left, ...others]) await Deno.writeTextFile(path, "12345");
     const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
@@ -125,9 +126,9 @@ Deno.test("collectImages() removes what killed processes left of their files, on
     assertEquals((await collectImages({ layout }, ctx)).bytesFreed, 0);
     const planned = await collectImages({ layout, graceMs: -1000 }, { ...ctx, dryRun: true });
     assertEquals(planned.bytesFreed, 20);
-    assertEquals(await standing(), Array(7).fill(true));
+    assertEquals(await standing(), Array(8).fill(true));
     assertEquals(await collectImages({ layout, graceMs: -1000 }, ctx), planned);
-    assertEquals(await standing(), [false, false, false, false, true, true, true]);
+    assertEquals(await standing(), [false, false, false, false, true, true, true, true]);
   }));
 
 Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>

@@ -118,9 +118,11 @@ Deno.test("syncImage() removes what killed processes left in a layout a day ago,
   const old = [
     join(work, `${hex}.tmp-${gone}-00000001`),
     join(to, `index.json.tmp-${gone}-00000002`),
+    // In a container each run has the same number.
+    join(to, `index.json.tmp-${Deno.pid}-00000007`),
   ];
   const oldOfOthers = [
-    join(work, `${hex}.tmp-${Deno.ppid}-00000003`),
+    join(work, `${hex}.tmp-${Deno.ppid || 1}-00000003`),
     join(work, "notes.txt"),
     join(to, "notes.tmp"),
   ];
@@ -133,7 +135,7 @@ Deno.test("syncImage() removes what killed processes left in a layout a day ago,
     const paths = [...old, ...oldOfOthers, ...young];
     return await Promise.all(paths.map((path) => Deno.lstat(path).then(() => true, () => false)));
   };
-  const all = [true, true, true, true, true, true];
+  const all = Array(7).fill(true);
   const sync = (tag: string, dryRun = false) =>
     syncImage({ from: `oci:${room.path("from")}:${tag}`, to: `oci:${to}:${tag}` }, {
       ...room.context,
@@ -143,7 +145,7 @@ Deno.test("syncImage() removes what killed processes left in a layout a day ago,
   await sync("v2", true);
   assertEquals(await standing(), all);
   await sync("v2");
-  assertEquals(await standing(), [false, false, true, true, true, true]);
+  assertEquals(await standing(), [false, false, false, true, true, true, true]);
   assertEquals((await Deno.lstat(join(work, `${hex}.tmp-${gone}-00000005`))).isDirectory, true);
   assertEquals((await Deno.lstat(join(work, `${hex}.tmp-${gone}-00000006`))).isSymlink, true);
   assertEquals(
