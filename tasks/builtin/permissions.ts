@@ -45,7 +45,7 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "nixos-anywhere": { ...images, env: true, sys },
   "image:sync": { ...images, write: true, env: [...registries, ...proxies, "PATH"], sys },
   "base-image": { ...images, write: true, env: [...registries, "PATH"], sys },
-  "base-image:carry": { ...images, write: true, env: [...logins, "PATH"], sys },
+  "base-image:carry": { ...images, write: true, env: [...registries, "PATH"], sys },
   "base-image:prune": { all: true },
   "base-image:export": { ...packages, run: true, env: [...stores, ...proxies, "PATH"] },
   "base-image:import": { ...packages, run: true, env: [...stores, "PATH"], sys },

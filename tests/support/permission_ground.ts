@@ -278,6 +278,13 @@ export async function startPermissionGround(): Promise<PermissionGround> {
           unscoped: true,
           needs: ["*"],
         },
+        {
+          args: [
+            ...["--repository", `${registry.host}/nixos/nix`, "--folder", "DIR/new"],
+            ...["--copy", "oci:DIR/copy:nix"],
+          ],
+          unscoped: true,
+        },
         { args: ["--repository", `${registry.host}/nixos/nix`, "--volume", "new"], fails: true },
       ],
       "base-image:prune": [
