@@ -32,7 +32,7 @@ import {
   checkBaseImage,
   type CheckedBaseImage,
 } from "./base_image_options.ts";
-import { syncImage } from "./image.ts";
+import { copyBaseImage } from "./base_image_copy.ts";
 import type { BaseImageResult } from "./base_image.ts";
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
@@ -60,19 +60,13 @@ export async function runBaseImage(
   const checked = checkBaseImage(options);
   const version = checked.version ?? await localNixVersion({ signal: context.signal });
   const resolved = await resolveBase(checked, version, options, context);
-  const { to, insecureRegistries, engines } = options;
+  const { to } = options;
   if (to === undefined) return resolved;
-  const { repository, platform } = checked;
-  const from = formatReference({ ...repository, digest: resolved.digest });
-  const copied = await syncImage(
-    { from, to, platforms: [formatPlatform(platform)], insecureRegistries, engines },
-    context,
-  );
-  // What a dry run would bring is not there to be read.
-  const isThere = !context.dryRun || !copied.changed;
+  const from = formatReference({ ...checked.repository, digest: resolved.digest });
+  const copied = await copyBaseImage({ from, to, base: resolved }, options, context);
   return {
     ...resolved,
-    ...(isThere ? { copy: copied.reference } : {}),
+    ...(copied.copy === undefined ? {} : { copy: copied.copy }),
     changed: resolved.changed || copied.changed,
     bytesMoved: resolved.bytesMoved + copied.bytesMoved,
     bytesReused: resolved.bytesReused + copied.bytesReused,

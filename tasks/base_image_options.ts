@@ -26,7 +26,7 @@ export interface BaseImageOptions {
   maxAge?: number | string | undefined;
   /**
    * Where the image is brought too: `docker://host/repository:tag`, `oci:folder:tag`, or `podman:name[:tag]` and
-   * `docker-daemon:name[:tag]` for an engine on this machine.
+   * `docker-daemon:name[:tag]` for an engine on this machine. Where no registry may be asked, one of this machine that has it already is enough.
    *
    * @default {nowhere}
    */

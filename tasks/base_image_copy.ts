@@ -1,0 +1,60 @@
+import { formatDestination, parseDestination } from "../lib/oci/engine_reference.ts";
+import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { Figures } from "../lib/operation/figures.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
+import type { BaseImageResult } from "./base_image.ts";
+import type { BaseImageOptions } from "./base_image_options.ts";
+import { syncImage } from "./image.ts";
+import { openEngine } from "./image_routes.ts";
+
+/** A copy of a base image, and what it cost. */
+export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy">;
+
+/**
+ * Brings a base image where it is wanted; where no registry may be asked, a layout or an engine that has it already is enough.
+ *
+ * @param from the image in its registry, pinned
+ * @throws {UsageError} if no registry may be asked, and the image is not there
+ */
+export async function copyBaseImage(
+  { from, to, base }: { from: string; to: string; base: BaseImageResult },
+  { insecureRegistries, engines }: BaseImageOptions,
+  context: TaskContext,
+): Promise<BaseImageCopy> {
+  const standing = context.offline ? await standingCopy(to, base, engines, context) : undefined;
+  if (standing !== undefined) return standing;
+  const { reference, ...figures } = await syncImage(
+    { from, to, platforms: [base.platform], insecureRegistries, engines },
+    context,
+  );
+  // What a dry run would bring is not there to be read.
+  const isThere = !context.dryRun || !figures.changed;
+  return { ...figures, ...(isThere ? { copy: reference } : {}) };
+}
+
+/** The copy that a name on this machine points to; `undefined` where it points to something else, or is in a registry. */
+async function standingCopy(
+  to: string,
+  { manifestDigest, configDigest }: BaseImageResult,
+  engines: BaseImageOptions["engines"],
+  { signal, dryRun }: TaskContext,
+): Promise<BaseImageCopy | undefined> {
+  const destination = parseDestination(to);
+  if (destination.transport === "docker") return undefined;
+  using hosts = new ImageHosts({ signal, engine: (kind) => openEngine(kind, { engines }) });
+  using place = await hosts.destination(destination);
+  const pointer = await place.pointer();
+  // An engine may know an image by its config.
+  const known = destination.transport === "oci" ? [manifestDigest] : [configDigest, manifestDigest];
+  if (pointer === undefined || !known.includes(pointer)) return undefined;
+  const { digest: _named, ...bare } = destination;
+  return {
+    copy: `${formatDestination(bare)}@${manifestDigest}`,
+    changed: false,
+    bytesMoved: 0,
+    bytesReused: 0,
+    requests: 0,
+    why: `${place.name} points to it already`,
+    dryRun,
+  };
+}
