@@ -11,14 +11,19 @@ import type { NixVolume } from "./nix_place.ts";
 export type { NixVolume } from "./nix_place.ts";
 
 /** What of a base image is needed to carry its store. */
-export type CarriedBase = Pick<
-  BaseImageResult,
-  "reference" | "digest" | "manifestDigest" | "nixVersion" | "platform" | "copy"
->;
+export type CarriedBase =
+  & Pick<
+    BaseImageResult,
+    "reference" | "digest" | "manifestDigest" | "nixVersion" | "platform" | "copy"
+  >
+  & Partial<Pick<BaseImageResult, "configDigest">>;
 
 /** Options of {@linkcode carryStore}. */
 export interface CarryStoreOptions {
-  /** The image: what `baseImage()` gave. A copy in a layout is read there, any other image in its registry. */
+  /**
+   * The image: what `baseImage()` gave. A copy of it is read in place of its registry: one in a layout or another registry in its layers; one in
+   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why.
+   */
   base: CarriedBase;
   /** Where its store goes; what is mounted as `/nix` afterwards. A volume that is not there is made. */
   to: NixVolume;
@@ -28,7 +33,7 @@ export interface CarryStoreOptions {
    * @default {"sample"}
    */
   check?: "sample" | "full" | undefined;
-  /** Which engine has the volume. @default {podman, else docker} */
+  /** Which engine has the volume; how podman is called for a copy there too, unless it is docker. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
@@ -44,7 +49,7 @@ export interface CarryStoreResult extends Figures {
   paths: number;
   /** How many of them were brought. */
   pathsMoved: number;
-  /** Bytes of layers that were read for it. */
+  /** Bytes of layers that were read for it; 0 where the image was read out of podman. */
   layerBytes: number;
 }
 
@@ -52,7 +57,8 @@ export interface CarryStoreResult extends Figures {
  * Fills a volume or a folder with the Nix store of a base image, so that a container which mounts it as `/nix` has that store, and keeps
  * what it builds.
  *
- * The layers of the image are read as they are, without any container; only paths that are not there are written. Each is hashed as a
+ * The layers of the image are read as they are, without any container, or its files out of podman, which shows them for so long and moves no byte
+ * over a network for that. Only paths that are not there are written. Each is hashed as a
  * NAR and held against the image's database before the volume's database says that it is valid; then profiles and roots are
  * made to follow, and a note of the image, by digest, is written last. With that note there, later calls cost one look and start nothing.
  * Paths of other images, and what was built, stay valid. Two calls at once come one after the other.
@@ -60,6 +66,7 @@ export interface CarryStoreResult extends Figures {
  * @throws {UsageError} if an option is out of its range, or there is no engine
  * @throws {NotAllowedError} if the engine refuses, or this process cannot see the volume's files, or may not read or write them all
  * @throws {VerificationError} if a layer or a path is not what it must be
+ * @throws {UnreachableError} if only a registry can give it, and it stayed unreachable or may not be asked
  * @throws {NoRoomError} if what is missing does not fit
  * @throws {KedgeError} if the volume is of another platform, or its database of another schema
  *

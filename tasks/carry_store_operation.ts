@@ -8,20 +8,14 @@
  */
 import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
-import { UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import { type Carried, carryImage, rootsOf, rowBytes } from "../lib/carry/bring_image.ts";
 import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
-import { LayeredStore } from "../lib/carry/layered_store.ts";
-import { LayerMemory } from "../lib/carry/layer_memory.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { putLinks } from "../lib/nix/nix_links.ts";
 import { registerPaths } from "../lib/nix/register_paths.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
-import type { ImageSource } from "../lib/oci/image_store.ts";
-import { parseReference } from "../lib/oci/reference.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {
@@ -31,6 +25,7 @@ import {
 } from "../lib/runner/context.ts";
 import { carryAhead } from "./carry_ahead.ts";
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
+import { CarrySource } from "./carry_source.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
@@ -64,6 +59,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   readonly #context: TaskContext;
   readonly #opened: AsyncDisposableStack;
   readonly #notes: CarryNotes;
+  readonly #source: CarrySource;
 
   constructor(
     options: CarryStoreOptions,
@@ -76,11 +72,11 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     this.#context = context;
     this.#opened = opened;
     this.#notes = new CarryNotes(options, place, context);
+    this.#source = new CarrySource(options, place, context, opened);
     this.subject = `Nix ${options.base.nixVersion} -> ${place.label}`;
   }
 
   async plan(step: Step): Promise<CarryPlan> {
-    const { base } = this.#options;
     const remembered = await this.#place.remembered();
     let note = await this.#notes.find(remembered);
     if (note !== undefined) return await this.#notes.plan(note, remembered!);
@@ -88,40 +84,22 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     note = folder?.path === remembered?.path ? undefined : await this.#notes.find(folder);
     if (note !== undefined) return await this.#notes.plan(note, folder!);
     if (folder !== undefined) await this.#notes.checkPlatform(folder);
-    if (this.#context.offline && base.copy?.startsWith("oci:") !== true) {
-      throw new UnreachableError(
-        `Cannot carry the store of "${base.reference}": it is not in ${this.#place.label}, and no registry may be asked`,
-        { hint: "run once without --offline, or bring the image to a layout first" },
-      );
-    }
-    const source = await this.#open(step);
-    const manifest = await source.resolve();
-    if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
-      throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
-    }
-    const notes = folder === undefined ? [] : await new CarriedImages(folder).all();
-    const memory = await LayerMemory.recall(
-      this.#context.cache,
-      base.manifestDigest,
-      notes.map((each) => each.digest),
-    );
-    const layers = new LayeredStore(source, manifest.blobs.slice(1), memory);
+    const source = await this.#source.open(folder, step);
     const work = await this.#temporary();
-    const image = await layers.survey(work, step.signal);
+    const image = await source.survey(work, step.signal);
     const all = [...image.rows.values()];
     const { missing, present, left } = await storeDifference(all, folder, step.signal);
     const bytesToMove = rowBytes(missing);
     const names = new Set(missing.map((row) => row.storePath.baseName));
-    const toRead = layers.countToRead((name) => names.has(name));
     return {
       folder,
-      image: { ...image, layers },
+      image: { ...image, source },
       pathsMissing: missing.length,
       changed: true,
       bytesToMove,
       bytesToReuse: rowBytes(present) + rowBytes(left),
       exact: true,
-      requests: toRead * await source.requestsPerRead(manifest.blobs[0]!),
+      requests: await source.requestsToRead((name) => names.has(name)),
       why: missing.length === 0
         ? `${this.#place.label} has all ${all.length} paths of it, ${
           this.#options.check === "full" ? "to be hashed again" : "and no note of that"
@@ -164,7 +142,9 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     const image = plan.image ?? (await this.plan(step)).image!;
     const { base } = this.#options;
     const bring = { base, image, folder, usedMs: this.#context.cache.now() };
-    return await whileRoom(folder.path, () => carryImage(bring, step));
+    const carried = await whileRoom(folder.path, () => carryImage(bring, step));
+    this.#source.release();
+    return carried;
   }
 
   replanned({ left }: Brought): CarryPlan | undefined {
@@ -225,19 +205,5 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     const work = await Deno.makeTempDir({ prefix: "kedge-nix-db-" });
     this.#opened.defer(() => Deno.remove(work, { recursive: true }));
     return work;
-  }
-
-  async #open(step: Step): Promise<ImageSource> {
-    const { base, insecureRegistries } = this.#options;
-    const hosts = this.#opened.use(
-      new ImageHosts({
-        meter: step.meter,
-        signal: step.signal,
-        redactor: this.#context.redactor,
-        insecureRegistries,
-      }),
-    );
-    const from = base.copy?.startsWith("oci:") === true ? base.copy : base.reference;
-    return await hosts.source({ ...parseReference(from), digest: base.manifestDigest });
   }
 }

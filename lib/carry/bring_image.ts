@@ -9,15 +9,14 @@ import { storeDifference } from "../nix/store_difference.ts";
 import { StoreStage } from "../nix/store_stage.ts";
 import type { Step } from "../operation/operation.ts";
 import type { ImageStore } from "./database_files.ts";
-import { LayerCrew } from "./layer_crew.ts";
-import type { LayeredStore, Unpacked } from "./layered_store.ts";
+import type { StoreSource } from "./store_source.ts";
 import { StoreUnpacker } from "./store_unpacker.ts";
 
 const worthThreadsBytes = 16 * 1024 * 1024;
 const mostThreads = 4;
 
 /** An image whose database was read. */
-export type SurveyedImage = ImageStore & { layers: LayeredStore };
+export type SurveyedImage = ImageStore & { source: StoreSource };
 
 /** What is noted of an image. */
 export interface BroughtImage {
@@ -77,7 +76,19 @@ export async function carryImage(
       record(storePath.path, "placed", { narHash });
     },
   );
-  const { links, layerBytes } = await unpack(image, unpacker, { folder, stage, missing, signal });
+  const { links, layerBytes } = await image.source.unpack({
+    taker: unpacker,
+    database: image.database,
+    folder: folder.path,
+    work: stage.folder,
+    wanted: missing.map(({ storePath: { baseName }, narHash, narSize }) => ({
+      baseName,
+      narHash,
+      narSize,
+    })),
+    threads: threadsFor(missing),
+    signal,
+  });
   await unpacker.end(signal);
   meter.reused(rowBytes(present) + rowBytes(left));
   const note: CarriedImage = {
@@ -92,31 +103,10 @@ export async function carryImage(
   return { folder, note, rows, present, valid, pathsMoved: missing.length, layerBytes };
 }
 
-/** Reads the layers, those of a large store on several threads. */
-async function unpack(
-  { layers, database }: SurveyedImage,
-  taker: StoreUnpacker,
-  { folder, stage, missing, signal }: {
-    folder: NixFolder;
-    stage: StoreStage;
-    missing: readonly StoreRow[];
-    signal: AbortSignal;
-  },
-): Promise<Unpacked> {
-  if (rowBytes(missing) < worthThreadsBytes) {
-    return await layers.unpack({ taker, database, signal });
-  }
-  await using crew = new LayerCrew({
-    folder: folder.path,
-    work: stage.folder,
-    wanted: missing.map(({ storePath: { baseName }, narHash, narSize }) => ({
-      baseName,
-      narHash,
-      narSize,
-    })),
-    threads: Math.min(navigator.hardwareConcurrency || 1, mostThreads),
-  });
-  return await layers.unpack({ taker, database, crew, signal });
+/** A large store is read on several threads. */
+function threadsFor(missing: readonly StoreRow[]): number {
+  if (rowBytes(missing) < worthThreadsBytes) return 0;
+  return Math.min(navigator.hardwareConcurrency || 1, mostThreads);
 }
 
 /** What keeps Nix's garbage collector from the paths of an image: those that none of its others needs. */

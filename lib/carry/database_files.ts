@@ -16,7 +16,8 @@ export interface ImageStore {
 
 /** Where the database is, below the root. */
 export const databaseFolder = "nix/var/nix/db/";
-const databaseFiles = ["db.sqlite", "db.sqlite-wal", "schema"];
+/** What of it is read, by its name there. */
+export const databaseFiles: readonly string[] = ["db.sqlite", "db.sqlite-wal", "schema"];
 const largestDatabaseBytes = 1024 * 1024 * 1024;
 
 /** The files of an image's database, on their way to a folder or hashed alone. */
@@ -35,7 +36,9 @@ export class DatabaseFiles {
   }
 
   /** Takes a member that lies where the database is. */
-  take({ path, type, size }: LayerMember): TarContents | undefined {
+  take(
+    { path, type, size }: Pick<LayerMember, "path" | "type" | "size">,
+  ): TarContents | undefined {
     const name = databaseFiles.find((each) => path === databaseFolder + each);
     if (name === undefined) return undefined;
     if (type !== "file" || size > largestDatabaseBytes) {

@@ -6,28 +6,15 @@
  *
  * @module
  */
-import type {
-  LayerFile,
-  LayerOrder,
-  LayerReading,
-  LayerReport,
-  WantedPath,
-} from "./layer_worker.ts";
+import { Crew, type CrewMember } from "./crew.ts";
+import type { LayerFile, LayerOrder, LayerReading, LayerReport } from "./layer_worker.ts";
+import type { UnpackOptions } from "./store_source.ts";
+import { Thread } from "./thread.ts";
 
 /** What a crew works on. */
-export interface LayerCrewOptions {
-  /** What is mounted as `/nix`. */
-  folder: string;
-  /** A folder on the same file system, where each layer gets one of its own. */
-  work: string;
-  /** What is wanted. */
-  wanted: readonly WantedPath[];
-  /** How many threads. */
-  threads: number;
-}
+export type LayerCrewOptions = Pick<UnpackOptions, "folder" | "work" | "wanted" | "threads">;
 
 const mostWaitingBytes = 4 * 1024 * 1024;
-const layersEach = 2;
 
 /** One layer that a thread is at. */
 class Job implements Disposable {
@@ -92,57 +79,55 @@ class Job implements Disposable {
 }
 
 /** One thread, and what it is at. */
-class Hand {
+class Hand implements CrewMember {
   readonly jobs = new Map<number, Job>();
-  readonly #worker: Worker;
-  readonly #stopped = Promise.withResolvers<void>();
-  isBroken = false;
+  readonly #thread: Thread<LayerOrder, LayerReport>;
 
   constructor(start: LayerOrder) {
-    const module = new URL("./layer_worker.ts", import.meta.url).href;
-    this.#worker = new Worker(module, { type: "module" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<LayerReport>) => {
-      if ("stopped" in data) this.#stopped.resolve();
-      else if ("reading" in data) this.jobs.get(data.layer)?.found(data.reading);
-      else this.jobs.get(data.layer)?.used(data.usedBytes);
+    this.#thread = new Thread({
+      module: new URL("./layer_worker.ts", import.meta.url).href,
+      start,
+      onReport: (report) => {
+        const job = this.jobs.get(report.layer);
+        if ("reading" in report) job?.found(report.reading);
+        else job?.used(report.usedBytes);
+      },
+      onBroken: () => {
+        for (const job of this.jobs.values()) job.found(undefined);
+      },
     });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.isBroken = true;
-      for (const job of this.jobs.values()) job.found(undefined);
-      this.#stopped.resolve();
-    });
-    this.tell(start);
   }
 
-  tell(order: LayerOrder, transfer: Transferable[] = []): void {
-    if (!this.isBroken) this.#worker.postMessage(order, transfer);
+  get load(): number {
+    return this.jobs.size;
+  }
+
+  get isBroken(): boolean {
+    return this.#thread.isBroken;
+  }
+
+  tell(order: LayerOrder, transfer?: Transferable[]): void {
+    this.#thread.tell(order, transfer);
   }
 
   async stop(): Promise<void> {
-    this.tell({ stop: true });
-    await this.#stopped.promise;
-    this.isBroken = true;
-    this.#worker.terminate();
+    await this.#thread.stop({ stop: true });
   }
 }
 
 /** Unpacks layers until it is disposed of. */
 export class LayerCrew implements AsyncDisposable {
-  readonly #hands: Hand[] = [];
-  readonly #start: LayerOrder;
-  #threads: number;
+  readonly #crew: Crew<Hand>;
   #layers = 0;
 
-  /** Starts no thread before there is a layer for it, so that the first one is at work while the next one starts. */
+  /** Starts no thread before there is a layer for it. */
   constructor({ folder, work, wanted, threads }: LayerCrewOptions) {
-    this.#start = { folder, work, wanted };
-    this.#threads = threads;
+    this.#crew = new Crew(threads, () => new Hand({ folder, work, wanted }));
   }
 
-  /** How many layers are worth being under way at once: more than there are threads, so that none waits for its next one. */
+  /** How many layers are worth being under way at once. */
   get concurrency(): number {
-    return Math.max(1, this.#threads * layersEach);
+    return this.#crew.concurrency;
   }
 
   /**
@@ -157,7 +142,7 @@ export class LayerCrew implements AsyncDisposable {
     name: string,
     signal: AbortSignal,
   ): Promise<LayerReading | undefined> {
-    const hand = this.#hand();
+    const hand = this.#crew.idlest();
     if (hand === undefined) return undefined;
     const file = "path" in from ? from : undefined;
     using job = new Job(hand, this.#layers++, name, file);
@@ -178,25 +163,8 @@ export class LayerCrew implements AsyncDisposable {
     }
   }
 
-  /** The thread that has the least to do; none where this process may start none. */
-  #hand(): Hand | undefined {
-    const idlest = this.#hands.filter(({ isBroken }) => !isBroken)
-      .toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
-    if (idlest?.jobs.size === 0 || this.#hands.length >= this.#threads) return idlest;
-    try {
-      const hand = new Hand(this.#start);
-      this.#hands.push(hand);
-      return hand;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotCapable)) throw error;
-      this.#threads = this.#hands.length;
-      return idlest;
-    }
-  }
-
   /** Ends the threads, once they write nothing more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#threads = 0;
-    await Promise.all(this.#hands.map((hand) => hand.stop()));
+    await this.#crew[Symbol.asyncDispose]();
   }
 }

@@ -21,17 +21,8 @@ import { verified } from "../oci/verified.ts";
 import { DatabaseFiles } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 import { type MemberTaker, readLayer } from "./read_layer.ts";
+import type { WantedPath } from "./store_source.ts";
 import { type StoreTrees, takeMember } from "./take_member.ts";
-
-/** A path that is wanted, and what its NAR must be. */
-export interface WantedPath {
-  /** Its name in the store. */
-  baseName: string;
-  /** The hash of its NAR. */
-  narHash: Digest;
-  /** The size of its NAR in bytes. */
-  narSize: number;
-}
 
 /** A file that seems to hold a layer. */
 export interface LayerFile extends Descriptor {

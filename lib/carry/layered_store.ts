@@ -10,46 +10,19 @@
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
-import type { NixLink } from "../nix/nix_links.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageSource } from "../oci/image_store.ts";
 import { readLayerMembers } from "../oci/layer_members.ts";
 import { verified } from "../oci/verified.ts";
 import { DatabaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
-import type { LayerCrew } from "./layer_crew.ts";
+import { LayerCrew } from "./layer_crew.ts";
 import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
-import { type MemberTaker, readLayer, type ReadLayerOptions, stateFolder } from "./read_layer.ts";
-
-/** Takes what comes out of the layers, the uppermost first. */
-export interface StoreTaker extends MemberTaker {
-  /** Takes a wanted path that was written, and proven, elsewhere. */
-  adopt(baseName: string, path: string): Promise<void>;
-  /** Told when a layer was read to its end and found to be what it must be. */
-  layerEnd(): Promise<void>;
-}
-
-/** What unpacking works with. */
-export interface UnpackOptions {
-  /** Takes the paths. */
-  taker: StoreTaker;
-  /** The database that the image had when it was surveyed. */
-  database: Digest;
-  /** Reads layers several at once. @default {one after the other} */
-  crew?: LayerCrew | undefined;
-  /** Ends it. */
-  signal: AbortSignal;
-}
-
-/** What unpacking gives. */
-export interface Unpacked {
-  /** The symlinks of profiles and roots. */
-  links: NixLink[];
-  /** How many bytes of layers were read. */
-  layerBytes: number;
-}
+import { noDatabase } from "./no_database.ts";
+import { readLayer, type ReadLayerOptions, stateFolder } from "./read_layer.ts";
+import type { StoreSource, StoreTaker, Unpacked, UnpackOptions } from "./store_source.ts";
 
 /** Reads the layers of one image. */
-export class LayeredStore {
+export class LayeredStore implements StoreSource {
   readonly #source: ImageSource;
   readonly #layers: readonly Descriptor[];
   readonly #memory: LayerMemory;
@@ -61,12 +34,7 @@ export class LayeredStore {
     this.#memory = memory;
   }
 
-  /**
-   * Reads the database, from the uppermost layer that has one; the rest of that layer is not looked at yet.
-   *
-   * @param work a folder for the database
-   * @throws {VerificationError} if there is none
-   */
+  /** Reads the database from the uppermost layer that has one; the rest of that layer is not looked at yet. */
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
     for (const layer of this.#layers) {
       if (this.#memory.of(layer.digest)?.database === false) continue;
@@ -82,25 +50,23 @@ export class LayeredStore {
       });
       if (database.isThere) return await database.read();
     }
-    throw this.#noDatabase();
+    throw noDatabase(this.#source.name);
   }
 
-  /** How many layers are still to be read. */
-  countToRead(wants: (baseName: string) => boolean): number {
-    return this.#toRead(wants).length;
+  async requestsToRead(wants: (baseName: string) => boolean): Promise<number> {
+    const layers = this.#toRead(wants);
+    return layers.length === 0 ? 0 : layers.length * await this.#source.requestsPerRead(layers[0]!);
   }
 
-  /**
-   * Reads all layers that may hold something wanted.
-   *
-   * @throws {VerificationError} if a layer, or the database, is not what it was
-   */
-  async unpack({ taker, database, crew, signal }: UnpackOptions): Promise<Unpacked> {
+  /** Reads all layers that may hold something wanted. */
+  async unpack(options: UnpackOptions): Promise<Unpacked> {
+    const { taker, database, threads, signal } = options;
     const links = new Map<string, string>();
     const hidden = new Set<string>();
     const databases = new Map<Digest, Digest>();
     let layerBytes = 0;
-    if (crew !== undefined) {
+    if (threads > 0) {
+      await using crew = new LayerCrew(options);
       layerBytes += await this.#readAtOnce(crew, taker, databases, signal);
     }
     let found: Digest | undefined;
@@ -128,7 +94,7 @@ export class LayeredStore {
       for (const path of facts!.hidden) hidden.add(path);
     }
     await this.#memory.write();
-    if (found === undefined) throw this.#noDatabase();
+    if (found === undefined) throw noDatabase(this.#source.name);
     if (found !== database) {
       throw new VerificationError(
         `Cannot use "${this.#source.name}": its database changed while it was read`,
@@ -204,13 +170,6 @@ export class LayeredStore {
 
   #nameOf(layer: Descriptor): string {
     return `${this.#source.name} ${layer.digest}`;
-  }
-
-  #noDatabase(): VerificationError {
-    return new VerificationError(
-      `Cannot carry the store of "${this.#source.name}": the image has no Nix database`,
-      { side: "source", hint: "an image of Nix has /nix/var/nix/db/db.sqlite" },
-    );
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Brings the paths of an image into a store, the uppermost layer first.
+ * Brings the paths of an image into a store; of one in layers, the uppermost first.
  *
  * Invariant: a path comes into the store once its NAR is the one that the image's database names, wherever and by whom it was written.
  *
@@ -11,11 +11,11 @@ import type { StoreRow } from "../nix/store_row.ts";
 import type { StoreStage } from "../nix/store_stage.ts";
 import type { StoreTree } from "../nix/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
-import type { MemberTaker } from "./read_layer.ts";
-import { type StoreTrees, takeMember } from "./take_member.ts";
+import type { StoreTaker } from "./store_source.ts";
+import { takeMember } from "./take_member.ts";
 
-/** Takes what is wanted of an image's layers. */
-export class StoreUnpacker implements MemberTaker, StoreTrees {
+/** Takes what is wanted of an image. */
+export class StoreUnpacker implements StoreTaker {
   readonly #folder: NixFolder;
   readonly #stage: StoreStage;
   readonly #adopting = new Set<string>();
@@ -62,6 +62,13 @@ export class StoreUnpacker implements MemberTaker, StoreTrees {
     this.#placed(row);
   }
 
+  async place(baseName: string, signal: AbortSignal): Promise<void> {
+    const row = this.#wanted.get(baseName);
+    if (row === undefined) return;
+    await this.#stage.place(row, signal);
+    this.#placed(row);
+  }
+
   /** Brings what is whole by now into the store: its NAR is the one that the database names, whatever the layers below hold. */
   async layerEnd(): Promise<void> {
     for (const baseName of this.#touched) {
@@ -73,10 +80,7 @@ export class StoreUnpacker implements MemberTaker, StoreTrees {
 
   /** Proves and brings into the store what is left, of which only all layers together are the whole. */
   async end(signal: AbortSignal): Promise<void> {
-    for (const row of [...this.#wanted.values()]) {
-      await this.#stage.place(row, signal);
-      this.#placed(row);
-    }
+    for (const baseName of [...this.#wanted.keys()]) await this.place(baseName, signal);
   }
 
   #placed(row: StoreRow): void {

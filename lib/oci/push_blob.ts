@@ -22,7 +22,7 @@ import {
   type RetryFailure,
 } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { GraceSignal } from "./grace_signal.ts";
+import { GraceSignal } from "../base/grace_signal.ts";
 import { HashedReader } from "./hashed_reader.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { chunkBytes, chunkedFromBytes } from "./push_requests.ts";

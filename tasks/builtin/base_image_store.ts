@@ -67,8 +67,9 @@ export const baseImageCarryTask = task({
     ...baseImageArgs,
     ...place,
     copy: arg.string({
-      description: "A layout that the image is brought to, and read in: oci:dir:tag",
-      placeholder: "LAYOUT",
+      description: "Where the image is brought to, and read: oci:dir:tag, podman:name or docker://",
+      placeholder: "IMAGE",
+      example: "oci:images/nix:base",
     }),
     check: arg.enum(["sample", "full"], {
       description: "Hash some, or all, of the paths that are there already",
@@ -80,7 +81,12 @@ export const baseImageCarryTask = task({
     const insecureRegistries = insecureRegistry;
     const named = { volume, folder, engine, engineArg };
     const to = placeOf(named);
-    const base = await baseImage({ ...image, ...defined({ to: copy }), insecureRegistries }, ctx);
+    const base = await baseImage({
+      ...image,
+      ...defined({ to: copy }),
+      insecureRegistries,
+      engines: { [engine ?? "podman"]: { args: engineArg } },
+    }, ctx);
     return await carryStore(
       { base, to, check, engine: engineOf(named), insecureRegistries },
       ctx,

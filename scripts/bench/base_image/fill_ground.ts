@@ -76,6 +76,11 @@ export class FillGround implements AsyncDisposable {
     ];
   }
 
+  /** Arguments of kedge's command where podman has the image. */
+  get inPodman(): string[] {
+    return ["--copy=podman:nix", ...this.world.args.map((each) => `--engine-arg=${each}`)];
+  }
+
   /** kedge's command for a store that is carried already. */
   async carried(): Promise<string[]> {
     const command = this.carry(version, join(this.folder, "carried"));

@@ -15,6 +15,7 @@ interface Carried {
   pathsMoved: number;
   bytesMoved: number;
   bytesReused: number;
+  layerBytes: number;
 }
 
 /** Prints the table. */
@@ -48,6 +49,14 @@ export async function fills(ground: FillGround): Promise<void> {
     },
     async () => {
       await using disk = await ground.disk();
+      // podman has the image unpacked, as it has the one that the peer runs in.
+      await timed(ground.carry(version, disk.dir, ...ground.inPodman, "--dry-run"));
+      const fill = await timed(ground.carry(version, disk.dir, ...ground.inPodman, "--json"));
+      took("podman", fill.seconds);
+      if (valueOf(fill.stdout).layerBytes > 0) throw new Error("it was not read out of podman");
+    },
+    async () => {
+      await using disk = await ground.disk();
       const nix = join(disk.dir, "nix");
       await Deno.mkdir(nix);
       const { whole, copied, synced } = await ground.copyAll(nix);
@@ -58,6 +67,7 @@ export async function fills(ground: FillGround): Promise<void> {
     },
   ];
   await timed(ground.carry(version, join(ground.folder, "layout-fill"), `--copy=${layout}`));
+  await timed(ground.carry(version, join(ground.folder, "podman-fill"), ...ground.inPodman));
   for (let pair = 0; pair < pairs; pair++) {
     for (const turn of turns.toSorted(() => Math.random() - 0.5)) await turn();
   }
@@ -78,9 +88,18 @@ export async function fills(ground: FillGround): Promise<void> {
   ];
   versus("from the registry, beside podman pull and run", fromRegistry, pull + run);
   versus("from the registry, podman's pull on both sides", pull + fromRegistry, pull + run);
-  versus("the image is here, beside podman run", fromLayout, run);
-  versus("the image is here, beside the copy and a sync in it", fromLayout, middle("synced"));
-  versus("the image is here, beside the copy alone, not synced", fromLayout, middle("copied"));
+  versus("the image is in podman, beside podman run", middle("podman"), run);
+  versus("the image is in a layout, beside podman run", fromLayout, run);
+  versus(
+    "the image is in a layout, beside the copy and a sync in it",
+    fromLayout,
+    middle("synced"),
+  );
+  versus(
+    "the image is in a layout, beside the copy alone, not synced",
+    fromLayout,
+    middle("copied"),
+  );
   const follow = middle("pull next") + middle("run next");
   versus("another version of Nix, beside podman pull and run", middle("next"), follow);
   const ours = middle("pull next") + middle("next");

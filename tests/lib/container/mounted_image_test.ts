@@ -1,0 +1,96 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { KedgeError } from "../../../lib/base/errors.ts";
+import { ContainerEngine } from "../../../lib/container/container_engine.ts";
+import { type MountedImage, mountImage } from "../../../lib/container/mounted_image.ts";
+import { inFolder } from "../../support/in_folder.ts";
+import { writeProgram } from "../../support/program_file.ts";
+
+interface Ground {
+  /** What was noted where an image could not be given back. */
+  left: string[];
+  mount(signal?: AbortSignal): Promise<MountedImage>;
+  /** The commands that were given, each with what it did. */
+  commands(): Promise<string[]>;
+  /** Waits until a command was given. */
+  given(command: string): Promise<void>;
+}
+
+/** A podman of which both commands are what two lines of shell say. */
+async function withPodman(
+  { mount, unmount = "" }: { mount: string; unmount?: string },
+  run: (ground: Ground) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (dir) => {
+    const log = join(dir, "log");
+    await Deno.writeTextFile(log, "");
+    const program = join(dir, "podman");
+    const begin = `echo "$*" >>'${log}'\ncase "$2" in`;
+    const body = `${begin}\nmount) ${mount};;\nunmount) ${unmount || ":"};;\nesac\n`;
+    await writeProgram(program, `#!/bin/sh\n${body}`);
+    const engine = new ContainerEngine({ kind: "podman", program });
+    const left: string[] = [];
+    const commands = async () => (await Deno.readTextFile(log)).trim().split("\n");
+    await run({
+      left,
+      commands,
+      mount: (signal = new AbortController().signal) =>
+        mountImage(engine, "abc", { onLeft: (message) => void left.push(message), signal }),
+      async given(command) {
+        while (!(await commands()).includes(command)) {
+          await new Promise((done) => setTimeout(done, 5));
+        }
+      },
+    });
+  });
+}
+
+Deno.test("mountImage() gives an image back once", async () => {
+  await withPodman({ mount: "echo /the/folder" }, async ({ mount, commands, left }) => {
+    const image = await mount();
+    assertEquals(image.folder, "/the/folder");
+    await Promise.all([image[Symbol.asyncDispose](), image[Symbol.asyncDispose]()]);
+    await image[Symbol.asyncDispose]();
+    assertEquals(await commands(), ["image mount abc", "image unmount abc"]);
+    assertEquals(left, []);
+  });
+});
+
+Deno.test("mountImage() gives nothing back where podman mounted nothing", async () => {
+  const mount = "echo 'Error: abc: image not known' >&2; exit 125";
+  await withPodman({ mount }, async ({ mount, commands }) => {
+    await assertRejects(
+      () => mount(),
+      KedgeError,
+      "Cannot mount the image abc: podman ended with code 125 (Error: abc: image not known)",
+    );
+    assertEquals(await commands(), ["image mount abc"]);
+  });
+});
+
+Deno.test("mountImage() says that an image could not be given back, unless it is gone", async () => {
+  const advice =
+    "Cannot unmount the image abc: podman ended with code 125 (Error: no space left); " +
+    "unmount it with podman image unmount abc";
+  const cases: [string, string[]][] = [["abc: image not known", []], ["no space left", [advice]]];
+  for (const [said, expected] of cases) {
+    const unmount = `echo 'Error: ${said}' >&2; exit 125`;
+    await withPodman({ mount: "echo /the/folder", unmount }, async ({ mount, left }) => {
+      await (await mount())[Symbol.asyncDispose]();
+      assertEquals(left, expected);
+    });
+  }
+});
+
+Deno.test("an abort lets podman mount to the end, and gives the image back", async () => {
+  await withPodman({ mount: "sleep 0.3; echo /the/folder" }, async (ground) => {
+    const controller = new AbortController();
+    const mounting = ground.mount(controller.signal);
+    await ground.given("image mount abc");
+    controller.abort(new Error("enough"));
+    await assertRejects(() => mounting, Error, "enough");
+    assertEquals(await ground.commands(), ["image mount abc", "image unmount abc"]);
+    await assertRejects(() => ground.mount(controller.signal), Error, "enough");
+    assertEquals((await ground.commands()).length, 2);
+  });
+});
