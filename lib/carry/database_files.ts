@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { damagedDatabase } from "../nix/database_failure.ts";
 import { StoreDatabase } from "../nix/store_database.ts";
 import type { StoreRow } from "../nix/store_row.ts";
 import type { TarContents } from "../base/tar_reader.ts";
@@ -68,6 +69,7 @@ export class DatabaseFiles {
   /** What the database says, once it came. */
   async read(): Promise<ImageStore> {
     using database = await StoreDatabase.read(this.#work!);
-    return { rows: database!.rows(), database: this.digest()! };
+    if (database === undefined) throw damagedDatabase(`/${databaseFolder}db.sqlite`, "it is empty");
+    return { rows: database.rows(), database: this.digest()! };
   }
 }

@@ -79,10 +79,14 @@ export function checkNixTables(database: DatabaseSync, path: string): void {
   if (missing !== undefined) throw damagedDatabase(path, `it has no table ${missing}`);
 }
 
+/** Whether a schema is noted: it is once the database has its tables. */
+export async function hasNixSchema(folder: string): Promise<boolean> {
+  return await readPlainFile(join(folder, "schema"), largestSchemaBytes) !== undefined;
+}
+
 /** Notes the schema where none is noted. */
 export async function noteNixSchema(folder: NixFolder): Promise<void> {
-  const path = join(folder.databaseFolder, "schema");
-  if (await readPlainFile(path, largestSchemaBytes) === undefined) {
+  if (!await hasNixSchema(folder.databaseFolder)) {
     await writeNote(folder, "var/nix/db/schema", String(nixSchema));
   }
 }

@@ -9,10 +9,16 @@
 import defer * as sqlite from "node:sqlite";
 import { join, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
-import { standingName, whileSqliteBusy } from "../base/sqlite.ts";
+import { sqliteLogBytes, standingName, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
-import { checkNixSchema, checkNixTables, nixTables, noteNixSchema } from "./nix_schema.ts";
+import {
+  checkNixSchema,
+  checkNixTables,
+  hasNixSchema,
+  nixTables,
+  noteNixSchema,
+} from "./nix_schema.ts";
 import { openToChange } from "./open_to_change.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { compareBytes, tryParseStorePath } from "./store_path.ts";
@@ -34,16 +40,20 @@ export class StoreDatabase implements Disposable {
   }
 
   /**
-   * Opens a database to be read; `undefined` if there is none.
+   * Opens a database to be read; `undefined` if there is none, or one that was only begun: it is empty, and no schema is noted.
    *
    * @throws {KedgeError} if its schema is another than the one known here
    * @throws {VerificationError} if it is damaged, or none of Nix's
    */
   static async read(folder: string): Promise<StoreDatabase | undefined> {
     const path = join(folder, "db.sqlite");
-    if (await plainFileInfo(path) === undefined) return undefined;
+    const info = await plainFileInfo(path);
+    if (info === undefined) return undefined;
     for (const suffix of besides) await plainFileInfo(path + suffix);
     await checkNixSchema(folder);
+    if (info.size === 0 && sqliteLogBytes(path) === 0 && !await hasNixSchema(folder)) {
+      return undefined;
+    }
     return withDatabase("read", path, () => {
       const database = new sqlite.DatabaseSync(standingName(path), {
         readOnly: true,

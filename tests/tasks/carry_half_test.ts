@@ -61,6 +61,32 @@ realTest(
   },
 );
 
+realTest(
+  "carryStore() takes a database that a killed run only began for none, and an empty one that was more for damaged",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const store = await room.store("2.8.0");
+    const base = await room.image("2.8.0", await layersOf(store));
+    const path = join(room.nix.databaseFolder, "db.sqlite");
+    await Deno.mkdir(room.nix.databaseFolder, { recursive: true });
+    await Deno.writeTextFile(path, "");
+    assertEquals((await room.carry(base, {}, { dryRun: true })).pathsMoved, 3);
+    await room.carry(base);
+    await verifyWithNix(room.nix.uri);
+    assertEquals((await validWithNix(room.nix.uri)).length, 3);
+
+    await Deno.truncate(path);
+    await assertRejects(() => room.carry(base), VerificationError, "it has no table ValidPaths");
+
+    await Deno.truncate(join(store.root, "nix/var/nix/db/db.sqlite"));
+    await Deno.remove(join(store.root, "nix/var/nix/db/schema"));
+    const empty = await room.image("2.8.1", await layersOf(store));
+    const to = { folder: join(room.folder, "other") };
+    await assertRejects(() => room.carry(empty, { to }), VerificationError, "it is empty");
+  },
+);
+
 const onOwnDisk = [...carryPrograms, canMount ? "mount" : "the rights of root"];
 
 realTest(
