@@ -9,7 +9,7 @@
 import { resolve } from "@std/path";
 import * as v from "valibot";
 import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
-import { ifThere, isReadOnly } from "../lib/base/files.ts";
+import { ifThere, isReadOnly, lookAt } from "../lib/base/files.ts";
 import { foreseeNames } from "../lib/base/foresee_names.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import {
@@ -86,6 +86,8 @@ class FolderPlace implements NixPlace {
     } catch (cause) {
       if (cause instanceof Deno.errors.NotADirectory) throw this.#unusable(taken, cause);
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      const isLink = lookAt(this.folder.path)?.isSymlink === true;
+      if (isLink) throw this.#unusable("a link stands there, and leads nowhere", cause);
     }
     return this.folder;
   }

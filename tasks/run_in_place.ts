@@ -1,4 +1,4 @@
-import { NotAllowedError } from "../lib/base/errors.ts";
+import { KedgeError, NotAllowedError } from "../lib/base/errors.ts";
 import { isDenied } from "../lib/base/files.ts";
 import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
@@ -7,6 +7,9 @@ import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { NixPlace } from "./nix_place.ts";
+
+/** What the system says of a path that leads nowhere, whoever asks. */
+const noPaths = ["ELOOP", "ENAMETOOLONG"];
 
 /**
  * Runs an operation on the files of a place.
@@ -30,7 +33,12 @@ export async function runInPlace<P extends Plan, M, R extends object>(
       return await work;
     } catch (cause) {
       const { folder } = place;
-      if (!isDenied(cause) || !isAbout(cause as Error, folder)) throw cause;
+      const { code = "", message } = cause as { code?: string; message: string };
+      if (!isAbout(cause as Error, folder)) throw cause;
+      if (noPaths.includes(code)) {
+        throw new KedgeError(`Cannot use ${place.label}: ${message}`, { cause });
+      }
+      if (!isDenied(cause)) throw cause;
       throw new NotAllowedError(
         `Cannot use ${place.label}: this user may not read or write all of it`,
         { cause, hint: "run as the user who owns its files" },

@@ -463,13 +463,22 @@ Deno.test("carryStore() refuses a bad place before anything is asked", async () 
 carryTest("carryStore() says that a folder cannot be made", async (room) => {
   const base = await room.image("2.8.0");
   const file = join(room.folder, "file");
+  const [loop, lost] = [join(room.folder, "loop"), join(room.folder, "lost")];
   await Deno.writeTextFile(file, "kept");
-  for (const folder of [file, join(file, "nix")]) {
+  await Deno.symlink("loop", loop);
+  await Deno.symlink("nowhere", lost);
+  for (
+    const [folder, state] of [
+      [file, "a file stands there, or above it"],
+      [join(file, "nix"), "a file stands there, or above it"],
+      [lost, "a link stands there, and leads nowhere"],
+      [loop, "Too many levels of symbolic links"],
+    ] as const
+  ) {
     const to = { folder };
-    const expected = `Cannot use the folder "${folder}": a file stands there, or above it`;
     for (const dryRun of [true, false]) {
       const error = await assertRejects(() => room.carry(base, { to }, { dryRun }), KedgeError);
-      assertEquals(error.message, expected);
+      assertStringIncludes(error.message, `Cannot use the folder "${folder}": ${state}`);
     }
   }
   assertEquals(await Deno.readTextFile(file), "kept");
