@@ -172,14 +172,14 @@ async function copyRoutes(
         meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
       });
       try {
-        await commitCopies(plan.copies, names, { meter, signal });
+        const roots = await commitCopies(plan.copies, names, { meter, signal });
         await spool?.end("done");
+        return { images: plan.copies.map((copy) => copied(copy, roots.get(copy))) };
       } finally {
         await remembering;
       }
-      return { images: plan.copies.map(copied) };
     },
-    standing: (plan) => ({ images: plan.copies.map(copied) }),
+    standing: (plan) => ({ images: plan.copies.map((copy) => copied(copy)) }),
   };
   return await inWords(actionOf(routes), () => runOperation(operation, context));
 }
@@ -222,8 +222,8 @@ function summary(copies: PlannedCopy[]): SetPlan {
   };
 }
 
-function copied({ plan, source, to }: PlannedCopy): CopiedImage {
-  const { digest, mediaType } = plan.root;
+function copied({ plan, source, to }: PlannedCopy, root = plan.root): CopiedImage {
+  const { digest, mediaType } = root;
   const { digest: _pinned, ...bare } = to;
   return {
     from: source.name,

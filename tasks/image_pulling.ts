@@ -25,6 +25,7 @@ import "../lib/http/sound_control.ts";
 import "../lib/base/steady_sync.ts";
 import "../lib/oci/copy_move.ts";
 import "../lib/oci/layout_destination.ts";
+import "../lib/oci/renewed_list.ts";
 import "../lib/oci/layout.ts";
 import "../lib/http/part_sums.ts";
 import "../lib/oci/last_bytes.ts";

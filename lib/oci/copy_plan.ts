@@ -1,3 +1,4 @@
+import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -35,6 +36,8 @@ export interface CopyPlan {
   readonly standingBytes: number;
   /** What the destination will point to. */
   readonly root: Descriptor;
+  /** Where the root is a list of referrers, which others may add to at any time: the digest of the list that stood there. */
+  readonly list?: { readonly standing: Digest | undefined } | undefined;
   /** What the name of the source pointed to. */
   readonly resolved: Pick<Descriptor, "digest" | "size">;
   /** The manifests, children before those that point to them; the root is the last. */

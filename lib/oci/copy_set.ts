@@ -2,7 +2,8 @@
  * Moves several images, as they were planned, as one operation.
  *
  * Invariants: no tag moves before the blobs of all copies arrived, and in a layout before they were seen there once more under the lock
- * that keeps them; lists of referrers come before what other copies put on them, which they would write over; a tag of the source that
+ * that keeps them; lists of referrers come before what other copies put on them, which they would write over, and take along what others
+ * attached since they were planned; a tag of the source that
  * moved meanwhile is told, and does not change what was copied.
  *
  * @module
@@ -15,12 +16,12 @@ import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { eachCopy } from "./each_copy.ts";
 import type { ImageSource } from "./image_store.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, LayoutPointer } from "./layout.ts";
 import { LayoutDestination } from "./layout_destination.ts";
-import { describeManifest } from "./manifest.ts";
+import { describeManifest, type Manifest } from "./manifest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { PlannedCopy } from "./plan_copies.ts";
-import { isReferrersName } from "./referrers.ts";
+import { renewedList } from "./renewed_list.ts";
 
 /** What copies work with. */
 export interface CopySetOptions {
@@ -29,8 +30,6 @@ export interface CopySetOptions {
   /** Ends the copies. */
   signal: AbortSignal;
 }
-
-type Pointer = Awaited<ReturnType<LayoutDestination["stage"]>>;
 
 /** What the names of sources point to at the end of the moving. */
 export type NamesNow = ReadonlyMap<PlannedCopy, Promise<Digest | undefined>>;
@@ -101,26 +100,41 @@ function allOf(plan: CopyPlan): Descriptor[] {
   return [...blobsOf(plan), ...plan.manifests.map(({ manifest }) => describeManifest(manifest))];
 }
 
-/** Puts the manifests of copies and moves their tags. */
+/** Puts the manifests of copies and moves their tags; gives the roots that came otherwise than they were planned. */
 export async function commitCopies(
   copies: readonly PlannedCopy[],
   names: NamesNow,
   options: CopySetOptions,
-): Promise<void> {
+): Promise<ReadonlyMap<PlannedCopy, Descriptor>> {
   const changed = copies.filter(({ plan }) => plan.changed);
-  const [lists = [], images = []] = [true, false].map((isList) =>
-    changed.filter(({ destination }) => isReferrersName(destination.name) === isList)
-  );
-  await commitAtOnce(lists, names, options);
-  await commitAtOnce(images, names, options);
+  const lists = changed.filter(({ plan }) => plan.list !== undefined);
+  const roots = new Map<PlannedCopy, Descriptor>();
+  const renew = async (copy: PlannedCopy, root: Manifest, standing?: Digest) => {
+    const list = await renewedList(copy, root, options.signal, standing);
+    if (list !== root) roots.set(copy, describeManifest(list));
+    return list;
+  };
+  await commitAtOnce(lists, names, { ...options, renew });
+  for (const { destination } of roots.keys()) {
+    options.meter.note(`${destination.name} keeps what was put on it meanwhile`);
+  }
+  await commitAtOnce(changed.filter((copy) => !lists.includes(copy)), names, options);
+  return roots;
 }
+
+/** What is to be put as the root of a copy, given what its name points to now, where that is known. */
+type Renew = (copy: PlannedCopy, root: Manifest, standing?: Digest) => Promise<Manifest>;
 
 async function commitAtOnce(
   copies: readonly PlannedCopy[],
   names: NamesNow,
-  options: CopySetOptions,
+  options: CopySetOptions & { renew?: Renew },
 ): Promise<void> {
-  const pointers = new Map<string, { layout: Layout; moves: Pointer[]; copies: PlannedCopy[] }>();
+  const { renew } = options;
+  const pointers = new Map<
+    string,
+    { layout: Layout; moves: LayoutPointer[]; copies: PlannedCopy[] }
+  >();
   await eachCopy(copies, options.signal, async (copy, signal) => {
     const { plan, source, destination } = copy;
     await commitCopy(
@@ -130,13 +144,13 @@ async function commitAtOnce(
       destination instanceof LayoutDestination
         ? async (root) => {
           const { layout } = destination;
-          const move = await destination.stage(root);
+          const move = await destination.stage(root, renew && ((now) => renew(copy, root, now)));
           const standing = pointers.get(layout.folder) ?? { layout, moves: [], copies: [] };
           pointers.set(layout.folder, standing);
           standing.moves.push(move);
           standing.copies.push(copy);
         }
-        : undefined,
+        : renew && (async (root) => destination.commit(await renew(copy, root))),
     );
     const now = await names.get(copy);
     const { digest } = plan.resolved;

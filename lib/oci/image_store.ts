@@ -118,11 +118,11 @@ export interface ImageDestination extends Disposable {
   /** A manifest that is here, where looking at it costs no request. */
   standing(digest: Digest): Promise<Manifest | undefined>;
   /**
-   * A manifest that is here, where that costs a request.
+   * A manifest that is here, where that costs a request; without a digest, the one that the name points to.
    *
    * @throws {VerificationError} if it is damaged
    */
-  manifest?(digest: Digest): Promise<Manifest | undefined>;
+  manifest?(digest?: Digest): Promise<Manifest | undefined>;
   /** Whether all that a manifest here points to is known to be here with it. */
   readonly complete: boolean;
   /** Whether a blob, or with `manifest` a manifest, is here. */

@@ -36,6 +36,16 @@ const unnamedAnnotation = "dev.kedge.unnamed";
 
 const layoutText = '{"imageLayoutVersion":"1.0.0"}';
 
+/** A name, or the entry of the image that has none, and the manifest that it is to point to. */
+export interface LayoutPointer {
+  /** The name. */
+  readonly name: string | undefined;
+  /** The manifest, which is there. */
+  readonly descriptor: Descriptor;
+  /** What the name is to point to instead, given what it points to now. */
+  readonly renewed?: ((standing: Digest | undefined) => Promise<Descriptor>) | undefined;
+}
+
 /** Reads and writes a layout. */
 export class Layout extends LayoutBlobs {
   #signal: AbortSignal | undefined;
@@ -75,20 +85,21 @@ export class Layout extends LayoutBlobs {
 
   /** Makes several names point to manifests that are here, in one step; `check` looks under the lock whether they still are. */
   async pointAll(
-    pointers: readonly { name: string | undefined; descriptor: Descriptor }[],
+    pointers: readonly LayoutPointer[],
     check: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
-    const fresh = new Map<string | undefined, Descriptor>();
-    for (const { name, descriptor } of pointers) {
-      const own = name === undefined
-        ? { [unnamedAnnotation]: "true" }
-        : { [refNameAnnotation]: name };
-      const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...own } };
-      fresh.set(placeOf(entry), entry);
-    }
     await this.#edit(async (entries) => {
       await check();
       const standing = new Map(entries.map((entry) => [placeOf(entry), entry.digest]));
+      const fresh = new Map<string | undefined, Descriptor>();
+      for (const { name, descriptor, renewed } of pointers) {
+        const own = name === undefined
+          ? { [unnamedAnnotation]: "true" }
+          : { [refNameAnnotation]: name };
+        const now = await renewed?.(standing.get(name)) ?? descriptor;
+        const entry = { ...now, annotations: { ...now.annotations, ...own } };
+        fresh.set(placeOf(entry), entry);
+      }
       return [...fresh].every(([place, { digest }]) => standing.get(place) === digest)
         ? undefined
         : [...entries.filter((entry) => !fresh.has(placeOf(entry))), ...fresh.values()];

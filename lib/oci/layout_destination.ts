@@ -4,7 +4,7 @@ import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, LayoutPointer } from "./layout.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { isDockerType } from "./media_type.ts";
@@ -94,10 +94,21 @@ export class LayoutDestination implements ImageDestination {
     await this.layout.pointAll([await this.stage(root)]);
   }
 
-  /** Puts the root; what comes back is still to be pointed to. */
-  async stage(root: Manifest): Promise<{ name: string | undefined; descriptor: Descriptor }> {
-    await whileRoom(this.layout.folder, () => this.layout.putBytes(root.digest, root.bytes));
-    return { name: this.#reference.tag, descriptor: describeManifest(root) };
+  /** Puts the root; what comes back is still to be pointed to, or what `renew` then makes of it. */
+  async stage(
+    root: Manifest,
+    renew?: (standing: Digest | undefined) => Promise<Manifest>,
+  ): Promise<LayoutPointer> {
+    const put = async ({ digest, bytes }: Manifest) => {
+      await whileRoom(this.layout.folder, () => this.layout.putBytes(digest, bytes));
+    };
+    await put(root);
+    const renewed = renew && (async (standing: Digest | undefined) => {
+      const manifest = await renew(standing);
+      if (manifest !== root) await put(manifest);
+      return describeManifest(manifest);
+    });
+    return { name: this.#reference.tag, descriptor: describeManifest(root), renewed };
   }
 
   [Symbol.dispose](): void {}

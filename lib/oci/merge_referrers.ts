@@ -40,10 +40,28 @@ export async function mergeReferrers(
   list: Manifest,
   options: MergeReferrersOptions,
 ): Promise<MergedReferrers> {
-  const { destination, signal } = options;
   const standing = await standingList(options);
+  if (standing === undefined) return { list, kept: new Set() };
+  return await mergeLists(list, standing, options);
+}
+
+/** A list that is about to be put, with what others put on the standing one since it was planned. */
+export async function withNewlyListed(
+  list: Manifest,
+  standing: Manifest | undefined,
+  options: Pick<MergeReferrersOptions, "destination" | "signal">,
+): Promise<Manifest> {
+  if (standing?.kind !== "index") return list;
+  const merged = await mergeLists(list, standing, options);
+  return merged.kept.size === 0 ? list : merged.list;
+}
+
+async function mergeLists(
+  list: Manifest,
+  standing: Manifest,
+  { destination, signal }: Pick<MergeReferrersOptions, "destination" | "signal">,
+): Promise<MergedReferrers> {
   const kept = new Set<Digest>();
-  if (standing === undefined) return { list, kept };
   const [ours, theirs] = [byDigest(list), byDigest(standing)];
   const alone = [...theirs.values()].filter(({ digest }) => !ours.has(digest));
   await pooled(alone, destination.limit, signal, async (entry) => {

@@ -73,8 +73,8 @@ export class RegistryDestination implements ImageDestination {
     return Promise.resolve(undefined);
   }
 
-  async manifest(digest: Digest): Promise<Manifest | undefined> {
-    const manifest = await this.client.manifest(digest);
+  async manifest(digest?: Digest): Promise<Manifest | undefined> {
+    const manifest = await this.client.manifest(digest ?? this.#target);
     return manifest === "unchanged" ? undefined : manifest;
   }
 

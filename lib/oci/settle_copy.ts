@@ -22,6 +22,8 @@ export interface SurveyedCopy {
   readonly resolved: Pick<Descriptor, "digest" | "size">;
   /** Whether the destination points to the root already. */
   readonly same: boolean;
+  /** Where the root is a list of referrers: what stood in its place. */
+  readonly list?: CopyPlan["list"];
   /** Lists of what is attached to manifests that it has to keep. @default {none} */
   readonly lists?: ReferrerLists;
 }
@@ -39,7 +41,7 @@ const requestsPerProof = 2;
 
 /** Adds up what a copy has to move. */
 export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promise<CopyPlan> {
-  const { source, destination, walk, root, resolved, same, lists = new Map() } = copy;
+  const { source, destination, walk, root, resolved, same, list, lists = new Map() } = copy;
   const blobs = [...walk.blobs.values()];
   const missing = blobs.filter((blob) => !walk.there.has(blob.digest));
   const present = blobs.filter((blob) => walk.there.has(blob.digest));
@@ -65,7 +67,8 @@ export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promis
     costs.get(blob)?.reusedBytes === blob.size ? "present" : "missing";
   const reusedBytes = total((cost) => cost.reusedBytes);
   const damaged = missing.filter(({ digest }) => destination.damaged?.has(digest));
-  const requests = putRequests * destination.requestsPerManifest +
+  // A list is looked at once more before it is put.
+  const requests = (putRequests + (list === undefined ? 0 : 1)) * destination.requestsPerManifest +
     listingRequests(puts, lists, claims.listed) + (source.now === undefined ? 0 : 1) +
     total((cost) => cost.requests) + damaged.length * requestsPerProof;
   return {
@@ -83,6 +86,7 @@ export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promis
       ...standing.map((each) => plannedObject(each, "present")),
     ],
     root,
+    list,
     resolved,
     manifests,
     missing,

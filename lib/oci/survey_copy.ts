@@ -108,8 +108,9 @@ export async function surveyCopy(
       if (claims.blobs.has(digest)) walk.there.add(digest);
       else claims.blobs.add(digest);
     }
+    const list = isListCopy(source, destination, root) ? { standing: pointer } : undefined;
     const copy = { source, destination, walk, resolved: describeManifest(resolved), same, lists };
-    return settleCopy({ ...copy, root: describeManifest(root) }, claims);
+    return settleCopy({ ...copy, list, root: describeManifest(root) }, claims);
   };
 }
 
@@ -122,11 +123,15 @@ async function withListed(
 ): Promise<ImageChoice> {
   const { pointer, walk } = options;
   if (pointer === undefined || !("manifest" in chosen)) return chosen;
-  if (chosen.manifest.digest === pointer || !isReferrersName(destination.name)) return chosen;
-  if (!isReferrersList(source.name, chosen.manifest)) return chosen;
+  if (chosen.manifest.digest === pointer) return chosen;
+  if (!isListCopy(source, destination, chosen.manifest)) return chosen;
   const { mergeReferrers } = await import("./merge_referrers.ts");
   const asked = { ...options, destination, pointer };
   const { list: manifest, kept } = await mergeReferrers(chosen.manifest, asked);
   for (const digest of kept) walk.kept.add(digest);
   return { descriptor: describeManifest(manifest), manifest };
+}
+
+function isListCopy(source: ImageSource, destination: ImageDestination, root: Manifest): boolean {
+  return isReferrersName(destination.name) && isReferrersList(source.name, root);
 }
