@@ -53,7 +53,7 @@ export function pinningLockfile({ lockfile }: Pick<TaskContext, "lockfile">): Lo
  *
  * @param copy copies by these routes, and tells what it planned
  * @throws {UsageError} if there is no lockfile, a frozen one does not hold a tag, or a source is no tag of a registry
- * @throws {KedgeError} if the registry does not have what is pinned
+ * @throws {KedgeError} if the registry does not have what is pinned, or another process pinned a tag to something else meanwhile
  */
 export async function copyPinned<R>(
   routes: readonly ImageRoute[],

@@ -2,15 +2,15 @@
  * `kedge.lock`: what names meant when they were first used.
  *
  * Invariants: the file is read at each question, so that what others wrote meanwhile counts; a frozen one is never written; a pin is
- * written after what it names was verified, under the file's lock, so that two processes which pin at once keep both pins; other
- * pins, those of newer versions included, stay as they are; keys are sorted, so that two people who add different pins can merge
+ * written after what it names was verified, under the file's lock, so that two processes which pin at once keep both pins; of two
+ * that pin the same for the first time, the first one says what it means; other pins, those of newer versions included, stay as they are; keys are sorted, so that two people who add different pins can merge
  * their files. An empty file holds no pin: a process that was killed before its first one leaves it.
  *
  * @module
  */
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { UsageError } from "../base/errors.ts";
+import { KedgeError, UsageError } from "../base/errors.ts";
 import type { LockfileData } from "./parse_lockfile.ts";
 import { type Refresh, refreshes } from "./refresh.ts";
 
@@ -43,6 +43,7 @@ export class Lockfile {
   #update: Refresh;
   #now: () => number;
   #writing: Promise<void> = Promise.resolve();
+  #unpinned = new Set<string>();
 
   /**
    * Touches no disk.
@@ -77,21 +78,33 @@ export class Lockfile {
    * @throws {UsageError} if the lockfile is frozen and does not hold the key, or cannot be read
    */
   async pinned(key: string, ...names: readonly string[]): Promise<Pin | undefined> {
+    this.#unpinned.delete(key);
     if (this.moves(key, ...names)) return undefined;
     const pin = (await this.#read()).pins[key];
     if (pin !== undefined) return pin;
-    if (!this.frozen) return undefined;
+    if (!this.frozen) {
+      this.#unpinned.add(key);
+      return undefined;
+    }
     throw new UsageError(`Cannot use "${key}": "${this.path}" does not hold it, and it is frozen`, {
       hint: "run once without --frozen, where CI is not set, and commit the file",
     });
   }
 
-  /** Pins a key to what was verified; gives `false` where that is what the file says already. */
+  /**
+   * Pins a key to what was verified; gives `false` where that is what the file says already.
+   *
+   * @throws {KedgeError} if the file did not hold the key when it was asked for, and somebody pinned it to something else since
+   */
   async pin(key: string, pin: Pin): Promise<boolean> {
     return await this.pinAll(new Map([[key, pin]]));
   }
 
-  /** Pins several keys at once; gives `false` where the file says all of that already. */
+  /**
+   * Pins several keys at once, or none of them; gives `false` where the file says all of that already.
+   *
+   * @throws {KedgeError} as {@linkcode Lockfile.pin} does
+   */
   async pinAll(pins: ReadonlyMap<string, Pin>): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#writing;
@@ -106,7 +119,12 @@ export class Lockfile {
       const now = new Date(this.#now()).toISOString();
       const all = new Map(Object.entries<Pin>(file.pins));
       for (const [key, pin] of pins) {
-        if (all.get(key)?.digest !== pin.digest) all.set(key, { date: now, ...pin });
+        const standing = all.get(key)?.digest;
+        if (standing === pin.digest) continue;
+        if (standing !== undefined && this.#unpinned.has(key)) {
+          throw this.#taken(key, standing, pin);
+        }
+        all.set(key, { date: now, ...pin });
       }
       const sorted = [...all].sort(([a], [b]) => a < b ? -1 : 1);
       const text = JSON.stringify({ ...file, pins: Object.fromEntries(sorted) }, undefined, 2);
@@ -115,6 +133,13 @@ export class Lockfile {
     } finally {
       resolve();
     }
+  }
+
+  #taken(key: string, standing: Digest, { digest }: Pin): KedgeError {
+    return new KedgeError(
+      `Cannot pin "${key}" to ${digest}: "${this.path}" pins it to ${standing} since this run began`,
+      { hint: "run the same command again, which then brings what is pinned", data: { key } },
+    );
   }
 
   async #read(): Promise<LockfileData> {

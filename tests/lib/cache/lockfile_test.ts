@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
-import { UsageError } from "../../../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { Lockfile } from "../../../lib/cache/lockfile.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
@@ -51,6 +51,23 @@ Deno.test("Lockfile pins several keys at once, and leaves those alone that stand
     });
     assertEquals(await lockfile.pinAll(new Map([["a", one], ["b", two]])), false);
     assertEquals(await lockfile.pinAll(new Map()), false);
+  }));
+
+Deno.test("Lockfile keeps what another pinned since it was asked, unless an update may move it", () =>
+  withPath(async (path) => {
+    const [late, moving] = [new Lockfile(path), new Lockfile(path, { update: ["a"] })];
+    for (const each of [late, moving]) assertEquals(await each.pinned("a"), undefined);
+    await new Lockfile(path).pin("a", one);
+    const error = await assertRejects(
+      () => late.pinAll(new Map([["b", two], ["a", two]])),
+      KedgeError,
+      `Cannot pin "a" to ${two.digest}: "${path}" pins it to ${one.digest}`,
+    );
+    assertStringIncludes(error.hint ?? "", "run the same command again");
+    assertEquals(await late.pinAll(new Map([["a", one]])), false);
+    assertEquals([await late.pinned("a"), await late.pinned("b")], [one, undefined]);
+    assertEquals(await moving.pin("a", two), true);
+    assertEquals(await late.pinned("a"), two);
   }));
 
 Deno.test("Lockfile keeps the fields of newer versions", () =>
