@@ -5,7 +5,7 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { isIndexType } from "./media_type.ts";
-import { formatPlatform, selectPlatform } from "./platform.ts";
+import { fitsBest, formatPlatform, selectPlatform } from "./platform.ts";
 import { isReferrersList } from "./referrers.ts";
 
 /** What is wanted; its manifest is not at hand where the destination has it already. */
@@ -53,14 +53,16 @@ export async function chooseImage(
   return { descriptor: describeManifest(manifest), manifest };
 }
 
-/** The entries of an index and of those within it. */
+/** The entries of an index, and of those within it where these could have what fits better: one that is not needed may be missing. */
 async function leavesOf(
   source: ImageSource,
   index: Manifest,
   platforms: readonly Platform[],
   signal: AbortSignal,
 ): Promise<readonly Descriptor[]> {
-  if (!index.manifests.some(({ mediaType }) => isIndexType(mediaType))) return index.manifests;
+  const images = index.manifests.filter(({ mediaType }) => !isIndexType(mediaType));
+  const isWhole = images.length === index.manifests.length;
+  if (isWhole || platforms.every((platform) => fitsBest(images, platform))) return images;
   const { indexLeaves } = await import("./index_leaves.ts");
   return await indexLeaves(source, index, platforms, signal);
 }

@@ -66,3 +66,11 @@ export function selectPlatform(
   return (exact.length > 0 ? exact : fitting.filter((entry) => !entry.platform?.variant))
     .slice(0, 1);
 }
+
+/** Whether one of the entries fits a platform as well as any could. */
+export function fitsBest(entries: readonly Descriptor[], wanted: Platform): boolean {
+  const best = wanted.variant ?? usualVariants[wanted.architecture]?.[0];
+  return selectPlatform(entries, wanted).some(({ platform }) =>
+    platform?.variant === best || wanted.variant === undefined && !platform?.variant
+  );
+}

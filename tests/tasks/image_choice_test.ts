@@ -155,6 +155,32 @@ Deno.test("syncImage() reads an index within an index once, and none for other p
   assertEquals(read.length, 8);
 });
 
+Deno.test("syncImage() needs no index within an index where the outer one has what is wanted itself", async () => {
+  await using room = await ImageRoom.make();
+  const made = room.path("made");
+  const [amd, arm, other] = [
+    await putImage(made, "linux/amd64"),
+    await putImage(made, "linux/arm64/v8"),
+    await putImage(made, "linux/arm64/v9"),
+  ];
+  const lost = await putIndex(made, undefined, [other]);
+  await Deno.remove(new Layout(made).blobPath(lost.digest));
+  const platform = { os: "linux", architecture: "amd64" };
+  await putIndex(made, "v1", [{ ...lost, platform }, lost, amd, arm]);
+  const digestOf = async (...platforms: string[]) => {
+    const to = `oci:${room.path(`to-${crypto.randomUUID()}`)}:v1`;
+    return (await room.sync(`oci:${made}:v1`, to, { platforms })).digest;
+  };
+  assertEquals(await digestOf("linux/amd64"), amd.digest);
+  assertEquals(await digestOf("linux/arm64"), arm.digest);
+  assertEquals(await digestOf("linux/arm64/v8"), arm.digest);
+  await digestOf("linux/arm64", "linux/amd64");
+  for (const missing of ["linux/arm64/v9", "linux/amd64/v3", "linux/s390x"]) {
+    const error = await assertRejects(() => digestOf(missing), VerificationError, lost.digest);
+    assertStringIncludes(error.hint ?? "", "more is listed than is there");
+  }
+});
+
 Deno.test("syncImage() refuses indexes that are nested too deep, or are not as they are said to be", async () => {
   await using room = await ImageRoom.make();
   const made = room.path("made");
