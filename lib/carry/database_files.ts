@@ -1,8 +1,6 @@
 import { join } from "@std/path";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { damagedDatabase } from "../nix/database_failure.ts";
-import { StoreDatabase } from "../nix/store_database.ts";
 import type { StoreRow } from "../nix/store_row.ts";
 import type { TarContents } from "../base/tar_reader.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
@@ -55,21 +53,8 @@ export class DatabaseFiles {
     };
   }
 
-  /** The digest of all of them; `undefined` where the database did not come. */
-  digest(): Digest | undefined {
-    if (!this.isThere) return undefined;
-    const whole = new Hasher();
-    for (const name of databaseFiles) {
-      const hasher = this.#hashers.get(name);
-      if (hasher !== undefined) whole.update(new TextEncoder().encode(hasher.digest()));
-    }
-    return whole.digest();
-  }
-
-  /** What the database says, once it came. */
-  async read(): Promise<ImageStore> {
-    using database = await StoreDatabase.read(this.#work!);
-    if (database === undefined) throw damagedDatabase(`/${databaseFolder}db.sqlite`, "it is empty");
-    return { rows: database.rows(), database: this.digest()! };
+  /** What came, and the digest of each. */
+  digests(): Map<string, Digest> {
+    return new Map([...this.#hashers].map(([name, hasher]) => [name, hasher.digest()]));
   }
 }

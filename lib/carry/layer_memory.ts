@@ -14,6 +14,7 @@ const factsSchema = v.looseObject({
   hidden: v.array(v.string()),
   links: v.array(v.object({ path: v.string(), target: v.string() })),
   database: v.boolean(),
+  databaseFiles: v.array(v.string()),
 });
 const imageSchema = v.record(v.string(), factsSchema);
 

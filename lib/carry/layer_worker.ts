@@ -42,8 +42,8 @@ export type LayerOrder =
 export interface LayerReading {
   /** What it holds. */
   facts: LayerFacts;
-  /** The digest of the database in it. */
-  database?: Digest;
+  /** The digests of the database's files in it, by their names. */
+  database: ReadonlyMap<string, Digest>;
   /** The wanted paths that are whole in it, and where they were written. */
   whole: readonly { baseName: string; path: string }[];
 }
@@ -198,10 +198,10 @@ async function unpack(
       ? bytes.read((usedBytes) => port.postMessage({ layer, usedBytes }))
       : bytes.readFile(file, name);
     const facts = await readLayer(pieces, name, { taker, database: files });
-    const database = files.digest();
+    const database = files.digests();
     const whole = await taker.whole();
     if (file === undefined || bytes.isWhole) {
-      reading = { facts, whole, ...(database === undefined ? {} : { database }) };
+      reading = { facts, whole, database };
     }
   } catch {
     // Whoever asked reads the layer himself, and says what is wrong with it.

@@ -12,14 +12,15 @@ import { VerificationError } from "../base/errors.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageSource } from "../oci/image_store.ts";
-import { readLayerMembers } from "../oci/layer_members.ts";
 import { verified } from "../oci/verified.ts";
-import { DatabaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
+import { DatabaseFiles, type ImageStore } from "./database_files.ts";
 import { LayerCrew } from "./layer_crew.ts";
 import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
+import { MergedDatabase } from "./merged_database.ts";
 import { noDatabase } from "./no_database.ts";
 import { readLayer, type ReadLayerOptions, stateFolder } from "./read_layer.ts";
 import type { StoreSource, StoreTaker, Unpacked, UnpackOptions } from "./store_source.ts";
+import { surveyDatabase } from "./survey_database.ts";
 
 /** Reads the layers of one image. */
 export class LayeredStore implements StoreSource {
@@ -34,23 +35,18 @@ export class LayeredStore implements StoreSource {
     this.#memory = memory;
   }
 
-  /** Reads the database from the uppermost layer that has one; the rest of that layer is not looked at yet. */
+  /** Reads the database; the rest of the layers is not looked at yet. */
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
-    for (const layer of this.#layers) {
-      if (this.#memory.of(layer.digest)?.database === false) continue;
-      const database = new DatabaseFiles(work);
-      let isDone = false;
-      await readLayerMembers(this.#bytes(layer, signal), "nix", this.#nameOf(layer), {
-        take: (member) => {
-          if (member.path.startsWith(databaseFolder)) return database.take(member);
-          isDone = database.isThere;
-          return undefined;
-        },
-        isDone: () => isDone,
-      });
-      if (database.isThere) return await database.read();
-    }
-    throw noDatabase(this.#source.name);
+    const image = await surveyDatabase(
+      work,
+      this.#layers.map((layer) => ({
+        name: this.#nameOf(layer),
+        facts: this.#memory.of(layer.digest),
+        bytes: () => this.#bytes(layer, signal),
+      })),
+    );
+    if (image === undefined) throw noDatabase(this.#source.name);
+    return image;
   }
 
   async requestsToRead(wants: (baseName: string) => boolean): Promise<number> {
@@ -63,27 +59,27 @@ export class LayeredStore implements StoreSource {
     const { taker, database, threads, signal } = options;
     const links = new Map<string, string>();
     const hidden = new Set<string>();
-    const databases = new Map<Digest, Digest>();
+    const databases = new Map<Digest, ReadonlyMap<string, Digest>>();
     let layerBytes = 0;
     if (threads > 0) {
       await using crew = new LayerCrew(options);
       layerBytes += await this.#readAtOnce(crew, taker, databases, signal);
     }
-    let found: Digest | undefined;
+    const merged = new MergedDatabase();
     for (const layer of this.#layers) {
       signal.throwIfAborted();
       let facts = this.#memory.of(layer.digest);
-      found ??= databases.get(layer.digest);
-      const wanted = facts === undefined || (facts.database && found === undefined) ||
+      let digests = databases.get(layer.digest);
+      const wanted = facts === undefined || (digests === undefined && merged.wants(facts)) ||
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
         const files = new DatabaseFiles();
         facts = await this.#read(layer, signal, {
           taker,
-          database: found === undefined ? files : undefined,
+          database: files,
           isHidden: (path) => isHidden(hidden, path),
         });
-        found ??= files.digest();
+        digests = files.digests();
         layerBytes += layer.size;
         await taker.layerEnd();
         await this.#memory.learn(layer.digest, facts);
@@ -92,13 +88,15 @@ export class LayeredStore implements StoreSource {
         if (!isHidden(hidden, stateFolder + path) && !links.has(path)) links.set(path, target);
       }
       for (const path of facts!.hidden) hidden.add(path);
+      merged.pass(facts!, digests);
     }
     await this.#memory.write();
+    const found = merged.digest();
     if (found === undefined) throw noDatabase(this.#source.name);
     if (found !== database) {
       throw new VerificationError(
         `Cannot use "${this.#source.name}": its database changed while it was read`,
-        { side: "source" },
+        { side: "source", hint: "run the same command again" },
       );
     }
     return { links: [...links].map(([path, target]) => ({ path, target })), layerBytes };
@@ -108,7 +106,7 @@ export class LayeredStore implements StoreSource {
   async #readAtOnce(
     crew: LayerCrew,
     taker: StoreTaker,
-    databases: Map<Digest, Digest>,
+    databases: Map<Digest, ReadonlyMap<string, Digest>>,
     signal: AbortSignal,
   ): Promise<number> {
     let layerBytes = 0;
@@ -121,19 +119,18 @@ export class LayeredStore implements StoreSource {
       if (reading === undefined) return;
       layerBytes += layer.size;
       for (const { baseName, path } of reading.whole) await taker.adopt(baseName, path);
-      if (reading.database !== undefined) databases.set(layer.digest, reading.database);
+      databases.set(layer.digest, reading.database);
       await this.#memory.learn(layer.digest, reading.facts);
     });
     return layerBytes;
   }
 
   #toRead(wants: (baseName: string) => boolean): Descriptor[] {
-    let database = false;
+    const merged = new MergedDatabase();
     return this.#layers.filter(({ digest }) => {
       const facts = this.#memory.of(digest);
-      const isWanted = facts === undefined || (facts.database && !database) ||
-        facts.stores.some(wants);
-      database ||= facts?.database ?? false;
+      const isWanted = facts === undefined || merged.wants(facts) || facts.stores.some(wants);
+      if (facts !== undefined) merged.pass(facts);
       return isWanted;
     });
   }

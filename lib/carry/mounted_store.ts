@@ -17,6 +17,7 @@ import { type NixLink, readLinks } from "../nix/nix_links.ts";
 import { visitTree } from "../nix/visit_tree.ts";
 import { CopyCrew } from "./copy_crew.ts";
 import { DatabaseFiles, databaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
+import { MergedDatabase } from "./merged_database.ts";
 import { noDatabase } from "./no_database.ts";
 import type { StoreSource, Unpacked, UnpackOptions } from "./store_source.ts";
 
@@ -50,8 +51,12 @@ export class MountedStore implements StoreSource {
       const path = join(folder!, name);
       if (lookAt(path) !== undefined) await visitTree(path, taking(files, name), { signal });
     }
-    if (!files.isThere) throw noDatabase(this.#name);
-    return await files.read();
+    const merged = new MergedDatabase();
+    const digests = files.digests();
+    merged.pass({ databaseFiles: [...digests.keys()], hidden: [] }, digests);
+    const image = await merged.read(work);
+    if (image === undefined) throw noDatabase(this.#name);
+    return image;
   }
 
   requestsToRead(): Promise<number> {

@@ -9,7 +9,11 @@ import type { TarContents } from "../base/tar_reader.ts";
 import type { NixLink } from "../nix/nix_links.ts";
 import { isStoreBaseName } from "../nix/store_path.ts";
 import { type LayerMember, readLayerMembers } from "../oci/layer_members.ts";
-import { type DatabaseFiles, databaseFolder } from "./database_files.ts";
+import {
+  type DatabaseFiles,
+  databaseFiles as allDatabaseFiles,
+  databaseFolder,
+} from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 
 /** Takes what comes out of layers. */
@@ -49,7 +53,7 @@ export async function readLayer(
   const stores = new Set<string>();
   const hidden: string[] = [];
   const links: NixLink[] = [];
-  let hasDatabase = false;
+  const databaseFiles: string[] = [];
   const take = (member: LayerMember): TarContents | undefined => {
     const { path, type } = member;
     if (type === "whiteout") hidden.push(path);
@@ -62,7 +66,8 @@ export async function readLayer(
       if (!isWanted || isHidden(path)) return undefined;
       return taker.take(baseName, end < 0 ? "" : path.slice(end + 1), member);
     } else if (path.startsWith(databaseFolder)) {
-      hasDatabase ||= path === `${databaseFolder}db.sqlite`;
+      const name = path.slice(databaseFolder.length);
+      if (allDatabaseFiles.includes(name)) databaseFiles.push(name);
       return database?.take(member);
     } else if (type === "symlink" && /^nix\/var\/nix\/(profiles|gcroots)\//.test(path)) {
       links.push({ path: path.slice(stateFolder.length), target: member.target });
@@ -70,5 +75,6 @@ export async function readLayer(
     return undefined;
   };
   await readLayerMembers(bytes, "nix", name, { take });
-  return { stores: [...stores], hidden, links, database: hasDatabase };
+  const hasDatabase = databaseFiles.includes("db.sqlite");
+  return { stores: [...stores], hidden, links, database: hasDatabase, databaseFiles };
 }

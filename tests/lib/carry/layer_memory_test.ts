@@ -21,7 +21,9 @@ Deno.test("LayerMemory is written once, and of a long run every two seconds too"
     const [first, second, third] = ["a", "b", "c"].map(digestOf) as [Digest, Digest, Digest];
     const memory = await LayerMemory.recall(cache, image, []);
     const learn = (layer: Digest) =>
-      memory.learn(layer, { stores: [], hidden: [], links: [], database: false });
+      memory.learn(layer, {
+        ...{ stores: [], hidden: [], links: [], database: false, databaseFiles: [] },
+      });
     await memory.write();
     now = 1500;
     await learn(first);

@@ -1,0 +1,116 @@
+/** Images whose layers have the database and its log apart: what is carried is what a container would see. */
+import { DatabaseSync } from "node:sqlite";
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { VerificationError } from "../../lib/base/errors.ts";
+import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { layersOf, tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { realTest } from "../support/real.ts";
+import { tarball } from "../support/tarball.ts";
+
+const databaseFolder = "nix/var/nix/db";
+
+/** The layers of a store, and what its database was before its last path was valid, and is with the log. */
+async function takenApart(room: CarryRoom) {
+  const store = await room.store("2.8.0");
+  const paths = (await layersOf(store)).slice(0, -1);
+  const folder = join(store.root, databaseFolder);
+  const file = (name: string) => Deno.readFile(join(folder, name));
+  using database = new DatabaseSync(join(folder, "db.sqlite"));
+  database.exec("pragma journal_mode = wal; pragma wal_autocheckpoint = 0");
+  database.exec(`
+    create temp table Path as select * from ValidPaths where path like '%-nix-2.8.0';
+    create temp table Needs as select * from Refs where referrer in (select id from Path);
+    delete from ValidPaths where id in (select id from Path);
+    pragma wal_checkpoint(truncate);
+  `);
+  const before = await file("db.sqlite");
+  const state = await tarOf(store.root, ["nix/var/nix/profiles", "nix/var/nix/gcroots"]);
+  database.exec("insert into ValidPaths select * from Path; insert into Refs select * from Needs");
+  const log = await file("db.sqlite-wal");
+  database.exec("pragma wal_checkpoint(truncate)");
+  const after = await file("db.sqlite");
+  return { layers: [...paths, state], before, log, after };
+}
+
+/** A layer with files of the database; what has no contents is hidden. */
+function layer(files: Record<string, Uint8Array | "hidden">): Uint8Array<ArrayBuffer> {
+  return tarball(
+    Object.entries(files).map(([name, content]) =>
+      content === "hidden"
+        ? { name: `${databaseFolder}/.wh.${name}` }
+        : { name: `${databaseFolder}/${name}`, content }
+    ),
+  );
+}
+
+type Parts = Awaited<ReturnType<typeof takenApart>>;
+
+for (
+  const { name, upper, count } of [
+    {
+      name: "a log in a layer above the database",
+      upper: ({ before, log }: Parts) => [
+        layer({ "db.sqlite": before }),
+        layer({ "db.sqlite-wal": log }),
+      ],
+      count: 3,
+    },
+    {
+      name: "a log above one that it replaces",
+      upper: ({ before, log }: Parts) => [
+        layer({ "db.sqlite": before, "db.sqlite-wal": new Uint8Array() }),
+        layer({ "db.sqlite-wal": log }),
+      ],
+      count: 3,
+    },
+    {
+      name: "a log that is hidden",
+      upper: ({ before, log }: Parts) => [
+        layer({ "db.sqlite": before, "db.sqlite-wal": log }),
+        layer({ "db.sqlite-wal": "hidden" }),
+      ],
+      count: 2,
+    },
+    {
+      name: "a log that is hidden where the database came to be whole",
+      upper: ({ before, log, after }: Parts) => [
+        layer({ "db.sqlite": before, "db.sqlite-wal": log }),
+        layer({ "db.sqlite": after, "db.sqlite-wal": "hidden" }),
+      ],
+      count: 3,
+    },
+  ]
+) {
+  realTest(`carryStore() carries the store of an image with ${name}`, carryPrograms, async () => {
+    await using room = await CarryRoom.make();
+    const parts = await takenApart(room);
+    const base = await room.image("2.8.0", [...parts.layers, ...upper(parts)]);
+    // The second time it is known what the layers hold.
+    for (const at of ["first", "second"]) {
+      const to = { folder: join(room.folder, at) };
+      const planned = await room.carry(base, { to }, { dryRun: true });
+      const carried = await room.carry(base, { to });
+      assertEquals([planned.paths, planned.requests], [carried.paths, carried.requests]);
+      assertEquals(carried.paths, count);
+      const { uri } = new NixFolder(to.folder);
+      await verifyWithNix(uri);
+      assertEquals((await validWithNix(uri)).length, count);
+    }
+  });
+}
+
+realTest(
+  "carryStore() takes no database alone of which it finds the log in a layer below, and finds it the next time",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const { layers, before, log } = await takenApart(room);
+    const apart = [layer({ "db.sqlite-wal": log }), layer({ "db.sqlite": before })];
+    const base = await room.image("2.8.0", [...layers, ...apart]);
+    await assertRejects(() => room.carry(base), VerificationError, "its database changed");
+    assertEquals((await room.carry(base)).paths, 3);
+    await verifyWithNix(room.nix.uri);
+  },
+);
