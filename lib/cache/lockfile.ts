@@ -44,6 +44,7 @@ export class Lockfile {
   #now: () => number;
   #writing: Promise<void> = Promise.resolve();
   #unpinned = new Set<string>();
+  #parsed: { readonly text: string; readonly data: LockfileData } | undefined;
 
   /**
    * Touches no disk.
@@ -151,9 +152,12 @@ export class Lockfile {
       throw unreadable(this.path, error);
     }
     if (text === "") return { version: 1, pins: {} };
+    if (text === this.#parsed?.text) return this.#parsed.data;
     try {
       const { parseLockfile } = await import("./parse_lockfile.ts");
-      return parseLockfile(JSON.parse(text));
+      const data = parseLockfile(JSON.parse(text));
+      this.#parsed = { text, data };
+      return data;
     } catch (cause) {
       throw unreadable(this.path, cause);
     }

@@ -70,6 +70,16 @@ Deno.test("Lockfile keeps what another pinned since it was asked, unless an upda
     assertEquals(await late.pinned("a"), two);
   }));
 
+Deno.test("Lockfile reads the pins anew only where others changed the file", () =>
+  withPath(async (path) => {
+    const lockfile = new Lockfile(path);
+    await lockfile.pin("a", one);
+    const pin = await lockfile.pinned("a");
+    assert(await lockfile.pinned("a") === pin);
+    await new Lockfile(path).pin("a", two);
+    assertEquals(await lockfile.pinned("a"), two);
+  }));
+
 Deno.test("Lockfile keeps the fields of newer versions", () =>
   withPath(async (path) => {
     const newer = { version: 1, note: "kept", pins: { other: { ...one, signer: "me" } } };
