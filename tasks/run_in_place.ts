@@ -32,11 +32,10 @@ export async function runInPlace<P extends Plan, M, R extends object>(
     try {
       return await work;
     } catch (cause) {
-      const { folder } = place;
-      const { code = "", message } = cause as { code?: string; message: string };
-      if (!isAbout(cause as Error, folder)) throw cause;
-      if (noPaths.includes(code)) {
-        throw new KedgeError(`Cannot use ${place.label}: ${message}`, { cause });
+      // An abort may throw whatever its signal was given.
+      if (!(cause instanceof Error) || !isAbout(cause, place.folder)) throw cause;
+      if (noPaths.includes((cause as { code?: string }).code ?? "")) {
+        throw new KedgeError(`Cannot use ${place.label}: ${cause.message}`, { cause });
       }
       if (!isDenied(cause)) throw cause;
       throw new NotAllowedError(
