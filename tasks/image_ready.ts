@@ -34,6 +34,7 @@ import "../lib/cache/cache.ts";
 import "../lib/cache/lazy_tier.ts";
 import "../lib/journal/journal_file.ts";
 import "../lib/base/secret.ts";
+import "../lib/oci/check_pinned.ts";
 import "../lib/oci/each_copy.ts";
 import "../lib/oci/survey_copy.ts";
 import "../lib/base/disk_space.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { VerificationError } from "../base/errors.ts";
+import { checkPinned } from "./check_pinned.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import { eachCopy } from "./each_copy.ts";
 import { type DestinationReference, formatDestination } from "./engine_reference.ts";
@@ -46,18 +46,10 @@ export async function planCopies(
     const claimed = claims.get(place) ?? { blobs: new Set(), listed: new Set() };
     claims.set(place, claimed);
     const plan = await surveys.get(copy)!(claimed);
-    checkPinned(copy.to, plan);
+    checkPinned(copy.to, plan.root.digest);
     planned.push({ ...copy, plan });
   }
   return planned;
-}
-
-function checkPinned(to: DestinationReference, plan: CopyPlan): void {
-  if (to.digest === undefined || to.digest === plan.root.digest) return;
-  throw new VerificationError(
-    `Cannot copy to "${formatDestination(to)}": the image has the digest ${plan.root.digest}`,
-    { side: "destination", data: { expected: to.digest, actual: plan.root.digest } },
-  );
 }
 
 function placeOf(reference: DestinationReference): string {

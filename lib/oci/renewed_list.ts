@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { checkPinned } from "./check_pinned.ts";
 import type { ImageDestination } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { PlannedCopy } from "./plan_copies.ts";
@@ -8,9 +9,10 @@ import type { PlannedCopy } from "./plan_copies.ts";
  * What is to be put as the root of a copy: of a list of referrers, with what others attached since it was planned; nothing else changes.
  *
  * @param standing what the destination's name points to now, where that is known
+ * @throws {VerificationError} if the destination names the digest that was planned, and it would be another one now
  */
 export async function renewedList(
-  { plan: { list }, destination }: PlannedCopy,
+  { plan: { list }, destination, to }: PlannedCopy,
   root: Manifest,
   signal: AbortSignal,
   standing?: Digest,
@@ -21,7 +23,9 @@ export async function renewedList(
     : await destination.standing(standing);
   if (now === undefined || now.digest === list.standing || now.digest === root.digest) return root;
   const { withNewlyListed } = await import("./merge_referrers.ts");
-  return await withNewlyListed(root, now, { destination, signal });
+  const renewed = await withNewlyListed(root, now, { destination, signal });
+  checkPinned(to, renewed.digest);
+  return renewed;
 }
 
 /** What the name points to, where that costs a request; a damaged one is as good as none. */

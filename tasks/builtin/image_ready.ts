@@ -19,6 +19,7 @@ import "../image_checks.ts";
 import "../image_registries.ts";
 import "../image_routes.ts";
 import "../../lib/operation/run_operation.ts";
+import "../../lib/oci/check_pinned.ts";
 import "../../lib/oci/each_copy.ts";
 import "../../lib/oci/survey_copy.ts";
 import "../../lib/oci/platform.ts";
