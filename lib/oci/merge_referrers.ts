@@ -29,7 +29,7 @@ export interface MergeReferrersOptions {
   destination: ImageDestination;
   /** What the destination's name points to now. */
   pointer: Digest;
-  /** Told of a list that cannot be kept. */
+  /** Told of a list that cannot be kept, and of what is taken off it. */
   meter: Meter;
   /** Ends it. */
   signal: AbortSignal;
@@ -42,7 +42,14 @@ export async function mergeReferrers(
 ): Promise<MergedReferrers> {
   const standing = await standingList(options);
   if (standing === undefined) return { list, kept: new Set() };
-  return await mergeLists(list, standing, options);
+  const merged = await mergeLists(list, standing, options);
+  const { destination: { name }, meter } = options;
+  const staying = byDigest(merged.list);
+  for (const { digest } of standing.manifests) {
+    if (staying.has(digest)) continue;
+    meter.note(`${name} lists ${digest}, which is gone there, and lists it no more`, "warning");
+  }
+  return merged;
 }
 
 /** A list that is about to be put, with what others put on the standing one since it was planned. */

@@ -208,7 +208,13 @@ for (
       manifests: lying,
     }));
     registry.store.putManifest("a", { mediaType: MediaType.ociIndex, bytes }, tag);
-    await syncImage({ from: `oci:${room.path("ours")}:${tag}`, to }, room.context);
+    const notes: string[] = [];
+    await syncImage({ from: `oci:${room.path("ours")}:${tag}`, to }, {
+      ...room.context,
+      report: (event) => void (event.type === "note" && notes.push(event.message)),
+    });
+    const ann = theirs.signed.get("ann")!.digest;
+    assertEquals(notes, [`${to} lists ${ann}, which is gone there, and lists it no more`]);
     const [dan, bob, eve] = [
       theirs.signed.get("dan"),
       ours.signed.get("bob"),
