@@ -74,8 +74,8 @@ export class RegistryOrigin {
       if (!(error instanceof TypeError) || wordsOf(error).includes("(Connect)")) throw error;
       failure = error;
     }
-    // 400 is what TLS servers say to plain HTTP, as far as they say anything; others may have found out meanwhile.
-    if (response !== undefined && response.status !== 400) this.#settle("given");
+    // Others may have found out meanwhile.
+    if (response !== undefined && !asksForTls(response, wanted)) this.#settle("given");
     const secured = this.#is("given") ? undefined : await this.#sendSecured(wanted, init, ask);
     if (secured !== undefined) {
       await response?.body?.cancel();
@@ -124,6 +124,14 @@ function overTls(url: URL): URL {
   secured.protocol = "https:";
   secured.port = port;
   return secured;
+}
+
+/** Whether an answer to plain HTTP is one that a TLS server gives: most say 400, some lead to themselves by TLS. */
+function asksForTls({ status, headers }: Response, url: URL): boolean {
+  if (status === 400) return true;
+  const location = headers.get("location");
+  return location !== null && URL.canParse(location, url) &&
+    new URL(location, url).origin === overTls(url).origin;
 }
 
 /** All that an error and what led to it say. */

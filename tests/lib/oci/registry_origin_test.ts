@@ -152,6 +152,31 @@ realTest("RegistryOrigin goes over to TLS where nginx answers 400 to plain HTTP,
     }
   }));
 
+Deno.test("RegistryOrigin goes over to TLS where a loopback host leads to itself by that, and to nobody else", async () => {
+  const host = "127.0.0.1:5000";
+  for (
+    const [location, asked] of [
+      [`https://${host}/v2/a`, ["http", "https", "https"]],
+      ["https://127.0.0.1:5001/v2/a", ["http", "http"]],
+      ["https://127.0.0.1/v2/a", ["http", "http"]],
+      ["https://example.com/v2/a", ["http", "http"]],
+      [`http://${host}/v2/b`, ["http", "http"]],
+      ["https://[", ["http", "http"]],
+    ] as const
+  ) {
+    const origin = new RegistryOrigin({ host });
+    const seen: string[] = [];
+    for (let tried = 0; tried < 2; tried++) {
+      await origin.send(`http://${host}/v2/a`, {}, (url) => {
+        seen.push(url.slice(0, url.indexOf(":")));
+        const plain = new Response(null, { status: 301, headers: { location } });
+        return Promise.resolve(url.startsWith("https:") ? new Response() : plain);
+      });
+    }
+    assertEquals(seen, [...asked], location);
+  }
+});
+
 Deno.test("RegistryOrigin takes a 400 in plain HTTP for what it is where nobody speaks TLS", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
