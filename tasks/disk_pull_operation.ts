@@ -79,7 +79,9 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         ahead,
       }, step);
       pool.start(); // The registry answers meanwhile.
-      return await planned;
+      const work = await planned;
+      if (step.dryRun && work.changed) work.foresee();
+      return work;
     },
     move: (work, step) => work.move(step),
     verify: (work, _moved, step) => work.verify(step),

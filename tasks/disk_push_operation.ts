@@ -123,7 +123,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       });
       const { level = 3, repack } = options;
       const of = { path: options.file, table, pool, level, rows: firstRows(table) };
-      return await planPush({
+      const plan = await planPush({
         path: options.file,
         table,
         state,
@@ -140,6 +140,8 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         fetchedBytes: new Set([...before, ...found]).values()
           .reduce((sum, { image }) => sum + image.fetchedBytes, 0),
       }, step);
+      if (step.dryRun && plan.changed) store.foresee();
+      return plan;
     },
     async move(plan, step) {
       const to = { path: options.file, spool, store: destination!, pool, concurrency };

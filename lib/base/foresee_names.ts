@@ -20,7 +20,9 @@ export function foreseeNames(folder: string): void {
     } catch (cause) {
       const { code = "", message } = cause as { code?: string; message: string };
       if (code === "EROFS") throw cause;
-      if (refusals.includes(code)) throw new Deno.errors.PermissionDenied(message, { cause });
+      if (refusals.includes(code)) {
+        throw Object.assign(new Deno.errors.PermissionDenied(message, { cause }), { code });
+      }
       if (code !== "ENOENT" || dirname(path) === path) return;
     }
   }

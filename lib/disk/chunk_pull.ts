@@ -8,6 +8,7 @@ import { fileState, keepTable, rememberFile } from "./known_files.ts";
 import { movePull } from "./move_pull.ts";
 import { type DiskPullPlan, planPull } from "./plan_pull.ts";
 import {
+  foreseeOut,
   giveName,
   mayMove,
   pulledDisk,
@@ -45,6 +46,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
   return {
     ...plan,
     result,
+    foresee() {
+      foreseeOut(file, plan.out);
+      checkRoom(plan);
+    },
     async move(step) {
       checkRoom(plan);
       written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen, file.info));

@@ -34,6 +34,8 @@ export interface DiskStore extends Disposable {
   stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Whether the blob is there in its full size. */
   has(blob: DiskBlob): Promise<boolean>;
+  /** Fails as putting would where this user may not write; writes nothing, and asks no server. */
+  foresee(): void;
   /** Puts a blob. */
   put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void>;
   /** Puts a blob of which the bytes come from elsewhere, verified on the way. */

@@ -2,6 +2,7 @@ import { join } from "@std/path";
 import { temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { foreseeNames } from "../base/foresee_names.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -72,6 +73,11 @@ export class LayoutDiskStore implements DiskStore {
 
   has(blob: DiskBlob): Promise<boolean> {
     return this.layout.has(blob);
+  }
+
+  foresee(): void {
+    const { folder } = this.layout;
+    for (const path of [folder, join(folder, "blobs", "sha256")]) foreseeNames(path);
   }
 
   async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {

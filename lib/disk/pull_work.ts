@@ -1,7 +1,9 @@
 /** What the ways to pull a disk have in common. @module */
+import { dirname } from "@std/path";
 import { persistFile } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDenied } from "../base/files.ts";
+import { foreseeFile, foreseeNames } from "../base/foresee_names.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -52,6 +54,8 @@ export interface PulledDisk {
 
 /** A planned pull, and how it goes on. */
 export interface PullWork extends Plan {
+  /** Fails as `move` would where the file may not be written, or has no room; writes nothing. */
+  foresee(): void;
   /** Brings what is missing. */
   move(step: Step): Promise<void>;
   /** Proves that all of it is there. */
@@ -71,6 +75,16 @@ export function pulledDisk(request: PullRequest, sizeBytes: number): PulledDisk 
     digest,
     sizeBytes,
   };
+}
+
+/**
+ * Fails as writing the file of a pull would where that is not allowed; writes nothing.
+ *
+ * @param out the file itself, or the one beside it that is written
+ */
+export function foreseeOut(file: DiskFile, out: string): void {
+  if (out === file.path) foreseeFile(out);
+  else foreseeNames(dirname(out));
 }
 
 /** Whether it is worth asking, after a pull, if the reference moved meanwhile. */

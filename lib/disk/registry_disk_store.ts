@@ -92,6 +92,8 @@ export class RegistryDiskStore implements DiskStore {
     return await this.client.head(blob.digest) === blob.size;
   }
 
+  foresee(): void {}
+
   async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {
     const body = (start: number) =>
       typeof content === "string" ? piecesOf(content, start) : once(content, start);

@@ -15,6 +15,7 @@ import { ownFile, partialsOf } from "./disk_file.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
+  foreseeOut,
   giveName,
   mayMove,
   pulledDisk,
@@ -68,6 +69,12 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);
+  const writing = [...missing, ...copies.map((copy) => copy.layer)];
+  const fileBytes = sum(writing.map(size));
+  const checkRoom = () => {
+    const room = mayCompress(out) ? sum(writing.map((layer) => layer.blob.size)) : fileBytes;
+    checkFreeBytes(out, inPlace ? 0 : room);
+  };
 
   return {
     changed,
@@ -85,12 +92,13 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       state: missing.includes(layer) ? "missing" as const : "present" as const,
     })),
     result,
+    foresee() {
+      foreseeOut(file, out);
+      checkRoom();
+    },
     move: (step) =>
       withRoom(out, roomHint, async () => {
-        const layers = [...missing, ...copies.map((copy) => copy.layer)];
-        const fileBytes = sum(layers.map(size));
-        const room = mayCompress(out) ? sum(layers.map((layer) => layer.blob.size)) : fileBytes;
-        checkFreeBytes(out, inPlace ? 0 : room);
+        checkRoom();
         written = await openOut(out, seen, file.info);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",

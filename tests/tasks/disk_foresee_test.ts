@@ -1,0 +1,113 @@
+/** What dry runs of the disk tasks find that keeps the run from writing; they write nothing for it. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NoRoomError, NotAllowedError } from "../../lib/base/errors.ts";
+import { pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { noise } from "../support/disk.ts";
+import { DiskWorld } from "../support/disk_world.ts";
+import { runKedge } from "../support/program.ts";
+import { canMount, mountSmallDisk, unmount } from "../support/small_disk.ts";
+import { putTart, tartImage } from "../support/tart.ts";
+
+const data = noise(2_000_000);
+
+/** A disk and a Tart image of the same data. */
+async function twoDisks(world: DiskWorld): Promise<string[]> {
+  const reference = `oci:${world.path("store")}`;
+  const file = await world.write("disk", data);
+  await pushDisk({ file, reference: `${reference}:disk` }, world.machine());
+  await putTart(world.path("store"), "tart", tartImage(data, 300_000));
+  return [`${reference}:disk`, `${reference}:tart`];
+}
+
+Deno.test({
+  name: "a dry run of disk:pull finds that there is no room",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const references = await twoDisks(world);
+    await Deno.mkdir(world.path("small"));
+    await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
+    for (const reference of references) {
+      for (const dryRun of [true, false]) {
+        await assertRejects(
+          () =>
+            pullDisk({ reference, file: world.path("small/out") }, { ...world.machine(), dryRun }),
+          NoRoomError,
+          "are free",
+        );
+      }
+    }
+    assertEquals(await Array.fromAsync(Deno.readDir(world.path("small"))), []);
+  },
+});
+
+Deno.test({
+  name: "a dry run of disk:pull and disk:push finds a file system that is mounted to be read",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const references = await twoDisks(world);
+    await Deno.mkdir(world.path("closed"));
+    const mount = async (...args: string[]) =>
+      assertEquals((await new Deno.Command("mount", { args }).output()).code, 0);
+    await mount("-t", "tmpfs", "-o", "size=9000000", "tmpfs", world.path("closed"));
+    try {
+      await world.write("closed/old", data.toReversed());
+      await world.write("closed/same", data);
+      await mount("-o", "remount,ro", world.path("closed"));
+      const refused = async (run: () => Promise<unknown>) => {
+        const error = await assertRejects(run, NotAllowedError);
+        assertStringIncludes(error.message.toLowerCase(), "read-only file system");
+      };
+      for (const dryRun of [true, false]) {
+        const machine = () => ({ ...world.machine(), dryRun });
+        for (const reference of references) {
+          const pull = (name: string, inPlace: boolean) =>
+            pullDisk({ reference, file: world.path(`closed/${name}`), inPlace }, machine());
+          await refused(() => pull("new", false));
+          await refused(() => pull("old", false));
+          await refused(() => pull("old", true));
+          assertEquals((await pull("same", true)).changed, false);
+        }
+        const to = `oci:${world.path("closed/store")}:1`;
+        await refused(() => pushDisk({ file: world.path("disk"), reference: to }, machine()));
+      }
+    } finally {
+      await unmount(world.path("closed"));
+    }
+  },
+});
+
+Deno.test({
+  name: "a dry run of disk:pull and disk:push finds folders and files that this user may not write",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const [reference = ""] = await twoDisks(world);
+    await Deno.mkdir(world.path("closed"));
+    await world.write("closed/old", data.toReversed());
+    await Deno.chmod(world.path("closed/old"), 0o444);
+    await Deno.chmod(world.path("closed"), 0o555);
+    for (
+      const args of [
+        ["disk:pull", reference, world.path("closed/new")],
+        ["disk:pull", reference, world.path("closed/old")],
+        ["disk:pull", "--in-place", reference, world.path("closed/old")],
+        ["disk:push", world.path("disk"), `oci:${world.path("closed/store")}:1`],
+      ]
+    ) {
+      for (const more of [["--dry-run"], []]) {
+        const run = await runKedge([...args, ...more], {
+          cacheDir: world.path("cache"),
+          bound: true,
+        });
+        assertEquals(run.code, 5, run.stderr);
+        assertStringIncludes(run.stderr.toLowerCase(), "permission denied");
+        assertStringIncludes(run.stderr, "hint: run it as a user who may");
+      }
+    }
+    await Deno.chmod(world.path("closed"), 0o755);
+    const names = (await Array.fromAsync(Deno.readDir(world.path("closed")))).map((e) => e.name);
+    assertEquals(names, ["old"]);
+  },
+});
