@@ -3,7 +3,7 @@
  *
  * Invariants: an image is known by its digests alone, whatever its names point to by now; a copy in podman is read there where this process
  * sees its files, one in a layout or a registry in its layers, and any other image in the registry that it came from; podman's files are
- * given back when the work ends, however it ends.
+ * given back when the work ends, however it ends, and what was read of them counts only if podman had the image until then.
  *
  * @module
  */
@@ -32,6 +32,7 @@ export class CarrySource {
   readonly #context: TaskContext;
   readonly #opened: AsyncDisposableStack;
   #image: MountedImage | undefined;
+  #returned: Promise<boolean> | undefined;
 
   /** Asks nobody yet; what is opened is closed with `opened`. */
   constructor(
@@ -65,9 +66,33 @@ export class CarrySource {
     return layers;
   }
 
-  /** Lets podman have its files back while something else is done; who closes what was opened waits for that, and is told where it fails. */
+  /**
+   * Does what reads it.
+   *
+   * @throws {VerificationError} if that failed, and podman has the image no more
+   */
+  async reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      if (!this.#context.signal.aborted) this.#checkStayed(await this.#image?.giveBack(), cause);
+      throw cause;
+    }
+  }
+
+  /** Lets podman have its files back, all of them read, while something else is done; who closes what was opened is told where that fails. */
   release(): void {
-    this.#image?.[Symbol.asyncDispose]().catch(() => undefined);
+    this.#returned = this.#image?.giveBack();
+    this.#returned?.catch(() => undefined);
+  }
+
+  /**
+   * Waits until podman has its files back. What is missed of files that go while they are read need not be an error: a link is just not found.
+   *
+   * @throws {VerificationError} if podman had the image no more by then
+   */
+  async checkReleased(): Promise<void> {
+    this.#checkStayed(await this.#returned);
   }
 
   /** Reads layers; `unread` tells of a copy that cannot be read. */
@@ -124,6 +149,14 @@ export class CarrySource {
       if (signal.aborted || !isRefusal) throw error;
       return error.message;
     }
+  }
+
+  #checkStayed(stayed: boolean | undefined, cause?: unknown): void {
+    if (stayed !== false) return;
+    throw new VerificationError(
+      `Cannot use "${this.#options.base.copy}": it was removed from podman while it was read`,
+      { cause, side: "source", hint: "run the same command again" },
+    );
   }
 
   #notHere(unread: string | undefined): UnreachableError {

@@ -86,7 +86,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     if (folder !== undefined) await this.#notes.checkPlatform(folder);
     const source = await this.#source.open(folder, step);
     const work = await this.#temporary();
-    const image = await source.survey(work, step.signal);
+    const image = await this.#source.reading(() => source.survey(work, step.signal));
     const all = [...image.rows.values()];
     const { missing, present, left } = await storeDifference(all, folder, step.signal);
     const bytesToMove = rowBytes(missing);
@@ -142,7 +142,9 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     const image = plan.image ?? (await this.plan(step)).image!;
     const { base } = this.#options;
     const bring = { base, image, folder, usedMs: this.#context.cache.now() };
-    const carried = await whileRoom(folder.path, () => carryImage(bring, step));
+    const carried = await this.#source.reading(() =>
+      whileRoom(folder.path, () => carryImage(bring, step))
+    );
     this.#source.release();
     return carried;
   }
@@ -171,6 +173,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
 
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
+    await this.#source.checkReleased();
     await registerPaths(folder, rows);
     await putLinks(folder, [...rootsOf(note, carried), ...note.links]);
     const images = new CarriedImages(folder);

@@ -2,8 +2,8 @@
  * The Nix store of an image whose files an engine shows in a folder: all layers as one tree.
  *
  * Invariants: nothing is read from outside the folder: what lies on the way to a store path, to the database or to a link must be a folder in
- * it, and no symlink is followed; a path counts once its NAR, as it was written, is the one that the image's database names. What a layer
- * alone holds is not learned here.
+ * it, and no symlink is followed; a path counts once its NAR, as it was written, is the one that the image's database names; links
+ * count only if that database was still there after they were read. What a layer alone holds is not learned here.
  *
  * @module
  */
@@ -45,16 +45,7 @@ export class MountedStore implements StoreSource {
   }
 
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
-    const folder = this.#folder(databaseFolder.slice(0, -1));
-    const files = new DatabaseFiles(work);
-    for (const name of folder === undefined ? [] : databaseFiles) {
-      const path = join(folder!, name);
-      if (lookAt(path) !== undefined) await visitTree(path, taking(files, name), { signal });
-    }
-    const merged = new MergedDatabase();
-    const digests = files.digests();
-    merged.pass({ databaseFiles: [...digests.keys()], hidden: [] }, digests);
-    const image = await merged.read(work);
+    const image = await (await this.#database(signal, work)).read(work);
     if (image === undefined) throw noDatabase(this.#name);
     return image;
   }
@@ -64,7 +55,8 @@ export class MountedStore implements StoreSource {
   }
 
   /** Copies all that is wanted, what takes longest first; what the threads cannot copy is copied here. */
-  async unpack({ taker, wanted, folder, work, threads, signal }: UnpackOptions): Promise<Unpacked> {
+  async unpack(options: UnpackOptions): Promise<Unpacked> {
+    const { taker, database, wanted, folder, work, threads, signal } = options;
     const from = this.#folder("nix/store");
     if (from !== undefined) {
       await using crew = new CopyCrew({ from, folder, work, threads });
@@ -79,7 +71,30 @@ export class MountedStore implements StoreSource {
       if (from !== undefined) await this.#copy(join(from, baseName), taker.tree(baseName), signal);
       await taker.place(baseName, signal);
     }
-    return { links: await this.#links(), layerBytes: 0 };
+    const links = await this.#links();
+    // Links that go while they are looked for are missed without an error.
+    if ((await this.#database(signal)).digest() === database) return { links, layerBytes: 0 };
+    throw new VerificationError(
+      `Cannot use "${this.#name}": its files changed while they were read`,
+      {
+        side: "source",
+        hint: "was the image removed or unmounted meanwhile? Run the same command again",
+      },
+    );
+  }
+
+  /** Reads the files of the database, into a folder or only to tell them from others. */
+  async #database(signal: AbortSignal, work?: string): Promise<MergedDatabase> {
+    const folder = this.#folder(databaseFolder.slice(0, -1));
+    const files = new DatabaseFiles(work);
+    for (const name of folder === undefined ? [] : databaseFiles) {
+      const path = join(folder!, name);
+      if (lookAt(path) !== undefined) await visitTree(path, taking(files, name), { signal });
+    }
+    const merged = new MergedDatabase();
+    const digests = files.digests();
+    merged.pass({ databaseFiles: [...digests.keys()], hidden: [] }, digests);
+    return merged;
   }
 
   async #copy(path: string, tree: NarVisitor, signal: AbortSignal): Promise<void> {

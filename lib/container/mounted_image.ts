@@ -11,10 +11,12 @@ export interface MountImageOptions {
   signal: AbortSignal;
 }
 
-/** An image whose files an engine shows until it is disposed of, once or several times. */
+/** An image whose files an engine shows until it is given back, or disposed of, once or several times. */
 export interface MountedImage extends AsyncDisposable {
   /** The folder that shows its root, as the engine names it. */
   readonly folder: string;
+  /** Gives it back; `false` if the engine has it no more, so that its files may have gone while they were read. */
+  giveBack(): Promise<boolean>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -36,13 +38,15 @@ export async function mountImage(
   const printed = await engine.must(["image", "mount", id], `mount the image ${id}`, {
     signal: grace.signal,
   });
-  let ending: Promise<void> | undefined;
+  let ending: Promise<boolean> | undefined;
+  const giveBack = () => ending ??= unmount(engine, id, onLeft);
   const mounted: MountedImage = {
     folder: printed.replace(/\n$/, ""),
-    [Symbol.asyncDispose]: () => ending ??= unmount(engine, id, onLeft),
+    giveBack,
+    [Symbol.asyncDispose]: async () => void await giveBack(),
   };
   if (!signal.aborted) return mounted;
-  await mounted[Symbol.asyncDispose]();
+  await giveBack();
   throw signal.reason;
 }
 
@@ -50,10 +54,12 @@ async function unmount(
   engine: ContainerEngine,
   id: string,
   onLeft: MountImageOptions["onLeft"],
-): Promise<void> {
+): Promise<boolean> {
   const { code, stderr } = await engine.run(["image", "unmount", id]);
+  if (code === 0) return true;
   // One that was removed meanwhile is mounted nowhere any more.
-  if (code === 0 || /no such image|image not known/i.test(stderr)) return;
+  if (/no such image|image not known/i.test(stderr)) return false;
   const { message } = engine.failed(`unmount the image ${id}`, code, stderr);
   onLeft(`${message}; unmount it with ${engine.kind} image unmount ${id}`);
+  return true;
 }

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { digestHex } from "../../lib/base/digest_text.ts";
+import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { baseImage, type BaseImageResult } from "../../tasks/base_image.ts";
@@ -42,6 +43,31 @@ export class PodmanRoom implements AsyncDisposable {
     };
     const engine = { kind: "podman", args: this.world.args } as const;
     return await this.room.carry(base, { engine, ...options }, { report, ...context });
+  }
+
+  /** Begins a carry that waits for the lock of the folder, the image in its hands, until it is let go. */
+  async hold(
+    base: BaseImageResult,
+    options: Partial<CarryStoreOptions> = {},
+    context: TaskContextOptions = {},
+  ): Promise<{ carrying: Promise<CarryStoreResult>; letGo: () => void }> {
+    await Deno.mkdir(this.room.nix.path, { recursive: true });
+    const { signal } = new AbortController();
+    const lock = await lockNixFolder(this.room.nix, { timeoutMs: 1000, onWait() {}, signal });
+    const letGo = () => lock[Symbol.dispose]();
+    const waits = Promise.withResolvers<void>();
+    const report = (event: OperationEvent) => {
+      if (event.type === "note" && event.message.startsWith("another run")) waits.resolve();
+    };
+    const carrying = this.carry(base, options, { ...context, report });
+    try {
+      await Promise.race([waits.promise, carrying]);
+      assertNotEquals(await this.mounted(), "");
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+    return { carrying, letGo };
   }
 
   /** What podman prints. */

@@ -105,23 +105,45 @@ podmanTest(
 );
 
 podmanTest("an abort gives the image back to podman", async (ground) => {
-  const { room } = ground;
-  await room.image("2.8.0");
+  await ground.room.image("2.8.0");
   const base = await ground.pull("2.8.0");
-  await Deno.mkdir(room.nix.path);
-  const { signal } = new AbortController();
-  using _lock = await lockNixFolder(room.nix, { timeoutMs: 1000, onWait() {}, signal });
   const controller = new AbortController();
-  const reason = new Error("enough");
-  const carrying = ground.carry(base, {}, {
-    signal: controller.signal,
-    // It waits for the lock then, the image in its hands.
-    report: (event) => {
-      if (event.type === "note") controller.abort(reason);
-    },
-  });
+  const { carrying, letGo } = await ground.hold(base, {}, { signal: controller.signal });
+  controller.abort(new Error("enough"));
   await assertRejects(() => carrying, Error, "enough");
+  letGo();
 });
+
+for (const check of ["sample", "full"] as const) {
+  podmanTest(
+    `carryStore() notes nothing of an image that is removed meanwhile, of which ${
+      check === "full" ? "all paths are there" : "paths are missing"
+    }`,
+    async (ground) => {
+      const { room } = ground;
+      const first = await room.image("2.8.0");
+      // Its paths stay where it is to be read for its links alone.
+      if (check === "full") await room.carry(first);
+      await room.carry(await room.image("2.8.1"));
+      const before = await readLinks(room.nix.state, "profiles");
+      const base = await ground.pull("2.8.0");
+      const { carrying, letGo } = await ground.hold(base, { check });
+      await ground.podman("rmi", "--force", digestHex(base.configDigest));
+      letGo();
+      const error = await assertRejects(() => carrying, VerificationError);
+      assertEquals(
+        error.message,
+        `Cannot use "${base.copy}": it was removed from podman while it was read`,
+      );
+      assertEquals(await readLinks(room.nix.state, "profiles"), before);
+      const done = await room.carry(first, { check });
+      assertEquals(done.pathsMoved, check === "full" ? 0 : 1);
+      const now = await readLinks(room.nix.state, "profiles");
+      assertEquals(now.at(-1)!.target.endsWith("-nix-2.8.0"), true);
+      await verifyWithNix(room.nix.uri);
+    },
+  );
+}
 
 podmanTest("Ctrl-C gives the image back to podman", async (ground) => {
   const { room, world } = ground;

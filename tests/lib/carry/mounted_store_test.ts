@@ -5,10 +5,12 @@ import { join } from "@std/path";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import { carryImage } from "../../../lib/carry/bring_image.ts";
 import { MountedStore } from "../../../lib/carry/mounted_store.ts";
+import { StoreUnpacker } from "../../../lib/carry/store_unpacker.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { folderNames } from "../../../lib/base/files.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import { StoreStage } from "../../../lib/nix/store_stage.ts";
 import { nixPaths } from "../../support/carry_room.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { type MadeStore, makeStore } from "../../support/nix_store_image.ts";
@@ -154,6 +156,22 @@ mountedTest(
     await carry();
   },
 );
+
+for (const gone of ["nix", "nix/var/nix/db/db.sqlite"]) {
+  mountedTest(`MountedStore gives no links where /${gone} went meanwhile`, async (ground) => {
+    const { made, carry, nix, source, dir } = ground;
+    await carry();
+    const { rows, database } = await source.survey(await Deno.makeTempDir({ dir }), never);
+    await using stage = await StoreStage.make(nix, []);
+    const taker = new StoreUnpacker(nix, stage, [], () => {});
+    const options = { taker, database, folder: nix.path, work: stage.folder, wanted: [] };
+    const unpack = async () => await source.unpack({ ...options, threads: 0, signal: never });
+    assertEquals([rows.size, (await unpack()).links.length], [3, 3]);
+    await Deno.rename(join(made.root, gone), join(dir, "gone"));
+    const error = await assertRejects(unpack, VerificationError);
+    assertEquals(error.message, 'Cannot use "podman:nix": its files changed while they were read');
+  });
+}
 
 mountedTest("MountedStore is not there in an empty folder", async ({ dir }) => {
   const empty = join(dir, "empty");

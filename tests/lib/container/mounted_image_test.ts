@@ -50,7 +50,7 @@ Deno.test("mountImage() gives an image back once", async () => {
     const image = await mount();
     assertEquals(image.folder, "/the/folder");
     await Promise.all([image[Symbol.asyncDispose](), image[Symbol.asyncDispose]()]);
-    await image[Symbol.asyncDispose]();
+    assertEquals(await image.giveBack(), true);
     assertEquals(await commands(), ["image mount abc", "image unmount abc"]);
     assertEquals(left, []);
   });
@@ -72,11 +72,14 @@ Deno.test("mountImage() says that an image could not be given back, unless it is
   const advice =
     "Cannot unmount the image abc: podman ended with code 125 (Error: no space left); " +
     "unmount it with podman image unmount abc";
-  const cases: [string, string[]][] = [["abc: image not known", []], ["no space left", [advice]]];
-  for (const [said, expected] of cases) {
+  const cases: [string, boolean, string[]][] = [
+    ["abc: image not known", false, []],
+    ["no space left", true, [advice]],
+  ];
+  for (const [said, isThere, expected] of cases) {
     const unmount = `echo 'Error: ${said}' >&2; exit 125`;
     await withPodman({ mount: "echo /the/folder", unmount }, async ({ mount, left }) => {
-      await (await mount())[Symbol.asyncDispose]();
+      assertEquals(await (await mount()).giveBack(), isThere);
       assertEquals(left, expected);
     });
   }
