@@ -12,6 +12,7 @@ import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference } from "../lib/oci/reference.ts";
+import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
 
@@ -52,13 +53,23 @@ export function checkConcurrency(concurrency = 16): number {
   throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
 }
 
-/** Without a network nothing can be in a registry. */
-export function checkOffline(offline: boolean, ...references: DestinationReference[]): void {
+/**
+ * Without a network nothing can be done to what is in a registry.
+ *
+ * @param action what is to be done, for the message: `sync`
+ * @throws {UsageError} if one is in a registry, and there is to be no network
+ */
+export function checkOffline(
+  { offline }: Pick<TaskContext, "offline">,
+  action: string,
+  ...references: DestinationReference[]
+): void {
   const remote = references.find((reference) => reference.transport === "docker");
   if (!offline || remote?.transport !== "docker") return;
-  throw new UsageError(`Cannot sync "${formatReference(remote)}" offline: it is in a registry`, {
-    hint: "leave out --offline, or name layouts only",
-  });
+  throw new UsageError(
+    `Cannot ${action} "${formatReference(remote)}" offline: it is in a registry`,
+    { hint: "leave out --offline, or name layouts only" },
+  );
 }
 
 /** One name holds one image: of several that were meant for it, it would be left to chance which. */

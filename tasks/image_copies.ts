@@ -109,7 +109,7 @@ async function copyRoutes(
 ): Promise<CopiedImages> {
   const platforms = wantedPlatforms(options);
   const concurrency = checkConcurrency(options.concurrency);
-  for (const { from, to } of routes) checkOffline(context.offline, from, ...to);
+  for (const { from, to } of routes) checkOffline(context, "sync", from, ...to);
   checkDestinations(routes);
   checkEngines(routes.flatMap(({ to }) => to), options);
   await using disposal = new AsyncDisposableStack();

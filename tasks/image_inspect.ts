@@ -57,7 +57,7 @@ export interface DiffImagesResult {
 /**
  * Tells what an image consists of, without reading its blobs.
  *
- * @throws {UsageError} if the reference is malformed
+ * @throws {UsageError} if the reference is malformed, or of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
  */
@@ -75,7 +75,7 @@ export async function inspectImage(
 /**
  * Tells what two images share and what only one of them has.
  *
- * @throws {UsageError} if a reference is malformed
+ * @throws {UsageError} if a reference is malformed, or of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
  */
@@ -95,7 +95,7 @@ export async function diffImages(
 /**
  * The tags of a repository or of a layout.
  *
- * @throws {UsageError} if the reference is malformed
+ * @throws {UsageError} if the reference is malformed, or of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
  */

@@ -17,6 +17,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
+import { checkOffline } from "./image_checks.ts";
 import { copyImages } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
@@ -60,6 +61,7 @@ async function routesOf(
   ]);
   const fits = parseTagFilter(image.tags);
   for (const reference of [from, ...to]) checkBare(reference);
+  checkOffline(context, "sync", from, ...to);
   using hosts = await openImageHosts(options, context, { meter });
   const all = await inWords(`list "${image.from}"`, () => listTags(from, hosts));
   const tags = all.filter(fits);

@@ -8,6 +8,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
+import { checkOffline } from "./image_checks.ts";
 import type {
   DiffImagesResult,
   ImageObject,
@@ -26,8 +27,9 @@ export async function runInspectImage(
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
   const context = resolveContext(ctx);
-  using hosts = await openImageHosts(options, context);
   const reference = parseReference(options.image);
+  checkOffline(context, "read", reference);
+  using hosts = await openImageHosts(options, context);
   const { root, images, objects } = await read(options.image, hosts, context);
   return {
     reference: formatReference({ ...reference, digest: root.digest }),
@@ -53,6 +55,7 @@ export async function runDiffImages(
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
   const context = resolveContext(ctx);
+  checkOffline(context, "read", parseReference(options.a), parseReference(options.b));
   using hosts = await openImageHosts(options, context);
   const [a, b] = await Promise.all([
     read(options.a, hosts, context),
@@ -85,8 +88,9 @@ export async function runListImages(
   tags: string[];
 }> {
   const context = resolveContext(ctx);
-  using hosts = await openImageHosts(options, context);
   const reference = parseReference(options.place);
+  checkOffline(context, "list", reference);
+  using hosts = await openImageHosts(options, context);
   const tags = await inWords(`list "${options.place}"`, () => listTags(reference, hosts));
   return { tags };
 }

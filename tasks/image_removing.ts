@@ -3,6 +3,7 @@ import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
 import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { checkOffline } from "./image_checks.ts";
 import type { RemoveImagesOptions, RemoveImagesResult } from "./image_rm.ts";
 import { inWords } from "./in_words.ts";
 
@@ -15,12 +16,7 @@ export async function runRemoveImages(
   // All of them are read before the first goes: a slip of the pen must not leave half of the work done.
   const parse = options.blobs ? parseBlob : parseSingle;
   const wanted = options.images.map((name) => ({ name, ...parse(name) }));
-  const remote = wanted.find(({ reference }) => reference.transport === "docker");
-  if (context.offline && remote !== undefined) {
-    throw new UsageError(`Cannot remove "${remote.name}" offline: it is in a registry`, {
-      hint: "leave out --offline, or name layouts only",
-    });
-  }
+  checkOffline(context, "remove", ...wanted.map(({ reference }) => reference));
   const { signal, redactor } = context;
   const { insecureRegistries } = options;
   using hosts = new ImageHosts({ signal, redactor, insecureRegistries });

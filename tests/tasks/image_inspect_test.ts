@@ -6,6 +6,8 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { diffImages, inspectImage, listImages } from "../../tasks/image_inspect.ts";
+import { syncImages } from "../../tasks/image_list.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, putContent, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
@@ -95,6 +97,29 @@ Deno.test("collectImages() removes what no name leads to, and keeps what is youn
     assertEquals(removed, planned.removed);
     assertEquals((await blobsOf(folder)).length, 4);
     assertEquals((await inspectImage({ image: `${layout}:a` })).images.length, 1);
+  }));
+
+Deno.test("inspectImage(), diffImages(), listImages() and syncImages() ask no registry offline, and read layouts", () =>
+  inLayout(async (folder) => {
+    await using registry = new FakeRegistry();
+    await writeImage(folder, "a", { layers: ["x"] });
+    const [here, there] = [`oci:${folder}`, `docker://${registry.host}/a`];
+    const ctx = { offline: true, cache: new Cache(join(folder, "..", "cache")) };
+    const to = `oci:${folder}-copy`;
+    for (
+      const [action, run] of [
+        ["read", () => inspectImage({ image: `${there}:a` }, ctx)],
+        ["read", () => diffImages({ a: `${here}:a`, b: `${there}:a` }, ctx)],
+        ["list", () => listImages({ place: there }, ctx)],
+        ["sync", () => syncImages({ images: [{ from: there, to, tags: ".*" }] }, ctx)],
+      ] as const
+    ) await assertRejects(run, UsageError, `Cannot ${action} "${there}`);
+    assertEquals(registry.requests, []);
+    assertEquals((await inspectImage({ image: `${here}:a` }, ctx)).images.length, 1);
+    assertEquals((await diffImages({ a: `${here}:a`, b: `${here}:a` }, ctx)).onlyA, []);
+    assertEquals(await listImages({ place: here }, ctx), { tags: ["a"] });
+    const images = [{ from: here, to, tags: ".*" }];
+    assertEquals((await syncImages({ images }, ctx)).changed, true);
   }));
 
 /** The number of no process. */
