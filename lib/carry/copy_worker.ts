@@ -27,13 +27,23 @@ const port = workerPort<CopyOrder, CopyReport>();
 const stopping = new AbortController();
 
 let from = "";
+let folder = "";
 let work = "";
 let beneath: Beneath | undefined;
 let done: Promise<void> = Promise.resolve();
 
+function makeWork(): Beneath {
+  using opened = new DisposableStack();
+  const made = opened.use(new Beneath(folder));
+  made.use(relative(folder, work), (name) => Deno.mkdirSync(name));
+  opened.move();
+  return made;
+}
+
 async function copy({ baseName, narHash, narSize }: WantedPath): Promise<void> {
   let path: string | undefined;
   try {
+    beneath ??= makeWork();
     using tree = new StoreTree(join(work, baseName), narSize, beneath);
     await visitTree(join(from, baseName), tree, { signal: stopping.signal });
     const written = tree.summary();
@@ -46,11 +56,8 @@ async function copy({ baseName, narHash, narSize }: WantedPath): Promise<void> {
 }
 
 port.addEventListener("message", async ({ data }) => {
-  if ("from" in data) {
-    ({ from, work } = data);
-    beneath = new Beneath(data.folder);
-    beneath.use(relative(data.folder, work), (name) => Deno.mkdirSync(name));
-  } else if ("copy" in data) done = done.then(() => copy(data.copy));
+  if ("from" in data) ({ from, folder, work } = data);
+  else if ("copy" in data) done = done.then(() => copy(data.copy));
   else {
     stopping.abort();
     await done;

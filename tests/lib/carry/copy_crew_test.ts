@@ -73,6 +73,23 @@ Deno.test("CopyCrew ends on an abort, and writes nothing more afterwards", async
   });
 });
 
+Deno.test("CopyCrew leaves a path for which no folder can be made, and copies the next one", async () => {
+  await inFolder(async (folder) => {
+    const [from, work] = [join(folder, "from"), join(folder, "work")];
+    await Deno.mkdir(work);
+    const wanted: WantedPath[] = [];
+    for (const baseName of ["one", "two"]) {
+      await Deno.mkdir(join(from, baseName), { recursive: true });
+      wanted.push({ baseName, ...await hashNar(join(from, baseName)) });
+    }
+    await using crew = new CopyCrew({ from, folder, work, threads: 1 });
+    await Deno.writeTextFile(join(work, "0"), "in the way");
+    assertEquals(await crew.copy(wanted[0]!, never), undefined);
+    await Deno.remove(join(work, "0"));
+    assertEquals(await crew.copy(wanted[1]!, never), join(work, "0", "two"));
+  });
+});
+
 Deno.test("CopyCrew does nothing where it may have no thread", async () => {
   await inFolder(async (folder) => {
     await using crew = new CopyCrew({ from: folder, folder, work: folder, threads: 0 });
