@@ -151,7 +151,7 @@ async function noteMoved(
   if (held.size === 0) return;
   using hosts = await openImageHosts(options, context);
   await pooled(held.values(), fixedLimit(tagsAtOnce), context.signal, async (each) => {
-    const message = await changeOf(each, lockfile, hosts);
+    const message = await changeOf(each, lockfile, hosts, context.signal);
     if (message === undefined) return;
     const about = { operation: crypto.randomUUID(), kind: "image", subject: each.from.repository };
     context.report({ ...about, type: "note", level: "warning", message });
@@ -163,6 +163,7 @@ async function changeOf(
   { from, digest }: HeldTag,
   lockfile: Lockfile,
   hosts: ImageHosts,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   const name = formatReference(from);
   const pin = `"${lockfile.path}" pins ${digest}`;
@@ -175,6 +176,7 @@ async function changeOf(
     if (now === undefined) return `${name} is gone, and ${pin}`;
     return `${name} points to ${now} now, and ${pin}; --update=${name} follows it`;
   } catch (error) {
+    signal.throwIfAborted();
     return `cannot tell whether ${name} moved: ${(error as Error).message}`;
   }
 }

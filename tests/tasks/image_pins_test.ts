@@ -387,6 +387,27 @@ Deno.test("syncImages() pins nothing where a tag moved between two looks at it",
   await assertRejects(() => Deno.stat(`${room.folder}/to`), Deno.errors.NotFound);
 });
 
+Deno.test("syncImage() says nothing of a tag that is pinned where it is stopped while it looks at it", async () => {
+  await using room = await PinRoom.make();
+  await room.push("v1", "old");
+  const stopping = new AbortController();
+  let stops = false;
+  await using registry = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async ({ url, method, headers }) => {
+      if (stops) stopping.abort(new Error("enough"));
+      return await fetch(`${room.registry.url}${new URL(url).pathname}`, { method, headers });
+    },
+  );
+  const from = `docker://127.0.0.1:${registry.addr.port}/team/vm:v1`;
+  const options = { from, to: `oci:${room.folder}/to:v1`, pin: true };
+  await syncImage(options, room.context());
+  stops = true;
+  const context = { ...room.context(), dryRun: true, signal: stopping.signal };
+  await assertRejects(() => syncImage(options, context), Error, "enough");
+  assertEquals(room.notes, []);
+});
+
 Deno.test("image:sync --pin uses the lockfile of --lock, or that beside the task file", async () => {
   await using room = await PinRoom.make();
   const first = await room.push("v1", "old");
