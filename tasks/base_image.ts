@@ -36,7 +36,7 @@ export interface BaseImageResult extends Figures {
  * @throws {UsageError} if an option is out of its range, or Nix is not installed
  * @throws {KedgeError} if the version has no image, or none for the platform; the hint names the nearest
  * @throws {VerificationError} if the image's label says another version than its tag
- * @throws {UnreachableError} if the registry stayed unreachable, or may not be asked and the cache knows nothing
+ * @throws {UnreachableError} if the registry stayed unreachable, or may not be asked and the cache knows nothing, or `to` does not have it
  *
  * @example
  * ```ts

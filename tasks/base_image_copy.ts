@@ -1,3 +1,4 @@
+import { UnreachableError } from "../lib/base/errors.ts";
 import { formatDestination, parseDestination } from "../lib/oci/engine_reference.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { Figures } from "../lib/operation/figures.ts";
@@ -14,15 +15,16 @@ export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy">;
  * Brings a base image where it is wanted; where no registry may be asked, a layout or an engine that has it already is enough.
  *
  * @param from the image in its registry, pinned
- * @throws {UsageError} if no registry may be asked, and the image is not there
+ * @throws {UnreachableError} if no registry may be asked, and the image is not there
+ * @throws {UsageError} if no registry may be asked, and it is to be brought to one
  */
 export async function copyBaseImage(
   { from, to, base }: { from: string; to: string; base: BaseImageResult },
   { insecureRegistries, engines }: BaseImageOptions,
   context: TaskContext,
 ): Promise<BaseImageCopy> {
-  const standing = context.offline ? await standingCopy(to, base, engines, context) : undefined;
-  if (standing !== undefined) return standing;
+  const isHere = parseDestination(to).transport !== "docker";
+  if (context.offline && isHere) return await standingCopy(to, base, engines, context);
   const { reference, ...figures } = await syncImage(
     { from, to, platforms: [base.platform], insecureRegistries, engines },
     context,
@@ -32,21 +34,26 @@ export async function copyBaseImage(
   return { ...figures, ...(isThere ? { copy: reference } : {}) };
 }
 
-/** The copy that a name on this machine points to; `undefined` where it points to something else, or is in a registry. */
+/** The copy that a name on this machine points to. */
 async function standingCopy(
   to: string,
-  { manifestDigest, configDigest }: BaseImageResult,
+  { reference, manifestDigest, configDigest }: BaseImageResult,
   engines: BaseImageOptions["engines"],
   { signal, dryRun }: TaskContext,
-): Promise<BaseImageCopy | undefined> {
+): Promise<BaseImageCopy> {
   const destination = parseDestination(to);
-  if (destination.transport === "docker") return undefined;
   using hosts = new ImageHosts({ signal, engine: (kind) => openEngine(kind, { engines }) });
   using place = await hosts.destination(destination);
   const pointer = await place.pointer();
   // An engine may know an image by its config.
   const known = destination.transport === "oci" ? [manifestDigest] : [configDigest, manifestDigest];
-  if (pointer === undefined || !known.includes(pointer)) return undefined;
+  if (pointer === undefined || !known.includes(pointer)) {
+    const state = pointer === undefined ? "nothing has that name" : `it is ${pointer}`;
+    throw new UnreachableError(
+      `Cannot bring "${reference}" to "${place.name}": ${state}, and no registry may be asked`,
+      { side: "destination", hint: "run once without --offline" },
+    );
+  }
   const { digest: _named, ...bare } = destination;
   return {
     copy: `${formatDestination(bare)}@${manifestDigest}`,
