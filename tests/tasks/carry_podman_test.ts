@@ -157,9 +157,15 @@ podmanTest("Ctrl-C gives the image back to podman", async (ground) => {
     ...["--copy=podman:nix", `--folder=${room.nix.path}`],
     ...world.args.map((each) => `--engine-arg=${each}`),
   ], { cacheDir: join(room.folder, "cache") });
-  while (await ground.mounted() === "") await new Promise((done) => setTimeout(done, 20));
+  const ended = child.output();
+  let isEnded = false;
+  ended.then(() => isEnded = true);
+  while (await ground.mounted() === "") {
+    assertEquals(isEnded, false, "it ended before it was told to");
+    await new Promise((done) => setTimeout(done, 20));
+  }
   child.kill("SIGINT");
-  const { code, stderr } = await child.output();
+  const { code, stderr } = await ended;
   assertEquals(code, 130, new TextDecoder().decode(stderr));
 });
 
