@@ -68,8 +68,14 @@ export class MountedStore implements StoreSource {
     }
     for (const { baseName } of wanted) {
       if (!taker.wants(baseName)) continue;
-      if (from !== undefined) await this.#copy(join(from, baseName), taker.tree(baseName), signal);
-      await taker.place(baseName, signal);
+      try {
+        if (from !== undefined) {
+          await this.#copy(join(from, baseName), taker.tree(baseName), signal);
+        }
+        await taker.place(baseName, signal);
+      } catch (cause) {
+        throw this.#withAdvice(cause);
+      }
     }
     const links = await this.#links();
     // Links that go while they are looked for are missed without an error.
@@ -95,6 +101,15 @@ export class MountedStore implements StoreSource {
     const digests = files.digests();
     merged.pass({ databaseFiles: [...digests.keys()], hidden: [] }, digests);
     return merged;
+  }
+
+  /** What to do where a path is not what it must be. */
+  #withAdvice(cause: unknown): unknown {
+    if (!(cause instanceof VerificationError) || cause.hint !== undefined) return cause;
+    const { message, data } = cause;
+    const hint =
+      `the files of "${this.#name}" are not those that its database names; remove that image, so that it is brought anew`;
+    return new VerificationError(message, { cause, data, side: "source", hint });
   }
 
   async #copy(path: string, tree: NarVisitor, signal: AbortSignal): Promise<void> {

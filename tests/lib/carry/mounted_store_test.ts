@@ -144,7 +144,10 @@ mountedTest(
     const path = join(made.root, "nix/store", name);
     await leadOut(ground, `nix/store/${name}`);
     const expected = `Cannot use "/nix/store/${name}": its NAR has the hash`;
-    assertStringIncludes((await assertRejects(carry, VerificationError)).message, expected);
+    const changed = await assertRejects(carry, VerificationError);
+    assertStringIncludes(changed.message, expected);
+    assertStringIncludes(changed.hint ?? "", 'the files of "podman:nix" are not those');
+    assertEquals(changed.side, "source");
     await Deno.remove(path);
     const gone = await assertRejects(carry, VerificationError);
     assertStringIncludes(gone.message, "its source names it and does not hold it");
