@@ -126,7 +126,7 @@ async function removable(dir: string): Promise<string[]> {
 
 /** What others are about to make at the root without a lock, the markers, is theirs while they live. */
 function isKept(name: string): boolean {
-  return isTemporaryName(name) && stateOfTemporary(name) === "alive" || name === ".lock" ||
+  return isTemporaryName(name) && stateOfTemporary(name) !== "dead" || name === ".lock" ||
     name === buckets.locks.folder || isJournalName(name);
 }
 

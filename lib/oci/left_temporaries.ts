@@ -13,7 +13,8 @@ export interface LeftTemporariesOptions {
 
 /**
  * Removes from folders what killed processes were writing there, and gave no name yet; gives its bytes. What a process of this machine
- * writes that lives stays, however old it is; one of another machine, or of another container, is judged by the age of what it wrote.
+ * writes that lives stays, however old it is; one of another machine, or of another container, or that may not be asked about, is judged
+ * by the age of what it wrote.
  */
 export async function removeLeftTemporaries(
   folders: readonly string[],
