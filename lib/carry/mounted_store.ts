@@ -80,13 +80,7 @@ export class MountedStore implements StoreSource {
     const links = await this.#links();
     // Links that go while they are looked for are missed without an error.
     if ((await this.#database(signal)).digest() === database) return { links, layerBytes: 0 };
-    throw new VerificationError(
-      `Cannot use "${this.#name}": its files changed while they were read`,
-      {
-        side: "source",
-        hint: "was the image removed or unmounted meanwhile? Run the same command again",
-      },
-    );
+    throw this.#changed();
   }
 
   /** Reads the files of the database, into a folder or only to tell them from others. */
@@ -106,10 +100,22 @@ export class MountedStore implements StoreSource {
   /** What to do where a path is not what it must be. */
   #withAdvice(cause: unknown): unknown {
     if (!(cause instanceof VerificationError) || cause.hint !== undefined) return cause;
+    if (!this.isThere()) return this.#changed(cause);
     const { message, data } = cause;
     const hint =
       `the files of "${this.#name}" are not those that its database names; remove that image, so that it is brought anew`;
     return new VerificationError(message, { cause, data, side: "source", hint });
+  }
+
+  #changed(cause?: unknown): VerificationError {
+    return new VerificationError(
+      `Cannot use "${this.#name}": its files changed while they were read`,
+      {
+        cause,
+        side: "source",
+        hint: "was the image removed or unmounted meanwhile? Run the same command again",
+      },
+    );
   }
 
   async #copy(path: string, tree: NarVisitor, signal: AbortSignal): Promise<void> {

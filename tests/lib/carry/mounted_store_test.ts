@@ -10,6 +10,7 @@ import { silentMeter } from "../../../lib/base/meter.ts";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { folderNames } from "../../../lib/base/files.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import type { StoreRow } from "../../../lib/nix/store_row.ts";
 import { StoreStage } from "../../../lib/nix/store_stage.ts";
 import { nixPaths } from "../../support/carry_room.ts";
 import { inFolder } from "../../support/in_folder.ts";
@@ -166,13 +167,21 @@ for (const gone of ["nix", "nix/var/nix/db/db.sqlite"]) {
     await carry();
     const { rows, database } = await source.survey(await Deno.makeTempDir({ dir }), never);
     await using stage = await StoreStage.make(nix, []);
-    const taker = new StoreUnpacker(nix, stage, [], () => {});
-    const options = { taker, database, folder: nix.path, work: stage.folder, wanted: [] };
-    const unpack = async () => await source.unpack({ ...options, threads: 0, signal: never });
-    assertEquals([rows.size, (await unpack()).links.length], [3, 3]);
+    const unpack = async (paths: readonly StoreRow[]) => {
+      const wanted = paths.map((row) => ({ ...row, baseName: row.storePath.baseName }));
+      const taker = new StoreUnpacker(nix, stage, paths, () => {});
+      const options = { taker, database, folder: nix.path, work: stage.folder, wanted };
+      return await source.unpack({ ...options, threads: 0, signal: never });
+    };
+    assertEquals((await unpack([])).links.length, 3);
     await Deno.rename(join(made.root, gone), join(dir, "gone"));
-    const error = await assertRejects(unpack, VerificationError);
-    assertEquals(error.message, 'Cannot use "podman:nix": its files changed while they were read');
+    for (const paths of [[], [...rows.values()]]) {
+      const error = await assertRejects(() => unpack(paths), VerificationError);
+      assertEquals(
+        error.message,
+        'Cannot use "podman:nix": its files changed while they were read',
+      );
+    }
   });
 }
 
