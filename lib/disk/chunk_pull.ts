@@ -47,7 +47,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     ...plan,
     result,
     foresee() {
-      foreseeOut(file, plan.out);
+      foreseeOut(file, plan.out, { seen: plan.seen, hasJournal: plan.inPlace });
       checkRoom(plan);
     },
     async move(step) {

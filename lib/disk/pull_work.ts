@@ -81,10 +81,15 @@ export function pulledDisk(request: PullRequest, sizeBytes: number): PulledDisk 
  * Fails as writing the file of a pull would where that is not allowed; writes nothing.
  *
  * @param out the file itself, or the one beside it that is written
+ * @param of `seen`: that file, where it is there; `hasJournal`: whether more is written beside it
  */
-export function foreseeOut(file: DiskFile, out: string): void {
-  if (out === file.path) foreseeFile(out);
-  else foreseeNames(dirname(out));
+export function foreseeOut(
+  file: DiskFile,
+  out: string,
+  of: { seen: unknown; hasJournal: boolean },
+): void {
+  if (of.seen !== undefined) foreseeFile(out);
+  if (out !== file.path || of.hasJournal) foreseeNames(dirname(out));
 }
 
 /** Whether it is worth asking, after a pull, if the reference moved meanwhile. */

@@ -93,7 +93,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     })),
     result,
     foresee() {
-      foreseeOut(file, out);
+      foreseeOut(file, out, { seen, hasJournal: false });
       checkRoom();
     },
     move: (step) =>
