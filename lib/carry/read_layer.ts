@@ -69,8 +69,12 @@ export async function readLayer(
       const name = path.slice(databaseFolder.length);
       if (allDatabaseFiles.includes(name)) databaseFiles.push(name);
       return database?.take(member);
-    } else if (type === "symlink" && /^nix\/var\/nix\/(profiles|gcroots)\//.test(path)) {
-      links.push({ path: path.slice(stateFolder.length), target: member.target });
+    } else if (type !== "directory" && /^nix\/var\/nix\/(profiles|gcroots)\//.test(path)) {
+      if (type === "symlink") {
+        links.push({ path: path.slice(stateFolder.length), target: member.target });
+      }
+      // What is no folder takes the place of all that a layer below has there.
+      hidden.push(path);
     }
     return undefined;
   };
