@@ -22,11 +22,17 @@ const largestDatabaseBytes = 1024 * 1024 * 1024;
 /** The files of an image's database, on their way to a folder or hashed alone. */
 export class DatabaseFiles {
   readonly #work: string | undefined;
+  readonly #wants: (name: string) => boolean;
   readonly #hashers = new Map<string, Hasher>();
 
-  /** Takes the folder that they are written to; without any, they are hashed. */
-  constructor(work?: string) {
+  /**
+   * Takes the folder that they are written to; without any, they are hashed.
+   *
+   * @param wants whether a file of this name is looked at
+   */
+  constructor(work?: string, wants: (name: string) => boolean = () => true) {
     this.#work = work;
+    this.#wants = wants;
   }
 
   /** Whether the database itself came. */
@@ -39,7 +45,7 @@ export class DatabaseFiles {
     { path, type, size }: Pick<LayerMember, "path" | "type" | "size">,
   ): TarContents | undefined {
     const name = databaseFiles.find((each) => path === databaseFolder + each);
-    if (name === undefined) return undefined;
+    if (name === undefined || !this.#wants(name)) return undefined;
     if (type !== "file" || size > largestDatabaseBytes) {
       throw new VerificationError(`Cannot use the database "/${path}": it is no file of its kind`);
     }

@@ -73,7 +73,7 @@ export class LayeredStore implements StoreSource {
       const wanted = facts === undefined || (digests === undefined && merged.wants(facts)) ||
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
-        const files = new DatabaseFiles();
+        const files = new DatabaseFiles(undefined, (name) => merged.lacks(name));
         facts = await this.#read(layer, signal, {
           taker,
           database: files,

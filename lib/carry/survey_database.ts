@@ -38,7 +38,7 @@ async function surveyLayer(
   { name, bytes }: SurveyLayer,
   merged: MergedDatabase,
 ): Promise<void> {
-  const files = new DatabaseFiles(work);
+  const files = new DatabaseFiles(work, (name) => merged.lacks(name));
   const hidden: string[] = [];
   let isDone = false;
   await readLayerMembers(bytes(), "nix", name, {
@@ -47,7 +47,7 @@ async function surveyLayer(
       if (type === "whiteout") hidden.push(path);
       else if (type === "opaque") hidden.push(`${path}/`);
       else if (!path.startsWith(databaseFolder)) isDone = files.isThere;
-      else if (merged.lacks(path.slice(databaseFolder.length))) return files.take(member);
+      else return files.take(member);
       return undefined;
     },
     isDone: () => isDone,

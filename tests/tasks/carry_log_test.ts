@@ -102,6 +102,23 @@ for (
 }
 
 realTest(
+  "carryStore() carries the store of an image with a link in the place of the database below it",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const { layers, after } = await takenApart(room);
+    const name = `${databaseFolder}/db.sqlite`;
+    const links = tarball([{ name, flag: "2", linkName: "../elsewhere" }]);
+    const base = await room.image("2.8.0", [links, ...layers, layer({ "db.sqlite": after })]);
+    for (const at of ["first", "second"]) {
+      const to = { folder: join(room.folder, at) };
+      assertEquals((await room.carry(base, { to })).paths, 3);
+      await verifyWithNix(new NixFolder(to.folder).uri);
+    }
+  },
+);
+
+realTest(
   "carryStore() takes no database alone of which it finds the log in a layer below, and finds it the next time",
   carryPrograms,
   async () => {
