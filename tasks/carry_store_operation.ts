@@ -10,6 +10,7 @@ import { whileRoom } from "../lib/base/disk_space.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { type Carried, carryImage, rootsOf, rowBytes } from "../lib/carry/bring_image.ts";
 import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
+import { surveyImage } from "../lib/carry/survey_image.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { CarriedImages } from "../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
@@ -86,7 +87,8 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     if (folder !== undefined) await this.#notes.checkPlatform(folder);
     const source = await this.#source.open(folder, step);
     const work = await this.#temporary();
-    const image = await this.#source.reading(() => source.survey(work, step.signal));
+    const survey = { name: this.#options.base.reference, work, signal: step.signal };
+    const image = await this.#source.reading(() => surveyImage(source, survey));
     const all = [...image.rows.values()];
     const { missing, present, left } = await storeDifference(all, folder, step.signal);
     const bytesToMove = rowBytes(missing);
