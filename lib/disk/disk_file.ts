@@ -2,8 +2,8 @@
  * The file that a disk is pulled to: what it may be, who uses it, where it is built.
  *
  * Beside a file `vm.img` may stand: `.vm.img.<64 hex>.kedge-partial`, the next version under way, named by the digest that it will have; and,
- * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten. A
- * name that is so long that no such name fits beside it is named there by its digest.
+ * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten. In
+ * such a name that would be longer than a name can be, the digest of the file's name stands for it.
  *
  * @module
  */
@@ -19,6 +19,10 @@ const mostLinks = 40;
 const longestName = 255;
 const digestDigits = 64;
 const partialEnd = ".kedge-partial";
+const longestPartialEnd = digestDigits + partialEnd.length;
+const journalEnd = "kedge-journal";
+/** With that of the longest temporary name, by which it is written. */
+const longestJournalEnd = `${journalEnd}.tmp-4194304-01234567`.length;
 
 /** The paths around a destination. */
 export interface DiskFile {
@@ -65,23 +69,27 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
   if (info === undefined && (await ifThere(Deno.stat(folder)))?.isDirectory !== true) {
     throw new UsageError(`Cannot write the disk "${given}": the folder "${folder}" is not there`);
   }
-  const beside = namesBeside(path);
+  const beside = namesBeside(path, longestJournalEnd);
   return {
     path,
     info,
-    partial: (digest) => join(folder, `${beside}${digestHex(digest)}${partialEnd}`),
-    journal: join(folder, `${beside}kedge-journal`),
+    partial: (digest) => join(folder, `${partialsBeside(path)}${digestHex(digest)}${partialEnd}`),
+    journal: join(folder, `${beside}${journalEnd}`),
     saved: join(folder, `${beside}kedge-saved`),
     saving: join(folder, `${beside}kedge-saved.next`),
   };
 }
 
-/** How the names begin that belong to a file. */
-function namesBeside(path: string): string {
+/** How the names begin that belong to a file, and go on for so many bytes at most. */
+function namesBeside(path: string, longestEnd: number): string {
   const name = basename(path);
   const size = new TextEncoder().encode(name).length;
-  const isTooLong = size > longestName - 2 - digestDigits - partialEnd.length;
+  const isTooLong = size > longestName - 2 - longestEnd;
   return `.${isTooLong ? digestHex(sha256(name)) : name}.`;
+}
+
+function partialsBeside(path: string): string {
+  return namesBeside(path, longestPartialEnd);
 }
 
 /**
@@ -121,7 +129,7 @@ export async function leaveNothing(path: string): Promise<void> {
 /** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
 export async function partialsOf(file: DiskFile): Promise<{ path: string; digest: Digest }[]> {
   const folder = dirname(file.path);
-  const prefix = namesBeside(file.path);
+  const prefix = partialsBeside(file.path);
   const found: { path: string; digest: Digest }[] = [];
   for await (const { name } of Deno.readDir(folder)) {
     if (!name.startsWith(prefix)) continue;

@@ -1,5 +1,6 @@
 /** Paths that lead up out of a link: what they mean is what the file system finds, not what their text says. @module */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../lib/base/errors.ts";
 import { diffDisks } from "../../tasks/disk_inspect.ts";
 import { pullDisk, pushDisk, verifyDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
@@ -119,4 +120,20 @@ Deno.test("a file is pushed, verified and pulled by the longest name that a file
   }
   await verifyDisk({ reference, file: world.path(to), repair: true }, world.machine());
   await world.holds(to, first);
+});
+
+Deno.test("the journal of a pull in place is named by the file, however long its name is, where that fits", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+  const name = "x".repeat(219);
+  const file = await world.write(name, second);
+  await world.write(`.${name}.kedge-journal`, new Uint8Array());
+  await assertRejects(
+    () => pushDisk({ file, reference }, world.machine()),
+    KedgeError,
+    "a pull into it did not end",
+  );
+  await pullDisk({ reference, file, inPlace: true }, world.machine());
+  await world.holds(name, first);
 });
