@@ -2,13 +2,14 @@ import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import type { CarryPlan } from "./carry_notes.ts";
 
 /** What a carry is about to write. */
-export function carryAhead({ note, pathsMissing }: CarryPlan): WritingAhead {
-  const bringsPaths = pathsMissing > 0;
+export function carryAhead({ note, pathsMissing, registers }: CarryPlan): WritingAhead {
+  const isNew = note === undefined;
   return {
     folders: [
-      ...["var/kedge", "var/kedge/images", ...(note === undefined ? ["var/kedge/staging"] : [])],
-      ...(bringsPaths ? ["store", "var/nix/gcroots/kedge"] : []),
+      ...["var/kedge", "var/kedge/images"],
+      ...(isNew ? ["var/kedge/staging", "var/nix/gcroots/kedge"] : []),
+      ...(pathsMissing > 0 ? ["store"] : []),
     ],
-    database: bringsPaths,
+    database: registers,
   };
 }

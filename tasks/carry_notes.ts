@@ -19,6 +19,8 @@ export interface CarryPlan extends Plan {
   image?: SurveyedImage;
   /** How many paths would be brought. */
   pathsMissing: number;
+  /** Whether paths become valid: those, and those that a killed run left. */
+  registers: boolean;
 }
 
 /** What the notes in a folder say of the image that is to be carried there. */
@@ -53,6 +55,7 @@ export class CarryNotes {
       folder,
       note: { ...note, usedMs: this.#context.cache.now() },
       pathsMissing: 0,
+      registers: false,
       changed: !follows,
       bytesToMove: 0,
       bytesToReuse: 0,

@@ -97,6 +97,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
       folder,
       image: { ...image, source },
       pathsMissing: missing.length,
+      registers: missing.length + left.length > 0,
       changed: true,
       bytesToMove,
       bytesToReuse: rowBytes(present) + rowBytes(left),
