@@ -2,11 +2,13 @@ import { KedgeError, NotAllowedError } from "../lib/base/errors.ts";
 
 const deniedHint = "run it as a user who may, or name another place";
 const goneHint = "does another program change it? run the same command again";
+const folderHint = "a folder stands where a file belongs; move it away";
 const busyHint = "what is mounted or run from stays where it is; end that first";
 /** What the operating system says of files, and the next step. */
 const fileErrors: Readonly<Record<string, string | undefined>> = {
   EACCES: deniedHint,
   EBUSY: busyHint,
+  EISDIR: folderHint,
   EPERM: deniedHint,
   EROFS: deniedHint,
   ENOENT: goneHint,

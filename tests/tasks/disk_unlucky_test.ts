@@ -137,3 +137,24 @@ Deno.test("pushDisk() pushes no file that is half of what a pull in place was to
   await pullDisk(pull, world.machine());
   await pushDisk(push, world.machine());
 });
+
+Deno.test("disk:push says what it could not do where a folder stands in the place of a pack", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  const file = world.path("disk");
+  const packs: string[] = [];
+  for await (const { name } of Deno.readDir(world.path("store/blobs/sha256"))) {
+    const path = world.path(`store/blobs/sha256/${name}`);
+    if ((await Deno.stat(path)).size > 100_000) packs.push(path);
+  }
+  for (const path of packs) {
+    await Deno.remove(path);
+    await Deno.mkdir(path);
+  }
+  const error = await assertRejects(
+    () => pushDisk({ file, reference, repack: true }, world.machine()),
+    KedgeError,
+    `Cannot push "${file}" to "${reference}": Is a directory`,
+  );
+  assertEquals(error.hint, "a folder stands where a file belongs; move it away");
+});
