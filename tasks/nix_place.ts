@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
+import { dirname, resolve } from "@std/path";
 import * as v from "valibot";
 import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly, lookAt } from "../lib/base/files.ts";
@@ -66,6 +66,15 @@ export async function nixPlace(
 }
 
 const taken = "a file stands there, or above it";
+const lost = "a link stands there, or above it, and leads nowhere";
+
+/** Whether what is not there cannot be made either, since a link leads to nothing. */
+async function isLost(path: string): Promise<boolean> {
+  for (let at = path;; at = dirname(at)) {
+    if (await ifThere(Deno.stat(at)) !== undefined || dirname(at) === at) return false;
+    if (lookAt(at) !== undefined) return true;
+  }
+}
 
 class FolderPlace implements NixPlace {
   readonly label: string;
@@ -86,8 +95,7 @@ class FolderPlace implements NixPlace {
     } catch (cause) {
       if (cause instanceof Deno.errors.NotADirectory) throw this.#unusable(taken, cause);
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      const isLink = lookAt(this.folder.path)?.isSymlink === true;
-      if (isLink) throw this.#unusable("a link stands there, and leads nowhere", cause);
+      if (await isLost(this.folder.path)) throw this.#unusable(lost, cause);
     }
     return this.folder;
   }

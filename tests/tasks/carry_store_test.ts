@@ -471,7 +471,8 @@ carryTest("carryStore() says that a folder cannot be made", async (room) => {
     const [folder, state] of [
       [file, "a file stands there, or above it"],
       [join(file, "nix"), "a file stands there, or above it"],
-      [lost, "a link stands there, and leads nowhere"],
+      [lost, "a link stands there, or above it, and leads nowhere"],
+      [join(lost, "deep", "nix"), "a link stands there, or above it, and leads nowhere"],
       [loop, "Too many levels of symbolic links"],
     ] as const
   ) {
