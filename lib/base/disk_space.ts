@@ -6,10 +6,14 @@ import { isNoRoom, NoRoomError } from "./errors.ts";
 /** The types of the file systems that may store what is written in fewer bytes: btrfs, ZFS, bcachefs. */
 const compressing: readonly number[] = [0x9123683e, 0x2fc12fc1, 0xca451a4e];
 
-/** The bytes that may still be written where a path lies or would lie; `undefined` where the system does not tell. */
+/**
+ * The bytes that may still be written where a path lies or would lie; `undefined` where the system does not tell: of a file system that has no size
+ * either, such as a tmpfs without a limit.
+ */
 export function freeBytes(path: string): number | undefined {
   const stats = fileSystemAt(path);
-  return stats === undefined ? undefined : Number(stats.bavail) * Number(stats.bsize);
+  if (stats === undefined || Number(stats.blocks) === 0) return undefined;
+  return Number(stats.bavail) * Number(stats.bsize);
 }
 
 /** Whether what is written where a path lies or would lie may take less room than it has bytes. */

@@ -42,6 +42,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "disk:pull refuses no file system for its room that has no size",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const references = await twoDisks(world);
+    await Deno.mkdir(world.path("open"));
+    await using _open = await mountSmallDisk(world.path("open"), 0);
+    for (const reference of references) {
+      for (const dryRun of [true, false]) {
+        await pullDisk({ reference, file: world.path("open/out") }, { ...world.machine(), dryRun });
+      }
+      await world.holds("open/out", data);
+      await Deno.remove(world.path("open/out"));
+    }
+  },
+});
+
+Deno.test({
   name: "a dry run of disk:pull and disk:push finds a file system that is mounted to be read",
   ignore: !canMount,
   fn: async () => {
