@@ -1,3 +1,5 @@
+import { isAbsolute } from "@std/path";
+import { KedgeError } from "../base/errors.ts";
 import { GraceSignal } from "../base/grace_signal.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
@@ -40,14 +42,14 @@ export async function mountImage(
   });
   let ending: Promise<boolean> | undefined;
   const giveBack = () => ending ??= unmount(engine, id, onLeft);
-  const mounted: MountedImage = {
-    folder: printed.replace(/\n$/, ""),
-    giveBack,
-    [Symbol.asyncDispose]: async () => void await giveBack(),
-  };
-  if (!signal.aborted) return mounted;
+  const folder = printed.replace(/\n$/, "");
+  if (!signal.aborted && isAbsolute(folder)) {
+    return { folder, giveBack, [Symbol.asyncDispose]: async () => void await giveBack() };
+  }
   await giveBack();
-  throw signal.reason;
+  signal.throwIfAborted();
+  const what = JSON.stringify(folder.slice(0, 100));
+  throw new KedgeError(`Cannot mount the image ${id}: ${engine.kind} named no folder, but ${what}`);
 }
 
 async function unmount(

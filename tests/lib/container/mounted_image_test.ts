@@ -68,6 +68,17 @@ Deno.test("mountImage() gives nothing back where podman mounted nothing", async 
   });
 });
 
+Deno.test("mountImage() takes no name for a folder that leads from where the program runs", async () => {
+  for (const [mount, what] of [[":", '""'], ["echo nix", '"nix"']] as const) {
+    await withPodman({ mount }, async ({ mount, commands }) => {
+      const error = await assertRejects(() => mount(), KedgeError);
+      const expected = `Cannot mount the image abc: podman named no folder, but ${what}`;
+      assertEquals(error.message, expected);
+      assertEquals(await commands(), ["image mount abc", "image unmount abc"]);
+    });
+  }
+});
+
 Deno.test("mountImage() says that an image could not be given back, unless it is gone", async () => {
   const advice =
     "Cannot unmount the image abc: podman ended with code 125 (Error: no space left); " +
