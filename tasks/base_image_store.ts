@@ -22,7 +22,8 @@ export type CarriedBase =
 export interface CarryStoreOptions {
   /**
    * The image: what `baseImage()` gave. A copy of it is read in place of its registry: one in a layout or another registry in its layers; one in
-   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why.
+   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why. Of podman's files
+   * each is copied alone, also where the image has two names for one.
    */
   base: CarriedBase;
   /** Where its store goes; what is mounted as `/nix` afterwards. A volume that is not there is made. */
@@ -65,7 +66,7 @@ export interface CarryStoreResult extends Figures {
  *
  * @throws {UsageError} if an option is out of its range, or there is no engine
  * @throws {NotAllowedError} if the engine refuses, or this process cannot see the volume's files, or may not read or write them all
- * @throws {VerificationError} if a layer or a path is not what it must be
+ * @throws {VerificationError} if a layer or a path is not what it must be, or podman lost the image while it was read
  * @throws {UnreachableError} if only a registry can give it, and it stayed unreachable or may not be asked
  * @throws {NoRoomError} if what is missing does not fit
  * @throws {KedgeError} if the volume is of another platform, or its database of another schema
