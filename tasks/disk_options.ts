@@ -35,14 +35,14 @@ export function checkOnline(context: TaskContext, ...references: ImageReference[
  */
 export async function refuseOwnLayout(reference: ImageReference, path: string): Promise<void> {
   if (reference.transport !== "oci") return;
-  const folder = await ifThere(Deno.realPath(reference.folder));
-  if (folder === undefined || !path.startsWith(`${folder}/`)) return;
-  const [first = ""] = path.slice(folder.length + 1).split("/");
-  if (!["index.json", "oci-layout", "blobs"].includes(first)) return;
-  throw new UsageError(
-    `Cannot write the disk "${path}": it is a part of the layout "${reference.folder}" itself`,
-    { hint: "name a file elsewhere" },
-  );
+  for (const part of ["index.json", "oci-layout", "blobs"]) {
+    const real = await ifThere(Deno.realPath(`${reference.folder}/${part}`));
+    if (real === undefined || !`${path}/`.startsWith(`${real}/`)) continue;
+    throw new UsageError(
+      `Cannot write the disk "${path}": it is a part of the layout "${reference.folder}" itself`,
+      { hint: "name a file elsewhere" },
+    );
+  }
 }
 
 /** Keeps other processes from the same file, and prune from the cache, until disposed of; a dry run takes no lock. */

@@ -239,4 +239,12 @@ Deno.test("pullDisk() writes over no part of the layout that it pulls from", asy
   }
   await pullDisk({ reference, file: world.path("store/out") }, world.machine());
   await world.holds("store/out", noise(500_000));
+
+  await Deno.rename(world.path("store/blobs"), world.path("shared"));
+  await Deno.symlink("../shared", world.path("store/blobs"));
+  await assertRejects(
+    () => pullDisk({ reference, file: world.path("shared/new") }, world.machine()),
+    UsageError,
+    "it is a part of the layout",
+  );
 });
