@@ -6,10 +6,10 @@
  *
  * @module
  */
-import defer * as sqlite from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { join, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
-import { sqliteLogBytes, standingName, whileSqliteBusy } from "../base/sqlite.ts";
+import { sqliteLogBytes, whileSqliteBusy } from "../base/sqlite.ts";
 import { damagedDatabase, withDatabase } from "./database_failure.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import {
@@ -20,6 +20,7 @@ import {
   noteNixSchema,
 } from "./nix_schema.ts";
 import { openToChange } from "./open_to_change.ts";
+import { openToRead } from "./open_to_read.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { compareBytes, tryParseStorePath } from "./store_path.ts";
 import { parseStoreRow, type StoreRow } from "./store_row.ts";
@@ -31,12 +32,14 @@ const besides = ["-journal", "-shm", "-wal"];
 
 /** Reads and changes the database in a folder. */
 export class StoreDatabase implements Disposable {
-  #database: sqlite.DatabaseSync;
+  #database: DatabaseSync;
   #path: string;
+  #close: () => void;
 
-  private constructor(database: sqlite.DatabaseSync, path: string) {
+  private constructor(database: DatabaseSync, path: string, close: () => void) {
     this.#database = database;
     this.#path = path;
+    this.#close = close;
   }
 
   /**
@@ -55,15 +58,12 @@ export class StoreDatabase implements Disposable {
       return undefined;
     }
     return withDatabase("read", path, () => {
-      const database = new sqlite.DatabaseSync(standingName(path), {
-        readOnly: true,
-        timeout: busyMs,
-      });
+      const { database, close } = openToRead(path, busyMs);
       try {
         checkNixTables(database, path);
-        return new StoreDatabase(database, path);
+        return new StoreDatabase(database, path, close);
       } catch (error) {
-        database.close();
+        close();
         throw error;
       }
     });
@@ -86,7 +86,7 @@ export class StoreDatabase implements Disposable {
       try {
         whileSqliteBusy(() => database.exec(`begin immediate; ${nixTables} commit;`));
         checkNixTables(database, path);
-        return new StoreDatabase(database, path);
+        return new StoreDatabase(database, path, () => database.close());
       } catch (error) {
         database.close();
         throw error;
@@ -201,7 +201,7 @@ export class StoreDatabase implements Disposable {
 
   /** Closes it. */
   [Symbol.dispose](): void {
-    this.#database.close();
+    this.#close();
   }
 
   #transaction(run: () => void): void {
