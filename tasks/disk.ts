@@ -93,7 +93,7 @@ export interface PushDiskOptions {
 export interface PushDiskResult extends Figures {
   /** The disk, pinned: `REFERENCE@sha256:...`. */
   reference: string;
-  /** The digest of its manifest; a dry run knows it only where nothing has to be compressed. */
+  /** The digest of its manifest; a dry run knows it only where nothing has to be compressed, or where it compresses all: with `repack`. */
   digest?: Digest;
   /** The size of the file in bytes. */
   sizeBytes: number;
