@@ -12,7 +12,8 @@ import { openEngine } from "./image_routes.ts";
 export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy">;
 
 /**
- * Brings a base image where it is wanted; where no registry may be asked, a layout or an engine that has it already is enough.
+ * Brings a base image where it is wanted. An engine that has it already is asked alone, since nobody could tell more of its digest; where no
+ * registry may be asked, that is enough of a layout too.
  *
  * @param from the image in its registry, pinned
  * @throws {UnreachableError} if no registry may be asked, and the image is not there
@@ -23,8 +24,13 @@ export async function copyBaseImage(
   { insecureRegistries, engines }: BaseImageOptions,
   context: TaskContext,
 ): Promise<BaseImageCopy> {
-  const isHere = parseDestination(to).transport !== "docker";
-  if (context.offline && isHere) return await standingCopy(to, base, engines, context);
+  const { transport } = parseDestination(to);
+  // What a layout has of it may be in want of repair.
+  if (transport !== "docker" && (context.offline || transport !== "oci")) {
+    const found = await standingCopy(to, base, engines, context);
+    if (found.copy !== undefined) return found.copy;
+    if (context.offline) throw found.error;
+  }
   const { reference, ...figures } = await syncImage(
     { from, to, platforms: [base.platform], insecureRegistries, engines },
     context,
@@ -34,13 +40,13 @@ export async function copyBaseImage(
   return { ...figures, ...(isThere ? { copy: reference } : {}) };
 }
 
-/** The copy that a name on this machine points to. */
+/** The copy that a name on this machine points to, or why there is none. */
 async function standingCopy(
   to: string,
   { reference, manifestDigest, configDigest }: BaseImageResult,
   engines: BaseImageOptions["engines"],
   { signal, dryRun }: TaskContext,
-): Promise<BaseImageCopy> {
+): Promise<{ copy: BaseImageCopy } | { copy?: undefined; error: UnreachableError }> {
   const destination = parseDestination(to);
   using hosts = new ImageHosts({ signal, engine: (kind) => openEngine(kind, { engines }) });
   using place = await hosts.destination(destination);
@@ -49,13 +55,14 @@ async function standingCopy(
   const known = destination.transport === "oci" ? [manifestDigest] : [configDigest, manifestDigest];
   if (pointer === undefined || !known.includes(pointer)) {
     const state = pointer === undefined ? "nothing has that name" : `it is ${pointer}`;
-    throw new UnreachableError(
+    const error = new UnreachableError(
       `Cannot bring "${reference}" to "${place.name}": ${state}, and no registry may be asked`,
       { side: "destination", hint: "run once without --offline" },
     );
+    return { error };
   }
   const { digest: _named, ...bare } = destination;
-  return {
+  const copy = {
     copy: `${formatDestination(bare)}@${manifestDigest}`,
     changed: false,
     bytesMoved: 0,
@@ -64,4 +71,5 @@ async function standingCopy(
     why: `${place.name} points to it already`,
     dryRun,
   };
+  return { copy };
 }

@@ -50,3 +50,12 @@ podmanTest("baseImage() finds a copy in podman without a network", async (ground
   assertEquals([found.copy, found.changed, found.requests], [base.copy, false, 0]);
   await missing(() => offline("2.8.1"), `"podman:nix": it is ${base.configDigest}`);
 });
+
+podmanTest("baseImage() asks no registry for a copy that podman has already", async (ground) => {
+  const { room } = ground;
+  await room.image("2.8.0");
+  const base = await ground.pull("2.8.0");
+  await room.registry.stop();
+  const again = await ground.pull("2.8.0");
+  assertEquals([again.copy, again.changed, again.requests], [base.copy, false, 0]);
+});
