@@ -3,8 +3,9 @@
  *
  * Invariants: the file is read at each question, so that what others wrote meanwhile counts; a frozen one is never written; a pin is
  * written after what it names was verified, under the file's lock, so that two processes which pin at once keep both pins; of two
- * that pin the same for the first time, the first one says what it means; other pins, those of newer versions included, stay as they are; keys are sorted, so that two people who add different pins can merge
- * their files. An empty file holds no pin: a process that was killed before its first one leaves it.
+ * that pin the same for the first time, the first one says what it means; other pins, those of newer versions included, stay as
+ * they are; keys are sorted, so that two people who add different pins can merge their files. An empty file holds no pin: a
+ * process that was killed before its first one leaves it.
  *
  * @module
  */

@@ -103,3 +103,20 @@ export async function blobsOf(folder: string): Promise<Digest[]> {
   for await (const entry of Deno.readDir(join(folder, "blobs", "sha256"))) names.push(entry.name);
   return names.sort().map((name) => `sha256:${name}` as Digest);
 }
+
+/** Attaches a signature to an image of a layout, under the fallback tag too. */
+export async function attachSignature(layout: Layout, image: Descriptor): Promise<Descriptor> {
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    config: await putContent(layout.folder, "{}", MediaType.empty),
+    layers: [await putContent(layout.folder, "signed", "application/x.signature")],
+    subject: image,
+  });
+  const signature = await putContent(layout.folder, text, MediaType.ociManifest);
+  await layout.attach(
+    image.digest,
+    (await layout.manifest(signature.digest, signature.mediaType))!,
+  );
+  return signature;
+}

@@ -17,6 +17,7 @@ import { carryStore } from "../../tasks/base_image_store.ts";
 import { inContainer } from "../../tasks/in_container.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { debianNixLayer, debianPrograms } from "../support/debian_nix.ts";
+import { HiddenPodman, hidingPrograms } from "../support/hidden_podman.ts";
 import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { runKedge } from "../support/program.ts";
@@ -149,36 +150,20 @@ realTest(
 
 realTest(
   "carryStore() says what to do where the engine's volumes are not on this machine",
-  [...carryPrograms, ...engines, "unshare", "nsenter", "mount"],
+  [...carryPrograms, ...engines, ...hidingPrograms],
   async () => {
     await using room = await CarryRoom.make();
     await using world = await PodmanWorld.make();
     const base = await room.image("2.8.0");
-    // As in a virtual machine: podman sees its storage, and nobody else does.
-    const script =
-      'mount --make-rprivate / && mount -t tmpfs none "$0" && echo ready && exec sleep 600';
-    const keeper = new Deno.Command("unshare", {
-      args: ["--mount", "sh", "-c", script, world.folder],
-      stdout: "piped",
-      stdin: "null",
-    }).spawn();
-    try {
-      const reader = keeper.stdout.getReader();
-      assertEquals(new TextDecoder().decode((await reader.read()).value), "ready\n");
-      await reader.cancel();
-      const args = [`--target=${keeper.pid}`, "--mount", "podman", ...world.args];
-      const engine: ContainerEngineOptions = { kind: "podman", program: "nsenter", args };
-      const error = await assertRejects(
-        () => carryStore({ base, to: { volume: "nix" }, engine }, room.context),
-        NotAllowedError,
-      );
-      assertStringIncludes(error.message, 'Cannot use the volume "nix": its files are in');
-      assertStringIncludes(error.message, "which is not on this machine");
-      assertStringIncludes(error.hint ?? "", "name a folder of this machine instead (--folder)");
-    } finally {
-      keeper.kill("SIGKILL");
-      await keeper.status;
-    }
+    await using hidden = await HiddenPodman.make(world);
+    const { engine } = hidden;
+    const error = await assertRejects(
+      () => carryStore({ base, to: { volume: "nix" }, engine }, room.context),
+      NotAllowedError,
+    );
+    assertStringIncludes(error.message, 'Cannot use the volume "nix": its files are in');
+    assertStringIncludes(error.message, "which is not on this machine");
+    assertStringIncludes(error.hint ?? "", "name a folder of this machine instead (--folder)");
   },
 );
 

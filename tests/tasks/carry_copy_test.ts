@@ -2,10 +2,14 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UnreachableError } from "../../lib/base/errors.ts";
-import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
+import {
+  ContainerEngine,
+  type ContainerEngineOptions,
+} from "../../lib/container/container_engine.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { podmanTest } from "../support/carry_podman.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { HiddenPodman, hidingPrograms } from "../support/hidden_podman.ts";
 import { verifyWithNix } from "../support/nix_store_image.ts";
 import { startRegistry } from "../support/registry.ts";
 import { realTest } from "../support/real.ts";
@@ -87,36 +91,19 @@ podmanTest(
   async (ground) => {
     const { room, world } = ground;
     await room.image("2.8.0");
-    // As in a virtual machine: podman sees its storage, and nobody else does.
-    const script =
-      'mount --make-rprivate / && mount -t tmpfs none "$0" && echo ready && exec sleep 600';
-    const keeper = new Deno.Command("unshare", {
-      args: ["--mount", "sh", "-c", script, world.folder],
-      stdout: "piped",
-      stdin: "null",
-    }).spawn();
-    try {
-      const reader = keeper.stdout.getReader();
-      assertEquals(new TextDecoder().decode((await reader.read()).value), "ready\n");
-      await reader.cancel();
-      const args = [`--target=${keeper.pid}`, "--mount", "podman", ...world.args];
-      const engine = { kind: "podman", program: "nsenter", args } as const;
-      const base = await baseImage({
-        nixVersion: "2.8.0",
-        repository: room.repository,
-        to: "podman:nix",
-        engines: { podman: engine },
-      }, room.context);
-      const done = await ground.carry(base, { engine });
-      assertEquals([done.pathsMoved, done.layerBytes > 0], [3, true]);
-      assertStringIncludes(ground.notes.join("\n"), "this machine sees no Nix database in");
-      const mounted = await new Deno.Command("nsenter", { args: [...args, "image", "mount"] })
-        .output();
-      assertEquals([mounted.code, new TextDecoder().decode(mounted.stdout)], [0, ""]);
-    } finally {
-      keeper.kill("SIGKILL");
-      await keeper.status;
-    }
+    await using hidden = await HiddenPodman.make(world);
+    const { engine } = hidden;
+    const base = await baseImage({
+      nixVersion: "2.8.0",
+      repository: room.repository,
+      to: "podman:nix",
+      engines: { podman: engine },
+    }, room.context);
+    const done = await ground.carry(base, { engine });
+    assertEquals([done.pathsMoved, done.layerBytes > 0], [3, true]);
+    assertStringIncludes(ground.notes.join("\n"), "this machine sees no Nix database in");
+    const podman = new ContainerEngine({ ...engine, kind: "podman", program: "nsenter" });
+    assertEquals(await podman.must(["image", "mount"], "list what is mounted"), "");
   },
-  ["unshare", "nsenter", "mount"],
+  hidingPrograms,
 );

@@ -13,7 +13,13 @@ import {
 } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
-import { blobsOf, putContent, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
+import {
+  attachSignature,
+  blobsOf,
+  randomBytes,
+  writeImage,
+  writeIndex,
+} from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -45,16 +51,7 @@ Deno.test("syncImages() copies a list of referrers among the tags of a repositor
   inFolder(async (folder) => {
     const [from, to] = [new Layout(`${folder}/from`), new Layout(`${folder}/to`)];
     const image = await writeIndex(from.folder, "v1", [{ layers: [shared] }]);
-    const text = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MediaType.ociManifest,
-      config: await putContent(from.folder, "{}", MediaType.empty),
-      layers: [await putContent(from.folder, "signed", "application/x.signature")],
-      subject: image,
-    });
-    const signature = await putContent(from.folder, text, MediaType.ociManifest);
-    const manifest = await from.manifest(signature.digest, signature.mediaType);
-    await from.attach(image.digest, manifest!);
+    const signature = await attachSignature(from, image);
     await sync(`${folder}/cache`, {
       images: [{ from: `oci:${from.folder}`, to: `oci:${to.folder}`, tags: ".*" }],
     });

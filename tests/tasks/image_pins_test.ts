@@ -11,8 +11,7 @@ import { referrersTag } from "../../lib/oci/referrers.ts";
 import { syncImage, type SyncImageOptions } from "../../tasks/image.ts";
 import { syncImages, type SyncImagesOptions } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
-import { putContent, writeImage, writeIndex } from "../support/layout.ts";
-import { MediaType } from "../../lib/oci/media_type.ts";
+import { attachSignature, writeImage, writeIndex } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 
 /** A registry with images, a lockfile, and a place for copies. */
@@ -338,15 +337,7 @@ Deno.test("syncImages() copies a list of referrers whole that is pinned", async 
   await using room = await PinRoom.make();
   const from = new Layout(`${room.folder}/signed`);
   const image = await writeImage(from.folder, "v1", { layers: ["x"] });
-  const text = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MediaType.ociManifest,
-    config: await putContent(from.folder, "{}", MediaType.empty),
-    layers: [await putContent(from.folder, "signed", "application/x.signature")],
-    subject: image,
-  });
-  const signature = await putContent(from.folder, text, MediaType.ociManifest);
-  await from.attach(image.digest, (await from.manifest(signature.digest, signature.mediaType))!);
+  const signature = await attachSignature(from, image);
   await syncImages(
     { images: [{ from: `oci:${from.folder}`, to: room.repository, tags: ".*" }] },
     { cache: new Cache(`${room.folder}/other`) },
