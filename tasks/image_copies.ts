@@ -44,7 +44,8 @@ export interface CopyImagesOptions extends ImageRegistriesOptions {
   verifyExisting?: boolean;
   /**
    * Whether the tags are pinned by the lockfile, which there must be: what a tag of a registry meant at its first use is what is copied ever
-   * after, until an update names it. What is attached to images is not pinned.
+   * after, until an update names it. What is attached to images is not pinned. A dry run asks what else those tags mean by now, which its
+   * figures leave out, since no run asks it.
    *
    * @default {false}
    */

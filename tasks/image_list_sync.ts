@@ -65,6 +65,10 @@ async function routesOf(
   using hosts = await openImageHosts(options, context, { meter });
   const all = await inWords(`list "${image.from}"`, () => listTags(from, hosts));
   const tags = all.filter(fits);
+  if (options.pin && from.transport === "docker") {
+    const { noteUnlisted } = await import("./image_pins.ts");
+    await noteUnlisted(from, fits, all, context);
+  }
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
       side: "source",

@@ -35,6 +35,7 @@ interface PinnedRoute {
 }
 
 const tagsAtOnce = 8;
+const keyStart = "image ";
 
 /**
  * The lockfile that pins images.
@@ -89,7 +90,7 @@ async function lookUp(route: ImageRoute, lockfile: Lockfile): Promise<PinnedRout
   const { host, repository, tag = "latest" } = from;
   const place = { ...from, host: host.toLowerCase(), tag };
   const name = formatReference(place);
-  const key = `image ${name}`;
+  const key = `${keyStart}${name}`;
   const names = [name, name.slice(0, -tag.length - 1), `${host}/${repository}`, tag, "image"];
   const digest = (await lockfile.pinned(key, ...names))?.digest;
   return digest === undefined
@@ -122,13 +123,18 @@ function meanings(
   return found;
 }
 
-/** Says of a digest that the registry does not have that it is pinned, and what to do. */
+/** Says of a digest that the registry does not have, or that lacks what is wanted of it, that it is pinned, and what to do. */
 function explained(error: unknown, pinned: readonly PinnedRoute[], lockfile: Lockfile): unknown {
-  const missing = error instanceof KedgeError ? error.data["missing"] : undefined;
-  const lost = pinned.find(({ held }) => held !== undefined && held.digest === missing);
-  if (lost?.held === undefined) return error;
-  const { from, digest } = lost.held;
+  if (!(error instanceof KedgeError)) return error;
+  const { missing, narrow } = error.data;
+  const held = pinned.find(({ held }) => held && [missing, narrow].includes(held.digest))?.held;
+  if (held === undefined) return error;
+  const { from, digest } = held;
   const name = formatReference(from);
+  if (digest === narrow) {
+    const more = `"${lockfile.path}" pins that one, and --update=${name} takes what there is now`;
+    return new KedgeError(error.message, { ...error, hint: `${error.hint}; ${more}` });
+  }
   return new KedgeError(
     `Cannot find "${name}": "${lockfile.path}" pins ${digest}, and the registry has none`,
     {
@@ -140,7 +146,10 @@ function explained(error: unknown, pinned: readonly PinnedRoute[], lockfile: Loc
   );
 }
 
-/** Says which tags mean something else now than what is pinned. */
+/**
+ * Says which tags mean something else now than what is pinned. The figures of a dry run are those of the run, which looks at no tag that is
+ * pinned: they leave out what is asked here.
+ */
 async function noteMoved(
   pinned: readonly PinnedRoute[],
   lockfile: Lockfile,
@@ -152,10 +161,36 @@ async function noteMoved(
   using hosts = await openImageHosts(options, context);
   await pooled(held.values(), fixedLimit(tagsAtOnce), context.signal, async (each) => {
     const message = await changeOf(each, lockfile, hosts, context.signal);
-    if (message === undefined) return;
-    const about = { operation: crypto.randomUUID(), kind: "image", subject: each.from.repository };
-    context.report({ ...about, type: "note", level: "warning", message });
+    if (message !== undefined) warn(message, each.from, context);
   });
+}
+
+/** Warns of the tags that are pinned and would be chosen, if the registry listed them. */
+export async function noteUnlisted(
+  from: RegistryReference,
+  fits: (tag: string) => boolean,
+  listed: readonly string[],
+  context: TaskContext,
+): Promise<void> {
+  const lockfile = pinningLockfile(context);
+  const name = formatReference({ ...from, host: from.host.toLowerCase() });
+  const there = new Set(listed);
+  const start = `${keyStart}${name}:`;
+  for (const [key, { digest }] of await lockfile.all()) {
+    const tag = key.slice(start.length);
+    if (!key.startsWith(start) || there.has(tag) || !fits(tag)) continue;
+    warn(
+      `${name}:${tag} is gone and is left out, and "${lockfile.path}" pins ${digest}; ` +
+        "have it pushed again, or take it out of the file",
+      from,
+      context,
+    );
+  }
+}
+
+function warn(message: string, { repository: subject }: RegistryReference, context: TaskContext) {
+  const about = { operation: crypto.randomUUID(), kind: "image", subject };
+  context.report({ ...about, type: "note", level: "warning", message });
 }
 
 /** What there is to say of a tag that is pinned; nothing where it means that still. */

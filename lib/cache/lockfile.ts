@@ -93,6 +93,11 @@ export class Lockfile {
     });
   }
 
+  /** All pins, by their keys. */
+  async all(): Promise<ReadonlyMap<string, Pin>> {
+    return new Map(Object.entries((await this.#read()).pins));
+  }
+
   /**
    * Pins a key to what was verified; gives `false` where that is what the file says already.
    *

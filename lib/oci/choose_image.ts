@@ -36,6 +36,7 @@ export async function chooseImage(
         hint: known.length === 0
           ? "copy the whole index with --all-platforms"
           : `it has ${[...new Set(known)].slice(0, 12).join(", ")}`,
+        data: { narrow: resolved.digest },
       },
     );
   });

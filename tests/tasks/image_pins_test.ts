@@ -119,8 +119,11 @@ Deno.test("syncImage() pins what a tag meant at its first use, and copies that e
   assertEquals(room.notes, []);
   await Deno.remove(`${room.folder}/to`, { recursive: true });
   room.asked();
-  assertEquals((await room.sync()).digest, first);
+  const { digest, requests } = await room.sync();
+  assertEquals(digest, first);
   const asked = room.asked();
+  // Beside what the run asks, which the dry run foretold: its own look at the manifest, and that at the tag.
+  assertEquals(asked.length, 1 + 1 + requests, asked.join("\n"));
   // The dry run looks at the tag, to say that it moved.
   assertEquals(asked.filter((each) => each.endsWith("/manifests/v1")), [
     "HEAD /v2/team/vm/manifests/v1",
@@ -331,6 +334,55 @@ Deno.test("syncImages() pins each tag that it finds", async () => {
   assertEquals(await room.pins(), { v1: one, v2: two, v3: three });
   await room.syncTags("v.*", { update: ["v2"] });
   assertEquals(await room.pins(), { v1: one, v2: moved, v3: three });
+});
+
+Deno.test("syncImages() warns of a tag that is pinned and fits, and that the registry lists no more", async () => {
+  await using room = await PinRoom.make();
+  const one = await room.push("v1", "1");
+  const two = await room.push("v2", "2");
+  await room.push("other", "3");
+  await room.syncTags(".*");
+  const { tags } = room.registry.store.repository("team/vm");
+  for (const tag of ["v1", "other"]) tags.delete(tag);
+  const gone =
+    `${room.repository}:v1 is gone and is left out, and "${room.lockfile}" pins ${one}; ` +
+    "have it pushed again, or take it out of the file";
+  for (const how of [{}, { frozen: true }, { update: ["v1"] }]) {
+    const found = await room.syncTags("v.*", how);
+    assertEquals(found.images.map(({ digest }) => digest), [two]);
+    // The dry run says it, and the run.
+    assertEquals(room.notes.splice(0), [gone, gone]);
+  }
+  await room.syncTags("v.*", {}, { pin: false });
+  assertEquals(room.notes, []);
+  // That none is left says so too.
+  await assertRejects(() => room.syncTags("v1"), KedgeError, "no tag fits");
+  assertEquals(room.notes, [gone]);
+});
+
+Deno.test("syncImage() tells of an index that is pinned and lacks a platform how to take a newer one", async () => {
+  await using room = await PinRoom.make();
+  const made = `${room.folder}/made`;
+  const ctx = { cache: new Cache(`${room.folder}/other`) };
+  const arm = { os: "linux", architecture: "arm64" };
+  const push = async (...images: Parameters<typeof writeIndex>[2]) => {
+    await writeIndex(made, "v1", images);
+    const from = `oci:${made}:v1`;
+    await syncImage({ from, to: `${room.repository}:v1`, allPlatforms: true }, ctx);
+  };
+  await push({ layers: ["a"] });
+  const wanted = { platforms: ["linux/arm64"] };
+  const first = await assertRejects(() => room.sync({}, wanted), KedgeError, "for linux/arm64");
+  // What is not pinned is what there is.
+  assertEquals(first.hint, "it has linux/amd64");
+  await room.sync({}, { platforms: ["linux/amd64"] });
+  await push({ layers: ["a"] }, { layers: ["b"], platform: arm });
+  const error = await assertRejects(() => room.sync({}, wanted), KedgeError, "for linux/arm64");
+  assertEquals(
+    error.hint,
+    `it has linux/amd64; "${room.lockfile}" pins that one, and --update=${room.repository}:v1 takes what there is now`,
+  );
+  await room.sync({ update: ["v1"] }, wanted);
 });
 
 Deno.test("syncImages() copies a list of referrers whole that is pinned", async () => {
