@@ -81,6 +81,9 @@ export const baseImageCarryTask = task({
     const insecureRegistries = insecureRegistry;
     const named = { volume, folder, engine, engineArg };
     const to = placeOf(named);
+    const { nixPlace } = await import("../nix_place.ts");
+    // A volume that can be none, or has no engine, is no reason to bring an image first.
+    await nixPlace(to, engineOf(named), ctx);
     const base = await baseImage({
       ...image,
       ...defined({ to: copy }),

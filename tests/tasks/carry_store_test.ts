@@ -17,6 +17,7 @@ import type { Digest } from "../../lib/base/digest.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { carryStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom, nixPaths } from "../support/carry_room.ts";
+import { inFolder } from "../support/in_folder.ts";
 import {
   layersOf,
   makeStore,
@@ -458,6 +459,26 @@ Deno.test("carryStore() refuses a bad place before anything is asked", async () 
   for (const to of [{ volume: "a/b" }, { volume: "" }, { folder: "" }]) {
     await assertRejects(() => carryStore({ base, to }), UsageError);
   }
+});
+
+Deno.test("base-image:carry refuses a bad volume, or one without an engine, before anything is asked", async () => {
+  await inFolder(async (folder) => {
+    const layout = join(folder, "layout");
+    // Nobody listens there: an image that is asked for is an error of its own.
+    const args = ["base-image:carry", "--nix-version=2.8.0", "--repository=127.0.0.1:1/nixos/nix"];
+    args.push(`--copy=oci:${layout}:nix`);
+    const options = { cacheDir: join(folder, "cache"), env: { PATH: folder } };
+    for (
+      const [volume, message] of [
+        ["a/b", 'Cannot use the volume "a/b": it is no name'],
+        ["nix", 'Cannot run "podman or docker": it is not installed'],
+      ] as const
+    ) {
+      const { code, stderr } = await runKedge([...args, `--volume=${volume}`], options);
+      assertEquals(code, 2, stderr);
+      assertStringIncludes(stderr, `error: ${message}`);
+    }
+  });
 });
 
 carryTest("carryStore() says that a folder cannot be made", async (room) => {
