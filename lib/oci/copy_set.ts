@@ -3,8 +3,7 @@
  *
  * Invariants: no tag moves before the blobs of all copies arrived, and in a layout before they were seen there once more under the lock
  * that keeps them; lists of referrers come before what other copies put on them, which they would write over, and take along what others
- * attached since they were planned; a tag of the source that
- * moved meanwhile is told, and does not change what was copied.
+ * attached since they were planned; a tag of the source that moved meanwhile is told, and does not change what was copied.
  *
  * @module
  */

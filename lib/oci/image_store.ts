@@ -97,6 +97,14 @@ export interface TakeAllOptions {
   readonly onBlob?: ((digest: string, sizeBytes: number) => void) | undefined;
 }
 
+/** A list of what is attached to a manifest. */
+export interface ListedReferrers {
+  /** What it names. */
+  readonly digests: ReadonlySet<Digest>;
+  /** What of that is gone, as far as that matters: a registry may refuse a list that names it. */
+  readonly gone: ReadonlySet<Digest>;
+}
+
 /** Where an image is written. */
 export interface ImageDestination extends Disposable {
   /** The reference, for people. */
@@ -135,8 +143,14 @@ export interface ImageDestination extends Disposable {
   cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost>;
   /** Requests that it costs to put a manifest. */
   readonly requestsPerManifest: number;
-  /** What is listed as attached to a manifest here, where a list is written anew for each further one; `undefined` where none is. */
-  listedReferrers?(subject: Digest): Promise<ReadonlySet<Digest> | undefined>;
+  /**
+   * What is listed as attached to a manifest here, where a list is written anew for each further one, as `added` will be; `undefined` where
+   * none is.
+   */
+  listedReferrers?(
+    subject: Digest,
+    added: readonly Digest[],
+  ): Promise<ListedReferrers | undefined>;
   /** Whether what a plan names is exactly what moves, rather than an upper bound. @default {true} */
   readonly exact?: boolean;
   /** Whether a blob comes without its bytes being moved: from another repository of the same registry. */

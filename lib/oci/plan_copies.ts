@@ -43,7 +43,11 @@ export async function planCopies(
   const planned: PlannedCopy[] = [];
   for (const copy of copies) {
     const place = placeOf(copy.to);
-    const claimed = claims.get(place) ?? { blobs: new Set(), listed: new Set() };
+    const claimed = claims.get(place) ?? {
+      blobs: new Set(),
+      lists: new Map(),
+      attached: new Set(),
+    };
     claims.set(place, claimed);
     const plan = await surveys.get(copy)!(claimed);
     checkPinned(copy.to, plan.root.digest);

@@ -2,7 +2,13 @@ import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { BlobTransfer, ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
+import type {
+  BlobTransfer,
+  ImageDestination,
+  ImageSource,
+  ListedReferrers,
+  TransferCost,
+} from "./image_store.ts";
 import { type LeftUpload, LeftUploads } from "./left_uploads.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { LocalFiles } from "./local_files.ts";
@@ -210,9 +216,11 @@ export class RegistryDestination implements ImageDestination {
     }
   }
 
-  async listedReferrers(subject: Digest): Promise<ReadonlySet<Digest> | undefined> {
-    const listed = await this.client.referrers.listed(subject);
-    return listed && new Set(listed.map(({ digest }) => digest));
+  async listedReferrers(
+    subject: Digest,
+    added: readonly Digest[],
+  ): Promise<ListedReferrers | undefined> {
+    return await this.client.referrers.listed(subject, added);
   }
 
   async commit(root: Manifest): Promise<void> {

@@ -11,6 +11,7 @@ import type { Digest } from "../base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../base/errors.ts";
 import { contentType } from "./content_type.ts";
 import type { Descriptor } from "./descriptor.ts";
+import type { ListedReferrers } from "./image_store.ts";
 import { listPages } from "./list_pages.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
@@ -32,6 +33,8 @@ export type ReferrersRepository =
   };
 
 const mostReferrers = 10_000;
+/** To look for all of a longer list costs more than to be refused it once. */
+const mostLookedFor = 200;
 /** What registries without such an API answer. */
 const noApiStatuses = [400, 404, 405];
 
@@ -39,6 +42,7 @@ const noApiStatuses = [400, 404, 405];
 export class RegistryReferrers {
   #repository: ReferrersRepository;
   #hasApi: Promise<boolean> | undefined;
+  #gone = new Set<Digest>();
 
   /** Asks for nothing yet. */
   constructor(repository: ReferrersRepository) {
@@ -71,32 +75,50 @@ export class RegistryReferrers {
     return found;
   }
 
-  /** What a list of ours has of a manifest; `undefined` where the registry keeps the lists itself. */
-  async listed(subject: Digest): Promise<readonly Descriptor[] | undefined> {
-    return await (this.#hasApi ??= this.#asksApi(subject))
-      ? undefined
-      : await this.#tagged(subject);
+  /**
+   * What a list of ours has of a manifest; `undefined` where the registry keeps the lists itself. Where something is to be added to it, and it
+   * is not long, it is looked whether the rest of it is there.
+   */
+  async listed(
+    subject: Digest,
+    added: readonly Digest[],
+  ): Promise<ListedReferrers | undefined> {
+    if (await (this.#hasApi ??= this.#asksApi(subject))) return undefined;
+    const standing = await this.#tagged(subject);
+    const digests = new Set(standing.map(({ digest }) => digest));
+    const gone = new Set<Digest>();
+    if (standing.length <= mostLookedFor && added.some((digest) => !digests.has(digest))) {
+      const there = await this.#there(standing);
+      for (const each of standing) if (!there.includes(each)) gone.add(each.digest);
+    }
+    for (const digest of gone) this.#gone.add(digest);
+    return { digests, gone };
   }
 
-  /** Puts a manifest on the list of ours of its subject. */
+  /** Puts a manifest on the list of ours of its subject; what was seen to be gone goes off it, unless somebody brought it again. */
   async add(subject: Digest, referrer: Manifest): Promise<void> {
     const { host, repository } = this.#repository;
     await host.turns.take(`referrers of ${repository}@${subject}`, async () => {
       const standing = await this.#tagged(subject);
+      this.#gone.delete(referrer.digest);
+      if (standing.some(({ digest }) => digest === referrer.digest)) return;
+      const doubtful = standing.filter(({ digest }) => this.#gone.has(digest));
+      const back = await this.#there(doubtful);
+      const kept = standing.filter((each) => !doubtful.includes(each) || back.includes(each));
       try {
-        await this.#putList(subject, withReferrer(standing, referrer));
+        await this.#putList(subject, withReferrer(kept, referrer));
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        // A list that names what is gone can be put no more: what is gone goes off it.
-        const there = await this.#there(standing);
-        if (there.length === standing.length) throw error;
+        // A list that names what is gone can be put no more: what went since it was planned goes off it too.
+        const there = await this.#there(kept);
+        if (there.length === kept.length) throw error;
         await this.#putList(subject, withReferrer(there, referrer));
       }
     });
   }
 
-  async #putList(subject: Digest, index: Manifest | undefined): Promise<void> {
-    if (index !== undefined) await this.#repository.putManifest(referrersTag(subject), index);
+  async #putList(subject: Digest, list: Manifest | undefined): Promise<void> {
+    if (list !== undefined) await this.#repository.putManifest(referrersTag(subject), list);
   }
 
   /** Those of a list that the repository has. */

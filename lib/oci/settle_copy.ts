@@ -4,7 +4,7 @@ import { digestHex } from "../base/digest_text.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageDestination, ImageSource, TransferCost } from "./image_store.ts";
-import { listingRequests, type ReferrerLists } from "./listing_requests.ts";
+import { type ListingClaims, listingRequests, type ReferrerLists } from "./listing_requests.ts";
 import { describeManifest } from "./manifest.ts";
 import type { ManifestWalk } from "./manifest_walk.ts";
 
@@ -29,11 +29,9 @@ export interface SurveyedCopy {
 }
 
 /** What other copies bring to the same place. */
-export interface CopyClaims {
+export interface CopyClaims extends ListingClaims {
   /** Blobs. */
   readonly blobs: Set<Digest>;
-  /** Manifests that are put on lists of what is attached to others. */
-  readonly listed: Set<Digest>;
 }
 
 /** To ask for a blob's size, and to read it. */
@@ -69,7 +67,7 @@ export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promis
   const damaged = missing.filter(({ digest }) => destination.damaged?.has(digest));
   // A list is looked at once more before it is put.
   const requests = (putRequests + (list === undefined ? 0 : 1)) * destination.requestsPerManifest +
-    listingRequests(puts, lists, claims.listed) + (source.now === undefined ? 0 : 1) +
+    listingRequests(puts, lists, claims) + (source.now === undefined ? 0 : 1) +
     total((cost) => cost.requests) + damaged.length * requestsPerProof;
   return {
     changed,

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
+import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { LayoutSource } from "../../lib/oci/layout_source.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -102,6 +103,50 @@ Deno.test("a plan foresees what it costs to keep the lists of what is attached t
   assertEquals(listed(), 4);
   const { changed } = await room.sync(`oci:${start}:s4`, `${to}:s4`, { verifyExisting: true });
   assertEquals(changed, false);
+});
+
+Deno.test("a plan foresees what it costs where a list of what is attached names what is gone, which the registry would refuse", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const to = `docker://${registry.host}/a`;
+  const { tags, manifests } = registry.store.repository("a");
+  /** An image of its own layout with these signatures. */
+  const signed = async (name: string, ...signatures: string[]) => {
+    const folder = room.path(name);
+    const subject = await writeImage(folder, "v1", { layers: ["x"] });
+    const digests = [];
+    for (const text of signatures) {
+      const extra = { subject, artifactType: "application/vnd.example" };
+      digests.push((await writeImage(folder, text, { layers: [text], extra })).digest);
+    }
+    return { folder, subject, digests };
+  };
+  const bring = ({ folder }: { folder: string }, ...more: string[]) => {
+    const images = ["v1", ...more].map((tag) => ({ from: `oci:${folder}:v1`, to: `${to}:${tag}` }));
+    return room.syncAll({ images, referrers: true });
+  };
+  const { subject, digests: [one, two, three] } = await signed("first", "s1", "s2", "s3");
+  const listed = () => {
+    const list = manifests.get(tags.get(referrersTag(subject.digest))!)!;
+    const entries = JSON.parse(new TextDecoder().decode(list.bytes)).manifests as Descriptor[];
+    return entries.map(({ digest }) => digest);
+  };
+  const refused = () =>
+    registry.requests.splice(0).filter(({ method, status }) => method === "PUT" && status >= 400)
+      .length;
+  await bring({ folder: room.path("first") });
+  assertEquals(listed(), [one, two, three]);
+  // One is gone, and another comes; the same of two images that share it.
+  manifests.delete(one!);
+  const next = await signed("second", "s4");
+  await bring(next, "v2");
+  assertEquals(listed(), [two, three, ...next.digests]);
+  // Those that are gone come back, one before and one after what is new.
+  for (const digest of [two!, three!]) manifests.delete(digest);
+  const last = await signed("third", "s2", "s5", "s3");
+  await bring(last, "v2", "v3");
+  assertEquals(listed().toSorted(), [...next.digests, ...last.digests].toSorted());
+  assertEquals(refused(), 0);
 });
 
 Deno.test("syncImages() loses nothing of what two images attach to the same one at once", async () => {
