@@ -12,7 +12,7 @@ import { folderNames } from "../lib/base/files.ts";
 import { plainPath } from "../lib/base/plain_path.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
-import { readEnvelope } from "../lib/cache/cache_entry.ts";
+import { readEnvelope } from "../lib/cache/read_envelope.ts";
 import type { Descriptor } from "../lib/oci/descriptor.ts";
 import { Layout } from "../lib/oci/layout.ts";
 import type { LocalBlob, LocalBlobs } from "../lib/oci/local_blobs.ts";

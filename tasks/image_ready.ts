@@ -80,4 +80,5 @@ import "../lib/oci/descriptor.ts";
 import "../lib/oci/json_fields.ts";
 import "../lib/oci/pace.ts";
 import "../lib/base/turns.ts";
+import "../lib/cache/read_envelope.ts";
 import "../lib/cache/entry_shape.ts";

@@ -2,7 +2,7 @@ import { join } from "@std/path";
 import { type Digest, sameDigest } from "../lib/base/digest.ts";
 import { VerificationError } from "../lib/base/errors.ts";
 import { GrowingFile } from "../lib/base/growing_file.ts";
-import type { CachedBlob } from "../lib/cache/blob_store.ts";
+import type { CachedBlob } from "../lib/cache/cached_blob.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { DownloadEntry } from "../lib/cache/download_entry.ts";

@@ -69,3 +69,4 @@ import "../lib/base/sqlite.ts";
 import "../lib/cache/cache_entry.ts";
 import "../lib/base/process_identity.ts";
 import "../lib/base/all_granted.ts";
+import "../lib/cache/read_envelope.ts";

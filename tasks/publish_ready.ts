@@ -91,4 +91,5 @@ import "../lib/cache/cache_entry.ts";
 import "../lib/base/process_identity.ts";
 import "../lib/base/all_granted.ts";
 import "../lib/base/disk_space.ts";
+import "../lib/cache/read_envelope.ts";
 import "../lib/cache/entry_shape.ts";

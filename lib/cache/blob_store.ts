@@ -16,18 +16,7 @@ import { VerificationError } from "../base/errors.ts";
 import { clearWay, ifAllowed, ifThere, lookAt } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import { buckets } from "./buckets.ts";
-
-/** A blob that is there. */
-export interface CachedBlob {
-  /** Its digest. */
-  digest: Digest;
-  /** Its size in bytes. */
-  size: number;
-  /** Where it lies; the file is read-only and must not be changed. */
-  path: string;
-  /** When its file was changed last, in milliseconds since 1970, as it was found. */
-  changedMs?: number;
-}
+import type { CachedBlob } from "./cached_blob.ts";
 
 /** What a blob is expected to be. */
 export interface ExpectedBlob {

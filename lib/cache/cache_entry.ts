@@ -11,17 +11,11 @@ import { basename, dirname } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { clearWay, isDenied, isNotThere, isReadOnly } from "../base/files.ts";
+import { clearWay, isReadOnly } from "../base/files.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
-import type {
-  EntryLookup,
-  EntryRecord,
-  Envelope,
-  EnvelopeFound,
-  EnvelopeRead,
-} from "./entry_record.ts";
+import type { EntryLookup, EntryRecord, Envelope } from "./entry_record.ts";
 import type { EntrySchema } from "./entry_schema.ts";
-import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
+import { readEnvelopeNow } from "./read_envelope.ts";
 
 /** What is written beside the value. */
 export interface WriteEntryOptions {
@@ -190,64 +184,6 @@ export class CacheEntry<T> {
     const { envelope } = readEnvelopeNow(path);
     return envelope?.key === this.key ? envelope : undefined;
   }
-}
-
-/** What an envelope holds whatever the bucket. */
-const envelopeShape: Shape = {
-  required: { key: isText, created: isTime, updated: isTime },
-  optional: { by: isText, refs: isListOf(isDigestText), spare: isListOf(isDigestText) },
-};
-
-/**
- * Reads the envelope of a pointer of any bucket. What the system does not let this user read, or is no file, is unreadable; only a file
- * is opened, since a pipe would be waited for.
- */
-export async function readEnvelope(path: string): Promise<EnvelopeRead> {
-  let usedMs = 0;
-  try {
-    const { isFile, mtime } = await Deno.stat(path);
-    usedMs = mtime?.getTime() ?? 0;
-    return { usedMs, ...parseEnvelope(isFile ? await Deno.readTextFile(path) : undefined) };
-  } catch (error) {
-    return { usedMs, ...missOf(error) };
-  }
-}
-
-/** The same at once, for a single look-up: it is over before a thread would have begun with it. */
-function readEnvelopeNow(path: string): EnvelopeRead {
-  let usedMs = 0;
-  try {
-    const { isFile, mtime } = Deno.statSync(path);
-    usedMs = mtime?.getTime() ?? 0;
-    return { usedMs, ...parseEnvelope(isFile ? Deno.readTextFileSync(path) : undefined) };
-  } catch (error) {
-    return { usedMs, ...missOf(error) };
-  }
-}
-
-function missOf(error: unknown): EnvelopeFound {
-  if (isNotThere(error)) return { miss: { reason: "absent" } };
-  const detail = (error as Error).message;
-  if (isDenied(error)) return { miss: { reason: "unreadable", detail, denied: true } };
-  // What passes, such as too many open files, is none of these.
-  if ((error as { code?: string }).code !== "ELOOP") throw error;
-  return { miss: { reason: "unreadable", detail } };
-}
-
-function parseEnvelope(text: string | undefined): EnvelopeFound {
-  if (text === undefined) return { miss: { reason: "unreadable", detail: "it is no file" } };
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch (error) {
-    return { miss: { reason: "unreadable", detail: (error as Error).message } };
-  }
-  const detail = misfit(data, envelopeShape);
-  if (detail !== undefined) return { miss: { reason: "unreadable", detail } };
-  const envelope = data as Envelope;
-  // Those of the first versions have neither.
-  const { by = "", refs = [] } = envelope as Partial<Envelope>;
-  return { envelope: { ...envelope, by, refs } };
 }
 
 function isHarmless(error: unknown): boolean {

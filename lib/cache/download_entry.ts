@@ -13,7 +13,7 @@ import { defined } from "../base/defined.ts";
 import type { FreshnessLifetime } from "../http/freshness_lifetime.ts";
 import type { Validators } from "../http/validators.ts";
 import type { CachedArchive } from "./archive_store.ts";
-import type { CachedBlob } from "./blob_store.ts";
+import type { CachedBlob } from "./cached_blob.ts";
 import type { CacheBucket } from "./bucket.ts";
 import type { Cache } from "./cache.ts";
 import type { CacheEntry } from "./cache_entry.ts";

@@ -23,11 +23,11 @@ export type { ArchiveStore, CachedArchive, PersistArchiveOptions } from "./archi
 export type {
   BlobStore,
   BlobStoreHost,
-  CachedBlob,
   ExpectedBlob,
   PersistFileOptions,
   PersistOptions,
 } from "./blob_store.ts";
+export type { CachedBlob } from "./cached_blob.ts";
 export type { CacheEntry, EntryHost, WriteEntryOptions } from "./cache_entry.ts";
 export type { CacheLockOptions } from "./cache_lock.ts";
 export type { CacheShard } from "./cache_shard.ts";

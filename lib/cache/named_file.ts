@@ -11,7 +11,7 @@ import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../b
 import { sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { clearWay, linkFile, lookAt, readPlainText } from "../base/files.ts";
-import type { CachedBlob } from "./blob_store.ts";
+import type { CachedBlob } from "./cached_blob.ts";
 import { buckets } from "./buckets.ts";
 
 /** Where the named file of a key lies in the cache of this root. */

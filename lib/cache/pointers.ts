@@ -2,7 +2,7 @@ import { join, relative } from "@std/path";
 import type { Digest } from "../base/digest.ts";
 import { ifAllowed, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
-import { readEnvelope } from "./cache_entry.ts";
+import { readEnvelope } from "./read_envelope.ts";
 import type { Envelope } from "./entry_record.ts";
 
 /** A pointer that was found in the cache. */

@@ -1,7 +1,7 @@
 import { sameDigest } from "../base/digest.ts";
 import { defined } from "../base/defined.ts";
 import type { CachedArchive } from "./archive_store.ts";
-import type { CachedBlob } from "./blob_store.ts";
+import type { CachedBlob } from "./cached_blob.ts";
 import type { Cache } from "./cache.ts";
 import type { DownloadEntry } from "./download_entry.ts";
 import type { ArchiveMember } from "./write_tree.ts";

@@ -14,7 +14,7 @@ import { isDigest } from "../base/digest_text.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
-import { readEnvelope } from "../cache/cache_entry.ts";
+import { readEnvelope } from "../cache/read_envelope.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";

@@ -10,7 +10,7 @@ import { KedgeError } from "../base/errors.ts";
 import { folderNames } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
-import { readEnvelope } from "../cache/cache_entry.ts";
+import { readEnvelope } from "../cache/read_envelope.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { type ImageReference, parseReference } from "../oci/reference.ts";
 import { keepBytes } from "./keep_bytes.ts";

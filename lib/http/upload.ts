@@ -14,6 +14,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { KedgeError } from "../base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { uploadAgent, type UploadAgentOptions } from "./upload_agent.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** One body to be sent. */
 export interface UploadRequest {
@@ -193,30 +194,6 @@ export class Uploader implements Disposable {
     const agent = uploadAgent(protocol, this.#options);
     this.#agents.set(protocol, agent);
     return agent;
-  }
-}
-
-/** Gives a connection up when nothing was heard of it for a while. */
-class Watchdog {
-  #timer: ReturnType<typeof setInterval>;
-  #last = performance.now();
-  verdict: Error | undefined;
-
-  constructor(stallMs: number, onVerdict: (verdict: Error) => void) {
-    this.#timer = setInterval(() => {
-      if (performance.now() - this.#last < stallMs) return;
-      this.stop();
-      this.verdict = new Error(`the connection stood still for ${stallMs} ms`);
-      onVerdict(this.verdict);
-    }, Math.min(1000, stallMs / 4));
-  }
-
-  touch(): void {
-    this.#last = performance.now();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 }
 

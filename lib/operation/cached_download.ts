@@ -11,7 +11,7 @@ import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { silentMeter } from "../base/meter.ts";
-import type { CachedBlob } from "../cache/blob_store.ts";
+import type { CachedBlob } from "../cache/cached_blob.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { EntryRecord } from "../cache/entry_record.ts";
 import { DownloadEntry } from "../cache/download_entry.ts";

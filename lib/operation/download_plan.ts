@@ -1,4 +1,4 @@
-import type { CachedBlob } from "../cache/blob_store.ts";
+import type { CachedBlob } from "../cache/cached_blob.ts";
 import type { EntryRecord } from "../cache/entry_record.ts";
 import type { DownloadRecord } from "../cache/download_record.ts";
 import type { FreshnessLifetime } from "../http/freshness_lifetime.ts";

@@ -1,4 +1,4 @@
-import type { CachedBlob } from "../cache/blob_store.ts";
+import type { CachedBlob } from "../cache/cached_blob.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DownloadEntry } from "../cache/download_entry.ts";
 import type { Control } from "../http/control_file.ts";

@@ -10,7 +10,7 @@ import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { UnreachableError } from "../base/errors.ts";
 import type { RateLimit } from "../base/rate_limit.ts";
-import type { CachedBlob } from "../cache/blob_store.ts";
+import type { CachedBlob } from "../cache/cached_blob.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Tier, TierCall, TierRecord } from "../cache/tier.ts";
 import type { Downloaded } from "../http/download_options.ts";

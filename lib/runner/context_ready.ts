@@ -33,4 +33,5 @@ import "../base/hash_file.ts";
 import "../cache/bucket.ts";
 import "../cache/cache_entry.ts";
 import "../base/process_identity.ts";
+import "../cache/read_envelope.ts";
 import "../cache/entry_shape.ts";

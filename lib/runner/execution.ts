@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { KedgeError, toError, UsageError } from "../base/errors.ts";
+import { KedgeError, toError } from "../base/errors.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { ArgsShape } from "./arg.ts";
 import type { RunnerEvent, TaskSummary } from "./events.ts";
@@ -17,6 +17,7 @@ import { figuresOf } from "./figures_of.ts";
 import type { GraphNode } from "./graph.ts";
 import { loadShell, shellModule } from "./load_shell.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
+import { NodeWaits } from "./node_waits.ts";
 import { noContext, noShell, refuseToGive } from "./refused_context.ts";
 import { Permit, Semaphore } from "./semaphore.ts";
 import type { AnyTask, DepsShape } from "./task.ts";
@@ -36,7 +37,7 @@ export class Execution {
   #planned = new Set<GraphNode>();
   #options: ExecutionOptions;
   #runs = new Map<GraphNode, Promise<unknown>>();
-  #waits = new Map<GraphNode, Set<GraphNode>>();
+  #waits = new NodeWaits();
   #permits: Semaphore;
   #stop = new AbortController();
 
@@ -217,32 +218,14 @@ export class Execution {
   ): Promise<unknown> {
     const { graph, cwd } = this.#options;
     const other = graph.add(task, argsFromValues(task.args, values, cwd));
-    if (this.#reaches(other, node, new Set())) {
-      throw new UsageError(
-        `Cannot run "${other.label}" from "${node.label}": each waits for the other`,
-      );
-    }
-    const waits = this.#waits.get(node) ?? new Set();
-    this.#waits.set(node, waits.add(other));
+    using _wait = this.#waits.begin(node, other);
+    await this.#options.admit(other);
+    permit.give();
     try {
-      await this.#options.admit(other);
-      permit.give();
-      try {
-        return await this.#once(other);
-      } finally {
-        await permit.take();
-      }
+      return await this.#once(other);
     } finally {
-      waits.delete(other);
+      await permit.take();
     }
-  }
-
-  #reaches(from: GraphNode, to: GraphNode, seen: Set<GraphNode>): boolean {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
-    seen.add(from);
-    return [...from.deps.values(), ...(this.#waits.get(from) ?? [])]
-      .some((next) => this.#reaches(next, to, seen));
   }
 
   #end(end: Omit<Extract<RunnerEvent, { type: "task-end" }>, "type">): void {

@@ -21,6 +21,7 @@ import "../cache/markers.ts";
 import "../journal/journal_file.ts";
 import "./figures_of.ts";
 import "./load_shell.ts";
+import "./node_waits.ts";
 import "./refused_context.ts";
 import "./semaphore.ts";
 import "./task_attempts.ts";
