@@ -15,7 +15,7 @@ export async function runCollectImages(
 }
 
 async function collect(options: CollectImagesOptions, ctx: TaskContextOptions): Promise<Garbage> {
-  const { dryRun, signal } = resolveContext(ctx);
+  const { dryRun, signal, report } = resolveContext(ctx);
   const reference = parseReference(options.layout);
   if (reference.transport !== "oci" || reference.tag !== undefined) {
     throw new UsageError(`Cannot collect "${options.layout}": it is no layout`, {
@@ -29,8 +29,13 @@ async function collect(options: CollectImagesOptions, ctx: TaskContextOptions): 
       { data: { folder: layout.folder } },
     );
   }
-  for (const name of dryRun ? [] : options.untag ?? []) {
-    await layout.drop((entry) => nameOf(entry) === name);
+  const names = new Set((await layout.entries()).map(nameOf));
+  const about = { operation: crypto.randomUUID(), kind: "image", subject: options.layout };
+  for (const name of options.untag ?? []) {
+    if (!names.has(name)) {
+      const message = `"${options.layout}" has no name ${JSON.stringify(name)} to be taken out`;
+      report({ ...about, type: "note", level: "warning", message });
+    } else if (!dryRun) await layout.drop((entry) => nameOf(entry) === name);
   }
   const { graceMs, untag: without } = options;
   return await collectGarbage(layout, { graceMs, without, dryRun, signal });

@@ -2,7 +2,8 @@
  * Takes out of a layout what no name leads to.
  *
  * Invariants: what is reached is walked before anything is removed, and a damaged manifest ends the collection, since what it leads to
- * cannot be known; blobs younger than the grace stay, for another process may be about to name them; the index is locked meanwhile.
+ * cannot be known; blobs younger than the grace stay, for another process may be about to name them, and what one works on stays however
+ * old it is; the index is locked meanwhile.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { join } from "@std/path";
 import { isTemporaryName, removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
-import { lockFile } from "../base/file_lock.ts";
+import { isLockHeld, lockFile, tryLockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
@@ -41,8 +42,6 @@ export interface Garbage {
   kept: number;
 }
 
-const deepest = 16;
-
 /** Removes blobs that no name leads to, and work that was given up. */
 export async function collectGarbage(
   layout: Layout,
@@ -60,19 +59,20 @@ export async function collectGarbage(
   const reached = await reachable(layout, entries);
   const oldest = now() - graceMs;
   const folder = join(layout.folder, "blobs", "sha256");
-  for await (const { name, isFile } of Deno.readDir(folder)) {
+  for (const { name } of await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? []) {
     signal?.throwIfAborted();
     if (isTemporaryName(name)) continue;
     const digest = `sha256:${name}`;
-    const { size, mtime } = await Deno.stat(join(folder, name));
-    const young = (mtime?.getTime() ?? 0) > oldest;
-    if (!isFile || !isDigest(digest) || reached.has(digest) || young) {
+    const file = await ifThere(Deno.lstat(join(folder, name)));
+    if (file === undefined) continue;
+    const young = (file.mtime?.getTime() ?? 0) > oldest;
+    if (!file.isFile || !isDigest(digest) || reached.has(digest) || young) {
       garbage.kept++;
       continue;
     }
     if (!dryRun) await removeIfThere(join(folder, name));
     garbage.removed.push(digest);
-    garbage.bytesFreed += size;
+    garbage.bytesFreed += file.size;
   }
   garbage.removed.sort();
   garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
@@ -86,7 +86,7 @@ async function reachable(
 ): Promise<Map<Digest, Descriptor>> {
   const reached = new Map<Digest, Descriptor>();
   let level = [...roots];
-  for (let depth = 0; level.length > 0 && depth <= deepest; depth++) {
+  while (level.length > 0) {
     const next: Descriptor[] = [];
     for (const descriptor of level) {
       if (reached.has(descriptor.digest)) continue;
@@ -118,8 +118,13 @@ async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Pro
   for (
     const { name, isDirectory } of await ifThere(Array.fromAsync(Deno.readDir(partials))) ?? []
   ) {
+    if (!isDirectory) continue;
     // Lock files stay: a third process would lock another one.
-    if (isDirectory) bytes += await collect(join(partials, name));
+    const lock = `${join(partials, name)}.lock`;
+    using free = dryRun ? undefined : await tryLockFile(lock);
+    if (free !== undefined || dryRun && !isLockHeld(lock)) {
+      bytes += await collect(join(partials, name));
+    }
   }
   return bytes;
 }

@@ -93,11 +93,12 @@ function parseRegistry(text: string, rest: string): RegistryReference {
   const slash = place.indexOf("/");
   const host = slash < 0 ? place : place.slice(0, slash);
   if (slash < 0 || !isHost(host)) {
+    const name = place.replace(/:[^/:]*$/, "");
     const near = `docker://docker.io/${slash < 0 ? "library/" : ""}${rest}`;
     throw refused(
       text,
       slash < 0 ? "it names no repository after a host" : `"${host}" is no host`,
-      isRepository(place.replace(/:[^/:]*$/, "")) ? near : undefined,
+      isRepository(name) && (slash >= 0 || !isHost(name)) ? near : undefined,
     );
   }
   let repository = place.slice(slash + 1);

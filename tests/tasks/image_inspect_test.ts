@@ -2,8 +2,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
+import { lockFile } from "../../lib/base/file_lock.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
+import { MediaType } from "../../lib/oci/media_type.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { diffImages, inspectImage, listImages } from "../../tasks/image_inspect.ts";
 import { syncImages } from "../../tasks/image_list.ts";
@@ -154,6 +156,70 @@ Deno.test("collectImages() removes what killed processes left of their files, on
     assertEquals(await standing(), Array(8).fill(true));
     assertEquals(await collectImages({ layout, graceMs: -1000 }, ctx), planned);
     assertEquals(await standing(), [false, false, false, false, true, true, true, true]);
+  }));
+
+Deno.test("collectImages() leaves alone what a running process is bringing, however old it is", () =>
+  inLayout(async (folder) => {
+    await writeImage(folder, "a", { layers: ["x"] });
+    const partial = join(folder, ".kedge", "partials", "b".repeat(64));
+    await Deno.mkdir(partial, { recursive: true });
+    await Deno.writeTextFile(join(partial, "data"), "12345");
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    const freed = async (dryRun: boolean) =>
+      (await collectImages({ layout: `oci:${folder}`, graceMs: -1000 }, { ...ctx, dryRun }))
+        .bytesFreed;
+    {
+      using _lock = await lockFile(`${partial}.lock`);
+      assertEquals([await freed(true), await freed(false)], [0, 0]);
+    }
+    assertEquals([await freed(true), await freed(false)], [5, 5]);
+  }));
+
+Deno.test("collectImages() removes nothing of indexes that are nested deep", () =>
+  inLayout(async (folder) => {
+    let root = await writeImage(folder, undefined, { layers: ["x"] });
+    for (let depth = 0; depth < 30; depth++) {
+      const text = JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MediaType.ociIndex,
+        manifests: [root],
+      });
+      root = await putContent(folder, text, MediaType.ociIndex);
+    }
+    await new Layout(folder).point("a", root);
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    const { removed } = await collectImages({ layout: `oci:${folder}`, graceMs: -1000 }, ctx);
+    assertEquals(removed, []);
+  }));
+
+Deno.test("collectImages() takes a layout that has no blobs yet, and one with a link that leads nowhere", () =>
+  inLayout(async (folder) => {
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+    await Deno.writeTextFile(join(folder, "index.json"), '{"schemaVersion":2,"manifests":[]}');
+    const layout = `oci:${folder}`;
+    const ctx = { cache: new Cache(join(folder, "..", "cache")) };
+    const nothing = { removed: [], bytesFreed: 0, kept: 0 };
+    assertEquals(await collectImages({ layout, graceMs: -1000 }, ctx), nothing);
+    await writeImage(folder, "a", { layers: ["x"] });
+    await Deno.symlink("/nonexistent", join(folder, "blobs", "sha256", "a".repeat(64)));
+    const { removed, kept } = await collectImages({ layout, graceMs: -1000 }, ctx);
+    assertEquals([removed, kept], [[], 4]);
+  }));
+
+Deno.test("collectImages() warns of a name to be taken out that is not there", () =>
+  inLayout(async (folder) => {
+    await writeImage(folder, "a", { layers: ["x"] });
+    const notes: string[] = [];
+    const report = (event: { type: string; message?: string }) =>
+      void (event.type === "note" && notes.push(event.message!));
+    const ctx = { cache: new Cache(join(folder, "..", "cache")), report };
+    const layout = `oci:${folder}`;
+    for (const dryRun of [true, false]) {
+      const run = collectImages({ layout, graceMs: -1000, untag: ["b", "a"] }, { ...ctx, dryRun });
+      assertEquals((await run).removed.length, 3);
+      assertEquals(notes.splice(0), [`"${layout}" has no name "b" to be taken out`]);
+    }
   }));
 
 Deno.test("collectImages() removes nothing where a manifest is damaged, nor outside a layout", () =>
