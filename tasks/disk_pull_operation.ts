@@ -80,7 +80,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
       }, step);
       pool.start(); // The registry answers meanwhile.
       const work = await planned;
-      if (step.dryRun && work.changed) work.foresee();
+      if (step.dryRun && work.changed) await work.foresee();
       return work;
     },
     move: (work, step) => work.move(step),

@@ -39,8 +39,15 @@ export function foreseeFile(path: string): void {
     Deno.openSync(path, { read: true, write: true }).close();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return foreseeNames(dirname(path));
-    if (refusals.includes((error as { code?: string }).code ?? "")) throw error;
+    const isRefused = refusals.includes((error as { code?: string }).code ?? "");
+    if (isRefused || isRunning(error)) throw error;
   }
+}
+
+/** Whether an error says that a program runs from a file, which cannot be written for that; Deno gives it no code. */
+export function isRunning(error: unknown): boolean {
+  return Deno.build.os !== "windows" && error instanceof Error &&
+    error.message.includes("(os error 26)");
 }
 
 /** Where Deno would ask first, or refuse, the run itself says so. */

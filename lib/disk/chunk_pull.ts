@@ -8,6 +8,7 @@ import { fileState, keepTable, rememberFile } from "./known_files.ts";
 import { movePull } from "./move_pull.ts";
 import { type DiskPullPlan, planPull } from "./plan_pull.ts";
 import {
+  foreseeName,
   foreseeOut,
   giveName,
   mayMove,
@@ -40,14 +41,15 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     { ...request, image, requestsAfter: mayMove(store) ? 1 : 0 },
     step,
   );
+  if (plan.changed) await foreseeName(file, plan.out);
   const result = pulledDisk(request, image.index.size);
   let table: Digest | undefined;
   let written: FileIdentity | undefined;
   return {
     ...plan,
     result,
-    foresee() {
-      foreseeOut(file, plan.out, { seen: plan.seen, hasJournal: plan.inPlace });
+    async foresee() {
+      await foreseeOut(file, plan.out, { seen: plan.seen, hasJournal: plan.inPlace });
       checkRoom(plan);
     },
     async move(step) {

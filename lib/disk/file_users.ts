@@ -1,9 +1,6 @@
-import defer * as fs from "node:fs";
 import { KedgeError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
-
-/** Opens a name without the file behind it, so that no right to read is needed, and closing takes no lock away. */
-const pathOnly = 0o10000000;
+import { isUnreadable, mountOf, textOf } from "./mount_of.ts";
 
 /**
  * Who uses a file, as far as Linux tells: a lock of another process, or a loop device on it. Linux takes some ten milliseconds to tell of locks.
@@ -57,32 +54,9 @@ export async function refuseUsed(path: string): Promise<void> {
  * another one in a file system of several volumes.
  */
 async function deviceOf(path: string): Promise<string | undefined> {
-  let file: number;
-  try {
-    file = fs.openSync(path, pathOnly);
-  } catch {
-    return undefined; // Gone meanwhile.
-  }
-  try {
-    const mount = /^mnt_id:\s*(\d+)$/m.exec(await textOf(`/proc/self/fdinfo/${file}`))?.[1];
-    const mounts = await textOf("/proc/self/mountinfo");
-    const numbers = new RegExp(`^${mount} \\d+ (\\d+):(\\d+) `, "m").exec(mounts);
-    return numbers?.slice(1).map((each) => Number(each).toString(16).padStart(2, "0")).join(":");
-  } finally {
-    fs.closeSync(file);
-  }
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (isUnreadable(error)) return "";
-    throw error;
-  }
-}
-
-function isUnreadable(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Deno.errors.NotCapable;
+  const mount = await mountOf(path);
+  if (mount === undefined) return undefined;
+  const mounts = await textOf("/proc/self/mountinfo");
+  const numbers = new RegExp(`^${mount} \\d+ (\\d+):(\\d+) `, "m").exec(mounts);
+  return numbers?.slice(1).map((each) => Number(each).toString(16).padStart(2, "0")).join(":");
 }

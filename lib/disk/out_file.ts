@@ -8,6 +8,7 @@
 import { KedgeError } from "../base/errors.ts";
 import { ifThere, lookAt } from "../base/files.ts";
 import { clearPlace } from "./disk_file.ts";
+import { inWordsOfFile } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
@@ -17,7 +18,8 @@ export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
  *
  * @param seen the file that was looked at
  * @param like what a new file may be read and written by: whoever may this one
- * @throws {KedgeError} if it is gone, or another one has its name
+ * @throws {NotAllowedError} if it may never be changed
+ * @throws {KedgeError} if it is gone, another one has its name, or a program runs from it
  */
 export async function openOut(
   path: string,
@@ -68,7 +70,7 @@ export function modeOf(info: Deno.FileInfo | undefined): { mode?: number } {
 }
 
 async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
-  const file = await ifThere(Deno.open(path, options));
+  const file = await inWordsOfFile(path, () => ifThere(Deno.open(path, options)));
   if (file === undefined) throw taken(path, "it is gone");
   return file;
 }

@@ -13,6 +13,7 @@ import type { Step } from "../operation/operation.ts";
 import { type DiskFile, leaveNothing, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
+import { inWordsOfFile, refuseFixed } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 
@@ -55,7 +56,7 @@ export interface PulledDisk {
 /** A planned pull, and how it goes on. */
 export interface PullWork extends Plan {
   /** Fails as `move` would where the file may not be written, or has no room; writes nothing. */
-  foresee(): void;
+  foresee(): Promise<void>;
   /** Brings what is missing. */
   move(step: Step): Promise<void>;
   /** Proves that all of it is there. */
@@ -83,13 +84,18 @@ export function pulledDisk(request: PullRequest, sizeBytes: number): PulledDisk 
  * @param out the file itself, or the one beside it that is written
  * @param of `seen`: that file, where it is there; `hasJournal`: whether more is written beside it
  */
-export function foreseeOut(
+export async function foreseeOut(
   file: DiskFile,
   out: string,
   of: { seen: unknown; hasJournal: boolean },
-): void {
-  if (of.seen !== undefined) foreseeFile(out);
+): Promise<void> {
+  if (of.seen !== undefined) await inWordsOfFile(out, () => foreseeFile(out));
   if (out !== file.path || of.hasJournal) foreseeNames(dirname(out));
+}
+
+/** Fails where the written file could not get its name in the end; writes nothing. */
+export async function foreseeName({ path, info }: DiskFile, out: string): Promise<void> {
+  if (out !== path && info !== undefined) await refuseFixed(path);
 }
 
 /** Whether it is worth asking, after a pull, if the reference moved meanwhile. */

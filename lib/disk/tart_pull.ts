@@ -15,6 +15,7 @@ import { ownFile, partialsOf } from "./disk_file.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
+  foreseeName,
   foreseeOut,
   giveName,
   mayMove,
@@ -66,6 +67,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     copies.length = 0;
   }
   const changed = !standsWhole || partials.length > 0;
+  if (changed) await foreseeName(file, out);
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);
@@ -92,8 +94,8 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       state: missing.includes(layer) ? "missing" as const : "present" as const,
     })),
     result,
-    foresee() {
-      foreseeOut(file, out, { seen, hasJournal: false });
+    async foresee() {
+      await foreseeOut(file, out, { seen, hasJournal: false });
       checkRoom();
     },
     move: (step) =>

@@ -29,7 +29,7 @@ export interface RunKedgeOptions {
 }
 
 /** What takes from root the right to pass over the permissions of files, and to give them away. */
-const unbound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-chown"];
+const unbound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-chown,-fowner"];
 
 /** Deno's own cache stays where it is when a test moves the home folder: otherwise each program would fetch and compile all anew. */
 function denoDir(): { DENO_DIR?: string } {

@@ -92,7 +92,7 @@ for (const state of ["gone", "a pipe"] as const) {
 }
 
 Deno.test({
-  name: "disk:pull says what to do with a file that is mounted and so cannot be replaced",
+  name: "disk:pull says what to do with a mounted file of which it could not know that before",
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
@@ -104,7 +104,10 @@ Deno.test({
     );
     try {
       const cacheDir = world.path("cache");
-      const { code, stderr } = await runKedge(["disk:pull", reference, out], { cacheDir });
+      const { code, stderr } = await runKedge(["disk:pull", reference, out], {
+        cacheDir,
+        denyRead: "/proc",
+      });
       assertEquals(code, 1);
       assertStringIncludes(stderr, `error: Cannot pull "${reference}" to "${out}": Device or res`);
       assertStringIncludes(

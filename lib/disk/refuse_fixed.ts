@@ -1,0 +1,90 @@
+/** Files that cannot be written or replaced, whatever the permissions of their folder say; found before anything is moved. @module */
+import defer * as fs from "node:fs";
+import { dirname } from "@std/path";
+import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { lookAt } from "../base/files.ts";
+import { isRunning } from "../base/foresee_names.ts";
+import { mountOf } from "./mount_of.ts";
+
+/**
+ * Refuses to replace a file that is there where the last step, which gives another one its name, would fail. Writes nothing; where the system does
+ * not tell, that step does.
+ *
+ * @throws {NotAllowedError} if somebody else alone may replace it, or nobody
+ * @throws {KedgeError} if it is a mount point
+ */
+export async function refuseFixed(path: string): Promise<void> {
+  if (Deno.build.os !== "linux" || !mayRemove(path)) return;
+  const [own, around] = await Promise.all([mountOf(path), mountOf(dirname(path))]);
+  if (own !== undefined && around !== undefined && own !== around) {
+    throw new KedgeError(`Cannot replace "${path}": it is a mount point`, {
+      hint: "pull into it with --in-place, or end the mount",
+      side: "destination",
+    });
+  }
+  if (!isKept(path)) return;
+  try {
+    (await Deno.open(path, { write: true })).close();
+  } catch (cause) {
+    if (isForbidden(cause)) throw unchangeable(`Cannot replace "${path}"`, path, cause);
+  }
+  throw new NotAllowedError(
+    `Cannot replace "${path}": it belongs to another user, in a folder where each file is its ` +
+      `owner's to replace`,
+    {
+      hint: `run it as the user ${lookAt(path)?.uid}, or pull to another file`,
+      side: "destination",
+    },
+  );
+}
+
+/**
+ * Opens a file, and tells in more words than the system's why it cannot be written.
+ *
+ * @throws {NotAllowedError} if nobody may change it
+ * @throws {KedgeError} if a program runs from it
+ */
+export async function inWordsOfFile<T>(path: string, open: () => Promise<T> | T): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (isForbidden(cause)) throw unchangeable(`Cannot write "${path}"`, path, cause);
+    if (!isRunning(cause)) throw cause;
+    throw new KedgeError(`Cannot write "${path}": a program runs from it`, {
+      hint: "end the program, or pull without --in-place",
+      side: "destination",
+      cause,
+    });
+  }
+}
+
+function unchangeable(what: string, path: string, cause: unknown): NotAllowedError {
+  return new NotAllowedError(`${what}: it is immutable, or may only be appended to`, {
+    hint: `take that away with chattr -ia "${path}", or pull to another file`,
+    side: "destination",
+    cause,
+  });
+}
+
+/**
+ * Whether the system refuses to take a file's name away. It is asked to remove a folder of that name, which it refuses for any file, and for this
+ * reason first; the slash at the end says that nothing but a folder is meant.
+ */
+function isKept(path: string): boolean {
+  try {
+    fs.rmdirSync(`${path}/`);
+  } catch (error) {
+    return isForbidden(error);
+  }
+  return false;
+}
+
+/** Whether an error says that nobody may do that, whatever the permissions of the file say. */
+function isForbidden(error: unknown): boolean {
+  return (error as { code?: string }).code === "EPERM";
+}
+
+/** Where Deno would ask first, or refuse, the last step itself says so. */
+function mayRemove(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+}
