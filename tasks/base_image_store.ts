@@ -22,8 +22,8 @@ export type CarriedBase =
 export interface CarryStoreOptions {
   /**
    * The image: what `baseImage()` gave. A copy of it is read in place of its registry: one in a layout or another registry in its layers; one in
-   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why. Of podman's files
-   * each is copied alone, also where the image has two names for one.
+   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why. A file that
+   * has several names there has them afterwards too.
    */
   base: CarriedBase;
   /** Where its store goes; what is mounted as `/nix` afterwards. A volume that is not there is made. */

@@ -70,7 +70,7 @@ export class CopyCrew implements AsyncDisposable {
   constructor({ from, folder, work, threads }: CopyCrewOptions) {
     let started = 0;
     this.#crew = new Crew(threads, () => {
-      return new Copier({ from, folder, work: join(work, String(started++)) });
+      return new Copier({ from, folder, work: join(work, String(started++)), common: work });
     });
   }
 

@@ -9,14 +9,16 @@
 import { join, relative } from "@std/path";
 import { workerPort } from "../base/worker_port.ts";
 import { Beneath } from "../nix/beneath.ts";
+import { hashNar } from "../nix/hash_nar.ts";
 import { StoreTree } from "../nix/store_tree.ts";
 import { visitTree } from "../nix/visit_tree.ts";
+import { SharedFiles } from "./shared_files.ts";
 import type { WantedPath } from "./store_source.ts";
 import type { Stopped } from "./thread.ts";
 
-/** What the worker is told: where paths come from and go to, once; then paths, one after the other. */
+/** What the worker is told: where paths come from and go to, and where all threads keep shared files, once; then paths, one after the other. */
 export type CopyOrder =
-  | { from: string; folder: string; work: string }
+  | { from: string; folder: string; work: string; common: string }
   | { copy: WantedPath }
   | { stop: true };
 
@@ -29,26 +31,30 @@ const stopping = new AbortController();
 let from = "";
 let folder = "";
 let work = "";
-let beneath: Beneath | undefined;
+let common = "";
+let open: { beneath: Beneath; shared: SharedFiles } | undefined;
 let done: Promise<void> = Promise.resolve();
 
-function makeWork(): Beneath {
+function makeWork(): { beneath: Beneath; shared: SharedFiles } {
   using opened = new DisposableStack();
-  const made = opened.use(new Beneath(folder));
-  made.use(relative(folder, work), (name) => Deno.mkdirSync(name));
+  const beneath = opened.use(new Beneath(folder));
+  beneath.use(relative(folder, work), (name) => Deno.mkdirSync(name));
+  const shared = opened.use(new SharedFiles(folder, common));
   opened.move();
-  return made;
+  return { beneath, shared };
 }
 
 async function copy({ baseName, narHash, narSize }: WantedPath): Promise<void> {
   let path: string | undefined;
   try {
-    beneath ??= makeWork();
-    using tree = new StoreTree(join(work, baseName), narSize, beneath);
-    await visitTree(join(from, baseName), tree, { signal: stopping.signal });
-    const written = tree.summary();
+    open ??= makeWork();
+    using tree = new StoreTree(join(work, baseName), narSize, open.beneath);
+    const { signal } = stopping;
+    const shared = open.shared.within(tree);
+    await visitTree(join(from, baseName), tree, { signal, shared });
     tree.close();
-    if (written?.narHash === narHash && written.narSize === narSize) path = tree.root;
+    const written = tree.summary() ?? await hashNar(tree.root, { narSize, signal });
+    if (written.narHash === narHash && written.narSize === narSize) path = tree.root;
   } catch {
     // Whoever asked copies the path himself, and says what is wrong with it.
   }
@@ -56,12 +62,13 @@ async function copy({ baseName, narHash, narSize }: WantedPath): Promise<void> {
 }
 
 port.addEventListener("message", async ({ data }) => {
-  if ("from" in data) ({ from, folder, work } = data);
+  if ("from" in data) ({ from, folder, work, common } = data);
   else if ("copy" in data) done = done.then(() => copy(data.copy));
   else {
     stopping.abort();
     await done;
-    beneath?.[Symbol.dispose]();
+    open?.beneath[Symbol.dispose]();
+    open?.shared[Symbol.dispose]();
     port.postMessage({ stopped: true });
   }
 });

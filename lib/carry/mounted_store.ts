@@ -14,11 +14,12 @@ import type { TarContents } from "../base/tar_reader.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { NarVisitor } from "../nix/nar_verifier.ts";
 import { type NixLink, readLinks } from "../nix/nix_links.ts";
-import { visitTree } from "../nix/visit_tree.ts";
+import { visitTree, type VisitTreeOptions } from "../nix/visit_tree.ts";
 import { CopyCrew } from "./copy_crew.ts";
 import { DatabaseFiles, databaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
 import { MergedDatabase } from "./merged_database.ts";
 import { noDatabase } from "./no_database.ts";
+import { SharedFiles } from "./shared_files.ts";
 import type { StoreSource, Unpacked, UnpackOptions } from "./store_source.ts";
 
 const stateFolder = "nix/var/nix";
@@ -66,11 +67,14 @@ export class MountedStore implements StoreSource {
         if (whole !== undefined) await taker.adopt(path.baseName, whole);
       });
     }
-    for (const { baseName } of wanted) {
-      if (!taker.wants(baseName)) continue;
+    const left = wanted.filter(({ baseName }) => taker.wants(baseName));
+    using shared = left.length === 0 ? undefined : new SharedFiles(folder, work);
+    for (const { baseName } of left) {
       try {
         if (from !== undefined) {
-          await this.#copy(join(from, baseName), taker.tree(baseName), signal);
+          const tree = taker.tree(baseName);
+          const options = { signal, shared: shared!.within(tree) };
+          await this.#copy(join(from, baseName), tree, options);
         }
         await taker.place(baseName, signal);
       } catch (cause) {
@@ -118,10 +122,10 @@ export class MountedStore implements StoreSource {
     );
   }
 
-  async #copy(path: string, tree: NarVisitor, signal: AbortSignal): Promise<void> {
+  async #copy(path: string, tree: NarVisitor, options: VisitTreeOptions): Promise<void> {
     if (lookAt(path) === undefined) return;
     try {
-      await visitTree(path, tree, { signal });
+      await visitTree(path, tree, options);
     } catch (cause) {
       if (!isNotThere(cause) || lookAt(path) !== undefined) throw cause;
       throw new VerificationError(`Cannot read "${path}": it went while it was read`, {

@@ -62,6 +62,11 @@ export class NarBuilder implements NarVisitor {
     this.#isOrdered = false;
   }
 
+  /** Whether all that came until now can be hashed. */
+  get isOrdered(): boolean {
+    return this.#isOrdered;
+  }
+
   /** Hash and size of the whole, once all was taken; `undefined` if it did not come in order. */
   end(): NarSummary | undefined {
     if (!this.#isOrdered || !this.#begun || this.#left > 0) return undefined;

@@ -15,6 +15,7 @@ import { NarBuilder } from "./nar_builder.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
 
 const epochSeconds = 1;
+const bufferBytes = 1024 * 1024;
 
 /** Takes the files, folders and symlinks of one store path in any order in which a folder comes before what is in it. */
 export class StoreTree implements NarVisitor, Disposable {
@@ -91,7 +92,25 @@ export class StoreTree implements NarVisitor, Disposable {
   /** Another name of a file that is somewhere on the same file system already, with the same mode and time. */
   link(path: string, existing: string): void {
     this.#claim(path, "file");
-    this.#new(path, (at) => Deno.linkSync(existing, at));
+    try {
+      this.#new(path, (at) => {
+        Deno.linkSync(existing, at);
+        this.#hash(path, at);
+      });
+    } catch (error) {
+      this.#kinds.delete(path);
+      throw error;
+    }
+  }
+
+  /** Gives a file that was written another name, somewhere on the same file system. */
+  giveName(path: string, name: string): void {
+    this.#beneath.use(below(this.#path, path), (at) => Deno.linkSync(at, name));
+  }
+
+  /** Moves a file that is somewhere on the same file system already into the place of one that was written. */
+  replace(path: string, existing: string): void {
+    this.#beneath.use(below(this.#path, path), (at) => Deno.renameSync(existing, at));
     this.#nar.giveUp();
   }
 
@@ -133,6 +152,21 @@ export class StoreTree implements NarVisitor, Disposable {
   [Symbol.dispose](): void {
     this.#closeFile();
     this.#owned?.[Symbol.dispose]();
+  }
+
+  /** Hashes a file as it lies there, unless the whole is to be hashed afterwards anyway. */
+  #hash(path: string, at: string): void {
+    if (!this.#nar.isOrdered) return;
+    using file = Deno.openSync(at);
+    const { mode, size } = file.statSync();
+    this.#nar.file(path, ((mode ?? 0) & 0o100) !== 0, size);
+    const buffer = new Uint8Array(Math.min(size, bufferBytes));
+    for (let left = size; left > 0 && this.#nar.isOrdered;) {
+      const count = file.readSync(buffer.subarray(0, left)) ?? 0;
+      if (count === 0) return this.#nar.giveUp();
+      this.#nar.contents(buffer.subarray(0, count));
+      left -= count;
+    }
   }
 
   #endFile(): void {

@@ -8,8 +8,18 @@ const yieldEveryBytes = 16 * 1024 * 1024;
 /** What opening a file, or looking at something else, costs beside its bytes. */
 const bytesEach = 64 * 1024;
 
+/** Takes files that have several names where they are read. */
+export interface SharedFileTaker {
+  /** Makes a path another name of a file that was kept; `false` where none was: then it is read. */
+  link(path: string, info: Deno.FileInfo): boolean;
+  /** Told of one that was read. */
+  keep(path: string, info: Deno.FileInfo): void;
+}
+
 /** Options of {@linkcode visitTree}. */
 export interface VisitTreeOptions {
+  /** Takes files that have several names. @default {each is read by each} */
+  shared?: SharedFileTaker;
   /** Ends the visit. */
   signal?: AbortSignal;
 }
@@ -23,10 +33,10 @@ export interface VisitTreeOptions {
 export async function visitTree(
   path: string,
   visitor: NarVisitor,
-  { signal }: VisitTreeOptions = {},
+  { signal, shared }: VisitTreeOptions = {},
 ): Promise<void> {
   let workBytes = 0;
-  for (const bytes of new TreeWalk(visitor).node(path, "")) {
+  for (const bytes of new TreeWalk(visitor, shared).node(path, "")) {
     signal?.throwIfAborted();
     if ((workBytes += bytes) < yieldEveryBytes) continue;
     workBytes = 0;
@@ -37,10 +47,12 @@ export async function visitTree(
 /** A walk that stops after each piece of work, and tells of how many bytes it was. */
 class TreeWalk {
   readonly #visitor: NarVisitor;
+  readonly #shared: SharedFileTaker | undefined;
   #buffer = new Uint8Array();
 
-  constructor(visitor: NarVisitor) {
+  constructor(visitor: NarVisitor, shared: SharedFileTaker | undefined) {
     this.#visitor = visitor;
+    this.#shared = shared;
   }
 
   *node(at: string, path: string): Generator<number, void, void> {
@@ -54,8 +66,11 @@ class TreeWalk {
         yield* this.node(`${at}/${name}`, path === "" ? name : `${path}/${name}`);
       }
     } else if (info.isFile) {
+      const shared = (info.nlink ?? 1) > 1 ? this.#shared : undefined;
+      if (shared?.link(path, info)) return;
       this.#visitor.file(path, ((info.mode ?? 0) & 0o100) !== 0, info.size);
       if (info.size > 0) yield* this.#contents(at, info.size);
+      shared?.keep(path, info);
     } else throw new KedgeError(`Cannot read "${at}": it is neither file, folder nor symlink`);
   }
 
