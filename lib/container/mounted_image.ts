@@ -1,9 +1,21 @@
 import { isAbsolute } from "@std/path";
-import { KedgeError } from "../base/errors.ts";
-import { GraceSignal } from "../base/grace_signal.ts";
+import { toText } from "@std/streams";
+import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
 const graceMs = 5000;
+
+/**
+ * Mounts an image, and gives it back when nobody writes to it any more: also when who started it was killed. What podman says of the folder is
+ * kept until then, since a podman that nobody hears may end with an error after it mounted.
+ */
+const holding = `trap '' HUP INT TERM PIPE
+id=$1
+shift
+folder=$("$@" image mount "$id" </dev/null) || exit
+printf '%s\\n' "$folder"
+read -r line
+exec "$@" image unmount "$id" </dev/null >/dev/null`;
 
 /** Options of {@linkcode mountImage}. */
 export interface MountImageOptions {
@@ -23,9 +35,9 @@ export interface MountedImage extends AsyncDisposable {
 }
 
 /**
- * Has podman show the files of an image in a folder. podman counts who asked for that, so that each gives back his own. An abort waits a
- * moment for podman, since one that is ended halfway does not tell whether it counted. A process that is killed leaves the image mounted, until
- * it is removed or `podman image unmount` is run.
+ * Has podman show the files of an image in a folder. podman counts who asked for that, so that each gives back his own: a shell does, in a
+ * session of its own, which outlives a process that is killed. An abort waits a moment for podman, which is never ended halfway. Where the shell
+ * is killed too, the image stays mounted until it is removed or `podman image unmount` is run.
  *
  * @param id the digest of the image's config, in hexadecimal
  * @throws {KedgeError} if podman has no such image, or this user's podman may mount none
@@ -36,32 +48,106 @@ export async function mountImage(
   { onLeft, signal }: MountImageOptions,
 ): Promise<MountedImage> {
   signal.throwIfAborted();
-  using grace = new GraceSignal(signal, graceMs);
-  const printed = await engine.must(["image", "mount", id], `mount the image ${id}`, {
-    signal: grace.signal,
-  });
+  const holder = new Holder(engine, id);
   let ending: Promise<boolean> | undefined;
-  const giveBack = () => ending ??= unmount(engine, id, onLeft);
-  const folder = printed.replace(/\n$/, "");
-  if (!signal.aborted && isAbsolute(folder)) {
+  const mounting = holder.folder();
+  const giveBack = () => ending ??= unmounted(holder.end(), mounting, { engine, id, onLeft });
+  const aborted = Promise.withResolvers<undefined>();
+  const abort = () => aborted.resolve(undefined);
+  signal.addEventListener("abort", abort, { once: true });
+  const folder = await Promise.race([mounting, aborted.promise]);
+  signal.removeEventListener("abort", abort);
+  if (signal.aborted) {
+    await atMost(graceMs, giveBack());
+    throw signal.reason;
+  }
+  if (folder === undefined) {
+    const { code, stderr } = await holder.end();
+    throw engine.failed(`mount the image ${id}`, code, stderr);
+  }
+  if (isAbsolute(folder)) {
     return { folder, giveBack, [Symbol.asyncDispose]: async () => void await giveBack() };
   }
   await giveBack();
-  signal.throwIfAborted();
   const what = JSON.stringify(folder.slice(0, 100));
   throw new KedgeError(`Cannot mount the image ${id}: ${engine.kind} named no folder, but ${what}`);
 }
 
-async function unmount(
-  engine: ContainerEngine,
-  id: string,
-  onLeft: MountImageOptions["onLeft"],
+/** How the shell that holds an image ended. */
+interface HolderEnd {
+  code: number;
+  stderr: string;
+}
+
+/** The shell that holds an image. */
+class Holder {
+  readonly #child: Deno.ChildProcess;
+  readonly #stderr: Promise<string>;
+
+  constructor({ program, args }: ContainerEngine, id: string) {
+    try {
+      this.#child = new Deno.Command("sh", {
+        args: ["-c", holding, "sh", id, program, ...args],
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+        detached: Deno.build.os !== "windows",
+      }).spawn();
+    } catch (cause) {
+      throw new NotAllowedError(`Cannot run "sh", which mounts: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    this.#stderr = toText(this.#child.stderr);
+  }
+
+  /** The folder that was named; `undefined` where nothing was mounted. */
+  async folder(): Promise<string | undefined> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const bytes of this.#child.stdout) {
+      text += decoder.decode(bytes, { stream: true });
+      const end = text.indexOf("\n");
+      if (end >= 0) return text.slice(0, end);
+    }
+    return undefined;
+  }
+
+  /** Has it end, and tells how. */
+  async end(): Promise<HolderEnd> {
+    // One that has ended by itself reads no more.
+    await this.#child.stdin.close().catch(() => undefined);
+    const [{ code }, stderr] = await Promise.all([this.#child.status, this.#stderr]);
+    return { code, stderr };
+  }
+}
+
+async function unmounted(
+  end: Promise<HolderEnd>,
+  mounting: Promise<string | undefined>,
+  { engine, id, onLeft }:
+    & { engine: ContainerEngine; id: string }
+    & Pick<
+      MountImageOptions,
+      "onLeft"
+    >,
 ): Promise<boolean> {
-  const { code, stderr } = await engine.run(["image", "unmount", id]);
-  if (code === 0) return true;
+  const { code, stderr } = await end;
+  if (code === 0 || await mounting === undefined) return true;
   // One that was removed meanwhile is mounted nowhere any more.
   if (/no such image|image not known/i.test(stderr)) return false;
   const { message } = engine.failed(`unmount the image ${id}`, code, stderr);
   onLeft(`${message}; unmount it with ${engine.kind} image unmount ${id}`);
   return true;
+}
+
+/** Waits for something, but not for ever. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -145,29 +145,35 @@ for (const check of ["sample", "full"] as const) {
   );
 }
 
-podmanTest("Ctrl-C gives the image back to podman", async (ground) => {
-  const { room, world } = ground;
-  await room.image("2.8.0");
-  await ground.pull("2.8.0");
-  await Deno.mkdir(room.nix.path);
-  const { signal } = new AbortController();
-  using _lock = await lockNixFolder(room.nix, { timeoutMs: 1000, onWait() {}, signal });
-  const child = spawnKedge([
-    ...["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`],
-    ...["--copy=podman:nix", `--folder=${room.nix.path}`],
-    ...world.args.map((each) => `--engine-arg=${each}`),
-  ], { cacheDir: join(room.folder, "cache") });
-  const ended = child.output();
-  let isEnded = false;
-  ended.then(() => isEnded = true);
-  while (await ground.mounted() === "") {
-    assertEquals(isEnded, false, "it ended before it was told to");
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  child.kill("SIGINT");
-  const { code, stderr } = await ended;
-  assertEquals(code, 130, new TextDecoder().decode(stderr));
-});
+for (const [name, end] of [["Ctrl-C", "SIGINT"], ["the end of a killed run", "SIGKILL"]] as const) {
+  podmanTest(`${name} gives the image back to podman`, async (ground) => {
+    const { room, world } = ground;
+    await room.image("2.8.0");
+    await ground.pull("2.8.0");
+    await Deno.mkdir(room.nix.path);
+    const { signal } = new AbortController();
+    using _lock = await lockNixFolder(room.nix, { timeoutMs: 1000, onWait() {}, signal });
+    const child = spawnKedge([
+      ...["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`],
+      ...["--copy=podman:nix", `--folder=${room.nix.path}`],
+      ...world.args.map((each) => `--engine-arg=${each}`),
+    ], { cacheDir: join(room.folder, "cache") });
+    const ended = child.output();
+    let isEnded = false;
+    ended.then(() => isEnded = true);
+    const isMounted = async () => {
+      await new Promise((done) => setTimeout(done, 20));
+      return await ground.mounted() !== "";
+    };
+    while (!await isMounted()) assertEquals(isEnded, false, "it ended before it was told to");
+    child.kill(end);
+    const { code, stderr } = await ended;
+    assertEquals(code, end === "SIGINT" ? 130 : 137, new TextDecoder().decode(stderr));
+    // What gives it back outlives a killed run for a moment.
+    for (let looks = 0; looks < 500 && await isMounted();) looks++;
+    assertEquals(await ground.mounted(), "");
+  });
+}
 
 podmanTest(
   "base-image:carry takes an image that podman has, without a network too",

@@ -7,6 +7,7 @@ import { inFolder } from "../../support/in_folder.ts";
 import { writeProgram } from "../../support/program_file.ts";
 
 interface Ground {
+  engine: ContainerEngine;
   /** What was noted where an image could not be given back. */
   left: string[];
   mount(signal?: AbortSignal): Promise<MountedImage>;
@@ -32,6 +33,7 @@ async function withPodman(
     const left: string[] = [];
     const commands = async () => (await Deno.readTextFile(log)).trim().split("\n");
     await run({
+      engine,
       left,
       commands,
       mount: (signal = new AbortController().signal) =>
@@ -108,3 +110,36 @@ Deno.test("an abort lets podman mount to the end, and gives the image back", asy
     assertEquals((await ground.commands()).length, 2);
   });
 });
+
+for (const [when, mount] of [["is", ""], ["is being", "sleep 0.5;"]] as const) {
+  Deno.test(`the end of a killed process gives back, once, what ${when} mounted`, async () => {
+    await withPodman({ mount: `${mount} echo /the/folder` }, async (ground) => {
+      const module = new URL("../../../lib/container/mounted_image.ts", import.meta.url);
+      const { program } = ground.engine;
+      const code = `
+        import { ContainerEngine } from "${new URL("container_engine.ts", module)}";
+        import { mountImage } from "${module}";
+        const engine = new ContainerEngine({ kind: "podman", program: ${JSON.stringify(program)} });
+        const image = await mountImage(engine, "abc", {
+          onLeft() {},
+          signal: new AbortController().signal,
+        });
+        console.log(image.folder);
+        setInterval(() => {}, 1000);
+      `;
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["eval", "--ext=ts", code],
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+      const reader = child.stdout.getReader();
+      if (when === "is") await reader.read();
+      else await ground.given("image mount abc");
+      child.kill("SIGKILL");
+      await child.status;
+      await reader.cancel();
+      await ground.given("image unmount abc");
+      assertEquals(await ground.commands(), ["image mount abc", "image unmount abc"]);
+    });
+  });
+}
