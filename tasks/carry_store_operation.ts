@@ -86,16 +86,19 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     if (note !== undefined) return await this.#notes.plan(note, folder!);
     if (folder !== undefined) await this.#notes.checkPlatform(folder);
     const source = await this.#source.open(folder, step);
-    const work = await this.#temporary();
-    const survey = { name: this.#options.base.reference, work, signal: step.signal };
-    const image = await this.#source.reading(() => surveyImage(source, survey));
+    const survey = async () => {
+      const work = await this.#temporary();
+      const options = { name: this.#options.base.reference, work, signal: step.signal };
+      return await surveyImage(source, options);
+    };
+    const image = await this.#source.reading(survey);
     const all = [...image.rows.values()];
     const { missing, present, left } = await storeDifference(all, folder, step.signal);
     const bytesToMove = rowBytes(missing);
     const names = new Set(missing.map((row) => row.storePath.baseName));
     return {
       folder,
-      image: { ...image, source },
+      image: { ...image, source, survey },
       pathsMissing: missing.length,
       registers: missing.length + left.length > 0,
       changed: true,

@@ -5,18 +5,23 @@ import type { CarriedImage } from "../nix/carried_images.ts";
 import { type NixFolder, nixStoreDir } from "../nix/nix_folder.ts";
 import type { NixLink } from "../nix/nix_links.ts";
 import type { StoreRow } from "../nix/store_row.ts";
-import { storeDifference } from "../nix/store_difference.ts";
+import { type StoreDifference, storeDifference } from "../nix/store_difference.ts";
 import { StoreStage } from "../nix/store_stage.ts";
 import type { Step } from "../operation/operation.ts";
 import type { ImageStore } from "./database_files.ts";
-import type { StoreSource } from "./store_source.ts";
+import type { StoreSource, Unpacked } from "./store_source.ts";
 import { StoreUnpacker } from "./store_unpacker.ts";
 
 const worthThreadsBytes = 16 * 1024 * 1024;
 const mostThreads = 4;
 
 /** An image whose database was read. */
-export type SurveyedImage = ImageStore & { source: StoreSource };
+export interface SurveyedImage extends ImageStore {
+  /** Where it is read. */
+  source: StoreSource;
+  /** Reads its database anew. */
+  survey: () => Promise<ImageStore>;
+}
 
 /** What is noted of an image. */
 export interface BroughtImage {
@@ -57,13 +62,45 @@ export interface CarryImageOptions {
 /** Brings the paths of an image that a folder lacks, each proven, where they are not valid yet. */
 export async function carryImage(
   { base, image, folder, usedMs }: CarryImageOptions,
-  { signal, meter, record }: Step,
+  step: Step,
 ): Promise<Carried> {
   for (const name of ["db", "profiles", "gcroots", "temproots"]) {
     await Deno.mkdir(`${folder.state}/${name}`, { recursive: true });
   }
-  const all = [...image.rows.values()];
-  const { missing, present, left, valid } = await storeDifference(all, folder, signal);
+  const placed = new Set<string>();
+  let layerBytes = 0;
+  for (let known = image;;) {
+    const { difference, unpacked } = await bring(known, folder, placed, step);
+    layerBytes += unpacked.layerBytes;
+    if (unpacked.isStale) {
+      known = { ...known, ...await known.survey() };
+      continue;
+    }
+    const { missing, present, left, valid } = difference;
+    const reused = [...present, ...left.filter((row) => !placed.has(row.storePath.baseName))];
+    step.meter.reused(rowBytes(reused));
+    const note: CarriedImage = {
+      digest: base.manifestDigest,
+      nixVersion: base.nixVersion,
+      platform: base.platform,
+      paths: [...known.rows.keys()],
+      links: unpacked.links,
+      usedMs,
+    };
+    const rows = [...left, ...missing];
+    return { folder, note, rows, present, valid, pathsMoved: placed.size, layerBytes };
+  }
+}
+
+/** Brings what the database names, as far as it is known, and adds what was placed. */
+async function bring(
+  { rows, source, database }: SurveyedImage,
+  folder: NixFolder,
+  placed: Set<string>,
+  { signal, meter, record }: Step,
+): Promise<{ difference: StoreDifference; unpacked: Unpacked }> {
+  const difference = await storeDifference(rows.values(), folder, signal);
+  const { missing } = difference;
   checkFreeBytes(folder.path, rowBytes(missing));
   await using stage = await StoreStage.make(folder, missing);
   const unpacker = new StoreUnpacker(
@@ -74,11 +111,12 @@ export async function carryImage(
       using object = meter.object(storePath.path, narSize);
       object.moved(narSize);
       record(storePath.path, "placed", { narHash });
+      placed.add(storePath.baseName);
     },
   );
-  const { links, layerBytes } = await image.source.unpack({
+  const unpacked = await source.unpack({
     taker: unpacker,
-    database: image.database,
+    database,
     folder: folder.path,
     work: stage.folder,
     wanted: missing.map(({ storePath: { baseName }, narHash, narSize }) => ({
@@ -89,18 +127,8 @@ export async function carryImage(
     threads: threadsFor(missing),
     signal,
   });
-  await unpacker.end(signal);
-  meter.reused(rowBytes(present) + rowBytes(left));
-  const note: CarriedImage = {
-    digest: base.manifestDigest,
-    nixVersion: base.nixVersion,
-    platform: base.platform,
-    paths: [...image.rows.keys()],
-    links,
-    usedMs,
-  };
-  const rows = [...left, ...missing];
-  return { folder, note, rows, present, valid, pathsMoved: missing.length, layerBytes };
+  if (!unpacked.isStale) await unpacker.end(signal);
+  return { difference, unpacked };
 }
 
 /** A large store is read on several threads. */

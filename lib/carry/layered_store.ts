@@ -61,6 +61,7 @@ export class LayeredStore implements StoreSource {
     const hidden = new Set<string>();
     const databases = new Map<Digest, ReadonlyMap<string, Digest>>();
     let layerBytes = 0;
+    const wasKnown = this.#layers.every(({ digest }) => this.#memory.of(digest) !== undefined);
     if (threads > 0) {
       await using crew = new LayerCrew(options);
       layerBytes += await this.#readAtOnce(crew, taker, databases, signal);
@@ -93,13 +94,15 @@ export class LayeredStore implements StoreSource {
     await this.#memory.write();
     const found = merged.digest();
     if (found === undefined) throw noDatabase(this.#source.name);
-    if (found !== database) {
+    // The log of the database may lie alone in a layer that was not read before.
+    const isStale = found !== database;
+    if (isStale && wasKnown) {
       throw new VerificationError(
         `Cannot use "${this.#source.name}": its database changed while it was read`,
         { side: "source", hint: "run the same command again" },
       );
     }
-    return { links: [...links].map(([path, target]) => ({ path, target })), layerBytes };
+    return { links: [...links].map(([path, target]) => ({ path, target })), layerBytes, isStale };
   }
 
   /** Has a crew read what must be read, the largest layers first; what it could not read is left. */

@@ -83,8 +83,8 @@ export class MountedStore implements StoreSource {
     }
     const links = await this.#links();
     // Links that go while they are looked for are missed without an error.
-    if ((await this.#database(signal)).digest() === database) return { links, layerBytes: 0 };
-    throw this.#changed();
+    if ((await this.#database(signal)).digest() !== database) throw this.#changed();
+    return { links, layerBytes: 0, isStale: false };
   }
 
   /** Reads the files of the database, into a folder or only to tell them from others. */

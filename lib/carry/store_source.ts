@@ -71,4 +71,6 @@ export interface Unpacked {
   links: NixLink[];
   /** How many bytes of layers were read. */
   layerBytes: number;
+  /** Whether the database turned out to be another than the one that was surveyed, since more is known of the image by now: it is to be surveyed anew. */
+  isStale: boolean;
 }

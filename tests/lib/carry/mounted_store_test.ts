@@ -42,7 +42,8 @@ function mountedTest(name: string, run: (ground: Ground) => Promise<void>): void
       };
       const carry = async () => {
         const work = await Deno.makeTempDir({ dir });
-        const image = { ...await source.survey(work, never), source };
+        const survey = () => source.survey(work, never);
+        const image = { ...await survey(), source, survey };
         return await carryImage({ base, image, folder: nix, usedMs: 0 }, step);
       };
       await run({ dir, made, nix, source, carry });
