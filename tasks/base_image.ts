@@ -25,6 +25,8 @@ export interface BaseImageResult extends Figures {
   size: number;
   /** Where it was brought, pinned; absent in a dry run of what is not there yet. */
   copy?: string;
+  /** Where it would be brought, pinned; only in a dry run of what is not there yet. */
+  copyAhead?: string;
 }
 
 /**

@@ -9,7 +9,7 @@ import { syncImage } from "./image.ts";
 import { openEngine } from "./image_routes.ts";
 
 /** A copy of a base image, and what it cost. */
-export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy">;
+export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy" | "copyAhead">;
 
 /**
  * Brings a base image where it is wanted. An engine that has it already is asked alone, since nobody could tell more of its digest; where no
@@ -37,7 +37,7 @@ export async function copyBaseImage(
   );
   // What a dry run would bring is not there to be read.
   const isThere = !context.dryRun || !figures.changed;
-  return { ...figures, ...(isThere ? { copy: reference } : {}) };
+  return { ...figures, ...(isThere ? { copy: reference } : { copyAhead: reference }) };
 }
 
 /** The copy that a name on this machine points to, or why there is none. */

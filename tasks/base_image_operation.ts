@@ -7,6 +7,7 @@
  * @module
  */
 import * as v from "valibot";
+import { defined } from "../lib/base/defined.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
 import { UnreachableError } from "../lib/base/errors.ts";
@@ -64,9 +65,10 @@ export async function runBaseImage(
   if (to === undefined) return resolved;
   const from = formatReference({ ...checked.repository, digest: resolved.digest });
   const copied = await copyBaseImage({ from, to, base: resolved }, options, context);
+  const { copy, copyAhead } = copied;
   return {
     ...resolved,
-    ...(copied.copy === undefined ? {} : { copy: copied.copy }),
+    ...defined({ copy, copyAhead }),
     changed: resolved.changed || copied.changed,
     bytesMoved: resolved.bytesMoved + copied.bytesMoved,
     bytesReused: resolved.bytesReused + copied.bytesReused,

@@ -14,7 +14,7 @@ export type { NixVolume } from "./nix_place.ts";
 export type CarriedBase =
   & Pick<
     BaseImageResult,
-    "reference" | "digest" | "manifestDigest" | "nixVersion" | "platform" | "copy"
+    "reference" | "digest" | "manifestDigest" | "nixVersion" | "platform" | "copy" | "copyAhead"
   >
   & Partial<Pick<BaseImageResult, "configDigest">>;
 

@@ -10,6 +10,7 @@
 import { digestHex } from "../lib/base/digest_text.ts";
 import { KedgeError, UnreachableError, VerificationError } from "../lib/base/errors.ts";
 import { isDenied } from "../lib/base/files.ts";
+import { silentMeter } from "../lib/base/meter.ts";
 import { LayeredStore } from "../lib/carry/layered_store.ts";
 import { LayerMemory } from "../lib/carry/layer_memory.ts";
 import { MountedStore } from "../lib/carry/mounted_store.ts";
@@ -54,7 +55,10 @@ export class CarrySource {
    */
   async open(folder: NixFolder | undefined, step: Step): Promise<StoreSource> {
     const { base } = this.#options;
-    const { copy = base.reference } = base;
+    const { copy = base.reference, copyAhead = "" } = base;
+    if (this.#context.dryRun && /^(oci|podman):/.test(copyAhead)) {
+      return unasked(await this.#layers(base.reference, folder, { ...step, meter: silentMeter }));
+    }
     const engine = /^(podman|docker-daemon):/.exec(copy)?.[1];
     if (engine === undefined) return await this.#layers(copy, folder, step);
     const found = engine === "podman"
@@ -170,4 +174,13 @@ export class CarrySource {
       },
     );
   }
+}
+
+/** A store for a dry run that asks a registry only since there is no copy yet: the run reads the copy, which costs no request. */
+function unasked(store: StoreSource): StoreSource {
+  return {
+    survey: (work, signal) => store.survey(work, signal),
+    requestsToRead: () => Promise.resolve(0),
+    unpack: (options) => store.unpack(options),
+  };
 }

@@ -52,7 +52,7 @@ export class ContainerEngine {
     try {
       return await runProcess(this.program, { ...options, args: [...this.args, ...args] });
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) throw notThere(this.program, cause);
+      if (cause instanceof Deno.errors.NotFound) throw this.missing(cause);
       if (
         cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied
       ) {
@@ -73,6 +73,11 @@ export class ContainerEngine {
     const { code, stdout, stderr } = await this.run(args, options);
     if (code === 0) return stdout;
     throw this.failed(action, code, stderr);
+  }
+
+  /** The error of a program that is not there. */
+  missing(cause?: unknown): UsageError {
+    return notThere(this.program, cause);
   }
 
   /** The error of a command that failed. */

@@ -4,6 +4,8 @@ import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
 const graceMs = 5000;
+/** What a shell ends with where there is no such program. */
+const notFound = 127;
 
 /**
  * Mounts an image, and gives it back when nobody writes to it any more: also when who started it was killed. What podman says of the folder is
@@ -63,6 +65,7 @@ export async function mountImage(
   }
   if (folder === undefined) {
     const { code, stderr } = await holder.end();
+    if (code === notFound) throw engine.missing();
     throw engine.failed(`mount the image ${id}`, code, stderr);
   }
   if (isAbsolute(folder)) {

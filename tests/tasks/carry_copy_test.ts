@@ -6,6 +6,7 @@ import {
   ContainerEngine,
   type ContainerEngineOptions,
 } from "../../lib/container/container_engine.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { podmanTest } from "../support/carry_podman.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
@@ -107,3 +108,31 @@ podmanTest(
   },
   hidingPrograms,
 );
+
+for (const kind of ["oci", "docker", "podman"] as const) {
+  podmanTest(
+    `a dry run of a carry out of a copy in ${kind} that is yet to be made foresees the figures`,
+    async ({ room, world }) => {
+      await using mirror = await startRegistry();
+      await room.image("2.8.0");
+      const { repository, context } = room;
+      const to = {
+        oci: `oci:${join(room.folder, "layout")}:nix`,
+        docker: `docker://${mirror.host}/mirror/nix:base`,
+        podman: "podman:nix",
+      }[kind];
+      const engine = { kind: "podman", args: world.args } as const;
+      const carry = async (more: TaskContextOptions) => {
+        const ctx = { ...context, ...more };
+        const options = { nixVersion: "2.8.0", repository, to, engines: { podman: engine } };
+        const base = await baseImage(options, ctx);
+        const { layerBytes: _bytes, ...done } = await room.carry(base, { engine }, ctx);
+        return done;
+      };
+      const planned = await carry({ dryRun: true });
+      const done = await carry({});
+      assertEquals({ ...planned, dryRun: false }, done);
+      assertEquals(done.requests > 0, kind === "docker");
+    },
+  );
+}
