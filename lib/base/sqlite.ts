@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
 import { allIsGranted } from "./all_granted.ts";
 import { freeBytes } from "./disk_space.ts";
 import { isDenied } from "./files.ts";
@@ -13,6 +14,7 @@ const sqliteIoError = 10;
 const sqliteFull = 13;
 const sqliteCannotOpen = 14;
 const sharedMemoryBytes = 64 * 1024;
+const pageBytes = 4096;
 const busyMs = 10_000;
 const mostIoErrors = 3;
 
@@ -24,6 +26,17 @@ export function isSqliteFull(error: unknown, path: string): boolean {
   const code = primaryCode(error);
   return code === sqliteFull ||
     code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes;
+}
+
+/**
+ * Whether there is room for what SQLite keeps in shared memory beside a file that has a log. Where a file system gives out less than a page
+ * of memory at a time, SQLite is not told that there is none left for the rest of a page, and the process would be ended by SIGBUS when it
+ * is used.
+ */
+export function hasSharedMemoryRoom(path: string): boolean {
+  const { blksize } = Deno.statSync(dirname(path));
+  if (blksize === null || blksize >= pageBytes) return true;
+  return (freeBytes(path) ?? Infinity) >= 4 * sharedMemoryBytes;
 }
 
 /**

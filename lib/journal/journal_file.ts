@@ -6,7 +6,13 @@
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
 import { KedgeError, NoRoomError } from "../base/errors.ts";
-import { isSqliteFull, sqliteLogBytes, standingName, whileSqliteBusy } from "../base/sqlite.ts";
+import {
+  hasSharedMemoryRoom,
+  isSqliteFull,
+  sqliteLogBytes,
+  standingName,
+  whileSqliteBusy,
+} from "../base/sqlite.ts";
 
 const settings =
   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;";
@@ -95,20 +101,21 @@ export class JournalFile {
   /** What a failure means for the journal. */
   failure(cause: unknown): KedgeError {
     if (cause instanceof KedgeError) return cause;
-    if (isSqliteFull(cause, this.path)) {
-      return new NoRoomError(`Cannot write the journal "${this.path}": the disk is full`, {
-        cause,
-      });
-    }
+    if (isSqliteFull(cause, this.path)) return this.#full(cause);
     return new KedgeError(`Cannot use the journal "${this.path}": ${(cause as Error).message}`, {
       cause,
       hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
     });
   }
 
+  #full(cause?: unknown): NoRoomError {
+    return new NoRoomError(`Cannot write the journal "${this.path}": the disk is full`, { cause });
+  }
+
   #open(): sqlite.DatabaseSync {
     if (this.#database !== undefined) return this.#database;
     Deno.mkdirSync(dirname(this.path), { recursive: true });
+    if (!hasSharedMemoryRoom(this.path)) throw this.#full();
     makePrivate(this.path);
     const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
     try {
@@ -127,6 +134,8 @@ export class JournalFile {
     try {
       return this.#open();
     } catch (error) {
+      // To read the log takes the same memory.
+      if (error instanceof NoRoomError && sqliteLogBytes(this.path) > 0) throw error;
       this.#standing = opened(standingName(this.path));
       if (this.#standing === undefined) throw error;
       return this.#standing;

@@ -1,11 +1,17 @@
 import { runProcess } from "../../lib/base/process_group.ts";
-import { unmount } from "./small_disk.ts";
+import { lookAt } from "../../lib/base/files.ts";
+import { findProgram } from "./real.ts";
+import { canMount, unmount } from "./small_disk.ts";
 
 /** A disk of its own, with a file system that nobody has used yet, mounted on a folder until it is disposed of. */
 export interface FreshDisk extends AsyncDisposable {
   /** The folder. */
   dir: string;
 }
+
+/** Whether this process may mount one. */
+export const canMountFresh: boolean = canMount && findProgram("mkfs.ext4") !== undefined &&
+  lookAt("/dev/loop-control") !== undefined;
 
 /**
  * Makes an ext4 in a file beside the folder, and mounts it there. On one that was used, what was deleted in the last minutes makes new files

@@ -3,6 +3,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { Journal } from "../../../lib/journal/journal.ts";
+import { canMountFresh, mountFreshDisk } from "../../support/fresh_disk.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
 function withPath(run: (path: string) => void | Promise<void>): Promise<void> {
@@ -227,3 +228,37 @@ async function printedBy(path: string, permissions: string[], program: string): 
   assertEquals(code, 0, text.decode(stderr));
   return text.decode(stdout).split("\n");
 }
+
+Deno.test({
+  name: "Journal is done without on a full disk of small blocks, and the process goes on",
+  ignore: !canMountFresh,
+  fn: () =>
+    inFolder(async (folder) => {
+      // ext4 has blocks of 1 KiB where a disk is as small as this.
+      await using disk = await mountFreshDisk(join(folder, "disk"), 8 * 1024 * 1024);
+      const source = new URL("../../../lib/journal/journal.ts", import.meta.url).href;
+      const path = join(disk.dir, "cache", "journal-v1.db");
+      const program = `const { Journal } = await import(${JSON.stringify(source)});
+        const onFailure = (error) => console.log(error.name);
+        const journal = new Journal({ path: ${JSON.stringify(path)}, onFailure });
+        journal.beginRun("noop");
+        const { step } = journal.begin({ operation: "op", kind: "image", subject: "an image" });
+        for (let at = 0; at < 400; at++) step("move", "a blob", "arrived", { at });
+        journal[Symbol.dispose]();`;
+      const filler = join(disk.dir, "filler");
+      const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
+      for (const freeBytes of [32, 40, 100, 140].map((kibibytes) => kibibytes * 1024)) {
+        await Deno.remove(dirname(path), { recursive: true }).catch(() => {});
+        await Deno.writeFile(filler, new Uint8Array(8 * 1024 * 1024)).catch(() => {});
+        await Deno.truncate(filler, (await Deno.stat(filler)).size - freeBytes);
+        for (const _run of ["first", "next"]) {
+          const { code, signal, stdout } = await new Deno.Command(Deno.execPath(), {
+            args: ["eval", "--no-check", "--config", config, program],
+            stdin: "null",
+          }).output();
+          const said = new TextDecoder().decode(stdout).trim();
+          assertEquals([code, signal, said], [0, null, "NoRoomError"], `${freeBytes} free`);
+        }
+      }
+    }),
+});
