@@ -43,7 +43,7 @@ export async function copyBaseImage(
 /** The copy that a name on this machine points to, or why there is none. */
 async function standingCopy(
   to: string,
-  { reference, manifestDigest, configDigest }: BaseImageResult,
+  { reference, manifestDigest, configDigest, size }: BaseImageResult,
   engines: BaseImageOptions["engines"],
   { signal, dryRun }: TaskContext,
 ): Promise<{ copy: BaseImageCopy } | { copy?: undefined; error: UnreachableError }> {
@@ -66,7 +66,7 @@ async function standingCopy(
     copy: `${formatDestination(bare)}@${manifestDigest}`,
     changed: false,
     bytesMoved: 0,
-    bytesReused: 0,
+    bytesReused: size,
     requests: 0,
     why: `${place.name} points to it already`,
     dryRun,

@@ -32,6 +32,7 @@ realTest("baseImage() finds a copy in a layout without a network", carryPrograms
   await room.registry.stop();
   const found = await find(to, true);
   assertEquals([found.copy, found.changed, found.requests], [copy, false, 0]);
+  assertEquals([found.bytesMoved, found.bytesReused], [0, found.size]);
   assertStringIncludes(found.why, `${to} points to it already`);
   assertEquals((await room.carry(found, {}, { offline: true })).pathsMoved, 3);
   const layout = `oci:${join(room.folder, "layout")}:other`;
@@ -58,4 +59,5 @@ podmanTest("baseImage() asks no registry for a copy that podman has already", as
   await room.registry.stop();
   const again = await ground.pull("2.8.0");
   assertEquals([again.copy, again.changed, again.requests], [base.copy, false, 0]);
+  assertEquals([again.bytesMoved, again.bytesReused], [0, again.size]);
 });

@@ -224,7 +224,7 @@ realTest("baseImage() brings the image into an engine, once", registry, async ()
   const { names } = JSON.parse(await Deno.readTextFile(join(room.folder, "state")));
   assertEquals(names, { "acme/nix:base": first.configDigest });
   const again = await run();
-  assertEquals([again.changed, again.bytesMoved], [false, 0]);
+  assertEquals([again.changed, again.bytesMoved, again.bytesReused], [false, 0, again.size]);
 });
 
 Deno.test("base-image where no Nix is installed asks for the version", async () => {
