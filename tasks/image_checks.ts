@@ -11,7 +11,7 @@ import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
-import { formatReference } from "../lib/oci/reference.ts";
+import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
@@ -78,9 +78,7 @@ export function checkDestinations(routes: readonly ImageRoute[]): void {
   for (const { from, to } of routes) {
     const source = formatReference(from);
     for (const each of to) {
-      const place = each.transport === "oci"
-        ? formatReference({ ...each, folder: resolve(plainPath(each.folder)) })
-        : formatDestination(each.tag ?? each.digest ? each : { ...each, tag: "latest" });
+      const place = placeOf(each);
       const other = taken.get(place) ?? source;
       taken.set(place, other);
       if (other === source) continue;
@@ -90,6 +88,37 @@ export function checkDestinations(routes: readonly ImageRoute[]): void {
       );
     }
   }
+}
+
+/**
+ * What is brought to its own place stays as it is there, an index with the images of all platforms, unless some of them are asked for.
+ *
+ * @param sources where each of the copies is read
+ */
+export function checkWhole(
+  sources: readonly ImageReference[],
+  copies: readonly PlannedCopy[],
+  { platforms = [] }: CopyImagesOptions,
+): void {
+  if (platforms.length > 0) return;
+  for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
+    const from = sources[at]!;
+    if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
+    if (placeOf(from) !== placeOf(to)) continue;
+    throw new UsageError(
+      `Cannot sync "${formatReference(from)}" to itself: its index would lose all images but one`,
+      { hint: "name another destination, or what is to be left of it with --platform" },
+    );
+  }
+}
+
+/** A name by which two of one place are equal. */
+function placeOf(reference: DestinationReference): string {
+  return reference.transport === "oci"
+    ? formatReference({ ...reference, folder: resolve(plainPath(reference.folder)) })
+    : formatDestination(
+      reference.tag ?? reference.digest ? reference : { ...reference, tag: "latest" },
+    );
 }
 
 /** An engine takes one image that it can run, and keeps nothing that could be hashed again. */

@@ -3,19 +3,26 @@ import type { NamesNow } from "../lib/oci/copy_set.ts";
 import { formatDestination } from "../lib/oci/engine_reference.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { planCopies, type PlannedCopy } from "../lib/oci/plan_copies.ts";
-import { formatReference } from "../lib/oci/reference.ts";
 import {
   checkConcurrency,
   checkDestinations,
   checkEngines,
   checkOffline,
   checkRoom,
+  checkWhole,
   wantedPlatforms,
 } from "./image_checks.ts";
 import { type ImageRegistriesOptions, openImageHosts } from "./image_registries.ts";
 import type { ImageSpool } from "./image_spool.ts";
 import { inWords } from "./in_words.ts";
-import { type ImageRoute, knownBlobs, openCopies, openEngine } from "./image_routes.ts";
+import {
+  actionOf,
+  type ImageRoute,
+  knownBlobs,
+  openCopies,
+  openEngine,
+  subjectOf,
+} from "./image_routes.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -147,6 +154,7 @@ async function copyRoutes(
         referrers,
         onDiffers: () => loadMoving(routes),
       });
+      checkWhole(routes.flatMap(({ from, to }) => to.map(() => from)), planned, options);
       onPlan?.(planned);
       checkRoom(planned, context.cache.dir);
       return summary(planned);
@@ -234,17 +242,4 @@ function copied({ plan, source, to }: PlannedCopy, root = plan.root): CopiedImag
     changed: plan.changed,
     why: plan.why,
   };
-}
-
-function actionOf(routes: readonly ImageRoute[]): string {
-  const [first] = routes;
-  if (first === undefined || routes.length > 1) return `sync ${routes.length} images`;
-  const to = first.to.map((each) => `"${formatDestination(each)}"`).join(", ");
-  return `sync "${formatReference(first.from)}" to ${to}`;
-}
-
-function subjectOf(routes: readonly ImageRoute[]): string {
-  const [first] = routes;
-  if (first === undefined || routes.length > 1) return `${routes.length} images`;
-  return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
 }

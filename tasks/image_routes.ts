@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { DestinationReference } from "../lib/oci/engine_reference.ts";
+import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
 import type { ImageEngine } from "../lib/oci/image_engine.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { LocalBlobs } from "../lib/oci/local_blobs.ts";
 import type { ImageCopy } from "../lib/oci/plan_copies.ts";
-import type { ImageReference } from "../lib/oci/reference.ts";
+import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { Spool } from "../lib/oci/spool.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
@@ -68,4 +68,19 @@ async function readOnce(source: ImageSource, spool: Spool): Promise<ImageSource>
   if (source.path !== undefined) return source;
   const { SpooledSource } = await import("../lib/oci/spooled_source.ts");
   return new SpooledSource(source, spool);
+}
+
+/** What is done by these routes, for messages. */
+export function actionOf(routes: readonly ImageRoute[]): string {
+  const [first] = routes;
+  if (first === undefined || routes.length > 1) return `sync ${routes.length} images`;
+  const to = first.to.map((each) => `"${formatDestination(each)}"`).join(", ");
+  return `sync "${formatReference(first.from)}" to ${to}`;
+}
+
+/** What they are, for who looks on. */
+export function subjectOf(routes: readonly ImageRoute[]): string {
+  const [first] = routes;
+  if (first === undefined || routes.length > 1) return `${routes.length} images`;
+  return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
 }

@@ -50,7 +50,7 @@ export async function planCopies(
     };
     claims.set(place, claimed);
     const plan = await surveys.get(copy)!(claimed);
-    checkPinned(copy.to, plan.root.digest);
+    checkPinned(copy.to, plan.root.digest, plan.resolved.digest);
     planned.push({ ...copy, plan });
   }
   return planned;

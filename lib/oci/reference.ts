@@ -73,7 +73,11 @@ export function parseReference(text: string): ImageReference {
   }
   if (text.startsWith("docker://")) return parseRegistry(text, text.slice("docker://".length));
   if (text.startsWith("oci:")) return parseLayout(text, text.slice("oci:".length));
-  throw refused(text, "it begins with neither docker:// nor oci:", nearTransport(text));
+  const state = "it begins with neither docker:// nor oci:";
+  if (/^(podman|docker-daemon):/.test(text)) {
+    throw refused(text, state, undefined, "an engine is only written to: push the image from it");
+  }
+  throw refused(text, state, nearTransport(text));
 }
 
 /** The name of an image as a text; {@linkcode parseReference} reads it back. */

@@ -117,7 +117,9 @@ function reason(
   if (missing.length === 0) {
     return same
       ? `${name} points to ${short} and lacks a manifest of it`
-      : `all ${count} blobs of ${short} are there, and ${name} does not point to it yet`;
+      : `${
+        count === 0 ? `all of ${short} is` : `all ${count} blobs of ${short} are`
+      } there, and ${name} does not point to it yet`;
   }
   const mounted = destination.mounts(source);
   const how = mounted ? "another repository of the registry has" : "the destination lacks";

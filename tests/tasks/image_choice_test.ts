@@ -1,7 +1,7 @@
 /** What of an image is copied. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
+import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -47,6 +47,51 @@ Deno.test("syncImage() takes this machine's platform of an index, or those that 
     "for windows/amd64: the index has no such image",
   );
   assertStringIncludes(error.hint ?? "", "linux/arm/v7");
+});
+
+Deno.test("syncImage() leaves an index whole that is brought to its own place, unless some of it is asked for", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const arm = { os: "linux", architecture: "arm64" };
+  const index = await writeIndex(room.path("a"), "latest", [amd64, {
+    layers: ["b"],
+    platform: arm,
+  }]);
+  const places = [`oci:${room.path("a")}:latest`, `docker://${registry.host}/a`];
+  await room.sync(places[0]!, places[1]!, { allPlatforms: true });
+  const selves = [
+    [places[0]!, `oci:${room.path("b")}/../a:latest`],
+    [places[1]!, `${places[1]}:latest`],
+  ] as const;
+  for (const [from, to] of selves) {
+    const error = await assertRejects(
+      () => room.sync(from, to),
+      UsageError,
+      `Cannot sync "${from}" to itself: its index would lose all images but one`,
+    );
+    assertStringIncludes(error.hint ?? "", "--platform");
+    const all = [{ allPlatforms: true }, { allPlatforms: true, verifyExisting: true }];
+    for (const options of all) assertEquals((await room.sync(from, to, options)).changed, false);
+    const { digest } = await room.sync(from, to, { platforms: ["linux/arm64"] });
+    assertEquals(digest === index.digest, false);
+    // An older one may be brought back.
+    await room.sync(`${from}@${index.digest}`, to);
+    // What is no index is left as it is.
+    assertEquals((await room.sync(from, to)).changed, false);
+  }
+});
+
+Deno.test("syncImage() says of the digest of an index how it is brought whole", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const { digest } = await writeIndex(room.path("a"), "v1", [amd64]);
+  const [from, to] = [`oci:${room.path("a")}:v1`, `docker://${registry.host}/a:v1@${digest}`];
+  const error = await assertRejects(() => room.sync(from, to), VerificationError, "has the digest");
+  assertEquals(error.hint, "that is the digest of the whole index: copy it with --all-platforms");
+  await room.sync(from, to, { allPlatforms: true });
+  const other = `${to.slice(0, -64)}${"0".repeat(64)}`;
+  const wrong = await assertRejects(() => room.sync(from, other), VerificationError);
+  assertEquals(wrong.hint, undefined);
 });
 
 Deno.test("syncImage() leaves foreign layers where they are", async () => {
