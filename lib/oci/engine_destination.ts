@@ -64,6 +64,7 @@ export class EngineDestination implements ImageDestination {
   #config: { digest: Digest; bytes: Uint8Array<ArrayBuffer> } | undefined;
   #diffIds = new Map<Digest, string>();
   #below = new Map<Digest, readonly string[]>();
+  #held: Digest | undefined;
   #transit: string | undefined;
 
   /** Runs nothing yet. */
@@ -112,10 +113,12 @@ export class EngineDestination implements ImageDestination {
       this.#below.set(layer.digest, diffIds.slice(0, at + 1));
     }
     this.#images = await (await this.#engine()).images(this.#signal);
+    this.#held = this.#images.find(({ id }) => this.isRoot(id, root))?.id;
   }
 
   async has({ digest }: Descriptor): Promise<boolean> {
-    if (digest === this.#config?.digest) return this.#images.some(({ id }) => id === digest);
+    if (this.#held !== undefined) return true;
+    if (digest === this.#config?.digest) return false;
     const known = v.safeParse(knownSchema, this.#memory.recall(this.#scope, digest));
     const diffId = this.#diffIds.get(digest);
     if (!known.success || known.output.diffId !== diffId) return false;
@@ -142,8 +145,9 @@ export class EngineDestination implements ImageDestination {
     return false;
   }
 
-  /** Lets the engine fetch the image, under a name that is gone when the commit is over. */
+  /** Lets the engine fetch the image, under a name that is gone when the commit is over; what it has by another name it need not fetch. */
   async takeAll(root: Manifest, options: TakeAllOptions): Promise<void> {
+    if (this.#held !== undefined) return;
     const { source, missing, meter, signal, onBlob } = options;
     const engine = await this.#engine();
     using objects = new DisposableStack();
@@ -198,8 +202,8 @@ export class EngineDestination implements ImageDestination {
 
   async commit(root: Manifest): Promise<void> {
     const engine = await this.#engine();
-    const config = root.blobs[0]?.digest ?? root.digest;
-    await engine.tag(this.#transit ?? config, this.#target, this.#signal);
+    const image = this.#transit ?? this.#held ?? root.digest;
+    await engine.tag(image, this.#target, this.#signal);
     if (this.#transit !== undefined) await engine.untag(this.#transit, this.#signal);
     this.#transit = undefined;
   }

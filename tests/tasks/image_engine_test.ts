@@ -74,6 +74,22 @@ realTest(
     assertEquals(registry.sentBytes - before, sizeOf(next.config, next.layers[2]!));
     const now = (await ask("image", "inspect", "--format={{.Id}}", "acme.dev/app:v1")).trim();
     assertEquals(`sha256:${now}`, next.config.digest);
+
+    // By another name it is there already, whatever is known of it.
+    for (const [tag, cache] of [["v2", room.path("cache")], ["v3", room.path("other")]] as const) {
+      const renamed = { from, to: `podman:acme.dev/app:${tag}`, engines };
+      const ctx = { cache: new Cache(cache) };
+      const bound = await syncImage(renamed, { ...ctx, dryRun: true });
+      const sent = registry.sentBytes;
+      const other = await syncImage(renamed, ctx);
+      assertEquals({ ...bound, dryRun: false }, other);
+      assertEquals(other.bytesMoved, next.root.size);
+      // What the image is made of is looked at.
+      assertEquals(registry.sentBytes - sent, next.config.size);
+      const named = await ask("image", "inspect", "--format={{.Id}}", `acme.dev/app:${tag}`);
+      assertEquals(named.trim(), now);
+      assertEquals((await syncImage(renamed, ctx)).changed, false);
+    }
   },
 );
 
