@@ -1,6 +1,7 @@
 /** What the options of the disk tasks have in common. @module */
-import { UsageError } from "../lib/base/errors.ts";
+import { TimedOutError, UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
+import { type Busy, busyError } from "../lib/disk/busy.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
@@ -45,13 +46,31 @@ export async function refuseOwnLayout(reference: ImageReference, path: string): 
   }
 }
 
-/** Keeps other processes from the same file, and prune from the cache, until disposed of; a dry run takes no lock. */
-export async function lockDisk(context: TaskContext, path: string): Promise<AsyncDisposable> {
+/**
+ * Keeps other processes from the same file or reference, and prune from the cache, until disposed of; a dry run takes no lock. Where another process is at
+ * it, this one says so and waits.
+ *
+ * @param busy what is said where that one takes too long
+ */
+export async function lockDisk(
+  context: TaskContext,
+  name: string,
+  busy: Busy,
+): Promise<AsyncDisposable> {
   if (context.dryRun) return { [Symbol.asyncDispose]: () => Promise.resolve() };
   const { cache, signal } = context;
   const use = await cache.use({ signal });
+  const onWait = () =>
+    context.report({
+      type: "note",
+      operation: crypto.randomUUID(),
+      kind: "disk",
+      subject: name,
+      level: "info",
+      message: `${busy.state}; waiting to ${busy.action}`,
+    });
   try {
-    const lock = await cache.lock(`disk ${path}`, { signal });
+    const lock = await cache.lock(`disk ${name}`, { signal, onWait });
     return {
       [Symbol.asyncDispose]: () => {
         lock[Symbol.dispose]();
@@ -61,6 +80,8 @@ export async function lockDisk(context: TaskContext, path: string): Promise<Asyn
     };
   } catch (error) {
     use[Symbol.dispose]();
-    throw error;
+    if (!(error instanceof TimedOutError)) throw error;
+    const [message, options] = busyError(busy);
+    throw new TimedOutError(message, { ...options, cause: error });
   }
 }

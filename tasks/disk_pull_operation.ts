@@ -1,8 +1,8 @@
 import { UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { pulledElsewhere } from "../lib/disk/busy.ts";
 import { lookAtDiskFile } from "../lib/disk/disk_file.ts";
-import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { refuseUsed } from "../lib/disk/file_users.ts";
 import { ProofAhead } from "../lib/disk/proof_ahead.ts";
 import type { PulledDisk, PullWork } from "../lib/disk/pull_work.ts";
@@ -44,7 +44,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   // It takes a while; what is done meanwhile writes nothing to the file.
   const unused = inPlace ? refuseUsed(path) : Promise.resolve();
   unused.catch(() => {}); // It is waited for below.
-  await using _lock = await lockDisk(context, path);
+  await using _lock = await lockDisk(context, path, pulledElsewhere(path));
   using _pool = starting.move();
   // The file that is looked at now is the one that is written: whatever is read of it is read later.
   const file = await lookAtDiskFile(options.file);
@@ -56,17 +56,17 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
     import("../lib/disk/any_pull.ts"),
     unused,
   ]);
-  let opened: DiskStore | undefined;
+  using held = new DisposableStack();
   const operation: Operation<PullWork, void, PulledDisk> = {
     kind: "disk",
     subject: `${options.reference} -> ${options.file}`,
     async plan(step: Step) {
-      const store = opened = openDiskStore(reference, "source", {
+      const store = held.use(openDiskStore(reference, "source", {
         meter: step.meter,
         signal: step.signal,
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
-      });
+      }));
       const planned = anyPull({
         store,
         file,
@@ -77,6 +77,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         cache,
         pool,
         ahead,
+        held,
       }, step);
       pool.start(); // The registry answers meanwhile.
       const work = await planned;
@@ -88,11 +89,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
     commit: (work, _moved, step) => work.commit(step),
     standing: (work) => work.result,
   };
-  try {
-    return await runOperation(operation, context);
-  } finally {
-    opened?.[Symbol.dispose]();
-  }
+  return await runOperation(operation, context);
 }
 
 /** Where a base that was named lies. */

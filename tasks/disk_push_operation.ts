@@ -4,6 +4,7 @@ import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { pushedElsewhere } from "../lib/disk/busy.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { keepTable, rememberFile } from "../lib/disk/known_files.ts";
@@ -50,7 +51,8 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
 
-  await using _lock = await lockDisk(context, options.reference);
+  const busy = pushedElsewhere(options.reference);
+  await using _lock = await lockDisk(context, options.reference, busy);
   using pool = new JobPool({ signal });
   using opened = new DisposableStack();
   const spool = new PackSpool(cache, options.level ?? 3);

@@ -54,7 +54,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     },
     async move(step) {
       checkRoom(plan);
-      written = await withRoom(plan.out, roomHint, () => openOut(plan.out, plan.seen, file.info));
+      written = await withRoom(plan.out, roomHint, () => openOut({ ...plan, held: request.held }));
       const keep = async () => {
         await keepDisk(cache, image, store.name);
         return await keepTable(cache, image.index);

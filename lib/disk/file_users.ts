@@ -20,7 +20,9 @@ export async function usedBy(path: string): Promise<string | undefined> {
     device ??= await deviceOf(path);
     // Where the device is not told, the number alone must do.
     if (device !== undefined && device !== match[2]) continue;
-    return holder > 0 ? `process ${holder} holds a lock on it` : "it is locked";
+    if (holder <= 0) return "it is locked";
+    const name = (await textOf(`/proc/${holder}/comm`)).trimEnd();
+    return `process ${holder}${name === "" ? "" : ` (${name})`} holds a lock on it`;
   }
   try {
     for await (const { name } of Deno.readDir("/sys/block")) {
@@ -44,7 +46,7 @@ export async function refuseUsed(path: string): Promise<void> {
   const user = await usedBy(path);
   if (user === undefined) return;
   throw new KedgeError(`Cannot write "${path}" in place: ${user}`, {
-    hint: "stop the machine that runs from it, or pull without --in-place",
+    hint: "end what works with it, a machine or another pull, or pull without --in-place",
     side: "destination",
   });
 }

@@ -6,38 +6,57 @@
  * @module
  */
 import { KedgeError } from "../base/errors.ts";
+import { closeLocked } from "../base/file_lock.ts";
 import { ifThere, lookAt } from "../base/files.ts";
-import { clearPlace } from "./disk_file.ts";
+import { busyError, pulledElsewhere } from "./busy.ts";
+import { clearPlace, type DiskFile } from "./disk_file.ts";
 import { inWordsOfFile } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 
+/** What {@linkcode openOut} opens. */
+export interface OpenOutOptions {
+  /** The file that is to become the disk; whoever may read and write it may do that with a new one too. */
+  readonly file: Pick<DiskFile, "path" | "info">;
+  /** What is written: that file, or the one beside it. */
+  readonly out: string;
+  /** That, as it was when it was looked at; `undefined` if it was not there. */
+  readonly seen: FileIdentity | undefined;
+  /** Keeps it open and locked, so that another pull with another cache finds out at once. */
+  readonly held: DisposableStack;
+}
+
 /**
  * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever does not count.
  *
- * @param seen the file that was looked at
- * @param like what a new file may be read and written by: whoever may this one
  * @throws {NotAllowedError} if it may never be changed
- * @throws {KedgeError} if it is gone, another one has its name, or a program runs from it
+ * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
  */
-export async function openOut(
-  path: string,
-  seen: FileIdentity | undefined,
-  like?: Deno.FileInfo,
-): Promise<FileIdentity> {
-  using known = seen === undefined ? undefined : await opened(path, { read: true });
-  if (known !== undefined) refuseOther(path, await known.stat(), seen!);
+export async function openOut({ file, out, seen, held }: OpenOutOptions): Promise<FileIdentity> {
+  using known = seen === undefined ? undefined : await opened(out, { read: true });
+  if (known !== undefined) refuseOther(out, await known.stat(), seen!);
   const create = seen === undefined;
-  if (create) await clearPlace(path);
-  using file = await opened(path, { read: true, write: true, create, ...modeOf(like) });
-  const info = await file.stat();
-  if (create && lookAt(path)?.ino !== info.ino) {
-    throw taken(path, "another file has its name by now");
+  if (create) await clearPlace(out);
+  const options = { read: true, write: true, create, ...modeOf(file.info) };
+  const written = held.adopt(await opened(out, options), closeLocked);
+  if (!lock(written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  const info = await written.stat();
+  if (create && lookAt(out)?.ino !== info.ino) {
+    throw taken(out, "another file has its name by now");
   }
   // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
-  if (seen !== undefined) refuseOther(path, info, { ...seen, birthtime: info.birthtime });
+  if (seen !== undefined) refuseOther(out, info, { ...seen, birthtime: info.birthtime });
   return info;
+}
+
+/** Locks a file, if nobody else has; a file system without locks, or whose locks fail, lets everybody in. */
+function lock(file: Deno.FsFile): boolean {
+  try {
+    return file.tryLockSync(true);
+  } catch {
+    return true;
+  }
 }
 
 /**

@@ -39,6 +39,8 @@ export interface PullRequest {
   readonly pool: JobPool;
   /** The proof of the file, where it is under way. */
   readonly ahead: ProofAhead | undefined;
+  /** Takes what must be held until the pull is over. */
+  readonly held: DisposableStack;
 }
 
 /** A disk that was pulled. */

@@ -101,7 +101,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     move: (step) =>
       withRoom(out, roomHint, async () => {
         checkRoom();
-        written = await openOut(out, seen, file.info);
+        written = await openOut({ file, out, seen, held: request.held });
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
           wire: "fetched",

@@ -385,7 +385,7 @@ Deno.test("pullDisk() in place refuses a file that another process has locked", 
   await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
   const out = await world.write("out", noise(1000));
   const holder = new Deno.Command("flock", {
-    args: [out, "sh", "-c", "echo held; exec sleep 30"],
+    args: ["-F", out, "sh", "-c", "echo held; exec sleep 30"],
     stdout: "piped",
     stdin: "null",
   }).spawn();

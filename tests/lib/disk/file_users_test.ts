@@ -30,7 +30,7 @@ Deno.test({
     const reader = holder.stdout.getReader();
     opened.defer(() => reader.cancel());
     await reader.read();
-    assertMatch(await usedBy(locked) ?? "nobody", /^process \d+ holds a lock on it$/);
+    assertMatch(await usedBy(locked) ?? "nobody", /^process \d+ \(\w+\) holds a lock on it$/);
     assertEquals(await usedBy(other), undefined);
   },
 });

@@ -1,14 +1,20 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KedgeError } from "../../../lib/base/errors.ts";
-import { openOut, settle } from "../../../lib/disk/out_file.ts";
+import { type FileIdentity, openOut, settle } from "../../../lib/disk/out_file.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 
+/** Opens a file as a pull does, and lets it go again. */
+async function openOnce(out: string, seen?: FileIdentity): Promise<FileIdentity> {
+  using held = new DisposableStack();
+  return await openOut({ file: { path: out, info: undefined }, out, seen, held });
+}
+
 Deno.test("openOut() makes a file where none was, and settle() knows it again", async () => {
   await using world = await DiskWorld.make();
-  const written = await openOut(world.path("out"), undefined);
+  const written = await openOnce(world.path("out"));
   await settle(world.path("out"), 0, written);
-  assertEquals(await openOut(world.path("out"), written), written);
+  assertEquals(await openOnce(world.path("out"), written), written);
 });
 
 Deno.test("a file that got the inode number of the one before is another file", async () => {
@@ -18,7 +24,7 @@ Deno.test("a file that got the inode number of the one before is another file", 
   if (info.birthtime === null) return; // Then the number is all that the system tells.
   const before = { ...info, birthtime: new Date(info.birthtime.getTime() - 1) };
   const state = `Cannot write "${out}": another file has its name by now`;
-  await assertRejects(() => openOut(out, before), KedgeError, state);
+  await assertRejects(() => openOnce(out, before), KedgeError, state);
   await assertRejects(() => settle(out, 3, before), KedgeError, state);
 });
 
@@ -39,8 +45,8 @@ Deno.test({
     try {
       const out = world.path("root/out");
       const seen = await Deno.stat(out);
-      await settle(out, 3, await openOut(out, seen));
-      await assertRejects(() => openOut(out, { ...seen, ino: 1 }), KedgeError, "another file");
+      await settle(out, 3, await openOnce(out, seen));
+      await assertRejects(() => openOnce(out, { ...seen, ino: 1 }), KedgeError, "another file");
     } finally {
       await unmount(world.path("root"));
     }

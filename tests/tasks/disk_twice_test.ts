@@ -1,0 +1,67 @@
+/** Two pulls of one file at a time: what the second one says, whether it has the same cache or another. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { KedgeError, TimedOutError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { noise } from "../support/disk.ts";
+import { DiskProxy } from "../support/disk_proxy.ts";
+import { DiskWorld } from "../support/disk_world.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
+import { putTart, tartImage } from "../support/tart.ts";
+
+const data = noise(2_000_000);
+
+for (const inPlace of [false, true]) {
+  realTest(
+    `a pull ${inPlace ? "in place" : "beside"} says at once that another one writes to the file`,
+    ["docker-registry"],
+    async () => {
+      await using world = await DiskWorld.make();
+      await using registry = await startRegistry();
+      const repository = `docker://${registry.host}/acme/disk`;
+      const disk = await world.write("disk", data);
+      await pushDisk({ file: disk, reference: `${repository}:1` }, world.machine());
+      const tart = await putTart(world.path("store"), "tart", tartImage(data, 300_000));
+      await syncImage({ from: tart, to: `${repository}:2` }, world.machine());
+      for (const tag of ["1", "2"]) {
+        const held = Promise.withResolvers<void>();
+        const reached = Promise.withResolvers<void>();
+        let packs = 0;
+        const large = (path: string) => path.includes("/blobs/") && packs++ === 1;
+        await using proxy = new DiskProxy(registry.host, {
+          before: async ({ method, url }) => {
+            if (method !== "GET" || !large(new URL(url).pathname)) return;
+            reached.resolve();
+            await held.promise;
+          },
+        });
+        const file = world.path("out");
+        if (inPlace) await world.write("out", data.toReversed());
+        const pull = { reference: `docker://${proxy.host}/acme/disk:${tag}`, file, inPlace };
+        const cache = new Cache(world.path(`shared${tag}`), { lockTimeoutMs: 300 });
+        const one = pullDisk(pull, { ...world.machine(), cache });
+        await Promise.race([reached.promise, one]);
+        const refused = async (another: Promise<unknown>, kind: typeof KedgeError) => {
+          const error = await assertRejects(() => another, kind);
+          assertEquals(error.message, `Cannot write "${file}": another pull writes to it`);
+          assertEquals(error.hint, "wait for it to end, and run the same command again");
+        };
+        try {
+          await refused(pullDisk(pull, world.machine()), KedgeError);
+          const same = { ...world.machine(), cache: new Cache(cache.dir, { lockTimeoutMs: 300 }) };
+          await refused(pullDisk(pull, same), TimedOutError);
+          const waiting = `another pull writes to it; waiting to write "${file}"`;
+          assert(world.notes.includes(waiting), world.notes.join("\n"));
+        } finally {
+          held.resolve();
+          await one;
+        }
+        await world.holds("out", data);
+        assertEquals((await pullDisk(pull, world.machine())).changed, false);
+        await Deno.remove(file);
+      }
+    },
+  );
+}
