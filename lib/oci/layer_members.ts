@@ -34,6 +34,8 @@ const longestPath = 4095;
 const longestName = 255;
 /** What a path has that is to be looked at part by part. */
 const unusual = /[\0\\]|(^|\/)\.{0,2}(\/|$)/;
+/** What no part of a path may have; Windows takes a backslash for a slash. */
+const forbidden = Deno.build.os === "windows" ? /[\0\\]/ : /\0/;
 
 /** Takes the members of a layer. */
 export interface LayerTaker {
@@ -176,7 +178,7 @@ function pathOf(text: string, name: string): string {
     throw refused(name, `the name of a member has ${text.length} characters`);
   }
   const parts = text.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..") || /[\0\\]/.test(text)) {
+  if (parts.includes("..") || forbidden.test(text)) {
     throw refused(name, `its member ${JSON.stringify(text.slice(0, 200))} leads out of it`);
   }
   const long = parts.find((part) => part.length > longestName);

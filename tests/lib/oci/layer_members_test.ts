@@ -56,12 +56,31 @@ Deno.test("readLayerMembers() reads layers plain, with gzip and with zstd", asyn
 });
 
 Deno.test("readLayerMembers() refuses names that lead out of the root", async () => {
-  for (const name of ["../nix/a", "nix/../../a", "nix/..", "usr/../nix/a", "nix\\..\\a"]) {
+  for (const name of ["../nix/a", "nix/../../a", "nix/..", "usr/../nix/a"]) {
     await refuses([{ name }], `its member ${JSON.stringify(name)} leads out of it`);
   }
   await refuses([{ name: "nix/a", flag: "1", linkName: "../etc/passwd" }], "leads out of it");
   const zero = { name: "x", flag: "x", content: paxText({ path: "nix/a\0b" }) };
   await refuses([zero, { name: "nix/a" }], "leads out of it");
+});
+
+Deno.test({
+  name: "readLayerMembers() takes a backslash for what it is, as in the names of systemd's units",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const unit = "system-systemd\\x2dcryptsetup.slice";
+    const members = await membersOf(tarball([
+      { name: `lib/systemd/system/${unit}` },
+      { name: `nix/${unit}` },
+      { name: "nix/..\\a" },
+      { name: `nix/link`, flag: "1", linkName: `nix/${unit}` },
+    ]));
+    assertEquals(members.map(({ path, target }) => [path, target]), [
+      [`nix/${unit}`, ""],
+      ["nix/..\\a", ""],
+      ["nix/link", `nix/${unit}`],
+    ]);
+  },
 });
 
 Deno.test("readLayerMembers() refuses names that no file system takes", async () => {
