@@ -71,6 +71,7 @@ import "../lib/nix/hash_nar.ts";
 import "../lib/nix/nix_command.ts";
 import "../lib/nix/physical_path.ts";
 import "../lib/nix/store_path.ts";
+import "../lib/nix/tree_node.ts";
 import "../lib/oci/reference_grammar.ts";
 import "../lib/base/file_lock.ts";
 import "../lib/cache/archive_store.ts";

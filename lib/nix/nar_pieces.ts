@@ -10,6 +10,7 @@
  */
 import { KedgeError } from "../base/errors.ts";
 import { compareBytes } from "./store_path.ts";
+import { lookAtNode, targetOf } from "./tree_node.ts";
 
 const encoder = new TextEncoder();
 
@@ -55,7 +56,7 @@ export const narWords = {
  * The NAR of a path, in pieces of the given size (the last one is smaller). All pieces share one buffer: each is
  * to be used up before the next one is asked for. The pieces are read as they are asked for, synchronously.
  *
- * @throws {KedgeError} if something is neither file, folder nor symlink, or changes while it is read
+ * @throws {KedgeError} if something is neither file, folder nor symlink, has no name in UTF-8, or changes while it is read
  */
 export function* narPieces(
   path: string,
@@ -101,10 +102,10 @@ export function* narPieces(
   }
 
   function* putNode(at: string): Generator<Uint8Array<ArrayBuffer>, void, void> {
-    const info = Deno.lstatSync(at);
+    const info = lookAtNode(at);
     if (info.isSymlink) {
       yield* put(narWords.symlink);
-      yield* put(narString(Deno.readLinkSync(at)));
+      yield* put(narString(targetOf(at)));
     } else if (info.isDirectory) {
       yield* put(narWords.directory);
       const names = [...Deno.readDirSync(at)].map((each) => each.name).sort(compareBytes);

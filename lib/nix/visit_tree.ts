@@ -2,6 +2,7 @@ import { delay } from "@std/async";
 import { KedgeError } from "../base/errors.ts";
 import type { NarVisitor } from "./nar_verifier.ts";
 import { compareBytes } from "./store_path.ts";
+import { lookAtNode, targetOf } from "./tree_node.ts";
 
 const bufferBytes = 1024 * 1024;
 const yieldEveryBytes = 16 * 1024 * 1024;
@@ -28,7 +29,7 @@ export interface VisitTreeOptions {
  * Tells of a file, a folder or a symlink, and of all that is in it, in the order of a NAR; no symlink is followed. Pieces of contents share one
  * buffer: each is to be used up before the visitor returns. Lets others run now and then.
  *
- * @throws {KedgeError} if something is neither file, folder nor symlink, or changes while it is read
+ * @throws {KedgeError} if something is neither file, folder nor symlink, has no name in UTF-8, or changes while it is read
  */
 export async function visitTree(
   path: string,
@@ -57,8 +58,8 @@ class TreeWalk {
 
   *node(at: string, path: string): Generator<number, void, void> {
     yield bytesEach;
-    const info = Deno.lstatSync(at);
-    if (info.isSymlink) this.#visitor.symlink(path, Deno.readLinkSync(at));
+    const info = lookAtNode(at);
+    if (info.isSymlink) this.#visitor.symlink(path, targetOf(at));
     else if (info.isDirectory) {
       this.#visitor.directory(path);
       const names = [...Deno.readDirSync(at)].map(({ name }) => name).sort(compareBytes);
