@@ -16,6 +16,7 @@ import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readLinks, storeNameOf } from "./nix_links.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { removeTree } from "./remove_tree.ts";
+import { removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
 import { isStoreBaseName } from "./store_path.ts";
@@ -106,6 +107,7 @@ export async function pruneNixFolder(
   const images = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await images.remove(digest);
   await removePaths(rows);
+  if (plan.loose.length + rows.length > 0) await removeUnusedLinks(folder, signal);
 }
 
 /** Where the roots of an image are. */

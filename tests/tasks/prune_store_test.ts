@@ -89,6 +89,36 @@ realTest(
   },
 );
 
+realTest(
+  "pruneStore() frees the files of which Nix keeps another name to save room",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    await fill(room);
+    const { code } = await new Deno.Command("nix-store", {
+      args: ["--store", room.nix.uri, "--optimise"],
+      stderr: "null",
+    }).output();
+    assertEquals(code, 0);
+    const links = room.nix.pathOf(".links");
+    const counts = async () =>
+      (await Promise.all(
+        (await folderNames(links)).map(async (name) => (await Deno.lstat(join(links, name))).nlink),
+      )).sort();
+    const before = await counts();
+    assertEquals(before.includes(1), false);
+    await prune(room, 1);
+    const after = await counts();
+    assertEquals([after.length < before.length, after.includes(1)], [true, false]);
+    await verifyWithNix(room.nix.uri);
+    // What is no link of Nix's there stays.
+    await Deno.writeTextFile(join(links, "mine"), "mine");
+    await Deno.mkdir(join(links, "folder"));
+    await prune(room, 0);
+    assertEquals((await folderNames(links)).filter((name) => name.length < 10), ["folder", "mine"]);
+  },
+);
+
 realTest("pruneStore() finishes what a killed run began", carryPrograms, async () => {
   await using room = await CarryRoom.make();
   await fill(room);
