@@ -9,7 +9,11 @@
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
-import { runContainer, type RunContainerOptions } from "../lib/container/run_container.ts";
+import {
+  checkContainer,
+  runContainer,
+  type RunContainerOptions,
+} from "../lib/container/run_container.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -29,6 +33,9 @@ export async function runInContainer(
   const { env, secretEnv } = environments(options.env);
   // Whoever made a secret may have told another redactor of it.
   for (const value of Object.values(secretEnv)) context.redactor.add(value);
+  const { mounts, workdir, network, stdin, onStdout } = options;
+  const container = { run, env, secretEnv, ...given({ mounts, workdir, network, stdin }) };
+  checkContainer(engine, container);
   const shown = context.redactor.redact(run.join(" "));
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",
@@ -58,13 +65,9 @@ export async function runInContainer(
         text += printed.decode(bytes, { stream: true });
         out.push(bytes);
       };
-      const { mounts, workdir, network, stdin, onStdout } = options;
       const { code } = await runContainer(engine, {
+        ...container,
         image: image.id,
-        run,
-        env,
-        secretEnv,
-        ...given({ mounts, workdir, network, stdin }),
         onStdout: onStdout ?? keep,
         onStderr: (bytes) => err.push(bytes),
         signal: step.signal,

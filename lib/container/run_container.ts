@@ -1,6 +1,7 @@
 import { resolve } from "@std/path";
 import { KedgeError, UsageError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
+import { isVolumeName } from "./engine_volume.ts";
 
 /** Something of the host that a container sees. */
 export type ContainerMount =
@@ -83,6 +84,18 @@ export async function runContainer(
   }
 }
 
+/**
+ * Fails as {@linkcode runContainer} would for a mount or a variable that cannot be passed on; asks no engine.
+ *
+ * @throws {UsageError} if there is one
+ */
+export function checkContainer(
+  engine: ContainerEngine,
+  options: Omit<RunContainerOptions, "image">,
+): void {
+  argsOf(engine, "checked", { ...options, image: "" });
+}
+
 async function remove(engine: ContainerEngine, name: string): Promise<void> {
   const { code, stderr } = await engine.run([
     "rm",
@@ -127,6 +140,11 @@ function checkVariable(name: string): void {
 
 function mountFlag(mount: ContainerMount): string {
   const named = "volume" in mount ? mount.volume : mount.folder;
+  if ("volume" in mount && !isVolumeName(named)) {
+    throw new UsageError(`Cannot mount the volume ${JSON.stringify(named)}: it is no name`, {
+      hint: "a name has letters, digits, '.', '_' and '-'; name a folder as folder, not as volume",
+    });
+  }
   // An engine elsewhere, or an older docker, takes no relative path.
   const source = "volume" in mount ? named : resolve(named);
   for (const path of [named, source, mount.to]) {

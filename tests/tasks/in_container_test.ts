@@ -136,6 +136,38 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
   });
 });
 
+for (const dryRun of [true, false]) {
+  Deno.test(
+    `${
+      dryRun ? "a dry run of " : ""
+    }inContainer() refuses what no container can have before the engine is asked`,
+    async () => {
+      const digest = `sha256:${"0".repeat(64)}` as Digest;
+      const reference = "docker://127.0.0.1:1/nixos/nix:2.8.0";
+      const base = {
+        ...{ reference, digest, manifestDigest: digest, configDigest: digest },
+        platform: "linux/amd64",
+      };
+      const cases: [Partial<InContainerOptions>, string][] = [
+        [{ mounts: [{ volume: "a/b", to: "/x" }] }, 'Cannot mount the volume "a/b": it is no name'],
+        [{ mounts: [{ folder: "/a,b", to: "/x" }] }, 'Cannot mount "/a,b"'],
+        [{ mounts: [{ folder: "/a", to: "x" }] }, 'Cannot mount at "x"'],
+        [{ env: { "A-B": "x" } }, 'Cannot use the variable "A-B"'],
+        [{ env: { HOME: new Secret("s3cr3t", "HOME", new Redactor()) } }, "Cannot pass a secret"],
+      ];
+      // No engine is there: one that is asked is an error of its own.
+      const engine = { kind: "podman", program: "/nowhere/podman" } as const;
+      for (const [options, message] of cases) {
+        const error = await assertRejects(
+          () => inContainer({ base, engine, run: ["sh"], ...options }, { dryRun }),
+          UsageError,
+        );
+        assertStringIncludes(error.message, message);
+      }
+    },
+  );
+}
+
 realTest("inContainer() brings podman the copy of an image in a layout", programs, async () => {
   await using world = await PodmanWorld.make();
   await using registry = await startRegistry();
