@@ -55,7 +55,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   await using _lock = await lockDisk(context, options.reference, busy);
   using pool = new JobPool({ signal });
   using opened = new DisposableStack();
-  const spool = new PackSpool(cache, options.level ?? 3);
+  await using spool = new PackSpool(cache, options.level ?? 3);
   let destination: DiskStore | undefined;
   const result = (made: PushIndex | undefined, plan: DiskPushPlan): Result => ({
     reference: made === undefined

@@ -1,15 +1,18 @@
 /**
  * Packs between being made and being in the registry, so that a push that was cut off goes on where it was.
  *
- * A pack is known by what goes into it; the record says what came out. Its bytes are a blob of the cache until the push is committed.
+ * A pack is known by what goes into it; the record says what came out. Its bytes are a blob of the cache until the push is committed. Each push
+ * has a name of its own for it besides, so that no other one that ends earlier takes it away.
  *
  * @module
  */
 import { roomHint, withRoom } from "./with_room.ts";
 import { decodeBase64, encodeBase64 } from "@std/encoding";
-import { removeIfThere } from "../base/atomic_file.ts";
+import { join } from "@std/path";
+import { removeIfThere, type TemporaryFolder } from "../base/atomic_file.ts";
 import { type Digest, Hasher } from "../base/digest.ts";
-import { isDigest } from "../base/digest_text.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
+import { ifThere, linkFile, lookAt } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { buildPack, type BuiltPack } from "../chunk/build_pack.ts";
@@ -26,9 +29,10 @@ const recordSchema = v.object({
 });
 
 /** Makes packs and keeps them until they are no longer needed. */
-export class PackSpool {
+export class PackSpool implements AsyncDisposable {
   #cache: Cache;
   #level: number;
+  #own: Promise<TemporaryFolder> | undefined;
 
   /** Keeps packs in this cache; `level` is zstd's. */
   constructor(cache: Cache, level: number) {
@@ -54,9 +58,14 @@ export class PackSpool {
     return { digest: digest as Digest, size, stored };
   }
 
-  /** The file of a pack that was made; `undefined` if it is gone. */
+  /** The file of a pack that was made, which stays until this is disposed of; `undefined` if it is gone. */
   async file(pack: BuiltPack): Promise<string | undefined> {
-    return (await this.#cache.blobs.find(pack.digest, pack.size))?.path;
+    const own = await this.#ownName(pack);
+    if (lookAt(own) !== undefined) return own;
+    const path = (await this.#cache.blobs.find(pack.digest, pack.size))?.path;
+    if (path === undefined) return undefined;
+    const linked = await ifThere(linkFile(path, own));
+    return linked === undefined ? undefined : linked ? own : path;
   }
 
   /** Makes a pack. */
@@ -77,9 +86,10 @@ export class PackSpool {
     options: { pool: JobPool; rows: Uint32Array },
   ): Promise<BuiltPack> {
     await using folder = await this.#cache.temporaryFolder("pack");
-    const to = `${folder.path}/pack`;
+    const to = join(folder.path, "pack");
     const pack = await buildPack(path, table, chunks, { ...options, to, level: this.#level });
     const { digest, size } = pack;
+    await linkFile(to, await this.#ownName(pack));
     await this.#cache.blobs.persistFile(to, { digest, size, verified: { digest, size } });
     const stored = encodeBase64(new Uint8Array(pack.stored.buffer));
     await this.#entry(table, chunks).write({ digest, size, stored }, {
@@ -91,8 +101,21 @@ export class PackSpool {
 
   /** Lets a pack go that is in the registry, and is named by a manifest there. */
   async release(table: ChunkTable, chunks: PackChunks, pack: BuiltPack): Promise<void> {
+    await removeIfThere(await this.#ownName(pack));
     const entry = this.#entry(table, chunks);
     if (await entry.remove()) await removeIfThere(this.#cache.blobs.path(pack.digest));
+  }
+
+  /** Takes the names away that this push had for its packs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Whoever asked for the folder was told why there is none.
+    const folder = await this.#own?.catch(() => undefined);
+    await folder?.[Symbol.asyncDispose]();
+  }
+
+  async #ownName({ digest }: BuiltPack): Promise<string> {
+    const { path } = await (this.#own ??= this.#cache.temporaryFolder("packs"));
+    return join(path, digestHex(digest));
   }
 
   #entry(table: ChunkTable, chunks: PackChunks) {

@@ -65,3 +65,36 @@ for (const inPlace of [false, true]) {
     },
   );
 }
+
+realTest(
+  "two pushes of one file at a time take no pack away from each other",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const file = await world.write("disk", data);
+    const machine = world.machine();
+    const first = Promise.withResolvers<void>();
+    const sending = Promise.withResolvers<void>();
+    await using proxy = new DiskProxy(registry.host, {
+      before: async ({ method }) => {
+        if (method !== "POST") return;
+        sending.resolve();
+        await first.promise;
+      },
+    });
+    const slow = pushDisk({ file, reference: `docker://${proxy.host}/acme/slow:1` }, machine);
+    try {
+      await sending.promise;
+      // It finds the pack that the slow one made, and lets it go once it is done.
+      await pushDisk({ file, reference: `docker://${registry.host}/acme/fast:1` }, machine);
+    } finally {
+      first.resolve();
+    }
+    await slow;
+    assertEquals(proxy.count("POST", "/blobs/uploads/"), 3);
+    const reference = `docker://${registry.host}/acme/slow:1`;
+    await pullDisk({ reference, file: world.path("out") }, world.machine());
+    await world.holds("out", data);
+  },
+);
