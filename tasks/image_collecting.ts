@@ -1,5 +1,6 @@
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
+import { foreseeLayout } from "../lib/oci/foresee_layout.ts";
 import { Layout, nameOf } from "../lib/oci/layout.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -38,5 +39,8 @@ async function collect(options: CollectImagesOptions, ctx: TaskContextOptions): 
     } else if (!dryRun) await layout.drop((entry) => nameOf(entry) === name);
   }
   const { graceMs, untag: without } = options;
-  return await collectGarbage(layout, { graceMs, without, dryRun, signal });
+  const garbage = await collectGarbage(layout, { graceMs, without, dryRun, signal });
+  const index = options.untag?.some((name) => names.has(name)) ?? false;
+  if (dryRun) foreseeLayout(layout, { index, blobs: garbage.removed.length > 0 });
+  return garbage;
 }

@@ -128,7 +128,7 @@ async function copyRoutes(
   const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
     kind: "image",
     subject: subjectOf(routes),
-    async plan({ meter, signal }) {
+    async plan({ meter, signal, dryRun }) {
       for (let count = 0; count < requestsBefore; count++) meter.request();
       hosts = disposal.use(
         await openImageHosts(options, context, {
@@ -157,6 +157,7 @@ async function copyRoutes(
       checkWhole(routes.flatMap(({ from, to }) => to.map(() => from)), planned, options);
       onPlan?.(planned);
       checkRoom(planned, context.cache.dir);
+      if (dryRun) (await import("./image_foreseeing.ts")).foreseeCopies(planned, context.cache);
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {

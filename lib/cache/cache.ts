@@ -12,7 +12,7 @@ import { join, resolve } from "@std/path";
 import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import { type FileLock, lockFile, type LockFileOptions, tryLockFile } from "../base/file_lock.ts";
 import { isReadOnly, lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
@@ -196,7 +196,8 @@ export class Cache {
    * Makes the root with its markers, and a folder within it.
    *
    * @throws {UsageError} if the root is a folder of somebody else's
-   * @throws {KedgeError} if the folder cannot be made
+   * @throws {NotAllowedError} if this user may not make the folder
+   * @throws {KedgeError} if it cannot be made
    */
   async ensure(folder: string): Promise<void> {
     try {
@@ -208,7 +209,8 @@ export class Cache {
       this.#marked = true;
     } catch (cause) {
       if (cause instanceof KedgeError) throw cause;
-      throw new KedgeError(
+      const Failure = isReadOnly(cause) ? NotAllowedError : KedgeError;
+      throw new Failure(
         `Cannot make the cache folder "${folder}": ${(cause as Error).message}`,
         {
           cause,

@@ -2,12 +2,12 @@ import { join } from "@std/path";
 import { temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { foreseeNames } from "../base/foresee_names.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
 import { checkBlobFile } from "../oci/check_blob_file.ts";
+import { foreseeLayout } from "../oci/foresee_layout.ts";
 import { Layout } from "../oci/layout.ts";
 import { describeManifest, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatReference, type LayoutReference } from "../oci/reference.ts";
@@ -76,8 +76,7 @@ export class LayoutDiskStore implements DiskStore {
   }
 
   foresee(): void {
-    const { folder } = this.layout;
-    for (const path of [folder, join(folder, "blobs", "sha256")]) foreseeNames(path);
+    foreseeLayout(this.layout, { index: true, blobs: true, brings: true });
   }
 
   async put(blob: DiskBlob, content: string | Uint8Array, progress: ObjectMeter): Promise<void> {

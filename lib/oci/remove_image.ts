@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { foreseeLayout } from "./foresee_layout.ts";
 import type { ImageHosts } from "./image_hosts.ts";
 import { Layout, nameOf } from "./layout.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
@@ -27,7 +28,8 @@ export async function removeImage(
   const fits = (entry: Descriptor) =>
     digest === undefined ? nameOf(entry) === tag : entry.digest === digest;
   if (!entries.some(fits)) return false;
-  if (!dryRun) await layout.drop(fits);
+  if (dryRun) foreseeLayout(layout, { index: true });
+  else await layout.drop(fits);
   return true;
 }
 

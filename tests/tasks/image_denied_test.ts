@@ -1,8 +1,11 @@
 /** What the image tasks say where this user may not read or write a layout. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { Cache } from "../../lib/cache/cache.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
-import { writeImage } from "../support/layout.ts";
+import { putContent, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 
 Deno.test({
@@ -38,5 +41,61 @@ Deno.test({
       await refused(["image:diff", `${store}:1`, `${hidden}:1`], `Cannot read "${hidden}:1"`);
       await refused(["image:gc", "--dry-run", hidden], `Cannot collect "${hidden}"`);
       await refused(["image:rm", "--dry-run", `${hidden}:1`], `Cannot remove "${hidden}:1"`);
+    }),
+});
+
+Deno.test({
+  name:
+    "a dry run of the image tasks finds that a layout, or the cache, may not be written, as the run does",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: () =>
+    inFolder(async (folder) => {
+      await using registry = new FakeRegistry();
+      const closed = join(folder, "closed");
+      const cacheDir = join(folder, "cache");
+      await writeImage(closed, "1", { layers: ["one"] });
+      await writeImage(join(folder, "open"), "2", { layers: ["two"] });
+      const [image, remote] = [`oci:${join(folder, "open")}:2`, `docker://${registry.host}/a:2`];
+      await syncImage({ from: image, to: remote }, { cache: new Cache(join(folder, "other")) });
+      const places = [closed, join(closed, "blobs", "sha256"), join(closed, ".kedge")];
+      const run = async (args: string[], codes: number[], cache = cacheDir) => {
+        const got: number[] = [];
+        for (const more of [["--dry-run"], []]) {
+          const { code, stderr } = await runKedge([...args, ...more], {
+            cacheDir: cache,
+            bound: true,
+          });
+          got.push(code);
+          if (codes.includes(5)) assertMatch(stderr, /permission denied/i);
+        }
+        assertEquals(got, codes, args.join(" "));
+      };
+      await Deno.mkdir(places[2]!, { recursive: true });
+      for (const place of places) {
+        await Deno.chmod(place, 0o555);
+        await run(["image:sync", image, `oci:${closed}:2`], [5, 5]);
+        if (place === closed) await run(["image:rm", `oci:${closed}:1`], [5, 5]);
+        const sweep = ["image:gc", `oci:${closed}`, "--grace=0s"];
+        await run(sweep, place === places[1] ? [5, 5] : [0, 0]);
+        await putContent(closed, "left", "text/plain");
+        // What is there already is left as it is.
+        await run(["image:sync", `oci:${closed}:1`, `oci:${closed}:1`], [0, 0]);
+        await Deno.chmod(place, 0o755);
+      }
+      await Deno.writeTextFile(join(closed, ".kedge", "lock"), "");
+      await Deno.chmod(join(closed, ".kedge", "lock"), 0o444);
+      await run(["image:rm", `oci:${closed}:1`], [5, 5]);
+      await run(["image:gc", `oci:${closed}`], [5, 5]);
+      await Deno.chmod(join(closed, ".kedge", "lock"), 0o644);
+
+      const both = ["image:sync", remote, `oci:${closed}:2`, "--also", `oci:${closed}:3`];
+      await Deno.mkdir(join(folder, "shut"), { mode: 0o555 });
+      await run(both, [5, 5], join(folder, "shut"));
+      await Deno.mkdir(join(folder, "foreign"));
+      await Deno.writeTextFile(join(folder, "foreign", "notes.txt"), "");
+      await run(both, [2, 2], join(folder, "foreign"));
+      await run(both, [0, 0]);
+      await run(["image:rm", `oci:${closed}:1`], [0, 0]);
+      await run(["image:gc", `oci:${closed}`], [0, 0]);
     }),
 });
