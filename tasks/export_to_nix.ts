@@ -12,6 +12,7 @@ import {
   type Selection,
 } from "./export_plan.ts";
 import type { ExportStoreOptions } from "./base_image_store.ts";
+import { goneHint } from "./gone_hint.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 /** To ask what is there must fetch nothing from elsewhere. */
@@ -94,6 +95,9 @@ function copyFailed(shown: string, code: number, stderr: string): KedgeError {
   }
   if (/No space left on device|disk is full/i.test(stderr)) {
     return new NoRoomError(message, { side: "destination", data });
+  }
+  if (/No such file or directory/.test(stderr)) {
+    return new KedgeError(message, { side: "source", data, hint: goneHint });
   }
   return new KedgeError(message, { side: "destination", data });
 }

@@ -6,6 +6,7 @@ import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
+import { goneHint } from "./gone_hint.ts";
 import type { NixPlace } from "./nix_place.ts";
 
 /** What the system says of a path that leads nowhere, whoever asks. */
@@ -34,8 +35,10 @@ export async function runInPlace<P extends Plan, M, R extends object>(
     } catch (cause) {
       // An abort may throw whatever its signal was given.
       if (!(cause instanceof Error) || !isAbout(cause, place.folder)) throw cause;
-      if (noPaths.includes((cause as { code?: string }).code ?? "")) {
-        throw new KedgeError(`Cannot use ${place.label}: ${cause.message}`, { cause });
+      const { code = "" } = cause as { code?: string };
+      if (code === "ENOENT" || noPaths.includes(code)) {
+        const hint = code === "ENOENT" ? { hint: goneHint } : {};
+        throw new KedgeError(`Cannot use ${place.label}: ${cause.message}`, { cause, ...hint });
       }
       if (!isDenied(cause)) throw cause;
       throw new NotAllowedError(

@@ -144,6 +144,16 @@ endsTest("importStore() brings again what vanished", async (ends) => {
   assertEquals(await validWithNix(ends.second.uri), ends.paths);
 });
 
+endsTest("exportStore() says what to do where a path went that is to be read", async (ends) => {
+  const path = ends.room.nix.pathOf(ends.of("libc").slice("/nix/store/".length));
+  await removeTree(path);
+  for (const to of [ends.cache, `local?root=${join(ends.room.folder, "host")}`]) {
+    const error = await assertRejects(() => ends.export({ to }), KedgeError);
+    assertStringIncludes(error.message, path);
+    assertStringIncludes(error.hint ?? "", "run the same command again");
+  }
+});
+
 endsTest("paths go to a store of this machine's Nix and come back", async (ends) => {
   const to = `local?root=${join(ends.room.folder, "host")}`;
   const out = await ends.export({ to, paths: [ends.of("shell")] });
