@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
@@ -78,9 +79,10 @@ function isAtWork(folder: NixFolder): boolean {
   }
 }
 
-function aheadOf({ dropped, rows, loose, staged }: NixPrunePlan): WritingAhead {
+function aheadOf({ dropped, links, rows, loose, staged }: NixPrunePlan): WritingAhead {
   return {
     folders: [
+      ...new Set(links.map(({ path }) => dirname(`var/nix/${path}`))),
       ...(rows.length > 0 ? ["var/kedge"] : []),
       ...(dropped.length > 0 ? ["var/kedge/images", "var/nix/gcroots/kedge"] : []),
       ...(rows.length + loose.length > 0 ? ["store"] : []),

@@ -8,7 +8,7 @@
 import { dirname, join } from "@std/path";
 import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
-import { ifThere } from "../base/files.ts";
+import { ifThere, lookAt } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
@@ -74,6 +74,24 @@ export async function readLinks(folder: string, below = ""): Promise<NixLink[]> 
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return links.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+/** The symlinks of profiles and roots, by their paths below the state of Nix. */
+export async function stateLinks({ state }: NixFolder): Promise<NixLink[]> {
+  const links: NixLink[] = [];
+  for (const below of ["gcroots", "profiles"]) links.push(...await readLinks(state, below));
+  return links;
+}
+
+/** Removes symlinks below the state of Nix, where they are and lead where they are said to. */
+export function removeLinks(folder: NixFolder, links: readonly NixLink[]): void {
+  using beneath = new Beneath(folder.path);
+  for (const { path, target } of links) {
+    checkWithin(folder.state, path);
+    beneath.use(`${stateFolder}/${path}`, (name) => {
+      if (lookAt(name)?.isSymlink && Deno.readLinkSync(name) === target) Deno.removeSync(name);
+    });
+  }
 }
 
 /** The store path that a link leads to or into, by its base name; `undefined` for any other link. */

@@ -11,9 +11,10 @@ import { join } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
+import { leftLinks } from "./left_links.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
-import { readLinks, storeNameOf } from "./nix_links.ts";
+import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { removeTree } from "./remove_tree.ts";
 import { removeUnusedLinks } from "./remove_unused_links.ts";
@@ -27,6 +28,8 @@ export interface NixPrunePlan {
   dropped: readonly CarriedImage[];
   /** The images that stay. */
   kept: readonly CarriedImage[];
+  /** The links of profiles and roots that only they have brought, and that nothing leads to. */
+  links: readonly NixLink[];
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
   /** What killed runs left in the store, in no row. */
@@ -55,10 +58,12 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const candidates = new Set(
     dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
   );
+  const present = await stateLinks(folder);
+  const links = leftLinks(present, dropped, kept);
   const needed = new Set<string>();
   const need = [
     ...[...valid.keys()].filter((name) => !candidates.has(name)),
-    ...await rootNames(folder, dropped),
+    ...rootNames(present.filter((link) => !links.includes(link)), dropped),
     ...await busyNames(folder),
   ];
   for (let name = need.pop(); name !== undefined; name = need.pop()) {
@@ -71,7 +76,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   );
   const loose = await new LoosePaths(folder).find((name) => valid.has(name) || needed.has(name));
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
-  return { dropped, kept, rows, loose, staged };
+  return { dropped, kept, links, rows, loose, staged };
 }
 
 /** Does what was planned; whoever calls holds the lock of the folder, and has planned under it. */
@@ -100,6 +105,7 @@ export async function pruneNixFolder(
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
   for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
+  removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
     database.forget(rows.map(({ baseName }) => baseName));
@@ -116,15 +122,10 @@ function rootsOf(folder: NixFolder, digest: CarriedImage["digest"]): string {
 }
 
 /** What profiles and roots lead to, but for the roots of images that are let go of. */
-async function rootNames(
-  folder: NixFolder,
-  dropped: readonly CarriedImage[],
-): Promise<string[]> {
-  const gone = dropped.map(({ digest }) => `kedge/${digestHex(digest)}/`);
-  const roots = (await readLinks(join(folder.state, "gcroots")))
-    .filter(({ path }) => !gone.some((prefix) => path.startsWith(prefix)));
-  const profiles = await readLinks(join(folder.state, "profiles"));
-  return [...roots, ...profiles].flatMap((link) => storeNameOf(link) ?? []);
+function rootNames(links: readonly NixLink[], dropped: readonly CarriedImage[]): string[] {
+  const gone = dropped.map(({ digest }) => `gcroots/kedge/${digestHex(digest)}/`);
+  const roots = links.filter(({ path }) => !gone.some((prefix) => path.startsWith(prefix)));
+  return roots.flatMap((link) => storeNameOf(link) ?? []);
 }
 
 const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");

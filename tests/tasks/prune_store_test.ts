@@ -4,11 +4,12 @@ import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { readLinks } from "../../lib/nix/nix_links.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
-import { makeStore, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { makeStore, tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { treeOf } from "../support/tree.ts";
@@ -116,6 +117,42 @@ realTest(
     await Deno.mkdir(join(links, "folder"));
     await prune(room, 0);
     assertEquals((await folderNames(links)).filter((name) => name.length < 10), ["folder", "mine"]);
+  },
+);
+
+realTest(
+  "pruneStore() takes away the links that only an image had which is let go of, unless one leads there",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const { root, paths } = await room.store("2.8.0");
+    const profiles = join(root, "nix/var/nix/profiles");
+    const nix = `/nix/store/${paths["nix-2.8.0"]}`;
+    // Of another generation than those of later images.
+    await Deno.symlink(nix, join(profiles, "default-2-link"));
+    await Deno.symlink("default-2-link", join(profiles, "other"));
+    await room.carry(await room.image("2.8.0", [await tarOf(root, ["nix"])]));
+    await room.carry(await room.image("2.8.1"));
+    const links = async () =>
+      (await readLinks(join(room.nix.state, "profiles"))).map(({ path }) => path);
+    const all = ["default", "default-1-link", "default-2-link", "other"];
+    assertEquals(await links(), all);
+    // Somebody has made a profile of his own of it.
+    await Deno.symlink("/nix/var/nix/profiles/other", join(room.nix.state, "profiles", "own"));
+    const planned = await prune(room, 0, true);
+    assertEquals(planned.paths, 0);
+    await prune(room, 0);
+    assertEquals(await links(), [...all, "own"]);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.0", "nix-2.8.1", "shell"]);
+
+    await Deno.remove(join(room.nix.state, "profiles", "own"));
+    await room.carry(await room.image("2.8.0", [await tarOf(root, ["nix"])]));
+    await room.carry(await room.image("2.8.2"));
+    const done = await prune(room, 0);
+    assertEquals([done.dropped.length, done.paths], [2, 2]);
+    assertEquals(await links(), ["default", "default-1-link"]);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.2", "shell"]);
+    await verifyWithNix(room.nix.uri);
   },
 );
 
