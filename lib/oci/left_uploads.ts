@@ -1,4 +1,5 @@
 import type { Digest } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { recallUpload, type UploadState } from "./memory.ts";
 import { chunkedFromBytes } from "./push_requests.ts";
@@ -48,7 +49,13 @@ export class LeftUploads {
     const left = await this.#recall(descriptor);
     if (left === undefined) return undefined;
     const { askSession } = await import("./upload_session.ts");
-    const state = await askSession(host, repository, new URL(left.location));
+    const asking = askSession(host, repository, new URL(left.location));
+    // What cannot be had of an earlier run must not keep each later one from beginning anew.
+    const state = await asking.catch((error) => {
+      host.signal?.throwIfAborted();
+      if (!(error instanceof KedgeError)) throw error;
+      return undefined;
+    });
     if (state === undefined) return undefined;
     const offset = host.habits.ownCount ? left.offset : state.offset ?? left.offset;
     return offset > 0 && offset <= descriptor.size

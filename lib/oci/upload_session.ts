@@ -38,19 +38,25 @@ export async function openSession(
   return sessionState(host, response, url);
 }
 
-/** Asks how far an upload is; `undefined` if it is lost. */
+/** Asks how far an upload is; `undefined` if it is lost, or may not be asked for. */
 export async function askSession(
   host: RegistryHost,
   repository: string,
   location: URL,
   signal?: AbortSignal,
 ): Promise<SessionState | undefined> {
-  const response = await host.request(repository, location, {
-    may: "pull,push",
-    accept: [400, 404, 405, 410, 416],
-    action: "ask for the upload",
-    ...(signal === undefined ? {} : { signal }),
-  });
+  let response: Response;
+  try {
+    response = await host.request(repository, location, {
+      may: "pull,push",
+      accept: [400, 404, 405, 410, 416],
+      action: "ask for the upload",
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (error instanceof NotAllowedError) return undefined;
+    throw error;
+  }
   await response.body?.cancel();
   if (response.status !== 204 && response.status !== 202) return undefined;
   return sessionState(host, response, location);

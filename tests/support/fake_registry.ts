@@ -66,6 +66,8 @@ export interface Faults {
   loseUpload?: number;
   /** Loses the upload when its state is asked for. */
   loseAskedUpload?: number;
+  /** Answers 500 when the state of an upload is asked for. */
+  failAsked?: number;
   /** The signed URL of a redirect answers 403. */
   expireUrl?: number;
   /** Finds a part of an index empty, since another request is putting it anew (docker-registry 2). */
@@ -363,6 +365,7 @@ export class FakeRegistry implements AsyncDisposable {
           this.store.uploads.delete(id);
           return problem(404, "BLOB_UPLOAD_UNKNOWN");
         }
+        if (this.#fails("failAsked")) return problem(500, "UNKNOWN");
         if (this.quirks.has("no-asking")) return problem(403, "DENIED");
         if (this.quirks.has("no-resume")) return problem(404, "BLOB_UPLOAD_INVALID");
         return this.#uploadState(204, repository, id, upload);

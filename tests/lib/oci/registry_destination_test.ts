@@ -80,6 +80,12 @@ class Left implements AsyncDisposable {
     return left;
   }
 
+  /** Remembers another address of the upload. */
+  moveUpload(location: string): void {
+    const { name } = this.destination.client;
+    rememberUpload(this.memory, name, blob.digest, { location, offset: 40 * mebibyte });
+  }
+
   /** The transfer. */
   async put(source: ImageSource): Promise<void> {
     using progress = this.meter.object(blob.digest, blob.size);
@@ -98,6 +104,20 @@ class Left implements AsyncDisposable {
     await this.registry[Symbol.asyncDispose]();
   }
 }
+
+Deno.test("RegistryDestination begins anew where an earlier upload may not be asked for, or asking fails", async () => {
+  for (const how of ["no-asking", "fails", "gone"] as const) {
+    await using left = await Left.make();
+    if (how === "no-asking") left.registry.quirks.add("no-asking");
+    if (how === "fails") left.registry.faults.failAsked = 100;
+    if (how === "gone") left.moveUpload("http://127.0.0.1:1/v2/b/blobs/uploads/1");
+    const { reusedBytes } = await left.destination.cost(blob, sourceOf(content));
+    assertEquals(reusedBytes, 0);
+    await left.put(sourceOf(content));
+    assertEquals(left.meter.bytesMoved, blob.size, how);
+    assertEquals(left.registry.store.blobs.has(blob.digest), true);
+  }
+});
 
 Deno.test("RegistryDestination goes on with an earlier upload, and counts what the registry has as reused", async () => {
   await using left = await Left.make();
