@@ -11,6 +11,14 @@ import type { NixPlace } from "./nix_place.ts";
 
 /** What the system says of a path that leads nowhere, whoever asks. */
 const noPaths = ["ELOOP", "ENAMETOOLONG"];
+/** What it says where something else stands than must be there. */
+const others = ["ENOTDIR", "EISDIR", "EEXIST"];
+const hints: Readonly<Record<string, string>> = {
+  ENOENT: goneHint,
+  ...Object.fromEntries(
+    others.map((code) => [code, "something else stands there; look at it, and remove it"]),
+  ),
+};
 
 /**
  * Runs an operation on the files of a place.
@@ -36,9 +44,12 @@ export async function runInPlace<P extends Plan, M, R extends object>(
       // An abort may throw whatever its signal was given.
       if (!(cause instanceof Error) || !isAbout(cause, place.folder)) throw cause;
       const { code = "" } = cause as { code?: string };
-      if (code === "ENOENT" || noPaths.includes(code)) {
-        const hint = code === "ENOENT" ? { hint: goneHint } : {};
-        throw new KedgeError(`Cannot use ${place.label}: ${cause.message}`, { cause, ...hint });
+      const hint = hints[code];
+      if (hint !== undefined || noPaths.includes(code)) {
+        throw new KedgeError(`Cannot use ${place.label}: ${cause.message}`, {
+          cause,
+          ...(hint === undefined ? {} : { hint }),
+        });
       }
       if (!isDenied(cause)) throw cause;
       throw new NotAllowedError(

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import { foreseeFile, foreseeNames } from "../base/foresee_names.ts";
-import { checkNoLinks } from "./check_no_links.ts";
+import { checkPlaces } from "./check_places.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { whileWritable } from "./while_writable.ts";
@@ -26,7 +26,7 @@ export async function foreseeWriting(folder: NixFolder, ahead: WritingAhead): Pr
   const folders = ahead.folders.map((below) => join(folder.path, below));
   if (ahead.database) folders.push(folder.databaseFolder);
   await whileWritable(folder, async () => {
-    await checkNoLinks(folder);
+    await checkPlaces(folder);
     for (const path of files) {
       await plainFileInfo(path);
       foreseeFile(path);

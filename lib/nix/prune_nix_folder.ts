@@ -11,6 +11,7 @@ import { join } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
 import { type CarriedImage, CarriedImages } from "./carried_images.ts";
+import { checkPlaces } from "./check_places.ts";
 import { leftLinks } from "./left_links.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
@@ -44,8 +45,10 @@ const largestTextBytes = 256 * 1024 * 1024;
  * Plans what may go; writes nothing.
  *
  * @param keep how many images stay beside the one that profiles follow, those used last first
+ * @throws {VerificationError} if a link there leads elsewhere, or something stands where a folder must be
  */
 export async function planNixPrune(folder: NixFolder, keep: number): Promise<NixPrunePlan> {
+  await checkPlaces(folder);
   const images = new CarriedImages(folder);
   const current = await images.current();
   const all = await images.all();

@@ -43,7 +43,9 @@ Deno.test("runInPlace() says of which place the system refuses something", async
   const cases = [
     [(path: string) => new Deno.errors.PermissionDenied(`no: '${path}'`), NotAllowedError],
     [(path: string) => new Deno.errors.PermissionDenied(`no: '${path}/store'`), NotAllowedError],
-    [(path: string) => Object.assign(new Error(`no: '${path}'`), { code: "ELOOP" }), KedgeError],
+    ...["ELOOP", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST"].map((code) =>
+      [(path: string) => Object.assign(new Error(`no: '${path}'`), { code }), KedgeError] as const
+    ),
   ] as const;
   for (const [refusal, kind] of cases) {
     const { thrown, folder } = await thrownWhere(refusal);

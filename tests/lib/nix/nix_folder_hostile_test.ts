@@ -5,6 +5,7 @@ import { dirname, join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { CarriedImages } from "../../../lib/nix/carried_images.ts";
+import { foreseeWriting } from "../../../lib/nix/foresee_writing.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import type { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
@@ -25,6 +26,37 @@ for (
       assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
       await Deno.remove(link);
       using _lock = await lockNixFolder(folder, lockOptions);
+    }));
+}
+
+for (
+  const below of ["store", "var", "var/kedge/images", "var/nix", "var/nix/db", "var/nix/profiles"]
+) {
+  Deno.test(`lockNixFolder() says that ${below} is no folder, as a dry run does`, () =>
+    inNixFolder(async (folder) => {
+      const path = join(folder.path, below);
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, "file");
+      const message = `Cannot write to "${folder.path}": "${path}" is no folder`;
+      const ahead = { folders: [], database: true };
+      for (
+        const look of [
+          () => lockNixFolder(folder, lockOptions),
+          () => foreseeWriting(folder, ahead),
+          () => planNixPrune(folder, 0),
+        ]
+      ) assertEquals((await assertRejects(look, VerificationError)).message, message);
+      await Deno.remove(path);
+      using _lock = await lockNixFolder(folder, lockOptions);
+    }));
+}
+
+for (const below of ["gcroots", "profiles"]) {
+  Deno.test(`a prune looks for no ${below} behind a link`, () =>
+    inNixFolder(async (folder, other) => {
+      await Deno.mkdir(folder.state, { recursive: true });
+      await Deno.symlink(other, join(folder.state, below));
+      await assertRejects(() => planNixPrune(folder, 0), VerificationError, "is a link");
     }));
 }
 
