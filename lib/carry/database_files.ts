@@ -16,7 +16,12 @@ export interface ImageStore {
 /** Where the database is, below the root. */
 export const databaseFolder = "nix/var/nix/db/";
 /** What of it is read, by its name there. */
-export const databaseFiles: readonly string[] = ["db.sqlite", "db.sqlite-wal", "schema"];
+export const databaseFiles: readonly string[] = [
+  "db.sqlite",
+  "db.sqlite-journal",
+  "db.sqlite-wal",
+  "schema",
+];
 const largestDatabaseBytes = 1024 * 1024 * 1024;
 
 /** The files of an image's database, on their way to a folder or hashed alone. */

@@ -4,8 +4,8 @@ import { StoreDatabase } from "../nix/store_database.ts";
 import { databaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 
-/** What the rows are in: the database, and the log of what is not in it yet. */
-const rowFiles = ["db.sqlite", "db.sqlite-wal"];
+/** What the rows are in: the database, the journal of what a change that was cut off made of it, and the log of what is not in it yet. */
+const rowFiles = ["db.sqlite", "db.sqlite-journal", "db.sqlite-wal"];
 const emptyFile = sha256("");
 
 /** The database as all layers together show it: each file as the uppermost layer has it that has or hides it. Layers are passed from the uppermost down. */

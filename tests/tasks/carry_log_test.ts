@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { cutOff } from "../support/cut_off.ts";
 import { layersOf, tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";
 import { tarball } from "../support/tarball.ts";
@@ -118,6 +119,34 @@ realTest(
     }
   },
 );
+
+for (const where of ["beside", "above", "below"] as const) {
+  realTest(
+    `carryStore() takes back a change that was cut off, whose journal is in the layer ${where}`,
+    carryPrograms,
+    async () => {
+      await using room = await CarryRoom.make();
+      const store = await room.store("2.8.0");
+      const paths = (await layersOf(store)).slice(0, -1);
+      const state = await tarOf(store.root, ["nix/var/nix/profiles", "nix/var/nix/gcroots"]);
+      const path = join(store.root, databaseFolder, "db.sqlite");
+      await cutOff(path);
+      const database = { "db.sqlite": await Deno.readFile(path) };
+      const journal = { "db.sqlite-journal": await Deno.readFile(`${path}-journal`) };
+      const upper = where === "beside"
+        ? [layer({ ...database, ...journal })]
+        : where === "above"
+        ? [layer(database), layer(journal)]
+        : [layer(journal), layer(database)];
+      const base = await room.image("2.8.0", [...paths, state, ...upper]);
+      for (const at of ["first", "second"]) {
+        const to = { folder: join(room.folder, at) };
+        assertEquals((await room.carry(base, { to })).paths, 3);
+        await verifyWithNix(new NixFolder(to.folder).uri);
+      }
+    },
+  );
+}
 
 realTest(
   "carryStore() takes no database alone of which it finds the log in a layer below",

@@ -12,6 +12,7 @@ import { folderNames } from "../../../lib/base/files.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import type { StoreRow } from "../../../lib/nix/store_row.ts";
 import { StoreStage } from "../../../lib/nix/store_stage.ts";
+import { cutOff } from "../../support/cut_off.ts";
 import { nixPaths } from "../../support/carry_room.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { type MadeStore, makeStore } from "../../support/nix_store_image.ts";
@@ -75,6 +76,12 @@ mountedTest("MountedStore reads what lies in the log of the database", async ({ 
   for (const [at, path] of files.entries()) await Deno.writeFile(path, kept[at]!);
   const { rows } = await carry();
   assertEquals(rows.map(({ registeredSeconds }) => registeredSeconds), [77, 77, 77]);
+});
+
+mountedTest("MountedStore reads what was before a change that was cut off", async (ground) => {
+  const { made, carry } = ground;
+  await cutOff(join(made.root, "nix/var/nix/db/db.sqlite"));
+  assertEquals((await carry()).pathsMoved, 3);
 });
 
 /** Moves a folder of the root away, and leaves a link to it: what would be read lies outside. */
