@@ -101,8 +101,17 @@ export class MirroredSource implements ImageSource {
     }
   }
 
+  /** A mirror that has nothing attached may be one that has no more than the image. */
   async referrers(digest: Digest): Promise<readonly Descriptor[]> {
-    return await this.#first("digest-only", (place) => place.referrers(digest));
+    for (const place of this.#places("digest-only")) {
+      try {
+        const found = await place.referrers(digest);
+        if (found.length > 0) return found;
+      } catch (error) {
+        if (!this.#passOver(place, error)) throw error;
+      }
+    }
+    return [];
   }
 
   async tagged(tag: string): Promise<Manifest | undefined> {

@@ -10,7 +10,7 @@ import { syncImage, type SyncImageResult } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { freePort } from "../support/free_port.ts";
 import { ImageRoom } from "../support/image_room.ts";
-import { randomBytes, writeImage } from "../support/layout.ts";
+import { attachSignature, randomBytes, writeImage } from "../support/layout.ts";
 import { startNginx } from "../support/nginx.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
@@ -146,6 +146,32 @@ Deno.test("syncImage() goes on at the origin where a mirror ends, lies, lacks so
     const result = await pull(room, there, "to", [`${origin.host}=${mirror.host}`]);
     assertEquals([result.digest, what], [image.digest, what]);
     assertStringIncludes(room.notes.join("\n"), /wrong/.test(what) ? "elsewhere" : "next place");
+  }
+});
+
+Deno.test("syncImage() takes along what is attached at the origin where a mirror has the image alone", async () => {
+  await using room = await ImageRoom.make();
+  await using origin = new FakeRegistry();
+  const layout = new Layout(room.path("from"));
+  const image = await writeImage(layout.folder, "v1", { layers });
+  const signature = await attachSignature(layout, image);
+  const [from, to] = [`oci:${layout.folder}:v1`, `docker://${origin.host}/acme/vm:v1`];
+  await room.sync(from, to, { referrers: true });
+  for (const quirks of [[], ["no-referrers"]] as const) {
+    await using mirror = new FakeRegistry({ quirks });
+    await room.sync(from, `docker://${mirror.host}/acme/vm:v1`);
+    const there = room.path(`pulled-${quirks.length}`);
+    const mirrors = [`${origin.host}=${mirror.host}`];
+    await room.sync(to, `oci:${there}:v1`, { mirrors, referrers: true });
+    assertEquals(await new Layout(there).has(signature), true);
+    // Where the mirror has it too, the origin is not asked.
+    await room.sync(from, `docker://${mirror.host}/acme/vm:v1`, { referrers: true });
+    origin.requests.length = 0;
+    await room.sync(to, `oci:${there}-again:v1`, { mirrors, referrers: true });
+    assertEquals(await new Layout(`${there}-again`).has(signature), true);
+    const asked = origin.requests.map(({ path }) => path);
+    assertEquals(asked.filter((path) => path.endsWith(`/${image.digest}`)), []);
+    assertEquals(asked.filter((path) => path.endsWith(`manifests/${signature.digest}`)), []);
   }
 });
 
