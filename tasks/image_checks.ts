@@ -104,11 +104,21 @@ export function checkWhole(
   for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
     const from = sources[at]!;
     if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
-    if (placeOf(from) !== placeOf(to)) continue;
+    if (placeOf(throughLinks(from)) !== placeOf(throughLinks(to))) continue;
     throw new UsageError(
       `Cannot sync "${formatReference(from)}" to itself: its index would lose all images but one`,
       { hint: "name another destination, or what is to be left of it with --platform" },
     );
+  }
+}
+
+/** The same place, its folder by the name that it has itself. */
+function throughLinks(reference: DestinationReference): DestinationReference {
+  if (reference.transport !== "oci") return reference;
+  try {
+    return { ...reference, folder: Deno.realPathSync(reference.folder) };
+  } catch {
+    return reference;
   }
 }
 

@@ -3,12 +3,12 @@ import { displayUrl, displayUrls } from "./display_url.ts";
 
 /**
  * What a failed fetch is for people: what lies at its bottom. It is an {@linkcode UnreachableError} where the same request never
- * works: the certificate is not trusted, the port is one that fetch refuses, or this program may not connect there. Anything else
- * is given back as it is.
+ * works: the certificate is not trusted, the server does not speak TLS, the port is one that fetch refuses, or this program may not
+ * connect there. Anything else is given back as it is.
  */
 export function fetchFailure(error: unknown, url: string): unknown {
   if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) return error;
-  return certificateError(error, url) ?? refusedError(error, url) ??
+  return certificateError(error, url) ?? plainError(error, url) ?? refusedError(error, url) ??
     new Error(displayUrls(deepestMessage(error)), { cause: error });
 }
 
@@ -39,6 +39,17 @@ function certificateError(error: unknown, url: string): UnreachableError | undef
       ...(Object.hasOwn(certificateHints, state) ? { hint: certificateHints[state]! } : {}),
     },
   );
+}
+
+function plainError(error: unknown, url: string): UnreachableError | undefined {
+  if (!deepestMessage(error).includes("corrupt message of type InvalidContentType")) {
+    return undefined;
+  }
+  const { host } = new URL(url);
+  return new UnreachableError(`Cannot connect to "${host}": it does not speak TLS`, {
+    cause: error,
+    hint: `if it may be spoken to in plain HTTP, write http://, or --insecure-registry ${host}`,
+  });
 }
 
 function refusedError(error: unknown, url: string): UnreachableError | undefined {

@@ -59,8 +59,10 @@ Deno.test("syncImage() leaves an index whole that is brought to its own place, u
   }]);
   const places = [`oci:${room.path("a")}:latest`, `docker://${registry.host}/a`];
   await room.sync(places[0]!, places[1]!, { allPlatforms: true });
+  await Deno.symlink(room.path("a"), room.path("link"));
   const selves = [
     [places[0]!, `oci:${room.path("b")}/../a:latest`],
+    [`oci:${room.path("link")}:latest`, places[0]!],
     [places[1]!, `${places[1]}:latest`],
   ] as const;
   for (const [from, to] of selves) {
@@ -78,6 +80,7 @@ Deno.test("syncImage() leaves an index whole that is brought to its own place, u
     await room.sync(`${from}@${index.digest}`, to);
     // What is no index is left as it is.
     assertEquals((await room.sync(from, to)).changed, false);
+    await room.sync(`${from}@${index.digest}`, to, { allPlatforms: true });
   }
 });
 

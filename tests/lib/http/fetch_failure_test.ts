@@ -67,3 +67,22 @@ for (
       }),
   );
 }
+
+Deno.test("HttpClient tries once and says what to do where the server speaks plain HTTP", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("hello"),
+  );
+  let count = 0;
+  const http = new HttpClient({
+    retry: { retries: 2, baseMs: 1, ceilingMs: 2 },
+    meter: { ...silentMeter, request: () => count++ },
+  });
+  const host = `127.0.0.1:${server.addr.port}`;
+  const error = await assertRejects(() => http.request(`https://${host}/f`), UnreachableError);
+  assertEquals(error.message, `Cannot connect to "${host}": it does not speak TLS`);
+  assertEquals(
+    [error.hint, count],
+    [`if it may be spoken to in plain HTTP, write http://, or --insecure-registry ${host}`, 1],
+  );
+});
