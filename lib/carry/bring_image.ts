@@ -14,6 +14,8 @@ import { StoreUnpacker } from "./store_unpacker.ts";
 
 const worthThreadsBytes = 16 * 1024 * 1024;
 const mostThreads = 4;
+/** Files that paths are linked to have no more bytes than the paths, and as much again of paths that are gone. */
+const linksShare = 2;
 
 /** An image whose database was read. */
 export interface SurveyedImage extends ImageStore {
@@ -100,20 +102,19 @@ async function bring(
   { signal, meter, record }: Step,
 ): Promise<{ difference: StoreDifference; unpacked: Unpacked }> {
   const difference = await storeDifference(rows.values(), folder, signal);
-  const { missing } = difference;
+  const { missing, present, left } = difference;
   checkFreeBytes(folder.path, rowBytes(missing));
   await using stage = await StoreStage.make(folder, missing);
-  const unpacker = new StoreUnpacker(
-    folder,
-    stage,
-    missing,
-    ({ storePath, narSize, narHash }) => {
+  const linksBytes = linksShare * rowBytes([...missing, ...present, ...left]);
+  const unpacker = new StoreUnpacker(folder, stage, missing, {
+    linksBytes,
+    onPlaced({ storePath, narSize, narHash }) {
       using object = meter.object(storePath.path, narSize);
       object.moved(narSize);
       record(storePath.path, "placed", { narHash });
       placed.add(storePath.baseName);
     },
-  );
+  });
   const unpacked = await source.unpack({
     taker: unpacker,
     database,
@@ -124,6 +125,7 @@ async function bring(
       narHash,
       narSize,
     })),
+    linksBytes,
     threads: threadsFor(missing),
     signal,
   });

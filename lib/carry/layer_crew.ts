@@ -12,7 +12,10 @@ import type { UnpackOptions } from "./store_source.ts";
 import { Thread } from "./thread.ts";
 
 /** What a crew works on. */
-export type LayerCrewOptions = Pick<UnpackOptions, "folder" | "work" | "wanted" | "threads">;
+export type LayerCrewOptions = Pick<
+  UnpackOptions,
+  "folder" | "work" | "wanted" | "linksBytes" | "threads"
+>;
 
 const mostWaitingBytes = 4 * 1024 * 1024;
 
@@ -121,8 +124,8 @@ export class LayerCrew implements AsyncDisposable {
   #layers = 0;
 
   /** Starts no thread before there is a layer for it. */
-  constructor({ folder, work, wanted, threads }: LayerCrewOptions) {
-    this.#crew = new Crew(threads, () => new Hand({ folder, work, wanted }));
+  constructor({ folder, work, wanted, linksBytes, threads }: LayerCrewOptions) {
+    this.#crew = new Crew(threads, () => new Hand({ folder, work, wanted, linksBytes }));
   }
 
   /** How many layers are worth being under way at once. */

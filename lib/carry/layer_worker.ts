@@ -32,7 +32,7 @@ export interface LayerFile extends Descriptor {
 
 /** What the worker is told: what is wanted, once; then layers, each in a file or piece by piece. */
 export type LayerOrder =
-  | { folder: string; work: string; wanted: readonly WantedPath[] }
+  | { folder: string; work: string; wanted: readonly WantedPath[]; linksBytes: number }
   | { layer: number; begin: string; file: LayerFile | undefined }
   | { layer: number; piece: Uint8Array<ArrayBuffer> }
   | { layer: number; end: "whole" | "cut" }
@@ -144,7 +144,7 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
     const tree = this.begun(baseName) ??
       new StoreTree(
         join(this.#work, baseName),
-        this.#wanted.get(baseName)?.narSize,
+        this.#wanted.get(baseName)?.narSize ?? linksBytes,
         this.#beneath,
       );
     this.#trees.set(baseName, tree);
@@ -182,6 +182,7 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
 const underWay = new Map<number, { bytes: LayerBytes; done: Promise<void> }>();
 let folder = new NixFolder("");
 let work = "";
+let linksBytes = 0;
 const wanted = new Map<string, WantedPath>();
 
 async function unpack(
@@ -213,7 +214,7 @@ async function unpack(
 port.addEventListener("message", async ({ data }) => {
   if ("wanted" in data) {
     folder = new NixFolder(data.folder);
-    work = data.work;
+    ({ work, linksBytes } = data);
     for (const each of data.wanted) wanted.set(each.baseName, each);
   } else if ("begin" in data) {
     const bytes = new LayerBytes();

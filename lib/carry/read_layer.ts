@@ -15,6 +15,7 @@ import {
   databaseFolder,
 } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
+import { linksName } from "./take_member.ts";
 
 /** Takes what comes out of layers. */
 export interface MemberTaker {
@@ -62,7 +63,7 @@ export async function readLayer(
       const end = path.indexOf("/", storeFolder.length);
       const baseName = path.slice(storeFolder.length, end < 0 ? undefined : end);
       if (!stores.has(baseName) && isStoreBaseName(baseName)) stores.add(baseName);
-      const isWanted = baseName === ".links" || taker.wants(baseName);
+      const isWanted = baseName === linksName || taker.wants(baseName);
       if (!isWanted || isHidden(path)) return undefined;
       return taker.take(baseName, end < 0 ? "" : path.slice(end + 1), member);
     } else if (path.startsWith(databaseFolder)) {

@@ -59,6 +59,8 @@ export interface UnpackOptions {
   work: string;
   /** What is wanted. */
   wanted: readonly WantedPath[];
+  /** How many bytes there may be of files that paths are linked to, beside the paths. */
+  linksBytes: number;
   /** How many threads there may be; 0 reads everything here. */
   threads: number;
   /** Ends it. */

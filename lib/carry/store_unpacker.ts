@@ -11,8 +11,14 @@ import type { StoreRow } from "../nix/store_row.ts";
 import type { StoreStage } from "../nix/store_stage.ts";
 import type { StoreTree } from "../nix/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
-import type { StoreTaker } from "./store_source.ts";
+import type { StoreTaker, UnpackOptions } from "./store_source.ts";
 import { takeMember } from "./take_member.ts";
+
+/** What a {@linkcode StoreUnpacker} works with. */
+export interface StoreUnpackerOptions extends Pick<UnpackOptions, "linksBytes"> {
+  /** Told of each path that came into the store. */
+  onPlaced: (row: StoreRow) => void;
+}
 
 /** Takes what is wanted of an image. */
 export class StoreUnpacker implements StoreTaker {
@@ -20,6 +26,7 @@ export class StoreUnpacker implements StoreTaker {
   readonly #stage: StoreStage;
   readonly #adopting = new Set<string>();
   readonly #wanted: Map<string, StoreRow>;
+  readonly #linksBytes: number;
   readonly #onPlaced: (row: StoreRow) => void;
   readonly #touched = new Set<string>();
 
@@ -28,11 +35,12 @@ export class StoreUnpacker implements StoreTaker {
     folder: NixFolder,
     stage: StoreStage,
     wanted: readonly StoreRow[],
-    onPlaced: (row: StoreRow) => void,
+    { linksBytes, onPlaced }: StoreUnpackerOptions,
   ) {
     this.#folder = folder;
     this.#stage = stage;
     this.#wanted = new Map(wanted.map((row) => [row.storePath.baseName, row]));
+    this.#linksBytes = linksBytes;
     this.#onPlaced = onPlaced;
   }
 
@@ -46,7 +54,7 @@ export class StoreUnpacker implements StoreTaker {
   }
 
   tree(baseName: string): StoreTree {
-    return this.#stage.tree(baseName, this.#wanted.get(baseName)?.narSize);
+    return this.#stage.tree(baseName, this.#wanted.get(baseName)?.narSize ?? this.#linksBytes);
   }
 
   begun(baseName: string): StoreTree | undefined {

@@ -13,6 +13,9 @@ import type { NixFolder } from "../nix/nix_folder.ts";
 import type { StoreTree } from "../nix/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 
+/** Where a Nix that optimises its store has another name of each file. */
+export const linksName = ".links";
+
 /** Where store paths are written. */
 export interface StoreTrees {
   /** Where a path is written. */
@@ -22,7 +25,8 @@ export interface StoreTrees {
 }
 
 /**
- * Writes a member of a path, and gives what takes its contents; `rest` is its path within, `""` for the path itself.
+ * Writes a member of a path, and gives what takes its contents; `rest` is its path within, `""` for the path itself. Of `.links` no more is
+ * written than may be there.
  *
  * @throws {VerificationError} if it cannot be what an image holds there
  */
@@ -45,6 +49,8 @@ export function takeMember(
       tree.link(rest, linked(trees, folder, member));
       break;
     case "file":
+      // What a path needs of it is missed then.
+      if (baseName === linksName && !tree.hasRoom(member.size)) return undefined;
       tree.file(rest, (member.mode & 0o100) !== 0, member.size);
       return (bytes) => tree.contents(bytes);
   }

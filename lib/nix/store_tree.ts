@@ -124,6 +124,11 @@ export class StoreTree implements NarVisitor, Disposable {
     return this.#kinds.get(path);
   }
 
+  /** Whether so many bytes more are not too many. */
+  hasRoom(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#mostBytes;
+  }
+
   /** Whether anything was written yet. */
   get isEmpty(): boolean {
     return this.#kinds.size === 0;

@@ -481,6 +481,25 @@ Deno.test("base-image:carry refuses a bad volume, or one without an engine, befo
   });
 });
 
+for (const size of ["small", "large"] as const) {
+  carryTest(`a layer of a ${size} store fills no disk with what no path can hold`, async (room) => {
+    // What is worth threads.
+    const big = { name: "big", files: { data: "x".repeat(20_000_000) } };
+    const store = await room.store("2.8.0", [
+      ...(size === "large" ? [big] : []),
+      ...nixPaths("2.8.0"),
+    ]);
+    const links = join(store.root, "nix/store/.links");
+    await Deno.mkdir(links, { recursive: true });
+    await Deno.writeFile(join(links, "huge"), new Uint8Array(60_000_000));
+    const base = await room.image("2.8.0", [gzipSync(await tarOf(store.root, ["nix"]))]);
+    await Deno.mkdir(room.nix.path);
+    await using _disk = await mountSmallDisk(room.nix.path, 50_000_000);
+    await room.carry(base);
+    await verifyWithNix(room.nix.uri);
+  });
+}
+
 carryTest("carryStore() says that a folder cannot be made", async (room) => {
   const base = await room.image("2.8.0");
   const file = join(room.folder, "file");

@@ -25,7 +25,7 @@ async function withCrew(run: (ground: Ground) => Promise<void>): Promise<void> {
     await Deno.mkdir(sample);
     await Deno.writeTextFile(join(sample, "file"), "text");
     const wanted = [{ baseName, ...await hashNar(sample) }];
-    await using crew = new LayerCrew({ folder, work, wanted, threads: 1 });
+    await using crew = new LayerCrew({ folder, work, wanted, linksBytes: 0, threads: 1 });
     await run({ work, crew });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -181,7 +181,7 @@ Deno.test("LayerCrew takes no more than it can use, and ends on an abort", async
 
 Deno.test("a LayerCrew that was disposed of writes nothing more", async () => {
   await withCrew(async ({ work }) => {
-    const crew = new LayerCrew({ folder: work, work, wanted: [], threads: 2 });
+    const crew = new LayerCrew({ folder: work, work, wanted: [], linksBytes: 0, threads: 2 });
     const held = Promise.withResolvers<void>();
     async function* slow() {
       yield layerWith("text");

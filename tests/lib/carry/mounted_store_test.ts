@@ -177,8 +177,15 @@ for (const gone of ["nix", "nix/var/nix/db/db.sqlite"]) {
     await using stage = await StoreStage.make(nix, []);
     const unpack = async (paths: readonly StoreRow[]) => {
       const wanted = paths.map((row) => ({ ...row, baseName: row.storePath.baseName }));
-      const taker = new StoreUnpacker(nix, stage, paths, () => {});
-      const options = { taker, database, folder: nix.path, work: stage.folder, wanted };
+      const taker = new StoreUnpacker(nix, stage, paths, { linksBytes: 0, onPlaced() {} });
+      const options = {
+        taker,
+        database,
+        folder: nix.path,
+        work: stage.folder,
+        wanted,
+        linksBytes: 0,
+      };
       return await source.unpack({ ...options, threads: 0, signal: never });
     };
     assertEquals((await unpack([])).links.length, 3);
