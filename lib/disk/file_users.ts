@@ -27,7 +27,8 @@ export async function usedBy(path: string): Promise<string | undefined> {
   try {
     for await (const { name } of Deno.readDir("/sys/block")) {
       if (!name.startsWith("loop")) continue;
-      if ((await textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd() === path) {
+      const backing = (await textOf(`/sys/block/${name}/loop/backing_file`)).trimEnd();
+      if (backing !== "" && await isSameFile(backing, info)) {
         return `the loop device /dev/${name} is on it`;
       }
     }
@@ -35,6 +36,17 @@ export async function usedBy(path: string): Promise<string | undefined> {
     if (!isUnreadable(error)) throw error;
   }
   return undefined;
+}
+
+/** Whether a path leads to a file, which may have other names too. */
+async function isSameFile(path: string, { dev, ino }: Deno.FileInfo): Promise<boolean> {
+  try {
+    const there = await Deno.stat(path);
+    return there.dev === dev && there.ino === ino;
+  } catch (error) {
+    if (isUnreadable(error) || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
 }
 
 /**

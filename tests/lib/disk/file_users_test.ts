@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { usedBy } from "../../../lib/disk/file_users.ts";
+import { mountFreshDisk } from "../../support/fresh_disk.ts";
 import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
 
 Deno.test({
@@ -32,5 +33,21 @@ Deno.test({
     await reader.read();
     assertMatch(await usedBy(locked) ?? "nobody", /^process \d+ \(\w+\) holds a lock on it$/);
     assertEquals(await usedBy(other), undefined);
+  },
+});
+
+Deno.test({
+  name: "usedBy() knows a file on which a loop device is, by whichever of its names",
+  ignore: !canMount,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-users-" });
+    await using opened = new AsyncDisposableStack();
+    opened.defer(() => Deno.remove(folder, { recursive: true }));
+    opened.use(await mountFreshDisk(`${folder}/disk`, 8_000_000));
+    await Deno.link(`${folder}/disk.img`, `${folder}/other`);
+    for (const name of ["disk.img", "other"]) {
+      const user = await usedBy(`${folder}/${name}`) ?? "nobody";
+      assertMatch(user, /^the loop device \/dev\/loop\d+ is on it$/);
+    }
   },
 });
