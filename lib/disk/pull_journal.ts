@@ -1,8 +1,11 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding";
 import { writeFileAtomic } from "../base/atomic_file.ts";
+import { isReadOnly } from "../base/files.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
+import { type Chunker, chunkLimits } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
+import { TableBuilder } from "../chunk/table_builder.ts";
 import { type DiskFile, ownFile } from "./disk_file.ts";
 import * as v from "valibot";
 
@@ -36,3 +39,27 @@ export async function writeJournal(file: DiskFile, journal: PullJournal): Promis
     JSON.stringify({ version: 1, manifest: journal.manifest, table }),
   );
 }
+
+/** Writes a journal of no chunks, which says that the file is not whole; where this user may not write beside it, nothing does. */
+export async function sayBegun(file: DiskFile, manifest: string): Promise<void> {
+  try {
+    await writeJournal(file, { manifest, table: emptyTable() });
+  } catch (error) {
+    if (!isReadOnly(error)) throw error;
+  }
+}
+
+/** A table that holds no chunk. */
+export function emptyTable(): ChunkTable {
+  const builder = new TableBuilder(savedChunker);
+  builder.hole(1);
+  return builder.table();
+}
+
+/** The lengths that saved chunks may have: those of any disk. */
+export const savedChunker: Chunker = {
+  kind: "cdc",
+  minBytes: chunkLimits.min,
+  avgBytes: chunkLimits.min,
+  maxBytes: chunkLimits.max,
+};

@@ -1,5 +1,4 @@
 import { clearPlace } from "./disk_file.ts";
-import { chunkLimits } from "../chunk/chunker.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
@@ -8,7 +7,7 @@ import { TableBuilder } from "../chunk/table_builder.ts";
 import type { Step } from "../operation/operation.ts";
 import { modeOf } from "./out_file.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
-import { readJournal, writeJournal } from "./pull_journal.ts";
+import { emptyTable, readJournal, savedChunker, writeJournal } from "./pull_journal.ts";
 import { tellReading } from "./tell_reading.ts";
 
 type MovingPlan = Pick<DiskPullPlan, "file" | "located" | "out" | "sources">;
@@ -92,19 +91,6 @@ function* batchesOf(chunks: readonly number[], { source }: Located): Generator<n
     const ofSource = chunks.filter((chunk) => source[chunk] === from);
     for (let at = 0; at < ofSource.length; at += 256) yield ofSource.slice(at, at + 256);
   }
-}
-
-const savedChunker = {
-  kind: "cdc",
-  minBytes: chunkLimits.min,
-  avgBytes: chunkLimits.min,
-  maxBytes: chunkLimits.max,
-} as const;
-
-function emptyTable() {
-  const builder = new TableBuilder(savedChunker);
-  builder.hole(1);
-  return builder.table();
 }
 
 /** Makes the data of a file durable. */

@@ -12,6 +12,7 @@ import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { ownFile, partialsOf } from "./disk_file.ts";
+import { sayBegun } from "./pull_journal.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
@@ -66,7 +67,8 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     [inPlace, out, seen] = [true, file.path, file.info];
     copies.length = 0;
   }
-  const changed = !standsWhole || partials.length > 0;
+  const unfinished = partials.length > 0 || ownFile(file.journal) !== undefined;
+  const changed = !standsWhole || unfinished;
   if (changed) await foreseeName(file, out);
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
@@ -102,6 +104,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       withRoom(out, roomHint, async () => {
         checkRoom();
         written = await openOut({ file, out, seen, held: request.held });
+        if (inPlace) await sayBegun(file, manifest.digest);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
           wire: "fetched",

@@ -125,20 +125,22 @@ Deno.test({
 
 Deno.test("pushDisk() pushes no file that is half of what a pull in place was to make of it", async () => {
   await using world = await DiskWorld.make();
-  const reference = await pushed(world);
-  const file = await world.write("out", join(noise(1_000_000, 2), data.subarray(0, 500_000)));
-  const stop = new AbortController();
-  const report = (event: OperationEvent) => {
-    if (event.type === "phase-start" && event.phase === "verify") stop.abort(new Error("enough"));
-  };
-  const pull = { reference, file, inPlace: true };
-  const cut = { ...world.machine(), signal: stop.signal, report };
-  await assertRejects(() => pullDisk(pull, cut), Error, "enough");
-  const push = { file, reference: `oci:${world.path("store")}:2` };
-  const state = `Cannot push "${file}": a pull into it did not end`;
-  await assertRejects(() => pushDisk(push, world.machine()), KedgeError, state);
-  await pullDisk(pull, world.machine());
-  await pushDisk(push, world.machine());
+  const push = { file: world.path("out"), reference: `oci:${world.path("store")}:2` };
+  const tart = await putTart(world.path("store"), "tart", tartImage(data, 300_000));
+  for (const reference of [await pushed(world), tart]) {
+    const file = await world.write("out", join(noise(1_000_000, 2), data.subarray(0, 500_000)));
+    const stop = new AbortController();
+    const report = (event: OperationEvent) => {
+      if (event.type === "phase-start" && event.phase === "verify") stop.abort(new Error("enough"));
+    };
+    const pull = { reference, file, inPlace: true };
+    const cut = { ...world.machine(), signal: stop.signal, report };
+    await assertRejects(() => pullDisk(pull, cut), Error, "enough");
+    const state = `Cannot push "${file}": a pull into it did not end`;
+    await assertRejects(() => pushDisk(push, world.machine()), KedgeError, state);
+    await pullDisk(pull, world.machine());
+    await pushDisk(push, world.machine());
+  }
 });
 
 Deno.test("disk:push says what it could not do where a folder stands in the place of a pack", async () => {
