@@ -5,7 +5,7 @@
  */
 import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
-import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
+import { checkFreeBytes } from "../base/disk_space.ts";
 import { VerificationError } from "../base/errors.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
@@ -75,9 +75,10 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const result = pulledDisk(request, disk.size);
   const writing = [...missing, ...copies.map((copy) => copy.layer)];
   const fileBytes = sum(writing.map(size));
+  const stands = disk.layers.filter((layer) => !writing.includes(layer));
   const checkRoom = () => {
-    const room = mayCompress(out) ? sum(writing.map((layer) => layer.blob.size)) : fileBytes;
-    checkFreeBytes(out, inPlace ? 0 : room);
+    const ownBytes = Math.max(0, (seen?.blocks ?? 0) * 512 - sum(stands.map(size)));
+    checkFreeBytes(out, sum(writing.map(leastRoom)) - ownBytes);
   };
 
   return {
@@ -117,9 +118,6 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
           await target.truncate(disk.size);
         }
         const fetched = [...missing];
-        const stands = disk.layers.filter((layer) =>
-          !missing.includes(layer) && !copies.some((copy) => copy.layer === layer)
-        );
         const reused = (bytes: number) => {
           step.meter.reused(bytes);
           moving.reused(bytes);
@@ -187,6 +185,11 @@ async function fetchLayer(
       { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
     );
   }
+}
+
+/** How many bytes a layer takes for sure: its zeros are written nowhere, and LZ4 packs at most 255 of them into a byte. */
+function leastRoom({ blob, size }: TartLayer): number {
+  return Math.max(0, blob.size - Math.ceil(size / 200));
 }
 
 function size(layer: TartLayer): number {

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { VerificationError } from "../../lib/base/errors.ts";
+import { NoRoomError, VerificationError } from "../../lib/base/errors.ts";
 import { pullDisk, verifyDisk } from "../../tasks/disk.ts";
 import { inspectDisk } from "../../tasks/disk_inspect.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
+import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 import { putTart, tartImage } from "../support/tart.ts";
 
 const layerBytes = 300_000;
@@ -115,4 +116,32 @@ Deno.test("Tart images whose facts contradict each other are refused", async () 
   );
   await refuse("disk.v2", "disk.v1", "disk.v1");
   await refuse(/disk\.v2/g, "nvram.v1", "it has no disk");
+});
+
+Deno.test({
+  name: "pullDisk() of a Tart image asks for no more room than its data takes for sure",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const sparse = join(noise(500_000), new Uint8Array(20_000_000), noise(500_000, 2));
+    const reference = await putTart(world.path("store"), "1", tartImage(sparse, 7_000_000));
+    await Deno.mkdir(world.path("small"));
+    await using _small = await mountSmallDisk(world.path("small"), 3_000_000);
+    const out = world.path("small/out");
+    await pullDisk({ reference, file: out }, world.machine());
+    assertEquals(await Deno.readFile(out), sparse);
+    const noisy = noise(4_000_000);
+    const large = await putTart(world.path("store"), "2", tartImage(noisy, 700_000));
+    for (const inPlace of [true, false]) {
+      for (const dryRun of [true, false]) {
+        const context = { ...world.machine(), dryRun };
+        const pull = () => pullDisk({ reference: large, file: out, inPlace }, context);
+        await assertRejects(pull, NoRoomError, "are free");
+      }
+    }
+    assertEquals(await Deno.readFile(out), sparse);
+    await Deno.truncate(out, 100_000);
+    await pullDisk({ reference, file: out, inPlace: true }, world.machine());
+    assertEquals(await Deno.readFile(out), sparse);
+  },
 });
