@@ -95,7 +95,7 @@ export async function diffImages(
 /**
  * The tags of a repository or of a layout.
  *
- * @throws {UsageError} if the reference is malformed, or of a registry while the context is offline
+ * @throws {UsageError} if the reference is malformed, names one image, or is of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
  */

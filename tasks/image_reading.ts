@@ -1,3 +1,4 @@
+import { UsageError } from "../lib/base/errors.ts";
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
@@ -89,6 +90,11 @@ export async function runListImages(
 }> {
   const context = resolveContext(ctx);
   const reference = parseReference(options.place);
+  if (reference.tag !== undefined || reference.digest !== undefined) {
+    throw new UsageError(`Cannot list the tags of "${options.place}": it names one image of them`, {
+      hint: "leave out the tag and the digest",
+    });
+  }
   checkOffline(context, "list", reference);
   using hosts = await openImageHosts(options, context);
   const tags = await inWords(`list "${options.place}"`, () => listTags(reference, hosts));

@@ -69,6 +69,18 @@ Deno.test("listImages() and collectImages() refuse a folder that is not there, a
     await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
   }));
 
+Deno.test("listImages() takes a place, and no image of it", async () => {
+  const digest = `sha256:${"0".repeat(64)}`;
+  for (const place of ["docker://a.example/b:v1", `docker://a.example/b@${digest}`, "oci:b:v1"]) {
+    const error = await assertRejects(
+      () => listImages({ place }),
+      UsageError,
+      `Cannot list the tags of "${place}": it names one image of them`,
+    );
+    assertEquals(error.hint, "leave out the tag and the digest");
+  }
+});
+
 realTest(
   "listImages() tells of a repository that the registry does not know",
   ["docker-registry"],
