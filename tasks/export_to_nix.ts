@@ -1,6 +1,7 @@
 import { IncompleteError, KedgeError, NoRoomError, VerificationError } from "../lib/base/errors.ts";
+import { argumentBatches } from "../lib/nix/argument_batches.ts";
 import { lastError, nixJson, runNix } from "../lib/nix/nix_command.ts";
-import { parsePresentPathInfo } from "../lib/nix/path_info.ts";
+import { parsePresentPathInfo, type PathInfo } from "../lib/nix/path_info.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {
@@ -26,15 +27,13 @@ export function exportToNix(
   select: (signal: AbortSignal) => Promise<Selection>,
 ): Operation<ExportPlan, void, CopyStanding> {
   const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
-    const args = [
-      ...offline,
-      "path-info",
-      "--json",
-      ...closure.map(({ storePath }) => storePath.path),
-    ];
     const nix = { ...options.nix, store: end.store, signal };
-    const answer = parsePresentPathInfo(await nixJson(args, `ask "${end.shown}"`, nix));
-    const known = new Map(answer.map((info) => [info.storePath.path, info]));
+    const known = new Map<string, PathInfo>();
+    for (const paths of argumentBatches(closure.map(({ storePath }) => storePath.path))) {
+      const args = [...offline, "path-info", "--json", ...paths];
+      const answer = parsePresentPathInfo(await nixJson(args, `ask "${end.shown}"`, nix));
+      for (const info of answer) known.set(info.storePath.path, info);
+    }
     return closure.filter((source) => {
       const info = known.get(source.storePath.path);
       if (info === undefined) return true;
@@ -58,13 +57,14 @@ export function exportToNix(
     async move({ folder, closure, missing }, { meter, signal }: Step) {
       meter.reused(narBytesOf(closure) - narBytesOf(missing));
       using object = meter.object(end.shown, narBytesOf(missing));
-      const paths = missing.map(({ storePath }) => storePath.path);
       const args = [
         ...[...offline, "copy", "--no-check-sigs", "--from", folder.uri, "--to", end.store],
         ...(options.closure === false ? ["--no-recursive"] : []),
       ];
-      const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
-      if (code !== 0) throw copyFailed(end.shown, code, stderr);
+      for (const paths of argumentBatches(missing.map(({ storePath }) => storePath.path))) {
+        const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
+        if (code !== 0) throw copyFailed(end.shown, code, stderr);
+      }
       object.moved(narBytesOf(missing));
     },
     async verify(plan, _moved, { signal }) {

@@ -144,6 +144,27 @@ endsTest("importStore() brings again what vanished", async (ends) => {
   assertEquals(await validWithNix(ends.second.uri), ends.paths);
 });
 
+endsTest("exportStore() asks a Nix for more paths than one command line takes", async (ends) => {
+  const { folder } = ends.room;
+  const row = (at: number) => {
+    const name = `${String(at).padStart(32, "0")}-${"n".repeat(205)}`;
+    return [`/nix/store/${name}`, "0".repeat(64), "120", "", "0"].join("\n");
+  };
+  const rows = `${Array.from({ length: 8500 }, (_, at) => row(at)).join("\n")}\n`;
+  for (const root of ["many", "host"]) {
+    const child = new Deno.Command("nix-store", {
+      args: ["--store", `local?root=${join(folder, root)}`, "--load-db"],
+      stdin: "piped",
+      stderr: "null",
+    }).spawn();
+    await new Blob([rows]).stream().pipeTo(child.stdin);
+    assertEquals((await child.status).success, true);
+  }
+  const from = { folder: join(folder, "many", "nix") };
+  const done = await ends.export({ from, to: `local?root=${join(folder, "host")}` });
+  assertEquals([done.changed, done.paths.length], [false, 8500]);
+});
+
 endsTest("exportStore() says what to do where a path went that is to be read", async (ends) => {
   const path = ends.room.nix.pathOf(ends.of("libc").slice("/nix/store/".length));
   await removeTree(path);
