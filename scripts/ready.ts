@@ -26,11 +26,13 @@ export const hubs: Readonly<Record<string, readonly string[]>> = {
   "tasks/kexec_ready.ts": [],
   "tasks/image_ready.ts": [],
   "tasks/image_pulling.ts": [start, ...run, context, "tasks/image_ready.ts"],
+  "tasks/disk_pulling.ts": [start, ...run, context, "tasks/disk_pull_operation.ts"],
   "tasks/publish_ready.ts": [],
   "tasks/builtin/cli.ts": [],
   "tasks/builtin/run_ready.ts": [start],
   "tasks/builtin/image_ready.ts": [start],
   "tasks/builtin/kexec_ready.ts": [start],
+  "tasks/builtin/disk_pull_ready.ts": [start],
   "tasks/builtin/registry_ready.ts": [start],
 };
 

@@ -51,11 +51,8 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const ahead = inPlace && !context.dryRun
     ? await ProofAhead.begin(file.path, { cache, pool, signal })
     : undefined;
-  const [{ openDiskStore }, { anyPull }] = await Promise.all([
-    import("../lib/disk/open_disk_store.ts"),
-    import("../lib/disk/any_pull.ts"),
-    unused,
-  ]);
+  const { anyPull, openDiskStore } = await import("./disk_pulling.ts");
+  await unused;
   using held = new DisposableStack();
   const operation: Operation<PullWork, void, PulledDisk> = {
     kind: "disk",

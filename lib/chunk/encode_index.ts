@@ -11,11 +11,13 @@ import {
   pageIdBytes,
   tailBytes,
 } from "./index_layout.ts";
+import { storeFrame } from "./stored_frame.ts";
 import { zstdCompress } from "./zstd.ts";
 
 /**
  * The bytes of an index, as FORMAT.md lays them out. The chunks must be ordered by pack and offset, as
- * `orderIndex()` makes them. A table without packs becomes a local table, which only the own cache reads.
+ * `orderIndex()` makes them. A table without packs becomes a local table, which only the own cache reads; it is not packed, since it is read before
+ * anything else can begin.
  */
 export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   const index = isDiskIndex(table) ? table : undefined;
@@ -27,7 +29,8 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
     local: index === undefined,
   };
   const pages = index === undefined ? [] : encodePages(index);
-  const tail = zstdCompress(encodeTail(table, counts));
+  const body = encodeTail(table, counts);
+  const tail = counts.local ? storeFrame(body) : zstdCompress(body);
   const directory = new Uint8Array(pages.length * entryBytes);
   const view = new DataView(directory.buffer);
   pages.forEach(({ chunks, page }, pack) => {

@@ -1,5 +1,6 @@
 import { VerificationError } from "../base/errors.ts";
 import { zlib } from "../base/zlib.ts";
+import { readStoredFrame } from "./stored_frame.ts";
 
 /** One zstd frame of the data. */
 export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {
@@ -24,6 +25,8 @@ export function zstdDecompress(
   sizeBytes: number,
   what: string,
 ): Uint8Array<ArrayBuffer> {
+  const stored = readStoredFrame(data, sizeBytes);
+  if (stored !== undefined) return stored;
   const options = {
     maxOutputLength: Math.max(1, sizeBytes),
     chunkSize: Math.max(64, sizeBytes),

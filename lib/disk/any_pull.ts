@@ -3,7 +3,6 @@ import { chunkPull } from "./chunk_pull.ts";
 import { resolveDisk } from "./disk_image.ts";
 import type { PullRequest, PullWork } from "./pull_work.ts";
 import { isTart } from "./tart_disk.ts";
-import { tartPull } from "./tart_pull.ts";
 
 /** Plans the pull of a disk, of whichever kind its manifest says. */
 export async function anyPull(
@@ -13,5 +12,6 @@ export async function anyPull(
   const manifest = await resolveDisk(request.store);
   if (!isTart(manifest)) return await chunkPull({ ...request, manifest }, step);
   request.ahead?.stop();
+  const { tartPull } = await import("./tart_pull.ts");
   return await tartPull({ ...request, manifest }, step);
 }

@@ -13,7 +13,8 @@ const rooms: readonly (readonly [names: RegExp, load: () => Promise<Record<strin
   [/^image:(ls|inspect|diff|gc|rm)$/, () => import("./image_read.ts")],
   [/^base-image$/, () => import("./base_image.ts")],
   [/^base-image:(carry|prune|export|import)$/, () => import("./base_image_store.ts")],
-  [/^disk:(push|pull|verify|inspect|diff)$/, () => import("./disk.ts")],
+  [/^disk:pull$/, () => import("./disk_pull_ready.ts")],
+  [/^disk:(push|verify|inspect|diff)$/, () => import("./disk.ts")],
   [/^publish$/, () => import("./publish.ts")],
   [/^publish:(verify|rollback|prune|keygen)$/, () => import("./publish_after.ts")],
   [/^catalog:(ls|show)$/, () => import("./catalog.ts")],
@@ -34,7 +35,7 @@ export async function askedTasks(
   }
   const modules = await Promise.all([
     ...asked.map(([, load]) => load()),
-    ...(words.some(isAtRegistry) ? [import("./registry_ready.ts")] : []),
+    ...(words.some(isAtRegistry) && !words.some(asksLater) ? [import("./registry_ready.ts")] : []),
   ]);
   return Object.fromEntries(
     modules.flatMap((module) => Object.entries(module).filter(isTask)),
@@ -43,6 +44,11 @@ export async function askedTasks(
 
 function isAtRegistry(word: string): boolean {
   return word.startsWith("docker://");
+}
+
+/** Whether a task has something to begin with before it asks a registry. */
+function asksLater(word: string): boolean {
+  return word === "disk:pull";
 }
 
 function isTask(entry: [string, unknown]): entry is [string, AnyTask] {

@@ -1,0 +1,44 @@
+/**
+ * `disk:pull` with what it needs to begin. What speaks to a registry comes later: before that, what stands can be hashed.
+ *
+ * @module
+ */
+export { diskPullTask } from "./disk.ts";
+import "./run_ready.ts";
+import "../disk_pull_operation.ts";
+// All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../disk.ts";
+import "../disk_inspect.ts";
+import "../../lib/chunk/job_pool.ts";
+import "../../lib/disk/busy.ts";
+import "../../lib/disk/disk_file.ts";
+import "../../lib/disk/file_users.ts";
+import "../../lib/disk/proof_ahead.ts";
+import "../../lib/operation/run_operation.ts";
+import "../disk_options.ts";
+import "../in_words.ts";
+import "../collecting_after.ts";
+import "../../lib/disk/mount_of.ts";
+import "../../lib/chunk/check_rows.ts";
+import "../../lib/chunk/chunk_table.ts";
+import "../../lib/chunk/common_rows.ts";
+import "../../lib/disk/known_files.ts";
+import "../../lib/operation/operation_meter.ts";
+import "../../lib/chunk/in_parallel.ts";
+import "../../lib/chunk/places.ts";
+import "../../lib/chunk/digest_column.ts";
+import "../../lib/chunk/chunker.ts";
+import "../../lib/chunk/decode_index.ts";
+import "../../lib/chunk/encode_index.ts";
+import "../../lib/disk/keep_bytes.ts";
+import "../../lib/chunk/check_index.ts";
+import "../../lib/chunk/column_reader.ts";
+import "../../lib/chunk/digest_lookup.ts";
+import "../../lib/chunk/index_directory.ts";
+import "../../lib/chunk/index_header.ts";
+import "../../lib/chunk/index_layout.ts";
+import "../../lib/chunk/read_places.ts";
+import "../../lib/chunk/read_rows.ts";
+import "../../lib/chunk/zstd.ts";
+import "../../lib/chunk/stored_frame.ts";
+import "../../lib/base/zlib.ts";
