@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "@std/async";
 import { defined } from "../lib/base/defined.ts";
 import { IncompleteError, VerificationError } from "../lib/base/errors.ts";
 import { type Digest, sameDigest } from "../lib/base/digest.ts";
@@ -28,6 +29,8 @@ import type { ImportStoreOptions } from "./base_image_store.ts";
 import { PublishSpool } from "./publish_spool.ts";
 import { nixMemory } from "./nix_memory.ts";
 import type { StoreEnd } from "./store_end.ts";
+
+const yieldEveryBytes = 16 * 1024 * 1024;
 
 /** What was written of a path. */
 export interface WrittenNar {
@@ -76,13 +79,18 @@ function fromNix(end: StoreEnd & { kind: "nix" }, options: ImportStoreOptions): 
       });
       return parsePathInfo(answer);
     },
-    write({ storePath }, tree, signal) {
+    async write({ storePath }, tree, signal) {
       const verifier = new NarVerifier(tree);
+      let bytes = 0;
       for (const piece of narPieces(physicalPath(storePath.path, nixStoreDir, end.store))) {
-        signal.throwIfAborted();
         verifier.update(piece);
+        if ((bytes += piece.length) < yieldEveryBytes) continue;
+        bytes = 0;
+        // Others must run now and then, and may end it.
+        await delay(0);
+        signal.throwIfAborted();
       }
-      return Promise.resolve(verifier.end());
+      return verifier.end();
     },
   };
 }

@@ -20,7 +20,7 @@ import {
 } from "../../tasks/base_image_store.ts";
 import { startDavCache } from "../support/binary_cache.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
-import { layersOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import { layersOf, makeStore, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";
 import { s3Keys, startS3 } from "../support/s3.ts";
 import { realTest } from "../support/real.ts";
@@ -163,6 +163,26 @@ endsTest("exportStore() asks a Nix for more paths than one command line takes", 
   const from = { folder: join(folder, "many", "nix") };
   const done = await ends.export({ from, to: `local?root=${join(folder, "host")}` });
   assertEquals([done.changed, done.paths.length], [false, 8500]);
+});
+
+endsTest("an abort ends an import from a Nix in the middle of a path", async (ends) => {
+  const large = { name: "large", files: { data: "x".repeat(100_000_000) } };
+  const { root, paths } = await makeStore(join(ends.room.folder, "host"), [large]);
+  const controller = new AbortController();
+  const report = (event: { type: string }) => {
+    if (event.type === "object-start") setTimeout(() => controller.abort(new Error("enough")));
+  };
+  const name = paths["large"]!;
+  const options = { from: `local?root=${root}`, paths: [`/nix/store/${name}`] };
+  await assertRejects(
+    () => ends.import(options, { signal: controller.signal, report }),
+    Error,
+    "enough",
+  );
+  // It was not brought to its end first.
+  assertEquals(await folderNames(ends.second.store), []);
+  assertEquals((await ends.import(options)).pathsMoved, 1);
+  await verifyWithNix(ends.second.uri);
 });
 
 endsTest("exportStore() says what to do where a path went that is to be read", async (ends) => {
