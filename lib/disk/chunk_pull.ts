@@ -68,10 +68,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     },
     verify: () => settle(plan.out, image.index.size, written!),
     async commit(step) {
-      await giveName(file, plan.out, step);
+      const mtimeMs = await giveName(file, plan.out, step);
       const state = fileState(await Deno.stat(file.path));
-      // What was beside is known to nobody else until now, and its time was set back.
-      const certain = plan.out !== file.path;
+      // What was beside was known to nobody else until now, and its time was set back.
+      const certain = state.mtimeMs === mtimeMs;
       const remember = async () => {
         if (table !== undefined) await rememberFile(cache, file.path, table, { ...state, certain });
       };

@@ -72,10 +72,15 @@ export function rested(state: FileState): boolean {
   return Date.now() - Math.max(state.mtimeMs, state.ctimeMs) >= restMs;
 }
 
-/** Sets the mtime of a file back, so that a write gives it another one, however soon it comes and however coarse the clock of the file system. */
-export async function setBackTime(path: string): Promise<void> {
+/**
+ * Sets the mtime of a file back, so that a write gives it another one, however soon it comes and however coarse the clock of the file system.
+ *
+ * @returns that time, as the file system keeps it, in milliseconds since 1970
+ */
+export async function setBackTime(path: string): Promise<number> {
   const time = new Date(Date.now() - restMs);
   await Deno.utime(path, time, time);
+  return fileState(await Deno.stat(path)).mtimeMs;
 }
 
 /** Whether two looks at a file saw the same state. */

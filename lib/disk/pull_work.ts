@@ -132,10 +132,19 @@ async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): 
   }
 }
 
-/** Gives the written file its name, where it has not got it, and takes away what only the pull needed. */
-export async function giveName(file: DiskFile, out: string, step: Step): Promise<void> {
+/**
+ * Gives the written file its name, where it has not got it, and takes away what only the pull needed.
+ *
+ * @returns the mtime that a file has from here on until somebody writes to it; `undefined` if it had its name before
+ */
+export async function giveName(
+  file: DiskFile,
+  out: string,
+  step: Step,
+): Promise<number | undefined> {
+  let mtimeMs: number | undefined;
   if (out !== file.path) {
-    await setBackTime(out);
+    mtimeMs = await setBackTime(out);
     const user = await usedBy(file.path);
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
@@ -150,4 +159,5 @@ export async function giveName(file: DiskFile, out: string, step: Step): Promise
   }
   for (const path of [file.saving, file.saved, file.journal]) await leaveNothing(path);
   for (const { path } of await partialsOf(file)) await leaveNothing(path);
+  return mtimeMs;
 }

@@ -163,3 +163,28 @@ Deno.test("disk:push says what it could not do where a folder stands in the plac
   );
   assertEquals(error.hint, "a folder stands where a file belongs; move it away");
 });
+
+Deno.test("pushDisk() reads a file that was written to at the very moment when it got its name from a pull", async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  const out = world.path("out");
+  const { stat } = Deno;
+  const changed = data.map((byte, at) => at === 1_000_000 ? byte ^ 1 : byte);
+  const machine = world.machine();
+  const report = (event: OperationEvent) => {
+    if (event.type !== "phase-start" || event.phase !== "commit") return;
+    Deno.stat = (path) => {
+      if (path === out) Deno.writeFileSync(out, changed);
+      return stat(path);
+    };
+  };
+  try {
+    await pullDisk({ reference, file: out }, { ...machine, report });
+  } finally {
+    Deno.stat = stat;
+  }
+  const again = `oci:${world.path("store")}:2`;
+  await pushDisk({ file: out, reference: again }, machine);
+  await pullDisk({ reference: again, file: world.path("copy") }, world.machine());
+  await world.holds("copy", changed);
+});
