@@ -10,6 +10,7 @@ import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
+import { placeOf } from "../lib/oci/place_of.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -78,7 +79,7 @@ export function checkDestinations(routes: readonly ImageRoute[]): void {
   for (const { from, to } of routes) {
     const source = formatReference(from);
     for (const each of to) {
-      const place = placeOf(each);
+      const place = nameOf(each);
       const other = taken.get(place) ?? source;
       taken.set(place, other);
       if (other === source) continue;
@@ -104,7 +105,7 @@ export function checkWhole(
   for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
     const from = sources[at]!;
     if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
-    if (placeOf(throughLinks(from)) !== placeOf(throughLinks(to))) continue;
+    if (nameOf(from) !== nameOf(to)) continue;
     throw new UsageError(
       `Cannot sync "${formatReference(from)}" to itself: its index would lose all images but one`,
       { hint: "name another destination, or what is to be left of it with --platform" },
@@ -112,23 +113,10 @@ export function checkWhole(
   }
 }
 
-/** The same place, its folder by the name that it has itself. */
-function throughLinks(reference: DestinationReference): DestinationReference {
-  if (reference.transport !== "oci") return reference;
-  try {
-    return { ...reference, folder: Deno.realPathSync(reference.folder) };
-  } catch {
-    return reference;
-  }
-}
-
-/** A name by which two of one place are equal. */
-function placeOf(reference: DestinationReference): string {
-  return reference.transport === "oci"
-    ? formatReference({ ...reference, folder: resolve(plainPath(reference.folder)) })
-    : formatDestination(
-      reference.tag ?? reference.digest ? reference : { ...reference, tag: "latest" },
-    );
+/** A name by which two images are equal that are the same one of one place. */
+function nameOf(reference: DestinationReference): string {
+  const { transport, tag, digest } = reference;
+  return `${placeOf(reference)} ${tag ?? digest ?? (transport === "oci" ? "" : "latest")}`;
 }
 
 /** An engine takes one image that it can run, and keeps nothing that could be hashed again. */

@@ -65,6 +65,7 @@ import "../lib/cache/cache.ts";
 import "../lib/cache/lazy_tier.ts";
 import "../lib/journal/journal_file.ts";
 import "../lib/cache/bucket.ts";
+import "../lib/base/canonical_path.ts";
 import "../lib/nix/closure.ts";
 import "../lib/nix/content_address.ts";
 import "../lib/nix/hash_nar.ts";

@@ -7,6 +7,7 @@ import type { ImageDestination, ImageSource } from "./image_store.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { OpenImageOptions } from "./open_image.ts";
+import { placeOf } from "./place_of.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "./registry_mirrors.ts";
@@ -76,9 +77,10 @@ export class ImageHosts implements Disposable {
       case "oci": {
         const { LayoutPlace } = await import("./layout_place.ts");
         const { folder } = reference;
-        const place = this.#places.get(folder) ??
+        const key = placeOf(reference);
+        const place = this.#places.get(key) ??
           new LayoutPlace(folder, { meter, hashers: this.#hashers, local, signal });
-        this.#places.set(folder, place);
+        this.#places.set(key, place);
         return place.destination(reference);
       }
       case "docker": {
@@ -102,7 +104,7 @@ export class ImageHosts implements Disposable {
     how: { insecure?: boolean; mirror?: boolean } = {},
   ): Promise<RegistryHost> {
     const { openHost } = await import("./open_image.ts");
-    const key = JSON.stringify([side, name, how]);
+    const key = JSON.stringify([side, name.toLowerCase(), how]);
     const standing = this.#hosts.get(key);
     if (standing !== undefined) return standing;
     const host = openHost(name, side, this.#openOptions(name, how));

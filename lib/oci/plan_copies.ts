@@ -9,8 +9,9 @@
 import { checkPinned } from "./check_pinned.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import { eachCopy } from "./each_copy.ts";
-import { type DestinationReference, formatDestination } from "./engine_reference.ts";
+import type { DestinationReference } from "./engine_reference.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
+import { placeOf } from "./place_of.ts";
 import type { CopyClaims } from "./settle_copy.ts";
 import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 
@@ -54,15 +55,4 @@ export async function planCopies(
     planned.push({ ...copy, plan });
   }
   return planned;
-}
-
-function placeOf(reference: DestinationReference): string {
-  switch (reference.transport) {
-    case "oci":
-      return `oci:${reference.folder}`;
-    case "docker":
-      return `${reference.host}/${reference.repository}`;
-    default:
-      return formatDestination(reference);
-  }
 }

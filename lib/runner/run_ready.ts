@@ -25,6 +25,7 @@ import "./node_waits.ts";
 import "./refused_context.ts";
 import "./semaphore.ts";
 import "./task_attempts.ts";
+import "../base/canonical_path.ts";
 import "../base/sqlite.ts";
 import "../base/all_granted.ts";
 import "../base/disk_space.ts";

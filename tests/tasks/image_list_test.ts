@@ -11,7 +11,9 @@ import {
   type SyncImagesOptions,
   type SyncImagesResult,
 } from "../../tasks/image_list.ts";
+import { inspectImage } from "../../tasks/image_inspect.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { inFolder } from "../support/in_folder.ts";
 import {
   attachSignature,
@@ -34,6 +36,33 @@ async function sync(cacheDir: string, options: SyncImagesOptions): Promise<SyncI
 }
 
 const shared = randomBytes(300_000);
+
+Deno.test("syncImages() brings what goes to one place by several names there once, as it plans", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  await writeImage(room.path("from"), "v1", { layers: [randomBytes(400_000), "x"] });
+  await Deno.mkdir(room.path("there"));
+  await Deno.symlink(room.path("there"), room.path("link"));
+  const [, port] = registry.host.split(":");
+  const image = `docker://${registry.host}/a:v1`;
+  await room.sync(`oci:${room.path("from")}:v1`, image);
+  const layouts = ["there", "link", "./there", "link/../there", "new", "link/../new"];
+  const repositories = ["localhost", "LOCALHOST"].map((host) => `docker://${host}:${port}/b`);
+  const places = [...layouts.map((name) => `oci:${room.folder}/${name}`), ...repositories];
+  const to = places.map((place, at) => `${place}:v${at}`);
+  const { bytesMoved, images } = await room.syncAll({ images: [{ from: image, to }] });
+  assertEquals(images.length, to.length);
+  const { size } = await inspectImage({ image });
+  const manifest = images.length * (await new Layout(room.path("from")).entries())[0]!.size;
+  assert(bytesMoved <= 3 * size + manifest, `${bytesMoved} of ${size}`);
+  // Two images cannot have one name there.
+  await writeImage(room.path("from"), "v2", { layers: ["y"] });
+  const twice = ["there", "link"].map((name, at) => ({
+    from: `oci:${room.path("from")}:v${at + 1}`,
+    to: `oci:${room.path(name)}:same`,
+  }));
+  await assertRejects(() => syncImages({ images: twice }, room.context), UsageError, "to go there");
+});
 
 Deno.test("syncImages() chooses tags by a regular expression that the whole tag matches", () =>
   inFolder(async (folder) => {
