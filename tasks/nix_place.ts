@@ -17,7 +17,12 @@ import {
   type ContainerEngineOptions,
   findEngine,
 } from "../lib/container/container_engine.ts";
-import { ensureVolume, inspectVolume, isVolumeName } from "../lib/container/engine_volume.ts";
+import {
+  type EngineVolume,
+  ensureVolume,
+  inspectVolume,
+  isVolumeName,
+} from "../lib/container/engine_volume.ts";
 import { foreseeWriting, type WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { NixFolder } from "../lib/nix/nix_folder.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -159,13 +164,13 @@ class VolumePlace implements NixPlace {
 
   async find(signal: AbortSignal): Promise<NixFolder | undefined> {
     const found = await inspectVolume(this.#engine, this.#name, signal);
-    return found === undefined ? undefined : await this.#reachable(found.folder);
+    return found === undefined ? undefined : await this.#reachable(found);
   }
 
   async make(signal: AbortSignal): Promise<NixFolder> {
-    const { folder } = await ensureVolume(this.#engine, this.#name, signal);
-    const reachable = await this.#reachable(folder);
-    await this.#entry().write({ folder }, { by: `volume ${this.#name}` });
+    const volume = await ensureVolume(this.#engine, this.#name, signal);
+    const reachable = await this.#reachable(volume);
+    await this.#entry().write({ folder: volume.folder }, { by: `volume ${this.#name}` });
     return reachable;
   }
 
@@ -173,7 +178,13 @@ class VolumePlace implements NixPlace {
     if (this.folder !== undefined) await foreseeWriting(this.folder, ahead);
   }
 
-  async #reachable(folder: string): Promise<NixFolder> {
+  async #reachable({ folder, mounted }: EngineVolume): Promise<NixFolder> {
+    if (mounted !== undefined) {
+      throw new KedgeError(
+        `Cannot use ${this.label}: ${this.#engine.kind} mounts ${mounted} for it only while a container has it`,
+        { side: "destination", hint: "name a folder instead (--folder), and mount that at /nix" },
+      );
+    }
     try {
       await Deno.stat(folder);
       return this.folder = new NixFolder(folder);

@@ -1,3 +1,4 @@
+import { isAbsolute } from "@std/path";
 import * as v from "valibot";
 import { KedgeError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
@@ -6,14 +7,21 @@ import type { ContainerEngine } from "./container_engine.ts";
 export interface EngineVolume {
   /** Its name. */
   name: string;
-  /** Where its files are, as the engine sees them. */
+  /** Where its files are, as the engine sees them: the folder that it is bound to, where it is bound to one. */
   folder: string;
+  /** What the engine mounts there while a container has it, for people, where its files are not in the folder before. */
+  mounted?: string;
 }
 
 const inspectSchema = v.pipe(
   v.string(),
   v.parseJson(),
-  v.array(v.object({ Name: v.string(), Mountpoint: v.string() })),
+  v.array(v.object({
+    Name: v.string(),
+    Mountpoint: v.string(),
+    Driver: v.optional(v.string()),
+    Options: v.nullish(v.record(v.string(), v.string())),
+  })),
 );
 
 /** A volume by its name; `undefined` if there is none. */
@@ -30,8 +38,25 @@ export async function inspectVolume(
   }
   const parsed = v.safeParse(inspectSchema, stdout);
   const found = parsed.success ? parsed.output.find((each) => each.Name === name) : undefined;
-  if (found !== undefined) return { name, folder: found.Mountpoint };
+  if (found !== undefined) return describe(found);
   throw new KedgeError(`Cannot look for the volume "${name}": ${engine.kind} gave no description`);
+}
+
+function describe(
+  { Name: name, Mountpoint, Driver = "local", Options }: v.InferOutput<
+    typeof inspectSchema
+  >[number],
+): EngineVolume {
+  const { type = "none", device = "", o = "" } = Options ?? {};
+  const isBound = type === "none" &&
+    o.split(",").some((each) => each === "bind" || each === "rbind");
+  if (isBound && isAbsolute(device)) return { name, folder: device };
+  const mounted = Driver !== "local"
+    ? `what its driver "${Driver}" has`
+    : device === "" && type === "none"
+    ? undefined
+    : `"${device}" (${type})`;
+  return { name, folder: Mountpoint, ...(mounted === undefined ? {} : { mounted }) };
 }
 
 /** Makes a volume where there is none of that name. */

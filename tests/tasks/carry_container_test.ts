@@ -168,6 +168,44 @@ realTest(
 );
 
 realTest(
+  "carryStore() fills the folder that a volume is bound to, and no volume that is mounted later",
+  [...carryPrograms, ...engines],
+  async () => {
+    await using room = await CarryRoom.make();
+    await using world = await PodmanWorld.make();
+    const base = await room.image("2.8.0");
+    const carry = async (volume: string) =>
+      await carryStore({ base, to: { volume }, engine: world.options }, room.context);
+    const make = async (volume: string, ...options: string[]) => {
+      const flags = options.map((option) => `--opt=${option}`);
+      await world.engine.must(["volume", "create", ...flags, volume], "make a volume");
+    };
+    const device = join(world.folder, "bound");
+    await Deno.mkdir(device);
+    await make("bound", "type=none", "o=bind", `device=${device}`);
+    const done = await carry("bound");
+    assertEquals([done.folder, done.pathsMoved], [device, 3]);
+    await verifyWithNix(new NixFolder(device).uri);
+    // What a container has as that volume is what was filled.
+    const seen = (await world.engine.must(["volume", "mount", "bound"], "mount it")).trim();
+    const names = await folderNames(join(seen, "store"));
+    await world.engine.must(["volume", "unmount", "bound"], "unmount it");
+    assertEquals(names, await folderNames(join(device, "store")));
+    assertEquals((await carry("bound")).changed, false);
+
+    await make("memory", "type=tmpfs", "device=tmpfs");
+    const error = await assertRejects(() => carry("memory"), KedgeError);
+    assertEquals(
+      error.message,
+      'Cannot use the volume "memory": podman mounts "tmpfs" (tmpfs) for it only while a container has it',
+    );
+    assertStringIncludes(error.hint ?? "", "--folder");
+    const { folder } = (await inspectVolume(world.engine, "memory"))!;
+    assertEquals(await folderNames(folder), []);
+  },
+);
+
+realTest(
   "base-image:carry says what to do where it may not look into the engine's volumes",
   [...carryPrograms, ...engines],
   async () => {
