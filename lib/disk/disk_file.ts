@@ -127,7 +127,9 @@ export async function leaveNothing(path: string): Promise<void> {
 }
 
 /** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
-export async function partialsOf(file: DiskFile): Promise<{ path: string; digest: Digest }[]> {
+export async function partialsOf(
+  file: Pick<DiskFile, "path">,
+): Promise<{ path: string; digest: Digest }[]> {
   const folder = dirname(file.path);
   const prefix = partialsBeside(file.path);
   const found: { path: string; digest: Digest }[] = [];

@@ -9,7 +9,7 @@ import { KedgeError } from "../base/errors.ts";
 import { closeLocked } from "../base/file_lock.ts";
 import { ifThere, lookAt } from "../base/files.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
-import { clearPlace, type DiskFile } from "./disk_file.ts";
+import { clearPlace, type DiskFile, partialsOf } from "./disk_file.ts";
 import { inWordsOfFile } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
@@ -34,6 +34,11 @@ export interface OpenOutOptions {
  * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
  */
 export async function openOut({ file, out, seen, held }: OpenOutOptions): Promise<FileIdentity> {
+  for (const { path } of await partialsOf(file)) {
+    if (path !== out && isPulled(path)) {
+      throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+    }
+  }
   using known = seen === undefined ? undefined : await opened(out, { read: true });
   if (known !== undefined) refuseOther(out, await known.stat(), seen!);
   const create = seen === undefined;
@@ -48,6 +53,21 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
   if (seen !== undefined) refuseOther(out, info, { ...seen, birthtime: info.birthtime });
   return info;
+}
+
+/** Whether another pull writes to an unfinished version of a file. */
+export function isPulled(partial: string): boolean {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(partial, { read: true, write: true });
+  } catch {
+    return false; // Gone meanwhile, or not this user's.
+  }
+  try {
+    return !lock(file);
+  } finally {
+    closeLocked(file);
+  }
 }
 
 /** Locks a file, if nobody else has; a file system without locks, or whose locks fail, lets everybody in. */

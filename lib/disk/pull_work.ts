@@ -15,6 +15,7 @@ import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
 import { inWordsOfFile, refuseFixed } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
+import { isPulled } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 
 /** What a pull works with. */
@@ -158,6 +159,6 @@ export async function giveName(
     );
   }
   for (const path of [file.saving, file.saved, file.journal]) await leaveNothing(path);
-  for (const { path } of await partialsOf(file)) await leaveNothing(path);
+  for (const { path } of await partialsOf(file)) if (!isPulled(path)) await leaveNothing(path);
   return mtimeMs;
 }

@@ -1,7 +1,10 @@
 /** Two pulls of one file at a time: what the second one says, whether it has the same cache or another. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KedgeError, TimedOutError } from "../../lib/base/errors.ts";
+import { closeLocked } from "../../lib/base/file_lock.ts";
+import { lookAt } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import type { OperationEvent } from "../../lib/operation/event.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
@@ -25,6 +28,10 @@ for (const inPlace of [false, true]) {
       await pushDisk({ file: disk, reference: `${repository}:1` }, world.machine());
       const tart = await putTart(world.path("store"), "tart", tartImage(data, 300_000));
       await syncImage({ from: tart, to: `${repository}:2` }, world.machine());
+      await pushDisk({
+        file: await world.write("next", noise(1_000_000, 2)),
+        reference: `${repository}:3`,
+      }, world.machine());
       for (const tag of ["1", "2"]) {
         const held = Promise.withResolvers<void>();
         const reached = Promise.withResolvers<void>();
@@ -40,6 +47,7 @@ for (const inPlace of [false, true]) {
         const file = world.path("out");
         if (inPlace) await world.write("out", data.toReversed());
         const pull = { reference: `docker://${proxy.host}/acme/disk:${tag}`, file, inPlace };
+        const other = { ...pull, reference: `docker://${registry.host}/acme/disk:3` };
         const cache = new Cache(world.path(`shared${tag}`), { lockTimeoutMs: 300 });
         const one = pullDisk(pull, { ...world.machine(), cache });
         await Promise.race([reached.promise, one]);
@@ -50,6 +58,7 @@ for (const inPlace of [false, true]) {
         };
         try {
           await refused(pullDisk(pull, world.machine()), KedgeError);
+          await refused(pullDisk({ ...other, inPlace }, world.machine()), KedgeError);
           const same = { ...world.machine(), cache: new Cache(cache.dir, { lockTimeoutMs: 300 }) };
           await refused(pullDisk(pull, same), TimedOutError);
           const waiting = `another pull writes to it; waiting to write "${file}"`;
@@ -65,6 +74,25 @@ for (const inPlace of [false, true]) {
     },
   );
 }
+
+Deno.test("a pull takes nothing away from another one that began meanwhile", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
+  const partials = ["0", "1"].map((digit) =>
+    world.path(`.out.${digit.repeat(64)}.kedge-partial`)
+  ) as [string, string];
+  using held = new DisposableStack();
+  const report = (event: OperationEvent) => {
+    if (event.type !== "phase-start" || event.phase !== "verify") return;
+    for (const path of partials) Deno.writeFileSync(path, data);
+    const file = held.adopt(Deno.openSync(partials[1]), closeLocked);
+    assert(file.tryLockSync(true));
+  };
+  await pullDisk({ reference, file: world.path("out") }, { ...world.machine(), report });
+  assertEquals(await Deno.readFile(world.path("out")), data);
+  assertEquals(partials.map((path) => lookAt(path) !== undefined), [false, true]);
+});
 
 realTest(
   "two pushes of one file at a time take no pack away from each other",
