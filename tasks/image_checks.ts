@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { checkFreeBytes } from "../lib/base/disk_space.ts";
+import { checkFreeBytes, diskOf } from "../lib/base/disk_space.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
@@ -20,18 +20,21 @@ import type { ImageRoute } from "./image_routes.ts";
 /** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
 const worthLookingBytes = 1024 * 1024;
 
-/** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too. */
+/** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too, which may be the same. */
 export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): void {
-  const wanted = new Map<string, number>();
-  for (const { to, plan } of copies) {
-    if (to.transport !== "oci") continue;
-    wanted.set(to.folder, (wanted.get(to.folder) ?? 0) + plan.diskBytes);
-  }
+  const wanted = new Map<string, { path: string; bytes: number }>();
+  const want = (folder: string, bytes: number) => {
+    if (bytes === 0) return;
+    const path = resolve(plainPath(folder));
+    const disk = diskOf(path);
+    wanted.set(disk, { path, bytes: bytes + (wanted.get(disk)?.bytes ?? 0) });
+  };
+  for (const { to, plan } of copies) if (to.transport === "oci") want(to.folder, plan.diskBytes);
   for (const source of new Set(copies.map(({ source }) => source))) {
-    wanted.set(cacheDir, (wanted.get(cacheDir) ?? 0) + (source.spoolBytes ?? 0));
+    want(cacheDir, source.spoolBytes ?? 0);
   }
-  for (const [folder, bytes] of wanted) {
-    if (bytes >= worthLookingBytes) checkFreeBytes(resolve(plainPath(folder)), bytes);
+  for (const { path, bytes } of wanted.values()) {
+    if (bytes >= worthLookingBytes) checkFreeBytes(path, bytes);
   }
 }
 

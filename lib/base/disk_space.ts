@@ -2,6 +2,7 @@ import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { formatBytes } from "./bytes.ts";
 import { isNoRoom, NoRoomError } from "./errors.ts";
+import { isNotThere } from "./files.ts";
 
 /** The types of the file systems that may store what is written in fewer bytes: btrfs, ZFS, bcachefs. */
 const compressing: readonly number[] = [0x9123683e, 0x2fc12fc1, 0xca451a4e];
@@ -14,6 +15,18 @@ export function freeBytes(path: string): number | undefined {
   const stats = fileSystemAt(path);
   if (stats === undefined || Number(stats.blocks) === 0) return undefined;
   return Number(stats.bavail) * Number(stats.bsize);
+}
+
+/** A name for the disk on which a path lies or would lie: that of two paths is the same where the system says that they are on one. */
+export function diskOf(path: string): string {
+  for (let folder = path;; folder = dirname(folder)) {
+    try {
+      const { dev } = Deno.statSync(folder);
+      return dev === 0 ? path : String(dev);
+    } catch (error) {
+      if (!isNotThere(error) || dirname(folder) === folder) return path;
+    }
+  }
 }
 
 /** Whether what is written where a path lies or would lie may take less room than it has bytes. */

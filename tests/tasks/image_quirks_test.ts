@@ -1,6 +1,7 @@
 /** Each quirk that some registry has, by its name: an image gets there and back all the same. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NoRoomError } from "../../lib/base/errors.ts";
+import { folderNames } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
@@ -181,6 +182,40 @@ Deno.test("syncImage() settles at what a registry takes at once, and goes up whe
   assert(refused(200, 700) <= 10, `${refused(200, 700)} of 500 were refused`);
   assert(most(900, requests.length) > 8, `it went up to ${most(900, requests.length)}`);
   assertEquals(refused(720, requests.length), 0);
+});
+
+Deno.test({
+  name:
+    "syncImages() finds before it moves anything that a disk has no room for all that goes there",
+  ignore: !canMount,
+  fn: async () => {
+    await using room = await ImageRoom.make();
+    await using registry = new FakeRegistry();
+    await writeImage(room.path("from"), "v1", { layers: [randomBytes(1_200_000)] });
+    const from = `docker://${registry.host}/a:v1`;
+    await room.sync(`oci:${room.path("from")}:v1`, from);
+    await Deno.mkdir(room.path("disk"));
+    await using disk = await mountSmallDisk(room.path("disk"), 2_000_000);
+    const [one, two] = [`oci:${disk.dir}/one:v1`, `oci:${disk.dir}/two:v1`];
+    const context = (name: string, dryRun: boolean) => ({ cache: new Cache(name), dryRun });
+    for (const dryRun of [true, false]) {
+      const before = registry.sentBytes;
+      for (
+        const [to, cache] of [
+          [[one, two], room.path("cache")],
+          // One of them, and what is on its way to it and another place.
+          [[one, `oci:${room.path("elsewhere")}:v1`], `${disk.dir}/cache`],
+        ] as const
+      ) {
+        const images = [{ from, to }];
+        await assertRejects(() => syncImages({ images }, context(cache, dryRun)), NoRoomError);
+      }
+      assertEquals(registry.sentBytes, before);
+      assertEquals(await folderNames(`${disk.dir}/one`), []);
+    }
+    const images = [{ from, to: [one, `oci:${room.path("elsewhere")}:v1`] }];
+    assertEquals((await syncImages({ images }, context(room.path("cache"), false))).changed, true);
+  },
 });
 
 Deno.test({
