@@ -47,7 +47,10 @@ export interface PullDiskResult extends Figures, PulledDisk {}
  * @throws {UsageError} if an option is malformed, or the file is a folder or a device
  * @throws {VerificationError} if the index lies, or chunks have other digests than it says
  * @throws {NoRoomError} if the file would not fit
- * @throws {KedgeError} if there is no such disk, or the file is in use and is to be written in place
+ * @throws {NotAllowedError} if this user may not write there, or the file may not be replaced or changed; before anything moves, where that can be known
+ * @throws {KedgeError} if there is no such disk, another pull writes to the file, the file is a mount point and is to be replaced, or it is in use and
+ * is to be written in place
+ * @throws {TimedOutError} if another pull with the same cache writes to the file for longer than the lock's timeout
  */
 export async function pullDisk(
   options: PullDiskOptions,
@@ -121,6 +124,7 @@ export interface PushDiskResult extends Figures {
  * @throws {KedgeError} if the file changes while it is read
  * @throws {IncompleteError} if the destination lacks a pack at the end
  * @throws {NotAllowedError} if the registry refuses
+ * @throws {TimedOutError} if another push with the same cache goes to the reference for longer than the lock's timeout
  */
 export async function pushDisk(
   options: PushDiskOptions,
