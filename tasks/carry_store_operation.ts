@@ -89,7 +89,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     const survey = async () => {
       const work = await this.#temporary();
       const options = { name: this.#options.base.reference, work, signal: step.signal };
-      return await surveyImage(source, options);
+      return await whileRoom(work, () => surveyImage(source, options));
     };
     const image = await this.#source.reading(survey);
     const all = [...image.rows.values()];

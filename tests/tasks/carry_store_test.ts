@@ -8,7 +8,9 @@ import {
   UsageError,
   VerificationError,
 } from "../../lib/base/errors.ts";
+import { freeBytes } from "../../lib/base/disk_space.ts";
 import { folderNames } from "../../lib/base/files.ts";
+import { Cache } from "../../lib/cache/cache.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
@@ -499,6 +501,21 @@ for (const size of ["small", "large"] as const) {
     await verifyWithNix(room.nix.uri);
   });
 }
+
+carryTest("carryStore() says that the disk of the cache is full", async (room) => {
+  const base = await room.image("2.8.0");
+  const dir = join(room.folder, "small");
+  await Deno.mkdir(dir);
+  await using _disk = await mountSmallDisk(dir, 2 ** 20);
+  const context = { cache: new Cache(join(dir, "cache")) };
+  await context.cache.ensure(join(dir, "cache"));
+  // Room for less than a database.
+  await Deno.writeFile(join(dir, "fill"), new Uint8Array(freeBytes(dir)! - 16 * 1024));
+  const error = await assertRejects(() => room.carry(base, {}, context), NoRoomError);
+  assertStringIncludes(error.message, `Cannot write to "${join(dir, "cache")}`);
+  await Deno.remove(join(dir, "fill"));
+  assertEquals((await room.carry(base, {}, context)).pathsMoved, 3);
+});
 
 carryTest("carryStore() says that a folder cannot be made", async (room) => {
   const base = await room.image("2.8.0");
