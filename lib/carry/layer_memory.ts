@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
+import { isNoRoom } from "../base/errors.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { CacheEntry } from "../cache/cache_entry.ts";
@@ -82,12 +83,16 @@ export class LayerMemory {
     if (facts !== undefined) this.#keep(layer, facts);
   }
 
-  /** Writes what is known of the layers of the image, unless it is written. */
+  /** Writes what is known of the layers of the image, unless it is written, or there is no room for it: a carry does not fail for that. */
   async write(): Promise<void> {
     if (this.#isWritten) return;
     this.#isWritten = true;
     this.#writtenMs = this.#now();
-    await this.#entry.write(this.#own, { by: this.#by });
+    try {
+      await this.#entry.write(this.#own, { by: this.#by });
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+    }
   }
 
   #keep(layer: Digest, facts: LayerFacts): void {

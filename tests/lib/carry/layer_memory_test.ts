@@ -1,9 +1,13 @@
 import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
 import * as v from "valibot";
 import type { Digest } from "../../../lib/base/digest.ts";
+import { freeBytes } from "../../../lib/base/disk_space.ts";
 import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { LayerMemory } from "../../../lib/carry/layer_memory.ts";
+import { inFolder } from "../../support/in_folder.ts";
+import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
 
 const digestOf = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
 const image = digestOf("0");
@@ -45,4 +49,29 @@ Deno.test("LayerMemory is written once, and of a long run every two seconds too"
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "LayerMemory is not written where there is no room, which ends nothing",
+  ignore: !canMount,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const dir = join(folder, "cache");
+      await Deno.mkdir(dir);
+      await using _disk = await mountSmallDisk(dir, 2 ** 20);
+      const cache = new Cache(dir);
+      const facts = { hidden: [], links: [], database: false, databaseFiles: [] };
+      const memory = await LayerMemory.recall(cache, image, []);
+      await memory.learn(digestOf("a"), { stores: [], ...facts });
+      await memory.write();
+      await Deno.writeFile(join(dir, "fill"), new Uint8Array(freeBytes(dir)! - 4096));
+      const stores = ["x".repeat(100_000)];
+      await memory.learn(digestOf("b"), { stores, ...facts });
+      await memory.write();
+      await Deno.remove(join(dir, "fill"));
+      const again = await LayerMemory.recall(cache, image, []);
+      assertEquals(again.of(digestOf("a"))?.stores, []);
+      assertEquals(again.of(digestOf("b")), undefined);
+    });
+  },
 });
