@@ -47,7 +47,8 @@ function describe(
     typeof inspectSchema
   >[number],
 ): EngineVolume {
-  const { type = "none", device = "", o = "" } = Options ?? {};
+  const { device = "", o = "" } = Options ?? {};
+  const type = Options?.["type"] || "none";
   const isBound = type === "none" &&
     o.split(",").some((each) => each === "bind" || each === "rbind");
   if (isBound && isAbsolute(device)) return { name, folder: device };
