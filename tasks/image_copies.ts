@@ -102,7 +102,7 @@ export async function copyImages(
   if (!options.pin) return await copyRoutes(routes, options, context, more);
   const { copyPinned } = await import("./image_pins.ts");
   return await copyPinned(routes, options, context, (pinned, onPlan) => {
-    return copyRoutes(pinned, options, context, { ...more, onPlan });
+    return copyRoutes(pinned, options, context, { ...more, named: routes, onPlan });
   });
 }
 
@@ -110,8 +110,10 @@ async function copyRoutes(
   routes: readonly ImageRoute[],
   options: CopyImagesOptions,
   context: TaskContext,
-  { requestsBefore, onPlan }: {
+  { requestsBefore, named = routes, onPlan }: {
     requestsBefore: number;
+    /** The same as they were named, where the lockfile says what they mean. */
+    named?: readonly ImageRoute[];
     onPlan?: (copies: readonly PlannedCopy[]) => void;
   },
 ): Promise<CopiedImages> {
@@ -154,7 +156,7 @@ async function copyRoutes(
         referrers,
         onDiffers: () => loadMoving(routes),
       });
-      checkWhole(routes.flatMap(({ from, to }) => to.map(() => from)), planned, options);
+      checkWhole(named.flatMap(({ from, to }) => to.map(() => from)), planned, options);
       onPlan?.(planned);
       checkRoom(planned, context.cache.dir);
       if (dryRun) (await import("./image_foreseeing.ts")).foreseeCopies(planned, context.cache);

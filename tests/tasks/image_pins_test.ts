@@ -385,6 +385,19 @@ Deno.test("syncImage() tells of an index that is pinned and lacks a platform how
   await room.sync({ update: ["v1"] }, wanted);
 });
 
+Deno.test("syncImage() leaves an index whole that is pinned and brought to its own place", async () => {
+  await using room = await PinRoom.make();
+  const made = `${room.folder}/made`;
+  const arm = { os: "linux", architecture: "arm64" };
+  const index = await writeIndex(made, "v1", [{ layers: ["a"] }, { layers: ["b"], platform: arm }]);
+  const [from, to] = [`oci:${made}:v1`, `${room.repository}:v1`];
+  await syncImage({ from, to, allPlatforms: true }, { cache: new Cache(`${room.folder}/other`) });
+  await room.sync();
+  assertEquals(await room.pins(), { v1: index.digest });
+  await assertRejects(() => room.sync({}, { to }), UsageError, "would lose all images but one");
+  assertEquals((await room.sync({}, { to, allPlatforms: true })).changed, false);
+});
+
 Deno.test("syncImages() copies a list of referrers whole that is pinned", async () => {
   await using room = await PinRoom.make();
   const from = new Layout(`${room.folder}/signed`);
