@@ -6,7 +6,7 @@ import { shortSha256 } from "./short_sha256.ts";
 export type Digest = `sha256:${string}` & { readonly kind: "digest" };
 
 /** A message up to this size is hashed without loading `node:crypto`. */
-const shortBytes = 16 * 1024;
+const shortBytes = 64 * 1024;
 
 /** Hashes bytes as they come. */
 export class Hasher {

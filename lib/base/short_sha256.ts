@@ -1,5 +1,5 @@
 /**
- * SHA-256 of a few kilobytes in plain JavaScript, by FIPS 180-4. The first use of `node:crypto` loads much of Node, which costs a
+ * SHA-256 of some kilobytes in plain JavaScript, by FIPS 180-4. The first use of `node:crypto` loads much of Node, which costs a
  * program as much as its whole start; whoever hashes a file has to pay for that, whoever hashes a name or a manifest has not.
  *
  * @module
