@@ -1,20 +1,17 @@
 import { basename, dirname, join, resolve } from "@std/path";
 
-/** The path without links, as far as it is there and may be looked at; a look that is not allowed would ask the person. */
+/**
+ * The path without links, as far as it is there and may be looked at; a look that is not allowed would ask the person. Where the system
+ * cannot tell, it is the path itself: whoever uses it is told why.
+ */
 export function canonicalPath(path: string): string {
   const whole = resolve(path);
   if (!mayRead(whole)) return whole;
   try {
     return Deno.realPathSync(whole);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound && dirname(whole) !== whole) {
-      return join(canonicalPath(dirname(whole)), basename(whole));
-    }
-    const isHidden = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotADirectory;
-    if (!isHidden) throw error;
-    return whole;
+    if (!(error instanceof Deno.errors.NotFound) || dirname(whole) === whole) return whole;
+    return join(canonicalPath(dirname(whole)), basename(whole));
   }
 }
 

@@ -45,6 +45,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "image:sync says to which layout it cannot copy where a path leads in a circle",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      await writeImage(join(folder, "from"), "1", { layers: ["one"] });
+      await Deno.symlink("loop", join(folder, "loop"));
+      const from = `oci:${join(folder, "from")}:1`;
+      for (const name of ["loop", "loop/a"]) {
+        const to = `oci:${join(folder, name)}:1`;
+        const { code, stderr } = await runKedge(["image:sync", from, to], {
+          cacheDir: join(folder, "cache"),
+        });
+        assertEquals(code, 1);
+        assertStringIncludes(stderr, `error: Cannot sync "${from}" to "${to}": `);
+      }
+    }),
+});
+
+Deno.test({
   name:
     "a dry run of the image tasks finds that a layout, or the cache, may not be written, as the run does",
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
