@@ -22,18 +22,23 @@ const worthLookingBytes = 1024 * 1024;
 
 /** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too, which may be the same. */
 export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): void {
-  const wanted = new Map<string, { path: string; bytes: number }>();
-  const want = (folder: string, bytes: number) => {
-    if (bytes === 0) return;
+  const wanted: { folder: string; bytes: number }[] = [];
+  for (const { to, plan } of copies) {
+    if (to.transport === "oci") wanted.push({ folder: to.folder, bytes: plan.diskBytes });
+  }
+  for (const { spoolBytes = 0 } of new Set(copies.map(({ source }) => source))) {
+    wanted.push({ folder: cacheDir, bytes: spoolBytes });
+  }
+  // Of a folder that is not there yet one above it is looked at; where that is not allowed, somebody would be asked.
+  if (wanted.reduce((sum, { bytes }) => sum + bytes, 0) < worthLookingBytes) return;
+  const disks = new Map<string, { path: string; bytes: number }>();
+  for (const { folder, bytes } of wanted) {
+    if (bytes === 0) continue;
     const path = resolve(plainPath(folder));
     const disk = diskOf(path);
-    wanted.set(disk, { path, bytes: bytes + (wanted.get(disk)?.bytes ?? 0) });
-  };
-  for (const { to, plan } of copies) if (to.transport === "oci") want(to.folder, plan.diskBytes);
-  for (const source of new Set(copies.map(({ source }) => source))) {
-    want(cacheDir, source.spoolBytes ?? 0);
+    disks.set(disk, { path, bytes: bytes + (disks.get(disk)?.bytes ?? 0) });
   }
-  for (const { path, bytes } of wanted.values()) {
+  for (const { path, bytes } of disks.values()) {
     if (bytes >= worthLookingBytes) checkFreeBytes(path, bytes);
   }
 }

@@ -33,7 +33,7 @@ export type ReferrersRepository =
   };
 
 const mostReferrers = 10_000;
-/** To look for all of a longer list costs more than to be refused it once. */
+/** Of a longer list, which costs a request for each, it is not looked ahead what is gone: that the registry refuses it shows it too. */
 const mostLookedFor = 200;
 /** What registries without such an API answer. */
 const noApiStatuses = [400, 404, 405];

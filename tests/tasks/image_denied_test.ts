@@ -1,6 +1,6 @@
 /** What the image tasks say where this user may not read or write a layout. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
@@ -62,6 +62,34 @@ Deno.test({
       }
     }),
 });
+
+Deno.test("image:sync looks at no folder but those that it may read, where the image is small", () =>
+  inFolder(async (folder) => {
+    const [from, to, cache] = ["from", "to", "cache"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeImage(from, "1", { layers: ["one"] });
+    await Deno.mkdir(cache);
+    const root = fromFileUrl(new URL("../../", import.meta.url));
+    const audit = join(folder, "audit.jsonl");
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-prompt", "--allow-env", `--allow-read=${from},${to},${cache},${root}`],
+        ...[`--allow-write=${to},${cache}`, join(root, "mod.ts")],
+        ...["image:sync", `oci:${from}:1`, `oci:${to}:1`],
+      ],
+      env: { KEDGE_CACHE_DIR: cache, DENO_AUDIT_PERMISSIONS: audit },
+      stdin: "null",
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const uses = (await Deno.readTextFile(audit)).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    const read = uses.filter(({ permission }) => permission === "read").map(({ value }) => value);
+    assertEquals([read.includes(to), read.includes(folder)], [true, false]);
+  }));
 
 Deno.test({
   name:
