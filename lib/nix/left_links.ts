@@ -7,7 +7,7 @@ const statePath = "/nix/var/nix";
 
 /**
  * The links that only images which are let go of have brought, and that still lead where these say: an older generation of a profile, that no
- * kept image has. One to which another link leads stays.
+ * kept image has. One to which, or through which, another link leads stays.
  *
  * @param links all that there are below the state of Nix
  */
@@ -23,7 +23,7 @@ export function leftLinks(
   );
   for (let before = -1; before !== left.size;) {
     before = left.size;
-    const ledTo = new Set(links.filter((link) => !left.has(link)).map(placeOf));
+    const ledTo = new Set(links.filter((link) => !left.has(link)).flatMap(placesOf));
     for (const link of left) if (ledTo.has(link.path)) left.delete(link);
   }
   return [...left];
@@ -33,7 +33,8 @@ function keyOf({ path, target }: NixLink): string {
   return JSON.stringify([path, target]);
 }
 
-/** Where a link leads, as a path below the state of Nix. */
-function placeOf({ path, target }: NixLink): string {
-  return relative(statePath, resolve(statePath, dirname(path), target));
+/** Where a link leads, and what is above that, as paths below the state of Nix. */
+function placesOf({ path, target }: NixLink): string[] {
+  const parts = relative(statePath, resolve(statePath, dirname(path), target)).split("/");
+  return parts.map((_, at) => parts.slice(0, at + 1).join("/"));
 }

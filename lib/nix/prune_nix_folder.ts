@@ -29,7 +29,7 @@ export interface NixPrunePlan {
   dropped: readonly CarriedImage[];
   /** The images that stay. */
   kept: readonly CarriedImage[];
-  /** The links of profiles and roots that only they have brought, and that nothing leads to. */
+  /** The links of profiles and roots that only they have brought, and that nothing leads to or through. */
   links: readonly NixLink[];
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
@@ -62,7 +62,10 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
   );
   const present = await stateLinks(folder);
-  const links = leftLinks(present, dropped, kept);
+  // Without a note of the image that profiles follow, nobody can tell which links it has.
+  const links = kept.some(({ digest }) => digest === current)
+    ? leftLinks(present, dropped, kept)
+    : [];
   const needed = new Set<string>();
   const need = [
     ...[...valid.keys()].filter((name) => !candidates.has(name)),
@@ -116,7 +119,7 @@ export async function pruneNixFolder(
   const images = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await images.remove(digest);
   await removePaths(rows);
-  if (plan.loose.length + rows.length > 0) await removeUnusedLinks(folder, signal);
+  if (plan.loose.length + rows.length > 0) await removeUnusedLinks(folder);
 }
 
 /** Where the roots of an image are. */

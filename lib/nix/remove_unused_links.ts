@@ -9,9 +9,10 @@ const yieldEvery = 1000;
 
 /**
  * Removes files that are in no store path any more from where a Nix that optimises its store keeps another name of each, as Nix's garbage
- * collector does; whoever calls holds its lock.
+ * collector does; whoever calls holds its lock. No abort ends it: it is soon done, and a later prune that finds no
+ * path to delete does not look for them.
  */
-export async function removeUnusedLinks(folder: NixFolder, signal: AbortSignal): Promise<void> {
+export async function removeUnusedLinks(folder: NixFolder): Promise<void> {
   if (lookAt(folder.pathOf(".links"))?.isDirectory !== true) return;
   using beneath = new Beneath(folder.path);
   const below = "store/.links";
@@ -19,7 +20,6 @@ export async function removeUnusedLinks(folder: NixFolder, signal: AbortSignal):
   const entries = beneath.use(`${below}/.`, (name) => [...Deno.readDirSync(name)]);
   for (const [at, { name, isDirectory }] of entries.entries()) {
     if (at % yieldEvery === 0) await delay(0);
-    signal.throwIfAborted();
     if (isDirectory || !hashName.test(name)) continue;
     beneath.use(`${below}/${name}`, (path) => {
       // Another Nix may have made a path of it since it was looked at: that has a name of its own.
