@@ -12,9 +12,9 @@ const refusals = ["EACCES", "EPERM", "EROFS"];
  * @throws the system's own error, with its code
  */
 export function foreseeNames(folder: string): void {
-  if (Deno.build.os !== "linux" || !mayWrite(folder)) return;
+  if (Deno.build.os !== "linux") return;
   const { O_RDWR, O_DIRECTORY } = fs.constants;
-  for (let path = folder;; path = dirname(path)) {
+  for (let path = folder; mayChange(path); path = dirname(path)) {
     try {
       return fs.closeSync(fs.openSync(path, nameless | O_DIRECTORY | O_RDWR, 0o600));
     } catch (cause) {
@@ -34,7 +34,7 @@ export function foreseeNames(folder: string): void {
  * @throws the system's own error, with its code
  */
 export function foreseeFile(path: string): void {
-  if (!mayWrite(path)) return;
+  if (!mayChange(path)) return;
   try {
     Deno.openSync(path, { read: true, write: true }).close();
   } catch (error) {
@@ -51,6 +51,7 @@ export function isRunning(error: unknown): boolean {
 }
 
 /** Where Deno would ask first, or refuse, the run itself says so. */
-function mayWrite(path: string): boolean {
-  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+function mayChange(path: string): boolean {
+  const names = ["read", "write"] as const;
+  return names.every((name) => Deno.permissions.querySync({ name, path }).state === "granted");
 }

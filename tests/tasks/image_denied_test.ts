@@ -63,32 +63,32 @@ Deno.test({
     }),
 });
 
-Deno.test("image:sync looks at no folder but those that it may read, where the image is small", () =>
+Deno.test("image:sync looks at no folder but those that it may, where the image is small", () =>
   inFolder(async (folder) => {
-    const [from, to, cache] = ["from", "to", "cache"].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    await writeImage(from, "1", { layers: ["one"] });
-    await Deno.mkdir(cache);
+    const at = (name: string) => join(folder, name);
+    await writeImage(at("from"), "1", { layers: ["one"] });
+    await Deno.mkdir(at("cache"));
     const root = fromFileUrl(new URL("../../", import.meta.url));
-    const audit = join(folder, "audit.jsonl");
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--no-prompt", "--allow-env", `--allow-read=${from},${to},${cache},${root}`],
-        ...[`--allow-write=${to},${cache}`, join(root, "mod.ts")],
-        ...["image:sync", `oci:${from}:1`, `oci:${to}:1`],
-      ],
-      env: { KEDGE_CACHE_DIR: cache, DENO_AUDIT_PERMISSIONS: audit },
-      stdin: "null",
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-    const uses = (await Deno.readTextFile(audit)).trim().split("\n").map((line) =>
-      JSON.parse(line)
-    );
-    const read = uses.filter(({ permission }) => permission === "read").map(({ value }) => value);
-    assertEquals([read.includes(to), read.includes(folder)], [true, false]);
+    const written = [at("to"), at("cache")];
+    const permissions = [
+      "--no-prompt",
+      "--allow-env",
+      `--allow-read=${[at("from"), root, ...written]}`,
+      `--allow-write=${written}`,
+    ];
+    const args = ["image:sync", `oci:${at("from")}:1`, `oci:${at("to")}:1`];
+    for (const more of [["--dry-run"], []]) {
+      const audit = at(`audit${more}`);
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", ...permissions, join(root, "mod.ts"), ...args, ...more],
+        env: { KEDGE_CACHE_DIR: at("cache"), DENO_AUDIT_PERMISSIONS: audit },
+        stdin: "null",
+      }).output();
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+      const lines = (await Deno.readTextFile(audit)).trim().split("\n");
+      const values = lines.map((line) => JSON.parse(line).value);
+      assertEquals([values.includes(at("to")), values.includes(folder)], [true, false], `${more}`);
+    }
   }));
 
 Deno.test({
