@@ -46,6 +46,7 @@ import "../lib/disk/search_chunks.ts";
 import "../lib/disk/standing_rows.ts";
 import "../lib/base/foresee_names.ts";
 import "../lib/disk/refuse_fixed.ts";
+import "../lib/base/locks_keep_out.ts";
 import "../lib/oci/range_refused_error.ts";
 import "../lib/disk/read_whole.ts";
 import "../lib/base/turns.ts";

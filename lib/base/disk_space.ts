@@ -31,8 +31,13 @@ export function diskOf(path: string): string {
 
 /** Whether what is written where a path lies or would lie may take less room than it has bytes. */
 export function mayCompress(path: string): boolean {
+  return compressing.includes(fileSystemType(path) ?? 0);
+}
+
+/** The number that Linux gives to the kind of file system in which a path lies or would lie; `undefined` where the system does not tell. */
+export function fileSystemType(path: string): number | undefined {
   const stats = fileSystemAt(path);
-  return stats !== undefined && compressing.includes(Number(stats.type) >>> 0);
+  return stats && Number(stats.type) >>> 0;
 }
 
 function fileSystemAt(path: string): fs.StatsFs | undefined {

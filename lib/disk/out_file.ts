@@ -8,6 +8,7 @@
 import { KedgeError } from "../base/errors.ts";
 import { closeLocked } from "../base/file_lock.ts";
 import { ifThere, lookAt } from "../base/files.ts";
+import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
 import { clearPlace, type DiskFile, partialsOf } from "./disk_file.ts";
 import { inWordsOfFile } from "./refuse_fixed.ts";
@@ -45,7 +46,7 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   if (create) await clearPlace(out);
   const options = { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
-  if (!lock(written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
   const info = await written.stat();
   if (create && lookAt(out)?.ino !== info.ino) {
     throw taken(out, "another file has its name by now");
@@ -64,14 +65,18 @@ export function isPulled(partial: string): boolean {
     return false; // Gone meanwhile, or not this user's.
   }
   try {
-    return !lock(file);
+    return !lock(partial, file);
   } finally {
     closeLocked(file);
   }
 }
 
-/** Locks a file, if nobody else has; a file system without locks, or whose locks fail, lets everybody in. */
-function lock(file: Deno.FsFile): boolean {
+/**
+ * Locks a file, if nobody else has; a file system without locks, or whose locks fail, lets everybody in. Where a lock would keep out what this process
+ * writes by other handles, there is none.
+ */
+function lock(path: string, file: Deno.FsFile): boolean {
+  if (locksKeepOut(path)) return true;
   try {
     return file.tryLockSync(true);
   } catch {
