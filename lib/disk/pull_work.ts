@@ -124,10 +124,12 @@ async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): 
   try {
     await Deno.chown(out, uid, gid);
   } catch (error) {
-    if (!isDenied(error)) throw error;
+    // A container need not know all users that its folders have files of.
+    const isUnknown = (error as { code?: string }).code === "EINVAL";
+    if (!isUnknown && !isDenied(error)) throw error;
+    const why = isUnknown ? "no such user is known here" : "this user may not give files away";
     step.meter.note(
-      `the file belonged to ${uid}:${gid}, and belongs to ${own.uid}:${own.gid} now, since this ` +
-        `user may not give files away`,
+      `the file belonged to ${uid}:${gid}, and belongs to ${own.uid}:${own.gid} now, since ${why}`,
       "warning",
     );
   }

@@ -26,6 +26,8 @@ export interface RunKedgeOptions {
   denyRead?: string;
   /** Whether the permissions of files bind it, though this process is root's. @default {false} */
   bound?: boolean;
+  /** Whether it knows no user but its own, as in a container that is not root's. @default {false} */
+  alone?: boolean;
 }
 
 /** What takes from root the right to pass over the permissions of files, and to give them away. */
@@ -42,7 +44,8 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  const [program = "", ...before] = [...options.bound ? unbound : [], Deno.execPath()];
+  const wrapped = [...options.bound ? unbound : [], ...options.alone ? ["unshare", "-Ur"] : []];
+  const [program = "", ...before] = [...wrapped, Deno.execPath()];
   return new Deno.Command(program, {
     args: [
       ...before,
