@@ -30,8 +30,9 @@ export async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Whether an error says that the system, or Deno, does not let this process look. */
+/** Whether an error says that the system, or Deno, does not let this process look, or that the process that was to be looked at ended; Deno gives that no code. */
 export function isUnreadable(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Deno.errors.NotCapable;
+    error instanceof Deno.errors.NotCapable ||
+    error instanceof Error && error.message.includes("(os error 3)");
 }
