@@ -10,7 +10,7 @@ import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
-import { placeOf } from "../lib/oci/place_of.ts";
+import { Places } from "../lib/oci/places.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -83,11 +83,12 @@ export function checkOffline(
 
 /** One name holds one image: of several that were meant for it, it would be left to chance which. */
 export function checkDestinations(routes: readonly ImageRoute[]): void {
+  const places = new Places();
   const taken = new Map<string, string>();
   for (const { from, to } of routes) {
     const source = formatReference(from);
     for (const each of to) {
-      const place = nameOf(each);
+      const place = nameOf(each, places);
       const other = taken.get(place) ?? source;
       taken.set(place, other);
       if (other === source) continue;
@@ -110,10 +111,11 @@ export function checkWhole(
   { platforms = [] }: CopyImagesOptions,
 ): void {
   if (platforms.length > 0) return;
+  const places = new Places();
   for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
     const from = sources[at]!;
     if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
-    if (nameOf(from) !== nameOf(to)) continue;
+    if (nameOf(from, places) !== nameOf(to, places)) continue;
     throw new UsageError(
       `Cannot sync "${formatReference(from)}" to itself: its index would lose all images but one`,
       { hint: "name another destination, or what is to be left of it with --platform" },
@@ -122,9 +124,9 @@ export function checkWhole(
 }
 
 /** A name by which two images are equal that are the same one of one place. */
-function nameOf(reference: DestinationReference): string {
+function nameOf(reference: DestinationReference, places: Places): string {
   const { transport, tag, digest } = reference;
-  return `${placeOf(reference)} ${tag ?? digest ?? (transport === "oci" ? "" : "latest")}`;
+  return `${places.of(reference)} ${tag ?? digest ?? (transport === "oci" ? "" : "latest")}`;
 }
 
 /** An engine takes one image that it can run, and keeps nothing that could be hashed again. */

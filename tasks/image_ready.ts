@@ -36,7 +36,7 @@ import "../lib/journal/journal_file.ts";
 import "../lib/base/secret.ts";
 import "../lib/oci/check_pinned.ts";
 import "../lib/oci/each_copy.ts";
-import "../lib/oci/place_of.ts";
+import "../lib/oci/places.ts";
 import "../lib/oci/survey_copy.ts";
 import "../lib/base/disk_space.ts";
 import "../lib/base/plain_path.ts";

@@ -7,7 +7,7 @@ import type { ImageDestination, ImageSource } from "./image_store.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { OpenImageOptions } from "./open_image.ts";
-import { placeOf } from "./place_of.ts";
+import { Places } from "./places.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "./registry_mirrors.ts";
@@ -31,7 +31,8 @@ const mirrorRetry = { retries: 1, baseMs: 100, ceilingMs: 1000 };
 export class ImageHosts implements Disposable {
   #options: ImageHostsOptions;
   #hosts = new Map<string, RegistryHost>();
-  #places = new Map<string, LayoutPlace>();
+  #places = new Places();
+  #layouts = new Map<string, LayoutPlace>();
   #hashers = new FileHashers();
 
   /** Connects to nothing yet. */
@@ -77,10 +78,10 @@ export class ImageHosts implements Disposable {
       case "oci": {
         const { LayoutPlace } = await import("./layout_place.ts");
         const { folder } = reference;
-        const key = placeOf(reference);
-        const place = this.#places.get(key) ??
+        const key = this.#places.of(reference);
+        const place = this.#layouts.get(key) ??
           new LayoutPlace(folder, { meter, hashers: this.#hashers, local, signal });
-        this.#places.set(key, place);
+        this.#layouts.set(key, place);
         return place.destination(reference);
       }
       case "docker": {
@@ -133,8 +134,8 @@ export class ImageHosts implements Disposable {
   [Symbol.dispose](): void {
     for (const host of this.#hosts.values()) host[Symbol.dispose]();
     this.#hosts.clear();
-    for (const place of this.#places.values()) place[Symbol.dispose]();
-    this.#places.clear();
+    for (const place of this.#layouts.values()) place[Symbol.dispose]();
+    this.#layouts.clear();
     this.#hashers[Symbol.dispose]();
   }
 }

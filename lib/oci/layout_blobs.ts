@@ -71,7 +71,8 @@ export class LayoutBlobs {
         using file = writtenFile(temporary, bytes);
         await file.syncData();
       }
-      await Deno.rename(temporary, this.blobPath(digest));
+      // Without a thread that does it, as everything else of so few bytes that need not be waited for.
+      Deno.renameSync(temporary, this.blobPath(digest));
     } catch (error) {
       await removeIfThere(temporary);
       throw error;

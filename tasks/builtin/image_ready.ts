@@ -15,7 +15,7 @@ import "../image_checks.ts";
 import "../image_copies.ts";
 import "../in_words.ts";
 import "../collecting_after.ts";
-import "../../lib/oci/place_of.ts";
+import "../../lib/oci/places.ts";
 import "../../lib/oci/platform.ts";
 import "../../lib/oci/plan_copies.ts";
 import "../image_registries.ts";
