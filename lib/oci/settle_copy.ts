@@ -65,9 +65,10 @@ export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promis
     costs.get(blob)?.reusedBytes === blob.size ? "present" : "missing";
   const reusedBytes = total((cost) => cost.reusedBytes);
   const damaged = missing.filter(({ digest }) => destination.damaged?.has(digest));
+  const listing = listingRequests(puts, lists, claims);
   // A list is looked at once more before it is put.
   const requests = (putRequests + (list === undefined ? 0 : 1)) * destination.requestsPerManifest +
-    listingRequests(puts, lists, claims) + (source.now === undefined ? 0 : 1) +
+    listing.requests + (source.now === undefined ? 0 : 1) +
     total((cost) => cost.requests) + damaged.length * requestsPerProof;
   return {
     changed,
@@ -75,7 +76,8 @@ export async function settleCopy(copy: SurveyedCopy, claims: CopyClaims): Promis
     bytesToReuse: sumOf(standing) + reusedBytes,
     diskBytes: total((cost) => cost.diskBytes),
     standingBytes: sumOf(standing),
-    exact: (destination.exact ?? true) && ![...costs.values()].some((cost) => cost.bound),
+    exact: (destination.exact ?? true) && !listing.bound &&
+      ![...costs.values()].some((cost) => cost.bound),
     requests: changed ? requests : 0,
     why: reason(copy, changed, missing, nearby),
     objects: [

@@ -140,6 +140,8 @@ Deno.test("a plan foresees what it costs where a list of what is attached names 
   manifests.delete(one!);
   const next = await signed("second", "s4");
   await bring(next, "v2");
+  const exact = () => room.events.findLast((event) => event.type === "plan")?.exact;
+  assertEquals(exact(), true);
   assertEquals(listed(), [two, three, ...next.digests]);
   // Those that are gone come back, one before and one after what is new.
   for (const digest of [two!, three!]) manifests.delete(digest);
@@ -147,6 +149,19 @@ Deno.test("a plan foresees what it costs where a list of what is attached names 
   await bring(last, "v2", "v3");
   assertEquals(listed().toSorted(), [...next.digests, ...last.digests].toSorted());
   assertEquals(refused(), 0);
+  // Two images of which one brings back what is gone: what that costs depends on who is first, and is said to be a bound.
+  manifests.delete(one!);
+  for (const digest of [two!, three!]) manifests.delete(digest);
+  const [left, right] = [await signed("left", "s2", "s6"), await signed("right", "s7", "s8")];
+  const images = [left, right].map(({ folder }, at) => ({
+    from: `oci:${folder}:v1`,
+    to: `${to}:w${at}`,
+  }));
+  await room.syncAll({ images, referrers: true });
+  assertEquals(exact(), false);
+  const all = [next, last, left, right].flatMap(({ digests }) => digests);
+  const there = new Set(all.filter((digest) => digest !== three));
+  assertEquals(new Set(listed()), there);
 });
 
 Deno.test("syncImages() loses nothing of what two images attach to the same one at once", async () => {
