@@ -38,7 +38,7 @@ export interface MountedImage extends AsyncDisposable {
 
 /**
  * Has podman show the files of an image in a folder. podman counts who asked for that, so that each gives back his own: a shell does, in a
- * session of its own, which outlives a process that is killed. An abort waits a moment for podman, which is never ended halfway. Where the shell
+ * session of its own, which outlives a process that is killed. An abort waits a moment for podman, which is never ended halfway, and no longer where that hangs. Where the shell
  * is killed too, the image stays mounted until it is removed or `podman image unmount` is run.
  *
  * @param id the digest of the image's config, in hexadecimal
@@ -61,6 +61,7 @@ export async function mountImage(
   signal.removeEventListener("abort", abort);
   if (signal.aborted) {
     await atMost(graceMs, giveBack());
+    holder.unref();
     throw signal.reason;
   }
   if (folder === undefined) {
@@ -114,6 +115,11 @@ class Holder {
       if (end >= 0) return text.slice(0, end);
     }
     return undefined;
+  }
+
+  /** Lets this process end before it. */
+  unref(): void {
+    this.#child.unref();
   }
 
   /** Has it end, and tells how. */

@@ -111,27 +111,31 @@ Deno.test("an abort lets podman mount to the end, and gives the image back", asy
   });
 });
 
+/** Begins to mount an image in a process of its own, which goes on then for as long as it has something to do. */
+function spawnMounting({ program }: ContainerEngine, then: string): Deno.ChildProcess {
+  const module = new URL("../../../lib/container/mounted_image.ts", import.meta.url);
+  const code = `
+    import { ContainerEngine } from "${new URL("container_engine.ts", module)}";
+    import { mountImage } from "${module}";
+    const engine = new ContainerEngine({ kind: "podman", program: ${JSON.stringify(program)} });
+    const controller = new AbortController();
+    const mounting = mountImage(engine, "abc", { onLeft() {}, signal: controller.signal });
+    ${then}
+  `;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", code],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+}
+
 for (const [when, mount] of [["is", ""], ["is being", "sleep 0.5;"]] as const) {
   Deno.test(`the end of a killed process gives back, once, what ${when} mounted`, async () => {
     await withPodman({ mount: `${mount} echo /the/folder` }, async (ground) => {
-      const module = new URL("../../../lib/container/mounted_image.ts", import.meta.url);
-      const { program } = ground.engine;
-      const code = `
-        import { ContainerEngine } from "${new URL("container_engine.ts", module)}";
-        import { mountImage } from "${module}";
-        const engine = new ContainerEngine({ kind: "podman", program: ${JSON.stringify(program)} });
-        const image = await mountImage(engine, "abc", {
-          onLeft() {},
-          signal: new AbortController().signal,
-        });
-        console.log(image.folder);
-        setInterval(() => {}, 1000);
-      `;
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["eval", "--ext=ts", code],
-        stdin: "null",
-        stdout: "piped",
-      }).spawn();
+      const child = spawnMounting(
+        ground.engine,
+        "console.log((await mounting).folder); setInterval(() => {}, 1000);",
+      );
       const reader = child.stdout.getReader();
       if (when === "is") await reader.read();
       else await ground.given("image mount abc");
@@ -143,3 +147,23 @@ for (const [when, mount] of [["is", ""], ["is being", "sleep 0.5;"]] as const) {
     });
   });
 }
+
+Deno.test("a podman that hangs keeps no process from its end after an abort", async () => {
+  await inFolder(async (dir) => {
+    const go = join(dir, "go");
+    // It does not hang for ever, so that a process that waits for it ends too.
+    const mount = `for _ in $(seq 1200); do [ -e '${go}' ] && break; sleep 0.05; done; echo /it`;
+    await withPodman({ mount }, async (ground) => {
+      const { code, stdout } = await spawnMounting(
+        ground.engine,
+        `controller.abort("enough"); await mounting.catch((reason) => console.log(reason));`,
+      ).output();
+      await ground.given("image mount abc");
+      const commands = await ground.commands();
+      await Deno.writeTextFile(go, "");
+      await ground.given("image unmount abc");
+      assertEquals([code, new TextDecoder().decode(stdout)], [0, "enough\n"]);
+      assertEquals(commands, ["image mount abc"]);
+    });
+  });
+});
