@@ -49,9 +49,9 @@ function describe(
 ): EngineVolume {
   const { device = "", o = "" } = Options ?? {};
   const type = Options?.["type"] || "none";
-  const isBound = type === "none" &&
-    o.split(",").some((each) => each === "bind" || each === "rbind");
-  if (isBound && isAbsolute(device)) return { name, folder: device };
+  const isBound = type === "bind" ||
+    type === "none" && o.split(",").some((each) => each === "bind" || each === "rbind");
+  if (Driver === "local" && isBound && isAbsolute(device)) return { name, folder: device };
   const mounted = Driver !== "local"
     ? `what its driver "${Driver}" has`
     : device === "" && type === "none"

@@ -192,6 +192,8 @@ realTest(
     await world.engine.must(["volume", "unmount", "bound"], "unmount it");
     assertEquals(names, await folderNames(join(device, "store")));
     assertEquals((await carry("bound")).changed, false);
+    await make("typed", "type=bind", `device=${device}`);
+    assertEquals((await carry("typed")).folder, device);
 
     await make("memory", "type=tmpfs", "device=tmpfs");
     const error = await assertRejects(() => carry("memory"), KedgeError);

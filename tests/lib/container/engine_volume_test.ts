@@ -15,11 +15,17 @@ const cases: [string, Record<string, unknown>, Omit<EngineVolume, "name">][] = [
   ["that is bound, without a type", { Options: { o: "ro,rbind", device: "/data" } }, {
     folder: "/data",
   }],
+  // podman needs no further option to bind.
+  ["that is of type bind", { Options: { type: "bind", device: "/data" } }, { folder: "/data" }],
   ["of a server", { Options: { type: "nfs", o: "addr=store.example", device: ":/nix" } }, {
     ...plain,
     mounted: '":/nix" (nfs)',
   }],
   ["of a disk", { Options: { device: "/dev/sdb1" } }, { ...plain, mounted: '"/dev/sdb1" (none)' }],
+  ["of a driver with such options", {
+    Driver: "rclone",
+    Options: { type: "none", o: "bind", device: "/data" },
+  }, { ...plain, mounted: 'what its driver "rclone" has' }],
   ["of a driver", { Driver: "rclone" }, { ...plain, mounted: 'what its driver "rclone" has' }],
 ];
 
