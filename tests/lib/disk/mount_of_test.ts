@@ -1,5 +1,31 @@
-import { assert, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { isUnreadable } from "../../../lib/disk/mount_of.ts";
+import { inFolder } from "../../support/in_folder.ts";
+import { realTest } from "../../support/real.ts";
+import { onTerminal } from "../../support/terminal.ts";
+
+realTest(
+  "mountOf() asks nobody on a terminal whether it may look",
+  ["script"],
+  () =>
+    inFolder(async (folder) => {
+      const source = new URL("../../../lib/disk/mount_of.ts", import.meta.url).href;
+      await Deno.writeTextFile(
+        `${folder}/look.ts`,
+        `
+      import { mountOf } from ${JSON.stringify(source)};
+      console.log("mount:", await mountOf(${JSON.stringify(folder)}));
+    `,
+      );
+      const command = [Deno.execPath(), "run", `--allow-read=${folder}`, `${folder}/look.ts`];
+      const ran = onTerminal("", [], { columns: 200, env: { NO_COLOR: "1" }, command });
+      await ran.until(/mount:|Allow\?/);
+      if (ran.written().includes("Allow?")) await ran.type("n\n");
+      assertEquals(await ran.code, 0);
+      assert(!ran.written().includes("Allow?"), ran.written());
+      assertStringIncludes(ran.written(), "mount: undefined");
+    }),
+);
 
 Deno.test({
   name: "what Linux tells of a process is unreadable once the process ended",
