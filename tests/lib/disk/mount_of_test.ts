@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { isUnreadable } from "../../../lib/disk/mount_of.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { realTest } from "../../support/real.ts";
@@ -19,11 +19,10 @@ realTest(
       );
       const command = [Deno.execPath(), "run", `--allow-read=${folder}`, `${folder}/look.ts`];
       const ran = onTerminal("", [], { columns: 200, env: { NO_COLOR: "1" }, command });
-      await ran.until(/mount:|Allow\?/);
-      if (ran.written().includes("Allow?")) await ran.type("n\n");
-      assertEquals(await ran.code, 0);
+      await ran.until(/mount: undefined|Allow\?/);
+      // Whoever asks would wait for the answer.
       assert(!ran.written().includes("Allow?"), ran.written());
-      assertStringIncludes(ran.written(), "mount: undefined");
+      assertEquals(await ran.code, 0);
     }),
 );
 
