@@ -79,9 +79,9 @@ function isKept(path: string): boolean {
   return false;
 }
 
-/** Whether an error says that nobody may do that, whatever the permissions of the file say. */
+/** Whether an error says that nobody may do that, whatever the permissions of the file say; other systems than Linux say so for more reasons. */
 function isForbidden(error: unknown): boolean {
-  return (error as { code?: string }).code === "EPERM";
+  return Deno.build.os === "linux" && (error as { code?: string }).code === "EPERM";
 }
 
 /** Where Deno would ask first, or refuse, the last step itself says so. */
