@@ -8,16 +8,27 @@ const graceMs = 5000;
 const notFound = 127;
 
 /**
- * Mounts an image, and gives it back when nobody writes to it any more: also when who started it was killed. What podman says of the folder is
- * kept until then, since a podman that nobody hears may end with an error after it mounted.
+ * Mounts an image, and gives it back when nobody writes to it any more: also when who started it was killed. What podman says is kept until it
+ * ended, since a podman that nobody hears may end itself after it mounted, or before it unmounts.
  */
 const holding = `trap '' HUP INT TERM PIPE
+exec 3>&1
 id=$1
 shift
-folder=$("$@" image mount "$id" </dev/null) || exit
-printf '%s\\n' "$folder"
-read -r line
-exec "$@" image unmount "$id" </dev/null >/dev/null`;
+said=$(
+  exec 2>&1
+  folder=$("$@" image mount "$id" </dev/null 3>&-) || exit
+  printf '%s\\n' "$folder" >&3 || true
+)
+code=$?
+exec 3>&-
+if [ $code = 0 ]; then
+  read -r line
+  said=$("$@" image unmount "$id" </dev/null 2>&1 >/dev/null)
+  code=$?
+fi
+printf '%s\\n' "$said" >&2
+exit $code`;
 
 /** Options of {@linkcode mountImage}. */
 export interface MountImageOptions {

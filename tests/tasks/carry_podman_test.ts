@@ -145,7 +145,14 @@ for (const check of ["sample", "full"] as const) {
   );
 }
 
-for (const [name, end] of [["Ctrl-C", "SIGINT"], ["the end of a killed run", "SIGKILL"]] as const) {
+for (
+  const [name, end, ...args] of [
+    ["Ctrl-C", "SIGINT"],
+    ["the end of a killed run", "SIGKILL"],
+    // podman ends itself where nobody hears what it says.
+    ["the end of a killed run, whose podman says much,", "SIGKILL", "--log-level=debug"],
+  ] as const
+) {
   podmanTest(`${name} gives the image back to podman`, async (ground) => {
     const { room, world } = ground;
     await room.image("2.8.0");
@@ -156,7 +163,7 @@ for (const [name, end] of [["Ctrl-C", "SIGINT"], ["the end of a killed run", "SI
     const child = spawnKedge([
       ...["base-image:carry", "--nix-version=2.8.0", `--repository=${room.repository}`],
       ...["--copy=podman:nix", `--folder=${room.nix.path}`],
-      ...world.args.map((each) => `--engine-arg=${each}`),
+      ...[...world.args, ...args].map((each) => `--engine-arg=${each}`),
     ], { cacheDir: join(room.folder, "cache") });
     const ended = child.output();
     let isEnded = false;
