@@ -68,7 +68,7 @@ function unchangeable(what: string, path: string, cause: unknown): NotAllowedErr
 
 /**
  * Whether the system refuses to take a file's name away. It is asked to remove a folder of that name, which it refuses for any file, and for this
- * reason first; the slash at the end says that nothing but a folder is meant.
+ * reason first; the slash at the end, which Deno leaves out where it may write only some folders, says so too.
  */
 function isKept(path: string): boolean {
   try {

@@ -1,12 +1,11 @@
 /** What a pull says, before it moves anything, of a file that cannot be replaced, or cannot be written in place. @module */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { mountFreshDisk } from "../support/fresh_disk.ts";
 import { runKedge } from "../support/program.ts";
 import { canMount, unmount } from "../support/small_disk.ts";
-import { putTart, tartImage } from "../support/tart.ts";
+import { twoDisks } from "../support/two_disks.ts";
 
 const data = noise(2_000_000);
 
@@ -18,7 +17,7 @@ async function refused(
 ): Promise<void> {
   const { code, error, hint, flags = [] } = expected;
   const before = await Deno.stat(file);
-  for (const reference of await twoDisks(world)) {
+  for (const reference of await twoDisks(world, data)) {
     for (const more of [["--dry-run"], []]) {
       const run = await runKedge(["disk:pull", reference, file, ...flags, ...more], {
         cacheDir: world.path("cache"),
@@ -35,14 +34,6 @@ async function refused(
       }
     }
   }
-}
-
-async function twoDisks(world: DiskWorld): Promise<string[]> {
-  const reference = `oci:${world.path("store")}`;
-  const file = await world.write("disk", data);
-  await pushDisk({ file, reference: `${reference}:disk` }, world.machine());
-  await putTart(world.path("store"), "tart", tartImage(data, 300_000));
-  return [`${reference}:disk`, `${reference}:tart`];
 }
 
 async function must(program: string, ...args: string[]): Promise<void> {
@@ -114,7 +105,7 @@ Deno.test({
         error: `Cannot replace "${file}": it is a mount point`,
         hint: "pull into it with --in-place, or end the mount",
       });
-      for (const reference of await twoDisks(world)) {
+      for (const reference of await twoDisks(world, data)) {
         await Deno.truncate(file, 1000);
         const args = ["disk:pull", "--in-place", reference, file];
         const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
@@ -142,7 +133,7 @@ Deno.test({
         hint: "end the program, or pull without --in-place",
         flags: ["--in-place"],
       });
-      const [reference = ""] = await twoDisks(world);
+      const [reference = ""] = await twoDisks(world, data);
       const args = ["disk:pull", reference, file];
       const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
       assertEquals(code, 0, stderr);

@@ -6,25 +6,16 @@ import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
 import { canMount, mountSmallDisk, unmount } from "../support/small_disk.ts";
-import { putTart, tartImage } from "../support/tart.ts";
+import { twoDisks } from "../support/two_disks.ts";
 
 const data = noise(2_000_000);
-
-/** A disk and a Tart image of the same data. */
-async function twoDisks(world: DiskWorld): Promise<string[]> {
-  const reference = `oci:${world.path("store")}`;
-  const file = await world.write("disk", data);
-  await pushDisk({ file, reference: `${reference}:disk` }, world.machine());
-  await putTart(world.path("store"), "tart", tartImage(data, 300_000));
-  return [`${reference}:disk`, `${reference}:tart`];
-}
 
 Deno.test({
   name: "a dry run of disk:pull finds that there is no room",
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    const references = await twoDisks(world);
+    const references = await twoDisks(world, data);
     await Deno.mkdir(world.path("small"));
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
     for (const reference of references) {
@@ -46,7 +37,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    const references = await twoDisks(world);
+    const references = await twoDisks(world, data);
     await Deno.mkdir(world.path("open"));
     await using _open = await mountSmallDisk(world.path("open"), 0);
     for (const reference of references) {
@@ -64,7 +55,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    const references = await twoDisks(world);
+    const references = await twoDisks(world, data);
     await Deno.mkdir(world.path("closed"));
     const mount = async (...args: string[]) =>
       assertEquals((await new Deno.Command("mount", { args }).output()).code, 0);
@@ -101,7 +92,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    const [reference = ""] = await twoDisks(world);
+    const [reference = ""] = await twoDisks(world, data);
     await Deno.mkdir(world.path("closed"));
     await world.write("closed/old", data.toReversed());
     await Deno.chmod(world.path("closed/old"), 0o444);
@@ -136,7 +127,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    const [chunked = "", tart = ""] = await twoDisks(world);
+    const [chunked = "", tart = ""] = await twoDisks(world, data);
     await Deno.mkdir(world.path("closed"));
     for (const name of ["old", "other"]) {
       await world.write(`closed/${name}`, data.toReversed());
