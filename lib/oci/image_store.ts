@@ -145,11 +145,12 @@ export interface ImageDestination extends Disposable {
   readonly requestsPerManifest: number;
   /**
    * What is listed as attached to a manifest here, where a list is written anew for each further one, as `added` will be; `undefined` where
-   * none is.
+   * none is. What was found `there` is not looked for again.
    */
   listedReferrers?(
     subject: Digest,
     added: readonly Digest[],
+    there: Pick<ReadonlySet<Digest>, "has">,
   ): Promise<ListedReferrers | undefined>;
   /** Whether what a plan names is exactly what moves, rather than an upper bound. @default {true} */
   readonly exact?: boolean;

@@ -31,10 +31,11 @@ export interface ListingCost {
   readonly bound: boolean;
 }
 
-/** Reads the lists that a copy which puts some manifests will have to keep. */
+/** Reads the lists that a copy which puts some manifests will have to keep, given the manifests that were found `there` before. */
 export async function readReferrerLists(
   puts: readonly PlannedManifest[],
   destination: ImageDestination,
+  there: Pick<ReadonlySet<Digest>, "has">,
 ): Promise<ReferrerLists> {
   const lists = new Map<Digest, ListedReferrers>();
   const attached = puts.flatMap(({ manifest: { digest, subject } }) =>
@@ -42,7 +43,7 @@ export async function readReferrerLists(
   );
   for (const [subject, added] of Map.groupBy(attached, (each) => each.subject)) {
     const digests = added.map(({ digest }) => digest);
-    const listed = await destination.listedReferrers?.(subject, digests);
+    const listed = await destination.listedReferrers?.(subject, digests, there);
     if (listed === undefined) return lists;
     lists.set(subject, listed);
   }

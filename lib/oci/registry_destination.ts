@@ -219,8 +219,9 @@ export class RegistryDestination implements ImageDestination {
   async listedReferrers(
     subject: Digest,
     added: readonly Digest[],
+    there: Pick<ReadonlySet<Digest>, "has">,
   ): Promise<ListedReferrers | undefined> {
-    return await this.client.referrers.listed(subject, added);
+    return await this.client.referrers.listed(subject, added, there);
   }
 
   async commit(root: Manifest): Promise<void> {

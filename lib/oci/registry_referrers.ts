@@ -77,19 +77,23 @@ export class RegistryReferrers {
 
   /**
    * What a list of ours has of a manifest; `undefined` where the registry keeps the lists itself. Where something is to be added to it, and it
-   * is not long, it is looked whether the rest of it is there.
+   * is not long, it is looked whether the rest of it is there, as far as that is not known.
+   *
+   * @param there what was found in this repository just now
    */
   async listed(
     subject: Digest,
     added: readonly Digest[],
+    there: Pick<ReadonlySet<Digest>, "has"> = new Set(),
   ): Promise<ListedReferrers | undefined> {
     if (await (this.#hasApi ??= this.#asksApi(subject))) return undefined;
     const standing = await this.#tagged(subject);
     const digests = new Set(standing.map(({ digest }) => digest));
     const gone = new Set<Digest>();
     if (standing.length <= mostLookedFor && added.some((digest) => !digests.has(digest))) {
-      const there = await this.#there(standing);
-      for (const each of standing) if (!there.includes(each)) gone.add(each.digest);
+      const unknown = standing.filter(({ digest }) => !there.has(digest));
+      const found = await this.#there(unknown);
+      for (const each of unknown) if (!found.includes(each)) gone.add(each.digest);
     }
     for (const digest of gone) this.#gone.add(digest);
     return { digests, gone };

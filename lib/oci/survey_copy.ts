@@ -101,7 +101,7 @@ export async function surveyCopy(
   const absent = [...walk.manifests.values()].filter(({ depth, present }) => depth > 0 && !present);
   const rootMoves = !same || absent.length > 0 || walk.blobs.size > walk.there.size;
   const puts = rootMoves ? [...absent, walk.manifests.get(root.digest)!] : absent;
-  const lists = await readReferrerLists(puts, destination);
+  const lists = await readReferrerLists(puts, destination, walk.whole);
   return (claims) => {
     for (const digest of walk.blobs.keys()) {
       if (walk.there.has(digest)) continue;

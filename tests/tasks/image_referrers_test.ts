@@ -105,6 +105,26 @@ Deno.test("a plan foresees what it costs to keep the lists of what is attached t
   assertEquals(changed, false);
 });
 
+Deno.test("syncImage() looks once for each signature that a list of the destination names", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const start = room.path("start");
+  const to = `docker://${registry.host}/a:v1`;
+  const subject = await writeImage(start, "v1", { layers: ["x"] });
+  const sign = async (text: string) =>
+    (await writeImage(start, text, { layers: [text], extra: { subject } })).digest;
+  const signatures = [];
+  for (let at = 0; at < 20; at++) signatures.push(await sign(`s${at}`));
+  await room.sync(`oci:${start}:v1`, to, { referrers: true });
+  await sign("more");
+  registry.requests.length = 0;
+  await syncImage({ from: `oci:${start}:v1`, to, referrers: true }, room.context);
+  const looked = registry.requests.filter(({ method }) => method === "HEAD").map(({ path }) => path);
+  for (const digest of signatures) {
+    assertEquals(looked.filter((path) => path.endsWith(`manifests/${digest}`)).length, 1, digest);
+  }
+});
+
 Deno.test("a plan foresees what it costs where a list of what is attached names what is gone, which the registry would refuse", async () => {
   await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
