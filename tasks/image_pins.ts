@@ -88,7 +88,7 @@ async function lookUp(route: ImageRoute, lockfile: Lockfile): Promise<PinnedRout
     });
   }
   const { host, repository, tag = "latest" } = from;
-  const place = { ...from, host: host.toLowerCase(), tag };
+  const place = { ...from, tag };
   const name = formatReference(place);
   const key = `${keyStart}${name}`;
   const names = [name, name.slice(0, -tag.length - 1), `${host}/${repository}`, tag, "image"];
@@ -173,7 +173,7 @@ export async function noteUnlisted(
   context: TaskContext,
 ): Promise<void> {
   const lockfile = pinningLockfile(context);
-  const name = formatReference({ ...from, host: from.host.toLowerCase() });
+  const name = formatReference(from);
   const there = new Set(listed);
   const start = `${keyStart}${name}:`;
   for (const [key, { digest }] of await lockfile.all()) {

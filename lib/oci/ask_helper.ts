@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { KedgeError, UsageError } from "../base/errors.ts";
+import type { Redactor } from "../base/redactor.ts";
 
 const helperSchema = v.object({ Username: v.string(), Secret: v.string() });
 
@@ -11,6 +12,17 @@ export interface HelperAnswer {
   readonly secret: string;
 }
 
+/** Options of {@linkcode askHelper}. */
+export interface AskHelperOptions {
+  /** Keeps secrets out of what is told of a helper that fails. */
+  redactor?: Pick<Redactor, "redact"> | undefined;
+  /** Ends a helper that hangs. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The most characters that are told of what a helper said. */
+const mostSaid = 300;
+
 /**
  * Asks a credential helper of docker's for the credentials of a server; gives `undefined` where it has none.
  *
@@ -20,7 +32,7 @@ export interface HelperAnswer {
 export async function askHelper(
   helper: string,
   server: string,
-  signal: AbortSignal | undefined,
+  { redactor, signal }: AskHelperOptions = {},
 ): Promise<HelperAnswer | undefined> {
   if (!/^[\w.-]+$/.test(helper)) {
     throw new UsageError(`Cannot ask the credential helper ${JSON.stringify(helper)}: bad name`);
@@ -43,8 +55,10 @@ export async function askHelper(
   }
   if (answer.code !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
+    const said = wordsOf(answer, redactor);
     throw new KedgeError(
-      `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}`,
+      `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}` +
+        (said === "" ? "" : ` (${said})`),
     );
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), helperSchema), answer.stdout);
@@ -52,4 +66,14 @@ export async function askHelper(
     throw new KedgeError(`Cannot ask "${program}" for "${server}": its answer is malformed`);
   }
   return { username: parsed.output.Username, secret: parsed.output.Secret };
+}
+
+/** What a helper says of its failure, in one line: many do so on stdout, where an answer may stand, which is not to be told. */
+function wordsOf(
+  { stdout, stderr }: { stdout: string; stderr: string },
+  redactor: AskHelperOptions["redactor"],
+): string {
+  const text = stderr.trim() || (stdout.includes("{") ? "" : stdout);
+  const line = text.replace(/[\p{Cc}\s]+/gu, " ").trim();
+  return (redactor?.redact(line) ?? line).slice(-mostSaid);
 }

@@ -17,6 +17,7 @@ import { UsageError } from "../base/errors.ts";
 import { readPipedText } from "../base/read_piped_text.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { askHelper, type HelperAnswer } from "./ask_helper.ts";
+import { withLowerHost } from "./reference_grammar.ts";
 
 /** What a registry is shown. */
 export type Credentials =
@@ -78,7 +79,7 @@ async function search(
   const env = options.env ?? Deno.env.get;
   const username = env("KEDGE_REGISTRY_USERNAME");
   const password = env("KEDGE_REGISTRY_PASSWORD");
-  if (username && password && env("KEDGE_REGISTRY_HOST") === host) {
+  if (username && password && env("KEDGE_REGISTRY_HOST")?.toLowerCase() === host) {
     return { kind: "basic", username, password };
   }
   const inline = env("DOCKER_AUTH_CONFIG");
@@ -135,7 +136,7 @@ async function fromConfig(
   const [helped] = keysIn(config.credHelpers, host, repository);
   const helper = helped === undefined ? undefined : config.credHelpers[helped];
   if (helped !== undefined && helper) {
-    return fromHelper(await askHelper(helper, helped, options.signal));
+    return fromHelper(await askHelper(helper, helped, options));
   }
   for (const key of keysIn(config.auths, host, repository)) {
     const found = fromEntry(config.auths[key]!, name, key);
@@ -144,7 +145,7 @@ async function fromConfig(
   // A helper without a name takes a registry out of the store for all.
   if (!config.credsStore || helped !== undefined) return undefined;
   const server = host === "docker.io" ? dockerHub : host;
-  return fromHelper(await askHelper(config.credsStore, server, options.signal));
+  return fromHelper(await askHelper(config.credsStore, server, options));
 }
 
 function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {
@@ -185,10 +186,14 @@ function keysIn(
   const names = parts.map((_, index) => [host, ...parts.slice(0, parts.length - index)].join("/"));
   const hosts = [host];
   if (host === "docker.io") hosts.push("index.docker.io", "registry-1.docker.io");
-  const urls = Object.keys(table).filter((key) =>
-    hosts.includes(/^https?:\/\/([^/]*)/.exec(key)?.[1] ?? "")
+  const keys = Object.keys(table);
+  const urls = keys.filter((key) =>
+    hosts.includes(/^https?:\/\/([^/]*)/.exec(key)?.[1]?.toLowerCase() ?? "")
   );
-  return [...names, ...hosts, ...urls].filter((key) => Object.hasOwn(table, key));
+  const named = [...names, ...hosts].flatMap((name) =>
+    keys.filter((key) => withLowerHost(key) === name)
+  );
+  return [...named, ...urls];
 }
 
 function fromEntry(

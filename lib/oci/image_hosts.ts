@@ -105,7 +105,7 @@ export class ImageHosts implements Disposable {
     how: { insecure?: boolean; mirror?: boolean } = {},
   ): Promise<RegistryHost> {
     const { openHost } = await import("./open_image.ts");
-    const key = JSON.stringify([side, name.toLowerCase(), how]);
+    const key = JSON.stringify([side, name, how]);
     const standing = this.#hosts.get(key);
     if (standing !== undefined) return standing;
     const host = openHost(name, side, this.#openOptions(name, how));

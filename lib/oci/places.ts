@@ -12,7 +12,7 @@ export class Places {
       case "oci":
         return `oci:${this.#folder(reference.folder)}`;
       case "docker":
-        return `${reference.host.toLowerCase()}/${reference.repository}`;
+        return `${reference.host}/${reference.repository}`;
       default:
         return formatDestination({ ...reference, tag: reference.tag ?? "latest" });
     }

@@ -21,7 +21,7 @@ import {
 export interface RegistryReference {
   /** Where it is. */
   readonly transport: "docker";
-  /** Host and, where there is one, port. */
+  /** Host, in small letters, and, where there is one, port. */
   readonly host: string;
   /** The repository's whole name. */
   readonly repository: string;
@@ -95,13 +95,14 @@ function parseRegistry(text: string, rest: string): RegistryReference {
   }
   const { name: place, digest } = splitDigest(text, rest);
   const slash = place.indexOf("/");
-  const host = slash < 0 ? place : place.slice(0, slash);
+  const named = slash < 0 ? place : place.slice(0, slash);
+  const host = named.toLowerCase();
   if (slash < 0 || !isHost(host)) {
     const name = place.replace(/:[^/:]*$/, "");
     const near = `docker://docker.io/${slash < 0 ? "library/" : ""}${rest}`;
     throw refused(
       text,
-      slash < 0 ? "it names no repository after a host" : `"${host}" is no host`,
+      slash < 0 ? "it names no repository after a host" : `"${named}" is no host`,
       isRepository(name) && (slash >= 0 || !isHost(name)) ? near : undefined,
     );
   }

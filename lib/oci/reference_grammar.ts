@@ -31,6 +31,11 @@ export function isLayoutName(text: string): boolean {
   return text.length <= 255 && namePattern.test(text);
 }
 
+/** A name with its host in small letters, as hosts do not mind case; what follows the host stays. */
+export function withLowerHost(name: string): string {
+  return name.replace(/^[^/]*/, (host) => host.toLowerCase());
+}
+
 /** Whether this is a host, with or without a port, that nothing would read as another. */
 export function isHost(text: string): boolean {
   if (!hostPattern.test(text)) return false;

@@ -1,13 +1,13 @@
 /**
  * Where a repository may be read instead of at its own registry.
  *
- * Invariants: the longest prefix decides, and prefixes end where a part of a name ends; mirrors come in their order and the registry itself
- * comes last; what is blocked is never asked.
+ * Invariants: the longest prefix decides, and prefixes end where a part of a name ends; hosts do not mind case; mirrors come in their order
+ * and the registry itself comes last; what is blocked is never asked.
  *
  * @module
  */
 import { UsageError } from "../base/errors.ts";
-import { isHost, isRepository } from "./reference_grammar.ts";
+import { isHost, isRepository, withLowerHost } from "./reference_grammar.ts";
 
 /** What a mirror is asked for. */
 export type MirrorUse = "all" | "digest-only" | "tag-only";
@@ -70,7 +70,8 @@ export class RegistryMirrors {
 }
 
 /** The part of a name that a prefix stands for, if it fits. */
-function matchedPart(prefix: string, name: string): string | undefined {
+function matchedPart(written: string, name: string): string | undefined {
+  const prefix = withLowerHost(written);
   if (prefix.startsWith("*.")) {
     const host = name.slice(0, name.indexOf("/"));
     return host.replace(/:\d+$/, "").endsWith(prefix.slice(1)) ? host : undefined;
@@ -82,7 +83,7 @@ function matchedPart(prefix: string, name: string): string | undefined {
 
 function splitName(name: string, prefix: string): { host: string; repository: string } {
   const slash = name.indexOf("/");
-  const host = name.slice(0, slash);
+  const host = name.slice(0, slash).toLowerCase();
   const repository = name.slice(slash + 1);
   if (slash > 0 && isHost(host) && isRepository(repository)) return { host, repository };
   throw new UsageError(`Cannot use the mirror of "${prefix}": "${name}" is no repository`);

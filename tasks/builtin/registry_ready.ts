@@ -8,6 +8,7 @@ import "../../lib/oci/open_image.ts";
 import "../../lib/oci/registry_destination.ts";
 import "../../lib/oci/registry_source.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../../lib/oci/reference_grammar.ts";
 import "../../lib/oci/registry_host.ts";
 import "../../lib/base/digest.ts";
 import "../../lib/base/meter.ts";
@@ -26,7 +27,6 @@ import "../../lib/oci/registry_origin.ts";
 import "../../lib/oci/resume_proof.ts";
 import "../../lib/base/short_sha256.ts";
 import "../../lib/base/digest_text.ts";
-import "../../lib/oci/reference_grammar.ts";
 import "../../lib/http/body_start.ts";
 import "../../lib/oci/content_type.ts";
 import "../../lib/oci/list_pages.ts";

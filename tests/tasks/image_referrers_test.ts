@@ -119,7 +119,9 @@ Deno.test("syncImage() looks once for each signature that a list of the destinat
   await sign("more");
   registry.requests.length = 0;
   await syncImage({ from: `oci:${start}:v1`, to, referrers: true }, room.context);
-  const looked = registry.requests.filter(({ method }) => method === "HEAD").map(({ path }) => path);
+  const looked = registry.requests.filter(({ method }) => method === "HEAD").map(({ path }) =>
+    path
+  );
   for (const digest of signatures) {
     assertEquals(looked.filter((path) => path.endsWith(`manifests/${digest}`)).length, 1, digest);
   }

@@ -201,6 +201,26 @@ Deno.test("findCredentials() names a helper that is not installed, and refuses n
   );
 });
 
+Deno.test("findCredentials() does not mind the case of a host, and asks a helper by the name that was written", async () => {
+  const written = { "Quay.IO/acme": auth("org:pass"), "https://GHCR.io/v1/": auth("url:pass") };
+  const files = { ".docker/config.json": { auths: written } };
+  assertEquals(await find("quay.io", "acme/vm", { HOME: "$" }, files), basic("org", "pass"));
+  assertEquals(await find("ghcr.io", "a/b", { HOME: "$" }, files), basic("url", "pass"));
+  assertEquals(await find("quay.io", "ACME/vm", { HOME: "$" }, files), undefined);
+  const variables = {
+    KEDGE_REGISTRY_HOST: "A.Example",
+    KEDGE_REGISTRY_USERNAME: "u",
+    KEDGE_REGISTRY_PASSWORD: "p",
+  };
+  assertEquals(await find("a.example", "x", variables), basic("u", "p"));
+  const helpers = { ".docker/config.json": { credHelpers: { "B.Example": "kedge-none" } } };
+  await assertRejects(
+    () => find("b.example", "x", { HOME: "$" }, helpers),
+    KedgeError,
+    'for "B.Example"',
+  );
+});
+
 /** Runs with a credential helper in PATH that knows one server. */
 async function withHelper(run: () => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -212,6 +232,10 @@ case "$server" in
   a.example) echo '{"Username":"<token>","Secret":"identity"}' ;;
   https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"hub-pass"}' ;;
   bad.example) echo 'what?' ;;
+  locked.example) printf 'warning: old\\n\\033[31mvault is locked\\033[0m, asked with known-secret\\n' >&2; exit 3 ;;
+  told.example) echo 'exit status 2: gpg: decryption failed'; exit 1 ;;
+  leaky.example) echo '{"Username":"me","Secret":"leaked-secret"}'; exit 1 ;;
+  long.example) head -c 5000 /dev/zero | tr '\\0' y >&2; echo known-secret >&2; exit 1 ;;
   *) echo "credentials not found in native keychain"; exit 1 ;;
 esac
 `;
@@ -240,4 +264,30 @@ Deno.test("findCredentials() asks helpers: of a repository, of a host, and the s
     assertEquals(await ask("docker.io", "library/x"), basic("hub", "hub-pass"));
     assertEquals(await ask("unknown.example", "x"), undefined);
     await assertRejects(() => ask("bad.example", "x"), KedgeError, "its answer is malformed");
+  }));
+
+Deno.test("findCredentials() tells what a helper says that fails, in one short line without secrets", () =>
+  withHelper(async () => {
+    const redactor = new Redactor();
+    redactor.add("known-secret");
+    const files = { ".docker/config.json": { credsStore: "kedge-fake" } };
+    const says = async (server: string) => {
+      const asking = () => find(server, "x", { HOME: "$" }, files, redactor);
+      const { message } = await assertRejects(asking, KedgeError);
+      const start = `Cannot ask "docker-credential-kedge-fake" for "${server}": `;
+      assertEquals(message.slice(0, start.length), start);
+      return message.slice(start.length);
+    };
+    assertEquals(
+      await says("locked.example"),
+      "it ended with code 3 (warning: old [31mvault is locked [0m, asked with [redacted])",
+    );
+    assertEquals(
+      await says("told.example"),
+      "it ended with code 1 (exit status 2: gpg: decryption failed)",
+    );
+    assertEquals(await says("leaky.example"), "it ended with code 1");
+    const long = await says("long.example");
+    assertEquals(long.length, "it ended with code 1 ()".length + 300);
+    assertEquals(long.endsWith("yyy[redacted])"), true);
   }));

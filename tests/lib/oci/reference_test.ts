@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { UsageError } from "../../../lib/base/errors.ts";
-import { formatReference, parseReference } from "../../../lib/oci/reference.ts";
+import {
+  formatReference,
+  parseReference,
+  type RegistryReference,
+} from "../../../lib/oci/reference.ts";
 
 const hex = "0123456789abcdef".repeat(4);
 const digest = `sha256:${hex}`;
@@ -163,5 +167,14 @@ Deno.test("parseReference() gives a reference of the grammar or a UsageError, wh
       }
     }),
     { numRuns: 2000 },
+  );
+});
+
+Deno.test("parseReference() gives a host in small letters, since hosts do not mind case", () => {
+  const { host, repository } = parseReference("docker://Docker.IO/debian") as RegistryReference;
+  assertEquals([host, repository], ["docker.io", "library/debian"]);
+  assertEquals(
+    formatReference(parseReference("docker://Cache.LAN:5000/a:V1")),
+    "docker://cache.lan:5000/a:V1",
   );
 });

@@ -114,3 +114,27 @@ for (const [text, message] of badFiles) {
 Deno.test("readRegistriesConf() names a file that is not there", async () => {
   await assertRejects(() => readRegistriesConf("/nowhere/x.conf"), UsageError, "/nowhere/x.conf");
 });
+
+Deno.test("RegistryMirrors.places() does not mind the case of a host", async () => {
+  const mirrors = new RegistryMirrors(parseMirrors(["Docker.IO=http://Cache.LAN:5000/Hub"]));
+  assertThrows(() => mirrors.places("docker.io", "a/b"), UsageError, "is no repository");
+  const asked = new RegistryMirrors(parseMirrors(["Docker.IO=http://Cache.LAN:5000/hub"]));
+  assertEquals(placesOf(asked, "docker.io", "a/b"), [
+    "http://cache.lan:5000/hub/a/b",
+    "docker.io/a/b",
+  ]);
+  const written = await conf(`
+[[registry]]
+prefix = "*.Acme.DEV"
+location = "Proxy.LAN/acme"
+[[registry]]
+location = "Bad.Example/Team"
+blocked = true
+[[registry]]
+location = "Bad.Example/team"
+blocked = true
+`);
+  assertEquals(placesOf(written, "eu.acme.dev", "vm"), ["proxy.lan/acme/vm"]);
+  assertThrows(() => written.places("bad.example", "team/x"), UsageError, "blocks it");
+  assertEquals(placesOf(written, "bad.example", "other"), ["bad.example/other"]);
+});
