@@ -1,5 +1,5 @@
 import type { SurveyedImage } from "../lib/carry/bring_image.ts";
-import { KedgeError } from "../lib/base/errors.ts";
+import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
 import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
@@ -71,12 +71,20 @@ export class CarryNotes {
    * Refuses a folder with the store of another platform.
    *
    * @throws {KedgeError} if it has one
+   * @throws {VerificationError} if the only notes there do not tell
    */
   async checkPlatform(folder: NixFolder): Promise<void> {
-    const { platform } = this.#options.base;
-    const other = (await new CarriedImages(folder).all()).find((each) =>
-      each.platform !== platform
-    );
+    const { platform, manifestDigest } = this.#options.base;
+    const { images, unreadable } = await new CarriedImages(folder).all();
+    const [silent] = unreadable.filter(({ digest }) => digest !== manifestDigest);
+    if (images.length === 0 && silent !== undefined) {
+      throw new VerificationError(`Cannot read "${silent.path}": ${silent.state}`, {
+        side: "destination",
+        hint:
+          "it should say for which platform the store is; carry its image again, or remove that file",
+      });
+    }
+    const other = images.find((each) => each.platform !== platform);
     if (other === undefined) return;
     throw new KedgeError(
       `Cannot carry a store for ${platform} into ${this.#place.label}: it holds one for ${other.platform}`,

@@ -118,8 +118,8 @@ export class CarrySource {
     if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
       throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
     }
-    const notes = folder === undefined ? [] : await new CarriedImages(folder).all();
-    const others = notes.map((each) => each.digest);
+    const notes = folder === undefined ? undefined : await new CarriedImages(folder).all();
+    const others = notes?.images.map((each) => each.digest) ?? [];
     const memory = await LayerMemory.recall(cache, base.manifestDigest, others);
     return new LayeredStore(source, manifest.blobs.slice(1), memory);
   }

@@ -42,12 +42,19 @@ export async function runPruneStore(
   const operation: Operation<PlannedPrune, PlannedPrune, Omit<PruneStoreResult, keyof Figures>> = {
     kind: "base-image:prune",
     subject: place.label,
-    async plan({ signal, dryRun }) {
+    async plan({ meter, signal, dryRun }) {
       const folder = await place.find(signal);
       if (folder === undefined || await ifThere(Deno.stat(folder.path)) === undefined) {
         throw new KedgeError(`Cannot prune ${place.label}: there is none`);
       }
       const prune = await planNixPrune(folder, keep);
+      for (const { path, state } of prune.unreadable) {
+        const advice = "carry that image again, or remove the file";
+        meter.note(
+          `what "${path}" says cannot be read (${state}); its image stays: ${advice}`,
+          "warning",
+        );
+      }
       // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
       if (!dryRun || !isAtWork(folder)) return planned(folder, prune, keep);
       const plan = planned(folder, { ...prune, loose: [], staged: [] }, keep);

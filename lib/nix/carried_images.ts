@@ -2,7 +2,8 @@
  * What is noted, in a folder that is mounted as `/nix`, of the images whose stores were carried into it.
  *
  * Invariants: the note of an image is written after all that it speaks of, and in one rename; it alone says that the store of the image is
- * there; the pointer to the image that profiles follow is written after the note.
+ * there; the pointer to the image that profiles follow is written after the note. A container may have written anything there: a note that says
+ * nothing is as good as none for its own image, and nobody else takes it for gone.
  *
  * @module
  */
@@ -11,7 +12,6 @@ import * as v from "valibot";
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
-import { VerificationError } from "../base/errors.ts";
 import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
@@ -29,12 +29,23 @@ const schema = v.looseObject({
   usedMs: v.pipe(v.number(), v.safeInteger()),
 });
 
+const imagesFolder = "var/kedge/images";
 const largestPointerBytes = 1024;
 /** Some two million paths. */
 const largestNoteBytes = 256 * 1024 * 1024;
 
 /** What is noted of an image. */
 export type CarriedImage = v.InferOutput<typeof schema>;
+
+/** A note that says nothing of its image. */
+export interface UnreadableNote {
+  /** The image that it should speak of. */
+  digest: Digest;
+  /** The file. */
+  path: string;
+  /** What is wrong with it. */
+  state: string;
+}
 
 /** The notes in one folder. */
 export class CarriedImages {
@@ -45,20 +56,24 @@ export class CarriedImages {
     this.#folder = folder;
   }
 
-  /** The note of an image; `undefined` if its store was not carried here, or not wholly. */
+  /** The note of an image; `undefined` if its store was not carried here, or not wholly, or the note says nothing. */
   async find(digest: Digest): Promise<CarriedImage | undefined> {
-    return await read(this.#path(digest));
+    return (await read(this.#path(digest), digest)).image;
   }
 
-  /** All notes, those used last first. */
-  async all(): Promise<CarriedImage[]> {
-    const found: CarriedImage[] = [];
+  /** All images that are noted, those used last first, and the notes that say nothing. */
+  async all(): Promise<{ images: CarriedImage[]; unreadable: UnreadableNote[] }> {
+    const images: CarriedImage[] = [];
+    const unreadable: UnreadableNote[] = [];
     for (const name of await folderNames(join(this.#folder.notes, "images"))) {
-      if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
-      const image = await read(join(this.#folder.notes, "images", name));
-      if (image !== undefined) found.push(image);
+      const digest = `sha256:${name.slice(0, -".json".length)}`;
+      if (!isDigest(digest) || notePath(digest) !== `${imagesFolder}/${name}`) continue;
+      const { image, state } = await read(this.#path(digest), digest);
+      if (image !== undefined) images.push(image);
+      if (state !== undefined) unreadable.push({ digest, path: this.#path(digest), state });
     }
-    return found.sort((a, b) => b.usedMs - a.usedMs || (a.digest < b.digest ? -1 : 1));
+    images.sort((a, b) => b.usedMs - a.usedMs || (a.digest < b.digest ? -1 : 1));
+    return { images, unreadable };
   }
 
   /** The image that profiles follow. */
@@ -88,15 +103,18 @@ export class CarriedImages {
 }
 
 function notePath(digest: Digest): string {
-  return `var/kedge/images/${digestHex(digest)}.json`;
+  return `${imagesFolder}/${digestHex(digest)}.json`;
 }
 
-async function read(path: string): Promise<CarriedImage | undefined> {
+/** What a note says, or why it says nothing; neither where there is none. */
+async function read(
+  path: string,
+  digest: Digest,
+): Promise<{ image?: CarriedImage; state?: string }> {
   const text = await readPlainFile(path, largestNoteBytes);
-  if (text === undefined) return undefined;
+  if (text === undefined) return {};
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
-  if (parsed.success) return parsed.output;
-  throw new VerificationError(`Cannot read "${path}": ${parsed.issues[0].message}`, {
-    hint: "remove that file: the store is then looked through again",
-  });
+  if (!parsed.success) return { state: parsed.issues[0].message };
+  const image = parsed.output;
+  return image.digest === digest ? { image } : { state: "it speaks of another image" };
 }

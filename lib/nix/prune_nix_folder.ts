@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
-import { type CarriedImage, CarriedImages } from "./carried_images.ts";
+import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
 import { checkPlaces } from "./check_places.ts";
 import { leftLinks } from "./left_links.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
@@ -29,6 +29,8 @@ export interface NixPrunePlan {
   dropped: readonly CarriedImage[];
   /** The images that stay. */
   kept: readonly CarriedImage[];
+  /** What should tell of images that stay, and does not: roots lead to what these need. */
+  unreadable: readonly UnreadableNote[];
   /** The links of profiles and roots that only they have brought, and that nothing leads to or through. */
   links: readonly NixLink[];
   /** The paths that are deleted. */
@@ -51,7 +53,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   await checkPlaces(folder);
   const images = new CarriedImages(folder);
   const current = await images.current();
-  const all = await images.all();
+  const { images: all, unreadable } = await images.all();
   const others = all.filter((image) => image.digest !== current);
   const dropped = others.slice(keep);
   const kept = all.filter((image) => !dropped.includes(image));
@@ -62,8 +64,8 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
   );
   const present = await stateLinks(folder);
-  // Without a note of the image that profiles follow, nobody can tell which links it has.
-  const links = kept.some(({ digest }) => digest === current)
+  // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
+  const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
     : [];
   const needed = new Set<string>();
@@ -82,7 +84,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   );
   const loose = await new LoosePaths(folder).find((name) => valid.has(name) || needed.has(name));
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
-  return { dropped, kept, links, rows, loose, staged };
+  return { dropped, kept, unreadable, links, rows, loose, staged };
 }
 
 /** Does what was planned; whoever calls holds the lock of the folder, and has planned under it. */

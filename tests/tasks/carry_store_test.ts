@@ -414,7 +414,7 @@ carryTest("base-image:carry prints the folder, and writes down what it did", asy
   const cacheDir = join(room.folder, "cache");
   const { code, stdout, stderr } = await runKedge([...args, to], { cacheDir });
   assertEquals([code, stdout], [0, `${room.nix.path}\n`], stderr);
-  const { paths } = (await new CarriedImages(room.nix).all())[0]!;
+  const { paths } = (await new CarriedImages(room.nix).all()).images[0]!;
   assertEquals(paths.length, 3);
   const runs = await runKedge(["runs"], { cacheDir });
   assertStringIncludes(runs.stdout, "base-image:carry");
