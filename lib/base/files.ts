@@ -46,6 +46,18 @@ export function isReadOnly(error: unknown): boolean {
   return isDenied(error) || (error as { code?: string } | undefined)?.code === "EROFS";
 }
 
+/** Whether a file is there that this user may read, and Deno. */
+export function canRead(path: string): boolean {
+  try {
+    // A pipe would be waited for.
+    if (!Deno.statSync(path).isFile) return false;
+    Deno.openSync(path).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What a look at the disk gives; `undefined` where the system does not let this user look, of which `onDenied` is told in its words. */
 export async function ifAllowed<T>(
   looking: Promise<T>,

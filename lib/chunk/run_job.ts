@@ -1,5 +1,5 @@
 import * as crypto from "node:crypto";
-import { isNotThere, writeAllSync } from "../base/files.ts";
+import { isDenied, isNotThere, writeAllSync } from "../base/files.ts";
 import { endOfRun, PieceWriter, readAt, runBytes } from "./file_pieces.ts";
 import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
@@ -52,13 +52,13 @@ function copy(job: CopyJob): JobResults["copy"] {
   return { written };
 }
 
-/** A file that was there when its chunks were looked for; `undefined` if it is none any more. */
+/** A file that was there when its chunks were looked for; `undefined` if it is none any more, or may not be read. */
 function openSource(path: string): Deno.FsFile | undefined {
   try {
     // A pipe in its place would be waited for.
     return Deno.statSync(path).isFile ? Deno.openSync(path) : undefined;
   } catch (error) {
-    if (isNotThere(error)) return undefined;
+    if (isNotThere(error) || isDenied(error)) return undefined;
     throw error;
   }
 }

@@ -11,7 +11,7 @@
 import { join } from "@std/path";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { canRead, folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "../cache/buckets.ts";
 import type { Cache } from "../cache/cache.ts";
 import { readEnvelope } from "../cache/read_envelope.ts";
@@ -161,6 +161,7 @@ export async function knownFiles(
   records.sort((a, b) => b.updated.localeCompare(a.updated));
   const files: KnownFile[] = [];
   for (const { value } of records.slice(0, mostFiles)) {
+    if (!canRead(value.path)) continue; // It is another user's.
     const known = await loadKnown(cache, value);
     if (known !== undefined && sameChunker(known.table.chunker, chunker)) files.push(known);
   }

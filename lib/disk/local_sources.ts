@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { canRead } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
@@ -67,7 +68,9 @@ export async function unfinishedSources(
   const sources: LocalSource[] = [];
   for (const { path } of await partialsOf(file)) {
     // How much of it was written before its pull ended shows in its bytes alone.
-    if (path !== except) sources.push({ path, table: await tableOfFile(path, search) });
+    if (path !== except && canRead(path)) {
+      sources.push({ path, table: await tableOfFile(path, search) });
+    }
   }
   const journal = await readJournal(file);
   if (journal !== undefined && ownFile(file.saved) !== undefined) {

@@ -1,5 +1,5 @@
 /** What the disk tasks say where this user may not read or write a file, and what they leave there. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
@@ -69,4 +69,21 @@ deniedTest("disk:push and disk:verify say which file they may not read", async (
   await Deno.chmod(file, 0o000);
   await refused(["disk:push", file, reference], `Cannot push "${file}" to "${reference}"`);
   await refused(["disk:verify", reference, file], `Cannot verify "${file}"`);
+});
+
+deniedTest("disk:pull does without a file that another user pulled with this cache", async (of) => {
+  const { world, reference } = of;
+  const secret = await world.write("here/secret", new Uint8Array(0));
+  await Deno.chmod(secret, 0o600);
+  await Deno.chown(secret, 1234, 1234);
+  const options = { cacheDir: world.path("cache") };
+  const first = await runKedge(["disk:pull", "--in-place", reference, secret], options);
+  assertEquals(first.code, 0, first.stderr);
+  const args = ["disk:pull", reference, world.path("here/out")];
+  for (const more of [["--dry-run"], []]) {
+    const { code, stderr } = await runKedge([...args, ...more], { ...options, bound: true });
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "5 of 5 chunks");
+    assert(!stderr.includes("changed meanwhile"), stderr);
+  }
 });
