@@ -17,6 +17,11 @@ export function freeBytes(path: string): number | undefined {
   return Number(stats.bavail) * Number(stats.bsize);
 }
 
+/** How many bytes a file takes of its disk; where the system does not tell, as Windows, all that it has. */
+export function takenBytes({ size, blocks }: Pick<Deno.FileInfo, "size" | "blocks">): number {
+  return blocks === null ? size : blocks * 512;
+}
+
 /** A name for the disk on which a path lies or would lie: that of two paths is the same where the system says that they are on one. */
 export function diskOf(path: string): string {
   for (let folder = path;; folder = dirname(folder)) {

@@ -111,6 +111,11 @@ function ownUid(): number | undefined {
   return isAllowed ? Deno.uid() ?? undefined : undefined;
 }
 
+/** Whether a pull in place began and did not end, or is under way. */
+export function isHalfWritten(file: Pick<DiskFile, "journal" | "saving">): boolean {
+  return [file.journal, file.saving].some((path) => ownFile(path) !== undefined);
+}
+
 /** Takes away from such a place what does not count. */
 export async function clearPlace(path: string): Promise<void> {
   if (lookAt(path) === undefined || ownFile(path) !== undefined) return;

@@ -1,3 +1,4 @@
+import { takenBytes } from "../base/disk_space.ts";
 import { dataBytes } from "../chunk/chunk_table.ts";
 import { bytesToWrite } from "./move_pull.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
@@ -20,8 +21,7 @@ export function roomForPull(plan: PullToWrite, compressed: boolean): number {
   const lengths = compressed ? index.stored : index.lengths;
   const writes = bytesToWrite(plan, lengths);
   if (!inPlace) return writes;
-  const { size = 0, blocks } = file.info ?? {};
-  const taken = typeof blocks === "number" ? blocks * 512 : size;
-  const grows = Math.max(0, index.size - size, dataBytes(index) - taken);
+  const taken = file.info === undefined ? 0 : takenBytes(file.info);
+  const grows = Math.max(0, index.size - (file.info?.size ?? 0), dataBytes(index) - taken);
   return bytesToSave(plan, lengths) + Math.min(grows, writes);
 }

@@ -5,13 +5,14 @@
  */
 import { formatBytes } from "../base/bytes.ts";
 import { Hasher } from "../base/digest.ts";
-import { checkFreeBytes } from "../base/disk_space.ts";
+import { checkFreeBytes, takenBytes } from "../base/disk_space.ts";
 import { VerificationError } from "../base/errors.ts";
+import { canRead } from "../base/files.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
-import { ownFile, partialsOf } from "./disk_file.ts";
+import { isHalfWritten, ownFile, partialsOf } from "./disk_file.ts";
 import { sayBegun } from "./pull_journal.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
@@ -39,7 +40,8 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   let out = inPlace ? file.path : file.partial(manifest.digest);
   let seen = inPlace ? file.info : ownFile(out);
   let written: FileIdentity | undefined;
-  const bases = [file.path, ...partials.map(({ path }) => path), ...request.bases];
+  const unfinishedBases = partials.map(({ path }) => path).filter(canRead);
+  const bases = [file.path, ...unfinishedBases, ...request.bases];
   const paths = [...new Set([...(seen === undefined ? [] : [out]), ...bases])];
   const readers = new Map(
     paths.map((path) => [path, tellReading(step.meter, path, disk.size, { isAlone: false })]),
@@ -67,7 +69,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     [inPlace, out, seen] = [true, file.path, file.info];
     copies.length = 0;
   }
-  const unfinished = partials.length > 0 || ownFile(file.journal) !== undefined;
+  const unfinished = partials.length > 0 || isHalfWritten(file);
   const changed = !standsWhole || unfinished;
   if (changed) await foreseeName(file, out);
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));
@@ -77,7 +79,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const fileBytes = sum(writing.map(size));
   const stands = disk.layers.filter((layer) => !writing.includes(layer));
   const checkRoom = () => {
-    const ownBytes = Math.max(0, (seen?.blocks ?? 0) * 512 - sum(stands.map(size)));
+    const ownBytes = seen === undefined ? 0 : Math.max(0, takenBytes(seen) - sum(stands.map(size)));
     checkFreeBytes(out, sum(writing.map(leastRoom)) - ownBytes);
   };
 

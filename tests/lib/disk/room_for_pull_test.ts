@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { mayCompress } from "../../../lib/base/disk_space.ts";
+import { mayCompress, takenBytes } from "../../../lib/base/disk_space.ts";
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
 import { allPlaces } from "../../../lib/chunk/places.ts";
 import { lookAtDiskFile } from "../../../lib/disk/disk_file.ts";
@@ -28,6 +28,12 @@ Deno.test("roomForPull() counts chunks as they are packed where the file system 
   const there = { ...plan, file: { ...file, info }, inPlace: true };
   assertEquals(roomForPull(there, false), data.length - 512);
   assertEquals(roomForPull(there, true), 4000);
+});
+
+Deno.test("takenBytes() counts all of a file where the system does not tell", async () => {
+  const info = await Deno.stat(import.meta.filename!);
+  assertEquals(takenBytes({ ...info, size: 3, blocks: null }), 3);
+  assertEquals(takenBytes({ ...info, size: 3, blocks: 8 }), 4096);
 });
 
 Deno.test("mayCompress() tells of no file system that it does not know", () => {
