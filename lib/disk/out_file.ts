@@ -7,11 +7,12 @@
  */
 import { KedgeError } from "../base/errors.ts";
 import { closeLocked } from "../base/file_lock.ts";
-import { ifThere, lookAt } from "../base/files.ts";
+import { ifThere, isDenied, lookAt } from "../base/files.ts";
 import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
-import { clearPlace, type DiskFile, partialsOf } from "./disk_file.ts";
-import { inWordsOfFile } from "./refuse_fixed.ts";
+import { clearPlace, type DiskFile, isHalfWritten, partialsOf } from "./disk_file.ts";
+import { usedBy } from "./file_users.ts";
+import { inWordsOfFile, refuseKept } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
@@ -19,7 +20,7 @@ export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 /** What {@linkcode openOut} opens. */
 export interface OpenOutOptions {
   /** The file that is to become the disk; whoever may read and write it may do that with a new one too. */
-  readonly file: Pick<DiskFile, "path" | "info">;
+  readonly file: DiskFile;
   /** What is written: that file, or the one beside it. */
   readonly out: string;
   /** That, as it was when it was looked at; `undefined` if it was not there. */
@@ -31,14 +32,12 @@ export interface OpenOutOptions {
 /**
  * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever does not count.
  *
- * @throws {NotAllowedError} if it may never be changed
+ * @throws {NotAllowedError} if it may never be changed, or never get its final name
  * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
  */
 export async function openOut({ file, out, seen, held }: OpenOutOptions): Promise<FileIdentity> {
-  for (const { path } of await partialsOf(file)) {
-    if (path !== out && isPulled(path)) {
-      throw new KedgeError(...busyError(pulledElsewhere(file.path)));
-    }
+  if (await isPulledElsewhere(file, out)) {
+    throw new KedgeError(...busyError(pulledElsewhere(file.path)));
   }
   using known = seen === undefined ? undefined : await opened(out, { read: true });
   if (known !== undefined) refuseOther(out, await known.stat(), seen!);
@@ -47,6 +46,7 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   const options = { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
   if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  if (out !== file.path) refuseKept(out, file.path);
   const info = await written.stat();
   if (create && lookAt(out)?.ino !== info.ino) {
     throw taken(out, "another file has its name by now");
@@ -56,13 +56,24 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   return info;
 }
 
+/** Whether another pull writes to a file in place, or to an unfinished version of it other than `out`. */
+async function isPulledElsewhere(file: OpenOutOptions["file"], out: string): Promise<boolean> {
+  // Other programs have the file itself locked too.
+  if (out !== file.path && isHalfWritten(file) && await isPulled(file.path)) return true;
+  for (const { path } of await partialsOf(file)) {
+    if (path !== out && await isPulled(path)) return true;
+  }
+  return false;
+}
+
 /** Whether another pull writes to an unfinished version of a file. */
-export function isPulled(partial: string): boolean {
+export async function isPulled(partial: string): Promise<boolean> {
   let file: Deno.FsFile;
   try {
-    file = Deno.openSync(partial, { read: true, write: true });
-  } catch {
-    return false; // Gone meanwhile, or not this user's.
+    file = await Deno.open(partial, { read: true, write: true });
+  } catch (error) {
+    // Else it is gone meanwhile.
+    return isDenied(error) && await usedBy(partial) !== undefined;
   }
   try {
     return !lock(partial, file);

@@ -13,7 +13,7 @@ import type { Step } from "../operation/operation.ts";
 import { type DiskFile, leaveNothing, partialsOf } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
-import { inWordsOfFile, refuseFixed } from "./refuse_fixed.ts";
+import { inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
 import { isPulled } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
@@ -92,7 +92,10 @@ export async function foreseeOut(
   out: string,
   of: { seen: unknown; hasJournal: boolean },
 ): Promise<void> {
-  if (of.seen !== undefined) await inWordsOfFile(out, () => foreseeFile(out));
+  if (of.seen !== undefined) {
+    await inWordsOfFile(out, () => foreseeFile(out));
+    if (out !== file.path) refuseKept(out, file.path);
+  }
   if (out !== file.path || of.hasJournal) foreseeNames(dirname(out));
 }
 
@@ -161,6 +164,8 @@ export async function giveName(
     );
   }
   for (const path of [file.saving, file.saved, file.journal]) await leaveNothing(path);
-  for (const { path } of await partialsOf(file)) if (!isPulled(path)) await leaveNothing(path);
+  for (const { path } of await partialsOf(file)) {
+    if (!await isPulled(path)) await leaveNothing(path);
+  }
   return mtimeMs;
 }

@@ -28,6 +28,8 @@ export async function refuseFixed(path: string): Promise<void> {
   } catch (cause) {
     if (isForbidden(cause)) throw unchangeable(`Cannot replace "${path}"`, path, cause);
   }
+  const isSticky = ((lookAt(dirname(path))?.mode ?? 0) & 0o1000) !== 0;
+  if (!isSticky) throw onlyAdded(`Cannot replace "${path}"`, path);
   throw new NotAllowedError(
     `Cannot replace "${path}": it belongs to another user, in a folder where each file is its ` +
       `owner's to replace`,
@@ -36,6 +38,17 @@ export async function refuseFixed(path: string): Promise<void> {
       side: "destination",
     },
   );
+}
+
+/**
+ * Refuses to write a file beside another one whose name it could not take in the end.
+ *
+ * @throws {NotAllowedError} if its own name may not be taken away
+ */
+export function refuseKept(out: string, path: string): void {
+  if (Deno.build.os === "linux" && mayRemove(out) && isKept(out)) {
+    throw onlyAdded(`Cannot make "${path}"`, path);
+  }
 }
 
 /**
@@ -63,6 +76,15 @@ function unchangeable(what: string, path: string, cause: unknown): NotAllowedErr
     hint: `take that away with chattr -ia "${path}", or pull to another file`,
     side: "destination",
     cause,
+  });
+}
+
+function onlyAdded(what: string, path: string): NotAllowedError {
+  const folder = dirname(path);
+  const state = `names may only be added to the folder "${folder}", and not be taken away`;
+  return new NotAllowedError(`${what}: ${state}`, {
+    hint: `take that away with chattr -a "${folder}", or pull to another file`,
+    side: "destination",
   });
 }
 

@@ -92,6 +92,34 @@ Deno.test({
 });
 
 Deno.test({
+  name: "disk:pull does not begin where names may only be added to the folder",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
+    const file = await world.write("fresh/out", data.toReversed());
+    const next = world.path("fresh/next");
+    const state = `names may only be added to the folder "${disk.dir}", and not be taken away`;
+    const hint = `take that away with chattr -a "${disk.dir}", or pull to another file`;
+    await must("chattr", "+a", disk.dir);
+    try {
+      await refused(world, file, { code: 5, error: `Cannot replace "${file}": ${state}`, hint });
+      for (const reference of await twoDisks(world, data)) {
+        for (const more of [[], [], ["--dry-run"]]) {
+          const args = ["disk:pull", reference, next, ...more];
+          const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
+          assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
+          assert(!stderr.includes("fetched"), stderr);
+          assertEquals(code, 5);
+        }
+      }
+    } finally {
+      await must("chattr", "-a", disk.dir);
+    }
+  },
+});
+
+Deno.test({
   name: "disk:pull says what to do with a file that is mounted and so cannot be replaced",
   ignore: !canMount,
   fn: async () => {

@@ -1,5 +1,5 @@
 /** Two pulls of one file at a time: what the second one says, whether it has the same cache or another. @module */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { KedgeError, TimedOutError } from "../../lib/base/errors.ts";
 import { closeLocked } from "../../lib/base/file_lock.ts";
 import { lookAt } from "../../lib/base/files.ts";
@@ -10,6 +10,7 @@ import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
 import { DiskWorld } from "../support/disk_world.ts";
+import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
 import { putTart, tartImage } from "../support/tart.ts";
@@ -58,7 +59,9 @@ for (const inPlace of [false, true]) {
         };
         try {
           await refused(pullDisk(pull, world.machine()), KedgeError);
-          await refused(pullDisk({ ...other, inPlace }, world.machine()), KedgeError);
+          for (const inPlace of [false, true]) {
+            await refused(pullDisk({ ...other, inPlace }, world.machine()), KedgeError);
+          }
           const same = { ...world.machine(), cache: new Cache(cache.dir, { lockTimeoutMs: 300 }) };
           await refused(pullDisk(pull, same), TimedOutError);
           const waiting = `another pull writes to it; waiting to write "${file}"`;
@@ -92,6 +95,34 @@ Deno.test("a pull takes nothing away from another one that began meanwhile", asy
   await pullDisk({ reference, file: world.path("out") }, { ...world.machine(), report });
   assertEquals(await Deno.readFile(world.path("out")), data);
   assertEquals(partials.map((path) => lookAt(path) !== undefined), [false, true]);
+});
+
+Deno.test({
+  name: "a pull takes nothing away from another user's that began meanwhile",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
+    const partials = ["0", "1"].map((digit) =>
+      world.path(`.out.${digit.repeat(64)}.kedge-partial`)
+    ) as [string, string];
+    using held = new DisposableStack();
+    for (const path of partials) await Deno.writeFile(path, data, { mode: 0o000 });
+    const pull = async () => {
+      const args = ["disk:pull", reference, world.path("out")];
+      return await runKedge(args, { cacheDir: world.path("cache"), bound: true });
+    };
+    const file = held.adopt(await Deno.open(partials[1]), closeLocked);
+    assert(file.tryLockSync(true));
+    const { code, stderr } = await pull();
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, `error: Cannot write "${world.path("out")}": another pull writes`);
+    assertEquals(partials.map((path) => lookAt(path) !== undefined), [true, true]);
+    await file.unlock();
+    assertEquals((await pull()).code, 0);
+    assertEquals(partials.map((path) => lookAt(path) !== undefined), [false, false]);
+  },
 });
 
 realTest(
