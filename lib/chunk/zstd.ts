@@ -30,11 +30,11 @@ export function zstdDecompress(
   const options = {
     maxOutputLength: Math.max(1, sizeBytes),
     chunkSize: Math.max(64, sizeBytes),
-    // What follows the frame would be left out in silence. Its types do not know it yet.
-    rejectGarbageAfterEnd: true,
   };
   let plain: Uint8Array<ArrayBuffer>;
   try {
+    // What follows would be left out in silence, or unpacked too.
+    if (frameEnd(data) !== data.length) throw new RangeError("the frame ends elsewhere");
     plain = plainBytes(zlib().zstdDecompressSync(data, options));
   } catch (cause) {
     const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
@@ -48,6 +48,22 @@ export function zstdDecompress(
     );
   }
   return plain;
+}
+
+/** Where the zstd frame that begins here ends (RFC 8878, section 3.1.1); the length of the data or more where it is cut off. */
+function frameEnd(data: Uint8Array): number {
+  const descriptor = data[4] ?? 0;
+  const isSingle = descriptor >> 5 & 1;
+  const sizeBytes = [isSingle, 2, 4, 8][descriptor >> 6]!;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
+  let at = 5 + 1 - isSingle + dictionaryBytes + sizeBytes;
+  for (let isLast = false; !isLast && at < data.length;) {
+    const head = data[at]! | data[at + 1]! << 8 | data[at + 2]! << 16;
+    isLast = (head & 1) === 1;
+    const isRun = (head >> 1 & 3) === 1;
+    at += 3 + (isRun ? 1 : head >> 3);
+  }
+  return at + (descriptor >> 2 & 1) * 4;
 }
 
 /**

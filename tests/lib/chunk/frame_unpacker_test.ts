@@ -21,6 +21,10 @@ function unpacksAll(unpacker: FrameUnpacker): void {
   }
 }
 
+const empty = zstdCompress(new Uint8Array(0));
+/** What a zstd decoder passes over (RFC 8878, section 3.1.2). */
+const skippable = new Uint8Array([0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 7, 7]);
+
 const wrong: Record<string, (frame: Uint8Array<ArrayBuffer>) => Uint8Array> = {
   "a frame that is cut off": (frame) => frame.subarray(0, -1),
   "half a frame": (frame) => frame.subarray(0, frame.length >> 1),
@@ -28,6 +32,10 @@ const wrong: Record<string, (frame: Uint8Array<ArrayBuffer>) => Uint8Array> = {
   "noise": () => noise(5000),
   "a byte after the frame": (frame) => join(frame, new Uint8Array(1)),
   "a frame after the frame": (frame) => join(frame, frame),
+  "an empty frame after the frame": (frame) => join(frame, empty),
+  "an empty frame before the frame": (frame) => join(empty, frame),
+  "what is passed over after the frame": (frame) => join(frame, skippable),
+  "what is passed over before the frame": (frame) => join(skippable, frame),
   "a damaged header": (frame) => join(new Uint8Array([1]), frame.subarray(1)),
 };
 
