@@ -57,7 +57,7 @@ export async function runPruneStore(
       }
       // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
       if (!dryRun || !isAtWork(folder)) return planned(folder, prune, keep);
-      const plan = planned(folder, { ...prune, loose: [], staged: [] }, keep);
+      const plan = planned(folder, { ...prune, loose: [], gone: [], staged: [] }, keep);
       return { ...plan, why: `${plan.why}; another run is at work there` };
     },
     async move({ folder }, { meter, signal, record }) {
@@ -86,13 +86,14 @@ function isAtWork(folder: NixFolder): boolean {
   }
 }
 
-function aheadOf({ dropped, links, rows, loose, staged }: NixPrunePlan): WritingAhead {
+function aheadOf({ dropped, links, rows, loose, gone, staged }: NixPrunePlan): WritingAhead {
   return {
     folders: [
       ...new Set(links.map(({ path }) => dirname(`var/nix/${path}`))),
       ...(rows.length > 0 ? ["var/kedge"] : []),
       ...(dropped.length > 0 ? ["var/kedge/images", "var/nix/gcroots/kedge"] : []),
       ...(rows.length + loose.length > 0 ? ["store"] : []),
+      ...(gone.length > 0 ? ["store/.links"] : []),
       ...(staged.length > 0 ? ["var/kedge/staging"] : []),
     ],
     database: rows.length > 0,
@@ -100,26 +101,32 @@ function aheadOf({ dropped, links, rows, loose, staged }: NixPrunePlan): Writing
 }
 
 function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {
-  const { dropped, kept, rows, loose, staged } = prune;
-  const left = loose.length === 0
-    ? staged.length === 0 ? "" : "; a killed run left what it had under way"
-    : `; killed runs left ${loose.length} paths that are not valid`;
+  const { dropped, kept, rows, loose, gone, staged } = prune;
   return {
     folder,
     prune,
-    changed: dropped.length + rows.length + loose.length + staged.length > 0,
+    changed: [dropped, rows, loose, gone, staged].some((each) => each.length > 0),
     bytesToMove: 0,
     bytesToReuse: 0,
     exact: true,
     requests: 0,
     why: `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
-      `among the ${keep} used last; nothing else needs ${rows.length} of their paths${left}`,
+      `among the ${keep} used last; nothing else needs ${rows.length} of their paths${
+        leftOf(prune)
+      }`,
     objects: pathsOf(prune).map(({ baseName, narSize }) => ({
       label: `${nixStoreDir}/${baseName}`,
       sizeBytes: narSize,
       state: "present",
     })),
   };
+}
+
+/** What killed runs left, for people. */
+function leftOf({ loose, gone, staged }: NixPrunePlan): string {
+  if (loose.length > 0) return `; killed runs left ${loose.length} paths that are not valid`;
+  if (staged.length > 0) return "; a killed run left what it had under way";
+  return gone.length === 0 ? "" : "; a killed run may have left other names of files that are gone";
 }
 
 function resultOf(prune: NixPrunePlan): Omit<PruneStoreResult, keyof Figures> {

@@ -41,19 +41,24 @@ export class LoosePaths {
     this.#folder = folder;
   }
 
-  /** Those that lie in the store and that nobody is placing; `isTaken` says which ones are valid or in use. */
-  async find(isTaken: (baseName: string) => boolean): Promise<LoosePath[]> {
+  /**
+   * Those that lie in the store and that nobody is placing, and the names of those that were never placed or are gone; `isTaken` says which ones
+   * are valid or in use.
+   */
+  async find(
+    isTaken: (baseName: string) => boolean,
+  ): Promise<{ loose: LoosePath[]; gone: string[] }> {
+    const loose: LoosePath[] = [];
+    const gone: string[] = [];
     const noted = await this.#noted();
-    if (noted.length === 0) return [];
-    const there = new Set(await folderNames(this.#folder.store));
-    const found: LoosePath[] = [];
+    const there = new Set(noted.length === 0 ? [] : await folderNames(this.#folder.store));
     for (const each of noted) {
       const { baseName } = each;
-      if (!there.has(baseName) || isTaken(baseName)) continue;
-      if (await isBeingPlaced(this.#folder, baseName)) continue;
-      found.push(each);
+      if (isTaken(baseName)) continue;
+      if (!there.has(baseName)) gone.push(baseName);
+      else if (!await isBeingPlaced(this.#folder, baseName)) loose.push(each);
     }
-    return found;
+    return { loose, gone };
   }
 
   /** Notes what is about to be placed or deleted. */

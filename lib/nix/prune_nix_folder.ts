@@ -18,7 +18,7 @@ import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { removeTree } from "./remove_tree.ts";
-import { removeUnusedLinks } from "./remove_unused_links.ts";
+import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
 import { isStoreBaseName } from "./store_path.ts";
@@ -37,6 +37,8 @@ export interface NixPrunePlan {
   rows: readonly StoreRow[];
   /** What killed runs left in the store, in no row. */
   loose: readonly LoosePath[];
+  /** What is noted of killed runs and lies nowhere, where Nix may keep other names of its files. */
+  gone: readonly string[];
   /** What killed runs left outside of the store, by its path. */
   staged: readonly string[];
 }
@@ -82,9 +84,19 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
     candidates.has(baseName) && !needed.has(baseName)
   );
-  const loose = await new LoosePaths(folder).find((name) => valid.has(name) || needed.has(name));
+  const isTaken = (name: string) => valid.has(name) || needed.has(name);
+  const { loose, gone } = await new LoosePaths(folder).find(isTaken);
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
-  return { dropped, kept, unreadable, links, rows, loose, staged };
+  return {
+    dropped,
+    kept,
+    unreadable,
+    links,
+    rows,
+    loose,
+    gone: hasLinks(folder) ? gone : [],
+    staged,
+  };
 }
 
 /** Does what was planned; whoever calls holds the lock of the folder, and has planned under it. */
@@ -104,8 +116,6 @@ export async function pruneNixFolder(
     for (const { baseName } of paths) {
       await remove(folder.pathOf(baseName), `${nixStoreDir}/${baseName}`);
     }
-    const gone = new Set(paths.map(({ baseName }) => baseName));
-    await loose.settle((baseName) => gone.has(baseName));
   };
   // This needs no room, of which there may be none; what comes after it does.
   for (const path of plan.staged) await remove(path);
@@ -121,7 +131,9 @@ export async function pruneNixFolder(
   const images = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await images.remove(digest);
   await removePaths(rows);
-  if (plan.loose.length + rows.length > 0) await removeUnusedLinks(folder);
+  const gone = new Set([...plan.gone, ...[...plan.loose, ...rows].map(({ baseName }) => baseName)]);
+  if (gone.size > 0) await removeUnusedLinks(folder);
+  await loose.settle((baseName) => gone.has(baseName));
 }
 
 /** Where the roots of an image are. */

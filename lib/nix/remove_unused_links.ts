@@ -7,13 +7,17 @@ import type { NixFolder } from "./nix_folder.ts";
 const hashName = /^[0-9abcdfghijklmnpqrsvwxyz]{52}$/;
 const yieldEvery = 1000;
 
+/** Whether there is such a place. */
+export function hasLinks(folder: NixFolder): boolean {
+  return lookAt(folder.pathOf(".links"))?.isDirectory === true;
+}
+
 /**
  * Removes files that are in no store path any more from where a Nix that optimises its store keeps another name of each, as Nix's garbage
- * collector does; whoever calls holds its lock. No abort ends it: it is soon done, and a later prune that finds no
- * path to delete does not look for them.
+ * collector does; whoever calls holds its lock. No abort ends it: it is soon done.
  */
 export async function removeUnusedLinks(folder: NixFolder): Promise<void> {
-  if (lookAt(folder.pathOf(".links"))?.isDirectory !== true) return;
+  if (!hasLinks(folder)) return;
   using beneath = new Beneath(folder.path);
   const below = "store/.links";
   // The name of what is in a folder is never one of a folder behind a link.

@@ -179,6 +179,40 @@ realTest("pruneStore() finishes what a killed run began", carryPrograms, async (
 });
 
 realTest(
+  "pruneStore() frees the other names of files of which a killed run had deleted all paths",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    await fill(room);
+    await new Deno.Command("nix-store", {
+      args: ["--store", room.nix.uri, "--optimise"],
+      stderr: "null",
+    }).output();
+    const unused = async () => {
+      const links = room.nix.pathOf(".links");
+      const names = await folderNames(links);
+      return names.filter((name) => Deno.lstatSync(join(links, name)).nlink === 1).length;
+    };
+    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const plan = await planNixPrune(room.nix, 0);
+    const never = new AbortController().signal;
+    let left = plan.rows.length;
+    const killed = (path: string) => {
+      if (path.startsWith("/nix/store/") && --left === 0) throw new Error("killed");
+    };
+    await assertRejects(() => pruneNixFolder(room.nix, plan, killed, never), Error, "killed");
+    assertEquals(await unused() > 0, true);
+    const planned = await prune(room, 0, true);
+    const done = await prune(room, 0);
+    assertEquals({ ...planned, dryRun: false }, done);
+    assertEquals([done.changed, done.paths, await unused()], [true, 0, 0]);
+    assertStringIncludes(done.why, "a killed run may have left other names of files that are gone");
+    assertEquals((await prune(room, 0)).changed, false);
+    await verifyWithNix(room.nix.uri);
+  },
+);
+
+realTest(
   "pruneStore() finishes what ended before Nix's database was changed",
   carryPrograms,
   async () => {
