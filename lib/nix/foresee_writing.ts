@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { foreseeFile, foreseeNames } from "../base/foresee_names.ts";
 import { checkPlaces } from "./check_places.ts";
+import { isOpenHere } from "./open_databases.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { whileWritable } from "./while_writable.ts";
@@ -29,7 +30,8 @@ export async function foreseeWriting(folder: NixFolder, ahead: WritingAhead): Pr
     await checkPlaces(folder);
     for (const path of files) {
       await plainFileInfo(path);
-      foreseeFile(path);
+      // Of one that is open here nothing is foreseen: another handle of it would take its locks away.
+      if (!isOpenHere(path)) foreseeFile(path);
     }
     folders.forEach(foreseeNames);
   });

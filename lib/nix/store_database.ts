@@ -19,6 +19,7 @@ import {
   nixTables,
   noteNixSchema,
 } from "./nix_schema.ts";
+import { noteOpen } from "./open_databases.ts";
 import { openToChange } from "./open_to_change.ts";
 import { openToRead } from "./open_to_read.ts";
 import { plainFileInfo } from "./plain_file.ts";
@@ -35,11 +36,13 @@ export class StoreDatabase implements Disposable {
   #database: DatabaseSync;
   #path: string;
   #close: () => void;
+  readonly #noted: Disposable;
 
   private constructor(database: DatabaseSync, path: string, close: () => void) {
     this.#database = database;
     this.#path = path;
     this.#close = close;
+    this.#noted = noteOpen(path);
   }
 
   /**
@@ -202,6 +205,7 @@ export class StoreDatabase implements Disposable {
   /** Closes it. */
   [Symbol.dispose](): void {
     this.#close();
+    this.#noted[Symbol.dispose]();
   }
 
   #transaction(run: () => void): void {
