@@ -46,6 +46,8 @@ export interface ContainerResult {
   stderr: string;
 }
 
+/** How far the clock of an engine elsewhere may be from this machine's. */
+const clocksApartMs = 3_600_000;
 /** Variables of which the engine itself lives. */
 const engineVariables =
   /^(PATH|HOME|USER|TMPDIR|LD_.*|XDG_.*|DOCKER_.*|CONTAINERS?_.*|BUILDAH_.*|PODMAN_.*)$/;
@@ -63,6 +65,7 @@ export async function runContainer(
 ): Promise<ContainerResult> {
   const name = `kedge-${crypto.randomUUID()}`;
   const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, signal } = options;
+  const startedMs = Date.now();
   let ended = false;
   try {
     const result = await engine.run(argsOf(engine, name, options), {
@@ -74,8 +77,11 @@ export async function runContainer(
       ...(signal === undefined ? {} : { signal }),
     });
     ended = true;
-    // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing.
-    if (result.code === 125 && /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr)) {
+    // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing, and the program may say the same.
+    const isOwn = result.code === 125 &&
+      /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr) &&
+      !await wasStarted(engine, name, startedMs, signal);
+    if (isOwn) {
       throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr);
     }
     return result;
@@ -94,6 +100,22 @@ export function checkContainer(
   options: Omit<RunContainerOptions, "image">,
 ): void {
   argsOf(engine, "checked", { ...options, image: "" });
+}
+
+/** Whether the engine noted that a program was started in a container, which is gone by now; `false` where it notes nothing. */
+async function wasStarted(
+  engine: ContainerEngine,
+  name: string,
+  sinceMs: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  // docker would wait for more events without an end.
+  const end = engine.kind === "podman" ? "--stream=false" : `--until=${new Date().toISOString()}`;
+  const { code, stdout } = await engine.run([
+    ...["events", end, `--since=${new Date(sinceMs - clocksApartMs).toISOString()}`],
+    ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Status}}"],
+  ], signal === undefined ? {} : { signal });
+  return code === 0 && stdout.trim() !== "";
 }
 
 async function remove(engine: ContainerEngine, name: string): Promise<void> {

@@ -130,6 +130,15 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
       await assertRejects(() => run({ run: ["sh"], mounts: [mount] }), UsageError);
     }
   });
+  await t.step("a program that fails as podman does is not taken for podman", async () => {
+    const failing = { run: ["sh", "-c", "echo Error: mine >&2; exit 125"] };
+    const error = await assertRejects(() => run(failing), KedgeError);
+    assertEquals(error.data["code"], 125);
+    assertStringIncludes(error.message, "in a container: it ended with code 125 (Error: mine)");
+    const mounts = [{ folder: "/nowhere", to: "/x" }];
+    const refused = await assertRejects(() => run({ ...failing, mounts }), KedgeError);
+    assertStringIncludes(refused.message, "podman ended with code 125 (Error: statfs /nowhere");
+  });
   await t.step("a program that is not there is an error of its own", async () => {
     const error = await assertRejects(() => run({ run: ["nowhere"] }), KedgeError);
     assertStringIncludes(error.message, 'Cannot run "nowhere" in a container');
@@ -237,6 +246,11 @@ realTest(
       );
       assertStringIncludes(error.message, "docker ended with code 125 (");
       assertStringIncludes(error.message, 'invalid argument "none" for "-m, --memory" flag');
+    });
+    await t.step("a program that fails as docker does is not taken for docker", async () => {
+      const error = await assertRejects(() => run("echo docker: mine >&2; exit 125"), KedgeError);
+      assertEquals(error.data["code"], 125);
+      assertStringIncludes(error.message, "in a container: it ended with code 125 (docker: mine)");
     });
     await t.step("an abort leaves no container", async () => {
       const controller = new AbortController();
