@@ -113,7 +113,7 @@ async function wasStarted(
   const end = engine.kind === "podman" ? "--stream=false" : `--until=${new Date().toISOString()}`;
   const { code, stdout } = await engine.run([
     ...["events", end, `--since=${new Date(sinceMs - clocksApartMs).toISOString()}`],
-    ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Status}}"],
+    ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Type}}"],
   ], signal === undefined ? {} : { signal });
   return code === 0 && stdout.trim() !== "";
 }
