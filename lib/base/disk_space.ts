@@ -22,9 +22,13 @@ export function takenBytes({ size, blocks }: Pick<Deno.FileInfo, "size" | "block
   return blocks === null ? size : blocks * 512;
 }
 
-/** A name for the disk on which a path lies or would lie: that of two paths is the same where the system says that they are on one. */
+/**
+ * A name for the disk on which a path lies or would lie: that of two paths is the same where the system says that they are on one. Where Deno
+ * would ask before that can be told, it is the path.
+ */
 export function diskOf(path: string): string {
   for (let folder = path;; folder = dirname(folder)) {
+    if (!mayRead(folder)) return path;
     try {
       const { dev } = Deno.statSync(folder);
       return dev === 0 ? path : String(dev);
@@ -57,13 +61,37 @@ function fileSystemAt(path: string): fs.StatsFs | undefined {
   }
 }
 
+/** Whether Deno lets the system be asked about the disk on which a path lies or would lie, without asking anybody first. */
+function mayAsk(path: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" });
+  return state === "granted" && mayRead(nearestFolder(path));
+}
+
+/** The path, or what is nearest above it of what is there, as far as that may be looked at. */
+function nearestFolder(path: string): string {
+  for (let folder = path;; folder = dirname(folder)) {
+    if (!mayRead(folder)) return folder;
+    try {
+      Deno.statSync(folder);
+      return folder;
+    } catch (error) {
+      if (!isNotThere(error) || dirname(folder) === folder) return folder;
+    }
+  }
+}
+
+function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
 /**
- * Makes sure that so many bytes fit where a path lies or would lie.
+ * Makes sure that so many bytes fit where a path lies or would lie. That spares the bytes that would be moved in vain, and is left where Deno
+ * would ask somebody for it: a disk without room shows in the end as well.
  *
  * @throws {NoRoomError} if they do not
  */
 export function checkFreeBytes(path: string, wantedBytes: number): void {
-  if (wantedBytes <= 0) return;
+  if (wantedBytes <= 0 || !mayAsk(path)) return;
   const free = freeBytes(path);
   if (free === undefined || free >= wantedBytes) return;
   throw new NoRoomError(

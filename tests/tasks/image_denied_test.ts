@@ -5,8 +5,10 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
-import { putContent, writeImage } from "../support/layout.ts";
+import { putContent, randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 Deno.test({
   name: "the image tasks say which layout they may not read or write, and that this is not allowed",
@@ -146,3 +148,30 @@ Deno.test({
       await run(["image:gc", `oci:${closed}`], [0, 0]);
     }),
 });
+
+realTest("image:sync asks on a terminal for no permission only to see how much room there is", [
+  "script",
+], () =>
+  inFolder(async (folder) => {
+    const [from, out, cache] = ["from", "out", "cache"].map((name) => join(folder, name));
+    await writeImage(from!, "a", { layers: [randomBytes(2_000_000)] });
+    const files = [from, out, cache].join(",");
+    const root = fromFileUrl(new URL("../../", import.meta.url));
+    const run = ["--allow-env", "--allow-net", `--allow-read=${files},${root},/proc`];
+    // The second time the layout is there.
+    for (const tag of ["a", "b"]) {
+      const ran = onTerminal("", [], {
+        columns: 200,
+        env: { DOCKER_CONFIG: folder, DENO_NO_UPDATE_CHECK: "1" },
+        command: [
+          // Nobody answers what is asked.
+          ...["timeout", "--foreground", "--signal=KILL", "10"],
+          ...[Deno.execPath(), "run", "--config", join(root, "deno.json"), ...run],
+          ...[`--allow-write=${files}`, join(root, "mod.ts"), "image:sync", "--cache-dir", cache!],
+          ...[`oci:${from}:${tag}`, `oci:${out}:${tag}`],
+        ],
+      });
+      assertEquals(await ran.code, 0, ran.written());
+      await writeImage(from!, "b", { layers: [randomBytes(2_000_000)] });
+    }
+  }));
