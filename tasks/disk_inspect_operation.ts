@@ -19,13 +19,14 @@ import type {
   InspectDiskOptions,
   InspectDiskResult,
 } from "./disk_inspect.ts";
-import { checkOnline } from "./disk_options.ts";
+import { checkOnline, checkOptions } from "./disk_options.ts";
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
   options: InspectDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectDiskResult> {
+  checkOptions(options, ["reference"], { insecureRegistries: "texts" });
   const context = resolveContext(ctx);
   return await look(context, options, [options.reference], ([image]) => shapeOf(image!));
 }
@@ -35,6 +36,7 @@ export async function runDiffDisks(
   options: DiffDisksOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffDisksResult> {
+  checkOptions(options, ["from", "to"], { insecureRegistries: "texts" });
   const context = resolveContext(ctx);
   return await look(context, options, [options.from, options.to], ([from, to]) => ({
     sameChunker: sameChunker(from!.index.chunker, to!.index.chunker),

@@ -10,7 +10,13 @@ import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, lockDisk, refuseOwnLayout } from "./disk_options.ts";
+import {
+  checkOnline,
+  checkOptions,
+  concurrencyOf,
+  lockDisk,
+  refuseOwnLayout,
+} from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
@@ -23,6 +29,12 @@ export async function runPullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
+  checkOptions(options, ["reference", "file"], {
+    bases: "texts",
+    inPlace: "flag",
+    insecureRegistries: "texts",
+    concurrency: "number",
+  });
   const action = `pull "${options.reference}" to "${options.file}"`;
   return await inWords(action, () => pull(options, ctx), { EBUSY: busyHint });
 }

@@ -24,7 +24,7 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { checkOnline, checkOptions, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
@@ -37,6 +37,16 @@ export async function runPushDisk(
   options: PushDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PushDiskResult> {
+  checkOptions(options, ["reference", "file"], {
+    chunker: "text",
+    chunkBytes: "number",
+    bases: "texts",
+    repack: "flag",
+    paranoid: "flag",
+    level: "number",
+    insecureRegistries: "texts",
+    concurrency: "number",
+  });
   const action = `push "${options.file}" to "${options.reference}"`;
   return await inWords(action, () => push(options, ctx));
 }

@@ -18,7 +18,7 @@ import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline } from "./disk_options.ts";
+import { checkOnline, checkOptions } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./disk_pull_operation.ts";
@@ -38,6 +38,7 @@ export async function runVerifyDisk(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<VerifyDiskResult> {
+  checkOptions(options, ["reference", "file"], { repair: "flag", insecureRegistries: "texts" });
   const action = `verify "${options.file}"`;
   return await inWords(action, () => verify(options, ctx));
 }

@@ -11,6 +11,7 @@ import { fileState, keepTable, rememberFile } from "../../lib/disk/known_files.t
 import { Layout } from "../../lib/oci/layout.ts";
 import { join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
@@ -432,6 +433,38 @@ Deno.test("the disk tasks refuse bad options", async () => {
     UsageError,
     "offline",
   );
+});
+
+Deno.test("the disk tasks refuse options of another type by their names", async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("disk", first);
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file, reference }, world.machine());
+  const tasks: [(options: never, ctx: TaskContextOptions) => Promise<unknown>, object, string[]][] =
+    [
+      [pullDisk, { reference, file }, ["bases", "inPlace", "concurrency"]],
+      [pushDisk, { reference, file }, ["bases", "repack", "paranoid", "level", "chunkBytes"]],
+      [verifyDisk, { reference, file }, ["repair"]],
+      [inspectDisk, { reference }, []],
+      [diffDisks, { from: reference, to: reference }, []],
+    ];
+  for (const [task, good, more] of tasks) {
+    const refuse = (options: unknown, state: string) =>
+      assertRejects(() => task(options as never, world.machine()), UsageError, state);
+    for (const name of Object.keys(good)) {
+      await refuse({ ...good, [name]: undefined }, `Cannot use the ${name} undefined: it must be`);
+      await refuse({ ...good, [name]: ["x"] }, `Cannot use the ${name} [ "x" ]: it must be a text`);
+      await refuse({ ...good, [name]: "a\0b" }, `Cannot use the ${name} "a\\x00b": it must be`);
+    }
+    for (const name of [...more, "insecureRegistries"]) {
+      await refuse({ ...good, [name]: "no" }, `Cannot use the ${name} "no": it must be`);
+      await refuse({ ...good, [name]: [7] }, `Cannot use the ${name} [ 7 ]: it must be`);
+      await task({ ...good, [name]: undefined } as never, world.machine());
+    }
+    for (const options of [undefined, null, "x"]) {
+      await refuse(options, `Cannot use the options ${Deno.inspect(options)}: they must be`);
+    }
+  }
 });
 
 Deno.test("a sparse file of 200 MiB with little data takes little room", async () => {
