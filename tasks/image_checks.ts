@@ -5,6 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { checkFreeBytes, diskOf } from "../lib/base/disk_space.ts";
+import type { OptionShape } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
@@ -15,7 +16,18 @@ import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
+import { registriesShapes } from "./image_registries.ts";
 import type { ImageRoute } from "./image_routes.ts";
+
+/** What {@linkcode CopyImagesOptions} must be, as far as it is not checked where it is used. */
+export const copyShapes: { readonly [K in keyof CopyImagesOptions]?: OptionShape } = {
+  ...registriesShapes,
+  platforms: "texts",
+  allPlatforms: "switch",
+  referrers: "switch",
+  verifyExisting: "switch",
+  pin: "switch",
+};
 
 /** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
 const worthLookingBytes = 1024 * 1024;

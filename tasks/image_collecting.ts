@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
 import { foreseeLayout } from "../lib/oci/foresee_layout.ts";
@@ -12,6 +13,7 @@ export async function runCollectImages(
   options: CollectImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<Garbage> {
+  checkOptions(options, { layout: "text" }, { untag: "texts", graceMs: "milliseconds" });
   return await inWords(`collect "${options.layout}"`, () => collect(options, ctx));
 }
 

@@ -14,7 +14,7 @@ export interface CollectImagesOptions {
 /**
  * Removes from a layout the blobs that no name leads to. Young blobs stay: another process may be about to name them.
  *
- * @throws {UsageError} if the place is no layout reference
+ * @throws {UsageError} if the place is no layout reference, or another option is not what it must be
  * @throws {NotAllowedError} if this user may not read or write a file
  * @throws {KedgeError} if there is no layout in that folder
  * @throws {VerificationError} if a manifest is damaged, so that what it leads to cannot be known

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../lib/runner/context.ts";
-import { checkOffline } from "./image_checks.ts";
+import { checkOffline, copyShapes } from "./image_checks.ts";
 import { copyImages } from "./image_copies.ts";
 import type { ImageRoute } from "./image_routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./image_list.ts";
@@ -30,6 +31,10 @@ export async function runSyncImages(
   options: SyncImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImagesResult> {
+  checkOptions(options, { images: "list" }, copyShapes);
+  for (const image of options.images) {
+    checkOptions(image, { from: "text", to: "text or texts" }, { tags: "text" });
+  }
   const context = resolveContext(ctx);
   if (options.pin) (await import("./image_pins.ts")).pinningLockfile(context);
   const routes: ImageRoute[] = [];

@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
@@ -16,7 +17,7 @@ import type {
   InspectImageResult,
   ReadImageOptions,
 } from "./image_inspect.ts";
-import { openImageHosts } from "./image_registries.ts";
+import { openImageHosts, registriesShapes } from "./image_registries.ts";
 import { inWords } from "./in_words.ts";
 
 /** Does the work of `inspectImage`. */
@@ -27,6 +28,7 @@ export async function runInspectImage(
   },
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
+  checkOptions(options, { image: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   const reference = parseReference(options.image);
   checkOffline(context, "read", reference);
@@ -55,6 +57,7 @@ export async function runDiffImages(
   },
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
+  checkOptions(options, { a: "text", b: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   checkOffline(context, "read", parseReference(options.a), parseReference(options.b));
   using hosts = await openImageHosts(options, context);
@@ -88,6 +91,7 @@ export async function runListImages(
   /** The tags. */
   tags: string[];
 }> {
+  checkOptions(options, { place: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   const reference = parseReference(options.place);
   if (reference.tag !== undefined || reference.digest !== undefined) {

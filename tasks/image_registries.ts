@@ -1,3 +1,4 @@
+import type { OptionShape } from "../lib/base/check_options.ts";
 import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
 import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -14,6 +15,13 @@ export interface ImageRegistriesOptions {
   /** A `registries.conf` (version 2) with mirrors and blocked registries. @default {CONTAINERS_REGISTRIES_CONF} */
   registriesConf?: string | undefined;
 }
+
+/** What {@linkcode ImageRegistriesOptions} must be. */
+export const registriesShapes: { readonly [K in keyof ImageRegistriesOptions]-?: OptionShape } = {
+  insecureRegistries: "texts",
+  mirrors: "texts",
+  registriesConf: "text",
+};
 
 /**
  * Opens the connections of a task.

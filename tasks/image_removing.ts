@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
@@ -12,6 +13,7 @@ export async function runRemoveImages(
   options: RemoveImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<RemoveImagesResult> {
+  checkOptions(options, { images: "texts" }, { blobs: "switch", insecureRegistries: "texts" });
   const context = resolveContext(ctx);
   // All of them are read before the first goes: a slip of the pen must not leave half of the work done.
   const parse = options.blobs ? parseBlob : parseSingle;

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { checkOptions } from "../lib/base/check_options.ts";
 import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
+import { copyShapes } from "./image_checks.ts";
 import { copyImages } from "./image_copies.ts";
 import type { SyncImageOptions, SyncImageResult } from "./image.ts";
 
@@ -16,6 +18,7 @@ export async function runSyncImage(
   options: SyncImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImageResult> {
+  checkOptions(options, { from: "text", to: "text" }, copyShapes);
   const context = resolveContext(ctx);
   const image = { from: parseReference(options.from), to: [parseDestination(options.to)] };
   const { images, ...figures } = await copyImages([image], options, context);

@@ -1,0 +1,68 @@
+/**
+ * Holds the options of a call against what they must be, for callers whose types nobody checked: plain JavaScript, values of an environment.
+ *
+ * @module
+ */
+import { UsageError } from "./errors.ts";
+
+const isText = (value: unknown) => typeof value === "string";
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+
+const shapes = {
+  text: [isText, "a text"],
+  texts: [isTexts, "a list of texts"],
+  "text or texts": [
+    (value: unknown) => isText(value) || isTexts(value),
+    "a text or a list of them",
+  ],
+  switch: [(value: unknown) => typeof value === "boolean", "true or false"],
+  list: [Array.isArray, "a list"],
+  // NaN is no age that anything could be older or younger than.
+  milliseconds: [
+    (value: unknown) => typeof value === "number" && !Number.isNaN(value),
+    "a number of milliseconds",
+  ],
+} as const satisfies Record<string, readonly [(value: unknown) => boolean, string]>;
+
+/** What an option must be. */
+export type OptionShape = keyof typeof shapes;
+
+/**
+ * Checks options by their names; others are left alone.
+ *
+ * @param required what must be there
+ * @param optional what may be left out
+ * @throws {UsageError} if one is missing, or something else than it must be
+ */
+export function checkOptions<T extends object>(
+  options: T,
+  required: { readonly [K in keyof T]?: OptionShape },
+  optional: { readonly [K in keyof T]?: OptionShape } = {},
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw new UsageError(`Cannot use ${shown(options)} as options: they must be an object`);
+  }
+  const check = (name: string, shape: OptionShape, value: unknown) => {
+    const [fits, what] = shapes[shape];
+    if (fits(value)) return;
+    throw new UsageError(`Cannot use ${shown(value)} as ${name}: it must be ${what}`);
+  };
+  for (const [name, shape] of entries(required)) check(name, shape, options[name]);
+  for (const [name, shape] of entries(optional)) {
+    if (options[name] !== undefined) check(name, shape, options[name]);
+  }
+}
+
+function entries<T>(
+  table: { readonly [K in keyof T]?: OptionShape },
+): [Extract<keyof T, string>, OptionShape][] {
+  return Object.entries(table) as [Extract<keyof T, string>, OptionShape][];
+}
+
+/** A value for people; what an object holds may be secret. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (Array.isArray(value)) return "such a list";
+  if (typeof value === "function") return "a function";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
