@@ -177,7 +177,7 @@ export class RegistryTier implements Tier {
   async #sizeOf(digest: Digest, call: TierCall): Promise<number | undefined> {
     using patience = new Patience(call.signal, this.#waits.answerMs);
     using host = this.#host(call.meter, patience.signal);
-    return await this.#client(host).head(digest);
+    return (await this.#client(host).head(digest))?.size;
   }
 
   #client(host: RegistryHost): RegistryClient {

@@ -89,7 +89,8 @@ export class RegistryDiskStore implements DiskStore {
   }
 
   async has(blob: DiskBlob): Promise<boolean> {
-    return await this.client.head(blob.digest) === blob.size;
+    const there = await this.client.head(blob.digest);
+    return there !== undefined && (there.size ?? blob.size) === blob.size;
   }
 
   foresee(): void {}

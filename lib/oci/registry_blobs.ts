@@ -18,6 +18,12 @@ import { uploadLocation } from "./upload_location.ts";
 /** What registries without mounts answer, instead of opening an upload. */
 const mountRefusals = [400, 404, 405, 501];
 
+/** What a registry says of a blob without giving it. */
+export interface BlobHead {
+  /** Its size in bytes; `undefined` where the registry, or a proxy before it, does not tell. */
+  readonly size: number | undefined;
+}
+
 /** The blobs of one repository of a registry. */
 export class RegistryBlobs {
   /** The connection. */
@@ -43,8 +49,8 @@ export class RegistryBlobs {
     return `${this.host.host}/${this.repository}`;
   }
 
-  /** The size of a blob in bytes; `undefined` if the repository has none of that digest. */
-  async head(digest: Digest): Promise<number | undefined> {
+  /** What is told of a blob; `undefined` if the repository has none of that digest. */
+  async head(digest: Digest): Promise<BlobHead | undefined> {
     const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
       method: "HEAD",
       accept: [404],
@@ -54,7 +60,7 @@ export class RegistryBlobs {
     await response.body?.cancel();
     if (response.status === 404) return undefined;
     const length = response.headers.get("content-length");
-    return length === null ? undefined : Number(length);
+    return { size: length === null ? undefined : Number(length) };
   }
 
   /** The bytes of a blob, not verified. */

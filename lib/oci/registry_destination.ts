@@ -88,8 +88,13 @@ export class RegistryDestination implements ImageDestination {
     if (manifest) return (await this.client.headManifest(descriptor.digest)) !== undefined;
     const { digest, size } = descriptor;
     const there = await this.client.head(digest);
-    if (there === undefined || there === size) return there === size;
-    this.#meter.note(`${this.name} has ${there} bytes of ${digest} instead of ${size}`, "warning");
+    if (there === undefined) return false;
+    // A size that is not told is none that is wrong.
+    if ((there.size ?? size) === size) return true;
+    this.#meter.note(
+      `${this.name} has ${there.size} bytes of ${digest} instead of ${size}`,
+      "warning",
+    );
     this.damaged.add(digest);
     return false;
   }

@@ -35,6 +35,8 @@ export type Quirk =
   | "mount-refused"
   /** There is no referrers API. */
   | "no-referrers"
+  /** What is told of a blob leaves its size out (a proxy that packs what it passes on). */
+  | "no-head-length"
   /** Docker-Content-Digest is left out. */
   | "no-digest-header"
   /** Docker-Content-Digest lies. */
@@ -319,6 +321,10 @@ export class FakeRegistry implements AsyncDisposable {
       headers.set("content-range", `bytes ${parsed.start}-${parsed.end}/${whole.byteLength}`);
     }
     headers.set("content-length", String(bytes.byteLength));
+    if (request.method === "HEAD" && this.quirks.has("no-head-length")) {
+      headers.delete("content-length");
+      return new Response(new Blob([]).stream(), { status, headers });
+    }
     if (request.method === "HEAD") return new Response(null, { status, headers });
     if (this.#fails("wrongBlob")) {
       bytes = bytes.slice();

@@ -26,6 +26,7 @@ const quirks: Quirk[] = [
   "no-mount",
   "mount-refused",
   "no-referrers",
+  "no-head-length",
   "no-digest-header",
   "redirect",
 ];
@@ -54,6 +55,17 @@ for (const quirk of quirks) {
     }
   });
 }
+
+Deno.test("syncImage() sends no blob again to a registry that has it and does not tell its size", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-head-length"] });
+  await writeImage(room.path("from"), "v1", { layers });
+  const to = `docker://${registry.host}/a`;
+  await room.sync(`oci:${room.path("from")}:v1`, `${to}:v1`);
+  registry.receivedBytes = 0;
+  const { bytesMoved } = await room.sync(`oci:${room.path("from")}:v1`, `${to}:v2`);
+  assertEquals([registry.receivedBytes, bytesMoved < 10_000], [0, true]);
+});
 
 Deno.test("syncImage() goes on when a token, or a signed URL, runs out in the middle of a copy", async () => {
   await using room = await ImageRoom.make();

@@ -289,7 +289,9 @@ realTest("pushBlob() sends chunks to docker-registry, and goes on between them",
   // The cut chunk ends the session of docker-registry: the push begins anew and ends well.
   await push(registry.host, memory, { session: { location: new URL(location), offset } });
   using connection = new RegistryHost({ host: registry.host });
-  assertEquals(await new RegistryClient(connection, "a/b").head(blob.digest), blob.size);
+  assertEquals(await new RegistryClient(connection, "a/b").head(blob.digest), {
+    size: blob.size,
+  });
   const next = await push(registry.host, memory);
   assertEquals(next, blob.size);
 });

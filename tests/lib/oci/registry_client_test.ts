@@ -66,7 +66,7 @@ Deno.test("RegistryClient puts, looks for and gets a blob", () =>
   withRegistry({}, async (client, registry) => {
     assertEquals(await client.head(blob.digest), undefined);
     await client.putBlob(blob, inPieces);
-    assertEquals(await client.head(blob.digest), blob.size);
+    assertEquals(await client.head(blob.digest), { size: blob.size });
     assertEquals(sha256(await read(await client.get(blob.digest))), blob.digest);
     assertEquals(
       await read(await client.getRange(blob.digest, 10, 99)),
@@ -106,7 +106,7 @@ Deno.test("RegistryClient.mount() takes a blob over, gives the upload that was o
   withRegistry({}, async (client, registry) => {
     registry.store.putBlob("other", content);
     assertEquals(await client.mount(blob.digest, "other"), true);
-    assertEquals(await client.head(blob.digest), blob.size);
+    assertEquals(await client.head(blob.digest), { size: blob.size });
     registry.quirks.add("no-mount");
     const location = await client.mount(blob.digest, "other");
     assert(location instanceof URL);
@@ -261,7 +261,7 @@ Deno.test("RegistryClient says that a registry does not take a password", () =>
 Deno.test("RegistryClient waits out 429 and 503", () =>
   withRegistry({ faults: { tooMany: 2, unavailable: 1 } }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
-    assertEquals(await client.head(blob.digest), blob.size);
+    assertEquals(await client.head(blob.digest), { size: blob.size });
     assertEquals(registry.log.map((line) => line.slice(-3)), ["429", "429", "503", "200"]);
   }));
 
