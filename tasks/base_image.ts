@@ -15,7 +15,7 @@ export interface BaseImageResult extends Figures {
   manifestDigest: Digest;
   /** The config, by which engines know the image. */
   configDigest: Digest;
-  /** The version of Nix in it, as its label says. */
+  /** The version of Nix in it, as its label says, or, of an image without one, the store paths that its history names. */
   nixVersion: string;
   /** The version that was asked for. */
   wantedVersion: string;
@@ -31,13 +31,13 @@ export interface BaseImageResult extends Figures {
 
 /**
  * Finds the base image with exactly the Nix of this machine, proves its tag, platform and label in the registry, pins it by digest,
- * and brings it where it is wanted.
+ * and brings it where it is wanted. Official images before Nix 2.30 have no label: of them the one Nix counts that their history names.
  *
  * The first call reads manifests and a config; later calls ask nobody. `refresh` and `maxAge` ask with one HEAD.
  *
  * @throws {UsageError} if an option is out of its range, or Nix is not installed
  * @throws {KedgeError} if the version has no image, or none for the platform; the hint names the nearest
- * @throws {VerificationError} if the image's label says another version than its tag
+ * @throws {VerificationError} if the image's label, or its history, says another version than its tag, or none
  * @throws {UnreachableError} if the registry stayed unreachable, or may not be asked and the cache knows nothing, or `to` does not have it
  *
  * @example

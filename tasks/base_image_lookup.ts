@@ -22,7 +22,7 @@ export interface FoundBaseImage {
   manifestDigest: Digest;
   /** The config, by which engines know the image. */
   configDigest: Digest;
-  /** The version of Nix that its label says. */
+  /** The version of Nix that its label says, or its history where it has no label. */
   label: string;
   /** All bytes of it for the platform: config and layers. */
   size: number;
@@ -41,6 +41,9 @@ const configSchema = v.object({
   config: v.optional(v.nullable(v.object({
     Labels: v.optional(v.nullable(v.record(v.string(), v.string()))),
   }))),
+  history: v.optional(v.nullable(v.array(v.object({
+    comment: v.optional(v.nullable(v.string())),
+  })))),
 });
 
 /**
@@ -61,21 +64,21 @@ export async function lookUpBaseImage(
   const manifest = root.kind === "image" ? root : await pick(client, root, wanted.platform, name);
   const [config] = manifest.blobs;
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
-  const { os, architecture, labels } = await readConfig(client, config, name, signal);
+  const { os, architecture, said } = await readConfig(client, config, name, signal);
   const { platform, release } = wanted;
   if (os !== platform.os || architecture !== platform.architecture) {
     throw wrongPlatform(name, platform, [`${os}/${architecture}`]);
   }
-  const label = labels[versionLabel];
+  const [source, label] = said;
   if (label === undefined) {
     throw new VerificationError(
-      `Cannot use "${name}" as base image: its config has no label ${versionLabel}`,
+      `Cannot use "${name}" as base image: its config has no label ${versionLabel}, and its history names no one Nix`,
       { side: "source", hint: "name the repository of official images with --repository" },
     );
   }
   if (release !== undefined && label !== release) {
     throw new VerificationError(
-      `Cannot use "${name}" as base image: its label says version ${JSON.stringify(label)}, ` +
+      `Cannot use "${name}" as base image: its ${source} says version ${JSON.stringify(label)}, ` +
         `not "${release}"`,
       {
         side: "source",
@@ -132,7 +135,9 @@ async function readConfig(
   config: Descriptor,
   name: string,
   signal: AbortSignal,
-): Promise<{ os: string; architecture: string; labels: Record<string, string> }> {
+): Promise<
+  { os: string; architecture: string; said: [source: "label" | "history", version?: string] }
+> {
   const bad = (state: string, cause?: unknown) =>
     new VerificationError(`Cannot read the config of "${name}": ${state}`, { cause });
   if (config.size > largestConfigBytes) throw bad(`it has ${config.size} bytes`);
@@ -143,8 +148,23 @@ async function readConfig(
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), configSchema), text);
   if (!parsed.success) throw bad(parsed.issues[0].message);
-  const { os = "linux", architecture = "", config: inner } = parsed.output;
-  return { os, architecture, labels: inner?.Labels ?? {} };
+  const { os = "linux", architecture = "", config: inner, history } = parsed.output;
+  const label = inner?.Labels?.[versionLabel];
+  if (label !== undefined) return { os, architecture, said: ["label", label] };
+  const version = versionOfHistory(history?.map(({ comment }) => comment ?? "") ?? []);
+  return { os, architecture, said: version === undefined ? ["history"] : ["history", version] };
+}
+
+/**
+ * The version of the one Nix that the comments on layers name: official images have a label from Nix 2.30 on, and those before it only what
+ * nixpkgs notes, `store paths: ['/nix/store/...-nix-2.8.0', ...]`.
+ */
+function versionOfHistory(comments: readonly string[]): string | undefined {
+  const named = comments.filter((comment) => comment.startsWith("store paths: ")).flatMap((
+    each,
+  ) => [...each.matchAll(/'\/nix\/store\/[0-9a-z]{32}-nix-(\d+(?:\.\d+){1,2})'/g)]);
+  const [version, ...others] = new Set(named.map((match) => match[1]!));
+  return others.length === 0 ? version : undefined;
 }
 
 /** The releases that a repository has tags of, oldest first. */

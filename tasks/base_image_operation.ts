@@ -1,8 +1,8 @@
 /**
  * The base image of exactly the Nix that is here.
  *
- * Invariants: never another version than was asked for, unless a fallback was chosen; the label decides, not the tag; what a tag meant is
- * pinned by digest; a name that is known costs no request.
+ * Invariants: never another version than was asked for, unless a fallback was chosen; the label decides, or the history where there is none,
+ * and not the tag; what a tag meant is pinned by digest; a name that is known costs no request.
  *
  * @module
  */

@@ -58,8 +58,13 @@ export interface CheckedBaseImage {
  */
 export function checkBaseImage(options: BaseImageOptions): CheckedBaseImage {
   const { nixVersion, platform, fallback = "none", maxAge } = options;
+  // A task file may be run without its types being checked, and a version looks like a number.
+  for (const name of ["nixVersion", "repository", "platform", "fallback", "to"] as const) {
+    if (["string", "undefined"].includes(typeof options[name])) continue;
+    throw new UsageError(`Cannot use ${name} ${JSON.stringify(options[name])}: it is no text`);
+  }
   const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
-  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
+  if (maxAgeMs !== undefined && !(typeof maxAgeMs === "number" && maxAgeMs >= 0)) {
     throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
   }
   if (options.to !== undefined) parseDestination(options.to);

@@ -12,6 +12,8 @@ import { putContent } from "./layout.ts";
 export interface NixImage {
   /** The version that its label says; none without it. */
   label?: string;
+  /** What is noted of each of its layers, as dockerTools of nixpkgs do. @default {nothing} */
+  comments?: readonly string[];
   /** For which machine it is. @default {this one} */
   platform?: Platform;
   /** Its layers, as tarballs. @default {one that holds a text} */
@@ -28,7 +30,8 @@ async function writeNixImage(
   await layout.make();
   const manifests: Descriptor[] = [];
   for (const image of images) {
-    const { label, platform = machinePlatform(), layers: contents = [`nix ${label}`] } = image;
+    const { label, comments, platform = machinePlatform() } = image;
+    const { layers: contents = [`nix ${label}`] } = image;
     const layers: Descriptor[] = [];
     for (const content of contents) {
       layers.push(await putContent(folder, content, MediaType.ociLayer));
@@ -40,6 +43,7 @@ async function writeNixImage(
         config: label === undefined
           ? {}
           : { Labels: { "org.opencontainers.image.version": label } },
+        ...(comments === undefined ? {} : { history: comments.map((comment) => ({ comment })) }),
         rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
       }),
       MediaType.ociConfig,

@@ -99,6 +99,47 @@ realTest("a dry run of baseImage() writes nothing and foresees the figures", reg
   assertEquals({ ...planned, dryRun: false }, done);
 });
 
+/** What nixpkgs notes of the layers of official images, of which those before Nix 2.30 have no label. */
+function commentsOf(...versions: string[]): string[] {
+  const hash = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl";
+  const paths = versions.flatMap((version) => [`nix-${version}`, `nix-${version}-man`]);
+  const rest = ["nix-customisation-layer", "nix-store-2.27.0", "unix-2.0.0", "nix-2.7.0-x"];
+  return [["glibc-2.40-66"], paths, rest].map((layer) =>
+    `store paths: [${layer.map((name) => `'/nix/store/${hash}-${name}'`).join(", ")}]`
+  );
+}
+
+realTest(
+  "baseImage() takes an image without a label by what its history names",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    const digest = await room.push("2.8.0", { comments: commentsOf("2.8.0") });
+    const { nixVersion, digest: found } = await room.run({ nixVersion: "2.8.0" });
+    assertEquals([nixVersion, found], ["2.8.0", digest]);
+    await room.push("2.9.0", { comments: commentsOf("2.9.1") });
+    const wrong = await assertRejects(() => room.run({ nixVersion: "2.9.0" }), VerificationError);
+    assertStringIncludes(wrong.message, 'its history says version "2.9.1", not "2.9.0"');
+    // The label decides where there is one.
+    await room.push("2.10.0", { label: "2.10.1", comments: commentsOf("2.10.0") });
+    const labelled = await assertRejects(
+      () => room.run({ nixVersion: "2.10.0" }),
+      VerificationError,
+    );
+    assertStringIncludes(labelled.message, 'its label says version "2.10.1", not "2.10.0"');
+    for (
+      const [tag, comments] of [["2.11.0", commentsOf()], ["2.12.0", commentsOf("2.12.0", "2.3")]]
+    ) {
+      await room.push(tag as string, { comments: comments as string[] });
+      const none = await assertRejects(
+        () => room.run({ nixVersion: tag as string }),
+        VerificationError,
+      );
+      assertStringIncludes(none.message, "its history names no one Nix");
+    }
+  },
+);
+
 realTest("baseImage() refuses an image whose label is not its tag", registry, async () => {
   await using room = await Room.make();
   await room.push("2.8.0", { label: "2.9.0" });
@@ -268,3 +309,15 @@ for (
     );
   });
 }
+
+Deno.test("baseImage() refuses what is no text, or no time, of a task file whose types nobody checked", async () => {
+  for (
+    const options of [
+      { nixVersion: 2.31 },
+      { nixVersion: "2.31.5", repository: 3 },
+      { nixVersion: "2.31.5", fallback: true },
+      { nixVersion: "2.31.5", to: {} },
+      { nixVersion: "2.31.5", maxAge: true },
+    ]
+  ) await assertRejects(() => baseImage(options as unknown as BaseImageOptions), UsageError);
+});
