@@ -2,7 +2,7 @@
  * Paths of a binary cache or of the Nix of this machine, brought into a carried store.
  *
  * Invariants: a NAR is hashed while it is written, where nobody looks; a path is valid only after it, and all that it needs, is there and
- * synced to the disk.
+ * synced to the disk; what was there when an import was planned is looked for again under the lock.
  *
  * @module
  */
@@ -48,6 +48,8 @@ interface ImportPlan extends Plan {
 }
 
 interface Imported {
+  /** The plan as it was under the lock. */
+  plan: ImportPlan;
   folder: NixFolder;
   rows: readonly StoreRow[];
   pathsMoved: number;
@@ -154,11 +156,18 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     return await whileRoom(folder.path, () => this.#bring(plan, folder, step));
   }
 
-  async #bring(plan: ImportPlan, folder: NixFolder, step: Step): Promise<Imported> {
+  async #bring(planned: ImportPlan, folder: NixFolder, step: Step): Promise<Imported> {
     const { source } = this.#parts;
     const { meter, signal, record } = step;
     await Deno.mkdir(folder.databaseFolder, { recursive: true });
-    const { missing, left } = await storeDifference(plan.rows, folder, signal);
+    let plan = planned;
+    let { missing, left } = await storeDifference(plan.closure, folder, signal);
+    const coming = new Set(plan.rows);
+    if ([...missing, ...left].some((row) => !coming.has(row))) {
+      // A prune took what was there.
+      plan = await this.plan(step);
+      ({ missing, left } = await storeDifference(plan.closure, folder, signal));
+    }
     checkFreeBytes(folder.path, bytesOf(missing));
     await using stage = await StoreStage.make(folder, missing);
     for (const row of missing) {
@@ -173,14 +182,21 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       record(path, "placed", { narHash: row.narHash });
     }
     meter.reused(bytesOf(plan.closure) - bytesOf(missing));
-    return { folder, rows: [...left, ...missing], pathsMoved: missing.length };
+    return { plan, folder, rows: [...left, ...missing], pathsMoved: missing.length };
+  }
+
+  replanned({ plan }: Imported): ImportPlan {
+    return plan;
   }
 
   verify(): Promise<void> {
     return Promise.resolve();
   }
 
-  async commit(plan: ImportPlan, { folder, rows, pathsMoved }: Imported): Promise<CopyStanding> {
+  async commit(
+    _plan: ImportPlan,
+    { plan, folder, rows, pathsMoved }: Imported,
+  ): Promise<CopyStanding> {
     await registerPaths(folder, rows);
     await putLinks(
       folder,
