@@ -10,18 +10,17 @@
 import { join } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
+import { busyNames } from "./busy_names.ts";
 import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
 import { checkPlaces } from "./check_places.ts";
 import { leftLinks } from "./left_links.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
-import { readPlainFile } from "./plain_file.ts";
 import { removeTree } from "./remove_tree.ts";
 import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
-import { isStoreBaseName } from "./store_path.ts";
 
 /** What a prune would do. */
 export interface NixPrunePlan {
@@ -42,8 +41,6 @@ export interface NixPrunePlan {
   /** What killed runs left outside of the store, by its path. */
   staged: readonly string[];
 }
-
-const largestTextBytes = 256 * 1024 * 1024;
 
 /**
  * Plans what may go; writes nothing.
@@ -146,47 +143,4 @@ function rootNames(links: readonly NixLink[], dropped: readonly CarriedImage[]):
   const gone = dropped.map(({ digest }) => `gcroots/kedge/${digestHex(digest)}/`);
   const roots = links.filter(({ path }) => !gone.some((prefix) => path.startsWith(prefix)));
   return roots.flatMap((link) => storeNameOf(link) ?? []);
-}
-
-const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
-
-/** What Nix processes of that store have named as in use, and what processes of this machine have mapped: their programs and libraries. */
-async function busyNames(folder: NixFolder): Promise<string[]> {
-  const texts: string[] = [];
-  const temporary = join(folder.state, "temproots");
-  for await (const { name, isFile } of entriesOf(temporary)) {
-    // A pipe, or a link to a device, would be read for ever.
-    if (!isFile) continue;
-    texts.push(await readPlainFile(join(temporary, name), largestTextBytes) ?? "");
-  }
-  if (Deno.build.os === "linux") {
-    for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
-      texts.push(await textOf(`/proc/${pid}/maps`));
-    }
-  }
-  const names = texts.flatMap((text) => [...text.matchAll(storeName)].map((match) => match[1]!));
-  return [...new Set(names)].filter(isStoreBaseName);
-}
-
-async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
-  try {
-    yield* Deno.readDir(folder);
-  } catch (error) {
-    const isNone = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (!isNone) throw error;
-  }
-}
-
-/** A text that may be gone, or another's, a moment later. */
-async function textOf(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    const isGone = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable ||
-      /\(os error 3\)/.test((error as Error).message);
-    if (isGone) return "";
-    throw error;
-  }
 }

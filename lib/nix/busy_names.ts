@@ -1,0 +1,72 @@
+import defer * as fs from "node:fs";
+import { join } from "@std/path";
+import { folderNames } from "../base/files.ts";
+import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
+import { readPlainFile } from "./plain_file.ts";
+import { isStoreBaseName } from "./store_path.ts";
+
+const largestTextBytes = 256 * 1024 * 1024;
+const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
+/** What the system says of what is gone, or another's, a moment later. */
+const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH"];
+
+/**
+ * What Nix processes of a store have named as in use, and what processes of this machine use: their programs, libraries, open files, working
+ * folders and environments, as Nix's garbage collector looks for it. A process in a container counts where this one sees it.
+ */
+export async function busyNames(folder: NixFolder): Promise<string[]> {
+  const names = new Set<string>();
+  const take = (text: string) => {
+    for (const match of text.matchAll(storeName)) names.add(match[1]!);
+  };
+  const temporary = join(folder.state, "temproots");
+  for await (const { name, isFile } of entriesOf(temporary)) {
+    // A pipe, or a link to a device, would be read for ever.
+    if (isFile) take(await readPlainFile(join(temporary, name), largestTextBytes) ?? "");
+  }
+  if (Deno.build.os === "linux") {
+    for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
+      for (const name of ["maps", "environ"]) take(await textOf(`/proc/${pid}/${name}`));
+      linksOf(`/proc/${pid}`).forEach(take);
+    }
+  }
+  return [...names].filter(isStoreBaseName);
+}
+
+async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
+  try {
+    yield* Deno.readDir(folder);
+  } catch (error) {
+    const isNone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!isNone) throw error;
+  }
+}
+
+async function textOf(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error) => passed(error, ""));
+}
+
+/** Where the links of a process lead: to its program, its working folder and what it has open. */
+function linksOf(process: string): string[] {
+  const read = <T>(run: () => T, none: T): T => {
+    try {
+      return run();
+    } catch (error) {
+      return passed(error, none);
+    }
+  };
+  const open = read(() => fs.readdirSync(`${process}/fd`), []);
+  return ["exe", "cwd", ...open.map((name) => `fd/${name}`)].map((name) =>
+    read(() => fs.readlinkSync(`${process}/${name}`), "")
+  );
+}
+
+/** What stands for what cannot be read. */
+function passed<T>(error: unknown, none: T): T {
+  const { code = "", message = "" } = error as { code?: string; message?: string };
+  const isPassing = passing.includes(code) || error instanceof Deno.errors.NotCapable ||
+    /\(os error 3\)/.test(message);
+  if (isPassing) return none;
+  throw error;
+}
