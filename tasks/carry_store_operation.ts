@@ -17,6 +17,7 @@ import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { putLinks } from "../lib/nix/nix_links.ts";
 import { registerPaths } from "../lib/nix/register_paths.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
+import { UsageError } from "../lib/base/errors.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {
@@ -46,6 +47,13 @@ export async function runCarryStore(
   ctx: TaskContextOptions = {},
 ): Promise<CarryStoreResult> {
   const context = resolveContext(ctx);
+  const { base, check = "sample" } = options;
+  if (typeof base?.manifestDigest !== "string" || typeof base.reference !== "string") {
+    throw new UsageError("Cannot carry a store: base is not what baseImage() gives");
+  }
+  if (check !== "sample" && check !== "full") {
+    throw new UsageError(`Cannot check ${JSON.stringify(check)}: it is neither sample nor full`);
+  }
   const place = await nixPlace(options.to, options.engine, context);
   await using opened = new AsyncDisposableStack();
   const operation = new CarryOperation(options, place, context, opened);

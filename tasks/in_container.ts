@@ -13,9 +13,9 @@ export interface InContainerOptions {
   run: readonly string[];
   /** What it sees of this machine: `{ volume: "nix", to: "/nix" }`, `{ folder: ".", to: "/src", readonly: true }`. */
   mounts?: readonly ContainerMount[];
-  /** Its environment. A secret reaches it by its name alone: its value is in no argument. */
+  /** Its environment. A secret, and a text that holds one, reaches it by its name alone: the value is in no argument. */
   env?: Readonly<Record<string, string | Secret>>;
-  /** Its working folder. */
+  /** Its working folder, from the root on. */
   workdir?: string;
   /** Whether it reaches any network. @default {true} */
   network?: boolean;

@@ -6,20 +6,17 @@
  *
  * @module
  */
-import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { KedgeError } from "../lib/base/errors.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
-import {
-  checkContainer,
-  runContainer,
-  type RunContainerOptions,
-} from "../lib/container/run_container.ts";
+import { checkContainer, runContainer } from "../lib/container/run_container.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { type EngineImage, ensureEngineImage } from "./container_base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
+import { checkInContainer } from "./in_container_options.ts";
 
 /** Does the work of `inContainer`. */
 export async function runInContainer(
@@ -27,21 +24,23 @@ export async function runInContainer(
   ctx: TaskContextOptions = {},
 ): Promise<InContainerResult> {
   const context = resolveContext(ctx);
-  const { base, run, engine: engineOptions, insecureRegistries } = options;
-  if (run.length === 0 || run[0] === "") throw new UsageError("Cannot run nothing in a container");
+  const container = checkInContainer(options, context.redactor);
+  const { base, onStdout, engine: engineOptions, insecureRegistries } = options;
   const engine = await findEngine(engineOptions);
-  const { env, secretEnv } = environments(options.env);
-  // Whoever made a secret may have told another redactor of it.
-  for (const value of Object.values(secretEnv)) context.redactor.add(value);
-  const { mounts, workdir, network, stdin, onStdout } = options;
-  const container = { run, env, secretEnv, ...given({ mounts, workdir, network, stdin }) };
   checkContainer(engine, container);
-  const shown = context.redactor.redact(run.join(" "));
+  const command = container.run.join(" ");
+  const shown = context.redactor.redact(command);
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",
     subject: shown,
-    plan: () =>
-      Promise.resolve({
+    plan({ meter }) {
+      if (shown !== command) {
+        meter.note(
+          "an argument holds a secret, and other users of this machine may see it; pass it in env",
+          "warning",
+        );
+      }
+      return Promise.resolve({
         changed: true,
         bytesToMove: 0,
         bytesToReuse: 0,
@@ -49,7 +48,8 @@ export async function runInContainer(
         requests: 0,
         why: "a program is run whenever it is asked for",
         objects: [],
-      }),
+      });
+    },
     async move(_plan, step) {
       const inner = { ...context, signal: step.signal };
       const image: EngineImage = await ensureEngineImage(engine, base, insecureRegistries, inner);
@@ -90,23 +90,3 @@ export async function runInContainer(
 }
 
 type InContainerFields = Omit<InContainerResult, keyof Figures>;
-
-function environments(
-  all: InContainerOptions["env"] = {},
-): { env: Record<string, string>; secretEnv: Record<string, string> } {
-  const env: Record<string, string> = {};
-  const secretEnv: Record<string, string> = {};
-  for (const [name, value] of Object.entries(all)) {
-    if (typeof value === "string") env[name] = value;
-    else secretEnv[name] = value.reveal();
-  }
-  return { env, secretEnv };
-}
-
-type Optional = Pick<RunContainerOptions, "mounts" | "workdir" | "network" | "stdin">;
-
-function given(options: { [K in keyof Optional]: Optional[K] | undefined }): Optional {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as Optional;
-}

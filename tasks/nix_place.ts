@@ -58,16 +58,23 @@ export async function nixPlace(
   engineOptions: ContainerEngineOptions | undefined,
   context: TaskContext,
 ): Promise<NixPlace> {
-  if ("folder" in named) {
-    if (named.folder === "") throw new UsageError("Cannot use a folder without a name");
-    return new FolderPlace(resolve(named.folder));
+  const { volume, folder } = (named ?? {}) as { volume?: string; folder?: string };
+  if ((volume === undefined) === (folder === undefined)) {
+    throw new UsageError(
+      `Cannot tell where the store is: ${JSON.stringify(named)} is neither a volume nor a folder`,
+      { hint: 'it is { volume: "nix" } or { folder: "/var/nix" }' },
+    );
   }
-  if (!isVolumeName(named.volume)) {
-    throw new UsageError(`Cannot use the volume ${JSON.stringify(named.volume)}: it is no name`, {
+  if (folder !== undefined) {
+    if (typeof folder === "string" && folder !== "") return new FolderPlace(resolve(folder));
+    throw new UsageError(`Cannot use the folder ${JSON.stringify(folder)}: it has no name`);
+  }
+  if (typeof volume !== "string" || !isVolumeName(volume)) {
+    throw new UsageError(`Cannot use the volume ${JSON.stringify(volume)}: it is no name`, {
       hint: "a name has letters, digits, '.', '_' and '-'; a folder is written with a slash",
     });
   }
-  return new VolumePlace(named.volume, await findEngine(engineOptions), context);
+  return new VolumePlace(volume, await findEngine(engineOptions), context);
 }
 
 const taken = "a file stands there, or above it";

@@ -21,6 +21,7 @@ export type StoreEnd = { kind: "cache"; uri: StoreUri; shown: string } | {
  * @throws {UsageError} if it is none that can be read and written here
  */
 export function storeEnd(text: string): StoreEnd {
+  if (typeof text !== "string") throw new UsageError(`Cannot use the store ${text}: it is no URI`);
   const uri = parseStoreUri(text);
   if (uri.kind === "file" || uri.kind === "http" || uri.kind === "s3") {
     return { kind: "cache", uri, shown: uri.shown };

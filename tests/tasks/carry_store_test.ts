@@ -17,7 +17,7 @@ import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { Digest } from "../../lib/base/digest.ts";
 import { baseImage } from "../../tasks/base_image.ts";
-import { carryStore } from "../../tasks/base_image_store.ts";
+import { carryStore, type CarryStoreOptions } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom, nixPaths } from "../support/carry_room.ts";
 import { inFolder } from "../support/in_folder.ts";
 import {
@@ -461,6 +461,21 @@ Deno.test("carryStore() refuses a bad place before anything is asked", async () 
   for (const to of [{ volume: "a/b" }, { volume: "" }, { folder: "" }]) {
     await assertRejects(() => carryStore({ base, to }), UsageError);
   }
+  // A task file may be run without its types being checked.
+  const folder = "/nowhere/nix";
+  for (
+    const options of [
+      { base },
+      { base, to: folder },
+      { base, to: {} },
+      { base, to: { volume: "nix", folder } },
+      { base, to: { folder: 3 } },
+      { base, to: { volume: 3 } },
+      { base, to: { folder }, check: "all" },
+      { base: base.reference, to: { folder } },
+      { to: { folder } },
+    ]
+  ) await assertRejects(() => carryStore(options as CarryStoreOptions), UsageError);
 });
 
 Deno.test("base-image:carry refuses a bad volume, or one without an engine, before anything is asked", async () => {

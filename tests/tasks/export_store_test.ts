@@ -285,6 +285,7 @@ endsTest("exports and imports say what is not there", async (ends) => {
   await assertRejects(() => ends.import({ paths: [none] }), IncompleteError);
   await assertRejects(() => ends.import({ paths: [] }), UsageError);
   await assertRejects(() => ends.export({ to: "exec:cat" }), UsageError);
+  await assertRejects(() => ends.export({ to: 3 } as unknown as ExportStoreOptions), UsageError);
   await assertRejects(() => ends.export({ paths: ["/tmp/x"] }), UsageError);
   const empty = { from: { folder: join(ends.room.folder, "nothing") } };
   await assertRejects(() => ends.export(empty), KedgeError, "there is no store in it");

@@ -16,6 +16,7 @@ import { baseImage } from "../../tasks/base_image.ts";
 import { inContainer, type InContainerOptions } from "../../tasks/in_container.ts";
 import { busyboxLayer } from "../support/busybox.ts";
 import { pushNixImage } from "../support/nix_image.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -80,6 +81,29 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     assertEquals(notes.join().includes("s3cr3t-token"), false);
     await assertRejects(() => run({ run: ["sh"], env: { PATH: token } }), UsageError);
   });
+  await t.step(
+    "a text that holds a secret is passed as one; an argument that does is warned of",
+    async () => {
+      const token = new Secret("s3cr3t-token", "env TOKEN", redactor);
+      const env = { NIX_CONFIG: `access-tokens = github.com=${token.reveal()}` };
+      notes.length = 0;
+      const script = 'cat /proc/1/environ >/out/seen; echo "$NIX_CONFIG"';
+      const mounts = [{ folder, to: "/out" }];
+      const log = join(folder, "arguments");
+      const program = join(folder, "podman");
+      await writeProgram(program, `#!/bin/sh\necho "$@" >>'${log}'\nexec podman "$@"\n`);
+      const logged = { kind: "podman", program, ...podman } as const;
+      const options = { base, engine: logged, run: ["sh", "-c", script], env, mounts };
+      const { stdout } = await inContainer(options, context);
+      assertEquals(stdout, "access-tokens = github.com=[redacted]\n");
+      assertStringIncludes(await Deno.readTextFile(join(folder, "seen")), env.NIX_CONFIG);
+      const said = await Deno.readTextFile(log);
+      assertEquals([said.includes("--env NIX_CONFIG "), said.includes("s3cr3t")], [true, false]);
+      assertEquals(notes.some((note) => note.includes("an argument holds a secret")), false);
+      await run({ run: ["sh", "-c", `: ${token.reveal()}`] });
+      assertEquals(notes.some((note) => note.includes("an argument holds a secret")), true);
+    },
+  );
   await t.step("its output stays as it is, but for secrets, wherever they come", async () => {
     const token = new Secret("s3cr3t-token", "env TOKEN", new Redactor());
     notes.length = 0;
@@ -163,6 +187,23 @@ for (const dryRun of [true, false]) {
         [{ mounts: [{ folder: "/a", to: "x" }] }, 'Cannot mount at "x"'],
         [{ env: { "A-B": "x" } }, 'Cannot use the variable "A-B"'],
         [{ env: { HOME: new Secret("s3cr3t", "HOME", new Redactor()) } }, "Cannot pass a secret"],
+        [{ env: { A: "a\0b" } }, 'Cannot use the variable "A" of a container: it holds a NUL'],
+        [{ run: ["sh", "a\0b"] }, "Cannot use the argument of a container: it holds a NUL"],
+        [{ workdir: "here" }, "Cannot use the working folder of a container"],
+        // A task file may be run without its types being checked.
+        ...([
+          [{ run: "true" }, "Cannot run nothing in a container"],
+          [{ run: ["sh", 1] }, "Cannot use the argument of a container: it is no text (1)"],
+          [{ env: { A: 1 } }, 'Cannot use the variable "A" of a container: it is no text (1)'],
+          [{ env: { A: undefined } }, 'Cannot use the variable "A" of a container'],
+          [{ network: "none" }, "Cannot use network of a container: it is neither true nor false"],
+          [{ stdin: "text" }, "Cannot use stdin of a container"],
+          [{ mounts: { volume: "a", to: "/x" } }, "Cannot use mounts of a container: no list"],
+          [{ mounts: [{ to: "/x" }] }, "Cannot use the mount of a container"],
+          [{ mounts: [{ volume: "a", folder: "/b", to: "/x" }] }, "Cannot use the mount"],
+          [{ mounts: [{ volume: "a" }] }, "Cannot use the mount of a container"],
+          [{ base: "docker://x/y" }, "Cannot use the base image of a container"],
+        ] as [Partial<InContainerOptions>, string][]),
       ];
       // No engine is there: one that is asked is an error of its own.
       const engine = { kind: "podman", program: "/nowhere/podman" } as const;
