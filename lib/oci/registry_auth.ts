@@ -38,10 +38,12 @@ interface Token {
 }
 
 const tokenSchema = v.object({
-  token: v.optional(v.string()),
-  access_token: v.optional(v.string()),
-  expires_in: v.optional(v.number()),
+  token: v.nullish(v.string()),
+  access_token: v.nullish(v.string()),
+  expires_in: v.optional(v.unknown()),
 });
+/** How long a token lives where the server does not say, in seconds: what the specification of tokens has for it. */
+const usualLife = 60;
 /** Tokens are renewed this long before they end, in milliseconds. */
 const marginMs = 5000;
 const largestTokenBytes = 1024 * 1024;
@@ -173,7 +175,8 @@ export class RegistryAuth {
       );
     }
     this.#options.redactor?.add(value);
-    const lifeMs = (parsed.output.expires_in ?? 60) * 1000;
+    const { expires_in: told } = parsed.output;
+    const lifeMs = (typeof told === "number" && told > 0 ? told : usualLife) * 1000;
     return {
       header: `Bearer ${value}`,
       expires: this.#now() + Math.max(lifeMs - marginMs, lifeMs / 2),

@@ -82,6 +82,8 @@ export interface FakeRegistryOptions {
   user?: { name: string; password: string };
   /** Whether it sends its clients to its own token server, rather than ask for Basic. @default {false} */
   token?: boolean;
+  /** What its token server says beside or instead of what it should. */
+  tokenAnswer?: Record<string, unknown>;
   /** How it misbehaves. */
   quirks?: readonly Quirk[];
   /** How often something goes wrong. */
@@ -272,7 +274,11 @@ export class FakeRegistry implements AsyncDisposable {
     if (user !== undefined && request.method === "GET" && given !== expected) {
       return problem(401, "UNAUTHORIZED");
     }
-    return Response.json({ token: this.#tokenNow, expires_in: 300 });
+    return Response.json({
+      token: this.#tokenNow,
+      expires_in: 300,
+      ...this.#options.tokenAnswer,
+    });
   }
 
   async #blob(request: Request, repository: string, digest: string): Promise<Response> {

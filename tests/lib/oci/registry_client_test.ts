@@ -224,6 +224,27 @@ Deno.test("RegistryClient trades an identity token by POST", () =>
     assertEquals(registry.requests[1]!.method, "POST");
   }, { credentials: () => Promise.resolve({ kind: "identity" as const, token: "id" }) }));
 
+for (
+  const [told, tokenAnswer] of [
+    ["null for a token that has another name", {
+      token: null,
+      access_token: "token-1-of-the-fake-registry",
+    }],
+    ["nothing of its lifetime", { expires_in: undefined }],
+    ["null for its lifetime", { expires_in: null }],
+    ["no lifetime at all", { expires_in: 0 }],
+    ["a lifetime that is none", { expires_in: -5 }],
+    ["a lifetime as a text", { expires_in: "300" }],
+  ] as const
+) {
+  Deno.test(`RegistryClient fetches one token where a server says ${told}`, () =>
+    withRegistry({ token: true, tokenAnswer }, async (client, registry) => {
+      for (let times = 0; times < 3; times++) await client.head(blob.digest);
+      const fetched = registry.requests.filter(({ path }) => path.startsWith("/token"));
+      assertEquals(fetched.length, 1);
+    }));
+}
+
 Deno.test("RegistryClient renews a token that ran out in the middle, uploads included", () =>
   withRegistry({ token: true }, async (client, registry) => {
     await client.putBlob(blob, inPieces);
