@@ -67,6 +67,8 @@ export interface HttpRequest {
 }
 
 const maxRedirects = 10;
+/** The most characters that are told of what a server says that keeps failing. */
+const longestReason = 300;
 /** What a signed URL answers before its time and after it: then the original URL is asked once more. */
 const signedStatuses = [400, 403, 410];
 const redirectStatuses = [301, 302, 303, 307, 308];
@@ -113,7 +115,7 @@ export class HttpClient {
     const budget = new RetryBudget(this.#retry, this.#random);
     for (let tried = 1;; tried++) {
       signal?.throwIfAborted();
-      let failure: RetryFailure & { cause?: unknown; state: string };
+      let failure: RetryFailure & { cause?: unknown; state: string; response?: Response };
       try {
         const response = await this.#follow(new URL(url), request, signal);
         if (response.ok || request.accept?.includes(response.status)) return response;
@@ -129,29 +131,32 @@ export class HttpClient {
           });
         }
         failure = {
+          response,
           state: `the server answered ${response.status}`,
           isBusy: isBusyStatus(response.status),
           askedMs: parseRetryAfterMs(response.headers.get("retry-after"), this.#now()),
         };
-        await response.body?.cancel();
       } catch (cause) {
         signal?.throwIfAborted();
         if (cause instanceof KedgeError) throw cause;
         failure = { cause, state: displayUrls((cause as Error).message) };
       }
-      const { askedMs = 0 } = failure;
+      const { askedMs = 0, response } = failure;
       const waitMs = budget.next(failure);
       if (waitMs === undefined) {
+        const { reasonIn } = await import("./status_error.ts");
+        const reason = response === undefined ? "" : await reasonIn(response, longestReason);
         const asked = askedMs > longestRetryAfterMs
           ? ` and wants to be asked again in ${Math.ceil(askedMs / 1000)} s`
           : "";
         throw new UnreachableError(
-          `Cannot ${this.#describe(url, request)}: ${failure.state}${asked}, tried ${
+          `Cannot ${this.#describe(url, request)}: ${failure.state}${reason}${asked}, tried ${
             counted(tried, "time")
           }`,
           this.#withSide({ cause: failure.cause, data: { url: displayUrl(url), tried } }),
         );
       }
+      await response?.body?.cancel();
       this.#meter.note(
         `${this.#describe(url, request)}: ${failure.state}; trying again in ${
           Math.round(waitMs)

@@ -25,9 +25,7 @@ export async function statusError(
   { what, url, method, side }: RefusedRequest,
 ): Promise<KedgeError> {
   const { status } = response;
-  const excerpt = wordsOf(await firstWords(response, 512)).slice(0, 160);
-  const message = `Cannot ${what}: the server answered ${status}` +
-    (excerpt === "" ? "" : ` (${excerpt})`);
+  const message = `Cannot ${what}: the server answered ${status}${await reasonIn(response, 160)}`;
   const options: KedgeErrorOptions = {
     data: { status, url },
     ...(side === undefined ? {} : { side }),
@@ -40,6 +38,12 @@ export async function statusError(
     return new KedgeError(message, { ...options, hint: "is writing allowed there?" });
   }
   return new KedgeError(message, options);
+}
+
+/** The first words of an answer that explain it, in brackets after a space, or nothing; its body is read or cancelled. */
+export async function reasonIn(response: Response, length: number): Promise<string> {
+  const words = wordsOf(await firstWords(response, 512)).slice(0, length);
+  return words === "" ? "" : ` (${words})`;
 }
 
 /** What a web page says to people: its title, or else its text. */

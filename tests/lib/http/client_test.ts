@@ -45,6 +45,26 @@ Deno.test("HttpClient tries transient failures again and counts each request", a
   assertEquals(count, 3);
 });
 
+Deno.test("HttpClient tells why a server says that it keeps failing, once it gives up", async () => {
+  const notes: string[] = [];
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response("the pull\n rate\x1b limit\nis reached", { status: 429 }),
+  );
+  const client = new HttpClient({
+    retry: { retries: 1, baseMs: 1, ceilingMs: 1 },
+    meter: { ...silentMeter, note: (text) => void notes.push(text) },
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  const state = "the server answered 429";
+  await assertRejects(
+    () => client.request(url),
+    UnreachableError,
+    `Cannot GET ${url}: ${state} (the pull rate limit is reached), tried 2 times`,
+  );
+  assertEquals(notes.map((text) => text.includes(`${state}; trying again`)), [true]);
+});
+
 Deno.test("HttpClient gives up after its retries with what went wrong last", () =>
   withOrigin({ faults: Array(3).fill({ status: 502 }) }, async (client, url) => {
     await assertRejects(() => client.request(url), UnreachableError, "answered 502, tried 3 times");
