@@ -108,7 +108,9 @@ Deno.test("Tart images whose facts contradict each other are refused", async () 
   };
   await refuse(`"${first.length}"`, `"${first.length + 1}"`, "the manifest says");
   await refuse(`"${layerBytes}"`, `"${layerBytes - 1}"`, "the manifest says");
-  await refuse(`"${layerBytes}"`, `"-5"`, "does not say a right uncompressed size");
+  for (const said of ["-5", " ", `0x${layerBytes.toString(16)}`, `${layerBytes}.0`]) {
+    await refuse(`"${layerBytes}"`, `"${said}"`, "does not say a right uncompressed size");
+  }
   await refuse(
     /"org.cirruslabs.tart.uncompressed-content-digest"/,
     `"x"`,
