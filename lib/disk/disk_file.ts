@@ -8,6 +8,7 @@
  * @module
  */
 import { basename, dirname, isAbsolute, join } from "@std/path";
+import { isTemporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
@@ -131,21 +132,33 @@ export async function leaveNothing(path: string): Promise<void> {
   }
 }
 
-/** The unfinished versions that stand beside a file, and the digests of the manifests that they were to have. */
-export async function partialsOf(
-  file: Pick<DiskFile, "path">,
-): Promise<{ path: string; digest: Digest }[]> {
+/** What pulls left beside a file that did not end, or that are under way. */
+export interface LeftBeside {
+  /** Unfinished versions, and the digests of the manifests that they were to have. */
+  readonly partials: readonly { path: string; digest: Digest }[];
+  /** Journals that were being written. */
+  readonly journals: readonly string[];
+}
+
+/** Looks for what pulls left beside a file. */
+export async function leftBeside(file: Pick<DiskFile, "path" | "journal">): Promise<LeftBeside> {
   const folder = dirname(file.path);
   const prefix = partialsBeside(file.path);
-  const found: { path: string; digest: Digest }[] = [];
+  const journal = `${basename(file.journal)}.`;
+  const partials: { path: string; digest: Digest }[] = [];
+  const journals: string[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    if (!name.startsWith(prefix)) continue;
-    const match = /^([0-9a-f]{64})\.kedge-partial$/.exec(name.slice(prefix.length));
-    if (match !== null && ownFile(join(folder, name)) !== undefined) {
-      found.push({ path: join(folder, name), digest: `sha256:${match[1]}` as Digest });
+    const path = join(folder, name);
+    const digest = name.startsWith(prefix)
+      ? /^([0-9a-f]{64})\.kedge-partial$/.exec(name.slice(prefix.length))?.[1]
+      : undefined;
+    if (digest !== undefined && ownFile(path) !== undefined) {
+      partials.push({ path, digest: `sha256:${digest}` as Digest });
+    } else if (name.startsWith(journal) && isTemporaryName(name)) {
+      journals.push(path);
     }
   }
-  return found.sort((a, b) => a.digest.localeCompare(b.digest));
+  return { partials: partials.sort((a, b) => a.digest.localeCompare(b.digest)), journals };
 }
 
 /** Where a path leads; a link to what is not there yet leads there. */

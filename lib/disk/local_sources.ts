@@ -11,7 +11,7 @@ import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource } from "../chunk/locate_chunks.ts";
 import { scanFile } from "../chunk/scan_file.ts";
-import { type DiskFile, ownFile, partialsOf } from "./disk_file.ts";
+import { type DiskFile, leftBeside, ownFile } from "./disk_file.ts";
 import { type KnownFile, knownFiles } from "./known_files.ts";
 import { readJournal } from "./pull_journal.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -66,7 +66,7 @@ export async function unfinishedSources(
   except: string,
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
-  for (const { path } of await partialsOf(file)) {
+  for (const { path } of (await leftBeside(file)).partials) {
     // How much of it was written before its pull ended shows in its bytes alone.
     if (path !== except && canRead(path)) {
       sources.push({ path, table: await tableOfFile(path, search) });

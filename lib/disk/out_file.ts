@@ -10,7 +10,7 @@ import { closeLocked } from "../base/file_lock.ts";
 import { ifThere, isDenied, lookAt } from "../base/files.ts";
 import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
-import { clearPlace, type DiskFile, isHalfWritten, partialsOf } from "./disk_file.ts";
+import { clearPlace, type DiskFile, isHalfWritten, leftBeside } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
 import { inWordsOfFile, refuseKept } from "./refuse_fixed.ts";
 
@@ -60,7 +60,7 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
 async function isPulledElsewhere(file: OpenOutOptions["file"], out: string): Promise<boolean> {
   // Other programs have the file itself locked too.
   if (out !== file.path && isHalfWritten(file) && await isPulled(file.path)) return true;
-  for (const { path } of await partialsOf(file)) {
+  for (const { path } of (await leftBeside(file)).partials) {
     if (path !== out && await isPulled(path)) return true;
   }
   return false;

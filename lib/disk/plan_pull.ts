@@ -13,7 +13,7 @@ import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import { type DiskFile, isHalfWritten, ownFile, partialsOf } from "./disk_file.ts";
+import { type DiskFile, isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
@@ -118,7 +118,8 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   }
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
-  const unfinished = isHalfWritten(file) || (await partialsOf(file)).length > 0;
+  const { partials, journals } = await leftBeside(file);
+  const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
   const changed = unfinished || !inPlace || wanted.includes(1) || holesMissing || sizeWrong;
   return {
     image,

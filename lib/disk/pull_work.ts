@@ -10,7 +10,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { formatReference } from "../oci/reference.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import { type DiskFile, leaveNothing, partialsOf } from "./disk_file.ts";
+import { type DiskFile, leaveNothing, leftBeside } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
 import { inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
@@ -163,9 +163,9 @@ export async function giveName(
       mode === null || mode === undefined ? {} : { mode: mode & 0o7777 },
     );
   }
-  for (const path of [file.saving, file.saved, file.journal]) await leaveNothing(path);
-  for (const { path } of await partialsOf(file)) {
-    if (!await isPulled(path)) await leaveNothing(path);
-  }
+  const { partials, journals } = await leftBeside(file);
+  const ours = [file.saving, file.saved, file.journal, ...journals];
+  for (const path of ours) await leaveNothing(path);
+  for (const { path } of partials) if (!await isPulled(path)) await leaveNothing(path);
   return mtimeMs;
 }

@@ -12,7 +12,7 @@ import { inParallel } from "../chunk/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
-import { isHalfWritten, ownFile, partialsOf } from "./disk_file.ts";
+import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import { sayBegun } from "./pull_journal.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
@@ -35,7 +35,7 @@ import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
   const { store, file, manifest } = request;
   const disk = readTart(manifest, store.name);
-  const partials = await partialsOf(file);
+  const { partials, journals } = await leftBeside(file);
   let inPlace = request.inPlace && file.info !== undefined;
   let out = inPlace ? file.path : file.partial(manifest.digest);
   let seen = inPlace ? file.info : ownFile(out);
@@ -69,7 +69,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     [inPlace, out, seen] = [true, file.path, file.info];
     copies.length = 0;
   }
-  const unfinished = partials.length > 0 || isHalfWritten(file);
+  const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
   const changed = !standsWhole || unfinished;
   if (changed) await foreseeName(file, out);
   const bytesToMove = sum(missing.map((layer) => layer.blob.size));

@@ -533,7 +533,9 @@ for (const inPlace of [false, true]) {
     await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
     const out = await world.write("out", first);
     const partial = `.out.${"0".repeat(64)}.kedge-partial`;
-    for (const left of [".out.kedge-journal", ".out.kedge-saved.next", partial]) {
+    const journal = ".out.kedge-journal";
+    const lefts = [journal, `${journal}.tmp-7-0123abcd`, ".out.kedge-saved.next", partial];
+    for (const left of lefts) {
       await world.write(left, noise(1000));
       await pullDisk({ reference, file: out, inPlace }, world.machine());
       await world.holds("out", first);
