@@ -31,9 +31,9 @@ export function parseTagFilter(text: string): (tag: string) => boolean {
   return (tag) => pattern.test(tag);
 }
 
-/** An empty range would be any version, which nobody means. */
+/** An empty range, or alternative, would be any version, which nobody means. */
 function parseRange(text: string): ReturnType<typeof tryParseRange> {
-  if (text.trim() === "") return undefined;
+  if (text.split("||").some((range) => range.trim() === "")) return undefined;
   const parted = text.replaceAll(/\s*,\s*/g, " ");
   return tryParseRange(parted.replaceAll(/(?<![-+.\w])(v?)(\d[\d.]*)/g, (_, v, numbers) => {
     return v + withoutZeros(numbers);

@@ -43,7 +43,20 @@ Deno.test("parseTagFilter() takes ranges of versions, and tags that are versions
 });
 
 Deno.test("parseTagFilter() refuses what is no range, and an empty one, which would be any version", () => {
-  for (const text of ["", " ", "latest", ">>1", "!=1.3", "^1.2 and more"]) {
+  for (
+    const text of [
+      "",
+      " ",
+      "latest",
+      ">>1",
+      "!=1.3",
+      "^1.2 and more",
+      "||",
+      "1.2 ||",
+      "|| 1.2",
+      "1 || || 2",
+    ]
+  ) {
     assertThrows(() => parseTagFilter(`semver:${text}`), UsageError, "it is no range of versions");
   }
 });
