@@ -174,14 +174,17 @@ export class RegistryAccess {
     authorization: string | undefined,
   ): Promise<NotAllowedError> {
     const { host, side } = this.#options;
-    const { registryMessage } = await import("./registry_message.ts");
+    const [{ registryMessage }, { loginHint }] = await Promise.all([
+      import("./registry_message.ts"),
+      import("./login_hint.ts"),
+    ]);
     const reason = registryMessage(await bodyStart(response, 4096, patienceMs).catch(noWords));
     return new NotAllowedError(
       `Cannot ${request.action ?? request.method ?? "GET"} "${host}/${repository}": ` +
         `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
       {
         hint: authorization === undefined
-          ? `log in first: docker login ${host}`
+          ? await loginHint(host)
           : response.status === 401 && authorization.startsWith("Basic ")
           ? `the credentials are not taken; log in again: docker login ${host}`
           : `the account lacks the scope ${scopes[0]}`,

@@ -152,13 +152,14 @@ export class RegistryAuth {
     });
     if (!response.ok) {
       await response.body?.cancel();
+      const { loginHint } = await import("./login_hint.ts");
       throw new NotAllowedError(
         `Cannot get a token for "${this.#options.host}": ${
           displayUrl(url)
         } answered ${response.status}`,
         {
           hint: credentials === undefined
-            ? `log in first: docker login ${this.#options.host}`
+            ? await loginHint(this.#options.host)
             : "check the user and the password",
           data: { status: response.status, host: this.#options.host, scope: scopes.join(" ") },
         },

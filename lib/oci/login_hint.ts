@@ -1,0 +1,23 @@
+import { join } from "@std/path";
+import { ifThere } from "../base/files.ts";
+
+/**
+ * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file.
+ *
+ * @param env reads an environment variable
+ */
+export async function loginHint(
+  host: string,
+  env: (name: string) => string | undefined = Deno.env.get,
+): Promise<string> {
+  const folder = env("DOCKER_CONFIG");
+  const files = {
+    REGISTRY_AUTH_FILE: env("REGISTRY_AUTH_FILE"),
+    DOCKER_CONFIG: folder && join(folder, "config.json"),
+  };
+  for (const [name, file] of Object.entries(files)) {
+    if (!file || await ifThere(Deno.stat(file)) !== undefined) continue;
+    return `there is no "${file}", to which ${name} leads; log in first: docker login ${host}`;
+  }
+  return `log in first: docker login ${host}`;
+}
