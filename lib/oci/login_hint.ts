@@ -10,6 +10,19 @@ export async function loginHint(
   host: string,
   env: (name: string) => string | undefined = Deno.env.get,
 ): Promise<string> {
+  const login = `log in first: docker login ${host}`;
+  try {
+    const absent = await absentFile(env);
+    return absent === undefined ? login : `there is no ${absent}; ${login}`;
+  } catch {
+    // What may not be looked at must not hide why this is asked.
+    return login;
+  }
+}
+
+async function absentFile(
+  env: (name: string) => string | undefined,
+): Promise<string | undefined> {
   const folder = env("DOCKER_CONFIG");
   const files = {
     REGISTRY_AUTH_FILE: env("REGISTRY_AUTH_FILE"),
@@ -17,7 +30,7 @@ export async function loginHint(
   };
   for (const [name, file] of Object.entries(files)) {
     if (!file || await ifThere(Deno.stat(file)) !== undefined) continue;
-    return `there is no "${file}", to which ${name} leads; log in first: docker login ${host}`;
+    return `"${file}", to which ${name} leads`;
   }
-  return `log in first: docker login ${host}`;
+  return undefined;
 }

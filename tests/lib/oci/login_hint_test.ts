@@ -18,5 +18,6 @@ Deno.test("loginHint() names a file of credentials that a variable leads to and 
       `there is no "${folder}/config.json", to which DOCKER_CONFIG leads; ${login}`,
     );
     await Deno.writeTextFile(absent, "{}");
+    assertEquals(await hint({ REGISTRY_AUTH_FILE: `${absent}/x/\0` }), login);
     assertEquals(await hint({ REGISTRY_AUTH_FILE: absent }), login);
   }));
