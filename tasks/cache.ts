@@ -52,6 +52,7 @@ export interface CacheCleanResult extends CleanResult {
 /**
  * Empties the cache, or removes what goes by some names; the journal of runs stays. Waits for others who use the cache.
  *
+ * @throws {UsageError} if an option is not what it must be
  * @throws {TimedOutError} if others used it for longer than `KEDGE_LOCK_TIMEOUT`
  * @throws {KedgeError} if some of what shall go may not be removed; `data.left` names that, and all else is gone
  */

@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import { cleanCache } from "../lib/cache/clean.ts";
 import { describeRemoval } from "../lib/cache/describe_removal.ts";
@@ -10,6 +11,7 @@ export async function runCacheClean(
   options: CacheCleanOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CacheCleanResult> {
+  checkOptions(options, {}, { names: "texts", force: "switch" });
   const context = resolveContext(ctx);
   const { cache, signal, dryRun } = context;
   const result = await cleanCache(cache, {

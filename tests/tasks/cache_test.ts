@@ -239,3 +239,18 @@ Deno.test("cache:clean where there is no cache is no error", () =>
     assertEquals((await cacheClean({}, { cache })).changed, false);
     await assertRejects(() => Deno.stat(cache.dir), Deno.errors.NotFound);
   }));
+
+Deno.test("cacheClean() takes no text for a list of names, each letter of which would be a part of some", () =>
+  inFolder(async (folder) => {
+    const cache = new Cache(join(folder, "cache"));
+    for (const names of ["kexec", "", [5]]) {
+      await assertRejects(
+        () =>
+          (cacheClean as (options: unknown, ctx: unknown) => Promise<unknown>)({ names }, {
+            cache,
+          }),
+        UsageError,
+        "as names: it must be a list of texts",
+      );
+    }
+  }));
