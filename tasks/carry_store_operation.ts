@@ -187,8 +187,9 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
 
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
-    await this.#source.checkReleased();
+    // Each path was proven by itself; links that went with the image were only not found.
     await registerPaths(folder, rows);
+    await this.#source.checkReleased();
     await putLinks(folder, [...rootsOf(note, carried), ...note.links]);
     const images = new CarriedImages(folder);
     await images.put(note);
