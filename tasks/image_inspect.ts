@@ -93,7 +93,7 @@ export async function diffImages(
 }
 
 /**
- * The tags of a repository or of a layout.
+ * The tags of a repository or of a layout; those of a repository as its own registry says, since a mirror may lack some.
  *
  * @throws {UsageError} if the reference is malformed, names one image, or is of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file

@@ -12,7 +12,11 @@ export interface ImageRegistriesOptions {
    * prefix are tried in their order.
    */
   mirrors?: readonly string[] | undefined;
-  /** A `registries.conf` (version 2) with mirrors and blocked registries. @default {CONTAINERS_REGISTRIES_CONF} */
+  /**
+   * A `registries.conf` (version 2) with mirrors, insecure and blocked registries; what is written goes to the registry that was named.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
   registriesConf?: string | undefined;
 }
 

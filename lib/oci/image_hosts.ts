@@ -86,7 +86,7 @@ export class ImageHosts implements Disposable {
       }
       case "docker": {
         const { RegistryDestination } = await import("./registry_destination.ts");
-        const host = await this.host(reference.host, "destination");
+        const host = await this.#written(reference);
         return new RegistryDestination(reference, host, { meter, local });
       }
       default: {
@@ -96,6 +96,20 @@ export class ImageHosts implements Disposable {
         return new EngineDestination(reference, { engine, memory, meter, local, signal });
       }
     }
+  }
+
+  /** The registry that is written: where it is is not up to the rules, but whether it may be used, and whether in plain HTTP. */
+  async #written({ host, repository }: RegistryReference): Promise<RegistryHost> {
+    const origin = this.#options.mirrors?.origin(host, repository);
+    const insecure = origin?.insecure === true && origin.host === host;
+    return await this.host(host, "destination", insecure ? { insecure } : {});
+  }
+
+  /** Where a repository is read that no mirror stands for. */
+  async origin(reference: RegistryReference): Promise<{ host: RegistryHost; repository: string }> {
+    const { host, repository, insecure } = this.#options.mirrors
+      ?.origin(reference.host, reference.repository) ?? { ...reference, insecure: false };
+    return { host: await this.host(host, "source", { insecure, mirror: false }), repository };
   }
 
   /** The connection to a registry, one for each side. */

@@ -4,7 +4,8 @@ import { Layout, nameOf } from "./layout.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
 
 /**
- * The tags of a repository or of a layout, in their order, each once.
+ * The tags of a repository or of a layout, in their order, each once; those of a repository as its own registry says, since a mirror may
+ * lack some.
  *
  * @throws {KedgeError} if there is no such repository or layout
  */
@@ -23,7 +24,7 @@ export async function listTags(reference: ImageReference, hosts: ImageHosts): Pr
     return [...new Set(entries.map(nameOf).filter((name) => name !== undefined))];
   }
   const { RegistryClient } = await import("./registry_client.ts");
-  const host = await hosts.host(reference.host, "source");
-  const client = new RegistryClient(host, reference.repository);
+  const { host, repository } = await hosts.origin(reference);
+  const client = new RegistryClient(host, repository);
   return [...new Set(await Array.fromAsync(client.tags({ mustBeThere: true })))];
 }

@@ -59,13 +59,22 @@ export class RegistryMirrors {
     if (found === undefined) return [{ host, repository, insecure: false, use: "all" }];
     const { rule, matched } = found;
     if (rule.blocked) {
-      throw new UsageError(`Cannot read "${name}": the registries' configuration blocks it`);
+      throw new UsageError(`Cannot use "${name}": the registries' configuration blocks it`);
     }
     return rule.places.map(({ location, insecure, use }) => ({
       ...splitName((location || matched) + name.slice(matched.length), rule.prefix),
       insecure,
       use,
     }));
+  }
+
+  /**
+   * Where the registry itself is, without its mirrors.
+   *
+   * @throws {UsageError} as {@linkcode RegistryMirrors.places}
+   */
+  origin(host: string, repository: string): RegistryPlace {
+    return this.places(host, repository).at(-1)!;
   }
 }
 

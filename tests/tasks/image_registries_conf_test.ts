@@ -1,0 +1,92 @@
+/** What a registries.conf says of a registry itself, whatever is done there: how it is spoken to, where it is, that it is blocked. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../lib/base/errors.ts";
+import { syncImage } from "../../tasks/image.ts";
+import { listImages } from "../../tasks/image_inspect.ts";
+import { syncImages } from "../../tasks/image_list.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
+import { ImageRoom } from "../support/image_room.ts";
+import { writeImage } from "../support/layout.ts";
+
+/** A registry with an image in a layout beside it, and a configuration that says something of a place. */
+async function withConf(
+  conf: (host: string) => string,
+  run: (room: ImageRoom, registry: FakeRegistry, registriesConf: string) => Promise<void>,
+): Promise<void> {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  await writeImage(room.path("from"), "v1", { layers: ["x"] });
+  await Deno.writeTextFile(room.path("conf"), `[[registry]]\n${conf(registry.host)}\n`);
+  await run(room, registry, room.path("conf"));
+}
+
+/** Written this way the address is not taken for loopback. */
+const afar = (host: string) => host.replace("127.0.0.1", "[::ffff:7f00:1]");
+
+Deno.test("an insecure registry of a registries.conf is spoken to in plain HTTP also where it is written or its tags are listed", () =>
+  withConf(
+    (host) => `location = "${afar(host)}"\ninsecure = true`,
+    async (room, registry, registriesConf) => {
+      const there = `docker://${afar(registry.host)}/a`;
+      const { digest } = await room.sync(`oci:${room.path("from")}:v1`, `${there}:v1`, {
+        registriesConf,
+      });
+      assertEquals((await listImages({ place: there, registriesConf })).tags, ["v1"]);
+      const to = `oci:${room.path("to")}`;
+      const images = [{ from: there, to, tags: ".*" }];
+      const pulled = await room.syncAll({ images, registriesConf });
+      assertEquals(pulled.images.map((image) => image.digest), [digest]);
+    },
+  ));
+
+Deno.test("a registry that a registries.conf blocks is asked for nothing, to be written neither", () =>
+  withConf(
+    (host) => `location = "${host}/team"\nblocked = true`,
+    async (room, registry, registriesConf) => {
+      const there = `docker://${registry.host}/team/a`;
+      const layout = `oci:${room.path("from")}`;
+      const tasks = [
+        () => syncImage({ from: `${layout}:v1`, to: `${there}:v1`, registriesConf }, room.context),
+        () => syncImage({ from: `${there}:v1`, to: `${layout}:v2`, registriesConf }, room.context),
+        () => listImages({ place: there, registriesConf }, room.context),
+        () => {
+          const images = [{ from: there, to: layout, tags: ".*" }];
+          return syncImages({ images, registriesConf }, room.context);
+        },
+      ];
+      for (const run of tasks) {
+        const { message } = await assertRejects(run, UsageError);
+        const name = `${registry.host}/team/a`;
+        assertEquals(message, `Cannot use "${name}": the registries' configuration blocks it`);
+      }
+      assertEquals(registry.requests, []);
+      await room.sync(`${layout}:v1`, `docker://${registry.host}/other:v1`, { registriesConf });
+    },
+  ));
+
+Deno.test("the tags of a registry that a registries.conf has elsewhere are listed where its images are read", () =>
+  withConf(
+    (host) => `prefix = "far.invalid/team"\nlocation = "${host}/hub"`,
+    async (room, registry, registriesConf) => {
+      await room.sync(`oci:${room.path("from")}:v1`, `docker://${registry.host}/hub/a:v1`);
+      const place = "docker://far.invalid/team/a";
+      assertEquals((await listImages({ place, registriesConf })).tags, ["v1"]);
+    },
+  ));
+
+Deno.test("a registry that is written is not spoken to in plain HTTP because another one is read so in its place", () =>
+  withConf(
+    (host) => `prefix = "${afar(host)}"\nlocation = "cache.invalid"\ninsecure = true`,
+    async (room, registry, registriesConf) => {
+      await assertRejects(
+        () =>
+          syncImage({
+            from: `oci:${room.path("from")}:v1`,
+            to: `docker://${afar(registry.host)}/a:v1`,
+            registriesConf,
+          }, room.context),
+        Error,
+        "does not speak TLS",
+      );
+    },
+  ));
