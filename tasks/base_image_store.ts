@@ -79,7 +79,8 @@ export interface CarryStoreResult extends Figures {
  *   const base = await baseImage();
  *   await carryStore({ base, to: { volume: "nix" } });
  *   const mounts = [{ volume: "nix", to: "/nix" }];
- *   await inContainer({ base, mounts, run: ["nix", "build", "github:acme/app"] });
+ *   const env = { NIX_CONFIG: "extra-experimental-features = nix-command flakes" };
+ *   await inContainer({ base, mounts, env, run: ["nix", "build", "github:acme/app"] });
  * }
  * ```
  */
