@@ -55,8 +55,18 @@ export class NixFolder {
 
   /** The store as Nix's own programs name it. */
   get uri(): string {
-    return `local?store=${nixStoreDir}&real=${this.store}&state=${this.state}&log=${
-      join(this.path, "var", "log", "nix")
-    }`;
+    const folders = {
+      store: nixStoreDir,
+      real: this.store,
+      state: this.state,
+      log: join(this.path, "var", "log", "nix"),
+    };
+    const query = Object.entries(folders).map(([name, path]) => `${name}=${inQuery(path)}`);
+    return `local?${query.join("&")}`;
   }
+}
+
+/** A path in the query of a store's URI. */
+function inQuery(path: string): string {
+  return encodeURIComponent(path).replaceAll("%2F", "/");
 }

@@ -27,7 +27,8 @@ export function physicalPath(path: string, storeDir: string, store: string | und
       },
     );
   }
-  const query = new URLSearchParams(match[3] ?? "");
+  // Nix takes a plus for itself, not for a space.
+  const query = new URLSearchParams((match[3] ?? "").replaceAll("+", "%2B"));
   const real = query.get("real");
   if (real) return `${real.replace(/\/+$/, "")}${within}`;
   const root = query.get("root") ?? (match[1] === "local" ? match[2] : undefined);

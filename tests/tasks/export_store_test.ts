@@ -209,6 +209,19 @@ endsTest("paths go to a store of this machine's Nix and come back", async (ends)
   assertEquals((await ends.import({ from: to })).changed, false);
 });
 
+endsTest("names of folders may have what a URI is made of", async (ends) => {
+  await ends.export();
+  const odd = new NixFolder(join(ends.room.folder, "c++ & d%20e?#é", "nix"));
+  await ends.import({ to: { folder: odd.path } });
+  // Nix itself reads the names of stores.
+  await verifyWithNix(odd.uri);
+  const store = `local?root=${join(ends.room.folder, "c++%20%26")}`;
+  const from = { folder: odd.path };
+  assertEquals((await ends.export({ from, to: store })).pathsMoved, 3);
+  assertEquals((await ends.import({ from: store })).pathsMoved, 3);
+  await verifyWithNix(ends.second.uri);
+});
+
 endsTest("exportStore() says of a Nix that refused a path what it said, and why", async (ends) => {
   const root = join(ends.room.folder, "host");
   const changed = join(ends.room.nix.path, ends.of("libc").slice("/nix/".length), "empty");

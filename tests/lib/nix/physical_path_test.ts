@@ -14,6 +14,7 @@ Deno.test("physicalPath() finds the files of every store on this machine", () =>
     ["local:///mnt", "/mnt/nix/store/x"],
     ["/mnt", "/mnt/nix/store/x"],
     ["local?real=/elsewhere&root=/mnt", "/elsewhere/x"],
+    ["local?store=/nix/store&root=/c++%20%26%25/mnt", "/c++ &%/mnt/nix/store/x"],
     ["unix:///run/nix.sock", "/nix/store/x"],
   ];
   for (const [store, path] of found) {
