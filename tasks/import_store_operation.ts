@@ -14,6 +14,7 @@ import { folderNames } from "../lib/base/files.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
+import { makeFolders } from "../lib/nix/make_folders.ts";
 import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { putLinks, readLinks, storeNameOf } from "../lib/nix/nix_links.ts";
 import type { PathInfo } from "../lib/nix/path_info.ts";
@@ -159,7 +160,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   async #bring(planned: ImportPlan, folder: NixFolder, step: Step): Promise<Imported> {
     const { source } = this.#parts;
     const { meter, signal, record } = step;
-    await Deno.mkdir(folder.databaseFolder, { recursive: true });
+    makeFolders(folder, ["var/nix/db"]);
     let plan = planned;
     let { missing, left } = await storeDifference(plan.closure, folder, signal);
     const coming = new Set(plan.rows);

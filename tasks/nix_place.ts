@@ -114,7 +114,10 @@ class FolderPlace implements NixPlace {
 
   async make(): Promise<NixFolder> {
     try {
+      const isNew = lookAt(this.folder.path) === undefined;
       await Deno.mkdir(this.folder.path, { recursive: true });
+      // A user of a container is another one.
+      if (isNew && Deno.build.os !== "windows") await Deno.chmod(this.folder.path, 0o755);
     } catch (cause) {
       if (isReadOnly(cause) || cause instanceof Deno.errors.NotCapable) throw this.#unmade(cause);
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||

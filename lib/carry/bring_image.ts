@@ -2,6 +2,7 @@ import { checkFreeBytes } from "../base/disk_space.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import type { CarriedImage } from "../nix/carried_images.ts";
+import { makeFolders } from "../nix/make_folders.ts";
 import { type NixFolder, nixStoreDir } from "../nix/nix_folder.ts";
 import type { NixLink } from "../nix/nix_links.ts";
 import type { StoreRow } from "../nix/store_row.ts";
@@ -66,9 +67,7 @@ export async function carryImage(
   { base, image, folder, usedMs }: CarryImageOptions,
   step: Step,
 ): Promise<Carried> {
-  for (const name of ["db", "profiles", "gcroots", "temproots"]) {
-    await Deno.mkdir(`${folder.state}/${name}`, { recursive: true });
-  }
+  makeFolders(folder, ["db", "profiles", "gcroots", "temproots"].map((name) => `var/nix/${name}`));
   const placed = new Set<string>();
   let layerBytes = 0;
   for (let known = image;;) {

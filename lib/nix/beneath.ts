@@ -14,6 +14,8 @@ import { VerificationError } from "../base/errors.ts";
 
 /** What an open says where no folder stands. */
 const others = ["ELOOP", "ENOTDIR"];
+/** What setting permission bits says where a file system has none. */
+const noModes = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 let namesOpenFiles: boolean | undefined;
 
@@ -56,19 +58,38 @@ export class Beneath implements Disposable {
     }
   }
 
-  /** Makes a folder, and those above it, where there is none. */
+  /** Makes a folder, and those above it, where there is none, for all to look into. */
   makeFolder(path: string): void {
     for (let end = 0; end >= 0;) {
       end = path.indexOf("/", end + 1);
-      this.use(end < 0 ? path : path.slice(0, end), (name) => {
+      const each = end < 0 ? path : path.slice(0, end);
+      const isNew = this.use(each, (name) => {
         try {
           Deno.mkdirSync(name);
+          return true;
         } catch (error) {
-          if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+          if (error instanceof Deno.errors.AlreadyExists) return false;
+          throw error;
         }
       });
+      if (isNew) this.settleFolder(each, { mode: 0o755 });
     }
     this.#withFolder(path, () => {});
+  }
+
+  /** Sets the permission bits of a file, where the file system has such; of a link none are set. */
+  settleFile(path: string, mode: number): void {
+    const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
+    this.use(path, (name) => {
+      const descriptor = fs.openSync(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+      try {
+        fs.fchmodSync(descriptor, mode);
+      } catch (error) {
+        if (!noModes.includes((error as { code?: string }).code ?? "")) throw error;
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    });
   }
 
   /** Sets the permission bits of a folder, or its time, in seconds since 1970. */

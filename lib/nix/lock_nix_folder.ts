@@ -1,7 +1,7 @@
-import { dirname } from "@std/path";
 import { type FileLock, lockFile } from "../base/file_lock.ts";
 import { KedgeError } from "../base/errors.ts";
 import { checkPlaces } from "./check_places.ts";
+import { makeFolders } from "./make_folders.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo } from "./plain_file.ts";
 import { whileWritable } from "./while_writable.ts";
@@ -53,7 +53,7 @@ export async function lockNixFolder(
   return await whileWritable(folder, async () => {
     using stack = new DisposableStack();
     await checkPlaces(folder);
-    await Deno.mkdir(dirname(folder.gcLock), { recursive: true });
+    makeFolders(folder, ["var/kedge", "var/nix"]);
     stack.use(await take(folder.lock, false, "another run"));
     stack.use(await take(folder.gcLock, !deleting, "Nix"));
     return stack.move();

@@ -27,6 +27,8 @@ export class StoreTree implements NarVisitor, Disposable {
   readonly #beneath: Beneath;
   readonly #path: string;
   readonly #owned: Beneath | undefined;
+  /** Whether files lack bits of a mode once they are made. */
+  readonly #masked = new Map<number, boolean>();
   #bytes = 0;
   #file: { handle: Deno.FsFile; left: number; path: string } | undefined;
 
@@ -65,6 +67,7 @@ export class StoreTree implements NarVisitor, Disposable {
       (at) => Deno.openSync(at, { write: true, createNew: true, mode }),
     );
     this.#file = { handle, left: size, path };
+    this.#settleMode(path, handle, mode);
     this.#nar.file(path, executable, size);
     if (size === 0) this.#endFile();
   }
@@ -172,6 +175,17 @@ export class StoreTree implements NarVisitor, Disposable {
       this.#nar.contents(buffer.subarray(0, count));
       left -= count;
     }
+  }
+
+  /** Gives a file the bits that a umask, or what a folder hands down to what is made in it, took away: builders of Nix are users of their own. */
+  #settleMode(path: string, handle: Deno.FsFile, mode: number): void {
+    let isMasked = this.#masked.get(mode);
+    if (isMasked === undefined) {
+      const made = handle.statSync().mode;
+      isMasked = made !== null && (made & 0o777) !== mode;
+      this.#masked.set(mode, isMasked);
+    }
+    if (isMasked) this.#beneath.settleFile(below(this.#path, path), mode);
   }
 
   #endFile(): void {

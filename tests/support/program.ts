@@ -24,6 +24,8 @@ export interface RunKedgeOptions {
   program?: string;
   /** A folder that it may not read. @default {it may read all} */
   denyRead?: string;
+  /** The permission bits that it takes away from what it makes: `077`. @default {those of this process} */
+  umask?: string;
   /** Whether the permissions of files bind it, though this process is root's. @default {false} */
   bound?: boolean;
   /** Whether it knows no user but its own, as in a container that is not root's. @default {false} */
@@ -44,7 +46,12 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  const wrapped = [...options.bound ? unbound : [], ...options.alone ? ["unshare", "-Ur"] : []];
+  const { umask } = options;
+  const wrapped = [
+    ...(umask === undefined ? [] : ["sh", "-c", `umask ${umask} && exec "$@"`, "sh"]),
+    ...options.bound ? unbound : [],
+    ...options.alone ? ["unshare", "-Ur"] : [],
+  ];
   const [program = "", ...before] = [...wrapped, Deno.execPath()];
   return new Deno.Command(program, {
     args: [
