@@ -1,10 +1,11 @@
 import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
 import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOffline } from "./image_checks.ts";
+import { openImageHosts } from "./image_registries.ts";
 import type { RemoveImagesOptions, RemoveImagesResult } from "./image_rm.ts";
 import { inWords } from "./in_words.ts";
 
@@ -13,15 +14,18 @@ export async function runRemoveImages(
   options: RemoveImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<RemoveImagesResult> {
-  checkOptions(options, { images: "texts" }, { blobs: "switch", insecureRegistries: "texts" });
+  checkOptions(options, { images: "texts" }, {
+    blobs: "switch",
+    insecureRegistries: "texts",
+    registriesConf: "text",
+  });
   const context = resolveContext(ctx);
   // All of them are read before the first goes: a slip of the pen must not leave half of the work done.
   const parse = options.blobs ? parseBlob : parseSingle;
   const wanted = options.images.map((name) => ({ name, ...parse(name) }));
   checkOffline(context, "remove", ...wanted.map(({ reference }) => reference));
-  const { signal, redactor } = context;
-  const { insecureRegistries } = options;
-  using hosts = new ImageHosts({ signal, redactor, insecureRegistries });
+  const { insecureRegistries, registriesConf } = options;
+  using hosts = await openImageHosts({ insecureRegistries, registriesConf }, context);
   const removed: string[] = [];
   const absent: string[] = [];
   for (const { name, remove } of wanted) {

@@ -8,6 +8,12 @@ export interface RemoveImagesOptions {
   blobs?: boolean | undefined;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
 }
 
 /** What {@linkcode removeImages} gives. */

@@ -86,7 +86,7 @@ export class ImageHosts implements Disposable {
       }
       case "docker": {
         const { RegistryDestination } = await import("./registry_destination.ts");
-        const host = await this.#written(reference);
+        const host = await this.written(reference);
         return new RegistryDestination(reference, host, { meter, local });
       }
       default: {
@@ -99,7 +99,7 @@ export class ImageHosts implements Disposable {
   }
 
   /** The registry that is written: where it is is not up to the rules, but whether it may be used, and whether in plain HTTP. */
-  async #written({ host, repository }: RegistryReference): Promise<RegistryHost> {
+  async written({ host, repository }: RegistryReference): Promise<RegistryHost> {
     const origin = this.#options.mirrors?.origin(host, repository);
     const insecure = origin?.insecure === true && origin.host === host;
     return await this.host(host, "destination", insecure ? { insecure } : {});

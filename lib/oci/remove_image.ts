@@ -61,7 +61,7 @@ export async function removeBlob(
 
 async function open(reference: RegistryReference, hosts: ImageHosts): Promise<RegistryClient> {
   const { RegistryClient } = await import("./registry_client.ts");
-  const host = await hosts.host(reference.host, "destination");
+  const host = await hosts.written(reference);
   return new RegistryClient(host, reference.repository, "pull");
 }
 

@@ -87,12 +87,14 @@ export const imageRmTask = task({
     }),
     blobs: arg.boolean({ description: "The digests are of blobs; images that need them break" }),
     insecureRegistry: registryArgs.insecureRegistry,
+    registriesConf: registryArgs.registriesConf,
   },
   run: ({ args, ...ctx }) =>
     removeImages({
       images: args.images,
       blobs: args.blobs,
       insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
     }, ctx),
   output: ({ removed, absent }) => [
     ...removed,

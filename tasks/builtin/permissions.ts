@@ -53,7 +53,7 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "image:inspect": { ...images, env: registries },
   "image:diff": { ...images, env: registries },
   "image:gc": { read: true, write: true },
-  "image:rm": { ...images, write: true, env: logins },
+  "image:rm": { ...images, write: true, env: registries },
   "disk:push": { ...images, write: true, env: [...logins, ...proxies] },
   "disk:pull": { ...images, write: true, env: logins, sys },
   "disk:verify": { ...images, write: true, env: logins, sys },

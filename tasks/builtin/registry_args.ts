@@ -10,7 +10,8 @@ export const registryArgs = {
     description: "Where to read before the registry itself is asked: docker.io=mirror.acme.dev",
   }),
   registriesConf: arg.string({
-    description: "A registries.conf with mirrors; CONTAINERS_REGISTRIES_CONF without it",
+    description:
+      "A registries.conf: mirrors, plain HTTP, what is blocked; CONTAINERS_REGISTRIES_CONF without it",
   }),
 };
 

@@ -4,6 +4,7 @@ import { UsageError } from "../../lib/base/errors.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { listImages } from "../../tasks/image_inspect.ts";
 import { syncImages } from "../../tasks/image_list.ts";
+import { removeImages } from "../../tasks/image_rm.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { writeImage } from "../support/layout.ts";
@@ -36,6 +37,9 @@ Deno.test("an insecure registry of a registries.conf is spoken to in plain HTTP 
       const images = [{ from: there, to, tags: ".*" }];
       const pulled = await room.syncAll({ images, registriesConf });
       assertEquals(pulled.images.map((image) => image.digest), [digest]);
+      const gone = [`${there}@${digest}`];
+      const { removed } = await removeImages({ images: gone, registriesConf }, room.context);
+      assertEquals(removed, gone);
     },
   ));
 
@@ -49,6 +53,7 @@ Deno.test("a registry that a registries.conf blocks is asked for nothing, to be 
         () => syncImage({ from: `${layout}:v1`, to: `${there}:v1`, registriesConf }, room.context),
         () => syncImage({ from: `${there}:v1`, to: `${layout}:v2`, registriesConf }, room.context),
         () => listImages({ place: there, registriesConf }, room.context),
+        () => removeImages({ images: [`${there}:v1`], registriesConf }, room.context),
         () => {
           const images = [{ from: there, to: layout, tags: ".*" }];
           return syncImages({ images, registriesConf }, room.context);
