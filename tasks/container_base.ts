@@ -1,6 +1,8 @@
 import { UnreachableError, UsageError } from "../lib/base/errors.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
 import { hasImage, loadImage } from "../lib/container/engine_image.ts";
+import { Layout } from "../lib/oci/layout.ts";
+import { pointOci } from "../lib/oci/point_oci.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
@@ -67,6 +69,7 @@ export async function ensureEngineImage(
     },
     context,
   );
+  await pointOci(new Layout(work.path), "base", base.manifestDigest);
   const layout = { folder: work.path, tag: "base" };
   const id = await loadImage(engine, { layout, digests }, context.signal);
   return { id, loaded: true, bytesMoved, requests };

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join, relative } from "@std/path";
 import type { Digest } from "../../lib/base/digest.ts";
@@ -238,6 +239,37 @@ realTest("inContainer() brings podman the copy of an image in a layout", program
   );
   assertEquals([stdout, requests], ["here\n", 0]);
 });
+
+realTest(
+  "inContainer() brings podman an image of Docker's types, as those of Docker Hub",
+  [...programs, "skopeo"],
+  async () => {
+    await using world = await PodmanWorld.make();
+    await using registry = await startRegistry();
+    const { folder, options: engine } = world;
+    const layers = [gzipSync(await busyboxLayer(folder))];
+    await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const repository = `${registry.host}/docker/nix`;
+    const { success } = await new Deno.Command("skopeo", {
+      args: [
+        ...["copy", "--quiet", "--all", "--format=v2s2"],
+        ...["--src-tls-verify=false", "--dest-tls-verify=false"],
+        ...[`docker://${registry.host}/nixos/nix:2.8.0`, `docker://${repository}:2.8.0`],
+      ],
+    }).output();
+    assertEquals(success, true);
+    const context = { cache: new Cache(join(folder, "cache")) };
+    for (const to of [undefined, `oci:${join(folder, "layout")}:nix`]) {
+      const base = await baseImage({ nixVersion: "2.8.0", repository, to }, context);
+      const { stdout, image } = await inContainer(
+        { base, engine, run: ["sh", "-c", "echo here"] },
+        context,
+      );
+      assertEquals([stdout, image], ["here\n", base.configDigest.slice("sha256:".length)]);
+      await world.engine.must(["rmi", "--force", image], "remove it");
+    }
+  },
+);
 
 realTest(
   "inContainer() speaks docker's command line",
