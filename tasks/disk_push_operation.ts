@@ -32,6 +32,9 @@ export { collectingAfter } from "./collecting_after.ts";
 
 type Result = Omit<PushDiskResult, keyof Figures>;
 
+/** Of chunks that may be larger, what workers keep to cut a file is too much to keep while they compress, in bytes. */
+const largeChunk = 4 * 1024 * 1024;
+
 /** Does the work of `pushDisk`. */
 export async function runPushDisk(
   options: PushDiskOptions,
@@ -133,6 +136,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         meter,
         paranoid: options.paranoid ?? false,
       });
+      if (read && chunker.maxBytes > largeChunk) pool.rest();
       const { level = 3, repack } = options;
       const of = { path: options.file, table, pool, level, rows: firstRows(table) };
       const plan = await planPush({

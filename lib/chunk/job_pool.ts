@@ -69,6 +69,11 @@ export class JobPool implements Disposable {
     while (this.#hands.length < Math.min(count, this.#limit)) this.#startWorker();
   }
 
+  /** Ends the workers, all of which must be idle: what they keep for the next job of a kind is given back. Others start when there is work. */
+  rest(): void {
+    for (const { worker } of this.#hands.splice(0)) worker.terminate();
+  }
+
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */
   async run<J extends Job>(job: J, transfer: Transferable[] = []): Promise<JobResults[J["type"]]> {
     this.#signal?.throwIfAborted();
