@@ -151,6 +151,8 @@ async function fromConfig(
 function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {
   if (answer === undefined) return undefined;
   const { username, secret } = answer;
+  // Some helpers say of a server that they do not know that it wants nothing.
+  if (username === "" && secret === "") return undefined;
   return username === "<token>"
     ? { kind: "identity", token: secret }
     : { kind: "basic", username, password: secret };

@@ -232,6 +232,7 @@ case "$server" in
   a.example) echo '{"Username":"<token>","Secret":"identity"}' ;;
   https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"hub-pass"}' ;;
   bad.example) echo 'what?' ;;
+  open.example) echo '{"ServerURL":"open.example","Username":"","Secret":""}' ;;
   locked.example) printf 'warning: old\\n\\033[31mvault is locked\\033[0m, asked with known-secret\\n' >&2; exit 3 ;;
   told.example) echo 'exit status 2: gpg: decryption failed'; exit 1 ;;
   leaky.example) echo '{"Username":"me","Secret":"leaked-secret"}'; exit 1 ;;
@@ -263,6 +264,7 @@ Deno.test("findCredentials() asks helpers: of a repository, of a host, and the s
     assertEquals(await ask("a.example", "x"), { kind: "identity", token: "identity" });
     assertEquals(await ask("docker.io", "library/x"), basic("hub", "hub-pass"));
     assertEquals(await ask("unknown.example", "x"), undefined);
+    assertEquals(await ask("open.example", "x"), undefined);
     await assertRejects(() => ask("bad.example", "x"), KedgeError, "its answer is malformed");
   }));
 
