@@ -125,6 +125,12 @@ export class RegistryAccess {
     return await sendWith(renewed);
   }
 
+  /** How many requests for tokens a request takes that is planned now: each is counted with the first that needs it. */
+  async planTokens(repository: string, request: RegistryRequest): Promise<number> {
+    const auth = await this.#auth;
+    return await auth?.plan(repository, scopesOf(repository, request)) ? 1 : 0;
+  }
+
   #isOwn(url: string | URL): boolean {
     return new URL(url).origin === this.#options.origin.base.origin;
   }

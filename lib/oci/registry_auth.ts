@@ -54,6 +54,7 @@ export class RegistryAuth {
   #now: () => number;
   #tokens = new Map<string, Promise<Token>>();
   #challenge: Challenge | undefined;
+  #planned = new Set<string>();
 
   /** Asks for nothing yet. */
   constructor(options: RegistryAuthOptions) {
@@ -68,6 +69,15 @@ export class RegistryAuth {
     const standing = await this.#tokens.get(key);
     if (standing !== undefined && standing.expires > this.#now()) return standing.header;
     return await this.#fetchToken(key, repository, scopes, this.#challenge);
+  }
+
+  /** Whether a request that is planned now will be the first that needs its token, so that this has to be fetched. */
+  async plan(repository: string, scopes: readonly string[]): Promise<boolean> {
+    const key = scopes.join(" ");
+    if (this.#challenge?.scheme !== "bearer") return false;
+    if (this.#tokens.has(key) || this.#planned.has(key)) return false;
+    this.#planned.add(key);
+    return (await this.#options.credentials(repository))?.kind !== "registry";
   }
 
   /**

@@ -125,6 +125,11 @@ export class RegistryBlobs {
     await pushBlob(this.host, this.repository, descriptor, body, options);
   }
 
+  /** Requests that a mount costs which is planned now. */
+  async planMount(from: string): Promise<number> {
+    return 1 + await this.host.planTokens(this.repository, { may: "pull,push", from });
+  }
+
   /**
    * Asks for a blob of another repository of the same registry. Gives `true` if it is now here; else the URL of the upload that the
    * registry opened instead, which must be used; `undefined` if it refuses: an account that writes here may read nothing there.

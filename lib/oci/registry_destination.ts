@@ -123,18 +123,18 @@ export class RegistryDestination implements ImageDestination {
 
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
     const bound = this.mounts(source);
+    const mounting = bound ? await this.client.planMount(source.repository!.name) : 0;
     if (bound && this.#lends(source)) {
-      return { requests: 1, reusedBytes: descriptor.size, diskBytes: 0 };
+      return { requests: mounting, reusedBytes: descriptor.size, diskBytes: 0 };
     }
     const session = bound ? undefined : await this.#uploads.of(descriptor);
     const { habits, resumeProof } = this.client.host;
     const sending = pushRequests(descriptor.size, habits, resumeProof, session?.offset);
     const nearby = await (await this.#near(source))?.find(descriptor, source) !== undefined;
     const reading = nearby ? 0 : await source.requestsPerRead(descriptor);
-    const reusedBytes = session?.offset ?? 0;
     // A mount that is refused opens no upload.
-    const requests = sending + reading + (bound ? 1 : 0);
-    return { requests, reusedBytes, nearby, diskBytes: 0, bound };
+    const requests = sending + reading + mounting;
+    return { requests, reusedBytes: session?.offset ?? 0, nearby, diskBytes: 0, bound };
   }
 
   mounts(source: ImageSource): boolean {
@@ -222,11 +222,9 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async listedReferrers(
-    subject: Digest,
-    added: readonly Digest[],
-    there: Pick<ReadonlySet<Digest>, "has">,
+    ...asked: Parameters<RegistryClient["referrers"]["listed"]>
   ): Promise<ListedReferrers | undefined> {
-    return await this.client.referrers.listed(subject, added, there);
+    return await this.client.referrers.listed(...asked);
   }
 
   async commit(root: Manifest): Promise<void> {

@@ -123,6 +123,14 @@ export class RegistryHost implements Disposable {
     });
   }
 
+  /** How many requests for tokens a request takes that is planned now, and no other that was planned before. */
+  async planTokens(
+    repository: string,
+    request: Pick<RegistryRequest, "may" | "from">,
+  ): Promise<number> {
+    return await this.#access.planTokens(repository, request);
+  }
+
   /** A client for a whole download, of which each request to the registry itself is authorized. */
   authorizedClient(repository: string, may: RegistryAction): HttpClient {
     return new HttpClient({
