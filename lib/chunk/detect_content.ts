@@ -37,6 +37,8 @@ const built = (at: number, bytes: string, what: string): Magic => ({
 });
 
 const magics: readonly Magic[] = [
+  // First: one that boots from a stick too has a partition table.
+  built(0x8001, "CD001", "an ISO 9660 image"),
   disk(512, "EFI PART", "a GPT partition table"),
   disk(4096, "EFI PART", "a GPT partition table with sectors of 4 KiB"),
   built(0x438, "\x53\xef", "an ext file system"),
@@ -59,7 +61,6 @@ const magics: readonly Magic[] = [
   built(0, "\xc7\x71", "a cpio archive"),
   built(0, "hsqs", "a squashfs image"),
   built(1024, "\xe2\xe1\xf5\xe0", "an EROFS image"),
-  built(0x8001, "CD001", "an ISO 9660 image"),
   built(0, "!<arch>\n", "an ar archive"),
   built(0, "PK\x03\x04", "a zip archive"),
   built(0, "\x1f\x8b", "gzip data"),

@@ -32,3 +32,9 @@ Deno.test("detectContent() takes whole MiB without a magic for a disk, and survi
   assertEquals(detectContent(new Uint8Array(100), 2 ** 30).chunker, "fixed");
   assertEquals(detectContent(new Uint8Array(0), 0).chunker, "cdc");
 });
+
+Deno.test("detectContent() takes an ISO image that boots from a stick too for what it is", () => {
+  const iso = head(0x8001, "CD001");
+  iso.set([0x55, 0xaa, ...new TextEncoder().encode("EFI PART")], 510);
+  assertEquals(detectContent(iso, 2 ** 30), { what: "an ISO 9660 image", chunker: "cdc" });
+});
