@@ -1,8 +1,7 @@
+import { digestHex } from "../lib/base/digest_text.ts";
 import { UnreachableError, UsageError } from "../lib/base/errors.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
-import { hasImage, loadImage } from "../lib/container/engine_image.ts";
-import { Layout } from "../lib/oci/layout.ts";
-import { pointOci } from "../lib/oci/point_oci.ts";
+import { hasImage, otherImage, pullImage } from "../lib/container/engine_image.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
@@ -51,26 +50,26 @@ export async function ensureEngineImage(
         { hint: "run once without --offline, or use podman, which takes it from a layout" },
       );
     }
-    const id = await loadImage(
+    const id = await pullImage(
       engine,
-      { registry, platform: base.platform, digests },
+      { name: registry, platform: base.platform, digests },
       context.signal,
     );
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
   const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;
-  await using work = await context.cache.temporaryFolder("image");
-  const { bytesMoved, requests } = await syncImage(
-    {
-      from: copy ?? from,
-      to: `oci:${work.path}:base`,
-      platforms: [base.platform],
-      insecureRegistries,
-    },
-    context,
-  );
-  await pointOci(new Layout(work.path), "base", base.manifestDigest);
-  const layout = { folder: work.path, tag: "base" };
-  const id = await loadImage(engine, { layout, digests }, context.signal);
+  // A name of kedge's own takes none away from another image.
+  const tag = reference.tag ?? digestHex(base.manifestDigest).slice(0, 12);
+  const to = `podman:localhost/kedge/${reference.repository}:${tag}`;
+  const { program, args } = engine;
+  const { bytesMoved, requests } = await syncImage({
+    from: copy ?? from,
+    to,
+    platforms: [base.platform],
+    insecureRegistries,
+    engines: { podman: { program, args } },
+  }, context);
+  const id = await hasImage(engine, digests, context.signal);
+  if (id === undefined) throw otherImage(engine, from, digests);
   return { id, loaded: true, bytesMoved, requests };
 }

@@ -42,7 +42,7 @@ export interface InContainerResult extends Figures {
 /**
  * Runs a program in a container of a base image, with podman or docker.
  *
- * The image is brought into the engine where it is not there. Output is reported line by line, secrets taken out of it. An abort
+ * The image is brought into the engine where it is not there, into podman under a name below `localhost/kedge/`. Output is reported line by line, secrets taken out of it. An abort
  * ends the program and removes the container.
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on

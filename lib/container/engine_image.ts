@@ -22,39 +22,40 @@ export async function hasImage(
 }
 
 /**
- * Brings an image into the engine, out of a layout (podman) or from its registry (docker); gives the name by which it is run.
+ * Has the engine fetch an image from its registry; gives the name by which it is run.
  *
  * @throws {VerificationError} if the engine holds another image afterwards
  */
-export async function loadImage(
+export async function pullImage(
   engine: ContainerEngine,
   image: {
-    /** The layout that holds it, and its name there. */
-    layout?: { folder: string; tag: string };
     /** Its name in a registry, with its digest. */
-    registry?: string;
-    /** For which machine it is, where a registry has it. */
-    platform?: string;
+    name: string;
+    /** For which machine it is. */
+    platform: string;
     /** The digests of config and manifest. */
     digests: readonly Digest[];
   },
   signal?: AbortSignal,
 ): Promise<string> {
-  const from = image.layout === undefined
-    ? image.registry ?? ""
-    : `oci:${image.layout.folder}:${image.layout.tag}`;
+  const { name, platform, digests } = image;
+  const args = ["pull", "--quiet", `--platform=${platform}`, name];
   const options = signal === undefined ? {} : { signal };
-  const platform = image.platform === undefined ? [] : [`--platform=${image.platform}`];
-  await engine.must(
-    ["pull", "--quiet", ...platform, from],
-    `bring "${from}" into ${engine.kind}`,
-    options,
-  );
-  const id = await hasImage(engine, image.digests, signal);
-  if (id !== undefined) return id;
-  throw new VerificationError(
-    `Cannot run "${from}": ${engine.kind} holds another image than ${
-      image.digests[0]
+  await engine.must(args, `bring "${name}" into ${engine.kind}`, options);
+  const id = await hasImage(engine, digests, signal);
+  if (id === undefined) throw otherImage(engine, name, digests);
+  return id;
+}
+
+/** The error of an engine that holds another image than the one that was brought. */
+export function otherImage(
+  engine: ContainerEngine,
+  name: string,
+  digests: readonly Digest[],
+): VerificationError {
+  return new VerificationError(
+    `Cannot run "${name}": ${engine.kind} holds another image than ${
+      digests[0]
     } after it was loaded`,
   );
 }

@@ -63,6 +63,10 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     assertEquals(error.data["code"], 7);
     assertStringIncludes(error.message, "it ended with code 7 (no)");
   });
+  await t.step("the image has a name for people in podman", async () => {
+    const names = ["images", "--format={{.Repository}}:{{.Tag}}"];
+    assertEquals(await engine.must(names, "list"), "localhost/kedge/nixos/nix:2.8.0\n");
+  });
   await t.step("the image is brought once", async () => {
     await registry.stop();
     const { requests, bytesMoved } = await run({ run: ["sh", "-c", "true"] });
@@ -258,8 +262,9 @@ realTest(
       ],
     }).output();
     assertEquals(success, true);
-    const context = { cache: new Cache(join(folder, "cache")) };
-    for (const to of [undefined, `oci:${join(folder, "layout")}:nix`]) {
+    // Nor must the names of folders be those of images.
+    const context = { cache: new Cache(join(folder, "The Cache")) };
+    for (const to of [undefined, `oci:${join(folder, "My Layout")}:nix`]) {
       const base = await baseImage({ nixVersion: "2.8.0", repository, to }, context);
       const { stdout, image } = await inContainer(
         { base, engine, run: ["sh", "-c", "echo here"] },
