@@ -34,7 +34,7 @@ export interface Plan {
   bytesToReuse: number;
   /** Whether `bytesToMove` is exact; otherwise it is an upper bound. */
   exact: boolean;
-  /** Requests that are still to be made after planning. */
+  /** Requests that are still to be made after planning; a redirect that a server then answers with costs one more. */
   requests: number;
   /** The evidence, in one sentence. */
   why: string;
