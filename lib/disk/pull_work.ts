@@ -94,7 +94,7 @@ export async function foreseeOut(
 ): Promise<void> {
   if (of.seen !== undefined) {
     await inWordsOfFile(out, () => foreseeFile(out));
-    if (out !== file.path) refuseKept(out, file.path);
+    refuseKept(out, file.path);
   }
   if (out !== file.path || of.hasJournal) foreseeNames(dirname(out));
 }

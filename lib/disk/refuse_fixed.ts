@@ -28,8 +28,7 @@ export async function refuseFixed(path: string): Promise<void> {
   } catch (cause) {
     if (isForbidden(cause)) throw unchangeable(`Cannot replace "${path}"`, path, cause);
   }
-  const isSticky = ((lookAt(dirname(path))?.mode ?? 0) & 0o1000) !== 0;
-  if (!isSticky) throw onlyAdded(`Cannot replace "${path}"`, path);
+  if (!isSticky(path)) throw onlyAdded(`Cannot replace "${path}"`, path);
   throw new NotAllowedError(
     `Cannot replace "${path}": it belongs to another user, in a folder where each file is its ` +
       `owner's to replace`,
@@ -41,14 +40,16 @@ export async function refuseFixed(path: string): Promise<void> {
 }
 
 /**
- * Refuses to write a file beside another one whose name it could not take in the end.
+ * Refuses to write a file in whose folder no name may be taken away, its own and that of a journal among them.
  *
- * @throws {NotAllowedError} if its own name may not be taken away
+ * @param out the file itself, or the one beside it, which may be written
+ * @throws {NotAllowedError} if it lies in such a folder
  */
 export function refuseKept(out: string, path: string): void {
-  if (Deno.build.os === "linux" && mayRemove(out) && isKept(out)) {
-    throw onlyAdded(`Cannot make "${path}"`, path);
-  }
+  if (Deno.build.os !== "linux" || !mayRemove(out) || !isKept(out)) return;
+  if (out !== path) throw onlyAdded(`Cannot make "${path}"`, path);
+  // Else it may be that of another user, which stays his.
+  if (!isSticky(path)) throw onlyAdded(`Cannot write "${path}"`, path);
 }
 
 /**
@@ -99,6 +100,11 @@ function isKept(path: string): boolean {
     return isForbidden(error);
   }
   return false;
+}
+
+/** Whether each file in the folder of a path is its owner's to take away. */
+function isSticky(path: string): boolean {
+  return ((lookAt(dirname(path))?.mode ?? 0) & 0o1000) !== 0;
 }
 
 /** Whether an error says that nobody may do that, whatever the permissions of the file say; other systems than Linux say so for more reasons. */

@@ -105,6 +105,10 @@ Deno.test({
     try {
       await refused(world, file, { code: 5, error: `Cannot replace "${file}": ${state}`, hint });
       for (const reference of await twoDisks(world, data)) {
+        const args = ["disk:pull", reference, file, "--in-place", "--dry-run"];
+        const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
+        assertStringIncludes(stderr, `error: Cannot write "${file}": ${state}\nhint: ${hint}\n`);
+        assertEquals(code, 5);
         for (const more of [[], [], ["--dry-run"]]) {
           const args = ["disk:pull", reference, next, ...more];
           const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
