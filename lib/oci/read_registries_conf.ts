@@ -3,14 +3,20 @@ import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
 import type { MirrorRule } from "./registry_mirrors.ts";
 
+// A URL would be the place of nothing, and what it blocks be asked.
+const placeSchema = v.pipe(
+  v.string(),
+  v.regex(/^(?!https?:\/\/)/),
+  v.transform((text) => text.replace(/\/+$/, "")),
+);
 const mirrorSchema = v.object({
-  location: v.pipe(v.string(), v.nonEmpty()),
+  location: v.pipe(placeSchema, v.nonEmpty()),
   insecure: v.optional(v.boolean(), false),
   "pull-from-mirror": v.optional(v.picklist(["all", "digest-only", "tag-only"])),
 });
 const registrySchema = v.object({
-  prefix: v.optional(v.string()),
-  location: v.optional(v.string()),
+  prefix: v.optional(placeSchema),
+  location: v.optional(placeSchema),
   insecure: v.optional(v.boolean(), false),
   blocked: v.optional(v.boolean(), false),
   "mirror-by-digest-only": v.optional(v.boolean(), false),

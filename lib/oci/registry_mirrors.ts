@@ -54,7 +54,9 @@ export class RegistryMirrors {
     for (const rule of this.#rules) {
       const matched = matchedPart(rule.prefix, name);
       if (matched === undefined) continue;
-      if (found === undefined || matched.length > found.matched.length) found = { rule, matched };
+      // Of what stands for many hosts not what it matched counts: that is as long as the host's own name.
+      const longest = found?.rule.prefix.length ?? 0;
+      if (rule.prefix.length > longest) found = { rule, matched };
     }
     if (found === undefined) return [{ host, repository, insecure: false, use: "all" }];
     const { rule, matched } = found;

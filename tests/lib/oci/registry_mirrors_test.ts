@@ -98,12 +98,48 @@ location = "near.lan/acme"
   assertThrows(() => mirrors.places("bad.example", "a"), UsageError, "blocks it");
 });
 
+Deno.test("RegistryMirrors.places() goes by the longest prefix as it is written, also beside one for many hosts", async () => {
+  const mirrors = await conf(`
+[[registry]]
+prefix = "*.acme.dev"
+location = "near.lan"
+[[registry]]
+prefix = "*.eu.acme.dev"
+location = "eu.lan"
+[[registry]]
+location = "bad.acme.dev"
+blocked = true
+`);
+  assertEquals(placesOf(mirrors, "us.acme.dev", "a"), ["near.lan/a"]);
+  assertEquals(placesOf(mirrors, "de.eu.acme.dev", "a"), ["eu.lan/a"]);
+  for (const host of ["bad.acme.dev", "bad.acme.dev:5000"]) {
+    assertThrows(() => mirrors.places(host, "a"), UsageError, "blocks it");
+  }
+});
+
+Deno.test("readRegistriesConf() takes a slash at the end of a place for nothing", async () => {
+  const mirrors = await conf(`
+[[registry]]
+location = "bad.example/team/"
+blocked = true
+[[registry]]
+prefix = "docker.io/"
+location = "hub.lan/"
+[[registry.mirror]]
+location = "cache.lan/hub//"
+`);
+  assertEquals(placesOf(mirrors, "docker.io", "a"), ["cache.lan/hub/a", "hub.lan/a"]);
+  assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
+});
+
 const badFiles: [string, string][] = [
   ["[[registry", "Cannot read the registries"],
   ["[registries.search]\nregistries = []", "it is of version 1"],
   ["[[registry]]\ninsecure = 3", '"registry.0.insecure" is malformed'],
   ["[[registry]]\nblocked = true", "neither a prefix nor a location"],
   ['[[registry]]\nlocation = "a.dev"\n[[registry.mirror]]\nlocation = ""', "is malformed"],
+  ['[[registry]]\nlocation = "https://a.dev"\nblocked = true', '"registry.0.location" is malformed'],
+  ['[[registry]]\nprefix = "http://a.dev"', '"registry.0.prefix" is malformed'],
 ];
 for (const [text, message] of badFiles) {
   Deno.test(`readRegistriesConf() refuses ${JSON.stringify(text.slice(0, 40))}`, async () => {
