@@ -56,9 +56,7 @@ async function openMirrors(options: ImageRegistriesOptions): Promise<RegistryMir
     import("../lib/oci/registry_mirrors.ts"),
   ]);
   const rules = parseMirrors(mirrors);
-  if (file) {
-    const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
-    rules.push(...await readRegistriesConf(file));
-  }
-  return rules.length === 0 ? undefined : new RegistryMirrors(rules);
+  if (!file) return new RegistryMirrors(rules);
+  const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
+  return new RegistryMirrors(rules, await readRegistriesConf(file));
 }

@@ -7,21 +7,21 @@ import type { MirrorRule } from "./registry_mirrors.ts";
  * @throws {UsageError} if one is malformed
  */
 export function parseMirrors(texts: readonly string[]): MirrorRule[] {
-  const rules = new Map<string, MirrorRule & { places: MirrorRule["places"][number][] }>();
+  const rules = new Map<string, MirrorRule & { mirrors: MirrorRule["mirrors"][number][] }>();
   for (const text of texts) {
-    const match = /^([^=\s]+)=(https?:\/\/)?([^=\s/]+(?:\/[^=\s]*[^=\s/])?)\/?$/.exec(text);
+    const match =
+      /^(?!https?:\/\/)([^=\s]*[^=\s/])\/*=(https?:\/\/)?([^=\s/]+(?:\/[^=\s]*[^=\s/])?)\/?$/.exec(
+        text,
+      );
     if (match === null) {
       throw new UsageError(`Cannot use the mirror ${JSON.stringify(text)}: it is malformed`, {
         hint: "write PREFIX=MIRROR, as docker.io=mirror.acme.dev",
       });
     }
     const [, prefix, scheme, location] = match as unknown as [string, string, string?, string?];
-    const rule = rules.get(prefix) ?? { prefix, places: [], blocked: false };
+    const rule = rules.get(prefix) ?? { prefix, mirrors: [] };
     rules.set(prefix, rule);
-    rule.places.push({ location: location!, insecure: scheme === "http://", use: "all" });
+    rule.mirrors.push({ location: location!, insecure: scheme === "http://", use: "all" });
   }
-  return [...rules.values()].map((rule) => ({
-    ...rule,
-    places: [...rule.places, { location: rule.prefix, insecure: false, use: "all" }],
-  }));
+  return [...rules.values()];
 }

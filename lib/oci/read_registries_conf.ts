@@ -1,7 +1,7 @@
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
-import type { MirrorRule } from "./registry_mirrors.ts";
+import type { RegistryRule } from "./registry_mirrors.ts";
 
 // A URL would be the place of nothing, and what it blocks be asked.
 const placeSchema = v.pipe(
@@ -29,7 +29,7 @@ const fileSchema = v.object({ registry: v.optional(v.array(registrySchema), []) 
  *
  * @throws {UsageError} if it cannot be read or is malformed
  */
-export async function readRegistriesConf(path: string): Promise<MirrorRule[]> {
+export async function readRegistriesConf(path: string): Promise<RegistryRule[]> {
   const refused = (state: string, cause?: unknown) =>
     new UsageError(`Cannot read the registries in "${path}": ${state}`, { cause });
   let text: string;
@@ -54,17 +54,15 @@ export async function readRegistriesConf(path: string): Promise<MirrorRule[]> {
   }
   return result.output.registry.map((registry) => {
     const prefix = registry.prefix || registry.location;
-    const { location = prefix?.startsWith("*.") ? undefined : prefix, blocked, insecure } =
-      registry;
     if (!prefix) throw refused("a registry has neither a prefix nor a location");
+    // A prefix for many hosts stands for the host that it matched, where nothing takes its place.
+    const { location = prefix.startsWith("*.") ? "" : prefix, blocked, insecure } = registry;
     const use = registry["mirror-by-digest-only"] ? "digest-only" : "all";
-    const places: MirrorRule["places"][number][] = registry.mirror.map((mirror) => ({
+    const mirrors = registry.mirror.map((mirror) => ({
       location: mirror.location,
       insecure: mirror.insecure,
       use: mirror["pull-from-mirror"] ?? use,
     }));
-    // A prefix for many hosts stands for the host that it matched, where nothing takes its place.
-    places.push({ location: location ?? "", insecure, use: "all" });
-    return { prefix, places, blocked };
+    return { prefix, mirrors, location, insecure, blocked };
   });
 }

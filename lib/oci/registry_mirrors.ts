@@ -2,7 +2,7 @@
  * Where a repository may be read instead of at its own registry.
  *
  * Invariants: the longest prefix decides, and prefixes end where a part of a name ends; hosts do not mind case; mirrors come in their order
- * and the registry itself comes last; what is blocked is never asked.
+ * and the registry itself comes last; what holds for a registry holds whatever its mirrors are; what is blocked is never asked.
  *
  * @module
  */
@@ -24,23 +24,39 @@ export interface RegistryPlace {
   readonly use: MirrorUse;
 }
 
-/** A rule for all repositories whose names begin alike. */
+/** Where the repositories may be read whose names begin alike. */
 export interface MirrorRule {
   /** How they begin: `docker.io`, `docker.io/library`, `*.acme.dev`. */
   readonly prefix: string;
-  /** What takes the place of the prefix, in order; the registry itself is the last. An empty location leaves the name as it is. */
-  readonly places: readonly { location: string; insecure: boolean; use: MirrorUse }[];
-  /** Whether nothing may be read there. */
+  /** What takes the place of the prefix, in order. */
+  readonly mirrors: readonly { location: string; insecure: boolean; use: MirrorUse }[];
+}
+
+/** What holds for a registry itself, or for a part of it. */
+export interface RegistryRule extends MirrorRule {
+  /** What takes the place of the prefix where the registry itself is read; an empty one leaves the name as it is. */
+  readonly location: string;
+  /** Whether it is spoken to in plain HTTP though it is not loopback. */
+  readonly insecure: boolean;
+  /** Whether it may not be used, nor its mirrors. */
   readonly blocked: boolean;
+}
+
+/** A rule, and the part of a name that its prefix stands for. */
+interface Match<R> {
+  readonly rule: R;
+  readonly matched: string;
 }
 
 /** The rules of where repositories are read. */
 export class RegistryMirrors {
-  #rules: readonly MirrorRule[];
+  #mirrors: readonly MirrorRule[];
+  #registries: readonly RegistryRule[];
 
-  /** Takes rules; of several with one prefix the first counts. */
-  constructor(rules: readonly MirrorRule[]) {
-    this.#rules = rules;
+  /** Takes rules of mirrors alone, and of registries with theirs; of several with one prefix the first counts. */
+  constructor(mirrors: readonly MirrorRule[], registries: readonly RegistryRule[] = []) {
+    this.#mirrors = mirrors;
+    this.#registries = registries;
   }
 
   /**
@@ -49,25 +65,15 @@ export class RegistryMirrors {
    * @throws {UsageError} if it is blocked, or a rule makes a name of it that is none
    */
   places(host: string, repository: string): RegistryPlace[] {
+    const origin = this.origin(host, repository);
     const name = `${host}/${repository}`;
-    let found: { rule: MirrorRule; matched: string } | undefined;
-    for (const rule of this.#rules) {
-      const matched = matchedPart(rule.prefix, name);
-      if (matched === undefined) continue;
-      // Of what stands for many hosts not what it matched counts: that is as long as the host's own name.
-      const longest = found?.rule.prefix.length ?? 0;
-      if (rule.prefix.length > longest) found = { rule, matched };
-    }
-    if (found === undefined) return [{ host, repository, insecure: false, use: "all" }];
-    const { rule, matched } = found;
-    if (rule.blocked) {
-      throw new UsageError(`Cannot use "${name}": the registries' configuration blocks it`);
-    }
-    return rule.places.map(({ location, insecure, use }) => ({
-      ...splitName((location || matched) + name.slice(matched.length), rule.prefix),
+    const found = longestMatch([...this.#mirrors, ...this.#registries], name);
+    const mirrors = (found?.rule.mirrors ?? []).map(({ location, insecure, use }) => ({
+      ...placeOf(name, location, found!),
       insecure,
       use,
     }));
+    return [...mirrors.filter((mirror) => !this.#isBlocked(nameOf(mirror))), origin];
   }
 
   /**
@@ -76,8 +82,37 @@ export class RegistryMirrors {
    * @throws {UsageError} as {@linkcode RegistryMirrors.places}
    */
   origin(host: string, repository: string): RegistryPlace {
-    return this.places(host, repository).at(-1)!;
+    const name = `${host}/${repository}`;
+    const found = longestMatch(this.#registries, name);
+    if (found === undefined) return { host, repository, insecure: false, use: "all" };
+    const { location, insecure } = found.rule;
+    const origin = { ...placeOf(name, location, found), insecure, use: "all" } as const;
+    const blocked = [name, nameOf(origin)].find((each) => this.#isBlocked(each));
+    if (blocked === undefined) return origin;
+    throw new UsageError(`Cannot use "${blocked}": the registries' configuration blocks it`);
   }
+
+  #isBlocked(name: string): boolean {
+    return longestMatch(this.#registries, name)?.rule.blocked === true;
+  }
+}
+
+function nameOf({ host, repository }: Pick<RegistryPlace, "host" | "repository">): string {
+  return `${host}/${repository}`;
+}
+
+/** Of what stands for many hosts its own length counts: what it matched is as long as the name of one host. */
+function longestMatch<R extends MirrorRule>(
+  rules: readonly R[],
+  name: string,
+): Match<R> | undefined {
+  let found: Match<R> | undefined;
+  for (const rule of rules) {
+    if (rule.prefix.length <= (found?.rule.prefix.length ?? 0)) continue;
+    const matched = matchedPart(rule.prefix, name);
+    if (matched !== undefined) found = { rule, matched };
+  }
+  return found;
 }
 
 /** The part of a name that a prefix stands for, if it fits. */
@@ -92,10 +127,15 @@ function matchedPart(written: string, name: string): string | undefined {
   return fits ? prefix : undefined;
 }
 
-function splitName(name: string, prefix: string): { host: string; repository: string } {
-  const slash = name.indexOf("/");
-  const host = name.slice(0, slash).toLowerCase();
-  const repository = name.slice(slash + 1);
+function placeOf(
+  name: string,
+  location: string,
+  { rule, matched }: Match<MirrorRule>,
+): { host: string; repository: string } {
+  const moved = (location || matched) + name.slice(matched.length);
+  const slash = moved.indexOf("/");
+  const host = moved.slice(0, slash).toLowerCase();
+  const repository = moved.slice(slash + 1);
   if (slash > 0 && isHost(host) && isRepository(repository)) return { host, repository };
-  throw new UsageError(`Cannot use the mirror of "${prefix}": "${name}" is no repository`);
+  throw new UsageError(`Cannot use the mirror of "${rule.prefix}": "${moved}" is no repository`);
 }

@@ -95,3 +95,26 @@ Deno.test("a registry that is written is not spoken to in plain HTTP because ano
       );
     },
   ));
+
+Deno.test("a mirror of the command line leaves what a registries.conf says of the registry that is written", () =>
+  withConf(
+    (host) =>
+      `location = "${afar(host)}"\ninsecure = true\n` +
+      `[[registry]]\nlocation = "${host}/team"\nblocked = true`,
+    async (room, registry, registriesConf) => {
+      const from = `oci:${room.path("from")}:v1`;
+      const there = `docker://${afar(registry.host)}/a:v1`;
+      const mirrors = [
+        `${afar(registry.host)}=${registry.host}/none`,
+        `${registry.host}/team=x.lan`,
+      ];
+      await room.sync(from, there, { registriesConf, mirrors });
+      await room.sync(there, `oci:${room.path("to")}:v1`, { registriesConf, mirrors });
+      const to = `docker://${registry.host}/team/a:v1`;
+      await assertRejects(
+        () => syncImage({ from, to, registriesConf, mirrors }, room.context),
+        UsageError,
+        "blocks it",
+      );
+    },
+  ));

@@ -11,11 +11,11 @@ function placesOf(mirrors: RegistryMirrors, host: string, repository: string): s
   );
 }
 
-async function conf(text: string): Promise<RegistryMirrors> {
+async function conf(text: string, mirrors: string[] = []): Promise<RegistryMirrors> {
   const path = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(path, text);
-    return new RegistryMirrors(await readRegistriesConf(path));
+    return new RegistryMirrors(parseMirrors(mirrors), await readRegistriesConf(path));
   } finally {
     await Deno.remove(path);
   }
@@ -25,7 +25,7 @@ Deno.test("parseMirrors() puts the mirrors of a prefix before the registry itsel
   const mirrors = new RegistryMirrors(parseMirrors([
     "docker.io=http://cache.lan:5000",
     "docker.io=mirror.acme.dev/hub",
-    "docker.io/library=official.acme.dev/",
+    "docker.io/library/=official.acme.dev/",
   ]));
   assertEquals(placesOf(mirrors, "docker.io", "acme/vm"), [
     "http://cache.lan:5000/acme/vm",
@@ -51,6 +51,8 @@ for (
     "a b=c.dev",
     "docker.io=ftp://x.dev",
     "docker.io=/x",
+    "https://docker.io=c.dev",
+    "/=c.dev",
   ]
 ) {
   Deno.test(`parseMirrors() refuses ${JSON.stringify(text)}`, () => {
@@ -132,13 +134,59 @@ location = "cache.lan/hub//"
   assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
 });
 
+Deno.test("RegistryMirrors leaves what a file says of a registry itself when others are its mirrors", async () => {
+  const mirrors = await conf(
+    `
+[[registry]]
+location = "acme.lan"
+insecure = true
+[[registry.mirror]]
+location = "old.lan"
+[[registry]]
+location = "acme.lan/private"
+insecure = true
+[[registry]]
+location = "bad.example"
+blocked = true
+`,
+    ["acme.lan=near.lan", "bad.example/team=near.lan/team"],
+  );
+  assertEquals(placesOf(mirrors, "acme.lan", "a"), ["near.lan/a", "http://acme.lan/a"]);
+  assertEquals(placesOf(mirrors, "acme.lan", "private/a"), ["http://acme.lan/private/a"]);
+  assertEquals(mirrors.origin("acme.lan", "a").insecure, true);
+  assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
+  assertThrows(() => mirrors.origin("bad.example", "team/a"), UsageError, "blocks it");
+});
+
+Deno.test("RegistryMirrors.places() leaves out a mirror that is blocked itself", async () => {
+  const mirrors = await conf(`
+[[registry]]
+prefix = "acme.dev"
+location = "bad.example/acme"
+[[registry]]
+location = "docker.io"
+[[registry.mirror]]
+location = "bad.example/hub"
+[[registry.mirror]]
+location = "near.lan"
+[[registry]]
+location = "bad.example"
+blocked = true
+`);
+  assertEquals(placesOf(mirrors, "docker.io", "a"), ["near.lan/a", "docker.io/a"]);
+  assertThrows(() => mirrors.places("acme.dev", "a"), UsageError, '"bad.example/acme/a"');
+});
+
 const badFiles: [string, string][] = [
   ["[[registry", "Cannot read the registries"],
   ["[registries.search]\nregistries = []", "it is of version 1"],
   ["[[registry]]\ninsecure = 3", '"registry.0.insecure" is malformed'],
   ["[[registry]]\nblocked = true", "neither a prefix nor a location"],
   ['[[registry]]\nlocation = "a.dev"\n[[registry.mirror]]\nlocation = ""', "is malformed"],
-  ['[[registry]]\nlocation = "https://a.dev"\nblocked = true', '"registry.0.location" is malformed'],
+  [
+    '[[registry]]\nlocation = "https://a.dev"\nblocked = true',
+    '"registry.0.location" is malformed',
+  ],
   ['[[registry]]\nprefix = "http://a.dev"', '"registry.0.prefix" is malformed'],
 ];
 for (const [text, message] of badFiles) {
