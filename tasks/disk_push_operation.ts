@@ -35,6 +35,9 @@ type Result = Omit<PushDiskResult, keyof Figures>;
 /** Of chunks that may be larger, what workers keep to cut a file is too much to keep while they compress, in bytes. */
 const largeChunk = 4 * 1024 * 1024;
 
+/** Of chunks that may be larger, each worker keeps some 60 MB: more than two of them are too many, in bytes. */
+const hugeChunk = 2 * largeChunk;
+
 /** Does the work of `pushDisk`. */
 export async function runPushDisk(
   options: PushDiskOptions,
@@ -129,6 +132,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         chunkBytes: options.chunkBytes,
         like: found[0]?.image.index.chunker,
       });
+      if (chunker.maxBytes > hugeChunk) pool.narrow(2);
       const { table, state, read } = await readPushedFile(options.file, chunker, {
         cache,
         pool,

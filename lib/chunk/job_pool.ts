@@ -69,6 +69,11 @@ export class JobPool implements Disposable {
     while (this.#hands.length < Math.min(count, this.#limit)) this.#startWorker();
   }
 
+  /** Has at most so many workers from here on; none must have begun. */
+  narrow(workers: number): void {
+    this.#limit = Math.min(this.#limit, workers);
+  }
+
   /** Ends the workers, all of which must be idle: what they keep for the next job of a kind is given back. Others start when there is work. */
   rest(): void {
     for (const { worker } of this.#hands.splice(0)) worker.terminate();
