@@ -7,8 +7,8 @@ import { isStoreBaseName } from "./store_path.ts";
 
 const largestTextBytes = 256 * 1024 * 1024;
 const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
-/** What the system says of what is gone, or another's, a moment later. */
-const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH"];
+/** What the system says of what is gone, or another's, a moment later, or is too long for it to tell. */
+const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENAMETOOLONG"];
 
 /**
  * What Nix processes of a store have named as in use, and what processes of this machine use: their programs, libraries, open files, working
@@ -58,8 +58,18 @@ function linksOf(process: string): string[] {
   };
   const open = read(() => fs.readdirSync(`${process}/fd`), []);
   return ["exe", "cwd", ...open.map((name) => `fd/${name}`)].map((name) =>
-    read(() => fs.readlinkSync(`${process}/${name}`), "")
+    read(() => targetOf(`${process}/${name}`), "")
   );
+}
+
+/** Where a link leads; where that is no UTF-8, which Deno gives to nobody, the words in which Deno refuses it, and which quote it. */
+function targetOf(link: string): string {
+  try {
+    return fs.readlinkSync(link);
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return error.message;
+    throw error;
+  }
 }
 
 /** What stands for what cannot be read. */

@@ -1,0 +1,59 @@
+import { assert } from "@std/assert";
+import { join } from "@std/path";
+import { busyNames } from "../../../lib/nix/busy_names.ts";
+import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+
+const baseName = `${"0".repeat(32)}-busy`;
+
+/** A program of this machine that has gone into a folder by a script. */
+async function atWork(script: string, cwd: string): Promise<AsyncDisposable> {
+  const child = new Deno.Command("sh", {
+    args: ["-c", `${script} && echo up && read line`],
+    cwd,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { done } = await reader.read();
+  assert(!done, "it did not start");
+  return {
+    async [Symbol.asyncDispose]() {
+      await child.stdin.close();
+      await reader.cancel();
+      await child.status;
+    },
+  };
+}
+
+for (
+  const [what, isFound, script] of [
+    ["finds what a program works in where its name is no UTF-8", true, "cd \"$(printf 'b\\377')\""],
+    [
+      "goes past a program in a folder whose name is too long to be told",
+      false,
+      'n=$(printf %0200d 0); for i in $(seq 25); do mkdir "$n" && cd -P "$n" || exit; done',
+    ],
+  ] as const
+) {
+  Deno.test({
+    name: `busyNames() ${what}`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        const store = join(folder, "nix/store", baseName);
+        await Deno.mkdir(store, { recursive: true });
+        const made = new Deno.Command("sh", {
+          args: ["-c", "mkdir \"$(printf 'b\\377')\""],
+          cwd: store,
+        });
+        assert((await made.output()).success);
+        await using _program = await atWork(script, store);
+        const names = await busyNames(new NixFolder(folder));
+        assert(!isFound || names.includes(baseName));
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
