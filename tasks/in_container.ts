@@ -13,7 +13,10 @@ export interface InContainerOptions {
   run: readonly string[];
   /** What it sees of this machine: `{ volume: "nix", to: "/nix" }`, `{ folder: ".", to: "/src", readonly: true }`. */
   mounts?: readonly ContainerMount[];
-  /** Its environment. A secret, and a text that holds one, reaches it by its name alone: the value is in no argument. */
+  /**
+   * Its environment. A secret, and a text that holds one, reaches it by its name alone: the value is in no argument. By names that the
+   * engine itself goes by, as `HOME`, no secret can be passed, and of a text that holds one a warning tells.
+   */
   env?: Readonly<Record<string, string | Secret>>;
   /** Its working folder, from the root on. */
   workdir?: string;
@@ -42,8 +45,9 @@ export interface InContainerResult extends Figures {
 /**
  * Runs a program in a container of a base image, with podman or docker.
  *
- * The image is brought into the engine where it is not there, into podman under a name below `localhost/kedge/`. Output is reported line by line, secrets taken out of it. An abort
- * ends the program and removes the container.
+ * The image is brought into the engine where it is not there; podman fetches it from this process on `127.0.0.1`, which `--allow-net` must
+ * then allow, and has it under a name below `localhost/kedge/`. Output is reported line by line, secrets taken out of it. An abort ends the
+ * program and removes the container.
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on
  * @throws {NotAllowedError} if the engine refuses

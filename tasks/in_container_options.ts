@@ -1,15 +1,18 @@
 import { UsageError } from "../lib/base/errors.ts";
 import type { Redactor } from "../lib/base/redactor.ts";
 import type { Secret } from "../lib/base/secret.ts";
-import type { RunContainerOptions } from "../lib/container/run_container.ts";
+import { isEngineVariable, type RunContainerOptions } from "../lib/container/run_container.ts";
 import type { InContainerOptions } from "./in_container.ts";
 
 /** What is asked of a container, checked. */
-export type AskedContainer = Omit<RunContainerOptions, "image" | "onStdout" | "onStderr">;
+export interface AskedContainer
+  extends Omit<RunContainerOptions, "image" | "onStdout" | "onStderr"> {
+  env: Readonly<Record<string, string>>;
+}
 
 /**
  * Checks the options of {@linkcode inContainer}, as far as they are not the engine's: a task file may be run without its types being checked.
- * A variable with a text that holds a secret is passed as a secret is, by its name alone.
+ * A variable with a text that holds a secret is passed as a secret is, by its name alone, unless the engine itself goes by that name.
  *
  * @throws {UsageError} if one is out of its range
  */
@@ -29,7 +32,7 @@ export function checkInContainer(
   }
   if (mounts !== undefined && !Array.isArray(mounts)) throw refused("mounts", mounts, "no list");
   for (const mount of mounts ?? []) {
-    const { volume, folder, to } = mount as Record<string, unknown>;
+    const { volume, folder, to } = (mount ?? {}) as Record<string, unknown>;
     const [named, ...more] = [volume, folder].filter((each) => each !== undefined);
     if (typeof named !== "string" || more.length > 0 || typeof to !== "string") {
       throw refused("the mount", mount, "it has no volume, or folder, and where it goes to");
@@ -66,7 +69,9 @@ function environments(
     checkText(`the variable ${JSON.stringify(name)}`, text);
     // Whoever made a secret may have told another redactor of it.
     if (secret !== false) redactor.add(text);
-    (secret === false && redactor.redact(text) === text ? env : secretEnv)[name] = text;
+    const isHidden = secret !== false ||
+      redactor.redact(text) !== text && !isEngineVariable(name);
+    (isHidden ? secretEnv : env)[name] = text;
   }
   return { env, secretEnv };
 }

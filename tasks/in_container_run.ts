@@ -1,8 +1,8 @@
 /**
  * Runs a program in a container of a base image.
  *
- * Invariants: the image is the pinned one, whatever its tag means now; values of secrets stand in no argument and in no output; no container
- * is left behind.
+ * Invariants: the image is the pinned one, whatever its tag means now; values of secrets stand in no output, and in no argument unless
+ * the caller wrote them there, of which a warning tells; no container is left behind.
  *
  * @module
  */
@@ -30,13 +30,16 @@ export async function runInContainer(
   checkContainer(engine, container);
   const command = container.run.join(" ");
   const shown = context.redactor.redact(command);
+  const exposed = [command, ...Object.values(container.env)].some((text) =>
+    context.redactor.redact(text) !== text
+  );
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",
     subject: shown,
     plan({ meter }) {
-      if (shown !== command) {
+      if (exposed) {
         meter.note(
-          "an argument holds a secret, and other users of this machine may see it; pass it in env",
+          "an argument holds a secret, and other users of this machine may see it; pass it in env, by a name that is not the engine's",
           "warning",
         );
       }

@@ -52,6 +52,11 @@ const clocksApartMs = 3_600_000;
 const engineVariables =
   /^(PATH|HOME|USER|TMPDIR|LD_.*|XDG_.*|DOCKER_.*|CONTAINERS?_.*|BUILDAH_.*|PODMAN_.*)$/;
 
+/** Whether an engine itself goes by a variable, which it can then be given for a container by an argument alone. */
+export function isEngineVariable(name: string): boolean {
+  return engineVariables.test(name);
+}
+
 /**
  * Runs a program in a container of its own, which is gone afterwards. The exit code is that of the program; a signal reaches it, and
  * an abort leaves no container behind.
@@ -145,7 +150,7 @@ function argsOf(engine: ContainerEngine, name: string, options: RunContainerOpti
   }
   for (const key of Object.keys(secretEnv)) {
     checkVariable(key);
-    if (engineVariables.test(key)) {
+    if (isEngineVariable(key)) {
       throw new UsageError(`Cannot pass a secret as "${key}": ${engine.kind} itself goes by it`, {
         hint: "give the variable another name",
       });

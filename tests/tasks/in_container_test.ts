@@ -105,8 +105,15 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
       const said = await Deno.readTextFile(log);
       assertEquals([said.includes("--env NIX_CONFIG "), said.includes("s3cr3t")], [true, false]);
       assertEquals(notes.some((note) => note.includes("an argument holds a secret")), false);
-      await run({ run: ["sh", "-c", `: ${token.reveal()}`] });
-      assertEquals(notes.some((note) => note.includes("an argument holds a secret")), true);
+      const warned = async (options: Pick<InContainerOptions, "run" | "env">) => {
+        notes.length = 0;
+        await run(options);
+        return notes.some((note) => note.includes("an argument holds a secret"));
+      };
+      assertEquals(await warned({ run: ["sh", "-c", `: ${token.reveal()}`] }), true);
+      // The engine itself goes by these, so that they are not passed by their names.
+      const HOME = `/${token.reveal()}`;
+      assertEquals(await warned({ run: ["sh", "-c", "test -n $HOME"], env: { HOME } }), true);
     },
   );
   await t.step("its output stays as it is, but for secrets, wherever they come", async () => {
@@ -205,6 +212,7 @@ for (const dryRun of [true, false]) {
           [{ stdin: "text" }, "Cannot use stdin of a container"],
           [{ mounts: { volume: "a", to: "/x" } }, "Cannot use mounts of a container: no list"],
           [{ mounts: [{ to: "/x" }] }, "Cannot use the mount of a container"],
+          [{ mounts: [null] }, "Cannot use the mount of a container"],
           [{ mounts: [{ volume: "a", folder: "/b", to: "/x" }] }, "Cannot use the mount"],
           [{ mounts: [{ volume: "a" }] }, "Cannot use the mount of a container"],
           [{ base: "docker://x/y" }, "Cannot use the base image of a container"],
