@@ -157,12 +157,12 @@ async function readConfig(
 
 /**
  * The version of the one Nix that the comments on layers name: official images have a label from Nix 2.30 on, and those before it only what
- * nixpkgs notes, `store paths: ['/nix/store/...-nix-2.8.0', ...]`.
+ * nixpkgs notes, `store paths: ['/nix/store/...-nix-2.8.0', ...]`. One that is no release counts too: beside it no other is the one Nix.
  */
 function versionOfHistory(comments: readonly string[]): string | undefined {
   const named = comments.filter((comment) => comment.startsWith("store paths: ")).flatMap((
     each,
-  ) => [...each.matchAll(/'\/nix\/store\/[0-9a-z]{32}-nix-(\d+(?:\.\d+){1,2})'/g)]);
+  ) => [...each.matchAll(/'\/nix\/store\/[0-9a-z]{32}-nix-(\d[^'-]*)'/g)]);
   const [version, ...others] = new Set(named.map((match) => match[1]!));
   return others.length === 0 ? version : undefined;
 }

@@ -128,13 +128,14 @@ realTest(
     );
     assertStringIncludes(labelled.message, 'its label says version "2.10.1", not "2.10.0"');
     for (
-      const [tag, comments] of [["2.11.0", commentsOf()], ["2.12.0", commentsOf("2.12.0", "2.3")]]
+      const [tag, ...versions] of [
+        ["2.11.0"],
+        ["2.12.0", "2.12.0", "2.3"],
+        ["2.13.0", "2.13.0", "2.14pre20250101_abcdef0"],
+      ] as const
     ) {
-      await room.push(tag as string, { comments: comments as string[] });
-      const none = await assertRejects(
-        () => room.run({ nixVersion: tag as string }),
-        VerificationError,
-      );
+      await room.push(tag, { comments: commentsOf(...versions) });
+      const none = await assertRejects(() => room.run({ nixVersion: tag }), VerificationError);
       assertStringIncludes(none.message, "its history names no one Nix");
     }
   },
