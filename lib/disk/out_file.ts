@@ -32,7 +32,7 @@ export interface OpenOutOptions {
 /**
  * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever does not count.
  *
- * @throws {NotAllowedError} if it may never be changed, or never get its final name
+ * @throws {NotAllowedError} if it may never be changed, or lies where names may only be added
  * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
  */
 export async function openOut({ file, out, seen, held }: OpenOutOptions): Promise<FileIdentity> {
@@ -46,7 +46,7 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   const options = { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
   if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
-  if (out !== file.path) refuseKept(out, file.path);
+  refuseKept(out, file.path);
   const info = await written.stat();
   if (create && lookAt(out)?.ino !== info.ino) {
     throw taken(out, "another file has its name by now");
