@@ -142,8 +142,10 @@ export class MirroredSource implements ImageSource {
     this.#origin[Symbol.dispose]();
   }
 
+  /** Where to ask: what was named by a tag comes whole from a mirror that is for tags alone. */
   #places(use: MirrorUse): RegistrySource[] {
-    const fitting = this.#mirrors.filter((mirror) => mirror.use === "all" || mirror.use === use);
+    const uses = ["all", use, ...(this.#origin.isPinned ? [] : ["tag-only"])];
+    const fitting = this.#mirrors.filter((mirror) => uses.includes(mirror.use));
     return [...fitting.map(({ source }) => source), this.#origin];
   }
 

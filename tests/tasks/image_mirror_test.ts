@@ -187,6 +187,8 @@ Deno.test("syncImage() plans what a mirror costs that lacks an image, or a part 
     ["lacks all", (mirror) => mirror.store.repositories.clear(), [9, 0, 3]],
     ["is for digests alone", () => {}, [8, 3, 0]],
     ["is for digests alone and lacks a layer", noLayer, [8, 2, 1]],
+    ["is for tags alone", () => {}, [5, 3, 0]],
+    ["is for tags alone and lacks the tag", noTag, [9, 3, 0]],
   ];
   for (const [what, spoil, expected] of cases) {
     await using room = await ImageRoom.make();
@@ -199,7 +201,7 @@ Deno.test("syncImage() plans what a mirror costs that lacks an image, or a part 
     }
     spoil(mirror);
     const registriesConf = room.path("registries.conf");
-    const use = /digests/.test(what) ? "digest-only" : "all";
+    const use = /digests/.test(what) ? "digest-only" : /for tags/.test(what) ? "tag-only" : "all";
     await Deno.writeTextFile(
       registriesConf,
       `[[registry]]\nlocation = "${origin.host}"\ninsecure = true\n[[registry.mirror]]\n` +
@@ -209,6 +211,24 @@ Deno.test("syncImage() plans what a mirror costs that lacks an image, or a part 
     const { requests } = await room.sync(there, `oci:${room.path("to")}:v1`, { registriesConf });
     assertEquals([requests, blobsGiven(mirror), blobsGiven(origin)], expected, what);
   }
+});
+
+Deno.test("syncImage() asks a mirror that is for tags alone for nothing of an image that is named by its digest", async () => {
+  await using room = await ImageRoom.make();
+  await using origin = new FakeRegistry();
+  await using mirror = new FakeRegistry();
+  const { digest } = await writeImage(room.path("from"), "v1", { layers });
+  const from = `oci:${room.path("from")}:v1`;
+  await room.sync(from, `docker://${origin.host}/a:v1`);
+  const registriesConf = room.path("registries.conf");
+  await Deno.writeTextFile(
+    registriesConf,
+    `[[registry]]\nlocation = "${origin.host}"\n[[registry.mirror]]\n` +
+      `location = "${mirror.host}"\npull-from-mirror = "tag-only"\n`,
+  );
+  const there = `docker://${origin.host}/a@${digest}`;
+  await room.sync(there, `oci:${room.path("to")}:v1`, { registriesConf });
+  assertEquals(mirror.requests, []);
 });
 
 function blobsGiven({ requests }: FakeRegistry): number {
