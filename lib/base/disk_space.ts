@@ -43,9 +43,12 @@ export function mayCompress(path: string): boolean {
   return compressing.includes(fileSystemType(path) ?? 0);
 }
 
-/** The number that Linux gives to the kind of file system in which a path lies or would lie; `undefined` where the system does not tell. */
+/**
+ * The number that Linux gives to the kind of file system in which a path lies or would lie; `undefined` where the system does not tell, or
+ * Deno would ask first.
+ */
 export function fileSystemType(path: string): number | undefined {
-  const stats = fileSystemAt(path);
+  const stats = mayAsk(path) ? fileSystemAt(path) : undefined;
   return stats && Number(stats.type) >>> 0;
 }
 

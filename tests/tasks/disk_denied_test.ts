@@ -4,6 +4,8 @@ import { pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { runUnasked } from "../support/run_unasked.ts";
 
 const data = noise(300_000);
 
@@ -86,4 +88,18 @@ deniedTest("disk:pull does without a file that another user pulled with this cac
     assertStringIncludes(stderr, "5 of 5 chunks");
     assert(!stderr.includes("changed meanwhile"), stderr);
   }
+});
+
+realTest("disk:pull asks on a terminal for no permission only to see how much room there is", [
+  "script",
+], async () => {
+  await using world = await DiskWorld.make();
+  const [out, store, cache] = ["out", "store", "pulled"].map((name) => world.path(name));
+  const reference = `oci:${store}:1`;
+  await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
+  const { code, written } = await runUnasked(
+    ["disk:pull", "--cache-dir", cache!, reference, out!],
+    { folder: world.path("none"), files: [world.path(".")] },
+  );
+  assertEquals(code, 0, written);
 });

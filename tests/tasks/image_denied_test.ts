@@ -8,7 +8,7 @@ import { inFolder } from "../support/in_folder.ts";
 import { putContent, randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
-import { onTerminal } from "../support/terminal.ts";
+import { runUnasked } from "../support/run_unasked.ts";
 
 Deno.test({
   name: "the image tasks say which layout they may not read or write, and that this is not allowed",
@@ -155,23 +155,13 @@ realTest("image:sync asks on a terminal for no permission only to see how much r
   inFolder(async (folder) => {
     const [from, out, cache] = ["from", "out", "cache"].map((name) => join(folder, name));
     await writeImage(from!, "a", { layers: [randomBytes(2_000_000)] });
-    const files = [from, out, cache].join(",");
-    const root = fromFileUrl(new URL("../../", import.meta.url));
-    const run = ["--allow-env", "--allow-net", `--allow-read=${files},${root},/proc`];
     // The second time the layout is there.
     for (const tag of ["a", "b"]) {
-      const ran = onTerminal("", [], {
-        columns: 200,
-        env: { DOCKER_CONFIG: folder, DENO_NO_UPDATE_CHECK: "1" },
-        command: [
-          // Nobody answers what is asked.
-          ...["timeout", "--foreground", "--signal=KILL", "10"],
-          ...[Deno.execPath(), "run", "--config", join(root, "deno.json"), ...run],
-          ...[`--allow-write=${files}`, join(root, "mod.ts"), "image:sync", "--cache-dir", cache!],
-          ...[`oci:${from}:${tag}`, `oci:${out}:${tag}`],
-        ],
-      });
-      assertEquals(await ran.code, 0, ran.written());
+      const { code, written } = await runUnasked(
+        ["image:sync", "--cache-dir", cache!, `oci:${from}:${tag}`, `oci:${out}:${tag}`],
+        { folder, files: [from!, out!, cache!] },
+      );
+      assertEquals(code, 0, written);
       await writeImage(from!, "b", { layers: [randomBytes(2_000_000)] });
     }
   }));
