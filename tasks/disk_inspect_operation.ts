@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { dataBytes, holeRow } from "../lib/chunk/chunk_table.ts";
 import { sameChunker } from "../lib/chunk/chunker.ts";
 import { diffTables } from "../lib/chunk/diff_tables.ts";
@@ -19,14 +20,14 @@ import type {
   InspectDiskOptions,
   InspectDiskResult,
 } from "./disk_inspect.ts";
-import { checkOnline, checkOptions } from "./disk_options.ts";
+import { checkOnline } from "./disk_options.ts";
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
   options: InspectDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectDiskResult> {
-  checkOptions(options, ["reference"], { insecureRegistries: "texts" });
+  checkOptions(options, { reference: "text" }, { insecureRegistries: "texts" });
   const context = resolveContext(ctx);
   return await look(context, options, [options.reference], ([image]) => shapeOf(image!));
 }
@@ -36,7 +37,7 @@ export async function runDiffDisks(
   options: DiffDisksOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffDisksResult> {
-  checkOptions(options, ["from", "to"], { insecureRegistries: "texts" });
+  checkOptions(options, { from: "text", to: "text" }, { insecureRegistries: "texts" });
   const context = resolveContext(ctx);
   return await look(context, options, [options.from, options.to], ([from, to]) => ({
     sameChunker: sameChunker(from!.index.chunker, to!.index.chunker),

@@ -5,44 +5,6 @@ import { type Busy, busyError } from "../lib/disk/busy.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
-const kinds = {
-  text: ["a text", (value: unknown) => typeof value === "string" && !value.includes("\0")],
-  texts: ["a list of texts", (value: unknown) => Array.isArray(value) && value.every(isText)],
-  flag: ["true or false", (value: unknown) => typeof value === "boolean"],
-  number: ["a number", (value: unknown) => typeof value === "number"],
-} as const;
-
-function isText(value: unknown): boolean {
-  return kinds.text[1](value);
-}
-
-/**
- * Refuses options of another type than they must have, as a task file that nobody checked may give.
- *
- * @param needed the names of those that must be there, each a text
- * @param others the kinds of those that may be left out
- * @throws {UsageError} if there is one
- */
-export function checkOptions(
-  options: object,
-  needed: readonly string[],
-  others: Readonly<Record<string, keyof typeof kinds>>,
-): void {
-  if (typeof options !== "object" || options === null) {
-    throw new UsageError(`Cannot use the options ${Deno.inspect(options)}: they must be an object`);
-  }
-  const given = options as Readonly<Record<string, unknown>>;
-  const check = (name: string, [what, isSuch]: typeof kinds[keyof typeof kinds]) => {
-    if (isSuch(given[name])) return;
-    const state = `it must be ${what}`;
-    throw new UsageError(`Cannot use the ${name} ${Deno.inspect(given[name])}: ${state}`);
-  };
-  for (const name of needed) check(name, kinds.text);
-  for (const [name, kind] of Object.entries(others)) {
-    if (given[name] !== undefined && given[name] !== null) check(name, kinds[kind]);
-  }
-}
-
 /**
  * How many transfers may be under way.
  *

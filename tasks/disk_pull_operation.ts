@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
@@ -10,13 +11,7 @@ import { parseReference } from "../lib/oci/reference.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import {
-  checkOnline,
-  checkOptions,
-  concurrencyOf,
-  lockDisk,
-  refuseOwnLayout,
-} from "./disk_options.ts";
+import { checkOnline, concurrencyOf, lockDisk, refuseOwnLayout } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
@@ -29,9 +24,9 @@ export async function runPullDisk(
   options: PullDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PullDiskResult> {
-  checkOptions(options, ["reference", "file"], {
+  checkOptions(options, { reference: "text", file: "text" }, {
     bases: "texts",
-    inPlace: "flag",
+    inPlace: "switch",
     insecureRegistries: "texts",
     concurrency: "number",
   });

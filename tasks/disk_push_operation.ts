@@ -1,4 +1,5 @@
 import { formatBytes } from "../lib/base/bytes.ts";
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
@@ -24,7 +25,7 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, checkOptions, concurrencyOf, lockDisk } from "./disk_options.ts";
+import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
@@ -43,12 +44,12 @@ export async function runPushDisk(
   options: PushDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PushDiskResult> {
-  checkOptions(options, ["reference", "file"], {
+  checkOptions(options, { reference: "text", file: "text" }, {
     chunker: "text",
     chunkBytes: "number",
     bases: "texts",
-    repack: "flag",
-    paranoid: "flag",
+    repack: "switch",
+    paranoid: "switch",
     level: "number",
     insecureRegistries: "texts",
     concurrency: "number",

@@ -1,4 +1,5 @@
 import { formatBytes } from "../lib/base/bytes.ts";
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import type { Cache } from "../lib/cache/cache.ts";
@@ -18,7 +19,7 @@ import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { checkOnline, checkOptions } from "./disk_options.ts";
+import { checkOnline } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./disk_pull_operation.ts";
@@ -38,7 +39,10 @@ export async function runVerifyDisk(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<VerifyDiskResult> {
-  checkOptions(options, ["reference", "file"], { repair: "flag", insecureRegistries: "texts" });
+  checkOptions(options, { reference: "text", file: "text" }, {
+    repair: "switch",
+    insecureRegistries: "texts",
+  });
   const action = `verify "${options.file}"`;
   return await inWords(action, () => verify(options, ctx));
 }

@@ -5,7 +5,8 @@
  */
 import { UsageError } from "./errors.ts";
 
-const isText = (value: unknown) => typeof value === "string";
+// No system has a file, nor any program an argument, of a name with NUL in it.
+const isText = (value: unknown) => typeof value === "string" && !value.includes("\0");
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
 
 const shapes = {
@@ -17,6 +18,7 @@ const shapes = {
   ],
   switch: [(value: unknown) => typeof value === "boolean", "true or false"],
   list: [Array.isArray, "a list"],
+  number: [(value: unknown) => typeof value === "number", "a number"],
   // NaN is no age that anything could be older or younger than.
   milliseconds: [
     (value: unknown) => typeof value === "number" && !Number.isNaN(value),

@@ -9,6 +9,7 @@ import "../disk_pull_operation.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
 import "../disk.ts";
 import "../disk_inspect.ts";
+import "../../lib/base/check_options.ts";
 import "../../lib/chunk/job_pool.ts";
 import "../../lib/disk/busy.ts";
 import "../../lib/disk/disk_file.ts";

@@ -452,17 +452,20 @@ Deno.test("the disk tasks refuse options of another type by their names", async 
     const refuse = (options: unknown, state: string) =>
       assertRejects(() => task(options as never, world.machine()), UsageError, state);
     for (const name of Object.keys(good)) {
-      await refuse({ ...good, [name]: undefined }, `Cannot use the ${name} undefined: it must be`);
-      await refuse({ ...good, [name]: ["x"] }, `Cannot use the ${name} [ "x" ]: it must be a text`);
-      await refuse({ ...good, [name]: "a\0b" }, `Cannot use the ${name} "a\\x00b": it must be`);
+      await refuse({ ...good, [name]: undefined }, `Cannot use undefined as ${name}: it must be`);
+      await refuse(
+        { ...good, [name]: ["x"] },
+        `Cannot use such a list as ${name}: it must be a text`,
+      );
+      await refuse({ ...good, [name]: "a\0b" }, `Cannot use "a\\u0000b" as ${name}: it must be`);
     }
     for (const name of [...more, "insecureRegistries"]) {
-      await refuse({ ...good, [name]: "no" }, `Cannot use the ${name} "no": it must be`);
-      await refuse({ ...good, [name]: [7] }, `Cannot use the ${name} [ 7 ]: it must be`);
+      await refuse({ ...good, [name]: "no" }, `Cannot use "no" as ${name}: it must be`);
+      await refuse({ ...good, [name]: [7] }, `Cannot use such a list as ${name}: it must be`);
       await task({ ...good, [name]: undefined } as never, world.machine());
     }
     for (const options of [undefined, null, "x"]) {
-      await refuse(options, `Cannot use the options ${Deno.inspect(options)}: they must be`);
+      await refuse(options, `Cannot use ${Deno.inspect(options)} as options: they must be`);
     }
   }
 });
