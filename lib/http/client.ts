@@ -146,6 +146,7 @@ export class HttpClient {
       if (waitMs === undefined) {
         const { reasonIn } = await import("./status_error.ts");
         const reason = response === undefined ? "" : await reasonIn(response, longestReason);
+        signal?.throwIfAborted();
         const asked = askedMs > longestRetryAfterMs
           ? ` and wants to be asked again in ${Math.ceil(askedMs / 1000)} s`
           : "";

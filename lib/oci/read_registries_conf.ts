@@ -25,7 +25,7 @@ const registrySchema = v.object({
 const fileSchema = v.object({ registry: v.optional(v.array(registrySchema), []) });
 
 /**
- * Reads a `registries.conf` of version 2 (containers-registries.conf.d(5)): its registries, their mirrors and what is blocked.
+ * Reads a `registries.conf` of version 2 (containers-registries.conf(5)): its registries, their mirrors and what is blocked.
  *
  * @throws {UsageError} if it cannot be read or is malformed
  */

@@ -65,6 +65,24 @@ Deno.test("HttpClient tells why a server says that it keeps failing, once it giv
   assertEquals(notes.map((text) => text.includes(`${state}; trying again`)), [true]);
 });
 
+Deno.test("HttpClient ends with the abort, and not with the failure, that comes while it hears why the server fails", async () => {
+  const stop = new AbortController();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response(new ReadableStream(), { status: 503 }),
+  );
+  const client = new HttpClient({
+    retry: { retries: 0, baseMs: 1, ceilingMs: 1 },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      setTimeout(() => stop.abort(new Error("enough")), 30);
+      return response;
+    },
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  await assertRejects(() => client.request(url, { signal: stop.signal }), Error, "enough");
+});
+
 Deno.test("HttpClient gives up after its retries with what went wrong last", () =>
   withOrigin({ faults: Array(3).fill({ status: 502 }) }, async (client, url) => {
     await assertRejects(() => client.request(url), UnreachableError, "answered 502, tried 3 times");
