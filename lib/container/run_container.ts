@@ -32,6 +32,8 @@ export interface RunContainerOptions {
   onStderr?: (bytes: Uint8Array) => void;
   /** How long it may take to end after SIGTERM, in milliseconds. @default {5000} */
   graceMs?: number;
+  /** How long the engine may take to tell whether it started a program that failed as the engine itself would, in milliseconds. @default {10000} */
+  eventsMs?: number;
   /** Ends the container. */
   signal?: AbortSignal;
 }
@@ -69,7 +71,7 @@ export async function runContainer(
   options: RunContainerOptions,
 ): Promise<ContainerResult> {
   const name = `kedge-${crypto.randomUUID()}`;
-  const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, signal } = options;
+  const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, eventsMs = 10_000, signal } = options;
   const startedMs = Date.now();
   let ended = false;
   try {
@@ -85,7 +87,7 @@ export async function runContainer(
     // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing, and the program may say the same.
     const isOwn = result.code === 125 &&
       /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr) &&
-      !await wasStarted(engine, name, startedMs, signal);
+      !await wasStarted(engine, name, startedMs, eventsMs, signal);
     if (isOwn) {
       throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr);
     }
@@ -107,20 +109,28 @@ export function checkContainer(
   argsOf(engine, "checked", { ...options, image: "" });
 }
 
-/** Whether the engine noted that a program was started in a container, which is gone by now; `false` where it notes nothing. */
+/** Whether the engine noted that a program was started in a container, which is gone by now; `false` where it notes nothing, or is long about it. */
 async function wasStarted(
   engine: ContainerEngine,
   name: string,
   sinceMs: number,
+  timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  // docker would wait for more events without an end.
+  // docker would wait for more events without an end, and by a clock that is behind waits for this one.
   const end = engine.kind === "podman" ? "--stream=false" : `--until=${new Date().toISOString()}`;
-  const { code, stdout } = await engine.run([
-    ...["events", end, `--since=${new Date(sinceMs - clocksApartMs).toISOString()}`],
-    ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Type}}"],
-  ], signal === undefined ? {} : { signal });
-  return code === 0 && stdout.trim() !== "";
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const { code, stdout } = await engine.run([
+      ...["events", end, `--since=${new Date(sinceMs - clocksApartMs).toISOString()}`],
+      ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Type}}"],
+    ], { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+    return code === 0 && stdout.trim() !== "";
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (timeout.aborted) return false;
+    throw error;
+  }
 }
 
 async function remove(engine: ContainerEngine, name: string): Promise<void> {

@@ -1,0 +1,38 @@
+import { assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { KedgeError } from "../../../lib/base/errors.ts";
+import { ContainerEngine } from "../../../lib/container/container_engine.ts";
+import { runContainer } from "../../../lib/container/run_container.ts";
+import { writeProgram } from "../../support/program_file.ts";
+
+Deno.test({
+  name:
+    "runContainer() takes what failed for the engine's own where the engine tells of no events in time",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const program = join(folder, "docker");
+      // A docker whose clock is behind this machine's waits for the end of the time that is asked for.
+      const script =
+        'case $1 in events) exec sleep 300 ;; *) echo "Error: mine" >&2; exit 125 ;; esac';
+      await writeProgram(program, `#!/bin/sh\n${script}\n`);
+      const engine = new ContainerEngine({ kind: "docker", program });
+      const error = await assertRejects(
+        () => runContainer(engine, { image: "image", run: ["true"], eventsMs: 10 }),
+        KedgeError,
+      );
+      assertStringIncludes(error.message, "docker ended with code 125 (Error: mine)");
+      const controller = new AbortController();
+      const running = runContainer(engine, {
+        image: "image",
+        run: ["true"],
+        onStderr: () => setTimeout(() => controller.abort(new Error("enough")), 50),
+        signal: controller.signal,
+      });
+      await assertRejects(() => running, Error, "enough");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
