@@ -113,8 +113,8 @@ function ownUid(): number | undefined {
 }
 
 /** Whether a pull in place began and did not end, or is under way. */
-export function isHalfWritten(file: Pick<DiskFile, "journal" | "saving">): boolean {
-  return [file.journal, file.saving].some((path) => ownFile(path) !== undefined);
+export function isHalfWritten(file: Pick<DiskFile, "journal" | "saved" | "saving">): boolean {
+  return [file.journal, file.saving, file.saved].some((path) => ownFile(path) !== undefined);
 }
 
 /** Takes away from such a place what does not count. */

@@ -537,7 +537,8 @@ for (const inPlace of [false, true]) {
     const out = await world.write("out", first);
     const partial = `.out.${"0".repeat(64)}.kedge-partial`;
     const journal = ".out.kedge-journal";
-    const lefts = [journal, `${journal}.tmp-7-0123abcd`, ".out.kedge-saved.next", partial];
+    const saved = ".out.kedge-saved";
+    const lefts = [journal, `${journal}.tmp-7-0123abcd`, saved, `${saved}.next`, partial];
     for (const left of lefts) {
       await world.write(left, noise(1000));
       await pullDisk({ reference, file: out, inPlace }, world.machine());
