@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { isNamePrefix } from "./reference_grammar.ts";
 import type { MirrorRule } from "./registry_mirrors.ts";
 
 /**
@@ -9,11 +10,10 @@ import type { MirrorRule } from "./registry_mirrors.ts";
 export function parseMirrors(texts: readonly string[]): MirrorRule[] {
   const rules = new Map<string, MirrorRule & { mirrors: MirrorRule["mirrors"][number][] }>();
   for (const text of texts) {
-    const match =
-      /^(?!https?:\/\/)([^=\s]*[^=\s/])\/*=(https?:\/\/)?([^=\s/]+(?:\/[^=\s]*[^=\s/])?)\/?$/.exec(
-        text,
-      );
-    if (match === null) {
+    const match = /^([^=\s]*[^=\s/])\/*=(https?:\/\/)?([^=\s/]+(?:\/[^=\s]*[^=\s/])?)\/?$/.exec(
+      text,
+    );
+    if (match === null || !isNamePrefix(match[1]!)) {
       throw new UsageError(`Cannot use the mirror ${JSON.stringify(text)}: it is malformed`, {
         hint: "write PREFIX=MIRROR, as docker.io=mirror.acme.dev",
       });

@@ -1,22 +1,23 @@
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
+import { isNamePrefix } from "./reference_grammar.ts";
 import type { RegistryRule } from "./registry_mirrors.ts";
 
-// A URL would be the place of nothing, and what it blocks be asked.
-const placeSchema = v.pipe(
+// What begins no name would be the rule of nothing, and what it blocks be asked.
+const prefixSchema = v.pipe(
   v.string(),
-  v.regex(/^(?!https?:\/\/)/),
   v.transform((text) => text.replace(/\/+$/, "")),
+  v.check(isNamePrefix),
 );
 const mirrorSchema = v.object({
-  location: v.pipe(placeSchema, v.nonEmpty()),
+  location: v.pipe(prefixSchema, v.nonEmpty()),
   insecure: v.optional(v.boolean(), false),
   "pull-from-mirror": v.optional(v.picklist(["all", "digest-only", "tag-only"])),
 });
 const registrySchema = v.object({
-  prefix: v.optional(placeSchema),
-  location: v.optional(placeSchema),
+  prefix: v.optional(prefixSchema),
+  location: v.optional(prefixSchema),
   insecure: v.optional(v.boolean(), false),
   blocked: v.optional(v.boolean(), false),
   "mirror-by-digest-only": v.optional(v.boolean(), false),

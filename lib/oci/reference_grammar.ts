@@ -31,6 +31,11 @@ export function isLayoutName(text: string): boolean {
   return text.length <= 255 && namePattern.test(text);
 }
 
+/** Whether this may be the beginning of names of repositories: a host, or more of them; or `*.` and how hosts end. */
+export function isNamePrefix(text: string): boolean {
+  return /^(?!https?:\/\/)(?:\*\.[^*:/]+|[^*]*)$/.test(text);
+}
+
 /** A name with its host in small letters, as hosts do not mind case; what follows the host stays. */
 export function withLowerHost(name: string): string {
   return name.replace(/^[^/]*/, (host) => host.toLowerCase());

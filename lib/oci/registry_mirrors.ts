@@ -85,11 +85,16 @@ export class RegistryMirrors {
     const name = `${host}/${repository}`;
     const found = longestMatch(this.#registries, name);
     if (found === undefined) return { host, repository, insecure: false, use: "all" };
+    this.#refuseBlocked(name);
     const { location, insecure } = found.rule;
     const origin = { ...placeOf(name, location, found), insecure, use: "all" } as const;
-    const blocked = [name, nameOf(origin)].find((each) => this.#isBlocked(each));
-    if (blocked === undefined) return origin;
-    throw new UsageError(`Cannot use "${blocked}": the registries' configuration blocks it`);
+    this.#refuseBlocked(nameOf(origin));
+    return origin;
+  }
+
+  #refuseBlocked(name: string): void {
+    if (!this.#isBlocked(name)) return;
+    throw new UsageError(`Cannot use "${name}": the registries' configuration blocks it`);
   }
 
   #isBlocked(name: string): boolean {

@@ -52,6 +52,7 @@ for (
     "docker.io=ftp://x.dev",
     "docker.io=/x",
     "https://docker.io=c.dev",
+    "*.docker.io/team=c.dev",
     "/=c.dev",
   ]
 ) {
@@ -119,10 +120,13 @@ blocked = true
   }
 });
 
-Deno.test("readRegistriesConf() takes a slash at the end of a place for nothing", async () => {
+Deno.test("readRegistriesConf() takes a slash at the end of a place for nothing, and a location for a prefix where there is none", async () => {
   const mirrors = await conf(`
 [[registry]]
 location = "bad.example/team/"
+blocked = true
+[[registry]]
+location = "*.bad.example"
 blocked = true
 [[registry]]
 prefix = "docker.io/"
@@ -132,6 +136,7 @@ location = "cache.lan/hub//"
 `);
   assertEquals(placesOf(mirrors, "docker.io", "a"), ["cache.lan/hub/a", "hub.lan/a"]);
   assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
+  assertThrows(() => mirrors.places("eu.bad.example", "a"), UsageError, "blocks it");
 });
 
 Deno.test("RegistryMirrors leaves what a file says of a registry itself when others are its mirrors", async () => {
@@ -188,6 +193,8 @@ const badFiles: [string, string][] = [
     '"registry.0.location" is malformed',
   ],
   ['[[registry]]\nprefix = "http://a.dev"', '"registry.0.prefix" is malformed'],
+  ['[[registry]]\nprefix = "*.a.dev/team"\nblocked = true', '"registry.0.prefix" is malformed'],
+  ['[[registry]]\nprefix = "*.a.dev:5000"\nblocked = true', '"registry.0.prefix" is malformed'],
 ];
 for (const [text, message] of badFiles) {
   Deno.test(`readRegistriesConf() refuses ${JSON.stringify(text.slice(0, 40))}`, async () => {
