@@ -10,7 +10,6 @@
  */
 import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
-import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -23,6 +22,7 @@ import { LocalFiles } from "./local_files.ts";
 import type { Manifest } from "./manifest.ts";
 import { type Memory, noMemory } from "./memory.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
+import { type ImageConfig, readImageConfig } from "./read_image_config.ts";
 import { verified } from "./verified.ts";
 
 /** What an {@linkcode EngineDestination} works with. */
@@ -39,13 +39,7 @@ export interface EngineDestinationOptions {
   signal?: AbortSignal | undefined;
 }
 
-const configSchema = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ rootfs: v.object({ diff_ids: v.array(v.string()) }) }),
-);
 const knownSchema = v.object({ diffId: v.string() });
-const largestConfigBytes = 8 * 1024 * 1024;
 
 /** The store of an engine. */
 export class EngineDestination implements ImageDestination {
@@ -61,7 +55,7 @@ export class EngineDestination implements ImageDestination {
   #files: LocalFiles | undefined;
   #found: Promise<ImageEngine> | undefined;
   #images: readonly EngineStoredImage[] = [];
-  #config: { digest: Digest; bytes: Uint8Array<ArrayBuffer> } | undefined;
+  #config: ImageConfig | undefined;
   #diffIds = new Map<Digest, string>();
   #below = new Map<Digest, readonly string[]>();
   #held: Digest | undefined;
@@ -96,18 +90,18 @@ export class EngineDestination implements ImageDestination {
   }
 
   async survey(root: Manifest, source: ImageSource): Promise<void> {
-    const [config, ...layers] = root.blobs;
-    const bytes = config && await readConfig(config, this.#read(config, source, this.#signal));
-    const parsed = v.safeParse(configSchema, new TextDecoder().decode(bytes));
-    const diffIds = parsed.success ? parsed.output.rootfs.diff_ids : [];
-    if (config === undefined || bytes === undefined || diffIds.length !== layers.length) {
+    const [first, ...layers] = root.blobs;
+    const config = first &&
+      await readImageConfig(first, this.#read(first, source, this.#signal));
+    if (config?.diffIds.length !== layers.length) {
       throw new KedgeError(`Cannot bring "${source.name}" to "${this.name}": it is no image`, {
         side: "source",
         hint:
           "an engine takes images that can run; other artifacts belong in a registry or a layout",
       });
     }
-    this.#config = { digest: config.digest, bytes };
+    this.#config = config;
+    const { diffIds } = config;
     for (const [at, layer] of layers.entries()) {
       this.#diffIds.set(layer.digest, diffIds[at]!);
       this.#below.set(layer.digest, diffIds.slice(0, at + 1));
@@ -164,9 +158,12 @@ export class EngineDestination implements ImageDestination {
         (taking ?? meter).moved(bytes);
       },
     });
+    this.#transit = server.reference;
     try {
       await engine.pull(server.reference, signal);
+      await this.#checkHeld(server.reference, root, signal);
     } catch (error) {
+      await this.#forget();
       signal.throwIfAborted();
       server.check();
       throw error;
@@ -175,16 +172,6 @@ export class EngineDestination implements ImageDestination {
       const bytes = served.get(blob.digest) ?? 0;
       if (bytes === 0) progress.get(blob)?.reused(blob.size);
       onBlob?.(blob.digest, bytes);
-    }
-    this.#transit = server.reference;
-    const held = await engine.find(server.reference, signal);
-    if (held === undefined || !this.isRoot(held, root)) {
-      throw new VerificationError(
-        `Cannot bring ${root.digest} to "${this.name}": the engine holds ${
-          held ?? "nothing"
-        } instead`,
-        { side: "destination" },
-      );
     }
     for (const [digest, diffId] of this.#diffIds) {
       this.#memory.remember(this.#scope, digest, { diffId });
@@ -203,9 +190,14 @@ export class EngineDestination implements ImageDestination {
   async commit(root: Manifest): Promise<void> {
     const engine = await this.#engine();
     const image = this.#transit ?? this.#held ?? root.digest;
-    await engine.tag(image, this.#target, this.#signal);
-    if (this.#transit !== undefined) await engine.untag(this.#transit, this.#signal);
-    this.#transit = undefined;
+    try {
+      await engine.tag(image, this.#target, this.#signal);
+      if (this.#transit !== undefined) await engine.untag(this.#transit, this.#signal);
+      this.#transit = undefined;
+    } catch (error) {
+      await this.#forget();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {}
@@ -225,6 +217,25 @@ export class EngineDestination implements ImageDestination {
     } else yield* verified(blob, this.#files!.read(path, blob, 0), { name: path });
   }
 
+  async #checkHeld(name: string, root: Manifest, signal: AbortSignal): Promise<void> {
+    const held = await (await this.#engine()).find(name, signal);
+    if (held !== undefined && this.isRoot(held, root)) return;
+    throw new VerificationError(
+      `Cannot bring ${root.digest} to "${this.name}": the engine holds ${
+        held ?? "nothing"
+      } instead`,
+      { side: "destination" },
+    );
+  }
+
+  /** Takes away the name under which the engine fetched the image, if it did: also after an abort, and whatever the engine says. */
+  async #forget(): Promise<void> {
+    const transit = this.#transit;
+    this.#transit = undefined;
+    const { signal } = new AbortController();
+    if (transit !== undefined) await (await this.#engine()).untag(transit, signal).catch(() => {});
+  }
+
   #engine(): Promise<ImageEngine> {
     return this.#found ??= this.#find();
   }
@@ -236,14 +247,4 @@ export class EngineDestination implements ImageDestination {
   get #scope(): string {
     return `layers of ${this.#reference.transport}`;
   }
-}
-
-async function readConfig(
-  config: Descriptor,
-  body: AsyncIterable<Uint8Array>,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (config.size > largestConfigBytes || !isDigest(config.digest)) return undefined;
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of body) pieces.push(piece.slice());
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }

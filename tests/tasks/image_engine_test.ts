@@ -11,6 +11,7 @@ import { ImageRoom } from "../support/image_room.ts";
 import { randomBytes, writeImage } from "../support/layout.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { realTest } from "../support/real.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { writeRunnableImage } from "../support/runnable_image.ts";
 
 const files = [
@@ -92,6 +93,42 @@ realTest(
     }
   },
 );
+
+for (
+  const [when, command] of [
+    ["is asked for what it fetched", "*image*inspect*127.0.0.1*"],
+    ["names it", "*tag*"],
+  ] as const
+) {
+  realTest(
+    `syncImage() leaves nothing in podman of an image whose bringing ends while podman ${when}`,
+    ["podman", "runc", "mkfifo"],
+    async () => {
+      await using room = await ImageRoom.make();
+      await using world = await PodmanWorld.make();
+      await writeRunnableImage(room.path("from"), "v1", files);
+      const fifo = room.path("fifo");
+      assert((await new Deno.Command("mkfifo", { args: [fifo] }).output()).success);
+      const program = room.path("podman");
+      const waiting = `case "$*" in ${command}) echo >'${fifo}'; exec sleep 300 ;; esac`;
+      await writeProgram(program, `#!/bin/sh\n${waiting}\nexec podman "$@"\n`);
+      const controller = new AbortController();
+      const begun = Deno.readTextFile(fifo).then(() => controller.abort(new Error("enough")));
+      await assertRejects(
+        () =>
+          syncImage({
+            from: `oci:${room.path("from")}:v1`,
+            to: "podman:acme.dev/app:v1",
+            engines: { podman: { program, args: world.args } },
+          }, { cache: new Cache(room.path("cache")), signal: controller.signal }),
+        Error,
+        "enough",
+      );
+      await begun;
+      assertEquals(await world.engine.must(["images", "--all", "--quiet"], "ask"), "");
+    },
+  );
+}
 
 realTest("syncImage() names nothing in podman where a blob is wrong, and says which", [
   "podman",
