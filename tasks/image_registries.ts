@@ -13,7 +13,8 @@ export interface ImageRegistriesOptions {
    */
   mirrors?: readonly string[] | undefined;
   /**
-   * A `registries.conf` (version 2) with mirrors, insecure and blocked registries; what is written goes to the registry that was named.
+   * A `registries.conf` (version 2) with mirrors, and with insecure and blocked registries, which they are whatever `mirrors` says; what is
+   * written goes to the registry that was named.
    *
    * @default {CONTAINERS_REGISTRIES_CONF}
    */
