@@ -25,7 +25,10 @@ export interface EngineImage {
   requests: number;
 }
 
-/** Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry. */
+/**
+ * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
+ * and a podman in a virtual machine, fetch it from the registry themselves.
+ */
 export async function ensureEngineImage(
   engine: ContainerEngine,
   base: RunnableBase,
@@ -41,24 +44,28 @@ export async function ensureEngineImage(
   }
   const repository = `${reference.host}/${reference.repository}`;
   const from = `docker://${repository}@${base.digest}`;
-  if (engine.kind === "docker") {
+  if (engine.kind === "docker" || engine.isInMachine) {
     // Some of docker's stores know an image by the digest that was asked for.
     const registry = `${repository}@${base.manifestDigest}`;
     if (context.offline) {
       throw new UnreachableError(
-        `Cannot bring "${registry}" into docker: no registry may be asked`,
-        { hint: "run once without --offline, or use podman, which takes it from a layout" },
+        `Cannot bring "${registry}" into ${engine.kind}: no registry may be asked`,
+        {
+          hint:
+            "run once without --offline; a podman on this machine itself takes it from a layout",
+        },
       );
     }
+    const insecure = insecureRegistries?.includes(reference.host) ?? false;
     const id = await pullImage(
       engine,
-      { name: registry, platform: base.platform, digests },
+      { name: registry, platform: base.platform, insecure, digests },
       context.signal,
     );
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
   const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;
-  // A name of kedge's own takes none away from another image.
+  // A name of kedge's own takes none away from what others brought.
   const tag = reference.tag ?? digestHex(base.manifestDigest).slice(0, 12);
   const to = `podman:localhost/kedge/${reference.repository}:${tag}`;
   const { program, args } = engine;

@@ -7,7 +7,7 @@ import type { RunnableBase } from "./container_base.ts";
 
 /** Options of {@linkcode inContainer}. */
 export interface InContainerOptions {
-  /** The image: what `baseImage()` gave. podman takes it from its copy in a layout, where it has one. */
+  /** The image: what `baseImage()` gave. On Linux, podman takes it from its copy in a layout, where it has one. */
   base: RunnableBase;
   /** The program in the container and its arguments; no shell is between. */
   run: readonly string[];
@@ -46,8 +46,9 @@ export interface InContainerResult extends Figures {
  * Runs a program in a container of a base image, with podman or docker.
  *
  * The image is brought into the engine where it is not there; podman fetches it from this process on `127.0.0.1`, which `--allow-net` must
- * then allow, and has it under a name below `localhost/kedge/`. Output is reported line by line, secrets taken out of it. An abort ends the
- * program and removes the container.
+ * then allow, and has it under a name below `localhost/kedge/`. docker, and podman on a Mac or Windows, which is in a virtual machine there,
+ * fetch it from the registry with credentials of their own. Output is reported line by line, secrets taken out of it. An abort ends the program
+ * and removes the container.
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on
  * @throws {NotAllowedError} if the engine refuses

@@ -35,6 +35,8 @@ export class ContainerEngine {
   readonly runArgs: readonly string[];
   /** Arguments before every command. */
   readonly args: readonly string[];
+  /** Whether it is in a virtual machine, from where it reaches no server of this process: on a Mac and on Windows podman always is. */
+  readonly isInMachine: boolean = ["darwin", "windows"].includes(Deno.build.os);
 
   /** Runs nothing yet. */
   constructor(

@@ -33,13 +33,16 @@ export async function pullImage(
     name: string;
     /** For which machine it is. */
     platform: string;
+    /** Whether podman may take plain HTTP for an answer; docker is told by its daemon's settings. */
+    insecure?: boolean;
     /** The digests of config and manifest. */
     digests: readonly Digest[];
   },
   signal?: AbortSignal,
 ): Promise<string> {
-  const { name, platform, digests } = image;
-  const args = ["pull", "--quiet", `--platform=${platform}`, name];
+  const { name, platform, insecure = false, digests } = image;
+  const plain = insecure && engine.kind === "podman" ? ["--tls-verify=false"] : [];
+  const args = ["pull", "--quiet", ...plain, `--platform=${platform}`, name];
   const options = signal === undefined ? {} : { signal };
   await engine.must(args, `bring "${name}" into ${engine.kind}`, options);
   const id = await hasImage(engine, digests, signal);

@@ -285,6 +285,34 @@ realTest(
 );
 
 realTest(
+  "inContainer() has a podman in a virtual machine fetch the image from its registry",
+  programs,
+  async () => {
+    await using world = await PodmanWorld.make();
+    await using registry = await startRegistry();
+    const { folder } = world;
+    const layers = [await busyboxLayer(folder)];
+    await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const context = resolveContext({ cache: new Cache(join(folder, "cache")) });
+    const repository = `${registry.host}/nixos/nix`;
+    const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+    class Machine extends ContainerEngine {
+      override readonly isInMachine = true;
+    }
+    const engine = new Machine({ kind: "podman", program: "podman", ...world.options });
+    await assertRejects(
+      () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+      UnreachableError,
+      "into podman: no registry may be asked",
+    );
+    const { id, loaded } = await ensureEngineImage(engine, base, [registry.host], context);
+    assertEquals([id, loaded], [base.configDigest.slice("sha256:".length), true]);
+    const names = await engine.must(["images", "--format={{.Repository}}"], "list");
+    assertEquals(names, `${repository}\n`);
+  },
+);
+
+realTest(
   "inContainer() speaks docker's command line",
   [...programs, "docker"],
   async (t) => {
