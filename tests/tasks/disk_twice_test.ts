@@ -78,13 +78,17 @@ for (const inPlace of [false, true]) {
   );
 }
 
+/** Where two pulls of other versions would write. */
+function partialsOf(world: DiskWorld): [string, string] {
+  const partial = (digit: string) => world.path(`.out.${digit.repeat(64)}.kedge-partial`);
+  return [partial("0"), partial("1")];
+}
+
 Deno.test("a pull takes nothing away from another one that began meanwhile", async () => {
   await using world = await DiskWorld.make();
   const reference = `oci:${world.path("store")}:1`;
   await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
-  const partials = ["0", "1"].map((digit) =>
-    world.path(`.out.${digit.repeat(64)}.kedge-partial`)
-  ) as [string, string];
+  const partials = partialsOf(world);
   using held = new DisposableStack();
   const report = (event: OperationEvent) => {
     if (event.type !== "phase-start" || event.phase !== "verify") return;
@@ -104,9 +108,7 @@ Deno.test({
     await using world = await DiskWorld.make();
     const reference = `oci:${world.path("store")}:1`;
     await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
-    const partials = ["0", "1"].map((digit) =>
-      world.path(`.out.${digit.repeat(64)}.kedge-partial`)
-    ) as [string, string];
+    const partials = partialsOf(world);
     using held = new DisposableStack();
     for (const path of partials) await Deno.writeFile(path, data, { mode: 0o000 });
     const pull = async () => {
