@@ -134,6 +134,19 @@ Deno.test("a JobPool works in the thread that asks once no worker could begin", 
     for (const { right } of await Promise.all(jobs)) assertEquals(right, new Uint8Array(0));
   }));
 
+Deno.test("a JobPool that was narrowed has fewer workers, also after it rested", () =>
+  withIdleWorkers(4, async (pool, made) => {
+    pool.narrow(2);
+    const packing = ["a", "b", "c"].map((to) => pool.run(packTo(to)));
+    assertEquals(made.map(({ given }) => given), [["a"], ["b"]]);
+    for (const at of [0, 1, 0]) made[at]!.says({ ok: true, result: {} });
+    await Promise.all(packing);
+    pool.rest();
+    pool.narrow(3);
+    for (const to of ["d", "e", "f"]) pool.run(packTo(to)).catch(() => {});
+    assertEquals(made.map(({ given }) => given), [["a", "c"], ["b"], ["d"], ["e"]]);
+  }));
+
 Deno.test("a JobPool ends with its signal", async () => {
   const controller = new AbortController();
   using pool = new JobPool({ workers: 1, signal: controller.signal });
