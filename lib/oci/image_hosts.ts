@@ -100,8 +100,7 @@ export class ImageHosts implements Disposable {
 
   /** The registry that is written: where it is is not up to the rules, but whether it may be used, and whether in plain HTTP. */
   async written({ host, repository }: RegistryReference): Promise<RegistryHost> {
-    const origin = this.#options.mirrors?.origin(host, repository);
-    const insecure = origin?.insecure === true && origin.host === host;
+    const insecure = this.#options.mirrors?.writtenPlain(host, repository) === true;
     return await this.host(host, "destination", insecure ? { insecure } : {});
   }
 

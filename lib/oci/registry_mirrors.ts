@@ -92,6 +92,19 @@ export class RegistryMirrors {
     return origin;
   }
 
+  /**
+   * Whether a registry is spoken to in plain HTTP where it is written, which is not done where the rules have it, but where it is.
+   *
+   * @throws {UsageError} if it is blocked
+   */
+  writtenPlain(host: string, repository: string): boolean {
+    const name = `${host}/${repository}`;
+    this.#refuseBlocked(name);
+    const found = longestMatch(this.#registries, name);
+    if (found === undefined || !found.rule.insecure) return false;
+    return movedName(name, found.rule.location, found).toLowerCase().startsWith(`${host}/`);
+  }
+
   #refuseBlocked(name: string): void {
     if (!this.#isBlocked(name)) return;
     throw new UsageError(`Cannot use "${name}": the registries' configuration blocks it`);
@@ -132,15 +145,20 @@ function matchedPart(written: string, name: string): string | undefined {
   return fits ? prefix : undefined;
 }
 
+function movedName(name: string, location: string, { matched }: Match<MirrorRule>): string {
+  return (location || matched) + name.slice(matched.length);
+}
+
 function placeOf(
   name: string,
   location: string,
-  { rule, matched }: Match<MirrorRule>,
+  match: Match<MirrorRule>,
 ): { host: string; repository: string } {
-  const moved = (location || matched) + name.slice(matched.length);
+  const moved = movedName(name, location, match);
   const slash = moved.indexOf("/");
   const host = moved.slice(0, slash).toLowerCase();
   const repository = moved.slice(slash + 1);
   if (slash > 0 && isHost(host) && isRepository(repository)) return { host, repository };
-  throw new UsageError(`Cannot use the mirror of "${rule.prefix}": "${moved}" is no repository`);
+  const { prefix } = match.rule;
+  throw new UsageError(`Cannot use the mirror of "${prefix}": "${moved}" is no repository`);
 }

@@ -118,3 +118,17 @@ Deno.test("a mirror of the command line leaves what a registries.conf says of th
       );
     },
   ));
+
+Deno.test("a registry is written whatever a registries.conf has in its place where it is read", () =>
+  withConf(
+    (host) =>
+      `prefix = "${host.replace(/:\d+$/, "")}"\nlocation = "${host}"\n` +
+      `[[registry]]\nprefix = "${host}/b"\nlocation = "far.invalid"\n` +
+      `[[registry]]\nlocation = "far.invalid"\nblocked = true`,
+    async (room, { host }, registriesConf) => {
+      for (const repository of ["a", "b/c"]) {
+        const to = `docker://${host}/${repository}:v1`;
+        await room.sync(`oci:${room.path("from")}:v1`, to, { registriesConf });
+      }
+    },
+  ));

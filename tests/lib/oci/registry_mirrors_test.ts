@@ -158,9 +158,9 @@ blocked = true
   );
   assertEquals(placesOf(mirrors, "acme.lan", "a"), ["near.lan/a", "http://acme.lan/a"]);
   assertEquals(placesOf(mirrors, "acme.lan", "private/a"), ["http://acme.lan/private/a"]);
-  assertEquals(mirrors.origin("acme.lan", "a").insecure, true);
+  assertEquals(mirrors.writtenPlain("acme.lan", "a"), true);
   assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
-  assertThrows(() => mirrors.origin("bad.example", "team/a"), UsageError, "blocks it");
+  assertThrows(() => mirrors.writtenPlain("bad.example", "team/a"), UsageError, "blocks it");
 });
 
 Deno.test("RegistryMirrors.places() leaves out a mirror that is blocked itself", async () => {
