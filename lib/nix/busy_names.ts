@@ -1,6 +1,7 @@
 import defer * as fs from "node:fs";
 import { join } from "@std/path";
 import { folderNames } from "../base/files.ts";
+import { folderEntries } from "./folder_entries.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
@@ -20,7 +21,7 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
     for (const match of text.matchAll(storeName)) names.add(match[1]!);
   };
   const temporary = join(folder.state, "temproots");
-  for await (const { name, isFile } of entriesOf(temporary)) {
+  for await (const { name, isFile } of folderEntries(temporary)) {
     // A pipe, or a link to a device, would be read for ever.
     if (isFile) take(await readPlainFile(join(temporary, name), largestTextBytes) ?? "");
   }
@@ -31,16 +32,6 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
     }
   }
   return [...names].filter(isStoreBaseName);
-}
-
-async function* entriesOf(folder: string): AsyncGenerator<Deno.DirEntry> {
-  try {
-    yield* Deno.readDir(folder);
-  } catch (error) {
-    const isNone = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (!isNone) throw error;
-  }
 }
 
 async function textOf(path: string): Promise<string> {

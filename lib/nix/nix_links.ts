@@ -10,6 +10,7 @@ import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere, lookAt } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
+import { folderEntries } from "./folder_entries.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
@@ -61,17 +62,18 @@ function checkWithin(folder: string, path: string): void {
   );
 }
 
-/** All symlinks below a folder, in the order of their paths; none where it is not there. */
+/**
+ * All symlinks below a folder, in the order of their paths; none where it is not there. One that goes meanwhile is left out alone.
+ *
+ * @throws {VerificationError} if one leads to what is no text
+ */
 export async function readLinks(folder: string, below = ""): Promise<NixLink[]> {
   const links: NixLink[] = [];
-  try {
-    for await (const { name, isSymlink, isDirectory } of Deno.readDir(join(folder, below))) {
-      const path = below === "" ? name : `${below}/${name}`;
-      if (isDirectory) links.push(...await readLinks(folder, path));
-      else if (isSymlink) links.push({ path, target: await Deno.readLink(join(folder, path)) });
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for await (const { name, isSymlink, isDirectory } of folderEntries(join(folder, below))) {
+    const path = below === "" ? name : `${below}/${name}`;
+    if (isDirectory) links.push(...await readLinks(folder, path));
+    const target = isSymlink ? await linkTarget(join(folder, path)) : undefined;
+    if (target !== undefined) links.push({ path, target });
   }
   return links.sort((a, b) => a.path < b.path ? -1 : 1);
 }
@@ -107,6 +109,10 @@ async function linkTarget(path: string): Promise<string | undefined> {
     return await ifThere(Deno.readLink(path));
   } catch (error) {
     if ((error as { code?: string }).code === "EINVAL") return undefined;
-    throw error;
+    if (!(error instanceof Deno.errors.InvalidData)) throw error;
+    throw new VerificationError(`Cannot read the link "${path}": ${error.message}`, {
+      hint: "a program that had the folder as /nix may have made it; look at it, and remove it",
+      cause: error,
+    });
   }
 }

@@ -10,7 +10,7 @@ import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import type { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { nixTables } from "../../../lib/nix/nix_schema.ts";
 import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
-import { putLinks } from "../../../lib/nix/nix_links.ts";
+import { putLinks, stateLinks } from "../../../lib/nix/nix_links.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
 import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
 
@@ -59,6 +59,35 @@ for (const below of ["gcroots", "profiles"]) {
       await assertRejects(() => planNixPrune(folder, 0), VerificationError, "is a link");
     }));
 }
+
+Deno.test({
+  name:
+    "a prune misses no link because another one goes meanwhile, and tells of one that cannot be read",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inNixFolder(async (folder) => {
+      const roots = join(folder.state, "gcroots");
+      await Deno.mkdir(roots, { recursive: true });
+      const kept = Array.from({ length: 300 }, (_, i) => `gcroots/${i}`).sort();
+      for (const path of kept) await Deno.symlink("/nix/store", join(folder.state, path));
+      // Nix makes a link under another name, and renames it.
+      const script = "while :; do ln -s to new && mv new now; done";
+      const nix = new Deno.Command("sh", { args: ["-c", script], cwd: roots }).spawn();
+      try {
+        for (let looks = 0; looks < 50; looks++) {
+          const found = (await stateLinks(folder)).map(({ path }) => path);
+          assertEquals(found.filter((path) => /\d$/.test(path)), kept);
+        }
+      } finally {
+        nix.kill();
+        await nix.status;
+      }
+      const bad = "ln -s \"$(printf '/nix/store/\\377')\" bad";
+      await new Deno.Command("sh", { args: ["-c", bad], cwd: roots }).output();
+      const message = `Cannot read the link "${join(roots, "bad")}": `;
+      await assertRejects(() => planNixPrune(folder, 0), VerificationError, message);
+    }),
+});
 
 Deno.test("putLinks() makes no link outside of its folder, whatever was noted", () =>
   inNixFolder(async (folder, other) => {
