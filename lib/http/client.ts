@@ -117,6 +117,8 @@ export class HttpClient {
       signal?.throwIfAborted();
       let failure: RetryFailure & { cause?: unknown; state: string; response?: Response };
       try {
+        // A plan cannot know of redirects: they are part of the request that they answer.
+        this.#meter.request();
         const response = await this.#follow(new URL(url), request, signal);
         if (response.ok || request.accept?.includes(response.status)) return response;
         const isOfRedirect = tried === 1 && signedStatuses.includes(response.status) &&
@@ -221,7 +223,6 @@ export class HttpClient {
   ): Promise<Response> {
     using late = this.#late.start();
     const signal = outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]);
-    this.#meter.request();
     try {
       return holdResponse(
         await this.#fetch(url.href, {

@@ -6,7 +6,7 @@ export interface Figures {
   bytesMoved: number;
   /** Bytes of the result that were there already. */
   bytesReused: number;
-  /** Requests to remotes, planning included. */
+  /** Requests to remotes, planning included, each with the redirects that answer it. */
   requests: number;
   /** The evidence, in one sentence. */
   why: string;
@@ -34,7 +34,7 @@ export interface Plan {
   bytesToReuse: number;
   /** Whether `bytesToMove` is exact; otherwise it is an upper bound. */
   exact: boolean;
-  /** Requests that are still to be made after planning; a redirect that a server then answers with costs one more. */
+  /** Requests that are still to be made after planning, each with the redirects that answer it. */
   requests: number;
   /** The evidence, in one sentence. */
   why: string;

@@ -90,6 +90,19 @@ Deno.test("syncImage() goes on when a token, or a signed URL, runs out in the mi
   assert(refused.length > 3, `${refused.length} requests were refused`);
 });
 
+Deno.test("a plan names as many requests as the run makes of a registry that answers with redirects", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["redirect"] });
+  await writeImage(room.path("from"), "v1", { layers });
+  const there = `docker://${registry.host}/a:v1`;
+  await room.sync(`oci:${room.path("from")}:v1`, there);
+  const to = `oci:${room.path("to")}:v1`;
+  const cache = new Cache(room.path("another-cache"));
+  const planned = await syncImage({ from: there, to }, { cache, dryRun: true });
+  const { requests } = await syncImage({ from: there, to }, { cache });
+  assertEquals([planned.requests, planned.requests > 3], [requests, true]);
+});
+
 Deno.test("image:sync remembers the habits of a registry, and runs:show shows them", async () => {
   await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ quirks: ["no-chunks"] });
