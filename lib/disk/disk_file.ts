@@ -148,15 +148,14 @@ export async function leftBeside(file: Pick<DiskFile, "path" | "journal">): Prom
   const partials: { path: string; digest: Digest }[] = [];
   const journals: string[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    const path = join(folder, name);
     const digest = name.startsWith(prefix)
       ? /^([0-9a-f]{64})\.kedge-partial$/.exec(name.slice(prefix.length))?.[1]
       : undefined;
-    if (digest !== undefined && ownFile(path) !== undefined) {
-      partials.push({ path, digest: `sha256:${digest}` as Digest });
-    } else if (name.startsWith(journal) && isTemporaryName(name)) {
-      journals.push(path);
-    }
+    const isJournal = name.startsWith(journal) && isTemporaryName(name);
+    const path = join(folder, name);
+    if (digest === undefined && !isJournal || ownFile(path) === undefined) continue;
+    if (isJournal) journals.push(path);
+    else partials.push({ path, digest: `sha256:${digest}` as Digest });
   }
   return { partials: partials.sort((a, b) => a.digest.localeCompare(b.digest)), journals };
 }

@@ -1,5 +1,6 @@
 /** What stands already where a pull works: other people's links and pipes, and files that are not anybody's to read. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { lookAt } from "../../lib/base/files.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
@@ -100,6 +101,33 @@ Deno.test({
     await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
     await world.holds("out", data);
     assertEquals(uid, 0);
+  },
+});
+
+Deno.test({
+  name: "pullDisk() leaves a disk that stands alone, whatever somebody else began beside it",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    await Deno.chmod(world.folder, 0o1777);
+    const file = await world.write("out", data);
+    const journal = world.path(".out.kedge-journal");
+    const others = [journal, `${journal}.tmp-7-0123abcd`, world.path(".out.kedge-saved")];
+    for (const path of others) {
+      await Deno.writeFile(path, data);
+      await Deno.chown(path, 1234, 1234);
+    }
+    for (const { reference } of await twoDisks(world)) {
+      for (const inPlace of [false, true]) {
+        const { changed } = await pullDisk({ reference, file, inPlace }, world.machine());
+        assertEquals([changed, ...others.map((path) => lookAt(path)?.uid)], [
+          false,
+          1234,
+          1234,
+          1234,
+        ]);
+      }
+    }
   },
 });
 
