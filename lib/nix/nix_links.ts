@@ -65,12 +65,16 @@ function checkWithin(folder: string, path: string): void {
 /**
  * All symlinks below a folder, in the order of their paths; none where it is not there. One that goes meanwhile is left out alone.
  *
- * @throws {VerificationError} if one leads to what is no text
+ * @throws {VerificationError} if one leads to what is no text, or its name, or that of a folder, is none
  */
 export async function readLinks(folder: string, below = ""): Promise<NixLink[]> {
   const links: NixLink[] = [];
   for await (const { name, isSymlink, isDirectory } of folderEntries(join(folder, below))) {
     const path = below === "" ? name : `${below}/${name}`;
+    // Deno gives a name that is none, by which nothing is found: a root would be missed.
+    if (name.includes("\uFFFD") && (isDirectory || isSymlink)) {
+      throw unreadable(join(folder, path), "its name is no UTF-8");
+    }
     if (isDirectory) links.push(...await readLinks(folder, path));
     const target = isSymlink ? await linkTarget(join(folder, path)) : undefined;
     if (target !== undefined) links.push({ path, target });
@@ -110,9 +114,12 @@ async function linkTarget(path: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as { code?: string }).code === "EINVAL") return undefined;
     if (!(error instanceof Deno.errors.InvalidData)) throw error;
-    throw new VerificationError(`Cannot read the link "${path}": ${error.message}`, {
-      hint: "a program that had the folder as /nix may have made it; look at it, and remove it",
-      cause: error,
-    });
+    throw unreadable(path, error.message);
   }
+}
+
+function unreadable(path: string, state: string): VerificationError {
+  return new VerificationError(`Cannot read "${path}": ${state}`, {
+    hint: "a program that had the folder as /nix may have made it; look at it, and remove it",
+  });
 }

@@ -62,7 +62,7 @@ for (const below of ["gcroots", "profiles"]) {
 
 Deno.test({
   name:
-    "a prune misses no link because another one goes meanwhile, and tells of one that cannot be read",
+    "a prune misses no link because another one goes meanwhile, and tells of what cannot be read",
   ignore: Deno.build.os === "windows",
   fn: () =>
     inNixFolder(async (folder) => {
@@ -82,10 +82,17 @@ Deno.test({
         nix.kill();
         await nix.status;
       }
-      const bad = "ln -s \"$(printf '/nix/store/\\377')\" bad";
-      await new Deno.Command("sh", { args: ["-c", bad], cwd: roots }).output();
-      const message = `Cannot read the link "${join(roots, "bad")}": `;
-      await assertRejects(() => planNixPrune(folder, 0), VerificationError, message);
+      for (
+        const [bad, says] of [
+          ["ln -s \"$(printf '/nix/store/\\377')\" bad", "bad"],
+          ["rm bad; ln -s /nix/store \"$(printf '\\377')\"", "\uFFFD"],
+          ["rm \"$(printf '\\377')\"; mkdir \"$(printf '\\377')\"", "\uFFFD"],
+        ] as const
+      ) {
+        await new Deno.Command("sh", { args: ["-c", bad], cwd: roots }).output();
+        const message = `Cannot read "${join(roots, says)}": `;
+        await assertRejects(() => planNixPrune(folder, 0), VerificationError, message);
+      }
     }),
 });
 
