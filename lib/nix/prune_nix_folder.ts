@@ -50,6 +50,8 @@ export interface NixPrunePlan {
  */
 export async function planNixPrune(folder: NixFolder, keep: number): Promise<NixPrunePlan> {
   await checkPlaces(folder);
+  // Before the database: a Nix that ends between the two has made valid by then what it was building of that.
+  const busy = await busyNames(folder);
   const images = new CarriedImages(folder);
   const current = await images.current();
   const { images: all, unreadable } = await images.all();
@@ -71,7 +73,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const need = [
     ...[...valid.keys()].filter((name) => !candidates.has(name)),
     ...rootNames(present.filter((link) => !links.includes(link)), dropped),
-    ...await busyNames(folder),
+    ...busy,
   ];
   for (let name = need.pop(); name !== undefined; name = need.pop()) {
     if (needed.has(name)) continue;
