@@ -71,7 +71,7 @@ function readRuns(
   take: (data: Uint8Array<ArrayBuffer>, at: number) => void,
   done = () => {},
 ): void {
-  const buffer = new Uint8Array(Math.max(runBytes, maximum(lengths)));
+  const buffer = roomFor(maximum(lengths));
   for (let at = 0; at < lengths.length;) {
     const end = endOfRun(offsets, lengths, at);
     const size = offsets[end - 1]! + lengths[end - 1]! - offsets[at]!;
