@@ -94,6 +94,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           signal,
           redactor: context.redactor,
           insecureRegistries: options.insecureRegistries,
+          memory: context.journal,
         }));
       const store = destination = openStore(reference);
       const current = await store.resolve();

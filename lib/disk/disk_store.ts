@@ -44,6 +44,8 @@ export interface DiskStore extends Disposable {
     body: () => AsyncIterable<Uint8Array>,
     progress: ObjectMeter,
   ): Promise<void>;
+  /** Whether {@linkcode adopt} is known to bring blobs from there without their bytes going through here. */
+  borrows(from: DiskStore): boolean;
   /** Puts a blob that a store of the same kind has, without its bytes going through here; `false` if that cannot be. */
   adopt(blob: DiskBlob, from: DiskStore): Promise<boolean>;
   /** Makes the reference mean a manifest; all that it points to must be there. */

@@ -92,6 +92,10 @@ export class LayoutDiskStore implements DiskStore {
     await this.#put(blob, body(), progress);
   }
 
+  borrows(from: DiskStore): boolean {
+    return from instanceof LayoutDiskStore;
+  }
+
   async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
     if (await this.has(blob)) return true;
     if (!(from instanceof LayoutDiskStore)) return false;

@@ -153,7 +153,7 @@ function plainBytes({ lengths }: ChunkTable, chunks: PackChunks): number {
   return chunks.reduce((sum, chunk) => sum + lengths[chunk]!, 0);
 }
 
-/** Whether a store takes blobs of another without their bytes going through here: by a mount, or a link. */
+/** Whether a store may take blobs of another without their bytes going through here: by a mount, or a link. */
 function comesAlong({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
   if (a.transport === "docker" && b.transport === "docker") return a.host === b.host;
   return a.transport === b.transport;
@@ -173,6 +173,7 @@ function summary(
   const { requestsPerPut, requestsPerRead } = store;
   const objects: PlannedObject[] = [];
   let [moving, fresh, chunks, requests] = [0, 0, 0, 0];
+  let isBound = false;
   for (const { chunks: packed, built, there } of of.packs) {
     const plain = plainBytes(table, packed);
     if (!there) {
@@ -191,12 +192,12 @@ function summary(
     }
   }
   for (const { pack, from } of of.adopted) {
-    if (comesAlong(from, store)) {
-      requests += requestsPerRead;
-    } else {
-      requests += requestsPerPut + from.requestsPerRead;
-      moving += pack.size;
-    }
+    const mayComeAlong = comesAlong(from, store);
+    if (mayComeAlong) requests += requestsPerRead;
+    if (store.borrows(from)) continue;
+    requests += requestsPerPut + from.requestsPerRead;
+    moving += pack.size;
+    isBound ||= mayComeAlong;
   }
   // The index and its proof, the proof of the config, a look at the tag, the manifest.
   requests += requestsPerPut + requestsPerRead + 3 * requestsPerRead;
@@ -208,7 +209,8 @@ function summary(
     holes: table.rows.length,
     local: false,
   });
-  const exact = of.packs.every(({ built }) => built !== undefined) && of.standing !== undefined;
+  const exact = !isBound && of.packs.every(({ built }) => built !== undefined) &&
+    of.standing !== undefined;
   const configBytes = options.hasConfig ? 0 : 2;
   const there = of.packs.filter((pack) => pack.there).length;
   const remarks = options.twins === undefined

@@ -6,6 +6,7 @@ import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
 import { defaultRetryPolicy, retryDelayMs } from "../http/retry_policy.ts";
+import { recallMount, rememberMount } from "../oci/memory.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { readBlob } from "../oci/read_blob.ts";
 import { formatReference, type RegistryReference } from "../oci/reference.ts";
@@ -109,11 +110,21 @@ export class RegistryDiskStore implements DiskStore {
     await this.#send(blob, () => verified(blob, body(), { name: this.name }), progress);
   }
 
+  /** A repository that was never asked to lend may refuse. */
+  borrows(from: DiskStore): boolean {
+    if (!(from instanceof RegistryDiskStore)) return false;
+    const { host, repository } = this.client;
+    if (from.client.host.host !== host.host) return false;
+    return from.client.repository === repository ||
+      recallMount(host.memory, from.client.repository, repository);
+  }
+
   async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
     if (!(from instanceof RegistryDiskStore)) return false;
     if (from.client.host.host !== this.client.host.host) return false;
     if (from.client.repository === this.client.repository) return await this.has(blob);
     const mounted = await this.client.mount(blob.digest, from.client.repository);
+    this.#noteLending(from, mounted === true);
     if (mounted === true) return true;
     // The bytes take the long way, through the upload that the registry opened instead, where it did.
     using progress = this.#meter.object(blob.digest, blob.size);
@@ -128,6 +139,12 @@ export class RegistryDiskStore implements DiskStore {
 
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
+  }
+
+  #noteLending(from: RegistryDiskStore, lent: boolean): void {
+    if (this.borrows(from) === lent) return;
+    const { host, repository } = this.client;
+    rememberMount(host.memory, from.client.repository, repository, lent);
   }
 
   async #send(

@@ -6,6 +6,7 @@ import { inspectDisk } from "../../tasks/disk_inspect.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -66,6 +67,32 @@ realTest("packs are mounted across repositories", ["docker-registry"], async () 
   await pullDisk({ reference, file: world.path("out") }, world.machine());
   await world.holds("out", second);
 });
+
+for (const quirk of ["no-mount", "mount-refused", undefined] as const) {
+  const lends = quirk === undefined;
+  Deno.test(`pushDisk() plans with packs that a registry ${lends ? "lends" : `does not lend (${quirk})`}`, async () => {
+    await using world = await DiskWorld.make();
+    await using registry = new FakeRegistry({ quirks: quirk === undefined ? [] : [quirk] });
+    const base = `docker://${registry.host}/acme/disk:1`;
+    const machine = world.machine();
+    await pushDisk({ file: await world.write("disk", first), reference: base }, machine);
+    const file = await world.write("second", second);
+    const again = async (tag: string) => {
+      const options = {
+        file,
+        reference: `docker://${registry.host}/other/disk:${tag}`,
+        bases: [base],
+      };
+      const plan = await pushDisk(options, { ...machine, dryRun: true });
+      const push = await pushDisk(options, machine);
+      assert(push.bytesMoved <= plan.bytesMoved, `${push.bytesMoved} > ${plan.bytesMoved}`);
+      assert(push.requests <= plan.requests, `${push.requests} > ${plan.requests}`);
+      return plan.bytesMoved;
+    };
+    const [before, after] = [await again("1"), await again("2")];
+    assertEquals([before > 3_000_000, after > 3_000_000], [true, !lends]);
+  });
+}
 
 realTest("packs of a disk in another registry come along", ["docker-registry"], async () => {
   await using world = await DiskWorld.make();
