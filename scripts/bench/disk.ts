@@ -2,7 +2,7 @@
 /**
  * Disks in chunks, side by side with casync, skopeo and layers of 512 MiB: bytes moved, wall time, memory.
  *
- * Medians of five rounds (`KEDGE_BENCH_ROUNDS`), the ways in turn. The data is made once, as root, by debootstrap and mke2fs, and kept in `KEDGE_BENCH_DIR`,
+ * Medians of five rounds (`KEDGE_BENCH_ROUNDS`), the ways in turn. The data is made once, as root, by debootstrap, apt and mke2fs, and kept in `KEDGE_BENCH_DIR`,
  * else in /var/tmp/kedge-bench. `disk:push` measures one part alone.
  *
  * @module
@@ -13,7 +13,7 @@ import type { Bench } from "./disk/bench.ts";
 import { bytes } from "./disk/bytes.ts";
 import { makeData } from "./disk/data.ts";
 import { engine } from "./disk/engine.ts";
-import { link } from "./disk/link.ts";
+import { link, linkLarge } from "./disk/link.ts";
 import { pull } from "./disk/pull.ts";
 import { casync, push } from "./disk/push.ts";
 import type { Row } from "./disk/rows.ts";
@@ -25,6 +25,7 @@ const all: Record<string, (bench: Bench) => Promise<Row[]>> = {
   casync,
   pull,
   link,
+  "link-large": linkLarge,
 };
 
 /** Runs the disk bench, or the parts that are named, and prints a table of each. */

@@ -9,6 +9,8 @@ import { run } from "./run.ts";
 
 /** The files of the bench. */
 export interface BenchData {
+  /** Where they are. */
+  readonly folder: string;
   /** The release in an ext4 image of 2 GB. */
   readonly release: string;
   /** The same with updates, built anew. */
@@ -23,6 +25,8 @@ export interface BenchData {
 
 const packages =
   "ca-certificates,openssh-server,python3,perl,git,curl,nginx-light,systemd-sysv,gcc,g++,vim,golang-1.19-go";
+/** What fills a disk of 5 GB with the release. */
+const many = "clang gnat rustc ghc libboost-all-dev qtwebengine5-dev llvm-14-dev libclang-14-dev";
 const mirror = "http://deb.debian.org/debian";
 const uuid = "11111111-2222-3333-4444-555555555555";
 const sources = `deb ${mirror} bookworm main
@@ -34,6 +38,7 @@ deb ${mirror}-security bookworm-security main
 export async function makeData(folder: string): Promise<BenchData> {
   const at = (name: string) => `${folder}/${name}`;
   const data: BenchData = {
+    folder,
     release: at("release.img"),
     updated: at("updated.img"),
     edited: at("edited.img"),
@@ -47,24 +52,12 @@ export async function makeData(folder: string): Promise<BenchData> {
     const include = `--include=${packages}`;
     await run("debootstrap", ["--variant=minbase", include, "bookworm", tree, mirror]);
     await run("cp", ["-a", tree, newer]);
-    await Deno.copyFile("/etc/resolv.conf", `${newer}/etc/resolv.conf`);
     await Deno.writeTextFile(`${newer}/etc/apt/sources.list`, sources);
-    const apt = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y dist-upgrade";
-    await run("chroot", [newer, "sh", "-c", apt]);
-    for (const root of [tree, newer]) {
-      for (const part of ["var/cache/apt", "var/lib/apt/lists", "var/log"]) {
-        await run("rm", ["-rf", `${root}/${part}`]);
-      }
-    }
+    await apt(newer, "dist-upgrade");
+    for (const root of [tree, newer]) await withoutCaches(root);
   });
   for (const [root, image] of [[tree, data.release], [newer, data.updated]] as const) {
-    await once(image, async (work) => {
-      await run("truncate", ["-s", "2G", work]);
-      const extended = `hash_seed=${uuid},lazy_itable_init=0`;
-      await run("mke2fs", ["-qF", "-t", "ext4", "-U", uuid, "-E", extended, "-d", root, work], {
-        E2FSPROGS_FAKE_TIME: "1",
-      });
-    });
+    await once(image, (work) => makeImage(root, work, "2G"));
   }
   await once(data.edited, (work) => scatter(data.release, work));
   await once(
@@ -87,6 +80,50 @@ export async function makeData(folder: string): Promise<BenchData> {
       run("sh", ["-c", `(head -c 1000 "$0"; printf x; tail -c +1001 "$0") > "$1"`, data.tar, work]),
   );
   return data;
+}
+
+/** Makes a disk of 5 GB with 4 GB of files, and the same with 200 blocks of noise. */
+export async function makeLarge({ folder }: BenchData): Promise<{ large: string; edited: string }> {
+  const [tree, large, edited] = ["large", "large.img", "large-edited.img"].map((name) =>
+    `${folder}/${name}`
+  ) as [string, string, string];
+  await once(large, async (work) => {
+    await run("rm", ["-rf", tree]);
+    await run("cp", ["-a", `${folder}/release`, tree]);
+    await apt(tree, `--no-install-recommends --download-only install ${many}`);
+    // Their scripts would want a system that runs; the files are what counts.
+    const unpack = "for deb in /var/cache/apt/archives/*.deb; do " +
+      'dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C /; done';
+    await run("chroot", [tree, "sh", "-ec", unpack]);
+    await withoutCaches(tree);
+    await makeImage(tree, work, "5G");
+    await run("rm", ["-rf", tree]);
+  });
+  await once(edited, (work) => scatter(large, work));
+  return { large, edited };
+}
+
+/** Has a tree's own apt do something. */
+async function apt(root: string, what: string): Promise<void> {
+  await Deno.copyFile("/etc/resolv.conf", `${root}/etc/resolv.conf`);
+  await Deno.mkdir(`${root}/var/log/apt`, { recursive: true });
+  const script = `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y ${what}`;
+  await run("chroot", [root, "sh", "-c", script]);
+}
+
+async function withoutCaches(root: string): Promise<void> {
+  for (const part of ["var/cache/apt", "var/lib/apt/lists", "var/log"]) {
+    await run("rm", ["-rf", `${root}/${part}`]);
+  }
+}
+
+/** An ext4 with the files of a tree, the same at each call. */
+async function makeImage(root: string, image: string, size: string): Promise<void> {
+  await run("truncate", ["-s", size, image]);
+  const extended = `hash_seed=${uuid},lazy_itable_init=0`;
+  await run("mke2fs", ["-qF", "-t", "ext4", "-U", uuid, "-E", extended, "-d", root, image], {
+    E2FSPROGS_FAKE_TIME: "1",
+  });
 }
 
 async function once(path: string, make: (work: string) => Promise<unknown>): Promise<void> {
