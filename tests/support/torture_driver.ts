@@ -7,7 +7,7 @@
  * @module
  */
 import * as v from "valibot";
-import { ExitCode, exitCodeOf, VerificationError } from "../../lib/base/errors.ts";
+import { ExitCode, exitCodeOf, KedgeError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cleanCache } from "../../lib/cache/clean.ts";
@@ -64,9 +64,12 @@ async function remove(cache: Cache): Promise<void> {
   await cleanCache(cache, { names: [key], force: true });
 }
 
-/** Whether what was fetched is gone before it could be unpacked. */
+/** Whether something is gone: what a download writes to, or what it fetched before it could be unpacked. */
 function isGone(error: unknown): boolean {
-  return error instanceof VerificationError && error.message.endsWith("gone from the cache");
+  if (error instanceof Deno.errors.NotFound) return true;
+  if (!(error instanceof KedgeError)) return false;
+  return error.message.endsWith("gone from the cache") ||
+    error.message.endsWith("removed meanwhile");
 }
 
 for (;;) {
@@ -81,7 +84,7 @@ for (;;) {
     else await remove(cache);
   } catch (error) {
     const code = exitCodeOf(error);
-    if (mayVanish && (error instanceof Deno.errors.NotFound || isGone(error))) continue;
+    if (mayVanish && isGone(error)) continue;
     if (code !== ExitCode.timedOut && code !== ExitCode.noRoom) throw error;
   }
 }
