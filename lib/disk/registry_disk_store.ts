@@ -113,10 +113,10 @@ export class RegistryDiskStore implements DiskStore {
   /** A repository that was never asked to lend may refuse. */
   borrows(from: DiskStore): boolean {
     if (!(from instanceof RegistryDiskStore)) return false;
-    const { host, repository } = this.client;
+    const { host, name, repository } = this.client;
     if (from.client.host.host !== host.host) return false;
     return from.client.repository === repository ||
-      recallMount(host.memory, from.client.repository, repository);
+      recallMount(host.memory, from.client.repository, name);
   }
 
   async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
@@ -124,7 +124,8 @@ export class RegistryDiskStore implements DiskStore {
     if (from.client.host.host !== this.client.host.host) return false;
     if (from.client.repository === this.client.repository) return await this.has(blob);
     const mounted = await this.client.mount(blob.digest, from.client.repository);
-    this.#noteLending(from, mounted === true);
+    const { host, name } = this.client;
+    rememberMount(host.memory, from.client.repository, name, mounted === true);
     if (mounted === true) return true;
     // The bytes take the long way, through the upload that the registry opened instead, where it did.
     using progress = this.#meter.object(blob.digest, blob.size);
@@ -139,12 +140,6 @@ export class RegistryDiskStore implements DiskStore {
 
   [Symbol.dispose](): void {
     this.client.host[Symbol.dispose]();
-  }
-
-  #noteLending(from: RegistryDiskStore, lent: boolean): void {
-    if (this.borrows(from) === lent) return;
-    const { host, repository } = this.client;
-    rememberMount(host.memory, from.client.repository, repository, lent);
   }
 
   async #send(

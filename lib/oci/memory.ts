@@ -67,6 +67,7 @@ export function recallMount(memory: Memory, from: string, to: string): boolean {
 
 /** Remembers whether a repository lent a blob to another. */
 export function rememberMount(memory: Memory, from: string, to: string, mounted: boolean): void {
+  if (recallMount(memory, from, to) === mounted) return;
   memory.remember("mount", `${from} ${to}`, mounted ? {} : undefined);
 }
 

@@ -94,6 +94,24 @@ for (const quirk of ["no-mount", "mount-refused", undefined] as const) {
   });
 }
 
+Deno.test("pushDisk() does not take what one registry lends for what another does", async () => {
+  await using world = await DiskWorld.make();
+  const machine = world.machine();
+  const file = await world.write("second", second);
+  const push = async (registry: FakeRegistry) => {
+    const base = `docker://${registry.host}/acme/disk:1`;
+    await pushDisk({ file: await world.write("disk", first), reference: base }, machine);
+    const options = { file, reference: `docker://${registry.host}/other/disk:1`, bases: [base] };
+    const plan = await pushDisk(options, { ...machine, dryRun: true });
+    const { bytesMoved } = await pushDisk(options, machine);
+    assert(bytesMoved <= plan.bytesMoved, `${bytesMoved} > ${plan.bytesMoved}`);
+  };
+  await using lending = new FakeRegistry();
+  await push(lending);
+  await using refusing = new FakeRegistry({ quirks: ["no-mount"] });
+  await push(refusing);
+});
+
 realTest("packs of a disk in another registry come along", ["docker-registry"], async () => {
   await using world = await DiskWorld.make();
   await using registry = await startRegistry();
