@@ -33,6 +33,7 @@ export class HashedReader implements AsyncDisposable {
     if (this.#hasher.size > start) await this.#back();
     while (this.#hasher.size < end) {
       const position = this.#hasher.size;
+      if (position === start && this.#held.size < start) this.hold();
       const limit = position < start ? start : end;
       const piece = await this.#next();
       const part = piece.subarray(0, limit - position);

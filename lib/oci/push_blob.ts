@@ -202,7 +202,7 @@ class Push implements AsyncDisposable {
     if (method === "PUT") this.#at.done();
     else {
       this.#at.arrived(response, url, end);
-      this.#reached(end);
+      this.#reached(this.#at.offset);
     }
     return undefined;
   }
@@ -231,7 +231,7 @@ class Push implements AsyncDisposable {
         { data: { status }, ...this.#side() },
       );
     }
-    if (status === 416 && !this.#host.habits.ownCount) await this.#at.catchUp();
+    if (status === 416) await this.#at.catchUpRefused();
     else await this.#at.anew();
     return { state };
   }

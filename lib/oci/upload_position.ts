@@ -40,6 +40,8 @@ export class UploadPosition implements Disposable {
   #location: URL | undefined;
   #offset: number;
   #isAskedInVain = false;
+  /** Whether it goes on where the registry says that it is, and not where it was to be. */
+  #isBelieved = false;
   #claim = new UploadClaim();
 
   /** Asks for nothing yet. */
@@ -79,16 +81,21 @@ export class UploadPosition implements Disposable {
   /** A chunk arrived, so that the registry has the bytes up to `end`. */
   arrived(response: Response, url: URL, end: number): void {
     const { host, reader } = this.#options;
-    const state = sessionState(host, response, url);
-    this.#location = state.location;
-    this.#offset = end;
+    const { location, offset: told } = sessionState(host, response, url);
+    this.#location = location;
     if (host.shown.chunks === undefined) host.learn({ chunks: true });
-    if (state.offset !== undefined && state.offset !== end && !host.habits.ownCount) {
+    // What went on where the registry was, by its own word, was right to believe it.
+    if (this.#isBelieved) host.learn({ ownCount: false });
+    this.#isBelieved = false;
+    const { ownCount } = host.shown;
+    if (told !== undefined && told !== end && ownCount === undefined) {
       host.learn({ ownCount: true });
     }
+    const isPart = ownCount === false && told !== undefined && told > this.#offset && told < end;
+    this.#offset = isPart ? told : end;
+    if (told === undefined || told === end) reader.hold();
     if (this.#isAskedInVain) host.learn({ resumes: false });
     this.#isAskedInVain = false;
-    reader.hold();
     this.#remember();
   }
 
@@ -118,22 +125,39 @@ export class UploadPosition implements Disposable {
 
   /** After a failure in the middle: goes on where the registry is, or anew where it does not say. */
   async catchUp(): Promise<void> {
-    const { host, repository, descriptor, reader, signal } = this.#options;
+    const { host, descriptor, reader } = this.#options;
     await reader.rewind();
-    if (!this.chunked || this.#location === undefined || !host.habits.resumes) {
+    const told = await this.#ask();
+    if (told === undefined) {
       await this.anew();
       return;
     }
-    const before = this.#offset;
-    const state = await askSession(host, repository, this.#location, signal);
-    if (state === undefined) {
+    if (host.habits.ownCount || told === "nothing") return;
+    if (told > descriptor.size) await this.anew();
+    else this.#goOn(told);
+  }
+
+  /**
+   * After the registry refused a chunk for where it begins: goes on where it says that the upload is, also where its word counted for
+   * nothing before, and anew where that is the very place.
+   */
+  async catchUpRefused(): Promise<void> {
+    const { host, descriptor, reader } = this.#options;
+    await reader.rewind();
+    const told = await this.#ask();
+    const isPlace = typeof told === "number" && told <= descriptor.size;
+    if (!isPlace || told === this.#offset) {
+      // Of where it is, and takes nothing, its word is worth nothing.
+      if (this.#isBelieved || host.shown.ownCount === false) host.learn({ ownCount: true });
       await this.anew();
       return;
     }
-    this.#location = state.location;
-    if (host.habits.ownCount || state.offset === undefined) return;
-    if (state.offset < before || state.offset > descriptor.size) await this.anew();
-    else this.#offset = state.offset;
+    this.#goOn(told);
+  }
+
+  #goOn(told: number): void {
+    this.#isBelieved = told < this.#offset;
+    this.#offset = told;
   }
 
   /** Gives the session up at the registry too. */
@@ -155,6 +179,17 @@ export class UploadPosition implements Disposable {
     this.#location = undefined;
     this.#offset = 0;
     this.#isAskedInVain = false;
+    this.#isBelieved = false;
+  }
+
+  /** How much the registry says that it has; `undefined` where the upload cannot be gone on with. */
+  async #ask(): Promise<number | "nothing" | undefined> {
+    const { host, repository, signal } = this.#options;
+    if (!this.chunked || this.#location === undefined || !host.habits.resumes) return undefined;
+    const state = await askSession(host, repository, this.#location, signal);
+    if (state === undefined) return undefined;
+    this.#location = state.location;
+    return state.offset ?? "nothing";
   }
 
   /** Leaves the upload to whoever goes on with it. */

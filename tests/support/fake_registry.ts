@@ -13,6 +13,10 @@ import { FakeRegistryStore, type FakeUpload } from "./fake_registry_store.ts";
 export type Quirk =
   /** A PATCH answers 201, and the upload's Range stays at its first chunk (ECR). */
   | "stale-range"
+  /** A PATCH is taken up to 200 000 bytes, of which only its Range tells. */
+  | "short-chunks"
+  /** A PATCH is taken up to 200 000 bytes, and what was more is 416. */
+  | "short-chunks-416"
   /** Only whole blobs in one PUT: PATCH is not allowed (GAR, GCR). */
   | "no-chunks"
   /** Who may push may not give an upload up (docker-registry with tokens, which wants the right to delete for it). */
@@ -45,6 +49,8 @@ export type Quirk =
   | "redirect"
   /** All answers are an HTML page with the status 200. */
   | "html";
+
+const mostOfShortChunk = 200_000;
 
 /** How often something goes wrong: each counts down to none. */
 export interface Faults {
@@ -433,9 +439,14 @@ export class FakeRegistry implements AsyncDisposable {
       this.store.uploads.delete(id);
       return problem(404, "BLOB_UPLOAD_UNKNOWN");
     }
-    if (!await this.#take(request, upload)) {
+    const before = upload.size;
+    const isShort = this.quirks.has("short-chunks") || this.quirks.has("short-chunks-416");
+    if (!await this.#take(request, upload, isShort ? mostOfShortChunk : Infinity)) {
       if (this.quirks.has("fragile-sessions")) this.store.uploads.delete(id);
       return problem(400, "BLOB_UPLOAD_INVALID");
+    }
+    if (this.quirks.has("short-chunks-416") && upload.size - before === mostOfShortChunk) {
+      return problem(416, "BLOB_UPLOAD_INVALID");
     }
     return this.#uploadState(this.quirks.has("stale-range") ? 201 : 202, repository, id, upload);
   }
@@ -464,12 +475,13 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   /** Takes a body; `false` if it was cut, what came before is kept, except by ECR, which takes chunks whole. */
-  async #take(request: Request, upload: FakeUpload): Promise<boolean> {
+  async #take(request: Request, upload: FakeUpload, most = Infinity): Promise<boolean> {
     const before = { count: upload.pieces.length, size: upload.size };
     try {
       for await (const piece of request.body ?? []) {
-        upload.pieces.push(piece.slice());
-        upload.size += piece.byteLength;
+        const taken = piece.slice(0, Math.max(0, before.size + most - upload.size));
+        upload.pieces.push(taken);
+        upload.size += taken.byteLength;
         this.receivedBytes += piece.byteLength;
       }
       return true;

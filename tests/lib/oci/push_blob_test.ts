@@ -166,6 +166,46 @@ Deno.test("pushBlob() counts for itself where the registry's Range stays behind 
     assertEquals(await push(registry.host, memory, { session }), 400_000);
   }));
 
+Deno.test("pushBlob() goes on where a registry says that it is which takes only a part of each chunk, and believes it at once the next time", () =>
+  withFake({ quirks: ["short-chunks"] }, async (registry, memory) => {
+    const patches = () => methods(registry).filter((line) => /PATCH|POST/.test(line));
+    assert(await push(registry.host, memory) <= blob.size + 4 * 100_000 + 300_000);
+    assertEquals(patches(), [
+      "POST 202",
+      "PATCH 202",
+      "PATCH 416",
+      ...Array(4).fill("PATCH 202"),
+    ]);
+    assertEquals(recallHabits(memory, registry.host).ownCount, false);
+    registry.requests.length = 0;
+    assertEquals(await push(registry.host, memory), blob.size + 4 * 100_000);
+    assertEquals(patches(), ["POST 202", ...Array(5).fill("PATCH 202")]);
+  }));
+
+Deno.test("pushBlob() goes on where a registry is which takes a part of a chunk and answers 416", () =>
+  withFake({ quirks: ["short-chunks-416"] }, async (registry, memory) => {
+    await push(registry.host, memory);
+    assertEquals(methods(registry).filter((line) => line.startsWith("POST")), ["POST 202"]);
+  }));
+
+Deno.test("pushBlob() begins anew where a registry is not even where it says that it is", () =>
+  withFake({ quirks: ["stale-range"] }, async (registry, memory) => {
+    await push(registry.host, memory);
+    registry.store.blobs.clear();
+    registry.requests.length = 0;
+    // The answer to the second chunk is lost, and what the registry says of it stays behind.
+    let pieces = 0;
+    const body: typeof inPieces = async function* (start) {
+      for await (const piece of inPieces(start)) {
+        if (++pieces === 10) [...registry.store.uploads.values()][0]!.size += 1;
+        yield piece;
+      }
+    };
+    await push(registry.host, memory, { body });
+    assertEquals(methods(registry).filter((line) => line === "POST 202").length, 2);
+    assertEquals(recallHabits(memory, registry.host).ownCount, true);
+  }));
+
 Deno.test("pushBlob() sends the whole where the registry takes no chunks (GAR), and at once the next time", () =>
   withFake({ quirks: ["no-chunks"] }, async (registry, memory) => {
     await push(registry.host, memory);
