@@ -9,7 +9,7 @@ import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import { compareReleases } from "../lib/nix/nix_version.ts";
 import type { Descriptor, Platform } from "../lib/oci/descriptor.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
-import { formatPlatform, selectPlatform } from "../lib/oci/platform.ts";
+import { formatPlatform, normalizePlatform, selectPlatform } from "../lib/oci/platform.ts";
 import { readBlob } from "../lib/oci/read_blob.ts";
 import type { RegistryClient } from "../lib/oci/registry_client.ts";
 import { verified } from "../lib/oci/verified.ts";
@@ -66,7 +66,8 @@ export async function lookUpBaseImage(
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
   const { os, architecture, said } = await readConfig(client, config, name, signal);
   const { platform, release } = wanted;
-  if (os !== platform.os || architecture !== platform.architecture) {
+  const [meant, there] = [platform, { os, architecture }].map(normalizePlatform);
+  if (there!.os !== meant!.os || there!.architecture !== meant!.architecture) {
     throw wrongPlatform(name, platform, [`${os}/${architecture}`]);
   }
   const [source, label] = said;

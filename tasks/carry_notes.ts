@@ -4,6 +4,7 @@ import { folderNames } from "../lib/base/files.ts";
 import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
+import { isSamePlatform } from "../lib/oci/platform.ts";
 import type { Plan } from "../lib/operation/figures.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CarryStoreOptions } from "./base_image_store.ts";
@@ -84,7 +85,7 @@ export class CarryNotes {
           "it should say for which platform the store is; carry its image again, or remove that file",
       });
     }
-    const other = images.find((each) => each.platform !== platform);
+    const other = images.find((each) => !isSamePlatform(each.platform, platform));
     if (other === undefined) return;
     throw new KedgeError(
       `Cannot carry a store for ${platform} into ${this.#place.label}: it holds one for ${other.platform}`,

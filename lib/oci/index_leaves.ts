@@ -13,6 +13,7 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { deepestManifest, type Manifest, mostManifestBytes, mostManifests } from "./manifest.ts";
 import { isIndexType } from "./media_type.ts";
+import { normalizePlatform } from "./platform.ts";
 import { pooled } from "./pooled.ts";
 
 /** The entries of an index, in the place of each index among them those of that; what says no platform has that of the index it is in. */
@@ -65,8 +66,9 @@ export async function indexLeaves(
 }
 
 function isWanted(platform: Platform | undefined, wanted: readonly Platform[]): boolean {
-  return !platform ||
-    wanted.some(({ os, architecture }) =>
-      os === platform.os && architecture === platform.architecture
-    );
+  if (!platform) return true;
+  const there = normalizePlatform(platform);
+  return wanted.map(normalizePlatform).some(({ os, architecture }) =>
+    os === there.os && architecture === there.architecture
+  );
 }

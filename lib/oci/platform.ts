@@ -1,14 +1,25 @@
 import { UsageError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 
-const machines: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+/** What some call an architecture, and which of its variants they mean. */
+const otherNames = new Map<string, readonly [architecture: string, variant?: string]>([
+  ["x86_64", ["amd64"]],
+  ["x86-64", ["amd64"]],
+  ["i386", ["386"]],
+  ["aarch64", ["arm64"]],
+  ["armhf", ["arm", "v7"]],
+  ["armel", ["arm", "v6"]],
+]);
+
+/** The variant that is meant where none is named. */
+const defaultVariants = new Map([["amd64", "v1"], ["arm", "v7"], ["arm64", "v8"]]);
 
 /**
  * The platform of images that a machine runs: `linux` whatever its own system is, since that is what images are made for. On macOS and
  * Windows the engine runs them in a virtual machine of the same processor.
  */
 export function machinePlatform(machine: { os: string; arch: string } = Deno.build): Platform {
-  return { os: "linux", architecture: machines[machine.arch] ?? machine.arch };
+  return { os: "linux", architecture: otherNames.get(machine.arch)?.[0] ?? machine.arch };
 }
 
 /** `linux/arm64/v8`: a platform as people write it. */
@@ -28,20 +39,35 @@ export function parsePlatform(text: string): Platform {
       hint: "write a platform as linux/amd64 or linux/arm/v7",
     });
   }
-  const architecture = machines[match[2]!] ?? match[2]!;
-  return {
-    os: match[1]!,
-    architecture,
-    ...(match[3] === undefined ? {} : { variant: match[3] }),
-  };
+  const [architecture, meant] = otherNames.get(match[2]!) ?? [match[2]!];
+  const variant = match[3] ?? meant;
+  return { os: match[1]!, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
-/** The variants that a processor runs where none is asked for, the best first: what an entry without one is taken for leads. */
-const usualVariants: Record<string, readonly string[]> = {
-  amd64: ["v1"],
-  arm: ["v7", "v6", "v5"],
-  arm64: ["v8"],
-};
+/**
+ * A platform by the one of its names that engines use: `arm64/v8` and `aarch64` are `arm64`, `arm` is `arm/v7`, `amd64/v1` and `x86_64` are
+ * `amd64`, as containerd's `platforms.Normalize` has it.
+ */
+export function normalizePlatform({ os, architecture, variant }: Platform): Platform {
+  const small = architecture.toLowerCase();
+  const [name, meant] = otherNames.get(small) ?? [small];
+  const usual = defaultVariants.get(name);
+  const told = meant ?? (variant ? variant.toLowerCase().replace(/^(?=\d)/, "v") : usual);
+  const isSilent = told === undefined || name !== "arm" && told === usual;
+  return { os: os.toLowerCase(), architecture: name, ...(isSilent ? {} : { variant: told }) };
+}
+
+/** Whether two texts name one platform. */
+export function isSamePlatform(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((text) => {
+    const [os = "", architecture = "", ...variant] = text.split("/");
+    return formatPlatform(normalizePlatform({ os, architecture, variant: variant.join("/") }));
+  });
+  return one === other;
+}
+
+/** The variants of `arm` that a processor runs where none is asked for, the best first. */
+const armVariants = ["v7", "v6", "v5"];
 
 /**
  * The entry of an index that fits a platform. Where a variant is asked for, entries without one count only if none has it; where none is,
@@ -51,26 +77,32 @@ export function selectPlatform(
   entries: readonly Descriptor[],
   wanted: Platform,
 ): Descriptor[] {
-  const fitting = entries.filter((entry) =>
-    entry.platform?.os === wanted.os && entry.platform.architecture === wanted.architecture
-  );
-  if (wanted.variant === undefined) {
-    const usual = usualVariants[wanted.architecture] ?? [];
-    const rank = ({ platform }: Descriptor) => {
-      const at = platform?.variant ? usual.indexOf(platform.variant) : 0;
+  const { os, architecture, variant } = normalizePlatform(wanted);
+  const fitting = entries.flatMap((entry) => {
+    const platform = entry.platform && normalizePlatform(entry.platform);
+    if (platform?.os !== os || platform.architecture !== architecture) return [];
+    return [{ entry, platform }];
+  });
+  const first = (found: typeof fitting) => found.slice(0, 1).map(({ entry }) => entry);
+  if (!wanted.variant) {
+    const usual = architecture === "arm" ? armVariants : [undefined];
+    const rank = ({ platform }: typeof fitting[number]) => {
+      const at = usual.findIndex((each) => each === platform.variant);
       return at < 0 ? Number.MAX_SAFE_INTEGER : at;
     };
-    return fitting.toSorted((a, b) => rank(a) - rank(b)).slice(0, 1);
+    return first(fitting.toSorted((a, b) => rank(a) - rank(b)));
   }
-  const exact = fitting.filter((entry) => entry.platform?.variant === wanted.variant);
-  return (exact.length > 0 ? exact : fitting.filter((entry) => !entry.platform?.variant))
-    .slice(0, 1);
+  const exact = fitting.filter(({ platform }) => platform.variant === variant);
+  const silent = fitting.filter(({ entry, platform }) =>
+    !platform.variant || !entry.platform?.variant
+  );
+  return first(exact.length > 0 ? exact : silent);
 }
 
 /** Whether one of the entries fits a platform as well as any could. */
 export function fitsBest(entries: readonly Descriptor[], wanted: Platform): boolean {
-  const best = wanted.variant ?? usualVariants[wanted.architecture]?.[0];
+  const best = normalizePlatform(wanted).variant;
   return selectPlatform(entries, wanted).some(({ platform }) =>
-    platform?.variant === best || wanted.variant === undefined && !platform?.variant
+    platform !== undefined && normalizePlatform(platform).variant === best
   );
 }

@@ -17,7 +17,11 @@ import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import type { Digest } from "../../lib/base/digest.ts";
 import { baseImage } from "../../tasks/base_image.ts";
-import { carryStore, type CarryStoreOptions } from "../../tasks/base_image_store.ts";
+import {
+  type CarriedBase,
+  carryStore,
+  type CarryStoreOptions,
+} from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom, nixPaths } from "../support/carry_room.ts";
 import { inFolder } from "../support/in_folder.ts";
 import {
@@ -306,6 +310,14 @@ carryTest("carryStore() refuses a folder of another platform", async (room) => {
   const error = await assertRejects(() => room.carry(foreign), KedgeError);
   assertStringIncludes(error.message, `a store for linux/${architecture} into the folder`);
   await holds();
+});
+
+carryTest("carryStore() takes a platform for the same by each of its names", async (room) => {
+  const named = <T extends CarriedBase>(base: T, platform: string) => ({ ...base, platform });
+  await room.carry(named(await room.image("2.8.0"), "linux/arm64/v8"));
+  const second = await room.image("2.8.1");
+  assertEquals((await room.carry(named(second, "linux/aarch64"))).changed, true);
+  await assertRejects(() => room.carry(named(second, "linux/arm64/v9"), { check: "full" }));
 });
 
 carryTest("carryStore() refuses a database newer than the Nix", async (room) => {

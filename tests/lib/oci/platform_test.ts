@@ -2,17 +2,27 @@ import { assertEquals } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
-import { formatPlatform, parsePlatform, selectPlatform } from "../../../lib/oci/platform.ts";
+import {
+  fitsBest,
+  formatPlatform,
+  isSamePlatform,
+  normalizePlatform,
+  parsePlatform,
+  selectPlatform,
+} from "../../../lib/oci/platform.ts";
 
-/** What is taken of an index with images for these platforms, in this order. */
+/** An index with images for these platforms, in this order. */
+function entriesFor(...platforms: string[]): Descriptor[] {
+  return platforms.map((text) => {
+    const [os, architecture, variant] = text.split("/") as [string, string, string?];
+    const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+    return { mediaType: MediaType.ociManifest, digest: sha256(text), size: 1, platform };
+  });
+}
+
+/** What is taken of such an index. */
 function taken(wanted: string, ...platforms: string[]): string[] {
-  const entries: Descriptor[] = platforms.map((platform) => ({
-    mediaType: MediaType.ociManifest,
-    digest: sha256(platform),
-    size: 1,
-    platform: parsePlatform(platform),
-  }));
-  return selectPlatform(entries, parsePlatform(wanted)).map(({ platform }) =>
+  return selectPlatform(entriesFor(...platforms), parsePlatform(wanted)).map(({ platform }) =>
     formatPlatform(platform!)
   );
 }
@@ -34,4 +44,43 @@ Deno.test("selectPlatform() takes a variant that is asked for, and one without a
   assertEquals(taken("linux/arm64/v8", "linux/arm64"), ["linux/arm64"]);
   assertEquals(taken("linux/arm/v7", "linux/arm/v6"), []);
   assertEquals(taken("linux/x86_64/v3", "linux/amd64", "linux/amd64/v3"), ["linux/amd64/v3"]);
+});
+
+Deno.test("normalizePlatform() gives a platform the one name that engines use", () => {
+  const cases = {
+    "linux/arm64/v8": "linux/arm64",
+    "linux/arm64/8": "linux/arm64",
+    "linux/aarch64": "linux/arm64",
+    "linux/arm64/v9": "linux/arm64/v9",
+    "linux/arm": "linux/arm/v7",
+    "linux/arm/6": "linux/arm/v6",
+    "linux/armhf": "linux/arm/v7",
+    "linux/armel": "linux/arm/v6",
+    "linux/x86_64": "linux/amd64",
+    "Linux/AMD64/v1": "linux/amd64",
+    "linux/amd64/v3": "linux/amd64/v3",
+    "linux/i386": "linux/386",
+    "linux/riscv64": "linux/riscv64",
+    // A registry may write anything.
+    "linux/constructor": "linux/constructor",
+    "linux/__proto__/toString": "linux/__proto__/tostring",
+  };
+  for (const [text, normal] of Object.entries(cases)) {
+    assertEquals(formatPlatform(normalizePlatform(entriesFor(text)[0]!.platform!)), normal);
+    assertEquals(isSamePlatform(text, normal), true);
+  }
+  assertEquals(isSamePlatform("linux/arm64/v9", "linux/arm64"), false);
+  assertEquals(formatPlatform(parsePlatform("linux/constructor")), "linux/constructor");
+});
+
+Deno.test("selectPlatform() takes a platform by each of its names", () => {
+  assertEquals(taken("linux/arm64", "linux/aarch64"), ["linux/aarch64"]);
+  assertEquals(taken("linux/arm64/v8", "linux/arm64/v9", "linux/arm64"), ["linux/arm64"]);
+  assertEquals(taken("linux/arm64", "linux/arm64/v9", "linux/arm64/v8"), ["linux/arm64/v8"]);
+  assertEquals(taken("linux/arm/v7", "linux/arm"), ["linux/arm"]);
+  assertEquals(taken("linux/arm/v7", "linux/arm/7"), ["linux/arm/7"]);
+  assertEquals(taken("linux/amd64/v1", "linux/x86_64"), ["linux/x86_64"]);
+  assertEquals(taken("linux/amd64/v3", "linux/amd64/v1"), ["linux/amd64/v1"]);
+  assertEquals(fitsBest(entriesFor("linux/arm64"), parsePlatform("linux/arm64/v8")), true);
+  assertEquals(fitsBest(entriesFor("linux/arm64/v9"), parsePlatform("linux/arm64")), false);
 });
