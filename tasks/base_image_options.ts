@@ -1,3 +1,4 @@
+import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { type NixVersion, parseNixVersion } from "../lib/nix/nix_version.ts";
@@ -57,15 +58,20 @@ export interface CheckedBaseImage {
  * @throws {UsageError} if one is out of its range
  */
 export function checkBaseImage(options: BaseImageOptions): CheckedBaseImage {
-  const { nixVersion, platform, fallback = "none", maxAge } = options;
   // A task file may be run without its types being checked, and a version looks like a number.
-  for (const name of ["nixVersion", "repository", "platform", "fallback", "to"] as const) {
-    if (["string", "undefined"].includes(typeof options[name])) continue;
-    throw new UsageError(`Cannot use ${name} ${JSON.stringify(options[name])}: it is no text`);
-  }
+  checkOptions(options, {}, {
+    nixVersion: "text",
+    repository: "text",
+    platform: "text",
+    fallback: "text",
+    to: "text",
+    engines: "object",
+    insecureRegistries: "texts",
+  });
+  const { nixVersion, platform, fallback = "none", maxAge } = options;
   const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
   if (maxAgeMs !== undefined && !(typeof maxAgeMs === "number" && maxAgeMs >= 0)) {
-    throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
+    throw refusedOption("maxAge", maxAge, 'a number of milliseconds, or a text such as "7d"');
   }
   if (options.to !== undefined) parseDestination(options.to);
   const repository = checkRepository(options.repository ?? "docker.io/nixos/nix");

@@ -17,7 +17,7 @@ import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { putLinks } from "../lib/nix/nix_links.ts";
 import { registerPaths } from "../lib/nix/register_paths.ts";
 import { storeDifference } from "../lib/nix/store_difference.ts";
-import { UsageError } from "../lib/base/errors.ts";
+import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {
@@ -47,12 +47,13 @@ export async function runCarryStore(
   ctx: TaskContextOptions = {},
 ): Promise<CarryStoreResult> {
   const context = resolveContext(ctx);
+  checkOptions(options, {}, { engine: "object", insecureRegistries: "texts" });
   const { base, check = "sample" } = options;
   if (typeof base?.manifestDigest !== "string" || typeof base.reference !== "string") {
-    throw new UsageError("Cannot carry a store: base is not what baseImage() gives");
+    throw refusedOption("base", base, "what baseImage() gives");
   }
   if (check !== "sample" && check !== "full") {
-    throw new UsageError(`Cannot check ${JSON.stringify(check)}: it is neither sample nor full`);
+    throw refusedOption("check", check, "sample or full");
   }
   const place = await nixPlace(options.to, options.engine, context);
   await using opened = new AsyncDisposableStack();

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { rowClosure } from "../lib/nix/row_closure.ts";
 import { StoreDatabase } from "../lib/nix/store_database.ts";
@@ -15,7 +16,7 @@ import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
 import { nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
-import { baseNamesOf, storeEnd } from "./store_end.ts";
+import { baseNamesOf, copyShapes, storeEnd } from "./store_end.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
 
@@ -25,6 +26,7 @@ export async function runExportStore(
   ctx: TaskContextOptions = {},
 ): Promise<CopyStoreResult> {
   const context = resolveContext(ctx);
+  checkOptions(options, { to: "text" }, { ...copyShapes, paths: "texts", level: "number" });
   const end = storeEnd(options.to);
   const names = options.paths === undefined ? undefined : baseNamesOf(options.paths);
   if (names?.length === 0) throw new UsageError("Cannot export nothing: paths is empty");

@@ -8,6 +8,7 @@
  */
 import { join } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
+import { checkOptions } from "../lib/base/check_options.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
@@ -35,7 +36,7 @@ import type { CopyStoreResult, ImportStoreOptions } from "./base_image_store.ts"
 import { type ImportSource, importSource } from "./import_source.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
-import { baseNamesOf, storeEnd } from "./store_end.ts";
+import { baseNamesOf, copyShapes, storeEnd } from "./store_end.ts";
 
 const rootsFolder = "gcroots/kedge/imported";
 
@@ -72,6 +73,7 @@ export async function runImportStore(
   ctx: TaskContextOptions = {},
 ): Promise<CopyStoreResult> {
   const context = resolveContext(ctx);
+  checkOptions(options, { from: "text", paths: "texts" }, { ...copyShapes, publicKeys: "texts" });
   const names = baseNamesOf(options.paths);
   if (names.length === 0) throw new UsageError("Cannot import nothing: paths is empty");
   const end = storeEnd(options.from);

@@ -6,7 +6,8 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
+import { KedgeError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
@@ -34,9 +35,10 @@ export async function runPruneStore(
   ctx: TaskContextOptions = {},
 ): Promise<PruneStoreResult> {
   const context = resolveContext(ctx);
+  checkOptions(options, { keep: "number" }, { engine: "object" });
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {
-    throw new UsageError(`Cannot keep ${keep} images: it is no whole number from 0 on`);
+    throw refusedOption("keep", keep, "a whole number from 0 on");
   }
   const place = await nixPlace(options.in, options.engine, context);
   const operation: Operation<PlannedPrune, PlannedPrune, Omit<PruneStoreResult, keyof Figures>> = {

@@ -3,10 +3,18 @@
  *
  * @module
  */
+import type { OptionShape } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
+
+/** What the options of an export and of an import must be, as far as both have them. */
+export const copyShapes = {
+  closure: "switch",
+  engine: "object",
+  nix: "object",
+} as const satisfies Record<string, OptionShape>;
 
 /** A store that was named. */
 export type StoreEnd = { kind: "cache"; uri: StoreUri; shown: string } | {
@@ -21,7 +29,6 @@ export type StoreEnd = { kind: "cache"; uri: StoreUri; shown: string } | {
  * @throws {UsageError} if it is none that can be read and written here
  */
 export function storeEnd(text: string): StoreEnd {
-  if (typeof text !== "string") throw new UsageError(`Cannot use the store ${text}: it is no URI`);
   const uri = parseStoreUri(text);
   if (uri.kind === "file" || uri.kind === "http" || uri.kind === "s3") {
     return { kind: "cache", uri, shown: uri.shown };

@@ -18,6 +18,11 @@ const shapes = {
   ],
   switch: [(value: unknown) => typeof value === "boolean", "true or false"],
   list: [Array.isArray, "a list"],
+  object: [
+    (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "an object",
+  ],
+  function: [(value: unknown) => typeof value === "function", "a function"],
   number: [(value: unknown) => typeof value === "number", "a number"],
   // NaN is no age that anything could be older or younger than.
   milliseconds: [
@@ -46,13 +51,21 @@ export function checkOptions<T extends object>(
   }
   const check = (name: string, shape: OptionShape, value: unknown) => {
     const [fits, what] = shapes[shape];
-    if (fits(value)) return;
-    throw new UsageError(`Cannot use ${shown(value)} as ${name}: it must be ${what}`);
+    if (!fits(value)) throw refusedOption(name, value, what);
   };
   for (const [name, shape] of entries(required)) check(name, shape, options[name]);
   for (const [name, shape] of entries(optional)) {
     if (options[name] !== undefined) check(name, shape, options[name]);
   }
+}
+
+/**
+ * The error of an option that is something else than it must be, also of one that is checked where it is used.
+ *
+ * @param must what it must be: `a text`
+ */
+export function refusedOption(name: string, value: unknown, must: string): UsageError {
+  return new UsageError(`Cannot use ${shown(value)} as ${name}: it must be ${must}`);
 }
 
 function entries<T>(

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkOptions, refusedOption } from "../base/check_options.ts";
 import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
 import { findProgram } from "../base/find_program.ts";
 import type { ProcessResult, RunProcessOptions } from "../base/process_group.ts";
@@ -110,10 +111,14 @@ function isAdvice(line: string): boolean {
 /**
  * Finds the engine of this machine.
  *
- * @throws {UsageError} if there is none
+ * @throws {UsageError} if there is none, or an option is something else than it must be
  */
 export async function findEngine(options: ContainerEngineOptions = {}): Promise<ContainerEngine> {
+  checkOptions(options, {}, { program: "text", args: "texts", runArgs: "texts" });
   const { kind, program } = options;
+  if (kind !== undefined && kind !== "podman" && kind !== "docker") {
+    throw refusedOption("kind of an engine", kind, "podman or docker");
+  }
   if (program !== undefined) {
     const found = kind ?? (/docker/.test(program) ? "docker" : "podman");
     return new ContainerEngine({ ...options, kind: found, program });

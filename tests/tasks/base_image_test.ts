@@ -312,13 +312,20 @@ for (
 }
 
 Deno.test("baseImage() refuses what is no text, or no time, of a task file whose types nobody checked", async () => {
-  for (
-    const options of [
-      { nixVersion: 2.31 },
-      { nixVersion: "2.31.5", repository: 3 },
-      { nixVersion: "2.31.5", fallback: true },
-      { nixVersion: "2.31.5", to: {} },
-      { nixVersion: "2.31.5", maxAge: true },
-    ]
-  ) await assertRejects(() => baseImage(options as unknown as BaseImageOptions), UsageError);
+  const cases: [object, string][] = [
+    [{ nixVersion: 2.31 }, "Cannot use 2.31 as nixVersion: it must be a text"],
+    [{ repository: 3 }, "Cannot use 3 as repository: it must be a text"],
+    [{ fallback: true }, "Cannot use true as fallback: it must be a text"],
+    [{ to: {} }, "Cannot use an object as to: it must be a text"],
+    [{ insecureRegistries: "a.dev" }, 'Cannot use "a.dev" as insecureRegistries'],
+    [{ maxAge: true }, "Cannot use true as maxAge: it must be a number of milliseconds, or a text"],
+    [{ maxAge: -1 }, "Cannot use -1 as maxAge"],
+  ];
+  for (const [options, message] of cases) {
+    await assertRejects(
+      () => baseImage({ nixVersion: "2.31.5", ...options } as BaseImageOptions),
+      UsageError,
+      message,
+    );
+  }
 });

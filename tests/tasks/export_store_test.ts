@@ -298,7 +298,14 @@ endsTest("exports and imports say what is not there", async (ends) => {
   await assertRejects(() => ends.import({ paths: [none] }), IncompleteError);
   await assertRejects(() => ends.import({ paths: [] }), UsageError);
   await assertRejects(() => ends.export({ to: "exec:cat" }), UsageError);
-  await assertRejects(() => ends.export({ to: 3 } as unknown as ExportStoreOptions), UsageError);
+  const unchecked: [object, string][] = [
+    [{ to: 3 }, "Cannot use 3 as to: it must be a text"],
+    [{ paths: none }, `Cannot use "${none}" as paths: it must be a list of texts`],
+    [{ closure: "no" }, 'Cannot use "no" as closure: it must be true or false'],
+  ];
+  for (const [options, message] of unchecked) {
+    await assertRejects(() => ends.export(options as ExportStoreOptions), UsageError, message);
+  }
   await assertRejects(() => ends.export({ paths: ["/tmp/x"] }), UsageError);
   const empty = { from: { folder: join(ends.room.folder, "nothing") } };
   await assertRejects(() => ends.export(empty), KedgeError, "there is no store in it");
