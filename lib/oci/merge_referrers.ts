@@ -2,7 +2,8 @@
  * Brings a list of what is attached to an image to where another one stands, so that neither loses what is on it.
  *
  * Invariants: what both list is as the source says; what the destination alone lists stays where its manifest is there, and goes where it
- * is not, since no registry takes a list that points to nothing; a list that says all of it already stays as it is, to the byte.
+ * is not, since no registry takes a list that points to nothing; a list that says all of it already stays as it is, to the byte, and costs
+ * no look at what is on it.
  *
  * @module
  */
@@ -31,6 +32,8 @@ export interface MergeReferrersOptions {
   pointer: Digest;
   /** Told of a list that cannot be kept, and of what is taken off it. */
   meter: Meter;
+  /** Whether it is looked for all that is listed, also where nothing is to be put. @default {false} */
+  verifyExisting?: boolean | undefined;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -56,21 +59,26 @@ export async function mergeReferrers(
 export async function withNewlyListed(
   list: Manifest,
   standing: Manifest | undefined,
-  options: Pick<MergeReferrersOptions, "destination" | "signal">,
+  options: MergeListsOptions,
 ): Promise<Manifest> {
   if (standing?.kind !== "index") return list;
   const merged = await mergeLists(list, standing, options);
   return merged.kept.size === 0 ? list : merged.list;
 }
 
+type MergeListsOptions = Omit<MergeReferrersOptions, "pointer" | "meter">;
+
 async function mergeLists(
   list: Manifest,
   standing: Manifest,
-  { destination, signal }: Pick<MergeReferrersOptions, "destination" | "signal">,
+  { destination, verifyExisting, signal }: MergeListsOptions,
 ): Promise<MergedReferrers> {
   const kept = new Set<Digest>();
   const [ours, theirs] = [byDigest(list), byDigest(standing)];
   const alone = [...theirs.values()].filter(({ digest }) => !ours.has(digest));
+  if (destination.complete && !verifyExisting && isWithin(ours, theirs)) {
+    return { list: standing, kept: new Set(alone.map(({ digest }) => digest)) };
+  }
   await pooled(alone, destination.limit, signal, async (entry) => {
     if (await destination.has(entry, isManifestType(entry.mediaType))) kept.add(entry.digest);
   });

@@ -7,7 +7,7 @@ import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { referrersTag } from "../../lib/oci/referrers.ts";
-import { syncImage } from "../../tasks/image.ts";
+import { syncImage, type SyncImageOptions } from "../../tasks/image.ts";
 import { inspectImage } from "../../tasks/image_inspect.ts";
 import type { SyncImagesOptions, SyncImagesResult } from "../../tasks/image_list.ts";
 import { FakeRegistry, type Quirk } from "../support/fake_registry.ts";
@@ -182,6 +182,25 @@ for (const kind of ["a layout", "a registry with an API", "a registry without an
       assertEquals((await listed()).images.includes(eve), true);
     }));
 }
+
+Deno.test("syncImage() asks for nothing of a list of referrers that says more than the source's, unless that is to be verified", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const { tag } = await signedBy(room.path("theirs"), ["ann", "bob"]);
+  await signedBy(room.path("ours"), ["bob"]);
+  const to = `docker://${registry.host}/a:${tag}`;
+  await room.sync(`oci:${room.path("theirs")}:${tag}`, to);
+  const asked = async (options: Partial<SyncImageOptions>) => {
+    registry.requests.length = 0;
+    const from = `oci:${room.path("ours")}:${tag}`;
+    assertEquals((await syncImage({ from, to, ...options }, room.context)).changed, false);
+    return registry.requests.map(({ method }) => method);
+  };
+  assertEquals(await asked({}), ["HEAD", "GET"]);
+  assertEquals((await asked({ verifyExisting: true })).filter((each) => each === "HEAD"), [
+    ...["HEAD", "HEAD", "HEAD", "HEAD"],
+  ]);
+});
 
 for (
   const [kind, quirks] of [["an API", []], ["no API", ["no-referrers"]]] as const
