@@ -1,7 +1,15 @@
+/**
+ * Reads a `registries.conf` of version 2 (containers-registries.conf(5)): its registries, their mirrors and what is blocked.
+ *
+ * Invariants: what other readers of the file refuse as ambiguous is refused, since each choice would be wrong for somebody; names of
+ * settings do not mind case, as with those readers, so that nothing that is blocked is passed over; settings for short names are left alone.
+ *
+ * @module
+ */
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
-import { isNamePrefix } from "./reference_grammar.ts";
+import { isNamePrefix, withLowerHost } from "./reference_grammar.ts";
 import type { RegistryRule } from "./registry_mirrors.ts";
 
 // What begins no name would be the rule of nothing, and what it blocks be asked.
@@ -9,11 +17,13 @@ const prefixSchema = v.pipe(
   v.string(),
   v.transform((text) => text.replace(/\/+$/, "")),
   v.check(isNamePrefix),
+  v.check((text) => !/\/.*[:@]/.test(text)),
 );
+const useSchema = v.optional(v.picklist(["", "all", "digest-only", "tag-only"]), "");
 const mirrorSchema = v.object({
   location: v.pipe(prefixSchema, v.nonEmpty()),
   insecure: v.optional(v.boolean(), false),
-  "pull-from-mirror": v.optional(v.picklist(["all", "digest-only", "tag-only"])),
+  "pull-from-mirror": useSchema,
 });
 const registrySchema = v.object({
   prefix: v.optional(prefixSchema),
@@ -21,14 +31,17 @@ const registrySchema = v.object({
   insecure: v.optional(v.boolean(), false),
   blocked: v.optional(v.boolean(), false),
   "mirror-by-digest-only": v.optional(v.boolean(), false),
+  "pull-from-mirror": useSchema,
   mirror: v.optional(v.array(mirrorSchema), []),
 });
 const fileSchema = v.object({ registry: v.optional(v.array(registrySchema), []) });
 
+type Registry = v.InferOutput<typeof registrySchema>;
+
 /**
- * Reads a `registries.conf` of version 2 (containers-registries.conf(5)): its registries, their mirrors and what is blocked.
+ * Reads the file.
  *
- * @throws {UsageError} if it cannot be read or is malformed
+ * @throws {UsageError} if it cannot be read, is malformed, or contradicts itself
  */
 export async function readRegistriesConf(path: string): Promise<RegistryRule[]> {
   const refused = (state: string, cause?: unknown) =>
@@ -41,7 +54,7 @@ export async function readRegistriesConf(path: string): Promise<RegistryRule[]> 
   }
   let data: unknown;
   try {
-    data = parse(text);
+    data = lowerNames(parse(text));
   } catch (cause) {
     throw refused((cause as Error).message.split("\n")[0]!, cause);
   }
@@ -51,10 +64,16 @@ export async function readRegistriesConf(path: string): Promise<RegistryRule[]> 
   const result = v.safeParse(fileSchema, data);
   if (!result.success) {
     const [issue] = result.issues;
-    throw refused(`"${v.getDotPath(issue) ?? ""}" is malformed`);
+    const given = issue.input === undefined
+      ? "is missing"
+      : `is malformed: ${JSON.stringify(issue.input)?.slice(0, 100)}`;
+    throw refused(`"${v.getDotPath(issue) ?? ""}" ${given}`);
   }
-  return result.output.registry.map((registry) => {
-    const prefix = registry.prefix || registry.location;
+  const { registry: registries } = result.output;
+  const state = contradiction(registries);
+  if (state !== undefined) throw refused(state);
+  return registries.map((registry) => {
+    const prefix = nameOf(registry);
     if (!prefix) throw refused("a registry has neither a prefix nor a location");
     // A prefix for many hosts stands for the host that it matched, where nothing takes its place.
     const { location = prefix.startsWith("*.") ? "" : prefix, blocked, insecure } = registry;
@@ -62,8 +81,51 @@ export async function readRegistriesConf(path: string): Promise<RegistryRule[]> 
     const mirrors = registry.mirror.map((mirror) => ({
       location: mirror.location,
       insecure: mirror.insecure,
-      use: mirror["pull-from-mirror"] ?? use,
+      use: mirror["pull-from-mirror"] || use,
     }));
     return { prefix, mirrors, location, insecure, blocked };
   });
+}
+
+function nameOf({ prefix, location }: Registry): string | undefined {
+  return prefix || location;
+}
+
+/** Which of its settings speak against each other, if any do. */
+function contradiction(registries: readonly Registry[]): string | undefined {
+  const places = new Map<string, Registry>();
+  for (const registry of registries) {
+    const { location } = registry;
+    const name = nameOf(registry);
+    if (registry["pull-from-mirror"] !== "") {
+      return `"pull-from-mirror" of "${name}" belongs to its mirrors`;
+    }
+    const both = registry.mirror.find((mirror) => mirror["pull-from-mirror"] !== "");
+    if (registry["mirror-by-digest-only"] && both !== undefined) {
+      return `"${name}" sets "mirror-by-digest-only", and its mirror "${both.location}" "pull-from-mirror"`;
+    }
+    const place = withLowerHost(location || name || "");
+    const other = places.get(place) ?? registry;
+    places.set(place, other);
+    const unlike = (["insecure", "blocked"] as const).find((each) =>
+      other[each] !== registry[each]
+    );
+    if (unlike !== undefined) {
+      return `"${place}" is there twice, with another "${unlike}" each time`;
+    }
+  }
+  return undefined;
+}
+
+/** The same data with the names of settings in small letters; those of aliases are none. */
+function lowerNames(data: unknown): unknown {
+  if (Array.isArray(data)) return data.map(lowerNames);
+  if (typeof data !== "object" || data === null) return data;
+  const entries = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(data)) {
+    const lower = name.toLowerCase();
+    if (entries.has(lower)) throw new Error(`"${lower}" is set twice`);
+    entries.set(lower, lower === "aliases" ? value : lowerNames(value));
+  }
+  return Object.fromEntries(entries);
 }

@@ -123,7 +123,7 @@ Deno.test("a registry is written whatever a registries.conf has in its place whe
   withConf(
     (host) =>
       `prefix = "${host.replace(/:\d+$/, "")}"\nlocation = "${host}"\n` +
-      `[[registry]]\nprefix = "${host}/b"\nlocation = "far.invalid"\n` +
+      `[[registry]]\nprefix = "${host}/b"\nlocation = "far.invalid/b"\n` +
       `[[registry]]\nlocation = "far.invalid"\nblocked = true`,
     async (room, { host }, registriesConf) => {
       for (const repository of ["a", "b/c"]) {

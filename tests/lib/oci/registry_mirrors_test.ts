@@ -71,10 +71,10 @@ unqualified-search-registries = ["docker.io"]
 [[registry]]
 prefix = "docker.io"
 location = "registry-1.docker.io"
-mirror-by-digest-only = true
 [[registry.mirror]]
 location = "cache.lan:5000/hub"
 insecure = true
+pull-from-mirror = "digest-only"
 [[registry.mirror]]
 location = "tags.lan"
 pull-from-mirror = "tag-only"
@@ -195,12 +195,58 @@ const badFiles: [string, string][] = [
   ['[[registry]]\nprefix = "http://a.dev"', '"registry.0.prefix" is malformed'],
   ['[[registry]]\nprefix = "*.a.dev/team"\nblocked = true', '"registry.0.prefix" is malformed'],
   ['[[registry]]\nprefix = "*.a.dev:5000"\nblocked = true', '"registry.0.prefix" is malformed'],
+  ['[[registry]]\nprefix = "a.dev/x:v1"\nblocked = true', 'is malformed: "a.dev/x:v1"'],
+  [
+    '[[registry]]\nlocation = "a.dev"\n[[registry.mirror]]\ninsecure = true',
+    '"registry.0.mirror.0.location" is missing',
+  ],
+  [
+    '[[registry]]\nlocation = "a.dev"\nblocked = true\n[[registry]]\nprefix = "b.dev"\nlocation = "A.dev/"',
+    '"a.dev" is there twice, with another "blocked" each time',
+  ],
+  [
+    '[[registry]]\nlocation = "a.dev"\n[[registry]]\nlocation = "a.dev"\ninsecure = true',
+    '"a.dev" is there twice, with another "insecure" each time',
+  ],
+  [
+    '[[registry]]\nprefix = "*.a.dev"\n[[registry]]\nprefix = "*.a.dev"\nblocked = true',
+    '"*.a.dev" is there twice, with another "blocked" each time',
+  ],
+  [
+    '[[registry]]\nlocation = "a.dev"\nmirror-by-digest-only = true\n' +
+    '[[registry.mirror]]\nlocation = "b.dev"\npull-from-mirror = "all"',
+    '"a.dev" sets "mirror-by-digest-only", and its mirror "b.dev" "pull-from-mirror"',
+  ],
+  [
+    '[[registry]]\nlocation = "a.dev"\npull-from-mirror = "tag-only"',
+    '"pull-from-mirror" of "a.dev" belongs to its mirrors',
+  ],
+  ['[[registry]]\nlocation = "a.dev"\nblocked = true\nBlocked = false', '"blocked" is set twice'],
 ];
 for (const [text, message] of badFiles) {
   Deno.test(`readRegistriesConf() refuses ${JSON.stringify(text.slice(0, 40))}`, async () => {
     assertStringIncludes((await assertRejects(() => conf(text), UsageError)).message, message);
   });
 }
+
+Deno.test("readRegistriesConf() does not mind the case of the names of settings, nor one that is left empty", async () => {
+  const mirrors = await conf(`
+[aliases]
+vm = "a.dev/vm"
+VM = "a.dev/vm"
+[[Registry]]
+Location = "bad.example"
+Blocked = true
+[[Registry]]
+location = "a.dev"
+Mirror-By-Digest-Only = true
+[[Registry.Mirror]]
+location = "near.lan"
+pull-from-mirror = ""
+`);
+  assertThrows(() => mirrors.places("bad.example", "a"), UsageError, "blocks it");
+  assertEquals(placesOf(mirrors, "a.dev", "b"), ["near.lan/b digest-only", "a.dev/b"]);
+});
 
 Deno.test("readRegistriesConf() names a file that is not there", async () => {
   await assertRejects(() => readRegistriesConf("/nowhere/x.conf"), UsageError, "/nowhere/x.conf");
