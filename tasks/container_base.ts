@@ -1,8 +1,12 @@
+import { sha256 } from "../lib/base/digest.ts";
 import { digestHex } from "../lib/base/digest_text.ts";
 import { UnreachableError, UsageError } from "../lib/base/errors.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
-import { hasImage, otherImage, pullImage } from "../lib/container/engine_image.ts";
-import { parseReference } from "../lib/oci/reference.ts";
+import { findImage, otherImage, pullImage } from "../lib/container/engine_image.ts";
+import { EngineStore } from "../lib/container/engine_store.ts";
+import { formatPlatform, isSamePlatform, machinePlatform } from "../lib/oci/platform.ts";
+import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
+import { isRepository } from "../lib/oci/reference_grammar.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
 import { syncImage } from "./image.ts";
@@ -36,15 +40,22 @@ export async function ensureEngineImage(
   context: TaskContext,
 ): Promise<EngineImage> {
   const digests = [base.configDigest, base.manifestDigest];
-  const standing = await hasImage(engine, digests, context.signal);
-  if (standing !== undefined) return { id: standing, loaded: false, bytesMoved: 0, requests: 0 };
   const reference = parseReference(base.reference);
   if (reference.transport !== "docker") {
     throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
   }
+  const isNamed = engine.kind === "podman" && !engine.isInMachine;
+  const name = ownName(reference, base);
+  const standing = await findImage(engine, digests, context.signal);
+  if (standing !== undefined) {
+    const { id, isTagged } = standing;
+    // A run that was killed may have left it without one.
+    if (isNamed && !isTagged) await new EngineStore(engine).tag(id, name, context.signal);
+    return { id, loaded: false, bytesMoved: 0, requests: 0 };
+  }
   const repository = `${reference.host}/${reference.repository}`;
   const from = `docker://${repository}@${base.digest}`;
-  if (engine.kind === "docker" || engine.isInMachine) {
+  if (!isNamed) {
     // Some of docker's stores know an image by the digest that was asked for.
     const registry = `${repository}@${base.manifestDigest}`;
     if (context.offline) {
@@ -65,18 +76,35 @@ export async function ensureEngineImage(
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
   const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;
-  // A name of kedge's own takes none away from what others brought.
-  const tag = reference.tag ?? digestHex(base.manifestDigest).slice(0, 12);
-  const to = `podman:localhost/kedge/${reference.repository}:${tag}`;
   const { program, args } = engine;
   const { bytesMoved, requests } = await syncImage({
     from: copy ?? from,
-    to,
+    to: `podman:${name}`,
     platforms: [base.platform],
     insecureRegistries,
     engines: { podman: { program, args } },
   }, context);
-  const id = await hasImage(engine, digests, context.signal);
-  if (id === undefined) throw otherImage(engine, from, digests);
-  return { id, loaded: true, bytesMoved, requests };
+  const held = await findImage(engine, digests, context.signal);
+  if (held === undefined) throw otherImage(engine, from, digests);
+  return { id: held.id, loaded: true, bytesMoved, requests };
+}
+
+/** A name of kedge's own in podman, which takes none away from what others brought, nor from what is of another registry or platform. */
+function ownName(
+  { host, repository, tag }: RegistryReference,
+  { manifestDigest, platform }: RunnableBase,
+): string {
+  const [, address, port = ""] = /^(.*?)(?::(\d+))?$/.exec(host.toLowerCase())!;
+  const place = address!.startsWith("[")
+    ? `ip6.${address!.slice(1, -1).replaceAll(":", "x")}`
+    : address!;
+  const isForeign = !isSamePlatform(platform, formatPlatform(machinePlatform()));
+  const whole = [
+    "kedge",
+    ...(isForeign ? [platform.toLowerCase()] : []),
+    port === "" ? place : `${place}_${port}`,
+    repository,
+  ].join("/");
+  const name = isRepository(whole) ? whole : `kedge/${sha256(whole).slice(7, 39)}`;
+  return `localhost/${name}:${tag ?? digestHex(manifestDigest).slice(0, 12)}`;
 }

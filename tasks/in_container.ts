@@ -46,7 +46,7 @@ export interface InContainerResult extends Figures {
  * Runs a program in a container of a base image, with podman or docker.
  *
  * The image is brought into the engine where it is not there; podman fetches it from this process on `127.0.0.1`, which `--allow-net` must
- * then allow, and has it under a name below `localhost/kedge/`. docker, and podman on a Mac or Windows, which is in a virtual machine there,
+ * then allow, and has it as `localhost/kedge/HOST/REPOSITORY:TAG`. docker, and podman on a Mac or Windows, which is in a virtual machine there,
  * fetch it from the registry with credentials of their own. Output is reported line by line, secrets taken out of it. An abort ends the program
  * and removes the container.
  *

@@ -3,17 +3,25 @@ import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
-/** Whether the engine holds an image, by the digest of its config or, in docker's newer stores, of its manifest. */
-export async function hasImage(
+/** An image that an engine holds. */
+export interface HeldImage {
+  /** The name by which it is run. */
+  id: string;
+  /** Whether it has a name with a tag. */
+  isTagged: boolean;
+}
+
+/** The image that an engine holds by the digest of its config or, in docker's newer stores, of its manifest. */
+export async function findImage(
   engine: ContainerEngine,
   digests: readonly Digest[],
   signal?: AbortSignal,
-): Promise<string | undefined> {
+): Promise<HeldImage | undefined> {
   for (const digest of digests) {
     const id = engine.kind === "podman" ? digestHex(digest) : digest;
-    const args = ["image", "inspect", "--format={{.Id}}", id];
-    const { code, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
-    if (code === 0) return id;
+    const args = ["image", "inspect", "--format={{.Id}} {{len .RepoTags}}", id];
+    const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
+    if (code === 0) return { id, isTagged: !/ 0\s*$/.test(stdout) };
     if (!/no such image|image not known|not found/i.test(stderr)) {
       throw engine.failed(`look for the image ${digest}`, code, stderr);
     }
@@ -45,9 +53,9 @@ export async function pullImage(
   const args = ["pull", "--quiet", ...plain, `--platform=${platform}`, name];
   const options = signal === undefined ? {} : { signal };
   await engine.must(args, `bring "${name}" into ${engine.kind}`, options);
-  const id = await hasImage(engine, digests, signal);
-  if (id === undefined) throw otherImage(engine, name, digests);
-  return id;
+  const held = await findImage(engine, digests, signal);
+  if (held === undefined) throw otherImage(engine, name, digests);
+  return held.id;
 }
 
 /** The error of an engine that holds another image than the one that was brought. */

@@ -10,6 +10,8 @@ export interface StoredImage {
   id: Digest;
   /** The digests of its unpacked layers, from the lowest. */
   layers: readonly string[];
+  /** Its names: with a tag, or with the digest by which it was fetched. */
+  names: readonly string[];
 }
 
 const inspectSchema = v.pipe(
@@ -17,6 +19,8 @@ const inspectSchema = v.pipe(
   v.parseJson(),
   v.array(v.object({
     Id: v.string(),
+    RepoTags: v.nullish(v.array(v.string())),
+    RepoDigests: v.nullish(v.array(v.string())),
     RootFS: v.optional(v.object({ Layers: v.nullish(v.array(v.string())) })),
   })),
 );
@@ -55,7 +59,9 @@ export class EngineStore {
       const { stdout } = await this.#engine.run(args, { signal });
       const parsed = v.safeParse(inspectSchema, stdout);
       for (const each of parsed.success ? parsed.output : []) {
-        images.push({ id: this.#digest(each.Id), layers: each.RootFS?.Layers ?? [] });
+        const { Id, RootFS, RepoTags, RepoDigests } = each;
+        const names = [...RepoTags ?? [], ...RepoDigests ?? []];
+        images.push({ id: this.#digest(Id), layers: RootFS?.Layers ?? [], names });
       }
     }
     return images;
@@ -73,7 +79,7 @@ export class EngineStore {
     await this.#engine.must(["tag", image, name], `name the image "${name}"`, { signal });
   }
 
-  /** Takes a name away from an image that has another. */
+  /** Takes a name away, and the image with its last one. */
   async untag(name: string, signal: AbortSignal): Promise<void> {
     await this.#engine.must(["rmi", name], `take the name "${name}" away`, { signal });
   }

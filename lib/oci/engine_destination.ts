@@ -23,6 +23,7 @@ import type { Manifest } from "./manifest.ts";
 import { type Memory, noMemory } from "./memory.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { type ImageConfig, readImageConfig } from "./read_image_config.ts";
+import { removeLeftTransits } from "./transit_name.ts";
 import { verified } from "./verified.ts";
 
 /** What an {@linkcode EngineDestination} works with. */
@@ -48,7 +49,8 @@ export class EngineDestination implements ImageDestination {
   readonly complete = true;
   readonly exact = false;
   readonly requestsPerManifest = 0;
-  #reference: EngineReference;
+  #target: string;
+  #scope: string;
   #find: () => Promise<ImageEngine>;
   #memory: Memory;
   #signal: AbortSignal;
@@ -64,7 +66,8 @@ export class EngineDestination implements ImageDestination {
   /** Runs nothing yet. */
   constructor(reference: EngineReference, options: EngineDestinationOptions) {
     this.name = formatDestination(reference);
-    this.#reference = reference;
+    this.#target = `${reference.name}:${reference.tag ?? "latest"}`;
+    this.#scope = `layers of ${reference.transport}`;
     this.#find = options.engine;
     this.#memory = options.memory ?? noMemory;
     this.#signal = options.signal ?? new AbortController().signal;
@@ -198,6 +201,7 @@ export class EngineDestination implements ImageDestination {
       await this.#forget();
       throw error;
     }
+    await removeLeftTransits(engine, this.#images, this.#signal);
   }
 
   [Symbol.dispose](): void {}
@@ -238,13 +242,5 @@ export class EngineDestination implements ImageDestination {
 
   #engine(): Promise<ImageEngine> {
     return this.#found ??= this.#find();
-  }
-
-  get #target(): string {
-    return `${this.#reference.name}:${this.#reference.tag ?? "latest"}`;
-  }
-
-  get #scope(): string {
-    return `layers of ${this.#reference.transport}`;
   }
 }

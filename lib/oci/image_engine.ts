@@ -6,6 +6,8 @@ export interface EngineStoredImage {
   readonly id: Digest;
   /** The digests of its unpacked layers, from the lowest. */
   readonly layers: readonly string[];
+  /** Its names: with a tag, or with the digest by which it was fetched. */
+  readonly names: readonly string[];
 }
 
 /** A program that runs containers and fetches images by itself; an upper floor lends it. */
@@ -20,6 +22,6 @@ export interface ImageEngine {
   pull(reference: string, signal: AbortSignal): Promise<void>;
   /** Gives an image a name; what had it before loses it. */
   tag(image: string, name: string, signal: AbortSignal): Promise<void>;
-  /** Takes a name away. */
+  /** Takes a name away, and the image with its last one. */
   untag(name: string, signal: AbortSignal): Promise<void>;
 }

@@ -9,6 +9,7 @@
 import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Manifest } from "./manifest.ts";
+import { transitRepository } from "./transit_name.ts";
 
 /** What an {@linkcode ImageServer} serves. */
 export interface ImageServerOptions {
@@ -36,8 +37,7 @@ export class ImageServer implements AsyncDisposable {
     const { manifest } = options;
     this.#options = options;
     this.#blobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
-    // Others on this machine could ask too: the name is not to be guessed.
-    const repository = `kedge/${crypto.randomUUID()}`;
+    const repository = transitRepository();
     this.#prefix = `/v2/${repository}/`;
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, signal: this.#closing.signal, onListen() {} },

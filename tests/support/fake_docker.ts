@@ -64,10 +64,17 @@ async function main(path: string, args: string[]): Promise<number> {
     case "image": {
       const found = words.slice(1).flatMap((name) => {
         const id = state.images[name] === undefined ? state.names[name] : name;
-        return id === undefined ? [] : [{ Id: id, RootFS: { Layers: state.images[id]!.layers } }];
+        if (id === undefined) return [];
+        const names = Object.keys(state.names).filter((each) => state.names[each] === id);
+        return [{
+          Id: id,
+          RootFS: { Layers: state.images[id]!.layers },
+          RepoTags: names.filter((each) => !each.includes("@")),
+          RepoDigests: names.filter((each) => each.includes("@")),
+        }];
       });
       if (found.length < words.length - 1) return wrong(`No such image: ${words[1]}`);
-      const byFormat = rest.includes("--format={{.Id}}");
+      const byFormat = rest.some((word) => word.startsWith("--format={{.Id}}"));
       console.log(byFormat ? found[0]!.Id : JSON.stringify(found));
       return 0;
     }

@@ -8,7 +8,7 @@ import {
 } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
-import { hasImage } from "../../lib/container/engine_image.ts";
+import { findImage } from "../../lib/container/engine_image.ts";
 import { inspectVolume } from "../../lib/container/engine_volume.ts";
 import { localNixVersion } from "../../lib/nix/local_nix_version.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
@@ -77,7 +77,7 @@ realTest(
         "volume inspect nix",
       ]);
       assertEquals(
-        await hasImage(world.engine, [base.configDigest, base.manifestDigest]),
+        await findImage(world.engine, [base.configDigest, base.manifestDigest]),
         undefined,
       );
       await verifyWithNix(new NixFolder(done.folder!).uri);

@@ -7,12 +7,13 @@ import { Redactor } from "../../lib/base/redactor.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { ContainerEngine } from "../../lib/container/container_engine.ts";
+import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
 import { resolveContext } from "../../lib/runner/context.ts";
 import { ensureEngineImage } from "../../tasks/container_base.ts";
 import { DockerService } from "../support/docker_service.ts";
 import { fakeDocker } from "../support/fake_docker.ts";
 import { ensureVolume, inspectVolume } from "../../lib/container/engine_volume.ts";
-import { hasImage } from "../../lib/container/engine_image.ts";
+import { findImage } from "../../lib/container/engine_image.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { inContainer, type InContainerOptions } from "../../tasks/in_container.ts";
 import { busyboxLayer } from "../support/busybox.ts";
@@ -40,6 +41,7 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
     },
   };
   const repository = `${registry.host}/nixos/nix`;
+  const name = `localhost/kedge/${registry.host.replace(":", "_")}/nixos/nix:2.8.0\n`;
   const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
   const run = async (options: Omit<InContainerOptions, "base" | "engine">) =>
     await inContainer({ base, engine: podman, ...options }, context);
@@ -50,7 +52,7 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
       dryRun: true,
     });
     assertEquals([planned.dryRun, planned.changed], [true, true]);
-    assertEquals(await hasImage(engine, [base.configDigest]), undefined);
+    assertEquals(await findImage(engine, [base.configDigest]), undefined);
   });
   await t.step("its output and its exit code come through", async () => {
     const { stdout, code } = await run({ run: ["sh", "-c", "echo one; echo two; exit 0"] });
@@ -65,7 +67,13 @@ realTest("inContainer() runs the pinned image", programs, async (t) => {
   });
   await t.step("the image has a name for people in podman", async () => {
     const names = ["images", "--format={{.Repository}}:{{.Tag}}"];
-    assertEquals(await engine.must(names, "list"), "localhost/kedge/nixos/nix:2.8.0\n");
+    assertEquals(await engine.must(names, "list"), name);
+  });
+  await t.step("it gets that name also where a killed run left it without one", async () => {
+    await engine.must(["untag", base.configDigest.slice(7)], "take all names away");
+    await run({ run: ["sh", "-c", "true"] });
+    const names = ["images", "--format={{.Repository}}:{{.Tag}}"];
+    assertEquals(await engine.must(names, "list"), name);
   });
   await t.step("the image is brought once", async () => {
     await registry.stop();
@@ -247,6 +255,43 @@ for (const dryRun of [true, false]) {
     },
   );
 }
+
+realTest(
+  "inContainer() names images of two registries, or platforms, apart",
+  programs,
+  async () => {
+    await using world = await PodmanWorld.make();
+    await using first = await startRegistry();
+    await using second = await startRegistry();
+    const { folder, engine } = world;
+    const context = resolveContext({ cache: new Cache(join(folder, "cache")) });
+    const layers = [await busyboxLayer(folder)];
+    const own = machinePlatform();
+    const other = { ...own, architecture: own.architecture === "amd64" ? "arm64" : "amd64" };
+    const expected: string[] = [];
+    for (const { host } of [first, second]) {
+      const place = `${host.replace(":", "_")}/nixos/nix:2.8.0`;
+      expected.push(
+        `localhost/kedge/${place}`,
+        `localhost/kedge/linux/${other.architecture}/${place}`,
+      );
+      await pushNixImage(folder, host, "2.8.0", [
+        { label: "2.8.0", layers, comments: [`of ${host}`] },
+        { label: "2.8.0", layers, comments: [`of ${host}`], platform: other },
+      ]);
+      for (const platform of [own, other]) {
+        const base = await baseImage({
+          nixVersion: "2.8.0",
+          repository: `${host}/nixos/nix`,
+          platform: formatPlatform(platform),
+        }, context);
+        await ensureEngineImage(engine, base, undefined, context);
+      }
+    }
+    const names = await engine.must(["images", "--format={{.Repository}}:{{.Tag}}"], "list");
+    assertEquals(names.trim().split("\n").sort(), expected.sort());
+  },
+);
 
 realTest("inContainer() brings podman the copy of an image in a layout", programs, async () => {
   await using world = await PodmanWorld.make();
