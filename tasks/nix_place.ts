@@ -113,11 +113,13 @@ class FolderPlace implements NixPlace {
   }
 
   async make(): Promise<NixFolder> {
+    const { path } = this.folder;
     try {
-      const isNew = lookAt(this.folder.path) === undefined;
-      await Deno.mkdir(this.folder.path, { recursive: true });
+      const isNew = lookAt(path) === undefined;
+      await Deno.mkdir(dirname(path), { recursive: true });
+      Deno.mkdirSync(path, { recursive: true });
       // A user of a container is another one.
-      if (isNew && Deno.build.os !== "windows") await Deno.chmod(this.folder.path, 0o755);
+      if (isNew && Deno.build.os !== "windows") Deno.chmodSync(path, 0o755);
     } catch (cause) {
       if (isReadOnly(cause) || cause instanceof Deno.errors.NotCapable) throw this.#unmade(cause);
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||

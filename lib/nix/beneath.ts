@@ -17,6 +17,9 @@ const others = ["ELOOP", "ENOTDIR"];
 /** What setting permission bits says where a file system has none. */
 const noModes = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
+/** What all may do with a folder that is made. */
+const folderMode = 0o755;
+
 let namesOpenFiles: boolean | undefined;
 
 function canNameOpenFiles(): boolean {
@@ -58,7 +61,7 @@ export class Beneath implements Disposable {
     }
   }
 
-  /** Makes a folder, and those above it, where there is none, for all to look into. */
+  /** Makes a folder, and those above it, where there is none, for all to look into; one that is empty may be left of who was killed meanwhile. */
   makeFolder(path: string): void {
     for (let end = 0; end >= 0;) {
       end = path.indexOf("/", end + 1);
@@ -72,9 +75,17 @@ export class Beneath implements Disposable {
           throw error;
         }
       });
-      if (isNew) this.settleFolder(each, { mode: 0o755 });
+      if (isNew) this.settleFolder(each, { mode: folderMode });
+      else this.#mendFolder(each);
     }
-    this.#withFolder(path, () => {});
+  }
+
+  #mendFolder(path: string): void {
+    this.#withFolder(path, (descriptor) => {
+      if ((fs.fstatSync(descriptor).mode & folderMode) === folderMode) return;
+      const name = canNameOpenFiles() ? `/proc/self/fd/${descriptor}` : `${this.root}/${path}`;
+      if (fs.readdirSync(name).length === 0) settleMode(descriptor, folderMode);
+    });
   }
 
   /** Sets the permission bits of a file, where the file system has such; of a link none are set. */
@@ -83,9 +94,7 @@ export class Beneath implements Disposable {
     this.use(path, (name) => {
       const descriptor = fs.openSync(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
       try {
-        fs.fchmodSync(descriptor, mode);
-      } catch (error) {
-        if (!noModes.includes((error as { code?: string }).code ?? "")) throw error;
+        settleMode(descriptor, mode);
       } finally {
         fs.closeSync(descriptor);
       }
@@ -166,6 +175,14 @@ export class Beneath implements Disposable {
 
   #closeTo(depth: number): void {
     while (this.#open.length > depth) fs.closeSync(this.#open.pop()!.descriptor);
+  }
+}
+
+function settleMode(descriptor: number, mode: number): void {
+  try {
+    fs.fchmodSync(descriptor, mode);
+  } catch (error) {
+    if (!noModes.includes((error as { code?: string }).code ?? "")) throw error;
   }
 }
 

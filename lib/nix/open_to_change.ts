@@ -26,15 +26,20 @@ export function openToChange(
   throw misled(path, String(location));
 }
 
+/** Makes the file where there is none, for all to read, as Nix does; one without a byte may be left of who was killed before it was that. */
 function makeFile(folder: NixFolder, below: string): void {
   using beneath = new Beneath(folder.path);
-  beneath.use(below, (name) => {
+  const isBegun = beneath.use(below, (name) => {
     try {
       Deno.openSync(name, { write: true, createNew: true, mode: 0o644 }).close();
+      return true;
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      const info = lookAt(name);
+      return info?.isFile === true && info.size === 0;
     }
   });
+  if (isBegun) beneath.settleFile(below, 0o644);
 }
 
 function openThere(path: string, timeout: number): sqlite.DatabaseSync {

@@ -3,9 +3,10 @@ import { writeFileAtomic } from "../base/atomic_file.ts";
 import { Beneath } from "./beneath.ts";
 import type { NixFolder } from "./nix_folder.ts";
 
-/** Writes a small file, by its path below what is mounted as `/nix`, in one rename; the folders above it are made. */
+/** Writes a small file, by its path below what is mounted as `/nix`, in one rename, for all to read; the folders above it are made. */
 export async function writeNote(folder: NixFolder, path: string, text: string): Promise<void> {
   using beneath = new Beneath(folder.path);
   beneath.makeFolder(dirname(path));
   await beneath.use(path, (name) => writeFileAtomic(name, text));
+  beneath.settleFile(path, 0o644);
 }

@@ -14,6 +14,7 @@ async function misses(nix: string): Promise<string[]> {
   return lines.filter((line) => {
     const [mode = "", path = ""] = line.split(" ");
     if (mode.startsWith("l")) return false;
+    if (/^var\/nix\/db\/(db\.sqlite|schema)$/.test(path)) return mode !== "f644";
     if (path.startsWith("store/")) return !["d555", "f444", "f555"].includes(mode);
     const isOnTheWay = /^(|store|var(\/nix(\/(profiles|gcroots|temproots|db)(\/.*)?)?)?)$/.test(
       path,
@@ -51,3 +52,42 @@ for (const size of ["small", "large"] as const) {
     await verifyWithNix(uri);
   });
 }
+
+realTest(
+  "what a killed run made for itself alone is for all to read after the next",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    await room.image("2.8.0");
+    const cacheDir = join(room.folder, "cache");
+    const carryTo = async (nix: string) => {
+      const image = ["--nix-version=2.8.0", `--repository=${room.repository}`];
+      const args = ["base-image:carry", ...image, `--folder=${nix}`];
+      const { code, stderr } = await runKedge(args, { cacheDir, umask: "077" });
+      assertEquals(code, 0, stderr);
+    };
+    for (
+      const left of [["store"], ["var"], ["var/nix", "store"], ["var/nix/db"], ["var/nix/gcroots"]]
+    ) {
+      const nix = join(room.folder, left.join("-").replaceAll("/", "_"));
+      await Deno.mkdir(nix);
+      for (const path of left) {
+        await Deno.mkdir(join(nix, dirname(path)), { recursive: true });
+        await Deno.mkdir(join(nix, path), { mode: 0o700 });
+      }
+      if (left[0] === "var/nix/db") {
+        await Deno.chmod(join(nix, left[0]), 0o755);
+        await Deno.writeTextFile(join(nix, left[0], "db.sqlite"), "", { mode: 0o600 });
+      }
+      await carryTo(nix);
+      assertEquals(await misses(nix), [], left.join());
+    }
+    // What holds something is as somebody wants it.
+    const nix = join(room.folder, "closed");
+    await Deno.mkdir(join(nix, "var/nix/profiles"), { recursive: true });
+    await Deno.symlink("/nix/store/mine", join(nix, "var/nix/profiles/mine"));
+    await Deno.chmod(join(nix, "var/nix/profiles"), 0o700);
+    await carryTo(nix);
+    assertEquals(await misses(nix), ["d700 var/nix/profiles"]);
+  },
+);
