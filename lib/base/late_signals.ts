@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { longestTimerMs } from "./long_timeout.ts";
 
 /** Signals that abort when something lasted longer than a limit. */
 export class LateSignals {
@@ -38,7 +39,7 @@ export class LateSignals {
   /** Hears of the timer that runs, which is never later than the first of the limits; or starts one. */
   #listen(ms: number): void {
     if (this.#tick === undefined || this.#tick.aborted) {
-      this.#tick = AbortSignal.timeout(Math.ceil(ms));
+      this.#tick = AbortSignal.timeout(Math.min(Math.ceil(ms), longestTimerMs));
     }
     this.#tick.addEventListener("abort", this.#onTick);
   }

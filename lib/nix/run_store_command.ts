@@ -7,6 +7,7 @@
  * @module
  */
 import { UnreachableError } from "../base/errors.ts";
+import { longTimeout } from "../base/long_timeout.ts";
 import { lastError, type NixCommandOptions, runNix } from "./nix_command.ts";
 import type { NixLog } from "./nix_log.ts";
 import type { WorkFolder } from "./work_folder.ts";
@@ -38,10 +39,10 @@ export async function runStoreCommand(
 ): Promise<{ code: number; words: string }> {
   const { action, memory, log, stallMs = 300_000, signal, ...nix } = options;
   const stall = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Disposable | undefined;
   const touch = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => stall.abort(), stallMs);
+    timer?.[Symbol.dispose]();
+    timer = longTimeout(() => stall.abort(), stallMs);
   };
   touch();
   try {
@@ -65,7 +66,7 @@ export async function runStoreCommand(
       { cause, side: "destination" },
     );
   } finally {
-    clearTimeout(timer);
+    timer?.[Symbol.dispose]();
   }
 }
 

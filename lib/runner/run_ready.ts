@@ -5,6 +5,7 @@
  */
 export { runTask } from "./run_task.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../base/long_timeout.ts";
 import "../base/files.ts";
 import "../cache/check_project.ts";
 import "../cache/own_folder.ts";

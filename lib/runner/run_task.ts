@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
+import { longTimeout } from "../base/long_timeout.ts";
 import { ifThere } from "../base/files.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
@@ -226,13 +227,13 @@ function timeLimit(
 ): Disposable & { signal: AbortSignal } {
   if (limitMs === undefined) return { signal, [Symbol.dispose]() {} };
   const late = new AbortController();
-  const timer = setTimeout(() => {
+  const timer = longTimeout(() => {
     const limit = formatDuration(limitMs);
     late.abort(new TimedOutError(`Cannot finish the run: it took longer than ${limit}`));
   }, limitMs);
   return {
     signal: AbortSignal.any([signal, late.signal]),
-    [Symbol.dispose]: () => clearTimeout(timer),
+    [Symbol.dispose]: () => timer[Symbol.dispose](),
   };
 }
 

@@ -9,6 +9,7 @@
  */
 import { TimedOutError, toError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
+import { longTimeout } from "../base/long_timeout.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { RunnerEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
@@ -98,7 +99,7 @@ async function runAttempt(
   const follow = () => own.abort(options.signal.reason);
   if (options.signal.aborted) follow();
   else options.signal.addEventListener("abort", follow, { once: true });
-  const timer = declared.timeoutMs === undefined ? undefined : setTimeout(() => {
+  using _limit = declared.timeoutMs === undefined ? undefined : longTimeout(() => {
     const limit = formatDuration(declared.timeoutMs!);
     own.abort(new TimedOutError(`Cannot finish "${node.label}": it took longer than ${limit}`));
   }, declared.timeoutMs);
@@ -113,7 +114,6 @@ async function runAttempt(
     throw reason;
   } finally {
     await stopping;
-    if (timer !== undefined) clearTimeout(timer);
     options.signal.removeEventListener("abort", follow);
   }
 }
@@ -182,10 +182,10 @@ async function settledOrGivenUp<T>(
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
-      clearTimeout(timer);
+      timer[Symbol.dispose]();
       reject(signal.reason);
     };
-    const timer = setTimeout(() => {
+    const timer = longTimeout(() => {
       signal.removeEventListener("abort", stop);
       resolve();
     }, ms);

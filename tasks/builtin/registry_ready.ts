@@ -47,3 +47,4 @@ import "../../lib/oci/range_refused_error.ts";
 import "../../lib/oci/upload_location.ts";
 import "../../lib/oci/pooled.ts";
 import "../../lib/oci/referrers.ts";
+import "../../lib/base/long_timeout.ts";

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { spy } from "@std/testing";
 import { LateSignals } from "../../../lib/base/late_signals.ts";
 
 const late = new Error("too late");
@@ -64,4 +65,17 @@ Deno.test("LateSignals keeps no process alive in which nobody waits", async () =
   });
   const { code, stdout } = await child.output();
   assertEquals([code, new TextDecoder().decode(stdout)], [0, "done\n"]);
+});
+
+Deno.test("LateSignals rests on one timer where the limit is longer than a timer can wait", async () => {
+  const { timeout } = AbortSignal;
+  const timers = AbortSignal.timeout = spy(timeout.bind(AbortSignal));
+  try {
+    const signals = new LateSignals(2 ** 31, () => late);
+    using _wait = signals.start();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+  assertEquals(timers.calls.map(({ args }) => args), [[2 ** 31 - 1]]);
 });

@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async";
 import { join } from "@std/path";
-import { TimedOutError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
+import {
+  StoppedError,
+  TimedOutError,
+  UsageError,
+  VerificationError,
+} from "../../../lib/base/errors.ts";
 import { refreshes } from "../../../lib/cache/refresh.ts";
 import { arg } from "../../../lib/runner/arg_builder.ts";
 import type { TaskSummary } from "../../../lib/runner/events.ts";
@@ -441,6 +446,34 @@ Deno.test("timeout: of the whole run ends everything", async () => {
   const result = await runTasks([slow], ["slow", "--timeout", "1s"]);
   assertEquals(result.exitCode, 7);
   assertEquals(states(result), { slow: "stopped" });
+});
+
+Deno.test("timeout: one that is longer than a timer can wait ends nothing", async () => {
+  const patient = task({
+    name: "patient",
+    description,
+    timeout: "30d",
+    run: ({ signal }) => delay(20, { signal }),
+  });
+  const result = await runTasks([patient], ["patient", "--timeout", "30d"]);
+  assertEquals(states(result), { patient: "done" });
+});
+
+Deno.test("retry: a wait that is longer than a timer can wait is waited for", async () => {
+  const stop = new AbortController();
+  let runs = 0;
+  const failing = task({
+    name: "failing",
+    description,
+    retry: { attempts: 9, delay: "30d", maxDelay: "30d", jitter: 0 },
+    run: () => {
+      runs++;
+      setTimeout(() => stop.abort(new StoppedError("SIGINT")), 100);
+      throw new Error("no");
+    },
+  });
+  const result = await runTasks([failing], ["failing"], { signal: stop.signal });
+  assertEquals([result.exitCode, runs], [130, 1]);
 });
 
 Deno.test("stop: a run function that never settles is given up after the grace", async () => {
