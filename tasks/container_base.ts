@@ -7,6 +7,7 @@ import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatPlatform, isSamePlatform, machinePlatform } from "../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
 import { isRepository } from "../lib/oci/reference_grammar.ts";
+import { isUnreachedServer } from "../lib/oci/unreached_server.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
 import { syncImage } from "./image.ts";
@@ -31,7 +32,7 @@ export interface EngineImage {
 
 /**
  * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
- * and a podman in a virtual machine, fetch it from the registry themselves.
+ * and a podman in a virtual machine or on another host, fetch it from the registry themselves.
  */
 export async function ensureEngineImage(
   engine: ContainerEngine,
@@ -44,6 +45,7 @@ export async function ensureEngineImage(
   if (reference.transport !== "docker") {
     throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
   }
+  const { host } = reference;
   const isNamed = engine.kind === "podman" && !engine.isInMachine;
   const name = ownName(reference, base);
   const standing = await findImage(engine, digests, context.signal);
@@ -53,9 +55,28 @@ export async function ensureEngineImage(
     if (isNamed && !isTagged) await new EngineStore(engine).tag(id, name, context.signal);
     return { id, loaded: false, bytesMoved: 0, requests: 0 };
   }
-  const repository = `${reference.host}/${reference.repository}`;
-  const from = `docker://${repository}@${base.digest}`;
-  if (!isNamed) {
+  const repository = `${host}/${reference.repository}`;
+  if (!isNamed) return await fromRegistry();
+  const from = base.copy?.startsWith("oci:") ? base.copy : `docker://${repository}@${base.digest}`;
+  const { program, args } = engine;
+  try {
+    const { bytesMoved, requests } = await syncImage({
+      from,
+      to: `podman:${name}`,
+      platforms: [base.platform],
+      insecureRegistries,
+      engines: { podman: { program, args } },
+    }, context);
+    const held = await findImage(engine, digests, context.signal);
+    if (held === undefined) throw otherImage(engine, from, digests);
+    return { id: held.id, loaded: true, bytesMoved, requests };
+  } catch (error) {
+    // One on another host is told from one on this only by that it does not come.
+    if (!isUnreachedServer(error) || context.offline) throw error;
+    return await fromRegistry();
+  }
+
+  async function fromRegistry(): Promise<EngineImage> {
     // Some of docker's stores know an image by the digest that was asked for.
     const registry = `${repository}@${base.manifestDigest}`;
     if (context.offline) {
@@ -67,26 +88,11 @@ export async function ensureEngineImage(
         },
       );
     }
-    const insecure = insecureRegistries?.includes(reference.host) ?? false;
-    const id = await pullImage(
-      engine,
-      { name: registry, platform: base.platform, insecure, digests },
-      context.signal,
-    );
+    const insecure = insecureRegistries?.includes(host) ?? false;
+    const image = { name: registry, platform: base.platform, insecure, digests };
+    const id = await pullImage(engine, image, context.signal);
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
-  const copy = base.copy?.startsWith("oci:") === true ? base.copy : undefined;
-  const { program, args } = engine;
-  const { bytesMoved, requests } = await syncImage({
-    from: copy ?? from,
-    to: `podman:${name}`,
-    platforms: [base.platform],
-    insecureRegistries,
-    engines: { podman: { program, args } },
-  }, context);
-  const held = await findImage(engine, digests, context.signal);
-  if (held === undefined) throw otherImage(engine, from, digests);
-  return { id: held.id, loaded: true, bytesMoved, requests };
 }
 
 /** A name of kedge's own in podman, which takes none away from what others brought, nor from what is of another registry or platform. */

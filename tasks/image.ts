@@ -6,7 +6,10 @@ import type { CopyImagesOptions } from "./image_copies.ts";
 export interface SyncImageOptions extends CopyImagesOptions {
   /** Where the image is: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   from: string;
-  /** Where it goes: written the same way, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for an engine on this machine. */
+  /**
+   * Where it goes: written the same way, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for an engine on this machine, which fetches the
+   * image from this process on `127.0.0.1`; one in a virtual machine or on another host does not reach it.
+   */
   to: string;
 }
 

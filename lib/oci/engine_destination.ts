@@ -24,6 +24,7 @@ import { type Memory, noMemory } from "./memory.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
 import { type ImageConfig, readImageConfig } from "./read_image_config.ts";
 import { removeLeftTransits } from "./transit_name.ts";
+import { unreachedServer } from "./unreached_server.ts";
 import { verified } from "./verified.ts";
 
 /** What an {@linkcode EngineDestination} works with. */
@@ -169,7 +170,7 @@ export class EngineDestination implements ImageDestination {
       await this.#forget();
       signal.throwIfAborted();
       server.check();
-      throw error;
+      throw server.isAsked ? error : unreachedServer(error, this.name);
     }
     for (const blob of missing) {
       const bytes = served.get(blob.digest) ?? 0;

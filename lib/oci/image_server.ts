@@ -25,6 +25,8 @@ export interface ImageServerOptions {
 export class ImageServer implements AsyncDisposable {
   /** The name of the image there: `127.0.0.1:port/repository@sha256:...`. */
   readonly reference: string;
+  /** Whether anything was asked of it. */
+  isAsked = false;
   #options: ImageServerOptions;
   #server: Deno.HttpServer<Deno.NetAddr>;
   #closing = new AbortController();
@@ -58,6 +60,7 @@ export class ImageServer implements AsyncDisposable {
   }
 
   #answer(request: Request): Response {
+    this.isAsked = true;
     const { pathname } = new URL(request.url);
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response(null, { status: 405 });

@@ -7,6 +7,7 @@ import { Cache } from "../../lib/cache/cache.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image.ts";
+import { FarPodman, farPrograms } from "../support/far_podman.ts";
 import { fakeDocker } from "../support/fake_docker.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
@@ -195,6 +196,26 @@ realTest("syncImage() names nothing in podman where a blob is wrong, and says wh
   );
   assertEquals(await world.engine.must(["images", "--quiet"], "ask"), "");
 });
+
+realTest(
+  "syncImage() says what can be done where podman does not reach this process",
+  farPrograms,
+  async () => {
+    await using room = await ImageRoom.make();
+    await using world = await PodmanWorld.make();
+    await using far = await FarPodman.start(world);
+    await writeRunnableImage(room.path("from"), "v1", files);
+    const from = `oci:${room.path("from")}:v1`;
+    const to = "podman:acme.dev/app:v1";
+    const error = await assertRejects(
+      () => sync(room, { from, to, engines: { podman: { args: far.args } } }),
+      KedgeError,
+      "Cannot let podman fetch the image",
+    );
+    assertStringIncludes(error.hint ?? "", "bring the image to a registry");
+    assertEquals([error.side, error.data["reached"]], ["destination", false]);
+  },
+);
 
 Deno.test("syncImage() brings an image into docker's store, and asks only for what lies on a changed layer", async () => {
   await using room = await ImageRoom.make();

@@ -375,6 +375,32 @@ realTest(
 );
 
 realTest(
+  "inContainer() has a podman on another host fetch the image from its registry",
+  programs,
+  async () => {
+    await using world = await PodmanWorld.make();
+    await using registry = await startRegistry();
+    const { folder } = world;
+    const layers = [await busyboxLayer(folder)];
+    await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const context = { cache: new Cache(join(folder, "cache")) };
+    const repository = `${registry.host}/nixos/nix`;
+    const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+    // It reaches every registry but the one that this process is.
+    const program = join(folder, "far-podman");
+    const script = `#!/bin/sh
+case "$*" in *pull*/kedge/*) echo "Error: connection refused" >&2; exit 125;; esac
+exec podman "$@"
+`;
+    await writeProgram(program, script);
+    const engine = { kind: "podman" as const, program, ...world.options };
+    const asked = { base, engine, insecureRegistries: [registry.host] };
+    const { stdout } = await inContainer({ ...asked, run: ["sh", "-c", "echo here"] }, context);
+    assertEquals(stdout, "here\n");
+  },
+);
+
+realTest(
   "inContainer() speaks docker's command line",
   [...programs, "docker"],
   async (t) => {
