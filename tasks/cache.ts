@@ -33,7 +33,11 @@ export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize
 
 /** What {@linkcode cacheClean} removes. */
 export interface CacheCleanOptions {
-  /** Only what goes by one of these: a URL or a part of one, a reference, a bucket such as `kexec`. @default {everything} */
+  /**
+   * Only what goes by one of these: a URL or a part of one, a reference, a bucket such as `kexec`; an empty list removes nothing.
+   *
+   * @default {everything}
+   */
   names?: readonly string[];
   /** Go on although other processes use the cache. @default {false} */
   force?: boolean;

@@ -1,5 +1,5 @@
 import { checkOptions } from "../lib/base/check_options.ts";
-import { KedgeError } from "../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { cleanCache } from "../lib/cache/clean.ts";
 import { describeRemoval } from "../lib/cache/describe_removal.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -12,6 +12,12 @@ export async function runCacheClean(
   ctx: TaskContextOptions = {},
 ): Promise<CacheCleanResult> {
   checkOptions(options, {}, { names: "texts", force: "switch" });
+  const { names } = options;
+  if (names?.some((name) => name.trim() === "")) {
+    throw new UsageError('Cannot use "" as one of names: it would be a part of each', {
+      hint: "leave names out to empty the cache",
+    });
+  }
   const context = resolveContext(ctx);
   const { cache, signal, dryRun } = context;
   const result = await cleanCache(cache, {
@@ -26,9 +32,11 @@ export async function runCacheClean(
   const changed = result.files > 0;
   const why = changed
     ? describeRemoval(result, dryRun)
+    : names?.length === 0
+    ? "nothing was named that should go"
     : `there was nothing to remove in ${cache.dir}`;
   if (left.length > 0) {
-    const isNamed = (options.names ?? []).length > 0;
+    const isNamed = names !== undefined;
     throw new KedgeError(
       `Cannot ${isNamed ? "remove what was named from" : "empty"} the cache "${cache.dir}": ` +
         `${left.length} of its files and folders may not be removed`,

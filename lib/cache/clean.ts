@@ -23,7 +23,7 @@ import { type Removal, RemovalCount, removeCounted, removeWhole } from "./remova
 
 /** Options of {@linkcode cleanCache}. */
 export interface CleanCacheOptions {
-  /** Only what goes by one of these: a key, a part of a key, or a bucket such as `kexec`. @default {everything} */
+  /** Only what goes by one of these: a key, a part of a key, or a bucket such as `kexec`; by none of them, nothing. @default {everything} */
   names?: readonly string[];
   /** Go on although others use the cache. @default {false} */
   force?: boolean;
@@ -50,14 +50,14 @@ export async function cleanCache(
   cache: Cache,
   options: CleanCacheOptions = {},
 ): Promise<CleanResult> {
-  const { dryRun = false, names = [] } = options;
+  const { dryRun = false, names } = options;
   const count = new RemovalCount();
   const nothing = { ...count.toRemoval(), keys: [], denied: [], left: [] };
-  if (!await isThere(cache.dir)) return nothing;
+  if (names?.length === 0 || !await isThere(cache.dir)) return nothing;
   checkOwnFolder(cache.dir);
   if ((await removable(cache.dir)).length === 0) return nothing;
   using _lock = dryRun ? undefined : await lockExclusively(cache, options);
-  if (names.length > 0) return await cleanNames(cache, names, count, options);
+  if (names !== undefined) return await cleanNames(cache, names, count, options);
   const own = await removable(cache.dir);
   const temporary = buckets.temporary.folder;
   const denied: string[] = [];

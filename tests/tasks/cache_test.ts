@@ -155,6 +155,20 @@ Deno.test("C9 cache:clean of a name removes its entry and what nothing else need
     assertEquals((await cacheClean({ names: ["nothing"] }, { cache })).changed, false);
   }));
 
+Deno.test("cacheClean() removes nothing by an empty list of names, and takes no empty name", () =>
+  withCache(async (cache) => {
+    const one = await put(cache, "https://one/a.tar.gz", "same");
+    const { changed, files, why } = await cacheClean({ names: [] }, { cache });
+    assertEquals([changed, files, why], [false, 0, "nothing was named that should go"]);
+    for (const names of [[""], ["https://two", " "]]) {
+      await assertRejects(() => cacheClean({ names }, { cache }), UsageError, "a part of each");
+    }
+    assertEquals((await runKedge(["cache:clean", ""], { cacheDir: cache.dir })).code, 2);
+    assertEquals(await Deno.readTextFile(one), "same");
+    assertEquals((await runKedge(["cache:clean"], { cacheDir: cache.dir })).code, 0);
+    await assertRejects(() => Deno.stat(one), Deno.errors.NotFound);
+  }));
+
 Deno.test("C10 cache:clean of a bucket removes all of its entries", () =>
   withCache(async (cache) => {
     await put(cache, "https://one/a", "1");
