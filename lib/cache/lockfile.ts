@@ -165,7 +165,7 @@ export class Lockfile {
       this.#parsed = { text, data };
       return data;
     } catch (cause) {
-      throw unreadable(this.path, cause);
+      throw unreadable(this.path, cause, text);
     }
   }
 }
@@ -174,9 +174,13 @@ function holdsAll({ pins }: LockfileData, wanted: ReadonlyMap<string, Pin>): boo
   return wanted.entries().every(([key, { digest }]) => pins[key]?.digest === digest);
 }
 
-function unreadable(path: string, cause: unknown): UsageError {
+function unreadable(path: string, cause: unknown, text = ""): UsageError {
   return new UsageError(`Cannot read the lockfile "${path}": ${(cause as Error).message}`, {
     cause,
-    hint: "restore it from version control, or remove it to pin anew",
+    hint: /^(<{7}|>{7}) /m.test(text)
+      ? "a merge left its conflict in it: keep the pins of both sides, without its marks"
+      : /^\s*\{\s*"version":\s*([2-9]|[1-9]\d)/.test(text)
+      ? "a newer kedge wrote it: use that one here too"
+      : "restore it from version control, or remove it to pin anew",
   });
 }

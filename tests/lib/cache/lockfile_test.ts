@@ -193,3 +193,19 @@ Deno.test("Lockfile with a pin that is no digest says which", () =>
     );
     assertStringIncludes(error.hint ?? "", "restore it");
   }));
+
+Deno.test("Lockfile that cannot be read tells what to do about it", () =>
+  withPath(async (path) => {
+    const pins =
+      `{\n  "version": 1,\n  "pins": {\n<<<<<<< HEAD\n    "k": {}\n=======\n>>>>>>> b\n  }\n}`;
+    const hints: [text: string, hint: string][] = [
+      [pins, "a merge left its conflict in it"],
+      [JSON.stringify({ version: 2, pins: [] }, undefined, 2), "a newer kedge wrote it"],
+      ["{", "restore it from version control"],
+    ];
+    for (const [text, hint] of hints) {
+      await Deno.writeTextFile(path, text);
+      const error = await assertRejects(() => new Lockfile(path).pinned("k"), UsageError, path);
+      assertStringIncludes(error.hint ?? "", hint);
+    }
+  }));
