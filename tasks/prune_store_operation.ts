@@ -59,7 +59,7 @@ export async function runPruneStore(
       }
       // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
       if (!dryRun || !isAtWork(folder)) return planned(folder, prune, keep);
-      const plan = planned(folder, { ...prune, loose: [], gone: [], staged: [] }, keep);
+      const plan = planned(folder, { ...prune, loose: [], gone: [], staged: [], names: [] }, keep);
       return { ...plan, why: `${plan.why}; another run is at work there` };
     },
     async move({ folder }, { meter, signal, record }) {
@@ -88,10 +88,12 @@ function isAtWork(folder: NixFolder): boolean {
   }
 }
 
-function aheadOf({ dropped, links, rows, loose, gone, staged }: NixPrunePlan): WritingAhead {
+function aheadOf(
+  { dropped, links, rows, loose, gone, staged, names }: NixPrunePlan,
+): WritingAhead {
   return {
     folders: [
-      ...new Set(links.map(({ path }) => dirname(`var/nix/${path}`))),
+      ...new Set([...links.map(({ path }) => `var/nix/${path}`), ...names].map(dirname)),
       ...(rows.length > 0 ? ["var/kedge"] : []),
       ...(dropped.length > 0 ? ["var/kedge/images", "var/nix/gcroots/kedge"] : []),
       ...(rows.length + loose.length > 0 ? ["store"] : []),
@@ -103,11 +105,11 @@ function aheadOf({ dropped, links, rows, loose, gone, staged }: NixPrunePlan): W
 }
 
 function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {
-  const { dropped, kept, rows, loose, gone, staged } = prune;
+  const { dropped, kept, rows, loose, gone, staged, names } = prune;
   return {
     folder,
     prune,
-    changed: [dropped, rows, loose, gone, staged].some((each) => each.length > 0),
+    changed: [dropped, rows, loose, gone, staged, names].some((each) => each.length > 0),
     bytesToMove: 0,
     bytesToReuse: 0,
     exact: true,
@@ -125,9 +127,9 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
 }
 
 /** What killed runs left, for people. */
-function leftOf({ loose, gone, staged }: NixPrunePlan): string {
+function leftOf({ loose, gone, staged, names }: NixPrunePlan): string {
   if (loose.length > 0) return `; killed runs left ${loose.length} paths that are not valid`;
-  if (staged.length > 0) return "; a killed run left what it had under way";
+  if (staged.length + names.length > 0) return "; a killed run left what it had under way";
   return gone.length === 0 ? "" : "; a killed run may have left other names of files that are gone";
 }
 

@@ -14,6 +14,7 @@ import { busyNames } from "./busy_names.ts";
 import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
 import { checkPlaces } from "./check_places.ts";
 import { leftLinks } from "./left_links.ts";
+import { leftNames, removeNames } from "./left_names.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
@@ -40,6 +41,8 @@ export interface NixPrunePlan {
   gone: readonly string[];
   /** What killed runs left outside of the store, by its path. */
   staged: readonly string[];
+  /** The files and links to which they were about to give their names, by their paths below the folder. */
+  names: readonly string[];
 }
 
 /**
@@ -54,17 +57,19 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const busy = await busyNames(folder);
   const images = new CarriedImages(folder);
   const current = await images.current();
-  const { images: all, unreadable } = await images.all();
-  const others = all.filter((image) => image.digest !== current);
+  const { images: noted, unreadable } = await images.all();
+  const others = noted.filter((image) => image.digest !== current);
   const dropped = others.slice(keep);
-  const kept = all.filter((image) => !dropped.includes(image));
+  const kept = noted.filter((image) => !dropped.includes(image));
   using database = await StoreDatabase.read(folder.databaseFolder);
   const valid = database?.rows() ?? new Map<string, StoreRow>();
   const keptNames = new Set(kept.flatMap((image) => image.paths));
   const candidates = new Set(
     dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
   );
-  const present = await stateLinks(folder);
+  const all = await stateLinks(folder);
+  const names = await leftNames(folder, all);
+  const present = all.filter(({ path }) => !names.includes(`var/nix/${path}`));
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
@@ -95,6 +100,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     loose,
     gone: hasLinks(folder) ? gone : [],
     staged,
+    names,
   };
 }
 
@@ -118,6 +124,7 @@ export async function pruneNixFolder(
   };
   // This needs no room, of which there may be none; what comes after it does.
   for (const path of plan.staged) await remove(path);
+  removeNames(folder, plan.names);
   await removePaths(plan.loose);
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);

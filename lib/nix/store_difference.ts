@@ -1,5 +1,5 @@
 import { KedgeError } from "../base/errors.ts";
-import { folderNames } from "../base/files.ts";
+import { folderNames, isNotThere } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
@@ -50,8 +50,8 @@ async function isProven(path: string, row: StoreRow, signal: AbortSignal): Promi
     await proveNar(path, row, signal);
     return true;
   } catch (error) {
-    // It is another one, or holds what no store path can hold.
-    if (error instanceof KedgeError) return false;
+    // It is another one, or holds what no store path can hold, or somebody removes it.
+    if (error instanceof KedgeError || isNotThere(error)) return false;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
-import { folderNames } from "../../lib/base/files.ts";
+import { folderNames, lookAt } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { readLinks } from "../../lib/nix/nix_links.ts";
@@ -9,7 +9,13 @@ import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
-import { makeStore, tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
+import {
+  layersOf,
+  makeStore,
+  tarOf,
+  validWithNix,
+  verifyWithNix,
+} from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { treeOf } from "../support/tree.ts";
@@ -153,6 +159,48 @@ realTest(
     assertEquals(await links(), ["default", "default-1-link"]);
     assertEquals(await names(room.nix), ["libc", "nix-2.8.2", "shell"]);
     await verifyWithNix(room.nix.uri);
+  },
+);
+
+realTest(
+  "pruneStore() frees the files and links that killed runs were about to name",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const store = await room.store("2.8.0");
+    const images = [await room.image("2.8.0", await layersOf(store)), await room.image("2.8.1")];
+    for (const image of images) await room.carry(image);
+    const gone = new Deno.Command("true").spawn();
+    await gone.status;
+    const nix = `/nix/store/${store.paths["nix-2.8.0"]}`;
+    const left = (pid: number, owner: string) =>
+      [
+        ...["var/kedge/current", "var/kedge/images/x.json", "var/nix/db/schema"],
+        ...["var/nix/profiles/default", "var/nix/gcroots/kedge/imported/x"],
+      ].map((path) => join(room.nix.path, `${path}.tmp-${pid}-${owner}`));
+    await Deno.mkdir(join(room.nix.state, "gcroots/kedge/imported"), { recursive: true });
+    const put = async (path: string) => {
+      if (/profiles|imported/.test(path)) await Deno.symlink(nix, path);
+      else await Deno.writeTextFile(path, "half");
+    };
+    for (const path of left(Deno.pid, "0a0a0a0a")) await put(path);
+    // A link that is about to be a root is one.
+    assertEquals((await prune(room, 0)).paths, 0);
+    for (const path of left(Deno.pid, "0a0a0a0a")) await Deno.remove(path);
+    for (const path of left(gone.pid, "0b0b0b0b")) await put(path);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.0", "nix-2.8.1", "shell"]);
+    for (const image of images) await room.carry(image);
+    const planned = await prune(room, 0, true);
+    const done = await prune(room, 0);
+    assertEquals({ ...planned, dryRun: false }, done);
+    assertEquals([done.paths, done.changed], [1, true]);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.1", "shell"]);
+    assertEquals(left(gone.pid, "0b0b0b0b").filter((path) => lookAt(path) !== undefined), []);
+
+    await put(left(gone.pid, "0c0c0c0c")[0]!);
+    const { why, changed } = await prune(room, 0);
+    assertStringIncludes(why, "a killed run left what it had under way");
+    assertEquals([changed, (await prune(room, 0)).changed], [true, false]);
   },
 );
 

@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import type { Digest } from "../../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { CarriedImages } from "../../../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
@@ -10,6 +10,8 @@ import { LoosePaths } from "../../../lib/nix/loose_paths.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { readPlainFile } from "../../../lib/nix/plain_file.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
+import { storeDifference } from "../../../lib/nix/store_difference.ts";
+import { parseStorePath } from "../../../lib/nix/store_path.ts";
 import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
 
 const digest = `sha256:${"1".repeat(64)}` as Digest;
@@ -176,4 +178,23 @@ Deno.test("readPlainFile() reads no other file than the one that it found", () =
     const twice = async () => puts < 2 && await anew();
     assertEquals(await readRaced(path, twice), "note 2");
     assertEquals(await readRaced(path, () => Deno.remove(path)), undefined);
+  }));
+
+Deno.test("storeDifference() takes what is not valid, and goes while it is hashed, for missing", () =>
+  inNixFolder(async (folder) => {
+    const storePath = parseStorePath(`/nix/store/${"1".repeat(32)}-gone`);
+    const path = folder.pathOf(storePath.baseName);
+    await Deno.mkdir(path, { recursive: true });
+    const row = {
+      ...{ storePath, narHash: sha256("gone"), narSize: 1000, references: [], outputs: {} },
+      ...{ registeredSeconds: 1, ultimate: false, signatures: [] },
+    };
+    function* wanted() {
+      // A prune is at work there too.
+      Deno.removeSync(path);
+      yield row;
+    }
+    const { signal } = new AbortController();
+    const { missing, left } = await storeDifference(wanted(), folder, signal);
+    assertEquals([missing, left], [[row], []]);
   }));
