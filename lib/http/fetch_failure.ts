@@ -45,10 +45,13 @@ function plainError(error: unknown, url: string): UnreachableError | undefined {
   if (!deepestMessage(error).includes("corrupt message of type InvalidContentType")) {
     return undefined;
   }
-  const { host } = new URL(url);
+  const { host, pathname } = new URL(url);
+  const isRegistry = pathname.startsWith("/v2/");
   return new UnreachableError(`Cannot connect to "${host}": it does not speak TLS`, {
     cause: error,
-    hint: `if it may be spoken to in plain HTTP, write http://, or --insecure-registry ${host}`,
+    hint: `if it may be spoken to in plain HTTP, write ${
+      isRegistry ? `--insecure-registry ${host}` : "http://"
+    }`,
   });
 }
 

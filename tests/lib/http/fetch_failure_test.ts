@@ -79,10 +79,18 @@ Deno.test("HttpClient tries once and says what to do where the server speaks pla
     meter: { ...silentMeter, request: () => count++ },
   });
   const host = `127.0.0.1:${server.addr.port}`;
-  const error = await assertRejects(() => http.request(`https://${host}/f`), UnreachableError);
-  assertEquals(error.message, `Cannot connect to "${host}": it does not speak TLS`);
-  assertEquals(
-    [error.hint, count],
-    [`if it may be spoken to in plain HTTP, write http://, or --insecure-registry ${host}`, 1],
-  );
+  for (
+    const [path, how] of [["f", "http://"], ["v2/a/tags/list", `--insecure-registry ${host}`]]
+  ) {
+    count = 0;
+    const error = await assertRejects(
+      () => http.request(`https://${host}/${path}`),
+      UnreachableError,
+    );
+    assertEquals(error.message, `Cannot connect to "${host}": it does not speak TLS`);
+    assertEquals([error.hint, count], [
+      `if it may be spoken to in plain HTTP, write ${how}`,
+      1,
+    ]);
+  }
 });
