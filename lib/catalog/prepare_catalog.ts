@@ -1,9 +1,9 @@
 import { fromFileUrl } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { basicAuthorization } from "../http/basic_authorization.ts";
 import { credentialParameters } from "../http/credential_parameters.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { HttpCredentials } from "../http/http_credentials.ts";
+import { urlLogin } from "../http/url_login.ts";
 
 /** A catalog that was named, with what lets kedge in. */
 export type PreparedCatalog =
@@ -18,14 +18,17 @@ export type PreparedCatalog =
 export async function prepareCatalog(uri: string): Promise<PreparedCatalog> {
   const bad = (state: string, hint: string) =>
     new UsageError(`Cannot open the catalog "${displayUrl(uri)}": ${state}`, { hint });
-  if (uri.startsWith("sqlite:///") && URL.canParse(uri)) {
-    const path = fromFileUrl(uri.replace(/^sqlite:/, "file:"));
-    if (!path.endsWith("/")) return { kind: "sqlite", path, secrets: [] };
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (url !== undefined && url.hash !== "") {
+    throw bad("it has a part behind #", "write a # of its own as %23");
   }
-  if (!/^https?:\/\//.test(uri) || !URL.canParse(uri)) {
+  if (url !== undefined && uri.startsWith("sqlite:///") && !url.pathname.endsWith("/")) {
+    if (url.search !== "") throw bad("a file takes no parameters", "write a ? of its own as %3F");
+    return { kind: "sqlite", path: fromFileUrl(uri.replace(/^sqlite:/, "file:")), secrets: [] };
+  }
+  if (url === undefined || !/^https?:\/\//.test(uri)) {
     throw bad("it is of no known kind", "a catalog is sqlite:///FILE or http(s)://HOST/PATH");
   }
-  const url = new URL(uri);
   const query = Object.fromEntries(url.searchParams);
   const unknown = Object.keys(query).find((name) => !credentialParameters.includes(name));
   if (unknown !== undefined) {
@@ -34,20 +37,14 @@ export async function prepareCatalog(uri: string): Promise<PreparedCatalog> {
       `known are ${credentialParameters.join(", ")}`,
     );
   }
-  const user = url.username === "" ? {} : {
-    user: basicAuthorization(decodeURIComponent(url.username), decodeURIComponent(url.password)),
-  };
-  url.username =
-    url.password =
-    url.search =
-    url.hash =
-      "";
+  const user = urlLogin(url);
+  url.username = url.password = url.search = "";
   const { httpCredentials } = await import("../http/http_credentials.ts");
   const credentials = await httpCredentials({
     target: url.href,
     shown: displayUrl(url),
     query,
-    ...user,
+    ...(user === undefined ? {} : { user }),
   });
   return { kind: "http", url: url.href, credentials, secrets: credentials.secrets };
 }

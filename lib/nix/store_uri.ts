@@ -5,9 +5,9 @@
  */
 import { fromFileUrl } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { basicAuthorization } from "../http/basic_authorization.ts";
 import { credentialParameters } from "../http/credential_parameters.ts";
 import { displayUrl } from "../http/display_url.ts";
+import { urlLogin } from "../http/url_login.ts";
 
 /** A store that was named. */
 export interface StoreUri {
@@ -64,6 +64,10 @@ export function parseStoreUri(text: string): StoreUri {
     const shown = own ? text : displayUrl(text);
     return { kind: "nix", shown, target: text, secretKeys: [], query: {} };
   }
+  const threeSlashes = "a folder is named file:///DIR, with three slashes";
+  // The URL of a relative folder would be that of one in the root.
+  if (kind === "file" && !/^file:\//i.test(text)) throw bad("its folder is relative", threeSlashes);
+  if (url.hash !== "") throw bad("it has a part behind #", "write a # of its own as %23");
   const query = Object.fromEntries(url.searchParams);
   const allowed = [...known[kind], ...knownEverywhere];
   const unknown = Object.keys(query).find((name) => !allowed.includes(name));
@@ -75,17 +79,14 @@ export function parseStoreUri(text: string): StoreUri {
     ...url.searchParams.getAll("secret-keys").flatMap((list) => list.split(",")),
   ].filter((path) => path !== "");
   const { read, "secret-key": _key, "secret-keys": _keys, ...rest } = query;
-  const user = url.username === ""
-    ? undefined
-    : basicAuthorization(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  const user = urlLogin(url);
   url.username = "";
   url.password = "";
   url.search = "";
-  url.hash = "";
   let target = url.href.replace(/\/+$/, "");
   if (kind === "file") {
     if (url.hostname !== "" && url.hostname !== "localhost") {
-      throw bad("its folder has a host", "a folder is named file:///DIR, with three slashes");
+      throw bad("its folder has a host", threeSlashes);
     }
     target = fromFileUrl(url).replace(/(?<=.)\/+$/, "");
     if (target === "/") throw bad("it is the root folder", "name a folder for the cache");

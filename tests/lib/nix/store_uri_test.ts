@@ -33,6 +33,12 @@ Deno.test("parseStoreUri() refuses what means nothing", () => {
     "file:///",
     "https://c.dev?colour=red",
     "exec:attic push",
+    "file:relative/cache",
+    "file:",
+    "file:///srv/cache#2",
+    "https://c.dev/x#part",
+    "https://me:100%@c.dev/x",
   ];
-  for (const uri of refused) assertThrows(() => parseStoreUri(uri), UsageError, "Cannot publish");
+  for (const uri of refused) assertThrows(() => parseStoreUri(uri), UsageError, "Cannot ");
+  assertEquals(parseStoreUri("file:/srv/a%23b").target, "/srv/a#b");
 });
