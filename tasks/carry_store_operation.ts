@@ -188,10 +188,12 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
 
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
+    // First, so that a run which is killed later leaves nothing valid of which nobody can tell where it came from.
+    await putLinks(folder, rootsOf(note, carried));
     // Each path was proven by itself; links that went with the image were only not found.
     await registerPaths(folder, rows);
     await this.#source.checkReleased();
-    await putLinks(folder, [...rootsOf(note, carried), ...note.links]);
+    await putLinks(folder, note.links);
     const images = new CarriedImages(folder);
     await images.put(note);
     await images.point(note.digest);

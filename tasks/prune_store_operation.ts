@@ -59,7 +59,14 @@ export async function runPruneStore(
       }
       // What is not valid yet may be what another run has under way; a run that is no dry one waits for it, and plans again.
       if (!dryRun || !isAtWork(folder)) return planned(folder, prune, keep);
-      const plan = planned(folder, { ...prune, loose: [], gone: [], staged: [], names: [] }, keep);
+      const plan = planned(folder, {
+        ...prune,
+        begun: [],
+        loose: [],
+        gone: [],
+        staged: [],
+        names: [],
+      }, keep);
       return { ...plan, why: `${plan.why}; another run is at work there` };
     },
     async move({ folder }, { meter, signal, record }) {
@@ -89,13 +96,14 @@ function isAtWork(folder: NixFolder): boolean {
 }
 
 function aheadOf(
-  { dropped, links, rows, loose, gone, staged, names }: NixPrunePlan,
+  { dropped, begun, links, rows, loose, gone, staged, names }: NixPrunePlan,
 ): WritingAhead {
   return {
     folders: [
       ...new Set([...links.map(({ path }) => `var/nix/${path}`), ...names].map(dirname)),
       ...(rows.length > 0 ? ["var/kedge"] : []),
-      ...(dropped.length > 0 ? ["var/kedge/images", "var/nix/gcroots/kedge"] : []),
+      ...(dropped.length > 0 ? ["var/kedge/images"] : []),
+      ...(dropped.length + begun.length > 0 ? ["var/nix/gcroots/kedge"] : []),
       ...(rows.length + loose.length > 0 ? ["store"] : []),
       ...(gone.length > 0 ? ["store/.links"] : []),
       ...(staged.length > 0 ? ["var/kedge/staging"] : []),
@@ -105,11 +113,11 @@ function aheadOf(
 }
 
 function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {
-  const { dropped, kept, rows, loose, gone, staged, names } = prune;
+  const { dropped, kept, begun, rows, loose, gone, staged, names } = prune;
   return {
     folder,
     prune,
-    changed: [dropped, rows, loose, gone, staged, names].some((each) => each.length > 0),
+    changed: [dropped, begun, rows, loose, gone, staged, names].some((each) => each.length > 0),
     bytesToMove: 0,
     bytesToReuse: 0,
     exact: true,
@@ -127,9 +135,11 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
 }
 
 /** What killed runs left, for people. */
-function leftOf({ loose, gone, staged, names }: NixPrunePlan): string {
+function leftOf({ begun, loose, gone, staged, names }: NixPrunePlan): string {
   if (loose.length > 0) return `; killed runs left ${loose.length} paths that are not valid`;
-  if (staged.length + names.length > 0) return "; a killed run left what it had under way";
+  if (begun.length + staged.length + names.length > 0) {
+    return "; a killed run left what it had under way";
+  }
   return gone.length === 0 ? "" : "; a killed run may have left other names of files that are gone";
 }
 

@@ -10,6 +10,7 @@
 import { join } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
+import { begunImages, imageOf, neededBy } from "./begun_images.ts";
 import { busyNames } from "./busy_names.ts";
 import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
 import { checkPlaces } from "./check_places.ts";
@@ -31,6 +32,8 @@ export interface NixPrunePlan {
   kept: readonly CarriedImage[];
   /** What should tell of images that stay, and does not: roots lead to what these need. */
   unreadable: readonly UnreadableNote[];
+  /** Those whose carrying was killed before it was noted, though their roots, and maybe their paths, are there; by the digests, in hexadecimal. */
+  begun: readonly string[];
   /** The links of profiles and roots that only they have brought, and that nothing leads to or through. */
   links: readonly NixLink[];
   /** The paths that are deleted. */
@@ -64,27 +67,32 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   using database = await StoreDatabase.read(folder.databaseFolder);
   const valid = database?.rows() ?? new Map<string, StoreRow>();
   const keptNames = new Set(kept.flatMap((image) => image.paths));
-  const candidates = new Set(
-    dropped.flatMap((image) => image.paths).filter((name) => !keptNames.has(name)),
-  );
   const all = await stateLinks(folder);
   const names = await leftNames(folder, all);
   const present = all.filter(({ path }) => !names.includes(`var/nix/${path}`));
+  const begun = begunImages(present, [
+    ...[...noted, ...unreadable].map(({ digest }) => digest),
+    ...current === undefined ? [] : [current],
+  ]);
+  const isBegun = (link: NixLink) => begun.includes(imageOf(link) ?? "");
+  const came = [
+    ...dropped.flatMap((image) => image.paths),
+    ...neededBy(namesOf(present.filter(isBegun)), valid),
+  ];
+  const candidates = new Set(came.filter((name) => !keptNames.has(name)));
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
     : [];
-  const needed = new Set<string>();
-  const need = [
+  const left = new Set(dropped.map(({ digest }) => digestHex(digest)));
+  const staying = present.filter((link) =>
+    !links.includes(link) && !isBegun(link) && !left.has(imageOf(link) ?? "")
+  );
+  const needed = neededBy([
     ...[...valid.keys()].filter((name) => !candidates.has(name)),
-    ...rootNames(present.filter((link) => !links.includes(link)), dropped),
+    ...namesOf(staying),
     ...busy,
-  ];
-  for (let name = need.pop(); name !== undefined; name = need.pop()) {
-    if (needed.has(name)) continue;
-    needed.add(name);
-    need.push(...valid.get(name)?.references ?? []);
-  }
+  ], valid);
   const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
     candidates.has(baseName) && !needed.has(baseName)
   );
@@ -95,6 +103,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     dropped,
     kept,
     unreadable,
+    begun,
     links,
     rows,
     loose,
@@ -128,28 +137,24 @@ export async function pruneNixFolder(
   await removePaths(plan.loose);
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
-  for (const { digest } of plan.dropped) await removeTree(rootsOf(folder, digest));
+  const images = plan.dropped.map(({ digest }) => digestHex(digest));
+  for (const image of [...images, ...plan.begun]) {
+    await removeTree(join(folder.state, "gcroots", "kedge", image));
+  }
   removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
     database.forget(rows.map(({ baseName }) => baseName));
   }
-  const images = new CarriedImages(folder);
-  for (const { digest } of plan.dropped) await images.remove(digest);
+  const notes = new CarriedImages(folder);
+  for (const { digest } of plan.dropped) await notes.remove(digest);
   await removePaths(rows);
   const gone = new Set([...plan.gone, ...[...plan.loose, ...rows].map(({ baseName }) => baseName)]);
   if (gone.size > 0) await removeUnusedLinks(folder);
   await loose.settle((baseName) => gone.has(baseName));
 }
 
-/** Where the roots of an image are. */
-function rootsOf(folder: NixFolder, digest: CarriedImage["digest"]): string {
-  return join(folder.state, "gcroots", "kedge", digestHex(digest));
-}
-
-/** What profiles and roots lead to, but for the roots of images that are let go of. */
-function rootNames(links: readonly NixLink[], dropped: readonly CarriedImage[]): string[] {
-  const gone = dropped.map(({ digest }) => `gcroots/kedge/${digestHex(digest)}/`);
-  const roots = links.filter(({ path }) => !gone.some((prefix) => path.startsWith(prefix)));
-  return roots.flatMap((link) => storeNameOf(link) ?? []);
+/** What links lead to. */
+function namesOf(links: readonly NixLink[]): string[] {
+  return links.flatMap((link) => storeNameOf(link) ?? []);
 }

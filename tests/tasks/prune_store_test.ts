@@ -204,6 +204,57 @@ realTest(
   },
 );
 
+realTest(
+  "pruneStore() frees an image whose carrying was killed before it was noted",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const first = await room.image("2.8.0");
+    const second = await room.image("2.8.1");
+    await room.carry(first);
+    await room.carry(second);
+    const note = join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`);
+    await Deno.remove(note);
+    // It is the one that profiles follow: somebody removed its note.
+    assertEquals((await prune(room, 1)).paths, 0);
+    assertEquals((await names(room.nix)).length, 4);
+
+    await room.carry(second);
+    await room.carry(first);
+    await Deno.remove(note);
+    const planned = await prune(room, 0, true);
+    const done = await prune(room, 0);
+    assertEquals({ ...planned, dryRun: false }, done);
+    assertEquals([done.changed, done.paths, done.dropped], [true, 1, []]);
+    assertStringIncludes(done.why, "a killed run left what it had under way");
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.0", "shell"]);
+    const roots = await folderNames(join(room.nix.state, "gcroots", "kedge"));
+    assertEquals(roots, [first.manifestDigest.slice(7)]);
+    assertEquals((await prune(room, 0)).changed, false);
+    await verifyWithNix(room.nix.uri);
+  },
+);
+
+realTest(
+  "carryStore() makes nothing valid before its roots tell of which image it is",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const store = await room.store("2.8.0");
+    const base = await room.image("2.8.0", await layersOf(store));
+    await room.carry(await room.image("2.8.1"));
+    const roots = join(room.nix.state, "gcroots/kedge", base.manifestDigest.slice(7));
+    // A folder in the place of a root ends the run there.
+    const place = join(roots, store.paths["nix-2.8.0"]!);
+    await Deno.mkdir(place, { recursive: true });
+    await assertRejects(() => room.carry(base), KedgeError, "Cannot make the link");
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.1", "shell"]);
+    await Deno.remove(place);
+    await room.carry(base);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.0", "nix-2.8.1", "shell"]);
+  },
+);
+
 realTest("pruneStore() finishes what a killed run began", carryPrograms, async () => {
   await using room = await CarryRoom.make();
   await fill(room);

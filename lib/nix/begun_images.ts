@@ -1,0 +1,38 @@
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
+import type { NixLink } from "./nix_links.ts";
+import type { StoreRow } from "./store_row.ts";
+
+const rootPath = /^gcroots\/kedge\/([0-9a-f]{64})\//;
+
+/** The image whose root a link is, by its digest in hexadecimal; `undefined` for any other link. */
+export function imageOf({ path }: Pick<NixLink, "path">): string | undefined {
+  return rootPath.exec(path)?.[1];
+}
+
+/**
+ * The images whose carrying ended before it was noted, though it had come to their roots.
+ *
+ * @param links all that there are below the state of Nix
+ * @param noted of which images there are notes, or pointers
+ */
+export function begunImages(links: readonly NixLink[], noted: readonly Digest[]): string[] {
+  const known = noted.map(digestHex);
+  const rooted = new Set(links.flatMap((link) => imageOf(link) ?? []));
+  return [...rooted].filter((hex) => !known.includes(hex)).sort();
+}
+
+/** Names, with all that they need. */
+export function neededBy(
+  names: Iterable<string>,
+  valid: ReadonlyMap<string, StoreRow>,
+): Set<string> {
+  const needed = new Set<string>();
+  const open = [...names];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (needed.has(name)) continue;
+    needed.add(name);
+    open.push(...valid.get(name)?.references ?? []);
+  }
+  return needed;
+}
