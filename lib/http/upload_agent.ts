@@ -1,5 +1,6 @@
 import defer * as http from "node:http";
 import defer * as https from "node:https";
+import { proxyVariables } from "./proxy_variables.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /** Options of {@linkcode uploadAgent}. */
@@ -26,11 +27,4 @@ function trusted(tls: TlsOptions | undefined): { ca?: string } {
   const path = Deno.env.get("DENO_CERT");
   const all = [tls?.ca, path ? Deno.readTextFileSync(path) : undefined].filter(Boolean);
   return all.length === 0 ? {} : { ca: all.join("\n") };
-}
-
-function proxyVariables(): Record<string, string | undefined> {
-  const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-  return Object.fromEntries(
-    names.map((name) => [name, Deno.env.get(name) ?? Deno.env.get(name.toLowerCase())]),
-  );
 }

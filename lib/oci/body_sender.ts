@@ -1,5 +1,6 @@
 import { KedgeError } from "../base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "../http/client.ts";
+import { registryProxies } from "./connections.ts";
 import type { Uploader, UploadRequest } from "../http/upload.ts";
 
 /** What costs less to hold than a stream costs to set up, in bytes. */
@@ -57,6 +58,6 @@ export class BodySender implements Disposable {
   async #stream(): Promise<Uploader> {
     const { Uploader } = await import("../http/upload.ts");
     const { fetch: _fetch, ...options } = this.#options;
-    return this.#uploader ??= new Uploader(options);
+    return this.#uploader ??= new Uploader({ ...options, proxyEnv: registryProxies() });
   }
 }

@@ -14,6 +14,7 @@ import { HttpClient, type HttpClientOptions } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
 import type { UploadRequest } from "../http/upload.ts";
 import type { BodySender } from "./body_sender.ts";
+import { Connections } from "./connections.ts";
 import type { Credentials } from "./credentials.ts";
 import {
   type Memory,
@@ -79,7 +80,7 @@ export class RegistryHost implements Disposable {
   #http: HttpClient;
   #sender: BodySender | undefined;
   #access: RegistryAccess;
-  #client: Deno.HttpClient | undefined;
+  #connections = new Connections();
 
   /** Connects to nothing yet. */
   constructor(options: RegistryHostOptions) {
@@ -192,8 +193,7 @@ export class RegistryHost implements Disposable {
   /** Closes the connections. */
   [Symbol.dispose](): void {
     this.#sender?.[Symbol.dispose]();
-    this.#client?.close();
-    this.#client = undefined;
+    this.#connections[Symbol.dispose]();
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
@@ -203,10 +203,8 @@ export class RegistryHost implements Disposable {
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {
-    const client = this.#client ??= Deno.createHttpClient({
-      http2: false,
-      poolMaxIdlePerHost: 32,
+    return await this.#origin.send(url, init, (next, how) => {
+      return fetch(next, { ...how, client: this.#connections.of(next) });
     });
-    return await this.#origin.send(url, init, (next, how) => fetch(next, { ...how, client }));
   }
 }

@@ -48,6 +48,37 @@ Deno.test("image:sync prints the pinned reference, and leaves no trace in a dry 
   assertEquals([code, stdout], [0, `${to}@${image.digest}\n`], stderr);
 });
 
+Deno.test("image:sync reaches a registry on this machine past the proxy of the environment, and any other by it", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const far = "registry.invalid:5000";
+  const seen: string[] = [];
+  await using proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { host, pathname, search } = new URL(request.url);
+    seen.push(host);
+    const { method, headers, body } = request;
+    const passed = new Headers(headers);
+    passed.delete("host");
+    return fetch(`${registry.url}${pathname}${search}`, { method, headers: passed, body });
+  });
+  const from = `oci:${room.path("from")}:v1`;
+  await writeImage(room.path("from"), "v1", { layers: [randomBytes(2_000_000, 4), "x"] });
+  const sync = async (from: string, to: string) => {
+    const { code, stderr } = await runKedge(
+      ["image:sync", from, to, "--insecure-registry", far],
+      // Written without a scheme, as many write it.
+      { cacheDir: room.path("cache"), env: { HTTP_PROXY: `127.0.0.1:${proxy.addr.port}` } },
+    );
+    assertEquals(code, 0, stderr);
+  };
+  const near = registry.host.replace("127.0.0.1", "localhost");
+  await sync(from, `docker://${near}/a:v1`);
+  await sync(`docker://${registry.host}/a:v1`, `oci:${room.path("to")}:v1`);
+  assertEquals(seen, []);
+  await sync(from, `docker://${far}/b:v1`);
+  assertEquals([seen.length > 8, new Set(seen)], [true, new Set([far])]);
+});
+
 /** Kills a program, unless it has ended by itself. */
 function killIfThere(child: Deno.ChildProcess): void {
   try {
