@@ -5,6 +5,7 @@ import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { packWorkers } from "../lib/chunk/pack_workers.ts";
 import { pushedElsewhere } from "../lib/disk/busy.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
@@ -142,8 +143,11 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         meter,
         paranoid: options.paranoid ?? false,
       });
-      if (read && chunker.maxBytes > largeChunk) pool.rest();
       const { level = 3, repack } = options;
+      const packing = packWorkers(chunker, level);
+      // Workers that have begun are not narrowed.
+      if (read && (chunker.maxBytes > largeChunk || 2 * packing < pool.width)) pool.rest();
+      pool.narrow(packing);
       const of = { path: options.file, table, pool, level, rows: firstRows(table) };
       const plan = await planPush({
         path: options.file,

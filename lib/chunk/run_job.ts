@@ -131,7 +131,7 @@ function pack(job: PackJob): JobResults["pack"] {
   using to = job.to === undefined
     ? undefined
     : Deno.openSync(job.to, { write: true, create: true, truncate: true });
-  const buffer = new Uint8Array(maximum(job.lengths));
+  const buffer = roomFor(maximum(job.lengths));
   const out = new Uint8Array(bufferBytes);
   let [filled, size] = [0, 0];
   const put = (bytes: Uint8Array) => {

@@ -45,3 +45,16 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "a push takes at most 300 MB also at a level that takes tables of 90 MB for a large chunk",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("disk", noise(210_000_000));
+    const reference = `oci:${world.path("store")}:1`;
+    const cut = { chunker: "cdc", chunkBytes: 2 * 1024 * 1024, level: 15 };
+    const pushing = await memoryOf("pushDisk", 8, { file, reference, ...cut });
+    assert(pushing < 300_000_000, `${pushing} bytes`);
+  },
+});
