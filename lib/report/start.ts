@@ -31,5 +31,6 @@ import "../runner/numeric_arg.ts";
 import "../runner/check_task.ts";
 import "../base/bytes.ts";
 import "../base/duration.ts";
+import "../runner/check_declared.ts";
 import "../runner/retry.ts";
 import "../runner/takes_context.ts";

@@ -1,8 +1,10 @@
 import { parseDuration } from "../base/duration.ts";
+import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
+import { checkDeclared } from "./check_declared.ts";
 import { flagName } from "./flag_name.ts";
-import { type RetryOptions, type RetryPlan, retryPlan } from "./retry.ts";
+import { retryPlan } from "./retry.ts";
 import { takesContext } from "./takes_context.ts";
 import type { DeclaredTask, DepsShape, TaskOptions } from "./task.ts";
 
@@ -23,17 +25,19 @@ export function checkTask<R>(
       },
     );
   }
-  const refuse: (state: string) => never = (state) => {
-    throw new UsageError(`Cannot declare the task "${name}": ${state}`);
+  const refuse: (state: string, hint?: string) => never = (state, hint) => {
+    throw new UsageError(`Cannot declare the task "${name}": ${state}`, defined({ hint }));
   };
   if (typeof options.run !== "function") refuse("it has no run function");
   if (!options.description) refuse("it has no description");
+  checkDeclared(options, refuse);
   checkArgs(options.args ?? {}, refuse);
-  const timeoutMs = typeof options.timeout === "string"
-    ? parseDuration(options.timeout)
-    : options.timeout;
+  const timeoutMs = refusing(
+    refuse,
+    () => typeof options.timeout === "string" ? parseDuration(options.timeout) : options.timeout,
+  );
   if (timeoutMs !== undefined && !(timeoutMs > 0)) refuse(`its timeout is ${timeoutMs}`);
-  const retry = retryPlanOf(options.retry, refuse);
+  const retry = refusing(refuse, () => retryPlan(options.retry));
   const { confirm, permissions, output } = options;
   return {
     deps: options.deps ?? {},
@@ -76,12 +80,10 @@ function checkArgs(args: ArgsShape, refuse: (state: string) => never): void {
   }
 }
 
-function retryPlanOf(
-  retry: number | RetryOptions | undefined,
-  refuse: (state: string) => never,
-): RetryPlan {
+/** What a part of the declaration comes to; one that cannot be is refused in the task's name. */
+function refusing<T>(refuse: (state: string) => never, read: () => T): T {
   try {
-    return retryPlan(retry);
+    return read();
   } catch (error) {
     if (error instanceof UsageError) return refuse(error.message);
     throw error;

@@ -8,7 +8,7 @@
 import { UsageError } from "../base/errors.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { argsFromValues, type ArgValues } from "./resolve_args.ts";
-import type { AnyTask, DepsShape } from "./task.ts";
+import type { AnyTask, Dependency, DepsShape } from "./task.ts";
 
 const deepest = 2000;
 
@@ -80,6 +80,11 @@ export class Graph {
     const deps = new Map<string, GraphNode>();
     const wanted = Object.entries(this.#depsOf(task, args));
     for (const [name, dependency] of only ? [] : wanted) {
+      if (!isDependency(dependency)) {
+        throw new UsageError(`Cannot run "${task.name}": its dependency "${name}" is no task`, {
+          hint: "a dependency is what task() made, or that .with() arguments",
+        });
+      }
       const { task: other, given } = "given" in dependency
         ? dependency
         : { task: dependency, given: {} };
@@ -118,6 +123,11 @@ export class Graph {
     if (id === undefined) this.#ids.set(task, id = this.#ids.size);
     return `${id}:${canonical(args)}`;
   }
+}
+
+/** Whether it is one; a compiler that is not asked lets anything in. */
+function isDependency(value: unknown): value is Dependency {
+  return typeof value === "object" && value !== null && ("declared" in value || "given" in value);
 }
 
 /** What tells a task from others of its kind in a graph; URLs without what is secret in them. */

@@ -127,6 +127,20 @@ Deno.test("deps: a ring is found before anything runs", async () => {
   assertEquals(ran, false);
 });
 
+Deno.test("deps: what is no task is told, whichever way it was declared", async () => {
+  const lost = { build: undefined } as unknown as Record<string, never>;
+  const run = () => {};
+  for (const deps of [lost, () => lost]) {
+    const ship = task({ name: "ship", description, deps, run });
+    const result = await runTasks([ship], ["ship"]);
+    assertEquals(result.exitCode, 2);
+    assertEquals(
+      errorOf(result).message,
+      'Cannot run "ship": its dependency "build" is no task',
+    );
+  }
+});
+
 Deno.test("deps: what does not end is found before anything runs", async () => {
   const args = { depth: arg.number({ description, default: 0 }) };
   let ran = false;

@@ -185,7 +185,10 @@ Deno.test("task() refuses a declaration that cannot be", () => {
       [() => task({ name: "-a", description, run }), "its name is not a word"],
       [() => task({ name: "a", description: "", run }), "it has no description"],
       [() => task({ name: "a", description, run, timeout: 0 }), "its timeout is 0"],
-      [() => task({ name: "a", description, run, timeout: "soon" }), "it names no time"],
+      [
+        () => task({ name: "a", description, run, timeout: "soon" }),
+        'Cannot declare the task "a": Cannot read the duration "soon": it names no time',
+      ],
       [() => task({ name: "a", description, run, retry: 0 }), '"attempts" must not be 0'],
       [() => task({ name: "a", description, run, args: { "max-age": text } }), "camelCase"],
       [
@@ -219,4 +222,30 @@ Deno.test("task() refuses a declaration that cannot be", () => {
     assertThrows(declare, UsageError, message);
   }
   assertEquals(task({ name: "image:sync", description, run }).name, "image:sync");
+});
+
+Deno.test("task() refuses what only a compiler that is not asked lets pass", () => {
+  const declare = (more: object) => () =>
+    task({ name: "a", description: "Do nothing", run() {}, ...more });
+  for (
+    const [more, message] of [
+      [{ confrim: "Erase it?" }, 'it has no option "confrim"'],
+      [{ __proto__: null, toString: 1 }, 'it has no option "toString"'],
+      [{ confirm: 5 }, "its confirm must be a text or a function"],
+      [{ deps: [] }, "its deps must be an object or a function"],
+      [{ needs: {} }, "its needs must be a list"],
+      [{ needs: [{ tol: "nix" }] }, "one of its needs names none of tool, env, file"],
+      [{ needs: [null] }, "one of its needs names none of tool, env, file"],
+      [{ args: { host: undefined } }, 'its argument "host" was not made by arg'],
+      [{ args: { host: { description: "Host" } } }, 'its argument "host" was not made by arg'],
+      [{ fresh: "yes" }, "its fresh must be a function"],
+      [{ output: "path" }, "its output must be a function"],
+      [{ query: 1 }, "its query must be true or false"],
+    ] as const
+  ) {
+    assertThrows(declare(more), UsageError, message);
+  }
+  const error = assertThrows(declare({ confrim: "Erase it?" }), UsageError);
+  assertEquals(error.hint, "did you mean confirm?");
+  declare({ confirm: undefined, group: undefined })();
 });
