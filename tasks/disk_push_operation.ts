@@ -5,6 +5,7 @@ import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { largeChunk, mostWorkers } from "../lib/chunk/most_workers.ts";
 import { packWorkers } from "../lib/chunk/pack_workers.ts";
 import { pushedElsewhere } from "../lib/disk/busy.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
@@ -33,12 +34,6 @@ import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 export { collectingAfter } from "./collecting_after.ts";
 
 type Result = Omit<PushDiskResult, keyof Figures>;
-
-/** Of chunks that may be larger, what workers keep to cut a file is too much to keep while they compress, in bytes. */
-const largeChunk = 4 * 1024 * 1024;
-
-/** Of chunks that may be larger, each worker keeps some 60 MB: more than two of them are too many, in bytes. */
-const hugeChunk = 2 * largeChunk;
 
 /** Does the work of `pushDisk`. */
 export async function runPushDisk(
@@ -135,7 +130,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         chunkBytes: options.chunkBytes,
         like: found[0]?.image.index.chunker,
       });
-      if (chunker.maxBytes > hugeChunk) pool.narrow(2);
+      pool.narrow(mostWorkers(chunker));
       const { table, state, read } = await readPushedFile(options.file, chunker, {
         cache,
         pool,
@@ -145,7 +140,6 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       });
       const { level = 3, repack } = options;
       const packing = packWorkers(chunker, level);
-      // Workers that have begun are not narrowed.
       if (read && (chunker.maxBytes > largeChunk || 2 * packing < pool.width)) pool.rest();
       pool.narrow(packing);
       const of = { path: options.file, table, pool, level, rows: firstRows(table) };

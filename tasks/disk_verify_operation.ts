@@ -5,6 +5,7 @@ import { ifThere } from "../lib/base/files.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
+import { mostWorkers } from "../lib/chunk/most_workers.ts";
 import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskStore } from "../lib/disk/disk_store.ts";
 import { fileState, sameState } from "../lib/disk/known_files.ts";
@@ -151,6 +152,7 @@ async function compareDisk(manifest: Manifest, of: Comparing): Promise<Compared>
     meter,
     signal,
   });
+  pool.narrow(mostWorkers(index.chunker));
   const rows = await checkRows(path, index, {
     pool,
     signal,

@@ -25,6 +25,8 @@ interface Hand {
   readonly worker: Worker;
   readonly given: Waiting[];
   isReady: boolean;
+  /** Whether it ends with what it was given. */
+  isLeaving: boolean;
 }
 
 const mostGiven = 2;
@@ -69,14 +71,17 @@ export class JobPool implements Disposable {
     while (this.#hands.length < Math.min(count, this.#limit)) this.#startWorker();
   }
 
-  /** Has at most so many workers from here on; none must have begun. */
+  /** Has at most so many workers from here on; those that are too many end with what they were given. */
   narrow(workers: number): void {
     this.#limit = Math.min(this.#limit, workers);
+    for (const hand of this.#hands.slice(this.#limit)) hand.isLeaving = true;
+    this.#dismiss();
   }
 
-  /** Ends the workers, all of which must be idle: what they keep for the next job of a kind is given back. Others start when there is work. */
+  /** Ends the workers with what they were given: what they keep for the next job of a kind is given back. Others start when there is work. */
   rest(): void {
-    for (const { worker } of this.#hands.splice(0)) worker.terminate();
+    for (const hand of this.#hands) hand.isLeaving = true;
+    this.#dismiss();
   }
 
   /** Does a job; what is in `transfer` is moved to the worker and cannot be used here any longer. */
@@ -104,6 +109,13 @@ export class JobPool implements Disposable {
     for (const waiting of this.#queue.splice(0)) waiting.reject(reason);
   }
 
+  /** Ends the workers that leave and have done what they were given. */
+  #dismiss(): void {
+    const isGone = ({ isLeaving, given }: Hand) => isLeaving && given.length === 0;
+    for (const { worker } of this.#hands.filter(isGone)) worker.terminate();
+    this.#hands = this.#hands.filter((hand) => !isGone(hand));
+  }
+
   #dispatch(): void {
     if (this.#limit === 0) return this.#workHere();
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
@@ -120,7 +132,8 @@ export class JobPool implements Disposable {
     const isIdle = ({ given }: Hand) => given.length === 0;
     if (this.#hands.length < this.#limit && !this.#hands.some(isIdle)) this.#startWorker();
     // What is moved to a worker that then cannot begin is lost.
-    const able = this.#hands.filter(({ isReady }) => isReady || next.transfer.length === 0)
+    const able = this.#hands.filter((hand) => !hand.isLeaving)
+      .filter(({ isReady }) => isReady || next.transfer.length === 0)
       .sort((a, b) => Number(b.isReady) - Number(a.isReady));
     const mayWait = ({ given }: Hand) => given.length < mostGiven && !given.some(isLong);
     return able.find(isIdle) ?? (isLong(next) ? undefined : able.find(mayWait));
@@ -137,7 +150,7 @@ export class JobPool implements Disposable {
 
   #startWorker(): void {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    const hand: Hand = { worker, given: [], isReady: false };
+    const hand: Hand = { worker, given: [], isReady: false, isLeaving: false };
     this.#hands.push(hand);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       hand.isReady = true;
@@ -145,6 +158,7 @@ export class JobPool implements Disposable {
         const waiting = hand.given.shift();
         if (data.ok) waiting?.resolve(data.result as never);
         else waiting?.reject(Object.assign(new Error(data.error.message), data.error));
+        this.#dismiss();
       }
       this.#dispatch();
     };

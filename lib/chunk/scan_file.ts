@@ -11,6 +11,7 @@ import type { ChunkTable } from "./chunk_table.ts";
 import type { Chunker } from "./chunker.ts";
 import type { ScanResult } from "./job.ts";
 import type { JobPool } from "./job_pool.ts";
+import { largeChunk } from "./most_workers.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { TableBuilder } from "./table_builder.ts";
 
@@ -61,8 +62,10 @@ export async function scanFile(
       const result = await segment.result;
       while (!seam.join(segment.start, result) && seam.at < segment.end) {
         const before = seam.at;
-        // A few rows: not worth the wait for a worker.
-        seam.join(before, scanSegment(job(before, before + chunker.maxBytes)));
+        const missing = job(before, before + chunker.maxBytes);
+        // A few rows: not worth the wait for a worker, unless this thread would keep as much memory as one.
+        const isLarge = chunker.maxBytes > largeChunk;
+        seam.join(before, isLarge ? await pool.run(missing) : scanSegment(missing));
         if (seam.at === before) return seam.table();
       }
       onRead?.(segment.end - segment.start);

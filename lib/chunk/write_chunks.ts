@@ -17,6 +17,9 @@ import type { PackRange } from "./plan_ranges.ts";
 
 const batchBytes = 8 * 1024 * 1024;
 
+/** No more bytes of ranges are in memory at a time, unless a single range has more. */
+const mostBytes = 48 * 1024 * 1024;
+
 /** What chunks are written to. */
 export interface WriteTarget {
   /** What the file is to be made of. */
@@ -135,7 +138,9 @@ export async function fetchChunks(
 ): Promise<void> {
   const { index, signal } = target;
   const spare: ArrayBuffer[] = [];
-  await inParallel(ranges, options.concurrency ?? 8, signal, async (range, ended) => {
+  const longest = ranges.reduce((most, { start, end }) => Math.max(most, end - start), 1);
+  const atOnce = Math.max(1, Math.min(options.concurrency ?? 8, Math.floor(mostBytes / longest)));
+  await inParallel(ranges, atOnce, signal, async (range, ended) => {
     const fetch = (again: boolean) =>
       fetchRange(target, range, spare, (buffer) => {
         return options.read(range, { signal: ended, again, buffer });
@@ -161,13 +166,21 @@ function fileBytes({ index, places }: WriteTarget, chunk: number): number {
   return index.lengths[chunk]! * (places.toStarts[chunk + 1]! - places.toStarts[chunk]!);
 }
 
+/** A spare buffer for so many bytes; where none is large enough, one is given back at once, as the collector would much later. */
+function spareFor(size: number, spare: ArrayBuffer[]): ArrayBuffer | undefined {
+  const at = spare.findIndex(({ byteLength }) => byteLength >= size);
+  if (at >= 0) return spare.splice(at, 1)[0];
+  spare.pop()?.transfer(0);
+  return undefined;
+}
+
 async function fetchRange(
   { index, path, places, pool }: WriteTarget,
   range: PackRange,
   spare: ArrayBuffer[],
   read: (buffer: ArrayBuffer | undefined) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<number[]> {
-  const data = await read(spare.pop());
+  const data = await read(spareFor(range.end - range.start, spare));
   const { chunks } = range;
   const { written, buffer } = await pool.run({
     type: "unpack",

@@ -10,6 +10,7 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource } from "../chunk/locate_chunks.ts";
+import { largeChunk } from "../chunk/most_workers.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { type DiskFile, leftBeside, ownFile } from "./disk_file.ts";
 import { type KnownFile, knownFiles } from "./known_files.ts";
@@ -38,7 +39,12 @@ export async function tableOfFile(path: string, search: SourceSearch): Promise<C
   if (known !== undefined && sameChunker(known.table.chunker, search.chunker)) return known.table;
   const { pool, signal, chunker, meter } = search;
   const { size } = await Deno.stat(path);
-  return await scanFile(path, chunker, { pool, signal, onRead: tellReading(meter, path, size) });
+  const onRead = tellReading(meter, path, size);
+  const rest = () => chunker.maxBytes > largeChunk && pool.rest();
+  rest();
+  const table = await scanFile(path, chunker, { pool, signal, onRead });
+  rest();
+  return table;
 }
 
 /** The bases that were named. */

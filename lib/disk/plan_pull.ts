@@ -9,6 +9,7 @@ import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
+import { mostWorkers } from "../chunk/most_workers.ts";
 import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
@@ -79,6 +80,7 @@ export interface PlanPullOptions {
 export async function planPull(options: PlanPullOptions, step: Step): Promise<DiskPullPlan> {
   const { image, file, cache, pool, ahead } = options;
   const { index } = image;
+  pool.narrow(mostWorkers(index.chunker));
   const search: SourceSearch = {
     chunker: index.chunker,
     cache,

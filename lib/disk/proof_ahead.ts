@@ -15,6 +15,7 @@ import { checkRows } from "../chunk/check_rows.ts";
 import { type ChunkTable, holeRow } from "../chunk/chunk_table.ts";
 import { rowsBehind } from "../chunk/common_rows.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
+import { mostWorkers } from "../chunk/most_workers.ts";
 import { certainHoles, type KnownFile, knownFile } from "./known_files.ts";
 
 /** What a {@linkcode ProofAhead} works with. */
@@ -61,7 +62,9 @@ export class ProofAhead {
   /** Begins to hash a file; `undefined` if the cache does not know it. */
   static async begin(path: string, options: ProofAheadOptions): Promise<ProofAhead | undefined> {
     const known = await knownFile(options.cache, path);
-    return known === undefined ? undefined : new ProofAhead(known, options);
+    if (known === undefined) return undefined;
+    options.pool.narrow(mostWorkers(known.table.chunker));
+    return new ProofAhead(known, options);
   }
 
   /**

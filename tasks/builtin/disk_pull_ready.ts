@@ -23,6 +23,7 @@ import "../../lib/disk/mount_of.ts";
 import "../../lib/chunk/check_rows.ts";
 import "../../lib/chunk/chunk_table.ts";
 import "../../lib/chunk/common_rows.ts";
+import "../../lib/chunk/most_workers.ts";
 import "../../lib/disk/known_files.ts";
 import "../../lib/operation/operation_meter.ts";
 import "../../lib/chunk/in_parallel.ts";

@@ -1,6 +1,7 @@
 import { assert, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { noise } from "../support/disk.ts";
+import { pushDisk } from "../../tasks/disk.ts";
+import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -56,5 +57,27 @@ Deno.test({
     const cut = { chunker: "cdc", chunkBytes: 2 * 1024 * 1024, level: 15 };
     const pushing = await memoryOf("pushDisk", 8, { file, reference, ...cut });
     assert(pushing < 300_000_000, `${pushing} bytes`);
+  },
+});
+
+Deno.test({
+  name:
+    "a pull takes at most 300 MB also for the largest chunks, in place or beside, many ranges at a time",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const disk = await world.write("disk", join(noise(150_000_000), noise(150_000_000, 2)));
+    const reference = `oci:${world.path("store")}:1`;
+    const cut = { chunker: "cdc", chunkBytes: 4 * 1024 * 1024 } as const;
+    await pushDisk({ file: disk, reference, ...cut }, world.machine());
+    const other = await world.write("other", noise(300_000_000, 3));
+    const file = world.path("new");
+    const beside = { file, reference, bases: [disk, other], concurrency: 64 };
+    const inPlace = { file: other, reference, inPlace: true, concurrency: 64 };
+    for (const options of [{ file, reference, concurrency: 64 }, beside, inPlace]) {
+      const pulling = await memoryOf("pullDisk", 8, options);
+      assert(pulling < 300_000_000, `${pulling} bytes for ${JSON.stringify(options)}`);
+      await Deno.remove(file).catch(() => {});
+    }
   },
 });

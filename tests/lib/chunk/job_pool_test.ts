@@ -6,6 +6,7 @@ import { JobPool } from "../../../lib/chunk/job_pool.ts";
 class IdleWorker {
   static made: IdleWorker[] = [];
   readonly given: string[] = [];
+  isEnded = false;
   onmessage: (event: { data: unknown }) => void = () => {};
   onerror: (event: { message: string; preventDefault(): void }) => void = () => {};
 
@@ -25,7 +26,9 @@ class IdleWorker {
     this.onerror({ message: "broken", preventDefault: () => {} });
   }
 
-  terminate(): void {}
+  terminate(): void {
+    this.isEnded = true;
+  }
 }
 
 /** Does something with a pool of workers that a test drives. */
@@ -145,6 +148,23 @@ Deno.test("a JobPool that was narrowed has fewer workers, also after it rested",
     pool.narrow(3);
     for (const to of ["d", "e", "f"]) pool.run(packTo(to)).catch(() => {});
     assertEquals(made.map(({ given }) => given), [["a", "c"], ["b"], ["d"], ["e"]]);
+  }));
+
+Deno.test("a JobPool that is narrowed or rests in the middle ends its workers with what they were given", () =>
+  withIdleWorkers(2, async (pool, made) => {
+    const running = ["a", "b", "c", "d"].map((path) => pool.run(checkOf(path)));
+    for (const worker of made) worker.says({ ready: true });
+    pool.narrow(1);
+    const last = pool.run(checkOf("e"));
+    for (const at of [1, 1]) made[at]!.says(done);
+    assertEquals(made.map(({ isEnded }) => isEnded), [false, true]);
+    pool.rest();
+    for (const at of [0, 0]) made[at]!.says(done);
+    await Promise.all(running);
+    assertEquals(made.map(({ isEnded }) => isEnded), [true, true, false]);
+    assertEquals(made.map(({ given }) => given), [["a", "c"], ["b", "d"], ["e"]]);
+    made[2]!.says(done);
+    await last;
   }));
 
 Deno.test("a JobPool ends with its signal", async () => {
