@@ -99,9 +99,9 @@ realTest(
       ["store", 0o555, ["carry", "import"], own],
       ["var/nix/db", 0o555, ["import", "prune"], database],
       ["var/nix/db/db.sqlite", 0o444, ["import", "prune"], database],
-      // The second run finds the paths that the first one placed, or made valid, before it was refused.
-      ["var/nix/db/db.sqlite", 0o444, ["carry", "carry"], database],
+      // The second run finds the paths that the first one placed before it was refused, and with the database its roots too.
       ["var/nix/gcroots/kedge", 0o555, ["carry", "carry"], own],
+      ["var/nix/db/db.sqlite", 0o444, ["carry", "carry"], database],
     ] as const;
     for (const [denied, mode, of, real] of cases) {
       const at = join(path, denied);
