@@ -1,0 +1,178 @@
+/** How a base image comes into an engine, and under which name, before a program is run in it. */
+import { gzipSync } from "node:zlib";
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { UnreachableError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
+import { ContainerEngine } from "../../lib/container/container_engine.ts";
+import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
+import { resolveContext } from "../../lib/runner/context.ts";
+import { baseImage } from "../../tasks/base_image.ts";
+import { ensureEngineImage } from "../../tasks/container_base.ts";
+import { inContainer } from "../../tasks/in_container.ts";
+import { busyboxLayer } from "../support/busybox.ts";
+import { ContainerGround, containerPrograms } from "../support/container_ground.ts";
+import { fakeDocker } from "../support/fake_docker.ts";
+import { pushNixImage } from "../support/nix_image.ts";
+import { PodmanWorld } from "../support/podman.ts";
+import { writeProgram } from "../support/program_file.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
+
+realTest(
+  "inContainer() names images of two registries, or platforms, apart",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    await using second = await startRegistry();
+    const { folder, registry: first } = ground;
+    const { engine } = ground.world;
+    const context = resolveContext(ground.context);
+    const layers = [await busyboxLayer(folder)];
+    const own = machinePlatform();
+    const other = { ...own, architecture: own.architecture === "amd64" ? "arm64" : "amd64" };
+    const expected: string[] = [];
+    for (const { host } of [first, second]) {
+      const place = `${host.replace(":", "_")}/nixos/nix:2.8.0`;
+      expected.push(
+        `localhost/kedge/${place}`,
+        `localhost/kedge/linux/${other.architecture}/${place}`,
+      );
+      await pushNixImage(folder, host, "2.8.0", [
+        { label: "2.8.0", layers, comments: [`of ${host}`] },
+        { label: "2.8.0", layers, comments: [`of ${host}`], platform: other },
+      ]);
+      for (const platform of [own, other]) {
+        const base = await ground.base({
+          repository: `${host}/nixos/nix`,
+          platform: formatPlatform(platform),
+        });
+        await ensureEngineImage(engine, base, undefined, context);
+      }
+    }
+    const names = await engine.must(["images", "--format={{.Repository}}:{{.Tag}}"], "list");
+    assertEquals(names.trim().split("\n").sort(), expected.sort());
+  },
+);
+
+realTest(
+  "inContainer() brings podman the copy of an image in a layout",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { options: engine } = ground.world;
+    const base = await ground.base({ to: `oci:${join(ground.folder, "layout")}:nix` });
+    await ground.registry.stop();
+    const { stdout, requests } = await inContainer(
+      { base, engine, run: ["sh", "-c", "echo here"] },
+      { ...ground.context, offline: true },
+    );
+    assertEquals([stdout, requests], ["here\n", 0]);
+  },
+);
+
+realTest(
+  "inContainer() brings podman an image of Docker's types, as those of Docker Hub",
+  [...containerPrograms, "skopeo"],
+  async () => {
+    await using world = await PodmanWorld.make();
+    await using registry = await startRegistry();
+    const { folder, options: engine } = world;
+    const layers = [gzipSync(await busyboxLayer(folder))];
+    await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const repository = `${registry.host}/docker/nix`;
+    const { success } = await new Deno.Command("skopeo", {
+      args: [
+        ...["copy", "--quiet", "--all", "--format=v2s2"],
+        ...["--src-tls-verify=false", "--dest-tls-verify=false"],
+        ...[`docker://${registry.host}/nixos/nix:2.8.0`, `docker://${repository}:2.8.0`],
+      ],
+    }).output();
+    assertEquals(success, true);
+    // Nor must the names of folders be those of images.
+    const context = { cache: new Cache(join(folder, "The Cache")) };
+    for (const to of [undefined, `oci:${join(folder, "My Layout")}:nix`]) {
+      const base = await baseImage({ nixVersion: "2.8.0", repository, to }, context);
+      const { stdout, image } = await inContainer(
+        { base, engine, run: ["sh", "-c", "echo here"] },
+        context,
+      );
+      assertEquals([stdout, image], ["here\n", base.configDigest.slice("sha256:".length)]);
+      await world.engine.must(["rmi", "--force", image], "remove it");
+    }
+  },
+);
+
+realTest(
+  "inContainer() has a podman in a virtual machine fetch the image from its registry",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { world, registry, repository } = ground;
+    const context = resolveContext(ground.context);
+    const base = await ground.base();
+    class Machine extends ContainerEngine {
+      override readonly isInMachine = true;
+    }
+    const engine = new Machine({ kind: "podman", program: "podman", ...world.options });
+    await assertRejects(
+      () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+      UnreachableError,
+      "into podman: no registry may be asked",
+    );
+    const { id, loaded } = await ensureEngineImage(engine, base, [registry.host], context);
+    assertEquals([id, loaded], [base.configDigest.slice("sha256:".length), true]);
+    const names = await engine.must(["images", "--format={{.Repository}}"], "list");
+    assertEquals(names, `${repository}\n`);
+  },
+);
+
+realTest(
+  "inContainer() has a podman on another host fetch the image from its registry",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { world, registry, folder, context } = ground;
+    const base = await ground.base();
+    // It reaches every registry but the one that this process is.
+    const program = join(folder, "far-podman");
+    const script = `#!/bin/sh
+case "$*" in *pull*/kedge/*) echo "Error: connection refused" >&2; exit 125;; esac
+exec podman "$@"
+`;
+    await writeProgram(program, script);
+    const engine = { kind: "podman" as const, program, ...world.options };
+    const asked = { base, engine, insecureRegistries: [registry.host] };
+    const { stdout } = await inContainer({ ...asked, run: ["sh", "-c", "echo here"] }, context);
+    assertEquals(stdout, "here\n");
+  },
+);
+
+realTest(
+  "inContainer() finds an image in a docker that knows images by what was asked for",
+  ["docker-registry", "busybox"],
+  async () => {
+    const folder = await Deno.makeTempDir();
+    await using registry = await startRegistry();
+    try {
+      const layers = [await busyboxLayer(folder)];
+      await pushNixImage(folder, registry.host, "2.8.0", [{ label: "2.8.0", layers }]);
+      const context = resolveContext({ cache: new Cache(join(folder, "cache")) });
+      const repository = `${registry.host}/nixos/nix`;
+      const base = await baseImage({ nixVersion: "2.8.0", repository }, context);
+      const program = await fakeDocker(folder, { byManifest: true });
+      const engine = new ContainerEngine({ kind: "docker", program });
+      await assertRejects(
+        () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+        UnreachableError,
+        "no registry may be asked",
+      );
+      const brought = await ensureEngineImage(engine, base, undefined, context);
+      assertEquals([brought.id, brought.loaded], [base.manifestDigest, true]);
+      const again = await ensureEngineImage(engine, base, undefined, context);
+      assertEquals([again.id, again.loaded], [base.manifestDigest, false]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
