@@ -2,8 +2,9 @@
  * Empties the cache, or removes what goes by some names.
  *
  * Invariants: only what kedge made is removed, and only from a folder that is its cache; nobody else uses the cache meanwhile, unless
- * force was asked for; lock files and the journal stay; symbolic links are removed, never followed; a kill midway leaves a cache without some entries,
- * never an entry without its contents, nor a part of an unpacked folder under its name.
+ * force was asked for, and by a name not even then contents go that others lease; lock files and the journal stay; symbolic links are
+ * removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents, nor a part of an
+ * unpacked folder under its name.
  *
  * @module
  */
@@ -56,8 +57,10 @@ export async function cleanCache(
   if (names?.length === 0 || !await isThere(cache.dir)) return nothing;
   checkOwnFolder(cache.dir);
   if ((await removable(cache.dir)).length === 0) return nothing;
-  using _lock = dryRun ? undefined : await lockExclusively(cache, options);
-  if (names !== undefined) return await cleanNames(cache, names, count, options);
+  using lock = dryRun ? undefined : await lockExclusively(cache, options);
+  if (names !== undefined) {
+    return await cleanNames(cache, names, count, { ...options, alone: lock !== undefined });
+  }
   const own = await removable(cache.dir);
   const temporary = buckets.temporary.folder;
   const denied: string[] = [];
@@ -79,8 +82,9 @@ async function cleanNames(
   cache: Cache,
   names: readonly string[],
   count: RemovalCount,
-  { dryRun = false, signal }: CleanCacheOptions,
+  options: CleanCacheOptions & { alone: boolean },
 ): Promise<CleanResult> {
+  const { dryRun = false, force = false, alone, signal } = options;
   const doomed: FoundPointer[] = [];
   const needed = new Set<Digest>();
   const denied: string[] = [];
@@ -104,13 +108,38 @@ async function cleanNames(
     keys.push(key);
     await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, removing);
   }
-  for (const digest of new Set(doomed.flatMap(refsOf))) {
-    if (needed.has(digest) || denied.length > 0) continue;
+  const contents = new Set(doomed.flatMap(refsOf));
+  using _leases = alone || dryRun ? undefined : await cache.leases.lock(signal);
+  const busy = force && !alone;
+  const others = busy ? await neededByOthers(cache, contents, dryRun) : undefined;
+  denied.push(...others?.denied ?? []);
+  for (const digest of contents) {
+    if (needed.has(digest) || others?.needed.has(digest) || denied.length > 0) continue;
     await removeCounted(cache.blobs.path(digest), count, removing);
     const aside = cache.temporaryPath("archive");
     await removeWhole(cache.archives.path(digest), aside, count, removing);
   }
   return { ...count.toRemoval(), keys, denied: [...new Set([...denied, ...left])], left };
+}
+
+/**
+ * Which of these contents those need who use the cache meanwhile: for an entry that they are about to write, or have just written. While the lock of
+ * the leases is held nobody begins to need another.
+ */
+async function neededByOthers(
+  cache: Cache,
+  contents: ReadonlySet<Digest>,
+  dryRun: boolean,
+): Promise<{ needed: ReadonlySet<Digest>; denied: readonly string[] }> {
+  const { leased, all, denied } = await cache.leases.read();
+  if (all) return { needed: contents, denied };
+  const needed = new Set(leased);
+  if (!dryRun) {
+    for await (const pointer of findPointers(cache.dir)) {
+      for (const digest of refsOf(pointer)) needed.add(digest);
+    }
+  }
+  return { needed, denied };
 }
 
 function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): boolean {

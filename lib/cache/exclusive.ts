@@ -4,7 +4,6 @@ import { KedgeError, TimedOutError } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { isDenied } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
-import { leaseLockName } from "./leases.ts";
 
 /** Options of {@linkcode lockExclusively}. */
 export interface LockExclusivelyOptions {
@@ -61,7 +60,7 @@ async function withoutLeases(
 ): Promise<Disposable | undefined> {
   using held = new DisposableStack();
   held.use(root);
-  held.use(await cache.lock(leaseLockName, { purpose: "removal", ...defined({ signal }) }));
+  held.use(await cache.leases.lock(signal));
   try {
     return await cache.leases.othersHold() ? undefined : held.move();
   } catch (cause) {

@@ -10,6 +10,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
 import { isNoRoom } from "../base/errors.ts";
 import type { FileLock } from "../base/file_lock.ts";
@@ -34,7 +35,7 @@ export interface LeasesHost {
 }
 
 /** The name of the lock under which leases are taken (shared) and things removed (exclusive). */
-export const leaseLockName = "leases";
+const lockName = "leases";
 
 /** Files of this process, removed when it ends in good order. */
 const ownFiles = new Set<string>();
@@ -77,6 +78,11 @@ export class Leases {
     removeNow(this.#path("use"));
   }
 
+  /** The lock for removing things: nobody takes a lease while it is held. */
+  async lock(signal?: AbortSignal): Promise<FileLock> {
+    return await this.#host.lock(lockName, { purpose: "removal", ...defined({ signal }) });
+  }
+
   /** Comes back once all of them are written, whoever asked for them first. */
   async #append(
     known: Map<Digest, Promise<void>>,
@@ -109,7 +115,7 @@ export class Leases {
 
   async #write(digests: ReadonlySet<Digest>, kind: Kind): Promise<void> {
     try {
-      using _lock = await this.#host.lock(leaseLockName, { shared: true });
+      using _lock = await this.#host.lock(lockName, { shared: true });
       const path = this.#path(kind);
       this.#next.delete(kind);
       const lines = [...digests].map((digest) => `${digest}\n`).join("");

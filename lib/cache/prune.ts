@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { defined } from "../base/defined.ts";
 import { freeBytes } from "../base/disk_space.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { ifAllowed, ifThere, isReadOnly } from "../base/files.ts";
@@ -16,7 +15,6 @@ import { dayMs, madeMs } from "./cache_age.ts";
 import { defaultGcPolicy, type GcItem, type GcPlan, type GcPolicy } from "./gc_policy.ts";
 import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
-import { leaseLockName } from "./leases.ts";
 import { checkOwnFolder } from "./own_folder.ts";
 import { refsOf } from "./pointers.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
@@ -62,9 +60,7 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   const survey = await surveyCache(cache, signal);
   const behind = isBehind(survey, madeMs(cache), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
-  using _leases = dryRun
-    ? undefined
-    : await cache.lock(leaseLockName, { purpose: "removal", ...defined({ signal }) });
+  using _leases = dryRun ? undefined : await cache.leases.lock(signal);
   const { leased, all } = await cache.leases.read();
   // Asked only where it counts: it takes a permission that not every task is given.
   const free = policy.minFreeBytes === undefined ? undefined : freeBytes(cache.dir);

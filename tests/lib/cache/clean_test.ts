@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import * as v from "valibot";
+import { buckets } from "../../../lib/cache/buckets.ts";
+import { Cache } from "../../../lib/cache/cache.ts";
+import { cleanCache } from "../../../lib/cache/clean.ts";
+import { listEntries } from "../../../lib/cache/list_entries.ts";
+import { pruneCache } from "../../../lib/cache/prune.ts";
+import { inFolder } from "../../support/in_folder.ts";
+
+const schema = v.looseObject({ text: v.string() });
+
+function withCache(run: (cache: Cache) => Promise<void>): Promise<void> {
+  return inFolder((dir) => run(new Cache(join(dir, "cache"))));
+}
+
+async function persist(cache: Cache) {
+  return await cache.blobs.persist(new Blob(["contents"]).stream());
+}
+
+function entry(cache: Cache, key: string) {
+  return cache.entry(buckets.nars, key, schema);
+}
+
+async function wholes(cache: Cache): Promise<(string | boolean)[][]> {
+  const entries = await listEntries(cache, (why) => {
+    throw new Error(why);
+  });
+  return entries.map(({ key, whole }) => [key, whole]);
+}
+
+Deno.test("a forced clean by name leaves the contents of an entry that somebody writes meanwhile", () =>
+  withCache(async (cache) => {
+    const writer = new Cache(cache.dir);
+    {
+      using _use = await writer.use();
+      const { digest } = await persist(writer);
+      await entry(writer, "k").write({ text: "before" }, { refs: [digest] });
+      await persist(writer);
+      const cleaned = await cleanCache(cache, { names: ["k"], force: true });
+      assertEquals(cleaned.keys, ["k"]);
+      await entry(writer, "k").write({ text: "after" }, { refs: [digest] });
+    }
+    assertEquals(await wholes(cache), [["k", true]]);
+  }));
+
+Deno.test("a forced clean by name leaves to the next prune what somebody holds, and says the same beforehand", () =>
+  withCache(async (cache) => {
+    const user = new Cache(cache.dir);
+    {
+      using _use = await user.use();
+      const { digest } = await persist(user);
+      await entry(user, "k").write({ text: "k" }, { refs: [digest] });
+      const options = { names: ["k"], force: true };
+      const { files, bytes } = await cleanCache(cache, { ...options, dryRun: true });
+      const cleaned = await cleanCache(cache, options);
+      assertEquals([cleaned.files, cleaned.bytes], [files, bytes]);
+      assertEquals([cleaned.files, await cache.blobs.has(digest)], [1, true]);
+    }
+    assertEquals((await pruneCache(cache)).files, 1);
+  }));
