@@ -22,8 +22,7 @@ export class Connections implements Disposable {
     if (protocol !== "http:" || !isLoopback(host)) return this.#shared ??= open();
     const standing = this.#direct.get(host);
     if (standing !== undefined) return standing;
-    const address = hostname.replace(/^\[|\]$/g, "");
-    const client = open({ transport: "tcp", hostname: address, port: Number(port || 80) });
+    const client = open({ transport: "tcp", hostname, port: Number(port || 80) });
     this.#direct.set(host, client);
     return client;
   }

@@ -53,14 +53,19 @@ Deno.test("image:sync reaches a registry on this machine past the proxy of the e
   await using registry = new FakeRegistry();
   const far = "registry.invalid:5000";
   const seen: string[] = [];
-  await using proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const { host, pathname, search } = new URL(request.url);
-    seen.push(host);
-    const { method, headers, body } = request;
-    const passed = new Headers(headers);
-    passed.delete("host");
-    return fetch(`${registry.url}${pathname}${search}`, { method, headers: passed, body });
-  });
+  const relay = (hostname: string, asked?: string[]) =>
+    Deno.serve({ hostname, port: 0, onListen() {} }, (request) => {
+      const { host, pathname, search } = new URL(request.url);
+      asked?.push(host);
+      const { method, headers, body } = request;
+      const passed = new Headers(headers);
+      passed.delete("host");
+      return fetch(`${registry.url}${pathname}${search}`, { method, headers: passed, body });
+    });
+  await using proxy = relay("127.0.0.1", seen);
+  // Not every machine has it.
+  const hasSix = Deno.networkInterfaces().some(({ address }) => address === "::1");
+  await using six = hasSix ? relay("::1") : undefined;
   const from = `oci:${room.path("from")}:v1`;
   await writeImage(room.path("from"), "v1", { layers: [randomBytes(2_000_000, 4), "x"] });
   const sync = async (from: string, to: string) => {
@@ -74,6 +79,7 @@ Deno.test("image:sync reaches a registry on this machine past the proxy of the e
   const near = registry.host.replace("127.0.0.1", "localhost");
   await sync(from, `docker://${near}/a:v1`);
   await sync(`docker://${registry.host}/a:v1`, `oci:${room.path("to")}:v1`);
+  if (six !== undefined) await sync(from, `docker://[::1]:${six.addr.port}/six:v1`);
   assertEquals(seen, []);
   await sync(from, `docker://${far}/b:v1`);
   assertEquals([seen.length > 8, new Set(seen)], [true, new Set([far])]);
