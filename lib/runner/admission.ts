@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, UsageError } from "../base/errors.ts";
 import type { NeedsOptions } from "./check_needs.ts";
 import type { GraphNode } from "./graph.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -67,8 +67,13 @@ export class Admission {
   }
 
   async #ask({ task, args, label }: GraphNode): Promise<void> {
-    const question = task.declared.confirm?.(args);
+    const question: unknown = task.declared.confirm?.(args);
     if (question === undefined) return;
+    if (typeof question !== "string") {
+      throw new UsageError(`Cannot run "${label}": its confirm gave no text to ask`, {
+        hint: "a function of confirm gives a text, and is not async",
+      });
+    }
     using _turn = await this.#questions.acquire();
     const { signal } = this.#options;
     signal.throwIfAborted();

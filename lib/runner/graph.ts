@@ -115,7 +115,11 @@ export class Graph {
 
   #depsOf(task: AnyTask, args: ArgValues): DepsShape {
     const { deps } = task.declared;
-    return typeof deps === "function" ? deps(args) : deps;
+    const given: unknown = typeof deps === "function" ? deps(args) : deps;
+    if (areNamed(given)) return given;
+    throw new UsageError(`Cannot run "${task.name}": its deps gave no tasks by their names`, {
+      hint: "a function of deps gives an object, and is not async",
+    });
   }
 
   #key(task: AnyTask, args: ArgValues): string {
@@ -123,6 +127,12 @@ export class Graph {
     if (id === undefined) this.#ids.set(task, id = this.#ids.size);
     return `${id}:${canonical(args)}`;
   }
+}
+
+/** Whether they are an object of some; of a promise, or of a map, none would be found, and none would run. */
+function areNamed(value: unknown): value is DepsShape {
+  return typeof value === "object" && value !== null && !(value instanceof Promise) &&
+    !(Symbol.iterator in value);
 }
 
 /** Whether it is one; a compiler that is not asked lets anything in. */

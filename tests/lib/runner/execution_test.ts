@@ -141,6 +141,21 @@ Deno.test("deps: what is no task is told, whichever way it was declared", async 
   }
 });
 
+Deno.test("deps: a function that gives no dependencies at once is refused, rather than run without them", async () => {
+  const build = task({ name: "build", description, run: () => {} });
+  let ran = false;
+  for (const odd of [() => Promise.resolve({ build }), () => undefined, () => [build]]) {
+    const deps = odd as unknown as () => { build: typeof build };
+    const ship = task({ name: "ship", description, deps, run: () => void (ran = true) });
+    const result = await runTasks([build, ship], ["ship"]);
+    assertEquals([result.exitCode, ran], [2, false]);
+    assertEquals(
+      errorOf(result).message,
+      'Cannot run "ship": its deps gave no tasks by their names',
+    );
+  }
+});
+
 Deno.test("deps: what does not end is found before anything runs", async () => {
   const args = { depth: arg.number({ description, default: 0 }) };
   let ran = false;
@@ -627,6 +642,20 @@ Deno.test("confirm: nobody is asked where there is nothing to ask", async () => 
   const declined = { confirm: () => Promise.resolve(false) };
   assertEquals(valueOf(await runTasks([wipe], ["wipe"], declined)), "done");
   assertEquals((await runTasks([wipe], ["wipe", "--real"], declined)).exitCode, 1);
+});
+
+Deno.test("confirm: what is no question is not asked, and nothing starts", async () => {
+  let asked = false;
+  let ran = false;
+  for (const odd of [() => Promise.resolve("Wipe?"), () => null, () => true]) {
+    const confirm = odd as unknown as () => string;
+    const wipe = task({ name: "wipe", description, confirm, run: () => void (ran = true) });
+    const result = await runTasks([wipe], ["wipe"], {
+      confirm: () => Promise.resolve(asked = true),
+    });
+    assertEquals([result.exitCode, asked, ran], [2, false, false]);
+    assertEquals(errorOf(result).message, 'Cannot run "wipe": its confirm gave no text to ask');
+  }
 });
 
 Deno.test("confirm: what runs a task from inside waits for the answer, whoever asked first", async () => {
