@@ -1,5 +1,6 @@
 import type { ArgsShape } from "./arg.ts";
 import { nearest } from "./nearest.ts";
+import type { RetryOptions } from "./retry.ts";
 import type { DepsShape, TaskOptions } from "./task.ts";
 
 const kinds = {
@@ -30,38 +31,80 @@ const options: Readonly<
   output: ["function"],
 };
 
-const needs: readonly string[] = ["tool", "env", "file", "host", "freeBytes"];
+/** What else each kind of need may have. */
+const needOptions: Readonly<Record<string, readonly string[]>> = {
+  tool: ["version", "versionArgs"],
+  env: [],
+  file: [],
+  host: ["timeoutMs"],
+  freeBytes: ["at"],
+};
+
+const retries: readonly (keyof RetryOptions)[] = [
+  "attempts",
+  "delay",
+  "factor",
+  "maxDelay",
+  "jitter",
+  "when",
+];
+
+type Refuse = (state: string, hint?: string) => never;
 
 /**
- * Refuses what `deno run`, which checks no types, would let pass: a question or a need under a misspelt name would never be
+ * Refuses what `deno run`, which checks no types, would let pass: a question, a need or a retry under a misspelt name would never be
  * asked, and a task that erases disks runs without it.
  */
-export function checkDeclared(
-  given: object,
-  refuse: (state: string, hint?: string) => never,
-): void {
+export function checkDeclared(given: object, refuse: Refuse): void {
+  checkNames("it", given, Object.keys(options), refuse);
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(options, name)) {
-      const near = nearest(name, Object.keys(options));
-      refuse(
-        `it has no option "${name}"`,
-        near === undefined ? undefined : `did you mean ${near}?`,
-      );
-    }
     const allowed = options[name as keyof typeof options].map((kind) => kinds[kind]);
     if (value !== undefined && !allowed.some(([fits]) => fits(value))) {
       refuse(`its ${name} must be ${allowed.map(([, what]) => what).join(" or ")}`);
     }
   }
-  for (const [key, declared] of Object.entries((given as { args?: object }).args ?? {})) {
+  const { args = {}, needs = [], retry } = given as Partial<
+    { args: object; needs: readonly unknown[]; retry: unknown }
+  >;
+  for (const [key, declared] of Object.entries(args)) {
     if (!isObject(declared) || !("presence" in declared)) {
       refuse(`its argument "${key}" was not made by arg`);
     }
   }
-  for (const need of (given as { needs?: readonly unknown[] }).needs ?? []) {
-    if (!isObject(need) || !needs.some((name) => name in need)) {
-      refuse(`one of its needs names none of ${needs.join(", ")}`);
-    }
+  for (const need of needs) checkNeed(need, refuse);
+  if (isObject(retry)) checkNames("its retry", retry, retries, refuse);
+}
+
+function checkNeed(need: unknown, refuse: Refuse): void {
+  const kind = Object.keys(needOptions).find((name) => isObject(need) && name in need);
+  if (kind === undefined) {
+    return refuse(`one of its needs names none of ${Object.keys(needOptions).join(", ")}`);
+  }
+  const value = (need as Record<string, unknown>)[kind];
+  if (typeof value !== "string" && !(kind === "freeBytes" && typeof value === "number")) {
+    refuse(`the "${kind}" of one of its needs must be a text`);
+  }
+  checkNames(
+    `its need of a "${kind}"`,
+    need as object,
+    [kind, "hint", ...needOptions[kind]!],
+    refuse,
+  );
+}
+
+function checkNames(
+  whose: string,
+  given: object,
+  known: readonly string[],
+  refuse: Refuse,
+): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    refuse(
+      `${whose} has no option "${name}"`,
+      near === undefined ? undefined : `did you mean ${near}?`,
+    );
   }
 }
 
