@@ -137,14 +137,15 @@ export async function pruneNixFolder(
   await removePaths(plan.loose);
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
-  const images = plan.dropped.map(({ digest }) => digestHex(digest));
-  for (const image of [...images, ...plan.begun]) {
-    await removeTree(join(folder.state, "gcroots", "kedge", image));
-  }
   removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
     database.forget(rows.map(({ baseName }) => baseName));
+  }
+  // Of an image without a note they alone tell that its paths are to go.
+  const images = plan.dropped.map(({ digest }) => digestHex(digest));
+  for (const image of [...images, ...plan.begun]) {
+    await removeTree(join(folder.state, "gcroots", "kedge", image));
   }
   const notes = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await notes.remove(digest);

@@ -236,6 +236,30 @@ realTest(
 );
 
 realTest(
+  "pruneStore() frees it also where a run that began to was killed before Nix's database was changed",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const first = await room.image("2.8.0");
+    const second = await room.image("2.8.1");
+    await room.carry(second);
+    await room.carry(first);
+    await Deno.remove(join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`));
+    const schema = join(room.nix.databaseFolder, "schema");
+    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const plan = await planNixPrune(room.nix, 0);
+    await Deno.writeTextFile(schema, "11");
+    const never = new AbortController().signal;
+    await assertRejects(() => pruneNixFolder(room.nix, plan, () => {}, never), KedgeError, "newer");
+    await Deno.writeTextFile(schema, "10");
+    assertEquals((await prune(room, 0)).paths, 1);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.0", "shell"]);
+    assertEquals((await prune(room, 0)).changed, false);
+    await verifyWithNix(room.nix.uri);
+  },
+);
+
+realTest(
   "carryStore() makes nothing valid before its roots tell of which image it is",
   carryPrograms,
   async () => {
