@@ -106,11 +106,12 @@ function ownName(
     : address!;
   const isForeign = !isSamePlatform(platform, formatPlatform(machinePlatform()));
   const whole = [
+    "localhost",
     "kedge",
     ...(isForeign ? [platform.toLowerCase()] : []),
     port === "" ? place : `${place}_${port}`,
     repository,
   ].join("/");
-  const name = isRepository(whole) ? whole : `kedge/${sha256(whole).slice(7, 39)}`;
-  return `localhost/${name}:${tag ?? digestHex(manifestDigest).slice(0, 12)}`;
+  const name = isRepository(whole) ? whole : `localhost/kedge/${sha256(whole).slice(7, 39)}`;
+  return `${name}:${tag ?? digestHex(manifestDigest).slice(0, 12)}`;
 }

@@ -9,6 +9,7 @@ import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
 import { resolveContext } from "../../lib/runner/context.ts";
 import { baseImage } from "../../tasks/base_image.ts";
 import { ensureEngineImage } from "../../tasks/container_base.ts";
+import { syncImage } from "../../tasks/image.ts";
 import { inContainer } from "../../tasks/in_container.ts";
 import { busyboxLayer } from "../support/busybox.ts";
 import { ContainerGround, containerPrograms } from "../support/container_ground.ts";
@@ -52,6 +53,29 @@ realTest(
     }
     const names = await engine.must(["images", "--format={{.Repository}}:{{.Tag}}"], "list");
     assertEquals(names.trim().split("\n").sort(), expected.sort());
+  },
+);
+
+realTest(
+  "inContainer() brings podman an image of a repository whose name is as long as registries take it",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { host } = ground.registry;
+    const context = resolveContext(ground.context);
+    const room = 255 - `localhost/kedge/${host}/`.length;
+    for (const length of [room, room + 1, 255 - `kedge/${host}/`.length]) {
+      const long = `${"a".repeat(100)}/${"b".repeat(length - 101)}`;
+      await syncImage({
+        from: `docker://${ground.repository}:2.8.0`,
+        to: `docker://${host}/${long}:2.8.0`,
+      }, context);
+      const base = await ground.base({ repository: `${host}/${long}` });
+      const { engine } = ground.world;
+      const { loaded, id } = await ensureEngineImage(engine, base, undefined, context);
+      assertEquals(loaded, true);
+      await engine.must(["rmi", "--force", id], "remove it");
+    }
   },
 );
 
