@@ -113,7 +113,7 @@ function aheadOf(
 }
 
 function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedPrune {
-  const { dropped, kept, begun, rows, loose, gone, staged, names } = prune;
+  const { dropped, kept, used, begun, rows, loose, gone, staged, names } = prune;
   return {
     folder,
     prune,
@@ -123,9 +123,9 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
     exact: true,
     requests: 0,
     why: `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
-      `among the ${keep} used last; nothing else needs ${rows.length} of their paths${
-        leftOf(prune)
-      }`,
+      `among the ${keep} used last${
+        used ? ", nor in use by a program" : ""
+      }; nothing else needs ${rows.length} of their paths${leftOf(prune)}`,
     objects: pathsOf(prune).map(({ baseName, narSize }) => ({
       label: `${nixStoreDir}/${baseName}`,
       sizeBytes: narSize,

@@ -30,6 +30,8 @@ export interface NixPrunePlan {
   dropped: readonly CarriedImage[];
   /** The images that stay. */
   kept: readonly CarriedImage[];
+  /** Whether some that might go stay, since programs use them: without what tells of them, nothing would free that later. */
+  used: boolean;
   /** What should tell of images that stay, and does not: roots lead to what these need. */
   unreadable: readonly UnreadableNote[];
   /** Those whose carrying was killed before it was noted, though their roots, and maybe their paths, are there; by the digests, in hexadecimal. */
@@ -62,35 +64,41 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const current = await images.current();
   const { images: noted, unreadable } = await images.all();
   const others = noted.filter((image) => image.digest !== current);
-  const dropped = others.slice(keep);
-  const kept = noted.filter((image) => !dropped.includes(image));
   using database = await StoreDatabase.read(folder.databaseFolder);
   const valid = database?.rows() ?? new Map<string, StoreRow>();
+  const past = others.slice(keep);
+  const staying = new Set(
+    noted.filter((image) => !past.includes(image)).flatMap((image) => image.paths),
+  );
+  const inUse = neededBy(busy, valid).difference(staying);
+  const isUsed = (paths: Iterable<string>) => !inUse.isDisjointFrom(new Set(paths));
+  const dropped = past.filter((image) => !isUsed(image.paths));
+  const kept = noted.filter((image) => !dropped.includes(image));
   const keptNames = new Set(kept.flatMap((image) => image.paths));
   const all = await stateLinks(folder);
   const names = await leftNames(folder, all);
   const present = all.filter(({ path }) => !names.includes(`var/nix/${path}`));
-  const begun = begunImages(present, [
+  const unnoted = begunImages(present, [
     ...[...noted, ...unreadable].map(({ digest }) => digest),
     ...current === undefined ? [] : [current],
   ]);
+  const pathsOf = (images: readonly string[]) =>
+    neededBy(namesOf(present.filter((link) => images.includes(imageOf(link) ?? ""))), valid);
+  const begun = unnoted.filter((image) => !isUsed(pathsOf([image])));
   const isBegun = (link: NixLink) => begun.includes(imageOf(link) ?? "");
-  const came = [
-    ...dropped.flatMap((image) => image.paths),
-    ...neededBy(namesOf(present.filter(isBegun)), valid),
-  ];
+  const came = [...dropped.flatMap((image) => image.paths), ...pathsOf(begun)];
   const candidates = new Set(came.filter((name) => !keptNames.has(name)));
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
     : [];
   const left = new Set(dropped.map(({ digest }) => digestHex(digest)));
-  const staying = present.filter((link) =>
+  const leading = present.filter((link) =>
     !links.includes(link) && !isBegun(link) && !left.has(imageOf(link) ?? "")
   );
   const needed = neededBy([
     ...[...valid.keys()].filter((name) => !candidates.has(name)),
-    ...namesOf(staying),
+    ...namesOf(leading),
     ...busy,
   ], valid);
   const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
@@ -102,6 +110,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   return {
     dropped,
     kept,
+    used: dropped.length < past.length || begun.length < unnoted.length,
     unreadable,
     begun,
     links,

@@ -259,6 +259,34 @@ realTest(
   },
 );
 
+for (const kind of ["an image", "an image that was never noted"]) {
+  realTest(
+    `pruneStore() leaves ${kind} to a later one while a program uses it, and loses nothing of it`,
+    carryPrograms,
+    async () => {
+      await using room = await CarryRoom.make();
+      const old = await room.image("2.7.7");
+      await room.carry(old);
+      await room.carry(await room.image("2.8.1"));
+      if (kind !== "an image") {
+        await Deno.remove(join(room.nix.notes, "images", `${old.manifestDigest.slice(7)}.json`));
+      }
+      const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith("-nix-2.7.7"))!;
+      {
+        const TOOLS = `/bin:${nix}/bin`;
+        await using program = new Deno.Command("sleep", { args: ["600"], env: { TOOLS } }).spawn();
+        const { changed, dropped, why } = await prune(room, 0);
+        assertEquals([changed, dropped], [false, []]);
+        assertStringIncludes(why, "nor in use by a program");
+        program.kill();
+      }
+      assertEquals((await prune(room, 0)).paths, 1);
+      assertEquals(await names(room.nix), ["libc", "nix-2.8.1", "shell"]);
+      assertEquals((await prune(room, 0)).changed, false);
+    },
+  );
+}
+
 realTest(
   "carryStore() makes nothing valid before its roots tell of which image it is",
   carryPrograms,
