@@ -8,7 +8,7 @@ import { displayUrl } from "./display_url.ts";
  * @throws {UsageError} if it is not encoded as a URL has it
  */
 export function urlLogin(url: URL): ReturnType<typeof basicAuthorization> | undefined {
-  if (url.username === "") return undefined;
+  if (url.username === "" && url.password === "") return undefined;
   try {
     return basicAuthorization(decodeURIComponent(url.username), decodeURIComponent(url.password));
   } catch (error) {

@@ -65,8 +65,13 @@ export function parseStoreUri(text: string): StoreUri {
     return { kind: "nix", shown, target: text, secretKeys: [], query: {} };
   }
   const threeSlashes = "a folder is named file:///DIR, with three slashes";
-  // The URL of a relative folder would be that of one in the root.
-  if (kind === "file" && !/^file:\//i.test(text)) throw bad("its folder is relative", threeSlashes);
+  // The URL of a relative folder would be that of one in the root, which nobody wrote.
+  if (kind === "file" && !/^\s*file:\//i.test(text)) {
+    const written = text.replace(/[?#].*$/s, "");
+    throw new UsageError(`Cannot publish to "${written}": its folder is relative`, {
+      hint: threeSlashes,
+    });
+  }
   if (url.hash !== "") throw bad("it has a part behind #", "write a # of its own as %23");
   const query = Object.fromEntries(url.searchParams);
   const allowed = [...known[kind], ...knownEverywhere];

@@ -22,6 +22,8 @@ Deno.test("parseStoreUri() takes keys and logins out of what is shown", () => {
   assertEquals(uri.secretKeys, ["/k1", "/k2", "/k3"]);
   assertEquals([uri.shown, uri.target], ["https://c.dev/x", "https://c.dev/x"]);
   assertEquals(uri.user?.authorization, `Basic ${btoa("me:pass word")}`);
+  const token = parseStoreUri("https://:token@c.dev/x").user?.authorization;
+  assertEquals(token, `Basic ${btoa(":token")}`);
 });
 
 Deno.test("parseStoreUri() refuses what means nothing", () => {
@@ -40,5 +42,10 @@ Deno.test("parseStoreUri() refuses what means nothing", () => {
     "https://me:100%@c.dev/x",
   ];
   for (const uri of refused) assertThrows(() => parseStoreUri(uri), UsageError, "Cannot ");
+  for (const uri of ["file:cache", "file:./cache?secret-key=/k"]) {
+    const shown = `Cannot publish to "${uri.split("?")[0]}": its folder is relative`;
+    assertThrows(() => parseStoreUri(uri), UsageError, shown);
+  }
+  assertEquals(parseStoreUri(" file:///srv/cache").target, "/srv/cache");
   assertEquals(parseStoreUri("file:/srv/a%23b").target, "/srv/a#b");
 });
