@@ -87,6 +87,7 @@ import "../lib/http/proxy_variables.ts";
 import "../lib/oci/is_loopback.ts";
 import "../lib/oci/left_temporaries.ts";
 import "../lib/http/read_within.ts";
+import "../lib/http/content_range.ts";
 import "../lib/oci/upload_location.ts";
 import "../lib/oci/pooled.ts";
 import "../lib/chunk/scan_file.ts";

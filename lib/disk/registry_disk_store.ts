@@ -65,12 +65,16 @@ export class RegistryDiskStore implements DiskStore {
       const before = at;
       let failure: unknown = new Error("the body ended early");
       try {
-        const body = await this.client.getRange(blob.digest, start + at, end - 1, signal);
-        await this.#filler.fill(body, bytes.subarray(at), (count) => {
+        const part = await this.client.getRange(blob.digest, start + at, end - 1, signal);
+        await this.#filler.fill(part.body, bytes.subarray(at, at + part.size), (count) => {
           at += count;
           onBytes(count);
         });
         if (at === bytes.length) return bytes;
+        if (at === before + part.size) {
+          failures = 0;
+          continue;
+        }
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof KedgeError) throw this.#lacking(blob, error);

@@ -1,8 +1,9 @@
 /**
  * Reads a blob from a registry and goes on in its middle after a failure.
  *
- * Invariants: a retry asks for the closed range that is still missing; a registry that ignores ranges is read again from the start and
- * what was there already is dropped; a connection that gives nothing for a while is given up; progress refills the patience.
+ * Invariants: a retry asks for the closed range that is still missing; an answer that has only the beginning of it, and says so, is no failure; a
+ * registry that ignores ranges is read again from the start and what was there already is dropped; a connection that gives nothing for a while is
+ * given up; progress refills the patience.
  *
  * @module
  */
@@ -51,11 +52,14 @@ export async function* readBlob(
     signal?.throwIfAborted();
     let drop = 0;
     const before = position;
+    let end = size;
     let failure: unknown;
     try {
       let body: ReadableStream<Uint8Array<ArrayBuffer>>;
       if (position > 0 && position < size && ranges) {
-        body = await client.getRange(digest, position, size - 1, signal);
+        const part = await client.getRange(digest, position, size - 1, signal);
+        body = part.body;
+        end = position + part.size;
       } else {
         body = await client.get(digest, signal);
         drop = position;
@@ -68,6 +72,10 @@ export async function* readBlob(
         yield dropped === 0 ? piece : piece.subarray(dropped);
       }
       if (position >= size) return;
+      if (position >= end) {
+        failures = 0;
+        continue;
+      }
       failure = new Error(`the body ended after ${position} of ${size} bytes`);
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,13 +1,14 @@
 /**
  * The requests of the distribution specification 1.1 about the blobs of one repository.
  *
- * Invariants: ranges are closed and single; an answer that is not the range asked for is refused before its body is read.
+ * Invariants: ranges are closed and single; an answer that is not the range asked for, or its beginning, is refused before its body is read.
  *
  * @module
  */
 import type { Digest } from "../base/digest.ts";
 import { NotAllowedError } from "../base/errors.ts";
 import type { HttpClient } from "../http/client.ts";
+import { parseContentRange } from "../http/content_range.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
@@ -18,10 +19,21 @@ import { uploadLocation } from "./upload_location.ts";
 /** What registries without mounts answer, instead of opening an upload. */
 const mountRefusals = [400, 404, 405, 501];
 
+/** An answer to a range that is short, and has fewer bytes than this, is of no use: the requests for the rest cost more than the whole. */
+const leastOfRange = 16 * 1024;
+
 /** What a registry says of a blob without giving it. */
 export interface BlobHead {
   /** Its size in bytes; `undefined` where the registry, or a proxy before it, does not tell. */
   readonly size: number | undefined;
+}
+
+/** A part of a blob that comes. */
+export interface BlobPart {
+  /** Its bytes, not verified. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** How many bytes it is to have. */
+  readonly size: number;
 }
 
 /** The blobs of one repository of a registry. */
@@ -77,16 +89,17 @@ export class RegistryBlobs {
   }
 
   /**
-   * The bytes of a blob from `start` to `end`, both included, not verified.
+   * The bytes of a blob from `start` to `end`, both included, or the beginning of them: a server may give less than it is asked for (RFC 9110,
+   * section 15.3.7).
    *
-   * @throws {RangeRefusedError} if the registry answers with anything but this range
+   * @throws {RangeRefusedError} if the registry answers with anything else, or with so little of it that the whole is better
    */
   async getRange(
     digest: Digest,
     start: number,
     end: number,
     signal?: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  ): Promise<BlobPart> {
     const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
       headers: { range: `bytes=${start}-${end}` },
       accept: [416, 501],
@@ -95,10 +108,13 @@ export class RegistryBlobs {
       ...(signal === undefined ? {} : { signal }),
     });
     const range = response.headers.get("content-range");
-    const given = /^bytes (\d+)-(\d+)\//.exec(range ?? "");
-    const right = response.status === 206 && given !== null && Number(given[1]) === start &&
-      Number(given[2]) === end;
-    if (right && response.body !== null) return response.body;
+    const given = response.status === 206 ? parseContentRange(range) : undefined;
+    if (given?.start === start && response.body !== null) {
+      const [size, asked] = [given.end! - start, end + 1 - start];
+      if (size === asked || size < asked && size >= leastOfRange) {
+        return { body: response.body, size };
+      }
+    }
     await response.body?.cancel();
     throw new RangeRefusedError(
       `Cannot get bytes ${start} to ${end} of ${digest} from "${this.name}": ` +

@@ -45,6 +45,7 @@ import "../../lib/oci/is_loopback.ts";
 import "../../lib/http/read_within.ts";
 import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
+import "../../lib/http/content_range.ts";
 import "../../lib/oci/range_refused_error.ts";
 import "../../lib/oci/upload_location.ts";
 import "../../lib/oci/pooled.ts";

@@ -4,6 +4,8 @@
 export interface DiskProxyBehaviour {
   /** Whether ranges are passed on; otherwise whole blobs are given. @default {true} */
   ranges?: boolean;
+  /** How many bytes of a range are given at most, as its Content-Range says. @default {all that are asked for} */
+  mostOfRange?: number;
   /** Changes the bytes of a blob's answer. */
   spoil?: (bytes: Uint8Array<ArrayBuffer>, request: Request) => void;
   /** Called before a request is passed on. */
@@ -58,13 +60,15 @@ export class DiskProxy implements AsyncDisposable {
   }
 
   async #handle(request: Request): Promise<Response> {
-    const { ranges = true, spoil, before, latencyMs = 0, bytesPerSecond } = this.behaviour;
+    const { ranges = true, mostOfRange, spoil, before, latencyMs = 0, bytesPerSecond } =
+      this.behaviour;
     const url = new URL(request.url);
     this.requests.push(`${request.method} ${url.pathname}`);
     await before?.(request);
     if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
     const headers = new Headers(request.headers);
     if (!ranges) headers.delete("range");
+    else if (mostOfRange !== undefined) shorten(headers, mostOfRange);
     const answer = await fetch(`http://${this.#upstream}${url.pathname}${url.search}`, {
       method: request.method,
       headers,
@@ -99,4 +103,12 @@ export class DiskProxy implements AsyncDisposable {
     const waitMs = this.#freeAt - now;
     if (waitMs > 2) await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
+}
+
+/** Asks for the beginning of a range alone. */
+function shorten(headers: Headers, mostBytes: number): void {
+  const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(headers.get("range") ?? "") ?? [];
+  if (start === undefined) return;
+  const last = Math.min(Number(end), Number(start) + mostBytes - 1);
+  headers.set("range", `bytes=${start}-${last}`);
 }

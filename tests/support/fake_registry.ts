@@ -29,6 +29,10 @@ export type Quirk =
   | "open-range-416"
   /** Ranges are ignored: the whole blob comes (a cold pull-through mirror). */
   | "ignore-range"
+  /** A range comes up to 300 000 bytes, and its Content-Range says so (a cache that keeps slices). */
+  | "short-range"
+  /** A range comes byte by byte. */
+  | "tiny-range"
   /** Several ranges at once are 501 (GHCR). */
   | "multi-range-501"
   /** A cut PATCH loses its upload session (distribution). */
@@ -51,6 +55,7 @@ export type Quirk =
   | "html";
 
 const mostOfShortChunk = 200_000;
+const mostOfShortRange = 300_000;
 
 /** How often something goes wrong: each counts down to none. */
 export interface Faults {
@@ -617,7 +622,9 @@ function parseRange(
   const start = Number(match[1]);
   const open = match[2] === "" || Number(match[2]) >= size;
   if (start >= size || (open && quirks.has("open-range-416"))) return 416;
-  return { start, end: open ? size - 1 : Number(match[2]) };
+  const end = open ? size - 1 : Number(match[2]);
+  const most = quirks.has("tiny-range") ? 1 : quirks.has("short-range") ? mostOfShortRange : size;
+  return { start, end: Math.min(end, start + most - 1) };
 }
 
 function broken(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {

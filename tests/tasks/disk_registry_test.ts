@@ -188,6 +188,32 @@ realTest(
   },
 );
 
+realTest("a pull goes on where a range ended that came short, without a wait or a whole pack", [
+  "docker-registry",
+], async () => {
+  await using world = await DiskWorld.make();
+  await using registry = await startRegistry();
+  const direct = `docker://${registry.host}/acme/disk:1`;
+  await pushDisk({ file: await world.write("disk", first), reference: direct }, world.machine());
+  const whole = await pullDisk({ reference: direct, file: world.path("out") }, world.machine());
+  await using proxy = new DiskProxy(registry.host, { mostOfRange: 100_000 });
+  const reference = `docker://${proxy.host}/acme/disk:1`;
+  const short = await pullDisk({ reference, file: world.path("other") }, world.machine());
+  await world.holds("other", first);
+  const complaints = world.notes.filter((note) => /no ranges|again|ended/.test(note));
+  assertEquals([complaints, short.bytesMoved], [[], whole.bytesMoved]);
+  assert(short.requests > short.bytesMoved / 100_000, String(short.requests));
+
+  // Bytes that are wrong in one of the parts are found and fetched again.
+  let spoiled = 0;
+  proxy.behaviour.spoil = (bytes, request) => {
+    if (request.headers.has("range") && spoiled++ === 3) bytes[bytes.length >> 1]! ^= 1;
+  };
+  await pullDisk({ reference, file: world.path("third") }, world.machine());
+  await world.holds("third", first);
+  assert(spoiled > 3);
+});
+
 realTest("bytes spoiled on the way are fetched again, and refused if they stay wrong", [
   "docker-registry",
 ], async () => {

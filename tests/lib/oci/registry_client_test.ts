@@ -6,6 +6,7 @@ import {
   UnreachableError,
   VerificationError,
 } from "../../../lib/base/errors.ts";
+import { silentMeter } from "../../../lib/base/meter.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { parseManifest } from "../../../lib/oci/manifest.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
@@ -69,7 +70,7 @@ Deno.test("RegistryClient puts, looks for and gets a blob", () =>
     assertEquals(await client.head(blob.digest), { size: blob.size });
     assertEquals(sha256(await read(await client.get(blob.digest))), blob.digest);
     assertEquals(
-      await read(await client.getRange(blob.digest, 10, 99)),
+      await read((await client.getRange(blob.digest, 10, 99)).body),
       content.subarray(10, 100),
     );
     assertEquals(registry.log.map((line) => line.split(" ")[0] + line.slice(-4)), [
@@ -86,7 +87,7 @@ Deno.test("RegistryClient.getRange() asks for closed ranges only", () =>
   withRegistry({ quirks: ["open-range-416"] }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
     assertEquals(
-      (await read(await client.getRange(blob.digest, 5, blob.size - 1))).length,
+      (await read((await client.getRange(blob.digest, 5, blob.size - 1)).body)).length,
       blob.size - 5,
     );
     assertEquals(registry.requests[0]!.range, `bytes=5-${blob.size - 1}`);
@@ -100,6 +101,20 @@ Deno.test("RegistryClient.getRange() refuses a whole blob before it reads it", (
       RangeRefusedError,
       "the registry answered 200",
     );
+  }));
+
+Deno.test("RegistryClient.getRange() tells how much of a range comes, and refuses crumbs", () =>
+  withRegistry({ quirks: ["short-range"] }, async (client, registry) => {
+    registry.store.putBlob("a/b", content);
+    const { body, size } = await client.getRange(blob.digest, 10, blob.size - 1);
+    assertEquals([size, await read(body)], [300_000, content.subarray(10, 300_010)]);
+    registry.quirks.add("tiny-range");
+    await assertRejects(
+      () => client.getRange(blob.digest, 10, 99),
+      RangeRefusedError,
+      `the registry answered 206 with bytes 10-10/${blob.size}`,
+    );
+    assertEquals((await client.getRange(blob.digest, 10, 10)).size, 1);
   }));
 
 Deno.test("RegistryClient.mount() takes a blob over, gives the upload that was opened instead, or nothing", () =>
@@ -319,6 +334,17 @@ Deno.test("readBlob() goes on in the middle of a body that was cut", () =>
       start = Number(from);
       assert(start <= cut && start > cut - 512 * 1024, `${range} after a cut at ${cut}`);
     }
+  }));
+
+Deno.test("readBlob() goes on where a short range ended, which is no failure", () =>
+  withRegistry({ faults: { cutBody: 1 }, quirks: ["short-range"] }, async (client, registry) => {
+    registry.store.putBlob("a/b", content);
+    const notes: string[] = [];
+    const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
+    const bytes = await read(readBlob(client, blob, { retry, meter }));
+    assertEquals([bytes.length, sha256(bytes)], [blob.size, blob.digest]);
+    assertEquals(notes.length, 1); // Of the body that was cut.
+    assertEquals(registry.requests.filter(({ range }) => range === null).length, 1);
   }));
 
 Deno.test("readBlob() starts over, and drops what it had, where ranges are ignored", () =>
