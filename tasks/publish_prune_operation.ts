@@ -43,6 +43,7 @@ export async function runPublishPrune(
       const catalog = opened.use(await open(meter));
       const entries = await catalog.list({}, { signal });
       const forget = outdated(entries, keep);
+      warnOfLeft(forget, new Set(uris.map(({ shown }) => shown)), meter);
       const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
       const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
       const stores = await Promise.all(uris.map(async ({ target, shown }) => {
@@ -116,6 +117,24 @@ function outdated(entries: readonly CatalogEntry[], keep: number): CatalogEntry[
     }
     return group.filter((entry) => !entry.current).slice(keep);
   });
+}
+
+/** What only the catalog knows is in a store stays there for good, once the catalog forgot it. */
+function warnOfLeft(
+  forget: readonly CatalogEntry[],
+  given: ReadonlySet<string>,
+  meter: Step["meter"],
+): void {
+  const stores = forget.flatMap(({ proofs }) => proofs.map(({ store }) => store))
+    .filter((store) => store.startsWith("file://") && !given.has(store));
+  for (const [store, { length }] of Map.groupBy(stores, (each) => each)) {
+    const entries = length === 1 ? "1 entry" : `${length} entries`;
+    meter.note(
+      `"${store}" has paths of ${entries} that the catalog forgets, and is not among the stores to prune: ` +
+        "they stay there, and no later prune knows of them",
+      "warning",
+    );
+  }
 }
 
 function hashPartsOf(entries: readonly CatalogEntry[]): Set<string> {
