@@ -57,7 +57,7 @@ export interface PublishRollbackOptions {
   name: string;
   /** The catalog whose pointer is moved back. */
   catalog: string;
-  /** The version to go back to. @default {the one that was current before} */
+  /** The version to go back to. @default {the one that was current before the current one; rolled back again, the one before that} */
   version?: string | undefined;
   /** The system. @default {that of this machine} */
   system?: string | undefined;

@@ -1,6 +1,7 @@
 import { UsageError } from "../lib/base/errors.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
+import { versionsBefore } from "../lib/catalog/versions_before.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
@@ -85,18 +86,11 @@ async function planRollback(
   const history = (await catalog.history(name, { signal })).filter((line) =>
     line.system === system
   );
-  const before = version ??
-    history.find((line) =>
-      line.version !== current.version && entries.some((entry) => entry.version === line.version)
-    )?.version;
+  const before = version ?? versionsBefore(history, current.version)
+    .find((each) => entries.some((entry) => entry.version === each));
   const to = entries.find((entry) => entry.version === before);
   if (to === undefined) {
-    throw new UsageError(
-      version === undefined
-        ? `Cannot roll "${name}" back: ${current.version} is its only version`
-        : `Cannot roll "${name}" back to ${version}: "${catalog.url}" has no such entry`,
-      { hint: "see what there is with catalog:ls" },
-    );
+    throw noneToGoTo(name, version, current.version, catalog.url, entries.length);
   }
   const openStores = await entryStores(to, { stores: [], keys: [], publicKeys: [] }, context);
   const stores = (await openStores(step.meter)).map((store) => opened.use(store));
@@ -120,4 +114,24 @@ async function planRollback(
       : `"${catalog.url}" points to ${to.version} already`,
     objects: [],
   };
+}
+
+function noneToGoTo(
+  name: string,
+  version: string | undefined,
+  current: string,
+  url: string,
+  versions: number,
+): UsageError {
+  const hint = "see what there is with catalog:ls";
+  if (version !== undefined) {
+    return new UsageError(`Cannot roll "${name}" back to ${version}: "${url}" has no such entry`, {
+      hint,
+    });
+  }
+  return versions === 1
+    ? new UsageError(`Cannot roll "${name}" back: ${current} is its only version`, { hint })
+    : new UsageError(`Cannot roll "${name}" back: nothing was current before ${current}`, {
+      hint: `${hint}, and name one with --version`,
+    });
 }

@@ -62,7 +62,10 @@ export const publishRollbackTask = task({
       example: "acme",
     }),
     catalog: publishArgs.catalog,
-    version: arg.string({ description: "The version to go back to; the one before without it" }),
+    version: arg.string({
+      description:
+        "The version to go to; without it the one that was current before, and so on back",
+    }),
     system: arg.string({ description: "The system; this machine's without it" }),
   },
   run: ({ args, ...ctx }) => publishRollback(args, ctx),

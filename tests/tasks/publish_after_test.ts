@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "@std/path";
 import { IncompleteError, UsageError } from "../../lib/base/errors.ts";
 import { parseSigningKey } from "../../lib/nix/signing_key.ts";
+import type { RunEvent } from "../../lib/runner/events.ts";
 import {
   catalogList,
   catalogShow,
@@ -47,6 +48,41 @@ Deno.test("publishRollback() moves the pointer back, once the stores were proven
     ) => entry.version),
     ["1"],
   );
+});
+
+Deno.test("publishRollback() goes back further each time, to what was current before", async () => {
+  await using ground = await plainGround(6);
+  const { catalog } = await publishVersions(ground, 3);
+  const options = { name: "plain", catalog: catalog as string };
+  const back = async (version?: string) =>
+    (await publishRollback({ ...options, version }, ground.ctx)).id.split(/[@/]/)[1];
+  assertEquals([await back(), await back()], ["2", "1"]);
+  const error = await assertRejects(() => back(), UsageError);
+  assertStringIncludes(error.message, `Cannot roll "plain" back: nothing was current before 1`);
+  assertStringIncludes(error.hint ?? "", "--version");
+  assertEquals([await back("3"), await back()], ["3", "1"]);
+  await publishVersions(ground, 5);
+  assertEquals([await back(), await back()], ["4", "3"]);
+});
+
+Deno.test("publishPrune() names the stores of a forgotten entry that it was not given", async () => {
+  await using ground = await plainGround(4);
+  const left = `file://${ground.dir}/left`;
+  const store = `file://${ground.dir}/store`;
+  const { catalog } = await publishVersions(ground, 3, { stores: [store, left] });
+  const warnings: string[] = [];
+  const report = (event: RunEvent) => {
+    if (event.type === "note" && event.level === "warning") warnings.push(event.message);
+  };
+  const ctx = { ...ground.ctx, report };
+  const options = { catalog: catalog as string, stores: [store], keep: 0 };
+  const foreseen = await publishPrune(options, { ...ctx, dryRun: true });
+  assertEquals(foreseen.forgotten.length, 2);
+  assertEquals(warnings.length, 1);
+  assertStringIncludes(warnings[0]!, `"${left}" has paths of 2 entries`);
+  await publishPrune({ ...options, stores: [`${store}/`, left] }, ctx);
+  assertEquals(warnings.length, 1);
+  assertEquals((await namesIn(join(ground.dir, "left"), ".narinfo")).length, 2);
 });
 
 Deno.test("publishPrune() deletes what no live entry needs, and nothing else", async () => {
