@@ -3,7 +3,7 @@
  *
  * Invariants: what both list is as the source says; what the destination alone lists stays where its manifest is there, and goes where it
  * is not, since no registry takes a list that points to nothing; a list that says all of it already stays as it is, to the byte, and costs
- * no look at what is on it.
+ * no look at what is on it unless it is to be put once more or what is on it is looked at anyway.
  *
  * @module
  */
@@ -32,8 +32,8 @@ export interface MergeReferrersOptions {
   pointer: Digest;
   /** Told of a list that cannot be kept, and of what is taken off it. */
   meter: Meter;
-  /** Whether it is looked for all that is listed, also where nothing is to be put. @default {false} */
-  verifyExisting?: boolean | undefined;
+  /** Whether it is looked for all that is listed, also where the list that stands there says all of it. @default {false} */
+  deep?: boolean | undefined;
   /** Ends it. */
   signal: AbortSignal;
 }
@@ -59,10 +59,10 @@ export async function mergeReferrers(
 export async function withNewlyListed(
   list: Manifest,
   standing: Manifest | undefined,
-  options: MergeListsOptions,
+  options: Omit<MergeListsOptions, "deep">,
 ): Promise<Manifest> {
   if (standing?.kind !== "index") return list;
-  const merged = await mergeLists(list, standing, options);
+  const merged = await mergeLists(list, standing, { ...options, deep: true });
   return merged.kept.size === 0 ? list : merged.list;
 }
 
@@ -71,12 +71,12 @@ type MergeListsOptions = Omit<MergeReferrersOptions, "pointer" | "meter">;
 async function mergeLists(
   list: Manifest,
   standing: Manifest,
-  { destination, verifyExisting, signal }: MergeListsOptions,
+  { destination, deep = false, signal }: MergeListsOptions,
 ): Promise<MergedReferrers> {
   const kept = new Set<Digest>();
   const [ours, theirs] = [byDigest(list), byDigest(standing)];
   const alone = [...theirs.values()].filter(({ digest }) => !ours.has(digest));
-  if (destination.complete && !verifyExisting && isWithin(ours, theirs)) {
+  if (destination.complete && !deep && isWithin(ours, theirs)) {
     return { list: standing, kept: new Set(alone.map(({ digest }) => digest)) };
   }
   await pooled(alone, destination.limit, signal, async (entry) => {

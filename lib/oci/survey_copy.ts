@@ -62,7 +62,8 @@ export async function surveyCopy(
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
   const resolved = local ?? await source.resolve(standing);
   const choice = await chooseImage(source, resolved, options.platforms, { pointer, signal });
-  const chosen = await withListed(choice, source, destination, { ...options, pointer, walk });
+  const listing = { ...options, pointer, walk, deep };
+  const chosen = await withListed(choice, source, destination, listing);
   const known = "manifest" in chosen ? chosen.manifest : undefined;
   const isRoot = (root: Manifest) =>
     pointer !== undefined && (destination.isRoot?.(pointer, root) ?? pointer === root.digest);
@@ -119,7 +120,7 @@ async function withListed(
   chosen: ImageChoice,
   source: ImageSource,
   destination: ImageDestination,
-  options: PlanCopyOptions & { pointer: Digest | undefined; walk: ManifestWalk },
+  options: PlanCopyOptions & { pointer: Digest | undefined; walk: ManifestWalk; deep: boolean },
 ): Promise<ImageChoice> {
   const { pointer, walk } = options;
   if (pointer === undefined || !("manifest" in chosen)) return chosen;

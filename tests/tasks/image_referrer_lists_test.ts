@@ -183,6 +183,43 @@ for (const kind of ["a layout", "a registry with an API", "a registry without an
     }));
 }
 
+Deno.test("syncImage() puts no list of referrers that points to nothing where somebody attached the same meanwhile", async () => {
+  await using room = await ImageRoom.make();
+  await using source = new FakeRegistry();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const { tag, signed } = await signedBy(room.path("ann"), ["ann"]);
+  const bob = await signedBy(room.path("bob"), ["bob"]);
+  const eve = await signedBy(room.path("eve"), ["eve"]);
+  const to = `docker://${registry.host}/a:${tag}`;
+  const push = (name: string, to: string) =>
+    syncImage({ from: `oci:${room.path(name)}:${tag}`, to }, room.context);
+  await push("ann", `docker://${source.host}/a:${tag}`);
+  await push("bob", to);
+  await using proxy = interrupted(source, async () => {
+    for (const name of ["ann", "eve"]) await push(name, to);
+    registry.store.repository("a").manifests.delete(eve.signed.get("eve")!.digest);
+  });
+  const from = `docker://127.0.0.1:${proxy.addr.port}/a:${tag}`;
+  await syncImage({ from, to }, { cache: new Cache(room.path("another")) });
+  const { images } = await inspectImage({ image: to });
+  const there = [...bob.signed.values(), ...signed.values()].map(({ digest }) => digest);
+  assertEquals(images.map(({ digest }) => digest), there);
+});
+
+Deno.test("syncImage() with referrers brings back what a registry lost of a list, and takes off what no one has", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const theirs = await signedBy(room.path("theirs"), ["ann", "bob"]);
+  const { tag, signed } = await signedBy(room.path("ours"), ["bob"]);
+  const to = `docker://${registry.host}/a:${tag}`;
+  await room.sync(`oci:${room.path("theirs")}:${tag}`, to);
+  const { manifests } = registry.store.repository("a");
+  for (const { digest } of theirs.signed.values()) manifests.delete(digest);
+  await room.sync(`oci:${room.path("ours")}:${tag}`, to, { referrers: true });
+  const { images } = await inspectImage({ image: to });
+  assertEquals(images.map(({ digest }) => digest), [signed.get("bob")!.digest]);
+});
+
 Deno.test("syncImage() asks for nothing of a list of referrers that says more than the source's, unless that is to be verified", async () => {
   await using room = await ImageRoom.make();
   await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
