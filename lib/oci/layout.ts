@@ -93,7 +93,7 @@ export class Layout extends LayoutBlobs {
       const standing = new Map(entries.map((entry) => [placeOf(entry), entry.digest]));
       const fresh = new Map<string | undefined, Descriptor>();
       for (const { name, descriptor, renewed } of pointers) {
-        const own = name === undefined
+        const own: Record<string, string> = name === undefined
           ? { [unnamedAnnotation]: "true" }
           : { [refNameAnnotation]: name };
         const now = await renewed?.(standing.get(name)) ?? descriptor;
