@@ -9,7 +9,7 @@ import type { Arg, ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
 import { listOfTasks } from "./list_of_tasks.ts";
 import { argLabel } from "./resolve_args.ts";
-import { settingArgs, settingBare } from "./settings.ts";
+import { settingArgs, settingBare, settingShorts } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import type { TaskMap } from "./task_file.ts";
 
@@ -22,7 +22,7 @@ export function helpOfFile(tasks: TaskMap, program: string): string {
     indented(listOfTasks(tasks)),
     "",
     "Flags:",
-    ...argLines(settingArgs, settingBare),
+    ...argLines(settingArgs, settingBare, settingShorts),
     "",
     "<task> --help shows the flags of a task",
   ].join("\n");
@@ -66,12 +66,24 @@ function exampleOf(task: AnyTask, program: string): string | undefined {
   return parts.length === 0 ? undefined : `${program} ${task.name} ${parts.join(" ")}`;
 }
 
-function argLines(shape: ArgsShape, bare: Readonly<Record<string, string>> = {}): string[] {
+function argLines(
+  shape: ArgsShape,
+  bare: Readonly<Record<string, string>> = {},
+  shorts: Readonly<Record<string, string>> = {},
+): string[] {
+  const letters = new Map(Object.entries(shorts).map(([letter, flag]) => [flag, letter]));
   const rows = Object.entries(shape).map((
     [key, declared],
-  ) => [nameOf(key, declared, flagName(key) in bare), noteOf(declared)]);
+  ) => [
+    withLetter(letters.get(flagName(key)), nameOf(key, declared, flagName(key) in bare)),
+    noteOf(declared),
+  ]);
   const width = Math.min(28, Math.max(0, ...rows.map(([name]) => name!.length)));
   return rows.map(([name, note]) => `  ${name!.padEnd(width)}  ${note}`);
+}
+
+function withLetter(letter: string | undefined, name: string): string {
+  return letter === undefined ? name : `-${letter}, ${name}`;
 }
 
 function nameOf(key: string, declared: Arg, mayBeBare: boolean): string {
