@@ -1,5 +1,5 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
-import { ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
+import { type ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -51,10 +51,9 @@ export async function main(
   try {
     Deno.exit(await exitCodeOfRun(tasks, options, stop.signal, output));
   } catch (error) {
-    let exitCode: ExitCode = ExitCode.failed;
+    const exitCode = exitCodeOf(error);
     try {
       tellPlainly(error, output);
-      exitCode = exitCodeOf(error);
     } finally {
       Deno.exit(exitCode);
     }

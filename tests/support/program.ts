@@ -26,6 +26,8 @@ export interface RunKedgeOptions {
   denyRead?: string;
   /** The permission bits that it takes away from what it makes: `077`. @default {those of this process} */
   umask?: string;
+  /** Where the shell leads its output: `2>/dev/full`. @default {to this process} */
+  redirect?: string;
   /** Whether the permissions of files bind it, though this process is root's. @default {false} */
   bound?: boolean;
   /** Whether it knows no user but its own, as in a container that is not root's. @default {false} */
@@ -46,9 +48,11 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  const { umask } = options;
+  const { umask, redirect } = options;
+  const shell = (script: string) => ["sh", "-c", script, "sh"];
   const wrapped = [
-    ...(umask === undefined ? [] : ["sh", "-c", `umask ${umask} && exec "$@"`, "sh"]),
+    ...(umask === undefined ? [] : shell(`umask ${umask} && exec "$@"`)),
+    ...(redirect === undefined ? [] : shell(`exec "$@" ${redirect}`)),
     ...options.bound ? unbound : [],
     ...options.alone ? ["unshare", "-Ur"] : [],
   ];

@@ -61,7 +61,21 @@ Deno.test("main() tells the tasks, their flags and their arguments", async () =>
   );
   const bare = await run([]);
   assertEquals(bare.code, 0);
+  assertStringIncludes(bare.stdout, "  -n, --dry-run ");
+  assertStringIncludes(bare.stdout, "  -j, --jobs N ");
   assertStringIncludes(bare.stdout, "Usage: tasks.ts [flags] <task>");
+});
+
+Deno.test({
+  name: "main() exits with 8 where the disk that its output goes to is full",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const redirect of [">/dev/full", "2>/dev/full"]) {
+      const { code } = await run(["moved"], { redirect });
+      assertEquals([redirect, code], [redirect, 8]);
+    }
+    assertEquals((await run(["fails"], { redirect: "2>/dev/full" })).code, 8);
+  },
 });
 
 Deno.test("main() with --json prints the events and last the result, one object a line", async () => {
