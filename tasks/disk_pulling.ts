@@ -83,7 +83,7 @@ import "../lib/disk/local_sources.ts";
 import "../lib/chunk/same_table.ts";
 import "../lib/http/hold_response.ts";
 import "../lib/http/request_headers.ts";
-import "../lib/http/proxy_variables.ts";
+import "../lib/http/names_proxy.ts";
 import "../lib/oci/is_loopback.ts";
 import "../lib/oci/left_temporaries.ts";
 import "../lib/http/read_within.ts";

@@ -109,7 +109,7 @@ export class Uploader implements Disposable {
     const options: RequestOptions = {
       method: init.method ?? "PUT",
       headers,
-      agent: this.#agent(url.protocol),
+      agent: this.#agent(url),
     };
     init.signal?.throwIfAborted();
     const outgoing = (url.protocol === "https:" ? https : http).request(url, options);
@@ -188,11 +188,11 @@ export class Uploader implements Disposable {
     return true;
   }
 
-  #agent(protocol: string): http.Agent {
-    const standing = this.#agents.get(protocol);
+  #agent(url: URL): http.Agent {
+    const standing = this.#agents.get(url.origin);
     if (standing !== undefined) return standing;
-    const agent = uploadAgent(protocol, this.#options);
-    this.#agents.set(protocol, agent);
+    const agent = uploadAgent(url, this.#options);
+    this.#agents.set(url.origin, agent);
     return agent;
   }
 }

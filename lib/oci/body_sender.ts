@@ -1,6 +1,6 @@
 import { KedgeError } from "../base/errors.ts";
 import { HttpClient, type HttpClientOptions } from "../http/client.ts";
-import { registryProxies } from "./connections.ts";
+import { isDirect } from "./connections.ts";
 import type { Uploader, UploadRequest } from "../http/upload.ts";
 
 /** What costs less to hold than a stream costs to set up, in bytes. */
@@ -56,8 +56,14 @@ export class BodySender implements Disposable {
   }
 
   async #stream(): Promise<Uploader> {
-    const { Uploader } = await import("../http/upload.ts");
+    const [{ Uploader }, { proxyOf }] = await Promise.all([
+      import("../http/upload.ts"),
+      import("../http/proxy_of.ts"),
+    ]);
     const { fetch: _fetch, ...options } = this.#options;
-    return this.#uploader ??= new Uploader({ ...options, proxyEnv: registryProxies() });
+    return this.#uploader ??= new Uploader({
+      ...options,
+      proxyOf: (url) => isDirect(url) ? undefined : proxyOf(url),
+    });
   }
 }

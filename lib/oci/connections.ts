@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { namesProxy, proxyVariables } from "../http/proxy_variables.ts";
+import { namesProxy } from "../http/names_proxy.ts";
 import { isLoopback } from "./is_loopback.ts";
 
 /** Gives the client of each request. */
@@ -18,8 +18,9 @@ export class Connections implements Disposable {
   /** The client for a URL. */
   of(url: string): Deno.HttpClient {
     if (!(this.#isProxied ??= namesProxy())) return this.#shared ??= open();
-    const { protocol, hostname, port, host } = new URL(url);
-    if (protocol !== "http:" || !isLoopback(host)) return this.#shared ??= open();
+    const target = new URL(url);
+    if (!isDirect(target)) return this.#shared ??= open();
+    const { hostname, port, host } = target;
     const standing = this.#direct.get(host);
     if (standing !== undefined) return standing;
     const client = open({ transport: "tcp", hostname, port: Number(port || 80) });
@@ -35,11 +36,9 @@ export class Connections implements Disposable {
   }
 }
 
-/** The proxies of the environment for what `node:http` sends to a registry. */
-export function registryProxies(): Record<string, string | undefined> {
-  const found = proxyVariables();
-  const direct = ["localhost", "127.0.0.0/8", "[::1]"];
-  return { ...found, NO_PROXY: [found["NO_PROXY"], ...direct].filter(Boolean).join(",") };
+/** Whether a URL is reached without a proxy, whatever the environment names. */
+export function isDirect({ protocol, host }: URL): boolean {
+  return protocol === "http:" && isLoopback(host);
 }
 
 function open(proxy?: Deno.Proxy): Deno.HttpClient {

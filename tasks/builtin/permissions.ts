@@ -7,7 +7,11 @@
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
 import type { AnyTask } from "../../lib/runner/task.ts";
 
-const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
+const inBothCases = (names: string[]) => names.flatMap((name) => [name, name.toLowerCase()]);
+/** Whether there is a proxy is asked of every connection to a registry; which one, of what is sent as a stream. */
+const routes = inBothCases(["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"]);
+const exempt = ["NO_PROXY", "no_proxy"];
+const proxies = [...routes, ...exempt];
 const logins = [
   "DOCKER_AUTH_CONFIG",
   "DOCKER_CONFIG",
@@ -18,7 +22,7 @@ const logins = [
   "XDG_CONFIG_HOME",
   "XDG_RUNTIME_DIR",
 ];
-const registries = ["CONTAINERS_REGISTRIES_CONF", ...logins];
+const registries = ["CONTAINERS_REGISTRIES_CONF", ...logins, ...routes];
 const stores = [
   "AWS_ACCESS_KEY_ID",
   "AWS_PROFILE",
@@ -35,7 +39,11 @@ const packages = { read: true, write: true, net: true } as const;
 const inCache = (cacheDir: string) => ({ read: [cacheDir] });
 const cleaning = (cacheDir: string) => ({ read: [cacheDir], write: [cacheDir] });
 
-const keeping = (cacheDir: string) => ({ ...images, write: [cacheDir], env: logins });
+const keeping = (cacheDir: string) => ({
+  ...images,
+  write: [cacheDir],
+  env: [...logins, ...routes],
+});
 
 const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => PermissionSet)>> = {
   "kexec": {
@@ -43,9 +51,9 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
     env: [...logins, ...proxies, "NIX_STORE_DIR"],
   },
   "nixos-anywhere": { ...images, env: true, sys },
-  "image:sync": { ...images, write: true, env: [...registries, ...proxies, "PATH"], sys },
-  "base-image": { ...images, write: true, env: [...registries, "PATH"], sys },
-  "base-image:carry": { ...images, write: true, env: [...registries, "PATH"], sys },
+  "image:sync": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
+  "base-image": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
+  "base-image:carry": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
   "base-image:prune": { all: true },
   "base-image:export": { ...packages, run: true, env: [...stores, ...proxies, "PATH"] },
   "base-image:import": { ...packages, run: true, env: [...stores, "PATH"], sys },
@@ -55,8 +63,8 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "image:gc": { read: true, write: true },
   "image:rm": { ...images, write: true, env: registries },
   "disk:push": { ...images, write: true, env: [...logins, ...proxies] },
-  "disk:pull": { ...images, write: true, env: logins, sys },
-  "disk:verify": { ...images, write: true, env: logins, sys },
+  "disk:pull": { ...images, write: true, env: [...logins, ...routes], sys },
+  "disk:verify": { ...images, write: true, env: [...logins, ...routes], sys },
   "disk:inspect": keeping,
   "disk:diff": keeping,
   "publish": {

@@ -40,7 +40,7 @@ import "../../lib/base/counted.ts";
 import "../../lib/base/late_signals.ts";
 import "../../lib/http/hold_response.ts";
 import "../../lib/http/request_headers.ts";
-import "../../lib/http/proxy_variables.ts";
+import "../../lib/http/names_proxy.ts";
 import "../../lib/oci/is_loopback.ts";
 import "../../lib/http/read_within.ts";
 import "../../lib/oci/descriptor.ts";

@@ -22,7 +22,7 @@ import { pushNixImage } from "./nix_image.ts";
 import { startOrigin } from "./origin.ts";
 import { runKedge } from "./program.ts";
 import { writeProgram } from "./program_file.ts";
-import { startLyingProxy } from "./proxy.ts";
+import { startLyingProxy, startRelay } from "./proxy.ts";
 import { s3Keys, startS3 } from "./s3.ts";
 import { startSshd } from "./sshd.ts";
 
@@ -90,6 +90,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       () => new Response(body, { headers: { etag: '"1"' } }),
     ),
   );
+  const relay = stack.use(startRelay(registry.url));
   const fake = await fakeNixosAnywhere(dir);
   await ensureDir(home);
   const ctx = { cache: new Cache(join(stock, "cache")) };
@@ -204,6 +205,9 @@ export async function startPermissionGround(): Promise<PermissionGround> {
 
   const vm = `docker://${registry.host}/acme/vm`;
   const disk = `docker://${registry.host}/acme/disk`;
+  // Another host, which only the proxy leads to.
+  const far = "registry.acme.dev";
+  const byProxy = { HTTP_PROXY: relay.host, NO_PROXY: "127.0.0.1" };
   const url = origin.url("/b.tar.gz");
   const fresh = ["--url", origin.url("/c.tar.gz")];
   const version = ["--name", "acme", "--version", "4"];
@@ -227,7 +231,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       PATH: `${bin}:${Deno.env.get("PATH")}`,
       DENO_DIR,
       DENO_NO_UPDATE_CHECK: "1",
-      // The login of another registry: after it, all other places are looked at.
+      // The login of another registry: after it, all other places are looked at for the first.
       KEDGE_REGISTRY_HOST: "registry.acme.dev",
       KEDGE_REGISTRY_USERNAME: "ada",
       KEDGE_REGISTRY_PASSWORD: "swordfish",
@@ -245,7 +249,8 @@ export async function startPermissionGround(): Promise<PermissionGround> {
           args: fresh,
           env: {
             KEDGE_CACHE_TIER_INSECURE: "1",
-            KEDGE_CACHE_TIER: `docker://${registry.host}/team/more`,
+            KEDGE_CACHE_TIER: `docker://${far}/team/more`,
+            ...byProxy,
           },
         },
       ],
@@ -265,12 +270,23 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       ],
       "image:sync": [
         { args: ["oci:images:new", `${vm}:new`], needs: ["*"] },
+        {
+          args: ["oci:images:new", `docker://${far}/acme/new:a`, "--insecure-registry", far],
+          env: byProxy,
+        },
         { args: [`${vm}:a`, "oci:copy:a"] },
         { args: ["oci:images:a", "docker-daemon:a"], needs: ["*"] },
       ],
       "base-image": [
         { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "oci:nix:a"], needs: ["*"] },
         { args: ["--repository", `${registry.host}/nixos/nix`, "--to", "docker-daemon:nix"] },
+        {
+          args: [
+            ...["--repository", `${registry.host}/nixos/nix`, "--insecure-registry", far],
+            ...["--to", `docker://${far}/nixos/copy:a`],
+          ],
+          env: byProxy,
+        },
       ],
       "base-image:carry": [
         {
@@ -283,6 +299,14 @@ export async function startPermissionGround(): Promise<PermissionGround> {
             ...["--repository", `${registry.host}/nixos/nix`, "--folder", "DIR/new"],
             ...["--copy", "oci:DIR/copy:nix"],
           ],
+          unscoped: true,
+        },
+        {
+          args: [
+            ...["--repository", `${registry.host}/nixos/nix`, "--folder", "DIR/new"],
+            ...["--copy", `docker://${far}/nixos/other:a`, "--insecure-registry", far],
+          ],
+          env: byProxy,
           unscoped: true,
         },
         { args: ["--repository", `${registry.host}/nixos/nix`, "--volume", "new"], fails: true },
@@ -330,6 +354,10 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       "disk:push": [
         { args: ["a.img", "oci:new:a"] },
         { args: ["large.img", `${disk}:new`], needs: ["*"] },
+        {
+          args: ["large.img", `docker://${far}/acme/disk:new`, "--insecure-registry", far],
+          env: byProxy,
+        },
       ],
       "disk:pull": [
         { args: ["oci:disks:a", "new.img"] },
@@ -402,6 +430,16 @@ export async function startPermissionGround(): Promise<PermissionGround> {
           args: [],
           before: (cwd) => damage(join(cwd, "cache"), bundle.digest),
           env: { HOME: home2, KEDGE_CACHE_TIER: `docker://${registry.host}/team/third` },
+        },
+        {
+          args: [],
+          before: (cwd) => damage(join(cwd, "cache"), bundle.digest),
+          env: {
+            HOME: home2,
+            KEDGE_CACHE_TIER_INSECURE: "1",
+            KEDGE_CACHE_TIER: `docker://${far}/team/third`,
+            ...byProxy,
+          },
         },
       ],
       "cache:prune": [{ args: ["--max-size", "1KiB", "--min-free", "1KiB"] }],

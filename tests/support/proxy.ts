@@ -38,6 +38,33 @@ export async function startLyingProxy(
   };
 }
 
+/** A proxy in plain HTTP that leads every request to one server. */
+export interface Relay extends AsyncDisposable {
+  /** Host and port. */
+  readonly host: string;
+}
+
+/** Starts such a proxy; `asked` gets each host that was to be reached. */
+export function startRelay(
+  serverUrl: string,
+  options: { hostname?: string; asked?: string[] } = {},
+): Relay {
+  const { hostname = "127.0.0.1", asked } = options;
+  const serving = Deno.serve({ hostname, port: 0, onListen() {} }, (request) => {
+    const { host, pathname, search } = new URL(request.url);
+    asked?.push(host);
+    const { method, headers, body } = request;
+    const passed = new Headers(headers);
+    passed.delete("host");
+    return fetch(`${serverUrl}${pathname}${search}`, { method, headers: passed, body });
+  });
+  const name = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    host: `${name}:${serving.addr.port}`,
+    [Symbol.asyncDispose]: () => serving.shutdown(),
+  };
+}
+
 async function lead(client: Deno.TcpConn, port: number): Promise<void> {
   let head = "";
   const buffer = new Uint8Array(4096);

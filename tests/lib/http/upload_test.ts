@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, UnreachableError } from "../../../lib/base/errors.ts";
 import { Uploader } from "../../../lib/http/upload.ts";
@@ -161,12 +161,23 @@ Deno.test("Uploader.send() goes through the proxy of the environment", async () 
     seen.push(`${request.method} ${request.url} ${(await request.arrayBuffer()).byteLength}`);
     return new Response(null, { status: 201 });
   });
-  using uploader = new Uploader({ proxyEnv: { HTTP_PROXY: proxy.url } });
+  using uploader = new Uploader({ proxyOf: () => proxy.url });
   await uploader.send("http://cache.invalid/nar/x", {
     sizeBytes: 1000,
     body: () => pieces(1, 1000),
   });
   assertEquals(seen, ["PUT http://cache.invalid/nar/x 1000"]);
+});
+
+Deno.test("Uploader.send() says that it goes by no proxy of SOCKS, rather than past it", async () => {
+  await using server = serve(() => new Response(null, { status: 201 }));
+  using uploader = new Uploader({ proxyOf: () => "socks5://ada:swordfish@proxy.invalid:1080" });
+  const error = await assertRejects(
+    () => uploader.send(server.url, { sizeBytes: 10, body: () => pieces(1, 10) }),
+    KedgeError,
+    `its proxy "socks5://proxy.invalid:1080" is one of SOCKS`,
+  );
+  assertStringIncludes(error.hint ?? "", "NO_PROXY");
 });
 
 Deno.test("Uploader.send() passes on an error of the body and closes the connection", async () => {
