@@ -14,6 +14,7 @@ import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { namesFolder } from "../base/names_folder.ts";
 import { ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
+import { ownUid } from "../base/own_uid.ts";
 
 const mostLinks = 40;
 /** What file systems take, in bytes. */
@@ -104,12 +105,6 @@ export function ownFile(path: string): Deno.FileInfo | undefined {
   const isOpen = ((folder?.mode ?? 0) & 0o022) !== 0;
   const isOurs = [ownUid() ?? info.uid, folder?.uid].includes(info.uid);
   return isOurs || !isOpen ? info : undefined;
-}
-
-/** The user of this process; `undefined` where it may not be asked for. */
-function ownUid(): number | undefined {
-  const isAllowed = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
-  return isAllowed ? Deno.uid() ?? undefined : undefined;
 }
 
 /** Whether a pull in place began and did not end, or is under way. */

@@ -12,7 +12,7 @@ import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
 import { clearPlace, type DiskFile, isHalfWritten, leftBeside } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
-import { inWordsOfFile, refuseKept } from "./refuse_fixed.ts";
+import { inWordsOfFile, refuseAdding, refuseKept } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
@@ -42,7 +42,10 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
   using known = seen === undefined ? undefined : await opened(out, { read: true });
   if (known !== undefined) refuseOther(out, await known.stat(), seen!);
   const create = seen === undefined;
-  if (create) await clearPlace(out);
+  if (create) {
+    await clearPlace(out);
+    refuseAdding(file.path);
+  }
   const options = { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
   if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));

@@ -1,9 +1,8 @@
 /** What the ways to pull a disk have in common. @module */
-import { dirname } from "@std/path";
 import { persistFile } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDenied } from "../base/files.ts";
-import { foreseeFile, foreseeNames } from "../base/foresee_names.ts";
+import { foreseeFile } from "../base/foresee_names.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -13,7 +12,7 @@ import type { Step } from "../operation/operation.ts";
 import { type DiskFile, leaveNothing, leftBeside } from "./disk_file.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
-import { inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
+import { foreseeBeside, inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
 import { isPulled } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
@@ -96,7 +95,7 @@ export async function foreseeOut(
     await inWordsOfFile(out, () => foreseeFile(out));
     refuseKept(out, file.path);
   }
-  if (out !== file.path || of.hasJournal) foreseeNames(dirname(out));
+  if (out !== file.path || of.hasJournal) foreseeBeside(file.path);
 }
 
 /** Fails where the written file could not get its name in the end; writes nothing. */

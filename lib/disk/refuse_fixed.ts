@@ -3,7 +3,8 @@ import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import { lookAt } from "../base/files.ts";
-import { isRunning } from "../base/foresee_names.ts";
+import { foreseeNames, isRunning } from "../base/foresee_names.ts";
+import { ownUid } from "../base/own_uid.ts";
 import { mountOf } from "./mount_of.ts";
 
 /**
@@ -14,7 +15,7 @@ import { mountOf } from "./mount_of.ts";
  * @throws {KedgeError} if it is a mount point
  */
 export async function refuseFixed(path: string): Promise<void> {
-  if (Deno.build.os !== "linux" || !mayRemove(path)) return;
+  if (Deno.build.os !== "linux" || !mayChange(path)) return;
   const [own, around] = await Promise.all([mountOf(path), mountOf(dirname(path))]);
   if (own !== undefined && around !== undefined && own !== around) {
     throw new KedgeError(`Cannot replace "${path}": it is a mount point`, {
@@ -28,7 +29,7 @@ export async function refuseFixed(path: string): Promise<void> {
   } catch (cause) {
     if (isForbidden(cause)) throw unchangeable(`Cannot replace "${path}"`, path, cause);
   }
-  if (!isSticky(path)) throw onlyAdded(`Cannot replace "${path}"`, path);
+  if (!isSticky(path)) throw fixedFolder(`Cannot replace "${path}"`, path);
   throw new NotAllowedError(
     `Cannot replace "${path}": it belongs to another user, in a folder where each file is its ` +
       `owner's to replace`,
@@ -46,10 +47,46 @@ export async function refuseFixed(path: string): Promise<void> {
  * @throws {NotAllowedError} if it lies in such a folder
  */
 export function refuseKept(out: string, path: string): void {
-  if (Deno.build.os !== "linux" || !mayRemove(out) || !isKept(out)) return;
-  if (out !== path) throw onlyAdded(`Cannot make "${path}"`, path);
+  if (Deno.build.os !== "linux" || !mayChange(out) || !isKept(out)) return;
+  if (out !== path) throw fixedFolder(`Cannot make "${path}"`, path);
   // Else it may be that of another user, which stays his.
-  if (!isSticky(path)) throw onlyAdded(`Cannot write "${path}"`, path);
+  if (!isSticky(path)) throw fixedFolder(`Cannot write "${path}"`, path);
+}
+
+/**
+ * Fails as making a file beside the one that it is to become would; writes nothing.
+ *
+ * @param path the file that it is to become
+ * @throws {NotAllowedError} if it lies in an immutable folder
+ */
+export function foreseeBeside(path: string): void {
+  try {
+    foreseeNames(dirname(path));
+  } catch (error) {
+    throw isForbidden(error) ? fixedFolder(`Cannot make "${path}"`, path) : error;
+  }
+}
+
+/**
+ * Refuses to make a file beside the one that it is to become, in a folder of this user's from which no name may be taken away, nor that of this file
+ * if it is made. The system is asked to set the times of the folder to now, as making the file does, which it refuses there to the owner too.
+ *
+ * @param path the file that it is to become
+ * @throws {NotAllowedError} if it lies in such a folder
+ */
+export function refuseAdding(path: string): void {
+  const folder = dirname(path);
+  if (isImmutable(folder)) throw fixedFolder(`Cannot make "${path}"`, path);
+  if (Deno.build.os !== "linux" || !mayChange(folder)) return;
+  const owner = lookAt(folder)?.uid;
+  if (owner === undefined || owner !== ownUid()) return;
+  const now = new Date();
+  try {
+    Deno.utimeSync(folder, now, now);
+  } catch (error) {
+    if (isForbidden(error)) throw fixedFolder(`Cannot make "${path}"`, path);
+    // Else making the file tells.
+  }
 }
 
 /**
@@ -80,13 +117,24 @@ function unchangeable(what: string, path: string, cause: unknown): NotAllowedErr
   });
 }
 
-function onlyAdded(what: string, path: string): NotAllowedError {
+function fixedFolder(what: string, path: string): NotAllowedError {
   const folder = dirname(path);
-  const state = `names may only be added to the folder "${folder}", and not be taken away`;
+  const [state, flag] = isImmutable(folder)
+    ? [`the folder "${folder}" is immutable`, "i"]
+    : [`names may only be added to the folder "${folder}", and not be taken away`, "a"];
   return new NotAllowedError(`${what}: ${state}`, {
-    hint: `take that away with chattr -a "${folder}", or pull to another file`,
+    hint: `take that away with chattr -${flag} "${folder}", or pull to another file`,
     side: "destination",
   });
+}
+
+function isImmutable(folder: string): boolean {
+  try {
+    foreseeNames(folder);
+  } catch (error) {
+    return isForbidden(error);
+  }
+  return false;
 }
 
 /**
@@ -113,6 +161,6 @@ function isForbidden(error: unknown): boolean {
 }
 
 /** Where Deno would ask first, or refuse, the last step itself says so. */
-function mayRemove(path: string): boolean {
+function mayChange(path: string): boolean {
   return Deno.permissions.querySync({ name: "write", path }).state === "granted";
 }

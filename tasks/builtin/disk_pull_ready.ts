@@ -19,6 +19,7 @@ import "../../lib/operation/run_operation.ts";
 import "../disk_options.ts";
 import "../in_words.ts";
 import "../collecting_after.ts";
+import "../../lib/base/own_uid.ts";
 import "../../lib/disk/mount_of.ts";
 import "../../lib/chunk/check_rows.ts";
 import "../../lib/chunk/chunk_table.ts";

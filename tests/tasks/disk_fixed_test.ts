@@ -107,16 +107,62 @@ Deno.test({
       const error = `Cannot write "${file}": ${state}`;
       await refused(world, file, { code: 5, error, hint, flags: ["--in-place"] });
       for (const reference of await twoDisks(world, data)) {
+        const args = ["disk:pull", reference, next];
+        const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
+        assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
+        assert(!stderr.includes("fetched"), stderr);
+        assertEquals(code, 5);
+      }
+      const names = await Array.fromAsync(Deno.readDir(disk.dir), ({ name }) => name);
+      assertEquals(names.sort(), ["lost+found", "out"]);
+
+      // Whoever the folder belongs to, and what stands in it already.
+      await must("chattr", "-a", disk.dir);
+      await Deno.chown(disk.dir, 1234, 1234);
+      await must("chattr", "+a", disk.dir);
+      for (const reference of await twoDisks(world, data)) {
         for (const more of [[], [], ["--dry-run"]]) {
           const args = ["disk:pull", reference, next, ...more];
           const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
           assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
-          assert(!stderr.includes("fetched"), stderr);
           assertEquals(code, 5);
         }
       }
     } finally {
       await must("chattr", "-a", disk.dir);
+    }
+  },
+});
+
+Deno.test({
+  name: "disk:pull does not begin where the folder is immutable",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
+    const file = await world.write("fresh/out", data.toReversed());
+    const next = world.path("fresh/next");
+    await must("chattr", "+i", disk.dir);
+    try {
+      const hint = `take that away with chattr -i "${disk.dir}", or pull to another file`;
+      const state = `the folder "${disk.dir}" is immutable`;
+      await refused(world, file, { code: 5, error: `Cannot replace "${file}": ${state}`, hint });
+      await refused(world, file, {
+        code: 5,
+        error: `Cannot write "${file}": ${state}`,
+        hint,
+        flags: ["--in-place"],
+      });
+      for (const reference of await twoDisks(world, data)) {
+        for (const more of [["--dry-run"], []]) {
+          const args = ["disk:pull", reference, next, ...more];
+          const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
+          assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
+          assertEquals(code, 5);
+        }
+      }
+    } finally {
+      await must("chattr", "-i", disk.dir);
     }
   },
 });
