@@ -124,7 +124,7 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
     requests: 0,
     why: `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
       `among the ${keep} used last${
-        used ? ", nor in use by a program" : ""
+        used ? ", nor in use" : ""
       }; nothing else needs ${rows.length} of their paths${leftOf(prune)}`,
     objects: pathsOf(prune).map(({ baseName, narSize }) => ({
       label: `${nixStoreDir}/${baseName}`,

@@ -30,7 +30,7 @@ export interface NixPrunePlan {
   dropped: readonly CarriedImage[];
   /** The images that stay. */
   kept: readonly CarriedImage[];
-  /** Whether some that might go stay, since programs use them: without what tells of them, nothing would free that later. */
+  /** Whether some that might go stay, since programs use them, or profiles follow them: without what tells of them, nothing would free that later. */
   used: boolean;
   /** What should tell of images that stay, and does not: roots lead to what these need. */
   unreadable: readonly UnreadableNote[];
@@ -84,7 +84,12 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   ]);
   const pathsOf = (images: readonly string[]) =>
     neededBy(namesOf(present.filter((link) => images.includes(imageOf(link) ?? ""))), valid);
-  const begun = unnoted.filter((image) => !isUsed(pathsOf([image])));
+  const followed = new Set(namesOf(present.filter((link) => imageOf(link) === undefined)));
+  const isFollowed = (paths: Set<string>) => !followed.difference(staying).isDisjointFrom(paths);
+  const begun = unnoted.filter((image) => {
+    const paths = pathsOf([image]);
+    return !isUsed(paths) && !isFollowed(paths);
+  });
   const isBegun = (link: NixLink) => begun.includes(imageOf(link) ?? "");
   const came = [...dropped.flatMap((image) => image.paths), ...pathsOf(begun)];
   const candidates = new Set(came.filter((name) => !keptNames.has(name)));

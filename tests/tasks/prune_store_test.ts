@@ -277,7 +277,7 @@ for (const kind of ["an image", "an image that was never noted"]) {
         await using program = new Deno.Command("sleep", { args: ["600"], env: { TOOLS } }).spawn();
         const { changed, dropped, why } = await prune(room, 0);
         assertEquals([changed, dropped], [false, []]);
-        assertStringIncludes(why, "nor in use by a program");
+        assertStringIncludes(why, "nor in use");
         program.kill();
       }
       assertEquals((await prune(room, 0)).paths, 1);
@@ -286,6 +286,27 @@ for (const kind of ["an image", "an image that was never noted"]) {
     },
   );
 }
+
+realTest(
+  "pruneStore() loses nothing of an image that profiles follow and that a killed carry had yet to note",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const first = await room.image("2.8.0");
+    const second = await room.image("2.8.1");
+    await room.carry(first);
+    await room.carry(second);
+    await Deno.remove(join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`));
+    await Deno.writeTextFile(join(room.nix.notes, "current"), first.manifestDigest);
+    const { changed, why } = await prune(room, 0);
+    assertEquals(changed, false);
+    assertStringIncludes(why, "nor in use");
+    await room.carry(await room.image("2.8.2"));
+    assertEquals((await prune(room, 0)).paths, 2);
+    assertEquals(await names(room.nix), ["libc", "nix-2.8.2", "shell"]);
+    await verifyWithNix(room.nix.uri);
+  },
+);
 
 realTest(
   "carryStore() makes nothing valid before its roots tell of which image it is",
