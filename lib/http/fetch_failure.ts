@@ -1,5 +1,8 @@
 import { UnreachableError } from "../base/errors.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
+import { isUnconnected } from "./failure_words.ts";
+import { knownProxies } from "./known_proxies.ts";
+import { proxyOf } from "./proxy_of.ts";
 
 /**
  * What a failed fetch is for people: what lies at its bottom. It is an {@linkcode UnreachableError} where the same request never
@@ -9,7 +12,14 @@ import { displayUrl, displayUrls } from "./display_url.ts";
 export function fetchFailure(error: unknown, url: string): unknown {
   if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) return error;
   return certificateError(error, url) ?? plainError(error, url) ?? refusedError(error, url) ??
-    new Error(displayUrls(deepestMessage(error)), { cause: error });
+    new Error(`${displayUrls(deepestMessage(error))}${way(error, url)}`, { cause: error });
+}
+
+/** The proxy by which a server was to be connected to: who refused may have been that. */
+function way(error: unknown, url: string): string {
+  if (!isUnconnected(error)) return "";
+  const proxy = proxyOf(new URL(url), knownProxies());
+  return proxy === undefined ? "" : ` (by the proxy "${displayUrl(proxy)}")`;
 }
 
 /** What lies at the bottom of a failed fetch: "connection refused" rather than "fetch failed". */

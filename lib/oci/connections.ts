@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { namesProxy } from "../http/names_proxy.ts";
+import { namesProxy } from "../http/known_proxies.ts";
 import { isLoopback } from "./is_loopback.ts";
 
 /** Gives the client of each request. */

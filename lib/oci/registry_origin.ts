@@ -8,6 +8,8 @@
  * @module
  */
 import type { Meter } from "../base/meter.ts";
+import { failureWords, isUnconnected } from "../http/failure_words.ts";
+import { namesProxy } from "../http/known_proxies.ts";
 import { isLoopback } from "./is_loopback.ts";
 
 /** Sends one request. */
@@ -71,7 +73,7 @@ export class RegistryOrigin {
     } catch (error) {
       init.signal?.throwIfAborted();
       // What could not be connected to shows nothing.
-      if (!(error instanceof TypeError) || wordsOf(error).includes("(Connect)")) throw error;
+      if (!(error instanceof TypeError) || isUnconnected(error)) throw error;
       failure = error;
     }
     // Others may have found out meanwhile.
@@ -98,10 +100,25 @@ export class RegistryOrigin {
     } catch (error) {
       init.signal?.throwIfAborted();
       if (!(error instanceof TypeError)) throw error;
-      if (!/invalid peer certificate|received fatal alert/.test(wordsOf(error))) return undefined;
+      if (!/invalid peer certificate|received fatal alert/.test(failureWords(error))) {
+        await this.#noteProxy(error, overTls(url));
+        return undefined;
+      }
       this.#settle("found");
       throw error;
     }
+  }
+
+  /** What fails by a proxy does not show whether the registry speaks TLS. */
+  async #noteProxy(error: unknown, url: URL): Promise<void> {
+    if (!isUnconnected(error) || !namesProxy()) return;
+    const { fetchFailure } = await import("../http/fetch_failure.ts");
+    const { message } = fetchFailure(error, url.href) as Error;
+    if (!message.includes("by the proxy")) return;
+    this.#options.meter?.note(
+      `${url.host} does not answer by TLS: ${message}; if it speaks that, name ${url.hostname} in NO_PROXY`,
+      "warning",
+    );
   }
 
   #is(how: "given" | "supposed" | "found"): boolean {
@@ -132,13 +149,4 @@ function asksForTls({ status, headers }: Response, url: URL): boolean {
   const location = headers.get("location");
   return location !== null && URL.canParse(location, url) &&
     new URL(location, url).origin === overTls(url).origin;
-}
-
-/** All that an error and what led to it say. */
-function wordsOf(error: unknown): string {
-  const words: string[] = [];
-  for (let at = error; at instanceof Error && words.length < 8; at = at.cause) {
-    words.push(at.message);
-  }
-  return words.join("\n");
 }

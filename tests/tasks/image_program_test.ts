@@ -9,6 +9,7 @@ import { startRelay } from "../support/proxy.ts";
 import { realTest } from "../support/real.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { startRegistry } from "../support/registry.ts";
+import { makeCertificate } from "../support/token_server.ts";
 
 const layers = [randomBytes(900_000, 1), randomBytes(10_000, 2), randomBytes(300_000, 3)];
 const amd64 = { layers };
@@ -85,6 +86,40 @@ Deno.test("image:sync reaches a registry on this machine past the proxy of the e
   });
   assertEquals([seen.length > 16, new Set(seen)], [true, new Set([far])]);
 });
+
+realTest(
+  "image:sync names the proxy by which a registry was not reached, one that speaks TLS on this machine too",
+  [
+    "openssl",
+  ],
+  async () => {
+    await using room = await ImageRoom.make();
+    const { certificate, key } = await makeCertificate(room.folder);
+    const [cert, keyText] = [await Deno.readTextFile(certificate), await Deno.readTextFile(key)];
+    await using near = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, cert, key: keyText, onListen() {} },
+      () => new Response(null, { status: 404 }),
+    );
+    const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const proxy = `http://127.0.0.1:${nobody.addr.port}`;
+    nobody.close();
+    const failed = async (host: string) => {
+      const { code, stderr } = await runKedge(
+        ["image:sync", `docker://${host}/a:v1`, `oci:${room.path("to")}:v1`],
+        { cacheDir: room.path("cache"), env: { HTTPS_PROXY: proxy, DENO_NO_UPDATE_CHECK: "1" } },
+      );
+      assertEquals(code, 4, stderr);
+      return stderr;
+    };
+    const how = `Connection refused (os error 111) (by the proxy "${proxy}/")`;
+    assertStringIncludes(await failed("registry.invalid"), `${how}, tried 5 times`);
+    const host = `127.0.0.1:${near.addr.port}`;
+    assertStringIncludes(
+      await failed(host),
+      `${host} does not answer by TLS: tcp connect error: ${how}; if it speaks that, name 127.0.0.1 in NO_PROXY`,
+    );
+  },
+);
 
 /** Kills a program, unless it has ended by itself. */
 function killIfThere(child: Deno.ChildProcess): void {
