@@ -8,7 +8,7 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { temporaryName } from "../base/atomic_file.ts";
+import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
 import { lookAt, readPlainText } from "../base/files.ts";
 import { type Extent, Extents } from "./extents.ts";
 import type { PartSum } from "./part_sums.ts";
@@ -96,6 +96,12 @@ export async function writeControl(folder: string, control: Control): Promise<vo
     done: done.map(({ start, end }) => [start, end]),
     ...(sums === undefined ? {} : { sums: sums.map(({ start, end, crc }) => [start, end, crc]) }),
   };
-  await Deno.writeTextFile(temporary, JSON.stringify(data));
-  await Deno.rename(temporary, path);
+  try {
+    await Deno.writeTextFile(temporary, JSON.stringify(data));
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    // What the disk says is told, not that nothing can be removed there either.
+    await removeIfThere(temporary).catch(() => undefined);
+    throw error;
+  }
 }
