@@ -132,16 +132,16 @@ export interface PublishKeygenOptions {
 export interface PublishKeygenResult {
   /** The file with the secret key. */
   file: string;
-  /** The public key: `NAME:BASE64`. */
+  /** The public key: `NAME:BASE64`; empty in a dry run, which makes none. */
   publicKey: string;
-  /** The lines for the readers' `nix.conf`. */
+  /** The lines for the readers' `nix.conf`; none in a dry run. */
   lines: readonly string[];
 }
 
 /**
  * Makes a new pair of keys: the secret one goes into a file that only its owner may read.
  *
- * @throws {UsageError} if the name is not allowed, or the file is there already
+ * @throws {UsageError} if the name is not allowed, the file is there already, or its folder is not there
  */
 export async function publishKeygen(
   options: PublishKeygenOptions,

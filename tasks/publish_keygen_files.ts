@@ -1,4 +1,6 @@
-import { UsageError } from "../lib/base/errors.ts";
+import { dirname } from "@std/path";
+import { isNoRoom, KedgeError, NoRoomError, UsageError } from "../lib/base/errors.ts";
+import { ifThere, isNotThere, lookAt } from "../lib/base/files.ts";
 import { generateSigningKey } from "../lib/nix/signing_key.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -17,13 +19,11 @@ export async function runPublishKeygen(
   });
   const { secretText, publicText } = await generateSigningKey(options.name);
   context.redactor.add(secretText.split(":")[1]!);
-  const written = context.dryRun ||
-    await writeFileAtomic(options.file, `${secretText}\n`, { mode: 0o600, createNew: true });
-  if (!written) {
-    throw new UsageError(`Cannot write the key "${options.file}": the file is there already`, {
-      hint: "name another file; a key that was lost cannot be made again",
-    });
+  if (context.dryRun) {
+    await checkFree(options.file);
+    return { file: options.file, publicKey: "", lines: [] };
   }
+  await writeKey(options.file, `${secretText}\n`);
   return {
     file: options.file,
     publicKey: publicText,
@@ -32,4 +32,36 @@ export async function runPublishKeygen(
       `extra-trusted-public-keys = ${publicText}`,
     ],
   };
+}
+
+async function writeKey(path: string, text: string): Promise<void> {
+  try {
+    if (await writeFileAtomic(path, text, { mode: 0o600, createNew: true })) return;
+  } catch (error) {
+    if (isNotThere(error)) throw noFolder(path, error);
+    const options = { cause: error, side: "destination" } as const;
+    const message = `Cannot write the key "${path}": ${(error as Error).message}`;
+    throw isNoRoom(error) ? new NoRoomError(message, options) : new KedgeError(message, options);
+  }
+  throw taken(path);
+}
+
+/** Refuses what writing the key there would, and writes nothing. */
+async function checkFree(path: string): Promise<void> {
+  if (lookAt(path) !== undefined) throw taken(path);
+  const folder = await ifThere(Deno.stat(dirname(path)));
+  if (!folder?.isDirectory) throw noFolder(path);
+}
+
+function taken(path: string): UsageError {
+  return new UsageError(`Cannot write the key "${path}": the file is there already`, {
+    hint: "name another file; a key that was lost cannot be made again",
+  });
+}
+
+function noFolder(path: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot write the key "${path}": "${dirname(path)}" is no folder`, {
+    cause,
+    hint: "make that folder first, one that only you may read, or name another file",
+  });
 }
