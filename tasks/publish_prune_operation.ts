@@ -3,6 +3,7 @@ import { UsageError } from "../lib/base/errors.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
+import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
 import { intendPrune, planPrune, pruneFileCache } from "../lib/nix/prune_file_cache.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
@@ -34,6 +35,7 @@ export async function runPublishPrune(
   if (foreign !== undefined) {
     throw new UsageError(`Cannot prune "${foreign.shown}": only file:// stores are pruned`);
   }
+  await Promise.all(uris.map(checkStoreFolder));
   const open = await catalogOf(options.catalog, context);
   await using opened = new AsyncDisposableStack();
   const operation: Operation<PrunePlanOfAll, void, Omit<PublishPruneResult, keyof Figures>> = {

@@ -9,6 +9,7 @@ import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import { checkEntryName } from "../lib/catalog/catalog_entry.ts";
 import { prepareCatalog } from "../lib/catalog/prepare_catalog.ts";
+import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import { prepareStore } from "../lib/nix/prepare_store.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -39,6 +40,7 @@ export async function runPublish(
   const { catalog } = options;
   checkPublishOffline(context, uris, typeof catalog === "string" ? catalog : undefined);
   const keys = await loadSigningKeys(options.signingKey, uris, context);
+  await Promise.all(uris.map(checkStoreFolder));
   const prepared = await Promise.all(uris.map(prepareStore));
   const named = typeof options.catalog === "string"
     ? await prepareCatalog(options.catalog)

@@ -1,6 +1,6 @@
 /** What comes after a publish: going back, pruning, keys. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { IncompleteError, UsageError } from "../../lib/base/errors.ts";
 import { parseSigningKey } from "../../lib/nix/signing_key.ts";
 import type { RunEvent } from "../../lib/runner/events.ts";
@@ -154,6 +154,29 @@ Deno.test("publishPrune() and publish() race: whoever is first, no entry lacks a
   }
 });
 
+Deno.test("publish() and publishPrune() refuse a file as a store before anything is written or forgotten", async () => {
+  await using ground = await plainGround(3);
+  const { catalog } = await publishVersions(ground, 2);
+  const file = ground.options.paths[0]!;
+  for (const store of [`file://${file}`, `file://${file}/below/it`]) {
+    const words = `Cannot use "${store}" as a store: "${file}" is no folder`;
+    for (const dryRun of [true, false]) {
+      const ctx = { ...ground.ctx, dryRun };
+      await assertRejects(
+        () => publish({ ...ground.options, version: "9", stores: [store] }, ctx),
+        UsageError,
+        words,
+      );
+      await assertRejects(
+        () => publishPrune({ catalog: catalog as string, stores: [store], keep: 0 }, ctx),
+        UsageError,
+        words,
+      );
+    }
+  }
+  assertEquals((await catalogList({ catalog: catalog as string })).length, 2);
+});
+
 Deno.test("publishKeygen() writes a key for its owner alone, and prints what readers need", async () => {
   const dir = await Deno.makeTempDir();
   try {
@@ -170,11 +193,25 @@ Deno.test("publishKeygen() writes a key for its owner alone, and prints what rea
     assertEquals(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
     const key = await parseSigningKey(await Deno.readTextFile(file), "a test");
     assertEquals(key.publicKey.text, made.publicKey);
-    await assertRejects(
-      () => publishKeygen({ name: "acme-1", file }),
-      UsageError,
-      "is there already",
-    );
+    const missing = join(dir, "not", "there", "key");
+    for (const dryRun of [false, true]) {
+      await assertRejects(
+        () => publishKeygen({ name: "acme-1", file }, { dryRun }),
+        UsageError,
+        "is there already",
+      );
+      for (const [path, folder] of [[missing, dirname(missing)], [join(file, "key"), file]]) {
+        const error = await assertRejects(
+          () => publishKeygen({ name: "acme-1", file: path! }, { dryRun }),
+          UsageError,
+          `Cannot write the key "${path}": "${folder}" is no folder`,
+        );
+        assertStringIncludes(error.hint ?? "", "make that folder first");
+      }
+    }
+    const foreseen = await publishKeygen({ name: "acme-1", file: `${file}3` }, { dryRun: true });
+    assertEquals([foreseen.publicKey, foreseen.lines], ["", []]);
+    assertEquals((await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name), ["key"]);
     await assertRejects(
       () => publishKeygen({ name: "a b", file: `${file}2` }),
       UsageError,

@@ -91,7 +91,8 @@ Deno.test("a key in a store's URI shows nowhere: not in output, journal, cache, 
   await Deno.writeTextFile(file, await oddKey("filed-1"));
   const cacheDir = join(dir, "cache");
   const blocked = join(dir, "blocked");
-  await Deno.writeTextFile(blocked, "no folder");
+  await Deno.mkdir(blocked);
+  await Deno.writeTextFile(join(blocked, "nar"), "no folder");
   const command = (store: string, ...more: string[]) => [
     ...["publish", ...ground.options.paths, "--to", store, "--name", "plain", "--version", "1"],
     ...["--catalog", `sqlite://${dir}/catalog.db`, ...more],

@@ -68,7 +68,8 @@ Deno.test("the program prints the entry's id, twice the same", async () => {
 Deno.test("the program ends with 2 on a bad name, and with 6 on a store that fails", async () => {
   await using it = await ground();
   assertEquals((await it.run(["--version", "a/b"])).code, 2);
-  await Deno.writeTextFile(join(it.dir, "store"), "no folder");
+  await Deno.mkdir(join(it.dir, "store"));
+  await Deno.writeTextFile(join(it.dir, "store", "nar"), "no folder");
   const failed = await it.run();
   assertEquals(failed.code, 6);
   assertStringIncludes(failed.stderr, `to "file://${it.dir}/store"`);

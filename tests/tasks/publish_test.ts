@@ -204,14 +204,15 @@ realTest(
     await using ground = await publishing();
     const { world, options, ctx } = ground;
     const broken = join(world.dir, "broken");
-    await Deno.writeTextFile(broken, "no folder");
+    await Deno.mkdir(broken);
+    await Deno.writeTextFile(join(broken, "nar"), "no folder");
     const stores = [`file://${ground.store}`, `file://${broken}`];
     const error = await assertRejects(() => publish({ ...options, stores }, ctx), IncompleteError);
     assertEquals(error.exitCode, 6);
     assertStringIncludes(error.message, `to "file://${broken}"`);
     await using catalog = new SqliteCatalog({ path: join(world.dir, "catalog.db") });
     assertEquals(await catalog.list(), []);
-    await Deno.remove(broken);
+    await Deno.remove(join(broken, "nar"));
     const result = await publish({ ...options, stores }, ctx);
     assertEquals(result.stores.map((store) => store.missing), [0, 4]);
     assertEquals((await catalog.list()).map((entry) => entry.proofs.length), [2]);

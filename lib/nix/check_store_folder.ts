@@ -1,0 +1,26 @@
+import { dirname } from "@std/path";
+import { UsageError } from "../base/errors.ts";
+import { isNotThere } from "../base/files.ts";
+import type { StoreUri } from "./store_uri.ts";
+
+/**
+ * Refuses a `file://` store where no folder can be, since a file has its name or that of a folder above it. Other stores are not looked
+ * at, nor is what this process may not look at: that shows when it is written.
+ *
+ * @throws {UsageError} naming the file
+ */
+export async function checkStoreFolder({ kind, target, shown }: StoreUri): Promise<void> {
+  if (kind !== "file") return;
+  for (let path = target; dirname(path) !== path; path = dirname(path)) {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
+    try {
+      if ((await Deno.stat(path)).isDirectory) return;
+    } catch (error) {
+      if (isNotThere(error)) continue;
+      return;
+    }
+    throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is no folder`, {
+      hint: "name a folder; a publish makes it where it is not there",
+    });
+  }
+}
