@@ -3,13 +3,14 @@ import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
 import type { NixVersion } from "../lib/nix/nix_version.ts";
-import type { RegistryClient } from "../lib/oci/registry_client.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import {
   type FoundBaseImage,
   lookUpBaseImage,
   nearestReleases,
   newestOfMinor,
   publishedReleases,
+  shownName,
 } from "./base_image_lookup.ts";
 import type { CheckedBaseImage } from "./base_image_options.ts";
 
@@ -26,23 +27,25 @@ export type ChosenBaseImage = FoundBaseImage & { tag: string };
  * @throws {VerificationError} if the image's label says another version than its tag, that of the fallback too
  */
 export async function chooseBaseImage(
-  client: RegistryClient,
+  hosts: ImageHosts,
   checked: CheckedBaseImage,
   version: NixVersion,
   pinned: Digest | undefined,
   signal: AbortSignal,
 ): Promise<ChosenBaseImage> {
-  const { platform, fallback } = checked;
+  const { platform, fallback, repository } = checked;
+  const place = shownName(repository);
   const find = async (tag: string, release?: string): Promise<ChosenBaseImage | undefined> => {
     const wanted = { platform, ...(release === undefined ? {} : { release }) };
-    const found = await lookUpBaseImage(client, tag, wanted, signal);
+    const reference = { ...repository, ...(isDigest(tag) ? { digest: tag } : { tag }) };
+    const found = await lookUpBaseImage(hosts, reference, wanted, signal);
     return found === undefined ? undefined : { ...found, tag };
   };
   if (pinned !== undefined) {
     const found = await find(pinned, fallback === "none" ? version.release : undefined);
     if (found !== undefined) return { ...found, tag: found.label };
     throw new KedgeError(
-      `Cannot find "${client.name}@${pinned}": the lockfile pins it, and the registry has none`,
+      `Cannot find "${place}@${pinned}": the lockfile pins it, and the registry has none`,
       { side: "source", hint: "move the pin with --update" },
     );
   }
@@ -54,19 +57,19 @@ export async function chooseBaseImage(
     const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
     if (found !== undefined) return found;
     throw new KedgeError(
-      `Cannot fall back to "${fallback}": "${client.name}" has no such ${
+      `Cannot fall back to "${fallback}": "${place}" has no such ${
         isDigest(fallback) ? "digest" : "tag"
       }`,
       { side: "source" },
     );
   }
-  const releases = await publishedReleases(client);
+  const releases = await publishedReleases(hosts, repository);
   const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
   const found = newest === undefined ? undefined : await find(newest, newest);
   if (found !== undefined) return found;
   const near = nearestReleases(version.version, releases);
   throw new KedgeError(
-    `Cannot find a base image with Nix "${version.version}" in "${client.name}": ${
+    `Cannot find a base image with Nix "${version.version}" in "${place}": ${
       version.unofficial ?? "it has no such tag"
     }`,
     {

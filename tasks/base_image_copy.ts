@@ -21,7 +21,7 @@ export type BaseImageCopy = Figures & Pick<BaseImageResult, "copy" | "copyAhead"
  */
 export async function copyBaseImage(
   { from, to, base }: { from: string; to: string; base: BaseImageResult },
-  { insecureRegistries, engines }: BaseImageOptions,
+  { insecureRegistries, mirrors, registriesConf, engines }: BaseImageOptions,
   context: TaskContext,
 ): Promise<BaseImageCopy> {
   const { transport } = parseDestination(to);
@@ -32,7 +32,10 @@ export async function copyBaseImage(
     if (context.offline) throw found.error;
   }
   const { reference, ...figures } = await syncImage(
-    { from, to, platforms: [base.platform], insecureRegistries, engines },
+    {
+      ...{ from, to, platforms: [base.platform], engines },
+      ...{ insecureRegistries, mirrors, registriesConf },
+    },
     context,
   );
   // What a dry run would bring is not there to be read.

@@ -8,10 +8,12 @@ import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import { compareReleases } from "../lib/nix/nix_version.ts";
 import type { Descriptor, Platform } from "../lib/oci/descriptor.ts";
+import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
 import { formatPlatform, normalizePlatform, selectPlatform } from "../lib/oci/platform.ts";
-import { readBlob } from "../lib/oci/read_blob.ts";
-import type { RegistryClient } from "../lib/oci/registry_client.ts";
+import { formatReference, type RegistryReference } from "../lib/oci/reference.ts";
+import { RegistryClient } from "../lib/oci/registry_client.ts";
 import { verified } from "../lib/oci/verified.ts";
 
 /** What was found of a base image. */
@@ -47,24 +49,25 @@ const configSchema = v.object({
 });
 
 /**
- * Finds an image by its tag or digest, for one platform; `undefined` if the repository has no such tag.
+ * Finds an image by its tag or digest, for one platform, in the mirrors of its repository too; `undefined` if there is no such tag.
  *
  * @throws {KedgeError} if the image is for other platforms only
  * @throws {VerificationError} if the label is missing, or is not the wanted version
  */
 export async function lookUpBaseImage(
-  client: RegistryClient,
-  reference: string,
+  hosts: ImageHosts,
+  reference: RegistryReference,
   wanted: { platform: Platform; release?: string },
   signal: AbortSignal,
 ): Promise<FoundBaseImage | undefined> {
-  const root = await client.manifest(reference);
-  if (root === undefined || root === "unchanged") return undefined;
-  const name = `${client.name}${reference.includes(":") ? "@" : ":"}${reference}`;
-  const manifest = root.kind === "image" ? root : await pick(client, root, wanted.platform, name);
+  const opened = await hosts.registry(reference);
+  const root = await opened.lookUp();
+  if (root === undefined) return undefined;
+  const name = shownName(reference);
+  const manifest = root.kind === "image" ? root : await pick(opened, root, wanted.platform, name);
   const [config] = manifest.blobs;
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
-  const { os, architecture, said } = await readConfig(client, config, name, signal);
+  const { os, architecture, said } = await readConfig(opened, config, name, signal);
   const { platform, release } = wanted;
   const [meant, there] = [platform, { os, architecture }].map(normalizePlatform);
   if (there!.os !== meant!.os || there!.architecture !== meant!.architecture) {
@@ -97,8 +100,13 @@ export async function lookUpBaseImage(
   };
 }
 
+/** A reference as people write it, without the transport. */
+export function shownName(reference: RegistryReference): string {
+  return formatReference(reference).replace(/^docker:\/\//, "");
+}
+
 async function pick(
-  client: RegistryClient,
+  source: ImageSource,
   index: Manifest,
   platform: Platform,
   name: string,
@@ -108,12 +116,10 @@ async function pick(
     const there = index.manifests.flatMap((each) => each.platform ?? []).map(formatPlatform);
     throw wrongPlatform(name, platform, there.filter((each) => !each.startsWith("unknown/")));
   }
-  const manifest = await client.manifest(entry.digest);
-  if (manifest !== undefined && manifest !== "unchanged" && manifest.kind === "image") {
-    return manifest;
-  }
+  const manifest = await source.manifest(entry);
+  if (manifest.kind === "image") return manifest;
   throw new VerificationError(
-    `Cannot use "${name}": the registry lacks the manifest ${entry.digest} that its index names`,
+    `Cannot use "${name}": its index names ${entry.digest} for the platform, which is another index`,
     { side: "source" },
   );
 }
@@ -132,7 +138,7 @@ function wrongPlatform(name: string, platform: Platform, there: readonly string[
 }
 
 async function readConfig(
-  client: RegistryClient,
+  source: ImageSource,
   config: Descriptor,
   name: string,
   signal: AbortSignal,
@@ -144,7 +150,7 @@ async function readConfig(
   if (config.size > largestConfigBytes) throw bad(`it has ${config.size} bytes`);
   const decoder = new TextDecoder();
   let text = "";
-  for await (const piece of verified(config, readBlob(client, config, { signal }), { name })) {
+  for await (const piece of verified(config, source.read(config, 0, signal), { name })) {
     text += decoder.decode(piece, { stream: true });
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), configSchema), text);
@@ -168,8 +174,13 @@ function versionOfHistory(comments: readonly string[]): string | undefined {
   return others.length === 0 ? version : undefined;
 }
 
-/** The releases that a repository has tags of, oldest first. */
-export async function publishedReleases(client: RegistryClient): Promise<string[]> {
+/** The releases that a repository has tags of, oldest first; as its own registry says, since a mirror may lack some. */
+export async function publishedReleases(
+  hosts: ImageHosts,
+  reference: RegistryReference,
+): Promise<string[]> {
+  const { host, repository } = await hosts.origin(reference);
+  const client = new RegistryClient(host, repository);
   const found: string[] = [];
   let read = 0;
   for await (const tag of client.tags()) {

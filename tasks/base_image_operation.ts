@@ -15,10 +15,8 @@ import { buckets } from "../lib/cache/buckets.ts";
 import { freshnessOf } from "../lib/cache/freshness.ts";
 import { localNixVersion } from "../lib/nix/local_nix_version.ts";
 import type { NixVersion } from "../lib/nix/nix_version.ts";
-import { openHost } from "../lib/oci/open_image.ts";
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { formatReference } from "../lib/oci/reference.ts";
-import { RegistryClient } from "../lib/oci/registry_client.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -34,6 +32,7 @@ import {
   type CheckedBaseImage,
 } from "./base_image_options.ts";
 import { copyBaseImage } from "./base_image_copy.ts";
+import { openImageHosts } from "./image_registries.ts";
 import type { BaseImageResult } from "./base_image.ts";
 
 const digestSchema = v.custom<Digest>((data) => typeof data === "string" && isDigest(data));
@@ -118,24 +117,21 @@ async function resolveBase(
         { hint: "run once without --offline" },
       );
     }
-    using host = openHost(repository.host, "source", {
+    using hosts = await openImageHosts(options, context, {
       meter: step.meter,
       signal: step.signal,
-      redactor: context.redactor,
-      insecureRegistries: options.insecureRegistries,
     });
-    const client = new RegistryClient(host, repository.repository);
     // Where a fallback stands in, what was asked for may have come meanwhile.
     const isAsked = standing?.tag === version.release ||
       (version.release === undefined && fallback !== "minor");
-    if (standing !== undefined && pin === undefined && isAsked) {
-      const head = await client.headManifest(standing.tag);
-      if (head?.digest === standing.digest) {
+    if (standing !== undefined && pin === undefined && isAsked && !isDigest(standing.tag)) {
+      const source = await hosts.source({ ...repository, tag: standing.tag });
+      if (await source.peek?.() === standing.digest) {
         confirmed = true;
         return planned(standing, unpinned, true, `the registry says that ${standing.tag} stands`);
       }
     }
-    const known = await chooseBaseImage(client, checked, version, pin?.digest, step.signal);
+    const known = await chooseBaseImage(hosts, checked, version, pin?.digest, step.signal);
     const changed = standing?.digest !== known.digest;
     if (!changed && pin === undefined && standing?.tag === known.tag) {
       confirmed = true;

@@ -7,9 +7,10 @@ import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
 import type { SyncImageOptions } from "./image.ts";
+import { type ImageRegistriesOptions, registriesShapes } from "./image_registries.ts";
 
 /** Options of {@linkcode baseImage}. */
-export interface BaseImageOptions {
+export interface BaseImageOptions extends ImageRegistriesOptions {
   /** The version of Nix, as `nix --version` or a person writes it. @default {that of the Nix of this machine} */
   nixVersion?: string | undefined;
   /** The repository of the images, whose tags are versions. @default {"docker.io/nixos/nix"} */
@@ -34,8 +35,6 @@ export interface BaseImageOptions {
   to?: string | undefined;
   /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
   engines?: SyncImageOptions["engines"];
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
 }
 
 /** The same, checked. */
@@ -66,7 +65,7 @@ export function checkBaseImage(options: BaseImageOptions): CheckedBaseImage {
     fallback: "text",
     to: "text",
     engines: "object",
-    insecureRegistries: "texts",
+    ...registriesShapes,
   });
   const { nixVersion, platform, fallback = "none", maxAge } = options;
   const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;

@@ -6,6 +6,7 @@ import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";
 import type { BaseImageResult } from "./base_image.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 import type { NixVolume } from "./nix_place.ts";
 
 export type { NixVolume } from "./nix_place.ts";
@@ -19,7 +20,7 @@ export type CarriedBase =
   & Partial<Pick<BaseImageResult, "configDigest">>;
 
 /** Options of {@linkcode carryStore}. */
-export interface CarryStoreOptions {
+export interface CarryStoreOptions extends ImageRegistriesOptions {
   /**
    * The image: what `baseImage()` gave. A copy of it is read in place of its registry: one in a layout or another registry in its layers; one in
    * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why. A file that
@@ -36,8 +37,6 @@ export interface CarryStoreOptions {
   check?: "sample" | "full" | undefined;
   /** Which engine has the volume; how podman is called for a copy there too, unless it is docker. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
 }
 
 /** What {@linkcode carryStore} gives. */

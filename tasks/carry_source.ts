@@ -19,11 +19,11 @@ import { findEngine } from "../lib/container/container_engine.ts";
 import { type MountedImage, mountImage } from "../lib/container/mounted_image.ts";
 import { CarriedImages } from "../lib/nix/carried_images.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CarryStoreOptions } from "./base_image_store.ts";
+import { openImageHosts } from "./image_registries.ts";
 import type { NixPlace } from "./nix_place.ts";
 
 /** Opens the store of one base image. */
@@ -106,12 +106,12 @@ export class CarrySource {
     { meter, signal }: Step,
     unread?: string,
   ): Promise<StoreSource> {
-    const { base, insecureRegistries } = this.#options;
-    const { cache, offline, redactor } = this.#context;
+    const { base } = this.#options;
+    const { cache, offline } = this.#context;
     const reference = parseReference(from);
     if (offline && reference.transport === "docker") throw this.#notHere(unread);
     const hosts = this.#opened.use(
-      new ImageHosts({ meter, signal, redactor, insecureRegistries }),
+      await openImageHosts(this.#options, this.#context, { meter, signal }),
     );
     const source = await hosts.source({ ...reference, digest: base.manifestDigest });
     const manifest = await source.resolve();

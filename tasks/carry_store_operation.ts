@@ -29,6 +29,7 @@ import { carryAhead } from "./carry_ahead.ts";
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
 import { CarrySource } from "./carry_source.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
+import { registriesShapes } from "./image_registries.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
 
@@ -47,7 +48,7 @@ export async function runCarryStore(
   ctx: TaskContextOptions = {},
 ): Promise<CarryStoreResult> {
   const context = resolveContext(ctx);
-  checkOptions(options, {}, { engine: "object", insecureRegistries: "texts" });
+  checkOptions(options, {}, { engine: "object", ...registriesShapes });
   const { base, check = "sample" } = options;
   if (typeof base?.manifestDigest !== "string" || typeof base.reference !== "string") {
     throw refusedOption("base", base, "what baseImage() gives");

@@ -11,6 +11,7 @@ import { isUnreachedServer } from "../lib/oci/unreached_server.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
 import { syncImage } from "./image.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /** What of a base image is needed to run it. */
 export type RunnableBase = Pick<
@@ -37,7 +38,7 @@ export interface EngineImage {
 export async function ensureEngineImage(
   engine: ContainerEngine,
   base: RunnableBase,
-  insecureRegistries: readonly string[] | undefined,
+  registries: ImageRegistriesOptions,
   context: TaskContext,
 ): Promise<EngineImage> {
   const digests = [base.configDigest, base.manifestDigest];
@@ -64,7 +65,7 @@ export async function ensureEngineImage(
       from,
       to: `podman:${name}`,
       platforms: [base.platform],
-      insecureRegistries,
+      ...registries,
       engines: { podman: { program, args } },
     }, context);
     const held = await findImage(engine, digests, context.signal);
@@ -88,7 +89,7 @@ export async function ensureEngineImage(
         },
       );
     }
-    const insecure = insecureRegistries?.includes(host) ?? false;
+    const insecure = registries.insecureRegistries?.includes(host) ?? false;
     const image = { name: registry, platform: base.platform, insecure, digests };
     const id = await pullImage(engine, image, context.signal);
     return { id, loaded: true, bytesMoved: 0, requests: 0 };

@@ -4,9 +4,10 @@ import type { ContainerMount } from "../lib/container/run_container.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { RunnableBase } from "./container_base.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /** Options of {@linkcode inContainer}. */
-export interface InContainerOptions {
+export interface InContainerOptions extends ImageRegistriesOptions {
   /** The image: what `baseImage()` gave. On Linux, podman takes it from its copy in a layout, where it has one. */
   base: RunnableBase;
   /** The program in the container and its arguments; no shell is between. */
@@ -28,8 +29,6 @@ export interface InContainerOptions {
   onStdout?: (bytes: Uint8Array) => void | Promise<void>;
   /** Which engine runs it. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[];
 }
 
 /** How a program in a container ended. */

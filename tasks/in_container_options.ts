@@ -3,6 +3,7 @@ import { UsageError } from "../lib/base/errors.ts";
 import type { Redactor } from "../lib/base/redactor.ts";
 import type { Secret } from "../lib/base/secret.ts";
 import { isEngineVariable, type RunContainerOptions } from "../lib/container/run_container.ts";
+import { registriesShapes } from "./image_registries.ts";
 import type { InContainerOptions } from "./in_container.ts";
 
 /** What is asked of a container, checked. */
@@ -28,7 +29,7 @@ export function checkInContainer(
     network: "switch",
     onStdout: "function",
     engine: "object",
-    insecureRegistries: "texts",
+    ...registriesShapes,
   });
   const { base, run, mounts, workdir, network, stdin } = options;
   if (run.length === 0 || run[0] === "") {

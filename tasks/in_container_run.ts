@@ -25,7 +25,8 @@ export async function runInContainer(
 ): Promise<InContainerResult> {
   const context = resolveContext(ctx);
   const container = checkInContainer(options, context.redactor);
-  const { base, onStdout, engine: engineOptions, insecureRegistries } = options;
+  const { base, onStdout, engine: engineOptions } = options;
+  const { insecureRegistries, mirrors, registriesConf } = options;
   const engine = await findEngine(engineOptions);
   checkContainer(engine, container);
   const command = container.run.join(" ");
@@ -55,7 +56,8 @@ export async function runInContainer(
     },
     async move(_plan, step) {
       const inner = { ...context, signal: step.signal };
-      const image: EngineImage = await ensureEngineImage(engine, base, insecureRegistries, inner);
+      const registries = { insecureRegistries, mirrors, registriesConf };
+      const image: EngineImage = await ensureEngineImage(engine, base, registries, inner);
       const printed = new TextDecoder();
       let text = "";
       let last = "";

@@ -6,11 +6,13 @@ import type { ImageEngine } from "./image_engine.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
+import type { MirroredSource } from "./mirrored_source.ts";
 import type { OpenImageOptions } from "./open_image.ts";
 import { Places } from "./places.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "./registry_mirrors.ts";
+import type { RegistrySource } from "./registry_source.ts";
 
 /** What {@linkcode ImageHosts} are made of. */
 export interface ImageHostsOptions extends OpenImageOptions {
@@ -42,12 +44,13 @@ export class ImageHosts implements Disposable {
 
   /** Opens an image to be read; nothing is asked yet. */
   async source(reference: ImageReference): Promise<ImageSource> {
-    if (reference.transport === "docker") return await this.#registrySource(reference);
+    if (reference.transport === "docker") return await this.registry(reference);
     const { LayoutSource } = await import("./layout_source.ts");
     return new LayoutSource(reference);
   }
 
-  async #registrySource(reference: RegistryReference): Promise<ImageSource> {
+  /** Opens an image of a registry to be read, in its mirrors too. */
+  async registry(reference: RegistryReference): Promise<RegistrySource | MirroredSource> {
     const [{ RegistrySource }] = await Promise.all([
       import("./registry_source.ts"),
       import("./open_image.ts"),

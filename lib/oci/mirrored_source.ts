@@ -114,16 +114,14 @@ export class MirroredSource implements ImageSource {
     return [];
   }
 
+  /** The manifest that the name points to, if there is one. */
+  async lookUp(): Promise<Manifest | undefined> {
+    const use = this.#origin.isPinned ? "digest-only" : "tag-only";
+    return await this.#firstFound(use, (place) => place.lookUp());
+  }
+
   async tagged(tag: string): Promise<Manifest | undefined> {
-    for (const place of this.#places("tag-only")) {
-      try {
-        const manifest = await place.tagged(tag);
-        if (manifest !== undefined) return manifest;
-      } catch (error) {
-        if (!this.#passOver(place, error)) throw error;
-      }
-    }
-    return undefined;
+    return await this.#firstFound("tag-only", (place) => place.tagged(tag));
   }
 
   downloads(digest: Digest): RangedDownload[] {
@@ -163,6 +161,23 @@ export class MirroredSource implements ImageSource {
     }
   }
 
+  /** What the first place gives that has it. */
+  async #firstFound<T>(
+    use: MirrorUse,
+    ask: (place: RegistrySource) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    for (const place of this.#places(use)) {
+      try {
+        const found = await ask(place);
+        if (found !== undefined) return found;
+      } catch (error) {
+        if (!this.#passOver(place, error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** The same where one must have it. */
   async #first<T>(
     use: MirrorUse,
     ask: (place: RegistrySource, isLast: boolean) => Promise<T | undefined>,

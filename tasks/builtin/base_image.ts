@@ -1,6 +1,7 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { baseImage, type BaseImageResult } from "../base_image.ts";
+import { registryArgs, registryOptions } from "./registry_args.ts";
 
 /** What says which image it is. */
 export const baseImageArgs = {
@@ -18,9 +19,7 @@ export const baseImageArgs = {
     default: "none",
   }),
   maxAge: arg.duration({ description: "Ask the registry again when the answer is older" }),
-  insecureRegistry: arg.list(arg.string({ description: "A host" }), {
-    description: "A host that is spoken to in plain HTTP",
-  }),
+  ...registryArgs,
 };
 
 /** `base-image`. */
@@ -35,7 +34,10 @@ export const baseImageTask = task({
       example: "oci:images/nix:base",
     }),
   },
-  run: ({ args: { insecureRegistry, ...args }, ...ctx }) =>
-    baseImage({ ...args, insecureRegistries: insecureRegistry }, ctx),
+  run: ({ args: { insecureRegistry, mirror, registriesConf, ...args }, ...ctx }) =>
+    baseImage({
+      ...args,
+      ...registryOptions({ insecureRegistry, mirror, registriesConf }),
+    }, ctx),
   output: ({ reference }: BaseImageResult) => reference.replace(/^docker:\/\//, ""),
 });

@@ -15,6 +15,7 @@ import {
 } from "../base_image_store.ts";
 import type { NixVolume } from "../nix_place.ts";
 import { baseImageArgs } from "./base_image.ts";
+import { registryOptions } from "./registry_args.ts";
 import { signingKeyArg, signingKeys } from "./publish_args.ts";
 
 const place = {
@@ -77,8 +78,9 @@ export const baseImageCarryTask = task({
     }),
   },
   run: async ({ args, ...ctx }) => {
-    const { volume, folder, engine, engineArg, check, copy, insecureRegistry, ...image } = args;
-    const insecureRegistries = insecureRegistry;
+    const { volume, folder, engine, engineArg, check, copy, ...rest } = args;
+    const { insecureRegistry, mirror, registriesConf, ...image } = rest;
+    const registries = registryOptions({ insecureRegistry, mirror, registriesConf });
     const named = { volume, folder, engine, engineArg };
     const to = placeOf(named);
     const { nixPlace } = await import("../nix_place.ts");
@@ -87,11 +89,11 @@ export const baseImageCarryTask = task({
     const base = await baseImage({
       ...image,
       ...defined({ to: copy }),
-      insecureRegistries,
+      ...registries,
       engines: { [engine ?? "podman"]: { args: engineArg } },
     }, ctx);
     return await carryStore(
-      { base, to, check, engine: engineOf(named), insecureRegistries },
+      { base, to, check, engine: engineOf(named), ...registries },
       ctx,
     );
   },

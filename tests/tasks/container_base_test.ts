@@ -48,7 +48,7 @@ realTest(
           repository: `${host}/nixos/nix`,
           platform: formatPlatform(platform),
         });
-        await ensureEngineImage(engine, base, undefined, context);
+        await ensureEngineImage(engine, base, {}, context);
       }
     }
     const names = await engine.must(["images", "--format={{.Repository}}:{{.Tag}}"], "list");
@@ -72,7 +72,7 @@ realTest(
       }, context);
       const base = await ground.base({ repository: `${host}/${long}` });
       const { engine } = ground.world;
-      const { loaded, id } = await ensureEngineImage(engine, base, undefined, context);
+      const { loaded, id } = await ensureEngineImage(engine, base, {}, context);
       assertEquals(loaded, true);
       await engine.must(["rmi", "--force", id], "remove it");
     }
@@ -140,11 +140,12 @@ realTest(
     }
     const engine = new Machine({ kind: "podman", program: "podman", ...world.options });
     await assertRejects(
-      () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+      () => ensureEngineImage(engine, base, {}, { ...context, offline: true }),
       UnreachableError,
       "into podman: no registry may be asked",
     );
-    const { id, loaded } = await ensureEngineImage(engine, base, [registry.host], context);
+    const registries = { insecureRegistries: [registry.host] };
+    const { id, loaded } = await ensureEngineImage(engine, base, registries, context);
     assertEquals([id, loaded], [base.configDigest.slice("sha256:".length), true]);
     const names = await engine.must(["images", "--format={{.Repository}}"], "list");
     assertEquals(names, `${repository}\n`);
@@ -187,13 +188,13 @@ realTest(
       const program = await fakeDocker(folder, { byManifest: true });
       const engine = new ContainerEngine({ kind: "docker", program });
       await assertRejects(
-        () => ensureEngineImage(engine, base, undefined, { ...context, offline: true }),
+        () => ensureEngineImage(engine, base, {}, { ...context, offline: true }),
         UnreachableError,
         "no registry may be asked",
       );
-      const brought = await ensureEngineImage(engine, base, undefined, context);
+      const brought = await ensureEngineImage(engine, base, {}, context);
       assertEquals([brought.id, brought.loaded], [base.manifestDigest, true]);
-      const again = await ensureEngineImage(engine, base, undefined, context);
+      const again = await ensureEngineImage(engine, base, {}, context);
       assertEquals([again.id, again.loaded], [base.manifestDigest, false]);
     } finally {
       await Deno.remove(folder, { recursive: true });
