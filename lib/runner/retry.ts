@@ -21,7 +21,7 @@ export interface RetryOptions {
   readonly delay?: number | string;
   /** By what the wait grows from try to try. @default {2} */
   readonly factor?: number;
-  /** The longest wait. @default {60_000} */
+  /** The longest wait. @default {a minute, or the delay where that is longer} */
   readonly maxDelay?: number | string;
   /** The part of each wait that is left to chance, from 0 to 1. @default {0.5} */
   readonly jitter?: number;
@@ -62,10 +62,12 @@ export class RetriedError extends KedgeError {
  */
 export function retryPlan(options: number | RetryOptions = {}): RetryPlan {
   const given = typeof options === "number" ? { attempts: options } : options;
-  const { attempts = 1, delay = 1000, factor = 2, maxDelay = 60_000, jitter = 0.5 } = given;
+  const { attempts = 1, delay = 1000, factor = 2, jitter = 0.5 } = given;
+  const delayMs = typeof delay === "string" ? parseDuration(delay) : delay;
+  const { maxDelay = Math.max(60_000, delayMs) } = given;
   const plan: RetryPlan = {
     attempts,
-    delayMs: typeof delay === "string" ? parseDuration(delay) : delay,
+    delayMs,
     factor,
     maxDelayMs: typeof maxDelay === "string" ? parseDuration(maxDelay) : maxDelay,
     jitter,

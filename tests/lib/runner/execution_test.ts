@@ -393,6 +393,22 @@ Deno.test("retry: tries again with growing waits, and keeps every failure", asyn
   assertEquals(waits, [[1, 4, "no 1"], [2, 8, "no 2"]]);
 });
 
+Deno.test("retry: waits as long as the delay says, also where that is longer than the longest wait is without it", async () => {
+  const stop = new AbortController();
+  const flaky = task({
+    name: "flaky",
+    description,
+    retry: { attempts: 2, delay: "5m", jitter: 0 },
+    run: () => {
+      setTimeout(() => stop.abort(new StoppedError("SIGINT")), 100);
+      throw new Error("no");
+    },
+  });
+  const { events } = await runTasks([flaky], ["flaky"], { signal: stop.signal });
+  const waits = events.flatMap((event) => event.type === "task-retry" ? [event.delayMs] : []);
+  assertEquals(waits, [300_000]);
+});
+
 Deno.test("retry: at last tells how often it was tried, with the exit code of the last failure", async () => {
   const flaky = task({
     name: "flaky",
