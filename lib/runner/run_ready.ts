@@ -16,6 +16,7 @@ import "./ambient.ts";
 import "./execution.ts";
 import "./graph.ts";
 import "./plain_data.ts";
+import "./output_lines.ts";
 import "../base/lies_in.ts";
 import "../base/atomic_file.ts";
 import "../cache/markers.ts";

@@ -30,6 +30,7 @@ import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf, type Settings, updateOf } from "./settings.ts";
+import { outputLines } from "./output_lines.ts";
 import type { AnyTask } from "./task.ts";
 
 /** Runs a task; gives the exit code. */
@@ -120,8 +121,7 @@ export async function runTask(
   try {
     const value = await execution.run(root);
     const plain = value === undefined ? undefined : plainData(value);
-    const output = task.declared.output?.(value) ?? [];
-    lines = typeof output === "string" ? [output] : output;
+    lines = outputLines(task, value);
     const result = {
       type: "result",
       task: task.name,

@@ -858,3 +858,16 @@ Deno.test("stop: a program that is asked for a secret is told to end", () =>
     assertEquals(result.exitCode, 1);
     assertEquals(await Deno.readTextFile(log), "up\nended\n");
   }));
+
+Deno.test("output: what is no text is told", async () => {
+  for (const odd of [{ path: "x" }, 5, [5]]) {
+    const output = (() => odd) as unknown as () => string;
+    const show = task({ name: "show", description, run: () => {}, output });
+    const result = await runTasks([show], ["show"]);
+    assertEquals(result.exitCode, 2);
+    assertEquals(
+      errorOf(result).message,
+      'Cannot print the result of "show": its output is no text',
+    );
+  }
+});
