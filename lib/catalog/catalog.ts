@@ -82,8 +82,3 @@ export interface CatalogWithHistory extends Catalog {
    */
   forget(names: readonly EntryName[], options?: CatalogOptions): Promise<void>;
 }
-
-/** Whether a catalog keeps a history. */
-export function hasHistory(catalog: Catalog): catalog is CatalogWithHistory {
-  return "history" in catalog && "point" in catalog && "forget" in catalog;
-}
