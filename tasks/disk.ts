@@ -21,6 +21,12 @@ export interface PullDiskOptions {
   inPlace?: boolean;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
   /** How many ranges may be under way, 1 to 64. @default {8} */
   concurrency?: number;
 }
@@ -44,7 +50,7 @@ export interface PullDiskResult extends Figures, PulledDisk {}
  * }
  * ```
  *
- * @throws {UsageError} if an option is malformed, or the file is a folder or a device
+ * @throws {UsageError} if an option is malformed, the registry is blocked, or the file is a folder or a device
  * @throws {VerificationError} if the index lies, or chunks have other digests than it says
  * @throws {NoRoomError} if the file would not fit
  * @throws {NotAllowedError} if this user may not write there, or the file may not be replaced or changed; before anything moves, where that can be known
@@ -88,6 +94,12 @@ export interface PushDiskOptions {
   level?: number;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
   /** How many packs may be under way, 1 to 64. @default {4} */
   concurrency?: number;
 }
@@ -120,7 +132,7 @@ export interface PushDiskResult extends Figures {
  * }
  * ```
  *
- * @throws {UsageError} if an option is malformed, or the file is none
+ * @throws {UsageError} if an option is malformed, the registry is blocked, or the file is none
  * @throws {KedgeError} if the file changes while it is read
  * @throws {IncompleteError} if the destination lacks a pack at the end
  * @throws {NotAllowedError} if the registry refuses
@@ -144,6 +156,12 @@ export interface VerifyDiskOptions {
   repair?: boolean;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
 }
 
 /** What {@linkcode verifyDisk} gives. */

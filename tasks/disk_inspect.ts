@@ -8,6 +8,12 @@ export interface InspectDiskOptions {
   reference: string;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
 }
 
 /** The shape of a disk in a registry. */
@@ -63,6 +69,12 @@ export interface DiffDisksOptions {
   to: string;
   /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
   insecureRegistries?: readonly string[] | undefined;
+  /**
+   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
+   *
+   * @default {CONTAINERS_REGISTRIES_CONF}
+   */
+  registriesConf?: string | undefined;
 }
 
 /** What two disks have in common. */

@@ -21,13 +21,17 @@ import type {
   InspectDiskResult,
 } from "./disk_inspect.ts";
 import { checkOnline } from "./disk_options.ts";
+import { registryRules } from "./registry_rules.ts";
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
   options: InspectDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectDiskResult> {
-  checkOptions(options, { reference: "text" }, { insecureRegistries: "texts" });
+  checkOptions(options, { reference: "text" }, {
+    insecureRegistries: "texts",
+    registriesConf: "text",
+  });
   const context = resolveContext(ctx);
   return await look(context, options, [options.reference], ([image]) => shapeOf(image!));
 }
@@ -37,7 +41,10 @@ export async function runDiffDisks(
   options: DiffDisksOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffDisksResult> {
-  checkOptions(options, { from: "text", to: "text" }, { insecureRegistries: "texts" });
+  checkOptions(options, { from: "text", to: "text" }, {
+    insecureRegistries: "texts",
+    registriesConf: "text",
+  });
   const context = resolveContext(ctx);
   return await look(context, options, [options.from, options.to], ([from, to]) => ({
     sameChunker: sameChunker(from!.index.chunker, to!.index.chunker),
@@ -47,12 +54,13 @@ export async function runDiffDisks(
 
 async function look<R extends object>(
   context: TaskContext,
-  options: { insecureRegistries?: readonly string[] | undefined },
+  options: Pick<InspectDiskOptions, "insecureRegistries" | "registriesConf">,
   names: readonly string[],
   tell: (images: readonly DiskImage[]) => R,
 ): Promise<R & Figures> {
   const references = names.map(parseReference);
   checkOnline(context, ...references);
+  const rules = await registryRules(options);
   const { cache, signal } = context;
   return await runOperation<Plan & { result: R }, void, R>({
     kind: "disk",
@@ -66,6 +74,7 @@ async function look<R extends object>(
           signal,
           redactor: context.redactor,
           insecureRegistries: options.insecureRegistries,
+          rules,
         });
         images.push(await loadDisk(store, await resolveDisk(store), { cache, meter, signal }));
       }

@@ -13,6 +13,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk, refuseOwnLayout } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
+import { registryRules } from "./registry_rules.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
@@ -28,6 +29,7 @@ export async function runPullDisk(
     bases: "texts",
     inPlace: "switch",
     insecureRegistries: "texts",
+    registriesConf: "text",
     concurrency: "number",
   });
   const action = `pull "${options.reference}" to "${options.file}"`;
@@ -41,6 +43,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const concurrency = concurrencyOf(options.concurrency);
   const { path } = await lookAtDiskFile(options.file);
   await refuseOwnLayout(reference, path);
+  const rules = await registryRules(options);
   const bases = await Promise.all((options.bases ?? []).map(basePath));
   const inPlace = options.inPlace ?? false;
   const { cache, signal } = context;
@@ -70,6 +73,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         signal: step.signal,
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
+        rules,
       }));
       const planned = anyPull({
         store,

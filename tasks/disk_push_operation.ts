@@ -29,6 +29,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
+import { registryRules } from "./registry_rules.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
@@ -48,6 +49,7 @@ export async function runPushDisk(
     paranoid: "switch",
     level: "number",
     insecureRegistries: "texts",
+    registriesConf: "text",
     concurrency: "number",
   });
   const action = `push "${options.file}" to "${options.reference}"`;
@@ -61,6 +63,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   checkOnline(context, reference, ...bases);
   checkPushOptions(options, reference.digest);
   const concurrency = concurrencyOf(options.concurrency ?? 4);
+  const rules = await registryRules(options);
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
 
@@ -90,6 +93,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           signal,
           redactor: context.redactor,
           insecureRegistries: options.insecureRegistries,
+          rules,
           memory: context.journal,
         }));
       const store = destination = openStore(reference);

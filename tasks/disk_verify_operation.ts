@@ -22,6 +22,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
+import { registryRules } from "./registry_rules.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./disk_pull_operation.ts";
 
@@ -43,6 +44,7 @@ export async function runVerifyDisk(
   checkOptions(options, { reference: "text", file: "text" }, {
     repair: "switch",
     insecureRegistries: "texts",
+    registriesConf: "text",
   });
   const action = `verify "${options.file}"`;
   return await inWords(action, () => verify(options, ctx));
@@ -65,6 +67,7 @@ async function verify(
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);
   checkOnline(context, reference);
+  const rules = await registryRules(options);
   const { cache, signal } = context;
   using pool = new JobPool({ signal });
   let opened: DiskStore | undefined;
@@ -77,6 +80,7 @@ async function verify(
         signal,
         redactor: context.redactor,
         insecureRegistries: options.insecureRegistries,
+        rules,
       });
       const resolved = resolveDisk(store);
       pool.start(); // The registry answers meanwhile.

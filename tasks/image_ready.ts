@@ -42,6 +42,7 @@ import "../lib/base/secret.ts";
 import "../lib/base/files.ts";
 import "../lib/base/canonical_path.ts";
 import "../lib/oci/image_hosts.ts";
+import "./registry_rules.ts";
 import "../lib/oci/check_pinned.ts";
 import "../lib/oci/each_copy.ts";
 import "../lib/oci/survey_copy.ts";

@@ -1,7 +1,7 @@
 import type { OptionShape } from "../lib/base/check_options.ts";
 import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
-import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
+import { registryRules } from "./registry_rules.ts";
 
 /** How registries are spoken to. */
 export interface ImageRegistriesOptions {
@@ -38,7 +38,7 @@ export async function openImageHosts(
   context: TaskContext,
   more: ImageHostsOptions = {},
 ): Promise<ImageHosts> {
-  const mirrors = await openMirrors(options);
+  const mirrors = await registryRules(options);
   return new ImageHosts({
     signal: context.signal,
     redactor: context.redactor,
@@ -46,18 +46,4 @@ export async function openImageHosts(
     mirrors,
     ...more,
   });
-}
-
-async function openMirrors(options: ImageRegistriesOptions): Promise<RegistryMirrors | undefined> {
-  const { mirrors = [] } = options;
-  const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
-  if (mirrors.length === 0 && !file) return undefined;
-  const [{ parseMirrors }, { RegistryMirrors }] = await Promise.all([
-    import("../lib/oci/parse_mirrors.ts"),
-    import("../lib/oci/registry_mirrors.ts"),
-  ]);
-  const rules = parseMirrors(mirrors);
-  if (!file) return new RegistryMirrors(rules);
-  const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
-  return new RegistryMirrors(rules, await readRegistriesConf(file));
 }

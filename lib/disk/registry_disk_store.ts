@@ -10,8 +10,7 @@ import { recallMount, rememberMount } from "../oci/memory.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { readBlob } from "../oci/read_blob.ts";
 import { formatReference, type RegistryReference } from "../oci/reference.ts";
-import { RegistryClient } from "../oci/registry_client.ts";
-import type { RegistryHost } from "../oci/registry_host.ts";
+import type { RegistryClient } from "../oci/registry_client.ts";
 import { verified } from "../oci/verified.ts";
 import type { DiskStore, ReadOptions } from "./disk_store.ts";
 import { once, piecesOf } from "./pieces_of.ts";
@@ -32,12 +31,12 @@ export class RegistryDiskStore implements DiskStore {
 
   constructor(
     reference: RegistryReference,
-    host: RegistryHost,
+    client: RegistryClient,
     options: { meter: Meter; signal: AbortSignal; stallMs?: number },
   ) {
     this.reference = reference;
     this.name = formatReference(reference);
-    this.client = new RegistryClient(host, reference.repository);
+    this.client = client;
     this.#meter = options.meter;
     this.#signal = options.signal;
     this.#filler = new RangeFiller(options.stallMs);

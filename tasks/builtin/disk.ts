@@ -14,6 +14,7 @@ import {
   inspectDisk,
   type InspectDiskResult,
 } from "../disk_inspect.ts";
+import { registryArgs } from "./registry_args.ts";
 
 const group = "disks";
 const reference = (description: string, version = 1) =>
@@ -25,9 +26,13 @@ const reference = (description: string, version = 1) =>
   });
 const file = (description: string) =>
   arg.path({ description, positional: true, required: true, example: "vm.img", isFile: true });
-const insecureRegistry = arg.list(arg.string({ description: "A host" }), {
-  description: "A host that is spoken to in plain HTTP",
-});
+const registries = {
+  insecureRegistry: registryArgs.insecureRegistry,
+  registriesConf: arg.string({
+    description:
+      "A registries.conf: plain HTTP, what is blocked or moved; CONTAINERS_REGISTRIES_CONF without it",
+  }),
+};
 
 /** `disk:push FILE REF`. */
 export const diskPushTask = task({
@@ -54,7 +59,7 @@ export const diskPushTask = task({
       max: 19,
       default: 3,
     }),
-    insecureRegistry,
+    ...registries,
     concurrency: arg.number({
       description: "How many packs may be under way",
       integer: true,
@@ -74,6 +79,7 @@ export const diskPushTask = task({
       paranoid: args.paranoid,
       level: args.level,
       insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
       concurrency: args.concurrency,
     }, ctx),
   output: (result: PushDiskResult) => result.reference,
@@ -91,7 +97,7 @@ export const diskPullTask = task({
       description: "A file that may hold chunks of it",
     }),
     inPlace: arg.boolean({ description: "Write the file itself instead of one beside it" }),
-    insecureRegistry,
+    ...registries,
     concurrency: arg.number({
       description: "How many ranges may be under way",
       integer: true,
@@ -107,6 +113,7 @@ export const diskPullTask = task({
       bases: args.base,
       inPlace: args.inPlace,
       insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
       concurrency: args.concurrency,
     }, ctx),
   output: (result: PullDiskResult) => result.file,
@@ -121,7 +128,7 @@ export const diskVerifyTask = task({
     reference: reference("The disk"),
     file: file("The file"),
     repair: arg.boolean({ description: "Fetch what is wrong" }),
-    insecureRegistry,
+    ...registries,
   },
   run: ({ args, ...ctx }) =>
     verifyDisk({
@@ -129,6 +136,7 @@ export const diskVerifyTask = task({
       file: args.file,
       repair: args.repair,
       insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
     }, ctx),
 });
 
@@ -138,9 +146,13 @@ export const diskInspectTask = task({
   query: true,
   description: "Tell the shape of a disk: chunks, packs, waste",
   group,
-  args: { reference: reference("The disk"), insecureRegistry },
+  args: { reference: reference("The disk"), ...registries },
   run: ({ args, ...ctx }) =>
-    inspectDisk({ reference: args.reference, insecureRegistries: args.insecureRegistry }, ctx),
+    inspectDisk({
+      reference: args.reference,
+      insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
+    }, ctx),
   output: (shape: InspectDiskResult) => [
     `digest   ${shape.digest}`,
     `size     ${formatBytes(shape.sizeBytes)}, ${formatBytes(shape.dataBytes)} of it data`,
@@ -165,10 +177,15 @@ export const diskDiffTask = task({
   args: {
     from: reference("The disk that one has"),
     to: reference("The disk that one wants", 2),
-    insecureRegistry,
+    ...registries,
   },
   run: ({ args, ...ctx }) =>
-    diffDisks({ from: args.from, to: args.to, insecureRegistries: args.insecureRegistry }, ctx),
+    diffDisks({
+      from: args.from,
+      to: args.to,
+      insecureRegistries: args.insecureRegistry,
+      registriesConf: args.registriesConf,
+    }, ctx),
   output: (diff: DiffDisksResult) => [
     `common   ${diff.commonChunks} chunks, ${formatBytes(diff.commonBytes)}`,
     `new      ${diff.newChunks} chunks, ${formatBytes(diff.newBytes)}, stored in ${

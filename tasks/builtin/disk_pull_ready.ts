@@ -9,6 +9,7 @@ import "../disk_pull_operation.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
 import "../disk.ts";
 import "../disk_inspect.ts";
+import "./registry_args.ts";
 import "../../lib/base/check_options.ts";
 import "../../lib/chunk/job_pool.ts";
 import "../../lib/disk/busy.ts";
@@ -18,6 +19,7 @@ import "../../lib/disk/proof_ahead.ts";
 import "../../lib/operation/run_operation.ts";
 import "../disk_options.ts";
 import "../in_words.ts";
+import "../registry_rules.ts";
 import "../collecting_after.ts";
 import "../../lib/base/own_uid.ts";
 import "../../lib/disk/mount_of.ts";

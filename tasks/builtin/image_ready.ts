@@ -23,6 +23,7 @@ import "../../lib/oci/plan_copies.ts";
 import "../image_routes.ts";
 import "../../lib/operation/run_operation.ts";
 import "../../lib/oci/image_hosts.ts";
+import "../registry_rules.ts";
 import "../../lib/oci/check_pinned.ts";
 import "../../lib/oci/each_copy.ts";
 import "../../lib/oci/survey_copy.ts";

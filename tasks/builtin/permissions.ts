@@ -42,7 +42,7 @@ const cleaning = (cacheDir: string) => ({ read: [cacheDir], write: [cacheDir] })
 const keeping = (cacheDir: string) => ({
   ...images,
   write: [cacheDir],
-  env: [...logins, ...routes],
+  env: registries,
 });
 
 const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => PermissionSet)>> = {
@@ -62,9 +62,9 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "image:diff": { ...images, env: registries },
   "image:gc": { read: true, write: true },
   "image:rm": { ...images, write: true, env: registries },
-  "disk:push": { ...images, write: true, env: [...logins, ...proxies] },
-  "disk:pull": { ...images, write: true, env: [...logins, ...routes], sys },
-  "disk:verify": { ...images, write: true, env: [...logins, ...routes], sys },
+  "disk:push": { ...images, write: true, env: [...registries, ...exempt] },
+  "disk:pull": { ...images, write: true, env: registries, sys },
+  "disk:verify": { ...images, write: true, env: registries, sys },
   "disk:inspect": keeping,
   "disk:diff": keeping,
   "publish": {

@@ -1,0 +1,23 @@
+import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
+
+/**
+ * The rules of how registries are spoken to; `undefined` where there are none.
+ *
+ * @throws {UsageError} if a mirror or the file is malformed
+ */
+export async function registryRules(
+  options: Pick<ImageRegistriesOptions, "mirrors" | "registriesConf">,
+): Promise<RegistryMirrors | undefined> {
+  const { mirrors = [] } = options;
+  const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
+  if (mirrors.length === 0 && !file) return undefined;
+  const [{ parseMirrors }, { RegistryMirrors }] = await Promise.all([
+    import("../lib/oci/parse_mirrors.ts"),
+    import("../lib/oci/registry_mirrors.ts"),
+  ]);
+  const rules = parseMirrors(mirrors);
+  if (!file) return new RegistryMirrors(rules);
+  const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
+  return new RegistryMirrors(rules, await readRegistriesConf(file));
+}
