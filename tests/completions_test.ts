@@ -25,6 +25,9 @@ const lines: readonly (readonly [typed: string, ...words: string[]])[] = [
   ["kedge --progress=pl\tkex\t", "--progress=plain", "kexec"],
   ["kedge --jobs 3 disk:pu\tsh comp\t", "--jobs", "3", "disk:push", "comp.sh"],
   ["kedge --lock com\t", "--lock", "comp.sh"],
+  ["kedge -n permi\t kex\t", "-n", "permissions", "kex"],
+  ["kedge -nv -j 3 disk:pu\tsh comp\t", "-nv", "-j", "3", "disk:push", "comp.sh"],
+  ["kedge -j3 kexec --sha\t", "-j3", "kexec", "--sha256"],
 ];
 
 for (
@@ -92,6 +95,8 @@ realTest("--completions fish completes tasks, flags and their values in a real f
       ["kedge --lock com", "comp.sh"],
       ["kedge --cache-dir=com", "--cache-dir=comp.sh"],
       ["kedge --jobs 3 permi", "permissions"],
+      ["kedge -j 3 permi", "permissions"],
+      ["kedge -nv permi", "permissions"],
     ] as const
   ) {
     assertEquals(await candidates(line), expected, line);

@@ -5,7 +5,7 @@
  */
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
-import { settingArgs } from "./settings.ts";
+import { settingArgs, settingShorts } from "./settings.ts";
 import type { TaskMap } from "./task_file.ts";
 
 /** The completion script of a program for one shell. */
@@ -21,10 +21,18 @@ export function completionScript(
 
 interface Flag {
   flag: string;
+  /** Its one-letter name. */
+  letter?: string | undefined;
   note: string;
   /** What it takes; a switch takes nothing. */
   takes: "nothing" | "a path" | "something";
   values: readonly string[];
+}
+
+/** The flags of every task file, which alone have letters. */
+function settingFlags(): Flag[] {
+  const letters = new Map(Object.entries(settingShorts).map(([letter, flag]) => [flag, letter]));
+  return flagsOf(settingArgs).map((each) => ({ ...each, letter: letters.get(each.flag) }));
 }
 
 function flagsOf(shape: ArgsShape): Flag[] {
@@ -92,15 +100,20 @@ function bash(program: string, tasks: TaskMap): string {
 
 function zsh(program: string, tasks: TaskMap): string {
   const name = functionName(program);
-  const line = ({ flag, note, takes, values }: Flag) => {
+  const lines = ({ flag, letter, note, takes, values }: Flag) => {
     const described = `[${note.replace(/[[\]:]/g, "\\$&")}]`;
-    if (takes === "nothing") return quoted(`--${flag}${described}`);
+    const short = letter === undefined ? [] : [`-${letter}`];
+    if (takes === "nothing") {
+      return [...short, `--${flag}`].map((name) => quoted(`${name}${described}`));
+    }
     const action = takes === "a path"
       ? "_files"
       : values.length > 0
       ? `(${values.join(" ")})`
       : " ";
-    return quoted(`--${flag}=${described}:${flag}:${action}`);
+    return [...short.map((name) => `${name}+`), `--${flag}=`].map((name) =>
+      quoted(`${name}${described}:${flag}:${action}`)
+    );
   };
   const described = (task: string, note: string) =>
     quoted(`${task.replaceAll(":", "\\:")}:${note}`);
@@ -111,14 +124,14 @@ function zsh(program: string, tasks: TaskMap): string {
     `  tasks=(${
       [...tasks.values()].map((task) => described(task.name, task.description)).join(" ")
     })`,
-    `  flags=(${flagsOf(settingArgs).map(line).join(" ")})`,
+    `  flags=(${settingFlags().flatMap(lines).join(" ")})`,
     `  local task="\${words[(r)(${[...tasks.keys()].join("|")})]}"`,
     `  case "$task" in`,
     ...[...tasks.values()].map((task) =>
-      `    ${task.name}) flags+=(${flagsOf(task.args).map(line).join(" ")}) ;;`
+      `    ${task.name}) flags+=(${flagsOf(task.args).flatMap(lines).join(" ")}) ;;`
     ),
     `  esac`,
-    `  _arguments -S $flags '1:task:{_describe task tasks}' '*:file:_files'`,
+    `  _arguments -s -S $flags '1:task:{_describe task tasks}' '*:file:_files'`,
     `}`,
     `compdef ${name} ${program}`,
   ].join("\n");
@@ -126,10 +139,13 @@ function zsh(program: string, tasks: TaskMap): string {
 
 function fish(program: string, tasks: TaskMap): string {
   const names = [...tasks.keys()].join(" ");
-  const line = (condition: string, { flag, note, takes, values }: Flag) => {
+  const line = (condition: string, { flag, letter, note, takes, values }: Flag) => {
+    const short = letter === undefined ? "" : ` -s ${letter}`;
     const argument = takes === "nothing" ? "" : takes === "a path" ? " -r -F" : " -x";
     const words = values.length === 0 ? "" : ` -a ${quoted(values.join(" "))}`;
-    return `complete -c ${program}${condition} -l ${flag} -d ${quoted(note)}${argument}${words}`;
+    return `complete -c ${program}${condition}${short} -l ${flag} -d ${
+      quoted(note)
+    }${argument}${words}`;
   };
   return [
     ...[...tasks.values()].map((task) =>
@@ -137,7 +153,7 @@ function fish(program: string, tasks: TaskMap): string {
         quoted(task.description)
       }`
     ),
-    ...flagsOf(settingArgs).map((each) => line("", each)),
+    ...settingFlags().map((each) => line("", each)),
     ...[...tasks.values()].flatMap((task) =>
       flagsOf(task.args).map((each) => line(` -n '__fish_seen_subcommand_from ${task.name}'`, each))
     ),
