@@ -150,7 +150,7 @@ export interface ExportStoreOptions {
   compression?: NarCompression;
   /** The level of packing. */
   level?: number;
-  /** The key that signs in a binary cache. */
+  /** The key that signs in a binary cache; a store of this machine's Nix takes none. */
   signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[];
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
@@ -205,7 +205,11 @@ export interface ImportStoreOptions {
   paths: readonly string[];
   /** Whether all that they need comes along; otherwise it must be there. @default {true} */
   closure?: boolean;
-  /** Public keys, `NAME:BASE64`, one of which must have signed each path of a binary cache. @default {none: the hash alone counts} */
+  /**
+   * Public keys, `NAME:BASE64`, one of which must have signed each path; of a binary cache, since a Nix is asked for no signatures.
+   *
+   * @default {none: the hash alone counts}
+   */
   publicKeys?: readonly string[];
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions;

@@ -16,7 +16,7 @@ import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
 import { nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
-import { baseNamesOf, copyShapes, storeEnd } from "./store_end.ts";
+import { baseNamesOf, checkKeys, copyShapes, storeEnd } from "./store_end.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
 
@@ -28,6 +28,7 @@ export async function runExportStore(
   const context = resolveContext(ctx);
   checkOptions(options, { to: "text" }, { ...copyShapes, paths: "texts", level: "number" });
   const end = storeEnd(options.to);
+  checkKeys(end, "a signing key", options.signingKey);
   const names = options.paths === undefined ? undefined : baseNamesOf(options.paths);
   if (names?.length === 0) throw new UsageError("Cannot export nothing: paths is empty");
   const place = await nixPlace(options.from, options.engine, context);

@@ -36,7 +36,7 @@ import type { CopyStoreResult, ImportStoreOptions } from "./base_image_store.ts"
 import { type ImportSource, importSource } from "./import_source.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
-import { baseNamesOf, copyShapes, storeEnd } from "./store_end.ts";
+import { baseNamesOf, checkKeys, copyShapes, storeEnd } from "./store_end.ts";
 
 const rootsFolder = "gcroots/kedge/imported";
 
@@ -77,6 +77,7 @@ export async function runImportStore(
   const names = baseNamesOf(options.paths);
   if (names.length === 0) throw new UsageError("Cannot import nothing: paths is empty");
   const end = storeEnd(options.from);
+  checkKeys(end, "public keys", options.publicKeys);
   const place = await nixPlace(options.to, options.engine, context);
   await using opened = new AsyncDisposableStack();
   const source = await importSource(end, options, context, opened);

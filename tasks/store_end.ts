@@ -42,6 +42,19 @@ export function storeEnd(text: string): StoreEnd {
 }
 
 /**
+ * Refuses keys where Nix itself takes or gives the paths: it would be told of none.
+ *
+ * @throws {UsageError} if there are some, and the end is no binary cache
+ */
+export function checkKeys(end: StoreEnd, what: string, keys: unknown): void {
+  const isGiven = Array.isArray(keys) ? keys.length > 0 : keys !== undefined;
+  if (end.kind === "cache" || !isGiven) return;
+  throw new UsageError(`Cannot use ${what} with "${end.shown}": it is no binary cache`, {
+    hint: "leave it out there, or name a binary cache (file://, http(s)://, s3://)",
+  });
+}
+
+/**
  * The base names of store paths.
  *
  * @throws {UsageError} if one is no path of `/nix/store`

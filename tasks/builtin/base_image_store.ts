@@ -169,7 +169,7 @@ export const baseImageImportTask = task({
     }),
     single,
     publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
-      description: "A public key; one of them must have signed each path",
+      description: "A public key; one of them must have signed each path of the binary cache",
     }),
   },
   run: ({ args, ...ctx }) =>
