@@ -1,3 +1,4 @@
+import { defined } from "../base/defined.ts";
 import { IncompleteError, type KedgeError, VerificationError } from "../base/errors.ts";
 import type { AdaptiveLimit } from "./adaptive_limit.ts";
 import type { BinaryCache } from "./binary_cache.ts";
@@ -5,6 +6,8 @@ import type { NarInfo } from "./nar_info.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { isSignedBy } from "./plan_store.ts";
 import type { PublicKey } from "./signing_key.ts";
+
+const mostSigners = 5;
 
 /** Options of {@linkcode cacheClosure}. */
 export interface CacheClosureOptions {
@@ -65,14 +68,24 @@ async function ask(
   }
   if (found.info === undefined) throw found.error;
   const { info } = found;
-  const refuse = (state: string): KedgeError =>
+  const refuse = (state: string, hint?: string): KedgeError =>
     new VerificationError(`Cannot copy "${path}" from "${cache.url}": ${state}`, {
       side: "source",
+      ...defined({ hint }),
     });
   if (info.storePath.path !== path) throw refuse(`its narinfo is of ${info.storePath.path}`);
   if (publicKeys.length === 0) return info;
   for (const key of publicKeys) {
     if (await isSignedBy(info, key)) return info;
   }
-  throw refuse("none of the given keys signed it");
+  throw refuse("none of the given keys signed it", signersHint(info));
+}
+
+/** Whose public key would be needed. */
+function signersHint({ signatures }: NarInfo): string {
+  const names = [...new Set(signatures.map((each) => each.slice(0, each.indexOf(":"))))];
+  if (names.length === 0) return "it has no signature: sign it there, or go by the hash alone";
+  return `it names as its signers ${
+    names.slice(0, mostSigners).join(", ")
+  }; give the public key of one that you trust`;
 }

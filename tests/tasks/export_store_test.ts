@@ -10,6 +10,7 @@ import {
 import { folderNames } from "../../lib/base/files.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { removeTree } from "../../lib/nix/remove_tree.ts";
+import { generateSigningKey } from "../../lib/nix/signing_key.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import {
   type CopyStoreResult,
@@ -274,6 +275,21 @@ endsTest("importStore() takes nothing that is not what its narinfo says", async 
   const publicKeys = ["other:hTSOHsWPYjlR96MjxdKXtYyCPLylva2tvgAOqcBWPBs="];
   const unsigned = await assertRejects(() => ends.import({ publicKeys }), VerificationError);
   assertStringIncludes(unsigned.message, "none of the given keys signed it");
+  assertStringIncludes(unsigned.hint ?? "", "it has no signature");
+});
+
+endsTest("importStore() says whose signature a path has that no given key made", async (ends) => {
+  const { secretText } = await generateSigningKey("ours-1");
+  const signingKey = { file: join(ends.room.folder, "key") };
+  await Deno.writeTextFile(signingKey.file, secretText);
+  await ends.export({ signingKey });
+  const publicKeys = [(await generateSigningKey("ours-1")).publicText];
+  const error = await assertRejects(() => ends.import({ publicKeys }), VerificationError);
+  assertStringIncludes(error.message, "none of the given keys signed it");
+  assertEquals(
+    error.hint,
+    "it names as its signers ours-1; give the public key of one that you trust",
+  );
 });
 
 endsTest("importStore() says which NAR cannot be unpacked, and from where", async (ends) => {
