@@ -1,3 +1,4 @@
+import { canonicalPath } from "../lib/base/canonical_path.ts";
 import { counted } from "../lib/base/counted.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
@@ -45,7 +46,7 @@ export async function runPublishPrune(
       const catalog = opened.use(await open(meter));
       const entries = await catalog.list({}, { signal });
       const forget = outdated(entries, keep);
-      warnOfLeft(forget, new Set(uris.map(({ shown }) => shown)), meter);
+      warnOfLeft(forget, new Set(uris.map(({ target }) => canonicalPath(target))), meter);
       const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
       const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
       const stores = await Promise.all(uris.map(async ({ target, shown }) => {
@@ -127,8 +128,11 @@ function warnOfLeft(
   given: ReadonlySet<string>,
   meter: Step["meter"],
 ): void {
+  const scheme = "file://";
   const stores = forget.flatMap(({ proofs }) => proofs.map(({ store }) => store))
-    .filter((store) => store.startsWith("file://") && !given.has(store));
+    .filter((store) =>
+      store.startsWith(scheme) && !given.has(canonicalPath(store.slice(scheme.length)))
+    );
   for (const [store, { length }] of Map.groupBy(stores, (each) => each)) {
     const entries = length === 1 ? "1 entry" : `${length} entries`;
     meter.note(

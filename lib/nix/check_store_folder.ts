@@ -1,10 +1,10 @@
 import { dirname } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { isNotThere } from "../base/files.ts";
+import { isNotThere, lookAt } from "../base/files.ts";
 import type { StoreUri } from "./store_uri.ts";
 
 /**
- * Refuses a `file://` store where no folder can be, since a file has its name or that of a folder above it. Other stores are not looked
+ * Refuses a `file://` store where no folder can be, since a file, or a link to nothing, has its name or that of a folder above it. Other stores are not looked
  * at, nor is what this process may not look at: that shows when it is written.
  *
  * @throws {UsageError} naming the file
@@ -16,8 +16,9 @@ export async function checkStoreFolder({ kind, target, shown }: StoreUri): Promi
     try {
       if ((await Deno.stat(path)).isDirectory) return;
     } catch (error) {
-      if (isNotThere(error)) continue;
-      return;
+      if (!isNotThere(error)) return;
+      // A link to nothing is there, all the same.
+      if (!lookAt(path)?.isSymlink) continue;
     }
     throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is no folder`, {
       hint: "name a folder; a publish makes it where it is not there",

@@ -80,7 +80,8 @@ Deno.test("publishPrune() names the stores of a forgotten entry that it was not 
   assertEquals(foreseen.forgotten.length, 2);
   assertEquals(warnings.length, 1);
   assertStringIncludes(warnings[0]!, `"${left}" has paths of 2 entries`);
-  await publishPrune({ ...options, stores: [`${store}/`, left] }, ctx);
+  await Deno.symlink(join(ground.dir, "left"), join(ground.dir, "link"));
+  await publishPrune({ ...options, stores: [`${store}/`, `file://${ground.dir}/link`] }, ctx);
   assertEquals(warnings.length, 1);
   assertEquals((await namesIn(join(ground.dir, "left"), ".narinfo")).length, 2);
 });
@@ -158,8 +159,11 @@ Deno.test("publish() and publishPrune() refuse a file as a store before anything
   await using ground = await plainGround(3);
   const { catalog } = await publishVersions(ground, 2);
   const file = ground.options.paths[0]!;
-  for (const store of [`file://${file}`, `file://${file}/below/it`]) {
-    const words = `Cannot use "${store}" as a store: "${file}" is no folder`;
+  const link = join(ground.dir, "link");
+  await Deno.symlink("nowhere", link);
+  for (const [path, below] of [[file, ""], [file, "/below/it"], [link, ""], [link, "/below"]]) {
+    const store = `file://${path}${below}`;
+    const words = `Cannot use "${store}" as a store: "${path}" is no folder`;
     for (const dryRun of [true, false]) {
       const ctx = { ...ground.ctx, dryRun };
       await assertRejects(
