@@ -83,7 +83,7 @@ async function ask(
 
 /** Whose public key would be needed. */
 function signersHint({ signatures }: NarInfo): string {
-  const names = [...new Set(signatures.map((each) => each.slice(0, each.indexOf(":"))))];
+  const names = [...new Set(signatures.map((each) => each.split(":")[0]!.slice(0, 100)))];
   if (names.length === 0) return "it has no signature: sign it there, or go by the hash alone";
   return `it names as its signers ${
     names.slice(0, mostSigners).join(", ")

@@ -280,6 +280,7 @@ endsTest("importStore() takes nothing that is not what its narinfo says", async 
 
 endsTest("importStore() says whose signature a path has that no given key made", async (ends) => {
   const { secretText } = await generateSigningKey("ours-1");
+  const cache = join(ends.room.folder, "binary-cache");
   const signingKey = { file: join(ends.room.folder, "key") };
   await Deno.writeTextFile(signingKey.file, secretText);
   await ends.export({ signingKey });
@@ -290,6 +291,12 @@ endsTest("importStore() says whose signature a path has that no given key made",
     error.hint,
     "it names as its signers ours-1; give the public key of one that you trust",
   );
+  for (const name of (await folderNames(cache)).filter((name) => name.endsWith(".narinfo"))) {
+    const text = await Deno.readTextFile(join(cache, name));
+    await Deno.writeTextFile(join(cache, name), text.replace(/^Sig: .*/m, "Sig: nonsense"));
+  }
+  const odd = await assertRejects(() => ends.import({ publicKeys }), VerificationError);
+  assertStringIncludes(odd.hint ?? "", "it names as its signers nonsense; ");
 });
 
 endsTest("importStore() says which NAR cannot be unpacked, and from where", async (ends) => {
