@@ -60,7 +60,7 @@ async function look<R extends object>(
 ): Promise<R & Figures> {
   const references = names.map(parseReference);
   checkOnline(context, ...references);
-  const rules = await registryRules(options);
+  const rules = await registryRules(options, context.signal);
   const { cache, signal } = context;
   return await runOperation<Plan & { result: R }, void, R>({
     kind: "disk",

@@ -43,7 +43,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const concurrency = concurrencyOf(options.concurrency);
   const { path } = await lookAtDiskFile(options.file);
   await refuseOwnLayout(reference, path);
-  const rules = await registryRules(options);
+  const rules = await registryRules(options, context.signal);
   const bases = await Promise.all((options.bases ?? []).map(basePath));
   const inPlace = options.inPlace ?? false;
   const { cache, signal } = context;

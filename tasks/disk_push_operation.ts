@@ -63,7 +63,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   checkOnline(context, reference, ...bases);
   checkPushOptions(options, reference.digest);
   const concurrency = concurrencyOf(options.concurrency ?? 4);
-  const rules = await registryRules(options);
+  const rules = await registryRules(options, context.signal);
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
 

@@ -67,7 +67,7 @@ async function verify(
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);
   checkOnline(context, reference);
-  const rules = await registryRules(options);
+  const rules = await registryRules(options, context.signal);
   const { cache, signal } = context;
   using pool = new JobPool({ signal });
   let opened: DiskStore | undefined;

@@ -38,7 +38,7 @@ export async function openImageHosts(
   context: TaskContext,
   more: ImageHostsOptions = {},
 ): Promise<ImageHosts> {
-  const mirrors = await registryRules(options);
+  const mirrors = await registryRules(options, context.signal);
   return new ImageHosts({
     signal: context.signal,
     redactor: context.redactor,

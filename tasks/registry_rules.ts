@@ -2,12 +2,13 @@ import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
 import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /**
- * The rules of how registries are spoken to; `undefined` where there are none.
+ * The rules of how registries are spoken to; `undefined` where there are none. The signal ends the wait for a file that is a pipe.
  *
  * @throws {UsageError} if a mirror or the file is malformed
  */
 export async function registryRules(
   options: Pick<ImageRegistriesOptions, "mirrors" | "registriesConf">,
+  signal: AbortSignal,
 ): Promise<RegistryMirrors | undefined> {
   const { mirrors = [] } = options;
   const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
@@ -19,5 +20,5 @@ export async function registryRules(
   const rules = parseMirrors(mirrors);
   if (!file) return new RegistryMirrors(rules);
   const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
-  return new RegistryMirrors(rules, await readRegistriesConf(file));
+  return new RegistryMirrors(rules, await readRegistriesConf(file, { signal }));
 }

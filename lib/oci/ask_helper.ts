@@ -20,6 +20,9 @@ export interface AskHelperOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What no answer is longer than, in bytes. */
+const largestAnswerBytes = 1024 * 1024;
+
 /** The most characters that are told of what a helper said. */
 const mostSaid = 300;
 
@@ -39,10 +42,22 @@ export async function askHelper(
   }
   const program = `docker-credential-${helper}`;
   const { runProcess } = await import("../base/process_group.ts");
-  let answer;
+  const stdout = new Uint8Array(largestAnswerBytes);
+  let size = 0;
+  const keep = (piece: Uint8Array) => {
+    if (size + piece.byteLength > largestAnswerBytes) {
+      throw new KedgeError(
+        `Cannot ask "${program}" for "${server}": its answer has more than ${largestAnswerBytes} bytes`,
+      );
+    }
+    stdout.set(piece, size);
+    size += piece.byteLength;
+  };
+  let ended;
   try {
-    answer = await runProcess(program, {
+    ended = await runProcess(program, {
       args: ["get"],
+      onStdout: keep,
       stdin: new TextEncoder().encode(server),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -53,6 +68,7 @@ export async function askHelper(
       hint: "install it, or take it out of credHelpers and credsStore",
     });
   }
+  const answer = { ...ended, stdout: new TextDecoder().decode(stdout.subarray(0, size)) };
   if (answer.code !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
     const said = wordsOf(answer, redactor);

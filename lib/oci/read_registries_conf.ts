@@ -9,6 +9,7 @@
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
+import { readPipedText, type ReadPipedTextOptions } from "../base/read_piped_text.ts";
 import { isNamePrefix, withLowerHost } from "./reference_grammar.ts";
 import type { RegistryRule } from "./registry_mirrors.ts";
 
@@ -39,17 +40,21 @@ const fileSchema = v.object({ registry: v.optional(v.array(registrySchema), []) 
 type Registry = v.InferOutput<typeof registrySchema>;
 
 /**
- * Reads the file.
+ * Reads the file, which may be a pipe.
  *
  * @throws {UsageError} if it cannot be read, is malformed, or contradicts itself
  */
-export async function readRegistriesConf(path: string): Promise<RegistryRule[]> {
+export async function readRegistriesConf(
+  path: string,
+  options: ReadPipedTextOptions = {},
+): Promise<RegistryRule[]> {
   const refused = (state: string, cause?: unknown) =>
     new UsageError(`Cannot read the registries in "${path}": ${state}`, { cause });
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readPipedText(path, options);
   } catch (cause) {
+    options.signal?.throwIfAborted();
     throw refused((cause as Error).message, cause);
   }
   let data: unknown;

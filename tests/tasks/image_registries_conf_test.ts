@@ -1,6 +1,7 @@
 /** What a registries.conf says of a registry itself, whatever is done there: how it is spoken to, where it is, that it is blocked. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../lib/base/errors.ts";
+import { readRegistriesConf } from "../../lib/oci/read_registries_conf.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { listImages } from "../../tasks/image_inspect.ts";
 import { syncImages } from "../../tasks/image_list.ts";
@@ -40,6 +41,27 @@ Deno.test("an insecure registry of a registries.conf is spoken to in plain HTTP 
       const gone = [`${there}@${digest}`];
       const { removed } = await removeImages({ images: gone, registriesConf }, room.context);
       assertEquals(removed, gone);
+    },
+  ));
+
+Deno.test("a registries.conf that is a pipe holds for all of a run, and is not waited for without end", () =>
+  withConf(
+    (host) => `location = "${afar(host)}"\ninsecure = true`,
+    async (room, registry, conf) => {
+      const there = `docker://${afar(registry.host)}/a`;
+      const registriesConf = room.path("pipe");
+      await new Deno.Command("mkfifo", { args: [registriesConf] }).output();
+      const written = Deno.writeTextFile(registriesConf, await Deno.readTextFile(conf));
+      await room.sync(`oci:${room.path("from")}:v1`, `${there}:v1`, { registriesConf });
+      await written;
+      assertEquals((await listImages({ place: there, registriesConf })).tags, ["v1"]);
+      await Deno.remove(registriesConf);
+      await new Deno.Command("mkfifo", { args: [registriesConf] }).output();
+      await assertRejects(
+        () => readRegistriesConf(registriesConf, { writerWaitMs: 1 }),
+        UsageError,
+        `Cannot read the registries in "${registriesConf}": it is a pipe, and nobody wrote into it`,
+      );
     },
   ));
 

@@ -236,6 +236,7 @@ case "$server" in
   locked.example) printf 'warning: old\\n\\033[31mvault is locked\\033[0m, asked with known-secret\\n' >&2; exit 3 ;;
   told.example) echo 'exit status 2: gpg: decryption failed'; exit 1 ;;
   leaky.example) echo '{"Username":"me","Secret":"leaked-secret"}'; exit 1 ;;
+  endless.example) yes '{"Username":"me"}' ;;
   long.example) head -c 5000 /dev/zero | tr '\\0' y >&2; echo known-secret >&2; exit 1 ;;
   *) echo "credentials not found in native keychain"; exit 1 ;;
 esac
@@ -289,6 +290,7 @@ Deno.test("findCredentials() tells what a helper says that fails, in one short l
       "it ended with code 1 (exit status 2: gpg: decryption failed)",
     );
     assertEquals(await says("leaky.example"), "it ended with code 1");
+    assertEquals(await says("endless.example"), "its answer has more than 1048576 bytes");
     const long = await says("long.example");
     assertEquals(long.length, "it ended with code 1 ()".length + 300);
     assertEquals(long.endsWith("yyy[redacted])"), true);
