@@ -12,7 +12,7 @@ import {
   tailBytes,
 } from "./index_layout.ts";
 import { storeFrame } from "./stored_frame.ts";
-import { zstdCompress } from "./zstd.ts";
+import { freeBytes, zstdCompress } from "./zstd.ts";
 
 /**
  * The bytes of an index, as FORMAT.md lays them out. The chunks must be ordered by pack and offset, as
@@ -31,6 +31,7 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   const pages = index === undefined ? [] : encodePages(index);
   const body = encodeTail(table, counts);
   const tail = counts.local ? storeFrame(body) : zstdCompress(body);
+  freeBytes(body);
   const directory = new Uint8Array(pages.length * entryBytes);
   const view = new DataView(directory.buffer);
   pages.forEach(({ chunks, page }, pack) => {
@@ -43,7 +44,10 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   });
   const header = new Uint8Array(headerBytes);
   writeHeader(new DataView(header.buffer), table, counts, tail.length);
-  return joined([header, directory, ...pages.map(({ page }) => page), tail]);
+  const parts = [header, directory, ...pages.map(({ page }) => page), tail];
+  const whole = joined(parts);
+  parts.forEach(freeBytes);
+  return whole;
 }
 
 /** What tells a page from another. */
@@ -68,6 +72,7 @@ function encodePages(index: DiskIndex): { chunks: number; page: Uint8Array<Array
     words(index.stored.subarray(first, end));
     words(gaps(index.offsets.subarray(first, end), index.stored.subarray(first, end)));
     pages.push({ chunks: end - first, page: zstdCompress(body) });
+    freeBytes(body);
     first = end;
   }
   return pages;

@@ -14,6 +14,7 @@ import type { JobPool } from "./job_pool.ts";
 import { largeChunk } from "./most_workers.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { TableBuilder } from "./table_builder.ts";
+import { freeBytes } from "./zstd.ts";
 
 /** Options of {@linkcode scanFile}. */
 export interface ScanFileOptions {
@@ -68,6 +69,7 @@ export async function scanFile(
         seam.join(before, isLarge ? await pool.run(missing) : scanSegment(missing));
         if (seam.at === before) return seam.table();
       }
+      freeBytes(result.digests);
       onRead?.(segment.end - segment.start);
     }
   } finally {

@@ -3,6 +3,7 @@ import { readAt } from "./file_pieces.ts";
 import { GearCutter } from "./gear_cutter.ts";
 import type { ScanJob, ScanResult } from "./job.ts";
 import { Scanner } from "./scanner.ts";
+import { freeBytes } from "./zstd.ts";
 
 /** One for all segments: what is dropped in a worker stays in memory for long. */
 let cutter: GearCutter | undefined;
@@ -35,5 +36,7 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
       at += length;
     },
   });
-  return { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
+  const found = { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
+  freeBytes(digests);
+  return found;
 }

@@ -23,8 +23,8 @@ export class TableBuilder {
   /** Adds a chunk: digest number `at` of a column of 32 bytes each. */
   chunk(column: Uint8Array, at: number, length: number): void {
     if (this.#chunks === this.#lengths.length) {
-      this.#digests = grown(this.#digests, new Uint8Array(this.#digests.length * 2));
-      this.#lengths = grown(this.#lengths, new Uint32Array(this.#lengths.length * 2));
+      this.#digests = new Uint8Array(resized(this.#digests, this.#digests.length * 2));
+      this.#lengths = new Uint32Array(resized(this.#lengths, this.#lengths.length * 2));
       this.#lookup.moveTo(this.#digests);
     }
     this.#digests.set(column.subarray(at * 32, at * 32 + 32), this.#chunks * 32);
@@ -44,22 +44,22 @@ export class TableBuilder {
     }
   }
 
-  /** The table of all rows. */
+  /** The table of all rows; none can be added then. */
   table(): ChunkTable {
     return {
       chunker: this.#chunker,
       size: this.#size,
-      digests: this.#digests.slice(0, this.#chunks * 32),
-      lengths: this.#lengths.slice(0, this.#chunks),
-      rows: this.#rows.slice(0, this.#count),
-      rowOffsets: this.#offsets.slice(0, this.#count + 1),
+      digests: new Uint8Array(resized(this.#digests, this.#chunks * 32)),
+      lengths: new Uint32Array(resized(this.#lengths, this.#chunks)),
+      rows: new Uint32Array(resized(this.#rows, this.#count)),
+      rowOffsets: new Float64Array(resized(this.#offsets, this.#count + 1)),
     };
   }
 
   #row(row: number, length: number): void {
     if (this.#count === this.#rows.length) {
-      this.#rows = grown(this.#rows, new Uint32Array(this.#rows.length * 2));
-      this.#offsets = grown(this.#offsets, new Float64Array(this.#rows.length + 1));
+      this.#rows = new Uint32Array(resized(this.#rows, this.#rows.length * 2));
+      this.#offsets = new Float64Array(resized(this.#offsets, this.#rows.length + 1));
     }
     this.#rows[this.#count++] = row;
     this.#size += length;
@@ -67,7 +67,10 @@ export class TableBuilder {
   }
 }
 
-function grown<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {
-  to.set(from as never);
-  return to;
+/** The memory of an array, for so many elements: a copy would leave the old one to the collector, which counts it too late. */
+function resized(
+  { buffer, BYTES_PER_ELEMENT }: { buffer: ArrayBuffer; BYTES_PER_ELEMENT: number },
+  length: number,
+): ArrayBuffer {
+  return buffer.transfer(length * BYTES_PER_ELEMENT);
 }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { VerificationError } from "../base/errors.ts";
 import { zlib } from "../base/zlib.ts";
 import { readStoredFrame } from "./stored_frame.ts";
@@ -67,12 +68,12 @@ function frameEnd(data: Uint8Array): number {
 }
 
 /**
- * Gives the memory of what {@linkcode zstdCompress} or {@linkcode zstdDecompress} made back at once. The collector counts it too late: a loop
- * over chunks otherwise holds some 150 MB of dead buffers per thread.
+ * Gives the memory of bytes back at once that nobody uses again, such as what {@linkcode zstdCompress} or {@linkcode zstdDecompress} made. The
+ * collector counts it too late: a loop over chunks otherwise holds some 150 MB of dead buffers per thread.
  */
 export function freeBytes({ buffer, byteOffset }: Uint8Array<ArrayBuffer>): void {
-  // Small buffers are shared with others; these hold nothing else.
-  if (byteOffset === 0 && buffer.byteLength >= 16_384) buffer.transfer(0);
+  // What is small lies with others in a buffer of this size; any other buffer holds nothing else.
+  if (byteOffset === 0 && buffer.byteLength !== Buffer.poolSize) buffer.transfer(0);
 }
 
 /** The same bytes without the class `Buffer`, whose `slice` does not copy. */
