@@ -1,7 +1,9 @@
 import { IncompleteError, KedgeError, NoRoomError, VerificationError } from "../lib/base/errors.ts";
 import { argumentBatches } from "../lib/nix/argument_batches.ts";
-import { lastError, nixJson, runNix } from "../lib/nix/nix_command.ts";
+import { askPathInfo, byNaming, isDerivation, offline } from "../lib/nix/ask_path_info.ts";
+import { lastError, runNix } from "../lib/nix/nix_command.ts";
 import { parsePresentPathInfo, type PathInfo } from "../lib/nix/path_info.ts";
+import { type NixStoreOptions, runNixStore } from "../lib/nix/run_nix_store.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {
@@ -16,9 +18,6 @@ import type { ExportStoreOptions } from "./base_image_store.ts";
 import { goneHint } from "./gone_hint.ts";
 import type { StoreEnd } from "./store_end.ts";
 
-/** To ask what is there must fetch nothing from elsewhere. */
-const offline = ["--option", "substitute", "false"];
-
 /** The export to a store of this machine: Nix itself takes the paths, and hashes them. */
 export function exportToNix(
   options: ExportStoreOptions,
@@ -29,10 +28,11 @@ export function exportToNix(
   const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
     const nix = { ...options.nix, store: end.store, signal };
     const known = new Map<string, PathInfo>();
-    for (const paths of argumentBatches(closure.map(({ storePath }) => storePath.path))) {
-      const args = [...offline, "path-info", "--json", ...paths];
-      const answer = parsePresentPathInfo(await nixJson(args, `ask "${end.shown}"`, nix));
-      for (const info of answer) known.set(info.storePath.path, info);
+    const paths = closure.map(({ storePath }) => storePath.path);
+    const absent = await absentDerivations(paths.filter(isDerivation), end, nix);
+    const asked = paths.filter((path) => !absent.has(path));
+    for (const answer of await askPathInfo(asked, [], `ask "${end.shown}"`, nix)) {
+      for (const info of parsePresentPathInfo(answer)) known.set(info.storePath.path, info);
     }
     return closure.filter((source) => {
       const info = known.get(source.storePath.path);
@@ -61,9 +61,12 @@ export function exportToNix(
         ...[...offline, "copy", "--no-check-sigs", "--from", folder.uri, "--to", end.store],
         ...(options.closure === false ? ["--no-recursive"] : []),
       ];
-      for (const paths of argumentBatches(missing.map(({ storePath }) => storePath.path))) {
-        const { code, stderr } = await runNix([...args, ...paths], { ...options.nix, signal });
-        if (code !== 0) throw copyFailed(end.shown, code, stderr);
+      for (const { flags, paths } of byNaming(missing.map(({ storePath }) => storePath.path))) {
+        for (const batch of argumentBatches(paths)) {
+          const all = [...args, ...flags, ...batch];
+          const { code, stderr } = await runNix(all, { ...options.nix, signal });
+          if (code !== 0) throw copyFailed(end.shown, code, stderr);
+        }
       }
       object.moved(narBytesOf(missing));
     },
@@ -78,6 +81,27 @@ export function exportToNix(
     commit: (plan) => Promise.resolve(exported(plan)),
     standing: exported,
   };
+}
+
+/** The derivations that a store lacks: `nix path-info` would end at the first one. */
+async function absentDerivations(
+  paths: readonly string[],
+  { store, shown }: StoreEnd & { kind: "nix" },
+  nix: NixStoreOptions,
+): Promise<ReadonlySet<string>> {
+  const absent = new Set<string>();
+  for (const batch of argumentBatches(paths)) {
+    const args = ["--store", store, "--check-validity", "--print-invalid", ...batch];
+    const { code, stdout, stderr } = await runNixStore(args, nix);
+    if (code !== 0) {
+      throw new KedgeError(
+        `Cannot ask "${shown}": nix-store ended with code ${code}${lastError(stderr)}`,
+        { side: "destination", data: { stderr: stderr.slice(-4000) } },
+      );
+    }
+    for (const path of stdout.split("\n").filter(Boolean)) absent.add(path);
+  }
+  return absent;
 }
 
 /** The error of a `nix copy` that failed, in Nix's words. */

@@ -8,12 +8,12 @@ import { defined } from "../lib/base/defined.ts";
 import { IncompleteError, VerificationError } from "../lib/base/errors.ts";
 import { type Digest, sameDigest } from "../lib/base/digest.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
+import { askPathInfo } from "../lib/nix/ask_path_info.ts";
 import { cacheClosure } from "../lib/nix/cache_closure.ts";
 import { queryClosure } from "../lib/nix/closure.ts";
 import type { NarInfo } from "../lib/nix/nar_info.ts";
 import { narPieces } from "../lib/nix/nar_pieces.ts";
 import { NarVerifier } from "../lib/nix/nar_verifier.ts";
-import { nixJson } from "../lib/nix/nix_command.ts";
 import { nixStoreDir } from "../lib/nix/nix_folder.ts";
 import { openStore } from "../lib/nix/open_store.ts";
 import { prepareStore } from "../lib/nix/prepare_store.ts";
@@ -73,11 +73,8 @@ function fromNix(end: StoreEnd & { kind: "nix" }, options: ImportStoreOptions): 
     async closure(names, _isKnown, { signal }) {
       const paths = names.map((name) => `${nixStoreDir}/${name}`);
       if (options.closure !== false) return await queryClosure(paths, { ...nix, signal });
-      const answer = await nixJson(["path-info", "--json", ...paths], "ask for the paths", {
-        ...nix,
-        signal,
-      });
-      return parsePathInfo(answer);
+      const answers = await askPathInfo(paths, [], "ask for the paths", { ...nix, signal });
+      return answers.flatMap(parsePathInfo);
     },
     async write({ storePath }, tree, signal) {
       const verifier = new NarVerifier(tree);

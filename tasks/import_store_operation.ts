@@ -13,6 +13,7 @@ import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
+import { withOutputs } from "../lib/nix/derivation_outputs.ts";
 import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
 import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
 import { makeFolders } from "../lib/nix/make_folders.ts";
@@ -201,7 +202,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     _plan: ImportPlan,
     { plan, folder, rows, pathsMoved }: Imported,
   ): Promise<CopyStanding> {
-    await registerPaths(folder, rows);
+    await registerPaths(folder, await withOutputs(folder, rows));
     await putLinks(
       folder,
       this.#parts.names.map((name) => ({

@@ -1,5 +1,6 @@
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { type NixCommandOptions, nixJson } from "./nix_command.ts";
+import { askPathInfo } from "./ask_path_info.ts";
+import type { NixCommandOptions } from "./nix_command.ts";
 import { notInStore, parsePathInfo, type PathInfo } from "./path_info.ts";
 
 /**
@@ -11,8 +12,8 @@ export async function queryClosure(
   paths: readonly string[],
   options: NixCommandOptions = {},
 ): Promise<PathInfo[]> {
-  const json = await askNix(paths, options);
-  const infos = parsePathInfo(json);
+  const answers = await askNix(paths, options);
+  const infos = answers.flatMap(parsePathInfo);
   const known = new Set(infos.map((info) => info.storePath.path));
   const missing = paths.find((path) => !known.has(path));
   if (missing !== undefined) {
@@ -23,14 +24,13 @@ export async function queryClosure(
   return sortClosure(infos);
 }
 
-async function askNix(paths: readonly string[], options: NixCommandOptions): Promise<unknown> {
+async function askNix(paths: readonly string[], options: NixCommandOptions): Promise<unknown[]> {
   try {
-    const args = ["path-info", "--json", "--recursive", ...paths];
-    return await nixJson(args, "ask for the closure", options);
+    return await askPathInfo(paths, ["--recursive"], "ask for the closure", options);
   } catch (error) {
     // With --recursive, Nix ends at the first path that it does not have.
     const stderr = error instanceof KedgeError ? String(error.data["stderr"] ?? "") : "";
-    const missing = /path '([^']+)' is not valid/.exec(stderr)?.[1];
+    const missing = /path '([^']+)' (?:is not (?:a )?valid|does not exist)/.exec(stderr)?.[1];
     throw missing === undefined ? error : notInStore([missing]);
   }
 }
