@@ -34,7 +34,8 @@ export async function putLinks(folder: NixFolder, links: readonly NixLink[]): Pr
     beneath.makeFolder(dirname(place));
     if (await beneath.use(place, linkTarget) === target) continue;
     await beneath.use(place, async (name) => {
-      const temporary = temporaryName(name);
+      // A root may have the longest name that there is.
+      const temporary = temporaryName(join(dirname(name), "link"));
       await Deno.symlink(target, temporary);
       try {
         await Deno.rename(temporary, name);
