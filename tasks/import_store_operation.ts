@@ -240,7 +240,7 @@ function checkReferences(rows: readonly StoreRow[], valid: ReadonlyMap<string, S
 function checkWritten(row: PathInfo, written: Pick<PathInfo, "narHash" | "narSize">): void {
   if (written.narHash === row.narHash && written.narSize === row.narSize) return;
   throw new VerificationError(
-    `Cannot import "${row.storePath.path}": its NAR has the hash ${written.narHash} instead of ${row.narHash}`,
+    `Cannot import "${row.storePath.path}": its NAR has the hash ${written.narHash} and ${written.narSize} bytes instead of ${row.narHash} and ${row.narSize}`,
     { side: "source", data: { expected: row.narHash, actual: written.narHash } },
   );
 }

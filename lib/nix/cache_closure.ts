@@ -2,6 +2,7 @@ import { defined } from "../base/defined.ts";
 import { IncompleteError, type KedgeError, VerificationError } from "../base/errors.ts";
 import type { AdaptiveLimit } from "./adaptive_limit.ts";
 import type { BinaryCache } from "./binary_cache.ts";
+import { contentAddressFault } from "./content_address.ts";
 import type { NarInfo } from "./nar_info.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { isSignedBy } from "./plan_store.ts";
@@ -74,6 +75,8 @@ async function ask(
       ...defined({ hint }),
     });
   if (info.storePath.path !== path) throw refuse(`its narinfo is of ${info.storePath.path}`);
+  const fault = contentAddressFault(info);
+  if (fault !== undefined) throw refuse(fault);
   if (publicKeys.length === 0) return info;
   for (const key of publicKeys) {
     if (await isSignedBy(info, key)) return info;

@@ -8,11 +8,12 @@
  * @module
  */
 import { decodeHex } from "@std/encoding";
-import { type Digest, sha256 } from "../base/digest.ts";
+import { type Digest, sameDigest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { encodeNix32 } from "./nix32.ts";
-import { formatNixHash } from "./nix_hash.ts";
+import { formatNixHash, parseNixHash } from "./nix_hash.ts";
+import type { PathInfo } from "./path_info.ts";
 import { isStoreName } from "./store_path.ts";
 
 /** How the content was hashed: its NAR, or the bytes of a plain file. */
@@ -50,6 +51,39 @@ export function contentAddress(
     ? makeStorePath("source", hex, name, storeDir)
     : makeStorePath("output:out", digestHex(sha256(`fixed:out:sha256:${hex}:`)), name, storeDir);
   return { path, ca: `fixed:${method === "nar" ? "r:" : ""}${formatNixHash(digest)}` };
+}
+
+/** What Nix takes for the content address of a path, and what was hashed for it. */
+const written =
+  /^(?:text:(?=sha256:)|fixed:(r:|git:)?)(md5|sha1|sha256|sha512|blake3):([0-9A-Za-z+/=]+)$/;
+const hashBytes: Record<string, number> = { md5: 16, sha1: 20, sha256: 32, sha512: 64, blake3: 32 };
+
+/**
+ * What is wrong with the `CA` field of a path, as far as its narinfo tells; `undefined` if it has none, or nothing is. Nix fails whenever it meets a
+ * path whose content address is none.
+ */
+export function contentAddressFault(
+  { ca, narHash, references, storePath }: Pick<
+    PathInfo,
+    "ca" | "narHash" | "references" | "storePath"
+  >,
+): string | undefined {
+  if (ca === undefined) return undefined;
+  const [, method, algorithm = "", hash = ""] = written.exec(ca) ?? [];
+  const bytes = hashBytes[algorithm] ?? 0;
+  const lengths = [bytes * 2, Math.ceil(bytes * 8 / 5), Math.ceil(bytes / 3) * 4];
+  const fault = `its content address is ${JSON.stringify(ca.slice(0, 100))}`;
+  if (hash === "" || !lengths.includes(hash.length)) return fault;
+  // Of a NAR that refers to itself, what is hashed is another text.
+  if (method !== "r:" || algorithm !== "sha256" || references.includes(storePath.baseName)) {
+    return undefined;
+  }
+  try {
+    if (sameDigest(parseNixHash(`sha256:${hash}`), narHash)) return undefined;
+  } catch {
+    return fault;
+  }
+  return `${fault}, and its NAR has the hash ${narHash}`;
 }
 
 function makeStorePath(type: string, hex: string, name: string, storeDir: string): string {

@@ -150,7 +150,8 @@ export class StoreDatabase implements Disposable {
     this.#transaction(() => {
       const insert = this.#database.prepare(
         "insert into ValidPaths (path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca) " +
-          "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (path) do update set hash = excluded.hash, narSize = excluded.narSize",
+          "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (path) do update set hash = excluded.hash, narSize = excluded.narSize, " +
+          "ultimate = excluded.ultimate, sigs = excluded.sigs, ca = excluded.ca",
       );
       const id = this.#database.prepare("select id from ValidPaths where path = ?");
       const idOf = (baseName: string): number => {
