@@ -49,7 +49,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     ...plan,
     result,
     async foresee() {
-      await foreseeOut(file, plan.out, { seen: plan.seen, hasJournal: plan.inPlace });
+      await foreseeOut(file, plan.out, { ...plan, hasJournal: plan.inPlace });
       checkRoom(plan);
     },
     async move(step) {
@@ -61,12 +61,13 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       };
       [table] = await together<[Digest | undefined, void]>([
         () => whereRoom(cache, step.meter, keep),
-        (signal) => {
-          return withRoom(plan.out, roomHint, () => movePull(plan, request, { ...step, signal }));
+        async (signal) => {
+          if (plan.stands) return step.meter.reused(plan.bytesToReuse);
+          await withRoom(plan.out, roomHint, () => movePull(plan, request, { ...step, signal }));
         },
       ], step.signal);
     },
-    verify: () => settle(plan.out, image.index.size, written!),
+    verify: () => settle(plan.out, image.index.size, written!, plan.stands),
     async commit(step) {
       const mtimeMs = await giveName(file, plan.out, step);
       const state = fileState(await Deno.stat(file.path));

@@ -25,17 +25,21 @@ export interface OpenOutOptions {
   readonly out: string;
   /** That, as it was when it was looked at; `undefined` if it was not there. */
   readonly seen: FileIdentity | undefined;
+  /** Whether it is that disk already: then it is written by nobody, and need not be this user's to write. */
+  readonly stands: boolean;
   /** Keeps it open and locked, so that another pull with another cache finds out at once. */
   readonly held: DisposableStack;
 }
 
 /**
- * Makes sure that the file can be written, and is the one that was looked at; it is made where none was, in place of whatever does not count.
+ * Makes sure that the file can be written, where it has to be, and is the one that was looked at; it is made where none was, in place of whatever does not count.
  *
  * @throws {NotAllowedError} if it may never be changed, or lies where names may only be added
  * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
  */
-export async function openOut({ file, out, seen, held }: OpenOutOptions): Promise<FileIdentity> {
+export async function openOut(
+  { file, out, seen, stands, held }: OpenOutOptions,
+): Promise<FileIdentity> {
   if (await isPulledElsewhere(file, out)) {
     throw new KedgeError(...busyError(pulledElsewhere(file.path)));
   }
@@ -46,7 +50,9 @@ export async function openOut({ file, out, seen, held }: OpenOutOptions): Promis
     await clearPlace(out);
     refuseAdding(file.path);
   }
-  const options = { read: true, write: true, create, ...modeOf(file.info) };
+  const options = stands
+    ? { read: true }
+    : { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
   if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
   refuseKept(out, file.path);
@@ -102,14 +108,16 @@ function lock(path: string, file: Deno.FsFile): boolean {
  * Makes what was written durable.
  *
  * @param written the file that was written
+ * @param stands whether it was written before, and may not be this user's to write now
  * @throws {KedgeError} if it has not the size that it must have, is gone, or another one has its name
  */
 export async function settle(
   path: string,
   sizeBytes: number,
   written: FileIdentity,
+  stands = false,
 ): Promise<void> {
-  using file = await opened(path, { read: true, write: true });
+  using file = await opened(path, { read: true, write: !stands });
   const info = await file.stat();
   refuseOther(path, info, written);
   if (info.size !== sizeBytes) {

@@ -34,6 +34,8 @@ export interface DiskPullPlan extends Plan {
   readonly out: string;
   /** Whether the destination itself is written. */
   readonly inPlace: boolean;
+  /** Whether that is the disk already, every byte of it hashed now: then only what lies beside it is taken away. */
+  readonly stands: boolean;
   /** That file, as it was before anything was read of it; `undefined` if there was none. */
   readonly seen: FileIdentity | undefined;
   /** Rows that stand in `out` already. */
@@ -122,12 +124,14 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const sizeWrong = inPlace && file.info!.size !== index.size;
   const { partials, journals } = await leftBeside(file);
   const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
-  const changed = unfinished || !inPlace || wanted.includes(1) || holesMissing || sizeWrong;
+  const stands = inPlace && !wanted.includes(1) && !holesMissing && !sizeWrong;
+  const changed = unfinished || !stands;
   return {
     image,
     file,
     out,
     inPlace,
+    stands,
     seen,
     standing,
     known,

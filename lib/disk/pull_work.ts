@@ -84,15 +84,15 @@ export function pulledDisk(request: PullRequest, sizeBytes: number): PulledDisk 
  * Fails as writing the file of a pull would where that is not allowed; writes nothing.
  *
  * @param out the file itself, or the one beside it that is written
- * @param of `seen`: that file, where it is there; `hasJournal`: whether more is written beside it
+ * @param of `seen`: that file, where it is there; `stands`: whether it is the disk already; `hasJournal`: whether more is written beside it
  */
 export async function foreseeOut(
   file: DiskFile,
   out: string,
-  of: { seen: unknown; hasJournal: boolean },
+  of: { seen: unknown; stands: boolean; hasJournal: boolean },
 ): Promise<void> {
   if (of.seen !== undefined) {
-    await inWordsOfFile(out, () => foreseeFile(out));
+    if (!of.stands) await inWordsOfFile(out, () => foreseeFile(out));
     refuseKept(out, file.path);
   }
   if (out !== file.path || of.hasJournal) foreseeBeside(file.path);

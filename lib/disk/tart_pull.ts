@@ -100,13 +100,14 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     })),
     result,
     async foresee() {
-      await foreseeOut(file, out, { seen, hasJournal: false });
+      await foreseeOut(file, out, { seen, stands: standsWhole, hasJournal: false });
       checkRoom();
     },
     move: (step) =>
       withRoom(out, roomHint, async () => {
         checkRoom();
-        written = await openOut({ file, out, seen, held: request.held });
+        written = await openOut({ file, out, seen, stands: standsWhole, held: request.held });
+        if (standsWhole) return step.meter.reused(disk.size);
         if (inPlace) await sayBegun(file, manifest.digest);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
@@ -145,7 +146,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         );
         moving.end();
       }),
-    verify: () => settle(out, disk.size, written!),
+    verify: () => settle(out, disk.size, written!, standsWhole),
     async commit(step) {
       await giveName(file, out, step);
       await tellMoved(request, step);

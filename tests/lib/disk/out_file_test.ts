@@ -8,7 +8,7 @@ import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 /** Opens a file as a pull does, and lets it go again. */
 async function openOnce(out: string, seen?: FileIdentity): Promise<FileIdentity> {
   using held = new DisposableStack();
-  return await openOut({ file: await lookAtDiskFile(out), out, seen, held });
+  return await openOut({ file: await lookAtDiskFile(out), out, seen, stands: false, held });
 }
 
 Deno.test("openOut() makes a file where none was, and settle() knows it again", async () => {
