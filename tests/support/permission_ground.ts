@@ -437,7 +437,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
           env: {
             HOME: home2,
             KEDGE_CACHE_TIER_INSECURE: "1",
-            KEDGE_CACHE_TIER: `docker://${far}/team/third`,
+            KEDGE_CACHE_TIER: `docker://${far}/team/fourth`,
             ...byProxy,
           },
         },
