@@ -80,7 +80,7 @@ export interface PushDiskOptions {
   chunker?: ChunkerKind | "auto";
   /** The length of a block, or the mean length of a chunk, in bytes: a power of two. @default {65_536; more for files of more than 32 GiB} */
   chunkBytes?: number | undefined;
-  /** Disks whose packs may be named again, beside what the destination means now. */
+  /** Disks whose packs may be named again, beside what the destination means now; with `repack`, none may. */
   bases?: readonly string[] | undefined;
   /**
    * Whether all chunks are packed afresh, so that no waste of older versions stays; packs that come out as they are there are not sent again.

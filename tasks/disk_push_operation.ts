@@ -205,6 +205,13 @@ function checkPushOptions(options: PushDiskOptions, digest: string | undefined):
       hint: "name a tag; the digest comes out of the push",
     });
   }
+  if (options.repack === true && (options.bases ?? []).length > 0) {
+    throw new UsageError(
+      `Cannot push to "${options.reference}": it is to be packed afresh, and to name packs of ` +
+        `another disk, which may be waste in part`,
+      { hint: "leave out --repack or --base" },
+    );
+  }
   const { level = 3 } = options;
   if (!Number.isInteger(level) || level < 1 || level > 19) {
     throw new UsageError(`Cannot compress with level ${level}: it must be 1 to 19`);

@@ -48,7 +48,8 @@ export const diskPushTask = task({
     }),
     chunkSize: arg.bytes({ description: "The length of a block, or the mean length of a chunk" }),
     base: arg.list(arg.string({ description: "A reference" }), {
-      description: "A disk whose packs may be named again, beside what the tag means now",
+      description:
+        "A disk whose packs may be named again, beside what the tag means now; not with --repack",
     }),
     repack: arg.boolean({ description: "Pack all chunks afresh, without waste" }),
     paranoid: arg.boolean({ description: "Read the file even if it seems to be as it was" }),

@@ -424,6 +424,10 @@ Deno.test("the disk tasks refuse bad options", async () => {
   await refuse({ reference: "nowhere" }, "Cannot read the reference");
   await refuse({ reference: `${reference}@sha256:${"0".repeat(64)}` }, "it names a digest");
   await refuse({ chunker: "rabin" }, "it is auto, fixed or cdc");
+  await refuse(
+    { repack: true, bases: [reference] },
+    "it is to be packed afresh, and to name packs",
+  );
   await assertRejects(
     () =>
       pullDisk({ reference: "docker://127.0.0.1:1/x", file }, {
