@@ -142,7 +142,7 @@ export interface ExportStoreOptions {
    * `local?root=/mnt`), into which Nix itself takes them.
    */
   to: string;
-  /** The store paths; all that are valid without any. */
+  /** The store paths; all that are valid without any. A derivation goes itself, not what it builds. */
   paths?: readonly string[];
   /** Whether all that they need goes along. @default {true} */
   closure?: boolean;
@@ -201,7 +201,7 @@ export interface ImportStoreOptions {
   from: string;
   /** What is mounted as `/nix`; a volume that is not there is made. */
   to: NixVolume;
-  /** The store paths. */
+  /** The store paths. A derivation comes itself, not what it builds. */
   paths: readonly string[];
   /** Whether all that they need comes along; otherwise it must be there. @default {true} */
   closure?: boolean;
