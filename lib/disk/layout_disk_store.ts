@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { VerificationError } from "../base/errors.ts";
+import { IncompleteError, VerificationError } from "../base/errors.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -117,10 +117,25 @@ export class LayoutDiskStore implements DiskStore {
     const manifest = parseManifest(bytes, { name: this.name });
     await this.layout.make();
     await writeFileAtomic(this.layout.blobPath(manifest.digest), bytes);
-    await this.layout.point(this.reference.tag, describeManifest(manifest));
+    const descriptor = describeManifest(manifest);
+    // Who collects garbage holds the same lock: from here on the name keeps what it points to.
+    await this.layout.pointAll(
+      [{ name: this.reference.tag, descriptor }],
+      () => this.#refuseMissing([descriptor, ...manifest.blobs]),
+    );
   }
 
   [Symbol.dispose](): void {}
+
+  async #refuseMissing(blobs: readonly DiskBlob[]): Promise<void> {
+    for (const blob of blobs) {
+      if (await this.has(blob)) continue;
+      throw new IncompleteError(`Cannot finish "${this.name}": it lacks ${blob.digest}`, {
+        side: "destination",
+        hint: "is another program collecting garbage there? run the same command again",
+      });
+    }
+  }
 
   async #put(
     blob: DiskBlob,
