@@ -6,7 +6,7 @@ import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
 import { NarPacker } from "../lib/nix/nar_packer.ts";
 import { openStore } from "../lib/nix/open_store.ts";
 import { prepareStore } from "../lib/nix/prepare_store.ts";
-import { planStore, type StorePlan } from "../lib/nix/plan_store.ts";
+import { planStore, standingBytes, type StorePlan } from "../lib/nix/plan_store.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
 import { storeFailuresError } from "../lib/nix/store_failures.ts";
 import { verifyStore } from "../lib/nix/verify_store.ts";
@@ -72,18 +72,26 @@ export async function exportToCache(
       });
       const lacking = plan.states.filter((state) => state.gap !== undefined);
       const { writer, reader } = store.cache;
-      const missing = lacking.map((state) => state.source);
+      const missing = lacking.filter((state) => state.gap !== "not signed by our key")
+        .map((state) => state.source);
+      const unsigned = lacking.length - missing.length;
+      const standing = exportPlan(selection, missing, end.shown);
       const toSend = plan.states.filter((state) => state.sendNar);
+      const there = plan.states.filter((state) => !state.sendNar);
       const bounds = toSend.map(({ source }) => packedBound(packing, source.narSize));
       return {
         ...selection,
-        ...exportPlan(selection, missing, end.shown),
+        ...standing,
+        changed: lacking.length > 0,
+        why: standing.why +
+          (unsigned === 0 ? "" : `; ${unsigned} that it has lack a signature of ours`),
         store: plan,
         bytesToMove: bounds.reduce((sum, bytes) => sum + bytes, 0),
+        bytesToReuse: there.reduce((sum, state) => sum + standingBytes(state), 0),
         exact: toSend.length === 0 || packing.compression === "none",
         requests: lacking.length * writer.requestsFor(1000) +
           bounds.reduce((sum, bytes) => sum + writer.requestsFor(bytes), 0) +
-          (missing.length === 0 ? 0 : selection.closure.length * 2 * reader.requestsEach),
+          (lacking.length === 0 ? 0 : selection.closure.length * 2 * reader.requestsEach),
       };
     },
     async move({ store }, { meter, record, signal }) {

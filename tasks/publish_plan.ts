@@ -12,7 +12,7 @@ import type { Catalog } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import { type NarPacking, packedBound } from "../lib/nix/compression.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
-import type { PathState, StorePlan } from "../lib/nix/plan_store.ts";
+import { type PathState, standingBytes, type StorePlan } from "../lib/nix/plan_store.ts";
 import type { Sources } from "../lib/nix/resolve_sources.ts";
 import type { VerifyDepth } from "../lib/nix/verify_store.ts";
 import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
@@ -102,11 +102,6 @@ export async function publishPlan(
     ].join(", "),
     objects,
   };
-}
-
-/** The size of a NAR that lies in the store, in bytes. */
-function standingBytes({ narThere, standing, proven }: PathState): number {
-  return narThere?.fileSize ?? standing?.fileSize ?? proven?.fileSize ?? 0;
 }
 
 /** The size of a NAR that is to be sent, as far as it is known before it is packed. */

@@ -11,7 +11,7 @@ import type { PartMeter } from "../base/meter.ts";
 import { packedBound } from "./compression.ts";
 import type { MoveClosureOptions, WrittenNarInfos } from "./move_options.ts";
 import type { SpooledNar } from "./nar_spool.ts";
-import type { StorePlan } from "./plan_store.ts";
+import { standingBytes, type StorePlan } from "./plan_store.ts";
 import type { SourcePath } from "./source_path.ts";
 import { storeFailuresError } from "./store_failures.ts";
 import { StoreMove } from "./store_move.ts";
@@ -37,8 +37,8 @@ export async function moveClosure(
     parts.set(store, part);
     return store;
   });
-  for (const { sendNar, standing, narThere, proven } of plans.flatMap((plan) => plan.states)) {
-    if (!sendNar) meter.reused(narThere?.fileSize ?? standing?.fileSize ?? proven?.fileSize ?? 0);
+  for (const state of plans.flatMap((plan) => plan.states)) {
+    if (!state.sendNar) meter.reused(standingBytes(state));
   }
   const sources = new Map<Digest, SourcePath>();
   const written = plans.filter((plan) => plan.store.pusher === undefined);

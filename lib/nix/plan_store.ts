@@ -41,6 +41,11 @@ export interface PathState {
   proven?: ProvenPath;
 }
 
+/** The size of a NAR that lies in the store, in bytes. */
+export function standingBytes({ narThere, standing, proven }: PathState): number {
+  return narThere?.fileSize ?? standing?.fileSize ?? proven?.fileSize ?? 0;
+}
+
 /** How a closure stands in a store. */
 export interface StorePlan {
   /** The store. */

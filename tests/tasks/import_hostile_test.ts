@@ -10,7 +10,7 @@ import { narPieces } from "../../lib/nix/nar_pieces.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { formatNixHash } from "../../lib/nix/nix_hash.ts";
 import { removeTree } from "../../lib/nix/remove_tree.ts";
-import { type CopyStoreResult, importStore } from "../../tasks/base_image_store.ts";
+import { type CopyStoreResult, exportStore, importStore } from "../../tasks/base_image_store.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { verifyWithNix } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";
@@ -125,5 +125,29 @@ Deno.test("what an import brings again is known as its source knows it now", asy
     using database = new DatabaseSync(join(hostile.nix.databaseFolder, "db.sqlite"));
     const rows = database.prepare("select sigs, ca from ValidPaths").all();
     assertEquals(rows.map((row) => ({ ...row })), [{ sigs: "new:bmV3", ca }]);
+  });
+});
+
+realTest("exportStore() counts as brought no path that it only signs", ["nix"], async () => {
+  await inFolder(async (folder) => {
+    const hostile = new Hostile(folder);
+    await hostile.say(path, "x");
+    await hostile.import();
+    const key = join(folder, "key");
+    const args = ["--generate-binary-cache-key", "k-1", key, join(folder, "public")];
+    assertEquals((await new Deno.Command("nix-store", { args }).output()).success, true);
+    const from = { folder: hostile.nix.path };
+    const to = `file://${join(folder, "other-cache")}`;
+    const context = { cache: new Cache(join(folder, "cache")) };
+    assertEquals((await exportStore({ from, to }, context)).pathsMoved, 1);
+    const signing = { from, to, signingKey: { file: key } };
+    const planned = await exportStore(signing, { ...context, dryRun: true });
+    const signed = await exportStore(signing, context);
+    assertEquals({ ...planned, dryRun: false }, signed);
+    assertEquals([signed.changed, signed.pathsMoved, signed.bytesMoved], [true, 0, 0]);
+    assertEquals(signed.why, `"${to}" has all 1 paths; 1 that it has lack a signature of ours`);
+    const narInfo = await Deno.readTextFile(join(folder, "other-cache", `${digits}.narinfo`));
+    assertStringIncludes(narInfo, "Sig: k-1:");
+    assertEquals((await exportStore(signing, context)).changed, false);
   });
 });
