@@ -2,8 +2,8 @@
  * Frees what no kept image needs, in a folder that is mounted as `/nix`.
  *
  * Invariants: only paths that came with an image which is let go of are deleted, and what a killed run placed or was about to delete; never
- * one that a kept image, a path of nobody's image, a root, or a process of this machine needs, or that a Nix is placing; roots go before the
- * rows, the rows before the note that names them and before the files, and what a killed run had in mind is finished by the next one.
+ * one that a kept image, a path of nobody's image, a root, or a process of this machine needs, or that a Nix is placing; the rows go before
+ * the roots and the note that tell of them and before the files, and what a killed run had in mind is finished by the next one.
  *
  * @module
  */

@@ -29,6 +29,14 @@ export function nixPaths(version: string): ImagePath[] {
   }];
 }
 
+/**
+ * A version whose paths no other test and no other run has: what a program has in use stays in every store of this machine that has a path
+ * of that name.
+ */
+export function ownVersion(): string {
+  return `2.7.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+}
+
 /** A registry with images of Nix, and a folder that their stores are carried to. */
 export class CarryRoom implements AsyncDisposable {
   private constructor(readonly folder: string, readonly registry: RunningRegistry) {}

@@ -8,7 +8,7 @@ import { readLinks } from "../../lib/nix/nix_links.ts";
 import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
-import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { carryPrograms, CarryRoom, ownVersion } from "../support/carry_room.ts";
 import {
   layersOf,
   makeStore,
@@ -265,13 +265,14 @@ for (const kind of ["an image", "an image that was never noted"]) {
     carryPrograms,
     async () => {
       await using room = await CarryRoom.make();
-      const old = await room.image("2.7.7");
+      const version = ownVersion();
+      const old = await room.image(version);
       await room.carry(old);
       await room.carry(await room.image("2.8.1"));
       if (kind !== "an image") {
         await Deno.remove(join(room.nix.notes, "images", `${old.manifestDigest.slice(7)}.json`));
       }
-      const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith("-nix-2.7.7"))!;
+      const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith(`-${version}`))!;
       {
         const TOOLS = `/bin:${nix}/bin`;
         await using program = new Deno.Command("sleep", { args: ["600"], env: { TOOLS } }).spawn();
