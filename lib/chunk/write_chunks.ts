@@ -152,7 +152,12 @@ export async function fetchChunks(
       throw new VerificationError(
         `Cannot use the pack "${pack}": chunk ${wrong[0]} at byte ${index.offsets[wrong[0]!]} ` +
           `is not ${digestAt(index.digests, wrong[0]!)}`,
-        { side: "source", data: { pack, chunks: wrong.slice(0, 100) } },
+        {
+          side: "source",
+          hint:
+            "remove this blob from where the disk is stored, and push the disk again with --repack",
+          data: { pack, chunks: wrong.slice(0, 100) },
+        },
       );
     }
     let bytes = 0;

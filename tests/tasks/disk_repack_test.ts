@@ -1,4 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { VerificationError } from "../../lib/base/errors.ts";
+import { Layout } from "../../lib/oci/layout.ts";
 import type { PushDiskOptions } from "../../tasks/disk.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
@@ -92,3 +94,27 @@ for (const harm of ["damaged", "gone"]) {
     await world.holds("out", data);
   });
 }
+
+Deno.test("pullDisk() says how to mend a disk of which a pack is damaged where it is stored", async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  const disk = await world.write("disk", first);
+  const { digest } = await pushDisk({ file: disk, reference }, world.machine());
+  const layout = new Layout(world.path("store"));
+  const pack = layout.blobPath((await layout.manifest(digest!))!.blobs[2]!.digest);
+  await Deno.writeFile(pack, edited(await Deno.readFile(pack), 3_000_000));
+  const file = world.path("out");
+  const error = await assertRejects(
+    () => pullDisk({ reference, file }, world.machine()),
+    VerificationError,
+    "Cannot use the pack",
+  );
+  assertEquals(
+    error.hint,
+    "remove this blob from where the disk is stored, and push the disk again with --repack",
+  );
+  await Deno.remove(pack);
+  await pushDisk({ file: disk, reference, repack: true }, world.machine());
+  await pullDisk({ reference, file }, world.machine());
+  await world.holds("out", first);
+});
