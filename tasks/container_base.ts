@@ -1,4 +1,4 @@
-import { sha256 } from "../lib/base/digest.ts";
+import { type Digest, sha256 } from "../lib/base/digest.ts";
 import { digestHex } from "../lib/base/digest_text.ts";
 import { UnreachableError, UsageError } from "../lib/base/errors.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
@@ -7,11 +7,13 @@ import { EngineStore } from "../lib/container/engine_store.ts";
 import { formatPlatform, isSamePlatform, machinePlatform } from "../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
 import { isRepository } from "../lib/oci/reference_grammar.ts";
+import type { RegistryPlace } from "../lib/oci/registry_mirrors.ts";
 import { isUnreachedServer } from "../lib/oci/unreached_server.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
 import { syncImage } from "./image.ts";
 import type { ImageRegistriesOptions } from "./image_registries.ts";
+import { registryRules } from "./registry_rules.ts";
 
 /** What of a base image is needed to run it. */
 export type RunnableBase = Pick<
@@ -33,7 +35,7 @@ export interface EngineImage {
 
 /**
  * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
- * and a podman in a virtual machine or on another host, fetch it from the registry themselves.
+ * and a podman in a virtual machine or on another host, fetch it from the registry, or a mirror of it, themselves.
  */
 export async function ensureEngineImage(
   engine: ContainerEngine,
@@ -46,7 +48,6 @@ export async function ensureEngineImage(
   if (reference.transport !== "docker") {
     throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
   }
-  const { host } = reference;
   const isNamed = engine.kind === "podman" && !engine.isInMachine;
   const name = ownName(reference, base);
   const standing = await findImage(engine, digests, context.signal);
@@ -56,7 +57,8 @@ export async function ensureEngineImage(
     if (isNamed && !isTagged) await new EngineStore(engine).tag(id, name, context.signal);
     return { id, loaded: false, bytesMoved: 0, requests: 0 };
   }
-  const repository = `${host}/${reference.repository}`;
+  const place = { host: reference.host, repository: reference.repository };
+  const repository = `${place.host}/${place.repository}`;
   if (!isNamed) return await fromRegistry();
   const from = base.copy?.startsWith("oci:") ? base.copy : `docker://${repository}@${base.digest}`;
   const { program, args } = engine;
@@ -78,22 +80,44 @@ export async function ensureEngineImage(
   }
 
   async function fromRegistry(): Promise<EngineImage> {
-    // Some of docker's stores know an image by the digest that was asked for.
-    const registry = `${repository}@${base.manifestDigest}`;
     if (context.offline) {
       throw new UnreachableError(
-        `Cannot bring "${registry}" into ${engine.kind}: no registry may be asked`,
+        `Cannot bring "${repository}@${base.manifestDigest}" into ${engine.kind}: no registry may be asked`,
         {
           hint:
             "run once without --offline; a podman on this machine itself takes it from a layout",
         },
       );
     }
-    const insecure = registries.insecureRegistries?.includes(host) ?? false;
-    const image = { name: registry, platform: base.platform, insecure, digests };
-    const id = await pullImage(engine, image, context.signal);
+    const id = await pullFromPlaces(engine, { ...base, digests }, place, registries, context);
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
+}
+
+/** Has the engine fetch an image from the first place that has it, the registry itself at last. */
+async function pullFromPlaces(
+  engine: ContainerEngine,
+  image: Pick<RunnableBase, "manifestDigest" | "platform"> & { digests: readonly Digest[] },
+  { host, repository }: Pick<RegistryReference, "host" | "repository">,
+  registries: ImageRegistriesOptions,
+  { signal }: TaskContext,
+): Promise<string> {
+  const rules = await registryRules(registries, signal);
+  const written: RegistryPlace = { host, repository, insecure: false, use: "all" };
+  let failure: unknown;
+  for (const place of rules?.places(host, repository) ?? [written]) {
+    if (place.use === "tag-only") continue;
+    // Some of docker's stores know an image by the digest that was asked for.
+    const name = `${place.host}/${place.repository}@${image.manifestDigest}`;
+    const insecure = place.insecure || registries.insecureRegistries?.includes(place.host) === true;
+    try {
+      return await pullImage(engine, { ...image, name, insecure }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 /** A name of kedge's own in podman, which takes none away from what others brought, nor from what is of another registry or platform. */

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { UnreachableError } from "../../lib/base/errors.ts";
+import { UnreachableError, UsageError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { ContainerEngine } from "../../lib/container/container_engine.ts";
 import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
@@ -14,6 +14,7 @@ import { inContainer } from "../../tasks/in_container.ts";
 import { busyboxLayer } from "../support/busybox.ts";
 import { ContainerGround, containerPrograms } from "../support/container_ground.ts";
 import { fakeDocker } from "../support/fake_docker.ts";
+import { ImageRoom } from "../support/image_room.ts";
 import { pushNixImage } from "../support/nix_image.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { writeProgram } from "../support/program_file.ts";
@@ -198,6 +199,45 @@ realTest(
       assertEquals([again.id, again.loaded], [base.manifestDigest, false]);
     } finally {
       await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+realTest(
+  "inContainer() has docker fetch an image by what a registries.conf says of its registry",
+  ["docker-registry", "busybox"],
+  async () => {
+    await using room = await ImageRoom.make();
+    await using registry = await startRegistry();
+    await using other = await startRegistry();
+    const { host } = registry;
+    const layers = [await busyboxLayer(room.path("."))];
+    await pushNixImage(room.path("work"), host, "2.8.0", [{ label: "2.8.0", layers }]);
+    const context = resolveContext({ cache: new Cache(room.path("cache")) });
+    const repository = "far.invalid/nixos/nix";
+    const registriesConf = room.path("registries.conf");
+    const say = (text: string) => Deno.writeTextFile(registriesConf, `[[registry]]\n${text}\n`);
+    const mirror = (place: string) => `[[registry.mirror]]\nlocation = "${place}"\n`;
+    const moved = `prefix = "far.invalid"\nlocation = "${host}"\n`;
+    await say(moved);
+    const base = await baseImage({ nixVersion: "2.8.0", repository, registriesConf }, context);
+    for (
+      const [at, text] of [
+        moved,
+        // The first has none, and the second is not asked for digests.
+        `location = "far.invalid"\n${mirror(other.host)}${mirror("no.invalid")}` +
+        `pull-from-mirror = "tag-only"\n${mirror(host)}`,
+        `location = "far.invalid"\nblocked = true`,
+      ].entries()
+    ) {
+      await say(text);
+      const folder = room.path(`docker-${at}`);
+      await Deno.mkdir(folder);
+      const engine = new ContainerEngine({ kind: "docker", program: await fakeDocker(folder) });
+      const bring = () => ensureEngineImage(engine, base, { registriesConf }, context);
+      if (text.includes("blocked")) {
+        await assertRejects(bring, UsageError, `Cannot use "${repository}"`);
+      } else assertEquals((await bring()).loaded, true);
     }
   },
 );
