@@ -5,7 +5,7 @@ import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
 import { configBlob } from "../lib/chunk/disk_manifest.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
-import { largeChunk, mostWorkers } from "../lib/chunk/most_workers.ts";
+import { keepsMuch, mostWorkers } from "../lib/chunk/most_workers.ts";
 import { packWorkers } from "../lib/chunk/pack_workers.ts";
 import { pushedElsewhere } from "../lib/disk/busy.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
@@ -144,7 +144,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       });
       const { level = 3, repack } = options;
       const packing = packWorkers(chunker, level);
-      if (read && (chunker.maxBytes > largeChunk || 2 * packing < pool.width)) pool.rest();
+      if (read && (keepsMuch(chunker) || 2 * packing < pool.width)) pool.rest();
       pool.narrow(packing);
       const of = { path: options.file, table, pool, level, rows: firstRows(table) };
       const plan = await planPush({

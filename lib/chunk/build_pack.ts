@@ -4,6 +4,7 @@ import { type ChunkTable, firstRows } from "./chunk_table.ts";
 import type { JobPool } from "./job_pool.ts";
 import { digestsOf } from "./places.ts";
 import type { PackChunks } from "./plan_packs.ts";
+import { freeBytes } from "./zstd.ts";
 
 /** A pack that was written. */
 export interface BuiltPack {
@@ -62,16 +63,20 @@ async function packChunks(
 ): Promise<BuiltPack> {
   const { to, expected } = options;
   const rows = options.rows ?? firstRows(table);
+  const columns = {
+    offsets: Float64Array.from(chunks, (chunk) => table.rowOffsets[rows[chunk]!]!),
+    lengths: chunks.map((chunk) => table.lengths[chunk]!),
+    digests: digestsOf(table, chunks),
+  };
   const { changed, digest, size, stored } = await options.pool.run({
     type: "pack",
     from: path,
     to,
     level: options.level ?? 3,
-    offsets: Float64Array.from(chunks, (chunk) => table.rowOffsets[rows[chunk]!]!),
-    lengths: chunks.map((chunk) => table.lengths[chunk]!),
-    digests: digestsOf(table, chunks),
+    ...columns,
     ...(expected === undefined ? {} : { expected }),
   });
+  Object.values(columns).forEach(freeBytes);
   if (changed >= 0) {
     const offset = table.rowOffsets[rows[chunks[changed]!]!]!;
     throw new KedgeError(`Cannot pack "${path}": it changed at byte ${offset} while it was read`, {

@@ -11,7 +11,7 @@ import {
   pageIdBytes,
   tailBytes,
 } from "./index_layout.ts";
-import { storeFrame } from "./stored_frame.ts";
+import { storedBytes, storeFrame } from "./stored_frame.ts";
 import { freeBytes, zstdCompress } from "./zstd.ts";
 
 /**
@@ -30,7 +30,8 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   };
   const pages = index === undefined ? [] : encodePages(index);
   const body = encodeTail(table, counts);
-  const tail = counts.local ? storeFrame(body) : zstdCompress(body);
+  if (counts.local) return localIndex(table, counts, body);
+  const tail = zstdCompress(body);
   freeBytes(body);
   const directory = new Uint8Array(pages.length * entryBytes);
   const view = new DataView(directory.buffer);
@@ -45,8 +46,20 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(headerBytes);
   writeHeader(new DataView(header.buffer), table, counts, tail.length);
   const parts = [header, directory, ...pages.map(({ page }) => page), tail];
-  const whole = joined(parts);
-  parts.forEach(freeBytes);
+  return joined(parts);
+}
+
+/** A table alone; its frame is made in its place, since it may be all there is room for. */
+function localIndex(
+  table: ChunkTable,
+  counts: IndexCounts,
+  body: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(headerBytes + storedBytes(body.length));
+  const tail = whole.subarray(headerBytes);
+  writeHeader(new DataView(whole.buffer), table, counts, tail.length);
+  storeFrame(body, tail);
+  freeBytes(body);
   return whole;
 }
 
@@ -142,12 +155,14 @@ function rowCodes(rows: Uint32Array): Uint32Array {
   return codes;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** Gives back each part once it was copied. */
+function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
     at += part.length;
+    freeBytes(part);
   }
   return whole;
 }

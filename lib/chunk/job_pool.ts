@@ -27,15 +27,24 @@ interface Hand {
   isReady: boolean;
   /** Whether it ends with what it was given. */
   isLeaving: boolean;
+  /** How many pieces it compressed, copied or checked. */
+  pieces: number;
 }
 
 const mostGiven = 2;
+
+/** After so many pieces a worker ends and another begins: each leaves something that is collected too late, in all up to 50 MB. */
+const mostPieces = 24_000;
 
 /** Jobs that are given to who has no other, and have none given behind them: it might wait while another worker has nothing to do. */
 const longJobs: readonly Job["type"][] = ["pack", "scan"];
 
 function isLong({ job }: Waiting): boolean {
   return longJobs.includes(job.type);
+}
+
+function piecesOf({ job }: Waiting): number {
+  return "lengths" in job ? job.lengths.length : 0;
 }
 
 /**
@@ -150,12 +159,14 @@ export class JobPool implements Disposable {
 
   #startWorker(): void {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    const hand: Hand = { worker, given: [], isReady: false, isLeaving: false };
+    const hand: Hand = { worker, given: [], isReady: false, isLeaving: false, pieces: 0 };
     this.#hands.push(hand);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       hand.isReady = true;
       if ("ok" in data) {
         const waiting = hand.given.shift();
+        if (waiting !== undefined) hand.pieces += piecesOf(waiting);
+        if (hand.pieces >= mostPieces) hand.isLeaving = true;
         if (data.ok) waiting?.resolve(data.result as never);
         else waiting?.reject(Object.assign(new Error(data.error.message), data.error));
         this.#dismiss();

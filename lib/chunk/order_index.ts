@@ -26,13 +26,7 @@ export function orderIndex(table: ChunkTable, places: ChunkPlaces): DiskIndex {
   for (let pack = 0; pack < packNumbers.length; pack++) {
     if (packNumbers[pack] === 0) packNumbers[pack] = kept.push(pack) - 1;
   }
-  // One sortable number per chunk: its pack above its offset; both are integers below 2 ** 32.
-  const keys = new Float64Array(count);
-  for (let chunk = 0; chunk < count; chunk++) {
-    keys[chunk] = packNumbers[places.packs[chunk]!]! * 2 ** 28 + places.offsets[chunk]!;
-  }
-  const order = Uint32Array.from({ length: count }, (_, chunk) => chunk);
-  order.sort((a, b) => keys[a]! - keys[b]!);
+  const order = ordered(places, packNumbers, kept.length);
   const numbers = new Uint32Array(count);
   for (let at = 0; at < count; at++) numbers[order[at]!] = at;
 
@@ -63,4 +57,24 @@ export function orderIndex(table: ChunkTable, places: ChunkPlaces): DiskIndex {
     offsets: pick(places.offsets),
     stored: pick(places.stored),
   };
+}
+
+/** The chunks by pack and offset. They are sorted pack by pack: to compare all of them at once leaves much to the collector. */
+function ordered(
+  { packs, offsets }: ChunkPlaces,
+  packNumbers: Int32Array,
+  packCount: number,
+): Uint32Array {
+  const starts = new Uint32Array(packCount + 1);
+  for (const pack of packs) starts[packNumbers[pack]! + 1]!++;
+  for (let pack = 0; pack < packCount; pack++) starts[pack + 1]! += starts[pack]!;
+  const next = starts.slice();
+  const order = new Uint32Array(packs.length);
+  for (let chunk = 0; chunk < packs.length; chunk++) {
+    order[next[packNumbers[packs[chunk]!]!]!++] = chunk;
+  }
+  for (let pack = 0; pack < packCount; pack++) {
+    order.subarray(starts[pack]!, starts[pack + 1]!).sort((a, b) => offsets[a]! - offsets[b]!);
+  }
+  return order;
 }

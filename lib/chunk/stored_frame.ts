@@ -11,10 +11,16 @@ const startBytes = 9;
 const headBytes = 3;
 const mostBytes = 128 * 1024;
 
-/** A frame that holds the data as they are; they must be less than 4 GiB. */
-export function storeFrame(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(frameBytes(data.length));
-  const view = new DataView(frame.buffer);
+/**
+ * A frame that holds the data as they are; they must be less than 4 GiB.
+ *
+ * @param frame where it goes, with room for {@linkcode storedBytes}
+ */
+export function storeFrame(
+  data: Uint8Array,
+  frame: Uint8Array<ArrayBuffer> = new Uint8Array(storedBytes(data.length)),
+): Uint8Array<ArrayBuffer> {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   view.setUint32(0, magic, true);
   view.setUint8(4, descriptor);
   view.setUint32(5, data.length, true);
@@ -30,7 +36,7 @@ export function readStoredFrame(
   frame: Uint8Array,
   sizeBytes: number,
 ): Uint8Array<ArrayBuffer> | undefined {
-  if (frame.length !== frameBytes(sizeBytes)) return undefined;
+  if (frame.length !== storedBytes(sizeBytes)) return undefined;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (view.getUint32(0, true) !== magic || view.getUint8(4) !== descriptor) return undefined;
   if (view.getUint32(5, true) !== sizeBytes) return undefined;
@@ -55,6 +61,7 @@ function* blocksOf(
   }
 }
 
-function frameBytes(sizeBytes: number): number {
+/** How many bytes the frame of so many takes. */
+export function storedBytes(sizeBytes: number): number {
   return startBytes + Math.max(1, Math.ceil(sizeBytes / mostBytes)) * headBytes + sizeBytes;
 }

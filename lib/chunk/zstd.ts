@@ -71,9 +71,10 @@ function frameEnd(data: Uint8Array): number {
  * Gives the memory of bytes back at once that nobody uses again, such as what {@linkcode zstdCompress} or {@linkcode zstdDecompress} made. The
  * collector counts it too late: a loop over chunks otherwise holds some 150 MB of dead buffers per thread.
  */
-export function freeBytes({ buffer, byteOffset }: Uint8Array<ArrayBuffer>): void {
+export function freeBytes({ buffer, byteOffset }: ArrayBufferView<ArrayBuffer>): void {
   // What is small lies with others in a buffer of this size; any other buffer holds nothing else.
-  if (byteOffset === 0 && buffer.byteLength !== Buffer.poolSize) buffer.transfer(0);
+  if (byteOffset !== 0 || buffer.byteLength === Buffer.poolSize || buffer.detached) return;
+  buffer.transfer(0);
 }
 
 /** The same bytes without the class `Buffer`, whose `slice` does not copy. */

@@ -10,7 +10,7 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource } from "../chunk/locate_chunks.ts";
-import { largeChunk } from "../chunk/most_workers.ts";
+import { keepsMuch } from "../chunk/most_workers.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { type DiskFile, leftBeside, ownFile } from "./disk_file.ts";
 import { type KnownFile, knownFiles } from "./known_files.ts";
@@ -40,7 +40,7 @@ export async function tableOfFile(path: string, search: SourceSearch): Promise<C
   const { pool, signal, chunker, meter } = search;
   const { size } = await Deno.stat(path);
   const onRead = tellReading(meter, path, size);
-  const rest = () => chunker.maxBytes > largeChunk && pool.rest();
+  const rest = () => keepsMuch(chunker) && pool.rest();
   rest();
   const table = await scanFile(path, chunker, { pool, signal, onRead });
   rest();

@@ -56,6 +56,7 @@ export async function movePush(
     await store.putStream(pack, () => from.stream(pack, step.signal), progress);
   });
   const packs = await movePacks(plan, options, { ...step, meter });
+  options.pool.rest();
   const made = plan.standing ?? makePushIndex({ ...plan, packs });
   if (!plan.hasConfig) await putBytes(store, configBlob(), emptyConfig, meter);
   await putBytes(store, made.indexBlob, made.indexBytes, meter);

@@ -20,6 +20,7 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { digestsOf } from "../chunk/places.ts";
 import type { PackChunks } from "../chunk/plan_packs.ts";
+import { freeBytes } from "../chunk/zstd.ts";
 import * as v from "valibot";
 
 const recordSchema = v.object({
@@ -119,8 +120,10 @@ export class PackSpool implements AsyncDisposable {
   }
 
   #entry(table: ChunkTable, chunks: PackChunks) {
+    const digests = digestsOf(table, chunks);
     const key = new Hasher().update(new TextEncoder().encode(`pack v1 zstd ${this.#level}\n`))
-      .update(digestsOf(table, chunks)).digest();
+      .update(digests).digest();
+    freeBytes(digests);
     return this.#cache.bucket(buckets.disks).shard("packs").entry(key, recordSchema);
   }
 }

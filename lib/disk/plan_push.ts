@@ -135,6 +135,7 @@ async function lookAtPacks(
     packs[at] = { chunks, built, there };
     if (twins !== undefined) tell(plainBytes(table, chunks));
   });
+  twins?.end();
   return packs;
 }
 

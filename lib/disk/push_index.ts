@@ -8,6 +8,7 @@ import { encodeIndex } from "../chunk/encode_index.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import { orderIndex } from "../chunk/order_index.ts";
 import type { PackChunks } from "../chunk/plan_packs.ts";
+import { freeBytes } from "../chunk/zstd.ts";
 import { largestManifestBytes } from "../oci/manifest.ts";
 
 /** What a push puts beside the packs. */
@@ -78,7 +79,9 @@ export function makePushIndex(parts: PushIndexParts): PushIndex {
       offset += places.stored[chunk] = built.stored[i]!;
     });
   });
-  const index = orderIndex(table, mergeTwins(places));
+  const merged = mergeTwins(places);
+  const index = orderIndex(table, merged);
+  for (const column of [places.packs, ...Object.values(merged)]) freeBytes(column);
   const indexBytes = encodeIndex(index);
   const indexBlob = {
     mediaType: DiskType.index,
@@ -98,7 +101,11 @@ export function makePushIndex(parts: PushIndexParts): PushIndex {
 
 /** Bases of one repository may name the same pack; it is listed once. */
 function mergeTwins<
-  P extends { packDigests: Uint8Array; packs: Uint32Array; packSizes: Uint32Array },
+  P extends {
+    packDigests: Uint8Array<ArrayBuffer>;
+    packs: Uint32Array<ArrayBuffer>;
+    packSizes: Uint32Array<ArrayBuffer>;
+  },
 >(
   places: P,
 ): P {

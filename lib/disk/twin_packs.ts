@@ -43,6 +43,11 @@ export class TwinPacks {
     return await givesPack(path, table, chunks, { ...options, like }) ? like : undefined;
   }
 
+  /** Lets go what looking for packs took. */
+  end(): void {
+    this.#of.pool.rest();
+  }
+
   /** The pack in which these chunks lie, in this order and end to end, and no others. */
   #alike(chunks: PackChunks): BuiltPack | undefined {
     const { index } = this.#base.image;

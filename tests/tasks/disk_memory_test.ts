@@ -48,6 +48,19 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a push takes at most 240 MB also for a hundred thousand blocks of 4 KiB on many cores",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("disk", noise(500_000_000));
+    const reference = `oci:${world.path("store")}:1`;
+    const cut = { chunker: "fixed", chunkBytes: 4096 };
+    const pushing = await memoryOf("pushDisk", 8, { file, reference, ...cut });
+    assert(pushing < 240_000_000, `${pushing} bytes`);
+  },
+});
+
+Deno.test({
   name: "a push takes at most 300 MB also at a level that takes tables of 90 MB for a large chunk",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
