@@ -7,12 +7,12 @@
  *
  * @module
  */
-import { decodeHex } from "@std/encoding";
+import { decodeBase64, decodeHex, encodeHex } from "@std/encoding";
 import { type Digest, sameDigest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { encodeNix32 } from "./nix32.ts";
-import { formatNixHash, parseNixHash } from "./nix_hash.ts";
+import { decodeNix32, encodeNix32 } from "./nix32.ts";
+import { formatNixHash } from "./nix_hash.ts";
 import type { PathInfo } from "./path_info.ts";
 import { isStoreName } from "./store_path.ts";
 
@@ -70,20 +70,29 @@ export function contentAddressFault(
 ): string | undefined {
   if (ca === undefined) return undefined;
   const [, method, algorithm = "", hash = ""] = written.exec(ca) ?? [];
-  const bytes = hashBytes[algorithm] ?? 0;
-  const lengths = [bytes * 2, Math.ceil(bytes * 8 / 5), Math.ceil(bytes / 3) * 4];
   const fault = `its content address is ${JSON.stringify(ca.slice(0, 100))}`;
-  if (hash === "" || !lengths.includes(hash.length)) return fault;
+  const size = hashBytes[algorithm];
+  const bytes = size === undefined ? undefined : hashOf(hash, size);
+  if (bytes === undefined) return fault;
   // Of a NAR that refers to itself, what is hashed is another text.
   if (method !== "r:" || algorithm !== "sha256" || references.includes(storePath.baseName)) {
     return undefined;
   }
-  try {
-    if (sameDigest(parseNixHash(`sha256:${hash}`), narHash)) return undefined;
-  } catch {
-    return fault;
-  }
+  if (sameDigest(`sha256:${encodeHex(bytes)}` as Digest, narHash)) return undefined;
   return `${fault}, and its NAR has the hash ${narHash}`;
+}
+
+/** The hash of so many bytes that a text names, as Nix tells its spellings apart, by their lengths; `undefined` if it names none. */
+function hashOf(text: string, size: number): Uint8Array | undefined {
+  try {
+    if (text.length === size * 2) return decodeHex(text);
+    if (text.length === Math.ceil(size * 8 / 5)) return decodeNix32(text, size);
+    if (text.length !== Math.ceil(size / 3) * 4) return undefined;
+    const bytes = decodeBase64(text);
+    return bytes.length === size ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function makeStorePath(type: string, hex: string, name: string, storeDir: string): string {

@@ -88,6 +88,9 @@ realTest(
       const refused = [
         ...["junk", "fixed:", "fixed:r:", "fixed:r:sha256:", "fixed:r:sha256:zz", "text:md5:00"],
         ...[`text:sha256:${other}0`, `fixed:r:sha257:${other}`, `fixed:x:sha256:${other}`],
+        // As long as a hash, and none.
+        ...[`fixed:sha256:${"e".repeat(52)}`, `fixed:sha256:${"g".repeat(64)}`],
+        ...[`text:sha256:${"z".repeat(52)}`, `fixed:r:md5:${"=".repeat(24)}`],
         // It is of another NAR.
         `fixed:r:sha256:${other}`,
       ];
