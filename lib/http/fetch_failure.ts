@@ -8,11 +8,15 @@ import { proxyOf } from "./proxy_of.ts";
  * What a failed fetch is for people: what lies at its bottom. It is an {@linkcode UnreachableError} where the same request never
  * works: the certificate is not trusted, the server does not speak TLS, the port is one that fetch refuses, or this program may not
  * connect there. Anything else is given back as it is.
+ *
+ * @param isDirect whether the server is reached without a proxy, whatever the environment names
  */
-export function fetchFailure(error: unknown, url: string): unknown {
+export function fetchFailure(error: unknown, url: string, isDirect = false): unknown {
   if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) return error;
   return certificateError(error, url) ?? plainError(error, url) ?? refusedError(error, url) ??
-    new Error(`${displayUrls(deepestMessage(error))}${way(error, url)}`, { cause: error });
+    new Error(`${displayUrls(deepestMessage(error))}${isDirect ? "" : way(error, url)}`, {
+      cause: error,
+    });
 }
 
 /** The proxy by which a server was to be connected to: who refused may have been that. */

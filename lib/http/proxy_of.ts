@@ -8,7 +8,7 @@ const names = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] as const;
 /**
  * The proxy by which Deno's `fetch` reaches a URL, with its scheme; `undefined` where there is none. What is sent by other means goes
  * the same way. As there, ALL_PROXY comes before the others, and NO_PROXY holds names, with all that lies below them, addresses and
- * networks, but no ports.
+ * networks, but no ports; an address is none of the names, nor of all of them.
  */
 export function proxyOf(url: URL, of: ProxyVariables = fromEnvironment()): string | undefined {
   const exempt = of["NO_PROXY"] ?? of["no_proxy"] ?? "";
@@ -36,7 +36,7 @@ function withScheme(value: string): string | undefined {
 function isExempt(host: string, list: string): boolean {
   return list.split(",").map((part) => part.trim()).some((part) => {
     if (part === "") return false;
-    if (isIP(host) !== 0 && isIP(part.replace(/\/\d+$/, "")) !== 0) return isWithin(host, part);
+    if (isIP(host) !== 0) return isIP(part.replace(/\/\d+$/, "")) !== 0 && isWithin(host, part);
     return part === "*" || host === part.replace(/^\./, "") ||
       host.endsWith(part.startsWith(".") ? part : `.${part}`);
   });

@@ -14,7 +14,7 @@ import { HttpClient, type HttpClientOptions } from "../http/client.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../http/retry_policy.ts";
 import type { UploadRequest } from "../http/upload.ts";
 import type { BodySender } from "./body_sender.ts";
-import { Connections } from "./connections.ts";
+import { Connections, isDirect } from "./connections.ts";
 import type { Credentials } from "./credentials.ts";
 import {
   type Memory,
@@ -197,9 +197,15 @@ export class RegistryHost implements Disposable {
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
-    const response = await this.#send(url, init);
-    this.noteStatus(response.status);
-    return response;
+    try {
+      const response = await this.#send(url, init);
+      this.noteStatus(response.status);
+      return response;
+    } catch (error) {
+      if (!isDirect(new URL(url))) throw error;
+      const { fetchFailure } = await import("../http/fetch_failure.ts");
+      throw fetchFailure(error, url, true);
+    }
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {

@@ -106,7 +106,10 @@ realTest(
     const failed = async (host: string) => {
       const { code, stderr } = await runKedge(
         ["image:sync", `docker://${host}/a:v1`, `oci:${room.path("to")}:v1`],
-        { cacheDir: room.path("cache"), env: { HTTPS_PROXY: proxy, DENO_NO_UPDATE_CHECK: "1" } },
+        {
+          cacheDir: room.path("cache"),
+          env: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, DENO_NO_UPDATE_CHECK: "1" },
+        },
       );
       assertEquals(code, 4, stderr);
       return stderr;
@@ -118,6 +121,9 @@ realTest(
       await failed(host),
       `${host} does not answer by TLS: tcp connect error: ${how}; if it speaks that, name 127.0.0.1 in NO_PROXY`,
     );
+    near.shutdown();
+    await near.finished;
+    assertStringIncludes(await failed(host), "Connection refused (os error 111), tried 5 times");
   },
 );
 
