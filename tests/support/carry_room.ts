@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { digestHex } from "../../lib/base/digest_text.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -96,6 +97,11 @@ export class CarryRoom implements AsyncDisposable {
       ...this.context,
       ...context,
     });
+  }
+
+  /** The note that an image was carried to the folder of this room. */
+  notePath({ manifestDigest }: BaseImageResult): string {
+    return join(this.nix.notes, "images", `${digestHex(manifestDigest)}.json`);
   }
 
   /** Ends it. */

@@ -1,21 +1,15 @@
 /** What is made of a note of an image that says nothing, in a folder where containers write too. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { digestHex } from "../../lib/base/digest_text.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { CarriedImages } from "../../lib/nix/carried_images.ts";
 import { readLinks } from "../../lib/nix/nix_links.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
-import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";
-
-function notePath(room: CarryRoom, { manifestDigest }: BaseImageResult): string {
-  return join(room.nix.notes, "images", `${digestHex(manifestDigest)}.json`);
-}
 
 for (
   const [what, spoil] of [
@@ -31,7 +25,7 @@ for (
       await using room = await CarryRoom.make();
       const base = await room.image("2.8.0");
       await room.carry(base);
-      const path = notePath(room, base);
+      const path = room.notePath(base);
       const note = await Deno.readTextFile(path);
       await Deno.writeTextFile(path, spoil(note));
       const planned = await room.carry(base, {}, { dryRun: true });
@@ -61,7 +55,7 @@ realTest(
     const first = await room.image("2.8.0", [await tarOf(root, ["nix"])]);
     await room.carry(first);
     await room.carry(await room.image("2.8.1"));
-    await Deno.writeTextFile(notePath(room, first), "garbage");
+    await Deno.writeTextFile(room.notePath(first), "garbage");
     const last = await room.image("2.8.2");
     await room.carry(last);
     const notes: string[] = [];
@@ -78,7 +72,7 @@ realTest(
     assertEquals({ ...planned, dryRun: false }, done);
     assertEquals([done.dropped.map(({ nixVersion }) => nixVersion), done.paths], [["2.8.1"], 1]);
     assertEquals(notes.length, 2);
-    assertStringIncludes(notes[0]!, `"${notePath(room, first)}"`);
+    assertStringIncludes(notes[0]!, `"${room.notePath(first)}"`);
     const valid = (await validWithNix(room.nix.uri)).map((path) => path.replace(/^.{44}/, ""));
     assertEquals(valid.sort(), ["libc", "nix-2.8.0", "nix-2.8.2", "shell"]);
     const links = await readLinks(join(room.nix.state, "profiles"));
@@ -100,11 +94,11 @@ realTest(
     await using room = await CarryRoom.make();
     const first = await room.image("2.8.0");
     await room.carry(first);
-    await Deno.writeTextFile(notePath(room, first), "garbage");
+    await Deno.writeTextFile(room.notePath(first), "garbage");
     const next = await room.image("2.8.1");
     for (const dryRun of [true, false]) {
       const error = await assertRejects(() => room.carry(next, {}, { dryRun }), VerificationError);
-      assertStringIncludes(error.message, `Cannot read "${notePath(room, first)}": `);
+      assertStringIncludes(error.message, `Cannot read "${room.notePath(first)}": `);
       assertStringIncludes(error.hint ?? "", "carry its image again, or remove that file");
     }
     await room.carry(first);

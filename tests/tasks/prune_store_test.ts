@@ -213,15 +213,14 @@ realTest(
     const second = await room.image("2.8.1");
     await room.carry(first);
     await room.carry(second);
-    const note = join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`);
-    await Deno.remove(note);
+    await Deno.remove(room.notePath(second));
     // It is the one that profiles follow: somebody removed its note.
     assertEquals((await prune(room, 1)).paths, 0);
     assertEquals((await names(room.nix)).length, 4);
 
     await room.carry(second);
     await room.carry(first);
-    await Deno.remove(note);
+    await Deno.remove(room.notePath(second));
     const planned = await prune(room, 0, true);
     const done = await prune(room, 0);
     assertEquals({ ...planned, dryRun: false }, done);
@@ -244,7 +243,7 @@ realTest(
     const second = await room.image("2.8.1");
     await room.carry(second);
     await room.carry(first);
-    await Deno.remove(join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`));
+    await Deno.remove(room.notePath(second));
     const schema = join(room.nix.databaseFolder, "schema");
     const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
     const plan = await planNixPrune(room.nix, 0);
@@ -270,7 +269,7 @@ for (const kind of ["an image", "an image that was never noted"]) {
       await room.carry(old);
       await room.carry(await room.image("2.8.1"));
       if (kind !== "an image") {
-        await Deno.remove(join(room.nix.notes, "images", `${old.manifestDigest.slice(7)}.json`));
+        await Deno.remove(room.notePath(old));
       }
       const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith(`-${version}`))!;
       {
@@ -297,7 +296,7 @@ realTest(
     const second = await room.image("2.8.1");
     await room.carry(first);
     await room.carry(second);
-    await Deno.remove(join(room.nix.notes, "images", `${second.manifestDigest.slice(7)}.json`));
+    await Deno.remove(room.notePath(second));
     await Deno.writeTextFile(join(room.nix.notes, "current"), first.manifestDigest);
     const { changed, why } = await prune(room, 0);
     assertEquals(changed, false);
