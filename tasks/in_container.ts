@@ -25,7 +25,7 @@ export interface InContainerOptions extends ImageRegistriesOptions {
   network?: boolean;
   /** Given on its standard input. */
   stdin?: Uint8Array | ReadableStream<Uint8Array>;
-  /** Takes its standard output as bytes; without it, its lines are reported and kept in the result. */
+  /** Takes its standard output as bytes, all of it; without it, its lines are reported, and the first 16 MiB kept in the result. */
   onStdout?: (bytes: Uint8Array) => void | Promise<void>;
   /** Which engine runs it. @default {podman, else docker} */
   engine?: ContainerEngineOptions;
@@ -35,8 +35,10 @@ export interface InContainerOptions extends ImageRegistriesOptions {
 export interface InContainerResult extends Figures {
   /** Its exit code: 0, since another one is an error. */
   code: number;
-  /** Its standard output with secrets taken out; empty where `onStdout` took it. */
+  /** Its standard output with secrets taken out, no more than the first 16 MiB; empty where `onStdout` took it. */
   stdout: string;
+  /** Whether it printed more than that; a warning says so too. */
+  stdoutTruncated: boolean;
   /** The image, as the engine knows it; empty in a dry run. */
   image: string;
 }
@@ -51,7 +53,7 @@ export interface InContainerResult extends Figures {
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on
  * @throws {NotAllowedError} if the engine refuses
- * @throws {KedgeError} if the program ends with another exit code than 0, which `data.code` holds
+ * @throws {KedgeError} if the program ends with another exit code than 0, which `data.code` holds, and `data.stdout` what is kept of its output
  *
  * @example
  * ```ts

@@ -7,6 +7,7 @@
  * @module
  */
 import { KedgeError } from "../lib/base/errors.ts";
+import { KeptOutput } from "../lib/base/kept_output.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
 import { checkContainer, runContainer } from "../lib/container/run_container.ts";
@@ -17,6 +18,9 @@ import { resolveContext, type TaskContextOptions } from "../lib/runner/context.t
 import { type EngineImage, ensureEngineImage } from "./container_base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
 import { checkInContainer } from "./in_container_options.ts";
+
+/** How much of the standard output is kept. */
+const mostKeptBytes = 16 * 1024 * 1024;
 
 /** Does the work of `inContainer`. */
 export async function runInContainer(
@@ -58,8 +62,7 @@ export async function runInContainer(
       const inner = { ...context, signal: step.signal };
       const registries = { insecureRegistries, mirrors, registriesConf };
       const image: EngineImage = await ensureEngineImage(engine, base, registries, inner);
-      const printed = new TextDecoder();
-      let text = "";
+      const kept = new KeptOutput(mostKeptBytes, context.redactor);
       let last = "";
       const out = new LineSplitter((line) => step.meter.note(line), context.redactor);
       const err = new LineSplitter((line) => {
@@ -67,7 +70,7 @@ export async function runInContainer(
         step.meter.note(line);
       }, context.redactor);
       const keep = (bytes: Uint8Array) => {
-        text += printed.decode(bytes, { stream: true });
+        kept.push(bytes);
         out.push(bytes);
       };
       const { code } = await runContainer(engine, {
@@ -79,17 +82,23 @@ export async function runInContainer(
       });
       out.end();
       err.end();
-      const stdout = context.redactor.redact(text + printed.decode());
-      if (code === 0) return { code, stdout, image: image.id };
+      const { text: stdout, isCut: stdoutTruncated, bytes } = kept.end();
+      if (stdoutTruncated) {
+        step.meter.note(
+          `its standard output has ${bytes} bytes, of which the result keeps the first 16 MiB; onStdout takes all of it`,
+          "warning",
+        );
+      }
+      if (code === 0) return { code, stdout, stdoutTruncated, image: image.id };
       throw new KedgeError(
         `Cannot run "${shown}" in a container: it ended with code ${code}` +
           (last === "" ? "" : ` (${last.slice(0, 300)})`),
-        { data: { code, stdout } },
+        { data: { code, stdout, stdoutTruncated } },
       );
     },
     verify: () => Promise.resolve(),
     commit: (_plan, result) => Promise.resolve(result),
-    standing: () => ({ code: 0, stdout: "", image: "" }),
+    standing: () => ({ code: 0, stdout: "", stdoutTruncated: false, image: "" }),
   };
   return await runOperation(operation, context);
 }

@@ -1,0 +1,61 @@
+/** What is kept of the output of a program in a container. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../lib/base/errors.ts";
+import { Redactor } from "../../lib/base/redactor.ts";
+import { Secret } from "../../lib/base/secret.ts";
+import { inContainer, type InContainerOptions } from "../../tasks/in_container.ts";
+import { ContainerGround, containerPrograms } from "../support/container_ground.ts";
+import { realTest } from "../support/real.ts";
+
+const kept = 16 * 1024 * 1024;
+
+realTest(
+  "inContainer() keeps the first 16 MiB of the output, and says what has all of it",
+  containerPrograms,
+  async (t) => {
+    await using ground = await ContainerGround.make();
+    const warnings: string[] = [];
+    const context = {
+      ...ground.context,
+      report: (event: { type: string; level?: string; message?: string }) => {
+        if (event.type === "note" && event.level === "warning") warnings.push(event.message!);
+      },
+    };
+    const base = await ground.base();
+    const run = async (script: string, options: Partial<InContainerOptions> = {}) => {
+      warnings.length = 0;
+      const asked = { base, engine: ground.world.options, run: ["sh", "-c", script], ...options };
+      return await inContainer(asked, context);
+    };
+    const print = (size: number) => `yes 123456789012345 | head -c ${size}`;
+
+    await t.step("all of what is as much", async () => {
+      const { stdout, stdoutTruncated } = await run(print(kept));
+      assertEquals([stdout.length, stdoutTruncated, warnings], [kept, false, []]);
+    });
+    await t.step("the first of what is more, and a warning", async () => {
+      const { code, stdout, stdoutTruncated } = await run(print(kept + 3_000_000));
+      assertEquals([code, stdout.length, stdoutTruncated], [0, kept, true]);
+      assertEquals(warnings, [
+        "its standard output has 19777216 bytes, of which the result keeps the first 16 MiB; onStdout takes all of it",
+      ]);
+    });
+    await t.step("no part of a secret that lies across the end of that", async () => {
+      const token = new Secret("s3cr3t-token", "env TOKEN", new Redactor());
+      const env = { TOKEN: token };
+      const { stdout } = await run(`${print(kept - 5)}; echo "$TOKEN"; ${print(100)}`, { env });
+      assertEquals(stdout.slice(-20), "89012345\n12345678901");
+    });
+    await t.step("as much beside an error", async () => {
+      const error = await assertRejects(() => run(`${print(kept + 1)}; exit 3`), KedgeError);
+      const { stdout, stdoutTruncated } = error.data as Record<string, unknown>;
+      assertEquals([(stdout as string).length, stdoutTruncated], [kept, true]);
+    });
+    await t.step("and onStdout takes all of it", async () => {
+      let size = 0;
+      const onStdout = (bytes: Uint8Array) => void (size += bytes.byteLength);
+      const { stdout, stdoutTruncated } = await run(print(kept + 3), { onStdout });
+      assertEquals([size, stdout, stdoutTruncated, warnings], [kept + 3, "", false, []]);
+    });
+  },
+);
