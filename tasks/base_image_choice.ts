@@ -56,30 +56,37 @@ export async function chooseBaseImage(
   if (fallback !== "none" && fallback !== "minor") {
     const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
     if (found !== undefined) return found;
+    const { near, hint } = nearTags(
+      /^\d/.test(fallback) ? fallback : version.version,
+      await publishedReleases(hosts, repository),
+    );
     throw new KedgeError(
       `Cannot fall back to "${fallback}": "${place}" has no such ${
         isDigest(fallback) ? "digest" : "tag"
       }`,
-      { side: "source" },
+      { side: "source", hint, data: { fallback, near } },
     );
   }
   const releases = await publishedReleases(hosts, repository);
   const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
   const found = newest === undefined ? undefined : await find(newest, newest);
   if (found !== undefined) return found;
-  const near = nearestReleases(version.version, releases);
+  const { near, hint } = nearTags(version.version, releases);
   throw new KedgeError(
     `Cannot find a base image with Nix "${version.version}" in "${place}": ${
       version.unofficial ?? "it has no such tag"
     }`,
-    {
-      side: "source",
-      hint: near.length === 0
-        ? "the repository has no tag that is a version; name another with --repository"
-        : `the nearest tags are ${near.join(", ")}; choose one with --fallback`,
-      data: { version: version.version, near },
-    },
+    { side: "source", hint, data: { version: version.version, near } },
   );
+}
+
+/** The tags nearest to a version, and what to do with them. */
+function nearTags(version: string, releases: readonly string[]): { near: string[]; hint: string } {
+  const near = nearestReleases(version, releases);
+  const hint = near.length === 0
+    ? "the repository has no tag that is a version; name another with --repository"
+    : `the nearest tags are ${near.join(", ")}; choose one with --fallback`;
+  return { near, hint };
 }
 
 /** Says, whenever another version than was asked for is taken, which one and why. */

@@ -208,11 +208,23 @@ realTest("baseImage() takes the fallback that was chosen, and says so", registry
   const digest = await room.run({ nixVersion: lix, fallback: minor.digest });
   assertEquals(digest.reference, `docker://${room.repository}@${minor.digest}`);
   await assertRejects(() => room.run({ nixVersion: lix, fallback: "minor" }), KedgeError);
-  await assertRejects(
-    () => room.run({ nixVersion: lix, fallback: "9.9" }),
-    KedgeError,
-    "no such tag",
-  );
+  for (
+    const [fallback, state, near] of [
+      ["9.9", "no such tag", "2.32.0, 2.31.12, 2.31.10"],
+      ["2.31.11", "no such tag", "2.31.12, 2.31.10, 2.31.3"],
+      ["newest", "no such tag", "2.32.0, 2.31.12, 2.31.10"],
+      [`sha256:${"0".repeat(64)}`, "no such digest", "2.32.0, 2.31.12, 2.31.10"],
+    ] as const
+  ) {
+    const none = await assertRejects(() => room.run({ nixVersion: lix, fallback }), KedgeError);
+    assertEquals(
+      [none.message, none.hint],
+      [
+        `Cannot fall back to "${fallback}": "${room.repository}" has ${state}`,
+        `the nearest tags are ${near}; choose one with --fallback`,
+      ],
+    );
+  }
   await room.push("2.32.1", { label: "2.32.0" });
   const wrong = () => room.run({ nixVersion: lix, fallback: "2.32.1" });
   await assertRejects(wrong, VerificationError, 'its label says version "2.32.0"');
