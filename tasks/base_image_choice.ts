@@ -53,12 +53,15 @@ export async function chooseBaseImage(
     const found = await find(version.release, version.release);
     if (found !== undefined) return found;
   }
+  let listed: Promise<string[]> | undefined;
+  const releases = () => listed ??= publishedReleases(hosts, repository);
   if (fallback !== "none" && fallback !== "minor") {
     const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
     if (found !== undefined) return found;
-    const { near, hint } = nearTags(
+    const { near, hint } = await nearTags(
       /^\d/.test(fallback) ? fallback : version.version,
-      await publishedReleases(hosts, repository),
+      releases,
+      signal,
     );
     throw new KedgeError(
       `Cannot fall back to "${fallback}": "${place}" has no such ${
@@ -67,11 +70,12 @@ export async function chooseBaseImage(
       { side: "source", hint, data: { fallback, near } },
     );
   }
-  const releases = await publishedReleases(hosts, repository);
-  const newest = fallback === "minor" ? newestOfMinor(version.version, releases) : undefined;
-  const found = newest === undefined ? undefined : await find(newest, newest);
-  if (found !== undefined) return found;
-  const { near, hint } = nearTags(version.version, releases);
+  if (fallback === "minor") {
+    const newest = newestOfMinor(version.version, await releases());
+    const found = newest === undefined ? undefined : await find(newest, newest);
+    if (found !== undefined) return found;
+  }
+  const { near, hint } = await nearTags(version.version, releases, signal);
   throw new KedgeError(
     `Cannot find a base image with Nix "${version.version}" in "${place}": ${
       version.unofficial ?? "it has no such tag"
@@ -80,13 +84,24 @@ export async function chooseBaseImage(
   );
 }
 
-/** The tags nearest to a version, and what to do with them. */
-function nearTags(version: string, releases: readonly string[]): { near: string[]; hint: string } {
-  const near = nearestReleases(version, releases);
-  const hint = near.length === 0
-    ? "the repository has no tag that is a version; name another with --repository"
-    : `the nearest tags are ${near.join(", ")}; choose one with --fallback`;
-  return { near, hint };
+/** The tags nearest to a version, and what to do with them; none where the registry does not list them, as some do for those who may only pull. */
+async function nearTags(
+  version: string,
+  releases: () => Promise<readonly string[]>,
+  signal: AbortSignal,
+): Promise<{ near: string[]; hint: string }> {
+  try {
+    const near = nearestReleases(version, await releases());
+    const hint = near.length === 0
+      ? "the repository has no tag that is a version; name another with --repository"
+      : `the nearest tags are ${near.join(", ")}; choose one with --fallback`;
+    return { near, hint };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof KedgeError)) throw error;
+    const hint = "the registry does not list its tags; choose one that it has with --fallback";
+    return { near: [], hint };
+  }
 }
 
 /** Says, whenever another version than was asked for is taken, which one and why. */
