@@ -55,6 +55,7 @@ import "../lib/base/atomic_file.ts";
 import "../lib/base/files.ts";
 import "../lib/base/bytes.ts";
 import "../lib/oci/reference_grammar.ts";
+import "../lib/oci/refused_reference.ts";
 import "../lib/base/file_lock.ts";
 import "../lib/cache/archive_store.ts";
 import "../lib/cache/blob_store.ts";

@@ -76,6 +76,7 @@ import "../lib/nix/physical_path.ts";
 import "../lib/nix/store_path.ts";
 import "../lib/nix/tree_node.ts";
 import "../lib/oci/reference_grammar.ts";
+import "../lib/oci/refused_reference.ts";
 import "../lib/base/file_lock.ts";
 import "../lib/cache/archive_store.ts";
 import "../lib/cache/blob_store.ts";

@@ -54,6 +54,7 @@ Deno.test("the library loads nothing large before a task runs", async () => {
       "lib/http/display_url.ts",
       "lib/oci/reference.ts",
       "lib/oci/reference_grammar.ts",
+      "lib/oci/refused_reference.ts",
     ],
   );
 });

@@ -8,7 +8,6 @@
  */
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
-import { UsageError } from "../base/errors.ts";
 import {
   isHost,
   isLayoutName,
@@ -16,6 +15,7 @@ import {
   isTag,
   longestRepository,
 } from "./reference_grammar.ts";
+import { checkReferenceText, nearReference, refusedReference } from "./refused_reference.ts";
 
 /** An image in a registry. */
 export interface RegistryReference {
@@ -60,24 +60,19 @@ export type ImageReference = RegistryReference | LayoutReference;
  * @throws {UsageError} if it is none; the message says which part is wrong, the hint what was probably meant
  */
 export function parseReference(text: string): ImageReference {
-  if (text.length > 4096) throw refused(text.slice(0, 80), "it is longer than 4096 characters");
-  // Folders may have spaces in their names; what only looks like one is a mistake there too.
-  if ((text.startsWith("oci:") ? /(?! )[\p{Cc}\p{Zs}]/u : /[\p{Cc}\p{Zs}]/u).test(text)) {
-    throw refused(text, "it holds white space or control characters");
-  }
-  const user = /^((?:docker|https?|registry):\/\/)[^/]*@(?=([^/@]+)\/)/i.exec(text);
-  if (user !== null) {
-    const bare = `${user[1]}***@${text.slice(user[0].length)}`;
-    const hint = `leave them out, and log in first: docker login ${user[2]}`;
-    throw refused(bare, "it holds credentials", undefined, hint);
-  }
+  checkReferenceText(text);
   if (text.startsWith("docker://")) return parseRegistry(text, text.slice("docker://".length));
   if (text.startsWith("oci:")) return parseLayout(text, text.slice("oci:".length));
   const state = "it begins with neither docker:// nor oci:";
   if (/^(podman|docker-daemon):/.test(text)) {
-    throw refused(text, state, undefined, "an engine is only written to: push the image from it");
+    throw refusedReference(
+      text,
+      state,
+      undefined,
+      "an engine is only written to: push the image from it",
+    );
   }
-  throw refused(text, state, nearTransport(text));
+  throw refusedReference(text, state, nearReference(text));
 }
 
 /** The name of an image as a text; {@linkcode parseReference} reads it back. */
@@ -91,7 +86,11 @@ export function formatReference(reference: ImageReference): string {
 
 function parseRegistry(text: string, rest: string): RegistryReference {
   if (/^\/|^[a-z]+:\/\//.test(rest)) {
-    throw refused(text, "a host must follow docker://", `docker://${rest.replace(/^[^a-z]*/, "")}`);
+    throw refusedReference(
+      text,
+      "a host must follow docker://",
+      `docker://${rest.replace(/^[^a-z]*/, "")}`,
+    );
   }
   const { name: place, digest } = splitDigest(text, rest);
   const slash = place.indexOf("/");
@@ -100,7 +99,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
   if (slash < 0 || !isHost(host)) {
     const name = place.replace(/:[^/:]*$/, "");
     const near = `docker://docker.io/${slash < 0 ? "library/" : ""}${rest}`;
-    throw refused(
+    throw refusedReference(
       text,
       slash < 0 ? "it names no repository after a host" : `"${named}" is no host`,
       isRepository(name) && (slash >= 0 || !isHost(name)) ? near : undefined,
@@ -113,7 +112,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     tag = repository.slice(colon + 1);
     repository = repository.slice(0, colon);
     if (!isTag(tag)) {
-      throw refused(
+      throw refusedReference(
         text,
         tag === "" ? "the tag is empty" : `"${tag}" is no tag`,
         undefined,
@@ -122,11 +121,11 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     }
   }
   if (repository.length > longestRepository) {
-    throw refused(text, `the repository is longer than ${longestRepository} characters`);
+    throw refusedReference(text, `the repository is longer than ${longestRepository} characters`);
   }
   if (!isRepository(repository)) {
     const lower = repository.toLowerCase();
-    throw refused(
+    throw refusedReference(
       text,
       repository === "" ? "the repository is empty" : `"${repository}" is no repository`,
       lower !== repository && isRepository(lower) ? text.replace(repository, lower) : undefined,
@@ -143,11 +142,17 @@ function parseLayout(text: string, rest: string): LayoutReference {
   const colon = place.indexOf(":", drive);
   const folder = colon < 0 ? place : place.slice(0, colon);
   const tag = colon < 0 ? undefined : place.slice(colon + 1);
-  if (folder === "") throw refused(text, "it names no folder", undefined, "write oci:FOLDER[:TAG]");
-  if (folder !== folder.trim()) throw refused(text, "the folder begins or ends with white space");
-  if (folder.startsWith("//")) throw refused(text, "oci: takes no host", `oci:${folder.slice(1)}`);
+  if (folder === "") {
+    throw refusedReference(text, "it names no folder", undefined, "write oci:FOLDER[:TAG]");
+  }
+  if (folder !== folder.trim()) {
+    throw refusedReference(text, "the folder begins or ends with white space");
+  }
+  if (folder.startsWith("//")) {
+    throw refusedReference(text, "oci: takes no host", `oci:${folder.slice(1)}`);
+  }
   if (tag !== undefined && (!isLayoutName(tag))) {
-    throw refused(
+    throw refusedReference(
       text,
       tag === "" ? "the tag is empty" : `"${tag}" is no name for an image`,
       undefined,
@@ -161,14 +166,14 @@ function splitDigest(text: string, rest: string): { name: string; digest?: Diges
   const at = /@(?=[A-Za-z][A-Za-z0-9+._-]*:[^/@]*$)/.exec(rest);
   if (at === null) {
     if (text.startsWith("docker:") && rest.includes("@")) {
-      throw refused(text, "what follows @ is no digest", undefined, digestHint);
+      throw refusedReference(text, "what follows @ is no digest", undefined, digestHint);
     }
     return { name: rest };
   }
   const digest = rest.slice(at.index + 1);
   if (isDigest(digest)) return { name: rest.slice(0, at.index), digest };
   const algorithm = digest.slice(0, digest.indexOf(":"));
-  throw refused(
+  throw refusedReference(
     text,
     algorithm === "sha256"
       ? "the digest is not 64 lower-case hexadecimal digits"
@@ -185,24 +190,4 @@ function optional(
   digest: Digest | undefined,
 ): { tag?: string; digest?: Digest } {
   return { ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
-}
-
-function nearTransport(text: string): string | undefined {
-  const scheme = /^(docker|https?|oci|registry|dir|containers-storage):\/*/i.exec(text);
-  if (scheme === null) {
-    const place = text.split("/")[0]!;
-    return text.includes("/") && isHost(place) ? `docker://${text}` : undefined;
-  }
-  const rest = text.slice(scheme[0].length);
-  if (rest === "") return undefined;
-  return /^(oci|dir)$/i.test(scheme[1]!) ? `oci:${rest}` : `docker://${rest}`;
-}
-
-function refused(text: string, state: string, near?: string, hint?: string): UsageError {
-  return new UsageError(`Cannot read the reference ${JSON.stringify(text)}: ${state}`, {
-    hint: near === undefined
-      ? hint ?? "write docker://HOST/REPOSITORY[:TAG][@DIGEST] or oci:FOLDER[:TAG]"
-      : `did you mean ${near}?`,
-    data: { reference: text },
-  });
 }

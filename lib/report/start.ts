@@ -22,7 +22,7 @@ import "../runner/resolve_args.ts";
 import "../runner/settings.ts";
 import "../runner/arg_builder.ts";
 import "../runner/task.ts";
-import "../runner/nearest.ts";
+import "../base/nearest.ts";
 import "../base/names_folder.ts";
 import "../base/plain_path.ts";
 import "../base/defined.ts";

@@ -1,5 +1,5 @@
 import type { ArgsShape } from "./arg.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { DepsShape, TaskOptions } from "./task.ts";
 

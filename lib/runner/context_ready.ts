@@ -17,6 +17,7 @@ import "./secrets.ts";
 import "./lazy_shell.ts";
 import "../base/digest_text.ts";
 import "../oci/reference_grammar.ts";
+import "../oci/refused_reference.ts";
 import "../base/digest.ts";
 import "../base/file_lock.ts";
 import "../cache/archive_store.ts";

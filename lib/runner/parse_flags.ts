@@ -7,7 +7,7 @@ import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 
 /** What was typed, by the names of the arguments; not yet checked. */
 export interface ParsedFlags {

@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { flagName } from "./flag_name.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { settingArgs, settingShorts } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 

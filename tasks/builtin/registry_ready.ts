@@ -28,6 +28,7 @@ import "../../lib/oci/registry_origin.ts";
 import "../../lib/oci/resume_proof.ts";
 import "../../lib/base/short_sha256.ts";
 import "../../lib/base/digest_text.ts";
+import "../../lib/oci/refused_reference.ts";
 import "../../lib/http/body_start.ts";
 import "../../lib/oci/content_type.ts";
 import "../../lib/oci/list_pages.ts";
