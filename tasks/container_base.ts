@@ -1,6 +1,7 @@
 import { type Digest, sha256 } from "../lib/base/digest.ts";
 import { digestHex } from "../lib/base/digest_text.ts";
 import { UnreachableError, UsageError } from "../lib/base/errors.ts";
+import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { ContainerEngine } from "../lib/container/container_engine.ts";
 import { findImage, otherImage, pullImage } from "../lib/container/engine_image.ts";
 import { EngineStore } from "../lib/container/engine_store.ts";
@@ -35,13 +36,15 @@ export interface EngineImage {
 
 /**
  * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
- * and a podman in a virtual machine or on another host, fetch it from the registry, or a mirror of it, themselves.
+ * and a podman in a virtual machine or on another host, fetch it from the registry, or a mirror of it, themselves. The meter is told what was
+ * passed over, and why.
  */
 export async function ensureEngineImage(
   engine: ContainerEngine,
   base: RunnableBase,
   registries: ImageRegistriesOptions,
   context: TaskContext,
+  meter: Meter = silentMeter,
 ): Promise<EngineImage> {
   const digests = [base.configDigest, base.manifestDigest];
   const reference = parseReference(base.reference);
@@ -76,6 +79,7 @@ export async function ensureEngineImage(
   } catch (error) {
     // One on another host is told from one on this only by that it does not come.
     if (!isUnreachedServer(error) || context.offline) throw error;
+    meter.note(`${engine.kind} does not reach this process, and fetches the image itself`);
     return await fromRegistry();
   }
 
@@ -89,7 +93,11 @@ export async function ensureEngineImage(
         },
       );
     }
-    const id = await pullFromPlaces(engine, { ...base, digests }, place, registries, context);
+    const id = await pullFromPlaces(engine, { ...base, digests }, place, {
+      registries,
+      meter,
+      signal: context.signal,
+    });
     return { id, loaded: true, bytesMoved: 0, requests: 0 };
   }
 }
@@ -99,14 +107,18 @@ async function pullFromPlaces(
   engine: ContainerEngine,
   image: Pick<RunnableBase, "manifestDigest" | "platform"> & { digests: readonly Digest[] },
   { host, repository }: Pick<RegistryReference, "host" | "repository">,
-  registries: ImageRegistriesOptions,
-  { signal }: TaskContext,
+  { registries, meter, signal }: {
+    registries: ImageRegistriesOptions;
+    meter: Meter;
+    signal: AbortSignal;
+  },
 ): Promise<string> {
   const rules = await registryRules(registries, signal);
   const written: RegistryPlace = { host, repository, insecure: false, use: "all" };
+  const places = (rules?.places(host, repository) ?? [written])
+    .filter(({ use }) => use !== "tag-only");
   let failure: unknown;
-  for (const place of rules?.places(host, repository) ?? [written]) {
-    if (place.use === "tag-only") continue;
+  for (const [at, place] of places.entries()) {
     // Some of docker's stores know an image by the digest that was asked for.
     const name = `${place.host}/${place.repository}@${image.manifestDigest}`;
     const insecure = place.insecure || registries.insecureRegistries?.includes(place.host) === true;
@@ -115,6 +127,8 @@ async function pullFromPlaces(
     } catch (error) {
       signal.throwIfAborted();
       failure = error;
+      if (at === places.length - 1) break;
+      meter.note(`${(error as Error).message}; going on with the next place`, "warning");
     }
   }
   throw failure;

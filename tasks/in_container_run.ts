@@ -15,7 +15,7 @@ import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
-import { type EngineImage, ensureEngineImage } from "./container_base.ts";
+import { ensureEngineImage } from "./container_base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
 import { checkInContainer } from "./in_container_options.ts";
 
@@ -61,7 +61,7 @@ export async function runInContainer(
     async move(_plan, step) {
       const inner = { ...context, signal: step.signal };
       const registries = { insecureRegistries, mirrors, registriesConf };
-      const image: EngineImage = await ensureEngineImage(engine, base, registries, inner);
+      const image = await ensureEngineImage(engine, base, registries, inner, step.meter);
       const kept = new KeptOutput(mostKeptBytes, context.redactor);
       let last = "";
       const out = new LineSplitter((line) => step.meter.note(line), context.redactor);

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UnreachableError, UsageError } from "../../lib/base/errors.ts";
+import { type Meter, silentMeter } from "../../lib/base/meter.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { ContainerEngine } from "../../lib/container/container_engine.ts";
 import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
@@ -169,8 +170,16 @@ exec podman "$@"
     await writeProgram(program, script);
     const engine = { kind: "podman" as const, program, ...world.options };
     const asked = { base, engine, insecureRegistries: [registry.host] };
-    const { stdout } = await inContainer({ ...asked, run: ["sh", "-c", "echo here"] }, context);
+    const notes: string[] = [];
+    const { stdout } = await inContainer({ ...asked, run: ["sh", "-c", "echo here"] }, {
+      ...context,
+      report: (event) => void (event.type === "note" && notes.push(event.message)),
+    });
     assertEquals(stdout, "here\n");
+    assertEquals(
+      notes.at(-2),
+      "podman does not reach this process, and fetches the image itself",
+    );
   },
 );
 
@@ -234,10 +243,20 @@ realTest(
       const folder = room.path(`docker-${at}`);
       await Deno.mkdir(folder);
       const engine = new ContainerEngine({ kind: "docker", program: await fakeDocker(folder) });
-      const bring = () => ensureEngineImage(engine, base, { registriesConf }, context);
+      const notes: string[] = [];
+      const meter: Meter = {
+        ...silentMeter,
+        note: (message, level) => void notes.push(`${level}: ${message}`),
+      };
+      const bring = () => ensureEngineImage(engine, base, { registriesConf }, context, meter);
       if (text.includes("blocked")) {
         await assertRejects(bring, UsageError, `Cannot use "${repository}"`);
       } else assertEquals((await bring()).loaded, true);
+      const passed = `warning: Cannot bring "${other.host}/nixos/nix@${base.manifestDigest}" ` +
+        "into docker: docker ended with code 1 (";
+      const said = notes.map((note) => [note.slice(0, passed.length), note.split("; ").at(-1)]);
+      const expected = at === 1 ? [[passed, "going on with the next place"]] : [];
+      assertEquals(said, expected, notes.join("\n"));
     }
   },
 );
