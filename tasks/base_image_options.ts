@@ -7,7 +7,8 @@ import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
 import type { SyncImageOptions } from "./image.ts";
-import { type ImageRegistriesOptions, registriesShapes } from "./image_registries.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
+import { registriesShapes } from "./registry_rules.ts";
 
 /** Options of {@linkcode baseImage}. */
 export interface BaseImageOptions extends ImageRegistriesOptions {

@@ -29,7 +29,7 @@ import { carryAhead } from "./carry_ahead.ts";
 import { CarryNotes, type CarryPlan } from "./carry_notes.ts";
 import { CarrySource } from "./carry_source.ts";
 import type { CarryStoreOptions, CarryStoreResult } from "./base_image_store.ts";
-import { registriesShapes } from "./image_registries.ts";
+import { registriesShapes } from "./registry_rules.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
 

@@ -3,9 +3,10 @@ import type { Chunker, ChunkerKind } from "../lib/chunk/chunker.ts";
 import type { PulledDisk } from "../lib/disk/pull_work.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /** Options of {@linkcode pullDisk}. */
-export interface PullDiskOptions {
+export interface PullDiskOptions extends ImageRegistriesOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
   /** The file that becomes the disk. */
@@ -19,14 +20,6 @@ export interface PullDiskOptions {
    * @default {false}
    */
   inPlace?: boolean;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
-  /**
-   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
-   *
-   * @default {CONTAINERS_REGISTRIES_CONF}
-   */
-  registriesConf?: string | undefined;
   /** How many ranges may be under way, 1 to 64. @default {8} */
   concurrency?: number;
 }
@@ -67,7 +60,7 @@ export async function pullDisk(
 }
 
 /** Options of {@linkcode pushDisk}. */
-export interface PushDiskOptions {
+export interface PushDiskOptions extends ImageRegistriesOptions {
   /** The file. */
   file: string;
   /** Where it goes: `docker://host/repository[:tag]` or `oci:folder[:tag]`. */
@@ -92,14 +85,6 @@ export interface PushDiskOptions {
   paranoid?: boolean;
   /** The level of zstd, 1 to 19. @default {3} */
   level?: number;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
-  /**
-   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
-   *
-   * @default {CONTAINERS_REGISTRIES_CONF}
-   */
-  registriesConf?: string | undefined;
   /** How many packs may be under way, 1 to 64. @default {4} */
   concurrency?: number;
 }
@@ -147,21 +132,13 @@ export async function pushDisk(
 }
 
 /** Options of {@linkcode verifyDisk}. */
-export interface VerifyDiskOptions {
+export interface VerifyDiskOptions extends ImageRegistriesOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
   /** The file that is to be it. */
   file: string;
   /** Whether what is wrong is fetched and written in place. @default {false} */
   repair?: boolean;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
-  /**
-   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
-   *
-   * @default {CONTAINERS_REGISTRIES_CONF}
-   */
-  registriesConf?: string | undefined;
 }
 
 /** What {@linkcode verifyDisk} gives. */

@@ -1,19 +1,12 @@
 import type { Chunker } from "../lib/chunk/chunker.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /** Options of {@linkcode inspectDisk}. */
-export interface InspectDiskOptions {
+export interface InspectDiskOptions extends ImageRegistriesOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
-  /**
-   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
-   *
-   * @default {CONTAINERS_REGISTRIES_CONF}
-   */
-  registriesConf?: string | undefined;
 }
 
 /** The shape of a disk in a registry. */
@@ -62,19 +55,11 @@ export async function inspectDisk(
 }
 
 /** Options of {@linkcode diffDisks}. */
-export interface DiffDisksOptions {
+export interface DiffDisksOptions extends ImageRegistriesOptions {
   /** The disk that one has. */
   from: string;
   /** The disk that one wants. */
   to: string;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
-  insecureRegistries?: readonly string[] | undefined;
-  /**
-   * A `registries.conf` (version 2) with insecure and blocked registries, and with where those are that are read; mirrors are not asked.
-   *
-   * @default {CONTAINERS_REGISTRIES_CONF}
-   */
-  registriesConf?: string | undefined;
 }
 
 /** What two disks have in common. */

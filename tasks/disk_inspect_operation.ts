@@ -3,7 +3,7 @@ import { dataBytes, holeRow } from "../lib/chunk/chunk_table.ts";
 import { sameChunker } from "../lib/chunk/chunker.ts";
 import { diffTables } from "../lib/chunk/diff_tables.ts";
 import { type DiskImage, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
-import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import { openDiskSource } from "../lib/disk/open_disk_store.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Step } from "../lib/operation/operation.ts";
@@ -21,17 +21,15 @@ import type {
   InspectDiskResult,
 } from "./disk_inspect.ts";
 import { checkOnline } from "./disk_options.ts";
-import { registryRules } from "./registry_rules.ts";
+import type { ImageRegistriesOptions } from "./image_registries.ts";
+import { registriesShapes, registryRules } from "./registry_rules.ts";
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
   options: InspectDiskOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectDiskResult> {
-  checkOptions(options, { reference: "text" }, {
-    insecureRegistries: "texts",
-    registriesConf: "text",
-  });
+  checkOptions(options, { reference: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   return await look(context, options, [options.reference], ([image]) => shapeOf(image!));
 }
@@ -41,10 +39,7 @@ export async function runDiffDisks(
   options: DiffDisksOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffDisksResult> {
-  checkOptions(options, { from: "text", to: "text" }, {
-    insecureRegistries: "texts",
-    registriesConf: "text",
-  });
+  checkOptions(options, { from: "text", to: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   return await look(context, options, [options.from, options.to], ([from, to]) => ({
     sameChunker: sameChunker(from!.index.chunker, to!.index.chunker),
@@ -54,7 +49,7 @@ export async function runDiffDisks(
 
 async function look<R extends object>(
   context: TaskContext,
-  options: Pick<InspectDiskOptions, "insecureRegistries" | "registriesConf">,
+  options: ImageRegistriesOptions,
   names: readonly string[],
   tell: (images: readonly DiskImage[]) => R,
 ): Promise<R & Figures> {
@@ -69,7 +64,7 @@ async function look<R extends object>(
       const images: DiskImage[] = [];
       const { meter } = step;
       for (const reference of references) {
-        using store = openDiskStore(reference, "source", {
+        using store = await openDiskSource(reference, {
           meter,
           signal,
           redactor: context.redactor,

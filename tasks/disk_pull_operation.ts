@@ -13,7 +13,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk, refuseOwnLayout } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
-import { registryRules } from "./registry_rules.ts";
+import { registriesShapes, registryRules } from "./registry_rules.ts";
 import type { PullDiskOptions, PullDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
@@ -28,8 +28,7 @@ export async function runPullDisk(
   checkOptions(options, { reference: "text", file: "text" }, {
     bases: "texts",
     inPlace: "switch",
-    insecureRegistries: "texts",
-    registriesConf: "text",
+    ...registriesShapes,
     concurrency: "number",
   });
   const action = `pull "${options.reference}" to "${options.file}"`;
@@ -61,20 +60,22 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
   const ahead = inPlace && !context.dryRun
     ? await ProofAhead.begin(file.path, { cache, pool, signal })
     : undefined;
-  const { anyPull, openDiskStore } = await import("./disk_pulling.ts");
+  const { anyPull, openDiskSource } = await import("./disk_pulling.ts");
   await unused;
   using held = new DisposableStack();
   const operation: Operation<PullWork, void, PulledDisk> = {
     kind: "disk",
     subject: `${options.reference} -> ${options.file}`,
     async plan(step: Step) {
-      const store = held.use(openDiskStore(reference, "source", {
-        meter: step.meter,
-        signal: step.signal,
-        redactor: context.redactor,
-        insecureRegistries: options.insecureRegistries,
-        rules,
-      }));
+      const store = held.use(
+        await openDiskSource(reference, {
+          meter: step.meter,
+          signal: step.signal,
+          redactor: context.redactor,
+          insecureRegistries: options.insecureRegistries,
+          rules,
+        }),
+      );
       const planned = anyPull({
         store,
         file,

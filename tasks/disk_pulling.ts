@@ -4,7 +4,7 @@
  * @module
  */
 export { anyPull } from "../lib/disk/any_pull.ts";
-export { openDiskStore } from "../lib/disk/open_disk_store.ts";
+export { openDiskSource } from "../lib/disk/open_disk_store.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
 import "../lib/disk/chunk_pull.ts";
 import "../lib/disk/disk_image.ts";
@@ -80,6 +80,7 @@ import "../lib/base/late_signals.ts";
 import "../lib/base/meter.ts";
 import "../lib/http/coming_bytes.ts";
 import "../lib/oci/wrong_digest.ts";
+import "../lib/disk/or_elsewhere.ts";
 import "../lib/disk/tell_reading.ts";
 import "../lib/chunk/table_builder.ts";
 import "../lib/disk/pull_journal.ts";

@@ -9,10 +9,14 @@ import { keepsMuch, mostWorkers } from "../lib/chunk/most_workers.ts";
 import { packWorkers } from "../lib/chunk/pack_workers.ts";
 import { pushedElsewhere } from "../lib/disk/busy.ts";
 import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
-import type { DiskStore } from "../lib/disk/disk_store.ts";
+import type { DiskSource, DiskStore } from "../lib/disk/disk_store.ts";
 import { keepTable, rememberFile } from "../lib/disk/known_files.ts";
 import { commitPush, type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
-import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import {
+  type OpenDiskOptions,
+  openDiskSource,
+  openDiskStore,
+} from "../lib/disk/open_disk_store.ts";
 import { PackSpool } from "../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
 import type { PushIndex } from "../lib/disk/push_index.ts";
@@ -29,7 +33,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline, concurrencyOf, lockDisk } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
-import { registryRules } from "./registry_rules.ts";
+import { registriesShapes, registryRules } from "./registry_rules.ts";
 import type { PushDiskOptions, PushDiskResult } from "./disk.ts";
 
 export { collectingAfter } from "./collecting_after.ts";
@@ -48,8 +52,7 @@ export async function runPushDisk(
     repack: "switch",
     paranoid: "switch",
     level: "number",
-    insecureRegistries: "texts",
-    registriesConf: "text",
+    ...registriesShapes,
     concurrency: "number",
   });
   const action = `push "${options.file}" to "${options.reference}"`;
@@ -87,19 +90,19 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
     subject: `${options.file} -> ${options.reference}`,
     async plan(step) {
       const { meter } = step;
-      const openStore = (to: typeof reference) =>
-        opened.use(openDiskStore(to, "destination", {
-          meter,
-          signal,
-          redactor: context.redactor,
-          insecureRegistries: options.insecureRegistries,
-          rules,
-          memory: context.journal,
-        }));
+      const opening: OpenDiskOptions = {
+        meter,
+        signal,
+        redactor: context.redactor,
+        insecureRegistries: options.insecureRegistries,
+        rules,
+        memory: context.journal,
+      };
+      const openStore = (to: typeof reference) => opened.use(openDiskStore(to, opening));
       const store = destination = openStore(reference);
       const current = await store.resolve();
       const found: PushBase[] = [];
-      const load = async (from: DiskStore, manifest: Manifest): Promise<PushBase[]> => {
+      const load = async (from: DiskSource, manifest: Manifest): Promise<PushBase[]> => {
         try {
           return [{ store: from, image: await loadDisk(from, manifest, { cache, meter, signal }) }];
         } catch (error) {
@@ -111,7 +114,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       const before = current !== undefined && isDisk(current) ? await load(store, current) : [];
       if (options.repack !== true) found.push(...before);
       for (const base of bases) {
-        const from = openStore(base);
+        const from = opened.use(await openDiskSource(base, opening));
         const manifest = await resolveDisk(from);
         found.push({
           store: from,

@@ -7,9 +7,9 @@ import { checkRows } from "../lib/chunk/check_rows.ts";
 import { JobPool } from "../lib/chunk/job_pool.ts";
 import { mostWorkers } from "../lib/chunk/most_workers.ts";
 import { loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
-import type { DiskStore } from "../lib/disk/disk_store.ts";
+import type { DiskSource } from "../lib/disk/disk_store.ts";
 import { fileState, sameState } from "../lib/disk/known_files.ts";
-import { openDiskStore } from "../lib/disk/open_disk_store.ts";
+import { openDiskSource } from "../lib/disk/open_disk_store.ts";
 import type { PulledDisk } from "../lib/disk/pull_work.ts";
 import { isTart, readTart } from "../lib/disk/tart_disk.ts";
 import { regionDigest } from "../lib/disk/tart_region.ts";
@@ -22,7 +22,7 @@ import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOnline } from "./disk_options.ts";
 import { inWords } from "./in_words.ts";
-import { registryRules } from "./registry_rules.ts";
+import { registriesShapes, registryRules } from "./registry_rules.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./disk_pull_operation.ts";
 
@@ -43,8 +43,7 @@ export async function runVerifyDisk(
 ): Promise<VerifyDiskResult> {
   checkOptions(options, { reference: "text", file: "text" }, {
     repair: "switch",
-    insecureRegistries: "texts",
-    registriesConf: "text",
+    ...registriesShapes,
   });
   const action = `verify "${options.file}"`;
   return await inWords(action, () => verify(options, ctx));
@@ -70,12 +69,12 @@ async function verify(
   const rules = await registryRules(options, context.signal);
   const { cache, signal } = context;
   using pool = new JobPool({ signal });
-  let opened: DiskStore | undefined;
+  let opened: DiskSource | undefined;
   const operation: Operation<VerifyPlan, void, PulledDisk> = {
     kind: "disk",
     subject: `${options.file} = ${options.reference}`,
     async plan(step: Step) {
-      const store = opened = openDiskStore(reference, "source", {
+      const store = opened = await openDiskSource(reference, {
         meter: step.meter,
         signal,
         redactor: context.redactor,
@@ -135,7 +134,7 @@ async function verify(
 interface Comparing {
   readonly path: string;
   readonly fileBytes: number;
-  readonly store: DiskStore;
+  readonly store: DiskSource;
   readonly cache: Cache;
   readonly pool: JobPool;
   readonly step: Step;

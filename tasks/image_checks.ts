@@ -16,7 +16,7 @@ import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
-import { registriesShapes } from "./image_registries.ts";
+import { registriesShapes } from "./registry_rules.ts";
 import type { ImageRoute } from "./image_routes.ts";
 
 /** What {@linkcode CopyImagesOptions} must be, as far as it is not checked where it is used. */

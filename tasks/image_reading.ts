@@ -17,7 +17,8 @@ import type {
   InspectImageResult,
   ReadImageOptions,
 } from "./image_inspect.ts";
-import { openImageHosts, registriesShapes } from "./image_registries.ts";
+import { openImageHosts } from "./image_registries.ts";
+import { registriesShapes } from "./registry_rules.ts";
 import { inWords } from "./in_words.ts";
 
 /** Does the work of `inspectImage`. */

@@ -1,4 +1,3 @@
-import type { OptionShape } from "../lib/base/check_options.ts";
 import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { registryRules } from "./registry_rules.ts";
@@ -20,13 +19,6 @@ export interface ImageRegistriesOptions {
    */
   registriesConf?: string | undefined;
 }
-
-/** What {@linkcode ImageRegistriesOptions} must be. */
-export const registriesShapes: { readonly [K in keyof ImageRegistriesOptions]-?: OptionShape } = {
-  insecureRegistries: "texts",
-  mirrors: "texts",
-  registriesConf: "text",
-};
 
 /**
  * Opens the connections of a task.

@@ -3,7 +3,7 @@ import { UsageError } from "../lib/base/errors.ts";
 import type { Redactor } from "../lib/base/redactor.ts";
 import type { Secret } from "../lib/base/secret.ts";
 import { isEngineVariable, type RunContainerOptions } from "../lib/container/run_container.ts";
-import { registriesShapes } from "./image_registries.ts";
+import { registriesShapes } from "./registry_rules.ts";
 import type { InContainerOptions } from "./in_container.ts";
 
 /** What is asked of a container, checked. */

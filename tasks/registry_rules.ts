@@ -1,5 +1,13 @@
+import type { OptionShape } from "../lib/base/check_options.ts";
 import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
 import type { ImageRegistriesOptions } from "./image_registries.ts";
+
+/** What {@linkcode ImageRegistriesOptions} must be. */
+export const registriesShapes: { readonly [K in keyof ImageRegistriesOptions]-?: OptionShape } = {
+  insecureRegistries: "texts",
+  mirrors: "texts",
+  registriesConf: "text",
+};
 
 /**
  * The rules of how registries are spoken to; `undefined` where there are none. The signal ends the wait for a file that is a pipe.

@@ -13,7 +13,7 @@ import { decodeIndex } from "../chunk/decode_index.ts";
 import { checkPacks, type DiskBlob, DiskType } from "../chunk/disk_manifest.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import type { Manifest } from "../oci/manifest.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 import { fetchIndex } from "./fetch_index.ts";
 import { isTart } from "./tart_disk.ts";
 
@@ -39,7 +39,7 @@ export function isDisk(manifest: Manifest): boolean {
 }
 
 /** The manifest that a reference means. */
-export async function resolveDisk(store: DiskStore): Promise<Manifest> {
+export async function resolveDisk(store: DiskSource): Promise<Manifest> {
   const manifest = await store.resolve();
   if (manifest !== undefined) return manifest;
   throw new KedgeError(`Cannot find "${store.name}": there is no such image`, {
@@ -55,7 +55,7 @@ export async function resolveDisk(store: DiskStore): Promise<Manifest> {
  * @throws {VerificationError} if the manifest is of something else, or index and manifest contradict each other
  */
 export async function loadDisk(
-  store: DiskStore,
+  store: DiskSource,
   manifest: Manifest,
   of: { cache: Cache; meter: Meter; signal: AbortSignal },
 ): Promise<DiskImage> {

@@ -9,16 +9,16 @@ import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { ImageReference } from "../oci/reference.ts";
 
-/** Reads and writes the blobs and the manifest of one reference. */
-export interface DiskStore extends Disposable {
+/** Reads the blobs and the manifest of one reference. */
+export interface DiskSource extends Disposable {
   /** The reference. */
   readonly reference: ImageReference;
   /** The reference, for people. */
   readonly name: string;
+  /** The repository, where it is one: others of the same registry may mount its blobs. */
+  readonly repository?: { readonly host: string; readonly name: string };
   /** Requests that reading a manifest, a blob or a part of one costs. */
   readonly requestsPerRead: number;
-  /** Requests that putting a blob costs. */
-  readonly requestsPerPut: number;
   /** The manifest that the reference means; `undefined` if there is none. */
   resolve(): Promise<Manifest | undefined>;
   /** The digest that the reference means now; `undefined` if there is none. */
@@ -34,6 +34,16 @@ export interface DiskStore extends Disposable {
   stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Whether the blob is there in its full size. */
   has(blob: DiskBlob): Promise<boolean>;
+  /** Finds out where a blob is, if several places may have it, so that reading it costs no more than was planned. */
+  lookFor?(blob: DiskBlob): Promise<void>;
+  /** Told that the bytes of a blob were wrong; gives `true` where they can be had from elsewhere now. */
+  distrust?(blob: DiskBlob): boolean;
+}
+
+/** Reads and writes the blobs and the manifest of one reference. */
+export interface DiskStore extends DiskSource {
+  /** Requests that putting a blob costs. */
+  readonly requestsPerPut: number;
   /** Fails as putting would where this user may not write; writes nothing, and asks no server. */
   foresee(): void;
   /** Puts a blob. */
@@ -45,9 +55,9 @@ export interface DiskStore extends Disposable {
     progress: ObjectMeter,
   ): Promise<void>;
   /** Whether {@linkcode adopt} is known to bring blobs from there without their bytes going through here. */
-  borrows(from: DiskStore): boolean;
+  borrows(from: DiskSource): boolean;
   /** Puts a blob that a store of the same kind has, without its bytes going through here; `false` if that cannot be. */
-  adopt(blob: DiskBlob, from: DiskStore): Promise<boolean>;
+  adopt(blob: DiskBlob, from: DiskSource): Promise<boolean>;
   /** Makes the reference mean a manifest; all that it points to must be there. */
   commit(manifest: Uint8Array<ArrayBuffer>): Promise<void>;
 }

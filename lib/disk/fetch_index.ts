@@ -15,7 +15,7 @@ import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { decodeDirectory, directoryBytes, type IndexDirectory } from "../chunk/index_directory.ts";
 import { indexLimits, pageIdBytes } from "../chunk/index_layout.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 import { readWhole } from "./read_whole.ts";
 import { seenDisks } from "./seen_disks.ts";
 
@@ -39,7 +39,7 @@ export interface FetchIndexOptions {
 
 /** The bytes of an index, and how many of them were fetched. */
 export async function fetchIndex(
-  store: DiskStore,
+  store: DiskSource,
   blob: DiskBlob,
   options: FetchIndexOptions,
 ): Promise<{ bytes: Bytes; fetchedBytes: number }> {
@@ -61,7 +61,7 @@ export async function fetchIndex(
 
 /** The directory and what no earlier index has; `undefined` where that cannot be. */
 async function fetchParts(
-  store: DiskStore,
+  store: DiskSource,
   blob: DiskBlob,
   { packs, signal }: FetchIndexOptions,
   pages: ReadonlyMap<string, Bytes>,

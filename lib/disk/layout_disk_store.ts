@@ -11,7 +11,7 @@ import { foreseeLayout } from "../oci/foresee_layout.ts";
 import { Layout } from "../oci/layout.ts";
 import { describeManifest, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { formatReference, type LayoutReference } from "../oci/reference.ts";
-import type { DiskStore, ReadOptions } from "./disk_store.ts";
+import type { DiskSource, DiskStore, ReadOptions } from "./disk_store.ts";
 import { once, piecesOf } from "./pieces_of.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 
@@ -92,11 +92,11 @@ export class LayoutDiskStore implements DiskStore {
     await this.#put(blob, body(), progress);
   }
 
-  borrows(from: DiskStore): boolean {
+  borrows(from: DiskSource): boolean {
     return from instanceof LayoutDiskStore;
   }
 
-  async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
+  async adopt(blob: DiskBlob, from: DiskSource): Promise<boolean> {
     if (await this.has(blob)) return true;
     if (!(from instanceof LayoutDiskStore)) return false;
     const path = this.layout.blobPath(blob.digest);

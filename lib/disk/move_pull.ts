@@ -12,7 +12,7 @@ import { allPlaces, placedChunks } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { proveStanding } from "./prove_standing.ts";
@@ -22,7 +22,7 @@ import { tellMoving } from "./tell_moving.ts";
 /** What {@linkcode movePull} works with. */
 export interface MovePullOptions {
   /** Where the packs are. */
-  store: DiskStore;
+  store: DiskSource;
   /** Holds packs, and takes whole ones where there are no ranges. */
   cache: Cache;
   /** Does the work. */

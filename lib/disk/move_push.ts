@@ -13,6 +13,7 @@ import type { JobPool } from "../chunk/job_pool.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
+import { orElsewhere } from "./or_elsewhere.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import type { DiskPushPlan, NewPack } from "./plan_push.ts";
 import { makePushIndex, type PushIndex } from "./push_index.ts";
@@ -50,10 +51,12 @@ export async function movePush(
   const meter = step.meter.part(store.name, plan.bytesToMove);
   meter.reused(plan.bytesToReuse);
   await inParallel(plan.adopted, concurrency, step.signal, async ({ pack, from }) => {
-    if (await store.adopt(pack, from)) return;
-    using progress = meter.object(pack.digest, pack.size);
-    // It cannot be mounted: its bytes come through this machine.
-    await store.putStream(pack, () => from.stream(pack, step.signal), progress);
+    await orElsewhere(from, pack, async () => {
+      if (await store.adopt(pack, from)) return;
+      using progress = meter.object(pack.digest, pack.size);
+      // It cannot be mounted: its bytes come through this machine.
+      await store.putStream(pack, () => from.stream(pack, step.signal), progress);
+    });
   });
   const packs = await movePacks(plan, options, { ...step, meter });
   options.pool.rest();

@@ -1,10 +1,9 @@
-import type { Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
-import { openHost, type OpenImageOptions } from "../oci/open_image.ts";
-import type { ImageReference, RegistryReference } from "../oci/reference.ts";
+import { type OpenImageOptions, openPlace } from "../oci/open_image.ts";
+import type { ImageReference } from "../oci/reference.ts";
 import { RegistryClient } from "../oci/registry_client.ts";
 import type { RegistryMirrors, RegistryPlace } from "../oci/registry_mirrors.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource, DiskStore } from "./disk_store.ts";
 import { LayoutDiskStore } from "./layout_disk_store.ts";
 import { RegistryDiskStore } from "./registry_disk_store.ts";
 
@@ -14,38 +13,51 @@ export interface OpenDiskOptions extends OpenImageOptions {
   meter: Meter;
   /** Ends the reading and writing. */
   signal: AbortSignal;
-  /** What holds for the registries themselves; their mirrors are not asked. */
+  /** What holds for registries, and where they are read. */
   rules?: RegistryMirrors | undefined;
 }
 
 /**
- * Opens the store of a reference; nothing is asked yet.
+ * Opens a disk to be read, in the mirrors of its registry too; nothing is asked yet.
+ *
+ * @throws {UsageError} if the rules block its registry
+ */
+export async function openDiskSource(
+  reference: ImageReference,
+  { rules, ...options }: OpenDiskOptions,
+): Promise<DiskSource> {
+  if (reference.transport === "oci") return new LayoutDiskStore(reference, options.signal);
+  const places = rules?.places(reference.host, reference.repository) ?? [];
+  const origin = places.pop() ?? { ...reference, insecure: false };
+  const open = (
+    { host, repository, insecure }: Omit<RegistryPlace, "use">,
+    mirror: boolean,
+    named = reference,
+  ) => {
+    const connection = openPlace(host, "source", { insecure, mirror }, options);
+    return new RegistryDiskStore(named, new RegistryClient(connection, repository), options);
+  };
+  if (places.length === 0) return open(origin, false);
+  const { MirroredDiskSource } = await import("./mirrored_disk_source.ts");
+  const mirrors = places.map(({ use, ...place }) => {
+    const { host, repository } = place;
+    return { source: open(place, true, { ...reference, host, repository }), use };
+  });
+  return new MirroredDiskSource(mirrors, open(origin, false), options.meter);
+}
+
+/**
+ * Opens the store that a disk is written to: the one that was named, as with images; nothing is asked yet.
  *
  * @throws {UsageError} if the rules block its registry
  */
 export function openDiskStore(
   reference: ImageReference,
-  side: Side,
   { rules, ...options }: OpenDiskOptions,
 ): DiskStore {
   if (reference.transport === "oci") return new LayoutDiskStore(reference, options.signal);
-  const { host, repository, insecure } = placeOf(reference, side, rules);
-  const { insecureRegistries = [] } = options;
-  const connection = openHost(host, side, {
-    ...options,
-    insecureRegistries: insecure ? [...insecureRegistries, host] : insecureRegistries,
-  });
+  const { host, repository } = reference;
+  const insecure = rules?.writtenPlain(host, repository) ?? false;
+  const connection = openPlace(host, "destination", { insecure }, options);
   return new RegistryDiskStore(reference, new RegistryClient(connection, repository), options);
-}
-
-/** Where a repository is; what is written goes to the registry that was named, as with images. */
-function placeOf(
-  { host, repository }: RegistryReference,
-  side: Side,
-  rules: RegistryMirrors | undefined,
-): Omit<RegistryPlace, "use"> {
-  if (rules === undefined) return { host, repository, insecure: false };
-  return side === "source"
-    ? rules.origin(host, repository)
-    : { host, repository, insecure: rules.writtenPlain(host, repository) };
 }

@@ -7,7 +7,8 @@ import type { PackRange } from "../chunk/plan_ranges.ts";
 import { bufferFor, type ReadRangeOptions } from "../chunk/write_chunks.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
+import { orElsewhere } from "./or_elsewhere.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import type { Moving } from "./tell_moving.ts";
@@ -15,7 +16,7 @@ import type { Moving } from "./tell_moving.ts";
 /** What a {@linkcode PackReader} works with. */
 export interface PackReaderOptions {
   /** Where the packs are. */
-  readonly store: DiskStore;
+  readonly store: DiskSource;
   /** Holds packs, and takes whole ones where there are no ranges. */
   readonly cache: Cache;
   /** Told of what comes from the store. */
@@ -51,6 +52,7 @@ export class PackReader {
     const cached = this.#plan.cachedPacks.get(pack);
     if (cached !== undefined && !again) return await partOf(cached, start, end, buffer);
     if (again && cached !== undefined) await removeIfThere(cached);
+    else if (again) this.#options.store.distrust?.(blob);
     if (this.#ranges) {
       try {
         return await this.#fetchRange(blob, range, options);
@@ -90,15 +92,19 @@ export class PackReader {
     const blob = this.#plan.image.packs[pack]!;
     const found = await cache.blobs.find(blob.digest, blob.size);
     if (found !== undefined) return found.path;
-    const stream = ReadableStream.from(copied(store.stream(blob, this.#step.signal)));
+    const stream = () => ReadableStream.from(copied(store.stream(blob, this.#step.signal)));
     const persist = () =>
-      cache.blobs.persist(stream, {
+      cache.blobs.persist(stream(), {
         digest: blob.digest,
         size: blob.size,
         signal: this.#step.signal,
         onBytes: (bytes) => this.#options.remote.moved(bytes),
       });
-    const { path } = await withRoom(cache.dir, roomHint, persist);
+    const { path } = await withRoom(
+      cache.dir,
+      roomHint,
+      () => orElsewhere(store, blob, persist),
+    );
     this.#options.moving.wire(blob.size);
     return path;
   }

@@ -16,7 +16,7 @@ import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import { type DiskFile, isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
 import type { FileIdentity } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
@@ -61,7 +61,7 @@ export interface PlanPullOptions {
   /** What is pulled. */
   image: DiskImage;
   /** Where it is. */
-  store: DiskStore;
+  store: DiskSource;
   /** Where it goes. */
   file: DiskFile;
   /** Whether the file itself is written. */
@@ -119,6 +119,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     const { digest, size } = image.packs[pack]!;
     const found = await cache.blobs.find(digest, size);
     if (found !== undefined) cachedPacks.set(pack, found.path);
+    else await options.store.lookFor?.(image.packs[pack]!);
   }
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;

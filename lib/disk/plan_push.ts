@@ -15,7 +15,7 @@ import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
 import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource, DiskStore } from "./disk_store.ts";
 import type { SeenState } from "./known_files.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import { makePushIndex, type PushIndex, type PushIndexParts } from "./push_index.ts";
@@ -46,7 +46,7 @@ export interface DiskPushPlan extends Plan {
   /** The bases that give chunks; the first is what the destination means now, if that is a disk. */
   readonly bases: readonly PushBase[];
   /** Packs of bases that are in other repositories. */
-  readonly adopted: readonly { readonly pack: DiskBlob; readonly from: DiskStore }[];
+  readonly adopted: readonly { readonly pack: DiskBlob; readonly from: DiskSource }[];
   /** Packs to be made. */
   readonly packs: readonly NewPack[];
   /** The index, where no pack has to be sent first. */
@@ -90,7 +90,7 @@ export async function planPush(options: PlanPushOptions, step: Step): Promise<Di
   const count = table.lengths.length;
   const fresh = new Uint8Array(count).fill(1);
   const known = { base: new Uint16Array(count), chunk: new Uint32Array(count) };
-  const adopted: { pack: DiskBlob; from: DiskStore }[] = [];
+  const adopted: { pack: DiskBlob; from: DiskSource }[] = [];
   for (const [number, base] of bases.entries()) {
     const { index } = base.image;
     const lookup = new DigestLookup(index.digests, index.lengths.length);
@@ -155,9 +155,8 @@ function plainBytes({ lengths }: ChunkTable, chunks: PackChunks): number {
 }
 
 /** Whether a store may take blobs of another without their bytes going through here: by a mount, or a link. */
-function comesAlong({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
-  if (a.transport === "docker" && b.transport === "docker") return a.host === b.host;
-  return a.transport === b.transport;
+function comesAlong({ repository: a }: DiskSource, { repository: b }: DiskStore): boolean {
+  return a?.host === b?.host;
 }
 
 function summary(

@@ -10,7 +10,7 @@ import { formatReference } from "../oci/reference.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import { type DiskFile, leaveNothing, leftBeside } from "./disk_file.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 import { usedBy } from "./file_users.ts";
 import { foreseeBeside, inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
@@ -20,7 +20,7 @@ import type { ProofAhead } from "./proof_ahead.ts";
 /** What a pull works with. */
 export interface PullRequest {
   /** Where the disk is. */
-  readonly store: DiskStore;
+  readonly store: DiskSource;
   /** Its manifest. */
   readonly manifest: Manifest;
   /** Where it goes. */
@@ -104,7 +104,7 @@ export async function foreseeName({ path, info }: DiskFile, out: string): Promis
 }
 
 /** Whether it is worth asking, after a pull, if the reference moved meanwhile. */
-export function mayMove({ reference }: DiskStore): boolean {
+export function mayMove({ reference }: DiskSource): boolean {
   return reference.transport === "docker" && reference.digest === undefined;
 }
 

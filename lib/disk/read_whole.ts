@@ -1,11 +1,16 @@
 import { digestOf } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
+import { orElsewhere } from "./or_elsewhere.ts";
 
-/** The bytes of a blob, all of them, verified; only for small ones. */
+/**
+ * The bytes of a blob, all of them, verified; only for small ones.
+ *
+ * @throws {VerificationError} if they are more than `most`, or of another digest, wherever they can be had
+ */
 export async function readWhole(
-  store: DiskStore,
+  store: DiskSource,
   blob: DiskBlob,
   most: number,
   signal: AbortSignal,
@@ -16,6 +21,14 @@ export async function readWhole(
       { side: "source" },
     );
   }
+  return await orElsewhere(store, blob, () => readOnce(store, blob, signal));
+}
+
+async function readOnce(
+  store: DiskSource,
+  blob: DiskBlob,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(blob.size);
   let at = 0;
   for await (const piece of store.stream(blob, signal)) {

@@ -5,14 +5,14 @@ import { KedgeError, UnreachableError, VerificationError } from "../base/errors.
 import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { bufferFor } from "../chunk/write_chunks.ts";
-import { defaultRetryPolicy, retryDelayMs } from "../http/retry_policy.ts";
+import { retryDelayMs } from "../http/retry_policy.ts";
 import { recallMount, rememberMount } from "../oci/memory.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { readBlob } from "../oci/read_blob.ts";
 import { formatReference, type RegistryReference } from "../oci/reference.ts";
 import type { RegistryClient } from "../oci/registry_client.ts";
 import { verified } from "../oci/verified.ts";
-import type { DiskStore, ReadOptions } from "./disk_store.ts";
+import type { DiskSource, DiskStore, ReadOptions } from "./disk_store.ts";
 import { once, piecesOf } from "./pieces_of.ts";
 import { RangeFiller } from "./range_filler.ts";
 
@@ -40,6 +40,10 @@ export class RegistryDiskStore implements DiskStore {
     this.#meter = options.meter;
     this.#signal = options.signal;
     this.#filler = new RangeFiller(options.stallMs);
+  }
+
+  get repository(): { host: string; name: string } {
+    return { host: this.client.host.host, name: this.client.repository };
   }
 
   async resolve(): Promise<Manifest | undefined> {
@@ -84,9 +88,16 @@ export class RegistryDiskStore implements DiskStore {
     }
   }
 
-  async *stream(blob: DiskBlob, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  /** All bytes of a blob from `start` on. */
+  async *stream(blob: DiskBlob, signal: AbortSignal, start = 0): AsyncGenerator<Uint8Array> {
+    const { retry } = this.client.host;
     try {
-      yield* readBlob(this.client, blob, { signal: this.#any(signal), meter: this.#meter });
+      yield* readBlob(this.client, blob, {
+        start,
+        retry,
+        signal: this.#any(signal),
+        meter: this.#meter,
+      });
     } catch (error) {
       throw this.#lacking(blob, error);
     }
@@ -114,21 +125,19 @@ export class RegistryDiskStore implements DiskStore {
   }
 
   /** A repository that was never asked to lend may refuse. */
-  borrows(from: DiskStore): boolean {
-    if (!(from instanceof RegistryDiskStore)) return false;
+  borrows({ repository: lent }: DiskSource): boolean {
     const { host, name, repository } = this.client;
-    if (from.client.host.host !== host.host) return false;
-    return from.client.repository === repository ||
-      recallMount(host.memory, from.client.repository, name);
+    if (lent?.host !== host.host) return false;
+    return lent.name === repository || recallMount(host.memory, lent.name, name);
   }
 
-  async adopt(blob: DiskBlob, from: DiskStore): Promise<boolean> {
-    if (!(from instanceof RegistryDiskStore)) return false;
-    if (from.client.host.host !== this.client.host.host) return false;
-    if (from.client.repository === this.client.repository) return await this.has(blob);
-    const mounted = await this.client.mount(blob.digest, from.client.repository);
-    const { host, name } = this.client;
-    rememberMount(host.memory, from.client.repository, name, mounted === true);
+  async adopt(blob: DiskBlob, from: DiskSource): Promise<boolean> {
+    const { repository: lent } = from;
+    const { host, name, repository } = this.client;
+    if (lent?.host !== host.host) return false;
+    if (lent.name === repository) return await this.has(blob);
+    const mounted = await this.client.mount(blob.digest, lent.name);
+    rememberMount(host.memory, lent.name, name, mounted === true);
     if (mounted === true) return true;
     // The bytes take the long way, through the upload that the registry opened instead, where it did.
     using progress = this.#meter.object(blob.digest, blob.size);
@@ -185,7 +194,8 @@ export class RegistryDiskStore implements DiskStore {
     signal: AbortSignal,
   ): Promise<void> {
     const state = (failure as Error).message;
-    if (failures > defaultRetryPolicy.retries) {
+    const { retry } = this.client.host;
+    if (failures > retry.retries) {
       throw new UnreachableError(
         `Cannot get a part of ${blob.digest} from "${this.client.name}": ${state}, ` +
           `tried ${counted(failures, "time")}`,
@@ -193,6 +203,6 @@ export class RegistryDiskStore implements DiskStore {
       );
     }
     this.#meter.note(`${blob.digest}: ${state}; asking again`, "warning");
-    await delay(retryDelayMs(defaultRetryPolicy, failures - 1, undefined, Math.random), { signal });
+    await delay(retryDelayMs(retry, failures - 1, undefined, Math.random), { signal });
   }
 }

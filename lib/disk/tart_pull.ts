@@ -14,6 +14,7 @@ import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import { sayBegun } from "./pull_journal.ts";
+import { orElsewhere } from "./or_elsewhere.ts";
 import { type FileIdentity, openOut, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
@@ -59,8 +60,10 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       step.signal.throwIfAborted();
       if (from === undefined && await digestIn(path, layer) === layer.digest) from = path;
     }
-    if (from === undefined) missing.push(layer);
-    else if (from !== out) copies.push({ layer, from });
+    if (from === undefined) {
+      await store.lookFor?.(layer.blob);
+      missing.push(layer);
+    } else if (from !== out) copies.push({ layer, from });
     standsWhole &&= from !== undefined &&
       (from === file.path || await digestIn(file.path, layer) === layer.digest);
   }
@@ -163,31 +166,40 @@ async function fetchLayer(
 ): Promise<void> {
   const { blob } = layer;
   using progress = meter.object(blob.digest, blob.size);
+  let [wired, written] = [0, 0];
   const counted = async function* () {
     for await (const piece of store.stream(blob, signal)) {
       progress.moved(piece.length);
       moving.wire(piece.length, 0);
+      wired += piece.length;
       yield piece;
     }
     moving.wire(0);
   };
-  const packed = verified(blob, counted(), { name: store.name });
-  const hasher = new Hasher();
-  using file = await Deno.open(out, { read: true, write: true });
-  let at = layer.offset;
-  for await (const plain of unpackAppleLz4(packed, layer.size)) {
-    signal.throwIfAborted();
-    hasher.update(plain);
-    await writeSparse(file, at, plain);
-    at += plain.length;
-    moving.file(plain.length);
-  }
-  if (hasher.digest() !== layer.digest) {
-    throw new VerificationError(
-      `Cannot use the layer ${blob.digest} of "${store.name}": its content is not ${layer.digest}`,
-      { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
-    );
-  }
+  await orElsewhere(store, blob, async () => {
+    progress.restarted();
+    moving.wire(-wired, 0);
+    moving.file(-written);
+    [wired, written] = [0, 0];
+    const packed = verified(blob, counted(), { name: store.name });
+    const hasher = new Hasher();
+    using file = await Deno.open(out, { read: true, write: true });
+    let at = layer.offset;
+    for await (const plain of unpackAppleLz4(packed, layer.size)) {
+      signal.throwIfAborted();
+      hasher.update(plain);
+      await writeSparse(file, at, plain);
+      at += plain.length;
+      written += plain.length;
+      moving.file(plain.length);
+    }
+    if (hasher.digest() !== layer.digest) {
+      throw new VerificationError(
+        `Cannot use the layer ${blob.digest} of "${store.name}": its content is not ${layer.digest}`,
+        { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
+      );
+    }
+  });
 }
 
 /** How many bytes a layer takes for sure: its zeros are written nowhere, and LZ4 packs at most 255 of them into a byte. */

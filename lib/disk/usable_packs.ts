@@ -1,25 +1,25 @@
 import { type DiskBlob, packBlobs } from "../chunk/disk_manifest.ts";
 import type { DiskImage } from "./disk_image.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskSource } from "./disk_store.ts";
 
 /** A disk whose packs can be named again. */
 export interface PushBase {
   /** The disk. */
   readonly image: DiskImage;
   /** Where its packs are. */
-  readonly store: DiskStore;
+  readonly store: DiskSource;
 }
 
 /** Which packs of a base can be named: those that are where the base is. */
 export class UsablePacks {
   #base: PushBase;
-  #store: DiskStore;
+  #store: DiskSource;
   #current: boolean;
   #blobs: DiskBlob[];
   #known = new Map<number, boolean>();
 
   /** `current` says that the destination means the base now. */
-  constructor(base: PushBase, store: DiskStore, current: boolean) {
+  constructor(base: PushBase, store: DiskSource, current: boolean) {
     this.#base = base;
     this.#store = store;
     this.#current = current;
@@ -38,7 +38,7 @@ export class UsablePacks {
   }
 
   /** The packs that were asked for and must come into the repository of the destination. */
-  toAdopt(): { pack: DiskBlob; from: DiskStore }[] {
+  toAdopt(): { pack: DiskBlob; from: DiskSource }[] {
     if (this.#current || sameRepository(this.#base.store, this.#store)) return [];
     return [...this.#known].filter(([, there]) => there)
       .map(([pack]) => ({ pack: this.#blobs[pack]!, from: this.#base.store }));
@@ -46,7 +46,6 @@ export class UsablePacks {
 }
 
 /** Whether two stores are sure to hold their blobs in one place; of two layouts only a look tells. */
-function sameRepository({ reference: a }: DiskStore, { reference: b }: DiskStore): boolean {
-  return a.transport === "docker" && b.transport === "docker" && a.host === b.host &&
-    a.repository === b.repository;
+function sameRepository({ repository: a }: DiskSource, { repository: b }: DiskSource): boolean {
+  return a !== undefined && a.host === b?.host && a.name === b.name;
 }

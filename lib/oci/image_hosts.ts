@@ -7,7 +7,7 @@ import type { ImageDestination, ImageSource } from "./image_store.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { MirroredSource } from "./mirrored_source.ts";
-import type { OpenImageOptions } from "./open_image.ts";
+import type { OpenImageOptions, OpenPlace } from "./open_image.ts";
 import { Places } from "./places.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
@@ -23,8 +23,6 @@ export interface ImageHostsOptions extends OpenImageOptions {
   /** Finds an engine of this machine. */
   engine?: ((kind: "podman" | "docker") => Promise<ImageEngine>) | undefined;
 }
-
-const mirrorRetry = { retries: 1, baseMs: 100, ceilingMs: 1000 };
 
 /**
  * Opens images, and shares between them what can be shared: connections, tokens, paces, the thread that hashes. What speaks to
@@ -118,13 +116,14 @@ export class ImageHosts implements Disposable {
   async host(
     name: string,
     side: Side,
-    how: { insecure?: boolean; mirror?: boolean } = {},
+    how: OpenPlace = {},
   ): Promise<RegistryHost> {
-    const { openHost } = await import("./open_image.ts");
+    const { openPlace } = await import("./open_image.ts");
     const key = JSON.stringify([side, name, how]);
     const standing = this.#hosts.get(key);
     if (standing !== undefined) return standing;
-    const host = openHost(name, side, this.#openOptions(name, how));
+    const { local: _local, engine: _engine, mirrors: _mirrors, ...options } = this.#options;
+    const host = openPlace(name, side, how, options);
     this.#hosts.set(key, host);
     return host;
   }
@@ -133,17 +132,6 @@ export class ImageHosts implements Disposable {
     const { engine } = this.#options;
     if (engine !== undefined) return await engine(kind);
     throw new UsageError(`Cannot bring an image into ${kind}: no engine was handed in`);
-  }
-
-  #openOptions(name: string, how: { insecure?: boolean; mirror?: boolean }): OpenImageOptions {
-    const { local: _local, engine: _engine, mirrors: _mirrors, ...options } = this.#options;
-    const { insecureRegistries = [] } = options;
-    return {
-      ...options,
-      insecureRegistries: how.insecure ? [...insecureRegistries, name] : insecureRegistries,
-      // There is another place to ask: a mirror gets less patience.
-      ...(how.mirror ? { retry: mirrorRetry } : {}),
-    };
   }
 
   /** Closes all of it. */

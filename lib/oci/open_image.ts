@@ -23,6 +23,35 @@ export function openHost(host: string, side: Side, options: OpenImageOptions): R
   return new RegistryHost({ ...rest, host, side, insecure });
 }
 
+/** How the connection to a place is opened, beside what all of them have in common. */
+export interface OpenPlace {
+  /** Whether it is spoken to in plain HTTP, and nothing else. @default {false} */
+  insecure?: boolean;
+  /** Whether there is another place to ask: then it gets less patience. @default {false} */
+  mirror?: boolean;
+}
+
+const mirrorRetry = { retries: 1, baseMs: 100, ceilingMs: 1000 };
+
+/**
+ * Opens the connection to a place where a repository is by rules.
+ *
+ * @throws {UsageError} as {@linkcode openHost}
+ */
+export function openPlace(
+  host: string,
+  side: Side,
+  { insecure = false, mirror = false }: OpenPlace,
+  options: OpenImageOptions,
+): RegistryHost {
+  const { insecureRegistries = [] } = options;
+  return openHost(host, side, {
+    ...options,
+    insecureRegistries: insecure ? [...insecureRegistries, host] : insecureRegistries,
+    ...(mirror ? { retry: mirrorRetry } : {}),
+  });
+}
+
 /** What is no host would be the one of no reference, and the registry that was meant be spoken to by TLS. */
 function checkedHost(text: string): string {
   if (isHost(text)) return text.toLowerCase();

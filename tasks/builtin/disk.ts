@@ -14,7 +14,7 @@ import {
   inspectDisk,
   type InspectDiskResult,
 } from "../disk_inspect.ts";
-import { registryArgs } from "./registry_args.ts";
+import { registryArgs, registryOptions } from "./registry_args.ts";
 
 const group = "disks";
 const reference = (description: string, version = 1) =>
@@ -26,14 +26,6 @@ const reference = (description: string, version = 1) =>
   });
 const file = (description: string) =>
   arg.path({ description, positional: true, required: true, example: "vm.img", isFile: true });
-const registries = {
-  insecureRegistry: registryArgs.insecureRegistry,
-  registriesConf: arg.string({
-    description:
-      "A registries.conf: plain HTTP, what is blocked or moved; CONTAINERS_REGISTRIES_CONF without it",
-  }),
-};
-
 /** `disk:push FILE REF`. */
 export const diskPushTask = task({
   name: "disk:push",
@@ -60,7 +52,7 @@ export const diskPushTask = task({
       max: 19,
       default: 3,
     }),
-    ...registries,
+    ...registryArgs,
     concurrency: arg.number({
       description: "How many packs may be under way",
       integer: true,
@@ -79,8 +71,7 @@ export const diskPushTask = task({
       repack: args.repack,
       paranoid: args.paranoid,
       level: args.level,
-      insecureRegistries: args.insecureRegistry,
-      registriesConf: args.registriesConf,
+      ...registryOptions(args),
       concurrency: args.concurrency,
     }, ctx),
   output: (result: PushDiskResult) => result.reference,
@@ -98,7 +89,7 @@ export const diskPullTask = task({
       description: "A file that may hold chunks of it",
     }),
     inPlace: arg.boolean({ description: "Write the file itself instead of one beside it" }),
-    ...registries,
+    ...registryArgs,
     concurrency: arg.number({
       description: "How many ranges may be under way",
       integer: true,
@@ -113,8 +104,7 @@ export const diskPullTask = task({
       file: args.file,
       bases: args.base,
       inPlace: args.inPlace,
-      insecureRegistries: args.insecureRegistry,
-      registriesConf: args.registriesConf,
+      ...registryOptions(args),
       concurrency: args.concurrency,
     }, ctx),
   output: (result: PullDiskResult) => result.file,
@@ -129,15 +119,14 @@ export const diskVerifyTask = task({
     reference: reference("The disk"),
     file: file("The file"),
     repair: arg.boolean({ description: "Fetch what is wrong" }),
-    ...registries,
+    ...registryArgs,
   },
   run: ({ args, ...ctx }) =>
     verifyDisk({
       reference: args.reference,
       file: args.file,
       repair: args.repair,
-      insecureRegistries: args.insecureRegistry,
-      registriesConf: args.registriesConf,
+      ...registryOptions(args),
     }, ctx),
 });
 
@@ -147,12 +136,11 @@ export const diskInspectTask = task({
   query: true,
   description: "Tell the shape of a disk: chunks, packs, waste",
   group,
-  args: { reference: reference("The disk"), ...registries },
+  args: { reference: reference("The disk"), ...registryArgs },
   run: ({ args, ...ctx }) =>
     inspectDisk({
       reference: args.reference,
-      insecureRegistries: args.insecureRegistry,
-      registriesConf: args.registriesConf,
+      ...registryOptions(args),
     }, ctx),
   output: (shape: InspectDiskResult) => [
     `digest   ${shape.digest}`,
@@ -178,14 +166,13 @@ export const diskDiffTask = task({
   args: {
     from: reference("The disk that one has"),
     to: reference("The disk that one wants", 2),
-    ...registries,
+    ...registryArgs,
   },
   run: ({ args, ...ctx }) =>
     diffDisks({
       from: args.from,
       to: args.to,
-      insecureRegistries: args.insecureRegistry,
-      registriesConf: args.registriesConf,
+      ...registryOptions(args),
     }, ctx),
   output: (diff: DiffDisksResult) => [
     `common   ${diff.commonChunks} chunks, ${formatBytes(diff.commonBytes)}`,
