@@ -15,6 +15,7 @@ import { folderNames, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
+import { isInUse } from "./in_use.ts";
 import { isJournalName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
 import { checkOwnFolder, isOwnName } from "./own_folder.ts";
@@ -110,7 +111,7 @@ async function cleanNames(
   }
   const contents = new Set(doomed.flatMap(refsOf));
   using _leases = alone || dryRun ? undefined : await cache.leases.lock(signal);
-  const busy = force && !alone;
+  const busy = force && (dryRun ? await isInUse(cache) : !alone);
   const others = busy ? await neededByOthers(cache, contents, dryRun) : undefined;
   denied.push(...others?.denied ?? []);
   for (const digest of contents) {

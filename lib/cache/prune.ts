@@ -9,12 +9,13 @@
  */
 import { freeBytes } from "../base/disk_space.ts";
 import type { FileLock } from "../base/file_lock.ts";
-import { ifAllowed, ifThere, isReadOnly } from "../base/files.ts";
+import { ifAllowed, ifThere } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import { dayMs, madeMs } from "./cache_age.ts";
 import { defaultGcPolicy, type GcItem, type GcPlan, type GcPolicy } from "./gc_policy.ts";
 import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
+import { isRootHeld } from "./in_use.ts";
 import { checkOwnFolder } from "./own_folder.ts";
 import { refsOf } from "./pointers.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
@@ -83,21 +84,9 @@ async function tryRoot(
   cache: Cache,
   dryRun: boolean,
 ): Promise<{ lock?: FileLock; busy: boolean }> {
-  if (dryRun) return { busy: await isBusy(cache) };
+  if (dryRun) return { busy: isRootHeld(cache) };
   const lock = await cache.tryLockRoot();
   return lock === undefined ? { busy: true } : { lock, busy: false };
-}
-
-/** Whether others use the cache, where that can be told: nothing is made for it. */
-async function isBusy(cache: Cache): Promise<boolean> {
-  if (await ifThere(Deno.stat(cache.rootLockPath)) === undefined) return false;
-  try {
-    using lock = await cache.tryLockRoot();
-    return lock === undefined;
-  } catch (error) {
-    if (!isReadOnly((error as { cause?: unknown }).cause)) throw error;
-    return false;
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import * as v from "valibot";
+import { formatIdentity, ownIdentity } from "../../../lib/base/process_identity.ts";
 import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { cleanCache } from "../../../lib/cache/clean.ts";
@@ -58,4 +59,37 @@ Deno.test("a forced clean by name leaves to the next prune what somebody holds, 
       assertEquals([cleaned.files, await cache.blobs.has(digest)], [1, true]);
     }
     assertEquals((await pruneCache(cache)).files, 1);
+  }));
+
+Deno.test("a dry run of a forced clean by name counts what only this process leases, which then goes", () =>
+  withCache(async (cache) => {
+    const { digest } = await persist(cache);
+    await entry(cache, "k").write({ text: "k" }, { refs: [digest] });
+    await cache.leases.take(digest);
+    const options = { names: ["k"], force: true };
+    const { files, bytes } = await cleanCache(cache, { ...options, dryRun: true });
+    const cleaned = await cleanCache(cache, options);
+    assertEquals([files, bytes], [cleaned.files, cleaned.bytes]);
+    assertEquals([cleaned.files, await cache.blobs.has(digest)], [2, false]);
+  }));
+
+Deno.test("a dry run of a forced clean by name leaves what another process leases", () =>
+  withCache(async (cache) => {
+    const { digest } = await persist(cache);
+    await entry(cache, "k").write({ text: "k" }, { refs: [digest] });
+    const other = new Deno.Command("sleep", { args: ["300"] }).spawn();
+    try {
+      const stat = await Deno.readTextFile(`/proc/${other.pid}/stat`);
+      const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+      const owner = formatIdentity({ ...ownIdentity(), pid: other.pid, start });
+      await cache.ensure(cache.leases.dir);
+      await Deno.writeTextFile(join(cache.leases.dir, `${owner}-00000000.lease`), `${digest}\n`);
+      const options = { names: ["k"], force: true };
+      const { files } = await cleanCache(cache, { ...options, dryRun: true });
+      const cleaned = await cleanCache(cache, options);
+      assertEquals([files, cleaned.files, await cache.blobs.has(digest)], [1, 1, true]);
+    } finally {
+      other.kill();
+      await other.status;
+    }
   }));
