@@ -93,6 +93,7 @@ import "../lib/oci/is_loopback.ts";
 import "../lib/http/failure_words.ts";
 import "../lib/oci/left_temporaries.ts";
 import "../lib/chunk/scan_file.ts";
+import "../lib/http/proxy_names.ts";
 import "../lib/base/temporary_owner.ts";
 import "../lib/chunk/scan_segment.ts";
 import "../lib/chunk/file_pieces.ts";

@@ -1,9 +1,8 @@
 import { BlockList, isIP } from "node:net";
+import { proxyNames } from "./proxy_names.ts";
 
 /** Variables that name proxies, and what is reached without; each may be in lower case too. */
 export type ProxyVariables = Readonly<Record<string, string | undefined>>;
-
-const names = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] as const;
 
 /**
  * The proxy by which Deno's `fetch` reaches a URL, with its scheme; `undefined` where there is none. What is sent by other means goes
@@ -23,8 +22,7 @@ export function proxyOf(url: URL, of: ProxyVariables = fromEnvironment()): strin
 
 /** All of them at once, so that whether they may be asked for does not hang on the URL. */
 function fromEnvironment(): ProxyVariables {
-  const each = names.flatMap((name) => [name, name.toLowerCase()]);
-  return Object.fromEntries(each.map((name) => [name, Deno.env.get(name)]));
+  return Object.fromEntries(proxyNames.map((name) => [name, Deno.env.get(name)]));
 }
 
 /** A proxy of a kind that there is; many are written without a scheme. */

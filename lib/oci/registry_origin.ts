@@ -116,7 +116,9 @@ export class RegistryOrigin {
     const { message } = fetchFailure(error, url.href) as Error;
     if (!message.includes("by the proxy")) return;
     this.#options.meter?.note(
-      `${url.host} does not answer by TLS: ${message}; if it speaks that, name ${url.hostname} in NO_PROXY`,
+      `${url.host} does not answer by TLS: ${message}; if it speaks that, name ${
+        url.hostname.replace(/^\[|\]$/g, "")
+      } in NO_PROXY`,
       "warning",
     );
   }

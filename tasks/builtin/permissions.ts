@@ -4,14 +4,10 @@
  *
  * @module
  */
+import { exemptNames, proxyNames, routeNames } from "../../lib/http/proxy_names.ts";
 import type { PermissionSet } from "../../lib/runner/permission_set.ts";
 import type { AnyTask } from "../../lib/runner/task.ts";
 
-const inBothCases = (names: string[]) => names.flatMap((name) => [name, name.toLowerCase()]);
-/** Whether there is a proxy is asked of every connection to a registry; which one, of what is sent as a stream. */
-const routes = inBothCases(["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"]);
-const exempt = ["NO_PROXY", "no_proxy"];
-const proxies = [...routes, ...exempt];
 const logins = [
   "DOCKER_AUTH_CONFIG",
   "DOCKER_CONFIG",
@@ -22,7 +18,8 @@ const logins = [
   "XDG_CONFIG_HOME",
   "XDG_RUNTIME_DIR",
 ];
-const registries = ["CONTAINERS_REGISTRIES_CONF", ...logins, ...routes];
+/** Whether there is a proxy is asked of every connection to a registry; which one, of what is sent as a stream. */
+const registries = ["CONTAINERS_REGISTRIES_CONF", ...logins, ...routeNames];
 const stores = [
   "AWS_ACCESS_KEY_ID",
   "AWS_PROFILE",
@@ -48,31 +45,31 @@ const keeping = (cacheDir: string) => ({
 const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => PermissionSet)>> = {
   "kexec": {
     ...{ read: true, write: true, net: true, sys, run: ["nix-store", "xz"] },
-    env: [...logins, ...proxies, "NIX_STORE_DIR"],
+    env: [...logins, ...proxyNames, "NIX_STORE_DIR"],
   },
   "nixos-anywhere": { ...images, env: true, sys },
-  "image:sync": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
-  "base-image": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
-  "base-image:carry": { ...images, write: true, env: [...registries, ...exempt, "PATH"], sys },
+  "image:sync": { ...images, write: true, env: [...registries, ...exemptNames, "PATH"], sys },
+  "base-image": { ...images, write: true, env: [...registries, ...exemptNames, "PATH"], sys },
+  "base-image:carry": { ...images, write: true, env: [...registries, ...exemptNames, "PATH"], sys },
   "base-image:prune": { all: true },
-  "base-image:export": { ...packages, run: true, env: [...stores, ...proxies, "PATH"] },
+  "base-image:export": { ...packages, run: true, env: [...stores, ...proxyNames, "PATH"] },
   "base-image:import": { ...packages, run: true, env: [...stores, "PATH"], sys },
   "image:ls": { ...images, env: registries },
   "image:inspect": { ...images, env: registries },
   "image:diff": { ...images, env: registries },
   "image:gc": { read: true, write: true },
   "image:rm": { ...images, write: true, env: registries },
-  "disk:push": { ...images, write: true, env: [...registries, ...exempt] },
+  "disk:push": { ...images, write: true, env: [...registries, ...exemptNames] },
   "disk:pull": { ...images, write: true, env: registries, sys },
   "disk:verify": { ...images, write: true, env: registries, sys },
   "disk:inspect": keeping,
   "disk:diff": keeping,
   "publish": {
     ...packages,
-    env: [...stores, ...proxies, "NIX_REMOTE", "NIX_STORE_DIR"],
+    env: [...stores, ...proxyNames, "NIX_REMOTE", "NIX_STORE_DIR"],
     run: true,
   },
-  "publish:verify": { ...packages, env: [...stores, ...proxies, "NIX_REMOTE"], run: true },
+  "publish:verify": { ...packages, env: [...stores, ...proxyNames, "NIX_REMOTE"], run: true },
   "publish:rollback": { ...packages, env: stores },
   "publish:prune": { ...packages, env: ["NETRC"] },
   "publish:keygen": { read: true, write: true },
@@ -82,7 +79,7 @@ const sets: Readonly<Record<string, PermissionSet | ((cacheDir: string) => Permi
   "cache:size": inCache,
   "cache:ls": inCache,
   "cache:why": inCache,
-  "cache:verify": { read: true, net: true, env: [...logins, ...proxies], sys },
+  "cache:verify": { read: true, net: true, env: [...logins, ...proxyNames], sys },
   "cache:prune": { sys },
   "cache:clean": {},
   "runs": cleaning,

@@ -53,3 +53,4 @@ import "../../lib/oci/upload_location.ts";
 import "../../lib/oci/pooled.ts";
 import "../../lib/oci/referrers.ts";
 import "../../lib/base/long_timeout.ts";
+import "../../lib/http/proxy_names.ts";

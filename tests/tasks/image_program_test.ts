@@ -87,6 +87,9 @@ Deno.test("image:sync reaches a registry on this machine past the proxy of the e
   assertEquals([seen.length > 16, new Set(seen)], [true, new Set([far])]);
 });
 
+/** Not every machine has it. */
+const hasSix = Deno.networkInterfaces().some(({ address }) => address === "::1");
+
 realTest(
   "image:sync names the proxy by which a registry was not reached, one that speaks TLS on this machine too",
   [
@@ -121,6 +124,17 @@ realTest(
       await failed(host),
       `${host} does not answer by TLS: tcp connect error: ${how}; if it speaks that, name 127.0.0.1 in NO_PROXY`,
     );
+    if (hasSix) {
+      // In NO_PROXY an address stands without its brackets.
+      await using six = Deno.serve(
+        { hostname: "::1", port: 0, cert, key: keyText, onListen() {} },
+        () => new Response(null, { status: 404 }),
+      );
+      assertStringIncludes(
+        await failed(`[::1]:${six.addr.port}`),
+        `${how}; if it speaks that, name ::1 in NO_PROXY`,
+      );
+    }
     near.shutdown();
     await near.finished;
     assertStringIncludes(await failed(host), "Connection refused (os error 111), tried 5 times");
