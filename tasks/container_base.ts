@@ -9,6 +9,7 @@ import { formatPlatform, isSamePlatform, machinePlatform } from "../lib/oci/plat
 import { parseReference, type RegistryReference } from "../lib/oci/reference.ts";
 import { isRepository } from "../lib/oci/reference_grammar.ts";
 import type { RegistryPlace } from "../lib/oci/registry_mirrors.ts";
+import { removeLeftTransits } from "../lib/oci/transit_name.ts";
 import { isUnreachedServer } from "../lib/oci/unreached_server.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";
@@ -55,9 +56,13 @@ export async function ensureEngineImage(
   const name = ownName(reference, base);
   const standing = await findImage(engine, digests, context.signal);
   if (standing !== undefined) {
-    const { id, isTagged } = standing;
-    // A run that was killed may have left it without one.
-    if (isNamed && !isTagged) await new EngineStore(engine).tag(id, name, context.signal);
+    const { id, names } = standing;
+    const store = new EngineStore(engine);
+    // A run that was killed may have left it without one, and with the name by which it was fetched.
+    const isTagged = names.some((each) => !each.includes("@"));
+    if (isNamed && !isTagged) await store.tag(id, name, context.signal);
+    // With its last name an image goes.
+    if (isNamed || isTagged) await removeLeftTransits(store, [standing], context.signal);
     return { id, loaded: false, bytesMoved: 0, requests: 0 };
   }
   const place = { host: reference.host, repository: reference.repository };

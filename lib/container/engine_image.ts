@@ -7,9 +7,11 @@ import type { ContainerEngine } from "./container_engine.ts";
 export interface HeldImage {
   /** The name by which it is run. */
   id: string;
-  /** Whether it has a name with a tag. */
-  isTagged: boolean;
+  /** Its names: with a tag, or with the digest by which it was fetched. */
+  names: readonly string[];
 }
+
+const idAndNames = "{{.Id}}{{range .RepoTags}} {{.}}{{end}}{{range .RepoDigests}} {{.}}{{end}}";
 
 /** The image that an engine holds by the digest of its config or, in docker's newer stores, of its manifest. */
 export async function findImage(
@@ -19,9 +21,9 @@ export async function findImage(
 ): Promise<HeldImage | undefined> {
   for (const digest of digests) {
     const id = engine.kind === "podman" ? digestHex(digest) : digest;
-    const args = ["image", "inspect", "--format={{.Id}} {{len .RepoTags}}", id];
+    const args = ["image", "inspect", `--format=${idAndNames}`, id];
     const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
-    if (code === 0) return { id, isTagged: !/ 0\s*$/.test(stdout) };
+    if (code === 0) return { id, names: stdout.split(/\s+/).slice(1).filter(Boolean) };
     if (!/no such image|image not known|not found/i.test(stderr)) {
       throw engine.failed(`look for the image ${digest}`, code, stderr);
     }

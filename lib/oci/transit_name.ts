@@ -13,8 +13,8 @@ export function transitRepository(): string {
 
 /** Takes away what processes that are no more left in an engine, with images that have no other name; what it will not give up stays. */
 export async function removeLeftTransits(
-  engine: ImageEngine,
-  images: readonly EngineStoredImage[],
+  engine: Pick<ImageEngine, "untag">,
+  images: readonly Pick<EngineStoredImage, "names">[],
   signal: AbortSignal,
 ): Promise<void> {
   const left = images.flatMap(({ names }) => names).filter(isLeftTransit);

@@ -4,8 +4,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UnreachableError, UsageError } from "../../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../../lib/base/meter.ts";
+import { formatIdentity, ownIdentity } from "../../lib/base/process_identity.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { ContainerEngine } from "../../lib/container/container_engine.ts";
+import { EngineStore } from "../../lib/container/engine_store.ts";
 import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
 import { resolveContext } from "../../lib/runner/context.ts";
 import { baseImage } from "../../tasks/base_image.ts";
@@ -19,7 +21,8 @@ import { ImageRoom } from "../support/image_room.ts";
 import { pushNixImage } from "../support/nix_image.ts";
 import { PodmanWorld } from "../support/podman.ts";
 import { writeProgram } from "../support/program_file.ts";
-import { realTest } from "../support/real.ts";
+import { spawnKedge } from "../support/program.ts";
+import { findProgram, realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
 
 realTest(
@@ -78,6 +81,49 @@ realTest(
       assertEquals(loaded, true);
       await engine.must(["rmi", "--force", id], "remove it");
     }
+  },
+);
+
+realTest(
+  "inContainer() takes the name away under which a killed run had podman fetch the image, and none of one that lives",
+  [...containerPrograms, "mkfifo"],
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { world, folder, repository, registry } = ground;
+    const { engine } = world;
+    const fifo = join(folder, "fifo");
+    assertEquals((await new Deno.Command("mkfifo", { args: [fifo] }).output()).success, true);
+    const args = world.args.map((arg) => `'${arg}'`).join(" ");
+    const waiting = `case "$*" in *tag*) echo $$ >'${fifo}'; exec sleep 300 ;; esac`;
+    const podman = `exec ${findProgram("podman")} ${args} "$@"`;
+    await writeProgram(join(folder, "podman"), `#!/bin/sh\n${waiting}\n${podman}\n`);
+    const killed = spawnKedge(
+      ["image:sync", `docker://${repository}:2.8.0`, "podman:acme/app:v1"],
+      {
+        cacheDir: join(folder, "other-cache"),
+        env: { PATH: `${folder}:${Deno.env.get("PATH")}` },
+      },
+    );
+    const pid = Number(await Deno.readTextFile(fifo));
+    killed.kill("SIGKILL");
+    await killed.output();
+    Deno.kill(pid, "SIGKILL");
+    const names = async () => {
+      const [image] = await new EngineStore(engine).images(AbortSignal.timeout(60_000));
+      return image!.names.map((name) => name.replace(/[:@][^/]*$/, ""));
+    };
+    const [left = "", ...more] = await names();
+    assertEquals([left.startsWith("127.0.0.1:"), more], [true, []]);
+    const base = await ground.base();
+    const run = () =>
+      inContainer({ base, engine: world.options, run: ["sh", "-c", "true"] }, ground.context);
+    await run();
+    const own = `localhost/kedge/${registry.host.replace(":", "_")}/nixos/nix`;
+    assertEquals(new Set(await names()), new Set([own]));
+    const live = left.replace(/kedge\/[^/]*/, `kedge/${formatIdentity(ownIdentity())}`);
+    await engine.must(["tag", base.configDigest.slice("sha256:".length), live], "name it");
+    await run();
+    assertEquals(new Set(await names()), new Set([own, live]));
   },
 );
 
