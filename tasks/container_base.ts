@@ -120,7 +120,7 @@ async function pullFromPlaces(
 ): Promise<string> {
   const rules = await registryRules(registries, signal);
   const written: RegistryPlace = { host, repository, insecure: false, use: "all" };
-  const places = (rules?.places(host, repository) ?? [written])
+  const places = (rules?.places({ host, repository, digest: image.manifestDigest }) ?? [written])
     .filter(({ use }) => use !== "tag-only");
   let failure: unknown;
   for (const [at, place] of places.entries()) {

@@ -27,22 +27,21 @@ export async function openDiskSource(
   { rules, ...options }: OpenDiskOptions,
 ): Promise<DiskSource> {
   if (reference.transport === "oci") return new LayoutDiskStore(reference, options.signal);
-  const places = rules?.places(reference.host, reference.repository) ?? [];
+  const places = rules?.places(reference) ?? [];
   const origin = places.pop() ?? { ...reference, insecure: false };
   const open = (
-    { host, repository, insecure }: Omit<RegistryPlace, "use">,
+    { insecure, ...place }: Omit<RegistryPlace, "use">,
     mirror: boolean,
-    named = reference,
   ) => {
-    const connection = openPlace(host, "source", { insecure, mirror }, options);
-    return new RegistryDiskStore(named, new RegistryClient(connection, repository), options);
+    const connection = openPlace(place.host, "source", { insecure, mirror }, options);
+    const client = new RegistryClient(connection, place.repository);
+    const { host, repository } = mirror ? place : reference;
+    const named = { ...place, transport: "docker", host, repository } as const;
+    return new RegistryDiskStore(named, client, options);
   };
   if (places.length === 0) return open(origin, false);
   const { MirroredDiskSource } = await import("./mirrored_disk_source.ts");
-  const mirrors = places.map(({ use, ...place }) => {
-    const { host, repository } = place;
-    return { source: open(place, true, { ...reference, host, repository }), use };
-  });
+  const mirrors = places.map(({ use, ...place }) => ({ source: open(place, true), use }));
   return new MirroredDiskSource(mirrors, open(origin, false), options.meter);
 }
 
@@ -57,7 +56,7 @@ export function openDiskStore(
 ): DiskStore {
   if (reference.transport === "oci") return new LayoutDiskStore(reference, options.signal);
   const { host, repository } = reference;
-  const insecure = rules?.writtenPlain(host, repository) ?? false;
+  const insecure = rules?.writtenPlain(reference) ?? false;
   const connection = openPlace(host, "destination", { insecure }, options);
   return new RegistryDiskStore(reference, new RegistryClient(connection, repository), options);
 }

@@ -54,15 +54,15 @@ export class ImageHosts implements Disposable {
       import("./open_image.ts"),
     ]);
     const { meter = silentMeter, mirrors } = this.#options;
-    const places = mirrors?.places(reference.host, reference.repository) ?? [];
+    const places = mirrors?.places(reference) ?? [];
     const origin = places.pop() ?? { ...reference, insecure: false };
     const open = async (
-      { host, repository, insecure }: Omit<RegistryPlace, "use">,
+      { insecure, ...place }: Omit<RegistryPlace, "use">,
       mirror: boolean,
     ) =>
       new RegistrySource(
-        { ...reference, host, repository },
-        await this.host(host, "source", { insecure, mirror }),
+        { ...place, transport: "docker" },
+        await this.host(place.host, "source", { insecure, mirror }),
         meter,
       );
     if (places.length === 0) return await open(origin, false);
@@ -100,15 +100,18 @@ export class ImageHosts implements Disposable {
   }
 
   /** The registry that is written: where it is is not up to the rules, but whether it may be used, and whether in plain HTTP. */
-  async written({ host, repository }: RegistryReference): Promise<RegistryHost> {
-    const insecure = this.#options.mirrors?.writtenPlain(host, repository) === true;
-    return await this.host(host, "destination", insecure ? { insecure } : {});
+  async written(reference: RegistryReference): Promise<RegistryHost> {
+    const insecure = this.#options.mirrors?.writtenPlain(reference) === true;
+    return await this.host(reference.host, "destination", insecure ? { insecure } : {});
   }
 
-  /** Where a repository is read that no mirror stands for. */
-  async origin(reference: RegistryReference): Promise<{ host: RegistryHost; repository: string }> {
-    const { host, repository, insecure } = this.#options.mirrors
-      ?.origin(reference.host, reference.repository) ?? { ...reference, insecure: false };
+  /** Where a whole repository is read that no mirror stands for. */
+  async origin(
+    written: Pick<RegistryReference, "host" | "repository">,
+  ): Promise<{ host: RegistryHost; repository: string }> {
+    const name = { host: written.host, repository: written.repository };
+    const { host, repository, insecure } = this.#options.mirrors?.origin(name) ??
+      { ...name, insecure: false };
     return { host: await this.host(host, "source", { insecure, mirror: false }), repository };
   }
 

@@ -8,9 +8,10 @@
  */
 import { parse } from "smol-toml";
 import * as v from "valibot";
+import { isDigest } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { readPipedText, type ReadPipedTextOptions } from "../base/read_piped_text.ts";
-import { isNamePrefix, withLowerHost } from "./reference_grammar.ts";
+import { isNamePrefix, isTag, withLowerHost } from "./reference_grammar.ts";
 import type { RegistryRule } from "./registry_mirrors.ts";
 
 // What begins no name would be the rule of nothing, and what it blocks be asked.
@@ -18,8 +19,15 @@ const prefixSchema = v.pipe(
   v.string(),
   v.transform((text) => text.replace(/\/+$/, "")),
   v.check(isNamePrefix),
-  v.check((text) => !/\/.*[:@]/.test(text)),
+  v.check((text) => !/\/.*[:@]/.test(text) || isNameOfOne(text)),
 );
+/** Of what follows a host, a tag or a digest, or both, may end it. */
+function isNameOfOne(text: string): boolean {
+  const found = /^[^/]+\/[^:@]+(?::([^@]*))?(?:@(.*))?$/.exec(text);
+  if (found === null) return false;
+  const [, tag, digest] = found;
+  return (tag === undefined || isTag(tag)) && (digest === undefined || isDigest(digest));
+}
 const useSchema = v.optional(v.picklist(["", "all", "digest-only", "tag-only"]), "");
 const mirrorSchema = v.object({
   location: v.pipe(prefixSchema, v.nonEmpty()),

@@ -6,18 +6,19 @@
  *
  * @module
  */
+import { isDigest } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
-import { isHost, isRepository, withLowerHost } from "./reference_grammar.ts";
+import type { RegistryReference } from "./reference.ts";
+import { isHost, isRepository, isTag, withLowerHost } from "./reference_grammar.ts";
 
 /** What a mirror is asked for. */
 export type MirrorUse = "all" | "digest-only" | "tag-only";
 
-/** Where a repository may be read. */
-export interface RegistryPlace {
-  /** Host and, where there is one, port. */
-  readonly host: string;
-  /** The repository there. */
-  readonly repository: string;
+/** A repository, or an image of it: rules may be those of one tag or digest. */
+export type RepositoryName = Omit<RegistryReference, "transport">;
+
+/** Where a repository may be read, and what there. */
+export interface RegistryPlace extends RepositoryName {
   /** Whether it is spoken to in plain HTTP though it is not loopback. */
   readonly insecure: boolean;
   /** What it is asked for. */
@@ -26,7 +27,7 @@ export interface RegistryPlace {
 
 /** Where the repositories may be read whose names begin alike. */
 export interface MirrorRule {
-  /** How they begin: `docker.io`, `docker.io/library`, `*.acme.dev`. */
+  /** How they begin: `docker.io`, `docker.io/library`, `*.acme.dev`; or one alone: `docker.io/library/debian:12`. */
   readonly prefix: string;
   /** What takes the place of the prefix, in order. */
   readonly mirrors: readonly { location: string; insecure: boolean; use: MirrorUse }[];
@@ -60,63 +61,81 @@ export class RegistryMirrors {
   }
 
   /**
-   * Where to read a repository, the best place first.
+   * Where to read an image, the best place first.
    *
    * @throws {UsageError} if it is blocked, or a rule makes a name of it that is none
    */
-  places(host: string, repository: string): RegistryPlace[] {
-    const origin = this.origin(host, repository);
-    const name = `${host}/${repository}`;
-    const found = longestMatch([...this.#mirrors, ...this.#registries], name);
+  places(image: RepositoryName): RegistryPlace[] {
+    const name = withTag(image);
+    const origin = this.origin(name);
+    const found = longestMatch([...this.#mirrors, ...this.#registries], nameOf(name));
     const mirrors = (found?.rule.mirrors ?? []).map(({ location, insecure, use }) => ({
       ...placeOf(name, location, found!),
       insecure,
       use,
     }));
-    return [...mirrors.filter((mirror) => !this.#isBlocked(nameOf(mirror))), origin];
+    const places = [...mirrors.filter((mirror) => !this.#isBlocked(mirror)), origin];
+    return name === image ? places : places.map(withoutUsualTag);
   }
 
   /**
-   * Where the registry itself is, without its mirrors.
+   * Where the registry itself is, without its mirrors, for an image or a whole repository.
    *
    * @throws {UsageError} as {@linkcode RegistryMirrors.places}
    */
-  origin(host: string, repository: string): RegistryPlace {
-    const name = `${host}/${repository}`;
-    const found = longestMatch(this.#registries, name);
-    if (found === undefined) return { host, repository, insecure: false, use: "all" };
+  origin(name: RepositoryName): RegistryPlace {
+    const found = longestMatch(this.#registries, nameOf(name));
+    if (found === undefined) return { ...name, insecure: false, use: "all" };
     this.#refuseBlocked(name);
     const { location, insecure } = found.rule;
     const origin = { ...placeOf(name, location, found), insecure, use: "all" } as const;
-    this.#refuseBlocked(nameOf(origin));
+    this.#refuseBlocked(origin);
     return origin;
   }
 
   /**
-   * Whether a registry is spoken to in plain HTTP where it is written, which is not done where the rules have it, but where it is.
+   * Whether a registry is spoken to in plain HTTP where an image is written, which is not done where the rules have it, but where it is.
    *
    * @throws {UsageError} if it is blocked
    */
-  writtenPlain(host: string, repository: string): boolean {
-    const name = `${host}/${repository}`;
+  writtenPlain(image: RepositoryName): boolean {
+    const name = withTag(image);
     this.#refuseBlocked(name);
-    const found = longestMatch(this.#registries, name);
+    const found = longestMatch(this.#registries, nameOf(name));
     if (found === undefined || !found.rule.insecure) return false;
-    return movedName(name, found.rule.location, found).toLowerCase().startsWith(`${host}/`);
+    const moved = movedName(nameOf(name), found.rule.location, found);
+    return moved.toLowerCase().startsWith(`${name.host}/`);
   }
 
-  #refuseBlocked(name: string): void {
+  #refuseBlocked(name: RepositoryName): void {
     if (!this.#isBlocked(name)) return;
-    throw new UsageError(`Cannot use "${name}": the registries' configuration blocks it`);
+    const whole = nameOf({ host: name.host, repository: name.repository });
+    const isOfAll = longestMatch(this.#registries, whole)?.rule.blocked === true;
+    const blocked = isOfAll ? whole : nameOf(name);
+    throw new UsageError(`Cannot use "${blocked}": the registries' configuration blocks it`);
   }
 
-  #isBlocked(name: string): boolean {
-    return longestMatch(this.#registries, name)?.rule.blocked === true;
+  #isBlocked(name: RepositoryName): boolean {
+    return longestMatch(this.#registries, nameOf(name))?.rule.blocked === true;
   }
 }
 
-function nameOf({ host, repository }: Pick<RegistryPlace, "host" | "repository">): string {
-  return `${host}/${repository}`;
+const usualTag = "latest";
+
+/** The name of an image with the tag that it has where none is written. */
+function withTag(image: RepositoryName): RepositoryName {
+  const { tag, digest } = image;
+  return tag === undefined && digest === undefined ? { ...image, tag: usualTag } : image;
+}
+
+function withoutUsualTag({ tag, ...place }: RegistryPlace): RegistryPlace {
+  return tag === undefined || tag === usualTag ? place : { ...place, tag };
+}
+
+function nameOf({ host, repository, tag, digest }: RepositoryName): string {
+  return `${host}/${repository}${tag === undefined ? "" : `:${tag}`}${
+    digest === undefined ? "" : `@${digest}`
+  }`;
 }
 
 /** Of what stands for many hosts its own length counts: what it matched is as long as the name of one host. */
@@ -140,8 +159,7 @@ function matchedPart(written: string, name: string): string | undefined {
     const host = name.slice(0, name.indexOf("/"));
     return host.replace(/:\d+$/, "").endsWith(prefix.slice(1)) ? host : undefined;
   }
-  const fits = name.startsWith(prefix) && (name.length === prefix.length ||
-    name[prefix.length] === "/" || (name[prefix.length] === ":" && !prefix.includes("/")));
+  const fits = name.startsWith(prefix) && [undefined, "/", ":", "@"].includes(name[prefix.length]);
   return fits ? prefix : undefined;
 }
 
@@ -149,16 +167,22 @@ function movedName(name: string, location: string, { matched }: Match<MirrorRule
   return (location || matched) + name.slice(matched.length);
 }
 
-function placeOf(
-  name: string,
-  location: string,
-  match: Match<MirrorRule>,
-): { host: string; repository: string } {
-  const moved = movedName(name, location, match);
-  const slash = moved.indexOf("/");
-  const host = moved.slice(0, slash).toLowerCase();
-  const repository = moved.slice(slash + 1);
-  if (slash > 0 && isHost(host) && isRepository(repository)) return { host, repository };
-  const { prefix } = match.rule;
-  throw new UsageError(`Cannot use the mirror of "${prefix}": "${moved}" is no repository`);
+/** What takes the place of a name; where a rule has no tag or digest for what it stands for, the one that was named does. */
+function placeOf(name: RepositoryName, location: string, match: Match<MirrorRule>): RepositoryName {
+  const moved = movedName(nameOf(name), location, match);
+  const [, host = "", repository = "", tag, digest] =
+    /^([^/]+)\/([^:@]+)(?::([^@]*))?(?:@(.*))?$/.exec(moved) ?? [];
+  const refused = (state: string) =>
+    new UsageError(`Cannot use the mirror of "${match.rule.prefix}": "${moved}" is ${state}`);
+  if (!isHost(host) || !isRepository(repository)) throw refused("no repository");
+  if (tag !== undefined && !isTag(tag)) throw refused("no repository");
+  if (digest !== undefined && !isDigest(digest)) throw refused("no repository");
+  if (digest !== undefined && digest !== (name.digest ?? digest)) throw refused("another image");
+  return {
+    ...name,
+    host: host.toLowerCase(),
+    repository,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest }),
+  };
 }

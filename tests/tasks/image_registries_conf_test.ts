@@ -154,3 +154,26 @@ Deno.test("a registry is written whatever a registries.conf has in its place whe
       }
     },
   ));
+
+Deno.test("a registries.conf reads one tag under another, and blocks one, while the repository's others are read as ever", () =>
+  withConf(
+    (host) =>
+      `prefix = "${host}/a:moved"\nlocation = "${host}/b:v1"\n` +
+      `[[registry]]\nprefix = "${host}/a:bad"\nblocked = true`,
+    async (room, registry, registriesConf) => {
+      const other = await writeImage(room.path("from"), "v2", { layers: ["y"] });
+      const push = (from: string, to: string) =>
+        room.sync(`oci:${room.path("from")}:${from}`, `docker://${registry.host}/${to}`);
+      await push("v1", "b:v1");
+      await push("v2", "a:v2");
+      const read = async (tag: string) => {
+        const from = `docker://${registry.host}/a:${tag}`;
+        return (await room.sync(from, `oci:${room.path("to")}:${tag}`, { registriesConf })).digest;
+      };
+      assertEquals(await read("v2"), other.digest);
+      assertEquals(await read("moved"), (await push("v1", "b:v1")).digest);
+      const { message } = await assertRejects(() => read("bad"), UsageError);
+      const name = `${registry.host}/a:bad`;
+      assertEquals(message, `Cannot use "${name}": the registries' configuration blocks it`);
+    },
+  ));

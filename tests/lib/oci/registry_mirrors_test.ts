@@ -5,7 +5,7 @@ import { readRegistriesConf } from "../../../lib/oci/read_registries_conf.ts";
 import { RegistryMirrors } from "../../../lib/oci/registry_mirrors.ts";
 
 function placesOf(mirrors: RegistryMirrors, host: string, repository: string): string[] {
-  return mirrors.places(host, repository).map((place) =>
+  return mirrors.places({ host, repository }).map((place) =>
     `${place.insecure ? "http://" : ""}${place.host}/${place.repository}` +
     (place.use === "all" ? "" : ` ${place.use}`)
   );
@@ -58,7 +58,7 @@ for (
 ) {
   Deno.test(`parseMirrors() refuses ${JSON.stringify(text)}`, () => {
     const error = assertThrows(() => {
-      new RegistryMirrors(parseMirrors([text])).places("docker.io", "a/b");
+      new RegistryMirrors(parseMirrors([text])).places({ host: "docker.io", repository: "a/b" });
     }, UsageError);
     assertStringIncludes(error.message, "mirror");
   });
@@ -98,7 +98,11 @@ location = "near.lan/acme"
     "eu.acme.dev:8443/a",
   ]);
   assertEquals(placesOf(mirrors, "acme.dev", "a"), ["acme.dev/a"]);
-  assertThrows(() => mirrors.places("bad.example", "a"), UsageError, "blocks it");
+  assertThrows(
+    () => mirrors.places({ host: "bad.example", repository: "a" }),
+    UsageError,
+    "blocks it",
+  );
 });
 
 Deno.test("RegistryMirrors.places() goes by the longest prefix as it is written, also beside one for many hosts", async () => {
@@ -116,7 +120,7 @@ blocked = true
   assertEquals(placesOf(mirrors, "us.acme.dev", "a"), ["near.lan/a"]);
   assertEquals(placesOf(mirrors, "de.eu.acme.dev", "a"), ["eu.lan/a"]);
   for (const host of ["bad.acme.dev", "bad.acme.dev:5000"]) {
-    assertThrows(() => mirrors.places(host, "a"), UsageError, "blocks it");
+    assertThrows(() => mirrors.places({ host, repository: "a" }), UsageError, "blocks it");
   }
 });
 
@@ -135,8 +139,16 @@ location = "hub.lan/"
 location = "cache.lan/hub//"
 `);
   assertEquals(placesOf(mirrors, "docker.io", "a"), ["cache.lan/hub/a", "hub.lan/a"]);
-  assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
-  assertThrows(() => mirrors.places("eu.bad.example", "a"), UsageError, "blocks it");
+  assertThrows(
+    () => mirrors.places({ host: "bad.example", repository: "team/a" }),
+    UsageError,
+    "blocks it",
+  );
+  assertThrows(
+    () => mirrors.places({ host: "eu.bad.example", repository: "a" }),
+    UsageError,
+    "blocks it",
+  );
 });
 
 Deno.test("RegistryMirrors leaves what a file says of a registry itself when others are its mirrors", async () => {
@@ -158,9 +170,17 @@ blocked = true
   );
   assertEquals(placesOf(mirrors, "acme.lan", "a"), ["near.lan/a", "http://acme.lan/a"]);
   assertEquals(placesOf(mirrors, "acme.lan", "private/a"), ["http://acme.lan/private/a"]);
-  assertEquals(mirrors.writtenPlain("acme.lan", "a"), true);
-  assertThrows(() => mirrors.places("bad.example", "team/a"), UsageError, "blocks it");
-  assertThrows(() => mirrors.writtenPlain("bad.example", "team/a"), UsageError, "blocks it");
+  assertEquals(mirrors.writtenPlain({ host: "acme.lan", repository: "a" }), true);
+  assertThrows(
+    () => mirrors.places({ host: "bad.example", repository: "team/a" }),
+    UsageError,
+    "blocks it",
+  );
+  assertThrows(
+    () => mirrors.writtenPlain({ host: "bad.example", repository: "team/a" }),
+    UsageError,
+    "blocks it",
+  );
 });
 
 Deno.test("RegistryMirrors.places() leaves out a mirror that is blocked itself", async () => {
@@ -179,7 +199,11 @@ location = "bad.example"
 blocked = true
 `);
   assertEquals(placesOf(mirrors, "docker.io", "a"), ["near.lan/a", "docker.io/a"]);
-  assertThrows(() => mirrors.places("acme.dev", "a"), UsageError, '"bad.example/acme/a"');
+  assertThrows(
+    () => mirrors.places({ host: "acme.dev", repository: "a" }),
+    UsageError,
+    '"bad.example/acme/a"',
+  );
 });
 
 const badFiles: [string, string][] = [
@@ -195,7 +219,9 @@ const badFiles: [string, string][] = [
   ['[[registry]]\nprefix = "http://a.dev"', '"registry.0.prefix" is malformed'],
   ['[[registry]]\nprefix = "*.a.dev/team"\nblocked = true', '"registry.0.prefix" is malformed'],
   ['[[registry]]\nprefix = "*.a.dev:5000"\nblocked = true', '"registry.0.prefix" is malformed'],
-  ['[[registry]]\nprefix = "a.dev/x:v1"\nblocked = true', 'is malformed: "a.dev/x:v1"'],
+  ['[[registry]]\nprefix = "a.dev/x:-1"\nblocked = true', 'is malformed: "a.dev/x:-1"'],
+  ['[[registry]]\nprefix = "a.dev/x@v1"\nblocked = true', 'is malformed: "a.dev/x@v1"'],
+  ['[[registry]]\nprefix = "a.dev/x:v1/y"\nblocked = true', 'is malformed: "a.dev/x:v1/y"'],
   [
     '[[registry]]\nlocation = "a.dev"\n[[registry.mirror]]\ninsecure = true',
     '"registry.0.mirror.0.location" is missing',
@@ -244,7 +270,11 @@ Mirror-By-Digest-Only = true
 location = "near.lan"
 pull-from-mirror = ""
 `);
-  assertThrows(() => mirrors.places("bad.example", "a"), UsageError, "blocks it");
+  assertThrows(
+    () => mirrors.places({ host: "bad.example", repository: "a" }),
+    UsageError,
+    "blocks it",
+  );
   assertEquals(placesOf(mirrors, "a.dev", "b"), ["near.lan/b digest-only", "a.dev/b"]);
 });
 
@@ -254,7 +284,11 @@ Deno.test("readRegistriesConf() names a file that is not there", async () => {
 
 Deno.test("RegistryMirrors.places() does not mind the case of a host", async () => {
   const mirrors = new RegistryMirrors(parseMirrors(["Docker.IO=http://Cache.LAN:5000/Hub"]));
-  assertThrows(() => mirrors.places("docker.io", "a/b"), UsageError, "is no repository");
+  assertThrows(
+    () => mirrors.places({ host: "docker.io", repository: "a/b" }),
+    UsageError,
+    "is no repository",
+  );
   const asked = new RegistryMirrors(parseMirrors(["Docker.IO=http://Cache.LAN:5000/hub"]));
   assertEquals(placesOf(asked, "docker.io", "a/b"), [
     "http://cache.lan:5000/hub/a/b",
@@ -272,6 +306,10 @@ location = "Bad.Example/team"
 blocked = true
 `);
   assertEquals(placesOf(written, "eu.acme.dev", "vm"), ["proxy.lan/acme/vm"]);
-  assertThrows(() => written.places("bad.example", "team/x"), UsageError, "blocks it");
+  assertThrows(
+    () => written.places({ host: "bad.example", repository: "team/x" }),
+    UsageError,
+    "blocks it",
+  );
   assertEquals(placesOf(written, "bad.example", "other"), ["bad.example/other"]);
 });
