@@ -33,7 +33,7 @@ export function stateOf(identity: ProcessIdentity): "alive" | "dead" | "elsewher
   if (identity.pid === Deno.pid && identity.start === ownIdentity().start) return "alive";
   const start = startOf(identity.pid);
   if (start !== undefined) return start === identity.start ? "alive" : "dead";
-  if (identity.start !== 0) return "dead";
+  // The system may not tell when it began, or may hide those of other users.
   return answer(identity.pid);
 }
 
@@ -49,13 +49,13 @@ export function parseIdentity(text: string): ProcessIdentity | undefined {
   return { pid: Number(match[1]), start: Number(match[2]), boot: match[3]! };
 }
 
-/** The start of a process in clock ticks since the boot, from `/proc`. */
+/** The start of a process in clock ticks since the boot, from `/proc`; that of one that ended and was not waited for is nobody's. */
 function startOf(pid: number): number | undefined {
   if (Deno.build.os !== "linux") return undefined;
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : Number(fields[19]);
+    return fields[0] === "Z" ? -1 : Number(fields[19]);
   } catch {
     return undefined;
   }
