@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { KedgeError, UsageError } from "../base/errors.ts";
+import { longTimeout } from "../base/long_timeout.ts";
 import type { Redactor } from "../base/redactor.ts";
 
 const helperSchema = v.object({ Username: v.string(), Secret: v.string() });
@@ -16,6 +17,10 @@ export interface HelperAnswer {
 export interface AskHelperOptions {
   /** Keeps secrets out of what is told of a helper that fails. */
   redactor?: Pick<Redactor, "redact"> | undefined;
+  /** Told that a helper keeps its asker waiting, as one does that asks somebody for a passphrase. */
+  onWait?: ((message: string) => void) | undefined;
+  /** How long a helper may take before that is told, in milliseconds. @default {5000} */
+  patienceMs?: number | undefined;
   /** Ends a helper that hangs. */
   signal?: AbortSignal | undefined;
 }
@@ -30,12 +35,12 @@ const mostSaid = 300;
  * Asks a credential helper of docker's for the credentials of a server; gives `undefined` where it has none.
  *
  * @throws {UsageError} if its name is none
- * @throws {KedgeError} if it is not there, fails, or its answer is malformed
+ * @throws {KedgeError} if it is not there, cannot be started, fails, or its answer is malformed
  */
 export async function askHelper(
   helper: string,
   server: string,
-  { redactor, signal }: AskHelperOptions = {},
+  { redactor, onWait, patienceMs = 5000, signal }: AskHelperOptions = {},
 ): Promise<HelperAnswer | undefined> {
   if (!/^[\w.-]+$/.test(helper)) {
     throw new UsageError(`Cannot ask the credential helper ${JSON.stringify(helper)}: bad name`);
@@ -53,6 +58,10 @@ export async function askHelper(
     stdout.set(piece, size);
     size += piece.byteLength;
   };
+  using _late = longTimeout(
+    () => onWait?.(`waiting for "${program}", which was asked for the login of "${server}"`),
+    patienceMs,
+  );
   let ended;
   try {
     ended = await runProcess(program, {
@@ -62,11 +71,10 @@ export async function askHelper(
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new KedgeError(`Cannot ask "${program}" for "${server}": there is no such program`, {
-      cause,
-      hint: "install it, or take it out of credHelpers and credsStore",
-    });
+    const { NotFound, PermissionDenied } = Deno.errors;
+    if (!(cause instanceof NotFound || cause instanceof PermissionDenied)) throw cause;
+    const { unrunnableHelper } = await import("./unrunnable_helper.ts");
+    throw await unrunnableHelper(program, server, cause);
   }
   const answer = { ...ended, stdout: new TextDecoder().decode(stdout.subarray(0, size)) };
   if (answer.code !== 0) {

@@ -16,7 +16,7 @@ import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
 import { readPipedText } from "../base/read_piped_text.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { askHelper, type HelperAnswer } from "./ask_helper.ts";
+import { askHelper, type AskHelperOptions, type HelperAnswer } from "./ask_helper.ts";
 import { withLowerHost } from "./reference_grammar.ts";
 
 /** What a registry is shown. */
@@ -26,7 +26,7 @@ export type Credentials =
   | { readonly kind: "registry"; readonly token: string };
 
 /** Options of {@linkcode findCredentials}. */
-export interface FindCredentialsOptions {
+export interface FindCredentialsOptions extends Pick<AskHelperOptions, "onWait" | "patienceMs"> {
   /** Reads an environment variable. @default {Deno.env.get} */
   env?: (name: string) => string | undefined;
   /** Learns the values, so that they never print. */

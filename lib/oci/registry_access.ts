@@ -37,7 +37,7 @@ export interface RegistryAccessOptions {
   origin: Pick<RegistryOrigin, "base" | "plain">;
   /** Sends the requests for tokens. */
   http: HttpClient;
-  /** Told of requests that are sent again. */
+  /** Told of requests that are sent again, and what is waited for. */
   meter?: Meter | undefined;
   /** Which side of a transfer the registry is on. */
   side?: Side | undefined;
@@ -166,10 +166,14 @@ export class RegistryAccess {
   }
 
   async #find(repository: string): Promise<Credentials | undefined> {
-    const { host, credentials, redactor, signal } = this.#options;
+    const { host, credentials, redactor, meter, signal } = this.#options;
     if (credentials !== undefined) return await credentials(repository);
     const { findCredentials } = await import("./credentials.ts");
-    return await findCredentials(host, repository, { redactor, signal });
+    return await findCredentials(host, repository, {
+      redactor,
+      onWait: (message) => meter?.note(message),
+      signal,
+    });
   }
 
   async #refusal(
