@@ -49,7 +49,8 @@ export interface InContainerResult extends Figures {
  * The image is brought into the engine where it is not there; podman fetches it from this process on `127.0.0.1`, which `--allow-net` must
  * then allow, and has it as `localhost/kedge/HOST/REPOSITORY:TAG`. docker, podman on a Mac or Windows, which is in a virtual machine there,
  * and one that does not reach this process fetch it from the registry with credentials of their own. Output is reported line by line, secrets
- * taken out of it. An abort ends the program and removes the container.
+ * taken out of it. An abort ends the program and removes the container. Where this process is killed, the program goes on to its end, or until the
+ * next call with this engine on this machine, which ends it; on a Mac or Windows, and where Deno does not allow everything, to its end.
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on
  * @throws {NotAllowedError} if the engine refuses

@@ -2,7 +2,8 @@
  * Runs a program in a container of a base image.
  *
  * Invariants: the image is the pinned one, whatever its tag means now; values of secrets stand in no output, and in no argument unless
- * the caller wrote them there, of which a warning tells; no container is left behind.
+ * the caller wrote them there, of which a warning tells; no container is left behind, and one of a run that was killed goes on no longer than
+ * until the next one, or the end of its program.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { KedgeError } from "../lib/base/errors.ts";
 import { KeptOutput } from "../lib/base/kept_output.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
+import { endLeftContainers } from "../lib/container/left_containers.ts";
 import { checkContainer, runContainer } from "../lib/container/run_container.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
@@ -62,6 +64,10 @@ export async function runInContainer(
       const inner = { ...context, signal: step.signal };
       const registries = { insecureRegistries, mirrors, registriesConf };
       const image = await ensureEngineImage(engine, base, registries, inner, step.meter);
+      await endLeftContainers(engine, {
+        onNote: (message) => step.meter.note(message, "warning"),
+        signal: step.signal,
+      });
       const kept = new KeptOutput(mostKeptBytes, context.redactor);
       let last = "";
       const out = new LineSplitter((line) => step.meter.note(line), context.redactor);

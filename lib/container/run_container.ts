@@ -1,7 +1,8 @@
 import { resolve } from "@std/path";
-import { KedgeError, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
+import { containerName, removeContainer } from "./left_containers.ts";
 
 /** Something of the host that a container sees. */
 export type ContainerMount =
@@ -70,7 +71,7 @@ export async function runContainer(
   engine: ContainerEngine,
   options: RunContainerOptions,
 ): Promise<ContainerResult> {
-  const name = `kedge-${crypto.randomUUID()}`;
+  const name = containerName();
   const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, eventsMs = 10_000, signal } = options;
   const startedMs = Date.now();
   let ended = false;
@@ -93,7 +94,7 @@ export async function runContainer(
     }
     return result;
   } finally {
-    if (!ended) await remove(engine, name);
+    if (!ended) await removeContainer(engine, name);
   }
 }
 
@@ -131,19 +132,6 @@ async function wasStarted(
     if (timeout.aborted) return false;
     throw error;
   }
-}
-
-async function remove(engine: ContainerEngine, name: string): Promise<void> {
-  const { code, stderr } = await engine.run([
-    "rm",
-    "--force",
-    ...(engine.kind === "podman" ? ["--time=0"] : []),
-    name,
-  ]);
-  if (code === 0 || /no such container|no container with/i.test(stderr)) return;
-  throw new KedgeError(`Cannot remove the container "${name}": ${stderr.trim().slice(0, 300)}`, {
-    hint: `remove it with ${engine.kind} rm --force ${name}`,
-  });
 }
 
 function argsOf(engine: ContainerEngine, name: string, options: RunContainerOptions): string[] {

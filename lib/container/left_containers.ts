@@ -1,0 +1,68 @@
+/**
+ * Containers of runs that were killed: nobody reads what they print any more, and they may go on for hours.
+ *
+ * Invariants: a container's name tells whose it is; only one whose process is gone for certain is ended, none of another machine, which may
+ * use the same engine, and none where this process may not ask.
+ *
+ * @module
+ */
+import { KedgeError } from "../base/errors.ts";
+import { formatIdentity, ownIdentity, parseIdentity, stateOf } from "../base/process_identity.ts";
+import type { ContainerEngine } from "./container_engine.ts";
+
+/** A name for a container of this process. */
+export function containerName(): string {
+  return `kedge-${formatIdentity(ownIdentity())}-${crypto.randomUUID()}`;
+}
+
+/** Options of {@linkcode endLeftContainers}. */
+export interface EndLeftContainersOptions {
+  /** Told what was ended, or what could not be. */
+  onNote: (message: string) => void;
+  /** Ends the work. */
+  signal: AbortSignal;
+}
+
+/** Ends the containers that killed runs left, by SIGTERM first, as their own run would have; what cannot be ended stays. */
+export async function endLeftContainers(
+  engine: ContainerEngine,
+  { onNote, signal }: EndLeftContainersOptions,
+): Promise<void> {
+  try {
+    const list = ["ps", "--all", "--filter=name=kedge-", "--format={{.Names}}"];
+    const listed = await engine.must(list, "look for containers that were left", { signal });
+    for (const name of listed.split("\n").map((line) => line.trim()).filter(isLeft)) {
+      // One that ran already ended, or never ran, is only removed.
+      await engine.run(["stop", "-t", `${graceSeconds}`, name], { signal });
+      await removeContainer(engine, name);
+      onNote(`ended the container "${name}", which a run that was killed had left`);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof KedgeError)) throw error;
+    onNote(error.message);
+  }
+}
+
+/**
+ * Removes a container, at once; that it is gone is fine.
+ *
+ * @throws {KedgeError} if the engine does not remove it
+ */
+export async function removeContainer(engine: ContainerEngine, name: string): Promise<void> {
+  const now = engine.kind === "podman" ? ["--time=0"] : [];
+  const { code, stderr } = await engine.run(["rm", "--force", ...now, name]);
+  if (code === 0 || /no such container|no container with|already in progress/i.test(stderr)) return;
+  throw new KedgeError(`Cannot remove the container "${name}": ${stderr.trim().slice(0, 300)}`, {
+    hint: `remove it with ${engine.kind} rm --force ${name}`,
+  });
+}
+
+const graceSeconds = 5;
+
+function isLeft(name: string): boolean {
+  const [, owner] = /^kedge-([0-9a-z.]+)-[0-9a-f-]{36}$/.exec(name) ?? [];
+  const identity = owner === undefined ? undefined : parseIdentity(owner);
+  // Without a boot, processes of several machines are alike.
+  return identity !== undefined && identity.boot !== "nowhere" && stateOf(identity) === "dead";
+}
