@@ -8,7 +8,7 @@
  */
 import { encodeBase64 } from "@std/encoding";
 import * as v from "valibot";
-import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { NotAllowedError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient } from "../http/client.ts";
@@ -46,6 +46,8 @@ const tokenSchema = v.object({
 const usualLife = 60;
 /** Tokens are renewed this long before they end, in milliseconds. */
 const marginMs = 5000;
+/** What a token server answers to who may have none; 400 is for an identity token that is good no longer (RFC 6749, 5.2). */
+const refusedStatuses = [400, 401, 403];
 const largestTokenBytes = 1024 * 1024;
 
 /** Authorizes the requests to one registry. */
@@ -157,29 +159,15 @@ export class RegistryAuth {
       headers,
       // A redirect would take the body along, and with it what lets in.
       ...(identity === undefined ? {} : { method: "POST", body: form.toString(), follow: false }),
-      accept: [401, 403],
+      accept: refusedStatuses,
       action: `get a token for ${this.#options.host} from`,
     });
-    if (!response.ok) {
-      await response.body?.cancel();
-      const { loginHint } = await import("./login_hint.ts");
-      throw new NotAllowedError(
-        `Cannot get a token for "${this.#options.host}": ${
-          displayUrl(url)
-        } answered ${response.status}`,
-        {
-          hint: credentials === undefined
-            ? await loginHint(this.#options.host)
-            : "check the user and the password",
-          data: { status: response.status, host: this.#options.host, scope: scopes.join(" ") },
-        },
-      );
-    }
+    if (!response.ok) throw await this.#refusal(response, url, scopes, credentials);
     const text = await bodyStart(response, largestTokenBytes);
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), tokenSchema), text);
     const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
     if (!parsed.success || !value || /[^\x21-\x7e]/.test(value)) {
-      throw new KedgeError(
+      throw new NotAllowedError(
         `Cannot get a token for "${this.#options.host}": the answer of ${
           displayUrl(url)
         } holds none`,
@@ -194,11 +182,38 @@ export class RegistryAuth {
     };
   }
 
+  async #refusal(
+    response: Response,
+    url: URL,
+    scopes: readonly string[],
+    credentials: Credentials | undefined,
+  ): Promise<NotAllowedError> {
+    const { host } = this.#options;
+    const { status } = response;
+    const [{ loginHint }, { registryMessage }] = await Promise.all([
+      import("./login_hint.ts"),
+      import("./registry_message.ts"),
+    ]);
+    const reason = registryMessage(await bodyStart(response, 4096));
+    return new NotAllowedError(
+      `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}` +
+        (reason === "" ? "" : ` (${reason})`),
+      {
+        hint: credentials === undefined
+          ? await loginHint(host)
+          : credentials.kind === "identity"
+          ? `the login may have run out; log in again: docker login ${host}`
+          : "check the user and the password",
+        data: { status, host, scope: scopes.join(" ") },
+      },
+    );
+  }
+
   #checkRealm(realm: string | undefined): URL {
     const url = realm !== undefined && URL.canParse(realm) ? new URL(realm) : undefined;
     const plain = url?.protocol === "http:" && this.#options.plain;
     if (url !== undefined && (url.protocol === "https:" || plain)) return url;
-    throw new KedgeError(
+    throw new NotAllowedError(
       `Cannot get a token for "${this.#options.host}": its realm "${
         displayUrl(realm ?? "")
       }" is no https URL`,

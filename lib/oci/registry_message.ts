@@ -1,8 +1,12 @@
-/** What a registry's error body says, in one line. */
+/** What the error body of a registry says, or that of a token server (RFC 6749, 5.2), in one line. */
 export function registryMessage(text: string): string {
   try {
-    const json = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown }[] };
-    const first = json.errors?.[0];
+    const json = JSON.parse(text) as {
+      errors?: { code?: unknown; message?: unknown }[];
+      error?: unknown;
+      error_description?: unknown;
+    };
+    const first = json.errors?.[0] ?? { code: json.error, message: json.error_description };
     const words = [first?.code, first?.message].filter((word) => typeof word === "string");
     return words.join(": ").slice(0, 200);
   } catch {
