@@ -14,6 +14,15 @@ const otherNames = new Map<string, readonly [architecture: string, variant?: str
 /** The variant that is meant where none is named. */
 const defaultVariants = new Map([["amd64", "v1"], ["arm", "v7"], ["arm64", "v8"]]);
 
+/** An architecture and its variant by the name of the architecture that images have; what such a name means comes before a variant beside it. */
+function processorOf(
+  name: string,
+  written: string | undefined,
+): { architecture: string; variant: string | undefined } {
+  const [architecture, meant] = otherNames.get(name) ?? [name];
+  return { architecture, variant: meant ?? written };
+}
+
 /**
  * The platform of images that a machine runs: `linux` whatever its own system is, since that is what images are made for. On macOS and
  * Windows the engine runs them in a virtual machine of the same processor.
@@ -33,14 +42,13 @@ export function formatPlatform(platform: Platform): string {
  * @throws {UsageError} if it is none
  */
 export function parsePlatform(text: string): Platform {
-  const match = /^([a-z0-9]+)\/([a-z0-9_]+)(?:\/([a-z0-9.]+))?$/.exec(text);
+  const match = /^([a-z0-9]+)\/([a-z0-9_-]+)(?:\/([a-z0-9.]+))?$/.exec(text);
   if (match === null) {
     throw new UsageError(`Cannot read the platform ${JSON.stringify(text)}: it is malformed`, {
       hint: "write a platform as linux/amd64 or linux/arm/v7",
     });
   }
-  const [architecture, meant] = otherNames.get(match[2]!) ?? [match[2]!];
-  const variant = match[3] ?? meant;
+  const { architecture, variant } = processorOf(match[2]!, match[3]);
   return { os: match[1]!, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
@@ -49,10 +57,10 @@ export function parsePlatform(text: string): Platform {
  * `amd64`, as containerd's `platforms.Normalize` has it.
  */
 export function normalizePlatform({ os, architecture, variant }: Platform): Platform {
-  const small = architecture.toLowerCase();
-  const [name, meant] = otherNames.get(small) ?? [small];
+  const written = variant?.toLowerCase().replace(/^(?=\d)/, "v") || undefined;
+  const { architecture: name, variant: named } = processorOf(architecture.toLowerCase(), written);
   const usual = defaultVariants.get(name);
-  const told = meant ?? (variant ? variant.toLowerCase().replace(/^(?=\d)/, "v") : usual);
+  const told = named ?? usual;
   const isSilent = told === undefined || name !== "arm" && told === usual;
   return { os: os.toLowerCase(), architecture: name, ...(isSilent ? {} : { variant: told }) };
 }

@@ -56,6 +56,11 @@ Deno.test("normalizePlatform() gives a platform the one name that engines use", 
     "linux/arm/6": "linux/arm/v6",
     "linux/armhf": "linux/arm/v7",
     "linux/armel": "linux/arm/v6",
+    "linux/armhf/v6": "linux/arm/v7",
+    "linux/armel/v7": "linux/arm/v6",
+    "linux/arm/v6": "linux/arm/v6",
+    "linux/x86-64": "linux/amd64",
+    "linux/x86_64/v3": "linux/amd64/v3",
     "linux/x86_64": "linux/amd64",
     "Linux/AMD64/v1": "linux/amd64",
     "linux/amd64/v3": "linux/amd64/v3",
@@ -71,6 +76,21 @@ Deno.test("normalizePlatform() gives a platform the one name that engines use", 
   }
   assertEquals(isSamePlatform("linux/arm64/v9", "linux/arm64"), false);
   assertEquals(formatPlatform(parsePlatform("linux/constructor")), "linux/constructor");
+});
+
+Deno.test("parsePlatform() means by each name of a platform what normalizePlatform() means by it", () => {
+  for (const name of ["armhf", "armel", "arm", "aarch64", "arm64", "x86_64", "x86-64", "i386"]) {
+    for (const text of [name, `${name}/v6`, `${name}/v7`, `${name}/v8`, `${name}/v1`]) {
+      const [architecture, variant] = text.split("/") as [string, string?];
+      const written = { os: "linux", architecture, ...(variant === undefined ? {} : { variant }) };
+      assertEquals(
+        formatPlatform(normalizePlatform(parsePlatform(`linux/${text}`))),
+        formatPlatform(normalizePlatform(written)),
+        text,
+      );
+    }
+  }
+  assertEquals(taken("linux/armhf/v6", "linux/arm/v6", "linux/arm/v7"), ["linux/arm/v7"]);
 });
 
 Deno.test("selectPlatform() takes a platform by each of its names", () => {
