@@ -81,7 +81,12 @@ export interface PushDiskOptions extends ImageRegistriesOptions {
    * @default {false}
    */
   repack?: boolean;
-  /** Whether the file is read even if the file system says that it is as it was. @default {false} */
+  /**
+   * Whether the file is read even if the file system says that it is as it was, and the registry asked for each pack that is named again: what it
+   * has lost is sent again.
+   *
+   * @default {false}
+   */
   paranoid?: boolean;
   /** The level of zstd, 1 to 19. @default {3} */
   level?: number;

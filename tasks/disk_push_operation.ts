@@ -69,6 +69,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   const rules = await registryRules(options, context.signal);
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
+  const { paranoid = false } = options;
 
   const busy = pushedElsewhere(options.reference);
   await using _lock = await lockDisk(context, options.reference, busy);
@@ -143,9 +144,11 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         pool,
         signal,
         meter,
-        paranoid: options.paranoid ?? false,
+        paranoid,
       });
       const { level = 3, repack } = options;
+      // What is on this machine is looked at in any case.
+      const looks = paranoid || store.requestsPerRead === 0;
       const packing = packWorkers(chunker, level);
       if (read && (keepsMuch(chunker) || 2 * packing < pool.width)) pool.rest();
       pool.narrow(packing);
@@ -159,7 +162,9 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         bases: found,
         store,
         pointer: current?.digest,
-        hasConfig: found[0]?.store === store || await store.has(configBlob()),
+        asks: paranoid,
+        hasConfig: found[0]?.store === store && !looks || await store.has(configBlob()),
+        hasIndex: !looks || before[0] === undefined || await store.has(before[0].image.indexBlob),
         spool,
         twins: repack === true && before[0] !== undefined
           ? new TwinPacks(before[0], of)

@@ -102,7 +102,9 @@ export async function commitPush({ made }: MovedPush, store: DiskStore): Promise
       throw error;
     }
     const { blobs } = parseManifest(made.manifest, { name: store.name });
-    await refuseMissing(blobs, store, "push with --repack, which names no older pack");
+    const hint =
+      "push with --paranoid, which sends it again, or with --repack, which names no older pack";
+    await refuseMissing(blobs, store, hint);
     throw error;
   }
 }

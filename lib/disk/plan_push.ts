@@ -7,8 +7,6 @@ import { formatBytes } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import { type ChunkTable, dataBytes } from "../chunk/chunk_table.ts";
-import { DigestLookup } from "../chunk/digest_lookup.ts";
-import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import { mostIndexBytes } from "../chunk/index_layout.ts";
 import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
@@ -16,12 +14,13 @@ import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskSource, DiskStore } from "./disk_store.ts";
+import { type AdoptedPack, findKnown, type KnownChunks } from "./known_chunks.ts";
 import type { SeenState } from "./known_files.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import { makePushIndex, type PushIndex, type PushIndexParts } from "./push_index.ts";
 import { tellReading } from "./tell_reading.ts";
 import { hasPack, type TwinPacks } from "./twin_packs.ts";
-import { type PushBase, UsablePacks } from "./usable_packs.ts";
+import type { PushBase } from "./usable_packs.ts";
 
 const lookingAtOnce = 4;
 
@@ -41,12 +40,12 @@ export interface DiskPushPlan extends Plan {
   readonly table: ChunkTable;
   /** The state in which it was read. */
   readonly state: SeenState;
-  /** Where chunks are already: the number of the base plus one, and the chunk's number there. */
-  readonly known: { readonly base: Uint16Array; readonly chunk: Uint32Array };
+  /** Where chunks are already. */
+  readonly known: KnownChunks;
   /** The bases that give chunks; the first is what the destination means now, if that is a disk. */
   readonly bases: readonly PushBase[];
   /** Packs of bases that are in other repositories. */
-  readonly adopted: readonly { readonly pack: DiskBlob; readonly from: DiskSource }[];
+  readonly adopted: readonly AdoptedPack[];
   /** Packs to be made. */
   readonly packs: readonly NewPack[];
   /** The index, where no pack has to be sent first. */
@@ -73,8 +72,12 @@ export interface PlanPushOptions {
   store: DiskStore;
   /** What that means now. */
   pointer: Digest | undefined;
+  /** Whether a registry is asked for each pack that is named again, which it may have lost. */
+  asks: boolean;
   /** Whether that is a disk with a config like ours. */
   hasConfig: boolean;
+  /** Whether the index of that is there, if it is a disk. */
+  hasIndex: boolean;
   /** Packs of earlier pushes that did not end. */
   spool: PackSpool;
   /** The packs of what that means now, where all chunks are packed afresh. */
@@ -85,32 +88,13 @@ export interface PlanPushOptions {
 
 /** Plans a push. */
 export async function planPush(options: PlanPushOptions, step: Step): Promise<DiskPushPlan> {
-  const { table, store, bases, state, pointer } = options;
+  const { table, bases, state, pointer } = options;
   refuseLargeTable(table);
-  const count = table.lengths.length;
-  const fresh = new Uint8Array(count).fill(1);
-  const known = { base: new Uint16Array(count), chunk: new Uint32Array(count) };
-  const adopted: { pack: DiskBlob; from: DiskSource }[] = [];
-  for (const [number, base] of bases.entries()) {
-    const { index } = base.image;
-    const lookup = new DigestLookup(index.digests, index.lengths.length);
-    const usable = new UsablePacks(base, store, number === 0 && base.store === store);
-    for (let chunk = 0; chunk < count; chunk++) {
-      if (fresh[chunk] === 0) continue;
-      const found = lookup.find(table.digests, chunk);
-      if (found < 0 || index.lengths[found] !== table.lengths[chunk]) continue;
-      if (!await usable.has(index.packs[found]!)) continue;
-      fresh[chunk] = 0;
-      known.base[chunk] = number + 1;
-      known.chunk[chunk] = found;
-    }
-    step.signal.throwIfAborted();
-    adopted.push(...usable.toAdopt());
-  }
-
+  const { known, fresh, adopted } = await findKnown(options, step);
   const packs = await lookAtPacks(options, planPacks(table, fresh), step);
   const standing = makeStanding({ table, known, bases }, packs);
-  const changed = standing === undefined || standing.manifestDigest !== pointer;
+  const stands = options.hasIndex && options.hasConfig;
+  const changed = !stands || standing === undefined || standing.manifestDigest !== pointer;
   const partial = { table, state, known, bases, adopted, packs, standing, pointer };
   const hasConfig = options.hasConfig;
   return {

@@ -10,6 +10,7 @@ import { orderIndex } from "../chunk/order_index.ts";
 import type { PackChunks } from "../chunk/plan_packs.ts";
 import { freeBytes } from "../chunk/zstd.ts";
 import { largestManifestBytes } from "../oci/manifest.ts";
+import type { KnownChunks } from "./known_chunks.ts";
 
 /** What a push puts beside the packs. */
 export interface PushIndex {
@@ -30,7 +31,7 @@ export interface PushIndexParts {
   /** The file's table. */
   table: ChunkTable;
   /** Chunks that lie in packs of bases. */
-  known: { readonly base: Uint16Array; readonly chunk: Uint32Array };
+  known: KnownChunks;
   /** The bases. */
   bases: readonly { readonly image: { readonly index: DiskIndex } }[];
   /** New packs, in their order. */

@@ -178,7 +178,7 @@ export class RegistryDiskStore implements DiskStore {
     if (!(error instanceof KedgeError) || error.data["status"] !== 404) return error;
     return new VerificationError(`Cannot read "${this.name}": the registry has lost ${digest}`, {
       side: "source",
-      hint: "push the disk anew, with --repack",
+      hint: "push the disk again with --paranoid, which sends what is lost",
       cause: error,
     });
   }

@@ -1,6 +1,9 @@
 import { type DiskBlob, packBlobs } from "../chunk/disk_manifest.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
+
+const lookingAtOnce = 4;
 
 /** A disk whose packs can be named again. */
 export interface PushBase {
@@ -10,36 +13,53 @@ export interface PushBase {
   readonly store: DiskSource;
 }
 
+/** What {@linkcode UsablePacks} work with. */
+export interface UsablePacksOptions {
+  /** Where the push goes. */
+  readonly store: DiskSource;
+  /** Whether that means the base now. */
+  readonly isCurrent: boolean;
+  /** Whether a registry is asked for each pack that its manifest names. */
+  readonly asks: boolean;
+}
+
 /** Which packs of a base can be named: those that are where the base is. */
 export class UsablePacks {
   #base: PushBase;
-  #store: DiskSource;
-  #current: boolean;
+  #of: UsablePacksOptions;
   #blobs: DiskBlob[];
   #known = new Map<number, boolean>();
 
-  /** `current` says that the destination means the base now. */
-  constructor(base: PushBase, store: DiskSource, current: boolean) {
+  /** Asks for nothing yet. */
+  constructor(base: PushBase, options: UsablePacksOptions) {
     this.#base = base;
-    this.#store = store;
-    this.#current = current;
+    this.#of = options;
     this.#blobs = packBlobs(base.image.index);
   }
 
-  /** Whether a pack of the base is where the base is. */
-  async has(pack: number): Promise<boolean> {
-    const known = this.#known.get(pack);
-    if (known !== undefined) return known;
-    // What a manifest in a registry names is there: the registry took the manifest, and keeps what it names.
-    const sure = this.#base.store.requestsPerRead > 0;
-    const there = sure || await this.#base.store.has(this.#blobs[pack]!);
-    this.#known.set(pack, there);
-    return there;
+  /** Finds out which of these packs are there. */
+  async lookAt(packs: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
+    const { store } = this.#base;
+    await inParallel(packs, lookingAtOnce, signal, async (pack) => {
+      // What a manifest in a registry names is there: the registry took the manifest, and keeps what it names.
+      const isSure = store.requestsPerRead > 0 && !this.#of.asks;
+      this.#known.set(pack, isSure || await store.has(this.#blobs[pack]!));
+    });
   }
 
-  /** The packs that were asked for and must come into the repository of the destination. */
+  /** Whether a pack that was looked at is where the base is. */
+  has(pack: number): boolean {
+    return this.#known.get(pack) === true;
+  }
+
+  /** How many of those that were looked at are gone. */
+  get lost(): number {
+    return [...this.#known.values()].filter((there) => !there).length;
+  }
+
+  /** Those that must come into the repository of the destination. */
   toAdopt(): { pack: DiskBlob; from: DiskSource }[] {
-    if (this.#current || sameRepository(this.#base.store, this.#store)) return [];
+    if (this.#of.isCurrent || sameRepository(this.#base.store, this.#of.store)) return [];
     return [...this.#known].filter(([, there]) => there)
       .map(([pack]) => ({ pack: this.#blobs[pack]!, from: this.#base.store }));
   }

@@ -44,7 +44,10 @@ export const diskPushTask = task({
         "A disk whose packs may be named again, beside what the tag means now; not with --repack",
     }),
     repack: arg.boolean({ description: "Pack all chunks afresh, without waste" }),
-    paranoid: arg.boolean({ description: "Read the file even if it seems to be as it was" }),
+    paranoid: arg.boolean({
+      description:
+        "Read the file even if it seems to be as it was, and send what the registry lost",
+    }),
     level: arg.number({
       description: "The level of zstd",
       integer: true,

@@ -119,3 +119,19 @@ function accessLines(log: string): string[] {
     .map((match) => `${match[1]} ${match[2]}`)
     .filter((line) => !line.includes(lastPath));
 }
+
+/** The digests of the layers of an image. */
+export async function layersOf(url: string, repository: string, tag: string): Promise<string[]> {
+  const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, {
+    headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+  });
+  const { layers } = await answer.json();
+  return layers.map(({ digest }: { digest: string }) => digest);
+}
+
+/** Has a registry lose a blob. */
+export async function lose(url: string, repository: string, digest: string): Promise<void> {
+  const answer = await fetch(`${url}/v2/${repository}/blobs/${digest}`, { method: "DELETE" });
+  await answer.body?.cancel();
+  if (answer.status !== 202) throw new Error(`the registry answered ${answer.status}`);
+}

@@ -9,7 +9,7 @@ import { DiskProxy } from "../support/disk_proxy.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { realTest } from "../support/real.ts";
-import { startRegistry } from "../support/registry.ts";
+import { layersOf, lose, startRegistry } from "../support/registry.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
 const first = join(noise(3_000_000), new Uint8Array(1_000_000), text, noise(2_000_000, 2));
@@ -413,8 +413,8 @@ realTest(
     const here = world.machine();
     const file = await world.write("disk", first);
     await pushDisk({ file, reference }, here);
-    const [, pack] = await layersOf(registry.url);
-    await lose(registry.url, pack!);
+    const [, pack] = await layersOf(registry.url, "acme/disk", "1");
+    await lose(registry.url, "acme/disk", pack!);
     await assertRejects(
       () => pullDisk({ reference, file: world.path("out") }, world.machine()),
       VerificationError,
@@ -445,7 +445,9 @@ realTest(
     await pushDisk({ file, reference }, here);
     // One that knew the disk and has its index no more is no better off than one that never saw it.
     for (const machine of [here, world.machine()]) {
-      for (const layer of await layersOf(registry.url)) await lose(registry.url, layer);
+      for (const layer of await layersOf(registry.url, "acme/disk", "1")) {
+        await lose(registry.url, "acme/disk", layer);
+      }
       for await (const { path } of blobsOf(here.cache!.dir)) await Deno.remove(path);
       world.notes.length = 0;
       await pushDisk({ file, reference }, machine);
@@ -456,17 +458,3 @@ realTest(
     await world.holds("out", first);
   },
 );
-
-async function layersOf(url: string): Promise<string[]> {
-  const answer = await fetch(`${url}/v2/acme/disk/manifests/1`, {
-    headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
-  });
-  const { layers } = await answer.json();
-  return layers.map(({ digest }: { digest: string }) => digest);
-}
-
-async function lose(url: string, digest: string): Promise<void> {
-  const answer = await fetch(`${url}/v2/acme/disk/blobs/${digest}`, { method: "DELETE" });
-  await answer.body?.cancel();
-  assertEquals(answer.status, 202);
-}
