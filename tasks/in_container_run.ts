@@ -84,6 +84,7 @@ export async function runInContainer(
         image: image.id,
         onStdout: onStdout ?? keep,
         onStderr: (bytes) => err.push(bytes),
+        onLeft: (message) => step.meter.note(message, "warning"),
         signal: step.signal,
       });
       out.end();

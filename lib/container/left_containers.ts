@@ -34,7 +34,7 @@ export async function endLeftContainers(
     for (const name of listed.split("\n").map((line) => line.trim()).filter(isLeft)) {
       // One that ran already ended, or never ran, is only removed.
       await engine.run(["stop", "-t", `${graceSeconds}`, name], { signal });
-      await removeContainer(engine, name);
+      await removeContainer(engine, name, { signal });
       onNote(`ended the container "${name}", which a run that was killed had left`);
     }
   } catch (error) {
@@ -47,15 +47,26 @@ export async function endLeftContainers(
 /**
  * Removes a container, at once; that it is gone is fine.
  *
- * @throws {KedgeError} if the engine does not remove it
+ * @throws {KedgeError} if the engine does not remove it, or does not answer in time
  */
-export async function removeContainer(engine: ContainerEngine, name: string): Promise<void> {
+export async function removeContainer(
+  engine: ContainerEngine,
+  name: string,
+  { timeoutMs = 30_000, signal }: { timeoutMs?: number | undefined; signal?: AbortSignal } = {},
+): Promise<void> {
   const now = engine.kind === "podman" ? ["--time=0"] : [];
-  const { code, stderr } = await engine.run(["rm", "--force", ...now, name]);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const hint = `remove it with ${engine.kind} rm --force ${name}`;
+  const failed = (state: string) =>
+    new KedgeError(`Cannot remove the container "${name}": ${state}`, { hint });
+  const { code, stderr } = await engine.run(["rm", "--force", ...now, name], { signal: all })
+    .catch((error) => {
+      signal?.throwIfAborted();
+      throw timeout.aborted ? failed(`${engine.kind} does not answer`) : error;
+    });
   if (code === 0 || /no such container|no container with|already in progress/i.test(stderr)) return;
-  throw new KedgeError(`Cannot remove the container "${name}": ${stderr.trim().slice(0, 300)}`, {
-    hint: `remove it with ${engine.kind} rm --force ${name}`,
-  });
+  throw failed(stderr.trim().slice(0, 300));
 }
 
 const graceSeconds = 5;

@@ -1,5 +1,5 @@
 import { resolve } from "@std/path";
-import { UsageError } from "../base/errors.ts";
+import { type KedgeError, UsageError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
 import { containerName, removeContainer } from "./left_containers.ts";
@@ -35,6 +35,10 @@ export interface RunContainerOptions {
   graceMs?: number;
   /** How long the engine may take to tell whether it started a program that failed as the engine itself would, in milliseconds. @default {10000} */
   eventsMs?: number;
+  /** How long the engine may take to remove what was not ended, in milliseconds. @default {30000} */
+  removeMs?: number;
+  /** Told where that could not be removed: what happened, and what to do. */
+  onLeft?: (message: string) => void;
   /** Ends the container. */
   signal?: AbortSignal;
 }
@@ -94,7 +98,7 @@ export async function runContainer(
     }
     return result;
   } finally {
-    if (!ended) await removeContainer(engine, name);
+    if (!ended) await removeLeft(engine, name, options);
   }
 }
 
@@ -131,6 +135,20 @@ async function wasStarted(
     signal?.throwIfAborted();
     if (timeout.aborted) return false;
     throw error;
+  }
+}
+
+/** Why it was not ended is what is thrown. */
+async function removeLeft(
+  engine: ContainerEngine,
+  name: string,
+  { removeMs, onLeft }: RunContainerOptions,
+): Promise<void> {
+  try {
+    await removeContainer(engine, name, { timeoutMs: removeMs });
+  } catch (error) {
+    const { message, hint } = error as KedgeError;
+    onLeft?.(hint === undefined ? message : `${message}; ${hint}`);
   }
 }
 

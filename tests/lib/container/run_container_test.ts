@@ -1,4 +1,4 @@
-import { assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { ContainerEngine } from "../../../lib/container/container_engine.ts";
@@ -31,6 +31,40 @@ Deno.test({
         signal: controller.signal,
       });
       await assertRejects(() => running, Error, "enough");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "runContainer() ends on an abort also where the engine hangs, and tells what it left",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const program = join(folder, "docker");
+      const script = "case $1 in run) echo up ;; esac\nexec sleep 300";
+      await writeProgram(program, `#!/bin/sh\n${script}\n`);
+      const engine = new ContainerEngine({ kind: "docker", program });
+      const controller = new AbortController();
+      const left: string[] = [];
+      const running = runContainer(engine, {
+        image: "image",
+        run: ["true"],
+        onStdout: () => controller.abort(new Error("enough")),
+        onLeft: (message) => left.push(message),
+        removeMs: 10,
+        signal: controller.signal,
+      });
+      await assertRejects(() => running, Error, "enough");
+      const [message = "", ...more] = left.map((each) => each.replaceAll(/kedge-[^ "]*/g, "NAME"));
+      assertEquals(
+        message,
+        'Cannot remove the container "NAME": docker does not answer; ' +
+          "remove it with docker rm --force NAME",
+      );
+      assertEquals(more, []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
