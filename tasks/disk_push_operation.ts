@@ -21,6 +21,7 @@ import { PackSpool } from "../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
 import type { PushIndex } from "../lib/disk/push_index.ts";
 import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
+import { checkPushRoom } from "../lib/disk/room_for_push.ts";
 import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
 import { TwinPacks } from "../lib/disk/twin_packs.ts";
 import type { PushBase } from "../lib/disk/usable_packs.ts";
@@ -173,6 +174,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           .reduce((sum, { image }) => sum + image.fetchedBytes, 0),
       }, step);
       if (step.dryRun && plan.changed) store.foresee();
+      if (plan.changed) await checkPushRoom(plan, store, meter);
       return plan;
     },
     async move(plan, step) {

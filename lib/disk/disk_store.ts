@@ -42,6 +42,8 @@ export interface DiskSource extends Disposable {
 
 /** Reads and writes the blobs and the manifest of one reference. */
 export interface DiskStore extends DiskSource {
+  /** The folder that is written, where it is on this machine. */
+  readonly folder?: string;
   /** Requests that putting a blob costs. */
   readonly requestsPerPut: number;
   /** Fails as putting would where this user may not write; writes nothing, and asks no server. */

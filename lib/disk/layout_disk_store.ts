@@ -31,6 +31,10 @@ export class LayoutDiskStore implements DiskStore {
     this.layout = new Layout(reference.folder, signal);
   }
 
+  get folder(): string {
+    return this.layout.folder;
+  }
+
   async resolve(): Promise<Manifest | undefined> {
     const { digest } = this.reference;
     if (digest !== undefined) return await this.layout.manifest(digest);

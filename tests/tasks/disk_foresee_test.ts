@@ -33,6 +33,37 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a dry run of disk:push finds that a layout has no room for what it is sure to get",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("disk", data);
+    await Deno.mkdir(world.path("small"));
+    await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
+    const names = async () =>
+      (await Array.fromAsync(Deno.readDir(world.path("small")))).map(({ name }) => name);
+    const reference = `oci:${world.path("small/store")}:1`;
+    const here = world.machine();
+    const push = (dryRun: boolean) => pushDisk({ file, reference }, { ...here, dryRun });
+    await push(true);
+    assertStringIncludes(world.notes.join("\n"), "unless it can be compressed");
+    assertEquals(await names(), []);
+    // What the packs come to is known once they are made.
+    await assertRejects(() => push(false), NoRoomError, "no room is left");
+    for (const dryRun of [true, false]) {
+      await assertRejects(() => push(dryRun), NoRoomError, "are free");
+    }
+    await Deno.remove(world.path("small/store"), { recursive: true });
+    await world.write("small/rest", new Uint8Array(1_003_520));
+    for (const dryRun of [true, false]) {
+      const fresh = { ...world.machine(), dryRun };
+      await assertRejects(() => pushDisk({ file, reference }, fresh), NoRoomError, "only 0 B");
+    }
+    assertEquals(await names(), ["rest"]);
+  },
+});
+
+Deno.test({
   name: "disk:pull refuses no file system for its room that has no size",
   ignore: !canMount,
   fn: async () => {
