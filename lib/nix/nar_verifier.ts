@@ -2,7 +2,7 @@
  * Reads a NAR as it comes, hashes it, and refuses whatever Nix's writer would not have written.
  *
  * Invariants: names are in their order, without `/`, NUL, `.` and `..`; padding is zero; nothing follows the end; the depth
- * and the length of names and targets are bounded, so that no input makes the memory grow.
+ * is bounded, and the length of names and targets is what Linux lets a file have, so that no input makes the memory grow.
  *
  * @module
  */
@@ -32,7 +32,9 @@ export interface NarVisitor {
 
 type Want = { read: number } | { skip: number };
 
-const longestName = 4096;
+const longestWord = 64;
+const longestName = 255;
+const longestTarget = 4095;
 const deepest = 1000;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -42,7 +44,7 @@ export class NarVerifier {
   #visitor: NarVisitor | undefined;
   #parser: Generator<Want, void, Uint8Array>;
   #want: Want | undefined;
-  #kept = new Uint8Array(longestName + 16);
+  #kept = new Uint8Array(longestTarget + 1);
   #keptBytes = 0;
 
   /** Expects the first byte; the visitor is told of what comes, before the whole is known to be right. */
@@ -131,7 +133,7 @@ function* parseNode(
     yield* expect(")");
   } else if (type === "symlink") {
     yield* expect("target");
-    const target = yield* text();
+    const target = yield* text("target", longestTarget);
     if (target === "" || target.includes("\0")) throw bad("a symlink leads nowhere");
     visitor?.symlink(path, target);
     yield* expect(")");
@@ -144,7 +146,7 @@ function* parseNode(
       if (next !== "entry") throw unexpected(next, "entry");
       yield* expect("(");
       yield* expect("name");
-      const name = yield* text();
+      const name = yield* text("name", longestName);
       if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
         throw bad(`an entry is named ${JSON.stringify(name.slice(0, 60))}`);
       }
@@ -168,15 +170,15 @@ function* length(): Generator<Want, number, Uint8Array> {
   return Number(value);
 }
 
-function* text(): Generator<Want, string, Uint8Array> {
+function* text(kind = "word", most = longestWord): Generator<Want, string, Uint8Array> {
   const size = yield* length();
-  if (size > longestName) throw bad(`a name of ${size} bytes is too long`);
+  if (size > most) throw bad(`a ${kind} of ${size} bytes is too long`);
   let value = "";
   if (size > 0) {
     try {
       value = decoder.decode(yield { read: size });
     } catch (cause) {
-      throw bad("a name is not UTF-8", cause);
+      throw bad(`a ${kind} is not UTF-8`, cause);
     }
   }
   yield* zeros((8 - size % 8) % 8);

@@ -2,7 +2,7 @@
  * Writes the files of one store path, as Nix leaves them: modes 0444 and 0555, every time one second after 1970, owned by whoever writes.
  *
  * Invariants: nothing is written but below the folder that was given, and nothing through a link, though one may be put there meanwhile; no name is written twice; two names that
- * the file system takes for one are an error; folders become read-only only when {@linkcode StoreTree.close} is called.
+ * the file system takes for one are an error, as is what lies too deep for a program to name it; folders become read-only only when {@linkcode StoreTree.close} is called.
  *
  * @module
  */
@@ -11,10 +11,14 @@ import { basename, dirname, relative } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { writeAllSync } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
+import { nixStoreDir } from "./nix_folder.ts";
 import { NarBuilder } from "./nar_builder.ts";
 import type { NarSummary, NarVisitor } from "./nar_verifier.ts";
 
 const epochSeconds = 1;
+/** What Linux lets a whole path have. */
+const longestPathBytes = 4095;
+const encoder = new TextEncoder();
 const bufferBytes = 1024 * 1024;
 
 /** Takes the files, folders and symlinks of one store path in any order in which a folder comes before what is in it. */
@@ -203,6 +207,8 @@ export class StoreTree implements NarVisitor, Disposable {
       new VerificationError(`Cannot write ${JSON.stringify(path)} of "${this.root}": ${state}`);
     if (this.#file !== undefined) throw refuse(`"${this.#file.path}" is not whole yet`);
     if (this.#kinds.has(path)) throw refuse("it comes twice");
+    const bytes = bytesInStore(basename(this.root), path);
+    if (bytes > longestPathBytes) throw refuse(`its path has ${bytes} bytes, more than a path can`);
     const cut = path.lastIndexOf("/");
     const above = path === "" ? "directory" : this.#kinds.get(cut < 0 ? "" : path.slice(0, cut));
     if (above !== "directory") throw refuse(`it lies in ${above ?? "no folder"}`);
@@ -224,6 +230,11 @@ export class StoreTree implements NarVisitor, Disposable {
   #at(path: string): string {
     return below(this.root, path);
   }
+}
+
+/** How long the name of a path is where the folder is mounted, as Nix there names it. */
+function bytesInStore(baseName: string, path: string): number {
+  return encoder.encode(below(`${nixStoreDir}/${baseName}`, path)).length;
 }
 
 function below(folder: string, path: string): string {

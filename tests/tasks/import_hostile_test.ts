@@ -6,7 +6,7 @@ import { VerificationError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { contentAddress } from "../../lib/nix/content_address.ts";
-import { narPieces } from "../../lib/nix/nar_pieces.ts";
+import { narPieces, narString } from "../../lib/nix/nar_pieces.ts";
 import { NixFolder } from "../../lib/nix/nix_folder.ts";
 import { formatNixHash } from "../../lib/nix/nix_hash.ts";
 import { removeTree } from "../../lib/nix/remove_tree.ts";
@@ -17,6 +17,22 @@ import { realTest } from "../support/real.ts";
 
 const digits = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl";
 const path = `/nix/store/${digits}-x`;
+
+function joined(pieces: Iterable<Uint8Array>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([...pieces].flatMap((piece) => [...piece]));
+}
+
+/** The NAR of a file in folders of these names, one in the other. */
+function deepNar(folders: readonly string[], name: string): Uint8Array {
+  const entry = (each: string) => ["(", "type", "directory", "entry", "(", "name", each, "node"];
+  const words = [
+    "nix-archive-1",
+    ...[...folders, name].flatMap(entry),
+    ...["(", "type", "regular", "contents", "x", ")"],
+    ...[...folders, name].flatMap(() => [")", ")"]),
+  ];
+  return joined(words.map(narString));
+}
 
 /** A folder, and a binary cache with one path, whose narinfo says what it is told to. */
 class Hostile {
@@ -34,7 +50,15 @@ class Hostile {
   ): Promise<string> {
     const file = join(this.folder, "file");
     await Deno.writeTextFile(file, content);
-    const nar = new Uint8Array([...narPieces(file)].flatMap((piece) => [...piece]));
+    return await this.sayNar(storePath, joined(narPieces(file)), more);
+  }
+
+  /** Writes a NAR, and what is said of it. */
+  async sayNar(
+    storePath: string,
+    nar: Uint8Array,
+    more: Record<string, string> = {},
+  ): Promise<string> {
     const cache = join(this.folder, "binary-cache");
     await Deno.mkdir(cache, { recursive: true });
     await Deno.writeFile(join(cache, "x.nar"), nar);
@@ -103,7 +127,7 @@ realTest(
       assertEquals(await folderNames(hostile.nix.store), []);
       const file = join(folder, "file");
       await Deno.writeTextFile(file, "right");
-      const digest = sha256(new Uint8Array([...narPieces(file)].flatMap((piece) => [...piece])));
+      const digest = sha256(joined(narPieces(file)));
       const right = contentAddress("x", digest, "nar");
       await hostile.say(right.path, "right", { CA: right.ca });
       assertEquals((await hostile.import(right.path)).pathsMoved, 1);
@@ -115,6 +139,38 @@ realTest(
     });
   },
 );
+
+Deno.test("importStore() takes no path that no Nix could read", async () => {
+  await inFolder(async (folder) => {
+    const hostile = new Hostile(folder);
+    const above = Array(15).fill("d".repeat(254));
+    // As long as the system lets a whole path be, with what stands before it: 4095 bytes.
+    const rest = 4095 - `${path}/${above.join("/")}/`.length;
+    await hostile.sayNar(path, deepNar(above, "n".repeat(rest)));
+    assertEquals((await hostile.import()).pathsMoved, 1);
+    await removeTree(hostile.nix.path);
+    for (
+      const [nar, state] of [
+        [deepNar(above, "n".repeat(rest + 1)), "its path has 4096 bytes"],
+        [deepNar([], "é".repeat(128)), "a name of 256 bytes is too long"],
+        [
+          joined(
+            ["nix-archive-1", "(", "type", "symlink", "target", "t".repeat(4096), ")"]
+              .map(narString),
+          ),
+          "a target of 4096 bytes is too long",
+        ],
+      ] as const
+    ) {
+      await hostile.sayNar(path, nar);
+      const error = await assertRejects(() => hostile.import(), VerificationError);
+      assertStringIncludes(error.message, `Cannot copy "${path}"`);
+      assertEquals(error.side, "source");
+      assertStringIncludes((error.cause as Error).message, state);
+      assertEquals(await folderNames(hostile.nix.store), []);
+    }
+  });
+});
 
 Deno.test("what an import brings again is known as its source knows it now", async () => {
   await inFolder(async (folder) => {
