@@ -10,6 +10,7 @@ import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { formatNixHash, parseNixHash } from "./nix_hash.ts";
 import type { PathInfo } from "./path_info.ts";
+import { isSignature } from "./signing_key.ts";
 import { compareBytes, isStoreBaseName, tryParseStorePath } from "./store_path.ts";
 
 /** What is known of one store path in a binary cache; each signature is over the {@linkcode fingerprint}. */
@@ -54,7 +55,7 @@ export function formatNarInfo(info: NarInfo): string {
 }
 
 /**
- * What a narinfo says. Unknown fields are passed over, as Nix does.
+ * What a narinfo says. Unknown fields are passed over, as Nix does, and signatures that can be nobody's.
  *
  * @param where the name of the narinfo, for messages
  * @throws {VerificationError} if it is none
@@ -72,7 +73,7 @@ export function parseNarInfo(text: string, where = "the narinfo"): NarInfo {
     if (key === "" || !/^\w+$/.test(key)) throw bad(`${shown(line)} is no field`);
     const value = colon > 0 ? line.slice(colon + 2) : "";
     if (/\p{Cc}/u.test(value)) throw bad(`the field ${key} holds control characters`);
-    if (key === "Sig") signatures.push(value);
+    if (key === "Sig") signatures.push(...isSignature(value) ? [value] : []);
     else if (fields.has(key)) throw bad(`the field ${key} stands twice`);
     else fields.set(key, value);
   }

@@ -9,6 +9,7 @@ import type { Digest } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { decodeNix32 } from "./nix32.ts";
 import { formatNixHash, parseNixHash } from "./nix_hash.ts";
+import { isSignature } from "./signing_key.ts";
 import {
   compareBytes,
   isStoreBaseName,
@@ -152,7 +153,7 @@ function contentAddressOf(value: unknown, path: string): string | undefined {
 
 function signatureOf(value: unknown, path: string): string {
   const text = isObject(value) ? `${value["keyName"]}:${value["sig"]}` : value;
-  if (typeof text !== "string" || !/^[^:\s]+:[A-Za-z0-9+/=]+$/.test(text)) {
+  if (typeof text !== "string" || !isSignature(text)) {
     throw unknownShape(`${shown(path)} has the signature ${shown(text)}`);
   }
   return text;

@@ -101,6 +101,11 @@ export async function signFingerprint(key: SigningKey, fingerprint: string): Pro
   return `${key.name}:${encodeBase64(new Uint8Array(bytes))}`;
 }
 
+/** Whether a text has the shape of a signature. */
+export function isSignature(text: string): boolean {
+  return /^[^:\s]+:[A-Za-z0-9+/]+={0,2}$/.test(text);
+}
+
 /** Whether a signature is one of this key over this fingerprint; a malformed one is not. */
 export async function verifySignature(
   key: PublicKey,

@@ -2,6 +2,7 @@ import { nixStoreDir } from "./nix_folder.ts";
 import { parseNixHash } from "./nix_hash.ts";
 import { damagedDatabase } from "./database_failure.ts";
 import type { PathInfo } from "./path_info.ts";
+import { isSignature } from "./signing_key.ts";
 import { isStoreBaseName, tryParseStorePath } from "./store_path.ts";
 
 /** A row of the database, with what refers to it. */
@@ -39,7 +40,7 @@ export function parseStoreRow(
     narHash: parseNixHash(String(row["hash"])),
     narSize,
     ...(isStoreBaseName(drv) ? { deriver: drv } : {}),
-    signatures: typeof sigs === "string" ? sigs.split(" ").filter((each) => each !== "") : [],
+    signatures: typeof sigs === "string" ? sigs.split(" ").filter(isSignature) : [],
     ...(typeof ca === "string" && ca !== "" ? { ca } : {}),
     registeredSeconds: Number(registrationTime),
     ultimate: ultimate === 1,

@@ -74,6 +74,20 @@ Deno.test("parseNarInfo() passes over what it does not know, and takes Nix's def
   assertEquals([info.compression, info.deriver, info.references], ["bzip2", undefined, []]);
 });
 
+Deno.test("parseNarInfo() drops what stands for a signature and is none", () => {
+  const junk = [
+    "junk",
+    ":AAAA",
+    "key:",
+    "key:no base64",
+    "key:AA==:AA==",
+    "two:AAAA keys:AAAA",
+    "",
+  ];
+  const lines = junk.map((each) => `Sig: ${each}\n`).join("");
+  assertEquals(parseNarInfo(text + lines), parseNarInfo(text));
+});
+
 Deno.test("parseNarInfo() refuses hostile texts", () => {
   const refused: [string | RegExp, string, string][] = [
     [/\n$/, "", "its last line is cut"],
