@@ -57,6 +57,7 @@ export function readTart(manifest: Manifest, name: string): TartDisk {
   }
   if (disks.length === 0) throw refuse("it has no disk");
   let offset = 0;
+  const sizes = new Map<Digest, number>();
   const layers = disks.map((blob): TartLayer => {
     const said = blob.annotations?.[`${annotation}uncompressed-size`] ?? "";
     const size = /^\d+$/.test(said) ? Number(said) : 0;
@@ -67,6 +68,10 @@ export function readTart(manifest: Manifest, name: string): TartDisk {
     if (!isDigest(digest)) {
       throw refuse(`the layer ${blob.digest} does not say the digest of its content`);
     }
+    if ((sizes.get(digest) ?? size) !== size) {
+      throw refuse(`two layers of other sizes have the content ${digest}`);
+    }
+    sizes.set(digest, size);
     const layer = { blob, offset, size, digest };
     offset += size;
     return layer;
@@ -79,4 +84,15 @@ export function readTart(manifest: Manifest, name: string): TartDisk {
   }
   if (offset > indexLimits.size) throw refuse(`its disk has ${offset} bytes`);
   return { size: offset, layers };
+}
+
+/** Layers, those with the same content together, in the order of the first of each. */
+export function sameLayers(layers: readonly TartLayer[]): [TartLayer, ...TartLayer[]][] {
+  const same = new Map<Digest, [TartLayer, ...TartLayer[]]>();
+  for (const layer of layers) {
+    const others = same.get(layer.digest);
+    if (others === undefined) same.set(layer.digest, [layer]);
+    else others.push(layer);
+  }
+  return [...same.values()];
 }

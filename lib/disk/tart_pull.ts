@@ -1,10 +1,10 @@
 /**
- * Pulls the disk of a Tart image, layer by layer; a layer whose plaintext stands here already is not fetched.
+ * Pulls the disk of a Tart image, layer by layer; a layer whose plaintext stands here already is not fetched, and of equal ones one alone.
  *
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
-import { Hasher } from "../base/digest.ts";
+import { type Digest, Hasher } from "../base/digest.ts";
 import { checkFreeBytes, takenBytes } from "../base/disk_space.ts";
 import { VerificationError } from "../base/errors.ts";
 import { canRead } from "../base/files.ts";
@@ -27,10 +27,10 @@ import {
   type PullWork,
   tellMoved,
 } from "./pull_work.ts";
-import { readTart, type TartLayer } from "./tart_disk.ts";
+import { readTart, sameLayers, type TartLayer } from "./tart_disk.ts";
 import { type Moving, tellMoving } from "./tell_moving.ts";
 import { tellReading } from "./tell_reading.ts";
-import { copyRegion, regionDigest, writeSparse } from "./tart_region.ts";
+import { copyRegion, regionDigest, type TartRegion, writeSparse } from "./tart_region.ts";
 
 /** Plans the pull of a Tart image. */
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -51,8 +51,9 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     const onRead = readers.get(path)!;
     return regionDigest(path, layer, { signal: step.signal, onRead });
   };
-  const missing: TartLayer[] = [];
-  const copies: { layer: TartLayer; from: string }[] = [];
+  const elsewhere: TartLayer[] = [];
+  const known = new Map<Digest, TartRegion>();
+  const copies: { layer: TartLayer; from: TartRegion }[] = [];
   let standsWhole = file.info?.size === disk.size;
   for (const layer of disk.layers) {
     let from: string | undefined;
@@ -61,12 +62,23 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
       if (from === undefined && await digestIn(path, layer) === layer.digest) from = path;
     }
     if (from === undefined) {
-      await store.lookFor?.(layer.blob);
-      missing.push(layer);
-    } else if (from !== out) copies.push({ layer, from });
+      elsewhere.push(layer);
+    } else {
+      const region = { path: from, offset: layer.offset };
+      known.set(layer.digest, region);
+      if (from !== out) copies.push({ layer, from: region });
+    }
     standsWhole &&= from !== undefined &&
       (from === file.path || await digestIn(file.path, layer) === layer.digest);
   }
+  const missing: TartLayer[] = [];
+  for (const layer of elsewhere) {
+    const from = known.get(layer.digest);
+    if (from === undefined) missing.push(layer);
+    else copies.push({ layer, from });
+  }
+  const toFetch = sameLayers(missing);
+  for (const [layer] of toFetch) await store.lookFor?.(layer.blob);
   if (standsWhole) {
     // What stands whole stays, also where an earlier pull has still to be cleared away.
     [inPlace, out, seen] = [true, file.path, file.info];
@@ -75,7 +87,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
   const changed = !standsWhole || unfinished;
   if (changed) await foreseeName(file, out);
-  const bytesToMove = sum(missing.map((layer) => layer.blob.size));
+  const bytesToMove = sum(toFetch.map(([layer]) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);
   const writing = [...missing, ...copies.map((copy) => copy.layer)];
@@ -91,12 +103,12 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     bytesToMove: changed ? bytesToMove : 0,
     bytesToReuse,
     exact: true,
-    requests: changed ? missing.length * store.requestsPerRead + (mayMove(store) ? 1 : 0) : 0,
+    requests: changed ? toFetch.length * store.requestsPerRead + (mayMove(store) ? 1 : 0) : 0,
     why: changed
       ? `${missing.length} of ${disk.layers.length} layers are not on this machine: ` +
         `${formatBytes(bytesToMove)} to fetch`
       : `"${file.path}" holds every layer of ${manifest.digest}, each hashed now`,
-    objects: disk.layers.map((layer) => ({
+    objects: sameLayers(disk.layers).map(([layer]) => ({
       label: layer.blob.digest,
       sizeBytes: layer.blob.size,
       state: missing.includes(layer) ? "missing" as const : "present" as const,
@@ -135,17 +147,17 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
             moving.file(layer.size);
           } else {
             step.meter.note(
-              `"${from}" changed meanwhile; ${layer.blob.digest} is fetched`,
+              `"${from.path}" changed meanwhile; ${layer.blob.digest} is fetched`,
               "warning",
             );
             fetched.push(layer);
           }
         }
         await inParallel(
-          fetched,
+          sameLayers(fetched),
           Math.min(4, request.concurrency),
           step.signal,
-          (layer, signal) => fetchLayer(request, layer, out, { ...step, signal, moving }),
+          (layers, signal) => fetchLayers(request, layers, out, { ...step, signal, moving }),
         );
         moving.end();
       }),
@@ -158,13 +170,16 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   };
 }
 
-async function fetchLayer(
+/** Fetches one of layers that have the same content, and writes it at the place of each. */
+async function fetchLayers(
   { store }: PullRequest,
-  layer: TartLayer,
+  layers: readonly [TartLayer, ...TartLayer[]],
   out: string,
   { meter, signal, moving }: Step & { moving: Moving },
 ): Promise<void> {
+  const [layer] = layers;
   const { blob } = layer;
+  const what = `the layer ${blob.digest} of "${store.name}"`;
   using progress = meter.object(blob.digest, blob.size);
   let [wired, written] = [0, 0];
   const counted = async function* () {
@@ -184,18 +199,18 @@ async function fetchLayer(
     const packed = verified(blob, counted(), { name: store.name });
     const hasher = new Hasher();
     using file = await Deno.open(out, { read: true, write: true });
-    let at = layer.offset;
-    for await (const plain of unpackAppleLz4(packed, layer.size)) {
+    for await (const plain of unpackAppleLz4(packed, layer.size, what)) {
       signal.throwIfAborted();
+      for (const { offset } of layers) {
+        await writeSparse(file, offset + hasher.size, plain);
+        written += plain.length;
+        moving.file(plain.length);
+      }
       hasher.update(plain);
-      await writeSparse(file, at, plain);
-      at += plain.length;
-      written += plain.length;
-      moving.file(plain.length);
     }
     if (hasher.digest() !== layer.digest) {
       throw new VerificationError(
-        `Cannot use the layer ${blob.digest} of "${store.name}": its content is not ${layer.digest}`,
+        `Cannot use ${what}: its content is not ${layer.digest}`,
         { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
       );
     }

@@ -7,6 +7,14 @@ import type { TartLayer } from "./tart_disk.ts";
 const bufferBytes = 1024 * 1024;
 const holeBytes = 64 * 1024;
 
+/** Where the content of a layer stands. */
+export interface TartRegion {
+  /** The file. */
+  readonly path: string;
+  /** Where it begins there. */
+  readonly offset: number;
+}
+
 /** The digest of a layer's place in a file, which tells what it reads; `undefined` if the file ends before. */
 export async function regionDigest(
   path: string,
@@ -30,20 +38,20 @@ export async function regionDigest(
   return hasher.digest();
 }
 
-/** Copies a region; `false` if its bytes are not those of the layer by now. */
+/** Copies a region to the place of a layer; `false` if its bytes are not those of the layer by now. */
 export async function copyRegion(
-  from: string,
+  from: TartRegion,
   to: string,
   layer: TartLayer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const info = await ifThere(Deno.stat(from));
-  using source = info?.isFile === true ? await ifThere(Deno.open(from)) : undefined;
+  const info = await ifThere(Deno.stat(from.path));
+  using source = info?.isFile === true ? await ifThere(Deno.open(from.path)) : undefined;
   if (source === undefined) return false;
   using target = await Deno.open(to, { read: true, write: true });
   const hasher = new Hasher();
   const buffer = new Uint8Array(bufferBytes);
-  await source.seek(layer.offset, Deno.SeekMode.Start);
+  await source.seek(from.offset, Deno.SeekMode.Start);
   for (let at = 0; at < layer.size;) {
     signal.throwIfAborted();
     const count = await source.read(buffer.subarray(0, Math.min(bufferBytes, layer.size - at)));

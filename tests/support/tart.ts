@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sha256 } from "../../lib/base/digest.ts";
+import { Hasher, sha256 } from "../../lib/base/digest.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { join } from "./disk.ts";
@@ -104,49 +104,77 @@ function blob(mediaType: string, bytes: Uint8Array<ArrayBuffer>, annotations?: o
   };
 }
 
+/** A layer of a disk. */
+export interface TartLayer {
+  /** The stream. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** How many bytes it unpacks to. */
+  size: number;
+  /** Their digest. */
+  digest: string;
+}
+
+/** A layer of the same bytes again and again, of which no more than once need be in memory. */
+export function repeatedLayer(data: Uint8Array, times: number): TartLayer {
+  const packed = packAppleLz4(data);
+  const hasher = new Hasher();
+  for (let time = 0; time < times; time++) hasher.update(data);
+  const bytes = join(...Array(times).fill(packed.subarray(0, -4)), packed.subarray(-4));
+  return { bytes, size: data.length * times, digest: hasher.digest() };
+}
+
 /** The manifest and blobs of a Tart image of a disk. */
-export function tartImage(
-  disk: Uint8Array,
-  layerBytes: number,
-): { manifest: Uint8Array<ArrayBuffer>; blobs: TartBlob[] } {
+export function tartImage(disk: Uint8Array, layerBytes: number): TartImage {
+  const layers: TartLayer[] = [];
+  for (let start = 0; start < disk.length; start += layerBytes) {
+    layers.push(repeatedLayer(disk.subarray(start, start + layerBytes), 1));
+  }
+  return tartImageOf(layers);
+}
+
+/** A Tart image. */
+export interface TartImage {
+  /** The manifest. */
+  manifest: Uint8Array<ArrayBuffer>;
+  /** The blobs. */
+  blobs: TartBlob[];
+}
+
+/** The manifest and blobs of a Tart image of layers. */
+export function tartImageOf(layers: readonly TartLayer[]): TartImage {
   const config = blob(
     "application/vnd.oci.image.config.v1+json",
     join(encoder.encode('{"architecture":"arm64","os":"darwin"}')),
   );
-  const layers = [
+  const blobs = [
     blob("application/vnd.cirruslabs.tart.config.v1", join(encoder.encode('{"version":1}'))),
+    ...layers.map(({ bytes, size, digest }) =>
+      blob("application/vnd.cirruslabs.tart.disk.v2", bytes, {
+        "org.cirruslabs.tart.uncompressed-size": String(size),
+        "org.cirruslabs.tart.uncompressed-content-digest": digest,
+      })
+    ),
+    blob("application/vnd.cirruslabs.tart.nvram.v1", join(encoder.encode("nvram"))),
   ];
-  for (let start = 0; start < disk.length; start += layerBytes) {
-    const part = disk.subarray(start, start + layerBytes);
-    layers.push(
-      blob("application/vnd.cirruslabs.tart.disk.v2", packAppleLz4(part), {
-        "org.cirruslabs.tart.uncompressed-size": String(part.length),
-        "org.cirruslabs.tart.uncompressed-content-digest": sha256(part),
-      }),
-    );
-  }
-  layers.push(blob("application/vnd.cirruslabs.tart.nvram.v1", join(encoder.encode("nvram"))));
+  const diskBytes = layers.reduce((sum, { size }) => sum + size, 0);
   const manifest = {
     schemaVersion: 2,
     mediaType: "application/vnd.oci.image.manifest.v1+json",
     config: config.descriptor,
-    layers: layers.map((layer) => layer.descriptor),
+    layers: blobs.map(({ descriptor }) => descriptor),
     annotations: {
-      "org.cirruslabs.tart.uncompressed-disk-size": String(disk.length),
+      "org.cirruslabs.tart.uncompressed-disk-size": String(diskBytes),
       "org.cirruslabs.tart.upload-time": "2026-01-01T00:00:00Z",
     },
   };
-  return {
-    manifest: join(encoder.encode(JSON.stringify(manifest))),
-    blobs: [config, ...layers],
-  };
+  return { manifest: join(encoder.encode(JSON.stringify(manifest))), blobs: [config, ...blobs] };
 }
 
 /** Puts a Tart image into a layout, under a tag; gives its reference. */
 export async function putTart(
   folder: string,
   tag: string,
-  { blobs, manifest }: ReturnType<typeof tartImage>,
+  { blobs, manifest }: TartImage,
 ): Promise<string> {
   const layout = new Layout(folder);
   await layout.make();

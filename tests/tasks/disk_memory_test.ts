@@ -1,8 +1,9 @@
-import { assert, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
+import { putTart, repeatedLayer, tartImageOf } from "../support/tart.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -92,5 +93,22 @@ Deno.test({
       assert(pulling < 300_000_000, `${pulling} bytes for ${JSON.stringify(options)}`);
       await Deno.remove(file).catch(() => {});
     }
+  },
+});
+
+Deno.test({
+  name: "a pull of a Tart image takes at most 300 MB, of which a layer alone has 512 MiB",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const text = new TextEncoder().encode("tart ".repeat(400_000));
+    const layers = [1, 2].map((seed) => {
+      const part = join(noise(2_000_000, seed), text, new Uint8Array(4 * 1024 * 1024));
+      return repeatedLayer(part.subarray(0, 4 * 1024 * 1024), 128);
+    });
+    const reference = await putTart(world.path("store"), "1", tartImageOf(layers));
+    const pulling = await memoryOf("pullDisk", 8, { reference, file: world.path("out") });
+    assert(pulling < 300_000_000, `${pulling} bytes`);
+    assertEquals((await Deno.stat(world.path("out"))).size, 2 * 512 * 1024 * 1024);
   },
 });

@@ -6,13 +6,13 @@ import { inspectDisk } from "../../tasks/disk_inspect.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
-import { putTart, tartImage } from "../support/tart.ts";
+import { putTart, type TartImage, tartImage } from "../support/tart.ts";
 
 const layerBytes = 300_000;
 const text = new TextEncoder().encode("tart ".repeat(50_000));
 const first = join(noise(310_000), text, new Uint8Array(400_000), noise(40_000, 2));
 
-const put = (world: DiskWorld, image: ReturnType<typeof tartImage>) =>
+const put = (world: DiskWorld, image: TartImage) =>
   putTart(world.path("store"), "1", image);
 
 Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", async () => {
@@ -70,6 +70,31 @@ Deno.test("a newer Tart image moves only the layers that changed, from the file 
   assertEquals(based.bytesMoved, layer);
 });
 
+Deno.test("equal layers of a Tart image are fetched once, and not at all where their content is on this machine", async () => {
+  await using world = await DiskWorld.make();
+  const [one, two] = [noise(layerBytes), noise(layerBytes, 2)];
+  const disk = join(one, new Uint8Array(layerBytes), two, one, new Uint8Array(layerBytes), one);
+  const image = tartImage(disk, layerBytes);
+  const reference = await put(world, image);
+  const sizes = [2, 3, 4].map((at) => image.blobs[at]!.bytes.length);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const there = world.machine();
+  const plan = await pullDisk({ reference, file: world.path("out") }, { ...there, dryRun: true });
+  assertEquals(plan.bytesMoved, bytes);
+  const pull = await pullDisk({ reference, file: world.path("out") }, there);
+  await world.holds("out", disk);
+  assertEquals(pull.bytesMoved, bytes);
+  const sum = / fetched in 3 parts .*, 1.7 MiB of 1.7 MiB written, 0 B reused$/;
+  assert(world.notes.some((note) => sum.test(note)), String(world.notes));
+
+  for (const inPlace of [false, true]) {
+    await world.write("part", join(two, new Uint8Array(layerBytes), new Uint8Array(10), one));
+    const based = await pullDisk({ reference, file: world.path("part"), inPlace }, there);
+    await world.holds("part", disk);
+    assertEquals(based.bytesMoved, sizes[0]! + sizes[2]!);
+  }
+});
+
 Deno.test("a Tart layer whose content is not what it says never gets the final name", async () => {
   await using world = await DiskWorld.make();
   const image = tartImage(first, layerBytes);
@@ -90,6 +115,38 @@ Deno.test("a Tart layer whose content is not what it says never gets the final n
   const pull = await pullDisk({ reference: good, file: world.path("out") }, there);
   await world.holds("out", first);
   assert(pull.bytesReused > 0, "the layers that were right are not fetched again");
+});
+
+Deno.test("what is wrong with a Tart layer's bytes is told with the layer and the image", async () => {
+  await using world = await DiskWorld.make();
+  const image = tartImage(first, layerBytes);
+  for (
+    const [bytes, state] of [
+      [join(new TextEncoder().encode("bv42")), "a block has an unknown magic"],
+      [
+        join(
+          new TextEncoder().encode("bv41"),
+          new Uint8Array([9, 0, 0, 0, 4, 0, 0, 0, 16, 1, 2, 0]),
+        ),
+        "a match begins before the data",
+      ],
+    ] as const
+  ) {
+    const { descriptor } = image.blobs[3]!;
+    const wrong = { ...descriptor, digest: sha256(bytes), size: bytes.length };
+    const manifest = new TextDecoder().decode(image.manifest)
+      .replace(JSON.stringify(descriptor), JSON.stringify(wrong));
+    const reference = await put(world, {
+      manifest: join(new TextEncoder().encode(manifest)),
+      blobs: [...image.blobs, { descriptor: wrong, bytes }],
+    });
+    const error = await assertRejects(
+      () => pullDisk({ reference, file: world.path("out") }, world.machine()),
+      VerificationError,
+      `Cannot unpack the layer ${wrong.digest} of "${reference}": ${state}`,
+    );
+    assertEquals(error.side, "source");
+  }
 });
 
 Deno.test("Tart images whose facts contradict each other are refused", async () => {
@@ -115,6 +172,11 @@ Deno.test("Tart images whose facts contradict each other are refused", async () 
     /"org.cirruslabs.tart.uncompressed-content-digest"/,
     `"x"`,
     "does not say the digest",
+  );
+  await refuse(
+    sha256(first.subarray(3 * layerBytes)),
+    sha256(first.subarray(0, layerBytes)),
+    "two layers of other sizes have the content",
   );
   await refuse("disk.v2", "disk.v1", "disk.v1");
   await refuse(/disk\.v2/g, "nvram.v1", "it has no disk");

@@ -17,13 +17,17 @@ const largestBlock = 4 * 1024 * 1024;
  * The plaintext of a stream, piece by piece; a piece is only good until the next one is asked for.
  *
  * @param sizeBytes how many bytes it must unpack to
+ * @param what names it in the error
  * @throws {VerificationError} if the stream is damaged, goes on after its end, or unpacks to more or fewer bytes
  */
 export async function* unpackAppleLz4(
   stream: AsyncIterable<Uint8Array>,
   sizeBytes: number,
+  what = "the LZ4 stream",
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const input = new ByteQueue(stream);
+  const refused = (state: string) =>
+    new VerificationError(`Cannot unpack ${what}: ${state}`, { side: "source" });
+  await using input = new ByteQueue(stream, () => refused("it is cut off"));
   let window = new Uint8Array(historyBytes * 4);
   let at = 0;
   let total = 0;
@@ -48,7 +52,7 @@ export async function* unpackAppleLz4(
     } else {
       const packedBytes = u32(await input.take(4));
       if (packedBytes > largestBlock) throw refused(`a block has ${packedBytes} packed bytes`);
-      unpackLz4Block(await input.take(packedBytes), window, at, at + plainBytes);
+      unpackLz4Block(await input.take(packedBytes), window, at, at + plainBytes, what);
     }
     total += plainBytes;
     at += plainBytes;
@@ -58,14 +62,16 @@ export async function* unpackAppleLz4(
   if (total !== sizeBytes) throw refused(`it unpacks to ${total} bytes instead of ${sizeBytes}`);
 }
 
-/** Gives bytes in the portions in which they are asked for. */
-class ByteQueue {
+/** Gives bytes in the portions in which they are asked for, and ends where they come from. */
+class ByteQueue implements AsyncDisposable {
   #iterator: AsyncIterator<Uint8Array>;
   #piece = new Uint8Array(0) as Uint8Array;
   #at = 0;
+  #cutOff: () => Error;
 
-  constructor(stream: AsyncIterable<Uint8Array>) {
+  constructor(stream: AsyncIterable<Uint8Array>, cutOff: () => Error) {
     this.#iterator = stream[Symbol.asyncIterator]();
+    this.#cutOff = cutOff;
   }
 
   async take(count: number): Promise<Uint8Array> {
@@ -75,7 +81,7 @@ class ByteQueue {
     const bytes = new Uint8Array(count);
     let filled = 0;
     while (filled < count) {
-      if (this.#at === this.#piece.length && !await this.#next()) throw refused("it is cut off");
+      if (this.#at === this.#piece.length && !await this.#next()) throw this.#cutOff();
       const part = this.#piece.subarray(this.#at, this.#at + count - filled);
       bytes.set(part, filled);
       filled += part.length;
@@ -86,6 +92,10 @@ class ByteQueue {
 
   async ended(): Promise<boolean> {
     return this.#at === this.#piece.length && !await this.#next();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#iterator.return?.();
   }
 
   async #next(): Promise<boolean> {
@@ -102,8 +112,4 @@ class ByteQueue {
 
 function u32(bytes: Uint8Array): number {
   return (bytes[0]! | bytes[1]! << 8 | bytes[2]! << 16 | bytes[3]! << 24) >>> 0;
-}
-
-function refused(state: string): VerificationError {
-  return new VerificationError(`Cannot unpack the LZ4 stream: ${state}`);
 }

@@ -7,6 +7,7 @@ import { VerificationError } from "../../base/errors.ts";
  * Follows the LZ4 block format (lz4_Block_format.md): tokens of literals and matches, lengths in steps of 255, the last sequence
  * without a match. Every read and write is held against its bounds first.
  *
+ * @param what names it in the error
  * @throws {VerificationError} if the block is damaged, or unpacks to more or fewer bytes
  */
 export function unpackLz4Block(
@@ -14,7 +15,10 @@ export function unpackLz4Block(
   out: Uint8Array,
   start: number,
   end: number,
+  what = "an LZ4 block",
 ): void {
+  const refused = (state: string) =>
+    new VerificationError(`Cannot unpack ${what}: ${state}`, { side: "source" });
   let from = 0;
   let to = start;
   const size = block.length;
@@ -60,8 +64,4 @@ export function unpackLz4Block(
     }
   }
   if (to !== end) throw refused(`it unpacks to ${to - start} bytes instead of ${end - start}`);
-}
-
-function refused(state: string): VerificationError {
-  return new VerificationError(`Cannot unpack an LZ4 block: ${state}`);
 }

@@ -84,6 +84,25 @@ Deno.test("unpackAppleLz4() refuses bytes after the end, other magics, and other
   );
 });
 
+Deno.test("unpackAppleLz4() ends the stream that it reads, also where it is refused or nobody wants the rest", async () => {
+  const packed = packAppleLz4(new TextEncoder().encode("abcdefgh".repeat(100)), 300);
+  let open = 0;
+  const stream = async function* (bytes: Uint8Array) {
+    open++;
+    try {
+      for (let at = 0; at < bytes.length; at += 10) yield bytes.subarray(at, at + 10);
+    } finally {
+      open--;
+    }
+  };
+  await Array.fromAsync(unpackAppleLz4(stream(packed), 800));
+  assertEquals(open, 0);
+  await assertRejects(() => Array.fromAsync(unpackAppleLz4(stream(packed), 799)));
+  assertEquals(open, 0);
+  for await (const _ of unpackAppleLz4(stream(packed), 800)) break;
+  assertEquals(open, 0);
+});
+
 Deno.test("unpackLz4Block() refuses a block that reaches out of its bounds", () => {
   const refuse = (block: number[], size: number, state: string) =>
     assertThrows(
