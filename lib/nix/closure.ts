@@ -18,7 +18,7 @@ export async function queryClosure(
   const missing = paths.find((path) => !known.has(path));
   if (missing !== undefined) {
     throw new VerificationError(
-      `Cannot publish "${missing}": nix path-info left it out of its answer`,
+      `Cannot copy "${missing}": nix path-info left it out of its answer`,
     );
   }
   return sortClosure(infos);

@@ -1,11 +1,14 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import { queryClosure, sortClosure } from "../../../lib/nix/closure.ts";
 import { formatNixHash } from "../../../lib/nix/nix_hash.ts";
 import { parsePathInfo, type PathInfo } from "../../../lib/nix/path_info.ts";
 import { parseStorePath } from "../../../lib/nix/store_path.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { startNix } from "../../support/nix.ts";
+import { writeProgram } from "../../support/program_file.ts";
 import { realTest } from "../../support/real.ts";
 
 const leaf = "dk7vizqg1nnzfihhx43s4gnyzjrvhzwn-leaf";
@@ -226,6 +229,19 @@ Deno.test("sortClosure() sorts a chain of 20,000 paths", () => {
     signatures: [],
   }));
   assertEquals(sortClosure(infos).map((info) => info.storePath.baseName), names.toReversed());
+});
+
+Deno.test("queryClosure() says which path nix left out of its answer, whatever it is asked for", async () => {
+  await inFolder(async (dir) => {
+    const program = join(dir, "nix");
+    await writeProgram(program, "#!/bin/sh\necho '[]'\n");
+    const path = `/nix/store/${leaf}`;
+    const error = await assertRejects(
+      () => queryClosure([path], { program }),
+      VerificationError,
+    );
+    assertEquals(error.message, `Cannot copy "${path}": nix path-info left it out of its answer`);
+  });
 });
 
 realTest("queryClosure() asks the real nix", ["nix"], async () => {
