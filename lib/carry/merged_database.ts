@@ -1,3 +1,4 @@
+import { join } from "@std/path";
 import { type Digest, Hasher, sha256 } from "../base/digest.ts";
 import { damagedDatabase } from "../nix/database_failure.ts";
 import { StoreDatabase } from "../nix/store_database.ts";
@@ -53,7 +54,7 @@ export class MergedDatabase {
     const digest = this.digest();
     if (digest === undefined) return undefined;
     using database = await StoreDatabase.read(work);
-    if (database === undefined) throw damagedDatabase(`/${databaseFolder}db.sqlite`, "it is empty");
+    if (database === undefined) throw damagedDatabase(join(work, "db.sqlite"), "it is empty");
     return { rows: database.rows(), database: digest };
   }
 

@@ -3,7 +3,11 @@ import { isSqliteDenied, isSqliteFull } from "../base/sqlite.ts";
 
 /** The error of a database that is not what Nix writes. */
 export function damagedDatabase(path: string, state: string, cause?: unknown): VerificationError {
-  return new VerificationError(`Cannot read the Nix database "${path}": ${state}`, { cause });
+  return new VerificationError(`Cannot read the Nix database "${path}": ${state}`, {
+    cause,
+    hint: "carry the image into another volume or folder, or bring the database back, " +
+      "from a backup or by .recover of sqlite3",
+  });
 }
 
 /**

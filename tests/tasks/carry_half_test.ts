@@ -77,13 +77,26 @@ realTest(
     assertEquals((await validWithNix(room.nix.uri)).length, 3);
 
     await Deno.truncate(path);
-    await assertRejects(() => room.carry(base), VerificationError, "it has no table ValidPaths");
+    const damaged = await assertRejects(
+      () => room.carry(base),
+      VerificationError,
+      `Cannot read the Nix database "${path}": it has no table ValidPaths`,
+    );
+    assertEquals(
+      damaged.hint,
+      "carry the image into another volume or folder, or bring the database back, from a backup or by .recover of sqlite3",
+    );
 
     await Deno.truncate(join(store.root, "nix/var/nix/db/db.sqlite"));
     await Deno.remove(join(store.root, "nix/var/nix/db/schema"));
     const empty = await room.image("2.8.1", await layersOf(store));
     const to = { folder: join(room.folder, "other") };
-    await assertRejects(() => room.carry(empty, { to }), VerificationError, "it is empty");
+    const bad = await assertRejects(
+      () => room.carry(empty, { to }),
+      VerificationError,
+      `Cannot read the Nix database "/nix/var/nix/db/db.sqlite" of "${empty.reference}": it is empty`,
+    );
+    assertEquals(bad.hint?.startsWith("name an image"), true);
   },
 );
 
