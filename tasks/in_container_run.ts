@@ -24,6 +24,9 @@ import { checkInContainer } from "./in_container_options.ts";
 /** How much of the standard output is kept. */
 const mostKeptBytes = 16 * 1024 * 1024;
 
+/** How many characters of a command are shown. */
+const longestShown = 200;
+
 /** Does the work of `inContainer`. */
 export async function runInContainer(
   options: InContainerOptions,
@@ -36,7 +39,7 @@ export async function runInContainer(
   const engine = await findEngine(engineOptions);
   checkContainer(engine, container);
   const command = container.run.join(" ");
-  const shown = context.redactor.redact(command);
+  const shown = inOneLine(context.redactor.redact(command));
   const exposed = [command, ...Object.values(container.env)].some((text) =>
     context.redactor.redact(text) !== text
   );
@@ -108,6 +111,12 @@ export async function runInContainer(
     standing: () => ({ code: 0, stdout: "", stdoutTruncated: false, image: "" }),
   };
   return await runOperation(operation, context);
+}
+
+/** The beginning of a command, which may hold a whole script. */
+function inOneLine(command: string): string {
+  const line = command.replace(/\s+/g, " ").trim();
+  return line.length > longestShown ? `${line.slice(0, longestShown)}…` : line;
 }
 
 type InContainerFields = Omit<InContainerResult, keyof Figures>;

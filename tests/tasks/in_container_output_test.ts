@@ -1,5 +1,6 @@
 /** What is kept of the output of a program in a container. */
 import { assertEquals, assertRejects } from "@std/assert";
+import type { Digest } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import { Redactor } from "../../lib/base/redactor.ts";
 import { Secret } from "../../lib/base/secret.ts";
@@ -59,3 +60,29 @@ realTest(
     });
   },
 );
+
+Deno.test("inContainer() names a command in one line, the beginning of a long one", async () => {
+  const digest = `sha256:${"0".repeat(64)}` as Digest;
+  const reference = "docker://127.0.0.1:1/nixos/nix:2.8.0";
+  const base = {
+    ...{ reference, digest, manifestDigest: digest, configDigest: digest },
+    platform: "linux/amd64",
+  };
+  const engine = { kind: "podman", program: "/nowhere/podman" } as const;
+  const redactor = new Redactor();
+  redactor.add("s3cr3t-token");
+  const subjectOf = async (...run: string[]) => {
+    const subjects = new Set<string>();
+    await inContainer({ base, engine, run }, {
+      dryRun: true,
+      redactor,
+      report: ({ subject }) => void subjects.add(subject),
+    });
+    return [...subjects];
+  };
+  assertEquals(await subjectOf("nix", "--version"), ["nix --version"]);
+  const script = "set -e\n\tnix build\r\n\n  echo done\n";
+  assertEquals(await subjectOf("sh", "-c", script), ["sh -c set -e nix build echo done"]);
+  const [long = ""] = await subjectOf("sh", "-c", `${"x".repeat(190)} s3cr3t-token ${script}`);
+  assertEquals(long, `sh -c ${"x".repeat(190)} [re…`);
+});
