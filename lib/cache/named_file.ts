@@ -2,7 +2,7 @@
  * A blob under the file name that a program wants to see: nixos-anywhere tells by the suffix how to unpack a tarball.
  *
  * Invariants: the path of a key and a name is always the same; the file appears whole, as a second name of the blob, or as a copy
- * where the file system has no hard links or the blob lies elsewhere.
+ * where the file system has no hard links or the blob lies elsewhere; a copy that was changed since is none.
  *
  * @module
  */
@@ -25,9 +25,7 @@ export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> 
   if (named === undefined || kept === undefined) return false;
   if (!named.isFile || named.size !== kept.size) return false;
   if (named.ino === kept.ino && named.dev === kept.dev) return true;
-  // A copy has a note beside it of which blob it is.
-  return (named.mtime?.getTime() ?? 0) >= (kept.mtime?.getTime() ?? 1) &&
-    await readPlainText(noteOf(path)) === blob.digest;
+  return await readPlainText(noteOf(path)) === noteFor(blob, named);
 }
 
 /** Puts a blob under its name; what was there before is replaced at once. */
@@ -45,15 +43,22 @@ export async function nameBlob(
     } else {
       await Deno.copyFile(blob.path, temporary);
       await Deno.chmod(temporary, 0o644);
+      const note = noteFor(blob, await Deno.lstat(temporary));
       await persistFile(temporary, path, { mode: 0o444 });
       await clearWay(noteOf(path));
-      await writeFileAtomic(noteOf(path), blob.digest, { syncFolder: false });
+      await writeFileAtomic(noteOf(path), note, { syncFolder: false });
     }
   } finally {
     await removeIfThere(temporary);
   }
 }
 
+/** Where the note of a copy lies. */
 function noteOf(path: string): string {
   return `${path}.digest`;
+}
+
+/** What is noted of a copy: of which blob it is, and when it was made; what was changed since has another time. */
+function noteFor({ digest }: CachedBlob, copy: Deno.FileInfo): string {
+  return `${digest} ${copy.mtime?.getTime() ?? 0}`;
 }
