@@ -56,8 +56,11 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
   for (const { path } of survey.oldBuckets) {
     items.push({ kind: "bucket", path, reason: "of an older version" });
   }
-  for (const { path, pointer } of survey.files) {
-    if (pointer === undefined ? !isJudged : !doomed.has(pointer)) continue;
+  for (const { path, pointer, changedMs } of survey.files) {
+    const stays = pointer === undefined
+      ? !isJudged || isYoung(changedMs, policy, facts)
+      : !doomed.has(pointer);
+    if (stays) continue;
     items.push({ kind: "file", path, reason: "nothing refers to it" });
   }
   const needed = new Set(survey.pointers.filter((pointer) => !doomed.has(pointer)).flatMap(refs));

@@ -199,6 +199,21 @@ Deno.test("P8 cache:prune lets young things be while others use the cache, unles
     assertEquals((await cachePrune({ force: true }, { cache: other })).files, 1);
   }));
 
+Deno.test("cache:prune leaves the named file of a bundle whose pointer is about to be written", () =>
+  withCache(async (cache) => {
+    using _use = await cache.use();
+    const digest = await orphan(cache, "x");
+    const path = namedFilePath(cache.dir, "https://a/b.tar.gz", "b.tar.gz");
+    await nameBlob(path, (await cache.blobs.find(digest))!, (folder) => cache.ensure(folder));
+    const other = new Cache(cache.dir);
+    assertEquals((await cachePrune({}, { cache: other })).changed, false);
+    assertEquals(await Deno.readTextFile(path), "x");
+    const later = new Cache(cache.dir, { now: () => Date.now() + 2 * 3_600_000 });
+    assertEquals(reasonsOf(await cachePrune({}, { cache: later, dryRun: true })), [
+      "file: nothing refers to it",
+    ]);
+  }));
+
 Deno.test("P9 cache:prune --ci where there is no cache is no error", () =>
   withCache(async (cache) => {
     assertEquals((await cachePrune({ ci: true }, { cache })).changed, false);
