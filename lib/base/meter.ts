@@ -2,6 +2,8 @@
 export interface Meter {
   /** One request was sent to a remote. */
   request(): void;
+  /** How many were sent so far, for the whole. */
+  readonly requests: number;
   /** Payload bytes went over the network or were written to a store. */
   moved(bytes: number): void;
   /** Payload bytes of the result were there already. */
@@ -35,6 +37,7 @@ export interface PartMeter extends Meter {
 /** A meter that tells nobody. */
 export const silentMeter: Meter = {
   request() {},
+  requests: 0,
   moved() {},
   reused() {},
   left() {},

@@ -1,4 +1,5 @@
 import { formatBytes } from "../base/bytes.ts";
+import { counted } from "../base/counted.ts";
 import type { Meter } from "../base/meter.ts";
 
 const everyMs = 5000;
@@ -11,7 +12,7 @@ export interface MovingPlan {
   readonly fileBytes: number;
   /** What of it is read meanwhile, to prove that it stands. @default {0} */
   readonly proofBytes?: number;
-  /** What each piece of that costs: `requests`, or `parts` where nothing is asked of a server. */
+  /** What is counted with that: the `requests` that the meter was told of, or `parts` where nothing is asked of a server. */
   readonly pieces: "requests" | "parts";
   /** How what comes over the network is called: `fetched`, `sent`. */
   readonly wire: string;
@@ -21,8 +22,8 @@ export interface MovingPlan {
 
 /** Takes what was done. */
 export interface Moving {
-  /** So many bytes came or went, and with them so many requests were done; one, unless told. Fewer, where some were in vain. */
-  wire(bytes: number, pieces?: number): void;
+  /** So many bytes came or went, and with them so many parts were done; one, unless told. Fewer bytes, where some were in vain. */
+  wire(bytes: number, parts?: number): void;
   /** So many bytes of the file were written or packed; packed ones became `wireBytes` that go over the network. */
   file(bytes: number, wireBytes?: number): void;
   /** So many bytes of what stands were read. */
@@ -44,7 +45,8 @@ export function tellMoving(
 ): Moving {
   const started = now();
   let told = started;
-  let [wire, pieces, file, packed, proof, reused] = [0, 0, 0, 0, 0, 0];
+  const before = meter.requests;
+  let [wire, parts, file, packed, proof, reused] = [0, 0, 0, 0, 0, 0];
   const wireBytes = () => {
     const planned = plan.wireBytes ?? (file === 0 ? undefined : packed / file * plan.fileBytes);
     // What was found to be wrong meanwhile comes on top of the plan.
@@ -55,7 +57,9 @@ export function tellMoving(
     const all = wireBytes();
     const fileBytes = Math.max(plan.fileBytes, file);
     const about = plan.wireBytes === undefined && file < plan.fileBytes ? "about " : "";
-    const count = pieces === 1 ? `1 ${plan.pieces.slice(0, -1)}` : `${pieces} ${plan.pieces}`;
+    const count = plan.pieces === "parts"
+      ? counted(parts, "part")
+      : counted(meter.requests - before, "request");
     return `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
       `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
       `${formatBytes(fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`;
@@ -75,7 +79,7 @@ export function tellMoving(
   return {
     wire: (bytes, done = 1) => {
       wire += bytes;
-      pieces += done;
+      parts += done;
       tick();
     },
     file: (bytes, wireBytes = 0) => {

@@ -95,6 +95,7 @@ export class OperationMeter implements Meter, Disposable {
 
   part(label: string, bytesToMove: number): PartMeter {
     const part = { label, bytesMoved: 0, bytesToMove };
+    const requests = () => this.requests;
     this.#parts.push(part);
     const moved = (bytes: number) => {
       part.bytesMoved += bytes;
@@ -102,6 +103,9 @@ export class OperationMeter implements Meter, Disposable {
     };
     return {
       request: () => this.request(),
+      get requests() {
+        return requests();
+      },
       reused: (bytes) => this.reused(bytes),
       left: (ms) => this.left(ms),
       note: (message, level) => this.note(message, level),
