@@ -11,8 +11,10 @@ import { isDenied } from "./files.ts";
 const sqliteBusy = 5;
 const sqliteReadOnly = 8;
 const sqliteIoError = 10;
+const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteCannotOpen = 14;
+const sqliteNotADatabase = 26;
 const sharedMemoryBytes = 64 * 1024;
 const pageBytes = 4096;
 const busyMs = 10_000;
@@ -46,6 +48,16 @@ export function hasSharedMemoryRoom(path: string): boolean {
 export function isSqliteDenied(error: unknown, path: string): boolean {
   const code = primaryCode(error);
   return code === sqliteReadOnly || code === sqliteCannotOpen && !mayRead(path);
+}
+
+/** Whether SQLite says that a file is no database at all. */
+export function isSqliteForeign(error: unknown): boolean {
+  return primaryCode(error) === sqliteNotADatabase;
+}
+
+/** Whether SQLite says that a database is damaged. */
+export function isSqliteDamaged(error: unknown): boolean {
+  return primaryCode(error) === sqliteCorrupt;
 }
 
 function mayRead(path: string): boolean {
@@ -122,6 +134,8 @@ const codeOfText: ReadonlyMap<string, number> = new Map([
   ["database is locked", sqliteBusy],
   ["attempt to write a readonly database", sqliteReadOnly],
   ["disk I/O error", sqliteIoError],
+  ["database disk image is malformed", sqliteCorrupt],
   ["database or disk is full", sqliteFull],
   ["unable to open database file", sqliteCannotOpen],
+  ["file is not a database", sqliteNotADatabase],
 ]);

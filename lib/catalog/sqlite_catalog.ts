@@ -7,8 +7,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { KedgeError, NoRoomError } from "../base/errors.ts";
-import { isSqliteFull } from "../base/sqlite.ts";
+import { KedgeError } from "../base/errors.ts";
 import type {
   CatalogWithHistory,
   CommitOptions,
@@ -17,6 +16,8 @@ import type {
   HistoryLine,
 } from "./catalog.ts";
 import { CatalogConflictError } from "./catalog_conflict_error.ts";
+import { catalogFailure } from "./catalog_failure.ts";
+import { checkCatalogPlace } from "./check_catalog_place.ts";
 import { SqliteCatalogFile } from "./sqlite_catalog_file.ts";
 import {
   type CatalogEntry,
@@ -184,26 +185,12 @@ export class SqliteCatalog implements CatalogWithHistory {
       .run(name, system, version, action, at);
   }
 
-  // deno-lint-ignore require-await -- what is thrown at once becomes a rejection
-  async #work<T>(action: string, work: () => T): Promise<T> {
+  async #work<T>(action: "read" | "write", work: () => T): Promise<T> {
     try {
+      if (!this.#file.isOpen) await checkCatalogPlace(this.#file.path);
       return work();
     } catch (cause) {
-      if (cause instanceof CatalogConflictError) throw cause;
-      if (cause instanceof KedgeError && cause.message.startsWith("Cannot")) throw cause;
-      if (isSqliteFull(cause, this.#file.path)) {
-        throw new NoRoomError(`Cannot ${action} the catalog "${this.url}": the disk is full`, {
-          cause,
-          side: "destination",
-        });
-      }
-      throw new KedgeError(
-        `Cannot ${action} the catalog "${this.url}": ${(cause as Error).message}`,
-        {
-          cause,
-          side: "destination",
-        },
-      );
+      throw catalogFailure(cause, action, this.#file.path);
     }
   }
 }

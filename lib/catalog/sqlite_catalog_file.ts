@@ -8,7 +8,8 @@
  */
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, UsageError } from "../base/errors.ts";
+import { catalogHint } from "./check_catalog_place.ts";
 
 const formatVersion = 1;
 
@@ -38,6 +39,11 @@ export class SqliteCatalogFile {
   /** Touches no disk. */
   constructor(path: string) {
     this.path = path;
+  }
+
+  /** Whether it is open. */
+  get isOpen(): boolean {
+    return this.#database !== undefined;
   }
 
   /** The open file for reading; `undefined` where there is none yet. */
@@ -94,10 +100,12 @@ function formatOf(database: sqlite.DatabaseSync): number {
   ).get();
   const format = Number(row?.["format"]);
   if (format > formatVersion) {
-    throw new KedgeError(`it was written by a newer kedge, in the format ${format}`);
+    throw new KedgeError(`it was written by a newer kedge, in the format ${format}`, {
+      hint: "update kedge",
+    });
   }
   if (format === 0 && row?.["tables"] !== 0) {
-    throw new KedgeError("it is a database of another program");
+    throw new UsageError("it is a database of another program", { hint: catalogHint });
   }
   return format;
 }

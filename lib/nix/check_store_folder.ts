@@ -1,6 +1,5 @@
-import { dirname } from "@std/path";
 import { UsageError } from "../base/errors.ts";
-import { isNotThere, lookAt } from "../base/files.ts";
+import { inTheWay } from "../base/in_the_way.ts";
 import type { StoreUri } from "./store_uri.ts";
 
 /**
@@ -11,17 +10,9 @@ import type { StoreUri } from "./store_uri.ts";
  */
 export async function checkStoreFolder({ kind, target, shown }: StoreUri): Promise<void> {
   if (kind !== "file") return;
-  for (let path = target; dirname(path) !== path; path = dirname(path)) {
-    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
-    try {
-      if ((await Deno.stat(path)).isDirectory) return;
-    } catch (error) {
-      if (!isNotThere(error)) return;
-      // A link to nothing is there, all the same.
-      if (!lookAt(path)?.isSymlink) continue;
-    }
-    throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is no folder`, {
-      hint: "name a folder; a publish makes it where it is not there",
-    });
-  }
+  const path = await inTheWay(target);
+  if (path === undefined) return;
+  throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is no folder`, {
+    hint: "name a folder; a publish makes it where it is not there",
+  });
 }

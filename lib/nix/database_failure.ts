@@ -1,5 +1,5 @@
 import { KedgeError, NoRoomError, NotAllowedError, VerificationError } from "../base/errors.ts";
-import { isSqliteDenied, isSqliteFull } from "../base/sqlite.ts";
+import { isSqliteDamaged, isSqliteDenied, isSqliteForeign, isSqliteFull } from "../base/sqlite.ts";
 
 /** The error of a database that is not what Nix writes. */
 export function damagedDatabase(path: string, state: string, cause?: unknown): VerificationError {
@@ -25,8 +25,10 @@ export function withDatabase<T>(action: string, path: string, run: () => T): T {
     if (isSqliteFull(cause, path)) {
       throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, { cause });
     }
-    const { message, errcode } = cause as { message: string; errcode?: number };
-    if (errcode === 11 || errcode === 26) throw damagedDatabase(path, message, cause);
+    const { message } = cause as Error;
+    if (isSqliteDamaged(cause) || isSqliteForeign(cause)) {
+      throw damagedDatabase(path, message, cause);
+    }
     const refused = `Cannot ${action} the Nix database "${path}": ${message}`;
     if (!isSqliteDenied(cause, path)) throw new KedgeError(refused, { cause });
     throw new NotAllowedError(refused, { cause, hint: "run as the user who owns its files" });

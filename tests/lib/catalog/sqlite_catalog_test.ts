@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
-import { KedgeError } from "../../../lib/base/errors.ts";
+import { DatabaseSync } from "node:sqlite";
+import { dirname, join } from "@std/path";
+import { KedgeError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
 import { CatalogConflictError } from "../../../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogEntryDraft } from "../../../lib/catalog/catalog_entry.ts";
 import { SqliteCatalog } from "../../../lib/catalog/sqlite_catalog.ts";
@@ -106,20 +107,89 @@ Deno.test("SqliteCatalog.forget() forgets all or nothing, and never the current 
     assertEquals((await catalog.list()).map((entry) => entry.version), ["2"]);
   }));
 
-Deno.test("SqliteCatalog refuses a file that is none, or of a newer kedge", () =>
+Deno.test("SqliteCatalog refuses a file of a newer kedge", () =>
   inCatalog(async (catalog, path) => {
-    await Deno.writeTextFile(path, "this is no database at all, but a longer text");
-    await assertRejects(
-      () => catalog.list(),
-      KedgeError,
-      `Cannot read the catalog "sqlite://${path}"`,
-    );
-    await Deno.remove(path);
     await catalog.commit(draft("1"), options);
     await catalog[Symbol.asyncDispose]();
-    const { DatabaseSync } = await import("node:sqlite");
-    new DatabaseSync(path).exec("PRAGMA user_version = 99");
-    await assertRejects(() => catalog.list(), KedgeError, "by a newer kedge");
+    using database = new DatabaseSync(path);
+    database.exec("PRAGMA user_version = 99");
+    const error = await assertRejects(() => catalog.list(), KedgeError, "by a newer kedge");
+    assertEquals(error.hint, "update kedge");
+  }));
+
+async function foreignDatabase(path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE photos (name TEXT)");
+}
+
+for (
+  const { where, below = "", make, state } of [
+    {
+      where: "is garbage",
+      make: (path: string) => Deno.writeTextFile(path, "this is no database, but a longer text"),
+      state: () => "it is no database",
+    },
+    {
+      where: "is a database of another program",
+      make: foreignDatabase,
+      state: () => "it is a database of another program",
+    },
+    {
+      where: "is a folder",
+      make: (path: string) => Deno.mkdir(path),
+      state: () => "it is a folder",
+    },
+    {
+      where: "lies below a file",
+      below: "/deep/catalog.db",
+      make: (path: string) => Deno.writeTextFile(path, ""),
+      state: (path: string) => `"${path}" is no folder`,
+    },
+    {
+      where: "lies below a link to nothing",
+      below: "/catalog.db",
+      make: (path: string) => Deno.symlink("nowhere", path),
+      state: (path: string) => `"${path}" is no folder`,
+    },
+  ]
+) {
+  Deno.test(`SqliteCatalog refuses a file that ${where}, and leaves it as it is`, () =>
+    inCatalog(async (_catalog, place) => {
+      await make(place);
+      const before = await Deno.lstat(place);
+      const path = `${place}${below}`;
+      await using catalog = new SqliteCatalog({ path });
+      for (
+        const [action, work] of [
+          ["read", () => catalog.list()],
+          ["write", () => catalog.commit(draft("1"), options)],
+        ] as const
+      ) {
+        const error = await assertRejects(work, UsageError);
+        assertEquals(
+          error.message,
+          `Cannot ${action} the catalog "sqlite://${path}": ${state(place)}`,
+        );
+        assertEquals(error.hint, "name another file; a publish makes it where it is not there");
+      }
+      assertEquals((await Deno.lstat(place)).size, before.size);
+    }));
+}
+
+Deno.test("SqliteCatalog says of a damaged file that it is damaged", () =>
+  inCatalog(async (catalog, path) => {
+    await catalog.commit(draft("1"), options);
+    await catalog[Symbol.asyncDispose]();
+    using file = await Deno.open(path, { write: true });
+    // The first page is sound, all that it leads to is not.
+    await file.seek(4096, Deno.SeekMode.Start);
+    await file.write(new Uint8Array((await file.stat()).size - 4096).fill(0xff));
+    const error = await assertRejects(() => catalog.list(), VerificationError);
+    assertEquals(
+      error.message,
+      `Cannot read the catalog "sqlite://${path}": its database is damaged`,
+    );
   }));
 
 Deno.test("SqliteCatalog takes concurrent writers of several processes one by one", () =>
