@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { dirname, resolve } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import * as v from "valibot";
+import { temporaryName } from "../lib/base/atomic_file.ts";
 import { KedgeError, NotAllowedError, UsageError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly, lookAt } from "../lib/base/files.ts";
 import { foreseeNames } from "../lib/base/foresee_names.ts";
@@ -88,6 +89,25 @@ async function isLost(path: string): Promise<boolean> {
   }
 }
 
+/** Makes a folder that all may look into from the moment at which it has its name: a user of a container is another one. */
+function makeForAll(path: string): void {
+  // The folder itself may have the longest name that there is.
+  const temporary = temporaryName(join(dirname(path), "nix"));
+  Deno.mkdirSync(temporary);
+  try {
+    // Nobody can put another folder in the place of one that is not empty, where two make it at once.
+    for (const each of [temporary, join(temporary, "var")]) {
+      Deno.mkdirSync(each, { recursive: true });
+      if (Deno.build.os !== "windows") Deno.chmodSync(each, 0o755);
+    }
+    Deno.renameSync(temporary, path);
+  } catch (error) {
+    Deno.removeSync(temporary, { recursive: true });
+    // Somebody else has made it.
+    if (lookAt(path)?.isDirectory !== true) throw error;
+  }
+}
+
 class FolderPlace implements NixPlace {
   readonly label: string;
   readonly folder: NixFolder;
@@ -115,11 +135,9 @@ class FolderPlace implements NixPlace {
   async make(): Promise<NixFolder> {
     const { path } = this.folder;
     try {
-      const isNew = lookAt(path) === undefined;
       await Deno.mkdir(dirname(path), { recursive: true });
+      if (lookAt(path) === undefined) makeForAll(path);
       Deno.mkdirSync(path, { recursive: true });
-      // A user of a container is another one.
-      if (isNew && Deno.build.os !== "windows") Deno.chmodSync(path, 0o755);
     } catch (cause) {
       if (isReadOnly(cause) || cause instanceof Deno.errors.NotCapable) throw this.#unmade(cause);
       const isTaken = cause instanceof Deno.errors.AlreadyExists ||

@@ -65,6 +65,8 @@ export interface WriteFileAtomicOptions extends AppearOptions {
   mode?: number;
   /** Only create: an existing file is left as it is, and `false` comes back. @default {false} */
   createNew?: boolean;
+  /** Told of the temporary name under which the data lies before it gets its own. */
+  onWritten?: (temporary: string) => void;
 }
 
 /**
@@ -83,6 +85,7 @@ export async function writeFileAtomic(
       using file = written(temporary, bytes, options.mode ?? 0o644);
       await file.syncData();
     }
+    options.onWritten?.(temporary);
     if (options.createNew) {
       await Deno.link(temporary, path);
       await Deno.remove(temporary);

@@ -1,4 +1,4 @@
-import { dirname } from "@std/path";
+import { basename, dirname } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { Beneath } from "./beneath.ts";
 import type { NixFolder } from "./nix_folder.ts";
@@ -7,6 +7,8 @@ import type { NixFolder } from "./nix_folder.ts";
 export async function writeNote(folder: NixFolder, path: string, text: string): Promise<void> {
   using beneath = new Beneath(folder.path);
   beneath.makeFolder(dirname(path));
-  await beneath.use(path, (name) => writeFileAtomic(name, text));
-  beneath.settleFile(path, 0o644);
+  // A run that is killed leaves no note with a name that not all may read: what is written once is not written again.
+  const onWritten = (temporary: string) =>
+    beneath.settleFile(`${dirname(path)}/${basename(temporary)}`, 0o644);
+  await beneath.use(path, (name) => writeFileAtomic(name, text, { onWritten }));
 }
