@@ -24,8 +24,8 @@ export interface ObjectMeter extends Disposable {
   moved(bytes: number): void;
   /** Bytes of this object were there already; they count in the whole too. */
   reused(bytes: number): void;
-  /** What was moved or there already of this object is void, and is moved anew: a restart from the first byte. */
-  restarted(): void;
+  /** So many of the bytes that were moved or there already of this object are void, and are moved anew; all where no number is given. */
+  restarted(bytes?: number): void;
 }
 
 /** A share of the work. As soon as there is one, all of them together are what the whole is to move. */

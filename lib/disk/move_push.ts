@@ -187,7 +187,7 @@ async function putBytes(
 
 /** Counts what is sent of a blob also for {@linkcode tellMoving}; what was sent in vain is taken back. */
 function counting(object: ObjectMeter, moving: Moving): ObjectMeter & { sent: number } {
-  const counter = {
+  const counter: ObjectMeter & { sent: number } = {
     ...object,
     sent: 0,
     moved(bytes: number) {
@@ -195,10 +195,10 @@ function counting(object: ObjectMeter, moving: Moving): ObjectMeter & { sent: nu
       object.moved(bytes);
       moving.wire(bytes, 0);
     },
-    restarted() {
-      object.restarted();
-      moving.wire(-counter.sent, 0);
-      counter.sent = 0;
+    restarted(bytes = counter.sent) {
+      object.restarted(bytes);
+      moving.wire(-bytes, 0);
+      counter.sent -= bytes;
     },
   };
   return counter;

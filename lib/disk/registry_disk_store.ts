@@ -165,7 +165,7 @@ export class RegistryDiskStore implements DiskStore {
       signal: this.#signal,
       meter: this.#meter,
       onSent: (bytes) => progress.moved(bytes),
-      onRestart: () => progress.restarted(),
+      onRestart: (bytes) => progress.restarted(bytes),
     });
   }
 

@@ -31,10 +31,10 @@ export class LastBytes {
         progress.reused(count);
         this.#came(count);
       },
-      restarted: () => {
-        progress.restarted();
-        this.#came(-bytes);
-        bytes = 0;
+      restarted: (lost = bytes) => {
+        progress.restarted(lost);
+        this.#came(-lost);
+        bytes -= lost;
       },
       [Symbol.dispose]: () => progress[Symbol.dispose](),
     };

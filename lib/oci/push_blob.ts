@@ -70,6 +70,8 @@ class Push implements AsyncDisposable {
   #at: UploadPosition;
   /** The most that the registry had of the blob at any time, in bytes. */
   #furthest: number;
+  /** How much of the blob was told to be there: what went out, or was there before, and was not lost. */
+  #counted: number;
   #refusals = 0;
 
   constructor(
@@ -85,21 +87,12 @@ class Push implements AsyncDisposable {
     this.#options = options;
     this.#meter = options.meter ?? silentMeter;
     this.#signal = options.signal;
-    const { name = "the source", session, onRestart, signal } = options;
+    const { name = "the source", session, signal } = options;
     const reader = new HashedReader(descriptor, name, body);
     const large = descriptor.size >= (options.chunkedFromBytes ?? chunkedFromBytes);
     this.#reader = reader;
-    this.#furthest = session?.offset ?? 0;
-    this.#at = new UploadPosition({
-      host,
-      repository,
-      descriptor,
-      reader,
-      large,
-      session,
-      onRestart,
-      signal,
-    });
+    this.#furthest = this.#counted = session?.offset ?? 0;
+    this.#at = new UploadPosition({ host, repository, descriptor, reader, large, session, signal });
   }
 
   async run(): Promise<void> {
@@ -109,6 +102,7 @@ class Push implements AsyncDisposable {
       const before = this.#furthest;
       const failure = await this.#try();
       if (failure === undefined) return;
+      this.#takeBack();
       this.#reached(this.#at.offset);
       if (this.#furthest > before) {
         budget.refill();
@@ -131,6 +125,14 @@ class Push implements AsyncDisposable {
       );
       await delay(waitMs, this.#signal === undefined ? {} : { signal: this.#signal });
     }
+  }
+
+  /** Tells that what went out beyond where the upload is goes out again. */
+  #takeBack(): void {
+    const lost = this.#counted - this.#at.offset;
+    if (lost <= 0) return;
+    this.#counted = this.#at.offset;
+    this.#options.onRestart?.(lost);
   }
 
   #reached(offset: number): void {
@@ -162,6 +164,7 @@ class Push implements AsyncDisposable {
       // What the registry has is wrong: nothing that is right can follow it, in a later run either.
       if (error instanceof VerificationError) {
         await this.#at.abandon().catch(() => undefined);
+        this.#takeBack();
       }
       if (!(error instanceof UnreachableError) || error.side !== this.#host.side) throw error;
       await this.#at.catchUp();
@@ -194,7 +197,10 @@ class Push implements AsyncDisposable {
       },
       accept: [...lostStatuses, ...busyStatuses],
       action: "push the blob",
-      onSent: (bytes) => this.#options.onSent?.(bytes),
+      onSent: (bytes) => {
+        this.#counted += bytes;
+        this.#options.onSent?.(bytes);
+      },
       signal: grace.signal,
     });
     const text = await bodyStart(response, keptAnswerBytes);
@@ -202,6 +208,7 @@ class Push implements AsyncDisposable {
     if (method === "PUT") this.#at.done();
     else {
       this.#at.arrived(response, url, end);
+      this.#takeBack();
       this.#reached(this.#at.offset);
     }
     return undefined;

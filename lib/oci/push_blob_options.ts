@@ -9,7 +9,7 @@ export interface PushBlobOptions {
   session?: { location: URL; offset: number } | undefined;
   /** Told of bytes that went out. */
   onSent?: ((bytes: number) => void) | undefined;
-  /** Told that bytes were sent in vain and are sent again. */
+  /** Told that so many bytes that went out, or were there already, count for nothing and are sent again. */
   onRestart?: ((bytes: number) => void) | undefined;
   /** Told of retries. */
   meter?: Meter | undefined;

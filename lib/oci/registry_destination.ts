@@ -191,7 +191,7 @@ export class RegistryDestination implements ImageDestination {
       signal,
       meter: this.#meter,
       onSent: (bytes) => progress.moved(bytes),
-      onRestart: () => progress.restarted(),
+      onRestart: (bytes) => progress.restarted(bytes),
     });
   }
 

@@ -2,7 +2,7 @@
  * Where the upload of a blob stands: the session at the registry, the bytes that it has, and the reader that is just behind them.
  *
  * Invariants: what is remembered for a later run is what the registry has; a session that is lost, in disorder, or does not say where it
- * is, is given up, and the bytes that were sent to it count as sent in vain.
+ * is, is given up.
  *
  * @module
  */
@@ -28,8 +28,6 @@ export interface UploadPositionOptions {
   large: boolean;
   /** An upload that is open already, with what it has. */
   session?: { location: URL; offset: number } | undefined;
-  /** Told that bytes were sent in vain and are sent again. */
-  onRestart?: ((bytes: number) => void) | undefined;
   /** Ends the asking. */
   signal?: AbortSignal | undefined;
 }
@@ -172,9 +170,7 @@ export class UploadPosition implements Disposable {
 
   /** Goes back to the first byte, with no session. */
   async anew(): Promise<void> {
-    const { reader, onRestart } = this.#options;
-    await reader.rewind();
-    if (this.#offset > 0) onRestart?.(this.#offset);
+    await this.#options.reader.rewind();
     this.done();
     this.#location = undefined;
     this.#offset = 0;

@@ -80,10 +80,12 @@ export class OperationMeter implements Meter, Disposable {
         bytesReused += bytes;
         this.reused(bytes);
       },
-      restarted: () => {
-        this.reused(-bytesReused);
-        bytesMoved = 0;
-        bytesReused = 0;
+      restarted: (bytes = Infinity) => {
+        const ofMoved = Math.min(bytes, bytesMoved);
+        const ofReused = Math.min(bytes - ofMoved, bytesReused);
+        bytesMoved -= ofMoved;
+        bytesReused -= ofReused;
+        this.reused(-ofReused);
       },
       [Symbol.dispose]: () => {
         if (ended) return;

@@ -220,7 +220,7 @@ function goingOn(object: ObjectMeter): ObjectMeter {
   return {
     moved: (bytes) => object.moved(bytes),
     reused: () => {},
-    restarted: () => object.restarted(),
+    restarted: (bytes) => object.restarted(bytes),
     [Symbol.dispose]: () => object[Symbol.dispose](),
   };
 }

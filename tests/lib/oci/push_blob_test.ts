@@ -41,7 +41,7 @@ function cut(): never {
   throw new KedgeError("the power went");
 }
 
-/** Pushes the blob in chunks of 300 000 bytes; gives the bytes that went out. */
+/** Pushes the blob in chunks of 300 000 bytes; gives the bytes that went out, of which all but those in vain make the blob. */
 async function push(
   host: string,
   memory: Memory,
@@ -54,6 +54,7 @@ async function push(
     credentials: () => Promise.resolve(undefined),
   });
   let sent = 0;
+  let inVain = 0;
   await new RegistryClient(connection, "a/b", "pull,push").putBlob(
     blob,
     options.body ?? inPieces,
@@ -65,8 +66,12 @@ async function push(
       onSent: (bytes) => {
         sent += bytes;
       },
+      onRestart: (bytes) => {
+        inVain += bytes;
+      },
     },
   );
+  assertEquals((options.session?.offset ?? 0) + sent - inVain, blob.size);
   return sent;
 }
 

@@ -136,6 +136,38 @@ Deno.test("runOperation() in a dry run plans only, writes nothing, and foresees 
   });
 });
 
+Deno.test("runOperation() counts of an object what it is made of in the end, whatever part of it went back or all of it", async () => {
+  const { journal, report, events } = makeGround();
+  const operation = makeOperation([], {
+    move: (_plan, { meter }) => {
+      using partly = meter.object("partly", 42);
+      partly.reused(12);
+      partly.moved(30);
+      partly.restarted(35);
+      partly.moved(35);
+      using whole = meter.object("whole", 30);
+      whole.reused(12);
+      whole.moved(9);
+      whole.restarted();
+      whole.moved(30);
+      return Promise.resolve({ bytes: 30 });
+    },
+  });
+  const { bytesMoved, bytesReused } = await runOperation(operation, {
+    signal,
+    dryRun: false,
+    journal,
+    report,
+  });
+  assertEquals([bytesMoved, bytesReused], [30 + 35 + 9 + 30, 7]);
+  assertEquals(
+    events.flatMap((event) =>
+      event.type === "object-end" ? [[event.label, event.bytesMoved, event.bytesReused]] : []
+    ),
+    [["whole", 30, 0], ["partly", 35, 7]],
+  );
+});
+
 Deno.test("runOperation() only plans when there is nothing to do", async () => {
   const { calls, journal, report } = makeGround();
   const operation = makeOperation(calls, {
