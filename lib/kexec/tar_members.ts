@@ -29,7 +29,7 @@ export interface TarMember {
 export interface TarLimits {
   /** Members. */
   members: number;
-  /** Bytes of all members together. */
+  /** Bytes of all members together, and of the tarball with what lies between and behind them. */
   bytes: number;
 }
 
@@ -47,7 +47,7 @@ export async function* tarMembers(
   const seen = new Map<string, TarMember["type"]>();
   let members = 0;
   let total = 0;
-  for await (const entry of tarEntries(bytes, name)) {
+  for await (const entry of tarEntries(upTo(bytes, limits.bytes, name), name)) {
     const member = checkedMember(entry.header, name);
     checkPlace(member, seen, name);
     members++;
@@ -55,10 +55,22 @@ export async function* tarMembers(
     if (members > limits.members) {
       throw refused(name, `it has more than ${limits.members} members`);
     }
-    if (total > limits.bytes) {
-      throw refused(name, `it unpacks to more than ${formatBytes(limits.bytes)}`);
-    }
+    if (total > limits.bytes) throw tooLarge(name, limits.bytes);
     yield { ...member, body: tarBody(entry, name) };
+  }
+}
+
+/** The bytes of a tarball, as long as they are no more than so many: what comes behind the last member no header tells of. */
+async function* upTo(
+  bytes: AsyncIterable<Uint8Array>,
+  most: number,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  let read = 0;
+  for await (const piece of bytes) {
+    read += piece.byteLength;
+    if (read > most) throw tooLarge(name, most);
+    yield piece;
   }
 }
 
@@ -127,6 +139,10 @@ function staysInside(target: string, depth: number): boolean {
 
 function isPlain(path: string): boolean {
   return !/[\0\\]/.test(path);
+}
+
+function tooLarge(name: string, bytes: number): VerificationError {
+  return refused(name, `it unpacks to more than ${formatBytes(bytes)}`);
 }
 
 function refused(name: string, state: string): VerificationError {

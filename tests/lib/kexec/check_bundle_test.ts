@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { concat } from "@std/bytes";
 import { fromFileUrl, join } from "@std/path";
 import * as fc from "fast-check";
 import { packTar, type TarEntry } from "modern-tar";
@@ -276,6 +277,17 @@ Deno.test("checkBundle() refuses a bomb by its claimed size before reading it", 
   view.set(bytesOf(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
   await withFile(huge, "b.tar", async (path) => {
     await assertRejects(() => checkBundle(path), VerificationError, "unpacks to more than 4 GiB");
+  });
+});
+
+Deno.test("checkBundle() refuses a bomb behind the end of the archive", async () => {
+  const list = entries();
+  const size = list.reduce((sum, { header }) => sum + header.size, 0);
+  const bomb = gzipSync(concat([await packTar(list), new Uint8Array(2 * size)]));
+  await withFile(bomb, "b.tar.gz", async (path) => {
+    assertEquals((await checkBundle(path, { maxUnpackedBytes: 4 * size })).unpackedBytes, size);
+    const reading = () => checkBundle(path, { maxUnpackedBytes: 2 * size });
+    await assertRejects(reading, VerificationError, "unpacks to more than");
   });
 });
 
