@@ -41,7 +41,7 @@ export class Partials {
     return join(this.#host.dir, buckets.partials.folder);
   }
 
-  /** The folder of a partial download that may be taken, the fullest first known; nothing is changed. */
+  /** The folder of a partial download that may be taken, one that was given back before those of the dead; nothing is changed. */
   async find(key: string): Promise<string | undefined> {
     const folders = await this.#free(key);
     return folders[0];
