@@ -34,3 +34,6 @@ import "../base/duration.ts";
 import "../runner/check_declared.ts";
 import "../runner/retry.ts";
 import "../runner/takes_context.ts";
+import "../runner/check_names.ts";
+import "../runner/check_permissions.ts";
+import "../runner/permission_set.ts";

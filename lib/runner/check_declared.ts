@@ -1,5 +1,6 @@
 import type { ArgsShape } from "./arg.ts";
-import { nearest } from "../base/nearest.ts";
+import { checkNames, type Refuse } from "./check_names.ts";
+import { checkPermissions } from "./check_permissions.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { DepsShape, TaskOptions } from "./task.ts";
 
@@ -49,22 +50,20 @@ const retries: readonly (keyof RetryOptions)[] = [
   "when",
 ];
 
-type Refuse = (state: string, hint?: string) => never;
-
 /**
  * Refuses what `deno run`, which checks no types, would let pass: a question, a need or a retry under a misspelt name would never be
  * asked, and a task that erases disks runs without it.
  */
 export function checkDeclared(given: object, refuse: Refuse): void {
-  checkNames("it", given, Object.keys(options), refuse);
+  checkNames("it has", given, Object.keys(options), refuse);
   for (const [name, value] of Object.entries(given)) {
     const allowed = options[name as keyof typeof options].map((kind) => kinds[kind]);
     if (value !== undefined && !allowed.some(([fits]) => fits(value))) {
       refuse(`its ${name} must be ${allowed.map(([, what]) => what).join(" or ")}`);
     }
   }
-  const { args = {}, needs = [], retry } = given as Partial<
-    { args: object; needs: readonly unknown[]; retry: unknown }
+  const { args = {}, needs = [], retry, permissions } = given as Partial<
+    { args: object; needs: readonly unknown[]; retry: unknown; permissions: unknown }
   >;
   for (const [key, declared] of Object.entries(args)) {
     if (!isObject(declared) || !("presence" in declared)) {
@@ -72,7 +71,8 @@ export function checkDeclared(given: object, refuse: Refuse): void {
     }
   }
   for (const need of needs) checkNeed(need, refuse);
-  if (isObject(retry)) checkNames("its retry", retry, retries, refuse);
+  if (isObject(permissions)) checkPermissions(permissions, refuse);
+  if (isObject(retry)) checkNames("its retry has", retry, retries, refuse);
 }
 
 function checkNeed(need: unknown, refuse: Refuse): void {
@@ -85,27 +85,11 @@ function checkNeed(need: unknown, refuse: Refuse): void {
     refuse(`the "${kind}" of one of its needs must be a text`);
   }
   checkNames(
-    `its need of a "${kind}"`,
+    `its need of a "${kind}" has`,
     need as object,
     [kind, "hint", ...needOptions[kind]!],
     refuse,
   );
-}
-
-function checkNames(
-  whose: string,
-  given: object,
-  known: readonly string[],
-  refuse: Refuse,
-): void {
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue;
-    const near = nearest(name, known);
-    refuse(
-      `${whose} has no option "${name}"`,
-      near === undefined ? undefined : `did you mean ${near}?`,
-    );
-  }
 }
 
 function isObject(value: unknown): value is object {

@@ -16,13 +16,14 @@ export interface PermissionSet {
   readonly sys?: boolean | readonly string[];
 }
 
-const kinds = ["read", "write", "net", "env", "run", "sys"] as const;
+/** The permissions that a set names one by one. */
+export const permissionKinds = ["read", "write", "net", "env", "run", "sys"] as const;
 
 /** All that any of the sets allows, without repetition. */
 export function joinPermissions(sets: readonly PermissionSet[]): PermissionSet {
   if (sets.some((set) => set.all)) return { all: true };
   const joined: Record<string, true | string[]> = {};
-  for (const kind of kinds) {
+  for (const kind of permissionKinds) {
     const wanted = sets.map((set) => set[kind] ?? false);
     if (wanted.includes(true)) {
       joined[kind] = true;

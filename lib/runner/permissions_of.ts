@@ -1,5 +1,8 @@
+import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
-import { Graph } from "./graph.ts";
+import type { Refuse } from "./check_names.ts";
+import { checkPermissions } from "./check_permissions.ts";
+import { Graph, type GraphNode } from "./graph.ts";
 import { joinPermissions, type PermissionSet } from "./permission_set.ts";
 import type { AnyTask } from "./task.ts";
 
@@ -35,16 +38,22 @@ function ofTheJournal(cacheDir: string): PermissionSet {
 export function permissionsOf(wanted: AnyTask, cacheDir: string): PermissionSet {
   const graph = new Graph(Deno.cwd());
   graph.addDeclared(wanted);
-  const sets = graph.nodes.map((node) => {
-    const set = node.task.declared.permissions?.(node.args, cacheDir);
-    if (set !== undefined) return set;
-    throw new UsageError(
-      `Cannot tell the permissions of "${node.task.name}": it does not say them`,
-      {
-        hint: "give its declaration `permissions`",
-      },
-    );
-  });
+  const sets = graph.nodes.map((node) => permissionsOfNode(node, cacheDir));
   const journal = wanted.declared.query ? [] : [ofTheJournal(cacheDir)];
   return joinPermissions([ofTheRunner, ...journal, ...sets]);
+}
+
+function permissionsOfNode({ task, args }: GraphNode, cacheDir: string): PermissionSet {
+  const refuse: Refuse = (state, hint) => {
+    throw new UsageError(
+      `Cannot tell the permissions of "${task.name}": ${state}`,
+      defined({ hint }),
+    );
+  };
+  const set = task.declared.permissions?.(args, cacheDir);
+  if (set === undefined) {
+    return refuse("it does not say them", "give its declaration `permissions`");
+  }
+  checkPermissions(set, refuse);
+  return set;
 }

@@ -243,6 +243,12 @@ Deno.test("task() refuses what only a compiler that is not asked lets pass", () 
       [{ args: { host: { description: "Host" } } }, 'its argument "host" was not made by arg'],
       [{ fresh: "yes" }, "its fresh must be a function"],
       [{ output: "path" }, "its output must be a function"],
+      [{ permissions: { nett: true } }, 'its permissions have no option "nett"'],
+      [{ permissions: { all: ["x"] } }, 'the "all" of its permissions must be true or false'],
+      [
+        { permissions: { net: "acme.dev" } },
+        'the "net" of its permissions must be true, false or a list of texts',
+      ],
       [{ query: 1 }, "its query must be true or false"],
     ] as const
   ) {
