@@ -1,5 +1,8 @@
 import type { Digest } from "../base/digest.ts";
-import { digestHex } from "../base/digest_text.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
+import { join } from "@std/path";
+import { folderNames } from "../base/files.ts";
+import type { NixFolder } from "./nix_folder.ts";
 import type { NixLink } from "./nix_links.ts";
 import type { StoreRow } from "./store_row.ts";
 
@@ -11,15 +14,17 @@ export function imageOf({ path }: Pick<NixLink, "path">): string | undefined {
 }
 
 /**
- * The images whose carrying ended before it was noted, though it had come to their roots.
+ * The images whose carrying ended before it was noted, though it had come to their roots, or to the folder of these.
  *
- * @param links all that there are below the state of Nix
  * @param noted of which images there are notes, or pointers
  */
-export function begunImages(links: readonly NixLink[], noted: readonly Digest[]): string[] {
+export async function begunImages(
+  { state }: NixFolder,
+  noted: readonly Digest[],
+): Promise<string[]> {
   const known = noted.map(digestHex);
-  const rooted = new Set(links.flatMap((link) => imageOf(link) ?? []));
-  return [...rooted].filter((hex) => !known.includes(hex)).sort();
+  const folders = await folderNames(join(state, "gcroots", "kedge"), { foldersOnly: true });
+  return folders.filter((name) => isDigest(`sha256:${name}`) && !known.includes(name));
 }
 
 /** Names, with all that they need. */

@@ -10,6 +10,7 @@ const folders = [
   "var/kedge/images",
   "var/nix",
   "var/nix/gcroots",
+  "var/nix/gcroots/kedge",
   "var/nix/profiles",
   "var/nix/temproots",
   "var/nix/db",

@@ -7,9 +7,10 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
-import { folderNames } from "../base/files.ts";
+import { folderNames, isNotThere } from "../base/files.ts";
+import { Beneath } from "./beneath.ts";
 import { begunImages, imageOf, neededBy } from "./begun_images.ts";
 import { busyNames } from "./busy_names.ts";
 import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
@@ -78,7 +79,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const all = await stateLinks(folder);
   const names = await leftNames(folder, all);
   const present = all.filter(({ path }) => !names.includes(`var/nix/${path}`));
-  const unnoted = begunImages(present, [
+  const unnoted = await begunImages(folder, [
     ...[...noted, ...unreadable].map(({ digest }) => digest),
     ...current === undefined ? [] : [current],
   ]);
@@ -134,9 +135,10 @@ export async function pruneNixFolder(
   onRemoved: (path: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  using beneath = new Beneath(folder.path);
   const remove = async (path: string, shown = path) => {
     signal.throwIfAborted();
-    await removeTree(path);
+    await removeBelow(beneath, path);
     onRemoved(shown);
   };
   const loose = new LoosePaths(folder);
@@ -159,7 +161,7 @@ export async function pruneNixFolder(
   // Of an image without a note they alone tell that its paths are to go.
   const images = plan.dropped.map(({ digest }) => digestHex(digest));
   for (const image of [...images, ...plan.begun]) {
-    await removeTree(join(folder.state, "gcroots", "kedge", image));
+    await removeBelow(beneath, join(folder.state, "gcroots", "kedge", image));
   }
   const notes = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await notes.remove(digest);
@@ -167,6 +169,15 @@ export async function pruneNixFolder(
   const gone = new Set([...plan.gone, ...[...plan.loose, ...rows].map(({ baseName }) => baseName)]);
   if (gone.size > 0) await removeUnusedLinks(folder);
   await loose.settle((baseName) => gone.has(baseName));
+}
+
+/** Removes what lies behind no link; that it, or the folder that it was in, is gone already is fine. */
+async function removeBelow(beneath: Beneath, path: string): Promise<void> {
+  try {
+    await beneath.use(relative(beneath.root, path), removeTree);
+  } catch (error) {
+    if (!isNotThere(error)) throw error;
+  }
 }
 
 /** What links lead to. */

@@ -112,6 +112,27 @@ realTest(
   },
 );
 
+realTest(
+  "pruneStore() removes the folder of roots that a killed carry has only made",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const base = await room.image("2.8.0");
+    await room.carry(base);
+    const roots = join(room.nix.state, "gcroots", "kedge");
+    const own = await folderNames(roots);
+    for (const name of ["a".repeat(64), "other"]) await Deno.mkdir(join(roots, name));
+    const planned = await prune(room, { dryRun: true });
+    assertEquals([planned.changed, planned.paths], [true, 0]);
+    assertStringIncludes(planned.why, "a killed run left what it had under way");
+    assertEquals(await prune(room), { ...planned, dryRun: false });
+    // What is no image's is somebody else's.
+    assertEquals(await folderNames(roots), [...own, "other"].sort());
+    assertEquals((await prune(room)).changed, false);
+    assertEquals((await room.carry(base)).changed, false);
+  },
+);
+
 realTest("pruneStore() waits for a run that may be placing paths", carryPrograms, async () => {
   await using room = await CarryRoom.make();
   await room.carry(await room.image("2.8.0"));

@@ -51,11 +51,12 @@ for (
     }));
 }
 
-for (const below of ["gcroots", "profiles"]) {
+for (const below of ["gcroots", "gcroots/kedge", "profiles"]) {
   Deno.test(`a prune looks for no ${below} behind a link`, () =>
     inNixFolder(async (folder, other) => {
-      await Deno.mkdir(folder.state, { recursive: true });
-      await Deno.symlink(other, join(folder.state, below));
+      const link = join(folder.state, below);
+      await Deno.mkdir(dirname(link), { recursive: true });
+      await Deno.symlink(other, link);
       await assertRejects(() => planNixPrune(folder, 0), VerificationError, "is a link");
     }));
 }

@@ -4,11 +4,13 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
+import { folderNames } from "../../../lib/base/files.ts";
 import { CarriedImages } from "../../../lib/nix/carried_images.ts";
 import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
 import { LoosePaths } from "../../../lib/nix/loose_paths.ts";
 import { putLinks } from "../../../lib/nix/nix_links.ts";
 import { readPlainFile } from "../../../lib/nix/plain_file.ts";
+import { planNixPrune, pruneNixFolder } from "../../../lib/nix/prune_nix_folder.ts";
 import { StoreDatabase } from "../../../lib/nix/store_database.ts";
 import { storeDifference } from "../../../lib/nix/store_difference.ts";
 import { parseStorePath } from "../../../lib/nix/store_path.ts";
@@ -197,4 +199,20 @@ Deno.test("storeDifference() takes what is not valid, and goes while it is hashe
     const { signal } = new AbortController();
     const { missing, left } = await storeDifference(wanted(), folder, signal);
     assertEquals([missing, left], [[row], []]);
+  }));
+
+Deno.test("pruneNixFolder() removes no roots behind a link that is put in the place of their folder", () =>
+  inNixFolder(async (folder, other) => {
+    const roots = join(folder.state, "gcroots", "kedge");
+    const hex = "a".repeat(64);
+    await Deno.mkdir(join(roots, hex), { recursive: true });
+    await Deno.mkdir(join(other, hex));
+    const plan = await planNixPrune(folder, 0);
+    assertEquals(plan.begun, [hex]);
+    await linkOnce(roots, other)();
+    const prune = () => pruneNixFolder(folder, plan, () => {}, lockOptions.signal);
+    await assertRejects(prune, VerificationError, `"${roots}": it is no folder`);
+    assertEquals(await folderNames(other), [hex]);
+    await Deno.remove(roots);
+    await prune();
   }));
