@@ -1,11 +1,13 @@
 import defer * as fs from "node:fs";
 import { join } from "@std/path";
-import { folderNames } from "../base/files.ts";
+import { isLockHeld } from "../base/file_lock.ts";
+import { folderNames, lookAt } from "../base/files.ts";
 import { folderEntries } from "./folder_entries.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
 
+const staleMs = 24 * 60 * 60 * 1000;
 const largestTextBytes = 256 * 1024 * 1024;
 const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
 /** What the system says of what is gone, or another's, a moment later, or is too long for it to tell. */
@@ -23,7 +25,8 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
   const temporary = join(folder.state, "temproots");
   for await (const { name, isFile } of folderEntries(temporary)) {
     // A pipe, or a link to a device, would be read for ever.
-    if (isFile) take(await readPlainFile(join(temporary, name), largestTextBytes) ?? "");
+    const path = join(temporary, name);
+    if (isFile && !isStale(path)) take(await readPlainFile(path, largestTextBytes) ?? "");
   }
   if (Deno.build.os === "linux") {
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
@@ -32,6 +35,20 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
     }
   }
   return [...names].filter(isStoreBaseName);
+}
+
+/**
+ * Whether what a Nix has named is of no use any more: it holds a lock of the file as long as it lives, but a virtual machine keeps its locks
+ * to itself, and some file systems have none; so the file must be of some age too.
+ */
+function isStale(path: string): boolean {
+  const written = lookAt(path)?.mtime?.getTime() ?? Infinity;
+  try {
+    return Date.now() - written > staleMs && !isLockHeld(path);
+  } catch {
+    // Of one that this user may not lock nothing is known.
+    return false;
+  }
 }
 
 async function textOf(path: string): Promise<string> {

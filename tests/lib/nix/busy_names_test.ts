@@ -1,7 +1,9 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { lockFile } from "../../../lib/base/file_lock.ts";
 import { busyNames } from "../../../lib/nix/busy_names.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
+import { inNixFolder } from "../../support/nix_folder.ts";
 
 const baseName = `${"0".repeat(32)}-busy`;
 
@@ -24,6 +26,27 @@ async function atWork(script: string, cwd: string): Promise<AsyncDisposable> {
     },
   };
 }
+
+Deno.test("busyNames() passes over what Nix processes that are gone have named, once that is a day ago", async () => {
+  await inNixFolder(async (folder) => {
+    const temporary = join(folder.state, "temproots");
+    await Deno.mkdir(temporary, { recursive: true });
+    const day = 24 * 60 * 60;
+    const ages = { new: 0, recent: day - 60, old: day + 60, held: day + 60, shared: 9 * day };
+    const named = (name: string) => `${"1".repeat(32)}-${name}`;
+    for (const [name, age] of Object.entries(ages)) {
+      const path = join(temporary, name);
+      await Deno.writeTextFile(path, `/nix/store/${named(name)}\0`);
+      const seconds = Date.now() / 1000 - age;
+      await Deno.utime(path, seconds, seconds);
+    }
+    // As a Nix holds it as long as it lives.
+    using _held = await lockFile(join(temporary, "held"));
+    using _shared = await lockFile(join(temporary, "shared"), { shared: true });
+    const found = (await busyNames(folder)).filter((name) => name.startsWith("1111"));
+    assertEquals(found.sort(), ["held", "new", "recent", "shared"].map(named));
+  });
+});
 
 for (
   const [what, isFound, script] of [
