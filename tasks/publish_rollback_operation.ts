@@ -18,6 +18,8 @@ import { thisSystem } from "./this_system.ts";
 import { catalogOf, closureOf, entryStores } from "./publish_entry.ts";
 import type { PublishRollbackOptions, PublishRollbackResult } from "./publish_after.ts";
 
+const seeAll = "see what there is with catalog:ls";
+
 interface RollbackPlan extends Plan {
   catalog: CatalogWithHistory;
   to: CatalogEntry;
@@ -81,6 +83,7 @@ async function planRollback(
   if (current === undefined) {
     throw new UsageError(
       `Cannot roll "${name}" back: "${catalog.url}" has no entry of it for ${system}`,
+      { hint: `${seeAll}, and name its system with --system` },
     );
   }
   const history = (await catalog.history(name, { signal })).filter((line) =>
@@ -123,7 +126,7 @@ function noneToGoTo(
   url: string,
   versions: number,
 ): UsageError {
-  const hint = "see what there is with catalog:ls";
+  const hint = seeAll;
   if (version !== undefined) {
     return new UsageError(`Cannot roll "${name}" back to ${version}: "${url}" has no such entry`, {
       hint,

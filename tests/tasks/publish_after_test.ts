@@ -65,6 +65,20 @@ Deno.test("publishRollback() goes back further each time, to what was current be
   assertEquals([await back(), await back()], ["4", "3"]);
 });
 
+Deno.test("publishRollback() says what to do next where nothing was published for the system", async () => {
+  await using ground = await plainGround(3);
+  const { catalog } = await publishVersions(ground, 2);
+  const options = { name: "plain", catalog: catalog as string, system: "riscv64-linux" };
+  const error = await assertRejects(() => publishRollback(options, ground.ctx), UsageError);
+  assertEquals(
+    [error.message, error.hint],
+    [
+      `Cannot roll "plain" back: "${catalog}" has no entry of it for riscv64-linux`,
+      "see what there is with catalog:ls, and name its system with --system",
+    ],
+  );
+});
+
 Deno.test("publishPrune() names the stores of a forgotten entry that it was not given", async () => {
   await using ground = await plainGround(4);
   const left = `file://${ground.dir}/left`;
