@@ -71,7 +71,7 @@ export async function lookUpBaseImage(
   const { platform, release } = wanted;
   const [meant, there] = [platform, { os, architecture }].map(normalizePlatform);
   if (there!.os !== meant!.os || there!.architecture !== meant!.architecture) {
-    throw wrongPlatform(name, platform, [`${os}/${architecture}`]);
+    throw wrongPlatform(name, platform, architecture === "" ? [] : [`${os}/${architecture}`]);
   }
   const [source, label] = said;
   if (label === undefined) {
@@ -82,7 +82,9 @@ export async function lookUpBaseImage(
   }
   if (release !== undefined && label !== release) {
     throw new VerificationError(
-      `Cannot use "${name}" as base image: its ${source} says version ${JSON.stringify(label)}, ` +
+      `Cannot use "${name}" as base image: its ${source} says version ${
+        JSON.stringify(label.slice(0, 60))
+      }, ` +
         `not "${release}"`,
       {
         side: "source",
@@ -154,7 +156,11 @@ async function readConfig(
     text += decoder.decode(piece, { stream: true });
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), configSchema), text);
-  if (!parsed.success) throw bad(parsed.issues[0].message);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    const place = v.getDotPath(issue);
+    throw bad(place === null ? issue.message : `${place}: ${issue.message}`);
+  }
   const { os = "linux", architecture = "", config: inner, history } = parsed.output;
   const label = inner?.Labels?.[versionLabel];
   if (label !== undefined) return { os, architecture, said: ["label", label] };

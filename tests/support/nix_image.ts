@@ -16,6 +16,8 @@ export interface NixImage {
   comments?: readonly string[];
   /** For which machine it is. @default {this one} */
   platform?: Platform;
+  /** Fields of its config beside those, or in their place. @default {none} */
+  config?: Readonly<Record<string, unknown>>;
   /** Its layers, as tarballs. @default {one that holds a text} */
   layers?: readonly (Uint8Array | string)[];
 }
@@ -45,6 +47,7 @@ async function writeNixImage(
           : { Labels: { "org.opencontainers.image.version": label } },
         ...(comments === undefined ? {} : { history: comments.map((comment) => ({ comment })) }),
         rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
+        ...image.config,
       }),
       MediaType.ociConfig,
     );

@@ -4,6 +4,8 @@ import { join } from "@std/path";
 import { KedgeError, NotAllowedError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { baseImage } from "../../tasks/base_image.ts";
+import { formatPlatform, machinePlatform } from "../../lib/oci/platform.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
 import { startNginx } from "../support/nginx.ts";
 import { pushNixImage } from "../support/nix_image.ts";
 import { realTest } from "../support/real.ts";
@@ -53,3 +55,46 @@ realTest(
     }
   },
 );
+
+Deno.test("baseImage() says what is wrong in the config of an image, and where", async () => {
+  const folder = await Deno.makeTempDir();
+  await using registry = new FakeRegistry();
+  try {
+    const label = "org.opencontainers.image.version";
+    const platform = formatPlatform(machinePlatform());
+    const repository = `${registry.host}/nixos/nix`;
+    const cases: [Record<string, unknown>, string, string?][] = [
+      [
+        { config: { Labels: { [label]: 5 } } },
+        `Cannot read the config of "NAME": config.Labels.${label}: Invalid type: Expected string but received 5`,
+      ],
+      [
+        { config: { Labels: { [label]: "x".repeat(1000) } } },
+        `Cannot use "NAME" as base image: its label says version "${"x".repeat(60)}", not "TAG"`,
+        "the tag was moved or made by mistake; name another repository with --repository",
+      ],
+      [
+        { architecture: undefined },
+        `Cannot use "NAME" on ${platform}: it is for no platform that it names`,
+      ],
+      [
+        { architecture: "riscv64" },
+        `Cannot use "NAME" on ${platform}: it is for linux/riscv64`,
+        "choose one of these with --platform",
+      ],
+    ];
+    for (const [at, [config, message, hint]] of cases.entries()) {
+      const tag = `2.8.${at}`;
+      await pushNixImage(folder, registry.host, tag, [{ label: tag, config }]);
+      const error = await assertRejects(
+        () =>
+          baseImage({ nixVersion: tag, repository }, { cache: new Cache(join(folder, "cache")) }),
+        KedgeError,
+      );
+      const expected = message.replace("NAME", `${repository}:${tag}`).replace("TAG", tag);
+      assertEquals([error.message, error.hint], [expected, hint]);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

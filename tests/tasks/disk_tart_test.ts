@@ -12,8 +12,7 @@ const layerBytes = 300_000;
 const text = new TextEncoder().encode("tart ".repeat(50_000));
 const first = join(noise(310_000), text, new Uint8Array(400_000), noise(40_000, 2));
 
-const put = (world: DiskWorld, image: TartImage) =>
-  putTart(world.path("store"), "1", image);
+const put = (world: DiskWorld, image: TartImage) => putTart(world.path("store"), "1", image);
 
 Deno.test("pullDisk() pulls a Tart image, layer by layer, verified and sparse", async () => {
   await using world = await DiskWorld.make();
