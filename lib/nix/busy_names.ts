@@ -9,7 +9,10 @@ import { isStoreBaseName } from "./store_path.ts";
 
 const staleMs = 24 * 60 * 60 * 1000;
 const largestTextBytes = 256 * 1024 * 1024;
-const storeName = new RegExp(`${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`, "g");
+const namePattern = `${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`;
+const anyName = new RegExp(namePattern, "g");
+/** One in a longer path: in whatever store that leads to. */
+const nameBelow = new RegExp(`(?<=[^\\s\\0:=;,"'()<>|&])${namePattern}`, "g");
 /** What the system says of what is gone, or another's, a moment later, or is too long for it to tell. */
 const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENAMETOOLONG"];
 
@@ -19,8 +22,8 @@ const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENAMETOOLONG"
  */
 export async function busyNames(folder: NixFolder): Promise<string[]> {
   const names = new Set<string>();
-  const take = (text: string) => {
-    for (const match of text.matchAll(storeName)) names.add(match[1]!);
+  const take = (text: string, pattern = anyName) => {
+    for (const match of text.matchAll(pattern)) names.add(match[1]!);
   };
   const temporary = join(folder.state, "temproots");
   for await (const { name, isFile } of folderEntries(temporary)) {
@@ -29,9 +32,15 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
     if (isFile && !isStale(path)) take(await readPlainFile(path, largestTextBytes) ?? "");
   }
   if (Deno.build.os === "linux") {
+    const own = identityOf(nixStoreDir);
+    const isOther = own !== undefined && own !== identityOf(folder.store);
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
-      for (const name of ["maps", "environ"]) take(await textOf(`/proc/${pid}/${name}`));
-      linksOf(`/proc/${pid}`).forEach(take);
+      const process = `/proc/${pid}`;
+      // What a program names that sees this machine's own store is of that one.
+      const seesOwn = isOther && identityOf(`${process}/root${nixStoreDir}`) === own;
+      const pattern = seesOwn ? nameBelow : anyName;
+      for (const name of ["maps", "environ"]) take(await textOf(`${process}/${name}`), pattern);
+      for (const target of linksOf(process)) take(target, pattern);
     }
   }
   return [...names].filter(isStoreBaseName);
@@ -55,19 +64,28 @@ async function textOf(path: string): Promise<string> {
   return await Deno.readTextFile(path).catch((error) => passed(error, ""));
 }
 
+/** What tells a folder from others, by whatever name; `undefined` where it cannot be looked at. */
+function identityOf(folder: string): string | undefined {
+  return orElse(() => {
+    const { dev, ino } = Deno.statSync(folder);
+    return ino === null ? undefined : `${dev} ${ino}`;
+  }, undefined);
+}
+
 /** Where the links of a process lead: to its program, its working folder and what it has open. */
 function linksOf(process: string): string[] {
-  const read = <T>(run: () => T, none: T): T => {
-    try {
-      return run();
-    } catch (error) {
-      return passed(error, none);
-    }
-  };
-  const open = read(() => fs.readdirSync(`${process}/fd`), []);
+  const open = orElse(() => fs.readdirSync(`${process}/fd`), []);
   return ["exe", "cwd", ...open.map((name) => `fd/${name}`)].map((name) =>
-    read(() => targetOf(`${process}/${name}`), "")
+    orElse(() => targetOf(`${process}/${name}`), "")
   );
+}
+
+function orElse<T>(run: () => T, none: T): T {
+  try {
+    return run();
+  } catch (error) {
+    return passed(error, none);
+  }
 }
 
 /** Where a link leads; where that is no UTF-8, which Deno gives to nobody, the words in which Deno refuses it, and which quote it. */

@@ -4,14 +4,21 @@ import { lockFile } from "../../../lib/base/file_lock.ts";
 import { busyNames } from "../../../lib/nix/busy_names.ts";
 import { NixFolder } from "../../../lib/nix/nix_folder.ts";
 import { inNixFolder } from "../../support/nix_folder.ts";
+import { writeProgram } from "../../support/program_file.ts";
+import { realTest } from "../../support/real.ts";
 
 const baseName = `${"0".repeat(32)}-busy`;
 
 /** A program of this machine that has gone into a folder by a script. */
-async function atWork(script: string, cwd: string): Promise<AsyncDisposable> {
+async function atWork(
+  script: string,
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<AsyncDisposable> {
   const child = new Deno.Command("sh", {
     args: ["-c", `${script} && echo up && read line`],
     cwd,
+    env,
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -45,6 +52,41 @@ Deno.test("busyNames() passes over what Nix processes that are gone have named, 
     using _shared = await lockFile(join(temporary, "shared"), { shared: true });
     const found = (await busyNames(folder)).filter((name) => name.startsWith("1111"));
     assertEquals(found.sort(), ["held", "new", "recent", "shared"].map(named));
+  });
+});
+
+realTest(
+  "busyNames() passes over what programs name of this machine's own store",
+  ["nix"],
+  async () => {
+    await inNixFolder(async (folder, other) => {
+      const [own, within] = [`${"2".repeat(32)}-own`, `${"3".repeat(32)}-within`];
+      await Deno.mkdir(folder.pathOf(within), { recursive: true });
+      const env = { TOOLS: `/nix/store/${own}/bin:${folder.pathOf(within)}/bin` };
+      await using _program = await atWork("true", other, env);
+      const names = await busyNames(folder);
+      assertEquals([own, within].map((name) => names.includes(name)), [false, true]);
+      // Where this machine's own store is what is asked about, they count.
+      assert((await busyNames(new NixFolder("/nix"))).includes(own));
+      await Deno.remove(folder.store, { recursive: true });
+      await Deno.symlink("/nix/store", folder.store);
+      assert((await busyNames(folder)).includes(own));
+    });
+  },
+);
+
+realTest("busyNames() counts what programs name whose root shows the folder as /nix", [
+  "nix",
+  "unshare",
+  "mount",
+], async () => {
+  await inNixFolder(async (folder, other) => {
+    await Deno.mkdir(folder.pathOf(baseName), { recursive: true });
+    const program = join(other, "program");
+    const use = `mount --bind "$0" /nix && cd /nix/store/${baseName} && echo up && read line`;
+    await writeProgram(program, `#!/bin/sh\nexec unshare -rm sh -c '${use}' '${folder.path}'\n`);
+    await using _program = await atWork(`exec '${program}'`, other);
+    assert((await busyNames(folder)).includes(baseName));
   });
 });
 
