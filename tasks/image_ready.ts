@@ -80,6 +80,7 @@ import "../lib/base/hash_file.ts";
 import "../lib/cache/bucket.ts";
 import "../lib/cache/cache_entry.ts";
 import "../lib/base/process_identity.ts";
+import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";
 import "../lib/oci/checked_manifest.ts";
 import "../lib/oci/descriptor.ts";

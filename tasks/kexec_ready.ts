@@ -69,5 +69,6 @@ import "../lib/cache/shared_lock.ts";
 import "../lib/base/sqlite.ts";
 import "../lib/cache/cache_entry.ts";
 import "../lib/base/process_identity.ts";
+import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";
 import "../lib/cache/read_envelope.ts";

@@ -96,6 +96,7 @@ import "../lib/nix/nix_hash.ts";
 import "../lib/base/hash_file.ts";
 import "../lib/cache/cache_entry.ts";
 import "../lib/base/process_identity.ts";
+import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";
 import "../lib/base/disk_space.ts";
 import "../lib/nix/argument_batches.ts";

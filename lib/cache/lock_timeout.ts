@@ -1,13 +1,14 @@
 import { UsageError } from "../base/errors.ts";
+import { grantedVariable } from "../base/granted_variable.ts";
 
 const defaultMs = 300_000;
 
 /**
- * How long to wait for a lock, in milliseconds: `KEDGE_LOCK_TIMEOUT` in seconds, else five minutes.
+ * How long to wait for a lock, in milliseconds: `KEDGE_LOCK_TIMEOUT` in seconds, else five minutes; so too where it may not be read.
  *
  * @throws {UsageError} if the variable holds no number of seconds
  */
-export function lockTimeoutMs(env: (name: string) => string | undefined = Deno.env.get): number {
+export function lockTimeoutMs(env: (name: string) => string | undefined = grantedVariable): number {
   const text = env("KEDGE_LOCK_TIMEOUT");
   if (text === undefined || text === "") return defaultMs;
   const seconds = Number(text);

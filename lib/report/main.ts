@@ -1,5 +1,6 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
 import { type ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
+import { grantedVariable } from "../base/granted_variable.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -141,9 +142,7 @@ const freeToRead: readonly string[] = ["FORCE_COLOR", "NO_COLOR"];
 
 /** An environment variable; one that must not be read is not there. */
 function env(name: string): string | undefined {
-  if (freeToRead.includes(name)) return Deno.env.get(name);
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
+  return freeToRead.includes(name) ? Deno.env.get(name) : grantedVariable(name);
 }
 
 /** Under `deno task` the working folder is that of deno.json; what was typed means the folder it was typed in. */

@@ -6,6 +6,7 @@
 export * from "./main.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
 import "../base/errors.ts";
+import "../base/granted_variable.ts";
 import "../base/live_processes.ts";
 import "../base/redactor.ts";
 import "../operation/error_data.ts";

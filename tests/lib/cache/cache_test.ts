@@ -357,3 +357,13 @@ Deno.test("lockTimeoutMs() reads seconds, and refuses what is none", () => {
   assertEquals(lockTimeoutMs(() => "0.5"), 500);
   for (const text of ["soon", "-1"]) assertThrows(() => lockTimeoutMs(() => text), UsageError);
 });
+
+Deno.test({
+  name: "Cache needs no variable of the environment, and takes none that it may not read",
+  permissions: { env: false, read: true, write: true },
+  fn: () =>
+    withCache(async (cache) => {
+      using _use = await cache.use();
+      assertEquals(lockTimeoutMs(), 300_000);
+    }),
+});
