@@ -7,6 +7,8 @@ export interface NixCommandOptions {
   program?: string;
   /** The Nix store that paths come from, `local?root=/mnt`; Nix's own choice where it is left out. */
   store?: string;
+  /** The experimental features that it is told to have; a Nix before 2.4 knows of none. @default {["nix-command", "flakes"]} */
+  features?: readonly string[];
   /** Variables added to the environment. */
   env?: Readonly<Record<string, string>>;
   /** Called for each piece of standard output, which the result then does not hold. */
@@ -26,12 +28,11 @@ export async function runNix(
   args: readonly string[],
   options: NixCommandOptions = {},
 ): Promise<ProcessResult> {
-  const program = options.program ?? "nix";
+  const { program = "nix", features = ["nix-command", "flakes"] } = options;
   try {
     return await runProcess(program, {
       args: [
-        "--extra-experimental-features",
-        "nix-command flakes",
+        ...(features.length === 0 ? [] : ["--extra-experimental-features", features.join(" ")]),
         ...args,
         ...(options.store === undefined ? [] : ["--store", options.store]),
       ],

@@ -23,12 +23,25 @@ const anyVersion = new RegExp(`^${numbers}[A-Za-z0-9._+~-]*$`);
 
 /**
  * Reads the version that a Nix of any vendor says of itself: the output of `nix --version`, the bare version, or the name of
- * its store path (`nix-2.31.2+1`).
+ * its store path (`nix-2.31.2+1`). Of several lines the first that is one counts.
  *
  * @throws {UsageError} if the text holds none
  */
 export function parseNixVersion(text: string): NixVersion {
-  const line = text.split("\n").map((each) => each.trim()).find((each) => each !== "") ?? "";
+  const lines = text.split("\n").map((each) => each.trim()).filter((each) => each !== "");
+  for (const line of lines) {
+    const version = parseLine(line);
+    if (version !== undefined) return version;
+  }
+  throw new UsageError(
+    `Cannot read the version of Nix in ${
+      JSON.stringify((lines[0] ?? "").slice(0, 100))
+    }: it is none`,
+    { hint: "a version is 2.31.5, or what nix --version prints" },
+  );
+}
+
+function parseLine(line: string): NixVersion | undefined {
   const named = /^nix(?:-env|-store|-build|-daemon)? \(([^()]*)\) (\S+)$/.exec(line);
   if (named !== null && anyVersion.test(named[2]!)) return fromName(named[1]!, named[2]!);
   const stored =
@@ -41,11 +54,7 @@ export function parseNixVersion(text: string): NixVersion {
     const unofficial = "that is the version of Determinate Nix, not of the Nix in it";
     return { vendor: "determinate", version, vendorVersion: version, unofficial };
   }
-  if (anyVersion.test(line)) return fromName("Nix", line);
-  throw new UsageError(
-    `Cannot read the version of Nix in ${JSON.stringify(line.slice(0, 100))}: it is none`,
-    { hint: "a version is 2.31.5, or what nix --version prints" },
-  );
+  return anyVersion.test(line) ? fromName("Nix", line) : undefined;
 }
 
 function fromName(name: string, version: string): NixVersion {

@@ -1,6 +1,10 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
+import { localNixVersion } from "../../../lib/nix/local_nix_version.ts";
 import { compareReleases, type NixVersion, parseNixVersion } from "../../../lib/nix/nix_version.ts";
+import { inFolder } from "../../support/in_folder.ts";
+import { writeProgram } from "../../support/program_file.ts";
 
 const preRelease = "it is a pre-release, of which no images are published";
 const lix = "Lix has no official image";
@@ -67,6 +71,11 @@ const fixtures: readonly (readonly [text: string, version: NixVersion])[] = [
   ["determinate-nix-2.26.3", { vendor: "determinate", version: "2.26.3", release: "2.26.3" }],
   ["lix-2.93.0", { vendor: "lix", version: "2.93.0", unofficial: lix }],
   ["2.31.5", { vendor: "nix", version: "2.31.5", release: "2.31.5" }],
+  ["using the Nix of /opt\n\nnix (Nix) 2.31.5\n", {
+    vendor: "nix",
+    version: "2.31.5",
+    release: "2.31.5",
+  }],
   ["nix (Tvix) 0.1.0", {
     vendor: "other",
     version: "0.1.0",
@@ -80,7 +89,9 @@ for (const [text, version] of fixtures) {
   });
 }
 
-for (const text of ["", "nix", "latest", "nix (Nix)", "2", "nix (Nix) ../../etc", "2.31.5; rm"]) {
+for (
+  const text of ["", "nix", "latest", "nix (Nix)", "2", "nix (Nix) ../../etc", "2.31.5; rm", "a\nb"]
+) {
   Deno.test(`parseNixVersion() refuses ${JSON.stringify(text)}`, () => {
     const error = assertThrows(() => parseNixVersion(text), UsageError);
     assertEquals(error.message.startsWith("Cannot read the version of Nix in "), true);
@@ -90,4 +101,35 @@ for (const text of ["", "nix", "latest", "nix (Nix)", "2", "nix (Nix) ../../etc"
 Deno.test("compareReleases() orders by numbers, not by letters", () => {
   const sorted = ["2.31.5", "2.8.0", "2.31.10", "2.8", "2.30.0"].sort(compareReleases);
   assertEquals(sorted, ["2.8.0", "2.8", "2.30.0", "2.31.5", "2.31.10"]);
+});
+
+Deno.test({
+  name: "localNixVersion() of a Nix that says no version tells how to name it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const program = join(folder, "nix");
+      await writeProgram(program, "#!/bin/sh\necho 'Welcome to Nix'\n");
+      const error = await assertRejects(() => localNixVersion({ program }), UsageError);
+      assertEquals([error.message, error.hint], [
+        'Cannot read the version of Nix in "Welcome to Nix": it is none',
+        "name the version without it: --nix-version=2.31.5",
+      ]);
+    }),
+});
+
+Deno.test({
+  name:
+    "localNixVersion() asks a Nix before 2.4 nothing of experimental features, which it does not know",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const program = join(folder, "nix");
+      const script = `case "$*" in
+  --version) echo "nix (Nix) 2.3.18" ;;
+  *) echo "error: unrecognised flag '$1'" >&2; exit 1 ;;
+esac`;
+      await writeProgram(program, `#!/bin/sh\n${script}\n`);
+      assertEquals((await localNixVersion({ program })).release, "2.3.18");
+    }),
 });
