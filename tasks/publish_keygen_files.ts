@@ -1,6 +1,13 @@
 import { dirname } from "@std/path";
-import { isNoRoom, KedgeError, NoRoomError, UsageError } from "../lib/base/errors.ts";
-import { ifThere, isNotThere, lookAt } from "../lib/base/files.ts";
+import {
+  isNoRoom,
+  KedgeError,
+  NoRoomError,
+  NotAllowedError,
+  UsageError,
+} from "../lib/base/errors.ts";
+import { ifThere, isNotThere, isReadOnly, lookAt } from "../lib/base/files.ts";
+import { foreseeNames } from "../lib/base/foresee_names.ts";
 import { generateSigningKey } from "../lib/nix/signing_key.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -38,12 +45,19 @@ async function writeKey(path: string, text: string): Promise<void> {
   try {
     if (await writeFileAtomic(path, text, { mode: 0o600, createNew: true })) return;
   } catch (error) {
-    if (isNotThere(error)) throw noFolder(path, error);
-    const options = { cause: error, side: "destination" } as const;
-    const message = `Cannot write the key "${path}": ${(error as Error).message}`;
-    throw isNoRoom(error) ? new NoRoomError(message, options) : new KedgeError(message, options);
+    throw failed(path, error);
   }
   throw taken(path);
+}
+
+function failed(path: string, cause: unknown): KedgeError {
+  if (isNotThere(cause)) return noFolder(path, cause);
+  const options = { cause, side: "destination" } as const;
+  const message = `Cannot write the key "${path}": ${(cause as Error).message}`;
+  if (isNoRoom(cause)) return new NoRoomError(message, options);
+  if (!isReadOnly(cause)) return new KedgeError(message, options);
+  const hint = "name a file in a folder that this user may write to";
+  return new NotAllowedError(message, { ...options, hint });
 }
 
 /** Refuses what writing the key there would, and writes nothing. */
@@ -51,6 +65,11 @@ async function checkFree(path: string): Promise<void> {
   if (lookAt(path) !== undefined) throw taken(path);
   const folder = await ifThere(Deno.stat(dirname(path)));
   if (!folder?.isDirectory) throw noFolder(path);
+  try {
+    foreseeNames(dirname(path));
+  } catch (error) {
+    throw failed(path, error);
+  }
 }
 
 function taken(path: string): UsageError {

@@ -16,11 +16,13 @@ import {
   writeFileAtomic,
 } from "../base/atomic_file.ts";
 import { Hasher } from "../base/digest.ts";
-import { KedgeError, VerificationError } from "../base/errors.ts";
+import { VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
+import { foreseeNames } from "../base/foresee_names.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
+import { notWritten } from "./not_written.ts";
 import type {
   ObjectFile,
   ObjectOptions,
@@ -149,6 +151,16 @@ export class FileObjects implements ObjectReader, ObjectWriter {
     });
   }
 
+  foresee(folders: readonly string[]): void {
+    for (const folder of folders.map((name) => join(this.dir, name))) {
+      try {
+        foreseeNames(folder);
+      } catch (cause) {
+        throw notWritten(folder, cause);
+      }
+    }
+  }
+
   async flush(): Promise<void> {
     const folders = [...this.#unsynced];
     this.#unsynced.clear();
@@ -164,12 +176,7 @@ export class FileObjects implements ObjectReader, ObjectWriter {
       await write();
       this.#unsynced.add(folder);
     } catch (cause) {
-      const code = (cause as { code?: unknown }).code;
-      if (cause instanceof KedgeError || typeof code !== "string") throw cause;
-      throw new KedgeError(`Cannot write "${path}": ${(cause as Error).message}`, {
-        cause,
-        side: "destination",
-      });
+      throw notWritten(path, cause);
     }
   }
 

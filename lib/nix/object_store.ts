@@ -72,6 +72,12 @@ export interface ObjectWriter {
     meter: ObjectMeter,
     options?: ObjectOptions,
   ): Promise<void>;
+  /**
+   * Fails as writing objects would, where the system does not let this user; writes nothing, and finds only what can be told beforehand.
+   *
+   * @param folders those of their keys, `""` for keys without one
+   */
+  foresee?(folders: readonly string[]): void;
   /** Makes the names of all that was written durable, where that is not so after each write. */
   flush?(): Promise<void>;
 }

@@ -76,6 +76,7 @@ export interface PlanStoreOptions {
  * Asks a store for every path of a closure.
  *
  * @throws {VerificationError} if it belongs to another store folder, or holds another build of a path
+ * @throws {NotAllowedError} if this user may not write what it lacks
  */
 export async function planStore(
   store: PublishStore,
@@ -96,6 +97,10 @@ export async function planStore(
   const states = await Promise.all(
     closure.map((source) => limit.run(() => planPath(store, source, options), signal)),
   );
+  if (states.some((state) => state.gap !== undefined)) {
+    const sendsNars = states.some((state) => state.sendNar);
+    cache.writer.foresee?.(sendsNars ? ["", "nar"] : [""]);
+  }
   return {
     store,
     putInfo: info === undefined && store.pusher === undefined,

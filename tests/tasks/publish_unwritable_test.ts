@@ -1,0 +1,64 @@
+/** What dry runs say of a place that may not be written: what the run would say, and nothing is written for it. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { plainGround } from "../support/plain_paths.ts";
+import { runKedge } from "../support/program.ts";
+import { realTest } from "../support/real.ts";
+import { canMount } from "../support/small_disk.ts";
+import { treeOf } from "../support/tree.ts";
+
+const programs = [canMount ? "setpriv" : "the rights of root"];
+
+for (const place of ["", "nar"]) {
+  realTest(
+    `publish and its dry run refuse a file:// store in whose ${
+      place || "own"
+    } folder this user may not write, before another store gets anything`,
+    programs,
+    async () => {
+      await using ground = await plainGround(2);
+      const [locked, other] = [join(ground.dir, "locked"), join(ground.dir, "other")];
+      const folder = join(locked, place);
+      await Deno.mkdir(folder, { recursive: true });
+      await Deno.chmod(folder, 0o555);
+      const { paths, catalog } = ground.options;
+      const args = ["publish", ...paths, "--name=plain", "--version=1", `--catalog=${catalog}`];
+      const run = (...more: string[]) =>
+        runKedge([...args, `--to=file://${locked}`, `--to=file://${other}`, ...more], {
+          cacheDir: join(ground.dir, "cache"),
+          bound: true,
+        });
+      for (const more of [["--dry-run"], []]) {
+        const { code, stderr } = await run("--quiet", ...more);
+        assertEquals(code, 5, stderr);
+        assertStringIncludes(stderr, `Cannot write "${folder}": `);
+        assertStringIncludes(stderr, "hint: let this user write there, or name another store");
+        assertEquals([...(await treeOf(locked)).keys()], place === "" ? ["/"] : ["/", `${place}/`]);
+        assertEquals(await treeOf(other), new Map());
+      }
+      await Deno.chmod(folder, 0o755);
+      assertEquals((await run("--quiet", "--dry-run")).code, 0);
+    },
+  );
+}
+
+realTest(
+  "publish:keygen and its dry run refuse a folder in which this user may not write",
+  programs,
+  async () => {
+    await using ground = await plainGround(0);
+    const folder = join(ground.dir, "locked");
+    await Deno.mkdir(folder, { mode: 0o555 });
+    const file = join(folder, "key");
+    for (const more of [["--dry-run"], []]) {
+      const { code, stderr } = await runKedge(
+        ["publish:keygen", "acme-1", file, "--quiet", ...more],
+        { cacheDir: join(ground.dir, "cache"), bound: true },
+      );
+      assertEquals(code, 5, stderr);
+      assertStringIncludes(stderr, `Cannot write the key "${file}": `);
+      assertStringIncludes(stderr, "hint: name a file in a folder that this user may write to");
+    }
+    assertEquals(await Array.fromAsync(Deno.readDir(folder)), []);
+  },
+);
