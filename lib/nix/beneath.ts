@@ -17,6 +17,9 @@ const others = ["ELOOP", "ENOTDIR"];
 /** What setting permission bits says where a file system has none. */
 const noModes = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
+/** Linux's `O_PATH`, on all machines that Deno runs on: what is opened may be gone through, and not listed. */
+const passOnly = 0o10000000;
+
 /** What all may do with a folder that is made. */
 const folderMode = 0o755;
 
@@ -81,11 +84,16 @@ export class Beneath implements Disposable {
   }
 
   #mendFolder(path: string): void {
-    this.#withFolder(path, (descriptor) => {
-      if ((fs.fstatSync(descriptor).mode & folderMode) === folderMode) return;
-      const name = canNameOpenFiles() ? `/proc/self/fd/${descriptor}` : `${this.root}/${path}`;
-      if (fs.readdirSync(name).length === 0) settleMode(descriptor, folderMode);
-    });
+    try {
+      this.#withFolder(path, (descriptor) => {
+        if ((fs.fstatSync(descriptor).mode & folderMode) === folderMode) return;
+        const name = canNameOpenFiles() ? `/proc/self/fd/${descriptor}` : `${this.root}/${path}`;
+        if (Deno.readDirSync(name).next().done) settleMode(descriptor, folderMode);
+      });
+    } catch (error) {
+      // What may not be listed was not left by a run of this user.
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    }
   }
 
   /** Sets the permission bits of a file, where the file system has such; of a link none are set. */
@@ -152,9 +160,15 @@ export class Beneath implements Disposable {
   #openFolder(name: string, path: string): number {
     const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
     // The folder itself may be named through a link.
-    const flags = O_RDONLY | O_DIRECTORY | (path === "" ? 0 : O_NOFOLLOW);
+    const flags = O_DIRECTORY | (path === "" ? 0 : O_NOFOLLOW);
     try {
-      return fs.openSync(name, flags);
+      try {
+        return fs.openSync(name, flags | O_RDONLY);
+      } catch (error) {
+        const mayPass = (error as { code?: string }).code === "EACCES" && canNameOpenFiles();
+        if (!mayPass) throw error;
+        return fs.openSync(name, flags | passOnly);
+      }
     } catch (cause) {
       const { code = "", message } = cause as { code?: string; message: string };
       const plain = `${this.root}/${path}`;

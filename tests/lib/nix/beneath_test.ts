@@ -3,6 +3,8 @@ import { join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { Beneath } from "../../../lib/nix/beneath.ts";
 import { StoreTree } from "../../../lib/nix/store_tree.ts";
+import { runKedge } from "../../support/program.ts";
+import { realTest } from "../../support/real.ts";
 
 /** A folder in which somebody else puts things meanwhile, and one elsewhere that must stay as it is. */
 async function inFolders(run: (folder: string, elsewhere: string) => unknown): Promise<void> {
@@ -78,3 +80,41 @@ Deno.test("Beneath names in errors what lies where, and waits for what is done b
     assertThrows(() => beneath.use("x/y", Deno.lstatSync), missing, `'${folder}/x'`);
     assertThrows(() => beneath.use("$&", Deno.lstatSync), missing, `'${folder}/$&'`);
   }));
+
+realTest(
+  "Beneath goes through folders that this user may pass and not list",
+  ["setpriv"],
+  () =>
+    inFolders(async (folder, elsewhere) => {
+      const script = `
+        import { Beneath } from "${new URL("../../../lib/nix/beneath.ts", import.meta.url).href}";
+        using beneath = new Beneath(${JSON.stringify(folder)});
+        beneath.makeFolder("a/b/c");
+        beneath.use("a/b/c/file", (name) => Deno.writeTextFileSync(name, "text"));
+        beneath.settleFile("a/b/c/file", 0o600);
+        beneath.settleFolder("a/b/c", { mode: 0o711 });
+        try {
+          beneath.use("a/link/file", (name) => Deno.writeTextFileSync(name, "text"));
+        } catch (error) {
+          console.log(error.message);
+        }
+      `;
+      await Deno.mkdir(join(folder, "a/b"), { recursive: true });
+      await Deno.symlink(elsewhere, join(folder, "a/link"));
+      for (const each of ["a/b", "a", ""]) await Deno.chmod(join(folder, each), 0o311);
+      const options = {
+        cacheDir: elsewhere,
+        program: join(folder, "..", "script.ts"),
+        bound: true,
+      };
+      await Deno.writeTextFile(options.program, script);
+      const { stdout, stderr } = await runKedge([], options);
+      for (const each of ["", "a", "a/b"]) await Deno.chmod(join(folder, each), 0o755);
+      assertEquals(
+        { stdout, stderr },
+        { stdout: `Cannot write below "${folder}/a/link": it is no folder\n`, stderr: "" },
+      );
+      const { mode } = await Deno.stat(join(folder, "a/b/c/file"));
+      assertEquals(mode! & 0o777, 0o600);
+    }),
+);
