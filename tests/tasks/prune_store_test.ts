@@ -273,7 +273,8 @@ for (const kind of ["an image", "an image that was never noted"]) {
       }
       const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith(`-${version}`))!;
       {
-        const TOOLS = `/bin:${nix}/bin`;
+        // By what the folder is called here: what a program names that sees this machine's store is of that one.
+        const TOOLS = `/bin:${room.folder}${nix}/bin`;
         await using program = new Deno.Command("sleep", { args: ["600"], env: { TOOLS } }).spawn();
         const { changed, dropped, why } = await prune(room, 0);
         assertEquals([changed, dropped], [false, []]);
