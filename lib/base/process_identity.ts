@@ -15,10 +15,11 @@ export interface ProcessIdentity {
   pid: number;
   /** When it began, in the clock of its machine; 0 where the system does not tell. */
   start: number;
-  /** The boot of its machine and its process namespace, in a few letters; `nowhere` where the system does not tell. */
+  /** The boot of its machine and its process namespace, in a few letters; `nowhere` where the system, or Deno, does not tell. */
   boot: string;
 }
 
+const nowhere = "nowhere";
 let own: ProcessIdentity | undefined;
 let ownBoot: string | undefined;
 
@@ -34,7 +35,9 @@ export function stateOf(identity: ProcessIdentity): "alive" | "dead" | "elsewher
   const start = startOf(identity.pid);
   if (start !== undefined) return start === identity.start ? "alive" : "dead";
   // The system may not tell when it began, or may hide those of other users.
-  return answer(identity.pid);
+  const state = answer(identity.pid);
+  // A number that is nobody's here may be somebody's in another container.
+  return state === "dead" && isUnplaced() ? "elsewhere" : state;
 }
 
 /** An identity as part of a file name: `PID.START.BOOT`. */
@@ -68,9 +71,14 @@ function bootId(): string {
     const namespace = /\d+/.exec(Deno.readLinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
     ownBoot = boot + Number(namespace).toString(36);
   } catch {
-    ownBoot = "nowhere";
+    ownBoot = nowhere;
   }
   return ownBoot;
+}
+
+/** Whether this process cannot tell which container it is in, where there are any. */
+function isUnplaced(): boolean {
+  return Deno.build.os === "linux" && bootId() === nowhere;
 }
 
 /** Where this process may not ask about another, it judges it as one of another machine. */

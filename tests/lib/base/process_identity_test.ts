@@ -37,3 +37,28 @@ realTest(
     }
   },
 );
+
+realTest(
+  "stateOf() calls no process dead that may be of another container, where it may not read which one it is in itself",
+  ["unshare"],
+  async () => {
+    const live = new Deno.Command("sleep", { args: ["300"] }).spawn();
+    try {
+      const judge = new Deno.Command("unshare", {
+        args: [
+          ...["--pid", "--fork", Deno.execPath(), "run", "--no-prompt", "--allow-run"],
+          ...["--allow-read=/nowhere", `--config=${config}`, "-"],
+          formatIdentity({ pid: live.pid, start: 0, boot: "nowhere" }),
+        ],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      await new Blob([judging]).stream().pipeTo(judge.stdin);
+      const { stdout } = await judge.output();
+      assertEquals(new TextDecoder().decode(stdout), "elsewhere\n");
+    } finally {
+      live.kill("SIGKILL");
+      await live.status;
+    }
+  },
+);
