@@ -12,7 +12,7 @@ import { KeptOutput } from "../lib/base/kept_output.ts";
 import { LineSplitter } from "../lib/base/line_splitter.ts";
 import { findEngine } from "../lib/container/container_engine.ts";
 import { endLeftContainers } from "../lib/container/left_containers.ts";
-import { checkContainer, runContainer } from "../lib/container/run_container.ts";
+import { containerArguments, runContainer } from "../lib/container/run_container.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
@@ -37,12 +37,10 @@ export async function runInContainer(
   const { base, onStdout, engine: engineOptions } = options;
   const { insecureRegistries, mirrors, registriesConf } = options;
   const engine = await findEngine(engineOptions);
-  checkContainer(engine, container);
+  const args = containerArguments(engine, container);
   const command = container.run.join(" ");
   const shown = inOneLine(context.redactor.redact(command));
-  const exposed = [command, ...Object.values(container.env)].some((text) =>
-    context.redactor.redact(text) !== text
-  );
+  const exposed = [command, ...args].some((text) => context.redactor.redact(text) !== text);
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",
     subject: shown,

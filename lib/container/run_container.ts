@@ -103,15 +103,15 @@ export async function runContainer(
 }
 
 /**
- * Fails as {@linkcode runContainer} would for a mount or a variable that cannot be passed on; asks no engine.
+ * The arguments with which {@linkcode runContainer} would call the engine, but for the image; asks no engine.
  *
- * @throws {UsageError} if there is one
+ * @throws {UsageError} if a mount or a variable cannot be passed on
  */
-export function checkContainer(
+export function containerArguments(
   engine: ContainerEngine,
   options: Omit<RunContainerOptions, "image">,
-): void {
-  argsOf(engine, "checked", { ...options, image: "" });
+): string[] {
+  return [...engine.args, ...argsOf(engine, "checked", { ...options, image: "" })];
 }
 
 /** Whether the engine noted that a program was started in a container, which is gone by now; `false` where it notes nothing, or is long about it. */

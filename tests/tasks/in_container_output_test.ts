@@ -5,6 +5,7 @@ import { KedgeError } from "../../lib/base/errors.ts";
 import { Redactor } from "../../lib/base/redactor.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { inContainer, type InContainerOptions } from "../../tasks/in_container.ts";
+import type { RunnableBase } from "../../tasks/container_base.ts";
 import { ContainerGround, containerPrograms } from "../support/container_ground.ts";
 import { realTest } from "../support/real.ts";
 
@@ -61,13 +62,46 @@ realTest(
   },
 );
 
-Deno.test("inContainer() names a command in one line, the beginning of a long one", async () => {
+/** A base image that no dry run asks for. */
+function unaskedBase(): RunnableBase {
   const digest = `sha256:${"0".repeat(64)}` as Digest;
   const reference = "docker://127.0.0.1:1/nixos/nix:2.8.0";
-  const base = {
-    ...{ reference, digest, manifestDigest: digest, configDigest: digest },
-    platform: "linux/amd64",
+  const digests = { digest, manifestDigest: digest, configDigest: digest };
+  return { reference, ...digests, platform: "linux/amd64" };
+}
+
+Deno.test("inContainer() warns of a secret in whatever becomes an argument of the engine", async () => {
+  const redactor = new Redactor();
+  redactor.add("s3cr3t-token");
+  const program = "/nowhere/podman";
+  const warned = async (options: Partial<InContainerOptions>) => {
+    let warnings = 0;
+    await inContainer({ base: unaskedBase(), engine: { program }, run: ["sh"], ...options }, {
+      dryRun: true,
+      redactor,
+      report: (event) => {
+        const isWarning = event.type === "note" && event.level === "warning";
+        if (isWarning && event.message.includes("an argument holds a secret")) warnings++;
+      },
+    });
+    return warnings;
   };
+  assertEquals(await warned({ workdir: "/work", env: { A: "s3cr3t-token" } }), 0);
+  for (
+    const options of [
+      { run: ["sh", "-c", "echo s3cr3t-token"] },
+      { workdir: "/s3cr3t-token" },
+      { mounts: [{ folder: "/s3cr3t-token", to: "/x" }] },
+      { mounts: [{ folder: "/x", to: "/s3cr3t-token" }] },
+      { mounts: [{ volume: "s3cr3t-token", to: "/x" }] },
+      { engine: { program, args: ["--url=ssh://user:s3cr3t-token@host"] } },
+      { engine: { program, runArgs: ["--label=token=s3cr3t-token"] } },
+    ]
+  ) assertEquals(await warned(options), 1, JSON.stringify(options));
+});
+
+Deno.test("inContainer() names a command in one line, the beginning of a long one", async () => {
+  const base = unaskedBase();
   const engine = { kind: "podman", program: "/nowhere/podman" } as const;
   const redactor = new Redactor();
   redactor.add("s3cr3t-token");
