@@ -4,6 +4,7 @@
  * @module
  */
 import { checkOptions } from "../lib/base/check_options.ts";
+import { counted } from "../lib/base/counted.ts";
 import { KedgeError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import {
@@ -77,11 +78,27 @@ async function routesOf(
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
       side: "source",
-      hint: hintOf(all),
+      hint: rangeHint(image.tags, all, parseTagFilter) ?? hintOf(all),
     });
   }
   for (const tag of tags) to.forEach((each) => checkName(each, tag, image.from));
   return tags.map((tag) => ({ from: { ...from, tag }, to: to.map((each) => ({ ...each, tag })) }));
+}
+
+/** Who leaves out `semver:` before a range of versions has written an expression that fits nothing. */
+function rangeHint(
+  tags: string,
+  names: readonly string[],
+  parse: (text: string) => (tag: string) => boolean,
+): string | undefined {
+  const range = `semver:${tags}`;
+  try {
+    const count = names.filter(parse(range)).length;
+    return count === 0 ? undefined : `${JSON.stringify(range)} fits ${counted(count, "tag")}`;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
 }
 
 /** The first names that there are, for who looked for others; they are from outside. */

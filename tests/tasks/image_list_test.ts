@@ -328,6 +328,11 @@ Deno.test("syncImages() refuses a bad choice of tags", () =>
     await assertRejects(() => choose("v.*", ":v1"), UsageError, "it names one already");
     const unfit = await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
     assertEquals(unfit.hint, 'it has the tags "v1"');
+    // Without semver: a range is an expression that fits nothing.
+    for (const range of [">=0.9 <2", "^1.0", "1.x"]) {
+      const { hint } = await assertRejects(() => choose(range), KedgeError, "no tag fits");
+      assertEquals(hint, `"semver:${range}" fits 1 tag`);
+    }
     await assertRejects(
       () => syncImages({ images: [] }, { cache: new Cache(`${folder}/cache`) }),
       UsageError,
