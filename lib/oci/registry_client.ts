@@ -105,6 +105,15 @@ export class RegistryClient extends RegistryBlobs {
    * the subject is kept up to date.
    */
   async putManifest(reference: string, manifest: Manifest): Promise<void> {
+    try {
+      await this.#putManifest(reference, manifest);
+    } catch (error) {
+      const { foreignRefusal } = await import("./foreign_refusal.ts");
+      throw foreignRefusal(error, manifest);
+    }
+  }
+
+  async #putManifest(reference: string, manifest: Manifest): Promise<void> {
     const { retry: { retries, baseMs, ceilingMs }, signal } = this.host;
     // The next try may well come upon another one of a long list.
     const budget = new RetryBudget({

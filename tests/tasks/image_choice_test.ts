@@ -1,7 +1,12 @@
 /** What of an image is copied. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
+import {
+  KedgeError,
+  UnreachableError,
+  UsageError,
+  VerificationError,
+} from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -9,6 +14,8 @@ import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { putContent, randomBytes, writeImage, writeIndex } from "../support/layout.ts";
 import { ImageRoom } from "../support/image_room.ts";
+import { realTest } from "../support/real.ts";
+import { startRegistry } from "../support/registry.ts";
 
 const layers = [randomBytes(900_000, 1), randomBytes(10_000, 2), randomBytes(300_000, 3)];
 const amd64 = { layers };
@@ -114,6 +121,34 @@ Deno.test("syncImage() leaves foreign layers where they are", async () => {
   assertEquals((await room.sync(there, `oci:${room.path("to")}:v1`)).changed, true);
   assertStringIncludes(room.notes.join("\n"), "is a foreign layer");
 });
+
+realTest(
+  "syncImage() names the foreign layer where docker-registry refuses the image for it",
+  ["docker-registry"],
+  async () => {
+    await using room = await ImageRoom.make();
+    await using registry = await startRegistry();
+    const from = room.path("from");
+    const foreign = {
+      mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+      digest: sha256("somewhere else"),
+      size: 14,
+      urls: ["https://layers.example/1"],
+    };
+    await writeImage(from, "v1", { layers: [], extra: { layers: [foreign] } });
+    const to = `docker://${registry.host}/a:v1`;
+    const { message, hint } = await assertRejects(
+      () => syncImage({ from: `oci:${from}:v1`, to }, room.context),
+      UnreachableError,
+    );
+    assertStringIncludes(message, "Cannot put the manifest");
+    assertEquals(
+      hint,
+      `${foreign.digest} is a foreign layer, which is not copied: a registry may refuse what points ` +
+        "to one (docker-registry takes only the URLs of its validation.manifests.urls.allow)",
+    );
+  },
+);
 
 /** Puts an index of what is there already. */
 async function putIndex(
