@@ -2,7 +2,7 @@
  * The file that a disk is pulled to: what it may be, who uses it, where it is built.
  *
  * Beside a file `vm.img` may stand: `.vm.img.<64 hex>.kedge-partial`, the next version under way, named by the digest that it will have; and,
- * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, the chunks that are still needed from places that are overwritten. In
+ * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, or `.vm.img.kedge-saved.next`, the chunks that are still needed from places that are overwritten. In
  * such a name that would be longer than a name can be, the digest of the file's name stands for it.
  *
  * @module
@@ -36,10 +36,8 @@ export interface DiskFile {
   partial(digest: Digest): string;
   /** Says that a pull in place is under way. */
   readonly journal: string;
-  /** The chunks that such a pull must not lose. */
-  readonly saved: string;
-  /** The same, while they are being copied there. */
-  readonly saving: string;
+  /** The chunks that such a pull must not lose, in one of two places: while they are copied to the other one, the journal says that they are here. */
+  readonly saved: readonly [string, string];
 }
 
 /**
@@ -77,8 +75,7 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
     info,
     partial: (digest) => join(folder, `${partialsBeside(path)}${digestHex(digest)}${partialEnd}`),
     journal: join(folder, `${beside}${journalEnd}`),
-    saved: join(folder, `${beside}kedge-saved`),
-    saving: join(folder, `${beside}kedge-saved.next`),
+    saved: [join(folder, `${beside}kedge-saved`), join(folder, `${beside}kedge-saved.next`)],
   };
 }
 
@@ -108,8 +105,8 @@ export function ownFile(path: string): Deno.FileInfo | undefined {
 }
 
 /** Whether a pull in place began and did not end, or is under way. */
-export function isHalfWritten(file: Pick<DiskFile, "journal" | "saved" | "saving">): boolean {
-  return [file.journal, file.saving, file.saved].some((path) => ownFile(path) !== undefined);
+export function isHalfWritten(file: Pick<DiskFile, "journal" | "saved">): boolean {
+  return [file.journal, ...file.saved].some((path) => ownFile(path) !== undefined);
 }
 
 /** Takes away from such a place what does not count. */

@@ -79,8 +79,8 @@ export async function unfinishedSources(
     }
   }
   const journal = await readJournal(file);
-  if (journal !== undefined && ownFile(file.saved) !== undefined) {
-    sources.push({ path: file.saved, table: journal.table });
+  if (journal !== undefined && ownFile(journal.saved) !== undefined) {
+    sources.push({ path: journal.saved, table: journal.table });
   }
   return sources;
 }

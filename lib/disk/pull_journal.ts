@@ -13,19 +13,27 @@ import * as v from "valibot";
 export interface PullJournal {
   /** The manifest that was being pulled. */
   readonly manifest: string;
-  /** What lies in the file of saved chunks. */
+  /** The file of saved chunks. */
+  readonly saved: string;
+  /** What lies in it. */
   readonly table: ChunkTable;
 }
 
-const journalSchema = v.object({ version: v.literal(1), manifest: v.string(), table: v.string() });
+const journalSchema = v.object({
+  version: v.literal(1),
+  manifest: v.string(),
+  next: v.optional(v.boolean(), false),
+  table: v.string(),
+});
 
 /** The journal of a pull in place that did not end; `undefined` if there is none that can be read. */
 export async function readJournal(file: DiskFile): Promise<PullJournal | undefined> {
   if (ownFile(file.journal) === undefined) return undefined;
   try {
     const json: unknown = JSON.parse(await Deno.readTextFile(file.journal));
-    const { manifest, table } = v.parse(journalSchema, json);
-    return { manifest, table: decodeLocalTable(decodeBase64(table)) };
+    const { manifest, next, table } = v.parse(journalSchema, json);
+    const saved = file.saved[next ? 1 : 0];
+    return { manifest, saved, table: decodeLocalTable(decodeBase64(table)) };
   } catch {
     return undefined; // It is damaged: then nothing that was saved can be found again.
   }
@@ -36,14 +44,19 @@ export async function writeJournal(file: DiskFile, journal: PullJournal): Promis
   const table = encodeBase64(encodeIndex(journal.table));
   await writeFileAtomic(
     file.journal,
-    JSON.stringify({ version: 1, manifest: journal.manifest, table }),
+    JSON.stringify({
+      version: 1,
+      manifest: journal.manifest,
+      next: journal.saved === file.saved[1],
+      table,
+    }),
   );
 }
 
 /** Writes a journal of no chunks, which says that the file is not whole; where this user may not write beside it, nothing does. */
 export async function sayBegun(file: DiskFile, manifest: string): Promise<void> {
   try {
-    await writeJournal(file, { manifest, table: emptyTable() });
+    await writeJournal(file, { manifest, saved: file.saved[0], table: emptyTable() });
   } catch (error) {
     if (!isReadOnly(error)) throw error;
   }

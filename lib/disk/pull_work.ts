@@ -163,7 +163,7 @@ export async function giveName(
     );
   }
   const { partials, journals } = await leftBeside(file);
-  const ours = [file.saving, file.saved, file.journal, ...journals];
+  const ours = [...file.saved, file.journal, ...journals];
   for (const path of ours) await leaveNothing(path);
   for (const { path } of partials) if (!await isPulled(path)) await leaveNothing(path);
   return mtimeMs;

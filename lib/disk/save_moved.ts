@@ -1,4 +1,4 @@
-import { clearPlace } from "./disk_file.ts";
+import { clearPlace, leaveNothing } from "./disk_file.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
@@ -17,7 +17,7 @@ function movedChunks({ located, sources, file, out }: MovingPlan): number[] {
   const moved: number[] = [];
   located.source.forEach((number, chunk) => {
     const path = number > 1 ? sources[number - 1]!.path : undefined;
-    if (path === out || path === file.saved) moved.push(chunk);
+    if (path !== undefined && [out, ...file.saved].includes(path)) moved.push(chunk);
   });
   return moved;
 }
@@ -29,7 +29,7 @@ export function bytesToSave(plan: MovingPlan, lengths: Uint32Array): number {
 
 /**
  * Copies aside what a pull in place needs from places that it may overwrite, and writes down where it is. Only then may the
- * file be changed: whenever the pull is cut off, the next one finds these chunks again.
+ * file be changed: whenever the pull is cut off, the next one finds these chunks again, or those that an earlier one saved.
  */
 export async function saveMoved(
   plan: DiskPullPlan,
@@ -41,16 +41,19 @@ export async function saveMoved(
   const moved = movedChunks(plan);
   const journal = await readJournal(file);
   if (moved.length === 0 && journal === undefined) {
-    await writeJournal(file, { manifest: plan.image.manifest.digest, table: emptyTable() });
+    const [saved] = file.saved;
+    await writeJournal(file, { manifest: plan.image.manifest.digest, saved, table: emptyTable() });
     return plan;
   }
+  const isNext = journal?.saved === file.saved[0];
+  const [saved, left] = isNext ? [file.saved[1], file.saved[0]] : file.saved;
   const builder = new TableBuilder(savedChunker);
-  await clearPlace(file.saving);
+  await clearPlace(saved);
   const options = { write: true, create: true, truncate: true, ...modeOf(file.info) };
-  (await Deno.open(file.saving, options)).close();
+  (await Deno.open(saved, options)).close();
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };
-  const sources = [...plan.sources, { path: file.saved, table: emptyTable() }];
+  const sources = [...plan.sources, { path: saved, table: emptyTable() }];
   const offsets = new Float64Array(index.lengths.length);
   for (const chunk of moved) {
     builder.chunk(index.digests, chunk, index.lengths[chunk]!);
@@ -63,7 +66,7 @@ export async function saveMoved(
     await pool.run({
       type: "copy",
       from: plan.sources[located.source[batch[0]!]! - 1]!.path,
-      to: file.saving,
+      to: saved,
       fromOffsets: Float64Array.from(batch, (chunk) => located.offset[chunk]!),
       lengths,
       digests: digestsOf(index, batch),
@@ -72,12 +75,13 @@ export async function saveMoved(
     });
     tell(lengths.reduce((sum, length) => sum + length, 0));
   });
-  await syncFile(file.saving);
-  await Deno.rename(file.saving, file.saved);
+  await syncFile(saved);
   await writeJournal(file, {
     manifest: plan.image.manifest.digest,
+    saved: saved,
     table: moved.length === 0 ? emptyTable() : builder.table(),
   });
+  await leaveNothing(left);
   for (const chunk of moved) {
     next.source[chunk] = sources.length;
     next.offset[chunk] = offsets[chunk]!;

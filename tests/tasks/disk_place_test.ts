@@ -91,7 +91,7 @@ Deno.test({
       await Deno.remove(file);
     }
     await world.write("out", turned);
-    await other(world.path(".out.kedge-saved.next"));
+    await other(world.path(".out.kedge-saved"));
     let uid: number | null | undefined;
     const report = (event: OperationEvent) => {
       const moved = event.type === "phase-start" && event.phase === "verify";
