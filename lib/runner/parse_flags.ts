@@ -55,13 +55,13 @@ export function parseFlags(
     keys.set(flag, key);
     (declared.kind === "boolean" ? boolean : string).push(flag);
   }
-  const tokens = argv.map((token, index) =>
-    argv.indexOf("--") >= 0 && argv.indexOf("--") < index
-      ? token
-      : token.startsWith("--") && bare[token.slice(2)] !== undefined
-      ? `${token}=${bare[token.slice(2)]}`
-      : token
-  );
+  const end = argv.indexOf("--");
+  const tokens = argv.flatMap((token, index) => {
+    if (end >= 0 && end < index) return token;
+    if (!token.startsWith("--")) return lettersApart(token, short, string);
+    const value = bare[token.slice(2)];
+    return value === undefined ? token : `${token}=${value}`;
+  });
   const unknown: string[] = [];
   const parsed = parseArgs(tokens, {
     boolean,
@@ -97,6 +97,24 @@ export function parseFlags(
     switches: keyed(switches),
     positionals: [...parsed._.map(String), ...(parsed["--"] ?? [])],
   };
+}
+
+/** `-njx` as `-n -j=x`: all behind the letter of a flag that takes a value is its value, whatever it is. */
+function lettersApart(
+  token: string,
+  short: Readonly<Record<string, string>>,
+  flags: readonly string[],
+): string[] {
+  if (!token.startsWith("-")) return [token];
+  for (let at = 1; at < token.length; at++) {
+    const flag = short[token[at]!];
+    if (flag === undefined) return [token];
+    if (!flags.includes(flag)) continue;
+    const value = token.slice(at + 1);
+    const given = value === "" || value.startsWith("=") ? value : `=${value}`;
+    return [...(at > 1 ? [token.slice(0, at)] : []), `-${token[at]}${given}`];
+  }
+  return [token];
 }
 
 /** The values of each flag that was given some. */
