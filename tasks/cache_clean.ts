@@ -13,8 +13,10 @@ export async function runCacheClean(
 ): Promise<CacheCleanResult> {
   checkOptions(options, {}, { names: "texts", force: "switch" });
   const { names } = options;
-  if (names?.some((name) => name.trim() === "")) {
-    throw new UsageError('Cannot use "" as one of names: it would be a part of each', {
+  const blank = names?.find((name) => name.trim() === "");
+  if (blank !== undefined) {
+    const shown = JSON.stringify(blank);
+    throw new UsageError(`Cannot use ${shown} as one of names: it is blank`, {
       hint: "leave names out to empty the cache",
     });
   }

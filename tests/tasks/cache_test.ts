@@ -268,3 +268,15 @@ Deno.test("cacheClean() takes no text for a list of names, each letter of which 
       );
     }
   }));
+
+Deno.test("cacheClean() takes no blank name, which would be a part of each, and shows it as it was given", () =>
+  inFolder(async (folder) => {
+    const cache = new Cache(join(folder, "cache"));
+    for (const name of ["", " ", "\t"]) {
+      const error = await assertRejects(() => cacheClean({ names: [name] }, { cache }), UsageError);
+      assertEquals(
+        error.message,
+        `Cannot use ${JSON.stringify(name)} as one of names: it is blank`,
+      );
+    }
+  }));
