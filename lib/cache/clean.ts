@@ -2,9 +2,9 @@
  * Empties the cache, or removes what goes by some names.
  *
  * Invariants: only what kedge made is removed, and only from a folder that is its cache; nobody else uses the cache meanwhile, unless
- * force was asked for, and by a name not even then contents go that others lease; lock files and the journal stay; symbolic links are
- * removed, never followed; a kill midway leaves a cache without some entries, never an entry without its contents, nor a part of an
- * unpacked folder under its name.
+ * force was asked for, and by a name not even then contents go that others lease; lock files and the journal stay, and so does the tag
+ * where something of others' lies beside it; symbolic links are removed, never followed; a kill midway leaves a cache without some
+ * entries, never an entry without its contents, nor a part of an unpacked folder under its name.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
 import { isInUse } from "./in_use.ts";
-import { isJournalName } from "./markers.ts";
+import { isJournalName, tagName } from "./markers.ts";
 import { namedFilePath } from "./named_file.ts";
-import { checkOwnFolder, isOwnName } from "./own_folder.ts";
+import { checkOwnFolder, isOwnName, isStrangeName } from "./own_folder.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 import { stateOfTemporary } from "../base/temporary_owner.ts";
 import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
@@ -149,9 +149,12 @@ function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): b
   );
 }
 
-/** The names of what goes of a cache. */
+/** The names of what goes of a cache; without its tag a folder that holds something of others' would be taken for theirs. */
 async function removable(dir: string): Promise<string[]> {
-  return (await folderNames(dir)).filter((name) => isOwnName(name) && !isKept(name));
+  const names = await folderNames(dir);
+  const isKnownByTag = names.some(isStrangeName);
+  const stays = (name: string) => isKept(name) || isKnownByTag && name === tagName;
+  return names.filter((name) => isOwnName(name) && !stays(name));
 }
 
 /** What others are about to make at the root without a lock, the markers, is theirs while they live. */

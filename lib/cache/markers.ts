@@ -10,8 +10,11 @@ import { join } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { lookAt } from "../base/files.ts";
 
+/** The name of the marker by which a folder is known as a cache, whatever else is in it. */
+export const tagName = "CACHEDIR.TAG";
+
 const contents = {
-  "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n" +
+  [tagName]: "Signature: 8a477f597d28d172789f06886806bc55\n" +
     "# This file is a cache directory tag created by kedge.\n" +
     "# For information about cache directory tags see https://bford.info/cachedir/\n",
   ".gitignore": "*\n",

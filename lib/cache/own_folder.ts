@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { UsageError } from "../base/errors.ts";
 import { lookAt } from "../base/files.ts";
-import { isJournalName, markerNames } from "./markers.ts";
+import { isJournalName, markerNames, tagName } from "./markers.ts";
 
 /** Whether something at the root of a cache is kedge's own: a bucket of any version, a marker, the journal, work under way. */
 export function isOwnName(name: string): boolean {
@@ -18,9 +18,9 @@ export function isOwnName(name: string): boolean {
     /^[a-z]+-v\d+$/.test(name) || name === ".gc-stamp" || name === ".verify-cursor";
 }
 
-/** Whether something is put into folders by the system. */
-function isSystemName(name: string): boolean {
-  return name === "lost+found" || name === ".DS_Store";
+/** Whether something at the root of a cache is somebody else's; what the system puts into folders is nobody's. */
+export function isStrangeName(name: string): boolean {
+  return !isOwnName(name) && name !== "lost+found" && name !== ".DS_Store";
 }
 
 /**
@@ -32,7 +32,7 @@ export function checkOwnFolder(root: string): void {
   let stranger: string | undefined;
   try {
     for (const { name } of Deno.readDirSync(root)) {
-      if (!isOwnName(name) && !isSystemName(name)) stranger ??= name;
+      if (isStrangeName(name)) stranger ??= name;
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
@@ -47,7 +47,7 @@ export function checkOwnFolder(root: string): void {
 }
 
 function isTagged(root: string): boolean {
-  const tag = join(root, "CACHEDIR.TAG");
+  const tag = join(root, tagName);
   return lookAt(tag)?.isFile === true && Deno.readTextFileSync(tag).includes("kedge");
 }
 

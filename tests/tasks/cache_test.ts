@@ -230,12 +230,12 @@ Deno.test("cache:clean of a cache that nothing was put into yet removes nothing"
     assertEquals([code, stdout], [0, `there was nothing to remove in ${dir}\n`]);
   }));
 
-Deno.test("cache:clean leaves what others put into the cache folder", () =>
+Deno.test("cache:clean leaves what others put into the cache folder, and the tag by which it is kedge's", () =>
   withCache(async (cache) => {
     await put(cache, "k", "x");
     await Deno.writeTextFile(join(cache.dir, "notes.txt"), "mine");
     await cacheClean({}, { cache });
-    assertEquals(await leftIn(cache.dir), [".lock", "/", "notes.txt"]);
+    assertEquals(await leftIn(cache.dir), [".lock", "/", "CACHEDIR.TAG", "notes.txt"]);
   }));
 
 Deno.test("cache:clean in a dry run counts and changes nothing", () =>

@@ -93,3 +93,16 @@ Deno.test("a dry run of a forced clean by name leaves what another process lease
       await other.status;
     }
   }));
+
+Deno.test("a cache that holds something of others' can be used again once it was cleaned", () =>
+  withCache(async (cache) => {
+    await persist(cache);
+    const theirs = join(cache.dir, ".stfolder");
+    await Deno.writeTextFile(theirs, "theirs");
+    assertEquals((await cleanCache(cache, { dryRun: true })).files, 3);
+    assertEquals((await cleanCache(cache)).files, 3);
+    assertEquals((await cleanCache(cache)).files, 0);
+    assertEquals(await Deno.readTextFile(theirs), "theirs");
+    const { digest } = await persist(new Cache(cache.dir));
+    assertEquals(await cache.blobs.has(digest), true);
+  }));
