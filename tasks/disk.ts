@@ -33,6 +33,9 @@ export interface PullDiskResult extends Figures, PulledDisk {}
  * Chunks are taken from the file as it stands, from the bases, from files that the cache knows, from packs in the cache, and last from the
  * registry; each is hashed before it is written, wherever it comes from. A pull that was cut off, also by kill -9, goes on where it was.
  *
+ * Without `inPlace` the disk is a new file that takes the name: it has the owner and the mode of the one before, but not its ACLs and other extended
+ * attributes, and hard links to that one keep the old version.
+ *
  * @example
  * ```ts
  * import { pullDisk } from "@kedge/kedge";
@@ -107,7 +110,8 @@ export interface PushDiskResult extends Figures {
 }
 
 /**
- * Puts a file into a registry or a layout as one image of chunks, of which only those move that are in no pack yet.
+ * Puts a file into a registry or a layout as one image of chunks, of which only those move that are in no pack yet. A sparse file is read in full: its
+ * holes are found as zeros.
  *
  * The same bytes, cut alike and without older packs to name, give the same digest. Packs go first, then the index, and the tag last; a push that
  * was cut off, also by kill -9, goes on at the pack where it was.
