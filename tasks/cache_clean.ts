@@ -16,7 +16,7 @@ export async function runCacheClean(
   const blank = names?.find((name) => name.trim() === "");
   if (blank !== undefined) {
     const shown = JSON.stringify(blank);
-    throw new UsageError(`Cannot use ${shown} as one of names: it is blank`, {
+    throw new UsageError(`Cannot use ${shown} as one of names: it would be a part of each`, {
       hint: "leave names out to empty the cache",
     });
   }

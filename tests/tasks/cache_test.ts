@@ -161,7 +161,11 @@ Deno.test("cacheClean() removes nothing by an empty list of names, and takes no 
     const { changed, files, why } = await cacheClean({ names: [] }, { cache });
     assertEquals([changed, files, why], [false, 0, "nothing was named that should go"]);
     for (const names of [[""], ["https://two", " "]]) {
-      await assertRejects(() => cacheClean({ names }, { cache }), UsageError, "a part of each");
+      await assertRejects(
+        () => cacheClean({ names }, { cache }),
+        UsageError,
+        `Cannot use ${JSON.stringify(names.at(-1))} as one of names: it would be a part of each`,
+      );
     }
     assertEquals((await runKedge(["cache:clean", ""], { cacheDir: cache.dir })).code, 2);
     assertEquals(await Deno.readTextFile(one), "same");
@@ -265,18 +269,6 @@ Deno.test("cacheClean() takes no text for a list of names, each letter of which 
           }),
         UsageError,
         "as names: it must be a list of texts",
-      );
-    }
-  }));
-
-Deno.test("cacheClean() takes no blank name, which would be a part of each, and shows it as it was given", () =>
-  inFolder(async (folder) => {
-    const cache = new Cache(join(folder, "cache"));
-    for (const name of ["", " ", "\t"]) {
-      const error = await assertRejects(() => cacheClean({ names: [name] }, { cache }), UsageError);
-      assertEquals(
-        error.message,
-        `Cannot use ${JSON.stringify(name)} as one of names: it is blank`,
       );
     }
   }));
