@@ -83,8 +83,8 @@ export class ContainerEngine {
     return notThere(this.program, cause);
   }
 
-  /** The error of a command that failed. */
-  failed(action: string, code: number, stderr: string): KedgeError {
+  /** The error of a command that failed; the hint is for one that is neither a matter of rights nor of a service that is not there. */
+  failed(action: string, code: number, stderr: string, hint?: string): KedgeError {
     const lines = stderr.split("\n").map((line) => line.trim());
     const said = lines.findLast((line) => line !== "" && !isAdvice(line))?.slice(0, 300) ?? "";
     const message = `Cannot ${action}: ${this.kind} ended with code ${code}` +
@@ -99,7 +99,7 @@ export class ContainerEngine {
     if (/cannot connect to (the docker daemon|podman)|is the docker daemon running/i.test(stderr)) {
       return new KedgeError(message, { data, hint: `start ${this.kind}'s service first` });
     }
-    return new KedgeError(message, { data });
+    return new KedgeError(message, { data, ...(hint === undefined ? {} : { hint }) });
   }
 }
 

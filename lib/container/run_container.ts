@@ -1,5 +1,6 @@
 import { resolve } from "@std/path";
 import { type KedgeError, UsageError } from "../base/errors.ts";
+import { isNotThere } from "../base/files.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
 import { containerName, removeContainer } from "./left_containers.ts";
@@ -94,7 +95,9 @@ export async function runContainer(
       /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr) &&
       !await wasStarted(engine, name, startedMs, eventsMs, signal);
     if (isOwn) {
-      throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr);
+      const missing = missingFolder(options.mounts);
+      const hint = missing && `"${missing}" is not on this machine: make that folder first`;
+      throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr, hint);
     }
     return result;
   } finally {
@@ -135,6 +138,23 @@ async function wasStarted(
     signal?.throwIfAborted();
     if (timeout.aborted) return false;
     throw error;
+  }
+}
+
+/** The first folder that is mounted and not there; an engine elsewhere may have it all the same. */
+function missingFolder(mounts: readonly ContainerMount[] = []): string | undefined {
+  const folders = mounts.flatMap((mount) => "folder" in mount ? resolve(mount.folder) : []);
+  return folders.find(isMissing);
+}
+
+/** Whether a path is known not to be there; nobody is asked to let it be read for that. */
+function isMissing(path: string): boolean {
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+  try {
+    Deno.statSync(path);
+    return false;
+  } catch (error) {
+    return isNotThere(error);
   }
 }
 

@@ -168,6 +168,7 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
     const mounts = [{ folder: "/nowhere", to: "/x" }];
     const refused = await assertRejects(() => run({ ...failing, mounts }), KedgeError);
     assertStringIncludes(refused.message, "podman ended with code 125 (Error: statfs /nowhere");
+    assertEquals(refused.hint, '"/nowhere" is not on this machine: make that folder first');
   });
   await t.step("a program that is not there is an error of its own", async () => {
     const error = await assertRejects(() => run({ run: ["nowhere"] }), KedgeError);
