@@ -56,6 +56,8 @@ export interface WrittenResult {
 export interface UnpackResult extends WrittenResult {
   /** The buffer of the job's data, to be used again: what is dropped in a worker stays in memory for long. */
   readonly buffer: ArrayBuffer;
+  /** The first chunk whose frame has too large a window to be unpacked, or -1. */
+  readonly tooWide: number;
 }
 
 /** Packs chunks of a file, each compressed where that saves something, into a new file or only to know what comes out. */

@@ -5,7 +5,7 @@ import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { isZero } from "./zeros.ts";
-import { freeBytes, zstdCompress } from "./zstd.ts";
+import { freeBytes, isTooWide, zstdCompress } from "./zstd.ts";
 
 const bufferBytes = 1024 * 1024;
 
@@ -89,7 +89,7 @@ function unpack(job: UnpackJob): JobResults["unpack"] {
   const writer = new PieceWriter(to);
   const written = new Uint8Array(job.lengths.length);
   const room = roomFor(maximum(job.lengths));
-  let filled = 0;
+  let [filled, tooWide] = [0, -1];
   for (let at = 0; at < job.lengths.length; at++) {
     const start = job.dataOffsets[at]!;
     const packed = job.data.subarray(start, start + job.stored[at]!);
@@ -101,7 +101,10 @@ function unpack(job: UnpackJob): JobResults["unpack"] {
         filled = 0;
       }
       data = room.subarray(filled, filled + length);
-      if (!unpacker.unpack(packed, data)) continue;
+      if (!unpacker.unpack(packed, data)) {
+        if (tooWide < 0 && isTooWide(packed)) tooWide = at;
+        continue;
+      }
     }
     // Whoever asked is told which chunks are not right, and names them.
     if (!isDigest(data, job.digests, at)) continue;
@@ -110,7 +113,7 @@ function unpack(job: UnpackJob): JobResults["unpack"] {
     written[at] = 1;
   }
   writer.flush();
-  return { written, buffer: job.data.buffer };
+  return { written, buffer: job.data.buffer, tooWide };
 }
 
 const unpacker = new FrameUnpacker();

@@ -146,23 +146,35 @@ export async function fetchChunks(
         return options.read(range, { signal: ended, again, buffer });
       });
     let wrong = await fetch(false);
-    if (wrong.length > 0) wrong = await fetch(true);
-    if (wrong.length > 0) {
-      const pack = digestAt(index.packDigests, range.pack);
-      throw new VerificationError(
-        `Cannot use the pack "${pack}": chunk ${wrong[0]} at byte ${index.offsets[wrong[0]!]} ` +
-          `is not ${digestAt(index.digests, wrong[0]!)}`,
-        {
-          side: "source",
-          hint:
-            "remove this blob from where the disk is stored, and push the disk again with --repack",
-          data: { pack, chunks: wrong.slice(0, 100) },
-        },
-      );
-    }
+    if (wrong !== undefined) wrong = await fetch(true);
+    if (wrong !== undefined) throw refusedPack(index, range, wrong);
     let bytes = 0;
     for (const chunk of range.chunks) bytes += fileBytes(target, chunk);
     options.onWritten?.(bytes, range);
+  });
+}
+
+/** What is said of a pack of which chunks are wrong, also when they were read once more. */
+function refusedPack(
+  index: DiskIndex,
+  range: PackRange,
+  { chunks, tooWide }: WrongChunks,
+): VerificationError {
+  const pack = digestAt(index.packDigests, range.pack);
+  const at = (chunk: number) => `chunk ${chunk} at byte ${index.offsets[chunk]!}`;
+  const [state, hint] = tooWide === undefined
+    ? [
+      `${at(chunks[0]!)} is not ${digestAt(index.digests, chunks[0]!)}`,
+      "remove this blob from where the disk is stored, and push the disk again with --repack",
+    ]
+    : [
+      `the frame of ${at(tooWide)} has a window of more than 128 MiB`,
+      "push the disk again with a smaller window, or with kedge",
+    ];
+  return new VerificationError(`Cannot use the pack "${pack}": ${state}`, {
+    side: "source",
+    hint,
+    data: { pack, chunks: chunks.slice(0, 100) },
   });
 }
 
@@ -179,15 +191,23 @@ function spareFor(size: number, spare: ArrayBuffer[]): ArrayBuffer | undefined {
   return undefined;
 }
 
+/** Chunks of a range that are not what the index says. */
+interface WrongChunks {
+  readonly chunks: number[];
+  /** The first of them whose frame has too large a window. */
+  readonly tooWide: number | undefined;
+}
+
+/** Fetches, unpacks and writes a range; gives what of it was wrong. */
 async function fetchRange(
   { index, path, places, pool }: WriteTarget,
   range: PackRange,
   spare: ArrayBuffer[],
   read: (buffer: ArrayBuffer | undefined) => Promise<Uint8Array<ArrayBuffer>>,
-): Promise<number[]> {
+): Promise<WrongChunks | undefined> {
   const data = await read(spareFor(range.end - range.start, spare));
   const { chunks } = range;
-  const { written, buffer } = await pool.run({
+  const { written, buffer, tooWide } = await pool.run({
     type: "unpack",
     data,
     to: path,
@@ -198,5 +218,6 @@ async function fetchRange(
     ...placesOf(places, chunks),
   }, [data.buffer]);
   spare.push(buffer);
-  return Array.from(chunks).filter((_, at) => written[at] !== 1);
+  const wrong = Array.from(chunks).filter((_, at) => written[at] !== 1);
+  return wrong.length === 0 ? undefined : { chunks: wrong, tooWide: chunks[tooWide] };
 }

@@ -3,6 +3,9 @@ import { VerificationError } from "../base/errors.ts";
 import { zlib } from "../base/zlib.ts";
 import { readStoredFrame } from "./stored_frame.ts";
 
+const magic = [0x28, 0xb5, 0x2f, 0xfd];
+const mostWindowBytes = 128 * 1024 * 1024;
+
 /** One zstd frame of the data. */
 export function zstdCompress(data: Uint8Array, level = 3): Uint8Array<ArrayBuffer> {
   const options = {
@@ -40,6 +43,8 @@ export function zstdDecompress(
   } catch (cause) {
     const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
       ? `it unpacks to more than ${sizeBytes} bytes`
+      : isTooWide(data)
+      ? "its frame has a window of more than 128 MiB"
       : "it is not a sound zstd frame";
     throw new VerificationError(`Cannot unpack ${what}: ${state}`, { cause });
   }
@@ -49,6 +54,15 @@ export function zstdDecompress(
     );
   }
   return plain;
+}
+
+/** Whether a frame has a window of more than FORMAT.md allows, which no decoder here has room for (RFC 8878, section 3.1.1.1.2). */
+export function isTooWide(frame: Uint8Array): boolean {
+  const isFrame = magic.every((byte, at) => frame[at] === byte);
+  const [descriptor = 0, window = 0] = frame.subarray(4, 6);
+  const isSingle = descriptor >> 5 & 1;
+  return isFrame && isSingle === 0 &&
+    2 ** (10 + (window >> 3)) * (1 + (window & 7) / 8) > mostWindowBytes;
 }
 
 /** Where the zstd frame that begins here ends (RFC 8878, section 3.1.1); the length of the data or more where it is cut off. */

@@ -22,6 +22,13 @@ export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, size);
 }
 
+/** A zstd frame of one byte again and again, at most 128 KiB of it, with a window of 2 to so much, without its size (RFC 8878, section 3.1.1). */
+export function runFrame(byte: number, size: number, windowLog: number): Uint8Array<ArrayBuffer> {
+  const block = size << 3 | 1 << 1 | 1;
+  const head = [0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3];
+  return new Uint8Array([...head, block & 255, block >> 8 & 255, block >> 16, byte]);
+}
+
 /** Joins pieces of data. */
 export function join(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return concat(parts);

@@ -1,6 +1,21 @@
-import { assertEquals } from "@std/assert";
-import { freeBytes, zstdCompress } from "../../../lib/chunk/zstd.ts";
-import { noise } from "../../support/disk.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { VerificationError } from "../../../lib/base/errors.ts";
+import { freeBytes, zstdCompress, zstdDecompress } from "../../../lib/chunk/zstd.ts";
+import { noise, runFrame } from "../../support/disk.ts";
+
+Deno.test("zstdDecompress() takes a window of 128 MiB, and says of a larger one that it is", () => {
+  assertEquals(zstdDecompress(runFrame(7, 1000, 27), 1000, "it"), new Uint8Array(1000).fill(7));
+  assertThrows(
+    () => zstdDecompress(runFrame(7, 1000, 28), 1000, "it"),
+    VerificationError,
+    "Cannot unpack it: its frame has a window of more than 128 MiB",
+  );
+  assertThrows(
+    () => zstdDecompress(new Uint8Array(100).fill(0xc0), 1000, "it"),
+    VerificationError,
+    "Cannot unpack it: it is not a sound zstd frame",
+  );
+});
 
 Deno.test("freeBytes() gives the memory of a packed chunk back, from the least length of a chunk on", () => {
   for (const size of [4096, 8192, 65536, 4 * 1024 * 1024]) {
