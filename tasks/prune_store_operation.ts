@@ -101,7 +101,7 @@ function aheadOf(
   return {
     folders: [
       ...new Set([...links.map(({ path }) => `var/nix/${path}`), ...names].map(dirname)),
-      ...(rows.length > 0 ? ["var/kedge"] : []),
+      ...(dropped.length + begun.length + rows.length > 0 ? ["var/kedge"] : []),
       ...(dropped.length > 0 ? ["var/kedge/images"] : []),
       ...(dropped.length + begun.length > 0 ? ["var/nix/gcroots/kedge"] : []),
       ...(rows.length + loose.length > 0 ? ["store"] : []),

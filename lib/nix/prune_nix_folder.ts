@@ -20,6 +20,7 @@ import { leftNames, removeNames } from "./left_names.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
+import { OrphanPaths } from "./orphan_paths.ts";
 import { removeTree } from "./remove_tree.ts";
 import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
@@ -41,6 +42,8 @@ export interface NixPrunePlan {
   links: readonly NixLink[];
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
+  /** The paths, by their names, that only images had which are gone, and that stay, since something else needs them. */
+  orphans: readonly string[];
   /** What killed runs left in the store, in no row. */
   loose: readonly LoosePath[];
   /** What is noted of killed runs and lies nowhere, where Nix may keep other names of its files. */
@@ -92,7 +95,11 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     return !isUsed(paths) && !isFollowed(paths);
   });
   const isBegun = (link: NixLink) => begun.includes(imageOf(link) ?? "");
-  const came = [...dropped.flatMap((image) => image.paths), ...pathsOf(begun)];
+  const came = [
+    ...dropped.flatMap((image) => image.paths),
+    ...pathsOf(begun),
+    ...await new OrphanPaths(folder).all(),
+  ];
   const candidates = new Set(came.filter((name) => !keptNames.has(name)));
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
@@ -110,6 +117,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
     candidates.has(baseName) && !needed.has(baseName)
   );
+  const orphans = [...candidates].filter((name) => valid.has(name) && needed.has(name));
   const isTaken = (name: string) => valid.has(name) || needed.has(name);
   const { loose, gone } = await new LoosePaths(folder).find(isTaken);
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
@@ -121,6 +129,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     begun,
     links,
     rows,
+    orphans,
     loose,
     gone: hasLinks(folder) ? gone : [],
     staged,
@@ -153,6 +162,8 @@ export async function pruneNixFolder(
   await removePaths(plan.loose);
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
+  const orphans = new OrphanPaths(folder);
+  await orphans.put([...plan.orphans, ...rows.map(({ baseName }) => baseName)]);
   removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
@@ -165,6 +176,7 @@ export async function pruneNixFolder(
   }
   const notes = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await notes.remove(digest);
+  await orphans.put(plan.orphans);
   await removePaths(rows);
   const gone = new Set([...plan.gone, ...[...plan.loose, ...rows].map(({ baseName }) => baseName)]);
   if (gone.size > 0) await removeUnusedLinks(folder);

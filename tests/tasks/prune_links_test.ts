@@ -1,8 +1,9 @@
 /** Which links of profiles pruneStore() takes away: none that anybody needs. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { gzipSync } from "node:zlib";
 import { digestHex } from "../../lib/base/digest_text.ts";
+import { KedgeError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { readLinks } from "../../lib/nix/nix_links.ts";
 import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
@@ -82,6 +83,52 @@ realTest(
     await pruneNixFolder(room.nix, plan, onRemoved, ending.signal);
     assertEquals([ending.signal.aborted, await alone()], [true, 0]);
     assertEquals((await prune(room)).changed, false);
+    await verifyWithNix(room.nix.uri);
+  },
+);
+
+realTest(
+  "pruneStore() frees what a profile used of an image that is gone, once that profile is",
+  carryPrograms,
+  async () => {
+    await using room = await CarryRoom.make();
+    const old = await room.image("2.8.0");
+    const last = await room.image("2.8.1");
+    await room.carry(old);
+    await room.carry(last);
+    const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith("-2.8.0"))!;
+    const own = join(room.nix.state, "profiles", "own");
+    const use = () => Deno.symlink(nix, own);
+    const isThere = async () => (await validWithNix(room.nix.uri)).includes(nix);
+    const outcome = async () => {
+      const { changed, dropped, paths } = await prune(room);
+      return [changed, dropped.length, paths, await isThere()];
+    };
+    await use();
+    assertEquals(await outcome(), [true, 1, 0, true]);
+    assertEquals(await outcome(), [false, 0, 0, true]);
+    // A run that ends before Nix's database is changed loses nothing either.
+    await Deno.remove(own);
+    const plan = await planNixPrune(room.nix, 0);
+    const schema = join(room.nix.databaseFolder, "schema");
+    await Deno.writeTextFile(schema, "11");
+    const never = new AbortController().signal;
+    await assertRejects(() => pruneNixFolder(room.nix, plan, () => {}, never), KedgeError, "newer");
+    await Deno.writeTextFile(schema, "10");
+    assertEquals(await outcome(), [true, 0, 1, false]);
+    assertEquals(await outcome(), [false, 0, 0, false]);
+    await verifyWithNix(room.nix.uri);
+
+    // An image that has it again has it as before.
+    await room.carry(old);
+    await room.carry(last);
+    await use();
+    await prune(room);
+    await room.carry(old);
+    await Deno.remove(own);
+    assertEquals((await outcome()).slice(2), [1, true]);
+    await room.carry(last);
+    assertEquals(await outcome(), [true, 1, 1, false]);
     await verifyWithNix(room.nix.uri);
   },
 );

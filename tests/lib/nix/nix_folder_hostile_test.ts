@@ -137,6 +137,7 @@ for (
     ["var/kedge/current", (folder) => new CarriedImages(folder).current()],
     [`var/kedge/images/${"1".repeat(64)}.json`, (folder) => new CarriedImages(folder).find(digest)],
     ["var/kedge/loose.json", (folder) => planNixPrune(folder, 0)],
+    ["var/kedge/orphans.json", (folder) => planNixPrune(folder, 0)],
     ["var/nix/db/schema", (folder) => StoreDatabase.change(folder)],
     ["var/nix/db/db.sqlite", (folder) => StoreDatabase.read(folder.databaseFolder)],
     ["var/nix/db/db.sqlite-wal", (folder) => StoreDatabase.change(folder)],
