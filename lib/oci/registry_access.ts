@@ -2,7 +2,8 @@
  * Lets requests in at one registry.
  *
  * Invariants: Authorization goes to the registry's own origin alone; a 401 is answered once for each request; a signed URL that ran out is
- * resolved anew; a refusal says the true status, the host and the scope. What authorizes is loaded by the first 401.
+ * resolved anew; a refusal says the true status, the host and the scope; the first request goes ahead alone, so that of many that are sent
+ * at once only that one is refused. What authorizes is loaded by the first 401.
  *
  * @module
  */
@@ -54,6 +55,8 @@ export class RegistryAccess {
   #options: RegistryAccessOptions;
   #auth: Promise<RegistryAuth> | undefined;
   #found = new Map<string, Promise<Credentials | undefined>>();
+  /** Over once the first request was answered, and let in. */
+  #first: Promise<void> | undefined;
 
   /** Asks for nothing yet. */
   constructor(options: RegistryAccessOptions) {
@@ -73,6 +76,7 @@ export class RegistryAccess {
   ): Promise<Response> {
     const scopes = scopesOf(repository, request);
     const own = this.#isOwn(url);
+    using _turn = own ? await this.#turn() : undefined;
     let authorization = own ? await this.#header(repository, scopes) : undefined;
     const accept = [...(request.accept ?? []), 401, 403];
     for (let tried = 1;; tried++) {
@@ -109,6 +113,7 @@ export class RegistryAccess {
     send: (init: RequestInit) => Promise<Response>,
   ): Promise<Response> {
     if (!this.#isOwn(url)) return await send(init);
+    using _turn = await this.#turn();
     const scopes = scopesOf(repository, { may });
     const headers = new Headers(init.headers);
     const sendWith = async (authorization: string | undefined) => {
@@ -129,6 +134,17 @@ export class RegistryAccess {
   async planTokens(repository: string, request: RegistryRequest): Promise<number> {
     const auth = await this.#auth;
     return await auth?.plan(repository, scopesOf(repository, request)) ? 1 : 0;
+  }
+
+  /** Waits for the first request; of that itself, what ends the wait of the others. */
+  async #turn(): Promise<Disposable | undefined> {
+    if (this.#first !== undefined) {
+      await this.#first;
+      return undefined;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#first = promise;
+    return { [Symbol.dispose]: resolve };
   }
 
   #isOwn(url: string | URL): boolean {
