@@ -53,6 +53,9 @@ export function checkInContainer(
   if (stdin !== undefined && !(stdin instanceof Uint8Array || stdin instanceof ReadableStream)) {
     throw refusedOption("stdin", stdin, "bytes or a stream of them");
   }
+  if (stdin instanceof ReadableStream && stdin.locked) {
+    throw refusedOption("stdin", stdin, "a stream that nobody else reads");
+  }
   return {
     run,
     ...environments(options.env, redactor),

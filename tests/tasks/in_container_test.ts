@@ -188,6 +188,8 @@ for (const dryRun of [true, false]) {
         ...{ reference, digest, manifestDigest: digest, configDigest: digest },
         platform: "linux/amd64",
       };
+      const taken = new ReadableStream<Uint8Array>();
+      taken.getReader();
       const cases: [Partial<InContainerOptions>, string][] = [
         [{ mounts: [{ volume: "a/b", to: "/x" }] }, 'Cannot mount the volume "a/b": it is no name'],
         [{ mounts: [{ folder: "/a,b", to: "/x" }] }, 'Cannot mount "/a,b"'],
@@ -199,6 +201,7 @@ for (const dryRun of [true, false]) {
           'Cannot use "\\u0000" as env.A: it must be a text without NUL',
         ],
         [{ run: ["sh", "a\0b"] }, "Cannot use such a list as run: it must be a list of texts"],
+        [{ stdin: taken }, "as stdin: it must be a stream that nobody else reads"],
         [{ workdir: "here" }, 'Cannot use "here" as workdir: it must be an absolute path'],
         // A task file may be run without its types being checked.
         ...([
