@@ -1,5 +1,5 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
-import { type ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
 import { grantedVariable } from "../base/granted_variable.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { Redactor } from "../base/redactor.ts";
@@ -50,7 +50,11 @@ export async function main(
   stopOnSignals(stop);
   const output = processOutput();
   try {
-    Deno.exit(await exitCodeOfRun(tasks, options, stop.signal, output));
+    const exitCode = await exitCodeOfRun(tasks, options, stop.signal, output);
+    const { lost } = output;
+    if (lost !== undefined) tellPlainly(lost, output);
+    // What failed is told by its own code; that lines of it were lost, only where nothing did.
+    Deno.exit(exitCode === ExitCode.ok && lost !== undefined ? exitCodeOf(lost) : exitCode);
   } catch (error) {
     const exitCode = exitCodeOf(error);
     try {

@@ -1,10 +1,12 @@
 /**
  * Standard output and standard error of this process, in whole lines.
  *
- * Invariants: a line is written in one piece; a reader that goes away (a closed pipe) ends the writing, not the run.
+ * Invariants: a line is written in one piece; a reader that goes away (a closed pipe) ends the writing, not the run. So does a full disk, of
+ * which it is kept that lines were lost.
  *
  * @module
  */
+import { isNoRoom } from "../base/errors.ts";
 
 /** Where a reporter writes. */
 export interface Output {
@@ -16,6 +18,12 @@ export interface Output {
   raw(text: string): void;
 }
 
+/** The output of a process. */
+export interface ProcessOutput extends Output {
+  /** The error that says that the disk is full, where lines were lost by that. */
+  readonly lost: Error | undefined;
+}
+
 /** A file that is written to. */
 export interface Sink {
   /** Writes some of the bytes; gives how many. */
@@ -23,13 +31,25 @@ export interface Sink {
 }
 
 /** The output of this process, or of what stands in for its files. */
-export function processOutput(stdout: Sink = Deno.stdout, stderr: Sink = Deno.stderr): Output {
-  const data = writer(stdout);
-  const raw = writer(stderr);
-  return { data: (line) => data(`${line}\n`), line: (line) => raw(`${line}\n`), raw };
+export function processOutput(
+  stdout: Sink = Deno.stdout,
+  stderr: Sink = Deno.stderr,
+): ProcessOutput {
+  let lost: Error | undefined;
+  const onLost = (error: Error) => lost ??= error;
+  const data = writer(stdout, onLost);
+  const raw = writer(stderr, onLost);
+  return {
+    data: (line) => data(`${line}\n`),
+    line: (line) => raw(`${line}\n`),
+    raw,
+    get lost() {
+      return lost;
+    },
+  };
 }
 
-function writer(sink: Sink): (text: string) => void {
+function writer(sink: Sink, onLost: (error: Error) => void): (text: string) => void {
   const encoder = new TextEncoder();
   let closed = false;
   return (text) => {
@@ -43,8 +63,10 @@ function writer(sink: Sink): (text: string) => void {
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
           continue;
         }
-        if (!isClosedPipe(error)) throw error;
+        const isFull = isNoRoom(error);
+        if (!isFull && !isClosedPipe(error)) throw error;
         closed = true;
+        if (isFull) onLost(error as Error);
         return;
       }
     }

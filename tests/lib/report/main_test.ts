@@ -74,7 +74,39 @@ Deno.test({
       const { code } = await run(["moved"], { redirect });
       assertEquals([redirect, code], [redirect, 8]);
     }
-    assertEquals((await run(["fails"], { redirect: "2>/dev/full" })).code, 8);
+  },
+});
+
+Deno.test({
+  name:
+    "main() exits with the code of what failed, though the disk that its output goes to is full",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (
+      const [args, code] of [[["fails"], 1], [["nosuch"], 2], [["odd", "--nosuch"], 2]] as const
+    ) {
+      for (const redirect of [">/dev/full", "2>/dev/full", ">/dev/full 2>&1"]) {
+        for (const more of [[], ["--json"]]) {
+          const ran = await run([...args, ...more], { redirect });
+          assertEquals([args, redirect, more, ran.code], [args, redirect, more, code]);
+        }
+      }
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "main() says that the disk is full where results were lost, and what ran went on to its end",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    for (const more of [[], ["--json"]]) {
+      const { code, stderr } = await run(["moved", ...more], { redirect: ">/dev/full" });
+      assertEquals(code, 8);
+      assertStringIncludes(stderr, "error: No space left on device");
+    }
+    const { code, stdout } = await run(["both", "--json"], { redirect: "2>/dev/full" });
+    assertEquals([code, jsonLines(stdout).at(-1)?.["ok"]], [0, true]);
   },
 });
 
