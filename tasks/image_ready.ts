@@ -79,6 +79,7 @@ import "../lib/base/short_sha256.ts";
 import "../lib/base/hash_file.ts";
 import "../lib/cache/bucket.ts";
 import "../lib/cache/cache_entry.ts";
+import "../lib/cache/entry_file.ts";
 import "../lib/base/process_identity.ts";
 import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";

@@ -68,6 +68,7 @@ import "../lib/cache/partials.ts";
 import "../lib/cache/shared_lock.ts";
 import "../lib/base/sqlite.ts";
 import "../lib/cache/cache_entry.ts";
+import "../lib/cache/entry_file.ts";
 import "../lib/base/process_identity.ts";
 import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";

@@ -95,6 +95,7 @@ import "../lib/nix/nix32.ts";
 import "../lib/nix/nix_hash.ts";
 import "../lib/base/hash_file.ts";
 import "../lib/cache/cache_entry.ts";
+import "../lib/cache/entry_file.ts";
 import "../lib/base/process_identity.ts";
 import "../lib/base/granted_variable.ts";
 import "../lib/base/all_granted.ts";

@@ -4,6 +4,7 @@ import { digestHex } from "../base/digest_text.ts";
 import type { FileLock } from "../base/file_lock.ts";
 import { CacheEntry, type EntryHost } from "./cache_entry.ts";
 import type { CacheLockOptions } from "./cache_lock.ts";
+import { entryFileOf } from "./entry_file.ts";
 import type { EntrySchema } from "./entry_schema.ts";
 
 /** A part of a bucket with entries, shards and a lock of its own. */
@@ -26,8 +27,7 @@ export class CacheShard {
 
   /** The pointer of a key; its file is named by the digest of the key. */
   entry<T>(key: string, schema: EntrySchema<T>): CacheEntry<T> {
-    const hex = digestHex(sha256(key));
-    const relative = join(hex.slice(0, 2), `${hex.slice(0, 40)}.json`);
+    const relative = entryFileOf(digestHex(sha256(key)));
     return new CacheEntry({
       path: join(this.dir, relative),
       lowerPath: this.#lowerDir === undefined ? undefined : join(this.#lowerDir, relative),

@@ -33,6 +33,7 @@ import "../base/short_sha256.ts";
 import "../base/hash_file.ts";
 import "../cache/bucket.ts";
 import "../cache/cache_entry.ts";
+import "../cache/entry_file.ts";
 import "../base/process_identity.ts";
 import "../cache/read_envelope.ts";
 import "../cache/entry_shape.ts";
