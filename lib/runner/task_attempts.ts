@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { TimedOutError, toError } from "../base/errors.ts";
+import { TimedOutError, toError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import { longTimeout } from "../base/long_timeout.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -132,6 +132,15 @@ async function runPlainly(
   }
 }
 
+/** Refuses what `deno run`, which checks no types, would let stand for the work: a task would be left out, and told as done. */
+function evidence(fresh: unknown, label: string): Fresh<unknown> {
+  const { why } = Object(fresh) as Partial<Fresh<unknown>>;
+  if (typeof why === "string") return fresh as Fresh<unknown>;
+  throw new UsageError(`Cannot run "${label}": its fresh gave no evidence`, {
+    hint: "fresh gives an object whose why is a text, or undefined where there is something to do",
+  });
+}
+
 /** Calls the functions of a task; one that does not end after an abort is given up. */
 async function called(
   { task: { declared }, label }: GraphNode,
@@ -142,7 +151,7 @@ async function called(
   const run = async (): Promise<AttemptResult> => {
     const fresh = takeFresh ? await declared.fresh?.(context) : undefined;
     if (fresh !== undefined) {
-      const { why, value } = fresh as Fresh<unknown>;
+      const { why, value } = evidence(fresh, label);
       return { value, fresh: why };
     }
     return { value: await declared.run(context) };

@@ -577,6 +577,24 @@ Deno.test("fresh: evidence stands in for the work, and is told", async () => {
   assertEquals(valueOf(await runTasks([user], ["user", "--refresh=lazy"])), "made");
 });
 
+Deno.test("fresh: what is no evidence does not stand for the work", async () => {
+  let runs = 0;
+  for (const given of [false, true, null, "yes", { value: 1 }, { why: undefined }]) {
+    const lazy = task({
+      name: "lazy",
+      description,
+      fresh: (() => given) as unknown as () => undefined,
+      run: () => void runs++,
+    });
+    const result = await runTasks([lazy], ["lazy"]);
+    assertEquals(states(result), { lazy: "failed" });
+    const { message, exitCode, hint } = errorOf(result);
+    assertEquals([message, exitCode], ['Cannot run "lazy": its fresh gave no evidence', 2]);
+    assertStringIncludes(hint ?? "", "undefined where there is something to do");
+  }
+  assertEquals(runs, 0);
+});
+
 Deno.test("needs: everything that is missing is told before anything starts", async () => {
   let ran = false;
   const dep = task({
