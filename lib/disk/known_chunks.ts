@@ -20,7 +20,7 @@ export interface KnownChunks {
   readonly chunk: Uint32Array;
 }
 
-/** A pack of a base that is in another repository. */
+/** A pack of a base that is in another repository, and has to come here. */
 export interface AdoptedPack {
   /** The pack. */
   readonly pack: DiskBlob;
@@ -69,7 +69,10 @@ export async function findKnown(
     });
     freeBytes(places);
     step.signal.throwIfAborted();
-    adopted.push(...usable.toAdopt());
+    for (const each of usable.toAdopt()) {
+      // A registry tells when it is asked to mount the pack.
+      if (store.requestsPerRead > 0 || !await store.has(each.pack)) adopted.push(each);
+    }
   }
   return { known, fresh, adopted };
 }

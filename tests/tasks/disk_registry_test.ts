@@ -458,3 +458,24 @@ realTest(
     await world.holds("out", first);
   },
 );
+
+realTest(
+  "a push into a layout foresees that the packs of a base of a registry are there already",
+  ["docker-registry"],
+  async () => {
+    await using world = await DiskWorld.make();
+    await using registry = await startRegistry();
+    const base = `docker://${registry.host}/acme/disk:1`;
+    const file = await world.write("disk", first);
+    const layout = (tag: string) => `oci:${world.path("store")}:${tag}`;
+    await pushDisk({ file, reference: base }, world.machine());
+    await pushDisk({ file, reference: layout("1"), bases: [base] }, world.machine());
+    const options = { file, reference: layout("2"), bases: [base] };
+    const plan = await pushDisk(options, { ...world.machine(), dryRun: true });
+    const push = await pushDisk(options, world.machine());
+    assertEquals([plan.bytesMoved, plan.requests], [push.bytesMoved, push.requests]);
+    assert(push.bytesMoved < 10_000, String(push.bytesMoved));
+    await pullDisk({ reference: layout("2"), file: world.path("out") }, world.machine());
+    await world.holds("out", first);
+  },
+);
