@@ -59,7 +59,11 @@ export async function runPublishRollback(
         })
       ));
       const failures = outcomes.flatMap((outcome) => outcome.failures ?? []);
-      if (failures.length > 0) throw storeFailuresError(failures);
+      if (failures.length > 0) {
+        const hint =
+          `mend it with publish:verify ${to.id} --repair, or name another version with --version`;
+        throw storeFailuresError(failures, { action: "prove", hint });
+      }
     },
     async commit({ catalog, to, from }, _moved, { signal }) {
       const entry = await catalog.point(to, from, { signal });

@@ -1,5 +1,11 @@
 /** What comes after a publish: going back, pruning, keys. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { dirname, join } from "@std/path";
 import { IncompleteError, UsageError } from "../../lib/base/errors.ts";
 import { parseSigningKey } from "../../lib/nix/signing_key.ts";
@@ -38,9 +44,18 @@ Deno.test("publishRollback() moves the pointer back, once the stores were proven
   );
   const store = join(ground.dir, "store");
   for (const name of await namesIn(store, ".narinfo")) await Deno.remove(join(store, name));
-  await assertRejects(
+  const lost = await assertRejects(
     () => publishRollback({ ...options, version: "3" }, ground.ctx),
     IncompleteError,
+  );
+  assertMatch(
+    lost.message,
+    /^Cannot prove "\/nix\/store\/.+" in "file:.+": its narinfo is not there/,
+  );
+  const system = `${Deno.build.arch}-${Deno.build.os}`;
+  assertEquals(
+    lost.hint,
+    `mend it with publish:verify plain@3/${system} --repair, or name another version with --version`,
   );
   assertEquals(
     (await catalogList({ catalog: catalog as string })).filter((entry) => entry.current).map((
