@@ -1,3 +1,4 @@
+import { counted } from "../base/counted.ts";
 import { checkIndex } from "./check_index.ts";
 import { type Chunker, chunkLimits } from "./chunker.ts";
 import {
@@ -27,7 +28,7 @@ export interface IndexHeader {
  * @throws {VerificationError} if there is none, or it contradicts itself
  */
 export function readIndexHeader(bytes: Uint8Array, local: boolean): IndexHeader {
-  checkIndex(bytes.length >= headerBytes, `it is only ${bytes.length} bytes long`);
+  checkIndex(bytes.length >= headerBytes, `it is only ${counted(bytes.length, "byte")} long`);
   checkIndex(bytes.length <= indexLimits.storedBytes, `it is ${bytes.length} bytes long`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let i = 0; i < 8; i++) {

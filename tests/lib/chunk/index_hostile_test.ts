@@ -50,6 +50,12 @@ Deno.test("encodeIndex() gives the same bytes for the same index", () => {
   assertEquals(encodeIndex(sample()), encodeIndex(sample()));
 });
 
+Deno.test("decodeIndex() tells how long an index is that is cut off", () => {
+  const bytes = encodeIndex(sample());
+  assertStringIncludes(refusal(bytes.subarray(0, 0)), "it is only 0 bytes long");
+  assertStringIncludes(refusal(bytes.subarray(0, 1)), "it is only 1 byte long");
+});
+
 Deno.test("decodeIndex() refuses a row that names a chunk that is not there", () => {
   assertStringIncludes(lie((index) => ({ rows: index.rows.with(3, 77) })), "row 3 names chunk 77");
 });
