@@ -188,6 +188,10 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   }
 
   async commit(_plan: CarryPlan, carried: Carried, step: Step): Promise<Standing> {
+    return await whileRoom(carried.folder.path, () => this.#register(carried, step));
+  }
+
+  async #register(carried: Carried, step: Step): Promise<Standing> {
     const { folder, note, rows, pathsMoved, layerBytes } = carried;
     // First, so that a run which is killed later leaves nothing valid of which nobody can tell where it came from.
     await putLinks(folder, rootsOf(note, carried));

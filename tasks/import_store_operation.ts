@@ -198,18 +198,17 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     return Promise.resolve();
   }
 
-  async commit(
-    _plan: ImportPlan,
-    { plan, folder, rows, pathsMoved }: Imported,
-  ): Promise<CopyStanding> {
+  async commit(_plan: ImportPlan, imported: Imported): Promise<CopyStanding> {
+    return await whileRoom(imported.folder.path, () => this.#register(imported));
+  }
+
+  async #register({ plan, folder, rows, pathsMoved }: Imported): Promise<CopyStanding> {
     await registerPaths(folder, await withOutputs(folder, rows));
-    await putLinks(
-      folder,
-      this.#parts.names.map((name) => ({
-        path: `${rootsFolder}/${name}`,
-        target: `${nixStoreDir}/${name}`,
-      })),
-    );
+    const rootOf = (name: string) => ({
+      path: `${rootsFolder}/${name}`,
+      target: `${nixStoreDir}/${name}`,
+    });
+    await putLinks(folder, this.#parts.names.map(rootOf));
     return { ...this.standing(plan), pathsMoved };
   }
 

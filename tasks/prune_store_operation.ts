@@ -7,6 +7,7 @@
  */
 import { dirname } from "@std/path";
 import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
+import { whileRoom } from "../lib/base/disk_space.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
@@ -74,7 +75,8 @@ export async function runPruneStore(
       const lock = { timeoutMs: lockTimeoutMs(), onWait, signal, deleting: true };
       using _lock = await lockNixFolder(folder, lock);
       const prune = await planNixPrune(folder, keep);
-      await pruneNixFolder(folder, prune, (path) => record(path, "deleted"), signal);
+      const onRemoved = (path: string) => record(path, "deleted");
+      await whileRoom(folder.path, () => pruneNixFolder(folder, prune, onRemoved, signal));
       return planned(folder, prune, keep);
     },
     replanned: (plan) => plan,

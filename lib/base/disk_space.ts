@@ -17,6 +17,12 @@ export function freeBytes(path: string): number | undefined {
   return Number(stats.bavail) * Number(stats.bsize);
 }
 
+/** Whether not one more file may be made where a path lies; `false` where the system does not tell. */
+export function lacksFiles(path: string): boolean {
+  const stats = fileSystemAt(path);
+  return stats !== undefined && Number(stats.files) > 0 && Number(stats.ffree) === 0;
+}
+
 /** How many bytes a file takes of its disk; where the system does not tell, as Windows, all that it has. */
 export function takenBytes({ size, blocks }: Pick<Deno.FileInfo, "size" | "blocks">): number {
   return blocks === null ? size : blocks * 512;

@@ -5,7 +5,7 @@
  */
 import { dirname } from "@std/path";
 import { allIsGranted } from "./all_granted.ts";
-import { freeBytes } from "./disk_space.ts";
+import { freeBytes, lacksFiles } from "./disk_space.ts";
 import { isDenied } from "./files.ts";
 
 const sqliteBusy = 5;
@@ -22,12 +22,13 @@ const mostIoErrors = 3;
 
 /**
  * Whether SQLite says that the disk of a file is full. What it keeps in shared memory beside the file it calls an I/O error then;
- * so that is one where there is no room for that memory.
+ * so that is one where there is no room for that memory. Of a file beside it for which there is no room it says that it cannot open it.
  */
 export function isSqliteFull(error: unknown, path: string): boolean {
   const code = primaryCode(error);
   return code === sqliteFull ||
-    code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes;
+    code === sqliteIoError && (freeBytes(path) ?? Infinity) < sharedMemoryBytes ||
+    code === sqliteCannotOpen && lacksFiles(path);
 }
 
 /**

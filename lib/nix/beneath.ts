@@ -9,6 +9,7 @@
  * @module
  */
 import defer * as fs from "node:fs";
+import { dirname } from "@std/path";
 import { allIsGranted } from "../base/all_granted.ts";
 import { VerificationError } from "../base/errors.ts";
 
@@ -50,7 +51,12 @@ export class Beneath implements Disposable {
     const name = this.#nameOf(path);
     const plain = `${this.root}/${path}`;
     const told = (error: unknown) => {
-      if (error instanceof Error) error.message = error.message.replaceAll(name, () => plain);
+      // What is made beside it is named too.
+      const [folder, plainFolder] = [dirname(name), dirname(plain)];
+      if (error instanceof Error) {
+        error.message = error.message.replaceAll(name, () => plain)
+          .replaceAll(`${folder}/`, () => `${plainFolder}/`);
+      }
       return error;
     };
     try {

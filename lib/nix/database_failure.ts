@@ -1,4 +1,10 @@
-import { KedgeError, NoRoomError, NotAllowedError, VerificationError } from "../base/errors.ts";
+import {
+  isNoRoom,
+  KedgeError,
+  NoRoomError,
+  NotAllowedError,
+  VerificationError,
+} from "../base/errors.ts";
 import { isSqliteDamaged, isSqliteDenied, isSqliteForeign, isSqliteFull } from "../base/sqlite.ts";
 
 /** The error of a database that is not what Nix writes. */
@@ -22,8 +28,11 @@ export function withDatabase<T>(action: string, path: string, run: () => T): T {
     return run();
   } catch (cause) {
     if (cause instanceof KedgeError) throw cause;
-    if (isSqliteFull(cause, path)) {
-      throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, { cause });
+    if (isNoRoom(cause) || isSqliteFull(cause, path)) {
+      throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, {
+        cause,
+        hint: "make room, and run it again: what is there already is not brought again",
+      });
     }
     const { message } = cause as Error;
     if (isSqliteDamaged(cause) || isSqliteForeign(cause)) {

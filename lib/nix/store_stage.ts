@@ -34,7 +34,6 @@ export class StoreStage implements AsyncDisposable {
     this.#work = work;
     this.#beneath = new Beneath(folder.path);
     this.#store = new Beneath(folder.path);
-    for (const path of [work, folder.store]) this.#beneath.makeFolder(this.#below(path));
   }
 
   /** Makes an empty one for these paths; whoever calls holds the lock of the folder. */
@@ -48,7 +47,11 @@ export class StoreStage implements AsyncDisposable {
       narSize,
     }));
     await new LoosePaths(folder).add(coming);
-    return new StoreStage(folder, join(folder.staging, crypto.randomUUID()));
+    await using made = new AsyncDisposableStack();
+    const stage = made.use(new StoreStage(folder, join(folder.staging, crypto.randomUUID())));
+    for (const path of [stage.#work, folder.store]) stage.#beneath.makeFolder(stage.#below(path));
+    made.move();
+    return stage;
   }
 
   /** Where a path is written; its files may have so many bytes together. */
