@@ -20,6 +20,7 @@ import type {
 import { openImageHosts } from "./image_registries.ts";
 import { registriesShapes } from "./registry_rules.ts";
 import { inWords } from "./in_words.ts";
+import { noteMeter } from "./note_meter.ts";
 
 /** Does the work of `inspectImage`. */
 export async function runInspectImage(
@@ -33,7 +34,8 @@ export async function runInspectImage(
   const context = resolveContext(ctx);
   const reference = parseReference(options.image);
   checkOffline(context, "read", reference);
-  using hosts = await openImageHosts(options, context);
+  const meter = noteMeter(context, "image", options.image);
+  using hosts = await openImageHosts(options, context, { meter });
   const { root, images, objects } = await read(options.image, hosts, context);
   return {
     reference: formatReference({ ...reference, digest: root.digest }),
@@ -61,7 +63,8 @@ export async function runDiffImages(
   checkOptions(options, { a: "text", b: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   checkOffline(context, "read", parseReference(options.a), parseReference(options.b));
-  using hosts = await openImageHosts(options, context);
+  const meter = noteMeter(context, "image", options.a);
+  using hosts = await openImageHosts(options, context, { meter });
   const [a, b] = await Promise.all([
     read(options.a, hosts, context),
     read(options.b, hosts, context),
@@ -101,7 +104,8 @@ export async function runListImages(
     });
   }
   checkOffline(context, "list", reference);
-  using hosts = await openImageHosts(options, context);
+  const meter = noteMeter(context, "image", options.place);
+  using hosts = await openImageHosts(options, context, { meter });
   const tags = await inWords(`list "${options.place}"`, () => listTags(reference, hosts));
   return { tags };
 }
