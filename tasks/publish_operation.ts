@@ -103,6 +103,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const found = { sources, stores: plans, catalog, standing };
     const { publishPlan } = await steps();
     const plan = await publishPlan(this.subject, found, { packing, spool, depth });
+    if (plan.changed) await catalog.foresee?.();
     if (plan.changed || depth === "present") return plan;
     // Who asks for the full proof gets it of what stands there already.
     await this.#prove(plan, [], step, { hint: "mend it with publish:verify --repair" });

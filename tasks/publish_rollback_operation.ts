@@ -106,6 +106,7 @@ async function planRollback(
     catalog.requestsEach,
   );
   const changed = to.version !== current.version;
+  if (changed) await catalog.foresee?.();
   return {
     catalog,
     to,

@@ -102,6 +102,7 @@ function counting(catalog: Catalog, meter: Meter): Catalog {
     url: catalog.url,
     requestsEach: catalog.requestsEach,
     find: (...args) => (count(), catalog.find(...args)),
+    foresee: async () => await catalog.foresee?.(),
     commit: (...args) => (count(), catalog.commit(...args)),
     list: (...args) => (count(), catalog.list(...args)),
     [Symbol.asyncDispose]: () => Promise.resolve(),

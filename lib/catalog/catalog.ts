@@ -56,6 +56,12 @@ export interface Catalog extends AsyncDisposable {
   /** The entry of a name, or `undefined`. */
   find(name: EntryName, options?: CatalogOptions): Promise<CatalogEntry | undefined>;
   /**
+   * Fails as a commit would, where the system does not let this user write; writes nothing, and finds only what can be told beforehand.
+   *
+   * @throws {NotAllowedError} if it may not be written
+   */
+  foresee?(): Promise<void>;
+  /**
    * Keeps an entry and makes its version the current one. An entry of the same name and store paths gets the new proofs.
    *
    * @throws {CatalogConflictError} if the name stands for other store paths

@@ -7,7 +7,9 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { dirname } from "@std/path";
 import { KedgeError } from "../base/errors.ts";
+import { foreseeNames } from "../base/foresee_names.ts";
 import type {
   CatalogWithHistory,
   CommitOptions,
@@ -73,6 +75,11 @@ export class SqliteCatalog implements CatalogWithHistory {
       ).all(...wanted.map(([, value]) => value as string));
       return (rows ?? []).map(toEntry);
     });
+  }
+
+  foresee(): Promise<void> {
+    // The file itself is not opened: closing another handle of it would take the locks of this one away.
+    return this.#work("write", () => foreseeNames(dirname(this.#file.path)));
   }
 
   history(name: string): Promise<HistoryLine[]> {

@@ -43,6 +43,39 @@ for (const place of ["", "nar"]) {
 }
 
 realTest(
+  "publish, publish:rollback and their dry runs refuse a catalog beside which this user may not write, before a store gets anything",
+  programs,
+  async () => {
+    await using ground = await plainGround(2);
+    const [locked, store] = [join(ground.dir, "locked"), join(ground.dir, "store")];
+    const catalog = `sqlite://${locked}/catalog.db`;
+    const publishing = (version: string, to = store) => [
+      ...["publish", ...ground.options.paths, "--name=plain", `--version=${version}`],
+      ...[`--catalog=${catalog}`, `--to=file://${to}`],
+    ];
+    const run = (args: readonly string[]) =>
+      runKedge([...args, "--quiet"], { cacheDir: join(ground.dir, "cache"), bound: true });
+    for (const version of ["1", "2"]) assertEquals((await run(publishing(version))).code, 0);
+    await Deno.chmod(locked, 0o555);
+    const before = await treeOf(locked);
+    const rollback = ["publish:rollback", "plain", `--catalog=${catalog}`];
+    const empty = join(ground.dir, "empty");
+    for (const args of [publishing("3", empty), rollback]) {
+      for (const more of [["--dry-run"], []]) {
+        const { code, stderr } = await run([...args, ...more]);
+        assertEquals(code, 5, stderr);
+        assertStringIncludes(stderr, `Cannot write the catalog "${catalog}": `);
+        assertStringIncludes(stderr, "hint: run as the user who owns its file");
+      }
+    }
+    assertEquals([await treeOf(locked), await treeOf(empty)], [before, new Map()]);
+    assertEquals((await run(publishing("2"))).code, 0);
+    await Deno.chmod(locked, 0o755);
+    assertEquals((await run(rollback)).code, 0);
+  },
+);
+
+realTest(
   "publish:keygen and its dry run refuse a folder in which this user may not write",
   programs,
   async () => {
