@@ -2,7 +2,8 @@
  * Fetches the index of a disk, of which the pages that an earlier index has too are taken from there.
  *
  * Invariants: what comes back has the digest of its blob, however it was put together; a page that was taken wrongly costs a second
- * fetch and nothing else.
+ * fetch and nothing else; of the earlier indexes, which may be large,
+ * only the pages are read that are taken.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { readAt } from "../chunk/file_pieces.ts";
 import { decodeDirectory, directoryBytes, type IndexDirectory } from "../chunk/index_directory.ts";
 import { indexLimits, pageIdBytes } from "../chunk/index_layout.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";
@@ -46,8 +48,8 @@ export async function fetchIndex(
   const { cache, meter, signal } = options;
   let fetchedBytes = 0;
   if (blob.size > smallBytes && blob.size <= indexLimits.storedBytes && store.requestsPerRead > 0) {
-    const pages = await knownPages(cache);
-    const parts = pages.size === 0 ? undefined : await fetchParts(store, blob, options, pages);
+    const known = await knownIndexes(cache);
+    const parts = known.length === 0 ? undefined : await fetchParts(store, blob, options, known);
     if (parts !== undefined) {
       fetchedBytes = parts.fetchedBytes;
       meter.moved(fetchedBytes);
@@ -64,7 +66,7 @@ async function fetchParts(
   store: DiskSource,
   blob: DiskBlob,
   { packs, signal }: FetchIndexOptions,
-  pages: ReadonlyMap<string, Bytes>,
+  known: readonly string[],
 ): Promise<{ bytes: Bytes; fetchedBytes: number } | undefined> {
   const headBytes = directoryBytes(packs);
   if (headBytes >= blob.size) return undefined;
@@ -78,7 +80,8 @@ async function fetchParts(
     await fetch(0, headBytes);
     const directory = decodeDirectory(bytes.subarray(0, headBytes));
     if (directory.pageStarts.at(-1)! > blob.size) return undefined;
-    for (const [start, end] of missingParts(directory, blob.size, bytes, pages)) {
+    const isThere = await takePages(directory, bytes, known);
+    for (const [start, end] of missingParts(directory, blob.size, isThere)) {
       await fetch(start, end);
     }
   } catch (error) {
@@ -88,51 +91,70 @@ async function fetchParts(
   return { bytes, fetchedBytes };
 }
 
-/** Puts known pages into place, and tells what is missing; what lies between two missing parts is fetched along if it is small. */
-function missingParts(
+/** Puts pages that earlier indexes have into place; gives 1 for each pack whose page is there. */
+async function takePages(
   directory: IndexDirectory,
-  size: number,
   bytes: Bytes,
-  pages: ReadonlyMap<string, Bytes>,
+  known: readonly string[],
+): Promise<Uint8Array> {
+  const isThere = new Uint8Array(directory.packSizes.length);
+  const wanted = new Map(isThere.keys().map((pack) => [idOf(directory, pack), pack]));
+  for (const path of known) {
+    if (wanted.size === 0) break;
+    using file = await Deno.open(path);
+    for (const [id, at, end] of pagesOf(file)) {
+      const pack = wanted.get(id);
+      if (pack === undefined) continue;
+      const place = bytes.subarray(directory.pageStarts[pack]!, directory.pageStarts[pack + 1]!);
+      if (place.length !== end - at || readAt(file, at, place) < place.length) continue;
+      isThere[pack] = 1;
+      wanted.delete(id);
+    }
+  }
+  return isThere;
+}
+
+/** What is missing; what lies between two missing parts is fetched along if it is small. */
+function missingParts(
+  { pageStarts }: IndexDirectory,
+  size: number,
+  isThere: Uint8Array,
 ): [start: number, end: number][] {
-  const { pageStarts } = directory;
   const parts: [number, number][] = [];
   const miss = (start: number, end: number) => {
     const last = parts.at(-1);
     if (last !== undefined && start - last[1] <= gapBytes) last[1] = end;
     else if (end > start) parts.push([start, end]);
   };
-  for (let pack = 0; pack < directory.packSizes.length; pack++) {
-    const [start, end] = [pageStarts[pack]!, pageStarts[pack + 1]!];
-    const page = pages.get(idOf(directory, pack));
-    if (page?.length === end - start) bytes.set(page, start);
-    else miss(start, end);
-  }
+  isThere.forEach((there, pack) => {
+    if (there === 0) miss(pageStarts[pack]!, pageStarts[pack + 1]!);
+  });
   miss(pageStarts.at(-1)!, size);
   return parts;
 }
 
-/** The pages of the indexes that were seen last, by their ids. */
-async function knownPages(cache: Cache): Promise<Map<string, Bytes>> {
-  const pages = new Map<string, Bytes>();
+/** The files of the indexes that were seen last. */
+async function knownIndexes(cache: Cache): Promise<string[]> {
+  const paths: string[] = [];
   for (const { index } of (await seenDisks(cache)).slice(0, mostIndexes)) {
     const found = await cache.blobs.find(index);
-    if (found === undefined || found.size > indexLimits.storedBytes / 16) continue;
-    const bytes = await Deno.readFile(found.path);
-    try {
-      const directory = decodeDirectory(bytes);
-      const { pageStarts } = directory;
-      for (let pack = 0; pack < directory.packSizes.length; pack++) {
-        pages.set(
-          idOf(directory, pack),
-          bytes.subarray(pageStarts[pack]!, pageStarts[pack + 1]!),
-        );
-      }
-    } catch (error) {
-      if (!(error instanceof VerificationError)) throw error;
-    }
+    if (found !== undefined && found.size <= indexLimits.storedBytes / 16) paths.push(found.path);
   }
-  return pages;
+  return paths;
+}
+
+/** Where the pages of an index begin and end; of what is none, nothing. */
+function* pagesOf(file: Deno.FsFile): Generator<[id: string, start: number, end: number]> {
+  const head = new Uint8Array(directoryBytes(indexLimits.packs));
+  try {
+    const directory = decodeDirectory(head.subarray(0, readAt(file, 0, head)));
+    const { pageStarts } = directory;
+    for (let pack = 0; pack < directory.packSizes.length; pack++) {
+      yield [idOf(directory, pack), pageStarts[pack]!, pageStarts[pack + 1]!];
+    }
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+  }
 }
 
 function idOf({ pageIds }: IndexDirectory, pack: number): string {
