@@ -355,7 +355,7 @@ export async function startPermissionGround(): Promise<PermissionGround> {
         { args: ["a.img", "oci:new:a"] },
         { args: ["large.img", `${disk}:new`], needs: ["*"] },
         {
-          args: ["large.img", `docker://${far}/acme/disk:new`, "--insecure-registry", far],
+          args: ["large.img", `docker://${far}/acme/other:new`, "--insecure-registry", far],
           env: byProxy,
         },
       ],
