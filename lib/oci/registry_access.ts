@@ -2,8 +2,8 @@
  * Lets requests in at one registry.
  *
  * Invariants: Authorization goes to the registry's own origin alone; a 401 is answered once for each request; a signed URL that ran out is
- * resolved anew; a refusal says the true status, the host and the scope; the first request goes ahead alone, so that of many that are sent
- * at once only that one is refused. What authorizes is loaded by the first 401.
+ * resolved anew; a refusal says the true status, the host and the scope; the first request goes ahead alone until it is answered, so that
+ * of many that are sent at once only that one is refused. What authorizes is loaded by the first 401.
  *
  * @module
  */
@@ -55,8 +55,8 @@ export class RegistryAccess {
   #options: RegistryAccessOptions;
   #auth: Promise<RegistryAuth> | undefined;
   #found = new Map<string, Promise<Credentials | undefined>>();
-  /** Over once the first request was answered, and let in. */
-  #first: Promise<void> | undefined;
+  /** Over once the first request was let in, or failed. */
+  #first: PromiseWithResolvers<void> | undefined;
 
   /** Asks for nothing yet. */
   constructor(options: RegistryAccessOptions) {
@@ -136,14 +136,18 @@ export class RegistryAccess {
     return await auth?.plan(repository, scopesOf(repository, request)) ? 1 : 0;
   }
 
+  /** Takes note of how a try went: others do not wait for the next one, unless it is that of a request that was refused. */
+  tried(status?: number): void {
+    if (status !== 401) this.#first?.resolve();
+  }
+
   /** Waits for the first request; of that itself, what ends the wait of the others. */
   async #turn(): Promise<Disposable | undefined> {
     if (this.#first !== undefined) {
-      await this.#first;
+      await this.#first.promise;
       return undefined;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#first = promise;
+    const { resolve } = this.#first = Promise.withResolvers<void>();
     return { [Symbol.dispose]: resolve };
   }
 

@@ -200,8 +200,10 @@ export class RegistryHost implements Disposable {
     try {
       const response = await this.#send(url, init);
       this.noteStatus(response.status);
+      this.#access.tried(response.status);
       return response;
     } catch (error) {
+      this.#access.tried();
       if (!isDirect(new URL(url))) throw error;
       const { fetchFailure } = await import("../http/fetch_failure.ts");
       throw fetchFailure(error, url, true);
