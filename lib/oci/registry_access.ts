@@ -7,17 +7,13 @@
  *
  * @module
  */
-import { NotAllowedError, type Side, UnreachableError } from "../base/errors.ts";
+import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
-import { bodyStart } from "../http/body_start.ts";
 import type { HttpClient, HttpRequest } from "../http/client.ts";
 import type { Credentials } from "./credentials.ts";
 import type { RegistryOrigin } from "./registry_origin.ts";
 import type { RegistryAuth } from "./registry_auth.ts";
-
-/** The words of a refusal are waited for no longer, in milliseconds. */
-const patienceMs = 2000;
 
 /** What may be done to a repository. */
 export type RegistryAction = "pull" | "pull,push" | "delete";
@@ -204,14 +200,14 @@ export class RegistryAccess {
     authorization: string | undefined,
   ): Promise<NotAllowedError> {
     const { host, side } = this.#options;
-    const [{ registryMessage }, { loginHint }] = await Promise.all([
+    const [{ refusalReason }, { loginHint }] = await Promise.all([
       import("./registry_message.ts"),
       import("./login_hint.ts"),
     ]);
-    const reason = registryMessage(await bodyStart(response, 4096, patienceMs).catch(noWords));
+    const reason = await refusalReason(response);
     return new NotAllowedError(
       `Cannot ${request.action ?? request.method ?? "GET"} "${host}/${repository}": ` +
-        `the registry answered ${response.status}${reason === "" ? "" : ` (${reason})`}`,
+        `the registry answered ${response.status}${reason}`,
       {
         hint: authorization === undefined
           ? await loginHint(host)
@@ -223,12 +219,6 @@ export class RegistryAccess {
       },
     );
   }
-}
-
-/** A refusal whose words do not come is one all the same. */
-function noWords(error: unknown): string {
-  if (error instanceof UnreachableError || error instanceof TypeError) return "";
-  throw error;
 }
 
 function scopesOf(repository: string, request: RegistryRequest): string[] {

@@ -190,14 +190,13 @@ export class RegistryAuth {
   ): Promise<NotAllowedError> {
     const { host } = this.#options;
     const { status } = response;
-    const [{ loginHint }, { registryMessage }] = await Promise.all([
+    const [{ loginHint }, { refusalReason }] = await Promise.all([
       import("./login_hint.ts"),
       import("./registry_message.ts"),
     ]);
-    const reason = registryMessage(await bodyStart(response, 4096));
+    const reason = await refusalReason(response);
     return new NotAllowedError(
-      `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}` +
-        (reason === "" ? "" : ` (${reason})`),
+      `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}${reason}`,
       {
         hint: credentials === undefined
           ? await loginHint(host)

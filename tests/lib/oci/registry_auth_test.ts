@@ -69,3 +69,18 @@ Deno.test("RegistryAuth calls it not allowed where the token server gives none, 
   const realm = await failure(() => new Response(), undefined, "ftp://auth.example/token");
   assertEquals(realm.message, `${start}its realm "ftp://auth.example/token" is no https URL`);
 });
+
+for (const how of ["does not come", "breaks off"]) {
+  Deno.test(`RegistryAuth says of a refusal what is known of it where the rest of its words ${how}`, async () => {
+    const error = await failure(() => {
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode('{"errors":')),
+        pull: (controller) => {
+          if (how === "breaks off") controller.close();
+        },
+      });
+      return new Response(body, { status: 401, headers: { "content-length": "100" } });
+    });
+    assertEquals(error.message, `${start}http://HOST/token?… answered 401`);
+  });
+}
