@@ -9,6 +9,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { dirname } from "@std/path";
 import { KedgeError } from "../base/errors.ts";
+import { ifThere, lookAt } from "../base/files.ts";
 import { foreseeNames } from "../base/foresee_names.ts";
 import type {
   CatalogWithHistory,
@@ -79,7 +80,13 @@ export class SqliteCatalog implements CatalogWithHistory {
 
   foresee(): Promise<void> {
     // The file itself is not opened: closing another handle of it would take the locks of this one away.
-    return this.#work("write", () => foreseeNames(dirname(this.#file.path)));
+    return this.#work("write", async () => {
+      const { path } = this.#file;
+      // SQLite works beside the file that a link leads to, and makes it there.
+      const there = await ifThere(Deno.realPath(path));
+      if (there === undefined && lookAt(path)?.isSymlink) return;
+      foreseeNames(dirname(there ?? path));
+    });
   }
 
   history(name: string): Promise<HistoryLine[]> {
@@ -192,10 +199,10 @@ export class SqliteCatalog implements CatalogWithHistory {
       .run(name, system, version, action, at);
   }
 
-  async #work<T>(action: "read" | "write", work: () => T): Promise<T> {
+  async #work<T>(action: "read" | "write", work: () => T | Promise<T>): Promise<T> {
     try {
       if (!this.#file.isOpen) await checkCatalogPlace(this.#file.path);
-      return work();
+      return await work();
     } catch (cause) {
       throw catalogFailure(cause, action, this.#file.path);
     }

@@ -76,6 +76,34 @@ realTest(
 );
 
 realTest(
+  "publish writes a catalog by a link in a folder in which this user may not write, and foresees what holds for that of the file",
+  programs,
+  async () => {
+    await using ground = await plainGround(2);
+    const [links, real] = [join(ground.dir, "links"), join(ground.dir, "real")];
+    const catalog = `sqlite://${links}/catalog.db`;
+    await Promise.all([links, real].map((folder) => Deno.mkdir(folder)));
+    await Deno.symlink("../real/catalog.db", join(links, "catalog.db"));
+    await Deno.chmod(links, 0o555);
+    const publish = (version: string) =>
+      runKedge([
+        ...["publish", ...ground.options.paths, "--name=plain", `--version=${version}`, "--quiet"],
+        ...[`--catalog=${catalog}`, `--to=file://${join(ground.dir, "store")}`],
+      ], { cacheDir: join(ground.dir, "cache"), bound: true });
+    for (const version of ["1", "2"]) {
+      const { code, stderr } = await publish(version);
+      assertEquals(code, 0, stderr);
+    }
+    await Deno.chmod(links, 0o755);
+    await Deno.chmod(real, 0o555);
+    const { code, stderr } = await publish("3");
+    assertEquals(code, 5, stderr);
+    assertStringIncludes(stderr, `Cannot write the catalog "${catalog}": `);
+    await Deno.chmod(real, 0o755);
+  },
+);
+
+realTest(
   "publish:keygen and its dry run refuse a folder in which this user may not write",
   programs,
   async () => {
