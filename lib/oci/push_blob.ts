@@ -88,9 +88,8 @@ class Push implements AsyncDisposable {
     this.#meter = options.meter ?? silentMeter;
     this.#signal = options.signal;
     const { name = "the source", session, signal } = options;
-    const reader = new HashedReader(descriptor, name, body);
+    const reader = this.#reader = new HashedReader(descriptor, name, body);
     const large = descriptor.size >= (options.chunkedFromBytes ?? chunkedFromBytes);
-    this.#reader = reader;
     this.#furthest = this.#counted = session?.offset ?? 0;
     this.#at = new UploadPosition({ host, repository, descriptor, reader, large, session, signal });
   }
@@ -190,7 +189,10 @@ class Push implements AsyncDisposable {
     const response = await this.#host.upload(this.#repository, url, {
       method,
       sizeBytes: end - start,
-      body: () => this.#reader.window(start, end),
+      body: () => {
+        this.#takeBack();
+        return this.#reader.window(start, end);
+      },
       headers: {
         "content-type": "application/octet-stream",
         ...(method === "PATCH" ? { "content-range": `${start}-${end - 1}` } : {}),
@@ -238,8 +240,7 @@ class Push implements AsyncDisposable {
         { data: { status }, ...this.#side() },
       );
     }
-    if (status === 416) await this.#at.catchUpRefused();
-    else await this.#at.anew();
+    await (status === 416 ? this.#at.catchUpRefused() : this.#at.anew());
     return { state };
   }
 

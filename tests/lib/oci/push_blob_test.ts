@@ -340,3 +340,10 @@ realTest("pushBlob() sends chunks to docker-registry, and goes on between them",
   const next = await push(registry.host, memory);
   assertEquals(next, blob.size);
 });
+
+Deno.test("pushBlob() counts a blob once that is sent again since the token ran out", async () => {
+  await using registry = new FakeRegistry({ token: true, faults: { expireTokenAtPut: 1 } });
+  const sent = await push(registry.host, new TestMemory(), { chunkedFromBytes: Infinity });
+  assertEquals(sent, 2 * blob.size);
+  assertEquals(registry.store.blobs.has(blob.digest), true);
+});
