@@ -32,8 +32,8 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
     if (isFile && !isStale(path)) take(await readPlainFile(path, largestTextBytes) ?? "");
   }
   if (Deno.build.os === "linux") {
-    const own = identityOf(nixStoreDir);
-    const isOther = own !== undefined && own !== identityOf(folder.store);
+    const [own, asked] = [identityOf(nixStoreDir), identityOf(folder.store)];
+    const isOther = own !== undefined && asked !== undefined && own !== asked;
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
       const process = `/proc/${pid}`;
       // What a program names that sees this machine's own store is of that one.
@@ -64,12 +64,14 @@ async function textOf(path: string): Promise<string> {
   return await Deno.readTextFile(path).catch((error) => passed(error, ""));
 }
 
-/** What tells a folder from others, by whatever name; `undefined` where it cannot be looked at. */
+/** What tells a folder from others, by whatever name; `undefined` where it cannot be looked at: a container may have put anything there. */
 function identityOf(folder: string): string | undefined {
-  return orElse(() => {
+  try {
     const { dev, ino } = Deno.statSync(folder);
     return ino === null ? undefined : `${dev} ${ino}`;
-  }, undefined);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where the links of a process lead: to its program, its working folder and what it has open. */

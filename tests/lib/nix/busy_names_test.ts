@@ -90,6 +90,25 @@ realTest("busyNames() counts what programs name whose root shows the folder as /
   });
 });
 
+realTest("busyNames() counts what programs name whose /nix/store cannot be looked at", [
+  "nix",
+  "unshare",
+  "mount",
+], async () => {
+  await inNixFolder(async (folder, other) => {
+    const asked = new NixFolder(join(other, "nix"));
+    await Deno.mkdir(asked.store, { recursive: true });
+    await Deno.symlink("store", folder.store);
+    const program = join(other, "program");
+    const use = `mount --bind "$0" /nix && echo up && read line`;
+    await writeProgram(program, `#!/bin/sh\nexec unshare -rm sh -c '${use}' '${folder.path}'\n`);
+    await using _program = await atWork(`exec '${program}'`, other, {
+      TOOLS: `/nix/store/${baseName}/bin`,
+    });
+    assert((await busyNames(asked)).includes(baseName));
+  });
+});
+
 for (
   const [what, isFound, script] of [
     ["finds what a program works in where its name is no UTF-8", true, "cd \"$(printf 'b\\377')\""],
