@@ -33,6 +33,8 @@ export interface FindCredentialsOptions extends Pick<AskHelperOptions, "onWait" 
   redactor?: Redactor | undefined;
   /** How long to wait for somebody who writes into a file that is a pipe. @default {10000} */
   writerWaitMs?: number | undefined;
+  /** What helpers answered, by helper and server: each is asked once of those who share this. */
+  answers?: Map<string, Promise<HelperAnswer | undefined>> | undefined;
   /** Ends a helper that hangs, and a wait. */
   signal?: AbortSignal | undefined;
 }
@@ -136,7 +138,7 @@ async function fromConfig(
   const [helped] = keysIn(config.credHelpers, host, repository);
   const helper = helped === undefined ? undefined : config.credHelpers[helped];
   if (helped !== undefined && helper) {
-    return fromHelper(await askHelper(helper, helped, options));
+    return fromHelper(await askOnce(helper, helped, options));
   }
   for (const key of keysIn(config.auths, host, repository)) {
     const found = fromEntry(config.auths[key]!, name, key);
@@ -145,7 +147,18 @@ async function fromConfig(
   // A helper without a name takes a registry out of the store for all.
   if (!config.credsStore || helped !== undefined) return undefined;
   const server = host === "docker.io" ? dockerHub : host;
-  return fromHelper(await askHelper(config.credsStore, server, options));
+  return fromHelper(await askOnce(config.credsStore, server, options));
+}
+
+async function askOnce(
+  helper: string,
+  server: string,
+  options: FindCredentialsOptions,
+): Promise<HelperAnswer | undefined> {
+  const key = JSON.stringify([helper, server]);
+  const answer = options.answers?.get(key) ?? askHelper(helper, server, options);
+  options.answers?.set(key, answer);
+  return await answer;
 }
 
 function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {

@@ -11,7 +11,7 @@ import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import type { HttpClient, HttpRequest } from "../http/client.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, FindCredentialsOptions } from "./credentials.ts";
 import type { RegistryOrigin } from "./registry_origin.ts";
 import type { RegistryAuth } from "./registry_auth.ts";
 
@@ -51,6 +51,7 @@ export class RegistryAccess {
   #options: RegistryAccessOptions;
   #auth: Promise<RegistryAuth> | undefined;
   #found = new Map<string, Promise<Credentials | undefined>>();
+  #answers: FindCredentialsOptions["answers"] = new Map();
   /** Over once the first request was let in, or failed. */
   #first: PromiseWithResolvers<void> | undefined;
 
@@ -188,6 +189,7 @@ export class RegistryAccess {
     return await findCredentials(host, repository, {
       redactor,
       onWait: (message) => meter?.note(message),
+      answers: this.#answers,
       signal,
     });
   }

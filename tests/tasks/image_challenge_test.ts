@@ -1,9 +1,11 @@
 /** Many requests at once to a registry that wants to know who asks: one of them finds that out for all. */
 import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
 import { environment } from "../support/environment.ts";
 import { FakeRegistry, type FakeRegistryOptions } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { writeImage } from "../support/layout.ts";
+import { writeProgram } from "../support/program_file.ts";
 import { syncImages } from "../../tasks/image_list.ts";
 
 const user = { name: "ada", password: "swordfish" };
@@ -55,4 +57,33 @@ Deno.test("a registry that asks for nothing is asked for many images at once", a
   const [refused, atOnce] = await refusals({});
   assertEquals(refused, [0, 0]);
   assert(atOnce > 4, `at most ${atOnce} at once`);
+});
+
+Deno.test("a credential helper is asked once for a registry, however many images are synced to it", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry({ user });
+  const folder = room.path("programs");
+  await Deno.mkdir(folder);
+  const asked = join(folder, "asked");
+  const answer = JSON.stringify({ Username: user.name, Secret: user.password });
+  await writeProgram(
+    join(folder, "docker-credential-counted"),
+    `#!/bin/sh\ncat >>'${asked}'\necho >>'${asked}'\necho '${answer}'\n`,
+  );
+  await Deno.writeTextFile(
+    join(folder, "config.json"),
+    JSON.stringify({ credHelpers: { [registry.host]: "counted" } }),
+  );
+  using _environment = await environment({
+    DOCKER_CONFIG: folder,
+    PATH: `${folder}:${Deno.env.get("PATH")}`,
+  });
+  await writeImage(room.path("from"), "v1", { layers: ["a"] });
+  const images = names.map((name) => ({
+    from: `oci:${room.path("from")}:v1`,
+    to: `docker://${registry.host}/${name}:v1`,
+  }));
+  const result = await syncImages({ images }, room.context);
+  assertEquals(result.images.length, names.length);
+  assertEquals(await Deno.readTextFile(asked), `${registry.host}\n`);
 });
