@@ -20,7 +20,7 @@ import { leftNames, removeNames } from "./left_names.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
-import { OrphanPaths } from "./orphan_paths.ts";
+import { orphanOf, type OrphanPath, OrphanPaths } from "./orphan_paths.ts";
 import { removeTree } from "./remove_tree.ts";
 import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
@@ -42,8 +42,8 @@ export interface NixPrunePlan {
   links: readonly NixLink[];
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
-  /** The paths, by their names, that only images had which are gone, and that stay, since something else needs them. */
-  orphans: readonly string[];
+  /** The paths that only images had which are gone, and that stay, since something else needs them. */
+  orphans: readonly OrphanPath[];
   /** What killed runs left in the store, in no row. */
   loose: readonly LoosePath[];
   /** What is noted of killed runs and lies nowhere, where Nix may keep other names of its files. */
@@ -98,7 +98,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const came = [
     ...dropped.flatMap((image) => image.paths),
     ...pathsOf(begun),
-    ...await new OrphanPaths(folder).all(),
+    ...await new OrphanPaths(folder).names(valid),
   ];
   const candidates = new Set(came.filter((name) => !keptNames.has(name)));
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
@@ -114,10 +114,10 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     ...namesOf(leading),
     ...busy,
   ], valid);
-  const rows = [...valid.values()].filter(({ storePath: { baseName } }) =>
-    candidates.has(baseName) && !needed.has(baseName)
-  );
-  const orphans = [...candidates].filter((name) => valid.has(name) && needed.has(name));
+  const theirs = [...valid.values()].filter(({ storePath }) => candidates.has(storePath.baseName));
+  const isNeeded = ({ storePath: { baseName } }: StoreRow) => needed.has(baseName);
+  const rows = theirs.filter((row) => !isNeeded(row));
+  const orphans = theirs.filter(isNeeded).map(orphanOf);
   const isTaken = (name: string) => valid.has(name) || needed.has(name);
   const { loose, gone } = await new LoosePaths(folder).find(isTaken);
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
@@ -163,7 +163,7 @@ export async function pruneNixFolder(
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
   const orphans = new OrphanPaths(folder);
-  await orphans.put([...plan.orphans, ...rows.map(({ baseName }) => baseName)]);
+  await orphans.put([...plan.orphans, ...plan.rows.map(orphanOf)]);
   removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);
