@@ -19,6 +19,8 @@ export function containerName(): string {
 export interface EndLeftContainersOptions {
   /** Told what was ended, or what could not be. */
   onNote: (message: string) => void;
+  /** How long the engine may take to end one before it is removed as it is, in milliseconds. @default {30000} */
+  stopMs?: number;
   /** Ends the work. */
   signal: AbortSignal;
 }
@@ -26,22 +28,42 @@ export interface EndLeftContainersOptions {
 /** Ends the containers that killed runs left, by SIGTERM first, as their own run would have; what cannot be ended stays. */
 export async function endLeftContainers(
   engine: ContainerEngine,
-  { onNote, signal }: EndLeftContainersOptions,
+  { onNote, stopMs = 30_000, signal }: EndLeftContainersOptions,
 ): Promise<void> {
-  try {
-    const list = ["ps", "--all", "--filter=name=kedge-", "--format={{.Names}}"];
-    const listed = await engine.must(list, "look for containers that were left", { signal });
-    for (const name of listed.split("\n").map((line) => line.trim()).filter(isLeft)) {
-      // One that ran already ended, or never ran, is only removed.
-      await engine.run(["stop", "-t", `${graceSeconds}`, name], { signal });
-      await removeContainer(engine, name, { signal });
-      onNote(`ended the container "${name}", which a run that was killed had left`);
-    }
-  } catch (error) {
+  const passOver = (error: unknown) => {
     signal.throwIfAborted();
     if (!(error instanceof KedgeError)) throw error;
-    onNote(error.message);
+    onNote(withHint(error));
+    return "";
+  };
+  const list = ["ps", "--all", "--filter=name=kedge-", "--format={{.Names}}"];
+  const listed = await engine.must(list, "look for containers that were left", { signal })
+    .catch(passOver);
+  for (const name of listed.split("\n").map((line) => line.trim()).filter(isLeft)) {
+    await endLeft(engine, name, stopMs, signal).then(onNote).catch(passOver);
   }
+}
+
+/** An error and what to do, in one line. */
+export function withHint({ message, hint }: KedgeError): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
+}
+
+async function endLeft(
+  engine: ContainerEngine,
+  name: string,
+  stopMs: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const late = AbortSignal.timeout(stopMs);
+  // One that ran already ended, or never ran, is only removed, and so is one that the engine does not end.
+  await engine.run(["stop", "-t", `${graceSeconds}`, name], {
+    signal: AbortSignal.any([signal, late]),
+  }).catch((error) => {
+    if (!late.aborted || signal.aborted) throw error;
+  });
+  await removeContainer(engine, name, { signal });
+  return `ended the container "${name}", which a run that was killed had left`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { type KedgeError, UsageError } from "../base/errors.ts";
 import { isNotThere } from "../base/files.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
-import { containerName, removeContainer } from "./left_containers.ts";
+import { containerName, removeContainer, withHint } from "./left_containers.ts";
 
 /** Something of the host that a container sees. */
 export type ContainerMount =
@@ -167,8 +167,7 @@ async function removeLeft(
   try {
     await removeContainer(engine, name, { timeoutMs: removeMs });
   } catch (error) {
-    const { message, hint } = error as KedgeError;
-    onLeft?.(hint === undefined ? message : `${message}; ${hint}`);
+    onLeft?.(withHint(error as KedgeError));
   }
 }
 

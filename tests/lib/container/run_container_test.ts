@@ -1,7 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
+import { formatIdentity, ownIdentity } from "../../../lib/base/process_identity.ts";
 import { ContainerEngine } from "../../../lib/container/container_engine.ts";
+import { endLeftContainers } from "../../../lib/container/left_containers.ts";
 import { runContainer } from "../../../lib/container/run_container.ts";
 import { writeProgram } from "../../support/program_file.ts";
 
@@ -65,6 +67,38 @@ Deno.test({
           "remove it with docker rm --force NAME",
       );
       assertEquals(more, []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "endLeftContainers() goes on where the engine does not end one container, or does not remove it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const own = ownIdentity();
+      const dead = formatIdentity({ ...own, start: own.start + 1 });
+      const names = [1, 2].map(() => `kedge-${dead}-${crypto.randomUUID()}`);
+      const program = join(folder, "docker");
+      const [first = ""] = names;
+      const script = `case "$*" in ps*) echo '${names.join("\n")}' ;; ` +
+        `rm*${first}) echo 'it is stuck' >&2; exit 1 ;; stop*) exec sleep 300 ;; esac`;
+      await writeProgram(program, `#!/bin/sh\n${script}\n`);
+      const notes: string[] = [];
+      await endLeftContainers(new ContainerEngine({ kind: "docker", program }), {
+        onNote: (message) =>
+          notes.push(message.replaceAll(dead, "DEAD").replace(/-[0-9a-f-]{36}/g, "")),
+        stopMs: 10,
+        signal: new AbortController().signal,
+      });
+      assertEquals(notes, [
+        'Cannot remove the container "kedge-DEAD": it is stuck; remove it with docker rm --force kedge-DEAD',
+        'ended the container "kedge-DEAD", which a run that was killed had left',
+      ]);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
