@@ -10,6 +10,7 @@
 import { encodeHex } from "@std/encoding";
 import { digestOf } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
+import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -101,7 +102,9 @@ async function takePages(
   const wanted = new Map(isThere.keys().map((pack) => [idOf(directory, pack), pack]));
   for (const path of known) {
     if (wanted.size === 0) break;
-    using file = await Deno.open(path);
+    // It may have been pruned while the directory came.
+    using file = await ifThere(Deno.open(path));
+    if (file === undefined) continue;
     for (const [id, at, end] of pagesOf(file)) {
       const pack = wanted.get(id);
       if (pack === undefined) continue;

@@ -1,18 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
+import { silentMeter as meter } from "../../../lib/base/meter.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
 import { encodeIndex } from "../../../lib/chunk/encode_index.ts";
+import type { DiskSource } from "../../../lib/disk/disk_store.ts";
+import { fetchIndex } from "../../../lib/disk/fetch_index.ts";
 import { keepDisk } from "../../../lib/disk/seen_disks.ts";
 import { noise, rawIndex } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 
 const root = new URL("../../../", import.meta.url);
-const count = 300_000;
+const most = 300_000;
 
 /** The index of a disk of many blocks, one of which each version has for itself. */
-function versionOf(version: number): Uint8Array<ArrayBuffer> {
+function versionOf(version: number, count = most): Uint8Array<ArrayBuffer> {
   const digests = noise(32 * count);
   digests.set(noise(32, 100 + version));
   return encodeIndex(rawIndex({
@@ -76,4 +79,29 @@ Deno.test({
     assert(fetchedBytes < wanted.length / 20, `${fetchedBytes} bytes are fetched`);
     assert(grown < 5 * wanted.length, `${grown} bytes for an index of ${wanted.length}`);
   },
+});
+
+Deno.test("fetchIndex() fetches what an earlier index had that is pruned meanwhile", async () => {
+  await using world = await DiskWorld.make();
+  const cache = new Cache(world.path("cache"));
+  const indexBytes = versionOf(0, 24_000);
+  const [digest, size] = [sha256(indexBytes), indexBytes.length];
+  const indexBlob = { mediaType: "index", digest, size };
+  await keepDisk(cache, { indexBlob, indexBytes, manifest: { digest } }, "docker://h/disk:1");
+  const wanted = versionOf(1, 24_000);
+  let reads = 0;
+  const store: Pick<DiskSource, "requestsPerRead" | "range"> = {
+    requestsPerRead: 1,
+    async range(_blob, start, end) {
+      if (reads++ === 0) await Deno.remove(cache.blobs.path(digest));
+      return wanted.slice(start, end);
+    },
+  };
+  const blob = { mediaType: "index", digest: sha256(wanted), size: wanted.length };
+  const { signal } = new AbortController();
+  const options = { packs: 2, cache, meter, signal };
+  const { bytes, fetchedBytes } = await fetchIndex(store as DiskSource, blob, options);
+  assertEquals(sha256(bytes), blob.digest);
+  assertEquals(fetchedBytes, wanted.length);
+  assert(reads > 1);
 });
