@@ -46,7 +46,13 @@ export interface DiskFile {
  * @throws {UsageError} if it is a folder, a device or anything but a file, or its folder is not there
  */
 export async function lookAtDiskFile(given: string): Promise<DiskFile> {
-  const path = await followLinks(given);
+  const path = await followLinks(given).catch((error) => {
+    if (!(error instanceof Deno.errors.FilesystemLoop)) throw error;
+    throw new UsageError(`Cannot write the disk "${given}": its links lead in a circle`, {
+      hint: "name the file itself",
+      cause: error,
+    });
+  });
   const info = await ifThere(Deno.stat(path));
   if (info !== undefined && !info.isFile) {
     const what = info.isDirectory

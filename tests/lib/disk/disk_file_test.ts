@@ -35,3 +35,13 @@ Deno.test("lookAtDiskFile() takes no path that ends as that of a folder for a fi
     );
   }
 });
+
+Deno.test("lookAtDiskFile() says of links that lead in a circle that they do", async () => {
+  await using world = await DiskWorld.make();
+  await Deno.symlink("b", world.path("a"));
+  await Deno.symlink("a", world.path("b"));
+  const given = world.path("a");
+  const error = await assertRejects(() => lookAtDiskFile(given), UsageError);
+  assertEquals(error.message, `Cannot write the disk "${given}": its links lead in a circle`);
+  assertEquals(error.hint, "name the file itself");
+});
