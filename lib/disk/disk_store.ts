@@ -34,8 +34,8 @@ export interface DiskSource extends Disposable {
   stream(blob: DiskBlob, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Whether the blob is there in its full size. */
   has(blob: DiskBlob): Promise<boolean>;
-  /** Finds out where a blob is, if several places may have it, so that reading it costs no more than was planned. */
-  lookFor?(blob: DiskBlob): Promise<void>;
+  /** Finds out where blobs are, if several places may have them, so that reading them costs no more than was planned. */
+  lookFor?(blobs: readonly DiskBlob[], signal: AbortSignal): Promise<void>;
   /** Told that the bytes of a blob were wrong; gives `true` where they can be had from elsewhere now. */
   distrust?(blob: DiskBlob): boolean;
 }

@@ -1,12 +1,15 @@
 import type { Digest } from "../base/digest.ts";
 import type { Meter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
+import { inParallel } from "../chunk/in_parallel.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { type Mirror, MirrorPlaces } from "../oci/mirror_places.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";
 import type { RegistryReference } from "../oci/reference.ts";
 import type { DiskSource, ReadOptions } from "./disk_store.ts";
 import type { RegistryDiskStore } from "./registry_disk_store.ts";
+
+const lookingAtOnce = 4;
 
 /** A disk in a repository of a registry that has mirrors, which are asked first. */
 export class MirroredDiskSource implements DiskSource {
@@ -94,8 +97,8 @@ export class MirroredDiskSource implements DiskSource {
     return await this.#places.firstFound(places, has) ?? false;
   }
 
-  async lookFor({ digest }: DiskBlob): Promise<void> {
-    await this.#places.lookFor(digest);
+  async lookFor(blobs: readonly DiskBlob[], signal: AbortSignal): Promise<void> {
+    await inParallel(blobs, lookingAtOnce, signal, ({ digest }) => this.#places.lookFor(digest));
   }
 
   distrust({ digest }: DiskBlob): boolean {

@@ -7,6 +7,7 @@
 import { formatBytes } from "../base/bytes.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
+import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
 import { mostWorkers } from "../chunk/most_workers.ts";
@@ -115,12 +116,14 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   );
   const ranges = planRanges(index, missing);
   const cachedPacks = new Map<number, string>();
+  const toFetch: DiskBlob[] = [];
   for (const pack of new Set(ranges.map((range) => range.pack))) {
     const { digest, size } = image.packs[pack]!;
     const found = await cache.blobs.find(digest, size);
     if (found !== undefined) cachedPacks.set(pack, found.path);
-    else await options.store.lookFor?.(image.packs[pack]!);
+    else toFetch.push(image.packs[pack]!);
   }
+  await options.store.lookFor?.(toFetch, step.signal);
   const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
   const sizeWrong = inPlace && file.info!.size !== index.size;
   const { partials, journals } = await leftBeside(file);

@@ -78,7 +78,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     else copies.push({ layer, from });
   }
   const toFetch = sameLayers(missing);
-  for (const [layer] of toFetch) await store.lookFor?.(layer.blob);
+  await store.lookFor?.(toFetch.map(([layer]) => layer.blob), step.signal);
   if (standsWhole) {
     // What stands whole stays, also where an earlier pull has still to be cleared away.
     [inPlace, out, seen] = [true, file.path, file.info];
