@@ -82,7 +82,7 @@ export class JournalFile {
    * @throws {KedgeError} if the file is damaged, or may not be read
    */
   read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
-    if (this.#database === undefined && !isFile(this.path)) return [];
+    if (!this.isOpen && !isThere(this.path)) return [];
     try {
       return this.#openToRead().prepare(sql).all(...values);
     } catch (cause) {
@@ -164,9 +164,10 @@ function opened(name: string): sqlite.DatabaseSync | undefined {
   }
 }
 
-function isFile(path: string): boolean {
+/** Whether there is anything of the name that this user may look at. */
+function isThere(path: string): boolean {
   try {
-    return Deno.statSync(path).isFile;
+    return Deno.statSync(path) !== undefined;
   } catch {
     return false;
   }

@@ -101,6 +101,13 @@ Deno.test("Journal says which file is damaged and what it holds", () =>
     assertStringIncludes(String((error as KedgeError).hint), "history of runs");
   }));
 
+Deno.test("Journal tells of a folder in its place, and does not say that there were no runs", () =>
+  withPath(async (path) => {
+    await Deno.mkdir(path, { recursive: true });
+    using journal = new Journal({ path });
+    assertThrows(() => journal.runs(), KedgeError, `Cannot use the journal "${path}"`);
+  }));
+
 Deno.test("Journal is left as it is at the end of a process that only ran, and tells all to the next", () =>
   withPath((path) => {
     const log = `${path}-wal`;
