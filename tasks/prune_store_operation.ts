@@ -48,7 +48,9 @@ export async function runPruneStore(
     async plan({ meter, signal, dryRun }) {
       const folder = await place.find(signal);
       if (folder === undefined || await ifThere(Deno.stat(folder.path)) === undefined) {
-        throw new KedgeError(`Cannot prune ${place.label}: there is none`);
+        throw new KedgeError(`Cannot prune ${place.label}: there is none`, {
+          hint: "fill it first, with base-image:carry",
+        });
       }
       const prune = await planNixPrune(folder, keep);
       for (const { path, state } of prune.unreadable) {
