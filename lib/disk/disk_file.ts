@@ -2,8 +2,8 @@
  * The file that a disk is pulled to: what it may be, who uses it, where it is built.
  *
  * Beside a file `vm.img` may stand: `.vm.img.<64 hex>.kedge-partial`, the next version under way, named by the digest that it will have; and,
- * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, or `.vm.img.kedge-saved.next`, the chunks that are still needed from places that are overwritten. In
- * such a name that would be longer than a name can be, the digest of the file's name stands for it.
+ * during a pull in place, `.vm.img.kedge-journal` with `.vm.img.kedge-saved`, or `.vm.img.kedge-saved.next`, the chunks that are still needed
+ * from places that are overwritten. In such a name that would be longer than a name can be, the digest of the file's name stands for it.
  *
  * @module
  */

@@ -5,8 +5,8 @@ import type { DiskStore } from "./disk_store.ts";
 import type { DiskPushPlan } from "./plan_push.ts";
 
 /**
- * Makes sure that a layout has room for what a push is sure to put there: packs of which the bytes are known, and the digests of the chunks. Where only
- * compression will tell whether the rest fits, says so.
+ * Makes sure that a layout has room for what a push is sure to put there: packs of which the bytes are known, and the digests of the chunks.
+ * Where only compression will tell whether the rest fits, says so.
  *
  * @throws {NoRoomError} if it has not
  */

@@ -1,8 +1,9 @@
 /**
  * Writes the files of one store path, as Nix leaves them: modes 0444 and 0555, every time one second after 1970, owned by whoever writes.
  *
- * Invariants: nothing is written but below the folder that was given, and nothing through a link, though one may be put there meanwhile; no name is written twice; two names that
- * the file system takes for one are an error, as is what lies too deep for a program to name it; folders become read-only only when {@linkcode StoreTree.close} is called.
+ * Invariants: nothing is written but below the folder that was given, and nothing through a link, though one may be put there meanwhile; no
+ * name is written twice; two names that the file system takes for one are an error, as is what lies too deep for a program to name it;
+ * folders become read-only only when {@linkcode StoreTree.close} is called.
  *
  * @module
  */

@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { formatIdentity, ownIdentity } from "../../../lib/base/process_identity.ts";
+import {
+  formatIdentity,
+  ownIdentity,
+  type ProcessIdentity,
+} from "../../../lib/base/process_identity.ts";
 import { realTest } from "../../support/real.ts";
 
 const judging = `import { parseIdentity, stateOf } from ${
@@ -8,6 +12,25 @@ const judging = `import { parseIdentity, stateOf } from ${
 };
 console.log(Deno.args.map((each) => stateOf(parseIdentity(each)!)).join(" "));`;
 const config = fromFileUrl(import.meta.resolve("../../../deno.json"));
+
+/** What processes are said to be by one that `unshare` has begun, with less in view. */
+async function judge(
+  unshared: readonly string[],
+  permissions: readonly string[],
+  ...identities: ProcessIdentity[]
+): Promise<string> {
+  const process = new Deno.Command("unshare", {
+    args: [
+      ...[...unshared, Deno.execPath(), "run", ...permissions, `--config=${config}`, "-"],
+      ...identities.map(formatIdentity),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  await new Blob([judging]).stream().pipeTo(process.stdin);
+  const { stdout } = await process.output();
+  return new TextDecoder().decode(stdout);
+}
 
 realTest(
   "stateOf() calls no process dead that another user's view of /proc hides",
@@ -18,19 +41,13 @@ realTest(
       const { boot } = ownIdentity();
       const stat = await Deno.readTextFile(`/proc/${live.pid}/stat`);
       const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-      const judge = new Deno.Command("unshare", {
-        args: [
-          ...["--mount", "sh", "-c", `mount -t tmpfs none /proc/${live.pid} && exec "$@"`, "sh"],
-          ...[Deno.execPath(), "run", "-A", `--config=${config}`, "-"],
-          formatIdentity({ pid: live.pid, start, boot }),
-          formatIdentity({ pid: 4_194_305, start, boot }),
-        ],
-        stdin: "piped",
-        stdout: "piped",
-      }).spawn();
-      await new Blob([judging]).stream().pipeTo(judge.stdin);
-      const { stdout } = await judge.output();
-      assertEquals(new TextDecoder().decode(stdout), "alive dead\n");
+      const judged = await judge(
+        ["--mount", "sh", "-c", `mount -t tmpfs none /proc/${live.pid} && exec "$@"`, "sh"],
+        ["-A"],
+        { pid: live.pid, start, boot },
+        { pid: 4_194_305, start, boot },
+      );
+      assertEquals(judged, "alive dead\n");
     } finally {
       live.kill("SIGKILL");
       await live.status;
@@ -44,18 +61,12 @@ realTest(
   async () => {
     const live = new Deno.Command("sleep", { args: ["300"] }).spawn();
     try {
-      const judge = new Deno.Command("unshare", {
-        args: [
-          ...["--pid", "--fork", Deno.execPath(), "run", "--no-prompt", "--allow-run"],
-          ...["--allow-read=/nowhere", `--config=${config}`, "-"],
-          formatIdentity({ pid: live.pid, start: 0, boot: "nowhere" }),
-        ],
-        stdin: "piped",
-        stdout: "piped",
-      }).spawn();
-      await new Blob([judging]).stream().pipeTo(judge.stdin);
-      const { stdout } = await judge.output();
-      assertEquals(new TextDecoder().decode(stdout), "elsewhere\n");
+      const judged = await judge(
+        ["--pid", "--fork"],
+        ["--no-prompt", "--allow-run", "--allow-read=/nowhere"],
+        { pid: live.pid, start: 0, boot: "nowhere" },
+      );
+      assertEquals(judged, "elsewhere\n");
     } finally {
       live.kill("SIGKILL");
       await live.status;
