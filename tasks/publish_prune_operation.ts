@@ -5,7 +5,7 @@ import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
-import { intendPrune, planPrune, pruneFileCache } from "../lib/nix/prune_file_cache.ts";
+import { foreseePrune, intendPrune, planPrune, pruneFileCache } from "../lib/nix/prune_file_cache.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
@@ -55,6 +55,10 @@ export async function runPublishPrune(
         return { dir: target, url: shown, hashParts, bytes: plan.bytes };
       }));
       const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
+      if (forget.length > 0) await catalog.foresee?.();
+      for (const { dir, hashParts } of stores) {
+        if (hashParts.length > 0) foreseePrune(dir);
+      }
       return {
         catalog,
         forget,

@@ -86,6 +86,7 @@ export class SqliteCatalog implements CatalogWithHistory {
       const there = await ifThere(Deno.realPath(path));
       if (there === undefined && lookAt(path)?.isSymlink) return;
       foreseeNames(dirname(there ?? path));
+      this.#file.foreseeWriting();
     });
   }
 

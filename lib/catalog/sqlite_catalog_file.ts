@@ -9,9 +9,11 @@
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
 import { KedgeError, UsageError } from "../base/errors.ts";
+import { isSqliteBusy } from "../base/sqlite.ts";
 import { catalogHint } from "./check_catalog_place.ts";
 
 const formatVersion = 1;
+const busyMs = 10_000;
 
 const schema = `
 CREATE TABLE IF NOT EXISTS entries (
@@ -61,7 +63,7 @@ export class SqliteCatalogFile {
   #open(): sqlite.DatabaseSync {
     if (this.#database !== undefined) return this.#database;
     Deno.mkdirSync(dirname(this.path), { recursive: true });
-    const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
+    const database = new sqlite.DatabaseSync(this.path, { timeout: busyMs });
     try {
       if (formatOf(database) === 0) makeTables(database);
       database.exec("PRAGMA synchronous = FULL;");
@@ -83,6 +85,21 @@ export class SqliteCatalogFile {
     } catch (error) {
       if (database.isTransaction) database.exec("ROLLBACK");
       throw error;
+    }
+  }
+
+  /** Fails as a transaction would, of a file that is there and may not be written; takes the write lock for a moment, and waits for nobody. */
+  foreseeWriting(): void {
+    const database = this.reading();
+    if (database === undefined) return;
+    database.exec("PRAGMA busy_timeout = 0");
+    try {
+      // A statement that would write is refused before it finds that there is nothing to change; an empty transaction is not.
+      database.exec("DELETE FROM entries WHERE FALSE");
+    } catch (error) {
+      if (!isSqliteBusy(error)) throw error;
+    } finally {
+      database.exec(`PRAGMA busy_timeout = ${busyMs}`);
     }
   }
 

@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { folderNames, ifThere } from "../base/files.ts";
+import { FileObjects } from "./file_objects.ts";
 import { readPins } from "./file_pins.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
 import { isHashPart } from "./store_path.ts";
@@ -36,6 +37,15 @@ export async function planPrune(dir: string, candidates: ReadonlySet<string>): P
     bytes += info.fileSize ?? 0;
   }
   return { hashParts, bytes };
+}
+
+/**
+ * Fails as a prune would, where the system does not let this user delete; writes nothing.
+ *
+ * @throws {NotAllowedError} if names in one of its folders may not go
+ */
+export function foreseePrune(dir: string): void {
+  new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned")]);
 }
 
 /** Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. */

@@ -42,38 +42,87 @@ for (const place of ["", "nar"]) {
   );
 }
 
-realTest(
-  "publish, publish:rollback and their dry runs refuse a catalog beside which this user may not write, before a store gets anything",
-  programs,
-  async () => {
-    await using ground = await plainGround(2);
-    const [locked, store] = [join(ground.dir, "locked"), join(ground.dir, "store")];
-    const catalog = `sqlite://${locked}/catalog.db`;
-    const publishing = (version: string, to = store) => [
-      ...["publish", ...ground.options.paths, "--name=plain", `--version=${version}`],
-      ...[`--catalog=${catalog}`, `--to=file://${to}`],
-    ];
-    const run = (args: readonly string[]) =>
-      runKedge([...args, "--quiet"], { cacheDir: join(ground.dir, "cache"), bound: true });
-    for (const version of ["1", "2"]) assertEquals((await run(publishing(version))).code, 0);
-    await Deno.chmod(locked, 0o555);
-    const before = await treeOf(locked);
-    const rollback = ["publish:rollback", "plain", `--catalog=${catalog}`];
-    const empty = join(ground.dir, "empty");
-    for (const args of [publishing("3", empty), rollback]) {
-      for (const more of [["--dry-run"], []]) {
-        const { code, stderr } = await run([...args, ...more]);
-        assertEquals(code, 5, stderr);
-        assertStringIncludes(stderr, `Cannot write the catalog "${catalog}": `);
-        assertStringIncludes(stderr, "hint: run as the user who owns its file");
+const places = [["catalog.db", "that this user may not write"], [
+  "",
+  "beside which this user may not write",
+]];
+for (const [denied = "", which] of places) {
+  realTest(
+    `publish, publish:rollback, publish:prune and their dry runs refuse a catalog ${which}, before a store changes`,
+    programs,
+    async () => {
+      await using ground = await plainGround(2);
+      const [locked, store] = [join(ground.dir, "locked"), join(ground.dir, "store")];
+      const catalog = `sqlite://${locked}/catalog.db`;
+      const publishing = (version: string, to = store) => [
+        ...["publish", ...ground.options.paths, "--name=plain", `--version=${version}`],
+        ...[`--catalog=${catalog}`, `--to=file://${to}`],
+      ];
+      const run = (args: readonly string[]) =>
+        runKedge([...args, "--quiet"], { cacheDir: join(ground.dir, "cache"), bound: true });
+      for (const version of ["1", "2"]) assertEquals((await run(publishing(version))).code, 0);
+      const { mode } = await Deno.stat(join(locked, denied));
+      await Deno.chmod(join(locked, denied), mode! & 0o555);
+      const before = await treeOf(ground.dir);
+      const rollback = ["publish:rollback", "plain", `--catalog=${catalog}`];
+      const prune = ["publish:prune", `--catalog=${catalog}`, `--from=file://${store}`];
+      const empty = join(ground.dir, "empty");
+      for (const args of [publishing("3", empty), rollback, [...prune, "--keep=0"]]) {
+        for (const more of [["--dry-run"], []]) {
+          const { code, stderr } = await run([...args, ...more]);
+          assertEquals(code, 5, stderr);
+          assertStringIncludes(stderr, `Cannot write the catalog "${catalog}": `);
+          assertStringIncludes(stderr, "hint: run as the user who owns its file");
+        }
       }
-    }
-    assertEquals([await treeOf(locked), await treeOf(empty)], [before, new Map()]);
-    assertEquals((await run(publishing("2"))).code, 0);
-    await Deno.chmod(locked, 0o755);
-    assertEquals((await run(rollback)).code, 0);
-  },
-);
+      const trees = [await treeOf(ground.dir), before].map((tree) =>
+        [...tree].filter(([path]) => !path.startsWith("cache/"))
+      );
+      assertEquals(trees[0], trees[1]);
+      for (const args of [publishing("2"), [...prune, "--keep=1"]]) {
+        assertEquals((await run(args)).code, 0);
+      }
+      await Deno.chmod(join(locked, denied), mode! & 0o777);
+      assertEquals((await run(rollback)).code, 0);
+    },
+  );
+}
+
+for (const place of ["", "nar", ".kedge"]) {
+  realTest(
+    `publish:prune and its dry run refuse a store in whose ${
+      place || "own"
+    } folder this user may not write, before the catalog forgets anything`,
+    programs,
+    async () => {
+      await using ground = await plainGround(2);
+      const store = join(ground.dir, "store");
+      const run = async (expected: number, ...args: string[]) => {
+        const options = { cacheDir: join(ground.dir, "cache"), bound: true };
+        const at = `--catalog=${ground.options.catalog}`;
+        const { code, stdout, stderr } = await runKedge([...args, at, "--quiet"], options);
+        assertEquals(code, expected, stderr);
+        return { stdout, stderr };
+      };
+      for (const [index, path] of ground.options.paths.entries()) {
+        const named = ["--name=plain", `--version=${index}`, `--to=file://${store}`];
+        await run(0, "publish", path, ...named);
+      }
+      const folder = join(store, place);
+      await Deno.chmod(folder, 0o555);
+      const [entries, before] = [await run(0, "catalog:ls"), await treeOf(store)];
+      const prune = ["publish:prune", `--from=file://${store}`, "--keep=0"];
+      for (const more of [["--dry-run"], []]) {
+        const { stderr } = await run(5, ...prune, ...more);
+        assertStringIncludes(stderr, `Cannot write "${folder}": `);
+        assertStringIncludes(stderr, "hint: let this user write there, or name another store");
+        assertEquals([await run(0, "catalog:ls"), await treeOf(store)], [entries, before]);
+      }
+      await Deno.chmod(folder, 0o755);
+      await run(0, ...prune);
+    },
+  );
+}
 
 realTest(
   "publish writes a catalog by a link in a folder in which this user may not write, and foresees what holds for that of the file",

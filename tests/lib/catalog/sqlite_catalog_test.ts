@@ -220,3 +220,20 @@ Deno.test("SqliteCatalog takes concurrent writers of several processes one by on
     assertEquals((await catalog.list()).length, 30);
     assertEquals((await catalog.list()).filter((entry) => entry.current).length, 1);
   }));
+
+Deno.test("SqliteCatalog.foresee() waits for no writer, and leaves the file as it is", () =>
+  inCatalog(async (catalog, path) => {
+    await catalog.commit(draft("1"), options);
+    const state = async () => {
+      const [bytes, { mtime }] = await Promise.all([Deno.readFile(path), Deno.stat(path)]);
+      return { bytes, mtime, names: await Array.fromAsync(Deno.readDir(dirname(path))) };
+    };
+    const before = await state();
+    await catalog.foresee();
+    using other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    await catalog.foresee();
+    assertEquals(await state(), before);
+    other.exec("ROLLBACK");
+    await catalog.commit(draft("2"), options);
+  }));
