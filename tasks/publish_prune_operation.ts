@@ -5,7 +5,12 @@ import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
-import { foreseePrune, intendPrune, planPrune, pruneFileCache } from "../lib/nix/prune_file_cache.ts";
+import {
+  foreseePrune,
+  intendPrune,
+  planPrune,
+  pruneFileCache,
+} from "../lib/nix/prune_file_cache.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
