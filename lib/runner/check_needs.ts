@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { delimiter } from "./path_delimiter.ts";
-import { join, resolve } from "@std/path";
+import { resolve } from "@std/path";
 import { formatBytes, parseBytes } from "../base/bytes.ts";
 import { freeBytes } from "../base/disk_space.ts";
 import { UsageError } from "../base/errors.ts";
+import { fileInPath } from "../base/file_in_path.ts";
 import { runProcess } from "../base/process_group.ts";
 import type { Need } from "./need.ts";
 import { versionIn, versionMeets } from "./tool_version.ts";
@@ -78,10 +78,13 @@ async function unmetTool(
   need: Extract<Need, { tool: string }>,
   options: NeedsOptions,
 ): Promise<string | undefined> {
-  const program = findTool(need.tool, options);
-  if (program === undefined) return `the program "${need.tool}" is not installed`;
+  const { tool } = need;
+  const name = tool.includes("/") ? resolve(options.cwd, tool) : tool;
+  const found = await fileInPath(name, options.env("PATH") ?? "");
+  if (found === undefined) return `the program "${tool}" is not installed`;
+  if (!found.isExecutable) return `"${found.path}" is not executable`;
   if (need.version === undefined) return undefined;
-  const { stdout, stderr } = await runProcess(program, {
+  const { stdout, stderr } = await runProcess(found.path, {
     args: need.versionArgs ?? ["--version"],
     signal: options.signal,
   });
@@ -90,21 +93,6 @@ async function unmetTool(
   return versionMeets(version, need.version)
     ? undefined
     : `"${need.tool}" is ${version}, and ${need.version} is needed`;
-}
-
-function findTool(name: string, options: NeedsOptions): string | undefined {
-  if (name.includes("/")) {
-    const path = resolve(options.cwd, name);
-    return exists(path) ? path : undefined;
-  }
-  const endings = Deno.build.os === "windows" ? ["", ".exe", ".cmd", ".bat"] : [""];
-  for (const folder of (options.env("PATH") ?? "").split(delimiter)) {
-    for (const ending of endings) {
-      const path = join(folder, name + ending);
-      if (folder !== "" && isFile(path)) return path;
-    }
-  }
-  return undefined;
 }
 
 async function unmetHost(
@@ -141,15 +129,6 @@ function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     return false;

@@ -1,6 +1,6 @@
 /** Credential helpers that let wait, or cannot be started. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { askHelper } from "../../../lib/oci/ask_helper.ts";
 import { environment } from "../../support/environment.ts";
@@ -71,4 +71,37 @@ Deno.test("askHelper() tells a helper that is not executable, or whose interpret
       "there is no such program",
       "install it, or take it out of credHelpers and credsStore",
     ]);
+  }));
+
+Deno.test("askHelper() does not call a helper absent where PATH, or a folder of it, may not be looked at", () =>
+  inFolder(async (folder) => {
+    const program = join(folder, "program.ts");
+    const module = new URL("../../../lib/oci/ask_helper.ts", import.meta.url);
+    await Deno.writeTextFile(join(folder, "docker-credential-plain"), "", { mode: 0o644 });
+    await Deno.writeTextFile(
+      program,
+      `import { askHelper } from ${JSON.stringify(module.href)};
+await askHelper("plain", "a.example").catch(({ message, hint }) => console.log(message, hint));`,
+    );
+    const root = fromFileUrl(new URL("../../../", import.meta.url));
+    const said = async (...permissions: string[]) => {
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "--no-prompt", "--allow-run", ...permissions],
+          ...["--config", join(root, "deno.json"), program],
+        ],
+        env: { PATH: folder },
+        stdin: "null",
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    const asked = 'Cannot ask "docker-credential-plain" for "a.example": ';
+    const unseen = `${asked}it cannot be started ` +
+      "is it installed and executable? PATH and its folders may not be read here";
+    assertEquals(await said("--allow-read"), unseen);
+    assertEquals(await said("--allow-env", `--allow-read=${root}`), unseen);
+    assertEquals(
+      (await said("--allow-env", "--allow-read")).startsWith(`${asked}"${folder}/docker-`),
+      true,
+    );
   }));

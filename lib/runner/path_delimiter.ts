@@ -1,2 +1,0 @@
-/** What stands between the folders of `PATH`. */
-export const delimiter: string = Deno.build.os === "windows" ? ";" : ":";
