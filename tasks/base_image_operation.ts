@@ -2,7 +2,7 @@
  * The base image of exactly the Nix that is here.
  *
  * Invariants: never another version than was asked for, unless a fallback was chosen; the label decides, or the history where there is none,
- * and not the tag; what a tag meant is pinned by digest; a name that is known costs no request.
+ * and not the tag; what a tag meant is pinned by digest, which is remembered apart from what it means; a name that is known costs no request.
  *
  * @module
  */
@@ -84,9 +84,13 @@ async function resolveBase(
 ): Promise<BaseImageResult> {
   const { repository, platform, fallback } = checked;
   const subject = `${formatReference(repository)}:${version.version} ${formatPlatform(platform)}`;
-  const key = `base-image ${subject}${fallback === "none" ? "" : ` or ${fallback}`}`;
+  // Vendors without images of their own count by themselves, some of them beyond the numbers of Nix.
+  const isForeign = version.release === undefined && version.vendor !== "nix";
+  const key = `base-image ${subject}${isForeign ? ` of ${version.vendor}` : ""}` +
+    (fallback === "none" ? "" : ` or ${fallback}`);
   const names = [version.version, formatReference(repository)];
-  const entry = context.cache.entry(buckets.oci, key, knownSchema);
+  const entryOf = (name: string) => context.cache.entry(buckets.oci, name, knownSchema);
+  let entry = entryOf(key);
   let confirmed = false;
 
   const plan = async (step: Step): Promise<ResolvePlan> => {
@@ -96,7 +100,12 @@ async function resolveBase(
   };
   const look = async (step: Step): Promise<ResolvePlan> => {
     const pin = await context.lockfile?.pinned(key, ...names);
-    const record = await entry.read();
+    let record = await entry.read();
+    if (pin !== undefined && record?.value.digest !== pin.digest) {
+      // What the tag means elsewhere than in this project is not for the pin to say.
+      entry = entryOf(`${key} pinned to ${pin.digest}`);
+      record = await entry.read();
+    }
     const standing = record?.value;
     const unpinned = context.lockfile !== undefined && pin === undefined;
     if (standing !== undefined && (pin === undefined || pin.digest === standing.digest)) {
