@@ -10,6 +10,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { DownloadEntry } from "../../lib/cache/download_entry.ts";
+import { median } from "./median.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const counts = [1000, 10_000, 100_000] as const;
@@ -140,8 +141,4 @@ function row(what: string, values: readonly number[], digits: number): void {
   const ratio = values.at(-1)! / values[0]!;
   const cells = values.map((value) => value.toFixed(digits));
   console.log(`| ${[what, ...cells, ratio.toFixed(2)].join(" | ")} |`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

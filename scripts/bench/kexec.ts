@@ -12,6 +12,7 @@ import { type Nginx, startNginx } from "../../tests/support/nginx.ts";
 import { findProgram } from "../../tests/support/real.ts";
 import { Hasher } from "../../lib/base/digest.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
+import { median } from "./median.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const bundleBytes = 350_000_000;
@@ -205,8 +206,4 @@ async function removeAll(...paths: string[]): Promise<void> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

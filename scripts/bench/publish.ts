@@ -9,7 +9,8 @@ import { FaultyCache, startDavCache } from "../../tests/support/binary_cache.ts"
 import { buildLargeClosure } from "../../tests/support/large_closure.ts";
 import { type NixWorld, startNix } from "../../tests/support/nix.ts";
 import { killAtHalf, largeNar } from "./publish/large.ts";
-import { bytesIn, fresh, kedge, median, pairs, row, type Run, timed } from "./publish/support.ts";
+import { median } from "./median.ts";
+import { bytesIn, fresh, kedge, pairs, row, type Run, timed } from "./publish/support.ts";
 
 /** Times kedge and nix in turns, each on fresh ground; gives the medians. */
 async function versus(

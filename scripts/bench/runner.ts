@@ -9,6 +9,7 @@ import { fromFileUrl, join } from "@std/path";
 import { toFileUrl } from "@std/path/to-file-url";
 import { makeBundle } from "../../tests/support/bundle.ts";
 import { randomBytes, writeImage } from "../../tests/support/layout.ts";
+import { median } from "./median.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 const config = join(root, "deno.json");
@@ -181,8 +182,4 @@ async function installPeers(folder: string): Promise<{ just: string; zx: string 
     just: join(folder, "node_modules", `rust-just-${platform}`, "bin", "just"),
     zx: join(folder, "node_modules", "zx", "build", "cli.js"),
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { makeStore } from "../../../tests/support/nix_store_image.ts";
-import { deno, head, median, ms, pairs, program, row, timed } from "./support.ts";
+import { median } from "../median.ts";
+import { deno, head, ms, pairs, program, row, timed } from "./support.ts";
 
 /** What nothing missing costs, at two sizes of the same number of paths. */
 export async function copies(): Promise<void> {

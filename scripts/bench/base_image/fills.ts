@@ -8,7 +8,8 @@
  */
 import { join } from "@std/path";
 import { type FillGround, next, peerOf, version } from "./fill_ground.ts";
-import { head, mb, median, pairs, row, timed } from "./support.ts";
+import { median } from "../median.ts";
+import { head, mb, pairs, row, timed } from "./support.ts";
 
 interface Carried {
   paths: number;

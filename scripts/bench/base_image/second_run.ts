@@ -1,5 +1,6 @@
 import { join } from "@std/path";
-import { deno, head, median, row, timed } from "./support.ts";
+import { median } from "../median.ts";
+import { deno, head, row, timed } from "./support.ts";
 
 /** Resolve and carry again, the tag asked for with one HEAD, beside six empty runs of Deno and that HEAD. */
 export async function secondRun(

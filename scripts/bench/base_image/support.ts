@@ -25,11 +25,6 @@ export async function timed(
   return { seconds, stdout };
 }
 
-/** The middle one. */
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
-
 /** Prints a row of a table. */
 export function row(...cells: readonly (string | number)[]): void {
   console.log(`| ${cells.join(" | ")} |`);

@@ -10,7 +10,8 @@ import { bareHash, bareUnpack } from "./bare.ts";
 import type { Bench } from "./bench.ts";
 import { kedge } from "./kedge.ts";
 import { atLeast, atMost, type Row, secs } from "./rows.ts";
-import { inTurn, median, run } from "./run.ts";
+import { median } from "../median.ts";
+import { inTurn, run } from "./run.ts";
 import { unpack } from "./unpack.ts";
 
 /** The parts alone. What the bare loop takes on this machine at the same time stands beside each: a part that is much slower has lost something. */

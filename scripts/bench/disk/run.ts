@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-console -- a bench speaks to a terminal
 /** Runs programs for the bench, and watches them. @module */
+import { median } from "../median.ts";
 
 /** What a run cost. */
 export interface RunCost {
@@ -45,12 +46,6 @@ async function alone<T>(work: () => Promise<T>): Promise<T> {
   using lock = await Deno.open("/tmp/bench.lock", { read: true, write: true, create: true });
   await lock.lock(true);
   return await work();
-}
-
-/** The value in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }
 
 /** Measures several ways in turn, each in every round, the first of the round changing; tells each round as it ends. */

@@ -81,11 +81,6 @@ export async function fresh(world: NixWorld): Promise<string> {
   return dir;
 }
 
-/** The value in the middle. */
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
-
 /** Prints one row. */
 export function row(name: string, ...cells: string[]): void {
   console.log([name.padEnd(50), ...cells.map((cell) => cell.padStart(14))].join(" "));
