@@ -119,7 +119,10 @@ function parseOne(path: string, value: Json): PathInfo {
     ...(deriver === null || deriver === undefined || deriver === "unknown-deriver"
       ? {}
       : { deriver: base(deriver) }),
-    signatures: Array.isArray(signatures) ? signatures.map((each) => signatureOf(each, path)) : [],
+    // Nix keeps whatever it was given for one.
+    signatures: Array.isArray(signatures)
+      ? signatures.map((each) => signatureOf(each, path)).filter(isSignature)
+      : [],
     ...(ca === undefined ? {} : { ca }),
   };
 }
@@ -152,11 +155,10 @@ function contentAddressOf(value: unknown, path: string): string | undefined {
 }
 
 function signatureOf(value: unknown, path: string): string {
-  const text = isObject(value) ? `${value["keyName"]}:${value["sig"]}` : value;
-  if (typeof text !== "string" || !isSignature(text)) {
-    throw unknownShape(`${shown(path)} has the signature ${shown(text)}`);
-  }
-  return text;
+  if (typeof value === "string") return value;
+  const { keyName, sig } = isObject(value) ? value : {};
+  if (typeof keyName === "string" && typeof sig === "string") return `${keyName}:${sig}`;
+  throw unknownShape(`${shown(path)} has the signature ${shown(value)}`);
 }
 
 function isObject(value: unknown): value is Json {

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
@@ -207,7 +208,8 @@ Deno.test("parsePathInfo() refuses other shapes", () => {
     { [`/nix/store/${mid}`]: { ...good, references: ["../x"] } },
     { [`/nix/store/${mid}`]: { ...good, references: undefined } },
     { [`/nix/store/${mid}`]: { ...good, ca: { method: "git" } } },
-    { [`/nix/store/${mid}`]: { ...good, signatures: ["a b"] } },
+    { [`/nix/store/${mid}`]: { ...good, signatures: [7] } },
+    { [`/nix/store/${mid}`]: { ...good, signatures: [{}] } },
     { version: 2, storeDir: "../x", info: { [mid]: good } },
   ];
   for (const json of refused) assertThrows(() => parsePathInfo(json), VerificationError);
@@ -251,3 +253,19 @@ realTest("queryClosure() asks the real nix", ["nix"], async () => {
   assertEquals(infos.map((info) => info.storePath.path), [built["leaf"], built["top"]]);
   assertEquals(infos[1]!.references.length, 2);
 });
+
+realTest(
+  "queryClosure() leaves out what Nix keeps for a signature and is none",
+  ["nix"],
+  async () => {
+    await using world = await startNix();
+    const { leaf } = await world.build([{ name: "leaf" }]);
+    {
+      using database = new DatabaseSync(join(world.dir, "state/db/db.sqlite"));
+      const junk = `junk k:%% ${sig}`;
+      database.prepare("update ValidPaths set sigs = ?").run(junk);
+    }
+    const [info] = await queryClosure([leaf!], { env: world.env });
+    assertEquals(info!.signatures, [sig]);
+  },
+);
