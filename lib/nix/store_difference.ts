@@ -1,5 +1,6 @@
 import { KedgeError } from "../base/errors.ts";
 import { folderNames, isNotThere } from "../base/files.ts";
+import { hasStoreModes } from "./has_store_modes.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
@@ -11,7 +12,7 @@ export interface StoreDifference {
   valid: Map<string, StoreRow>;
   /** Those that must be written. */
   missing: StoreRow[];
-  /** Those that lie there whole, and are not valid: a killed run left them. */
+  /** Those that lie there whole and read-only, and are not valid: a killed run left them. */
   left: StoreRow[];
   /** Those that are valid and there; as the folder's own database knows them. */
   present: StoreRow[];
@@ -48,7 +49,7 @@ export async function storeDifference(
 async function isProven(path: string, row: StoreRow, signal: AbortSignal): Promise<boolean> {
   try {
     await proveNar(path, row, signal);
-    return true;
+    return await hasStoreModes(path);
   } catch (error) {
     // It is another one, or holds what no store path can hold, or somebody removes it.
     if (error instanceof KedgeError || isNotThere(error)) return false;
