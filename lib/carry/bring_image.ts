@@ -85,6 +85,9 @@ export async function carryImage(
       nixVersion: base.nixVersion,
       platform: base.platform,
       paths: [...known.rows.keys()],
+      registeredSeconds: [...known.rows].map(([name, row]) =>
+        (valid.get(name) ?? row).registeredSeconds
+      ),
       links: unpacked.links,
       usedMs,
     };

@@ -16,6 +16,7 @@ import { folderNames } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
+import type { StoreRow } from "./store_row.ts";
 import { writeNote } from "./write_note.ts";
 
 const baseName = v.pipe(v.string(), v.check(isStoreBaseName, "no store path"));
@@ -25,6 +26,8 @@ const schema = v.looseObject({
   nixVersion: v.string(),
   platform: v.string(),
   paths: v.array(baseName),
+  /** When each became valid, in seconds since 1970. */
+  registeredSeconds: v.exactOptional(v.array(v.number())),
   links: v.array(v.object({ path: v.string(), target: v.string() })),
   usedMs: v.pipe(v.number(), v.safeInteger()),
 });
@@ -36,6 +39,15 @@ const largestNoteBytes = 256 * 1024 * 1024;
 
 /** What is noted of an image. */
 export type CarriedImage = v.InferOutput<typeof schema>;
+
+/** The paths of an image that are valid as they were when it was noted: one that a Nix deleted, and made valid again, is that Nix's. */
+export function ownPaths(
+  { paths, registeredSeconds: noted }: CarriedImage,
+  valid: ReadonlyMap<string, StoreRow>,
+): string[] {
+  if (noted === undefined) return paths;
+  return paths.filter((name, i) => valid.get(name)?.registeredSeconds === noted[i]);
+}
 
 /** A note that says nothing of its image. */
 export interface UnreadableNote {

@@ -13,7 +13,12 @@ import { folderNames, isNotThere } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 import { begunImages, imageOf, neededBy } from "./begun_images.ts";
 import { busyNames } from "./busy_names.ts";
-import { type CarriedImage, CarriedImages, type UnreadableNote } from "./carried_images.ts";
+import {
+  type CarriedImage,
+  CarriedImages,
+  ownPaths,
+  type UnreadableNote,
+} from "./carried_images.ts";
 import { checkPlaces } from "./check_places.ts";
 import { leftLinks } from "./left_links.ts";
 import { leftNames, removeNames } from "./left_names.ts";
@@ -96,11 +101,12 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   });
   const isBegun = (link: NixLink) => begun.includes(imageOf(link) ?? "");
   const came = [
-    ...dropped.flatMap((image) => image.paths),
+    ...dropped.flatMap((image) => ownPaths(image, valid)),
     ...pathsOf(begun),
     ...await new OrphanPaths(folder).names(valid),
   ];
-  const candidates = new Set(came.filter((name) => !keptNames.has(name)));
+  const keptOwn = new Set(kept.flatMap((image) => ownPaths(image, valid)));
+  const candidates = new Set(came).difference(keptOwn);
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
@@ -115,7 +121,8 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
     ...busy,
   ], valid);
   const theirs = [...valid.values()].filter(({ storePath }) => candidates.has(storePath.baseName));
-  const isNeeded = ({ storePath: { baseName } }: StoreRow) => needed.has(baseName);
+  const isNeeded = ({ storePath: { baseName } }: StoreRow) =>
+    needed.has(baseName) || keptNames.has(baseName);
   const rows = theirs.filter((row) => !isNeeded(row));
   const orphans = theirs.filter(isNeeded).map(orphanOf);
   const isTaken = (name: string) => valid.has(name) || needed.has(name);

@@ -34,6 +34,9 @@ export function parseStoreRow(
   if (typeof narSize !== "number" || !Number.isSafeInteger(narSize) || narSize <= 0) {
     throw damagedDatabase(database, `${shown} has no size`);
   }
+  if (typeof registrationTime !== "number" || !Number.isSafeInteger(registrationTime)) {
+    throw damagedDatabase(database, `${shown} has no time`);
+  }
   const drv = typeof deriver === "string" ? deriver.slice(nixStoreDir.length + 1) : "";
   return {
     storePath,
@@ -42,7 +45,7 @@ export function parseStoreRow(
     ...(isStoreBaseName(drv) ? { deriver: drv } : {}),
     signatures: typeof sigs === "string" ? sigs.split(" ").filter(isSignature) : [],
     ...(typeof ca === "string" && ca !== "" ? { ca } : {}),
-    registeredSeconds: Number(registrationTime),
+    registeredSeconds: registrationTime,
     ultimate: ultimate === 1,
   };
 }

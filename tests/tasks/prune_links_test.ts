@@ -1,12 +1,10 @@
 /** Which links of profiles pruneStore() takes away: none that anybody needs. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
-import { runNix } from "../../lib/nix/nix_command.ts";
 import { readLinks } from "../../lib/nix/nix_links.ts";
 import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import { pruneStore } from "../../tasks/base_image_store.ts";
@@ -134,40 +132,3 @@ realTest(
     await verifyWithNix(room.nix.uri);
   },
 );
-
-realTest(
-  "pruneStore() leaves a path of an image that is gone which a Nix brought again after it had deleted it",
-  carryPrograms,
-  async () => {
-    await using room = await CarryRoom.make();
-    const old = await room.image("2.8.0");
-    await room.carry(old);
-    await room.carry(await room.image("2.8.1"));
-    const all = () => validWithNix(room.nix.uri);
-    const nix = (await all()).find((path) => path.endsWith("-2.8.0"))!;
-    const own = join(room.nix.state, "profiles", "own");
-    await Deno.symlink(nix, own);
-    {
-      // It came long ago, and not in this second.
-      using database = new DatabaseSync(join(room.nix.databaseFolder, "db.sqlite"));
-      database.prepare("UPDATE ValidPaths SET registrationTime = 77 WHERE path = ?").run(nix);
-    }
-    assertEquals((await prune(room)).dropped.length, 1);
-    const cache = `file://${join(room.nix.path, "..", "cache")}`;
-    const before = await all();
-    await runNixHere("copy", "--from", room.nix.uri, "--to", cache, nix);
-    await Deno.remove(own);
-    await runNixHere("store", "delete", "--store", room.nix.uri, nix);
-    assertEquals((await all()).includes(nix), false);
-    await runNixHere("copy", "--no-check-sigs", "--from", cache, "--to", room.nix.uri, nix);
-    assertEquals((await prune(room)).paths, 0);
-    assertEquals(await all(), before);
-    await verifyWithNix(room.nix.uri);
-  },
-);
-
-/** Runs a command of this machine's Nix. */
-async function runNixHere(...args: readonly string[]): Promise<void> {
-  const { code, stderr } = await runNix(args);
-  assertEquals(code, 0, stderr);
-}
