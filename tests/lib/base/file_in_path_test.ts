@@ -21,7 +21,7 @@ Deno.test("fileInPath() and findProgram() pass over what is no file, and what ca
     assertEquals(await findProgram("tool"), undefined);
     await Deno.mkdir(at("good"));
     const good = at("good", "tool");
-    Deno.writeTextFileSync(good, "", { mode: 0o755 });
+    await Deno.writeTextFile(good, "", { mode: 0o755 });
     assertEquals(await fileInPath("tool"), { path: good, isExecutable: true });
     assertEquals(await findProgram("tool"), good);
   }));
