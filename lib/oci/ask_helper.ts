@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { KedgeError, UsageError } from "../base/errors.ts";
+import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
 import { longTimeout } from "../base/long_timeout.ts";
 import type { Redactor } from "../base/redactor.ts";
 
@@ -35,7 +35,8 @@ const mostSaid = 300;
  * Asks a credential helper of docker's for the credentials of a server; gives `undefined` where it has none.
  *
  * @throws {UsageError} if its name is none
- * @throws {KedgeError} if it is not there, cannot be started, fails, or its answer is malformed
+ * @throws {NotAllowedError} if it fails
+ * @throws {KedgeError} if it is not there, cannot be started, or its answer is malformed
  */
 export async function askHelper(
   helper: string,
@@ -80,9 +81,10 @@ export async function askHelper(
   if (answer.code !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
     const said = wordsOf(answer, redactor);
-    throw new KedgeError(
+    throw new NotAllowedError(
       `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}` +
         (said === "" ? "" : ` (${said})`),
+      { hint: `mend that, or log in again: docker login ${server}` },
     );
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), helperSchema), answer.stdout);

@@ -12,11 +12,11 @@
  */
 import { decodeBase64 } from "@std/encoding";
 import { join } from "@std/path";
-import * as v from "valibot";
 import { UsageError } from "../base/errors.ts";
 import { readPipedText } from "../base/read_piped_text.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { askHelper, type AskHelperOptions, type HelperAnswer } from "./ask_helper.ts";
+import { type DockerConfigEntry, parseDockerConfig } from "./docker_config.ts";
 import { withLowerHost } from "./reference_grammar.ts";
 
 /** What a registry is shown. */
@@ -39,29 +39,13 @@ export interface FindCredentialsOptions extends Pick<AskHelperOptions, "onWait" 
   signal?: AbortSignal | undefined;
 }
 
-// Docker and podman take null, and an empty text, for what is not there.
-const textSchema = v.nullish(v.string());
-const entrySchema = v.nullish(
-  v.object({
-    auth: textSchema,
-    username: textSchema,
-    password: textSchema,
-    identitytoken: textSchema,
-    registrytoken: textSchema,
-  }),
-  {},
-);
-const configSchema = v.object({
-  auths: v.nullish(v.record(v.string(), entrySchema), {}),
-  credHelpers: v.nullish(v.record(v.string(), v.string()), {}),
-  credsStore: textSchema,
-});
 const dockerHub = "https://index.docker.io/v1/";
 
 /**
  * The credentials for a repository of a registry; `undefined` where there are none.
  *
  * @throws {UsageError} if a file cannot be read or is malformed
+ * @throws the errors of {@linkcode askHelper}
  */
 export async function findCredentials(
   host: string,
@@ -134,7 +118,7 @@ async function fromConfig(
   repository: string,
   options: FindCredentialsOptions,
 ): Promise<Credentials | undefined> {
-  const config = parseConfig(text, name);
+  const config = parseDockerConfig(text, name);
   const [helped] = keysIn(config.credHelpers, host, repository);
   const helper = helped === undefined ? undefined : config.credHelpers[helped];
   if (helped !== undefined && helper) {
@@ -171,26 +155,6 @@ function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {
     : { kind: "basic", username, password: secret };
 }
 
-function parseConfig(text: string, name: string): v.InferOutput<typeof configSchema> {
-  let json: unknown;
-  try {
-    const trimmed = text.trim();
-    json = JSON.parse(trimmed === "" ? "{}" : trimmed) ?? {};
-  } catch {
-    throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON`);
-  }
-  if (Array.isArray(json)) {
-    throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON object`);
-  }
-  const result = v.safeParse(configSchema, json);
-  if (result.success) return result.output;
-  throw new UsageError(
-    `Cannot read the credentials in "${name}": "${
-      v.getDotPath(result.issues[0]) ?? ""
-    }" is malformed`,
-  );
-}
-
 /** The keys of a table that stand for a repository, the most specific first; of a URL only the host counts, as for docker. */
 function keysIn(
   table: Readonly<Record<string, unknown>>,
@@ -212,7 +176,7 @@ function keysIn(
 }
 
 function fromEntry(
-  entry: v.InferOutput<typeof entrySchema>,
+  entry: DockerConfigEntry,
   name: string,
   key: string,
 ): Credentials | undefined {

@@ -294,4 +294,7 @@ Deno.test("findCredentials() tells what a helper says that fails, in one short l
     const long = await says("long.example");
     assertEquals(long.length, "it ended with code 1 ()".length + 300);
     assertEquals(long.endsWith("yyy[redacted])"), true);
+    const locked = () => find("locked.example", "x", { HOME: "$" }, files, redactor);
+    const { exitCode, hint } = await assertRejects(locked, KedgeError);
+    assertEquals([exitCode, hint], [5, "mend that, or log in again: docker login locked.example"]);
   }));
