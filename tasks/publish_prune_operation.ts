@@ -10,6 +10,7 @@ import {
   intendPrune,
   planPrune,
   pruneFileCache,
+  type PrunePlan,
 } from "../lib/nix/prune_file_cache.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
 import { parseStoreUri } from "../lib/nix/store_uri.ts";
@@ -23,7 +24,12 @@ import type { PublishPruneOptions, PublishPruneResult } from "./publish_after.ts
 interface PrunePlanOfAll extends Plan {
   catalog: CatalogWithHistory;
   forget: readonly CatalogEntry[];
-  stores: readonly { dir: string; url: string; hashParts: readonly string[]; bytes: number }[];
+  stores: readonly StoreToPrune[];
+}
+
+interface StoreToPrune extends PrunePlan {
+  dir: string;
+  url: string;
 }
 
 /** Does the work of `publishPrune`. */
@@ -55,20 +61,19 @@ export async function runPublishPrune(
       const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
       const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
       const stores = await Promise.all(uris.map(async ({ target, shown }) => {
-        const plan = await planPrune(target, candidates);
-        const hashParts = plan.hashParts.filter((each) => !live.has(each));
-        return { dir: target, url: shown, hashParts, bytes: plan.bytes };
+        return { dir: target, url: shown, ...await planPrune(target, candidates, live) };
       }));
       const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
       if (forget.length > 0) await catalog.foresee?.();
-      for (const { dir, hashParts } of stores) {
-        if (hashParts.length > 0) foreseePrune(dir);
+      for (const { dir, hashParts, back } of stores) {
+        if (hashParts.length + back > 0) foreseePrune(dir);
       }
       return {
         catalog,
         forget,
         stores,
-        changed: forget.length > 0 || paths > 0,
+        changed: forget.length > 0 ||
+          stores.some((store) => store.hashParts.length + store.back > 0),
         bytesToMove: 0,
         bytesToReuse: 0,
         exact: true,
@@ -88,8 +93,8 @@ export async function runPublishPrune(
       await plan.catalog.forget(plan.forget, { signal: step.signal });
       for (const entry of plan.forget) step.record(entry.id, "forgotten");
       const stores: { store: string; paths: number; bytes: number }[] = [];
-      for (const { dir, url, hashParts } of plan.stores) {
-        stores.push({ store: url, ...await pruneOne(plan.catalog, dir, hashParts, step) });
+      for (const store of plan.stores) {
+        stores.push({ store: store.url, ...await pruneOne(plan.catalog, store, step) });
       }
       return { forgotten: plan.forget.map((entry) => entry.id), stores };
     },
@@ -107,11 +112,10 @@ export async function runPublishPrune(
 
 async function pruneOne(
   catalog: CatalogWithHistory,
-  dir: string,
-  hashParts: readonly string[],
+  { dir, hashParts, back }: StoreToPrune,
   { signal, record }: Step,
 ): Promise<{ paths: number; bytes: number }> {
-  if (hashParts.length === 0) return { paths: 0, bytes: 0 };
+  if (hashParts.length + back === 0) return { paths: 0, bytes: 0 };
   const live = async () => hashPartsOf(await catalog.list({}, { signal }));
   const pruned = await pruneFileCache(dir, hashParts, live, signal);
   record(dir, "pruned", pruned);

@@ -11,7 +11,7 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { folderNames } from "../base/files.ts";
+import { folderNames, ifThere } from "../base/files.ts";
 import type { SourcePath } from "./source_path.ts";
 
 const pinnedForMs = 24 * 3_600_000;
@@ -56,11 +56,7 @@ export async function readPins(dir: string, now = Date.now()): Promise<PinnedPat
     const path = join(folder, name);
     let text: string;
     try {
-      const { mtime } = await Deno.stat(path);
-      if (mtime !== null && now - mtime.getTime() > pinnedForMs) {
-        await removeIfThere(path);
-        continue;
-      }
+      if (await isOld(path, now)) continue;
       text = await Deno.readTextFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
@@ -72,6 +68,20 @@ export async function readPins(dir: string, now = Date.now()): Promise<PinnedPat
     }
   }
   return { hashParts, narHashes };
+}
+
+/** Removes the pins that killed publishes left in a binary cache's folder long ago. */
+export async function removeOldPins(dir: string, now = Date.now()): Promise<void> {
+  const folder = pinFolder(dir);
+  for (const name of await folderNames(folder)) {
+    const path = join(folder, name);
+    if (name.endsWith(".json") && await ifThere(isOld(path, now))) await removeIfThere(path);
+  }
+}
+
+async function isOld(path: string, now: number): Promise<boolean> {
+  const { mtime } = await Deno.stat(path);
+  return mtime !== null && now - mtime.getTime() > pinnedForMs;
 }
 
 function pinFolder(dir: string): string {

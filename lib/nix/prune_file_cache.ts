@@ -2,7 +2,8 @@
  * Deletes paths from the folder of a binary cache.
  *
  * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
- * only if no other narinfo and no pin names it; what a killed prune moved aside is judged again by the next one.
+ * only if no other narinfo and no pin names it, and what lies aside goes after it; what a killed prune moved aside is judged again by the
+ * next one.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import { FileObjects } from "./file_objects.ts";
-import { readPins } from "./file_pins.ts";
+import { readPins, removeOldPins } from "./file_pins.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
 import { isHashPart } from "./store_path.ts";
 
@@ -20,23 +21,33 @@ export interface PrunePlan {
   hashParts: readonly string[];
   /** How many bytes that frees at most. */
   bytes: number;
+  /** How many paths a killed prune had moved aside that are to come back. */
+  back: number;
 }
 
-/** What may go, of the given paths: those that are there and that no pin names. */
-export async function planPrune(dir: string, candidates: ReadonlySet<string>): Promise<PrunePlan> {
+/** What may go, of the given paths and those that a killed prune left: those that are there and that neither a pin nor a live entry names. */
+export async function planPrune(
+  dir: string,
+  candidates: ReadonlySet<string>,
+  live: ReadonlySet<string>,
+): Promise<PrunePlan> {
   const pins = await readPins(dir);
   const aside = (await folderNames(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
   const hashParts: string[] = [];
-  let bytes = 0;
+  let [bytes, back] = [0, 0];
   for (const hashPart of new Set([...candidates, ...aside, ...await readIntent(dir)])) {
-    if (!isHashPart(hashPart) || pins.hashParts.has(hashPart)) continue;
+    if (!isHashPart(hashPart)) continue;
+    if (pins.hashParts.has(hashPart) || live.has(hashPart)) {
+      if (aside.includes(hashPart)) back++;
+      continue;
+    }
     const info = await readInfo(join(dir, `${hashPart}.narinfo`)) ??
       await readInfo(join(trash(dir), `${hashPart}.narinfo`));
     if (info === undefined) continue;
     hashParts.push(hashPart);
     bytes += info.fileSize ?? 0;
   }
-  return { hashParts, bytes };
+  return { hashParts, bytes, back };
 }
 
 /**
@@ -69,6 +80,7 @@ export async function pruneFileCache(
 ): Promise<{ paths: number; bytes: number }> {
   const folder = trash(dir);
   await Deno.mkdir(folder, { recursive: true });
+  await removeOldPins(dir);
   for (const hashPart of hashParts) {
     signal.throwIfAborted();
     await ifThere(
@@ -76,28 +88,36 @@ export async function pruneFileCache(
     );
   }
   const [pins, needed] = [await readPins(dir), await live()];
-  const gone: NarInfo[] = [];
+  const gone = new Map<string, NarInfo | undefined>();
   for (const name of await folderNames(folder)) {
     const hashPart = name.replace(/\.narinfo$/, "");
     const aside = join(folder, name);
     const info = await readInfo(aside);
-    if (info !== undefined && (pins.hashParts.has(hashPart) || needed.has(hashPart))) {
+    const isNeeded = pins.hashParts.has(hashPart) || needed.has(hashPart);
+    // One that was killed may have deleted the NAR already.
+    if (info !== undefined && isNeeded && await hasNar(dir, info)) {
       // A publish may have written it anew meanwhile; then that one stays.
       if (!await linkIfFree(aside, join(dir, name))) await removeIfThere(aside);
-      continue;
-    }
-    if (info !== undefined) gone.push(info);
-    await removeIfThere(aside);
+    } else gone.set(aside, isNeeded ? undefined : info);
   }
   const used = await usedNars(dir);
-  let bytes = 0;
-  for (const { url, narHash, fileSize } of gone) {
-    const pinned = pins.narHashes.has(narHash) || (await readPins(dir)).narHashes.has(narHash);
-    if (pinned || used.has(url) || !url.startsWith("nar/")) continue;
-    if (await removeIfThere(join(dir, url))) bytes += fileSize ?? 0;
+  let [paths, bytes] = [0, 0];
+  for (const [aside, info] of gone) {
+    if (info !== undefined) {
+      const { url, narHash, fileSize } = info;
+      const pinned = pins.narHashes.has(narHash) || (await readPins(dir)).narHashes.has(narHash);
+      const goes = !pinned && !used.has(url) && url.startsWith("nar/");
+      if (goes && await removeIfThere(join(dir, url))) bytes += fileSize ?? 0;
+      paths++;
+    }
+    await removeIfThere(aside);
   }
   await removeIfThere(intent(dir));
-  return { paths: gone.length, bytes };
+  return { paths, bytes };
+}
+
+async function hasNar(dir: string, { url }: NarInfo): Promise<boolean> {
+  return !url.startsWith("nar/") || await ifThere(Deno.stat(join(dir, url))) !== undefined;
 }
 
 async function usedNars(dir: string): Promise<Set<string>> {
@@ -117,8 +137,9 @@ async function readInfo(path: string): Promise<NarInfo | undefined> {
 
 async function linkIfFree(from: string, to: string): Promise<boolean> {
   try {
-    await Deno.link(from, to);
-    await Deno.remove(from);
+    // Another prune may have put it back meanwhile.
+    await ifThere(Deno.link(from, to));
+    await removeIfThere(from);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;

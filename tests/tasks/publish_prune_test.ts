@@ -1,0 +1,79 @@
+/** What a prune does with what another run left: a prune that was killed, or a publish. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { catalogList, publishPrune, publishVerify } from "../../tasks/publish_after.ts";
+import { plainGround } from "../support/plain_paths.ts";
+import { namesIn, publishVersions } from "../support/published_versions.ts";
+import { treeOf } from "../support/tree.ts";
+
+/** Two versions in a store, and the narinfos of the path that each has for itself. */
+async function twoVersions() {
+  const ground = await plainGround(3);
+  const catalog = (await publishVersions(ground, 2)).catalog as string;
+  const store = join(ground.dir, "store");
+  const entries = await catalogList({ catalog });
+  const [newer, older] = entries.map(({ closure }) => new Set(closure.map(({ path }) => path)));
+  const narInfoOf = (path: string) => `${path.slice("/nix/store/".length).split("-")[0]}.narinfo`;
+  return {
+    ground,
+    store,
+    options: { catalog, stores: [`file://${store}`], keep: 0 },
+    current: [...newer!.difference(older!)].map(narInfoOf)[0]!,
+    outdated: [...older!.difference(newer!)].map(narInfoOf)[0]!,
+    [Symbol.asyncDispose]: () => ground[Symbol.asyncDispose](),
+  };
+}
+
+/** Where the NAR of a narinfo lies. */
+async function narOf(narInfo: string): Promise<string> {
+  const [, url = ""] = /^URL: (.*)$/m.exec(await Deno.readTextFile(narInfo))!;
+  return join(dirname(narInfo), url);
+}
+
+Deno.test("publishPrune() deletes a NAR that the one before could not delete", async () => {
+  await using made = await twoVersions();
+  const { ground, store, options, outdated } = made;
+  const nar = await narOf(join(store, outdated));
+  await Deno.rename(nar, `${nar}.aside`);
+  await Deno.mkdir(join(nar, "in the way"), { recursive: true });
+  await assertRejects(() => publishPrune(options, ground.ctx), Error, "not empty");
+  assertEquals((await namesIn(store, ".narinfo")).includes(outdated), false);
+  await Deno.remove(nar, { recursive: true });
+  await Deno.rename(`${nar}.aside`, nar);
+  const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  const again = await publishPrune(options, ground.ctx);
+  const { size } = await Deno.stat(ground.options.paths[1]!);
+  const bytes = again.stores[0]!.bytes;
+  assert(bytes > size, `${bytes} bytes`);
+  assertEquals(again.stores, [{ store: options.stores[0]!, paths: 1, bytes }]);
+  assertEquals([foreseen.forgotten, foreseen.stores], [[], again.stores]);
+  assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 2);
+  assertEquals((await publishPrune(options, ground.ctx)).changed, false);
+});
+
+Deno.test("publishPrune() puts back what a killed one had moved aside and an entry needs", async () => {
+  await using made = await twoVersions();
+  const { ground, store, options, current } = made;
+  await publishPrune(options, ground.ctx);
+  await Deno.mkdir(join(store, ".kedge", "pruned"), { recursive: true });
+  await Deno.rename(join(store, current), join(store, ".kedge", "pruned", current));
+  const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  const { changed, stores } = await publishPrune(options, ground.ctx);
+  assertEquals([changed, stores[0]?.paths, stores[0]?.bytes], [true, 0, 0]);
+  assertEquals([foreseen.changed, foreseen.stores], [true, stores]);
+  await publishVerify({ entry: "plain@2", catalog: options.catalog, depth: "full" }, ground.ctx);
+  assertEquals((await publishPrune(options, ground.ctx)).changed, false);
+});
+
+Deno.test("publishPrune() removes pins of publishes that were killed long ago, and its dry run leaves them", async () => {
+  await using made = await twoVersions();
+  const { ground, store, options } = made;
+  const pin = join(store, ".kedge", "pins", "left.json");
+  await Deno.writeTextFile(pin, `{"paths":[]}`);
+  await Deno.utime(pin, new Date(0), new Date(0));
+  const before = await treeOf(store);
+  await publishPrune(options, { ...ground.ctx, dryRun: true });
+  assertEquals(await treeOf(store), before);
+  await publishPrune(options, ground.ctx);
+  assertEquals(await Array.fromAsync(Deno.readDir(dirname(pin))), []);
+});
