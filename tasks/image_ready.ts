@@ -43,6 +43,7 @@ import "../lib/cache/lazy_tier.ts";
 import "../lib/journal/journal_file.ts";
 import "../lib/base/secret.ts";
 import "../lib/base/files.ts";
+import "../lib/base/is_granted.ts";
 import "../lib/base/canonical_path.ts";
 import "../lib/oci/check_pinned.ts";
 import "../lib/oci/each_copy.ts";

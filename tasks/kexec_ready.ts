@@ -54,6 +54,7 @@ import "../lib/cache/entry_shape.ts";
 import "../lib/base/atomic_file.ts";
 import "../lib/base/files.ts";
 import "../lib/base/bytes.ts";
+import "../lib/base/is_granted.ts";
 import "../lib/oci/reference_grammar.ts";
 import "../lib/oci/refused_reference.ts";
 import "../lib/base/file_lock.ts";

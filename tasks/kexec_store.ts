@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "@std/path";
 import type { Digest } from "../lib/base/digest.ts";
 import { ifThere } from "../lib/base/files.ts";
+import { isGranted } from "../lib/base/is_granted.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { DownloadEntry } from "../lib/cache/download_entry.ts";
@@ -64,7 +65,6 @@ export async function renewRoot(
 
 /** Whether one folder goes by two paths; a path that this program may not read is taken for another's. */
 async function isSameFolder(there: string, here: string): Promise<boolean> {
-  const { state } = await Deno.permissions.query({ name: "read", path: there });
-  return state === "granted" &&
+  return isGranted({ name: "read", path: there }) &&
     await ifThere(Deno.realPath(there)) === await Deno.realPath(here);
 }

@@ -57,6 +57,7 @@ import "../lib/nix/proof_memory.ts";
 import "../lib/nix/resolve_sources.ts";
 import "../lib/nix/store_failures.ts";
 import "../lib/http/basic_authorization.ts";
+import "../lib/base/is_granted.ts";
 import "../lib/base/short_sha256.ts";
 import "../lib/base/live_processes.ts";
 import "../lib/base/marked_processes.ts";

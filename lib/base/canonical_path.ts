@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from "@std/path";
+import { isGranted } from "./is_granted.ts";
 
 /**
  * The path without links, as far as it is there and may be looked at; a look that is not allowed would ask the person. Where the system
@@ -17,7 +18,5 @@ export function canonicalPath(path: string): string {
 
 /** Asked for all paths first: where all may be read, none has to be asked for. */
 function mayRead(path: string): boolean {
-  const isGranted = (what: Deno.ReadPermissionDescriptor) =>
-    Deno.permissions.querySync(what).state === "granted";
   return isGranted({ name: "read" }) || isGranted({ name: "read", path });
 }

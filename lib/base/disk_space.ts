@@ -3,6 +3,7 @@ import { dirname } from "@std/path";
 import { formatBytes } from "./bytes.ts";
 import { isNoRoom, NoRoomError } from "./errors.ts";
 import { isNotThere } from "./files.ts";
+import { isGranted } from "./is_granted.ts";
 
 /** The types of the file systems that may store what is written in fewer bytes: btrfs, ZFS, bcachefs. */
 const compressing: readonly number[] = [0x9123683e, 0x2fc12fc1, 0xca451a4e];
@@ -72,8 +73,7 @@ function fileSystemAt(path: string): fs.StatsFs | undefined {
 
 /** Whether Deno lets the system be asked about the disk on which a path lies or would lie, without asking anybody first. */
 function mayAsk(path: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" });
-  return state === "granted" && mayRead(nearestFolder(path));
+  return isGranted({ name: "sys", kind: "statfs" }) && mayRead(nearestFolder(path));
 }
 
 /** The path, or what is nearest above it of what is there, as far as that may be looked at. */
@@ -90,7 +90,7 @@ function nearestFolder(path: string): string {
 }
 
 function mayRead(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  return isGranted({ name: "read", path });
 }
 
 /**

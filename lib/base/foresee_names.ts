@@ -1,5 +1,6 @@
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
+import { isGranted } from "./is_granted.ts";
 
 /** Makes a file without a name, which is gone once it is closed. */
 const nameless = 0o20000000;
@@ -52,6 +53,5 @@ export function isRunning(error: unknown): boolean {
 
 /** Where Deno would ask first, or refuse, the run itself says so. */
 function mayChange(path: string): boolean {
-  const names = ["read", "write"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name, path }).state === "granted");
+  return isGranted({ name: "read", path }) && isGranted({ name: "write", path });
 }

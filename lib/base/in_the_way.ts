@@ -1,5 +1,6 @@
 import { dirname } from "@std/path";
 import { isNotThere, lookAt } from "./files.ts";
+import { isGranted } from "./is_granted.ts";
 
 /**
  * What keeps a folder from being at a path: a file, or a link to nothing, that has its name or that of a folder above it; `undefined` where
@@ -7,7 +8,7 @@ import { isNotThere, lookAt } from "./files.ts";
  */
 export async function inTheWay(folder: string): Promise<string | undefined> {
   for (let path = folder; dirname(path) !== path; path = dirname(path)) {
-    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+    if (!isGranted({ name: "read", path })) return undefined;
     try {
       return (await Deno.stat(path)).isDirectory ? undefined : path;
     } catch (error) {

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { isGranted } from "./is_granted.ts";
 
 /** The processes that carry one marker. */
 export class MarkedProcesses {
@@ -79,12 +80,12 @@ export function signalProcess(pid: number, name: Deno.Signal): void {
  * the person at the terminal; a child that it started itself may be ended in any case.
  */
 export function maySignal(): boolean {
-  return Deno.permissions.querySync({ name: "run" }).state === "granted";
+  return isGranted({ name: "run" });
 }
 
 /** Asks first, since a read that is not allowed makes Deno ask the person at the terminal. */
 function mayReadProcesses(): boolean {
-  return Deno.permissions.querySync({ name: "read", path: "/proc" }).state === "granted";
+  return isGranted({ name: "read", path: "/proc" });
 }
 
 function processIds(): number[] {

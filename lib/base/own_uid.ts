@@ -1,5 +1,6 @@
+import { isGranted } from "./is_granted.ts";
+
 /** The user of this process; `undefined` where it may not be asked for. */
 export function ownUid(): number | undefined {
-  const isAllowed = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
-  return isAllowed ? Deno.uid() ?? undefined : undefined;
+  return isGranted({ name: "sys", kind: "uid" }) ? Deno.uid() ?? undefined : undefined;
 }

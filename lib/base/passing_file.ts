@@ -8,6 +8,7 @@
  */
 import defer * as fs from "node:fs";
 import { removeIfThere } from "./atomic_file.ts";
+import { isGranted } from "./is_granted.ts";
 
 /** Is there until it is disposed of. */
 export class PassingFile implements AsyncDisposable {
@@ -45,7 +46,7 @@ export class PassingFile implements AsyncDisposable {
 function nameless(name: string, handle: number): string | undefined {
   if (Deno.build.os !== "linux") return undefined;
   const path = `/proc/${Deno.pid}/fd/${handle}`;
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+  if (!isGranted({ name: "read", path })) return undefined;
   try {
     return Deno.readLinkSync(path) === Deno.realPathSync(name) ? path : undefined;
   } catch {

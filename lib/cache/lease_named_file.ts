@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from "@std/path";
+import { isGranted } from "../base/is_granted.ts";
 import type { CacheBucket } from "./bucket.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
@@ -22,7 +23,5 @@ export async function leaseNamedFile(
 }
 
 function mayUse(path: string): boolean {
-  return (["read", "write"] as const).every((name) =>
-    Deno.permissions.querySync({ name, path }).state === "granted"
-  );
+  return (["read", "write"] as const).every((name) => isGranted({ name, path }));
 }

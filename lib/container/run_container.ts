@@ -1,6 +1,7 @@
 import { resolve } from "@std/path";
 import { type KedgeError, UsageError } from "../base/errors.ts";
 import { isNotThere } from "../base/files.ts";
+import { isGranted } from "../base/is_granted.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
 import { containerName, removeContainer, withHint } from "./left_containers.ts";
@@ -149,7 +150,7 @@ function missingFolder(mounts: readonly ContainerMount[] = []): string | undefin
 
 /** Whether a path is known not to be there; nobody is asked to let it be read for that. */
 function isMissing(path: string): boolean {
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+  if (!isGranted({ name: "read", path })) return false;
   try {
     Deno.statSync(path);
     return false;

@@ -1,12 +1,15 @@
 /** What Linux tells of where a file is mounted. @module */
 import defer * as fs from "node:fs";
+import { isGranted } from "../base/is_granted.ts";
 
 /** Opens a name without the file behind it, so that no right to read is needed, and closing takes no lock away. */
 const pathOnly = 0o10000000;
 
 /** The number of the mount that a path leads to; `undefined` where the system does not tell, or Deno would ask first, or nothing is there. */
 export async function mountOf(path: string): Promise<string | undefined> {
-  if (Deno.build.os !== "linux" || !mayRead("/proc/self/fdinfo")) return undefined;
+  if (Deno.build.os !== "linux" || !isGranted({ name: "read", path: "/proc/self/fdinfo" })) {
+    return undefined;
+  }
   let file: number;
   try {
     file = fs.openSync(path, pathOnly);
@@ -35,8 +38,4 @@ export function isUnreadable(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
     error instanceof Deno.errors.NotCapable ||
     error instanceof Error && error.message.includes("(os error 3)");
-}
-
-function mayRead(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }

@@ -4,6 +4,7 @@ import { dirname } from "@std/path";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import { lookAt } from "../base/files.ts";
 import { foreseeNames, isRunning } from "../base/foresee_names.ts";
+import { isGranted } from "../base/is_granted.ts";
 import { ownUid } from "../base/own_uid.ts";
 import { mountOf } from "./mount_of.ts";
 
@@ -162,5 +163,5 @@ function isForbidden(error: unknown): boolean {
 
 /** Where Deno would ask first, or refuse, the last step itself says so. */
 function mayChange(path: string): boolean {
-  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+  return isGranted({ name: "write", path });
 }

@@ -1,6 +1,7 @@
 import { KedgeError } from "../base/errors.ts";
 import { type FileInPath, fileInPath } from "../base/file_in_path.ts";
 import { grantedVariable } from "../base/granted_variable.ts";
+import { isGranted } from "../base/is_granted.ts";
 import { pathFolders } from "../base/path_folders.ts";
 
 /** The error of a credential helper that could not be started: why, as far as its file in PATH shows. */
@@ -20,7 +21,7 @@ export async function unrunnableHelper(
 }
 
 function mayBeRead(folder: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path: folder }).state === "granted";
+  return isGranted({ name: "read", path: folder });
 }
 
 function stateOf(found: FileInPath | undefined): { state: string; hint: string } {

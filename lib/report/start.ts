@@ -13,6 +13,7 @@ import "../operation/error_data.ts";
 import "../runner/program.ts";
 import "./output.ts";
 import "./visible.ts";
+import "../base/is_granted.ts";
 import "../http/display_url.ts";
 import "../runner/command_line.ts";
 import "../runner/permissions_task.ts";
