@@ -2,6 +2,8 @@ import type { PartProgress } from "../operation/event.ts";
 import { formatDuration } from "../base/duration.ts";
 
 const judgeAfterMs = 1000;
+/** The share of the bytes by which no speed can be judged yet. */
+const tooFew = 1 / 1000;
 
 /** How far something is that moves bytes. */
 export interface MovingShare extends Omit<PartProgress, "label"> {
@@ -24,8 +26,10 @@ export function timeLeft(share: MovingShare): string | undefined {
 
 function leftByBytes({ movingMs, parts = [], ...whole }: MovingShare): number {
   const shares = parts.length > 0 ? parts : [whole];
-  const left = shares.map(({ bytesMoved, bytesToMove }) =>
-    bytesMoved >= bytesToMove ? 0 : (bytesToMove - bytesMoved) / bytesMoved * movingMs
-  );
+  const left = shares.map(({ bytesMoved, bytesToMove }) => {
+    if (bytesMoved >= bytesToMove) return 0;
+    if (bytesMoved < bytesToMove * tooFew) return Infinity;
+    return (bytesToMove - bytesMoved) / bytesMoved * movingMs;
+  });
   return Math.max(...left);
 }
