@@ -11,7 +11,6 @@ import { formatBytes } from "../lib/base/bytes.ts";
 import { checkOptions } from "../lib/base/check_options.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
-import { folderNames } from "../lib/base/files.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
 import { withOutputs } from "../lib/nix/derivation_outputs.ts";
 import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
@@ -101,15 +100,11 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   async plan(step: Step): Promise<ImportPlan> {
     const { names, single, place, source, context } = this.#parts;
     const folder = await place.find(step.signal);
-    const { valid } = await storeDifference([], folder, step.signal);
-    const there = new Set(folder === undefined ? [] : await folderNames(folder.store));
+    const { valid, isThere } = await storeDifference([], folder, step.signal);
     const known = names.filter((name) => valid.has(name));
     const needed = rowClosure(valid, known, place.label, single);
-    const lost = needed.map(({ storePath }) => storePath.baseName).filter((name) =>
-      !there.has(name)
-    );
+    const lost = needed.map(({ storePath }) => storePath.baseName).filter((name) => !isThere(name));
     const wanted = [...new Set([...names, ...lost])];
-    const isThere = (name: string) => valid.has(name) && there.has(name);
     const now = Math.floor(context.cache.now() / 1000);
     const infos = await source.closure(wanted, isThere, step);
     const rows = infos.map((info) => ({
@@ -118,7 +113,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       ultimate: false,
       outputs: {},
     }));
-    checkReferences(rows, valid);
+    checkReferences(rows, isThere);
     const { missing, left } = await storeDifference(rows, folder, step.signal);
     const all = new Map([...valid, ...rows.map((row) => [row.storePath.baseName, row] as const)]);
     const closure = rowClosure(all, names, place.label, single);
@@ -166,13 +161,14 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
     const { meter, signal, record } = step;
     makeFolders(folder, ["var/nix/db"]);
     let plan = planned;
-    let { missing, left } = await storeDifference(plan.closure, folder, signal);
+    let { missing, left, isThere } = await storeDifference(plan.closure, folder, signal);
     const coming = new Set(plan.rows);
     if ([...missing, ...left].some((row) => !coming.has(row))) {
       // A prune took what was there.
       plan = await this.plan(step);
-      ({ missing, left } = await storeDifference(plan.closure, folder, signal));
+      ({ missing, left, isThere } = await storeDifference(plan.closure, folder, signal));
     }
+    checkReferences([...missing, ...left], isThere);
     checkFreeBytes(folder.path, bytesOf(missing));
     await using stage = await StoreStage.make(folder, missing);
     for (const row of missing) {
@@ -223,11 +219,11 @@ async function hasRoots(folder: NixFolder, names: readonly string[]): Promise<bo
   return names.every((name) => rooted.has(name));
 }
 
-/** Whatever is needed comes along or is there. */
-function checkReferences(rows: readonly StoreRow[], valid: ReadonlyMap<string, StoreRow>): void {
+/** Whatever is needed comes along, or is valid and there. */
+function checkReferences(rows: readonly StoreRow[], isThere: (name: string) => boolean): void {
   const coming = new Set(rows.map((row) => row.storePath.baseName));
   for (const { storePath, references } of rows) {
-    const lacking = references.find((name) => !coming.has(name) && !valid.has(name));
+    const lacking = references.find((name) => !coming.has(name) && !isThere(name));
     if (lacking === undefined) continue;
     throw new IncompleteError(
       `Cannot import "${storePath.path}": it needs "${lacking}", which is not there`,

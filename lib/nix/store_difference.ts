@@ -16,6 +16,8 @@ export interface StoreDifference {
   left: StoreRow[];
   /** Those that are valid and there; as the folder's own database knows them. */
   present: StoreRow[];
+  /** Whether a path is valid and there, wanted or not. */
+  isThere: (baseName: string) => boolean;
 }
 
 /**
@@ -33,7 +35,8 @@ export async function storeDifference(
     : await StoreDatabase.read(folder.databaseFolder);
   const valid = database?.rows() ?? new Map<string, StoreRow>();
   const there = new Set(folder === undefined ? [] : await folderNames(folder.store));
-  const difference: StoreDifference = { valid, missing: [], left: [], present: [] };
+  const isThere = (baseName: string) => valid.has(baseName) && there.has(baseName);
+  const difference: StoreDifference = { valid, missing: [], left: [], present: [], isThere };
   for (const row of wanted) {
     const { baseName } = row.storePath;
     const known = valid.get(baseName);
