@@ -22,6 +22,7 @@ import "../lib/cache/cache_dir.ts";
 import "../lib/cache/open_cache.ts";
 import "../lib/cache/refresh.ts";
 import "../lib/journal/journal.ts";
+import "../lib/runner/journal_warning.ts";
 import "../lib/runner/ambient.ts";
 import "../lib/runner/secrets.ts";
 import "../lib/runner/lazy_shell.ts";

@@ -36,6 +36,13 @@ CREATE INDEX IF NOT EXISTS operations_by_run ON operations (run);
 CREATE INDEX IF NOT EXISTS steps_by_operation ON steps (operation);
 `;
 
+const columns: ReadonlyMap<string, string> = new Map([
+  ["runs", "command,ended,exit_code,id,pid,started"],
+  ["operations", "ended,error,figures,id,kind,run,started,subject"],
+  ["steps", "at,detail,object,operation,phase,state"],
+  ["facts", "at,key,scope,value"],
+]);
+
 /** Whoever opens the file reads the log first; one that is longer is brought into the file. */
 const mostLogBytesLeft = 256 * 1024;
 
@@ -119,6 +126,7 @@ export class JournalFile {
     makePrivate(this.path);
     const database = new sqlite.DatabaseSync(this.path, { timeout: 10_000 });
     try {
+      whileSqliteBusy(() => this.#check(database));
       whileSqliteBusy(() => database.exec(settings));
       whileSqliteBusy(() => database.exec(schema));
     } catch (error) {
@@ -135,11 +143,23 @@ export class JournalFile {
       return this.#open();
     } catch (error) {
       // To read the log takes the same memory.
-      if (error instanceof NoRoomError && sqliteLogBytes(this.path) > 0) throw error;
-      this.#standing = opened(standingName(this.path));
-      if (this.#standing === undefined) throw error;
-      return this.#standing;
+      const isFinal = !(error instanceof NoRoomError) || sqliteLogBytes(this.path) > 0;
+      if (error instanceof KedgeError && isFinal) throw error;
+      const standing = opened(standingName(this.path));
+      if (standing === undefined) throw error;
+      this.#standing = standing;
+      this.#check(standing);
+      return standing;
     }
+  }
+
+  /** Refuses a database that is no journal before anything in it changes. */
+  #check(database: sqlite.DatabaseSync): void {
+    const state = foreignState(database);
+    if (state === undefined) return;
+    throw new KedgeError(`Cannot use the journal "${this.path}": ${state}`, {
+      hint: "move the file away, or name another cache folder; the next run makes a journal",
+    });
   }
 
   /** Each text is compiled once: a line of a step costs half of it otherwise. */
@@ -151,6 +171,18 @@ export class JournalFile {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+/** What a database with tables is that is no journal; a journal may lack tables, where the making of it was killed. */
+function foreignState(database: sqlite.DatabaseSync): string | undefined {
+  const rows = database.prepare(
+    `SELECT t.name AS name, (SELECT group_concat(name) FROM (SELECT name FROM pragma_table_info(t.name) ORDER BY name)) AS columns
+     FROM sqlite_master t WHERE t.type = 'table'`,
+  ).all();
+  const tables = new Map(rows.map((row) => [String(row["name"]), row["columns"]]));
+  if (tables.size > 0 && !tables.has("runs")) return "it is a database of another program";
+  const other = [...columns].find(([name, own]) => tables.has(name) && tables.get(name) !== own);
+  return other && `its table "${other[0]}" has other columns than that of a journal`;
 }
 
 /** Opens a journal to be read alone; `undefined` where that cannot be done either. */

@@ -11,6 +11,7 @@ import type { Lockfile } from "../cache/lockfile.ts";
 import { openCache } from "../cache/open_cache.ts";
 import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
+import { journalWarning } from "./journal_warning.ts";
 import type { OperationEvent } from "../operation/event.ts";
 import { type Ambient, ambientRun } from "./ambient.ts";
 import { Secrets } from "./secrets.ts";
@@ -85,7 +86,8 @@ function journalIn(dir: string, redactor: Redactor, report: TaskContext["report"
     path,
     redactor,
     closeWhenIdle: true,
-    onFailure: ({ message }) => report({ ...base(), type: "note", level: "warning", message }),
+    onFailure: (error) =>
+      report({ ...base(), type: "note", level: "warning", message: journalWarning(error) }),
   });
 }
 

@@ -12,6 +12,7 @@ import "../cache/own_folder.ts";
 import "../cache/cache_dir.ts";
 import "../cache/refresh.ts";
 import "../journal/journal.ts";
+import "./journal_warning.ts";
 import "./ambient.ts";
 import "./execution.ts";
 import "./graph.ts";

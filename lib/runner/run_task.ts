@@ -17,6 +17,7 @@ import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
 import { idleNames, refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
+import { journalWarning } from "./journal_warning.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
@@ -55,7 +56,7 @@ export async function runTask(
     path: join(folder.dir, "journal-v1.db"),
     redactor,
     endsWithProcess: host.endsWithRun ?? false,
-    onFailure: (error) => report({ type: "log", level: "warning", message: error.message }),
+    onFailure: (error) => report({ type: "log", level: "warning", message: journalWarning(error) }),
   });
   using _run = enterRun({
     cacheDir: folder.dir,
