@@ -91,6 +91,7 @@ import "../lib/http/hold_response.ts";
 import "../lib/http/request_headers.ts";
 import "../lib/http/known_proxies.ts";
 import "../lib/oci/is_loopback.ts";
+import "../lib/oci/found_once.ts";
 import "../lib/http/failure_words.ts";
 import "../lib/oci/left_temporaries.ts";
 import "../lib/chunk/scan_file.ts";

@@ -17,6 +17,7 @@ import { readPipedText } from "../base/read_piped_text.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { askHelper, type AskHelperOptions, type HelperAnswer } from "./ask_helper.ts";
 import { type DockerConfigEntry, parseDockerConfig } from "./docker_config.ts";
+import type { FoundOnce } from "./found_once.ts";
 import { withLowerHost } from "./reference_grammar.ts";
 
 /** What a registry is shown. */
@@ -33,8 +34,10 @@ export interface FindCredentialsOptions extends Pick<AskHelperOptions, "onWait" 
   redactor?: Redactor | undefined;
   /** How long to wait for somebody who writes into a file that is a pipe. @default {10000} */
   writerWaitMs?: number | undefined;
-  /** What helpers answered, by helper and server: each is asked once of those who share this. */
-  answers?: Map<string, Promise<HelperAnswer | undefined>> | undefined;
+  /** What helpers gave, by helper and server: each is asked once by those who share this. */
+  given?: FoundOnce<Credentials | undefined> | undefined;
+  /** What is good no longer: a helper that gave it is asked anew. */
+  stale?: Credentials | undefined;
   /** Ends a helper that hangs, and a wait. */
   signal?: AbortSignal | undefined;
 }
@@ -122,7 +125,7 @@ async function fromConfig(
   const [helped] = keysIn(config.credHelpers, host, repository);
   const helper = helped === undefined ? undefined : config.credHelpers[helped];
   if (helped !== undefined && helper) {
-    return fromHelper(await askOnce(helper, helped, options));
+    return await askOnce(helper, helped, options);
   }
   for (const key of keysIn(config.auths, host, repository)) {
     const found = fromEntry(config.auths[key]!, name, key);
@@ -131,18 +134,17 @@ async function fromConfig(
   // A helper without a name takes a registry out of the store for all.
   if (!config.credsStore || helped !== undefined) return undefined;
   const server = host === "docker.io" ? dockerHub : host;
-  return fromHelper(await askOnce(config.credsStore, server, options));
+  return await askOnce(config.credsStore, server, options);
 }
 
 async function askOnce(
   helper: string,
   server: string,
   options: FindCredentialsOptions,
-): Promise<HelperAnswer | undefined> {
-  const key = JSON.stringify([helper, server]);
-  const answer = options.answers?.get(key) ?? askHelper(helper, server, options);
-  options.answers?.set(key, answer);
-  return await answer;
+): Promise<Credentials | undefined> {
+  const ask = async () => fromHelper(await askHelper(helper, server, options));
+  const { given, stale } = options;
+  return await (given?.get(JSON.stringify([helper, server]), ask, stale) ?? ask());
 }
 
 function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {

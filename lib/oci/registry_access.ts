@@ -11,7 +11,8 @@ import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
 import type { HttpClient, HttpRequest } from "../http/client.ts";
-import type { Credentials, FindCredentialsOptions } from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
+import { FoundOnce } from "./found_once.ts";
 import type { RegistryOrigin } from "./registry_origin.ts";
 import type { RegistryAuth } from "./registry_auth.ts";
 
@@ -50,8 +51,8 @@ export interface RegistryAccessOptions {
 export class RegistryAccess {
   #options: RegistryAccessOptions;
   #auth: Promise<RegistryAuth> | undefined;
-  #found = new Map<string, Promise<Credentials | undefined>>();
-  #answers: FindCredentialsOptions["answers"] = new Map();
+  #found = new FoundOnce<Credentials | undefined>();
+  #given = new FoundOnce<Credentials | undefined>();
   /** Over once the first request was let in, or failed. */
   #first: PromiseWithResolvers<void> | undefined;
 
@@ -82,7 +83,10 @@ export class RegistryAccess {
         accept,
       );
       const { status } = response;
-      if (status !== 401 && status !== 403) return response;
+      if (status !== 401 && status !== 403) {
+        await this.#letIn(repository, authorization);
+        return response;
+      }
       const elsewhere = response.url !== "" && !this.#isOwn(response.url);
       if (elsewhere && tried < 3) {
         // A signed URL that ran out: the next try resolves the redirect anew.
@@ -119,7 +123,10 @@ export class RegistryAccess {
     };
     const authorization = await this.#header(repository, scopes);
     const response = await sendWith(authorization);
-    if (response.status !== 401) return response;
+    if (response.status !== 401) {
+      await this.#letIn(repository, authorization);
+      return response;
+    }
     const renewed = await this.#renew(response, repository, scopes, authorization);
     if (renewed === undefined) return response;
     await response.body?.cancel();
@@ -156,6 +163,10 @@ export class RegistryAccess {
     return await (await this.#auth)?.header(repository, scopes);
   }
 
+  async #letIn(repository: string, authorization: string | undefined): Promise<void> {
+    if (authorization !== undefined) (await this.#auth)?.letIn(repository, authorization);
+  }
+
   async #renew(
     response: Response,
     repository: string,
@@ -174,22 +185,20 @@ export class RegistryAccess {
       plain,
       http,
       redactor,
-      credentials: (repository) => {
-        const found = this.#found.get(repository) ?? this.#find(repository);
-        this.#found.set(repository, found);
-        return found;
-      },
+      credentials: (repository, stale) =>
+        this.#found.get(repository, () => this.#find(repository, stale), stale),
     });
   }
 
-  async #find(repository: string): Promise<Credentials | undefined> {
+  async #find(repository: string, stale?: Credentials): Promise<Credentials | undefined> {
     const { host, credentials, redactor, meter, signal } = this.#options;
     if (credentials !== undefined) return await credentials(repository);
     const { findCredentials } = await import("./credentials.ts");
     return await findCredentials(host, repository, {
       redactor,
       onWait: (message) => meter?.note(message),
-      answers: this.#answers,
+      given: this.#given,
+      stale,
       signal,
     });
   }

@@ -2,66 +2,36 @@
  * What a registry is shown with each request: nothing, Basic, or a Bearer token for the scope.
  *
  * Invariants: nothing is sent before the server asked for it; credentials go to the realm only over https, unless the registry itself is
- * spoken to in plain HTTP; one token is fetched at a time for each scope, however many requests wait for it.
+ * spoken to in plain HTTP; one token is fetched at a time for each scope, however many requests wait for it; what let in and is refused
+ * later is looked for once more.
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding";
-import * as v from "valibot";
 import { NotAllowedError } from "../base/errors.ts";
-import type { Redactor } from "../base/redactor.ts";
-import { bodyStart } from "../http/body_start.ts";
-import type { HttpClient } from "../http/client.ts";
-import { displayUrl } from "../http/display_url.ts";
+import { askForToken, type AskForTokenOptions, headerOf, type Token } from "./ask_for_token.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** What a {@linkcode RegistryAuth} is made of. */
-export interface RegistryAuthOptions {
-  /** The registry's host. */
-  host: string;
-  /** Whether plain HTTP is allowed. */
-  plain: boolean;
-  /** Sends the requests for tokens. */
-  http: HttpClient;
-  /** Finds the credentials for a repository. */
-  credentials: (repository: string) => Promise<Credentials | undefined>;
-  /** Learns the tokens. */
-  redactor?: Redactor | undefined;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  now?: (() => number) | undefined;
+export interface RegistryAuthOptions extends AskForTokenOptions {
+  /** Finds the credentials for a repository: others, as far as there are others, than those that are good no longer. */
+  credentials: (repository: string, stale?: Credentials) => Promise<Credentials | undefined>;
 }
-
-interface Token {
-  readonly header: string;
-  readonly expires: number;
-}
-
-const tokenSchema = v.object({
-  token: v.nullish(v.string()),
-  access_token: v.nullish(v.string()),
-  expires_in: v.optional(v.unknown()),
-});
-/** How long a token lives where the server does not say, in seconds: what the specification of tokens has for it. */
-const usualLife = 60;
-/** Tokens are renewed this long before they end, in milliseconds. */
-const marginMs = 5000;
-/** What a token server answers to who may have none; 400 is for an identity token that is good no longer (RFC 6749, 5.2). */
-const refusedStatuses = [400, 401, 403];
-const largestTokenBytes = 1024 * 1024;
 
 /** Authorizes the requests to one registry. */
 export class RegistryAuth {
   #options: RegistryAuthOptions;
-  #now: () => number;
   #tokens = new Map<string, Promise<Token>>();
   #challenge: Challenge | undefined;
   #planned = new Set<string>();
+  /** What is shown for each repository as it is, without a token. */
+  #shown = new Map<string, { header: string; credentials: Credentials }>();
+  /** What let in. */
+  #worked = new WeakSet<Credentials>();
 
   /** Asks for nothing yet. */
   constructor(options: RegistryAuthOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
   }
 
   /** The Authorization header for a request to a repository, as far as it is known that one is needed. */
@@ -69,7 +39,7 @@ export class RegistryAuth {
     if (this.#challenge === undefined) return undefined;
     const key = scopes.join(" ");
     const standing = await this.#tokens.get(key);
-    if (standing !== undefined && standing.expires > this.#now()) return standing.header;
+    if (standing !== undefined && standing.expires > Date.now()) return standing.header;
     return await this.#fetchToken(key, repository, scopes, this.#challenge);
   }
 
@@ -102,7 +72,18 @@ export class RegistryAuth {
     const standing = await this.#tokens.get(key);
     if (standing !== undefined && standing.header !== refused) return standing.header;
     const header = await this.#fetchToken(key, repository, scopes, challenge);
-    return header === refused ? undefined : header;
+    if (header === undefined || header !== refused) return header;
+    const stale = this.#shown.get(repository)?.credentials;
+    if (stale === undefined || !this.#worked.has(stale)) return undefined;
+    await this.#options.credentials(repository, stale);
+    const next = await this.#fetchToken(key, repository, scopes, challenge);
+    return next === refused ? undefined : next;
+  }
+
+  /** Takes note that a header let in. */
+  letIn(repository: string, header: string): void {
+    const shown = this.#shown.get(repository);
+    if (shown?.header === header) this.#worked.add(shown.credentials);
   }
 
   async #fetchToken(
@@ -113,14 +94,15 @@ export class RegistryAuth {
   ): Promise<string | undefined> {
     const before = this.#tokens.get(key);
     const credentials = await this.#options.credentials(repository);
-    if (challenge.scheme === "basic") {
-      if (credentials?.kind !== "basic") return undefined;
-      return `Basic ${encodeBase64(`${credentials.username}:${credentials.password}`)}`;
+    if (credentials !== undefined && needsNoToken(challenge, credentials)) {
+      const header = headerOf(credentials);
+      this.#shown.set(repository, { header, credentials });
+      return header;
     }
-    if (credentials?.kind === "registry") return `Bearer ${credentials.token}`;
+    if (challenge.scheme === "basic") return undefined;
     const during = this.#tokens.get(key);
     if (during !== before && during !== undefined) return (await during).header;
-    const token = this.#requestToken(scopes, challenge, credentials);
+    const token = this.#requestToken(repository, scopes, challenge, credentials);
     this.#tokens.set(key, token);
     try {
       return (await token).header;
@@ -131,91 +113,28 @@ export class RegistryAuth {
   }
 
   async #requestToken(
+    repository: string,
     scopes: readonly string[],
     challenge: Challenge,
     credentials: Credentials | undefined,
   ): Promise<Token> {
-    const { realm, service } = challenge.parameters;
-    const url = this.#checkRealm(realm);
-    const identity = credentials?.kind === "identity" ? credentials.token : undefined;
-    const form = new URLSearchParams();
-    if (service !== undefined) form.set("service", service);
-    const headers: Record<string, string> = {};
-    if (identity !== undefined) {
-      form.set("grant_type", "refresh_token");
-      form.set("refresh_token", identity);
-      form.set("client_id", "kedge");
-      form.set("scope", scopes.join(" "));
-      headers["content-type"] = "application/x-www-form-urlencoded";
-    } else {
-      for (const scope of scopes) form.append("scope", scope);
-      for (const [name, value] of form) url.searchParams.append(name, value);
-      if (credentials?.kind === "basic") {
-        const pair = `${credentials.username}:${credentials.password}`;
-        headers["authorization"] = `Basic ${encodeBase64(pair)}`;
-      }
-    }
-    const response = await this.#options.http.request(url, {
-      headers,
-      // A redirect would take the body along, and with it what lets in.
-      ...(identity === undefined ? {} : { method: "POST", body: form.toString(), follow: false }),
-      accept: refusedStatuses,
-      action: `get a token for ${this.#options.host} from`,
-    });
-    if (!response.ok) throw await this.#refusal(response, url, scopes, credentials);
-    const text = await bodyStart(response, largestTokenBytes);
-    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), tokenSchema), text);
-    const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
-    if (!parsed.success || !value || /[^\x21-\x7e]/.test(value)) {
-      throw new NotAllowedError(
-        `Cannot get a token for "${this.#options.host}": the answer of ${
-          displayUrl(url)
-        } holds none`,
-      );
-    }
-    this.#options.redactor?.add(value);
-    const { expires_in: told } = parsed.output;
-    const lifeMs = (typeof told === "number" && told > 0 ? told : usualLife) * 1000;
-    return {
-      header: `Bearer ${value}`,
-      expires: this.#now() + Math.max(lifeMs - marginMs, lifeMs / 2),
+    const ask = async (by: Credentials | undefined) => {
+      const token = await askForToken(scopes, challenge, by, this.#options);
+      if (by !== undefined) this.#worked.add(by);
+      return token;
     };
+    try {
+      return await ask(credentials);
+    } catch (error) {
+      const isStale = error instanceof NotAllowedError && credentials !== undefined &&
+        this.#worked.has(credentials);
+      if (!isStale) throw error;
+      return await ask(await this.#options.credentials(repository, credentials));
+    }
   }
+}
 
-  async #refusal(
-    response: Response,
-    url: URL,
-    scopes: readonly string[],
-    credentials: Credentials | undefined,
-  ): Promise<NotAllowedError> {
-    const { host } = this.#options;
-    const { status } = response;
-    const [{ loginHint }, { refusalReason }] = await Promise.all([
-      import("./login_hint.ts"),
-      import("./registry_message.ts"),
-    ]);
-    const reason = await refusalReason(response);
-    return new NotAllowedError(
-      `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}${reason}`,
-      {
-        hint: credentials === undefined
-          ? await loginHint(host)
-          : credentials.kind === "identity"
-          ? `the login may have run out; log in again: docker login ${host}`
-          : "check the user and the password",
-        data: { status, host, scope: scopes.join(" ") },
-      },
-    );
-  }
-
-  #checkRealm(realm: string | undefined): URL {
-    const url = realm !== undefined && URL.canParse(realm) ? new URL(realm) : undefined;
-    const plain = url?.protocol === "http:" && this.#options.plain;
-    if (url !== undefined && (url.protocol === "https:" || plain)) return url;
-    throw new NotAllowedError(
-      `Cannot get a token for "${this.#options.host}": its realm "${
-        displayUrl(realm ?? "")
-      }" is no https URL`,
-    );
-  }
+/** Whether a request is shown the credentials themselves. */
+function needsNoToken({ scheme }: Challenge, { kind }: Credentials): boolean {
+  return kind === (scheme === "basic" ? "basic" : "registry");
 }

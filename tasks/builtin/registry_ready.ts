@@ -43,6 +43,7 @@ import "../../lib/http/hold_response.ts";
 import "../../lib/http/request_headers.ts";
 import "../../lib/http/known_proxies.ts";
 import "../../lib/oci/is_loopback.ts";
+import "../../lib/oci/found_once.ts";
 import "../../lib/http/failure_words.ts";
 import "../../lib/http/read_within.ts";
 import "../../lib/oci/descriptor.ts";
