@@ -25,6 +25,7 @@ import "../runner/settings.ts";
 import "../runner/arg_builder.ts";
 import "../runner/task.ts";
 import "../base/nearest.ts";
+import "../base/listed.ts";
 import "../base/names_folder.ts";
 import "../base/plain_path.ts";
 import "../base/defined.ts";

@@ -18,9 +18,13 @@ function stringArg(options: CommonArgOptions<string> & StringArgOptions): Arg<st
   const check = (value: unknown, place: ArgPlace): string => {
     if (typeof value !== "string") return refuse(place, value, "it is not a text");
     if (value === "") return refuse(place, value, "it is empty");
-    const { pattern } = options;
+    const { pattern, placeholder } = options;
     if (pattern !== undefined && !matchesWhole(pattern, value)) {
-      return refuse(place, value, `it does not match ${pattern}`);
+      return refuse(
+        place,
+        value,
+        `it ${placeholder ? `is not ${placeholder}` : `does not match ${pattern}`}`,
+      );
     }
     return value;
   };

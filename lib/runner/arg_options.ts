@@ -22,7 +22,7 @@ export interface ArgOptions {
   env?: string;
   /** A value for the help. */
   example?: string;
-  /** What stands for the value in the help. @default {by its kind} */
+  /** What stands for the value in the help, and where a text does not match its pattern. @default {by its kind} */
   placeholder?: string;
 }
 

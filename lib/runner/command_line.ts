@@ -33,7 +33,8 @@ export function parseCommandLine(
   sources: ArgSources,
 ): CommandLine {
   const options = { short: settingShorts, bare: settingBare };
-  const elsewhere = () => [...tasks.values()].flatMap((task) => flagsOf(task.args));
+  const elsewhere = (flag: string) =>
+    [...tasks.values()].filter((task) => flagsOf(task.args).includes(flag)).map(({ name }) => name);
   const before = parseFlags(argv, settingArgs, { ...options, stopEarly: true, elsewhere });
   const [name, ...rest] = before.positionals;
   if (name === undefined) {
@@ -48,7 +49,7 @@ export function parseCommandLine(
     switches: new Map([...before.switches, ...after.switches]),
   }, sources);
   if (settings.help || settings.list) return { settings, task, args: {} };
-  return { settings, task, args: argsFromFlags(task.args, after, sources) };
+  return { settings, task, args: argsFromFlags(task.args, after, sources, task.name) };
 }
 
 /** What was typed behind the task's name, `--` included. */

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../base/errors.ts";
+import { listed } from "../base/listed.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
 import { nearest } from "../base/nearest.ts";
@@ -27,8 +28,8 @@ export interface ParseFlagsOptions {
   short?: Readonly<Record<string, string>>;
   /** Whether all from the first positional on is left as it is. @default {false} */
   stopEarly?: boolean;
-  /** The flags that exist elsewhere, for the hint. */
-  elsewhere?: () => readonly string[];
+  /** The tasks that have a flag, for the hint. */
+  elsewhere?: (flag: string) => readonly string[];
 }
 
 /**
@@ -88,7 +89,7 @@ export function parseFlags(
     },
   });
   const texts = textsOf(parsed, string.slice(1), tokens);
-  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere());
+  if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
   const switches = switchesOf(parsed, boolean, tokens);
   const keyed = <T>(values: readonly (readonly [flag: string, value: T])[]) =>
     new Map(values.map(([flag, value]) => [keys.get(flag)!, value]));
@@ -161,12 +162,14 @@ function switchesOf(
 function unknownFlag(
   token: string,
   flags: readonly string[],
-  elsewhere: readonly string[],
+  elsewhere: (flag: string) => readonly string[],
 ): UsageError {
   const name = token.replace(/^-+/, "").replace(/=.*$/s, "");
   const shown = token.startsWith("--") ? `--${name}` : `-${name}`;
-  if (elsewhere.includes(name)) {
-    return new UsageError(`Cannot use "${shown}" here: it is a flag of the task`, {
+  const tasks = elsewhere(name).map((task) => `"${task}"`);
+  if (tasks.length > 0) {
+    const some = tasks.length > 3 ? [...tasks.slice(0, 2), "others"] : tasks;
+    return new UsageError(`Cannot use "${shown}" here: it is a flag of ${listed(some)}`, {
       hint: "write it after the task's name",
     });
   }

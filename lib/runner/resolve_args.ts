@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../base/errors.ts";
+import { listed } from "../base/listed.ts";
 import type { Arg, ArgPlace, ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
 import type { ParsedFlags } from "./parse_flags.ts";
@@ -29,14 +30,17 @@ export function argLabel(key: string, declared: Arg): string {
 /**
  * The values of what was typed: flag, then environment, then default.
  *
- * @throws {UsageError} on a value out of its range, one that is missing, or one too many
+ * @param taskName the task that takes them, for the hints
+ * @throws {UsageError} on a value out of its range, those that are missing, or one too many
  */
 export function argsFromFlags(
   shape: ArgsShape,
   flags: ParsedFlags,
   sources: ArgSources,
+  taskName = "",
 ): ArgValues {
   const values: Record<string, unknown> = {};
+  const lacking: [key: string, declared: Arg][] = [];
   const left = [...flags.positionals];
   for (const [key, declared] of Object.entries(shape)) {
     const label = argLabel(key, declared);
@@ -47,10 +51,13 @@ export function argsFromFlags(
     const value = fromTexts(key, declared, texts, flags, place) ??
       fromEnv(declared, sources) ?? fromDefault(declared, { label, cwd: sources.cwd });
     if (value !== undefined) values[key] = value;
-    else if (declared.presence === "required") throw missing(key, declared);
+    else if (declared.presence === "required") lacking.push([key, declared]);
   }
+  if (lacking.length > 0) throw missing(lacking, taskName);
   if (left.length > 0) {
-    throw new UsageError(`Cannot use "${left[0]}": there is no argument left for it`);
+    throw new UsageError(`Cannot use "${left[0]}": there is no argument left for it`, {
+      hint: `${taskName} --help shows what it takes`,
+    });
   }
   return values;
 }
@@ -82,10 +89,16 @@ function fromDefault(declared: Arg, place: ArgPlace): unknown {
   return declared.default === undefined ? undefined : declared.check(declared.default, place);
 }
 
-function missing(key: string, declared: Arg): UsageError {
-  return new UsageError(`Cannot run without ${argLabel(key, declared)}: it must be given`, {
-    hint: declared.description,
-  });
+function missing(
+  lacking: readonly (readonly [key: string, declared: Arg])[],
+  taskName: string,
+): UsageError {
+  const labels = lacking.map(([key, declared]) => argLabel(key, declared));
+  const isOne = labels.length === 1;
+  return new UsageError(
+    `Cannot run without ${listed(labels)}: ${isOne ? "it" : "they"} must be given`,
+    { hint: isOne ? lacking[0]![1].description : `${taskName} --help tells of each` },
+  );
 }
 
 /**
@@ -105,7 +118,7 @@ export function argsFromValues(shape: ArgsShape, given: ArgValues, cwd: string):
     const passed = given[key];
     if (passed !== undefined) values[key] = declared.check(passed, place);
     else if (declared.default !== undefined) values[key] = declared.check(declared.default, place);
-    else if (declared.presence === "required") throw missing(key, declared);
+    else if (declared.presence === "required") throw missing([[key, declared]], "");
   }
   return values;
 }

@@ -15,6 +15,7 @@ const show = task({
     maxAge: arg.duration({ description: "How old", default: "7d" }),
     chunkSize: arg.bytes({ description: "How large" }),
     file: arg.path({ description: "Which file" }),
+    owner: arg.string({ description: "Whose", pattern: /.+=.+/, placeholder: "PATH=OWNER" }),
     disk: arg.path({ description: "Which disk", isFile: true }),
     tag: arg.list(arg.string({ description: "Tags" }), { env: "TAGS" }),
     force: arg.boolean({ description: "Do it anyway" }),
@@ -155,7 +156,15 @@ for (
     ],
     [["shwo", "a"], 'Cannot run "shwo": there is no such task\ndid you mean "show"?'],
     [["other"], 'Cannot run "other": there is no such task\n--list shows the tasks'],
-    [["--count", "3", "show", "a"], 'Cannot use "--count" here: it is a flag of the task'],
+    [["show", "a", "b", "--owner", "me"], 'Cannot use "me" for --owner: it is not PATH=OWNER'],
+    [
+      ["--count", "3", "show", "a"],
+      'Cannot use "--count" here: it is a flag of "show"\nwrite it after the task\'s name',
+    ],
+    [
+      ["--count"],
+      'Cannot use "--count" here: it is a flag of "show"\nwrite it after the task\'s name',
+    ],
     [
       ["--jobs", "0", "show", "a"],
       'Cannot use "0" for --jobs: it is not a whole number from 1 to 1024',
@@ -174,6 +183,32 @@ for (
     assertStringIncludes(await refusal(...argv), message);
   });
 }
+
+Deno.test("args: all that is missing is told at once", async () => {
+  const send = task({
+    name: "send",
+    description: "Send something",
+    args: {
+      file: arg.path({ description: "Which file", positional: true, required: true }),
+      to: arg.list(arg.string({ description: "Where to" }), { required: true }),
+      by: arg.string({ description: "By what", required: true }),
+      with: arg.string({ description: "With what" }),
+    },
+    run: ({ args }) => args,
+  });
+  const said = async (...argv: string[]) => errorOf(await runTasks([send], ["send", ...argv]));
+  const missing = await said();
+  assertEquals(missing.message, "Cannot run without FILE, --to and --by: they must be given");
+  assertEquals(missing.hint, "send --help tells of each");
+  assertEquals((await said("x", "--to", "y")).hint, "By what");
+});
+
+Deno.test("args: a text for which there is no argument is told with what is taken", async () => {
+  const plain = task({ name: "plain", description: "Take nothing", run: () => {} });
+  const { message, hint } = errorOf(await runTasks([plain], ["plain", "more"]));
+  assertEquals(message, 'Cannot use "more": there is no argument left for it');
+  assertEquals(hint, "plain --help shows what it takes");
+});
 
 Deno.test("args: flags of every task file stand before and after the task", async () => {
   for (
