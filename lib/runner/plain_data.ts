@@ -1,8 +1,8 @@
 import { errorData } from "../operation/error_data.ts";
 
 /**
- * A value as JSON can hold it, whatever it was: what has `toJSON` is asked, errors become data, bytes tell their number, and a
- * value that holds itself says so.
+ * A value as JSON can hold it, whatever it was: what has `toJSON` is asked, errors become data, bytes tell their number, a
+ * value that holds itself says so, and a map becomes an object, or pairs where an object could not tell its keys apart.
  */
 export function plainData(value: unknown): unknown {
   return walk(value, []);
@@ -22,9 +22,18 @@ function walk(value: unknown, above: readonly object[]): unknown {
   if (typeof toJSON === "function") return walk(toJSON.call(value, ""), here);
   if (Array.isArray(value)) return value.map((item) => walk(item, here) ?? null);
   if (value instanceof Set) return walk([...value], here);
-  if (value instanceof Map) return walk(Object.fromEntries(value), here);
+  if (value instanceof Map) {
+    return walk(isRecord(value) ? Object.fromEntries(value) : [...value], here);
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, walk(item, here)])
       .filter(([, item]) => item !== undefined),
   );
+}
+
+/** Whether an object can hold what a map does. */
+function isRecord(map: ReadonlyMap<unknown, unknown>): boolean {
+  const keys = [...map.keys()];
+  return keys.every((key) => ["string", "number", "bigint", "boolean"].includes(typeof key)) &&
+    new Set(keys.map(String)).size === map.size;
 }
