@@ -1,8 +1,8 @@
 /**
  * Unpacks what is packed with gzip, zstd or brotli, as it comes.
  *
- * Invariants: no more is unpacked than the reader asked for, so that a small stream which unpacks to a huge one fills no memory; a zstd
- * stream may have many frames; whoever stops reading ends the source too.
+ * Invariants: no more is unpacked than the reader asked for, so that a small stream which unpacks to a huge one fills no memory; of what
+ * it unpacked, zstd keeps 128 MiB at most; a zstd stream may have many frames; whoever stops reading ends the source too.
  *
  * @module
  */
@@ -16,7 +16,13 @@ export type PackedAs = "gzip" | "zstd" | "br";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const chunkSize = 1024 * 1024;
+/** How {@linkcode decompress} unpacks. */
+export interface DecompressOptions {
+  /** What errors call the stream. @default {"the stream"} */
+  name?: string;
+  /** The most bytes of a piece that it gives. @default {1 MiB} */
+  pieceBytes?: number;
+}
 
 /**
  * What a packed stream holds. The pieces that come in may be reused by their owner once the next one is asked for.
@@ -26,14 +32,32 @@ const chunkSize = 1024 * 1024;
 export async function* decompress(
   packed: AsyncIterable<Uint8Array>,
   kind: PackedAs,
-  name = "the stream",
+  { name = "the stream", pieceBytes = 1024 * 1024 }: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const pieces = packed as AsyncIterable<Bytes>;
-  if (kind === "zstd") return yield* everyFrame(pieces, name);
-  const stream = kind === "gzip"
-    ? zlib().createGunzip({ chunkSize })
-    : zlib().createBrotliDecompress({ chunkSize });
-  yield* through(stream, pieces, name);
+  const damaged: Damaged = (state, cause) => damagedData(name, kind, state, cause);
+  const options = { chunkSize: pieceBytes };
+  switch (kind) {
+    case "gzip":
+      return yield* through(zlib().createGunzip(options), pieces, damaged);
+    case "br":
+      return yield* through(zlib().createBrotliDecompress(options), pieces, damaged);
+    case "zstd":
+      return yield* everyFrame(pieces, () => zlib().createZstdDecompress(options), damaged);
+  }
+}
+
+/** The error of packed data that are cut or no such data, in the words of whoever unpacks them. */
+export function damagedData(
+  name: string,
+  kind: string,
+  state: string,
+  cause?: unknown,
+): VerificationError {
+  const fault = /unexpected end/i.test(state)
+    ? "it is cut short"
+    : `its ${kind} data is damaged (${state})`;
+  return new VerificationError(`Cannot unpack ${name}: ${fault}`, { cause });
 }
 
 /** The kind that the first bytes of a stream show; `undefined` for none of these. */
@@ -45,7 +69,13 @@ export function packedAs(start: Uint8Array): "gzip" | "zstd" | undefined {
   return isZstd || isSkippable ? "zstd" : undefined;
 }
 
-async function* everyFrame(pieces: AsyncIterable<Bytes>, name: string): AsyncGenerator<Uint8Array> {
+type Damaged = (state: string, cause?: unknown) => VerificationError;
+
+async function* everyFrame(
+  pieces: AsyncIterable<Bytes>,
+  unpacking: () => Transform,
+  damaged: Damaged,
+): AsyncGenerator<Uint8Array> {
   const frames = new ZstdFrames();
   async function* cuts() {
     for await (const piece of pieces) yield* frames.cut(piece);
@@ -55,8 +85,7 @@ async function* everyFrame(pieces: AsyncIterable<Bytes>, name: string): AsyncGen
     for (;;) {
       const first = await parts.next();
       if (first.done) break;
-      const frame = oneFrame(first.value, parts, name);
-      yield* through(zlib().createZstdDecompress({ chunkSize }), frame, name);
+      yield* through(unpacking(), oneFrame(first.value, parts, damaged), damaged);
     }
   } finally {
     await parts.return(undefined);
@@ -66,13 +95,13 @@ async function* everyFrame(pieces: AsyncIterable<Bytes>, name: string): AsyncGen
 async function* oneFrame(
   first: { bytes: Bytes; end: boolean },
   parts: AsyncIterator<{ bytes: Bytes; end: boolean }>,
-  name: string,
+  damaged: Damaged,
 ): AsyncGenerator<Bytes> {
   for (let part = first;;) {
     yield part.bytes;
     if (part.end) return;
     const next = await parts.next();
-    if (next.done) throw damaged(name, "its last frame is cut");
+    if (next.done) throw damaged("unexpected end of its last frame");
     part = next.value;
   }
 }
@@ -80,7 +109,7 @@ async function* oneFrame(
 async function* through(
   stream: Transform,
   pieces: AsyncIterable<Bytes>,
-  name: string,
+  damaged: Damaged,
 ): AsyncGenerator<Uint8Array> {
   let failure: unknown;
   const closed = new Promise<"closed">((done) => stream.once("close", () => done("closed")));
@@ -99,13 +128,9 @@ async function* through(
     yield* stream;
   } catch (cause) {
     if (failure !== undefined) throw failure;
-    throw damaged(name, (cause as Error).message, cause);
+    throw damaged((cause as Error).message, cause);
   } finally {
     stream.destroy();
     await fed;
   }
-}
-
-function damaged(name: string, state: string, cause?: unknown): VerificationError {
-  return new VerificationError(`Cannot unpack ${name}: ${state}`, { cause });
 }

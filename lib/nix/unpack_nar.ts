@@ -55,7 +55,7 @@ export async function unpackNar(
   if (compression === "none" || compression === "") {
     for await (const piece of counted) take(piece);
   } else if (kind !== undefined) {
-    for await (const piece of decompress(counted, kind, "the NAR")) take(piece);
+    for await (const piece of decompress(counted, kind, { name: "the NAR" })) take(piece);
   } else {
     await unpackWithProgram(counted, compression, take, options.signal);
   }

@@ -98,7 +98,7 @@ async function* unpacked(
       await iterator.return?.();
     }
   }
-  yield* kind === undefined ? all() : decompress(all(), kind, `"${name}"`);
+  yield* kind === undefined ? all() : decompress(all(), kind, { name: `"${name}"` });
 }
 
 function memberOf(entry: TarMember, path: string, name: string): LayerMember | undefined {

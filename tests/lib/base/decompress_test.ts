@@ -44,7 +44,10 @@ for (const kind of ["gzip", "zstd", "br"] as const) {
       const packed = packers[kind](content);
       const bad = [packed.slice(0, -9), new TextEncoder().encode("<!doctype html>")];
       for (const each of bad) {
-        await assertRejects(() => all(decompress(reused(each, 512), kind, "x")), VerificationError);
+        await assertRejects(
+          () => all(decompress(reused(each, 512), kind, { name: "x" })),
+          VerificationError,
+        );
       }
     });
   }
@@ -68,6 +71,17 @@ for (const kind of ["gzip", "zstd"] as const) {
     assertEquals(packedAs(packed), kind);
   });
 }
+
+Deno.test("decompress() refuses zstd that wants more than 128 MiB of what it unpacked kept", async () => {
+  const frame = (windowLog: number) =>
+    new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3, 9, 0, 0, 65]);
+  assertEquals(await all(decompress(reused(frame(27), 64), "zstd")), new Uint8Array([65]));
+  await assertRejects(
+    () => all(decompress(reused(frame(28), 64), "zstd", { name: "x" })),
+    VerificationError,
+    "Cannot unpack x: its zstd data is damaged (",
+  );
+});
 
 Deno.test("decompress() ends its source when nobody reads on", async () => {
   let ended = false;
