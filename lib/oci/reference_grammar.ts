@@ -12,7 +12,7 @@ const hostPattern = new RegExp(
 const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const namePattern = /^[A-Za-z0-9_]+(?:(?:[-._:@/+]|--|__)+[A-Za-z0-9_]+)*$/;
+const namePattern = /^[A-Za-z0-9_](?:[-.:@/+A-Za-z0-9_]*[A-Za-z0-9_])?$/;
 /** The most characters of a repository's name. */
 export const longestRepository = 255;
 

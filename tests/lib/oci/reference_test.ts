@@ -100,6 +100,8 @@ const malformed: [text: string, state: string, hint: string][] = [
   ["oci://dir", "oci: takes no host", "did you mean oci:/dir?"],
   ["oci:dir:a..b/", "is no name", "a name in a layout"],
   ["oci:dir:a b", "is no name", "a name in a layout"],
+  [`oci:dir:a${"_".repeat(200)}-`, "is no name", "a name in a layout"],
+  [`oci:dir:${"a--".repeat(80)}`, "is no name", "a name in a layout"],
   ["oci: dir", "begins or ends with white space", "write docker://"],
   ["oci:dir :v1", "begins or ends with white space", "write docker://"],
   ["oci:a\tb", "white space or control", "write docker://"],
