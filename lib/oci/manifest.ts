@@ -124,6 +124,12 @@ function typeOf(
   if (json["schemaVersion"] === 1) {
     throw refuse("it is of Docker's schema 1", "push the image again with a recent tool");
   }
+  const hasManifests = Array.isArray(json["manifests"]);
+  const hasLayers = Array.isArray(json["layers"]);
+  // Readers that go by the one or by the other would see two images under one digest.
+  if (hasManifests && (hasLayers || json["config"] != null)) {
+    throw refuse("it is both an image and an index");
+  }
   const claimed = options.mediaType !== undefined && isManifestType(options.mediaType)
     ? options.mediaType
     : undefined;
@@ -134,9 +140,6 @@ function typeOf(
     }
     return inside;
   }
-  const hasManifests = Array.isArray(json["manifests"]);
-  const hasLayers = Array.isArray(json["layers"]);
-  if (hasManifests && hasLayers) throw refuse("it is both an image and an index");
   if (claimed !== undefined) return claimed;
   if (hasManifests) return MediaType.ociIndex;
   if (hasLayers) return MediaType.ociManifest;

@@ -80,6 +80,18 @@ const bad: [what: string, value: unknown, state: string, mediaType?: string][] =
   ["schema 1", { schemaVersion: 1, fsLayers: [] }, "schema 1"],
   ["neither", { schemaVersion: 2 }, "neither an image nor an index"],
   ["both", { ...image, manifests: [] }, "both an image and an index"],
+  [
+    "both, and says that it is an image",
+    { ...image, mediaType: MediaType.ociManifest, manifests: [blob] },
+    "both an image and an index",
+    MediaType.ociManifest,
+  ],
+  [
+    "an index with a config",
+    { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [], config },
+    "both an image and an index",
+    MediaType.ociIndex,
+  ],
   ["an unknown type", { ...image, mediaType: "text/plain" }, '"text/plain" is unknown'],
   [
     "another type than announced",
