@@ -13,8 +13,14 @@ import { settingArgs, settingBare, settingShorts } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
 import type { TaskMap } from "./task_file.ts";
 
-/** The tasks and the flags of a task file. */
-export function helpOfFile(tasks: TaskMap, program: string): string {
+/**
+ * The tasks and the flags of a task file.
+ *
+ * @param lockfile what is used without `--lock`
+ */
+export function helpOfFile(tasks: TaskMap, program: string, lockfile: string): string {
+  const { lock } = settingArgs;
+  const description = `${lock.description}; ${lockfile} without it`;
   return [
     `Usage: ${program} [flags] <task> [flags and arguments of the task]`,
     "",
@@ -22,7 +28,7 @@ export function helpOfFile(tasks: TaskMap, program: string): string {
     indented(listOfTasks(tasks)),
     "",
     "Flags:",
-    ...argLines(settingArgs, settingBare, settingShorts),
+    ...argLines({ ...settingArgs, lock: { ...lock, description } }, settingBare, settingShorts),
     "",
     "<task> --help shows the flags of a task",
   ].join("\n");

@@ -17,7 +17,8 @@ export function listOfTasks(tasks: TaskMap, json = false): string {
   const groups = Map.groupBy(all, (task) => task.group ?? "");
   const lines: string[] = [];
   for (const [group, members] of groups) {
-    if (group !== "") lines.push(lines.length === 0 ? `${group}:` : `\n${group}:`);
+    if (lines.length > 0) lines.push("");
+    if (group !== "") lines.push(`${group}:`);
     const indent = group === "" ? "" : "  ";
     for (const task of members) {
       lines.push(`${indent}${task.name.padEnd(width)}  ${task.description}`);

@@ -11,10 +11,13 @@ export function permissionsTask(tasks: TaskMap): AnyTask {
     query: true,
     permissions: {},
     args: {
-      tasks: arg.list(arg.string({ description: "Tasks", example: "kexec" }), {
-        positional: true,
-        required: true,
-      }),
+      tasks: arg.list(
+        arg.string({ description: "Their names, as --list shows them", example: "kexec" }),
+        {
+          positional: true,
+          required: true,
+        },
+      ),
     },
     run: async ({ args, cache }) => {
       const { permissionsOf } = await import("./permissions_of.ts");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { basename, dirname } from "@std/path";
 import { ExitCode, exitCodeOf } from "../base/errors.ts";
 import { Redactor } from "../base/redactor.ts";
 import { errorData } from "../operation/error_data.ts";
@@ -119,7 +120,16 @@ async function textOf(
   }
   if (!settings.help && task !== undefined) return undefined;
   const { helpOfFile, helpOfTask } = await import("./help.ts");
-  return task === undefined ? helpOfFile(map, host.name) : helpOfTask(task, host.name);
+  return task === undefined
+    ? helpOfFile(map, host.name, lockfileInWords(host))
+    : helpOfTask(task, host.name);
+}
+
+/** The lockfile that is used without `--lock`. */
+function lockfileInWords({ project, lockfile }: ProgramHost): string {
+  if (lockfile === undefined) return "none is used";
+  const isBeside = project !== undefined && dirname(lockfile) === project;
+  return isBeside ? `${basename(lockfile)} beside the task file` : lockfile;
 }
 
 /** Every task file can say which permissions its tasks use. */

@@ -13,7 +13,7 @@ export const settingArgs: SettingArgs = {
   list: arg.boolean({ description: "List the tasks" }),
   dryRun: arg.boolean({ description: "Only plan: say what would be done, write nothing" }),
   jobs: arg.number({
-    description: "Tasks at once (default: the number of cores)",
+    description: "Tasks at once; as many as there are cores without it",
     integer: true,
     min: 1,
     max: 1024,
@@ -36,7 +36,7 @@ export const settingArgs: SettingArgs = {
     }),
   ),
   lock: arg.path({
-    description: "The lockfile (default: kedge.lock beside the task file)",
+    description: "The lockfile",
     placeholder: "FILE",
   }),
   update: arg.list(
@@ -47,7 +47,7 @@ export const settingArgs: SettingArgs = {
   ),
   frozen: arg.boolean({
     description:
-      "Refuse what the lockfile does not hold (default when CI is set and the file exists)",
+      "Refuse what the lockfile does not hold; so it is where CI is set and the file exists",
   }),
   noCache: arg.boolean({ description: "Use a temporary cache, removed at the end" }),
   cacheDir: arg.path({ description: "The cache folder", placeholder: "DIR" }),

@@ -13,7 +13,10 @@ export const baseImageArgs = {
     description: "The repository of the images; docker.io/nixos/nix without it",
     example: "mirror.acme.dev/nixos/nix",
   }),
-  platform: arg.string({ description: "os/architecture; linux on this processor without it" }),
+  platform: arg.string({
+    description: "For which platform; linux on this processor without it",
+    placeholder: "OS/ARCH",
+  }),
   fallback: arg.string({
     description: "What is taken where there is no such image: none, minor, a tag or a digest",
     default: "none",
@@ -31,6 +34,7 @@ export const baseImageTask = task({
     ...baseImageArgs,
     to: arg.string({
       description: "Where the image is brought too: docker://, oci:, podman: or docker-daemon:",
+      placeholder: "IMAGE",
       example: "oci:images/nix:base",
     }),
   },

@@ -168,7 +168,7 @@ export const baseImageImportTask = task({
       example: "https://cache.nixos.org",
     }),
     single,
-    publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
+    publicKey: arg.list(arg.string({ description: "A public key", placeholder: "NAME:BASE64" }), {
       description: "A public key; one of them must have signed each path of the binary cache",
     }),
   },

@@ -105,6 +105,7 @@ export const cacheWhyTask = task({
       description: "A URL or a part of one, a reference, a store path, a digest or its beginning",
       positional: true,
       required: true,
+      example: "nixos-kexec-installer",
     }),
   },
   run: async ({ args, ...ctx }) => ({ found: await cacheWhy(args.key, ctx) }),

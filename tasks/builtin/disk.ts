@@ -33,13 +33,15 @@ export const diskPushTask = task({
   group,
   args: {
     file: file("The file"),
-    reference: reference("Where it goes"),
+    reference: reference(
+      "Where it goes: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+    ),
     chunker: arg.enum(["auto", "fixed", "cdc"], {
       description: "How it is cut: in blocks, by content, or as its first bytes suggest",
       default: "auto",
     }),
     chunkSize: arg.bytes({ description: "The length of a block, or the mean length of a chunk" }),
-    base: arg.list(arg.string({ description: "A reference" }), {
+    base: arg.list(arg.string({ description: "A reference", placeholder: "REFERENCE" }), {
       description:
         "A disk whose packs may be named again, beside what the tag means now; not with --repack",
     }),
@@ -86,7 +88,7 @@ export const diskPullTask = task({
   description: "Make a file the disk of a registry or a layout, fetching only what is not here",
   group,
   args: {
-    reference: reference("The disk"),
+    reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
     file: file("The file that becomes it"),
     base: arg.list(arg.path({ description: "A file" }), {
       description: "A file that may hold chunks of it",
@@ -119,7 +121,7 @@ export const diskVerifyTask = task({
   description: "Hash a file against a disk, and repair it on demand",
   group,
   args: {
-    reference: reference("The disk"),
+    reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
     file: file("The file"),
     repair: arg.boolean({ description: "Fetch what is wrong" }),
     ...registryArgs,
@@ -139,7 +141,10 @@ export const diskInspectTask = task({
   query: true,
   description: "Tell the shape of a disk: chunks, packs, waste",
   group,
-  args: { reference: reference("The disk"), ...registryArgs },
+  args: {
+    reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
+    ...registryArgs,
+  },
   run: ({ args, ...ctx }) =>
     inspectDisk({
       reference: args.reference,
@@ -167,8 +172,8 @@ export const diskDiffTask = task({
   description: "Tell what two disks have in common",
   group,
   args: {
-    from: reference("The disk that one has"),
-    to: reference("The disk that one wants", 2),
+    from: reference("The disk that one has: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG"),
+    to: reference("The disk that one wants, as FROM", 2),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) =>

@@ -10,18 +10,18 @@ export const imageSyncTask = task({
   group: "images",
   args: {
     from: arg.string({
-      description: "Where the image is",
+      description: "Where the image is: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
       positional: true,
       required: true,
       example: "docker://ghcr.io/acme/vm:latest",
     }),
     to: arg.string({
-      description: "Where it goes: docker://, oci:, or podman: and docker-daemon: for an engine",
+      description: "Where it goes: as FROM, or podman:NAME or docker-daemon:NAME for an engine",
       positional: true,
       required: true,
       example: "oci:images/vm",
     }),
-    platform: arg.list(arg.string({ description: "os/architecture[/variant]" }), {
+    platform: arg.list(arg.string({ description: "A platform", placeholder: "OS/ARCH" }), {
       description: "A platform that is wanted of an index; this machine's without it",
     }),
     allPlatforms: arg.boolean({ description: "Copy an index whole" }),
@@ -30,7 +30,7 @@ export const imageSyncTask = task({
       description:
         "Which tags of FROM are wanted: a regular expression, or semver: and a range (>=1.2 <2, ^1.2, ~1.2, 1.x)",
     }),
-    also: arg.list(arg.string({ description: "A destination" }), {
+    also: arg.list(arg.string({ description: "A destination", placeholder: "TO" }), {
       description: "A further destination; each blob is read once",
     }),
     referrers: arg.boolean({

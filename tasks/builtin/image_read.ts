@@ -16,7 +16,10 @@ export const imageLsTask = task({
   query: true,
   description: "List the tags of a repository or of a layout",
   group: "images",
-  args: { place: place("The repository or the layout", "oci:images/vm"), ...registryArgs },
+  args: {
+    place: place("docker://HOST/REPOSITORY, or oci:DIR for a layout", "oci:images/vm"),
+    ...registryArgs,
+  },
   run: ({ args, ...ctx }) => listImages({ place: args.place, ...registryOptions(args) }, ctx),
   output: ({ tags }) => tags,
 });
@@ -27,7 +30,13 @@ export const imageInspectTask = task({
   query: true,
   description: "Tell what an image consists of",
   group: "images",
-  args: { image: place("The image", "docker://ghcr.io/acme/vm:latest"), ...registryArgs },
+  args: {
+    image: place(
+      "docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+      "docker://ghcr.io/acme/vm:latest",
+    ),
+    ...registryArgs,
+  },
   run: ({ args, ...ctx }) => inspectImage({ image: args.image, ...registryOptions(args) }, ctx),
   output: (result) => JSON.stringify(result, undefined, 2),
 });
@@ -39,8 +48,8 @@ export const imageDiffTask = task({
   description: "Tell what two images share",
   group: "images",
   args: {
-    a: place("The first image", "oci:images/vm:1"),
-    b: place("The second image", "oci:images/vm:2"),
+    a: place("The first image, as docker://HOST/REPOSITORY:TAG or oci:DIR:TAG", "oci:images/vm:1"),
+    b: place("The second image, as the first", "oci:images/vm:2"),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) => diffImages({ a: args.a, b: args.b, ...registryOptions(args) }, ctx),
@@ -60,8 +69,8 @@ export const imageGcTask = task({
   description: "Remove from a layout what no name leads to",
   group: "images",
   args: {
-    layout: place("The layout", "oci:images/vm"),
-    untag: arg.list(arg.string({ description: "A name" }), {
+    layout: place("The layout, as oci:DIR", "oci:images/vm"),
+    untag: arg.list(arg.string({ description: "A name", placeholder: "TAG" }), {
       description: "A name that is taken out first",
     }),
     grace: arg.duration({ description: "How old a blob must be", default: 3_600_000 }),
@@ -84,6 +93,7 @@ export const imageRmTask = task({
       description: "What is removed: docker://HOST/REPOSITORY:TAG, ...@sha256:..., oci:DIR:TAG",
       positional: true,
       required: true,
+      example: "docker://ghcr.io/acme/vm:old",
     }),
     blobs: arg.boolean({ description: "The digests are of blobs; images that need them break" }),
     insecureRegistry: registryArgs.insecureRegistry,

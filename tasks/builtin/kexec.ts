@@ -10,7 +10,10 @@ export const kexecTask = task({
   description: "Keep the NixOS kexec installer in the cache, and print where it is",
   group: "machines",
   args: {
-    url: arg.string({ description: "The tarball, in place of a release by its name" }),
+    url: arg.string({
+      description: "The tarball, in place of a release by its name",
+      placeholder: "URL",
+    }),
     release: arg.string({
       description: `The release of nixos-images; ${defaultKexecRelease} without it`,
       example: "nixos-unstable",
@@ -24,7 +27,7 @@ export const kexecTask = task({
         "The digest that the tarball must have, as Nix prints it: SRI, hexadecimal, base 32 or base 64",
       placeholder: "DIGEST",
     }),
-    mirror: arg.list(arg.string({ description: "A URL" }), {
+    mirror: arg.list(arg.string({ description: "A URL", placeholder: "URL" }), {
       description: "Another URL of the same tarball, for when the first fails",
     }),
     connections: arg.number({

@@ -9,16 +9,22 @@ import { checkInstallOptions, installPhases } from "../nixos_anywhere_flags.ts";
 import type { NixosAnywhereOptions } from "../nixos_anywhere_options.ts";
 import { targetArchitecture } from "../stage_kexec.ts";
 
-const pair = (what: string) => arg.string({ description: what, pattern: /[^=]+=.+/s });
+const pair = (placeholder: string) =>
+  arg.string({ description: "A pair", placeholder, pattern: /[^=]+=.+/s });
 
 const args = {
-  flake: arg.string({ description: "The system to install", example: ".#web1" }),
+  flake: arg.string({
+    description: "The system to install",
+    placeholder: "FLAKE#NAME",
+    example: ".#web1",
+  }),
   storePath: arg.list(arg.path({ description: "A store path" }), {
     description: "In place of a flake, twice: the built disko script, the built system",
     max: 2,
   }),
   target: arg.string({
     description: "The host; left out with --vm-test alone",
+    placeholder: "USER@HOST",
     example: "root@web1.acme.dev",
   }),
   kexec: arg.path({ description: "A kexec bundle; the one of the cache without it" }),
@@ -30,7 +36,7 @@ const args = {
   }),
   sshPort: arg.number({ description: "The ssh port", integer: true, min: 1, max: 65535 }),
   identityFile: arg.path({ description: "The private key" }),
-  sshOption: arg.list(arg.string({ description: "NAME=VALUE" }), {
+  sshOption: arg.list(arg.string({ description: "An option", placeholder: "NAME=VALUE" }), {
     description: "An option as in ssh_config",
   }),
   knownHosts: arg.path({ description: "The known host keys, where kedge itself logs in" }),

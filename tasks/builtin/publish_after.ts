@@ -31,7 +31,7 @@ export const publishVerifyTask = task({
     }),
     repair: arg.boolean({ description: "Bring back what is lost" }),
     verify: publishArgs.verify,
-    publicKey: arg.list(arg.string({ description: "NAME:BASE64" }), {
+    publicKey: arg.list(arg.string({ description: "A public key", placeholder: "NAME:BASE64" }), {
       description: "A public key whose signature every narinfo must have",
     }),
     signingKey: signingKeyArg("; signs what is mended"),

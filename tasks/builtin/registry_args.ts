@@ -3,13 +3,14 @@ import type { ImageRegistriesOptions } from "../image_registries.ts";
 
 /** The flags by which a task is told how registries are spoken to. */
 export const registryArgs = {
-  insecureRegistry: arg.list(arg.string({ description: "A host" }), {
+  insecureRegistry: arg.list(arg.string({ description: "A host", placeholder: "HOST" }), {
     description: "A host that is spoken to in plain HTTP",
   }),
-  mirror: arg.list(arg.string({ description: "PREFIX=MIRROR" }), {
+  mirror: arg.list(arg.string({ description: "A mirror", placeholder: "PREFIX=MIRROR" }), {
     description: "Where to read before the registry itself is asked: docker.io=mirror.acme.dev",
   }),
   registriesConf: arg.string({
+    placeholder: "FILE",
     description:
       "A registries.conf: mirrors, plain HTTP, what is blocked; CONTAINERS_REGISTRIES_CONF without it",
   }),

@@ -1,0 +1,58 @@
+/** What `--help` and `--list` say. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { arg } from "../../../lib/runner/arg_builder.ts";
+import { task } from "../../../lib/runner/task.ts";
+import { runTasks } from "./run_tasks.ts";
+
+const plain = (name: string, group?: string) =>
+  task({ name, description: `Do ${name}`, ...(group === undefined ? {} : { group }), run() {} });
+
+/** What is printed instead of a run. */
+async function printed(...argv: string[]): Promise<string> {
+  const ran = await runTasks([plain("build", "all day"), plain("ship")], argv);
+  return ran.printed.join("\n");
+}
+
+Deno.test("--list sets tasks of no group apart from the groups before them", async () => {
+  assertEquals(
+    await printed("--list"),
+    `all day:
+  build        Do build
+
+ship         Do ship
+permissions  Print the permissions that tasks use, for deno.json`,
+  );
+});
+
+Deno.test("--help names the lockfile that is used without --lock", async () => {
+  const lock = async (host: { project?: string; lockfile?: string }) => {
+    const ran = await runTasks([plain("ship")], ["--help"], host);
+    return /--lock FILE +(.*)/.exec(ran.printed[0]!)?.[1];
+  };
+  const project = "/project";
+  assertEquals(await lock({ project }), "The lockfile; none is used without it");
+  assertEquals(
+    await lock({ project, lockfile: "/project/kedge.lock" }),
+    "The lockfile; kedge.lock beside the task file without it",
+  );
+  assertEquals(
+    await lock({ project, lockfile: "/etc/pins" }),
+    "The lockfile; /etc/pins without it",
+  );
+});
+
+Deno.test("--help says all of a flag's value in one pair of brackets", async () => {
+  assertMatch(await printed("--help"), /--jobs N +[^(]+\([^)(]+; env: DENO_JOBS\)$/m);
+});
+
+Deno.test("--help of a task shows the form of each value of a list", async () => {
+  const pair = arg.string({ description: "A pair", placeholder: "KEY=VALUE" });
+  const sets = task({
+    name: "sets",
+    description: "Set",
+    args: { option: arg.list(pair, { description: "An option" }) },
+    run() {},
+  });
+  const { printed } = await runTasks([sets], ["sets", "--help"]);
+  assertMatch(printed[0]!, /^ {2}--option KEY=VALUE\.\.\. {2}An option$/m);
+});
