@@ -9,7 +9,7 @@
 import { counted } from "../lib/base/counted.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
-import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
+import { type CatalogEntry, samePaths } from "../lib/catalog/catalog_entry.ts";
 import { type NarPacking, packedBound } from "../lib/nix/compression.ts";
 import type { NarSpool } from "../lib/nix/nar_spool.ts";
 import { type PathState, standingBytes, type StorePlan } from "../lib/nix/plan_store.ts";
@@ -139,8 +139,4 @@ function whatIsThere(stores: readonly StorePlan[], paths: number): string[] {
       }`
     ),
   ];
-}
-
-function samePaths(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join("\n") === [...b].sort().join("\n");
 }

@@ -31,6 +31,11 @@ export function lookAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
+/** When a file was last written, in milliseconds since 1970; `undefined` where none is there. */
+export function writtenMs(path: string): number | undefined {
+  return lookAt(path)?.mtime?.getTime();
+}
+
 /** Whether an error says that nothing is at a path: nothing has that name, or what should be a folder on the way is none. */
 export function isNotThere(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;

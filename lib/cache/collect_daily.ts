@@ -1,7 +1,7 @@
 import { join } from "@std/path";
-import { clearWay } from "../base/files.ts";
+import { clearWay, writtenMs } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
-import { changedMs, dayMs, madeMs } from "./cache_age.ts";
+import { dayMs, madeMs } from "./cache_age.ts";
 import type { PruneResult } from "./prune.ts";
 
 /**
@@ -13,7 +13,7 @@ export async function collectDaily(
   options: { signal?: AbortSignal } = {},
 ): Promise<PruneResult | undefined> {
   const stamp = join(cache.dir, ".gc-stamp");
-  const ageMs = cache.now() - (changedMs(stamp) ?? madeMs(cache) ?? 0);
+  const ageMs = cache.now() - (writtenMs(stamp) ?? madeMs(cache) ?? 0);
   if (ageMs >= 0 && ageMs < dayMs) return undefined;
   {
     using free = await cache.tryLockRoot();

@@ -9,6 +9,7 @@
 import type { Digest } from "../base/digest.ts";
 import { stateOfTemporary } from "../base/temporary_owner.ts";
 import { bucketOfFolder } from "./buckets.ts";
+import { dayMs } from "./cache_age.ts";
 import type { GcItem, GcPlan, GcPolicy, GcReason } from "./gc_policy.ts";
 import type { Survey } from "./gc_survey.ts";
 import { partialState } from "./partials.ts";
@@ -29,8 +30,6 @@ export interface GcFacts {
   /** Whether the clock seems to be behind, so that what is dated later is young. */
   behind: boolean;
 }
-
-const dayMs = 86_400_000;
 
 /** What goes. */
 export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan {

@@ -66,6 +66,11 @@ export function entryId(name: { name: string; version: string; system: string })
   return `${name.name}@${name.version}/${name.system}`;
 }
 
+/** Whether two entries were asked for the same store paths, in whatever order. */
+export function samePaths(a: readonly string[], b: readonly string[]): boolean {
+  return [...a].sort().join("\n") === [...b].sort().join("\n");
+}
+
 /**
  * Refuses names that no entry can have.
  *

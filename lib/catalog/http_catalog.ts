@@ -26,7 +26,7 @@ import type {
   HistoryLine,
 } from "./catalog.ts";
 import { CatalogConnection, type CatalogConnectionOptions } from "./catalog_connection.ts";
-import { type CatalogEntry, type CatalogEntryDraft, entryId } from "./catalog_entry.ts";
+import { type CatalogEntry, type CatalogEntryDraft, entryId, samePaths } from "./catalog_entry.ts";
 import { entrySchema, historySchema, listSchema } from "./catalog_schemas.ts";
 
 /** Entries behind HTTP. */
@@ -83,7 +83,7 @@ export class HttpCatalog implements CatalogWithHistory {
     if (response.status === 412) {
       // Somebody else was first; the same store paths are no conflict.
       const standing = await this.find(draft, options);
-      if (standing === undefined || samePaths(standing, draft)) {
+      if (standing === undefined || samePaths(standing.storePaths, draft.storePaths)) {
         await response.body?.cancel();
         response = await this.#put(draft, options);
       }
@@ -97,7 +97,7 @@ export class HttpCatalog implements CatalogWithHistory {
       );
     }
     const entry = await this.#committed(response, draft, options);
-    if (samePaths(entry, draft)) return entry;
+    if (samePaths(entry.storePaths, draft.storePaths)) return entry;
     throw new VerificationError(
       `Cannot trust "${this.url}": it answered the commit with other store paths`,
     );
@@ -189,8 +189,4 @@ export class HttpCatalog implements CatalogWithHistory {
 
 function entryPath({ name, version, system }: EntryName): string {
   return `entries/${[name, version, system].map(encodeURIComponent).join("/")}`;
-}
-
-function samePaths(a: CatalogEntryDraft, b: CatalogEntryDraft): boolean {
-  return [...a.storePaths].sort().join("\n") === [...b.storePaths].sort().join("\n");
 }
