@@ -1,4 +1,5 @@
 /** What the options of the disk tasks have in common. @module */
+import { refusedOption } from "../lib/base/check_options.ts";
 import { TimedOutError, UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { type Busy, busyError } from "../lib/disk/busy.ts";
@@ -12,7 +13,7 @@ import type { TaskContext } from "../lib/runner/context.ts";
  */
 export function concurrencyOf(concurrency = 8): number {
   if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
-  throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
+  throw refusedOption("concurrency", concurrency, "a whole number from 1 to 64");
 }
 
 /**

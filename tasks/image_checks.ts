@@ -5,7 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { checkFreeBytes, diskOf } from "../lib/base/disk_space.ts";
-import type { OptionShape } from "../lib/base/check_options.ts";
+import { type OptionShape, refusedOption } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
@@ -26,6 +26,7 @@ export const copyShapes: { readonly [K in keyof CopyImagesOptions]?: OptionShape
   allPlatforms: "switch",
   referrers: "switch",
   verifyExisting: "switch",
+  engines: "object",
   pin: "switch",
 };
 
@@ -71,7 +72,7 @@ export function wantedPlatforms(options: CopyImagesOptions): Platform[] | undefi
 /** How many blobs may be under way. */
 export function checkConcurrency(concurrency = 16): number {
   if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 64) return concurrency;
-  throw new UsageError(`Cannot use the concurrency ${concurrency}: it must be 1 to 64`);
+  throw refusedOption("concurrency", concurrency, "a whole number from 1 to 64");
 }
 
 /**

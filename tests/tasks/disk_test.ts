@@ -418,7 +418,7 @@ Deno.test("the disk tasks refuse bad options", async () => {
     );
   await refuse({ chunkBytes: 1000 }, "Cannot cut into chunks of 1000 bytes");
   await refuse({ level: 0 }, "Cannot compress with level 0");
-  await refuse({ concurrency: 0 }, "Cannot use the concurrency 0");
+  await refuse({ concurrency: 0 }, "Cannot use 0 as concurrency");
   await refuse({ file: world.folder }, "it is a folder");
   await refuse({ file: world.path("none") }, "it is not there");
   await refuse({ reference: "nowhere" }, "Cannot read the reference");

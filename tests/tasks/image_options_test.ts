@@ -48,6 +48,16 @@ const cases: [string, () => Promise<unknown>, string][] = [
     () => sync({ ...good, allPlatforms: 1 }),
     "1 as allPlatforms: it must be true or false",
   ],
+  [
+    "syncImage()",
+    () => sync({ ...good, concurrency: "8" }),
+    '"8" as concurrency: it must be a whole number from 1 to 64',
+  ],
+  [
+    "syncImage()",
+    () => sync({ ...good, engines: "podman" }),
+    '"podman" as engines: it must be an object',
+  ],
   ["syncImages()", () => syncAll({}), "undefined as images: it must be a list"],
   ["syncImages()", () => syncAll({ images: good }), "an object as images: it must be a list"],
   ["syncImages()", () => syncAll({ images: [null] }), "null as options: they must be an object"],

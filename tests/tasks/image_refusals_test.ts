@@ -44,7 +44,7 @@ const badCases: BadCase[] = [
     options: { concurrency: 0 },
     type: UsageError,
     exitCode: 2,
-    message: "Cannot use the concurrency 0",
+    message: "Cannot use 0 as concurrency",
   },
   {
     what: "platforms and all platforms",
