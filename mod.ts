@@ -34,7 +34,12 @@ export type { PruneResult } from "./lib/cache/prune.ts";
 export type { Refresh } from "./lib/cache/refresh.ts";
 export type { Removal } from "./lib/cache/removal.ts";
 export type { Tier, TierCall, TierRecord } from "./lib/cache/tier.ts";
-export type { BadBlob, Mending, VerifyCacheResult } from "./lib/cache/verify_cache.ts";
+export type {
+  BadBlob,
+  ContentsKind,
+  Mending,
+  VerifyCacheResult,
+} from "./lib/cache/verify_cache.ts";
 export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
 export type {

@@ -143,9 +143,9 @@ export interface CacheVerifyOptions {
 }
 
 /**
- * Reads the contents of the cache, unpacked folders too, and holds them against their digests. Bad ones are moved away and fetched
- * anew, by the digest that they must have; `bad` of the result says of each what became of it, and why. What may not be read is named,
- * and keeps nothing else from being read.
+ * Reads the contents of the cache, unpacked folders and copies too, and holds them against their digests. Bad ones are moved away and
+ * fetched anew, by the digest that they must have; `bad` of the result says of each what became of it, and why. What may not be read is
+ * named, and keeps nothing else from being read.
  *
  * @throws {VerificationError} if any was bad and could not be brought back; `data.bad` names all that were bad
  * @throws {KedgeError} if some may not be read, and no other is bad; `data.denied` names them

@@ -1,5 +1,7 @@
+import { sameDigest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
+import { hashFile } from "../lib/base/hash_file.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { Envelope } from "../lib/cache/entry_record.ts";
@@ -11,12 +13,13 @@ import { cacheKexec } from "./kexec.ts";
 
 /**
  * Brings back a blob or an unpacked folder that was damaged, from where its entry says that it came from: the same bytes, since its
- * digest is known. Of several entries the first that succeeds is enough.
+ * digest is known. Of several entries the first that succeeds is enough. A copy comes from its blob.
  */
 export async function refetchContents(
   bad: DamagedContents,
   context: TaskContext,
 ): Promise<Mending> {
+  if (bad.kind === "copy") return await copyAgain(bad, context);
   let why = "nothing refers to it";
   for (const { bucket, envelope } of bad.pointers) {
     const wanted = bucket === buckets.kexec.folder
@@ -41,6 +44,20 @@ export async function refetchContents(
     }
   }
   return { refetched: false, why, bytesMoved: 0 };
+}
+
+async function copyAgain(
+  bad: DamagedContents,
+  { cache, signal }: TaskContext,
+): Promise<Mending> {
+  const failed = (why: string) => ({ refetched: false, why, bytesMoved: 0 });
+  if (bad.pointers.length === 0) return failed("nothing refers to it");
+  const blob = await cache.blobs.find(bad.digest);
+  if (blob === undefined) return failed("its blob is not there");
+  const { digest } = await hashFile(blob.path, { signal });
+  if (!sameDigest(digest, bad.digest)) return failed(`its blob "${blob.path}" is damaged too`);
+  await putNames(bad, cache);
+  return { refetched: true, why: `copied again from "${blob.path}"`, bytesMoved: 0 };
 }
 
 /** What was moved away took all of its names along: each entry of it gets its own again, not only the one that brought it back. */

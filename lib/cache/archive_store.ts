@@ -131,7 +131,7 @@ export class ArchiveStore {
     await this.#host.ensure(dirname(path));
     if (!await renamed(tree, path) && !await isOf(digest, path, options)) {
       const { quarantineContents } = await import("./quarantine.ts");
-      await quarantineContents(this.#host, { path });
+      await quarantineContents(this.#host, { digest, path });
       await renamed(tree, path);
     }
     await syncFolder(dirname(path));

@@ -8,11 +8,14 @@
  */
 import { dirname, join } from "@std/path";
 import { persistFile, removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
-import { sha256 } from "../base/digest.ts";
-import { digestHex } from "../base/digest_text.ts";
+import { type Digest, sha256 } from "../base/digest.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { clearWay, linkFile, lookAt, readPlainText } from "../base/files.ts";
 import type { CachedBlob } from "./cached_blob.ts";
 import { buckets } from "./buckets.ts";
+
+/** How the name of a copy's note ends, after that of the copy. */
+export const noteSuffix = ".digest";
 
 /** Where the named file of a key lies in the cache of this root. */
 export function namedFilePath(root: string, key: string, name: string): string {
@@ -25,7 +28,7 @@ export async function isNamed(path: string, blob: CachedBlob): Promise<boolean> 
   if (named === undefined || kept === undefined) return false;
   if (!named.isFile || named.size !== kept.size) return false;
   if (named.ino === kept.ino && named.dev === kept.dev) return true;
-  return await readPlainText(noteOf(path)) === noteFor(blob, named);
+  return await readPlainText(noteOf(path)) === noteFor(blob.digest, named);
 }
 
 /** Puts a blob under its name; what was there before is replaced at once. */
@@ -43,7 +46,7 @@ export async function nameBlob(
     } else {
       await Deno.copyFile(blob.path, temporary);
       await Deno.chmod(temporary, 0o644);
-      const note = noteFor(blob, await Deno.lstat(temporary));
+      const note = noteFor(blob.digest, await Deno.lstat(temporary));
       await persistFile(temporary, path, { mode: 0o444 });
       await clearWay(noteOf(path));
       await writeFileAtomic(noteOf(path), note, { syncFolder: false });
@@ -53,12 +56,18 @@ export async function nameBlob(
   }
 }
 
+/** The digest of the blob that a copy is of, by its note; `undefined` for a copy that was changed since. */
+export function copyOfNote(note: string, copy: Deno.FileInfo): Digest | undefined {
+  const [digest = ""] = note.split(" ");
+  return isDigest(digest) && note === noteFor(digest, copy) ? digest : undefined;
+}
+
 /** Where the note of a copy lies. */
 function noteOf(path: string): string {
-  return `${path}.digest`;
+  return `${path}${noteSuffix}`;
 }
 
 /** What is noted of a copy: of which blob it is, and when it was made; what was changed since has another time. */
-function noteFor({ digest }: CachedBlob, copy: Deno.FileInfo): string {
+function noteFor(digest: Digest, copy: Deno.FileInfo): string {
   return `${digest} ${copy.mtime?.getTime() ?? 0}`;
 }

@@ -1,4 +1,6 @@
-import { basename, dirname, join, relative } from "@std/path";
+import { dirname, join, relative } from "@std/path";
+import type { Digest } from "../base/digest.ts";
+import { digestHex } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 
@@ -11,22 +13,25 @@ export interface QuarantineHost {
 }
 
 /**
- * Moves a damaged blob or archive to where nobody looks for it, and takes a blob's other names; what pointed to it becomes a
+ * Moves a damaged blob, archive or copy to where nobody looks for it, and takes a blob's other names; what pointed to it becomes a
  * miss. What lies in a layer below stays where it is.
  */
 export async function quarantineContents(
   host: QuarantineHost,
-  contents: { path: string },
+  contents: { digest: Digest; path: string },
 ): Promise<void> {
   const [bucket] = relative(host.dir, contents.path).split(/[\\/]/);
-  if (bucket !== buckets.blobs.folder && bucket !== buckets.archives.folder) return;
+  const own = [buckets.blobs, buckets.archives, buckets.files];
+  if (!own.some(({ folder }) => folder === bucket)) return;
   const folder = join(host.dir, buckets.quarantine.folder);
   await host.ensure(folder);
   try {
     const { ino, dev, isFile } = await Deno.lstat(contents.path);
-    const name = `${basename(contents.path)}-${crypto.randomUUID().slice(0, 8)}`;
+    const name = `${digestHex(contents.digest)}-${crypto.randomUUID().slice(0, 8)}`;
     await Deno.rename(contents.path, join(folder, name));
-    if (isFile) await removeNames(join(host.dir, buckets.files.folder), ino, dev);
+    if (isFile && bucket === buckets.blobs.folder) {
+      await removeNames(join(host.dir, buckets.files.folder), ino, dev);
+    }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * Reads every blob and every archive and holds it against its digest.
+ * Reads every blob, every archive and every copy under a file name, and holds it against its digest.
  *
  * Invariants: what fails is moved away under a name that nobody looks for, never repaired in place; what pointed to it becomes a
  * miss, until it is fetched anew, now or at its next use; what may not be read, or moved away, is named, and keeps nothing else from being
@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
@@ -15,6 +15,7 @@ import { hashFile } from "../base/hash_file.ts";
 import { clearWay, ifAllowed, ifThere, isReadOnly, readPlainText } from "../base/files.ts";
 import type { Cache } from "./cache.ts";
 import type { Envelope } from "./entry_record.ts";
+import { listCopies } from "./list_copies.ts";
 import { findPointers, refsOf } from "./pointers.ts";
 import { quarantineContents } from "./quarantine.ts";
 import { hashTree } from "./read_tree.ts";
@@ -49,20 +50,23 @@ export interface Mending {
   bytesMoved: number;
 }
 
-/** A blob or an archive that is not what its name says, and the pointers that refer to it. */
+/** What it is that was read: a copy is of a blob that could not be given its file name as a second one. */
+export type ContentsKind = "blob" | "archive" | "copy";
+
+/** Contents that are not what their digest says, and the pointers that refer to them. */
 export interface DamagedContents {
-  /** Which of the two it is. */
-  kind: "blob" | "archive";
+  /** What it is. */
+  kind: ContentsKind;
   /** The digest that it should have. */
   digest: Digest;
   /** The pointers, with the folders of their buckets. */
   pointers: readonly { bucket: string; envelope: Envelope }[];
 }
 
-/** One blob or archive that is not what its name says, and what became of it. */
+/** One blob, archive or copy that is not what its digest says, and what became of it. */
 export interface BadBlob extends Mending {
-  /** Which of the two it is. */
-  kind: "blob" | "archive";
+  /** What it is. */
+  kind: ContentsKind;
   /** The digest that it should have. */
   digest: Digest;
   /** The digest that it has. */
@@ -81,7 +85,9 @@ export interface VerifyCacheResult {
   blobs: number;
   /** How many unpacked folders were read. */
   archives: number;
-  /** The bytes of both. */
+  /** How many copies of blobs under their file names were read. */
+  copies: number;
+  /** The bytes of all of them. */
   bytes: number;
   /** Those that failed. */
   bad: readonly BadBlob[];
@@ -94,10 +100,12 @@ export interface VerifyCacheResult {
 }
 
 interface Contents {
-  kind: "blob" | "archive";
+  kind: ContentsKind;
   digest: Digest;
   size: number;
   path: string;
+  /** Its place in the order in which all are read. */
+  place: string;
 }
 
 const cursorName = "verify-cursor";
@@ -114,7 +122,7 @@ export async function verifyCache(
   const limited = budgetBytes !== Infinity || budgetMs !== Infinity;
   const ordered = limited ? startingAfter(contents, await readCursor(cache)) : contents;
   const started = performance.now();
-  const read = { blob: 0, archive: 0 };
+  const read = { blob: 0, archive: 0, copy: 0 };
   const bad: (Contents & { actual: Digest; stuck: string | undefined })[] = [];
   let bytes = 0;
   let last: Contents | undefined;
@@ -134,7 +142,7 @@ export async function verifyCache(
   if (limited && !dryRun && last !== undefined) {
     await cache.ensure(cache.dir);
     await clearWay(join(cache.dir, `.${cursorName}`));
-    await writeFileAtomic(join(cache.dir, `.${cursorName}`), last.digest);
+    await writeFileAtomic(join(cache.dir, `.${cursorName}`), last.place);
   }
   const judged: BadBlob[] = [];
   let bytesMoved = 0;
@@ -158,6 +166,7 @@ export async function verifyCache(
   return {
     blobs: read.blob,
     archives: read.archive,
+    copies: read.copy,
     bytes: bytes - bytesMoved,
     bad: judged,
     bytesMoved,
@@ -182,14 +191,23 @@ async function moveAway(cache: Cache, contents: Contents): Promise<string | unde
   }
 }
 
-/** All blobs and archives in the order of their digests. */
+/** All blobs, archives and copies in the order of their digests, each copy after its blob. */
 async function listContents(cache: Cache, onDenied: (why: string) => void): Promise<Contents[]> {
   const contents: Contents[] = [];
-  for await (const blob of cache.blobs.list(onDenied)) contents.push({ kind: "blob", ...blob });
-  for await (const { digest, size, path } of cache.archives.list(onDenied)) {
-    contents.push({ kind: "archive", digest, size, path });
+  for await (const blob of cache.blobs.list(onDenied)) {
+    contents.push({ kind: "blob", ...blob, place: blob.digest });
   }
-  return contents.sort((a, b) => a.digest < b.digest ? -1 : 1);
+  for await (const { digest, size, path } of cache.archives.list(onDenied)) {
+    contents.push({ kind: "archive", digest, size, path, place: digest });
+  }
+  for await (const copy of listCopies(cache.dir, onDenied)) {
+    contents.push({
+      kind: "copy",
+      ...copy,
+      place: `${copy.digest} ${relative(cache.dir, copy.path)}`,
+    });
+  }
+  return contents.sort((a, b) => a.place < b.place ? -1 : 1);
 }
 
 async function hash(
@@ -216,7 +234,7 @@ async function pointersTo(
 }
 
 function startingAfter(contents: readonly Contents[], cursor: string): Contents[] {
-  const at = contents.findIndex(({ digest }) => digest > cursor);
+  const at = contents.findIndex(({ place }) => place > cursor);
   return at <= 0 ? [...contents] : [...contents.slice(at), ...contents.slice(0, at)];
 }
 

@@ -140,9 +140,11 @@ export const cacheVerifyTask = task({
     refetch: arg.boolean({ description: "Fetch anew what was moved away", default: true }),
   },
   run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),
-  output: ({ blobs, archives, bytes, bad, complete }) => [
+  output: ({ blobs, archives, copies, bytes, bad, complete }) => [
     ...bad.map(({ kind, digest, why }) => `${kind} ${digest}: damaged, ${why}`),
-    `${counted(blobs, "blob")} and ${counted(archives, "unpacked folder")}, ${
+    `${counted(blobs, "blob")}${copies === 0 ? " and" : ","} ${
+      counted(archives, "unpacked folder")
+    }${copies === 0 ? "" : ` and ${counted(copies, "named file")}`}, ${
       formatBytes(bytes)
     }: all good${bad.length === 0 ? "" : " again"}${complete ? "" : " so far"}`,
   ],

@@ -1,0 +1,42 @@
+import { join } from "@std/path";
+import type { Digest } from "../base/digest.ts";
+import { folderNames, ifAllowed, lookAt, readPlainText } from "../base/files.ts";
+import { buckets } from "./buckets.ts";
+import { copyOfNote, noteSuffix } from "./named_file.ts";
+
+const mostNoteBytes = 200;
+
+/** A copy of a blob under its file name. */
+export interface CopiedBlob {
+  /** The digest that it has if nobody changed it. */
+  digest: Digest;
+  /** Its size in bytes. */
+  size: number;
+  /** Where it lies. */
+  path: string;
+}
+
+/**
+ * All copies of blobs in a cache that are taken for what they were when they were made.
+ *
+ * @param onDenied told of what this user may not look at, in the words of the system
+ */
+export async function* listCopies(
+  root: string,
+  onDenied: (why: string) => void,
+): AsyncGenerator<CopiedBlob> {
+  const files = join(root, buckets.files.folder);
+  for (const key of await ifAllowed(folderNames(files, { foldersOnly: true }), onDenied) ?? []) {
+    const folder = join(files, key);
+    for (const name of await ifAllowed(folderNames(folder), onDenied) ?? []) {
+      const note = join(folder, name);
+      // A file of any name may have one that ends like that.
+      if (!name.endsWith(noteSuffix) || (lookAt(note)?.size ?? Infinity) > mostNoteBytes) continue;
+      const path = note.slice(0, -noteSuffix.length);
+      const info = lookAt(path);
+      const text = await ifAllowed(readPlainText(note), onDenied) ?? "";
+      const digest = info?.isFile ? copyOfNote(text, info) : undefined;
+      if (digest !== undefined) yield { digest, size: info!.size, path };
+    }
+  }
+}
