@@ -12,6 +12,26 @@ export interface HeldImage {
 }
 
 const idAndNames = "{{.Id}}{{range .RepoTags}} {{.}}{{end}}{{range .RepoDigests}} {{.}}{{end}}";
+/** From here on, an exit code is that of a program which could not be run, or was ended. */
+const firstForeignCode = 126;
+
+/** The image that an engine holds by a name, or an id; `undefined` if it holds none. */
+export async function inspectImage(
+  engine: ContainerEngine,
+  name: string,
+  signal?: AbortSignal,
+): Promise<HeldImage | undefined> {
+  const args = ["image", "inspect", `--format=${idAndNames}`, name];
+  const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
+  if (code === 0) {
+    const [id = "", ...names] = stdout.split(/\s+/).filter(Boolean);
+    return { id, names };
+  }
+  const isMissing = code < firstForeignCode &&
+    /no such image|image not known|not found/i.test(stderr);
+  if (isMissing) return undefined;
+  throw engine.failed(`look for the image "${name}"`, code, stderr);
+}
 
 /** The image that an engine holds by the digest of its config or, in docker's newer stores, of its manifest. */
 export async function findImage(
@@ -21,12 +41,8 @@ export async function findImage(
 ): Promise<HeldImage | undefined> {
   for (const digest of digests) {
     const id = engine.kind === "podman" ? digestHex(digest) : digest;
-    const args = ["image", "inspect", `--format=${idAndNames}`, id];
-    const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
-    if (code === 0) return { id, names: stdout.split(/\s+/).slice(1).filter(Boolean) };
-    if (!/no such image|image not known|not found/i.test(stderr)) {
-      throw engine.failed(`look for the image ${digest}`, code, stderr);
-    }
+    const held = await inspectImage(engine, id, signal);
+    if (held !== undefined) return { ...held, id };
   }
   return undefined;
 }

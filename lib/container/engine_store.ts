@@ -3,6 +3,7 @@ import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
+import { inspectImage } from "./engine_image.ts";
 
 /** An image as the engine describes it. */
 export interface StoredImage {
@@ -40,11 +41,8 @@ export class EngineStore {
 
   /** The image of a name, or `undefined`. */
   async find(name: string, signal: AbortSignal): Promise<Digest | undefined> {
-    const args = ["image", "inspect", "--format={{.Id}}", name];
-    const { code, stdout, stderr } = await this.#engine.run(args, { signal });
-    if (code === 0) return this.#digest(stdout.trim());
-    if (/no such image|image not known|not found/i.test(stderr)) return undefined;
-    throw this.#engine.failed(`look for the image "${name}"`, code, stderr);
+    const held = await inspectImage(this.#engine, name, signal);
+    return held === undefined ? undefined : this.#digest(held.id);
   }
 
   /** All images, those without a name too. */

@@ -19,6 +19,8 @@ export function containerName(): string {
 export interface EndLeftContainersOptions {
   /** Told what was ended, or what could not be. */
   onNote: (message: string) => void;
+  /** How long the engine may take to name them, in milliseconds. @default {30000} */
+  listMs?: number;
   /** How long the engine may take to end one before it is removed as it is, in milliseconds. @default {30000} */
   stopMs?: number;
   /** Ends the work. */
@@ -28,7 +30,7 @@ export interface EndLeftContainersOptions {
 /** Ends the containers that killed runs left, by SIGTERM first, as their own run would have; what cannot be ended stays. */
 export async function endLeftContainers(
   engine: ContainerEngine,
-  { onNote, stopMs = 30_000, signal }: EndLeftContainersOptions,
+  { onNote, listMs = 30_000, stopMs = 30_000, signal }: EndLeftContainersOptions,
 ): Promise<void> {
   const passOver = (error: unknown) => {
     signal.throwIfAborted();
@@ -37,8 +39,13 @@ export async function endLeftContainers(
     return "";
   };
   const list = ["ps", "--all", "--filter=name=kedge-", "--format={{.Names}}"];
-  const listed = await engine.must(list, "look for containers that were left", { signal })
-    .catch(passOver);
+  const action = "look for containers that were left";
+  const late = AbortSignal.timeout(listMs);
+  const listed = await engine.must(list, action, { signal: AbortSignal.any([signal, late]) })
+    .catch((error) => {
+      const isLate = late.aborted && !signal.aborted && !(error instanceof KedgeError);
+      throw isLate ? new KedgeError(`Cannot ${action}: ${engine.kind} does not answer`) : error;
+    }).catch(passOver);
   for (const name of listed.split("\n").map((line) => line.trim()).filter(isLeft)) {
     await endLeft(engine, name, stopMs, signal).then(onNote).catch(passOver);
   }

@@ -5,6 +5,7 @@ import { formatIdentity, ownIdentity } from "../../../lib/base/process_identity.
 import { ContainerEngine } from "../../../lib/container/container_engine.ts";
 import { endLeftContainers } from "../../../lib/container/left_containers.ts";
 import { runContainer } from "../../../lib/container/run_container.ts";
+import { inFolder } from "../../support/in_folder.ts";
 import { writeProgram } from "../../support/program_file.ts";
 
 Deno.test({
@@ -103,4 +104,20 @@ Deno.test({
       await Deno.remove(folder, { recursive: true });
     }
   },
+});
+
+Deno.test({
+  name: "endLeftContainers() does not wait for an engine that does not answer",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const program = join(folder, "docker");
+      await writeProgram(program, "#!/bin/sh\nexec sleep 300\n");
+      const notes: string[] = [];
+      const engine = new ContainerEngine({ kind: "docker", program });
+      const onNote = (message: string) => notes.push(message);
+      const { signal } = new AbortController();
+      await endLeftContainers(engine, { onNote, listMs: 10, signal });
+      assertEquals(notes, ["Cannot look for containers that were left: docker does not answer"]);
+    }),
 });
