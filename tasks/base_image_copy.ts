@@ -64,6 +64,7 @@ async function standingCopy(
     );
     return { error };
   }
+  if (!dryRun) await place.removeLeft?.();
   const { digest: _named, ...bare } = destination;
   const copy = {
     copy: `${formatDestination(bare)}@${manifestDigest}`,

@@ -101,9 +101,12 @@ export async function copyImages(
   const more = { requestsBefore };
   if (!options.pin) return await copyRoutes(routes, options, context, more);
   const { copyPinned } = await import("./image_pins.ts");
-  return await copyPinned(routes, options, context, (pinned, onPlan) => {
-    return copyRoutes(pinned, options, context, { ...more, named: routes, onPlan });
-  });
+  return await copyPinned(
+    routes,
+    options,
+    context,
+    (pinned, onPlan) => copyRoutes(pinned, options, context, { ...more, named: routes, onPlan }),
+  );
 }
 
 async function copyRoutes(
@@ -160,6 +163,9 @@ async function copyRoutes(
       onPlan?.(planned);
       checkRoom(planned, context.cache.dir);
       if (dryRun) (await import("./image_foreseeing.ts")).foreseeCopies(planned, context.cache);
+      // A commit does so of those that change.
+      const standing = dryRun ? [] : planned.filter(({ plan }) => !plan.changed);
+      for (const { destination } of standing) await destination.removeLeft?.();
       return summary(planned);
     },
     async move({ copies }, { meter, signal, record }) {

@@ -40,9 +40,12 @@ export class EngineStore {
   }
 
   /** The image of a name, or `undefined`. */
-  async find(name: string, signal: AbortSignal): Promise<Digest | undefined> {
+  async find(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Pick<StoredImage, "id" | "names"> | undefined> {
     const held = await inspectImage(this.#engine, name, signal);
-    return held === undefined ? undefined : this.#digest(held.id);
+    return held === undefined ? undefined : { ...held, id: this.#digest(held.id) };
   }
 
   /** All images, those without a name too. */

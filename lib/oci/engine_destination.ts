@@ -57,6 +57,7 @@ export class EngineDestination implements ImageDestination {
   #signal: AbortSignal;
   #files: LocalFiles | undefined;
   #found: Promise<ImageEngine> | undefined;
+  #named: readonly Pick<EngineStoredImage, "names">[] = [];
   #images: readonly EngineStoredImage[] = [];
   #config: ImageConfig | undefined;
   #diffIds = new Map<Digest, string>();
@@ -77,7 +78,9 @@ export class EngineDestination implements ImageDestination {
   }
 
   async pointer(): Promise<Digest | undefined> {
-    return await (await this.#engine()).find(this.#target, this.#signal);
+    const found = await (await this.#engine()).find(this.#target, this.#signal);
+    this.#named = found === undefined ? [] : [found];
+    return found?.id;
   }
 
   /** An engine may know an image by its config instead of its manifest. */
@@ -105,10 +108,9 @@ export class EngineDestination implements ImageDestination {
       });
     }
     this.#config = config;
-    const { diffIds } = config;
     for (const [at, layer] of layers.entries()) {
-      this.#diffIds.set(layer.digest, diffIds[at]!);
-      this.#below.set(layer.digest, diffIds.slice(0, at + 1));
+      this.#diffIds.set(layer.digest, config.diffIds[at]!);
+      this.#below.set(layer.digest, config.diffIds.slice(0, at + 1));
     }
     this.#images = await (await this.#engine()).images(this.#signal);
     this.#held = this.#images.find(({ id }) => this.isRoot(id, root))?.id;
@@ -193,9 +195,8 @@ export class EngineDestination implements ImageDestination {
 
   async commit(root: Manifest): Promise<void> {
     const engine = await this.#engine();
-    const image = this.#transit ?? this.#held ?? root.digest;
     try {
-      await engine.tag(image, this.#target, this.#signal);
+      await engine.tag(this.#transit ?? this.#held ?? root.digest, this.#target, this.#signal);
       if (this.#transit !== undefined) await engine.untag(this.#transit, this.#signal);
       this.#transit = undefined;
     } catch (error) {
@@ -203,6 +204,10 @@ export class EngineDestination implements ImageDestination {
       throw error;
     }
     await removeLeftTransits(engine, this.#images, this.#signal);
+  }
+
+  async removeLeft(): Promise<void> {
+    await removeLeftTransits(await this.#engine(), this.#named, this.#signal);
   }
 
   [Symbol.dispose](): void {}
@@ -223,14 +228,12 @@ export class EngineDestination implements ImageDestination {
   }
 
   async #checkHeld(name: string, root: Manifest, signal: AbortSignal): Promise<void> {
-    const held = await (await this.#engine()).find(name, signal);
+    const held = (await (await this.#engine()).find(name, signal))?.id;
     if (held !== undefined && this.isRoot(held, root)) return;
-    throw new VerificationError(
-      `Cannot bring ${root.digest} to "${this.name}": the engine holds ${
-        held ?? "nothing"
-      } instead`,
-      { side: "destination" },
-    );
+    const state = `the engine holds ${held ?? "nothing"} instead`;
+    throw new VerificationError(`Cannot bring ${root.digest} to "${this.name}": ${state}`, {
+      side: "destination",
+    });
   }
 
   /** Takes away the name under which the engine fetched the image, if it did: also after an abort, and whatever the engine says. */

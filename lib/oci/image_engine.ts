@@ -15,7 +15,10 @@ export interface ImageEngine {
   /** Whether it keeps a layer only together with all that lie below it. */
   readonly stacked: boolean;
   /** The image of a name, or `undefined`. */
-  find(name: string, signal: AbortSignal): Promise<Digest | undefined>;
+  find(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Pick<EngineStoredImage, "id" | "names"> | undefined>;
   /** All images that it has. */
   images(signal: AbortSignal): Promise<readonly EngineStoredImage[]>;
   /** Fetches an image of a registry on loopback. */

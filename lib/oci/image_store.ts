@@ -164,6 +164,8 @@ export interface ImageDestination extends Disposable {
   putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void>;
   /** Puts the root and makes the name point to it. */
   commit(root: Manifest): Promise<void>;
+  /** Takes away what a run that was killed left by what {@linkcode ImageDestination.pointer} found. */
+  removeLeft?(): Promise<void>;
   /** What the registry showed of its habits, where it is one, and how many requests at once it was last trusted with. */
   learned?(): {
     readonly host: string;

@@ -43,8 +43,11 @@ export class ContainerGround implements AsyncDisposable {
   }
 
   /** Finds the image. */
-  async base(options: BaseImageOptions = {}): Promise<BaseImageResult> {
-    const { repository, context } = this;
+  async base(
+    options: BaseImageOptions = {},
+    context: TaskContextOptions = this.context,
+  ): Promise<BaseImageResult> {
+    const { repository } = this;
     return await baseImage({ nixVersion: "2.8.0", repository, ...options }, context);
   }
 
