@@ -8,7 +8,7 @@
  * @module
  */
 import { zlib } from "../base/zlib.ts";
-import { zstdDecompress } from "./zstd.ts";
+import { frameEnd, zstdDecompress } from "./zstd.ts";
 
 /** The inside of a stream of node:zlib, as far as it is there. */
 export interface ZstdStream {
@@ -54,7 +54,8 @@ export class FrameUnpacker {
       decoder.reset();
       const { ZSTD_e_end } = zlib().constants;
       decoder.writeSync(ZSTD_e_end, frame, 0, frame.length, output, 0, output.length);
-      return left?.[0] === 0 && left[1] === 0;
+      // A decoder that filled the output says nothing of a checksum that is still to come.
+      return left?.[0] === 0 && left[1] === 0 && frameEnd(frame) === frame.length;
     } catch {
       // A decoder that failed once fails ever after.
       this.#stream.destroy?.();

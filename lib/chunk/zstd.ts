@@ -66,7 +66,7 @@ export function isTooWide(frame: Uint8Array): boolean {
 }
 
 /** Where the zstd frame that begins here ends (RFC 8878, section 3.1.1); the length of the data or more where it is cut off. */
-function frameEnd(data: Uint8Array): number {
+export function frameEnd(data: Uint8Array): number {
   const descriptor = data[4] ?? 0;
   const isSingle = descriptor >> 5 & 1;
   const sizeBytes = [isSingle, 2, 4, 8][descriptor >> 6]!;

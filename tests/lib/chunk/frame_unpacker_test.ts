@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { constants, zstdCompressSync } from "node:zlib";
 import { FrameUnpacker } from "../../../lib/chunk/frame_unpacker.ts";
 import { zstdCompress } from "../../../lib/chunk/zstd.ts";
 import { join, noise } from "../../support/disk.ts";
@@ -10,6 +11,11 @@ const plains = [
   new Uint8Array(1),
 ];
 const frames = plains.map((plain) => zstdCompress(plain));
+const summed = plains.map((plain) =>
+  new Uint8Array(
+    zstdCompressSync(plain, { chunkSize: 2 ** 20, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+  )
+);
 
 /** Whether each frame is unpacked to its bytes, and nothing is written around them. */
 function unpacksAll(unpacker: FrameUnpacker): void {
@@ -42,6 +48,19 @@ const wrong: Record<string, (frame: Uint8Array<ArrayBuffer>) => Uint8Array> = {
 Deno.test("FrameUnpacker gives back one frame after the other", () => {
   const unpacker = new FrameUnpacker();
   for (let round = 0; round < 3; round++) unpacksAll(unpacker);
+});
+
+Deno.test("FrameUnpacker takes a frame with its checksum, and none of which that is cut off or wrong", () => {
+  const unpacker = new FrameUnpacker();
+  for (const [at, frame] of summed.entries()) {
+    const output = new Uint8Array(plains[at]!.length);
+    for (const missing of [1, 2, 4]) {
+      assertEquals(unpacker.unpack(frame.subarray(0, -missing), output), false);
+    }
+    assertEquals(unpacker.unpack(frame.with(-1, frame.at(-1)! ^ 1), output), false);
+    assert(unpacker.unpack(frame, output));
+    assertEquals(output, plains[at]);
+  }
 });
 
 for (const [what, spoil] of Object.entries(wrong)) {
