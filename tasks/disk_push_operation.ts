@@ -174,7 +174,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           .reduce((sum, { image }) => sum + image.fetchedBytes, 0),
       }, step);
       if (step.dryRun && plan.changed) store.foresee();
-      if (plan.changed) await checkPushRoom(plan, store, meter);
+      if (plan.changed) await checkPushRoom(plan, { store, cacheDir: cache.dir, meter });
       return plan;
     },
     async move(plan, step) {

@@ -30,3 +30,8 @@ export function planPacks(
   if (bytes > 0) packs.push(chunks.slice(from));
   return packs;
 }
+
+/** How many bytes chunks have before compression. */
+export function plainBytes({ lengths }: ChunkTable, chunks: PackChunks): number {
+  return chunks.reduce((sum, chunk) => sum + lengths[chunk]!, 0);
+}

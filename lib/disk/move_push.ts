@@ -10,6 +10,7 @@ import { firstRows } from "../chunk/chunk_table.ts";
 import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../chunk/disk_manifest.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
+import { plainBytes } from "../chunk/plan_packs.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -133,15 +134,13 @@ async function movePacks(
   const { table } = plan;
   const rows = firstRows(table);
   const done: BuiltPack[] = [];
-  const plainBytes = ({ chunks }: NewPack) =>
-    chunks.reduce((sum, chunk) => sum + table.lengths[chunk]!, 0);
   const toSend = plan.packs.filter((pack) => !pack.there);
   const moving = tellMoving(step.meter, {
     pieces: of.store.requestsPerPut > 0 ? "requests" : "parts",
     wire: "sent",
     wireBytes: undefined,
     file: "packed",
-    fileBytes: toSend.reduce((sum, pack) => sum + plainBytes(pack), 0),
+    fileBytes: toSend.reduce((sum, pack) => sum + plainBytes(table, pack.chunks), 0),
   });
   moving.reused(plan.bytesToReuse);
   await inParallel(plan.packs.entries(), of.concurrency, step.signal, async ([at, pack]) => {
@@ -153,8 +152,8 @@ async function movePacks(
     }
     done[at] = built;
     if (pack.there || path === undefined) return;
-    moving.file(plainBytes(pack), built.size);
-    if (pack.built === undefined) step.meter.foresee(built.size - plainBytes(pack));
+    moving.file(plainBytes(table, pack.chunks), built.size);
+    if (pack.built === undefined) step.meter.foresee(built.size - plainBytes(table, pack.chunks));
     const blob = { mediaType: DiskType.pack, digest: built.digest, size: built.size };
     using progress = counting(step.meter.object(blob.digest, blob.size), moving);
     try {

@@ -1,30 +1,55 @@
 import { checkFreeBytes } from "../base/disk_space.ts";
 import { NoRoomError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
+import { plainBytes } from "../chunk/plan_packs.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { DiskPushPlan } from "./plan_push.ts";
 
+/** Where a push writes. */
+export interface PushRoom {
+  /** What is pushed to. */
+  readonly store: DiskStore;
+  /** The folder of the cache, which keeps the packs that are made until they are all there. */
+  readonly cacheDir: string;
+  /** Told where it may be too little. */
+  readonly meter: Meter;
+}
+
 /**
- * Makes sure that a layout has room for what a push is sure to put there: packs of which the bytes are known, and the digests of the chunks.
- * Where only compression will tell whether the rest fits, says so.
+ * Makes sure that a layout, and the cache, have room for what a push is sure to put there: packs of which the bytes are known, a byte of each chunk of
+ * the others, and the digests of the chunks. Where only compression will tell whether the rest fits, says so.
  *
- * @throws {NoRoomError} if it has not
+ * @throws {NoRoomError} if one has not
  */
-export async function checkPushRoom(
-  { bytesToMove, packs, standing, table }: DiskPushPlan,
-  store: DiskStore,
-  meter: Meter,
-): Promise<void> {
+export async function checkPushRoom(plan: DiskPushPlan, room: PushRoom): Promise<void> {
+  const { bytesToMove, packs, standing, table } = plan;
+  const { store, cacheDir, meter } = room;
+  const toMake = packs.filter(({ there, built }) => !there && built === undefined);
+  const leastToMake = sum(toMake.map(({ chunks }) => chunks.length));
+  checkRoom(
+    cacheDir,
+    leastToMake,
+    sum(toMake.map(({ chunks }) => plainBytes(table, chunks))),
+    meter,
+  );
   const { folder } = store;
   if (folder === undefined) return;
   const hasIndex = standing !== undefined && await store.has(standing.indexBlob);
   const indexBytes = hasIndex ? 1 : standing?.indexBytes.length ?? 1 + table.digests.length;
   const known = packs.filter(({ there }) => !there).map(({ built }) => built?.size ?? 0);
-  checkFreeBytes(folder, known.reduce((sum, size) => sum + size, indexBytes));
+  checkRoom(folder, indexBytes + leastToMake + sum(known), bytesToMove, meter);
+}
+
+function checkRoom(folder: string, leastBytes: number, mostBytes: number, meter: Meter): void {
+  checkFreeBytes(folder, leastBytes);
   try {
-    checkFreeBytes(folder, bytesToMove);
+    checkFreeBytes(folder, mostBytes);
   } catch (error) {
     if (!(error instanceof NoRoomError)) throw error;
     meter.note(`${error.message}, which is too little unless it can be compressed`, "warning");
   }
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
 }

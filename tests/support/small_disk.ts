@@ -32,3 +32,14 @@ export async function mountSmallDisk(
     },
   };
 }
+
+/** Fills the disk on which a file is or is to be with that file. */
+export async function fillDisk(path: string): Promise<void> {
+  using file = await Deno.open(path, { create: true, append: true });
+  const piece = new Uint8Array(4096);
+  try {
+    for (;;) await file.write(piece);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOSPC") throw error;
+  }
+}

@@ -9,7 +9,7 @@ import { cacheKexec } from "../../tasks/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { runKedge } from "../support/program.ts";
-import { canMount, mountSmallDisk } from "../support/small_disk.ts";
+import { canMount, fillDisk, mountSmallDisk } from "../support/small_disk.ts";
 
 const MiB = 1024 * 1024;
 
@@ -18,7 +18,7 @@ interface Ground {
   body: Uint8Array;
   url: string;
   origin: Origin;
-  fill: () => void;
+  fill: () => Promise<void>;
   /** Frees some bytes. */
   free: () => Promise<void>;
 }
@@ -42,7 +42,7 @@ function fullDiskTest(name: string, run: (ground: Ground) => Promise<void>): voi
         const first = await runKedge(["kexec", "--url", url], { cacheDir: cache });
         assertEquals(first.code, 0, first.stderr);
         const fill = () => fillDisk(join(disk.dir, "fill"));
-        fill();
+        await fill();
         const free = () => Deno.truncate(join(disk.dir, "fill"), MiB);
         await run({ cache, body, url, origin, fill, free });
       } finally {
@@ -50,16 +50,6 @@ function fullDiskTest(name: string, run: (ground: Ground) => Promise<void>): voi
       }
     },
   });
-}
-
-function fillDisk(path: string): void {
-  using file = Deno.openSync(path, { create: true, append: true });
-  const piece = new Uint8Array(4096);
-  try {
-    for (;;) file.writeSync(piece);
-  } catch (error) {
-    assertEquals((error as { code?: string }).code, "ENOSPC");
-  }
 }
 
 fullDiskTest("kexec on a full disk gives what the cache has", async ({ cache, body, url }) => {
@@ -100,7 +90,7 @@ fullDiskTest("cache:prune on a full disk makes room, and so does cache:clean", a
   const again = await runKedge(["kexec", "--url", url], { cacheDir: cache });
   assertEquals(again.code, 0, again.stderr);
   assertEquals(await Deno.readFile(again.stdout.trim()), small);
-  fill();
+  await fill();
   const cleaned = await runKedge(["cache:clean"], { cacheDir: cache });
   assertEquals(cleaned.code, 0, cleaned.stderr);
   const left = (await Array.fromAsync(Deno.readDir(cache))).map(({ name }) => name);
@@ -121,7 +111,7 @@ fullDiskTest(
     assert(await other.blobs.has(digest!));
     await free();
     const orphan = (await other.blobs.persist(new Blob(["orphan"]).stream())).digest;
-    fill();
+    await fill();
     await pruneCache(other, { policy });
     assert(await other.blobs.has(orphan), "what a file that was cut off may name stays");
     await free();
@@ -141,7 +131,7 @@ fullDiskTest(
     const user = new Cache(dir);
     await free();
     await user.leases.take(...Array.from({ length: 512 }, (_, i) => sha256(String(i))));
-    fill();
+    await fill();
     assertEquals((await user.leases.read()).all, false);
     await user.leases.take(sha256("another"));
     const { all, leased } = await new Cache(dir).leases.read();

@@ -1,11 +1,12 @@
 /** What dry runs of the disk tasks find that keeps the run from writing; they write nothing for it. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NoRoomError, NotAllowedError } from "../../lib/base/errors.ts";
+import { Cache } from "../../lib/cache/cache.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { runKedge } from "../support/program.ts";
-import { canMount, mountSmallDisk, unmount } from "../support/small_disk.ts";
+import { canMount, fillDisk, mountSmallDisk, unmount } from "../support/small_disk.ts";
 import { twoDisks } from "../support/two_disks.ts";
 
 const data = noise(2_000_000);
@@ -60,6 +61,31 @@ Deno.test({
       await assertRejects(() => pushDisk({ file, reference }, fresh), NoRoomError, "only 0 B");
     }
     assertEquals(await names(), ["rest"]);
+  },
+});
+
+Deno.test({
+  name: "a dry run of disk:push finds that the cache has no room for the packs to be made",
+  ignore: !canMount,
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const file = await world.write("disk", data);
+    await Deno.mkdir(world.path("small"));
+    await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
+    const reference = `oci:${world.path("store")}:1`;
+    const cache = new Cache(world.path("small/cache"));
+    const push = (dryRun: boolean) =>
+      pushDisk({ file, reference }, { ...world.machine(), cache, dryRun });
+    await push(true);
+    const told = world.notes.find((note) => note.endsWith("unless it can be compressed"));
+    assertStringIncludes(told ?? "", `Cannot write 1.9 MiB to "${cache.dir}": only `);
+    await assertRejects(() => push(false), NoRoomError, "no room is left");
+    await fillDisk(world.path("small/fill"));
+    for (const dryRun of [true, false]) {
+      await assertRejects(() => push(dryRun), NoRoomError, "only 0 B are free");
+    }
+    await pushDisk({ file, reference }, world.machine());
+    assertEquals((await push(true)).changed, false);
   },
 });
 
