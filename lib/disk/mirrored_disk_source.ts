@@ -1,4 +1,5 @@
 import type { Digest } from "../base/digest.ts";
+import { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { inParallel } from "../chunk/in_parallel.ts";
@@ -49,9 +50,14 @@ export class MirroredDiskSource implements DiskSource {
     });
   }
 
+  /** What another place means by it says nothing of what was pulled. */
   async pointer(): Promise<Digest | undefined> {
-    const places = new Set([this.#resolvedBy, this.#places.origin]);
-    return await this.#places.firstFound([...places], (place) => place.pointer());
+    const place = this.#resolvedBy;
+    const digest = await place.pointer();
+    if (digest !== undefined || place === this.#places.origin) return digest;
+    throw new KedgeError(`Cannot find "${place.name}": it is not there any more`, {
+      side: "source",
+    });
   }
 
   async range(

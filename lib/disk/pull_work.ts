@@ -108,10 +108,17 @@ export function mayMove({ reference }: DiskSource): boolean {
   return reference.transport === "docker" && reference.digest === undefined;
 }
 
-/** Says so if the reference means another manifest by now. */
+/** Says so if the reference means another manifest by now; that this cannot be told takes nothing from what was pulled. */
 export async function tellMoved({ store, manifest }: PullRequest, step: Step): Promise<void> {
   if (!mayMove(store)) return;
-  const now = await store.pointer();
+  let now: Digest | undefined;
+  try {
+    now = await store.pointer();
+  } catch (error) {
+    step.signal.throwIfAborted();
+    const state = (error as Error).message;
+    return step.meter.note(`cannot tell whether ${store.name} moved: ${state}`, "warning");
+  }
   if (now === manifest.digest) return;
   step.meter.note(
     `${store.name} moved to ${now ?? "nothing"} meanwhile; ${manifest.digest} was pulled`,
