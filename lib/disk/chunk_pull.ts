@@ -15,9 +15,10 @@ import {
   pulledDisk,
   type PullRequest,
   type PullWork,
+  refuseNewUser,
   tellMoved,
 } from "./pull_work.ts";
-import { type FileIdentity, openOut, settle } from "./out_file.ts";
+import { type FileIdentity, openOut, refuseUnsteady, settle } from "./out_file.ts";
 import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
 import { whereRoom } from "./where_room.ts";
@@ -42,6 +43,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     step,
   );
   if (plan.changed) await foreseeName(file, plan.out);
+  else await refuseUnsteady(file.path, plan.seen!);
   const result = pulledDisk(request, image.index.size);
   let table: Digest | undefined;
   let written: FileIdentity | undefined;
@@ -67,7 +69,10 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
         },
       ], step.signal);
     },
-    verify: () => settle(plan.out, image.index.size, written!, plan.stands),
+    async verify() {
+      await settle(plan.out, image.index.size, written!, plan.stands);
+      await refuseNewUser(request, plan.out);
+    },
     async commit(step) {
       const mtimeMs = await giveName(file, plan.out, step);
       const state = fileState(await Deno.stat(file.path));

@@ -64,6 +64,20 @@ export async function refuseUsed(path: string): Promise<void> {
 }
 
 /**
+ * Refuses to vouch for a file that was written in place, and that somebody began to use meanwhile.
+ *
+ * @throws {KedgeError} if somebody did
+ */
+export async function refuseUsedSince(path: string): Promise<void> {
+  const user = await usedBy(path);
+  if (user === undefined) return;
+  throw new KedgeError(`Cannot finish "${path}": ${user}, and may have written to it`, {
+    hint: "end what works with it, and run the same command again",
+    side: "destination",
+  });
+}
+
+/**
  * The device of the file system that a file lies in, as Linux names it beside locks: `fe:00`; `undefined` where Linux does not tell. That of `stat` is
  * another one in a file system of several volumes.
  */

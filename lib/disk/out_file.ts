@@ -12,6 +12,7 @@ import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
 import { clearPlace, type DiskFile, isHalfWritten, leftBeside } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
+import { fileState, sameState } from "./known_files.ts";
 import { inWordsOfFile, refuseAdding, refuseKept } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
@@ -23,8 +24,8 @@ export interface OpenOutOptions {
   readonly file: DiskFile;
   /** What is written: that file, or the one beside it. */
   readonly out: string;
-  /** That, as it was when it was looked at; `undefined` if it was not there. */
-  readonly seen: FileIdentity | undefined;
+  /** That, as it was before anything was read of it; `undefined` if it was not there. */
+  readonly seen: Deno.FileInfo | undefined;
   /** Whether it is that disk already: then it is written by nobody, and need not be this user's to write. */
   readonly stands: boolean;
   /** Keeps it open and locked, so that another pull with another cache finds out at once. */
@@ -32,19 +33,20 @@ export interface OpenOutOptions {
 }
 
 /**
- * Makes sure that the file can be written, where it has to be, and is the one that was looked at; it is made where none was, in place of whatever does not count.
+ * Makes sure that the file can be written, where it has to be, and is as it was when it was looked at; it is made where none was, in place of whatever does not count.
  *
  * @throws {NotAllowedError} if it may never be changed, or lies where names may only be added
- * @throws {KedgeError} if it is gone, another one has its name, another pull writes to it, or a program runs from it
+ * @throws {KedgeError} if it is gone, was changed, another one has its name, another pull writes to it, or a program runs from it
  */
 export async function openOut(
   { file, out, seen, stands, held }: OpenOutOptions,
-): Promise<FileIdentity> {
+): Promise<Deno.FileInfo> {
   if (await isPulledElsewhere(file, out)) {
     throw new KedgeError(...busyError(pulledElsewhere(file.path)));
   }
   using known = seen === undefined ? undefined : await opened(out, { read: true });
-  if (known !== undefined) refuseOther(out, await known.stat(), seen!);
+  const before = await known?.stat();
+  if (before !== undefined) refuseOther(out, before, seen!);
   const create = seen === undefined;
   if (create) {
     await clearPlace(out);
@@ -55,6 +57,7 @@ export async function openOut(
     : { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
   if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  if (before !== undefined) refuseChanged(out, before, seen!);
   refuseKept(out, file.path);
   const info = await written.stat();
   if (create && lookAt(out)?.ino !== info.ino) {
@@ -63,6 +66,21 @@ export async function openOut(
   // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
   if (seen !== undefined) refuseOther(out, info, { ...seen, birthtime: info.birthtime });
   return info;
+}
+
+/**
+ * Makes sure that a file stayed as it was while all of it was read.
+ *
+ * @param seen the file before
+ * @throws {KedgeError} if it did not
+ */
+export async function refuseUnsteady(path: string, seen: Deno.FileInfo): Promise<void> {
+  const info = await ifThere(Deno.stat(path));
+  if (info !== undefined && sameState(fileState(info), fileState(seen))) return;
+  throw new KedgeError(`Cannot take "${path}" for the disk: it was changed while it was read`, {
+    hint: "stop what writes to it, and run the same command again",
+    side: "destination",
+  });
 }
 
 /** Whether another pull writes to a file in place, or to an unfinished version of it other than `out`. */
@@ -141,6 +159,11 @@ async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsF
   return file;
 }
 
+function refuseChanged(path: string, info: Deno.FileInfo, seen: Deno.FileInfo): void {
+  if (sameState(fileState(info), fileState(seen))) return;
+  throw taken(path, "it was changed after it was read");
+}
+
 function refuseOther(path: string, info: FileIdentity, known: FileIdentity): void {
   const sameBirth = info.birthtime?.getTime() === known.birthtime?.getTime();
   if (info.ino === known.ino && info.dev === known.dev && sameBirth) return;
@@ -149,7 +172,7 @@ function refuseOther(path: string, info: FileIdentity, known: FileIdentity): voi
 
 function taken(path: string, state: string): KedgeError {
   return new KedgeError(`Cannot write "${path}": ${state}`, {
-    hint: "does another program pull to the same file? run the same command again",
+    hint: "does another program write to it, or pull to it? run the same command again",
     side: "destination",
   });
 }

@@ -19,7 +19,6 @@ import { type DiskFile, isHalfWritten, leftBeside, ownFile } from "./disk_file.t
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
-import type { FileIdentity } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
@@ -38,7 +37,7 @@ export interface DiskPullPlan extends Plan {
   /** Whether that is the disk already, every byte of it hashed now: then only what lies beside it is taken away. */
   readonly stands: boolean;
   /** That file, as it was before anything was read of it; `undefined` if there was none. */
-  readonly seen: FileIdentity | undefined;
+  readonly seen: Deno.FileInfo | undefined;
   /** Rows that stand in `out` already. */
   readonly standing: Uint8Array;
   /** Whence that is known where `out` was not read for it: then what stands is hashed while the other rows are brought. */

@@ -11,7 +11,7 @@ import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import { type DiskFile, leaveNothing, leftBeside } from "./disk_file.ts";
 import type { DiskSource } from "./disk_store.ts";
-import { usedBy } from "./file_users.ts";
+import { refuseUsedSince, usedBy } from "./file_users.ts";
 import { foreseeBeside, inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
 import { isPulled } from "./out_file.ts";
@@ -101,6 +101,11 @@ export async function foreseeOut(
 /** Fails where the written file could not get its name in the end; writes nothing. */
 export async function foreseeName({ path, info }: DiskFile, out: string): Promise<void> {
   if (out !== path && info !== undefined) await refuseFixed(path);
+}
+
+/** Fails where somebody began to use a file meanwhile that was to be written in place. */
+export async function refuseNewUser({ file, inPlace }: PullRequest, out: string): Promise<void> {
+  if (inPlace && out === file.path) await refuseUsedSince(out);
 }
 
 /** Whether it is worth asking, after a pull, if the reference moved meanwhile. */

@@ -15,7 +15,7 @@ import type { Step } from "../operation/operation.ts";
 import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import { sayBegun } from "./pull_journal.ts";
 import { orElsewhere } from "./or_elsewhere.ts";
-import { type FileIdentity, openOut, settle } from "./out_file.ts";
+import { type FileIdentity, openOut, refuseUnsteady, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
   foreseeName,
@@ -25,6 +25,7 @@ import {
   pulledDisk,
   type PullRequest,
   type PullWork,
+  refuseNewUser,
   tellMoved,
 } from "./pull_work.ts";
 import { readTart, sameLayers, type TartLayer } from "./tart_disk.ts";
@@ -87,6 +88,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
   const changed = !standsWhole || unfinished;
   if (changed) await foreseeName(file, out);
+  else await refuseUnsteady(file.path, file.info!);
   const bytesToMove = sum(toFetch.map(([layer]) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);
@@ -161,7 +163,10 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         );
         moving.end();
       }),
-    verify: () => settle(out, disk.size, written!, standsWhole),
+    async verify() {
+      await settle(out, disk.size, written!, standsWhole);
+      await refuseNewUser(request, out);
+    },
     async commit(step) {
       await giveName(file, out, step);
       await tellMoved(request, step);

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { lookAtDiskFile } from "../../../lib/disk/disk_file.ts";
-import { type FileIdentity, openOut, settle } from "../../../lib/disk/out_file.ts";
+import { openOut, settle } from "../../../lib/disk/out_file.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 
 /** Opens a file as a pull does, and lets it go again. */
-async function openOnce(out: string, seen?: FileIdentity): Promise<FileIdentity> {
+async function openOnce(out: string, seen?: Deno.FileInfo): Promise<Deno.FileInfo> {
   using held = new DisposableStack();
   return await openOut({ file: await lookAtDiskFile(out), out, seen, stands: false, held });
 }
