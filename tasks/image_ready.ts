@@ -76,6 +76,7 @@ import "../lib/oci/referrers.ts";
 import "../lib/oci/settle_copy.ts";
 import "../lib/base/meter.ts";
 import "../lib/oci/file_hashers.ts";
+import "../lib/base/request_words.ts";
 import "../lib/http/display_url.ts";
 import "../lib/base/short_sha256.ts";
 import "../lib/base/hash_file.ts";

@@ -1,4 +1,5 @@
 import { UnreachableError } from "../base/errors.ts";
+import { requestWords } from "../base/request_words.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { isUnconnected } from "./failure_words.ts";
 import { knownProxies } from "./known_proxies.ts";
@@ -30,7 +31,7 @@ function way(error: unknown, url: string): string {
 function deepestMessage(error: unknown): string {
   let at = error as Error;
   for (let depth = 0; depth < 8 && at.cause instanceof Error; depth++) at = at.cause;
-  return at.message.replace(/^error sending request.*?: /, "").replace(/^client error .*?: /, "");
+  return requestWords(at.message);
 }
 
 /** The next step, by what is wrong with a certificate. */

@@ -1,4 +1,5 @@
 import { exitCodeOf, KedgeError, toError } from "../base/errors.ts";
+import { requestWords } from "../base/request_words.ts";
 import { displayUrls } from "../http/display_url.ts";
 import type { ErrorData } from "./event.ts";
 
@@ -32,7 +33,8 @@ function causesOf(error: Error): string[] {
     if (next === undefined || next === null || seen.has(next)) continue;
     seen.add(next);
     const message = next instanceof Error ? wordsOf(next) : displayUrls(String(next));
-    if (message !== "" && !said.includes(message)) {
+    const isHeading = message === "fetch failed" && (next as Error).cause instanceof Error;
+    if (message !== "" && !isHeading && !said.includes(requestWords(message))) {
       causes.push(message);
       said += `\n${message}`;
     }

@@ -14,6 +14,7 @@ import "../runner/program.ts";
 import "./output.ts";
 import "./visible.ts";
 import "../base/is_granted.ts";
+import "../base/request_words.ts";
 import "../http/display_url.ts";
 import "../runner/command_line.ts";
 import "../runner/permissions_task.ts";

@@ -45,6 +45,22 @@ export function summaryTable(
   ];
 }
 
+/** The line below the table. */
+export function summaryTotal(
+  tasks: readonly TaskSummary[],
+  durationMs: number,
+  dryRun: boolean,
+): string {
+  const figures = tasks.flatMap((each) => each.figures ?? []);
+  const time = formatDuration(durationMs);
+  if (figures.length === 0) return `${tasks.length} tasks in ${time}`;
+  const moved = formatBytes(figures.reduce((sum, each) => sum + each.bytesMoved, 0));
+  const reused = formatBytes(figures.reduce((sum, each) => sum + each.bytesReused, 0));
+  return dryRun
+    ? `in ${time}: ${moved} would be moved, ${reused} reused; nothing was written`
+    : `in ${time}: ${moved} moved, ${reused} reused`;
+}
+
 function rowOf(each: TaskSummary): string[] {
   return [
     visible(each.task),

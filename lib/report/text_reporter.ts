@@ -6,11 +6,11 @@
 import { formatBytes } from "../base/bytes.ts";
 import { counted } from "../base/counted.ts";
 import { formatDuration } from "../base/duration.ts";
-import type { Reporter, RunEvent, RunResult, TaskSummary } from "../runner/events.ts";
+import type { Reporter, RunEvent, RunResult } from "../runner/events.ts";
 import type { Output } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import type { Progress } from "./progress.ts";
-import { statusWords, summaryTable } from "./summary_table.ts";
+import { statusWords, summaryTable, summaryTotal } from "./summary_table.ts";
 import { TaskOutput } from "./task_output.ts";
 import { escapeMessage, escapeProperty, printable, visible, withoutCommands } from "./visible.ts";
 
@@ -44,6 +44,8 @@ export class TextReporter implements Reporter {
   #kept = new TaskOutput();
   #grouped = new TaskOutput();
   #query = false;
+  #planned = 0;
+  #started = new Set<string>();
 
   /** Shows nothing yet. */
   constructor(options: TextReporterOptions) {
@@ -52,9 +54,11 @@ export class TextReporter implements Reporter {
 
   report(event: RunEvent): void {
     this.#options.progress.report(event);
+    if (event.type === "task-start") this.#started.add(event.task);
     switch (event.type) {
       case "run-start":
         this.#query = event.query;
+        this.#planned = event.tasks;
         break;
       case "output":
         this.#takeOutput(event);
@@ -183,9 +187,16 @@ export class TextReporter implements Reporter {
       : event.status === "done" || event.status === "fresh"
       ? paint.good(word)
       : paint.notice(word);
-    const why = event.status === "done" || event.why === undefined ? "" : `: ${visible(event.why)}`;
+    const isTold = event.status === "done" ||
+      event.error !== undefined && this.#isAlone(event.task);
+    const why = isTold || event.why === undefined ? "" : `: ${visible(event.why)}`;
     this.#say(`${this.#head(event.task)}${painted}${why}`);
     if (event.status === "failed") this.#annotate("error", event.task, event.why ?? "failed");
+  }
+
+  /** Whether the run is of one task: what came of it is told as the end of the run then. */
+  #isAlone(task: string): boolean {
+    return this.#planned === 1 && [...this.#started].every((each) => each === task);
   }
 
   /** What GitHub shows beside the run. */
@@ -207,7 +218,7 @@ export class TextReporter implements Reporter {
     if (this.#query || !isWorthATable || this.#options.quiet) return;
     const { paint, columns } = this.#options;
     for (const line of summaryTable(event.tasks, paint, columns())) this.#say(line);
-    this.#say(paint.faint(totalOf(event.tasks, event.durationMs, event.dryRun)));
+    this.#say(paint.faint(summaryTotal(event.tasks, event.durationMs, event.dryRun)));
   }
 
   #showGroup(title: string, lines: readonly string[], always = false): void {
@@ -231,15 +242,4 @@ export class TextReporter implements Reporter {
     if (this.#options.quiet && !always) return;
     this.#options.progress.above(() => this.#options.output.line(line));
   }
-}
-
-function totalOf(tasks: readonly TaskSummary[], durationMs: number, dryRun: boolean): string {
-  const figures = tasks.flatMap((each) => each.figures ?? []);
-  const time = formatDuration(durationMs);
-  if (figures.length === 0) return `${tasks.length} tasks in ${time}`;
-  const moved = formatBytes(figures.reduce((sum, each) => sum + each.bytesMoved, 0));
-  const reused = formatBytes(figures.reduce((sum, each) => sum + each.bytesReused, 0));
-  return dryRun
-    ? `in ${time}: ${moved} would be moved, ${reused} reused; nothing was written`
-    : `in ${time}: ${moved} moved, ${reused} reused`;
 }

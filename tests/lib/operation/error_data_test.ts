@@ -20,6 +20,15 @@ Deno.test("errorData() leaves out what is secret in the URLs of a failed fetch",
   }
 });
 
+Deno.test("errorData() leaves out what a failed fetch says around what it comes from", async () => {
+  const url = `http://127.0.0.1:${await freePort()}/`;
+  const cause = await fetch(url).then(() => undefined, (error: unknown) => error);
+  const refused = "tcp connect error: Connection refused (os error 111)";
+  const bottom = `error sending request for url (${url}): client error (Connect): ${refused}`;
+  assertEquals(errorData(new KedgeError(`Cannot get it: ${refused}`, { cause })).causes, undefined);
+  assertEquals(errorData(new KedgeError("Cannot get it", { cause })).causes, [bottom]);
+});
+
 Deno.test("errorData() tells each cause once, and leaves the words of our own errors as they are", () => {
   const cause = new Error("at https://me:pw@host/a?b=c", { cause: new Error("refused") });
   const error = new KedgeError('Cannot read "s3://bucket?region=eu": refused', { cause });

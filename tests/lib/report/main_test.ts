@@ -174,6 +174,14 @@ Deno.test("main() shows the output of a failed task again at the end", async () 
   assertMatch(stderr, /error: Cannot run `sh .*\n$/);
 });
 
+Deno.test("main() tells once why the one task of a run failed", async () => {
+  const alone = await run(["odd"]);
+  assertMatch(alone.stderr, /^\[odd\] failed in \S+$/m);
+  assertEquals(alone.stderr.split("bad \\x1b]0;title").length, 2, alone.stderr);
+  const among = await run(["fails"]);
+  assertMatch(among.stderr, /^\[fails\] failed in \S+: Cannot run `sh/m);
+});
+
 Deno.test("main() shows output with a head, in groups or as it comes", async () => {
   assertStringIncludes((await run(["says"])).stderr, "[says] line 1\n[says] line 2\n");
   assertStringIncludes(
