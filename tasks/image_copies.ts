@@ -98,15 +98,11 @@ export async function copyImages(
   context: TaskContext,
   requestsBefore = 0,
 ): Promise<CopiedImages> {
-  const more = { requestsBefore };
-  if (!options.pin) return await copyRoutes(routes, options, context, more);
+  if (!options.pin) return await copyRoutes(routes, options, context, { requestsBefore });
   const { copyPinned } = await import("./image_pins.ts");
-  return await copyPinned(
-    routes,
-    options,
-    context,
-    (pinned, onPlan) => copyRoutes(pinned, options, context, { ...more, named: routes, onPlan }),
-  );
+  return await copyPinned(routes, options, context, (pinned, onPlan) => {
+    return copyRoutes(pinned, options, context, { requestsBefore, named: routes, onPlan });
+  });
 }
 
 async function copyRoutes(
