@@ -127,7 +127,7 @@ function typeOf(
   const hasManifests = Array.isArray(json["manifests"]);
   const hasLayers = Array.isArray(json["layers"]);
   // Readers that go by the one or by the other would see two images under one digest.
-  if (hasManifests && (hasLayers || json["config"] != null)) {
+  if (hasManifests && (hasLayers || (json["config"] ?? undefined) !== undefined)) {
     throw refuse("it is both an image and an index");
   }
   const claimed = options.mediaType !== undefined && isManifestType(options.mediaType)
