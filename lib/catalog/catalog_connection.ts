@@ -1,7 +1,8 @@
 import type * as v from "valibot";
 import type { KedgeError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
-import { HttpClient, type HttpRequest } from "../http/client.ts";
+import { HttpClient } from "../http/client.ts";
+import type { HttpRequest } from "../http/http_request.ts";
 import { displayUrl } from "../http/display_url.ts";
 import { firstWords } from "../http/first_words.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";

@@ -16,6 +16,7 @@ import { LateSignals } from "../base/late_signals.ts";
 import { type Meter, silentMeter } from "../base/meter.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { holdResponse } from "./hold_response.ts";
+import type { HttpRequest } from "./http_request.ts";
 import { headersOf, leaveOrigin } from "./request_headers.ts";
 import {
   defaultRetryPolicy,
@@ -46,24 +47,6 @@ export interface HttpClientOptions {
   random?: () => number;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   now?: () => number;
-}
-
-/** One request. */
-export interface HttpRequest {
-  /** @default {"GET"} */
-  method?: string;
-  /** Names and values; on a redirect to another origin, none goes along that may let somebody in. */
-  headers?: Record<string, string>;
-  /** The body; a function is called anew for each try. */
-  body?: Uint8Array<ArrayBuffer> | string | (() => ReadableStream<Uint8Array>);
-  /** Statuses besides 2xx that the caller handles itself: 304, 404, 416. */
-  accept?: readonly number[];
-  /** What is being done, for messages: `fetch the bundle`. @default {the method} */
-  action?: string;
-  /** Whether redirects are followed; otherwise a 3xx must be accepted by the caller. @default {true} */
-  follow?: boolean;
-  /** Ends this request, beside the client's own signal. */
-  signal?: AbortSignal;
 }
 
 const maxRedirects = 10;
@@ -119,8 +102,14 @@ export class HttpClient {
       try {
         // A plan cannot know of redirects: they are part of the request that they answer.
         this.#meter.request();
-        const response = await this.#follow(new URL(url), request, signal);
+        let response = await this.#follow(new URL(url), request, signal);
         if (response.ok || request.accept?.includes(response.status)) return response;
+        if (request.acceptIf !== undefined && isTransientStatus(response.status)) {
+          const { readAhead } = await import("./read_ahead.ts");
+          const ahead = await readAhead(response);
+          if (request.acceptIf(response.status, ahead.text)) return ahead.response;
+          response = ahead.response;
+        }
         const isOfRedirect = tried === 1 && signedStatuses.includes(response.status) &&
           response.url !== "" && response.url !== new URL(url).href;
         if (!isTransientStatus(response.status) && !isOfRedirect) {

@@ -1,6 +1,7 @@
 import { formatBytes } from "../base/bytes.ts";
 import type { Meter } from "../base/meter.ts";
-import { HttpClient, type HttpRequest } from "../http/client.ts";
+import { HttpClient } from "../http/client.ts";
+import type { HttpRequest } from "../http/http_request.ts";
 import { displayUrl } from "../http/display_url.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { TlsOptions } from "../http/tls_options.ts";

@@ -10,7 +10,7 @@ import { counted } from "../base/counted.ts";
 import { Hasher } from "../base/digest.ts";
 import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
-import type { HttpRequest } from "../http/client.ts";
+import type { HttpRequest } from "../http/http_request.ts";
 import { displayUrl } from "../http/display_url.ts";
 import { validatorsOf } from "../http/validators.ts";
 import { checkFileDigest } from "./check_file_digest.ts";

@@ -11,7 +11,7 @@ import { Hasher } from "../base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { bodyStart } from "../http/body_start.ts";
-import type { HttpRequest } from "../http/client.ts";
+import type { HttpRequest } from "../http/http_request.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type { ObjectFile } from "./object_store.ts";
 import type { UploadSession, UploadSessions } from "./upload_sessions.ts";

@@ -10,7 +10,8 @@
 import { NotAllowedError, type Side } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Redactor } from "../base/redactor.ts";
-import type { HttpClient, HttpRequest } from "../http/client.ts";
+import type { HttpClient } from "../http/client.ts";
+import type { HttpRequest } from "../http/http_request.ts";
 import type { Credentials } from "./credentials.ts";
 import { FoundOnce } from "./found_once.ts";
 import type { RegistryOrigin } from "./registry_origin.ts";

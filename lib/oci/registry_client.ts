@@ -155,6 +155,7 @@ export class RegistryClient extends RegistryBlobs {
       body: manifest.bytes,
       may: "pull,push",
       accept: [400, 404, 413],
+      acceptIf: lacksBlob,
       action: "put the manifest",
     });
   }
@@ -236,4 +237,9 @@ export class RegistryClient extends RegistryBlobs {
  */
 function readsHalf({ kind }: Manifest, { status }: Response, text: string): boolean {
   return kind === "index" && status === 400 && registryMessage(text).startsWith("DIGEST_INVALID");
+}
+
+/** Whether a registry that tells of a fault, which may pass, means a blob that it lacks (docker-registry, of a foreign layer). */
+function lacksBlob(status: number, text: string): boolean {
+  return status === 500 && /\bMANIFEST_BLOB_UNKNOWN\b/.test(text);
 }

@@ -19,12 +19,13 @@ export async function refusalReason(response: Response): Promise<string> {
 export function registryMessage(text: string): string {
   try {
     const json = JSON.parse(text) as {
-      errors?: { code?: unknown; message?: unknown }[];
+      errors?: { code?: unknown; message?: unknown; detail?: unknown }[];
       error?: unknown;
       error_description?: unknown;
     };
-    const first = json.errors?.[0] ?? { code: json.error, message: json.error_description };
-    const words = [first?.code, first?.message].filter((word) => typeof word === "string");
+    const told = json.errors?.find(({ code }) => code !== "UNKNOWN") ?? json.errors?.[0] ??
+      { code: json.error, message: json.error_description, detail: undefined };
+    const words = [told.code, told.message, told.detail].filter((word) => typeof word === "string");
     return words.join(": ").slice(0, 200);
   } catch {
     return text.startsWith("<") ? "" : text.replace(/[\p{Cc}\s]+/gu, " ").trim().slice(0, 160);

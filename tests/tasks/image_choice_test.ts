@@ -1,12 +1,7 @@
 /** What of an image is copied. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import {
-  KedgeError,
-  UnreachableError,
-  UsageError,
-  VerificationError,
-} from "../../lib/base/errors.ts";
+import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -137,16 +132,22 @@ realTest(
     };
     await writeImage(from, "v1", { layers: [], extra: { layers: [foreign] } });
     const to = `docker://${registry.host}/a:v1`;
-    const { message, hint } = await assertRejects(
+    const { message, hint, exitCode } = await assertRejects(
       () => syncImage({ from: `oci:${from}:v1`, to }, room.context),
-      UnreachableError,
+      KedgeError,
     );
-    assertStringIncludes(message, "Cannot put the manifest");
+    assertEquals(
+      message.split(": ").slice(1).join(": "),
+      `the registry answered 500 (MANIFEST_BLOB_UNKNOWN: blob unknown to registry: ${foreign.digest})`,
+    );
+    assertEquals(exitCode, 1);
     assertEquals(
       hint,
       `${foreign.digest} is a foreign layer, which is not copied: a registry may refuse what points ` +
         "to one (docker-registry takes only the URLs of its validation.manifests.urls.allow)",
     );
+    const puts = (await registry.accesses()).filter((line) => /^PUT \S*\/manifests\//.test(line));
+    assertEquals(puts.map((line) => line.replace(/^.* /, "")), ["500"]);
   },
 );
 
