@@ -1,4 +1,4 @@
-import { UsageError } from "../lib/base/errors.ts";
+import { codeOf, UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { Secret } from "../lib/base/secret.ts";
 import { type NarCompression, type NarPacking, packingLevels } from "../lib/nix/compression.ts";
@@ -130,7 +130,7 @@ async function isThere(path: string): Promise<boolean> {
     return await ifThere(Deno.stat(path)) !== undefined;
   } catch (error) {
     // A name that no file can have is told by the code alone: it may be a key.
-    if (typeof (error as { code?: unknown }).code !== "string") throw error;
+    if (codeOf(error) === undefined) throw error;
     return false;
   }
 }

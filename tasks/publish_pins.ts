@@ -1,3 +1,4 @@
+import { codeOf } from "../lib/base/errors.ts";
 import { FileObjects } from "../lib/nix/file_objects.ts";
 import { pinClosure } from "../lib/nix/file_pins.ts";
 import type { PublishStore } from "../lib/nix/publish_store.ts";
@@ -18,7 +19,7 @@ export async function pinInStores(
     try {
       pins.use(await pinClosure(writer.dir, closure, by));
     } catch (error) {
-      if (typeof (error as { code?: unknown }).code !== "string") throw error;
+      if (codeOf(error) === undefined) throw error;
     }
   }
   return pins.move();

@@ -7,6 +7,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
+import { codeOf } from "./errors.ts";
 import { ifThere, writeAllSync } from "./files.ts";
 
 /** A name beside a path, for data that is not yet ready to be seen. */
@@ -29,7 +30,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    const code = (error as { code?: string }).code;
+    const code = codeOf(error);
     if (code !== "EINVAL" && code !== "ENOTSUP" && code !== "EBADF") throw error;
   }
 }

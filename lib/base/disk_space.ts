@@ -1,7 +1,7 @@
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { formatBytes } from "./bytes.ts";
-import { isNoRoom, NoRoomError } from "./errors.ts";
+import { codeOf, isNoRoom, NoRoomError } from "./errors.ts";
 import { isNotThere } from "./files.ts";
 import { isGranted } from "./is_granted.ts";
 
@@ -64,7 +64,7 @@ function fileSystemAt(path: string): fs.StatsFs | undefined {
     try {
       return fs.statfsSync(folder);
     } catch (error) {
-      const code = (error as { code?: string }).code;
+      const code = codeOf(error);
       if (code !== "ENOENT" && code !== "ENOTDIR") return undefined;
       if (dirname(folder) === folder) return undefined;
     }

@@ -181,8 +181,14 @@ function collectCodes(error: unknown, codes: Set<ExitCode>, depth: number): void
 
 /** Whether an error of the operating system says that the disk or the quota is full. */
 export function isNoRoom(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
+  const code = codeOf(error);
   return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** The code that the operating system or Node gives an error, such as `ENOENT`; `undefined` where there is none. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
 }
 
 /** An `Error` of anything thrown, so that a thrown text keeps its words, and a thrown object its fields. */

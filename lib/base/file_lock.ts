@@ -10,7 +10,7 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { KedgeError, NotAllowedError, TimedOutError } from "./errors.ts";
+import { codeOf, KedgeError, NotAllowedError, TimedOutError } from "./errors.ts";
 import { isNotThere, isReadOnly } from "./files.ts";
 
 /** Options of {@linkcode lockFile}. */
@@ -103,7 +103,7 @@ async function openLockFile(
       return openOrMake(path);
     }
   } catch (cause) {
-    const { code } = cause as { code?: string };
+    const code = codeOf(cause);
     if (code === undefined || code === "ENOSPC") throw cause;
     const Failure = isReadOnly(cause) ? NotAllowedError : KedgeError;
     throw new Failure(`Cannot lock "${path}": ${(cause as Error).message}`, {
@@ -139,7 +139,7 @@ function isLocked(file: Deno.FsFile, shared: boolean): boolean {
   try {
     return file.tryLockSync(!shared);
   } catch (error) {
-    const code = (error as { code?: string }).code;
+    const code = codeOf(error);
     if (error instanceof Deno.errors.NotSupported || code === "ENOTSUP" || code === "ENOSYS") {
       return true;
     }

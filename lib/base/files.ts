@@ -1,3 +1,5 @@
+import { codeOf } from "./errors.ts";
+
 /**
  * What a reading of a path gives; `undefined` if nothing is there.
  *
@@ -48,7 +50,7 @@ export function isDenied(error: unknown): boolean {
 
 /** Whether an error says that nothing may be written there: not by this user, or by nobody. */
 export function isReadOnly(error: unknown): boolean {
-  return isDenied(error) || (error as { code?: string } | undefined)?.code === "EROFS";
+  return isDenied(error) || codeOf(error) === "EROFS";
 }
 
 /** Whether a file is there that this user may read, and Deno. */

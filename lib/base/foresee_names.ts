@@ -1,5 +1,6 @@
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
+import { codeOf } from "./errors.ts";
 import { isGranted } from "./is_granted.ts";
 
 /** Makes a file without a name, which is gone once it is closed. */
@@ -40,7 +41,7 @@ export function foreseeFile(path: string): void {
     Deno.openSync(path, { read: true, write: true }).close();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return foreseeNames(dirname(path));
-    const isRefused = refusals.includes((error as { code?: string }).code ?? "");
+    const isRefused = refusals.includes(codeOf(error) ?? "");
     if (isRefused || isRunning(error)) throw error;
   }
 }

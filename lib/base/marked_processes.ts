@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { codeOf } from "./errors.ts";
 import { isGranted } from "./is_granted.ts";
 
 /** The processes that carry one marker. */
@@ -70,7 +71,7 @@ export function signalProcess(pid: number, name: Deno.Signal): void {
     Deno.kill(pid, name);
   } catch (error) {
     const gone = error instanceof Deno.errors.NotFound ||
-      (error as { code?: string }).code === "ESRCH";
+      codeOf(error) === "ESRCH";
     if (!gone) throw error;
   }
 }

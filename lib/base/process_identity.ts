@@ -8,6 +8,7 @@
  * @module
  */
 import defer * as process from "node:process";
+import { codeOf } from "./errors.ts";
 
 /** A process on some machine. */
 export interface ProcessIdentity {
@@ -87,7 +88,7 @@ function answer(pid: number): "alive" | "dead" | "elsewhere" {
     process.kill(pid, 0);
     return "alive";
   } catch (error) {
-    const { code } = error as { code?: string };
+    const code = codeOf(error);
     return code === "ESRCH" ? "dead" : code === "EPERM" ? "alive" : "elsewhere";
   }
 }

@@ -1,4 +1,5 @@
 import defer * as process from "node:process";
+import { codeOf } from "./errors.ts";
 
 /** What is known of the process that made something. */
 export type TemporaryState = "alive" | "dead" | "unknown";
@@ -34,6 +35,6 @@ function stateBySignal(pid: number): TemporaryState {
     return "alive";
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) return "unknown";
-    return (error as { code?: string }).code === "ESRCH" ? "dead" : "alive";
+    return codeOf(error) === "ESRCH" ? "dead" : "alive";
   }
 }

@@ -12,7 +12,7 @@ import { dirname, join } from "@std/path";
 import { syncFolder, TemporaryFolder } from "../base/atomic_file.ts";
 import { type Digest, sameDigest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { VerificationError } from "../base/errors.ts";
+import { codeOf, VerificationError } from "../base/errors.ts";
 import { buckets } from "./buckets.ts";
 import type { BlobStoreHost } from "./blob_store.ts";
 import type { ArchiveMember, WriteTreeOptions } from "./write_tree.ts";
@@ -166,7 +166,7 @@ async function renamed(from: string, to: string): Promise<boolean> {
     await Deno.rename(from, to);
     return true;
   } catch (error) {
-    const { code } = error as { code?: string };
+    const code = codeOf(error);
     if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") return false;
     throw error;
   }

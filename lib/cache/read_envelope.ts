@@ -1,3 +1,4 @@
+import { codeOf } from "../base/errors.ts";
 import { isDenied, isNotThere } from "../base/files.ts";
 import type { Envelope, EnvelopeFound, EnvelopeRead } from "./entry_record.ts";
 import { isDigestText, isListOf, isText, isTime, misfit, type Shape } from "./entry_shape.ts";
@@ -40,7 +41,7 @@ function missOf(error: unknown): EnvelopeFound {
   const detail = (error as Error).message;
   if (isDenied(error)) return { miss: { reason: "unreadable", detail, denied: true } };
   // What passes, such as too many open files, is none of these.
-  if ((error as { code?: string }).code !== "ELOOP") throw error;
+  if (codeOf(error) !== "ELOOP") throw error;
   return { miss: { reason: "unreadable", detail } };
 }
 

@@ -1,4 +1,5 @@
 import { dirname, join } from "@std/path";
+import { codeOf } from "../base/errors.ts";
 import { folderNames, ifThere, isReadOnly } from "../base/files.ts";
 
 /** What was, or would be, removed. */
@@ -118,7 +119,7 @@ async function removeQuietly(path: string): Promise<void> {
     await Deno.remove(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
-    if ((error as { code?: string }).code === "ENOTEMPTY") {
+    if (codeOf(error) === "ENOTEMPTY") {
       await Deno.remove(path, { recursive: true });
       return;
     }

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { VerificationError } from "../base/errors.ts";
+import { codeOf, VerificationError } from "../base/errors.ts";
 import { zlib } from "../base/zlib.ts";
 import { readStoredFrame } from "./stored_frame.ts";
 
@@ -41,7 +41,7 @@ export function zstdDecompress(
     if (frameEnd(data) !== data.length) throw new RangeError("the frame ends elsewhere");
     plain = plainBytes(zlib().zstdDecompressSync(data, options));
   } catch (cause) {
-    const state = (cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+    const state = codeOf(cause) === "ERR_BUFFER_TOO_LARGE"
       ? `it unpacks to more than ${sizeBytes} bytes`
       : isTooWide(data)
       ? "its frame has a window of more than 128 MiB"

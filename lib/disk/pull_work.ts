@@ -1,6 +1,7 @@
 /** What the ways to pull a disk have in common. @module */
 import { persistFile } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
+import { codeOf } from "../base/errors.ts";
 import { isDenied } from "../base/files.ts";
 import { foreseeFile } from "../base/foresee_names.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -139,7 +140,7 @@ async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): 
     await Deno.chown(out, uid, gid);
   } catch (error) {
     // A container need not know all users that its folders have files of.
-    const isUnknown = (error as { code?: string }).code === "EINVAL";
+    const isUnknown = codeOf(error) === "EINVAL";
     if (!isUnknown && !isDenied(error)) throw error;
     const why = isUnknown ? "no such user is known here" : "this user may not give files away";
     step.meter.note(

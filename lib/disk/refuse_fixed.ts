@@ -1,7 +1,7 @@
 /** Files that cannot be written or replaced, whatever the permissions of their folder say; found before anything is moved. @module */
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
-import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { codeOf, KedgeError, NotAllowedError } from "../base/errors.ts";
 import { lookAt } from "../base/files.ts";
 import { foreseeNames, isRunning } from "../base/foresee_names.ts";
 import { isGranted } from "../base/is_granted.ts";
@@ -158,7 +158,7 @@ function isSticky(path: string): boolean {
 
 /** Whether an error says that nobody may do that, whatever the permissions of the file say; other systems than Linux say so for more reasons. */
 function isForbidden(error: unknown): boolean {
-  return Deno.build.os === "linux" && (error as { code?: string }).code === "EPERM";
+  return Deno.build.os === "linux" && codeOf(error) === "EPERM";
 }
 
 /** Where Deno would ask first, or refuse, the last step itself says so. */

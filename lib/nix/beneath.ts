@@ -11,7 +11,7 @@
 import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { allIsGranted } from "../base/all_granted.ts";
-import { VerificationError } from "../base/errors.ts";
+import { codeOf, VerificationError } from "../base/errors.ts";
 
 /** What an open says where no folder stands. */
 const others = ["ELOOP", "ENOTDIR"];
@@ -171,7 +171,7 @@ export class Beneath implements Disposable {
       try {
         return fs.openSync(name, flags | O_RDONLY);
       } catch (error) {
-        const mayPass = (error as { code?: string }).code === "EACCES" && canNameOpenFiles();
+        const mayPass = codeOf(error) === "EACCES" && canNameOpenFiles();
         if (!mayPass) throw error;
         return fs.openSync(name, flags | passOnly);
       }
@@ -202,7 +202,7 @@ function settleMode(descriptor: number, mode: number): void {
   try {
     fs.fchmodSync(descriptor, mode);
   } catch (error) {
-    if (!noModes.includes((error as { code?: string }).code ?? "")) throw error;
+    if (!noModes.includes(codeOf(error) ?? "")) throw error;
   }
 }
 

@@ -16,7 +16,7 @@ import {
   writeFileAtomic,
 } from "../base/atomic_file.ts";
 import { Hasher } from "../base/digest.ts";
-import { VerificationError } from "../base/errors.ts";
+import { codeOf, VerificationError } from "../base/errors.ts";
 import { lockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
 import { foreseeNames } from "../base/foresee_names.ts";
@@ -212,7 +212,7 @@ async function tryLink(from: string, to: string): Promise<"done" | "taken" | "re
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return "taken";
     // Another file system, or one without links, or the file of somebody else: then it is copied, and that tells what is really wrong.
-    if (typeof (error as { code?: unknown }).code === "string") return "refused";
+    if (codeOf(error) !== undefined) return "refused";
     throw error;
   }
 }

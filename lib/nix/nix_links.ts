@@ -7,7 +7,7 @@
  */
 import { dirname, join } from "@std/path";
 import { removeIfThere, temporaryName } from "../base/atomic_file.ts";
-import { VerificationError } from "../base/errors.ts";
+import { codeOf, VerificationError } from "../base/errors.ts";
 import { ifThere, lookAt } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 import { folderEntries } from "./folder_entries.ts";
@@ -113,7 +113,7 @@ async function linkTarget(path: string): Promise<string | undefined> {
   try {
     return await ifThere(Deno.readLink(path));
   } catch (error) {
-    if ((error as { code?: string }).code === "EINVAL") return undefined;
+    if (codeOf(error) === "EINVAL") return undefined;
     if (!(error instanceof Deno.errors.InvalidData)) throw error;
     throw unreadable(path, error.message);
   }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isNoRoom } from "../base/errors.ts";
+import { codeOf, isNoRoom } from "../base/errors.ts";
 
 /** Where a reporter writes. */
 export interface Output {
@@ -75,6 +75,6 @@ function writer(sink: Sink, onLost: (error: Error) => void): (text: string) => v
 
 function isClosedPipe(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe ||
-    (error as { code?: string }).code === "EPIPE" ||
-    (error as { code?: string }).code === "EBADF";
+    codeOf(error) === "EPIPE" ||
+    codeOf(error) === "EBADF";
 }
