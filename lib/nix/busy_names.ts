@@ -9,7 +9,8 @@ import { isStoreBaseName } from "./store_path.ts";
 
 const staleMs = 24 * 60 * 60 * 1000;
 const largestTextBytes = 256 * 1024 * 1024;
-const namePattern = `${nixStoreDir}/([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)`;
+const baseName = "([0-9a-z]{32}-[A-Za-z0-9+._?=-]+)";
+const namePattern = `${nixStoreDir}/${baseName}`;
 const anyName = new RegExp(namePattern, "g");
 /** One in a longer path: in whatever store that leads to. */
 const nameBelow = new RegExp(`(?<=[^\\s\\0:=;,"'()<>|&])${namePattern}`, "g");
@@ -18,7 +19,8 @@ const passing = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ESRCH", "ENAMETOOLONG"
 
 /**
  * What Nix processes of a store have named as in use, and what processes of this machine use: their programs, libraries, open files, working
- * folders and environments, as Nix's garbage collector looks for it. A process in a container counts where this one sees it.
+ * folders and environments, as Nix's garbage collector looks for it, also by the name that the folder has on this machine. A process in a
+ * container counts where this one sees it.
  */
 export async function busyNames(folder: NixFolder): Promise<string[]> {
   const names = new Set<string>();
@@ -33,14 +35,19 @@ export async function busyNames(folder: NixFolder): Promise<string[]> {
   }
   if (Deno.build.os === "linux") {
     const [own, asked] = [identityOf(nixStoreDir), identityOf(folder.store)];
+    const hereNamed = namesIn(folder);
     const isOther = own !== undefined && asked !== undefined && own !== asked;
     for (const pid of (await folderNames("/proc")).filter((name) => /^\d+$/.test(name))) {
       const process = `/proc/${pid}`;
       // What a program names that sees this machine's own store is of that one.
       const seesOwn = isOther && identityOf(`${process}/root${nixStoreDir}`) === own;
       const pattern = seesOwn ? nameBelow : anyName;
-      for (const name of ["maps", "environ"]) take(await textOf(`${process}/${name}`), pattern);
-      for (const target of linksOf(process)) take(target, pattern);
+      const texts = linksOf(process);
+      for (const name of ["maps", "environ"]) texts.push(await textOf(`${process}/${name}`));
+      for (const text of texts) {
+        take(text, pattern);
+        take(text, hereNamed);
+      }
     }
   }
   return [...names].filter(isStoreBaseName);
@@ -62,6 +69,13 @@ function isStale(path: string): boolean {
 
 async function textOf(path: string): Promise<string> {
   return await Deno.readTextFile(path).catch((error) => passed(error, ""));
+}
+
+/** The names in the store of a folder, as it is named here and as the system names it. */
+function namesIn({ path, store }: NixFolder): RegExp {
+  const real = orElse(() => Deno.realPathSync(path), path);
+  const stores = [store, join(real, "store")].map((each) => RegExp.escape(each));
+  return new RegExp(`(?:${stores.join("|")})/${baseName}`, "g");
 }
 
 /** What tells a folder from others, by whatever name; `undefined` where it cannot be looked at: a container may have put anything there. */

@@ -75,6 +75,31 @@ realTest(
   },
 );
 
+Deno.test({
+  name: "busyNames() counts what programs use by the name that the folder has on this machine",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inNixFolder(async (_folder, other) => {
+      // As engines name the folders of volumes.
+      const volume = join(other, "volume (1)", "_data");
+      const named = (at: number) => `${String(at).repeat(32)}-used`;
+      const folder = new NixFolder(volume);
+      for (const at of [4, 5, 6]) await Deno.mkdir(folder.pathOf(named(at)), { recursive: true });
+      await Deno.symlink(volume, join(other, "link"));
+      const env = { TOOLS: `/bin:${join(other, "link", "store", named(4), "bin")}` };
+      const script = `exec 3<'${folder.pathOf(named(5))}'`;
+      await using _program = await atWork(script, folder.pathOf(named(6)), env);
+      for (const asked of [folder, new NixFolder(join(other, "link"))]) {
+        const names = await busyNames(asked);
+        assertEquals([4, 5, 6].map((at) => names.includes(named(at))), [
+          asked !== folder,
+          true,
+          true,
+        ]);
+      }
+    }),
+});
+
 realTest("busyNames() counts what programs name whose root shows the folder as /nix", [
   "nix",
   "unshare",
