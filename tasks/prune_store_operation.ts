@@ -6,6 +6,7 @@
  * @module
  */
 import { dirname } from "@std/path";
+import { formatBytes } from "../lib/base/bytes.ts";
 import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
 import { whileRoom } from "../lib/base/disk_space.ts";
 import { KedgeError } from "../lib/base/errors.ts";
@@ -129,7 +130,7 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
     why: `${dropped.length} of ${dropped.length + kept.length} images are neither current nor ` +
       `among the ${keep} used last${
         used ? ", nor in use" : ""
-      }; nothing else needs ${rows.length} of their paths${leftOf(prune)}`,
+      }; nothing else needs ${rows.length} of their paths${sizeOf(rows)}${leftOf(prune)}`,
     objects: pathsOf(prune).map(({ baseName, narSize }) => ({
       label: `${nixStoreDir}/${baseName}`,
       sizeBytes: narSize,
@@ -138,9 +139,20 @@ function planned(folder: NixFolder, prune: NixPrunePlan, keep: number): PlannedP
   };
 }
 
+/** What some paths take together, for people. */
+function sizeOf(paths: readonly { narSize: number }[]): string {
+  return paths.length === 0 ? "" : ` (${formatBytes(bytesOf(paths))})`;
+}
+
+function bytesOf(paths: readonly { narSize: number }[]): number {
+  return paths.reduce((sum, { narSize }) => sum + narSize, 0);
+}
+
 /** What killed runs left, for people. */
 function leftOf({ begun, loose, gone, staged, names }: NixPrunePlan): string {
-  if (loose.length > 0) return `; killed runs left ${loose.length} paths that are not valid`;
+  if (loose.length > 0) {
+    return `; killed runs left ${loose.length} paths that are not valid${sizeOf(loose)}`;
+  }
   if (begun.length + staged.length + names.length > 0) {
     return "; a killed run left what it had under way";
   }
@@ -154,7 +166,7 @@ function resultOf(prune: NixPrunePlan): Omit<PruneStoreResult, keyof Figures> {
     dropped: prune.dropped.map(name),
     kept: prune.kept.map(name),
     paths: paths.length,
-    bytes: paths.reduce((sum, { narSize }) => sum + narSize, 0),
+    bytes: bytesOf(paths),
   };
 }
 

@@ -97,7 +97,7 @@ export const baseImageCarryTask = task({
       ctx,
     );
   },
-  output: ({ folder }: CarryStoreResult) => folder ?? "",
+  output: ({ folder }: CarryStoreResult) => folder === undefined ? [] : [folder],
 });
 
 /** `base-image:prune`. */

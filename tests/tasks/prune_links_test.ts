@@ -8,7 +8,7 @@ import { folderNames } from "../../lib/base/files.ts";
 import { readLinks } from "../../lib/nix/nix_links.ts";
 import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
 import { pruneStore } from "../../tasks/base_image_store.ts";
-import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
+import { carryPrograms, CarryRoom, ownVersion } from "../support/carry_room.ts";
 import { tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";
 
@@ -92,11 +92,12 @@ realTest(
   carryPrograms,
   async () => {
     await using room = await CarryRoom.make();
-    const old = await room.image("2.8.0");
+    const version = ownVersion();
+    const old = await room.image(version);
     const last = await room.image("2.8.1");
     await room.carry(old);
     await room.carry(last);
-    const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith("-2.8.0"))!;
+    const nix = (await validWithNix(room.nix.uri)).find((path) => path.endsWith(`-${version}`))!;
     const own = join(room.nix.state, "profiles", "own");
     const use = () => Deno.symlink(nix, own);
     const isThere = async () => (await validWithNix(room.nix.uri)).includes(nix);
