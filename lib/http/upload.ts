@@ -3,8 +3,9 @@
  * registries ask for.
  *
  * Invariants: one buffer is in flight at a time, so the memory stays that of one piece; a body that is shorter or longer than
- * it was said to be is an error before the last byte goes out; an answer that comes before the end of the body ends the
- * sending; a connection that takes nothing for a while is given up; proxies of the environment are honoured.
+ * it was said to be is an error before the last byte goes out; what its maker throws ends the sending as it is; an answer that
+ * comes before the end of the body ends the sending; a connection that takes nothing for a while is given up; proxies of the
+ * environment are honoured.
  *
  * @module
  */
@@ -66,8 +67,17 @@ export class Uploader implements Disposable {
    *
    * @throws the errors of {@linkcode HttpClient.request}
    * @throws {KedgeError} if the body is not of the size that was said
+   * @throws what the maker of the body throws, at once
    */
   async send(url: string | URL, request: UploadRequest): Promise<Response> {
+    try {
+      return await this.#send(url, request);
+    } catch (error) {
+      throw error instanceof BodyError ? error.cause : error;
+    }
+  }
+
+  async #send(url: string | URL, request: UploadRequest): Promise<Response> {
     let sent = 0;
     const client = new HttpClient({
       ...this.#options,
@@ -168,7 +178,7 @@ export class Uploader implements Disposable {
     // Between two pieces nobody waits for it.
     failed.catch(() => undefined);
     let left = request.sizeBytes;
-    for await (const piece of request.body()) {
+    for await (const piece of made(request.body())) {
       left -= piece.byteLength;
       if (left < 0) break;
       await Promise.race([write(outgoing, piece), failed]);
@@ -194,6 +204,17 @@ export class Uploader implements Disposable {
     const agent = uploadAgent(url, this.#options);
     this.#agents.set(url.origin, agent);
     return agent;
+  }
+}
+
+/** What the maker of a body threw: no connection is at fault, and no other try mends it. */
+class BodyError extends KedgeError {}
+
+async function* made(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw cause instanceof KedgeError ? cause : new BodyError("Cannot make the body", { cause });
   }
 }
 

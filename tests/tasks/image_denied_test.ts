@@ -1,7 +1,9 @@
 /** What the image tasks say where this user may not read or write a layout. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { sha256 } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
+import { Layout } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { inFolder } from "../support/in_folder.ts";
@@ -43,6 +45,27 @@ Deno.test({
       await refused(["image:diff", `${store}:1`, `${hidden}:1`], `Cannot read "${hidden}:1"`);
       await refused(["image:gc", "--dry-run", hidden], `Cannot collect "${hidden}"`);
       await refused(["image:rm", "--dry-run", `${hidden}:1`], `Cannot remove "${hidden}:1"`);
+    }),
+});
+
+Deno.test({
+  name: "image:sync says which blob of a layout it may not read, and tries that no second time",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  fn: () =>
+    inFolder(async (folder) => {
+      await using registry = new FakeRegistry();
+      const layer = randomBytes(2_000_000);
+      await writeImage(join(folder, "from"), "1", { layers: [layer] });
+      await Deno.chmod(new Layout(join(folder, "from")).blobPath(sha256(layer)), 0o000);
+      const [from, to] = [`oci:${join(folder, "from")}:1`, `docker://${registry.host}/a:1`];
+      const run = await runKedge(["image:sync", from, to], {
+        cacheDir: join(folder, "cache"),
+        bound: true,
+      });
+      assertEquals(run.code, 5, run.stderr);
+      const state = `error: Cannot sync "${from}" to "${to}": Permission denied (os error 13): `;
+      assertStringIncludes(run.stderr, state);
+      assert(!run.stderr.includes("beginning anew"), run.stderr);
     }),
 });
 

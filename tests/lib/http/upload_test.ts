@@ -227,3 +227,23 @@ Deno.test("Uploader.send() ends on abort while other answers come early", async 
   assert(performance.now() - started < 120_000, "one of them went on until it stalled");
   await server.shutdown();
 });
+
+Deno.test("Uploader.send() passes on what the system says against the source of the body, and tries no more", async () => {
+  await using server = serve(async (request) => {
+    await request.arrayBuffer().catch(() => undefined);
+    return new Response(null, { status: 201 });
+  });
+  using uploader = new Uploader({ retry: quick });
+  let opened = 0;
+  async function* denied() {
+    opened++;
+    yield await Promise.resolve(new Uint8Array(10));
+    throw new Deno.errors.PermissionDenied("not this file");
+  }
+  await assertRejects(
+    () => uploader.send(server.url, { sizeBytes: 100, body: denied }),
+    Deno.errors.PermissionDenied,
+    "not this file",
+  );
+  assertEquals(opened, 1);
+});
