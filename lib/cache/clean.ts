@@ -2,7 +2,7 @@
  * Empties the cache, or removes what goes by some names.
  *
  * Invariants: only what kedge made is removed, and only from a folder that is its cache; nobody else uses the cache meanwhile, unless
- * force was asked for, and by a name not even then contents go that others lease; lock files and the journal stay, and so does the tag
+ * force was asked for, and by a name not even then contents go that others lease, nor the files under their names; lock files and the journal stay, and so does the tag
  * where something of others' lies beside it; symbolic links are removed, never followed; a kill midway leaves a cache without some
  * entries, never an entry without its contents, nor a part of an unpacked folder under its name.
  *
@@ -11,7 +11,7 @@
 import { dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { folderNames, ifThere, lookAt } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { lockExclusively } from "./exclusive.ts";
@@ -98,6 +98,7 @@ async function cleanNames(
     else for (const digest of refsOf(pointer)) needed.add(digest);
   }
   const keys: string[] = [];
+  const named: FoundPointer[] = [];
   for (const pointer of doomed) {
     const key = pointer.envelope?.key;
     if (!await removeCounted(pointer.path, count, removing)) {
@@ -107,13 +108,20 @@ async function cleanNames(
     }
     if (key === undefined) continue;
     keys.push(key);
-    await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, removing);
+    named.push(pointer);
   }
   const contents = new Set(doomed.flatMap(refsOf));
   using _leases = alone || dryRun ? undefined : await cache.leases.lock(signal);
   const busy = force && (dryRun ? await isInUse(cache) : !alone);
   const others = busy ? await neededByOthers(cache, contents, dryRun) : undefined;
   denied.push(...others?.denied ?? []);
+  for (const pointer of named) {
+    const isLeased = refsOf(pointer).some((digest) => others?.leased.has(digest));
+    const isWritten = busy && !dryRun && lookAt(pointer.path) !== undefined;
+    if (isLeased || isWritten) continue;
+    const { key } = pointer.envelope!;
+    await removeCounted(dirname(namedFilePath(cache.dir, key, "x")), count, removing);
+  }
   for (const digest of contents) {
     if (needed.has(digest) || others?.needed.has(digest) || denied.length > 0) continue;
     await removeCounted(cache.blobs.path(digest), count, removing);
@@ -121,6 +129,13 @@ async function cleanNames(
     await removeWhole(cache.archives.path(digest), aside, count, removing);
   }
   return { ...count.toRemoval(), keys, denied: [...new Set([...denied, ...left])], left };
+}
+
+interface Needed {
+  needed: ReadonlySet<Digest>;
+  /** Those that somebody leases, with the file under its name. */
+  leased: ReadonlySet<Digest>;
+  denied: readonly string[];
 }
 
 /**
@@ -131,16 +146,16 @@ async function neededByOthers(
   cache: Cache,
   contents: ReadonlySet<Digest>,
   dryRun: boolean,
-): Promise<{ needed: ReadonlySet<Digest>; denied: readonly string[] }> {
+): Promise<Needed> {
   const { leased, all, denied } = await cache.leases.read();
-  if (all) return { needed: contents, denied };
+  if (all) return { needed: contents, leased: contents, denied };
   const needed = new Set(leased);
   if (!dryRun) {
     for await (const pointer of findPointers(cache.dir)) {
       for (const digest of refsOf(pointer)) needed.add(digest);
     }
   }
-  return { needed, denied };
+  return { needed, leased, denied };
 }
 
 function goesBy({ bucket, envelope }: FoundPointer, names: readonly string[]): boolean {

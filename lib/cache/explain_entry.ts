@@ -94,7 +94,7 @@ async function explain(
   const { lower, bucket, envelope: { key, by, created, updated, value } } = pointer;
   const refs = await Promise.all(
     refsOf(pointer).map(async (digest) => {
-      const alsoOf = (users.get(digest) ?? []).filter((other) => other !== key);
+      const alsoOf = [...new Set(users.get(digest))].filter((other) => other !== key);
       const blob = await ifAllowed(cache.blobs.find(digest), onDenied);
       if (blob !== undefined) return { digest, alsoOf, size: blob.size };
       const archive = await ifAllowed(cache.archives.find(digest), onDenied);

@@ -55,9 +55,10 @@ export function planGc(survey: Survey, policy: GcPolicy, facts: GcFacts): GcPlan
   for (const { path } of survey.oldBuckets) {
     items.push({ kind: "bucket", path, reason: "of an older version" });
   }
-  for (const { path, pointer, changedMs } of survey.files) {
+  for (const { path, pointer, named = [], changedMs } of survey.files) {
+    const isLeased = named.some((digest) => facts.leased.has(digest));
     const stays = pointer === undefined
-      ? !isJudged || isYoung(changedMs, policy, facts)
+      ? !isJudged || isLeased || isYoung(changedMs, policy, facts)
       : !doomed.has(pointer);
     if (stays) continue;
     items.push({ kind: "file", path, reason: "nothing refers to it" });

@@ -14,7 +14,7 @@ import { isDigest } from "../base/digest_text.ts";
 import { folderNames, ifAllowed, ifThere } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
-import { namedFilePath } from "./named_file.ts";
+import { copiedDigest, namedFilePath } from "./named_file.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
 import { seeTree } from "./read_tree.ts";
 
@@ -36,6 +36,8 @@ export interface SurveyedContents extends Aged {
   digest: Digest;
   /** Its size in bytes. */
   size: number;
+  /** By what another name of it can be told. */
+  inode: string;
 }
 
 /** What there is. */
@@ -56,8 +58,8 @@ export interface Survey {
   strays: Aged[];
   /** Folders of buckets of older versions. */
   oldBuckets: Aged[];
-  /** The folders of named files, and of which pointer each is; it may be one of the layer below. */
-  files: (Aged & { pointer?: FoundPointer })[];
+  /** The folders of named files, and of which pointer each is; it may be one of the layer below. Of one without a pointer, what it names. */
+  files: (Aged & { pointer?: FoundPointer; named?: readonly Digest[] })[];
   /** Partial downloads. */
   partials: Aged[];
   /** Work under way. */
@@ -106,10 +108,12 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     }
   }
   const list = async (folder: string) => await allowed(listAged(folder)) ?? [];
-  const files = (await list(at(buckets.files))).map((folder) => {
+  const files: Survey["files"] = [];
+  for (const folder of await list(at(buckets.files))) {
     const pointer = owners.get(folder.path);
-    return pointer === undefined ? folder : { ...folder, pointer };
-  });
+    if (pointer !== undefined) files.push({ ...folder, pointer });
+    else files.push({ ...folder, named: await allowed(namedIn(folder.path, contents)) ?? [] });
+  }
   const top = await list(cache.dir);
   return {
     leased,
@@ -129,6 +133,25 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     quarantined: await list(at(buckets.quarantine)),
     denied: [...new Set(denied)],
   };
+}
+
+/** What the files of a folder are second names of, or copies. */
+async function namedIn(
+  folder: string,
+  contents: ReadonlyMap<Digest, SurveyedContents>,
+): Promise<Digest[]> {
+  const found: Digest[] = [];
+  for (const name of await folderNames(folder)) {
+    const path = join(folder, name);
+    const info = await ifThere(Deno.lstat(path));
+    if (!info?.isFile) continue;
+    const copied = await copiedDigest(path, info);
+    if (copied !== undefined) found.push(copied);
+    for (const { digest, inode } of contents.values()) {
+      if (inode === inodeOf(info)) found.push(digest);
+    }
+  }
+  return found;
 }
 
 /** Whether something that is not in a cache is in the layer below it, as far as that may be read. */
@@ -155,7 +178,8 @@ async function contentsAt(
   const info = await ifThere(Deno.lstat(path));
   if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return undefined;
   const size = kind === "blob" ? info.size : (await seeTree(path))?.bytes ?? 0;
-  return { kind, digest, name: digest, path, changedMs: changedMs(info), size };
+  const [changed, inode] = [changedMs(info), inodeOf(info)];
+  return { kind, digest, name: digest, path, changedMs: changed, size, inode };
 }
 
 async function surveyContents(
@@ -196,6 +220,10 @@ async function listAged(folder: string): Promise<Aged[]> {
     return info === undefined ? [] : [{ name, path, changedMs: changedMs(info) }];
   }));
   return found.flat();
+}
+
+function inodeOf({ dev, ino }: Deno.FileInfo): string {
+  return `${dev}:${ino}`;
 }
 
 function changedMs(info: Deno.FileInfo): number {

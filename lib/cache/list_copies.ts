@@ -1,10 +1,8 @@
 import { join } from "@std/path";
 import type { Digest } from "../base/digest.ts";
-import { folderNames, ifAllowed, lookAt, readPlainText } from "../base/files.ts";
+import { folderNames, ifAllowed, lookAt } from "../base/files.ts";
 import { buckets } from "./buckets.ts";
-import { copyOfNote, noteSuffix } from "./named_file.ts";
-
-const mostNoteBytes = 200;
+import { copiedDigest } from "./named_file.ts";
 
 /** A copy of a blob under its file name. */
 export interface CopiedBlob {
@@ -29,14 +27,11 @@ export async function* listCopies(
   for (const key of await ifAllowed(folderNames(files, { foldersOnly: true }), onDenied) ?? []) {
     const folder = join(files, key);
     for (const name of await ifAllowed(folderNames(folder), onDenied) ?? []) {
-      const note = join(folder, name);
-      // A file of any name may have one that ends like that.
-      if (!name.endsWith(noteSuffix) || (lookAt(note)?.size ?? Infinity) > mostNoteBytes) continue;
-      const path = note.slice(0, -noteSuffix.length);
+      const path = join(folder, name);
       const info = lookAt(path);
-      const text = await ifAllowed(readPlainText(note), onDenied) ?? "";
-      const digest = info?.isFile ? copyOfNote(text, info) : undefined;
-      if (digest !== undefined) yield { digest, size: info!.size, path };
+      if (!info?.isFile) continue;
+      const digest = await ifAllowed(copiedDigest(path, info), onDenied);
+      if (digest !== undefined) yield { digest, size: info.size, path };
     }
   }
 }

@@ -14,8 +14,7 @@ import { clearWay, linkFile, lookAt, readPlainText } from "../base/files.ts";
 import type { CachedBlob } from "./cached_blob.ts";
 import { buckets } from "./buckets.ts";
 
-/** How the name of a copy's note ends, after that of the copy. */
-export const noteSuffix = ".digest";
+const mostNoteBytes = 200;
 
 /** Where the named file of a key lies in the cache of this root. */
 export function namedFilePath(root: string, key: string, name: string): string {
@@ -56,15 +55,21 @@ export async function nameBlob(
   }
 }
 
-/** The digest of the blob that a copy is of, by its note; `undefined` for a copy that was changed since. */
-export function copyOfNote(note: string, copy: Deno.FileInfo): Digest | undefined {
-  const [digest = ""] = note.split(" ");
-  return isDigest(digest) && note === noteFor(digest, copy) ? digest : undefined;
+/** The digest of the blob that a file is a copy of, by its note; `undefined` for another name of the blob, and for a copy that was changed since. */
+export async function copiedDigest(
+  path: string,
+  copy: Deno.FileInfo,
+): Promise<Digest | undefined> {
+  const note = noteOf(path);
+  if ((lookAt(note)?.size ?? Infinity) > mostNoteBytes) return undefined;
+  const text = await readPlainText(note) ?? "";
+  const [digest = ""] = text.split(" ");
+  return isDigest(digest) && text === noteFor(digest, copy) ? digest : undefined;
 }
 
 /** Where the note of a copy lies. */
 function noteOf(path: string): string {
-  return `${path}${noteSuffix}`;
+  return `${path}.digest`;
 }
 
 /** What is noted of a copy: of which blob it is, and when it was made; what was changed since has another time. */

@@ -58,5 +58,5 @@ function parseEnvelope(text: string | undefined): EnvelopeFound {
   const envelope = data as Envelope;
   // Those of the first versions have neither.
   const { by = "", refs = [] } = envelope as Partial<Envelope>;
-  return { envelope: { ...envelope, by, refs } };
+  return { envelope: { ...envelope, by, refs: [...new Set(refs)] } };
 }

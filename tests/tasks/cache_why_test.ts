@@ -131,3 +131,19 @@ Deno.test("cache:why and cache:ls see the entries of the layer below, but those 
     assertStringIncludes((await run(["cache:why", "a/one"])).stdout, "kexec-v1 of the layer below");
     assertStringIncludes((await run(["cache:ls"])).stdout, "a/one  (in the layer below)");
   }));
+
+Deno.test("cache:why tells each digest of an entry once, and each other entry that has it", () =>
+  withCache(async (cache) => {
+    const digest = await put(cache, "https://a/one", "same");
+    for (const bucket of [buckets.kexec, buckets.nars]) {
+      await cache.entry(bucket, "https://b/two", v.looseObject({}))
+        .write({ digest }, { refs: [digest, digest], by: "kexec" });
+    }
+    const [one] = await cacheWhy("https://a/one", { cache });
+    assertEquals(one!.refs, [{ digest, alsoOf: ["https://b/two"], size: 4 }]);
+    const two = await cacheWhy("https://b/two", { cache });
+    assertEquals(two.map(({ refs }) => refs), [
+      [{ digest, alsoOf: ["https://a/one"], size: 4 }],
+      [{ digest, alsoOf: ["https://a/one"], size: 4 }],
+    ]);
+  }));

@@ -6,6 +6,7 @@ import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { cleanCache } from "../../../lib/cache/clean.ts";
 import { listEntries } from "../../../lib/cache/list_entries.ts";
+import { nameBlob, namedFilePath } from "../../../lib/cache/named_file.ts";
 import { pruneCache } from "../../../lib/cache/prune.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
@@ -59,6 +60,27 @@ Deno.test("a forced clean by name leaves to the next prune what somebody holds, 
       assertEquals([cleaned.files, await cache.blobs.has(digest)], [1, true]);
     }
     assertEquals((await pruneCache(cache)).files, 1);
+  }));
+
+Deno.test("a forced clean by name, and a forced prune, leave the file under its name of a bundle that somebody holds", () =>
+  withCache(async (cache) => {
+    const [key, user] = ["https://a/b.tar.gz", new Cache(cache.dir)];
+    const path = namedFilePath(cache.dir, key, "b.tar.gz");
+    {
+      using _use = await user.use();
+      const blob = await persist(user);
+      await nameBlob(path, blob, (folder) => user.ensure(folder));
+      await entry(user, key).write({ text: "k" }, { refs: [blob.digest] });
+      const options = { names: [key], force: true };
+      const { files } = await cleanCache(cache, { ...options, dryRun: true });
+      assertEquals([files, (await cleanCache(cache, options)).files], [1, 1]);
+      assertEquals((await pruneCache(cache, { force: true })).files, 0);
+      assertEquals(await Deno.readTextFile(path), "contents");
+      await entry(user, key).write({ text: "again" }, { refs: [blob.digest] });
+      assertEquals((await pruneCache(cache, { force: true })).files, 0);
+      await entry(user, key).remove();
+    }
+    assertEquals((await pruneCache(cache)).plan.items.map(({ kind }) => kind), ["file", "blob"]);
   }));
 
 Deno.test("a dry run of a forced clean by name counts what only this process leases, which then goes", () =>
