@@ -56,6 +56,7 @@ export class RegistryAccess {
   #given = new FoundOnce<Credentials | undefined>();
   /** Over once the first request was let in, or failed. */
   #first: PromiseWithResolvers<void> | undefined;
+  #isFirstOver = false;
 
   /** Asks for nothing yet. */
   constructor(options: RegistryAccessOptions) {
@@ -75,7 +76,7 @@ export class RegistryAccess {
   ): Promise<Response> {
     const scopes = scopesOf(repository, request);
     const own = this.#isOwn(url);
-    using _turn = own ? await this.#turn() : undefined;
+    using _turn = own ? await this.#turn(request.signal) : undefined;
     let authorization = own ? await this.#header(repository, scopes) : undefined;
     const accept = [...(request.accept ?? []), 401, 403];
     for (let tried = 1;; tried++) {
@@ -115,7 +116,7 @@ export class RegistryAccess {
     send: (init: RequestInit) => Promise<Response>,
   ): Promise<Response> {
     if (!this.#isOwn(url)) return await send(init);
-    using _turn = await this.#turn();
+    using _turn = await this.#turn(init.signal ?? undefined);
     const scopes = scopesOf(repository, { may });
     const headers = new Headers(init.headers);
     const sendWith = async (authorization: string | undefined) => {
@@ -143,17 +144,24 @@ export class RegistryAccess {
 
   /** Takes note of how a try went: others do not wait for the next one, unless it is that of a request that was refused. */
   tried(status?: number): void {
-    if (status !== 401) this.#first?.resolve();
+    if (status !== 401) this.#endFirst();
+  }
+
+  #endFirst(): void {
+    this.#isFirstOver = true;
+    this.#first?.resolve();
   }
 
   /** Waits for the first request; of that itself, what ends the wait of the others. */
-  async #turn(): Promise<Disposable | undefined> {
-    if (this.#first !== undefined) {
-      await this.#first.promise;
-      return undefined;
+  async #turn(signal: AbortSignal | undefined): Promise<Disposable | undefined> {
+    if (this.#isFirstOver) return undefined;
+    if (this.#first === undefined) {
+      this.#first = Promise.withResolvers<void>();
+      return { [Symbol.dispose]: () => this.#endFirst() };
     }
-    const { resolve } = this.#first = Promise.withResolvers<void>();
-    return { [Symbol.dispose]: resolve };
+    if (signal === undefined) await this.#first.promise;
+    else await (await import("@std/async")).abortable(this.#first.promise, signal);
+    return undefined;
   }
 
   #isOwn(url: string | URL): boolean {

@@ -1,6 +1,8 @@
 /** The first request to a registry finds out for the others whether it wants to know who asks; its troubles are its own. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
+import { HttpClient } from "../../../lib/http/client.ts";
+import { RegistryAccess } from "../../../lib/oci/registry_access.ts";
 import { RegistryClient } from "../../../lib/oci/registry_client.ts";
 import { RegistryHost } from "../../../lib/oci/registry_host.ts";
 
@@ -34,5 +36,32 @@ for (const [trouble, how] of [[broken, "is answered 500"], ["", "gets no answer"
     }
     listener.close();
     await served;
+  });
+}
+
+for (const how of ["request", "download"] as const) {
+  Deno.test(`a ${how} ends with its own abort while the first request is not answered`, async () => {
+    const base = new URL("https://a.example/v2/");
+    const access = new RegistryAccess({
+      host: base.host,
+      origin: { base, plain: false },
+      http: new HttpClient(),
+    });
+    const answer = Promise.withResolvers<Response>();
+    const first = access.request("first", base, {}, () => answer.promise);
+    const own = new AbortController();
+    const { signal } = own;
+    let isSent = false;
+    const send = () => {
+      isSent = true;
+      return answer.promise;
+    };
+    const other = how === "request"
+      ? access.request("other", base, { signal }, send)
+      : access.fetch("other", "pull", base.href, { signal }, send);
+    own.abort(new Error("enough"));
+    await assertRejects(() => other, Error, "enough");
+    answer.resolve(new Response());
+    assertEquals([(await first).status, isSent], [200, false]);
   });
 }
