@@ -1,4 +1,5 @@
 import { formatBytes } from "../lib/base/bytes.ts";
+import { counted } from "../lib/base/counted.ts";
 import type { NixFolder } from "../lib/nix/nix_folder.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
@@ -34,8 +35,10 @@ export function exportPlan(
     exact: true,
     requests: 0,
     why: missing.length === 0
-      ? `"${shown}" has all ${closure.length} paths`
-      : `"${shown}" lacks ${missing.length} of ${closure.length} paths (${formatBytes(bytes)})`,
+      ? `"${shown}" has ${closure.length === 1 ? "the one path" : `all ${closure.length} paths`}`
+      : `"${shown}" lacks ${missing.length} of ${counted(closure.length, "path")} (${
+        formatBytes(bytes)
+      })`,
     objects: closure.map(({ storePath: { path, baseName }, narSize }) => ({
       label: path,
       sizeBytes: narSize,

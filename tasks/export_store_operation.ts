@@ -40,6 +40,7 @@ export async function runExportStore(
     if (folder === undefined || database === undefined) {
       throw new KedgeError(`Cannot export from ${place.label}: there is no store in it`, {
         side: "source",
+        hint: "fill it first, with base-image:carry",
       });
     }
     const valid = database.rows();

@@ -84,7 +84,9 @@ export async function exportToCache(
         ...standing,
         changed: lacking.length > 0,
         why: standing.why +
-          (unsigned === 0 ? "" : `; ${unsigned} that it has lack a signature of ours`),
+          (unsigned === 0
+            ? ""
+            : `; ${unsigned} that it has ${unsigned === 1 ? "lacks" : "lack"} a signature of ours`),
         store: plan,
         bytesToMove: bounds.reduce((sum, bytes) => sum + bytes, 0),
         bytesToReuse: there.reduce((sum, state) => sum + standingBytes(state), 0),

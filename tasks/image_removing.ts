@@ -44,6 +44,7 @@ interface Removal {
 
 function parseSingle(name: string): Removal {
   const reference = parseReference(name);
+  const place = reference.transport === "oci" ? "oci:DIR" : "docker://HOST/REPOSITORY";
   if ((reference.tag === undefined) !== (reference.digest === undefined)) {
     return { reference, remove: (hosts, dryRun) => removeImage(reference, hosts, dryRun) };
   }
@@ -51,7 +52,7 @@ function parseSingle(name: string): Removal {
     `Cannot remove "${name}": it names ${
       reference.tag === undefined ? "no tag and no digest" : "a tag and a digest"
     }`,
-    { hint: "write docker://HOST/REPOSITORY:TAG or docker://HOST/REPOSITORY@sha256:..." },
+    { hint: `write ${place}:TAG or ${place}@sha256:...` },
   );
 }
 

@@ -9,6 +9,7 @@
 import { join } from "@std/path";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { checkOptions } from "../lib/base/check_options.ts";
+import { counted } from "../lib/base/counted.ts";
 import { checkFreeBytes, whileRoom } from "../lib/base/disk_space.ts";
 import { IncompleteError, UsageError, VerificationError } from "../lib/base/errors.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
@@ -138,7 +139,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
       requests: missing.length * source.requestsEach,
       why: missing.length === 0
         ? `${place.label} has all of it` + (isRooted ? "" : ", and no root for it")
-        : `${place.label} lacks ${missing.length} paths (${formatBytes(bytesToMove)})`,
+        : `${place.label} lacks ${counted(missing.length, "path")} (${formatBytes(bytesToMove)})`,
       objects: closure.map(({ storePath: { path, baseName }, narSize }) => ({
         label: path,
         sizeBytes: narSize,

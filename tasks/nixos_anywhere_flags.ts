@@ -86,6 +86,9 @@ export function checkInstallOptions(options: NixosAnywhereOptions): InstallPhase
     refuse(
       flake === undefined ? "nixosAnywhere()" : `the flake ${JSON.stringify(flake)}`,
       flake === undefined ? "neither a flake nor storePaths is given" : "storePaths is given too",
+      flake === undefined
+        ? "give --flake .#NAME, or --store-path twice"
+        : "leave out one of the two",
     );
   }
   if (flake !== undefined && !/^[^\0\n]+#[^\0\n#"]+$/.test(flake)) {
@@ -97,7 +100,7 @@ export function checkInstallOptions(options: NixosAnywhereOptions): InstallPhase
     }
   }
   if (target !== undefined) checkSshTarget({ ...options, target });
-  else if (!vmTest) refuse("nixosAnywhere()", "no target is given");
+  else if (!vmTest) refuse("nixosAnywhere()", "no target is given", "give --target root@HOST");
   if (options.postKexecSshPort !== undefined) checkPort(options.postKexecSshPort);
   if (kexec !== undefined && compressionOfName(kexec) === undefined) {
     refuse(

@@ -6,6 +6,7 @@
 import { counted } from "../lib/base/counted.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { UsageError } from "../lib/base/errors.ts";
+import { listed } from "../lib/base/listed.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
@@ -116,7 +117,8 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
     }
     context.signal.throwIfAborted();
     const changed = failures.length > 0;
-    const names = stores.map(({ store }) => `"${store.cache.url}"`).join(" and ");
+    const namesOf = (some: typeof stores) =>
+      listed(some.map(({ store }) => `"${store.cache.url}"`));
     return {
       closure,
       stores,
@@ -128,8 +130,10 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       exact: false,
       requests: 0,
       why: changed
-        ? `${failures.length} of ${closure.length * stores.length} paths are broken in ${names}`
-        : `${names} ${stores.length === 1 ? "has" : "have"} all of ${entry.id}, ${
+        ? `${failures.length} of ${counted(closure.length * stores.length, "path")} ${
+          failures.length === 1 ? "is" : "are"
+        } broken in ${namesOf(stores.filter((each) => each.failures.length > 0))}`
+        : `${namesOf(stores)} ${stores.length === 1 ? "has" : "have"} all of ${entry.id}, ${
           counted(closure.length, "path")
         }`,
       objects: [],

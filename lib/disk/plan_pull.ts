@@ -5,6 +5,7 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
+import { counted } from "../base/counted.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -182,9 +183,15 @@ function summary(
   }));
   const bytesToReuse = dataBytes(index) - fetched;
   objects.push({ label: "chunks on this machine", sizeBytes: bytesToReuse, state: "present" });
+  const data = `${formatBytes(dataBytes(index))} of data`;
   const why = of.changed
-    ? `${chunks} of ${index.lengths.length} chunks are not on this machine: ` +
-      `${formatBytes(fetched)} of ${formatBytes(dataBytes(index))} of data`
+    ? chunks === 0
+      ? `${
+        index.lengths.length === 1 ? "the one chunk is" : `all ${index.lengths.length} chunks are`
+      } on this machine: ${data}`
+      : `${chunks} of ${counted(index.lengths.length, "chunk")} ${
+        chunks === 1 ? "is" : "are"
+      } not on this machine: ${formatBytes(fetched)} of ${data}`
     : `"${options.file.path}" holds every chunk of ${image.manifest.digest}, each hashed now`;
   return {
     bytesToMove,

@@ -35,9 +35,10 @@ export class Secrets {
     try {
       text = await Deno.readTextFile(path);
     } catch (cause) {
-      throw new UsageError(`Cannot read the secret file "${path}": ${(cause as Error).message}`, {
-        cause,
-      });
+      const state = cause instanceof Deno.errors.NotFound
+        ? "it is not there"
+        : (cause as Error).message;
+      throw new UsageError(`Cannot read the secret file "${path}": ${state}`, { cause });
     }
     return new Secret(text.trim(), `file ${path}`, this.#redactor);
   }

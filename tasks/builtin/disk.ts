@@ -1,4 +1,5 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
+import { counted } from "../../lib/base/counted.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import {
@@ -183,8 +184,8 @@ export const diskDiffTask = task({
       ...registryOptions(args),
     }, ctx),
   output: (diff: DiffDisksResult) => [
-    `common   ${diff.commonChunks} chunks, ${formatBytes(diff.commonBytes)}`,
-    `new      ${diff.newChunks} chunks, ${formatBytes(diff.newBytes)}, stored in ${
+    `common   ${counted(diff.commonChunks, "chunk")}, ${formatBytes(diff.commonBytes)}`,
+    `new      ${counted(diff.newChunks, "chunk")}, ${formatBytes(diff.newBytes)}, stored in ${
       formatBytes(diff.newStoredBytes)
     }`,
   ],

@@ -1,4 +1,5 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
+import { counted } from "../../lib/base/counted.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { collectImages } from "../image_gc.ts";
@@ -75,11 +76,15 @@ export const imageGcTask = task({
     }),
     grace: arg.duration({ description: "How old a blob must be", default: 3_600_000 }),
   },
-  run: ({ args, ...ctx }) =>
-    collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
-  output: (result) => [
-    ...result.removed,
-    `${result.removed.length} blobs, ${formatBytes(result.bytesFreed)}`,
+  run: async ({ args, ...ctx }) => ({
+    ...await collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
+    dryRun: ctx.dryRun,
+  }),
+  output: ({ removed, bytesFreed, dryRun }) => [
+    ...removed,
+    `${counted(removed.length, "blob")}, ${formatBytes(bytesFreed)} ${
+      dryRun ? "would be removed" : "removed"
+    }`,
   ],
 });
 

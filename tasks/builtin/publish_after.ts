@@ -123,5 +123,6 @@ export const publishKeygenTask = task({
   },
   run: ({ args, ...ctx }) =>
     publishKeygen({ name: args.name, file: args.file, stores: args.to }, ctx),
-  output: (result: PublishKeygenResult) => result.lines,
+  output: ({ file, lines }: PublishKeygenResult) =>
+    lines.length > 0 ? lines : `would write the secret key to ${file}`,
 });

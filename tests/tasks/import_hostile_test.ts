@@ -204,7 +204,7 @@ realTest("exportStore() counts as brought no path that it only signs", ["nix"], 
     const signed = await exportStore(signing, context);
     assertEquals({ ...planned, dryRun: false }, signed);
     assertEquals([signed.changed, signed.pathsMoved, signed.bytesMoved], [true, 0, 0]);
-    assertEquals(signed.why, `"${to}" has all 1 paths; 1 that it has lack a signature of ours`);
+    assertEquals(signed.why, `"${to}" has the one path; 1 that it has lacks a signature of ours`);
     const narInfo = await Deno.readTextFile(join(folder, "other-cache", `${digits}.narinfo`));
     assertStringIncludes(narInfo, "Sig: k-1:");
     assertEquals((await exportStore(signing, context)).changed, false);

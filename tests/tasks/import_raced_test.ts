@@ -53,7 +53,7 @@ realTest(
     await using room = await CarryRoom.make();
     const { paths, pathsMoved, changed, why } = await whileWaiting(room, "nix-2.8.0", prune);
     assertEquals([paths.length, pathsMoved, changed], [3, 1, true]);
-    assertStringIncludes(why, "lacks 1 paths");
+    assertStringIncludes(why, "lacks 1 path ");
     assertEquals((await validWithNix(room.nix.uri)).length, 4);
     await verifyWithNix(room.nix.uri);
     const roots = await readLinks(join(room.nix.state, "gcroots", "kedge", "imported"));
