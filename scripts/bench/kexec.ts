@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { delay } from "@std/async";
 import { fromFileUrl, join } from "@std/path";
 import { makeBundle } from "../../tests/support/bundle.ts";
 import { type Nginx, startNginx } from "../../tests/support/nginx.ts";
@@ -132,7 +133,7 @@ async function resumed({ slow, folder }: Room): Promise<void> {
     await removeAll(cache);
     const [program, ...args] = kedge(url, cache);
     const child = new Deno.Command(program!, { args, stdout: "null", stderr: "null" }).spawn();
-    while (await storedShare(cache) < 0.5) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (await storedShare(cache) < 0.5) await delay(5);
     child.kill("SIGKILL");
     await child.status;
     const { stdout } = await run(kedge(url, cache, "--json"));

@@ -1,3 +1,4 @@
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
@@ -63,7 +64,7 @@ export class FaultyCache implements AsyncDisposable {
   async #handle(request: Request): Promise<Response> {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
     try {
-      if (this.latencyMs > 0) await new Promise((done) => setTimeout(done, this.latencyMs));
+      if (this.latencyMs > 0) await delay(this.latencyMs);
       return await this.#answer(request);
     } finally {
       this.atOnce--;

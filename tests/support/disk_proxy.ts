@@ -1,4 +1,5 @@
 /** A proxy before a registry that counts, slows down, and spoils what it passes on. @module */
+import { delay } from "@std/async";
 
 /** How a {@linkcode DiskProxy} behaves; may be changed while it runs. */
 export interface DiskProxyBehaviour {
@@ -65,7 +66,7 @@ export class DiskProxy implements AsyncDisposable {
     const url = new URL(request.url);
     this.requests.push(`${request.method} ${url.pathname}`);
     await before?.(request);
-    if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
+    if (latencyMs > 0) await delay(latencyMs);
     const headers = new Headers(request.headers);
     if (!ranges) headers.delete("range");
     else if (mostOfRange !== undefined) shorten(headers, mostOfRange);
@@ -101,7 +102,7 @@ export class DiskProxy implements AsyncDisposable {
     const now = performance.now();
     this.#freeAt = Math.max(this.#freeAt, now) + bytes / bytesPerSecond * 1000;
     const waitMs = this.#freeAt - now;
-    if (waitMs > 2) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (waitMs > 2) await delay(waitMs);
   }
 }
 

@@ -1,3 +1,5 @@
+import { delay } from "@std/async";
+
 /** What starts a service of an engine's API. */
 export interface EngineServiceOptions {
   /** The program that serves, with its arguments. */
@@ -35,7 +37,7 @@ export class EngineService implements AsyncDisposable {
     for (let asked = 0; !isOver && asked < 300; asked++) {
       const answer = new Deno.Command(asking, { args: question, stdin: "null" });
       if ((await answer.output()).success) return service;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
     if (!isOver) await service[Symbol.asyncDispose]();
     throw new Error(`nobody serves ${what}`);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { delay } from "@std/async";
 import { encodeBase64 } from "@std/encoding";
 import { sha256 } from "../../lib/base/digest.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
@@ -198,7 +199,7 @@ export class FakeRegistry implements AsyncDisposable {
     const { latencyMs, mostAtOnce = () => Infinity } = this.#options;
     const atOnce = ++this.#underWay;
     const isRefused = atOnce > mostAtOnce(this.#seen++);
-    if (latencyMs && !isRefused) await sleep(latencyMs);
+    if (latencyMs && !isRefused) await delay(latencyMs);
     let response: Response;
     try {
       response = isRefused ? await tooMany(request) : await this.#answer(request, url);
@@ -650,8 +651,4 @@ async function drain(request: Request): Promise<void> {
   } catch {
     // The sender went away, which is as good as the end.
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { delay } from "@std/async";
 import { join } from "@std/path";
 
 const first = 20_000;
@@ -53,7 +54,7 @@ export async function waitForPort(port: number, timeoutMs = 60_000): Promise<voi
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
     }
   }
 }

@@ -1,3 +1,5 @@
+import { delay } from "@std/async";
+
 /** How a proxy slows things down. */
 export interface SlowProxyOptions {
   /** What it leads to: `http://127.0.0.1:port`. */
@@ -40,7 +42,7 @@ export class SlowProxy implements AsyncDisposable {
   async #serve(request: Request): Promise<Response> {
     this.requests++;
     const { target, latencyMs = 0 } = this.#options;
-    if (latencyMs > 0) await sleep(latencyMs);
+    if (latencyMs > 0) await delay(latencyMs);
     const { pathname, search } = new URL(request.url);
     const response = await fetch(target + pathname + search, {
       method: request.method,
@@ -68,10 +70,6 @@ export class SlowProxy implements AsyncDisposable {
     if (bytesPerSecond === undefined) return;
     const now = performance.now();
     this.#freeAt = Math.max(now, this.#freeAt) + bytes / bytesPerSecond * 1000;
-    if (this.#freeAt - now > 5) await sleep(this.#freeAt - now);
+    if (this.#freeAt - now > 5) await delay(this.#freeAt - now);
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

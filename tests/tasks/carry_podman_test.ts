@@ -1,5 +1,6 @@
 /** What carryStore() reads out of podman, where the copy of the image is there. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
@@ -169,7 +170,7 @@ for (
     let isEnded = false;
     ended.then(() => isEnded = true);
     const isMounted = async () => {
-      await new Promise((done) => setTimeout(done, 20));
+      await delay(20);
       return await ground.mounted() !== "";
     };
     while (!await isMounted()) assertEquals(isEnded, false, "it ended before it was told to");

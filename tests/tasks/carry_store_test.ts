@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import {
@@ -236,7 +237,7 @@ carryTest("an abort ends the threads, and the next run goes on", async (room) =>
   const reason = new Error("enough");
   const running = room.carry(base, {}, { signal: controller.signal });
   while ((await folderNames(room.nix.store)).length === 0) {
-    await new Promise((done) => setTimeout(done));
+    await delay(0);
   }
   controller.abort(reason);
   await running.then((done) => assertEquals(done.pathsMoved, 6), (error) => {
@@ -266,7 +267,7 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const child = spawnKedge([...args, to], { cacheDir, env: { TMPDIR: temporary } });
   for (;;) {
     if ((await folderNames(room.nix.store)).some((name) => name.includes("-big-"))) break;
-    await new Promise((done) => setTimeout(done, 2));
+    await delay(2);
   }
   child.kill("SIGKILL");
   await child.output();

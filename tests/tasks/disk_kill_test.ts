@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { type PullDiskResult, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
@@ -21,7 +22,7 @@ async function killWhen(
   const ended = child.output();
   let over = false;
   ended.then(() => over = true);
-  while (!condition() && !over) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!condition() && !over) await delay(5);
   const atWork = !over;
   if (atWork) child.kill(signal);
   await ended;

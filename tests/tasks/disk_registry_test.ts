@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { IncompleteError, UnreachableError, VerificationError } from "../../lib/base/errors.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
@@ -299,7 +300,7 @@ realTest("a pull that failed goes on where it was, also towards a newer version"
     ...there,
     signal: stop.signal,
   });
-  while (ranges < 6) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (ranges < 6) await delay(10);
   stop.abort(new UnreachableError("enough"));
   await assertRejects(() => failing, UnreachableError, "enough");
   assert((await world.names()).some((name) => name.endsWith(".kedge-partial")));

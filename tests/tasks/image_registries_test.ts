@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { sha256 } from "../../lib/base/digest.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { readControl } from "../../lib/http/control_file.ts";
@@ -213,7 +214,7 @@ realTest("image:sync moves at most half after a kill -9 behind the half of a pul
     const args = ["image:sync", `docker://${link.host}/big:v1`, `oci:${folder}/to:v1`, "--json"];
     const child = spawnKedge(args, options);
     while (await arrived(`${folder}/to`) < total * 0.55) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await delay(5);
     }
     child.kill("SIGKILL");
     await child.output();

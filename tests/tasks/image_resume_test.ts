@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { digestHex } from "../../lib/base/digest_text.ts";
@@ -39,7 +40,7 @@ async function pushTwice(
     const child = spawnKedge(args, options);
     const patched = () =>
       registry.requests.some(({ method, status }) => method === "PATCH" && status === 202);
-    while (!patched()) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (!patched()) await delay(2);
     child.kill(signal);
     const { code } = await child.output();
     assertEquals(code, signal === "SIGINT" ? 130 : 137);
@@ -75,7 +76,7 @@ Deno.test("image:sync leaves an upload alone on which another run works, of this
     const cacheDir = `${folder}/cache`;
     const patches = () => registry.requests.filter(({ method }) => method === "PATCH");
     const first = syncImage({ from, to }, { cache: new Cache(cacheDir) });
-    while (patches().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (patches().length === 0) await delay(2);
     const [, , third] = await Promise.all([
       first,
       syncImage({ from, to }, { cache: new Cache(cacheDir) }),

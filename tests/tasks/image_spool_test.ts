@@ -1,5 +1,6 @@
 /** One source, several destinations, and what comes in between. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, NoRoomError, TimedOutError } from "../../lib/base/errors.ts";
@@ -113,7 +114,7 @@ async function endAndFinish(signal: Deno.Signal, expectedCode: number): Promise<
     [fan.one, fan.other].some(({ requests }) =>
       requests.some(({ method, status }) => method === "PATCH" && status === 202)
     );
-  while (!patched()) await new Promise((resolve) => setTimeout(resolve, 2));
+  while (!patched()) await delay(2);
   child.kill(signal);
   assertEquals((await child.output()).code, expectedCode);
   await fan.idle();

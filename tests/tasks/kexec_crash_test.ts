@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { fromFileUrl, join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { readControl } from "../../lib/http/control_file.ts";
@@ -33,7 +34,7 @@ function holdEnd(origin: Origin): void {
 async function sent(origin: Origin, bytes: number): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (origin.sentBytes < bytes && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
   }
 }
 
@@ -74,7 +75,7 @@ async function kept(cacheDir: string, bytes: number): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (sum(await durable(cacheDir)) < bytes) {
     assert(Date.now() < deadline, `fewer than ${bytes} bytes became durable`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
   }
 }
 

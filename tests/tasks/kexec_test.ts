@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { basename, join, relative } from "@std/path";
 import { decodeHex, encodeBase64 } from "@std/encoding";
 import { sha256 } from "../../lib/base/digest.ts";
@@ -447,7 +448,7 @@ Deno.test("cacheKexec() hands out no damaged contents, not even those that are p
       const first = await run(options);
       await Deno.chmod(first.path, 0o644);
       using blob = await Deno.open(first.path, { write: true });
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await delay(5);
       await blob.seek(5000, Deno.SeekMode.Start);
       await blob.write(new Uint8Array([1, 2, 3, 4]));
       const asked = origin.requests.length;

@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import * as fc from "fast-check";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
@@ -277,7 +278,7 @@ sleep 986 & wait; sleep 985 & wait`,
     const running = install({}, { signal: stop.signal });
     const sleeper = join(fake.bin, "sleeper");
     while (!await Deno.stat(sleeper).then((info) => info.size > 1, () => false)) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await delay(10);
     }
     stop.abort(new Error("enough"));
     await assertRejects(() => running, Error, "enough");

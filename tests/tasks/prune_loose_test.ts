@@ -1,6 +1,7 @@
 /** What a carry or an import that was killed leaves in the folder, for the next prune. */
 import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { folderNames, ifThere } from "../../lib/base/files.ts";
@@ -62,7 +63,7 @@ realTest("pruneStore() frees what a killed carry placed", carryPrograms, async (
     cacheDir: join(room.folder, "cache"),
   });
   while (!(await folderNames(room.nix.store)).some((name) => name.includes("-big-"))) {
-    await new Promise((done) => setTimeout(done, 2));
+    await delay(2);
   }
   child.kill("SIGKILL");
   await child.output();

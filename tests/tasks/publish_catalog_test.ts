@@ -1,5 +1,6 @@
 /** Catalogs behind HTTP, good and bad, and one of a user's own. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { toFileUrl } from "@std/path/to-file-url";
 import type { KedgeError } from "../../lib/base/errors.ts";
@@ -103,7 +104,7 @@ Deno.test("publish() gives a slow catalog up", async () => {
   await using server = new CatalogServer();
   await using ground = await plainGround();
   server.fault = async ({ method }) => {
-    if (method === "PUT") await new Promise((done) => setTimeout(done, 500));
+    if (method === "PUT") await delay(500);
     return undefined;
   };
   const options = { ...optionsOf(ground, server), stallMs: 100, retry: { retries: 1, baseMs: 1 } };

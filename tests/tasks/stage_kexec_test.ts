@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { delay } from "@std/async";
 import { dirname, join } from "@std/path";
 import {
   KedgeError,
@@ -657,9 +658,5 @@ await main({ stage: task({ name: "stage", description: "Stage", run }) });
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!await isSo()) {
-    if (Date.now() > deadline) throw new Error("it did not come to it in 30 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  while (!await isSo()) await delay(20);
 }

@@ -1,4 +1,5 @@
 /** Copies over links that are slow, late, or die. @module */
+import { delay } from "@std/async";
 import { LatencyProxy } from "../../../tests/support/latency_proxy.ts";
 import { randomBytes, writeImage } from "../../../tests/support/layout.ts";
 import { startRegistry } from "../../../tests/support/registry.ts";
@@ -85,7 +86,7 @@ export async function killed(bench: ImageBench): Promise<void> {
     stdout: "null",
     stderr: "null",
   }).spawn();
-  while (link.passedBytes < 500_000_000) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (link.passedBytes < 500_000_000) await delay(5);
   child.kill("SIGKILL");
   await child.status;
   const before = link.passedBytes;

@@ -1,3 +1,4 @@
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { startDavCache } from "../../../tests/support/binary_cache.ts";
 import type { NixWorld } from "../../../tests/support/nix.ts";
@@ -34,7 +35,7 @@ export async function killAtHalf(
     stderr: "null",
   }).spawn();
   while (await bytesIn(folder) < wholeBytes / 2) {
-    await new Promise((done) => setTimeout(done, 5));
+    await delay(5);
   }
   child.kill("SIGKILL");
   await child.status;

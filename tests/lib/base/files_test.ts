@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import {
   isTemporaryName,
@@ -122,7 +123,7 @@ Deno.test("FileLock is free once it is let go, although programs are being start
       for (let round = 0; round < 500; round++) {
         const lock = await tryLockFile(path);
         assert(lock !== undefined, `round ${round}`);
-        await new Promise((resolve) => setTimeout(resolve));
+        await delay(0);
         lock[Symbol.dispose]();
       }
     } finally {

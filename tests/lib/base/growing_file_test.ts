@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { GrowingDigest } from "../../../lib/base/growing_digest.ts";
@@ -26,7 +27,7 @@ Deno.test("GrowingFile reads no byte before it was said to be there", () =>
     file.grown(3);
     let came = false;
     first.then(() => came = true);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
     assertEquals(came, false);
     file.grown(6);
     assertEquals(new TextDecoder().decode((await first).value), "abcd");

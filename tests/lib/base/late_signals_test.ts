@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { spy } from "@std/testing";
 import { LateSignals } from "../../../lib/base/late_signals.ts";
 
@@ -21,7 +22,7 @@ Deno.test("LateSignals aborts what lasts longer than the limit, with its reason"
 Deno.test("LateSignals aborts each of several waits, those that began on a running timer too", async () => {
   const signals = new LateSignals(40, () => late);
   using first = signals.start();
-  await new Promise((resolve) => setTimeout(resolve, 15));
+  await delay(15);
   using second = signals.start();
   assertEquals(await ended(first.signal), late);
   assertEquals(await ended(second.signal), late);
@@ -31,7 +32,7 @@ Deno.test("LateSignals gives the whole limit to a wait that begins on the timer 
   const signals = new LateSignals(200, () => late);
   const first = signals.start();
   first[Symbol.dispose]();
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  await delay(120);
   const started = performance.now();
   using second = signals.start();
   await ended(second.signal);
@@ -73,7 +74,7 @@ Deno.test("LateSignals rests on one timer where the limit is longer than a timer
   try {
     const signals = new LateSignals(2 ** 31, () => late);
     using _wait = signals.start();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   } finally {
     AbortSignal.timeout = timeout;
   }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { RateLimit } from "../../../lib/base/rate_limit.ts";
 
 const mebibyte = 1024 * 1024;
@@ -16,7 +17,7 @@ Deno.test("RateLimit.stream() lets several streams pass no faster than the rate 
 
 Deno.test("RateLimit does not make up for a pause by a burst", async () => {
   const limit = new RateLimit(100_000);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await delay(100);
   const started = performance.now();
   await limit.take(20_000);
   assert(performance.now() - started >= 195);

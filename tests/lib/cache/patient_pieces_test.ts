@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { Patience } from "../../../lib/cache/patience.ts";
 import { patientPieces } from "../../../lib/cache/patient_pieces.ts";
 
@@ -13,7 +14,7 @@ async function takeSlowly(bytes: number, count: number): Promise<number> {
   using patience = new Patience(new AbortController().signal, 60_000);
   let taken = 0;
   for await (const _ of patientPieces(pieces(bytes, count), patience, pace)) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
     taken++;
   }
   return taken;

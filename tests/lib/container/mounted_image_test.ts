@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { ContainerEngine } from "../../../lib/container/container_engine.ts";
@@ -40,7 +41,7 @@ async function withPodman(
         mountImage(engine, "abc", { onLeft: (message) => void left.push(message), signal }),
       async given(command) {
         while (!(await commands()).includes(command)) {
-          await new Promise((done) => setTimeout(done, 5));
+          await delay(5);
         }
       },
     });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, UnreachableError } from "../../../lib/base/errors.ts";
 import { Uploader } from "../../../lib/http/upload.ts";
@@ -144,7 +145,7 @@ Deno.test("Uploader.send() ends on abort in the middle of the body", async () =>
   async function* slow() {
     for (let i = 0; i < 100; i++) {
       if (i === 3) controller.abort(new Error("enough"));
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
       yield new Uint8Array(1000);
     }
   }

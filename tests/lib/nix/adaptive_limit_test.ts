@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { AdaptiveLimit } from "../../../lib/nix/adaptive_limit.ts";
 
 async function most(limit: AdaptiveLimit, count: number): Promise<number> {
@@ -7,7 +8,7 @@ async function most(limit: AdaptiveLimit, count: number): Promise<number> {
   await Promise.all(Array.from({ length: count }, () =>
     limit.run(async () => {
       highest = Math.max(highest, ++running);
-      await new Promise((done) => setTimeout(done, 1));
+      await delay(1);
       running--;
     })));
   return highest;

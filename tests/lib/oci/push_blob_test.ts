@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, UnreachableError } from "../../../lib/base/errors.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
@@ -87,7 +88,7 @@ async function withFake(
 /** Waits until the registry has seen that a chunk was cut. */
 async function cutWasNoticed(registry: FakeRegistry): Promise<void> {
   while (!registry.requests.some(({ status }) => status === 400)) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
 import { join } from "@std/path";
 import { UnreachableError } from "../../../lib/base/errors.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
@@ -48,7 +49,7 @@ realTest("SshSession ends the script's ssh on abort and after its time", program
   const mark = join(sshd.home, "mark");
   const running = session.run(`echo >'${mark}'; sleep 30`);
   while (!await Deno.stat(mark).then(() => true, () => false)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delay(10);
   }
   stop.abort(new Error("enough"));
   await assertRejects(() => running, Error, "enough");
