@@ -14,6 +14,9 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import type { SourcePath } from "./source_path.ts";
 
+/** Where the pins of a binary cache lie in its folder. */
+export const pinFolder = ".kedge/pins";
+
 const pinnedForMs = 24 * 3_600_000;
 
 /** What the live pins of a store name. */
@@ -30,7 +33,7 @@ export async function pinClosure(
   closure: readonly SourcePath[],
   by: string,
 ): Promise<AsyncDisposable> {
-  const folder = pinFolder(dir);
+  const folder = join(dir, pinFolder);
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, `${crypto.randomUUID()}.json`);
   const pin = {
@@ -50,7 +53,7 @@ export async function pinClosure(
 export async function readPins(dir: string, now = Date.now()): Promise<PinnedPaths> {
   const hashParts = new Set<string>();
   const narHashes = new Set<string>();
-  const folder = pinFolder(dir);
+  const folder = join(dir, pinFolder);
   for (const name of await folderNames(folder)) {
     if (!name.endsWith(".json")) continue;
     const path = join(folder, name);
@@ -72,7 +75,7 @@ export async function readPins(dir: string, now = Date.now()): Promise<PinnedPat
 
 /** Removes the pins that killed publishes left in a binary cache's folder long ago. */
 export async function removeOldPins(dir: string, now = Date.now()): Promise<void> {
-  const folder = pinFolder(dir);
+  const folder = join(dir, pinFolder);
   for (const name of await folderNames(folder)) {
     const path = join(folder, name);
     if (name.endsWith(".json") && await ifThere(isOld(path, now))) await removeIfThere(path);
@@ -82,10 +85,6 @@ export async function removeOldPins(dir: string, now = Date.now()): Promise<void
 async function isOld(path: string, now: number): Promise<boolean> {
   const { mtime } = await Deno.stat(path);
   return mtime !== null && now - mtime.getTime() > pinnedForMs;
-}
-
-function pinFolder(dir: string): string {
-  return join(dir, ".kedge", "pins");
 }
 
 function pathsOf(text: string): [string, string][] {

@@ -9,6 +9,7 @@
 import { VerificationError } from "../base/errors.ts";
 import { narKey } from "./binary_cache.ts";
 import type { NarPacking } from "./compression.ts";
+import { pinFolder } from "./file_pins.ts";
 import { fingerprint, type NarInfo } from "./nar_info.ts";
 import type { NarSpool, SpooledNar } from "./nar_spool.ts";
 import type { ProvenPath, RememberedProof } from "./proof_memory.ts";
@@ -98,8 +99,8 @@ export async function planStore(
     closure.map((source) => limit.run(() => planPath(store, source, options), signal)),
   );
   if (states.some((state) => state.gap !== undefined)) {
-    const sendsNars = states.some((state) => state.sendNar);
-    cache.writer.foresee?.(sendsNars ? ["", "nar"] : [""]);
+    const nars = states.some((state) => state.sendNar) ? ["nar"] : [];
+    cache.writer.foresee?.(["", ...nars, pinFolder]);
   }
   return {
     store,
