@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { KedgeError } from "../base/errors.ts";
+import { KedgeError, StoppedError, TimedOutError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { missingManifestHint } from "./checked_manifest.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -119,19 +119,29 @@ export class RegistrySource implements ImageSource {
     const message = `Cannot find "${this.name}": the registry has no such ${
       this.isPinned ? "digest" : "tag"
     }`;
+    const hint = this.isPinned ? undefined : await this.#nearTags(wanted);
+    return new KedgeError(message, {
+      side: "source",
+      ...(hint === undefined ? {} : { hint }),
+      data: { reference: this.name, missing: wanted },
+    });
+  }
+
+  /** What may have been meant; that the tags cannot be listed is no reason to tell nothing else. */
+  async #nearTags(wanted: string): Promise<string> {
     const tags: string[] = [];
-    if (!this.isPinned) {
+    try {
       for await (const tag of this.client.tags()) {
         tags.push(tag);
         if (tags.length >= mostTagsRead) break;
       }
+    } catch (error) {
+      const stopped = error instanceof StoppedError || error instanceof TimedOutError;
+      if (stopped || !(error instanceof KedgeError)) throw error;
+      return `which tags are near is not known: ${error.message}`;
     }
+    if (tags.length === 0) return "it has no tags of that repository at all";
     const { wordSimilaritySort } = await import("@std/text");
-    const near = wordSimilaritySort(wanted, tags).slice(0, 3);
-    return new KedgeError(message, {
-      side: "source",
-      ...(near.length === 0 ? {} : { hint: `the nearest tags are ${near.join(", ")}` }),
-      data: { reference: this.name, missing: wanted },
-    });
+    return `the nearest tags are ${wordSimilaritySort(wanted, tags).slice(0, 3).join(", ")}`;
   }
 }

@@ -1,5 +1,5 @@
 /** What a copy refuses, and what it says of that. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import {
   KedgeError,
@@ -60,6 +60,14 @@ const badCases: BadCase[] = [
     exitCode: 1,
     message: "the registry has no such tag",
     hint: "the nearest tags are v1.0.0, v2, latest",
+  },
+  {
+    what: "a repository that the registry does not have",
+    from: (_room, registry) => `docker://${registry.host}/b:v1`,
+    type: KedgeError,
+    exitCode: 1,
+    message: "the registry has no such tag",
+    hint: "it has no tags of that repository at all",
   },
   {
     what: "a tag that the layout does not have",
@@ -145,6 +153,33 @@ Deno.test("syncImage() gives up with 4 on a registry that is not there, and says
     registry.host,
   );
   assertEquals([error.exitCode, error.side], [4, "source"]);
+});
+
+Deno.test("syncImage() says that a tag is not there also where its tags cannot be listed", async () => {
+  await using room = await ImageRoom.make();
+  const denied = { errors: [{ code: "DENIED", message: "no listing" }] };
+  const unknown = { errors: [{ code: "MANIFEST_UNKNOWN", message: "manifest unknown" }] };
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    ({ url }) =>
+      url.includes("/tags/list")
+        ? Response.json(denied, { status: 403 })
+        : Response.json(unknown, { status: 404 }),
+  );
+  try {
+    const from = `docker://127.0.0.1:${server.addr.port}/a:v1`;
+    const error = await assertRejects(
+      () => syncImage({ from, to: `oci:${room.path("to")}:v1` }, room.context),
+      KedgeError,
+    );
+    assertEquals([error.exitCode, error.message], [
+      1,
+      `Cannot find "${from}": the registry has no such tag`,
+    ]);
+    assertStringIncludes(error.hint ?? "", "the registry answered 403 (DENIED: no listing)");
+  } finally {
+    await server.shutdown();
+  }
 });
 
 Deno.test("syncImage() asks a registry that refuses nothing twice", async () => {
