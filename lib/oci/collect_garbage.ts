@@ -2,7 +2,7 @@
  * Takes out of a layout what no name leads to.
  *
  * Invariants: what is reached is walked before anything is removed, and a damaged manifest ends the collection, since what it leads to
- * cannot be known; blobs younger than the grace stay, for another process may be about to name them, and what one works on stays however
+ * cannot be known; blobs that came within the grace stay, for another process may be about to name them, and what one works on stays however
  * old it is; the index is locked meanwhile.
  *
  * @module
@@ -65,7 +65,7 @@ export async function collectGarbage(
     const digest = `sha256:${name}`;
     const file = await ifThere(Deno.lstat(join(folder, name)));
     if (file === undefined) continue;
-    const young = (file.mtime?.getTime() ?? 0) > oldest;
+    const young = changedMs(file) > oldest;
     if (!file.isFile || !isDigest(digest) || reached.has(digest) || young) {
       garbage.kept++;
       continue;
@@ -77,6 +77,11 @@ export async function collectGarbage(
   garbage.removed.sort();
   garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
   return garbage;
+}
+
+/** When a file was written or got its name: one that is linked to the cache may have been written long before it came here. */
+function changedMs({ mtime, ctime }: Deno.FileInfo): number {
+  return Math.max(mtime?.getTime() ?? 0, ctime?.getTime() ?? 0);
 }
 
 /** The digests of all that some descriptors lead to within a layout. */

@@ -5,6 +5,7 @@ import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
+import { collectImages } from "../../tasks/image_gc.ts";
 import { syncImages } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
@@ -46,6 +47,21 @@ Deno.test("syncImage() links to a blob of the cache", async () => {
   assert(registry.sentBytes - before < 310_000);
   const { ino } = await Deno.stat(new Layout(room.path("to")).blobPath(sha256(layers[0]!)));
   assertEquals(ino, (await Deno.stat(path)).ino);
+});
+
+Deno.test("collectImages() keeps what a copy brought just now by a link to a blob of the cache, however old that is", async () => {
+  await using room = await ImageRoom.make({ oneMachine: true });
+  await writeImage(room.path("to"), "v1", { layers });
+  const { path } = await room.context.cache.blobs.persist(
+    new Blob([randomBytes(5000, 3)]).stream(),
+  );
+  await Deno.utime(path, 1, 1);
+  const linked = new Layout(room.path("to")).blobPath(sha256(randomBytes(5000, 3)));
+  await Deno.link(path, linked);
+  const collect = (graceMs?: number) =>
+    collectImages({ layout: `oci:${room.path("to")}`, graceMs }, room.context);
+  assertEquals((await collect()).removed, []);
+  assertEquals((await collect(-60_000)).removed, [sha256(randomBytes(5000, 3))]);
 });
 
 Deno.test("syncImage() sends from this machine what is known here, rather than read it at the source", async () => {
