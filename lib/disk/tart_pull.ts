@@ -28,10 +28,11 @@ import {
   refuseNewUser,
   tellMoved,
 } from "./pull_work.ts";
+import { SparseWriter } from "./sparse_writer.ts";
 import { readTart, sameLayers, type TartLayer } from "./tart_disk.ts";
 import { type Moving, tellMoving } from "./tell_moving.ts";
 import { tellReading } from "./tell_reading.ts";
-import { copyRegion, regionDigest, type TartRegion, writeSparse } from "./tart_region.ts";
+import { copyRegion, regionDigest, type TartRegion } from "./tart_region.ts";
 
 /** Plans the pull of a Tart image. */
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -204,10 +205,11 @@ async function fetchLayers(
     const packed = verified(blob, counted(), { name: store.name });
     const hasher = new Hasher();
     using file = await Deno.open(out, { read: true, write: true });
+    const writer = new SparseWriter(file);
     for await (const plain of unpackAppleLz4(packed, layer.size, what)) {
       signal.throwIfAborted();
       for (const { offset } of layers) {
-        await writeSparse(file, offset + hasher.size, plain);
+        await writer.write(offset + hasher.size, plain);
         written += plain.length;
         moving.file(plain.length);
       }

@@ -1,11 +1,10 @@
 /** The place of a Tart layer in a file. @module */
 import { type Digest, Hasher } from "../base/digest.ts";
 import { ifThere } from "../base/files.ts";
-import { isZero } from "../chunk/zeros.ts";
+import { SparseWriter } from "./sparse_writer.ts";
 import type { TartLayer } from "./tart_disk.ts";
 
 const bufferBytes = 1024 * 1024;
-const holeBytes = 64 * 1024;
 
 /** Where the content of a layer stands. */
 export interface TartRegion {
@@ -49,6 +48,7 @@ export async function copyRegion(
   using source = info?.isFile === true ? await ifThere(Deno.open(from.path)) : undefined;
   if (source === undefined) return false;
   using target = await Deno.open(to, { read: true, write: true });
+  const writer = new SparseWriter(target);
   const hasher = new Hasher();
   const buffer = new Uint8Array(bufferBytes);
   await source.seek(from.offset, Deno.SeekMode.Start);
@@ -58,29 +58,8 @@ export async function copyRegion(
     if (count === null) return false;
     const piece = buffer.subarray(0, count);
     hasher.update(piece);
-    await writeSparse(target, layer.offset + at, piece);
+    await writer.write(layer.offset + at, piece);
     at += count;
   }
   return hasher.digest() === layer.digest;
-}
-
-/** Writes bytes to a place; where they are zeros and the file has zeros too, nothing. */
-export async function writeSparse(
-  file: Deno.FsFile,
-  offset: number,
-  bytes: Uint8Array,
-): Promise<void> {
-  const there = new Uint8Array(holeBytes);
-  for (let at = 0; at < bytes.length; at += holeBytes) {
-    const part = bytes.subarray(at, at + holeBytes);
-    await file.seek(offset + at, Deno.SeekMode.Start);
-    if (isZero(part)) {
-      const count = await file.read(there.subarray(0, part.length));
-      if (count === part.length && isZero(there, 0, count)) continue;
-      await file.seek(offset + at, Deno.SeekMode.Start);
-    }
-    for (let written = 0; written < part.length;) {
-      written += await file.write(part.subarray(written));
-    }
-  }
 }

@@ -36,7 +36,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await DiskWorld.make();
-    const file = await world.write("disk", noise(500_000_000));
+    const file = await world.write("disk", noise(350_000_000));
     for (const cores of [2, 8]) {
       const reference = `oci:${world.path("store")}:${cores}`;
       const cut = { chunker: "cdc", chunkBytes: 4 * 1024 * 1024, repack: true };
@@ -53,7 +53,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await DiskWorld.make();
-    const file = await world.write("disk", noise(500_000_000));
+    const file = await world.write("disk", noise(410_000_000));
     const reference = `oci:${world.path("store")}:1`;
     const cut = { chunker: "fixed", chunkBytes: 4096 };
     const pushing = await memoryOf("pushDisk", 8, { file, reference, ...cut });
@@ -97,7 +97,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a pull of a Tart image takes at most 300 MB, of which a layer alone has 512 MiB",
+  name: "a pull of a Tart image takes at most 160 MB, of which a layer alone has 512 MiB",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await DiskWorld.make();
@@ -108,7 +108,7 @@ Deno.test({
     });
     const reference = await putTart(world.path("store"), "1", tartImageOf(layers));
     const pulling = await memoryOf("pullDisk", 8, { reference, file: world.path("out") });
-    assert(pulling < 300_000_000, `${pulling} bytes`);
+    assert(pulling < 160_000_000, `${pulling} bytes`);
     assertEquals((await Deno.stat(world.path("out"))).size, 2 * 512 * 1024 * 1024);
   },
 });
