@@ -14,10 +14,23 @@ export interface PermissionSet {
   readonly run?: boolean | readonly string[];
   /** Facts of the system that are asked. */
   readonly sys?: boolean | readonly string[];
+  /** Native libraries that are loaded. */
+  readonly ffi?: boolean | readonly string[];
+  /** Hosts that modules are imported from at run time. */
+  readonly import?: boolean | readonly string[];
 }
 
 /** The permissions that a set names one by one. */
-export const permissionKinds = ["read", "write", "net", "env", "run", "sys"] as const;
+export const permissionKinds = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "run",
+  "sys",
+  "ffi",
+  "import",
+] as const;
 
 /** All that any of the sets allows, without repetition. */
 export function joinPermissions(sets: readonly PermissionSet[]): PermissionSet {
