@@ -147,8 +147,8 @@ async function readConfig(
 ): Promise<
   { os: string; architecture: string; said: [source: "label" | "history", version?: string] }
 > {
-  const bad = (state: string, cause?: unknown) =>
-    new VerificationError(`Cannot read the config of "${name}": ${state}`, { cause });
+  const bad = (state: string) =>
+    new VerificationError(`Cannot read the config of "${name}": ${state}`);
   if (config.size > largestConfigBytes) throw bad(`it has ${config.size} bytes`);
   const decoder = new TextDecoder();
   let text = "";

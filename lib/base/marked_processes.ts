@@ -37,9 +37,9 @@ export class MarkedProcesses {
     return found;
   }
 
-  /** Sends a signal to each process that carries the marker. */
-  signal(name: Deno.Signal): void {
-    for (const pid of this.find()) signalProcess(pid, name);
+  /** Kills each process that carries the marker. */
+  kill(): void {
+    for (const pid of this.find()) signalProcess(pid, "SIGKILL");
   }
 
   /** Ends all of them: SIGTERM, SIGKILL after the grace; returns when none is left. */

@@ -69,7 +69,7 @@ export async function runProcess(
   const force = new AbortController();
   const kill = () => {
     signalChild(child, "SIGKILL");
-    marked.signal("SIGKILL");
+    marked.kill();
     force.abort();
   };
   using _live = liveProcesses.add(kill);

@@ -16,8 +16,6 @@ import { treeDigest, type TreeEntry } from "./tree_digest.ts";
 export interface SeenTree {
   /** The bytes of its files together. */
   bytes: number;
-  /** How many files it has. */
-  files: number;
   /** Another text as soon as a file is added, taken away, or written to. */
   stamp: string;
 }
@@ -40,7 +38,6 @@ export async function seeTree(root: string): Promise<SeenTree | undefined> {
   const files = found.filter(({ info }) => info.isFile);
   return {
     bytes: files.reduce((sum, { info }) => sum + info.size, 0),
-    files: files.length,
     stamp: sha256(lines.join("\n")),
   };
 }

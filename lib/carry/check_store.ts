@@ -40,15 +40,12 @@ export async function checkRows(
 }
 
 /** Some of the rows, chosen anew each time: few, and of few bytes. */
-export function sampleOf(
-  rows: readonly StoreRow[],
-  random: () => number = Math.random,
-): StoreRow[] {
+export function sampleOf(rows: readonly StoreRow[]): StoreRow[] {
   const left = [...rows];
   const sample: StoreRow[] = [];
   let bytes = 0;
   while (left.length > 0 && sample.length < samplePaths) {
-    const [row] = left.splice(Math.floor(random() * left.length), 1);
+    const [row] = left.splice(Math.floor(Math.random() * left.length), 1);
     if (bytes + row!.narSize > sampleBytes) continue;
     bytes += row!.narSize;
     sample.push(row!);

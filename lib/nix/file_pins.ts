@@ -50,7 +50,7 @@ export async function pinClosure(
 }
 
 /** Reads the live pins of a binary cache's folder. Pins that cannot be read keep nothing. */
-export async function readPins(dir: string, now = Date.now()): Promise<PinnedPaths> {
+export async function readPins(dir: string): Promise<PinnedPaths> {
   const hashParts = new Set<string>();
   const narHashes = new Set<string>();
   const folder = join(dir, pinFolder);
@@ -59,7 +59,7 @@ export async function readPins(dir: string, now = Date.now()): Promise<PinnedPat
     const path = join(folder, name);
     let text: string;
     try {
-      if (await isOld(path, now)) continue;
+      if (await isOld(path, Date.now())) continue;
       text = await Deno.readTextFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;

@@ -43,7 +43,6 @@ const showCursor = "\x1b[?25h";
 export class LiveProgress implements Progress {
   #output: Output;
   #size: () => TerminalSize;
-  #now: () => number;
   #running = new Map<string, Running>();
   #isDrawn = false;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -52,10 +51,9 @@ export class LiveProgress implements Progress {
   #restore = () => this.close();
 
   /** Writes to the given output; the size is asked for at each drawing, since it may change. */
-  constructor(output: Output, size: () => TerminalSize, now = () => performance.now()) {
+  constructor(output: Output, size: () => TerminalSize) {
     this.#output = output;
     this.#size = size;
-    this.#now = now;
   }
 
   report(event: RunEvent): void {
@@ -64,7 +62,7 @@ export class LiveProgress implements Progress {
         if (!event.query) this.#start();
         break;
       case "task-start":
-        this.#running.set(event.task, { started: this.#now(), operations: new Map() });
+        this.#running.set(event.task, { started: performance.now(), operations: new Map() });
         break;
       case "task-end":
         this.#running.delete(event.task);
@@ -74,7 +72,7 @@ export class LiveProgress implements Progress {
         operations?.set(event.operation, {
           moved: event.bytesMoved,
           toMove: event.bytesToMove,
-          sinceMs: operations.get(event.operation)?.sinceMs ?? this.#now(),
+          sinceMs: operations.get(event.operation)?.sinceMs ?? performance.now(),
           leftMs: event.leftMs,
           parts: event.parts ?? [],
         });
@@ -137,8 +135,8 @@ export class LiveProgress implements Progress {
     const all = [...this.#running].map(([name, task]) =>
       liveLine({
         name: visible(name).replace(/\s/g, " "),
-        elapsedMs: this.#now() - task.started,
-        ...sums(task.operations.values(), this.#now()),
+        elapsedMs: performance.now() - task.started,
+        ...sums(task.operations.values(), performance.now()),
       }, columns)
     );
     const most = Math.max(1, rows - 1);

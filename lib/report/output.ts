@@ -30,15 +30,12 @@ export interface Sink {
   writeSync(bytes: Uint8Array): number;
 }
 
-/** The output of this process, or of what stands in for its files. */
-export function processOutput(
-  stdout: Sink = Deno.stdout,
-  stderr: Sink = Deno.stderr,
-): ProcessOutput {
+/** The output of this process. */
+export function processOutput(): ProcessOutput {
   let lost: Error | undefined;
   const onLost = (error: Error) => lost ??= error;
-  const data = writer(stdout, onLost);
-  const raw = writer(stderr, onLost);
+  const data = writer(Deno.stdout, onLost);
+  const raw = writer(Deno.stderr, onLost);
   return {
     data: (line) => data(`${line}\n`),
     line: (line) => raw(`${line}\n`),

@@ -47,7 +47,7 @@ export interface BoundShell {
 /** The shell of dax, bound to a task; dax itself is evaluated when the shell is first used. */
 export function bindShell(options: ShellOptions): BoundShell {
   const marked = new MarkedProcesses();
-  const kill = () => marked.signal("SIGKILL");
+  const kill = () => marked.kill();
   let running = 0;
   let live: Disposable | undefined;
   let used = false;

@@ -7,6 +7,7 @@ export const debianPrograms: readonly string[] = ["debootstrap", "dpkg-deb", "ta
 
 const mirror = "http://deb.debian.org/debian";
 /** What a container that runs Nix never looks at. */
+const suite = "bookworm";
 const ballast = [
   ...["usr/share", "usr/sbin", "usr/lib/*/perl*", "usr/lib/*/gconv", "usr/lib/*/security"],
   ...["usr/lib/apt", "usr/lib/systemd", "usr/lib/udev", "var/cache", "var/lib", "debootstrap"],
@@ -17,7 +18,7 @@ const ballast = [
  *
  * debootstrap makes it at the first use on a machine, which takes some 30 seconds; it is then kept beside other temporary files.
  */
-export async function debianNixLayer(suite = "bookworm"): Promise<Uint8Array<ArrayBuffer>> {
+export async function debianNixLayer(): Promise<Uint8Array<ArrayBuffer>> {
   const folder = join(Deno.env.get("TMPDIR") ?? "/tmp", "kedge-test-roots");
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, `${suite}-${Deno.build.arch}-nix.tar`);
@@ -28,12 +29,12 @@ export async function debianNixLayer(suite = "bookworm"): Promise<Uint8Array<Arr
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const temporary = temporaryName(path);
-  await make(suite, temporary);
+  await make(temporary);
   await persistFile(temporary, path);
   return await Deno.readFile(path);
 }
 
-async function make(suite: string, tarball: string): Promise<void> {
+async function make(tarball: string): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "kedge-debian-" });
   try {
     await sh(

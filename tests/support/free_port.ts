@@ -46,8 +46,8 @@ function nextPort(): number {
 }
 
 /** Waits until something accepts connections on a loopback port. */
-export async function waitForPort(port: number, timeoutMs = 60_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+export async function waitForPort(port: number): Promise<void> {
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();

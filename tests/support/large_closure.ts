@@ -11,22 +11,12 @@ export interface LargeClosure {
   bytes: number;
 }
 
-/** Options of {@linkcode buildLargeClosure}. */
-export interface LargeClosureOptions {
-  /** How many paths. @default {108} */
-  paths?: number;
-  /** About how many bytes in all. @default {282_000_000} */
-  bytes?: number;
-  /** The folder whose files are taken. @default {"/usr/lib/x86_64-linux-gnu"} */
-  from?: string;
-}
+const paths = 108;
+const bytes = 282_000_000;
+const from = "/usr/lib/x86_64-linux-gnu";
 
-/** Builds a closure of real libraries and programs of this machine, each path needing some of those before it. */
-export async function buildLargeClosure(
-  world: NixWorld,
-  options: LargeClosureOptions = {},
-): Promise<LargeClosure> {
-  const { paths = 108, bytes = 282_000_000, from = "/usr/lib/x86_64-linux-gnu" } = options;
+/** Builds a closure of real libraries of this machine, each path needing some of those before it. */
+export async function buildLargeClosure(world: NixWorld): Promise<LargeClosure> {
   const files: { path: string; size: number }[] = [];
   for await (const entry of Deno.readDir(from)) {
     if (!entry.isFile) continue;

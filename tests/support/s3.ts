@@ -49,17 +49,17 @@ export interface S3Server extends AsyncDisposable {
 }
 
 /**
- * Starts s3rver, which checks signatures and knows multipart uploads, with one bucket. It does not know `If-Match` on PUT, which S3 has since
+ * Starts s3rver, which checks signatures and knows multipart uploads, with the bucket `kedge`. It does not know `If-Match` on PUT, which S3 has since
  * 2024; that is answered here as S3 does: 412 where another version stands, 404 where none does.
  */
-export async function startS3(bucket = "kedge"): Promise<S3Server> {
+export async function startS3(): Promise<S3Server> {
   const directory = await Deno.makeTempDir({ prefix: "kedge-s3-" });
   const server = new S3rver({
     address: "127.0.0.1",
     port: 0,
     silent: true,
     directory,
-    configureBuckets: [{ name: bucket, configs: [] }],
+    configureBuckets: [{ name: "kedge", configs: [] }],
   }) as unknown as Rver;
   writeWholeObjects(server.store);
   const { port } = await server.run();

@@ -50,13 +50,10 @@ class Ends implements AsyncDisposable {
     return this.paths.find((path) => path.endsWith(`-${name}`))!;
   }
 
-  async export(
-    options: Partial<ExportStoreOptions> = {},
-    context: TaskContextOptions = {},
-  ): Promise<CopyStoreResult> {
+  async export(options: Partial<ExportStoreOptions> = {}): Promise<CopyStoreResult> {
     return await exportStore(
       { from: { folder: this.room.nix.path }, to: this.cache, ...options },
-      { ...this.room.context, ...context },
+      this.room.context,
     );
   }
 

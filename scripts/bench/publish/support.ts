@@ -48,7 +48,6 @@ export function kedge(
   paths: readonly string[],
   stores: readonly string[],
   dir: string,
-  version = "1",
 ): string[] {
   return [
     ...[Deno.execPath(), "run", "-A", program, "publish", ...paths],
@@ -59,7 +58,7 @@ export function kedge(
       "--name",
       "bench",
       "--version",
-      version,
+      "1",
       "--quiet",
     ],
     ...["--cache-dir", `${dir}/cache`],

@@ -41,7 +41,8 @@ function layerWith(content: string): Uint8Array<ArrayBuffer> {
 }
 
 /** A layer in small pieces, all in the same memory. */
-async function* pieces(layer: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
+async function* pieces(layer: Uint8Array): AsyncGenerator<Uint8Array> {
+  const size = 100;
   const buffer = new Uint8Array(size);
   for (let at = 0; at < layer.length; at += size) {
     const piece = layer.subarray(at, at + size);
