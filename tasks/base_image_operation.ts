@@ -12,7 +12,7 @@ import type { Digest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
 import { UnreachableError } from "../lib/base/errors.ts";
 import { buckets } from "../lib/cache/buckets.ts";
-import { freshnessOf } from "../lib/cache/freshness.ts";
+import { freshnessOf, type FreshReason } from "../lib/cache/freshness.ts";
 import { localNixVersion } from "../lib/nix/local_nix_version.ts";
 import type { NixVersion } from "../lib/nix/nix_version.ts";
 import { formatPlatform } from "../lib/oci/platform.ts";
@@ -117,7 +117,7 @@ async function resolveBase(
         ...(checked.maxAgeMs === undefined ? {} : { maxAgeMs: checked.maxAgeMs }),
       }, { nowMs: context.cache.now(), runStartedMs: context.cache.startedMs });
       if (freshness.state === "fresh") {
-        return planned(standing, unpinned, false, `its digest is known (${freshness.reason})`);
+        return planned(standing, unpinned, false, whyKnown(freshness.reason, record!.updatedMs));
       }
     }
     if (context.offline) {
@@ -200,4 +200,15 @@ async function resolveBase(
   const result = await runOperation(operation, context);
   if (confirmed && !context.dryRun) await entry.update({});
   return result;
+}
+
+/** Why nobody is asked what a tag means. */
+function whyKnown(reason: FreshReason, confirmedMs: number): string {
+  const reasons: Record<FreshReason, string> = {
+    "unchanging": "the lockfile pins its digest",
+    "not to be asked": `its digest is known since ${new Date(confirmedMs).toISOString()}`,
+    "young": `its digest was confirmed at ${new Date(confirmedMs).toISOString()}`,
+    "just confirmed": "its digest was confirmed in this run",
+  };
+  return reasons[reason];
 }

@@ -159,7 +159,9 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         table,
         state,
         remarks: `cut ${describe(chunker)}, ${why}` +
-          (read ? "" : "; the file system says that it is as it was, so it was not read"),
+          (read
+            ? ""
+            : "; it was not read to know that, since the file system says that it is as it was"),
         bases: found,
         store,
         pointer: current?.digest,

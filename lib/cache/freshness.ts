@@ -1,9 +1,12 @@
 import { formatDuration } from "../base/duration.ts";
 import { type Refresh, refreshes } from "./refresh.ts";
 
+/** Why nobody need be asked about what is in the cache. */
+export type FreshReason = "unchanging" | "not to be asked" | "young" | "just confirmed";
+
 /** Whether what is in the cache may be used: as it is, after asking, or not at all; and why. */
 export type Freshness =
-  | { state: "fresh"; reason: "unchanging" | "not to be asked" | "young" | "just confirmed" }
+  | { state: "fresh"; reason: FreshReason }
   | { state: "stale"; reason: "refresh" | "too old"; detail: string }
   | {
     state: "missing";

@@ -9,10 +9,15 @@ export type Refresh = "none" | "all" | readonly string[];
 
 /** Which names of a list covered something. */
 const useful = new WeakMap<readonly string[], Set<string>>();
+/** By what names things went that a list was asked about. */
+const offered = new WeakMap<readonly string[], Set<string>>();
 
 /** Whether a refresh covers something that goes by any of these names; one that is an absolute path goes by every path to the same file. */
 export function refreshes(refresh: Refresh, ...names: readonly string[]): boolean {
   if (typeof refresh === "string") return refresh === "all";
+  const there = offered.get(refresh) ?? new Set();
+  for (const name of names) there.add(name);
+  offered.set(refresh, there);
   const covering = refresh.filter((given) => names.some((name) => isNameOf(given, name)));
   if (covering.length === 0) return false;
   useful.set(refresh, (useful.get(refresh) ?? new Set()).union(new Set(covering)));
@@ -39,6 +44,11 @@ function realPath(path: string): string {
 export function idleNames(refresh: Refresh): readonly string[] {
   if (typeof refresh === "string") return [];
   return refresh.filter((name) => !useful.get(refresh)?.has(name));
+}
+
+/** The names by which it could have covered something so far. */
+export function offeredNames(refresh: Refresh): readonly string[] {
+  return typeof refresh === "string" ? [] : [...offered.get(refresh) ?? []];
 }
 
 /**

@@ -9,13 +9,14 @@
 import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
+import { listed } from "../base/listed.ts";
 import { longTimeout } from "../base/long_timeout.ts";
 import { ifThere } from "../base/files.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
-import { idleNames, refreshes } from "../cache/refresh.ts";
+import { idleNames, offeredNames, refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { journalWarning } from "./journal_warning.ts";
 import { displayUrls } from "../http/display_url.ts";
@@ -164,15 +165,20 @@ async function admissionTo(
   return new Admission(options);
 }
 
+/** The most names that are offered in the place of one that covers nothing. */
+const mostNames = 8;
+
 /** A misspelt name would otherwise be taken for one that had nothing to do. */
 function tellIdleNames(settings: Settings, report: (event: RunEvent) => void): void {
-  const idle = [
-    ...idleNames(refreshOf(settings)).map((name) => `--refresh=${name}`),
-    ...idleNames(updateOf(settings)).map((name) => `--update=${name}`),
-  ];
-  for (const flag of idle) {
-    const message = `${flag} names nothing that was used in this run`;
-    report({ type: "log", level: "warning", message });
+  const flags = [["--refresh", refreshOf(settings)], ["--update", updateOf(settings)]] as const;
+  for (const [flag, names] of flags) {
+    const there = offeredNames(names).map((name) => `"${displayUrls(name)}"`);
+    const some = there.length > mostNames ? [...there.slice(0, mostNames), "others"] : there;
+    const others = some.length === 0 ? "" : `; there were ${listed(some)}`;
+    for (const name of idleNames(names)) {
+      const message = `${flag}=${name} names nothing that was used in this run${others}`;
+      report({ type: "log", level: "warning", message });
+    }
   }
 }
 

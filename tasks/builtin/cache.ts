@@ -110,19 +110,28 @@ export const cacheWhyTask = task({
   },
   run: async ({ args, ...ctx }) => ({ found: await cacheWhy(args.key, ctx) }),
   output: ({ found }) =>
-    found.flatMap(({ key, bucket, lower, by, created, updated, used, value, refs }) => [
-      key,
-      `  bucket    ${bucket}${lower ? " of the layer below" : ""}${
-        by === "" ? "" : `, written by ${by}`
-      }`,
-      `  created   ${created}, confirmed ${updated}, used ${used}`,
-      ...fieldsOf(value).map((field) => `  ${describeField(...field)}`),
-      ...refs.map(({ digest, size, folder, alsoOf }) =>
-        `  refers to ${digest} (${size === undefined ? "gone" : formatBytes(size)})${
-          folder === undefined ? "" : `, unpacked in ${folder}`
-        }${alsoOf.length === 0 ? "" : `, as does ${alsoOf.join(", ")}`}`
-      ),
-    ]),
+    found.flatMap(({ key, bucket, lower, by, created, updated, used, value, refs }) => {
+      const fields = fieldsOf(value).map((field) => describeField(...field));
+      const width = Math.max(9, ...fields.map(([name]) => name.length));
+      const line = (name: string, text: string) => `  ${name.padEnd(width)} ${text}`;
+      return [
+        key,
+        line(
+          "bucket",
+          `${bucket}${lower ? " of the layer below" : ""}${by === "" ? "" : `, written by ${by}`}`,
+        ),
+        line("created", `${created}, confirmed ${updated}, used ${used}`),
+        ...fields.map(([name, text]) => line(name, text)),
+        ...refs.map(({ digest, size, folder, alsoOf }) =>
+          line(
+            "refers to",
+            `${digest} (${size === undefined ? "gone" : formatBytes(size)})${
+              folder === undefined ? "" : `, unpacked in ${folder}`
+            }${alsoOf.length === 0 ? "" : `, as does ${alsoOf.join(", ")}`}`,
+          )
+        ),
+      ];
+    }),
 });
 
 /** `cache:verify`. */
@@ -160,11 +169,11 @@ const firstInstantMs = 1e12;
 const lastInstantMs = 8.64e15;
 
 /** A field of an entry for people: times as times, what has parts in JSON. */
-function describeField(name: string, field: unknown): string {
+function describeField(name: string, field: unknown): [name: string, text: string] {
   if (typeof field === "number" && name.endsWith("Ms")) {
     const isInstant = field >= firstInstantMs && field <= lastInstantMs;
     const text = isInstant ? new Date(field).toISOString() : formatDuration(field);
-    return `${name.slice(0, -2).padEnd(9)} ${text}`;
+    return [name.slice(0, -2), text];
   }
-  return `${name.padEnd(9)} ${typeof field === "object" ? JSON.stringify(field) : field}`;
+  return [name, typeof field === "object" ? JSON.stringify(field) : String(field)];
 }

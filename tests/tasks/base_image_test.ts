@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import {
   KedgeError,
@@ -263,6 +263,7 @@ realTest(
     const known = await room.run({ nixVersion: "2.8.0" });
     const offline = await room.run({ nixVersion: "2.8.0" }, { offline: true });
     assertEquals([offline.digest, offline.requests], [known.digest, 0]);
+    assertMatch(offline.why, /^its digest is known since \d{4}-\d\d-\d\dT[\d:.]+Z$/);
   },
 );
 

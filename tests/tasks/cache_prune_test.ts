@@ -428,6 +428,15 @@ Deno.test("cache:why tells who put an entry there, with which validators, and wh
     const three = await runKedge(["cache:why", "c/three"], { cacheDir: cache.dir });
     assertStringIncludes(three.stdout, "  checked   2025-06-15T15:06:40.000Z\n  fresh     10m");
     assertStringIncludes(three.stdout, `  previous  ${JSON.stringify(previous)}`);
+    await cache.entry(buckets.kexec, "https://c/five", v.looseObject({})).write({
+      digest,
+      mustRevalidate: false,
+    });
+    const five = await runKedge(["cache:why", "c/five"], { cacheDir: cache.dir });
+    assertStringIncludes(
+      five.stdout,
+      `  digest         ${digest}\n  mustRevalidate false\n`,
+    );
     const odd = cache.entry(buckets.kexec, "https://d/four", v.any());
     for (const value of [null, "a text", [1, { a: 2 }]]) {
       await odd.write(value);
