@@ -44,6 +44,7 @@ export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
 export type {
   ErrorData,
+  ObjectProgress,
   OperationEvent,
   OperationEventBase,
   PartProgress,

@@ -37,6 +37,18 @@ export interface PartProgress {
   bytesToMove: number;
 }
 
+/** How far one of the things is that are under way: a blob, a NAR, a bundle. */
+export interface ObjectProgress {
+  /** What it is, as the events of its beginning and its end call it. */
+  label: string;
+  /** Its size in bytes, where it is known. */
+  sizeBytes?: number;
+  /** Its bytes that were moved so far. */
+  bytesMoved: number;
+  /** Its bytes that were there already. */
+  bytesReused: number;
+}
+
 /** What an operation tells while it runs. The union is closed: reporters handle each type. */
 export type OperationEvent =
   & OperationEventBase
@@ -55,6 +67,8 @@ export type OperationEvent =
       leftMs?: number;
       /** How far each destination is, where there are several. */
       parts?: readonly PartProgress[];
+      /** How far each of the things is that are under way, where there are any. */
+      objects?: readonly ObjectProgress[];
     }
     | { type: "object-start"; label: string; sizeBytes?: number }
     | { type: "object-end"; label: string; bytesMoved: number; bytesReused: number }

@@ -1,5 +1,11 @@
 import type { Meter, ObjectMeter, PartMeter } from "../base/meter.ts";
-import type { OperationEvent, OperationEventBase, PartProgress, Phase } from "./event.ts";
+import type {
+  ObjectProgress,
+  OperationEvent,
+  OperationEventBase,
+  PartProgress,
+  Phase,
+} from "./event.ts";
 
 type MeterEvent = Extract<
   OperationEvent,
@@ -29,6 +35,7 @@ export class OperationMeter implements Meter, Disposable {
   #later: AbortSignal | undefined;
   #isEnded = false;
   #parts: PartProgress[] = [];
+  #objects = new Set<ObjectProgress>();
 
   /** Emits through the given function. */
   constructor(emit: (event: MeterEvent) => void) {
@@ -67,29 +74,29 @@ export class OperationMeter implements Meter, Disposable {
   }
 
   object(label: string, sizeBytes?: number): ObjectMeter {
-    let bytesMoved = 0;
-    let bytesReused = 0;
-    let ended = false;
-    this.#emit({ type: "object-start", label, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
+    const about = { label, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+    const object: ObjectProgress = { ...about, bytesMoved: 0, bytesReused: 0 };
+    this.#objects.add(object);
+    this.#emit({ type: "object-start", ...about });
     return {
       moved: (bytes) => {
-        bytesMoved += bytes;
+        object.bytesMoved += bytes;
         this.moved(bytes);
       },
       reused: (bytes) => {
-        bytesReused += bytes;
+        object.bytesReused += bytes;
         this.reused(bytes);
       },
       restarted: (bytes = Infinity) => {
-        const ofMoved = Math.min(bytes, bytesMoved);
-        const ofReused = Math.min(bytes - ofMoved, bytesReused);
-        bytesMoved -= ofMoved;
-        bytesReused -= ofReused;
+        const ofMoved = Math.min(bytes, object.bytesMoved);
+        const ofReused = Math.min(bytes - ofMoved, object.bytesReused);
+        object.bytesMoved -= ofMoved;
+        object.bytesReused -= ofReused;
         this.reused(-ofReused);
       },
       [Symbol.dispose]: () => {
-        if (ended) return;
-        ended = true;
+        if (!this.#objects.delete(object)) return;
+        const { bytesMoved, bytesReused } = object;
         this.#emit({ type: "object-end", label, bytesMoved, bytesReused });
       },
     };
@@ -147,6 +154,9 @@ export class OperationMeter implements Meter, Disposable {
       requests: this.requests,
       ...(this.#leftMs === undefined ? {} : { leftMs: this.#leftMs }),
       ...(this.#parts.length < 2 ? {} : { parts: this.#parts.map((part) => ({ ...part })) }),
+      ...(this.#objects.size === 0
+        ? {}
+        : { objects: Array.from(this.#objects, (object) => ({ ...object })) }),
     });
   }
 
