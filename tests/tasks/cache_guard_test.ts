@@ -43,7 +43,7 @@ async function refused(
   assertStringIncludes(stderr, "--cache-dir");
 }
 
-Deno.test("D5 a run is refused in the cache folder, and in a folder of it, and leaves it as it is", () =>
+Deno.test("a run is refused in the cache folder, and in a folder of it, and leaves it as it is", () =>
   withProject(async ({ cache, project }) => {
     const tree = await treeOf(cache);
     await refused(["cache:prune"], { cacheDir: cache, cwd: cache });
@@ -80,13 +80,13 @@ Deno.test("a file in the place of the cache folder is refused, whatever is asked
   }
 });
 
-Deno.test("D5 what only asks is answered there too", () =>
+Deno.test("what only asks is answered in the cache folder too", () =>
   withProject(async ({ cache, project }) => {
     const { code, stdout } = await runKedge(["cache:dir"], { cacheDir: cache, cwd: project });
     assertEquals([code, stdout], [0, `${cache}\n`]);
   }));
 
-Deno.test("D6 a run is refused in a cache folder that is reached by a link, on either side", () =>
+Deno.test("a run is refused in a cache folder that is reached by a link, on either side", () =>
   withProject(async ({ folder, cache, project }) => {
     await Deno.symlink(cache, join(folder, "link"));
     await refused(["cache:prune"], { cacheDir: join(folder, "link"), cwd: project });
@@ -94,7 +94,7 @@ Deno.test("D6 a run is refused in a cache folder that is reached by a link, on e
     await refused(["cache:prune"], { cacheDir: cache, cwd });
   }));
 
-Deno.test("D7 a task file in the cache folder is refused, wherever it is run from", () =>
+Deno.test("a task file in the cache folder is refused, wherever it is run from", () =>
   withProject(async ({ folder, cache, file }) => {
     await refused(["hello"], { cacheDir: cache, cwd: folder, program: file });
     const elsewhere = join(folder, "other");
@@ -122,7 +122,7 @@ Deno.test("a run is refused in a folder of somebody else's, before even the jour
     assertEquals(await treeOf(theirs), tree);
   }));
 
-Deno.test("D8 a relative parent as the cache folder of a project is refused", () =>
+Deno.test("a relative parent as the cache folder of a project is refused", () =>
   withProject(async ({ folder, project }) => {
     for (const dir of ["..", "../..", "."]) {
       await refused(["cache:prune", "--cache-dir", dir], {
@@ -132,7 +132,7 @@ Deno.test("D8 a relative parent as the cache folder of a project is refused", ()
     }
   }));
 
-Deno.test("D9 --no-cache runs in the cache folder all the same", () =>
+Deno.test("--no-cache runs in the cache folder all the same", () =>
   withProject(async ({ cache, project, file }) => {
     const { code, stdout } = await runKedge(["--no-cache", "hello"], {
       cacheDir: cache,
@@ -143,18 +143,17 @@ Deno.test("D9 --no-cache runs in the cache folder all the same", () =>
   }));
 
 for (
-  const [number, what, cacheOf, expected] of [
+  const [what, cacheOf, expected] of [
     [
-      "D2",
       "warns of a cache folder in what it publishes",
       (f: string) => join(f, "src", "c"),
       true,
     ],
-    ["D3", "warns of one that is there by a link", (f: string) => join(f, "link"), true],
-    ["D4", "does not warn of one outside", (f: string) => join(f, "src-cache"), false],
+    ["warns of one that is there by a link", (f: string) => join(f, "link"), true],
+    ["does not warn of one outside", (f: string) => join(f, "src-cache"), false],
   ] as const
 ) {
-  Deno.test(`${number} publish() ${what}`, async () => {
+  Deno.test(`publish() ${what}`, async () => {
     const folder = await Deno.makeTempDir({ prefix: "kedge-guard-" });
     try {
       await Deno.mkdir(join(folder, "src", "real"), { recursive: true });

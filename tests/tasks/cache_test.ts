@@ -29,14 +29,14 @@ async function leftIn(dir: string): Promise<string[]> {
   return [...(await treeOf(dir)).keys()].filter((path) => !path.startsWith("locks-v1/"));
 }
 
-Deno.test("D1 cache:dir prints the configured folder", () =>
+Deno.test("cache:dir prints the configured folder", () =>
   withCache(async (cache) => {
     assertEquals(cacheDir({ cache }), cache.dir);
     const { stdout, code } = await runKedge(["cache:dir"], { cacheDir: cache.dir });
     assertEquals([stdout, code], [`${cache.dir}\n`, 0]);
   }));
 
-Deno.test("D10 a cache that cannot be made is an error that says where and why", () =>
+Deno.test("a cache that cannot be made is an error that says where and why", () =>
   withCache(async (_cache, folder) => {
     const file = join(folder, "file");
     await Deno.writeTextFile(file, "");
@@ -49,12 +49,12 @@ Deno.test("D10 a cache that cannot be made is an error that says where and why",
     assertStringIncludes(stderr, "--cache-dir");
   }));
 
-Deno.test("S1 cache:size of no cache is 0", () =>
+Deno.test("cache:size of no cache is 0", () =>
   withCache(async (cache) => {
     assertEquals(await cacheSize({ cache }), { bytes: 0, files: 0, parts: [] });
   }));
 
-Deno.test("S2 cache:size prints the bytes alone, S3 with --human a unit", () =>
+Deno.test("cache:size prints the bytes alone, with --human a unit", () =>
   withCache(async (cache) => {
     await put(cache, "https://a/b", "x".repeat(3 * 1024 * 1024));
     const { bytes, parts } = await cacheSize({ cache });
@@ -74,7 +74,7 @@ Deno.test("cache:size counts a file with several names once", () =>
     assertEquals((await cacheSize({ cache })).bytes, before.bytes);
   }));
 
-Deno.test("C1 cache:clean removes everything but the locks and the journal", () =>
+Deno.test("cache:clean removes everything but the locks and the journal", () =>
   withCache(async (cache) => {
     await put(cache, "k", "x".repeat(1000));
     await Deno.writeTextFile(join(cache.dir, "journal-v1.db"), "history");
@@ -86,7 +86,7 @@ Deno.test("C1 cache:clean removes everything but the locks and the journal", () 
     assertEquals(await put(new Cache(cache.dir), "k", "y").then(Deno.readTextFile), "y");
   }));
 
-Deno.test("C2 cache:clean counts a file that keeps a name outside as no bytes", () =>
+Deno.test("cache:clean counts a file that keeps a name outside as no bytes", () =>
   withCache(async (cache, folder) => {
     const path = await put(cache, "k", "x".repeat(1_000_000));
     await Deno.link(path, join(folder, "outside"));
@@ -95,7 +95,7 @@ Deno.test("C2 cache:clean counts a file that keeps a name outside as no bytes", 
     assertEquals((await Deno.stat(join(folder, "outside"))).size, 1_000_000);
   }));
 
-Deno.test("C2 cache:clean counts two names within the cache once", () =>
+Deno.test("cache:clean counts two names within the cache once", () =>
   withCache(async (cache) => {
     const path = await put(cache, "k", "x".repeat(1_000_000));
     await Deno.link(path, join(cache.dir, "blobs-v1", "inside"));
@@ -105,7 +105,7 @@ Deno.test("C2 cache:clean counts two names within the cache once", () =>
     }
   }));
 
-Deno.test("C8 cache:clean with force goes on while the cache is in use, and takes the lock when it is not", () =>
+Deno.test("cache:clean with force goes on while the cache is in use, and takes the lock when it is not", () =>
   withCache(async (cache) => {
     await put(cache, "k", "x");
     {
@@ -141,7 +141,7 @@ Deno.test("cache:clean waits for a live process that took something out of the c
     assertEquals(await cache.blobs.has(blob.digest), false);
   }));
 
-Deno.test("C9 cache:clean of a name removes its entry and what nothing else needs", () =>
+Deno.test("cache:clean of a name removes its entry and what nothing else needs", () =>
   withCache(async (cache) => {
     const one = await put(cache, "https://one/a.tar.gz", "same");
     await put(cache, "https://two/a.tar.gz", "same");
@@ -173,7 +173,7 @@ Deno.test("cacheClean() removes nothing by an empty list of names, and takes no 
     await assertRejects(() => Deno.stat(one), Deno.errors.NotFound);
   }));
 
-Deno.test("C10 cache:clean of a bucket removes all of its entries", () =>
+Deno.test("cache:clean of a bucket removes all of its entries", () =>
   withCache(async (cache) => {
     await put(cache, "https://one/a", "1");
     await put(cache, "https://two/a", "2");
@@ -181,7 +181,7 @@ Deno.test("C10 cache:clean of a bucket removes all of its entries", () =>
     assertEquals(keys.toSorted(), ["https://one/a", "https://two/a"]);
   }));
 
-Deno.test("C11 cache:clean removes a symbolic link and not what it leads to", () =>
+Deno.test("cache:clean removes a symbolic link and not what it leads to", () =>
   withCache(async (cache, folder) => {
     await put(cache, "k", "x");
     await Deno.mkdir(join(folder, "victim"));
@@ -194,7 +194,7 @@ Deno.test("C11 cache:clean removes a symbolic link and not what it leads to", ()
     assertEquals(await Deno.readTextFile(join(folder, "victim", "file")), "keep me");
   }));
 
-Deno.test("C12 cache:clean gives up when the cache stays in use, naming the file and the variable", () =>
+Deno.test("cache:clean gives up when the cache stays in use, naming the file and the variable", () =>
   withCache(async (cache) => {
     using _use = await cache.use();
     const result = await runKedge(["cache:clean"], {

@@ -6,19 +6,8 @@ import { KedgeError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cacheList, cacheWhy } from "../../tasks/cache.ts";
-import { inFolder } from "../support/in_folder.ts";
+import { put, withCache } from "../support/cache_ground.ts";
 import { runKedge } from "../support/program.ts";
-
-function withCache(run: (cache: Cache, folder: string) => Promise<void>): Promise<void> {
-  return inFolder((folder) => run(new Cache(join(folder, "cache")), folder));
-}
-
-async function put(cache: Cache, key: string, text: string): Promise<Digest> {
-  const { digest } = await cache.blobs.persist(new Blob([text]).stream());
-  await cache.entry(buckets.kexec, key, v.looseObject({}))
-    .write({ digest }, { refs: [digest], by: "kexec" });
-  return digest;
-}
 
 /** Two texts whose digests begin with the same six hexadecimal digits, and not with seven. */
 function twins(): [string, string] {
@@ -146,4 +135,55 @@ Deno.test("cache:why tells each digest of an entry once, and each other entry th
       [{ digest, alsoOf: ["https://a/one"], size: 4 }],
       [{ digest, alsoOf: ["https://a/one"], size: 4 }],
     ]);
+  }));
+
+Deno.test("cache:ls lists entries, the last used first, and says which are not whole", () =>
+  withCache(async (cache) => {
+    const gone = await put(cache, "https://a/old", "1".repeat(2048), 2);
+    await put(cache, "https://a/new", "2".repeat(1024), 1);
+    await cache.blobs.remove(gone);
+    const entries = await cacheList({ cache });
+    assertEquals(entries.map(({ key, bytes, whole }) => [key, bytes, whole]), [
+      ["https://a/new", 1024, true],
+      ["https://a/old", 0, false],
+    ]);
+    const { stdout } = await runKedge(["cache:ls"], { cacheDir: cache.dir });
+    assertEquals(stdout.trim().split("\n").length, 2);
+    assertStringIncludes(stdout, "1 KiB  kexec-v1  https://a/new");
+  }));
+
+Deno.test("cache:why tells who put an entry there, with which validators, and who shares its blob", () =>
+  withCache(async (cache) => {
+    const digest = await put(cache, "https://a/one", "same");
+    await put(cache, "https://b/two", "same");
+    const [found, ...others] = await cacheWhy("https://a/one", { cache });
+    assertEquals(others, []);
+    assertEquals([found?.by, found?.bucket], ["kexec", "kexec-v1"]);
+    assertEquals(found?.value, { digest, etag: '"e"' });
+    assertEquals(found?.refs, [{ digest, alsoOf: ["https://b/two"], size: 4 }]);
+    assertEquals((await cacheWhy(digest.slice(7, 17), { cache })).length, 2);
+    await assertRejects(() => cacheWhy("nothing", { cache }), KedgeError, "nothing of that name");
+    const { stdout } = await runKedge(["cache:why", "a/one"], { cacheDir: cache.dir });
+    assertStringIncludes(stdout, "as does https://b/two");
+    const previous = [{ digest, size: 4, fetched: "2026-01-01T00:00:00.000Z" }];
+    const fields = { digest, checkedMs: 1_750_000_000_000, freshMs: 600_000, previous };
+    await cache.entry(buckets.kexec, "https://c/three", v.looseObject({})).write(fields);
+    const three = await runKedge(["cache:why", "c/three"], { cacheDir: cache.dir });
+    assertStringIncludes(three.stdout, "  checked   2025-06-15T15:06:40.000Z\n  fresh     10m");
+    assertStringIncludes(three.stdout, `  previous  ${JSON.stringify(previous)}`);
+    await cache.entry(buckets.kexec, "https://c/five", v.looseObject({})).write({
+      digest,
+      mustRevalidate: false,
+    });
+    const five = await runKedge(["cache:why", "c/five"], { cacheDir: cache.dir });
+    assertStringIncludes(
+      five.stdout,
+      `  digest         ${digest}\n  mustRevalidate false\n`,
+    );
+    const odd = cache.entry(buckets.kexec, "https://d/four", v.any());
+    for (const value of [null, "a text", [1, { a: 2 }]]) {
+      await odd.write(value);
+      const four = await runKedge(["cache:why", "d/four"], { cacheDir: cache.dir });
+      assertEquals([four.code, four.stderr], [0, ""]);
+    }
   }));

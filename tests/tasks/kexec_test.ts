@@ -248,7 +248,7 @@ Deno.test("cacheKexec() offline uses what is there and refuses what is not", () 
     await assertRejects(() => run({}, { offline: true, refresh: "all" }), UsageError);
   }));
 
-Deno.test("Related: cacheKexec() offline uses what is stale, whatever it varies by (stale_request_ignores_freshness_and_vary)", () =>
+Deno.test("cacheKexec() offline uses what is stale, whatever it varies by (stale_request_ignores_freshness_and_vary)", () =>
   withOrigin(small, async ({ origin, run, dir }) => {
     file(origin).headers = { "cache-control": "max-age=0", vary: "Cookie" };
     await run();

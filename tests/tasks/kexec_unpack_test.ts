@@ -151,7 +151,7 @@ Deno.test("cacheKexec() with unpack keeps the parts of the version before, until
     assert(parts.find(({ name }) => name === "archives-v1")!.bytes > 2 * 250_000);
   }));
 
-Deno.test("P10 cache:prune --ci takes what is unpacked and keeps what was fetched, which then does offline", () =>
+Deno.test("cache:prune --ci takes what is unpacked and keeps what was fetched, which then does offline", () =>
   withOrigin(first, async ({ origin, dir }) => {
     const url = origin.url("/b.tar.gz");
     const kexec = await runKedge(["kexec", "--url", url, "--unpack"], { cacheDir: dir });

@@ -103,7 +103,7 @@ for (
     }));
 }
 
-Deno.test("Related: CacheEntry takes the pointer of another key for none (stale_request_rejects_non_matching_cache_entries)", () =>
+Deno.test("CacheEntry takes the pointer of another key for none (stale_request_rejects_non_matching_cache_entries)", () =>
   withCache(async (cache) => {
     const [mine, other] = ["mine", "other"].map((key) => cache.entry(buckets.kexec, key, schema));
     await other!.write({ digest: "x" });
