@@ -33,8 +33,9 @@ export interface PullDiskResult extends Figures, PulledDisk {}
  * Chunks are taken from the file as it stands, from the bases, from files that the cache knows, from packs in the cache, and last from the
  * registry; each is hashed before it is written, wherever it comes from. A pull that was cut off, also by kill -9, goes on where it was.
  *
- * Without `inPlace` the disk is a new file that takes the name: it has the owner and the mode of the one before, but not its ACLs and other extended
- * attributes, and hard links to that one keep the old version.
+ * Without `inPlace` the disk is a new file that takes the name, and hard links keep the old version. It has the owner, the group and the mode of the one
+ * before; where this user may not leave it to that group, its own may do no more than everybody. ACLs and other extended attributes are lost: what the
+ * mask of an ACL allowed, which is shown as the mode of the group, the group may do then.
  *
  * @example
  * ```ts

@@ -147,10 +147,15 @@ export async function settle(
   await file.syncData();
 }
 
-/** The mode of a file that must be for no other eyes than one that is there, while it is written. */
+/** The mode of a file that must be for no other eyes than one that is there, while it is written; it may be another group's then. */
 export function modeOf(info: Deno.FileInfo | undefined): { mode?: number } {
   const mode = info?.mode;
-  return mode === null || mode === undefined ? {} : { mode: mode & 0o777 | 0o600 };
+  return mode === null || mode === undefined ? {} : { mode: forOtherGroup(mode) | 0o600 };
+}
+
+/** The mode of a file with which another group than that for which it was made may do no more than everybody. */
+export function forOtherGroup(mode: number): number {
+  return mode & 0o707 | mode & 0o070 & (mode & 0o007) << 3;
 }
 
 async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {

@@ -15,7 +15,7 @@ import type { DiskSource } from "./disk_store.ts";
 import { refuseUsedSince, usedBy } from "./file_users.ts";
 import { foreseeBeside, inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
-import { isPulled } from "./out_file.ts";
+import { forOtherGroup, isPulled } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 
 /** What a pull works with. */
@@ -132,21 +132,45 @@ export async function tellMoved({ store, manifest }: PullRequest, step: Step): P
   );
 }
 
-/** Makes a file that of the owner of the one that it replaces. */
-async function giveOwner(out: string, { uid, gid }: Deno.FileInfo, step: Step): Promise<void> {
+/**
+ * Makes a file that of the owner and the group of the one that it replaces, as far as this user may.
+ *
+ * @returns the mode that it may have then
+ */
+async function giveOwner(
+  out: string,
+  { uid, gid, mode }: Deno.FileInfo,
+  step: Step,
+): Promise<{ mode?: number }> {
+  if (uid === null || gid === null || mode === null) return {};
+  const kept = { mode: mode & 0o7777 };
   const own = await Deno.stat(out);
-  if (uid === null || gid === null || own.uid === uid && own.gid === gid) return;
+  if (own.uid === uid && own.gid === gid) return kept;
   try {
     await Deno.chown(out, uid, gid);
+    return kept;
   } catch (error) {
     // A container need not know all users that its folders have files of.
     const isUnknown = codeOf(error) === "EINVAL";
     if (!isUnknown && !isDenied(error)) throw error;
+    const hasGroup = own.gid === gid || await giveGroup(out, gid);
     const why = isUnknown ? "no such user is known here" : "this user may not give files away";
+    const now = `${own.uid}:${hasGroup ? gid : own.gid}`;
     step.meter.note(
-      `the file belonged to ${uid}:${gid}, and belongs to ${own.uid}:${own.gid} now, since ${why}`,
+      `the file belonged to ${uid}:${gid}, and belongs to ${now} now, since ${why}`,
       "warning",
     );
+    return { mode: hasGroup ? mode & 0o777 : forOtherGroup(mode) };
+  }
+}
+
+/** Makes a file that of a group; `false` where that cannot be. */
+async function giveGroup(out: string, gid: number): Promise<boolean> {
+  try {
+    await Deno.chown(out, null, gid);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -167,13 +191,9 @@ export async function giveName(
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
     }
-    if (file.info !== undefined) await giveOwner(out, file.info, step);
-    const mode = file.info?.mode;
-    await persistFile(
-      out,
-      file.path,
-      mode === null || mode === undefined ? {} : { mode: mode & 0o7777 },
-    );
+    const { info } = file;
+    const mode = info === undefined ? {} : await giveOwner(out, info, step);
+    await persistFile(out, file.path, mode);
   }
   const { partials, journals } = await leftBeside(file);
   const ours = [...file.saved, file.journal, ...journals];

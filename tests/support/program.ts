@@ -30,6 +30,8 @@ export interface RunKedgeOptions {
   redirect?: string;
   /** Whether the permissions of files bind it, though this process is root's. @default {false} */
   bound?: boolean;
+  /** The groups that it is in, where it is bound. @default {those of this process} */
+  groups?: readonly number[];
   /** Whether it knows no user but its own, as in a container that is not root's. @default {false} */
   alone?: boolean;
 }
@@ -48,12 +50,13 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  const { umask, redirect } = options;
+  const { umask, redirect, groups } = options;
   const shell = (script: string) => ["sh", "-c", script, "sh"];
   const wrapped = [
     ...(umask === undefined ? [] : shell(`umask ${umask} && exec "$@"`)),
     ...(redirect === undefined ? [] : shell(`exec "$@" ${redirect}`)),
     ...options.bound ? unbound : [],
+    ...groups === undefined ? [] : ["--groups", groups.join(",")],
     ...options.alone ? ["unshare", "-Ur"] : [],
   ];
   const [program = "", ...before] = [...wrapped, Deno.execPath()];
