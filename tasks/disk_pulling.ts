@@ -69,6 +69,7 @@ import "../lib/oci/resume_proof.ts";
 import "../lib/http/read_within.ts";
 import "../lib/oci/descriptor.ts";
 import "../lib/oci/json_fields.ts";
+import "../lib/http/read_small_body.ts";
 import "../lib/http/content_range.ts";
 import "../lib/oci/upload_location.ts";
 import "../lib/oci/pooled.ts";

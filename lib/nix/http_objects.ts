@@ -12,13 +12,13 @@ import { UnreachableError, VerificationError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { HttpRequest } from "../http/http_request.ts";
 import { displayUrl } from "../http/display_url.ts";
+import { readSmallBody } from "../http/read_small_body.ts";
 import { validatorsOf } from "../http/validators.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import { filePieces } from "./file_pieces.ts";
 import { HttpConnection, type HttpConnectionOptions } from "./http_connection.ts";
 import type { ObjectFile, ObjectOptions, ObjectReader, ObjectWriter } from "./object_store.ts";
 import { type ChangeObject, replaceObject, type StandingObject } from "./replace_object.ts";
-import { smallBody } from "./small_body.ts";
 
 /** What {@linkcode HttpObjects} are made of. */
 export interface HttpObjectsOptions extends HttpConnectionOptions {
@@ -29,6 +29,7 @@ export interface HttpObjectsOptions extends HttpConnectionOptions {
 }
 
 const atOnceBytes = 256 * 1024;
+const mostSmallBytes = 4 * 1024 * 1024;
 const bodyTries = 3;
 /** What a server says that lets nobody read where it is written. */
 const unreadable = [403, 405];
@@ -72,7 +73,7 @@ export class HttpObjects implements ObjectReader, ObjectWriter, Disposable {
       const response = await this.#request("GET", key, "read", options, { missing });
       if (response === undefined) return undefined;
       try {
-        const bytes = await smallBody(response, this.#shown(key));
+        const bytes = await readSmallBody(response, `"${this.#shown(key)}"`, mostSmallBytes);
         return { bytes, tag: validatorsOf(response.headers).etag };
       } catch (cause) {
         if (cause instanceof VerificationError || this.#signal.aborted || options.signal?.aborted) {

@@ -1,4 +1,4 @@
-import { VerificationError } from "../base/errors.ts";
+import { readSmallBody } from "../http/read_small_body.ts";
 import { largestManifestBytes } from "./manifest.ts";
 
 /**
@@ -10,16 +10,5 @@ export async function readLimited(
   response: Response,
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece);
-    size += piece.byteLength;
-    if (size > largestManifestBytes) {
-      throw new VerificationError(
-        `Cannot read the manifest of "${name}": it has more than ${largestManifestBytes} bytes`,
-      );
-    }
-  }
-  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+  return await readSmallBody(response, `the manifest of "${name}"`, largestManifestBytes);
 }

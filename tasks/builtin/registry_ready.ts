@@ -48,6 +48,7 @@ import "../../lib/http/failure_words.ts";
 import "../../lib/http/read_within.ts";
 import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
+import "../../lib/http/read_small_body.ts";
 import "../../lib/http/content_range.ts";
 import "../../lib/oci/range_refused_error.ts";
 import "../../lib/oci/upload_location.ts";
