@@ -4,9 +4,9 @@
  * @module
  */
 import * as v from "valibot";
+import { compareVersions } from "../lib/base/compare_versions.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
-import { compareReleases } from "../lib/nix/nix_version.ts";
 import type { Descriptor, Platform } from "../lib/oci/descriptor.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
@@ -193,13 +193,13 @@ export async function publishedReleases(
     if (/^\d+\.\d+(\.\d+)?$/.test(tag)) found.push(tag);
     if (++read >= mostTagsRead) break;
   }
-  return found.sort(compareReleases);
+  return found.sort(compareVersions);
 }
 
 /** The releases nearest to a version: those of the same minor version first, the newest of them before all. */
 export function nearestReleases(version: string, releases: readonly string[]): string[] {
   const numbers = /^\d+(\.\d+)*/.exec(version)?.[0] ?? "";
-  const place = releases.filter((each) => compareReleases(each, numbers) < 0).length;
+  const place = releases.filter((each) => compareVersions(each, numbers) < 0).length;
   const around = releases.flatMap((_, i) => [releases[place - 1 - i], releases[place + i]])
     .filter((each) => each !== undefined);
   const isNear = ofMinor(version);

@@ -76,13 +76,3 @@ function fromName(name: string, version: string): NixVersion {
   if (release.test(plain)) return { ...whole, release: plain };
   return { ...whole, unofficial: "it is a pre-release, of which no images are published" };
 }
-
-/** Orders releases by their numbers: negative where the first is older. */
-export function compareReleases(a: string, b: string): number {
-  const [x, y] = [a, b].map((each) => each.split(".").map(Number)) as [number[], number[]];
-  for (let i = 0; i < Math.max(x.length, y.length); i++) {
-    const difference = (x[i] ?? 0) - (y[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { compareVersions } from "../base/compare_versions.ts";
 import { UsageError } from "../base/errors.ts";
 
 /** The first version in what a program prints. */
@@ -25,20 +26,11 @@ export function versionMeets(version: string, range: string): boolean {
       });
     }
     const [, operator = "=", wanted] = match;
-    const order = compare(version, wanted!);
+    const order = compareVersions(version, wanted!);
     if (operator === ">=") return order >= 0;
     if (operator === "<=") return order <= 0;
     if (operator === ">") return order > 0;
     if (operator === "<") return order < 0;
     return `${version}.`.startsWith(`${wanted}.`);
   });
-}
-
-function compare(a: string, b: string): number {
-  const [left, right] = [a.split(".").map(Number), b.split(".").map(Number)];
-  for (let index = 0; index < Math.max(left.length, right.length); index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { localNixVersion } from "../../../lib/nix/local_nix_version.ts";
-import { compareReleases, type NixVersion, parseNixVersion } from "../../../lib/nix/nix_version.ts";
+import { type NixVersion, parseNixVersion } from "../../../lib/nix/nix_version.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { writeProgram } from "../../support/program_file.ts";
 
@@ -97,11 +97,6 @@ for (
     assertEquals(error.message.startsWith("Cannot read the version of Nix in "), true);
   });
 }
-
-Deno.test("compareReleases() orders by numbers, not by letters", () => {
-  const sorted = ["2.31.5", "2.8.0", "2.31.10", "2.8", "2.30.0"].sort(compareReleases);
-  assertEquals(sorted, ["2.8.0", "2.8", "2.30.0", "2.31.5", "2.31.10"]);
-});
 
 Deno.test({
   name: "localNixVersion() of a Nix that says no version tells how to name it",
