@@ -27,6 +27,7 @@ class Job implements Disposable {
   #used = Promise.withResolvers<void>();
   #waitingBytes = 0;
   #isWhole = false;
+  #isFound = false;
 
   constructor(hand: Hand, layer: number, name: string, file: LayerFile | undefined) {
     this.#hand = hand;
@@ -36,12 +37,17 @@ class Job implements Disposable {
     hand.tell({ layer, begin: name, file });
   }
 
+  /** Whether the thread takes no more of it: it gave the layer up before its end, or is no more. */
+  get isOver(): boolean {
+    return this.#isFound || this.#hand.isBroken;
+  }
+
   /** Takes bytes, and waits where too many wait already. */
   async take(bytes: Uint8Array): Promise<void> {
     const piece = bytes.slice();
     this.#waitingBytes += piece.length;
     this.#hand.tell({ layer: this.#layer, piece }, [piece.buffer]);
-    while (this.#waitingBytes > mostWaitingBytes && !this.#hand.isBroken) {
+    while (this.#waitingBytes > mostWaitingBytes && !this.isOver) {
       this.#used = Promise.withResolvers();
       await this.#used.promise;
     }
@@ -65,6 +71,7 @@ class Job implements Disposable {
 
   found(reading: LayerReading | undefined): void {
     this.#isWhole = true;
+    this.#isFound = true;
     this.#read.resolve(reading);
     this.#used.resolve();
   }
@@ -156,7 +163,7 @@ export class LayerCrew implements AsyncDisposable {
         for await (const piece of from) {
           await job.take(piece);
           signal.throwIfAborted();
-          if (hand.isBroken) return undefined;
+          if (job.isOver) return undefined;
         }
         job.end();
       }

@@ -82,6 +82,19 @@ Deno.test("LayerCrew gives no reading of what it cannot unpack", async () => {
   });
 });
 
+Deno.test("LayerCrew waits for nothing more of a layer that it gave up, however much of it comes", async () => {
+  await withCrew(async ({ crew }) => {
+    let given = 0;
+    async function* long() {
+      yield tarball([{ name: "../x" }], "open");
+      for (; given < 64; given++) yield new Uint8Array(1024 * 1024);
+    }
+    assertEquals(await crew.read(long(), "layer", AbortSignal.timeout(60_000)), undefined);
+    assertEquals(given < 64, true);
+    assertEquals((await crew.read(pieces(layerWith("text")), "layer", never))?.whole.length, 1);
+  });
+});
+
 Deno.test({
   name: "LayerCrew keeps no folder open of a layer for which none can be made",
   ignore: Deno.build.os !== "linux",
