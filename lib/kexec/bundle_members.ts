@@ -33,13 +33,14 @@ export async function* bundleMembers(
   { name, maxUnpackedBytes, signal }: BundleMembersOptions,
 ): AsyncGenerator<TarMember> {
   signal.throwIfAborted();
-  const bytes = unpackedBytes(file, await compressionOf(file, name), name, signal);
+  const compression = await compressionOf(file, name);
+  const bytes = unpackedBytes(file, compression, name, signal);
   const limits: TarLimits = {
     members: maxMembers,
     bytes: maxUnpackedBytes ?? defaultMaxUnpackedBytes,
   };
   try {
-    yield* tarMembers(bytes, name, limits);
+    yield* tarMembers(packedOnce(bytes, compression, name), name, limits);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -60,6 +61,27 @@ async function compressionOf(file: GrowingFile, name: string): Promise<TarballCo
     `its name says ${named}, its contents ${actual}`,
     "nixos-anywhere chooses how to unpack a bundle by its name: rename the file",
   );
+}
+
+/** The bytes of a tarball, if they are not packed again: a server may pack what is packed already. */
+async function* packedOnce(
+  bytes: AsyncIterable<Uint8Array>,
+  outer: TarballCompression,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  let isFirst = true;
+  for await (const piece of bytes) {
+    const inner = isFirst ? compressionOfBytes(piece) : undefined;
+    if (inner !== undefined && inner !== "none") {
+      throw refused(
+        name,
+        `it is packed twice, by ${inner} and then by ${outer}`,
+        "unpack it once; its server, or who fetched it, may have packed what was packed already",
+      );
+    }
+    isFirst = false;
+    yield piece;
+  }
 }
 
 async function firstPiece(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

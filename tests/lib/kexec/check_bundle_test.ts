@@ -190,6 +190,24 @@ Deno.test("checkBundle() refuses a web page, an empty file and a wrong suffix", 
   }
 });
 
+Deno.test("checkBundle() says of a bundle that was packed twice what to do", async () => {
+  const twice = [
+    ["b.tar.gz", gzipSync(bundleBytes()), "gzip", "gzip"],
+    ["b.tar.gz", gzipSync(bundleBytes({ compression: "zst" })), "gzip", "zstd"],
+    ["b.tar.zst", zstdCompressSync(bundleBytes()), "zstd", "gzip"],
+  ] as const;
+  for (const [name, bytes, outer, inner] of twice) {
+    await withFile(bytes, name, async (path) => {
+      const error = await assertRejects(() => checkBundle(path), VerificationError);
+      assertEquals(
+        error.message,
+        `Cannot use "${name}": it is packed twice, by ${inner} and then by ${outer}`,
+      );
+      assertStringIncludes(error.hint ?? "", "unpack it once");
+    });
+  }
+});
+
 Deno.test("checkBundle() goes by the name that the file will have", async () => {
   await withFile(bundleBytes(), "data.partial", async (path) => {
     await checkBundle(path, { name: "b.tar.gz" });
