@@ -176,6 +176,7 @@ function argsOf(engine: ContainerEngine, name: string, options: RunContainerOpti
   const { image, run, mounts = [], env = {}, secretEnv = {}, workdir, network = true } = options;
   const [program, ...args] = run;
   if (program === undefined) throw new UsageError("Cannot run nothing in a container");
+  checkProgram(program);
   const flags = ["--name", name, "--rm", ...engine.runArgs, ...mounts.map(mountFlag)];
   if (options.stdin !== undefined) flags.push("--interactive");
   if (workdir !== undefined) flags.push("--workdir", workdir);
@@ -194,6 +195,20 @@ function argsOf(engine: ContainerEngine, name: string, options: RunContainerOpti
     flags.push("--env", key);
   }
   return ["run", ...flags, "--entrypoint", program, image, ...args];
+}
+
+/** podman takes a list in JSON, or `null`, for a program with its first arguments, or for that of the image; docker takes it for a name. */
+function checkProgram(name: string): void {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(name);
+  } catch {
+    return;
+  }
+  if (parsed !== null && !Array.isArray(parsed)) return;
+  throw new UsageError(`Cannot run ${JSON.stringify(name)}: podman takes that for a list in JSON`, {
+    hint: "name the program by its path; its arguments are further elements of run",
+  });
 }
 
 function checkVariable(name: string): void {
