@@ -9,7 +9,6 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex, isDigest } from "../base/digest_text.ts";
 import { folderNames } from "../base/files.ts";
@@ -17,7 +16,7 @@ import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
 import type { StoreRow } from "./store_row.ts";
-import { writeNote } from "./write_note.ts";
+import { removeNote, writeNote } from "./write_note.ts";
 
 const baseName = v.pipe(v.string(), v.check(isStoreBaseName, "no store path"));
 
@@ -106,7 +105,7 @@ export class CarriedImages {
 
   /** Takes the note of an image away. */
   async remove(digest: Digest): Promise<void> {
-    await removeIfThere(this.#path(digest));
+    await removeNote(this.#folder, notePath(digest));
   }
 
   #path(digest: Digest): string {

@@ -9,13 +9,12 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { removeIfThere } from "../base/atomic_file.ts";
 import { isLockHeld } from "../base/file_lock.ts";
 import { folderNames, lookAt } from "../base/files.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { plainFileInfo, readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
-import { writeNote } from "./write_note.ts";
+import { removeNote, writeNote } from "./write_note.ts";
 
 const schema = v.pipe(
   v.string(),
@@ -72,7 +71,7 @@ export class LoosePaths {
   async settle(isSettled: (baseName: string) => boolean): Promise<void> {
     const noted = await this.#noted();
     const left = noted.filter(({ baseName }) => !isSettled(baseName));
-    if (left.length === 0) await removeIfThere(this.#path);
+    if (left.length === 0) await removeNote(this.#folder, notePath);
     else if (left.length < noted.length) await this.#write(left);
   }
 

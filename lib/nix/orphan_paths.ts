@@ -8,12 +8,11 @@
  */
 import { join } from "@std/path";
 import * as v from "valibot";
-import { removeIfThere } from "../base/atomic_file.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import { readPlainFile } from "./plain_file.ts";
 import { isStoreBaseName } from "./store_path.ts";
 import type { StoreRow } from "./store_row.ts";
-import { writeNote } from "./write_note.ts";
+import { removeNote, writeNote } from "./write_note.ts";
 
 const schema = v.pipe(
   v.string(),
@@ -56,7 +55,7 @@ export class OrphanPaths {
   async put(paths: readonly OrphanPath[]): Promise<void> {
     const text = textOf(paths);
     if (text === textOf(await this.#noted())) return;
-    if (paths.length === 0) await removeIfThere(this.#path);
+    if (paths.length === 0) await removeNote(this.#folder, notePath);
     else await writeNote(this.#folder, notePath, text);
   }
 

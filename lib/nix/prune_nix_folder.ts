@@ -9,7 +9,7 @@
  */
 import { join, relative } from "@std/path";
 import { digestHex } from "../base/digest_text.ts";
-import { folderNames, isNotThere } from "../base/files.ts";
+import { folderNames } from "../base/files.ts";
 import { Beneath } from "./beneath.ts";
 import { begunImages, imageOf, neededBy } from "./begun_images.ts";
 import { busyNames } from "./busy_names.ts";
@@ -26,7 +26,7 @@ import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
 import { orphanOf, type OrphanPath, OrphanPaths } from "./orphan_paths.ts";
-import { removeTree } from "./remove_tree.ts";
+import { removeBelow } from "./remove_below.ts";
 import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
 import type { StoreRow } from "./store_row.ts";
@@ -154,7 +154,7 @@ export async function pruneNixFolder(
   using beneath = new Beneath(folder.path);
   const remove = async (path: string, shown = path) => {
     signal.throwIfAborted();
-    await removeBelow(beneath, path);
+    await removeBelow(beneath, relative(folder.path, path));
     onRemoved(shown);
   };
   const loose = new LoosePaths(folder);
@@ -179,7 +179,7 @@ export async function pruneNixFolder(
   // Of an image without a note they alone tell that its paths are to go.
   const images = plan.dropped.map(({ digest }) => digestHex(digest));
   for (const image of [...images, ...plan.begun]) {
-    await removeBelow(beneath, join(folder.state, "gcroots", "kedge", image));
+    await removeBelow(beneath, `var/nix/gcroots/kedge/${image}`);
   }
   const notes = new CarriedImages(folder);
   for (const { digest } of plan.dropped) await notes.remove(digest);
@@ -188,15 +188,6 @@ export async function pruneNixFolder(
   const gone = new Set([...plan.gone, ...[...plan.loose, ...rows].map(({ baseName }) => baseName)]);
   if (gone.size > 0) await removeUnusedLinks(folder);
   await loose.settle((baseName) => gone.has(baseName));
-}
-
-/** Removes what lies behind no link; that it, or the folder that it was in, is gone already is fine. */
-async function removeBelow(beneath: Beneath, path: string): Promise<void> {
-  try {
-    await beneath.use(relative(beneath.root, path), removeTree);
-  } catch (error) {
-    if (!isNotThere(error)) throw error;
-  }
 }
 
 /** What links lead to. */

@@ -15,6 +15,7 @@ import { isBeingPlaced, LoosePaths } from "./loose_paths.ts";
 import type { NarSummary } from "./nar_verifier.ts";
 import type { NixFolder } from "./nix_folder.ts";
 import type { PathInfo } from "./path_info.ts";
+import { removeBelow } from "./remove_below.ts";
 import { removeTree } from "./remove_tree.ts";
 import { StoreTree } from "./store_tree.ts";
 
@@ -41,14 +42,14 @@ export class StoreStage implements AsyncDisposable {
     folder: NixFolder,
     expected: Iterable<Pick<ExpectedNar, "storePath" | "narSize">>,
   ): Promise<StoreStage> {
-    await removeTree(folder.staging);
+    await using made = new AsyncDisposableStack();
+    const stage = made.use(new StoreStage(folder, join(folder.staging, crypto.randomUUID())));
+    await removeBelow(stage.#beneath, stage.#below(folder.staging));
     const coming = [...expected].map(({ storePath: { baseName }, narSize }) => ({
       baseName,
       narSize,
     }));
     await new LoosePaths(folder).add(coming);
-    await using made = new AsyncDisposableStack();
-    const stage = made.use(new StoreStage(folder, join(folder.staging, crypto.randomUUID())));
     for (const path of [stage.#work, folder.store]) stage.#beneath.makeFolder(stage.#below(path));
     made.move();
     return stage;
@@ -141,9 +142,12 @@ export class StoreStage implements AsyncDisposable {
   /** Removes what was not placed. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const tree of this.#trees.values()) tree[Symbol.dispose]();
-    this.#beneath[Symbol.dispose]();
     this.#store[Symbol.dispose]();
-    await removeTree(this.#work);
+    using beneath = this.#beneath;
+    await removeBelow(beneath, this.#below(this.#work)).catch((error) => {
+      // What was put in the place of a folder is nothing of this run's.
+      if (!(error instanceof VerificationError)) throw error;
+    });
   }
 }
 

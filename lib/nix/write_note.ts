@@ -2,6 +2,7 @@ import { basename, dirname } from "@std/path";
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import { Beneath } from "./beneath.ts";
 import type { NixFolder } from "./nix_folder.ts";
+import { removeBelow } from "./remove_below.ts";
 
 /** Writes a small file, by its path below what is mounted as `/nix`, in one rename, for all to read; the folders above it are made. */
 export async function writeNote(folder: NixFolder, path: string, text: string): Promise<void> {
@@ -11,4 +12,10 @@ export async function writeNote(folder: NixFolder, path: string, text: string): 
   const onWritten = (temporary: string) =>
     beneath.settleFile(`${dirname(path)}/${basename(temporary)}`, 0o644);
   await beneath.use(path, (name) => writeFileAtomic(name, text, { onWritten }));
+}
+
+/** Removes such a file; that it is gone already is fine. */
+export async function removeNote(folder: NixFolder, path: string): Promise<void> {
+  using beneath = new Beneath(folder.path);
+  await removeBelow(beneath, path);
 }
