@@ -77,6 +77,7 @@ import "../lib/oci/settle_copy.ts";
 import "../lib/base/meter.ts";
 import "../lib/oci/file_hashers.ts";
 import "../lib/base/request_words.ts";
+import "../lib/base/thrown_at.ts";
 import "../lib/http/display_url.ts";
 import "../lib/base/short_sha256.ts";
 import "../lib/base/hash_file.ts";

@@ -46,6 +46,7 @@ import "../lib/operation/published.ts";
 import "../lib/base/disk_space.ts";
 import "../lib/http/validators.ts";
 import "../lib/base/request_words.ts";
+import "../lib/base/thrown_at.ts";
 import "../lib/oci/reference.ts";
 import "../lib/cache/cache.ts";
 import "../lib/cache/lazy_tier.ts";

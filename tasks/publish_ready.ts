@@ -65,6 +65,7 @@ import "../lib/base/marked_processes.ts";
 import "../lib/nix/nar_pieces.ts";
 import "../lib/base/zlib.ts";
 import "../lib/base/request_words.ts";
+import "../lib/base/thrown_at.ts";
 import "../lib/base/defined.ts";
 import "../lib/oci/reference.ts";
 import "../lib/cache/cache.ts";

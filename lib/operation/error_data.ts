@@ -1,5 +1,6 @@
 import { exitCodeOf, KedgeError, toError } from "../base/errors.ts";
 import { requestWords } from "../base/request_words.ts";
+import { thrownAt } from "../base/thrown_at.ts";
 import { displayUrls } from "../http/display_url.ts";
 import type { ErrorData } from "./event.ts";
 
@@ -13,12 +14,14 @@ export function errorData(thrown: unknown): ErrorData {
   const error = toError(thrown);
   const hint = error instanceof KedgeError ? error.hint : undefined;
   const causes = causesOf(error);
+  const at = thrownAt(error);
   return {
     name: error.name,
     message: wordsOf(error),
     exitCode: exitCodeOf(error),
     ...(hint === undefined ? {} : { hint }),
     ...(causes.length === 0 ? {} : { causes }),
+    ...(at === undefined ? {} : { at }),
   };
 }
 

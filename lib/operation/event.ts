@@ -15,6 +15,8 @@ export interface ErrorData {
   hint?: string;
   /** What led to it, nearest first. */
   causes?: readonly string[];
+  /** The line of a task file that threw it, where it is none of kedge's own: `/project/tasks.ts:3:4`. */
+  at?: string;
 }
 
 /** What every event of an operation carries. */

@@ -15,6 +15,7 @@ import "./output.ts";
 import "./visible.ts";
 import "../base/is_granted.ts";
 import "../base/request_words.ts";
+import "../base/thrown_at.ts";
 import "../http/display_url.ts";
 import "../runner/command_line.ts";
 import "../runner/permissions_task.ts";

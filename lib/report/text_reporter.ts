@@ -89,9 +89,10 @@ export class TextReporter implements Reporter {
       for (const line of result.lines) output.data(isShown ? printable(line) : line);
       return;
     }
-    const { message, causes = [], hint } = result.error;
+    const { message, causes = [], at, hint } = result.error;
     this.#say(`${paint.bad("error:")} ${visible(message)}`, true);
     for (const cause of causes) this.#say(`${paint.faint("caused by:")} ${visible(cause)}`, true);
+    if (at !== undefined) this.#say(`${paint.faint("at:")} ${visible(at)}`, true);
     if (hint !== undefined) this.#say(`${paint.notice("hint:")} ${visible(hint)}`, true);
   }
 

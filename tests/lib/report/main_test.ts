@@ -174,6 +174,12 @@ Deno.test("main() shows the output of a failed task again at the end", async () 
   assertMatch(stderr, /error: Cannot run `sh .*\n$/);
 });
 
+Deno.test("main() tells which line of a task file threw what kedge did not", async () => {
+  const { stderr } = await run(["odd"]);
+  assertMatch(stderr, /\nerror: bad .*\nat: .*\/fixtures\/tasks\.ts:\d+:\d+\n$/);
+  assert(!(await run(["fails"])).stderr.includes("\nat: "));
+});
+
 Deno.test("main() tells once why the one task of a run failed", async () => {
   const alone = await run(["odd"]);
   assertMatch(alone.stderr, /^\[odd\] failed in \S+$/m);
