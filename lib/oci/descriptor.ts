@@ -37,14 +37,27 @@ const largestBytes = 2 ** 50;
 
 const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
 
+/** A digest of another algorithm than sha256, by the grammar of the OCI image specification. */
+const otherDigest = /^(?!sha256:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]{1,256}$/;
+
+/** Reads the descriptor of something that others may have named by another algorithm; its digest is to be looked at before it is used. */
+export function readAnyDescriptor(value: unknown, at: string, refuse: RefuseJson): Descriptor {
+  return readDescriptor(value, at, refuse, (text) => isDigest(text) || otherDigest.test(text));
+}
+
 /** Reads a descriptor in JSON from outside, which lies at a path; what it says beyond this is kept. */
-export function readDescriptor(value: unknown, at: string, refuse: RefuseJson): Descriptor {
+export function readDescriptor(
+  value: unknown,
+  at: string,
+  refuse: RefuseJson,
+  fits: (digest: string) => boolean = isDigest,
+): Descriptor {
   const fields = new JsonFields(value, at, refuse);
   if (!mediaType.test(fields.text("mediaType"))) {
     throw fields.refused("mediaType", "a media type is malformed");
   }
   const digest = fields.text("digest");
-  if (!isDigest(digest)) {
+  if (!fits(digest)) {
     const state = `the digest ${JSON.stringify(digest.slice(0, 80))} is not sha256`;
     throw fields.refused("digest", state);
   }

@@ -2,8 +2,8 @@
  * A folder of the OCI image layout 1.0.
  *
  * Invariants: the index is replaced in one rename, under a lock, and looked at afterwards, so that a writer without the lock loses no tag
- * of ours in silence; what others wrote into it stays, entries without a name too; a file that is cut is looked at again, since others
- * write in place; a folder that holds other things is never taken for a layout to be.
+ * of ours in silence; what others wrote into it stays, entries without a name or of another algorithm too; a file that is cut is looked
+ * at again, since others write in place; a folder that holds other things is never taken for a layout to be.
  *
  * @module
  */
@@ -66,7 +66,7 @@ export class Layout extends LayoutBlobs {
     return await whileWritten(() => isLayout(this.folder));
   }
 
-  /** The entries of the index, in their order; none where the layout is not there yet. */
+  /** The entries of the index, in their order; none where the layout is not there yet. Others may have named some by another algorithm. */
   async entries(): Promise<readonly Descriptor[]> {
     return (await this.#index())?.manifests ?? [];
   }
@@ -179,7 +179,8 @@ export class Layout extends LayoutBlobs {
     const path = join(this.folder, "index.json");
     const bytes = readSmallFile(path);
     if (bytes !== undefined) {
-      return parseManifest(bytes, { name: path, mediaType: MediaType.ociIndex });
+      const mediaType = MediaType.ociIndex;
+      return parseManifest(bytes, { name: path, mediaType, anyAlgorithm: true });
     }
     throw new VerificationError(`Cannot read the layout "${this.folder}": it has no index.json`);
   }

@@ -9,7 +9,7 @@
 import { join } from "@std/path";
 import { removeIfThere, syncFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, Hasher } from "../base/digest.ts";
-import { digestHex } from "../base/digest_text.ts";
+import { digestHex, isDigest } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere, isNotThere, writeAllSync } from "../base/files.ts";
 import { plainPath } from "../base/plain_path.ts";
@@ -38,8 +38,18 @@ export class LayoutBlobs {
     return join(this.folder, workName);
   }
 
-  /** Where a blob is, or would be. */
+  /**
+   * Where a blob is, or would be.
+   *
+   * @throws {VerificationError} if the digest is of another algorithm, as an entry of an index may have one
+   */
   blobPath(digest: Digest): string {
+    if (!isDigest(digest)) {
+      const shown = JSON.stringify(String(digest).slice(0, 80));
+      throw new VerificationError(
+        `Cannot read a blob of "${this.folder}": the digest ${shown} is not sha256`,
+      );
+    }
     return join(this.folder, "blobs", "sha256", digestHex(digest));
   }
 

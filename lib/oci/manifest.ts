@@ -9,7 +9,7 @@
 import { defined } from "../base/defined.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { type Descriptor, readDescriptor } from "./descriptor.ts";
+import { type Descriptor, readAnyDescriptor, readDescriptor } from "./descriptor.ts";
 import { JsonFields } from "./json_fields.ts";
 import { isIndexType, isManifestType, MediaType } from "./media_type.ts";
 
@@ -55,6 +55,8 @@ export interface ParseManifestOptions {
   mediaType?: string | undefined;
   /** The digest that it must have. */
   digest?: Digest | undefined;
+  /** Whether the manifests of an index may be named by other algorithms than sha256. @default {false} */
+  anyAlgorithm?: boolean;
 }
 
 /**
@@ -83,13 +85,15 @@ export function parseManifest(
   const inside = json["mediaType"];
   const mediaType = typeOf(json, typeof inside === "string" ? inside : undefined, options, refuse);
   const fields = new JsonFields(json, "", refuse);
-  const list = (name: string) => fields.list(name, (item, at) => readDescriptor(item, at, refuse));
+  const list = (name: string, read = readDescriptor) =>
+    fields.list(name, (item, at) => read(item, at, refuse));
   const whole = { mediaType, digest, bytes, ...commonOf(fields, json) };
   if (isIndexType(mediaType)) {
-    return { kind: "index", ...whole, blobs: [], manifests: list("manifests") };
+    const read = options.anyAlgorithm ? readAnyDescriptor : readDescriptor;
+    return { kind: "index", ...whole, blobs: [], manifests: list("manifests", read) };
   }
   if (mediaType === MediaType.ociArtifact) {
-    const blobs = fields.optional("blobs", list) ?? [];
+    const blobs = fields.optional("blobs", (name) => list(name)) ?? [];
     return { kind: "image", ...whole, blobs, manifests: [] };
   }
   const blobs = [fields.object("config", readDescriptor), ...list("layers")];

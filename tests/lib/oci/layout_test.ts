@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { sha256 } from "../../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
+import { collectGarbage } from "../../../lib/oci/collect_garbage.ts";
 import { Layout, nameOf } from "../../../lib/oci/layout.ts";
 import { LayoutSource } from "../../../lib/oci/layout_source.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
@@ -218,4 +219,26 @@ Deno.test("Layout keeps fields of the index that it does not know", () =>
     const text = await Deno.readTextFile(join(folder, "index.json"));
     assertEquals(JSON.parse(text).manifests[0].data, "e30=");
     assertEquals(JSON.parse(text).mediaType, MediaType.ociIndex);
+  }));
+
+Deno.test("Layout keeps an image that others named by another algorithm, and refuses that one alone", () =>
+  inFolder(async (folder) => {
+    const layout = new Layout(folder);
+    const digest = `sha512:${"a".repeat(128)}` as Digest;
+    const ours = await writeImage(folder, "ours", { layers: ["1"] });
+    const index = join(folder, "index.json");
+    const json = JSON.parse(await Deno.readTextFile(index));
+    json.manifests.push(
+      { ...ours, digest, annotations: { "org.opencontainers.image.ref.name": "theirs" } },
+    );
+    await Deno.writeTextFile(index, JSON.stringify(json));
+    await layout.point("more", ours);
+    assertEquals((await layout.entries()).map(nameOf), ["ours", "theirs", "more"]);
+    const read = (tag: string) => new LayoutSource({ transport: "oci", folder, tag }).resolve();
+    assertEquals((await read("ours")).digest, ours.digest);
+    const state = `the digest "${digest.slice(0, 80)}" is not sha256`;
+    await assertRejects(() => read("theirs"), VerificationError, state);
+    await assertRejects(() => collectGarbage(layout), VerificationError, state);
+    await layout.point("theirs", ours);
+    assertEquals((await layout.find("theirs"))?.digest, ours.digest);
   }));
