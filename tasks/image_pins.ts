@@ -8,11 +8,10 @@
  */
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
+import { inParallel } from "../lib/base/in_parallel.ts";
 import type { Lockfile, Pin } from "../lib/cache/lockfile.ts";
 import type { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { fixedLimit } from "../lib/oci/pace.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
-import { pooled } from "../lib/oci/pooled.ts";
 import { formatReference, type RegistryReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
@@ -159,7 +158,7 @@ async function noteMoved(
   const held = new Map(pinned.flatMap(({ key, held }) => held && key ? [[key, held]] : []));
   if (held.size === 0) return;
   using hosts = await openImageHosts(options, context);
-  await pooled(held.values(), fixedLimit(tagsAtOnce), context.signal, async (each) => {
+  await inParallel(held.values(), tagsAtOnce, context.signal, async (each) => {
     const message = await changeOf(each, lockfile, hosts, context.signal);
     if (message !== undefined) warn(message, each.from, context);
   });

@@ -9,7 +9,7 @@
  */
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageSource } from "../oci/image_store.ts";
 import { verified } from "../oci/verified.ts";

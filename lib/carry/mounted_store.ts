@@ -10,8 +10,8 @@
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import { isNotThere, lookAt } from "../base/files.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { TarContents } from "../base/tar_reader.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import type { NarVisitor } from "../nix/nar_verifier.ts";
 import { type NixLink, readLinks } from "../nix/nix_links.ts";
 import { visitTree, type VisitTreeOptions } from "../nix/visit_tree.ts";

@@ -1,5 +1,5 @@
+import { inParallel } from "../base/in_parallel.ts";
 import { type ChunkTable, holeRow } from "./chunk_table.ts";
-import { inParallel } from "./in_parallel.ts";
 import type { JobPool } from "./job_pool.ts";
 import { digestsOf } from "./places.ts";
 

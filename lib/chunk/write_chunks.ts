@@ -7,9 +7,9 @@
  * @module
  */
 import { VerificationError } from "../base/errors.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
-import { inParallel } from "./in_parallel.ts";
 import type { JobPool } from "./job_pool.ts";
 import type { LocalSource, Located } from "./locate_chunks.ts";
 import { digestsOf, type Places, placesOf } from "./places.ts";

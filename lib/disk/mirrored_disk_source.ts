@@ -1,8 +1,8 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { Meter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { type Mirror, MirrorPlaces } from "../oci/mirror_places.ts";
 import { RangeRefusedError } from "../oci/range_refused_error.ts";

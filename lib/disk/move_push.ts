@@ -4,11 +4,11 @@
  * @module
  */
 import { IncompleteError, KedgeError, VerificationError } from "../base/errors.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { Meter, ObjectMeter, PartMeter } from "../base/meter.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import { firstRows } from "../chunk/chunk_table.ts";
 import { configBlob, type DiskBlob, DiskType, emptyConfig } from "../chunk/disk_manifest.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { plainBytes } from "../chunk/plan_packs.ts";
 import { parseManifest } from "../oci/manifest.ts";

@@ -5,9 +5,9 @@
  */
 import { formatBytes } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import { type ChunkTable, dataBytes } from "../chunk/chunk_table.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import { mostIndexBytes } from "../chunk/index_layout.ts";
 import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
 import { refuseLargeTable } from "../chunk/refuse_large_table.ts";

@@ -1,5 +1,5 @@
+import { inParallel } from "../base/in_parallel.ts";
 import { clearPlace, leaveNothing } from "./disk_file.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
 import { digestsOf } from "../chunk/places.ts";

@@ -8,7 +8,7 @@ import { type Digest, Hasher } from "../base/digest.ts";
 import { checkFreeBytes, takenBytes } from "../base/disk_space.ts";
 import { VerificationError } from "../base/errors.ts";
 import { canRead } from "../base/files.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
 import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";

@@ -1,5 +1,5 @@
+import { inParallel } from "../base/in_parallel.ts";
 import { type DiskBlob, packBlobs } from "../chunk/disk_manifest.ts";
-import { inParallel } from "../chunk/in_parallel.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 

@@ -1,10 +1,9 @@
 import { VerificationError } from "../base/errors.ts";
+import { inParallel } from "../base/in_parallel.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { deepestManifest, describeManifest, type Manifest, mostManifestBytes } from "./manifest.ts";
 import { isManifestType } from "./media_type.ts";
-import { fixedLimit } from "./pace.ts";
-import { pooled } from "./pooled.ts";
 
 /** An image within what a name points to. */
 export interface ImagePart {
@@ -48,7 +47,7 @@ export async function readContents(
     if (depth >= deepestManifest) return;
     const children = manifest.manifests.filter((child) => !objects.has(child.digest));
     const found = new Map<Descriptor, Manifest>();
-    await pooled(children, fixedLimit(8), signal, async (child) => {
+    await inParallel(children, 8, signal, async (child) => {
       if (isManifestType(child.mediaType)) found.set(child, counted(await source.manifest(child)));
       else objects.set(child.digest, child);
     });
