@@ -264,5 +264,5 @@ Deno.test("image:ls, image:inspect, image:diff and image:gc print what they foun
     const diff = await runKedge(["image:diff", `oci:${folder}:a`, `oci:${folder}:b`], options);
     assertEquals(diff.stdout.includes(`+ ${sha256("y")} 1\n`), true, diff.stdout);
     const gc = await runKedge(["image:gc", `oci:${folder}`, "--untag", "b"], options);
-    assertEquals([gc.code, gc.stdout], [0, "0 blobs, 0 B\n"], gc.stderr);
+    assertEquals([gc.code, gc.stdout], [0, "0 blobs, 0 B removed\n"], gc.stderr);
   }));
