@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { codeOf, isNoRoom } from "../base/errors.ts";
+import { codeOf, isNoRoom, NoRoomError } from "../base/errors.ts";
 
 /** Where a reporter writes. */
 export interface Output {
@@ -34,8 +34,8 @@ export interface Sink {
 export function processOutput(): ProcessOutput {
   let lost: Error | undefined;
   const onLost = (error: Error) => lost ??= error;
-  const data = writer(Deno.stdout, onLost);
-  const raw = writer(Deno.stderr, onLost);
+  const data = writer(Deno.stdout, lostOf("output", onLost));
+  const raw = writer(Deno.stderr, lostOf("error", onLost));
   return {
     data: (line) => data(`${line}\n`),
     line: (line) => raw(`${line}\n`),
@@ -44,6 +44,17 @@ export function processOutput(): ProcessOutput {
       return lost;
     },
   };
+}
+
+/** Says of a full disk which of the two lost lines by it. */
+function lostOf(stream: string, onLost: (error: Error) => void): (cause: Error) => void {
+  return (cause) =>
+    onLost(
+      new NoRoomError(
+        `Cannot write to standard ${stream}: ${cause.message}; lines of it are lost, and what ran went on`,
+        { cause },
+      ),
+    );
 }
 
 function writer(sink: Sink, onLost: (error: Error) => void): (text: string) => void {

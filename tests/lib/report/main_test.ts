@@ -103,7 +103,7 @@ Deno.test({
     for (const more of [[], ["--json"]]) {
       const { code, stderr } = await run(["moved", ...more], { redirect: ">/dev/full" });
       assertEquals(code, 8);
-      assertStringIncludes(stderr, "error: No space left on device");
+      assertStringIncludes(stderr, "error: Cannot write to standard output: No space left");
     }
     const { code, stdout } = await run(["both", "--json"], { redirect: "2>/dev/full" });
     assertEquals([code, jsonLines(stdout).at(-1)?.["ok"]], [0, true]);
