@@ -16,6 +16,7 @@ export interface CollectImagesOptions {
  *
  * @throws {UsageError} if the place is no layout reference, or another option is not what it must be
  * @throws {NotAllowedError} if this user may not read or write a file
+ * @throws {NoRoomError} if the disk has no room for the new index of a layout
  * @throws {KedgeError} if there is no layout in that folder
  * @throws {VerificationError} if a manifest is damaged, so that what it leads to cannot be known
  */

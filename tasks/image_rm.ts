@@ -34,6 +34,7 @@ export interface RemoveImagesResult {
  *
  * @throws {UsageError} if a reference names no tag and no digest, or both; with `blobs`, if it names no digest of a registry
  * @throws {NotAllowedError} if the registry refuses, or this user may not read or write a file
+ * @throws {NoRoomError} if the disk has no room for the new index of a layout
  * @throws {KedgeError} if the registry cannot delete that
  */
 export async function removeImages(

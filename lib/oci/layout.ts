@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import { syncFolder, writeFileAtomic } from "../base/atomic_file.ts";
 import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
-import { KedgeError, VerificationError } from "../base/errors.ts";
+import { isNoRoom, KedgeError, NoRoomError, VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
 import { lockFile } from "../base/file_lock.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -120,11 +120,23 @@ export class Layout extends LayoutBlobs {
     });
   }
 
-  /** Takes entries away; their blobs stay until they are collected. */
+  /**
+   * Takes entries away; their blobs stay until they are collected.
+   *
+   * @throws {NoRoomError} if the disk has no room for the index without them
+   */
   async drop(fits: (entry: Descriptor) => boolean): Promise<void> {
-    await this.#edit((entries) =>
-      entries.some(fits) ? entries.filter((entry) => !fits(entry)) : undefined
-    );
+    try {
+      await this.#edit((entries) =>
+        entries.some(fits) ? entries.filter((entry) => !fits(entry)) : undefined
+      );
+    } catch (cause) {
+      if (!isNoRoom(cause)) throw cause;
+      throw new NoRoomError(`Cannot write the index of "${this.folder}": the disk is full`, {
+        cause,
+        hint: "make room for some KiB, and run it again",
+      });
+    }
   }
 
   /** Makes the marks of an empty layout, if they are not there. */

@@ -1,8 +1,10 @@
 /** Tags, digests and blobs are taken away from layouts and registries. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
-import { KedgeError, NotAllowedError, UsageError } from "../../lib/base/errors.ts";
+import { KedgeError, NoRoomError, NotAllowedError, UsageError } from "../../lib/base/errors.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { collectImages } from "../../tasks/image_gc.ts";
 import { listImages } from "../../tasks/image_inspect.ts";
 import { removeImages } from "../../tasks/image_rm.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
@@ -11,6 +13,7 @@ import { blobsOf, writeImage } from "../support/layout.ts";
 import { runKedge } from "../support/program.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
+import { canMount, fillDisk, mountSmallDisk } from "../support/small_disk.ts";
 
 function contextOf(room: ImageRoom) {
   return { cache: new Cache(room.path("cache")) };
@@ -34,6 +37,32 @@ Deno.test("removeImages() takes a tag of a layout away, and leaves its blobs to 
   assertEquals([await tagsOf(folder), await blobsOf(folder)], [["b"], before]);
   const again = await removeImages({ images }, context);
   assertEquals(again, { changed: false, removed: [], absent: images });
+});
+
+Deno.test({
+  name:
+    "removeImages() and collectImages() say so where the disk has no room for the index without a name",
+  ignore: !canMount,
+  async fn() {
+    await using room = await ImageRoom.make();
+    await Deno.mkdir(room.path("disk"));
+    await using disk = await mountSmallDisk(room.path("disk"), 1_000_000);
+    const folder = join(disk.dir, "layout");
+    for (const tag of ["a", "b"]) await writeImage(folder, tag, { layers: [tag] });
+    await fillDisk(join(disk.dir, "full"));
+    const context = contextOf(room);
+    for (
+      const remove of [
+        () => removeImages({ images: [`oci:${folder}:a`] }, context),
+        () => collectImages({ layout: `oci:${folder}`, untag: ["a"] }, context),
+      ]
+    ) {
+      const { message, hint } = await assertRejects(remove, NoRoomError);
+      assertEquals(message, `Cannot write the index of "${folder}": the disk is full`);
+      assertEquals(hint, "make room for some KiB, and run it again");
+      assertEquals(await tagsOf(folder), ["a", "b"]);
+    }
+  },
 });
 
 Deno.test("removeImages() takes a digest of a layout away with all of its tags", async () => {
