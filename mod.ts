@@ -117,7 +117,12 @@ export { secret, type Secrets, type SecretSource } from "./lib/runner/secrets.ts
 export * from "./tasks/publish.ts";
 export * from "./tasks/publish_after.ts";
 export type * from "./lib/catalog/catalog.ts";
-export type * from "./lib/catalog/catalog_entry.ts";
+export type {
+  CatalogEntry,
+  CatalogEntryDraft,
+  CatalogPath,
+  CatalogProof,
+} from "./lib/catalog/catalog_entry.ts";
 export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
 export type { NarCompression } from "./lib/nix/compression.ts";
 export type { VerifyDepth } from "./lib/nix/verify_store.ts";

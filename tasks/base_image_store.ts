@@ -149,7 +149,7 @@ export interface ExportStoreOptions {
   closure?: boolean;
   /** How NARs are packed in a binary cache. @default {"zstd"} */
   compression?: NarCompression;
-  /** The level of packing. */
+  /** How hard: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
   level?: number;
   /** The key that signs in a binary cache; a store of this machine's Nix takes none. */
   signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[];

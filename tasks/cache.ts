@@ -8,7 +8,11 @@ import type { VerifyCacheResult } from "../lib/cache/verify_cache.ts";
 import { defaultCacheDir } from "../lib/cache/cache_dir.ts";
 import type { TaskContext, TaskContextOptions } from "../lib/runner/context.ts";
 
-/** The folder of the cache; it need not be there yet. */
+/**
+ * The folder of the cache; it need not be there yet.
+ *
+ * @throws {UsageError} if no cache is given, and no variable tells where the home is
+ */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
   return ctx.cache?.dir ?? defaultCacheDir();
 }

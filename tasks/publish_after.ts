@@ -159,7 +159,12 @@ export interface CatalogListOptions {
   entry?: string | undefined;
 }
 
-/** The entries of a catalog, newest first. */
+/**
+ * The entries of a catalog, newest first.
+ *
+ * @throws {UsageError} if no kind of catalog goes by such a URI, `entry` is no name of one, or the catalog is behind a network offline
+ * @throws {UnreachableError} if the catalog cannot be reached
+ */
 export async function catalogList(
   options: CatalogListOptions,
   ctx: TaskContextOptions = {},

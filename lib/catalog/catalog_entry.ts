@@ -100,7 +100,11 @@ export function checkEntryName(
   }
 }
 
-/** `name@version/system`, `name@version` or `name`, taken apart. */
+/**
+ * `name@version/system`, `name@version` or `name`, taken apart.
+ *
+ * @throws {UsageError} if it is none of them
+ */
 export function parseEntryId(text: string): { name: string; version?: string; system?: string } {
   const match = /^([^@/]+)(?:@([^@/]+))?(?:\/([^@/]+))?$/.exec(text);
   if (match === null) {

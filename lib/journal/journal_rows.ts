@@ -12,7 +12,7 @@ export interface RunRow {
   command: string;
   /** When it began, in milliseconds since 1970. */
   started: number;
-  /** When it ended; `null` while it runs, and for ever after a kill. */
+  /** When it ended, in milliseconds since 1970; `null` while it runs, and for ever after a kill. */
   ended: number | null;
   /** Its exit code; `null` as above. */
   exitCode: number | null;
@@ -28,7 +28,7 @@ export interface OperationRow {
   subject: string;
   /** When it began, in milliseconds since 1970. */
   started: number;
-  /** When it ended, or `null`. */
+  /** When it ended, in milliseconds since 1970, or `null`. */
   ended: number | null;
   /** Its figures, once it ended well. */
   figures: Record<string, unknown> | null;

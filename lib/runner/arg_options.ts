@@ -52,9 +52,9 @@ export interface DurationArgOptions extends ArgOptions {
 
 /** Options of `arg.bytes`: bytes, typed as `512`, `64KiB`, `2G`. */
 export interface BytesArgOptions extends ArgOptions {
-  /** The fewest. @default {0} */
+  /** The fewest bytes. @default {0} */
   min?: number;
-  /** The most. */
+  /** The most bytes. */
   max?: number;
 }
 

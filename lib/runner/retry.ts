@@ -21,7 +21,7 @@ export interface RetryOptions {
   readonly delay?: number | string;
   /** By what the wait grows from try to try. @default {2} */
   readonly factor?: number;
-  /** The longest wait. @default {a minute, or the delay where that is longer} */
+  /** The longest wait: milliseconds, or a text. @default {a minute, or the delay where that is longer} */
   readonly maxDelay?: number | string;
   /** The part of each wait that is left to chance, from 0 to 1. @default {0.5} */
   readonly jitter?: number;
