@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { silentMeter } from "../lib/base/meter.ts";
 import { type CatalogEntry, parseEntryId } from "../lib/catalog/catalog_entry.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -9,6 +10,7 @@ export async function runCatalogList(
   options: CatalogListOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogEntry[]> {
+  checkOptions(options, { catalog: "text" }, { entry: "text" });
   const context = resolveContext(ctx);
   const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
   const open = await catalogOf(options.catalog, context);
@@ -21,6 +23,7 @@ export async function runCatalogShow(
   options: CatalogShowOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogShowResult> {
+  checkOptions(options, { catalog: "text", entry: "text" });
   const context = resolveContext(ctx);
   const open = await catalogOf(options.catalog, context);
   await using catalog = await open(silentMeter);

@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { dirname } from "@std/path";
 import {
   isNoRoom,
@@ -19,6 +20,7 @@ export async function runPublishKeygen(
   options: PublishKeygenOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishKeygenResult> {
+  checkOptions(options, { name: "text", file: "text" }, { stores: "texts" });
   const context = resolveContext(ctx);
   const readers = (options.stores ?? []).map((store) => {
     const { read, shown } = parseStoreUri(store);

@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { canonicalPath } from "../lib/base/canonical_path.ts";
 import { counted } from "../lib/base/counted.ts";
 import { UsageError } from "../lib/base/errors.ts";
@@ -37,6 +38,7 @@ export async function runPublishPrune(
   options: PublishPruneOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishPruneResult> {
+  checkOptions(options, { catalog: "text", stores: "texts", keep: "number" });
   const context = resolveContext(ctx);
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {

@@ -5,6 +5,7 @@
  */
 export { collectingAfter, runPublish } from "./publish_stores.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "./publish_checks.ts";
 import "./publish_offline.ts";
 import "../lib/base/errors.ts";
 import "../lib/catalog/catalog_entry.ts";
@@ -21,6 +22,8 @@ import "./publish_spool.ts";
 import "./publish_operation.ts";
 import "./nix_memory.ts";
 import "./collecting_after.ts";
+import "../lib/base/check_options.ts";
+import "../lib/base/secret.ts";
 import "../lib/http/display_url.ts";
 import "../lib/nix/store_uri.ts";
 import "../lib/http/credential_parameters.ts";
@@ -44,7 +47,6 @@ import "../lib/runner/secrets.ts";
 import "../lib/runner/lazy_shell.ts";
 import "../lib/runner/load_shell.ts";
 import "../lib/base/files.ts";
-import "../lib/base/secret.ts";
 import "../lib/nix/compression.ts";
 import "../lib/nix/signing_key.ts";
 import "../lib/base/atomic_file.ts";

@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, entryId, parseEntryId } from "../lib/catalog/catalog_entry.ts";
@@ -32,6 +33,7 @@ export async function runPublishRollback(
   options: PublishRollbackOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishRollbackResult> {
+  checkOptions(options, { name: "text", catalog: "text" }, { version: "text", system: "text" });
   const context = resolveContext(ctx);
   const system = options.system ?? thisSystem();
   parseEntryId(entryId({ name: options.name, version: options.version ?? "0", system }));

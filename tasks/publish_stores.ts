@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkPublishOptions } from "./publish_checks.ts";
 import { checkPublishOffline } from "./publish_offline.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
@@ -29,6 +30,7 @@ export async function runPublish(
   options: PublishOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishResult> {
+  checkPublishOptions(options);
   const context = resolveContext(ctx);
   const { name, version, paths, stores } = options;
   const system = options.system ?? thisSystem();

@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { checkVerifyOptions } from "./publish_checks.ts";
 import { counted } from "../lib/base/counted.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import { listed } from "../lib/base/listed.ts";
 import { type Meter, silentMeter } from "../lib/base/meter.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
@@ -40,6 +40,7 @@ export async function runPublishVerify(
   options: PublishVerifyOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishVerifyResult> {
+  checkVerifyOptions(options);
   const context = resolveContext(ctx);
   const open = await catalogOf(options.catalog, context);
   const publicKeys = await Promise.all((options.publicKeys ?? []).map(parsePublicKey));
@@ -117,8 +118,7 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
     }
     context.signal.throwIfAborted();
     const changed = failures.length > 0;
-    const namesOf = (some: typeof stores) =>
-      listed(some.map(({ store }) => `"${store.cache.url}"`));
+    const names = (of: typeof stores) => of.map((at) => `"${at.store.cache.url}"`).join(" and ");
     return {
       closure,
       stores,
@@ -130,10 +130,10 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       exact: false,
       requests: 0,
       why: changed
-        ? `${failures.length} of ${counted(closure.length * stores.length, "path")} ${
-          failures.length === 1 ? "is" : "are"
-        } broken in ${namesOf(stores.filter((each) => each.failures.length > 0))}`
-        : `${namesOf(stores)} ${stores.length === 1 ? "has" : "have"} all of ${entry.id}, ${
+        ? `${failures.length} of ${counted(closure.length * stores.length, "path")} broken in ${
+          names(stores.filter((each) => each.failures.length > 0))
+        }`
+        : `${names(stores)} ${stores.length === 1 ? "has" : "have"} all of ${entry.id}, ${
           counted(closure.length, "path")
         }`,
       objects: [],

@@ -108,5 +108,5 @@ Deno.test("publish:verify names the stores in which something is broken, and no 
     await Deno.remove(join(folder, "b", "nar"), { recursive: true });
     const [code, , said] = await say(folder, "publish:verify", "x", catalog, "--repair");
     assertEquals(code, 0);
-    assertStringIncludes(said, `: 1 of 2 paths is broken in "${broken}"\n`);
+    assertStringIncludes(said, `: 1 of 2 paths broken in "${broken}"\n`);
   }));
