@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
@@ -83,7 +83,8 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   denied.push(...leases);
   const pointers: FoundPointer[] = [];
   const below = new Set<Digest>();
-  for await (const pointer of findPointers(cache.dir)) {
+  const beside: string[] = [];
+  for await (const pointer of findPointers(cache.dir, (path) => beside.push(path))) {
     signal?.throwIfAborted();
     pointers.push(pointer);
     if (pointer.denied !== undefined) denied.push(pointer.denied);
@@ -111,6 +112,9 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const files: Survey["files"] = [];
   for (const folder of await list(at(buckets.files))) {
     const pointer = owners.get(folder.path);
+    for (const name of await allowed(folderNames(folder.path)) ?? []) {
+      if (isTemporaryName(name)) beside.push(join(folder.path, name));
+    }
     if (pointer !== undefined) files.push({ ...folder, pointer });
     else files.push({ ...folder, named: await allowed(namedIn(folder.path, contents)) ?? [] });
   }
@@ -129,6 +133,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     temporaries: [
       ...await list(at(buckets.temporary)),
       ...top.filter(({ name }) => isTemporaryName(name)),
+      ...(await Promise.all(beside.map(async (path) => await allowed(aged(path)) ?? []))).flat(),
     ],
     quarantined: await list(at(buckets.quarantine)),
     denied: [...new Set(denied)],
@@ -214,12 +219,12 @@ async function surveyContents(
 
 async function listAged(folder: string): Promise<Aged[]> {
   const names = await folderNames(folder);
-  const found = await Promise.all(names.map(async (name) => {
-    const path = join(folder, name);
-    const info = await ifThere(Deno.lstat(path));
-    return info === undefined ? [] : [{ name, path, changedMs: changedMs(info) }];
-  }));
-  return found.flat();
+  return (await Promise.all(names.map((name) => aged(join(folder, name))))).flat();
+}
+
+async function aged(path: string): Promise<Aged[]> {
+  const info = await ifThere(Deno.lstat(path));
+  return info === undefined ? [] : [{ name: basename(path), path, changedMs: changedMs(info) }];
 }
 
 function inodeOf({ dev, ino }: Deno.FileInfo): string {

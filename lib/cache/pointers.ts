@@ -1,7 +1,8 @@
 import { join, relative } from "@std/path";
+import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { ifAllowed, ifThere } from "../base/files.ts";
-import { buckets } from "./buckets.ts";
+import { bucketOfFolder, buckets } from "./buckets.ts";
 import { readEnvelope } from "./read_envelope.ts";
 import type { Envelope } from "./entry_record.ts";
 
@@ -32,11 +33,19 @@ function isPointerFolder(name: string): boolean {
   return known === undefined || known.kind === "pointers";
 }
 
-/** All pointers of a cache, of all versions and all buckets; symbolic links are not followed. */
-export async function* findPointers(root: string): AsyncGenerator<FoundPointer> {
-  for (const folder of await entriesOf(root)) {
-    if (!folder.isDirectory || !isPointerFolder(folder.name)) continue;
-    yield* walkPointers(folder.name, join(root, folder.name));
+/**
+ * All pointers of a cache, of all versions and all buckets; symbolic links are not followed.
+ *
+ * @param onTemporary told of each file that is, or was, about to become a pointer of a bucket of this version
+ */
+export async function* findPointers(
+  root: string,
+  onTemporary?: (path: string) => void,
+): AsyncGenerator<FoundPointer> {
+  for (const { isDirectory, name } of await entriesOf(root)) {
+    if (!isDirectory || !isPointerFolder(name)) continue;
+    const isKnown = bucketOfFolder(name) !== undefined;
+    yield* walkPointers(name, join(root, name), isKnown ? onTemporary : undefined);
   }
 }
 
@@ -80,15 +89,20 @@ export function needsOf(pointer: FoundPointer): readonly Digest[] {
   return refsOf(pointer).filter((digest) => !spare.has(digest));
 }
 
-async function* walkPointers(bucket: string, folder: string): AsyncGenerator<FoundPointer> {
+async function* walkPointers(
+  bucket: string,
+  folder: string,
+  onTemporary?: (path: string) => void,
+): AsyncGenerator<FoundPointer> {
   let denied: string | undefined;
   const entries = await ifAllowed(entriesOf(folder), (why) => denied = why) ?? [];
   if (denied !== undefined) yield { bucket, path: folder, usedMs: 0, lower: false, denied };
   const isPointer = ({ isFile, name }: Deno.DirEntry) => isFile && name.endsWith(".json");
   const pointers = entries.filter(isPointer).map(({ name }) => read(bucket, join(folder, name)));
   for (const pointer of await Promise.all(pointers)) if (pointer !== undefined) yield pointer;
-  for (const { name, isDirectory } of entries) {
-    if (isDirectory) yield* walkPointers(bucket, join(folder, name));
+  for (const { name, isFile, isDirectory } of entries) {
+    if (isFile && isTemporaryName(name)) onTemporary?.(join(folder, name));
+    if (isDirectory) yield* walkPointers(bucket, join(folder, name), onTemporary);
   }
 }
 

@@ -1,12 +1,12 @@
 /** What cache:prune leaves to others who use the cache, and takes of those who ended. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { basename, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { collectDaily } from "../../lib/cache/collect_daily.ts";
 import { nameBlob, namedFilePath } from "../../lib/cache/named_file.ts";
 import { cachePrune } from "../../tasks/cache.ts";
-import { dayMs, orphan, put, reasonsOf, withCache } from "../support/cache_ground.ts";
+import { cachedSchema, dayMs, orphan, put, reasonsOf, withCache } from "../support/cache_ground.ts";
 
 const hostBoot = "1.1.elsewhere1-00000000";
 
@@ -121,4 +121,39 @@ Deno.test("collectDaily() runs once a day, first when the cache is a day old, an
     assertEquals(await collectDaily(cache), undefined);
     const tomorrow = new Cache(cache.dir, { now: () => Date.now() + 1.1 * dayMs });
     assertEquals((await collectDaily(tomorrow))?.files, 0);
+  }));
+
+Deno.test("cache:prune sweeps what killed processes were writing beside pointers and named files", () =>
+  withCache(async (cache) => {
+    await put(cache, "https://a/b.tar.gz", "x");
+    const beside = [
+      cache.entry(buckets.kexec, "https://a/b.tar.gz", cachedSchema).path,
+      cache.entry(buckets.nars, "never written", cachedSchema).path,
+      namedFilePath(cache.dir, "https://a/b.tar.gz", "f"),
+    ];
+    const [dead, live] = [2 ** 22 + 1, Deno.ppid || 1].map((pid) =>
+      beside.map((path) => `${path}.tmp-${pid}-00000000`)
+    );
+    for (const path of [...dead!, ...live!]) {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, "half");
+    }
+    {
+      using _use = await cache.use();
+      assertEquals((await cachePrune({}, { cache: new Cache(cache.dir) })).changed, false);
+    }
+    const { plan, files } = await cachePrune({}, { cache });
+    assertEquals(
+      plan.items.map(({ kind, path }) => [kind, path]).toSorted(),
+      [
+        ...dead!.map((path) => ["temporary", path]),
+      ].toSorted(),
+    );
+    assertEquals([
+      files,
+      (await Promise.all(live!.map((path) => Deno.readTextFile(path)))).join(" "),
+    ], [
+      3,
+      "half half half",
+    ]);
   }));
