@@ -2,17 +2,19 @@ import { KedgeError, NotAllowedError } from "../lib/base/errors.ts";
 
 const deniedHint = "run it as a user who may, or name another place";
 const goneHint = "does another program change it? run the same command again";
+const placeHint = "something else stands where a folder belongs; move it away";
 const folderHint = "a folder stands where a file belongs; move it away";
 const busyHint = "what is mounted or run from stays where it is; end that first";
 /** What the operating system says of files, and the next step. */
 const fileErrors: Readonly<Record<string, string | undefined>> = {
   EACCES: deniedHint,
   EBUSY: busyHint,
+  EEXIST: placeHint,
   EISDIR: folderHint,
   EPERM: deniedHint,
   EROFS: deniedHint,
   ENOENT: goneHint,
-  ENOTDIR: goneHint,
+  ENOTDIR: placeHint,
   EIO: undefined,
   ELOOP: undefined,
   ENAMETOOLONG: undefined,

@@ -88,6 +88,30 @@ Deno.test({
     }),
 });
 
+Deno.test("image:sync says what stands in the way where a folder of a layout belongs", () =>
+  inFolder(async (folder) => {
+    await writeImage(join(folder, "from"), "1", { layers: ["one"] });
+    const from = `oci:${join(folder, "from")}:1`;
+    const ways: [name: string, put: (path: string) => Promise<void>][] = [
+      ["blobs", (path) => Deno.writeTextFile(path, "")],
+      [join("blobs", "sha256"), (path) => Deno.symlink("/nowhere/at/all", path)],
+      [".kedge", (path) => Deno.writeTextFile(path, "")],
+    ];
+    for (const [name, put] of ways) {
+      const layout = new Layout(await Deno.makeTempDir({ dir: folder }));
+      await layout.make();
+      await Deno.remove(join(layout.folder, name), { recursive: true });
+      await put(join(layout.folder, name));
+      const to = `oci:${layout.folder}:1`;
+      const { code, stderr } = await runKedge(["image:sync", from, to], {
+        cacheDir: join(folder, "cache"),
+      });
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, `error: Cannot sync "${from}" to "${to}": `);
+      assertStringIncludes(stderr, "hint: something else stands where a folder belongs");
+    }
+  }));
+
 Deno.test("image:sync looks at no folder but those that it may, where the image is small", () =>
   inFolder(async (folder) => {
     const at = (name: string) => join(folder, name);
