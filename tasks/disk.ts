@@ -70,7 +70,8 @@ export interface PushDiskOptions extends ImageRegistriesOptions {
   /** Where it goes: `docker://host/repository[:tag]` or `oci:folder[:tag]`. */
   reference: string;
   /**
-   * How the file is cut: in blocks of one length, where the content says so, or as the version before, else as its first bytes suggest.
+   * How the file is cut: in blocks of one length, where the content says so, or as the version before, else as its first bytes suggest. The
+   * version before is what the tag means, or a disk under another tag, unless the first bytes say that the file is cut otherwise.
    *
    * @default {"auto"}
    */

@@ -1,5 +1,6 @@
 import { formatBytes } from "../lib/base/bytes.ts";
 import { checkOptions } from "../lib/base/check_options.ts";
+import type { Digest } from "../lib/base/digest.ts";
 import { UsageError, VerificationError } from "../lib/base/errors.ts";
 import type { Chunker } from "../lib/chunk/chunker.ts";
 import { firstRows } from "../lib/chunk/chunk_table.ts";
@@ -12,6 +13,7 @@ import { isDisk, loadDisk, resolveDisk } from "../lib/disk/disk_image.ts";
 import type { DiskSource, DiskStore } from "../lib/disk/disk_store.ts";
 import { keepTable, rememberFile } from "../lib/disk/known_files.ts";
 import { commitPush, type MovedPush, movePush, verifyPush } from "../lib/disk/move_push.ts";
+import { nearbyBase } from "../lib/disk/nearby_base.ts";
 import {
   type OpenDiskOptions,
   openDiskSource,
@@ -20,9 +22,14 @@ import {
 import { PackSpool } from "../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../lib/disk/plan_push.ts";
 import type { PushIndex } from "../lib/disk/push_index.ts";
-import { choosePushChunker, lookAtPushedFile, readPushedFile } from "../lib/disk/pushed_file.ts";
+import {
+  choosePushChunker,
+  contentOf,
+  lookAtPushedFile,
+  readPushedFile,
+} from "../lib/disk/pushed_file.ts";
 import { checkPushRoom } from "../lib/disk/room_for_push.ts";
-import { keepDisk, seenNearby } from "../lib/disk/seen_disks.ts";
+import { keepDisk } from "../lib/disk/seen_disks.ts";
 import { TwinPacks } from "../lib/disk/twin_packs.ts";
 import type { PushBase } from "../lib/disk/usable_packs.ts";
 import { whereRoom } from "../lib/disk/where_room.ts";
@@ -70,7 +77,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   const rules = await registryRules(options, context.signal);
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
-  const { paranoid = false } = options;
+  const { paranoid = false, chunker: asked = "auto" } = options;
 
   const busy = pushedElsewhere(options.reference);
   await using _lock = await lockDisk(context, options.reference, busy);
@@ -124,18 +131,19 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         });
       }
       if (found.length === 0 && options.repack !== true) {
-        for (const { digest } of await seenNearby(cache, reference)) {
-          // What was of no use already is of no use under another name.
-          if (digest === current?.digest) continue;
+        const wanted = asked === "auto"
+          ? await contentOf(options.file, size)
+          : { chunker: asked, known: true };
+        const nearby = async (digest: Digest) => {
           const from = openStore({ ...reference, digest });
           const manifest = await from.resolve();
-          if (manifest === undefined) continue;
-          found.push(...await load(from, manifest));
-          if (found.length > 0) break;
-        }
+          return manifest === undefined ? [] : await load(from, manifest);
+        };
+        const of = { cache, reference, current: current?.digest, wanted };
+        found.push(...await nearbyBase({ ...of, load: nearby }));
       }
       const { chunker, why } = await choosePushChunker(options.file, size, {
-        chunker: options.chunker ?? "auto",
+        chunker: asked,
         chunkBytes: options.chunkBytes,
         like: found[0]?.image.index.chunker,
       });

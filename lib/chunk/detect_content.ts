@@ -6,6 +6,8 @@ export interface DetectedContent {
   readonly what: string;
   /** The chunker that fits: fixed blocks where edits happen in place, content-defined where data shifts. */
   readonly chunker: ChunkerKind;
+  /** Whether a magic says so. */
+  readonly known: boolean;
 }
 
 /** How many bytes of a file's start {@linkcode detectContent} wants. */
@@ -77,12 +79,12 @@ export function detectContent(head: Uint8Array, sizeBytes: number): DetectedCont
   for (const { at, bytes, what, chunker } of magics) {
     let same = head.length >= at + bytes.length;
     for (let i = 0; same && i < bytes.length; i++) same = head[at + i] === bytes.charCodeAt(i);
-    if (same) return { what, chunker };
+    if (same) return { what, chunker, known: true };
   }
   if (head.length >= 512 && head[510] === 0x55 && head[511] === 0xaa) {
-    return { what: "a boot sector or an MBR partition table", chunker: "fixed" };
+    return { what: "a boot sector or an MBR partition table", chunker: "fixed", known: true };
   }
   return sizeBytes > 0 && sizeBytes % (1024 * 1024) === 0
-    ? { what: "data of whole MiB without a known magic", chunker: "fixed" }
-    : { what: "data without a known magic", chunker: "cdc" };
+    ? { what: "data of whole MiB without a known magic", chunker: "fixed", known: false }
+    : { what: "data without a known magic", chunker: "cdc", known: false };
 }

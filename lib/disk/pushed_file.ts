@@ -5,7 +5,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, chunkerFor, type ChunkerKind, sameChunker } from "../chunk/chunker.ts";
-import { detectBytes, detectContent } from "../chunk/detect_content.ts";
+import { detectBytes, detectContent, type DetectedContent } from "../chunk/detect_content.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
@@ -47,6 +47,15 @@ export async function choosePushChunker(
   if (like !== undefined && (chunkBytes === undefined || like.avgBytes === chunkBytes)) {
     return { chunker: like, why: "as the version before" };
   }
+  const found = await contentOf(path, sizeBytes);
+  return {
+    chunker: chunkerFor(found.chunker, sizeBytes, chunkBytes),
+    why: `since it is ${found.what}`,
+  };
+}
+
+/** What the first bytes of a file say that it is. */
+export async function contentOf(path: string, sizeBytes: number): Promise<DetectedContent> {
   using file = await Deno.open(path);
   const head = new Uint8Array(detectBytes);
   let filled = 0;
@@ -54,11 +63,7 @@ export async function choosePushChunker(
     count = await file.read(head.subarray(filled));
     filled += count ?? 0;
   }
-  const found = detectContent(head.subarray(0, filled), sizeBytes);
-  return {
-    chunker: chunkerFor(found.chunker, sizeBytes, chunkBytes),
-    why: `since it is ${found.what}`,
-  };
+  return detectContent(head.subarray(0, filled), sizeBytes);
 }
 
 /**
