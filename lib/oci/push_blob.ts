@@ -19,11 +19,11 @@ import {
   isTransientStatus,
   parseRetryAfterMs,
   RetryBudget,
-  type RetryFailure,
 } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { GraceSignal } from "../base/grace_signal.ts";
 import { HashedReader } from "./hashed_reader.ts";
+import { failedRequest, type PushFailure } from "./push_failure.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { chunkBytes, chunkedFromBytes } from "./push_requests.ts";
 import type { RegistryHost } from "./registry_host.ts";
@@ -34,12 +34,6 @@ import { UploadPosition } from "./upload_position.ts";
 const lostStatuses = [400, 404, 405, 410, 416, 501];
 const keptAnswerBytes = 64 * 1024;
 const busyStatuses = [408, 429, 500, 502, 503, 504];
-
-/** How a try ended that has to be followed by another. */
-interface Failure extends RetryFailure {
-  readonly state: string;
-  readonly cause?: unknown;
-}
 
 /**
  * Puts a blob.
@@ -96,7 +90,7 @@ class Push implements AsyncDisposable {
 
   async run(): Promise<void> {
     const budget = new RetryBudget(this.#options.retry ?? defaultRetryPolicy);
-    for (let tried = 1;; tried++) {
+    for (let tried = 0;;) {
       this.#signal?.throwIfAborted();
       const before = this.#furthest;
       const failure = await this.#try();
@@ -105,8 +99,9 @@ class Push implements AsyncDisposable {
       this.#reached(this.#at.offset);
       if (this.#furthest > before) {
         budget.refill();
-        tried = 1;
+        tried = 0;
       }
+      tried += failure.tried ?? 1;
       const waitMs = budget.next(failure);
       if (waitMs === undefined) {
         throw new UnreachableError(
@@ -146,7 +141,7 @@ class Push implements AsyncDisposable {
   }
 
   /** One try from where the upload stands; what it gives, if anything, is why there must be another. */
-  async #try(): Promise<Failure | undefined> {
+  async #try(): Promise<PushFailure | undefined> {
     try {
       await this.#at.open();
       const { size } = this.#descriptor;
@@ -167,11 +162,11 @@ class Push implements AsyncDisposable {
       }
       if (!(error instanceof UnreachableError) || error.side !== this.#host.side) throw error;
       await this.#at.catchUp();
-      return { state: error.message, cause: error };
+      return failedRequest(error);
     }
   }
 
-  async #chunk(): Promise<Failure | undefined> {
+  async #chunk(): Promise<PushFailure | undefined> {
     const { chunkBytes: wanted = chunkBytes } = this.#options;
     const size = Math.max(wanted, this.#host.habits.minChunkBytes);
     const start = this.#at.offset;
@@ -179,7 +174,11 @@ class Push implements AsyncDisposable {
   }
 
   /** Sends the bytes from `start` to `end` and judges the answer. */
-  async #send(method: "PUT" | "PATCH", start: number, end: number): Promise<Failure | undefined> {
+  async #send(
+    method: "PUT" | "PATCH",
+    start: number,
+    end: number,
+  ): Promise<PushFailure | undefined> {
     const url = new URL(this.#at.location!);
     if (method === "PUT") url.searchParams.set("digest", this.#descriptor.digest);
     using grace = new GraceSignal(
@@ -216,7 +215,7 @@ class Push implements AsyncDisposable {
     return undefined;
   }
 
-  async #refused(response: Response, text: string, method: string): Promise<Failure> {
+  async #refused(response: Response, text: string, method: string): Promise<PushFailure> {
     const { status } = response;
     const message = registryMessage(text);
     const state = `the registry answered ${status}${message === "" ? "" : ` (${message})`}`;

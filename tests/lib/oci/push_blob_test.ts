@@ -47,11 +47,12 @@ async function push(
   host: string,
   memory: Memory,
   options: PushBlobOptions & { body?: (start: number) => AsyncIterable<Uint8Array> } = {},
+  retries = 0,
 ): Promise<number> {
   using connection = new RegistryHost({
     host,
     memory,
-    retry: { retries: 0, baseMs: 0, ceilingMs: 0 },
+    retry: { retries, baseMs: 0, ceilingMs: 0 },
     credentials: () => Promise.resolve(undefined),
   });
   let sent = 0;
@@ -278,12 +279,16 @@ Deno.test("pushBlob() lets the chunk in flight arrive when it is ended", () =>
 
 Deno.test("pushBlob() gives up without progress", async () => {
   await using registry = new FakeRegistry({ faults: { unavailable: 1000 } });
-  const error = await assertRejects(
-    () => push(registry.host, new TestMemory()),
-    UnreachableError,
-    "tried 4 times",
-  );
-  assertEquals(error.exitCode, 4);
+  const told = async (retries: number) => {
+    const pushing = () => push(registry.host, new TestMemory(), {}, retries);
+    const { message, exitCode } = await assertRejects(pushing, UnreachableError);
+    assertEquals(exitCode, 4);
+    return message;
+  };
+  const state = `Cannot push ${blob.digest} to "${registry.host}/a/b": ` +
+    `Cannot open an upload ${registry.url}/v2/a/b/blobs/uploads/: the server answered 503`;
+  assertEquals((await told(0)).replace(/ \(.*\)/, ""), `${state}, tried 4 times`);
+  assertEquals((await told(1)).replace(/ \(.*\)/, ""), `${state}, tried 8 times`);
 });
 
 /** The bytes; as soon as one of the offsets is passed, the registry loses the upload. */
