@@ -1,10 +1,10 @@
 import type { Digest } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, firstRows } from "./chunk_table.ts";
 import type { JobPool } from "./job_pool.ts";
 import { digestsOf } from "./places.ts";
 import type { PackChunks } from "./plan_packs.ts";
-import { freeBytes } from "./zstd.ts";
 
 /** A pack that was written. */
 export interface BuiltPack {
@@ -76,7 +76,7 @@ async function packChunks(
     ...columns,
     ...(expected === undefined ? {} : { expected }),
   });
-  Object.values(columns).forEach(freeBytes);
+  Object.values(columns).forEach(freeMemory);
   if (changed >= 0) {
     const offset = table.rowOffsets[rows[chunks[changed]!]!]!;
     throw new KedgeError(`Cannot pack "${path}": it changed at byte ${offset} while it was read`, {

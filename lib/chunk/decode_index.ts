@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { freeMemory } from "../base/free_memory.ts";
 import { checkIndex } from "./check_index.ts";
 import type { ChunkTable, DiskIndex } from "./chunk_table.ts";
 import { ColumnReader } from "./column_reader.ts";
@@ -18,7 +19,7 @@ import { readIndexHeader } from "./index_header.ts";
 import { type IndexCounts, pageBytes, pageIdBytes, tailBytes } from "./index_layout.ts";
 import { readPlaces } from "./read_places.ts";
 import { readRows } from "./read_rows.ts";
-import { freeBytes, zstdDecompress } from "./zstd.ts";
+import { zstdDecompress } from "./zstd.ts";
 
 /**
  * The index that bytes hold.
@@ -104,7 +105,7 @@ function readPages(bytes: Uint8Array, directory: IndexDirectory, counts: IndexCo
     columns.lengths.set(reader.words(count), first);
     columns.stored.set(reader.words(count), first);
     columns.gaps.set(reader.words(count), first);
-    freeBytes(body);
+    freeMemory(body);
     first += count;
   }
   return columns;

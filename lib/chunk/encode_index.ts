@@ -1,4 +1,5 @@
 import defer * as crypto from "node:crypto";
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, type DiskIndex, holeRow, isDiskIndex } from "./chunk_table.ts";
 import {
   entryBytes,
@@ -12,7 +13,7 @@ import {
   tailBytes,
 } from "./index_layout.ts";
 import { storedBytes, storeFrame } from "./stored_frame.ts";
-import { freeBytes, zstdCompress } from "./zstd.ts";
+import { zstdCompress } from "./zstd.ts";
 
 /**
  * The bytes of an index, as FORMAT.md lays them out. The chunks must be ordered by pack and offset, as
@@ -32,7 +33,7 @@ export function encodeIndex(table: ChunkTable): Uint8Array<ArrayBuffer> {
   const body = encodeTail(table, counts);
   if (counts.local) return localIndex(table, counts, body);
   const tail = zstdCompress(body);
-  freeBytes(body);
+  freeMemory(body);
   const directory = new Uint8Array(pages.length * entryBytes);
   const view = new DataView(directory.buffer);
   pages.forEach(({ chunks, page }, pack) => {
@@ -59,7 +60,7 @@ function localIndex(
   const tail = whole.subarray(headerBytes);
   writeHeader(new DataView(whole.buffer), table, counts, tail.length);
   storeFrame(body, tail);
-  freeBytes(body);
+  freeMemory(body);
   return whole;
 }
 
@@ -85,7 +86,7 @@ function encodePages(index: DiskIndex): { chunks: number; page: Uint8Array<Array
     words(index.stored.subarray(first, end));
     words(gaps(index.offsets.subarray(first, end), index.stored.subarray(first, end)));
     pages.push({ chunks: end - first, page: zstdCompress(body) });
-    freeBytes(body);
+    freeMemory(body);
     first = end;
   }
   return pages;
@@ -162,7 +163,7 @@ function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuff
   for (const part of parts) {
     whole.set(part, at);
     at += part.length;
-    freeBytes(part);
+    freeMemory(part);
   }
   return whole;
 }

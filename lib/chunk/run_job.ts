@@ -1,11 +1,12 @@
 import * as crypto from "node:crypto";
 import { isDenied, isNotThere, writeAllSync } from "../base/files.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import { endOfRun, PieceWriter, readAt, runBytes } from "./file_pieces.ts";
 import { FrameUnpacker } from "./frame_unpacker.ts";
 import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { isZero } from "./zeros.ts";
-import { freeBytes, isTooWide, zstdCompress } from "./zstd.ts";
+import { isTooWide, zstdCompress } from "./zstd.ts";
 
 const bufferBytes = 1024 * 1024;
 
@@ -150,7 +151,7 @@ function pack(job: PackJob): JobResults["pack"] {
     const packed = packChunk(data, job.level);
     stored[at] = packed.length;
     if (job.expected !== undefined && packed.length !== job.expected[at]) {
-      if (packed !== data) freeBytes(packed);
+      if (packed !== data) freeMemory(packed);
       return { stored, digest: "", size: 0, changed: -1 };
     }
     if (filled + packed.length > out.length) {
@@ -163,7 +164,7 @@ function pack(job: PackJob): JobResults["pack"] {
       out.set(packed, filled);
       filled += packed.length;
     }
-    if (packed !== data) freeBytes(packed);
+    if (packed !== data) freeMemory(packed);
   }
   put(out.subarray(0, filled));
   return { stored, digest: `sha256:${digest.digest("hex")}`, size, changed: -1 };
@@ -173,7 +174,7 @@ function pack(job: PackJob): JobResults["pack"] {
 function packChunk(data: Uint8Array<ArrayBuffer>, level: number): Uint8Array<ArrayBuffer> {
   const packed = zstdCompress(data, level);
   if (packed.length < data.length - (data.length >>> 5)) return packed;
-  freeBytes(packed);
+  freeMemory(packed);
   return data;
 }
 

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { freeMemory } from "../base/free_memory.ts";
 import type { ChunkTable } from "./chunk_table.ts";
 import type { Chunker } from "./chunker.ts";
 import type { ScanResult } from "./job.ts";
@@ -14,7 +15,6 @@ import type { JobPool } from "./job_pool.ts";
 import { largeChunk } from "./most_workers.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { TableBuilder } from "./table_builder.ts";
-import { freeBytes } from "./zstd.ts";
 
 /** Options of {@linkcode scanFile}. */
 export interface ScanFileOptions {
@@ -69,7 +69,7 @@ export async function scanFile(
         seam.join(before, isLarge ? await pool.run(missing) : scanSegment(missing));
         if (seam.at === before) return seam.table();
       }
-      freeBytes(result.digests);
+      freeMemory(result.digests);
       onRead?.(segment.end - segment.start);
     }
   } finally {

@@ -1,9 +1,9 @@
 import * as crypto from "node:crypto";
+import { freeMemory } from "../base/free_memory.ts";
 import { readAt } from "./file_pieces.ts";
 import { GearCutter } from "./gear_cutter.ts";
 import type { ScanJob, ScanResult } from "./job.ts";
 import { Scanner } from "./scanner.ts";
-import { freeBytes } from "./zstd.ts";
 
 /** One for all segments: what is dropped in a worker stays in memory for long. */
 let cutter: GearCutter | undefined;
@@ -37,6 +37,6 @@ export function scanSegment({ path, chunker, start, end, sizeBytes }: ScanJob): 
     },
   });
   const found = { rows: Float64Array.from(rows), digests: digests.slice(0, 32 * chunks) };
-  freeBytes(digests);
+  freeMemory(digests);
   return found;
 }

@@ -1,8 +1,8 @@
 /** The worker of a `JobPool`: does one job after the other and answers each. @module */
+import { freeMemory } from "../base/free_memory.ts";
 import { workerPort } from "../base/worker_port.ts";
 import type { Job } from "./job.ts";
 import { runJob } from "./run_job.ts";
-import { freeBytes } from "./zstd.ts";
 
 const port = workerPort<Job, unknown>();
 
@@ -20,7 +20,7 @@ port.addEventListener("message", ({ data }) => {
 
 /** Gives back at once what came as a copy, or went as one: nobody has it but this worker. */
 function giveBack(parts: object): void {
-  for (const part of Object.values(parts)) if (isColumn(part)) freeBytes(part);
+  for (const part of Object.values(parts)) if (isColumn(part)) freeMemory(part);
 }
 
 function isColumn(part: unknown): part is ArrayBufferView<ArrayBuffer> {

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { codeOf, VerificationError } from "../base/errors.ts";
 import { zlib } from "../base/zlib.ts";
 import { readStoredFrame } from "./stored_frame.ts";
@@ -79,16 +78,6 @@ export function frameEnd(data: Uint8Array): number {
     at += 3 + (isRun ? 1 : head >> 3);
   }
   return at + (descriptor >> 2 & 1) * 4;
-}
-
-/**
- * Gives the memory of bytes back at once that nobody uses again, such as what {@linkcode zstdCompress} or {@linkcode zstdDecompress} made. The
- * collector counts it too late: a loop over chunks otherwise holds some 150 MB of dead buffers per thread.
- */
-export function freeBytes({ buffer, byteOffset }: ArrayBufferView<ArrayBuffer>): void {
-  // What is small lies with others in a buffer of this size; any other buffer holds nothing else.
-  if (byteOffset !== 0 || buffer.byteLength === Buffer.poolSize || buffer.detached) return;
-  buffer.transfer(0);
 }
 
 /** The same bytes without the class `Buffer`, whose `slice` does not copy. */

@@ -4,10 +4,10 @@
  * @module
  */
 import { counted } from "../base/counted.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import type { ChunkTable, DiskIndex } from "../chunk/chunk_table.ts";
 import { DigestLookup } from "../chunk/digest_lookup.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
-import { freeBytes } from "../chunk/zstd.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { type PushBase, UsablePacks } from "./usable_packs.ts";
@@ -67,7 +67,7 @@ export async function findKnown(
       known.base[chunk] = number + 1;
       known.chunk[chunk] = place;
     });
-    freeBytes(places);
+    freeMemory(places);
     step.signal.throwIfAborted();
     for (const each of usable.toAdopt()) {
       // A registry tells when it is asked to mount the pack.

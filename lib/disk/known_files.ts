@@ -19,9 +19,9 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import { type Chunker, sameChunker } from "../chunk/chunker.ts";
 import { decodeLocalTable } from "../chunk/decode_index.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
-import { freeBytes } from "../chunk/zstd.ts";
 import { keepBytes } from "./keep_bytes.ts";
 import * as v from "valibot";
+import { freeMemory } from "../base/free_memory.ts";
 
 const knownSchema = v.object({
   path: v.string(),
@@ -96,7 +96,7 @@ export async function keepTable(cache: Cache, table: ChunkTable): Promise<Digest
   const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
   const digest = await digestOf(bytes);
   await keepBytes(cache, bytes, digest);
-  freeBytes(bytes);
+  freeMemory(bytes);
   return digest;
 }
 

@@ -20,8 +20,8 @@ import type { ChunkTable } from "../chunk/chunk_table.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { digestsOf } from "../chunk/places.ts";
 import type { PackChunks } from "../chunk/plan_packs.ts";
-import { freeBytes } from "../chunk/zstd.ts";
 import * as v from "valibot";
+import { freeMemory } from "../base/free_memory.ts";
 
 const recordSchema = v.object({
   digest: v.pipe(v.string(), v.check((text) => isDigest(text), "not a digest")),
@@ -123,7 +123,7 @@ export class PackSpool implements AsyncDisposable {
     const digests = digestsOf(table, chunks);
     const key = new Hasher().update(new TextEncoder().encode(`pack v1 zstd ${this.#level}\n`))
       .update(digests).digest();
-    freeBytes(digests);
+    freeMemory(digests);
     return this.#cache.bucket(buckets.disks).shard("packs").entry(key, recordSchema);
   }
 }

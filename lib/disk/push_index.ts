@@ -1,5 +1,6 @@
 import { type Digest, sha256 } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
 import type { ChunkTable, DiskIndex } from "../chunk/chunk_table.ts";
 import { setDigest } from "../chunk/digest_column.ts";
@@ -8,7 +9,6 @@ import { encodeIndex } from "../chunk/encode_index.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
 import { orderIndex } from "../chunk/order_index.ts";
 import type { PackChunks } from "../chunk/plan_packs.ts";
-import { freeBytes } from "../chunk/zstd.ts";
 import { largestManifestBytes } from "../oci/manifest.ts";
 import type { KnownChunks } from "./known_chunks.ts";
 
@@ -82,7 +82,7 @@ export function makePushIndex(parts: PushIndexParts): PushIndex {
   });
   const merged = mergeTwins(places);
   const index = orderIndex(table, merged);
-  for (const column of [places.packs, ...Object.values(merged)]) freeBytes(column);
+  for (const column of [places.packs, ...Object.values(merged)]) freeMemory(column);
   const indexBytes = encodeIndex(index);
   const indexBlob = {
     mediaType: DiskType.index,

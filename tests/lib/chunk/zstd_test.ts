@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { VerificationError } from "../../../lib/base/errors.ts";
-import { freeBytes, zstdCompress, zstdDecompress } from "../../../lib/chunk/zstd.ts";
+import { freeMemory } from "../../../lib/base/free_memory.ts";
+import { zstdCompress, zstdDecompress } from "../../../lib/chunk/zstd.ts";
 import { noise, runFrame } from "../../support/disk.ts";
 
 Deno.test("zstdDecompress() takes a window of 128 MiB, and says of a larger one that it is", () => {
@@ -17,18 +18,18 @@ Deno.test("zstdDecompress() takes a window of 128 MiB, and says of a larger one 
   );
 });
 
-Deno.test("freeBytes() gives the memory of a packed chunk back, from the least length of a chunk on", () => {
+Deno.test("freeMemory() gives the memory of a packed chunk back, from the least length of a chunk on", () => {
   for (const size of [4096, 8192, 65536, 4 * 1024 * 1024]) {
     for (const data of [noise(size), new Uint8Array(size)]) {
       const packed = zstdCompress(data);
-      freeBytes(packed);
+      freeMemory(packed);
       assertEquals(packed.buffer.byteLength, 0, `of ${size} bytes`);
     }
   }
 });
 
-Deno.test("freeBytes() leaves what lies with others in one buffer", () => {
+Deno.test("freeMemory() leaves what lies with others in one buffer", () => {
   const all = [1, 100, 3000, 700].map((size) => [size, zstdCompress(noise(size))] as const);
-  for (const [, packed] of all) freeBytes(packed);
+  for (const [, packed] of all) freeMemory(packed);
   for (const [size, packed] of all) assertEquals(packed, zstdCompress(noise(size)));
 });
