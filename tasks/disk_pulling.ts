@@ -94,7 +94,7 @@ import "../lib/http/known_proxies.ts";
 import "../lib/oci/is_loopback.ts";
 import "../lib/oci/found_once.ts";
 import "../lib/http/failure_words.ts";
-import "../lib/oci/left_temporaries.ts";
+import "../lib/base/left_temporaries.ts";
 import "../lib/chunk/scan_file.ts";
 import "../lib/http/proxy_names.ts";
 import "../lib/base/temporary_owner.ts";

@@ -34,5 +34,5 @@ import "../lib/oci/layout_blobs.ts";
 import "../lib/oci/read_small_file.ts";
 import "../lib/oci/while_written.ts";
 import "../lib/base/zlib.ts";
-import "../lib/oci/left_temporaries.ts";
+import "../lib/base/left_temporaries.ts";
 import "../lib/base/temporary_owner.ts";

@@ -106,7 +106,7 @@ export interface PublishPruneResult extends Figures {
 
 /**
  * Makes the catalog forget old entries, then deletes from `file://` stores the paths that no live entry needs. What a publish in
- * progress counts on is pinned, and stays.
+ * progress counts on is pinned, and stays; what killed runs were writing there and left goes too.
  *
  * @throws {UsageError} if a store is no folder, or `keep` no whole number
  */

@@ -1,4 +1,5 @@
 import { checkOptions } from "../lib/base/check_options.ts";
+import { formatBytes } from "../lib/base/bytes.ts";
 import { canonicalPath } from "../lib/base/canonical_path.ts";
 import { counted } from "../lib/base/counted.ts";
 import { UsageError } from "../lib/base/errors.ts";
@@ -67,22 +68,20 @@ export async function runPublishPrune(
       }));
       const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
       if (forget.length > 0) await catalog.foresee?.();
-      for (const { dir, hashParts, back } of stores) {
-        if (hashParts.length + back > 0) foreseePrune(dir);
-      }
+      for (const store of stores) if (changes(store)) foreseePrune(store.dir);
       return {
         catalog,
         forget,
         stores,
-        changed: forget.length > 0 ||
-          stores.some((store) => store.hashParts.length + store.back > 0),
+        changed: forget.length > 0 || stores.some(changes),
         bytesToMove: 0,
         bytesToReuse: 0,
         exact: true,
         requests: catalog.requestsEach * (forget.length + uris.length),
         why:
           `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
-          `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry`,
+          `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry` +
+          leftWords(stores),
         objects: forget.map((entry) => ({ label: entry.id, state: "present" as const })),
       };
     },
@@ -112,12 +111,27 @@ export async function runPublishPrune(
   return await runOperation(operation, context);
 }
 
+/** Whether a prune does anything in a store. */
+function changes({ hashParts, back, left }: StoreToPrune): boolean {
+  return hashParts.length + back + left > 0;
+}
+
+function leftWords(stores: readonly StoreToPrune[]): string {
+  const back = stores.reduce((sum, store) => sum + store.back, 0);
+  const left = stores.reduce((sum, store) => sum + store.left, 0);
+  return (back === 0
+    ? ""
+    : `; a killed prune had taken ${counted(back, "path")} that must come back`) +
+    (left === 0 ? "" : `; killed runs left ${formatBytes(left)}`);
+}
+
 async function pruneOne(
   catalog: CatalogWithHistory,
-  { dir, hashParts, back }: StoreToPrune,
+  store: StoreToPrune,
   { signal, record }: Step,
 ): Promise<{ paths: number; bytes: number }> {
-  if (hashParts.length + back === 0) return { paths: 0, bytes: 0 };
+  if (!changes(store)) return { paths: 0, bytes: 0 };
+  const { dir, hashParts } = store;
   const live = async () => hashPartsOf(await catalog.list({}, { signal }));
   const pruned = await pruneFileCache(dir, hashParts, live, signal);
   record(dir, "pruned", pruned);

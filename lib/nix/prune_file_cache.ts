@@ -3,7 +3,7 @@
  *
  * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
  * only if no other narinfo and no pin names it, and what lies aside goes after it; what a killed prune moved aside is judged again by the
- * next one.
+ * next one, and what killed runs were writing goes.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import { FileObjects } from "./file_objects.ts";
 import { readPins, removeOldPins } from "./file_pins.ts";
+import { removeLeftObjects } from "./left_objects.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
 import { isHashPart } from "./store_path.ts";
 
@@ -23,6 +24,8 @@ export interface PrunePlan {
   bytes: number;
   /** How many paths a killed prune had moved aside that are to come back. */
   back: number;
+  /** How many of the bytes killed runs left. */
+  left: number;
 }
 
 /** What may go, of the given paths and those that a killed prune left: those that are there and that neither a pin nor a live entry names. */
@@ -47,7 +50,8 @@ export async function planPrune(
     hashParts.push(hashPart);
     bytes += info.fileSize ?? 0;
   }
-  return { hashParts, bytes, back };
+  const left = await removeLeftObjects(dir, { dryRun: true });
+  return { hashParts, bytes: bytes + left, back, left };
 }
 
 /**
@@ -101,7 +105,7 @@ export async function pruneFileCache(
     } else gone.set(aside, isNeeded ? undefined : info);
   }
   const used = await usedNars(dir);
-  let [paths, bytes] = [0, 0];
+  let [paths, bytes] = [0, await removeLeftObjects(dir)];
   for (const [aside, info] of gone) {
     if (info !== undefined) {
       const { url, narHash, fileSize } = info;

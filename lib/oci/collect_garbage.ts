@@ -15,7 +15,7 @@ import { isLockHeld, lockFile, tryLockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
-import { removeLeftTemporaries } from "./left_temporaries.ts";
+import { removeLeftTemporaries } from "../base/left_temporaries.ts";
 import { isManifestType } from "./media_type.ts";
 
 /** Options of {@linkcode collectGarbage}. */

@@ -15,7 +15,7 @@ import { ifThere, isNotThere, writeAllSync } from "../base/files.ts";
 import { plainPath } from "../base/plain_path.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { workName } from "./is_layout.ts";
-import { removeLeftTemporaries } from "./left_temporaries.ts";
+import { removeLeftTemporaries } from "../base/left_temporaries.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { readSmallFile } from "./read_small_file.ts";
 

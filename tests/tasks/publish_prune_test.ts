@@ -1,5 +1,5 @@
 /** What a prune does with what another run left: a prune that was killed, or a publish. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { catalogList, publishPrune, publishVerify } from "../../tasks/publish_after.ts";
 import { plainGround } from "../support/plain_paths.ts";
@@ -61,6 +61,7 @@ Deno.test("publishPrune() puts back what a killed one had moved aside and an ent
   const { changed, stores } = await publishPrune(options, ground.ctx);
   assertEquals([changed, stores[0]?.paths, stores[0]?.bytes], [true, 0, 0]);
   assertEquals([foreseen.changed, foreseen.stores], [true, stores]);
+  assertStringIncludes(foreseen.why, "; a killed prune had taken 1 path that must come back");
   await publishVerify({ entry: "plain@2", catalog: options.catalog, depth: "full" }, ground.ctx);
   assertEquals((await publishPrune(options, ground.ctx)).changed, false);
 });
@@ -76,4 +77,26 @@ Deno.test("publishPrune() removes pins of publishes that were killed long ago, a
   assertEquals(await treeOf(store), before);
   await publishPrune(options, ground.ctx);
   assertEquals(await Array.fromAsync(Deno.readDir(dirname(pin))), []);
+});
+
+Deno.test("publishPrune() removes what killed publishes were writing into a store", async () => {
+  await using made = await twoVersions();
+  const { ground, store, options } = made;
+  await publishPrune(options, ground.ctx);
+  const name = (pid: number) => `x.tmp-${pid}-00000000`;
+  const dead = name(2 ** 22 + 1);
+  const left = ["", "nar", ".kedge", ".kedge/pins"].map((folder) => join(store, folder, dead));
+  left.push(join(store, "nar", "x.nar.zst.partial"));
+  const young = [join(store, "nar", "y.nar.zst.partial"), join(store, name(2 ** 22 + 2))];
+  const live = join(store, name(Deno.ppid || 1));
+  for (const path of [...left, ...young, live]) await Deno.writeTextFile(path, "half");
+  for (const path of [...left, live]) await Deno.utime(path, 1, 1);
+  const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  const { changed, stores } = await publishPrune(options, ground.ctx);
+  assertEquals([changed, stores], [true, [{ store: options.stores[0]!, paths: 0, bytes: 20 }]]);
+  assertStringIncludes(foreseen.why, "; killed runs left 20 B");
+  assertEquals([foreseen.changed, foreseen.stores], [true, stores]);
+  for (const path of left) await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+  for (const path of [...young, live]) assertEquals(await Deno.readTextFile(path), "half");
+  assertEquals((await publishPrune(options, ground.ctx)).changed, false);
 });

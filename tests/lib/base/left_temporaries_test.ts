@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { removeLeftTemporaries } from "../../../lib/oci/left_temporaries.ts";
+import { removeLeftTemporaries } from "../../../lib/base/left_temporaries.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
-const module = new URL("../../../lib/oci/left_temporaries.ts", import.meta.url).href;
+const module = new URL("../../../lib/base/left_temporaries.ts", import.meta.url).href;
 const config = new URL("../../../deno.json", import.meta.url).pathname;
 
 Deno.test("removeLeftTemporaries() judges by its age alone what belongs to a process that may not be asked about", () =>

@@ -1,7 +1,7 @@
 import { join } from "@std/path";
-import { isTemporaryName, removeIfThere } from "../base/atomic_file.ts";
-import { ifThere, isNotThere } from "../base/files.ts";
-import { stateOfTemporary } from "../base/temporary_owner.ts";
+import { isTemporaryName, removeIfThere } from "./atomic_file.ts";
+import { ifThere, isNotThere } from "./files.ts";
+import { stateOfTemporary } from "./temporary_owner.ts";
 
 /** How what was left is told from what is under way. */
 export interface LeftTemporariesOptions {
