@@ -20,7 +20,11 @@ export interface SessionState {
   readonly minChunkBytes: number;
 }
 
-/** Opens an upload. */
+/**
+ * Opens an upload.
+ *
+ * @throws {KedgeError} if the registry does not say where it is, or says a place that may not be followed
+ */
 export async function openSession(
   host: RegistryHost,
   repository: string,
@@ -35,7 +39,7 @@ export async function openSession(
     ...(signal === undefined ? {} : { signal }),
   });
   await response.body?.cancel();
-  return sessionState(host, response, url);
+  return { ...sessionState(host, response, url), location: uploadLocation(host, response, url) };
 }
 
 /** Asks how far an upload is; `undefined` if it is lost, or may not be asked for. */
