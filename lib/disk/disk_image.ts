@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Digest } from "../base/digest.ts";
+import { type Digest, digestOf } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import { hashFile } from "../base/hash_file.ts";
+import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskIndex } from "../chunk/chunk_table.ts";
@@ -103,8 +103,8 @@ async function cachedIndex(
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const found = await cache.blobs.find(blob.digest, blob.size);
   if (found === undefined || blob.size > indexLimits.storedBytes) return undefined;
-  if ((await hashFile(found.path)).digest !== blob.digest) return undefined;
-  return await Deno.readFile(found.path);
+  const bytes = await ifThere(Deno.readFile(found.path));
+  return bytes !== undefined && await digestOf(bytes) === blob.digest ? bytes : undefined;
 }
 
 function kindOf(manifest: Manifest): string {

@@ -180,8 +180,8 @@ async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefi
   if (!info.isFile || !sameState(fileState(info), known)) return undefined;
   const blob = await cache.blobs.find(known.table as Digest);
   if (blob === undefined) return undefined;
-  const bytes = await Deno.readFile(blob.path);
-  if (await digestOf(bytes) !== known.table) return undefined;
+  const bytes = await ifThere(Deno.readFile(blob.path));
+  if (bytes === undefined || await digestOf(bytes) !== known.table) return undefined;
   return {
     path: known.path,
     table: decodeLocalTable(bytes),

@@ -74,7 +74,7 @@ export async function movePull(
       onWritten: (bytes, range) => {
         moving.file(bytes);
         steady.wrote(bytes);
-        if (plan.cachedPacks.has(range.pack)) reused(bytes);
+        if (reader.isCached(range.pack)) reused(bytes);
       },
     });
   const copy = (signal: AbortSignal) =>

@@ -1,5 +1,5 @@
 import { removeIfThere } from "../base/atomic_file.ts";
-import { VerificationError } from "../base/errors.ts";
+import { KedgeError } from "../base/errors.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -31,6 +31,8 @@ export class PackReader {
   #options: PackReaderOptions;
   #step: Step;
   #whole = new Map<number, Promise<string>>();
+  /** Packs that the cache had when the pull was planned, and that were of no use. */
+  #lost = new Set<number>();
   #ranges = true;
 
   /** Asks for nothing yet. */
@@ -44,15 +46,25 @@ export class PackReader {
     this.#step = step;
   }
 
+  /** Whether a pack lies in the cache, as far as is known. */
+  isCached(pack: number): boolean {
+    return this.#plan.cachedPacks.has(pack) && !this.#lost.has(pack);
+  }
+
   /** The bytes of a range; the wrong ones of a cached pack are not given `again`. */
   async read(range: PackRange, options: ReadRangeOptions): Promise<Uint8Array<ArrayBuffer>> {
-    const { pack, start, end } = range;
+    const { pack } = range;
     const { again, buffer } = options;
     const blob = this.#plan.image.packs[pack]!;
-    const cached = this.#plan.cachedPacks.get(pack);
-    if (cached !== undefined && !again) return await partOf(cached, start, end, buffer);
-    if (again && cached !== undefined) await removeIfThere(cached);
-    else if (again) this.#options.store.distrust?.(blob);
+    const cached = this.isCached(pack) ? this.#plan.cachedPacks.get(pack) : undefined;
+    if (cached !== undefined) {
+      const bytes = again ? undefined : await partOf(cached, range, buffer);
+      if (bytes !== undefined) return bytes;
+      if (again) await removeIfThere(cached);
+      this.#lose(pack, cached);
+    } else if (again) {
+      this.#options.store.distrust?.(blob);
+    }
     if (this.#ranges) {
       try {
         return await this.#fetchRange(blob, range, options);
@@ -67,9 +79,22 @@ export class PackReader {
         this.#ranges = false;
       }
     }
-    let whole = this.#whole.get(pack);
-    if (whole === undefined) this.#whole.set(pack, whole = this.#fetchWhole(pack));
-    return await partOf(await whole, start, end, buffer);
+    for (let tries = 0; tries < 2; tries++) {
+      const whole = this.#whole.get(pack) ?? this.#fetchWhole(pack);
+      this.#whole.set(pack, whole);
+      const bytes = await partOf(await whole, range, buffer);
+      if (bytes !== undefined) return bytes;
+      if (this.#whole.get(pack) === whole) this.#whole.delete(pack);
+    }
+    throw new KedgeError(`Cannot read the pack "${blob.digest}": the cache does not keep it`, {
+      hint: "does another program clear the cache? run the same command again",
+    });
+  }
+
+  #lose(pack: number, path: string): void {
+    if (this.#lost.has(pack)) return; // Others of its ranges were read meanwhile.
+    this.#lost.add(pack);
+    this.#step.meter.note(`"${path}" is of no use any more; the pack is fetched`, "warning");
   }
 
   async #fetchRange(
@@ -114,19 +139,23 @@ async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   for await (const piece of pieces) yield piece.slice();
 }
 
+/** A part of a file; `undefined` where that cannot be read, or ends before. */
 async function partOf(
   path: string,
-  start: number,
-  end: number,
+  { start, end }: PackRange,
   buffer: ArrayBuffer | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
-  await file.seek(start, Deno.SeekMode.Start);
-  const bytes = bufferFor(end - start, buffer);
-  for (let at = 0; at < bytes.length;) {
-    const count = await file.read(bytes.subarray(at));
-    if (count === null) throw new VerificationError(`Cannot use the pack "${path}": it is cut off`);
-    at += count;
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    using file = await Deno.open(path);
+    await file.seek(start, Deno.SeekMode.Start);
+    const bytes = bufferFor(end - start, buffer);
+    for (let at = 0; at < bytes.length;) {
+      const count = await file.read(bytes.subarray(at));
+      if (count === null) return undefined;
+      at += count;
+    }
+    return bytes;
+  } catch {
+    return undefined;
   }
-  return bytes;
 }
