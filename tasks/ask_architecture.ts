@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
 import { architectureOfMachine, type KexecArchitecture } from "../lib/kexec/architecture.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
@@ -10,6 +11,7 @@ export async function runTargetArchitecture(
   target: SshTarget,
   ctx: TaskContextOptions = {},
 ): Promise<KexecArchitecture> {
+  checkOptions(target, {});
   const context = resolveContext(ctx);
   checkSshTarget(target);
   if (context.offline) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../lib/base/check_options.ts";
 import { formatBytes } from "../lib/base/bytes.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import {
@@ -98,6 +99,7 @@ export function checkHost({ target, bundle }: StageKexecOptions, known: StageFac
  * @throws {UsageError} naming the option that cannot be meant
  */
 export function checkStageOptions(options: StageKexecOptions, offline: boolean): CheckedStage {
+  checkOptions(options, { bundle: "text" });
   const { bundle, target, boot = true, force = false, remoteFolder, bootTimeout } = options;
   checkSshTarget(options);
   if (options.postKexecSshPort !== undefined) checkPort(options.postKexecSshPort);

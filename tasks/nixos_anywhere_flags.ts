@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { compressionOfName, tarballSuffixes } from "../lib/kexec/tarball_compression.ts";
 import {
@@ -78,6 +79,7 @@ export function nixosAnywhereFlags(
  * @throws {UsageError} naming the option that cannot be meant
  */
 export function checkInstallOptions(options: NixosAnywhereOptions): InstallPhase[] {
+  checkOptions(options, {});
   const { flake, storePaths, target, vmTest = false, kexec, stage = false } = options;
   const refuse = (what: string, state: string, hint?: string): never => {
     throw new UsageError(`Cannot use ${what}: ${state}`, hint === undefined ? {} : { hint });

@@ -43,6 +43,11 @@ export function isNotThere(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
+/** Why a file cannot be read: that nothing is there, or what the system says. */
+export function whyUnread(error: unknown): string {
+  return isNotThere(error) ? "it is not there" : (error as Error).message;
+}
+
 /** Whether an error says that the system does not let this user do it; what may be done is for somebody else to say. */
 export function isDenied(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied;

@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { whyUnread } from "../base/files.ts";
 import { basicAuthorization } from "./basic_authorization.ts";
 import type { TlsOptions } from "./tls_options.ts";
 import { findInNetrc } from "./netrc.ts";
@@ -98,7 +99,7 @@ async function readNamed(path: string, name: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the file "${path}" of ${name}: ${(cause as Error).message}`, {
+    throw new UsageError(`Cannot read the file "${path}" of ${name}: ${whyUnread(cause)}`, {
       cause,
     });
   }

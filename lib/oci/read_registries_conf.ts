@@ -10,6 +10,7 @@ import { parse } from "smol-toml";
 import * as v from "valibot";
 import { isDigest } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
+import { whyUnread } from "../base/files.ts";
 import { readPipedText, type ReadPipedTextOptions } from "../base/read_piped_text.ts";
 import { isNamePrefix, isTag, withLowerHost } from "./reference_grammar.ts";
 import type { RegistryRule } from "./registry_mirrors.ts";
@@ -63,7 +64,7 @@ export async function readRegistriesConf(
     text = await readPipedText(path, options);
   } catch (cause) {
     options.signal?.throwIfAborted();
-    throw refused((cause as Error).message, cause);
+    throw refused(whyUnread(cause), cause);
   }
   let data: unknown;
   try {

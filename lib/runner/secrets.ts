@@ -1,4 +1,5 @@
 import { KedgeError, UsageError } from "../base/errors.ts";
+import { whyUnread } from "../base/files.ts";
 import { everyRedactor, type Redactor } from "../base/redactor.ts";
 import { Secret } from "../base/secret.ts";
 
@@ -35,10 +36,7 @@ export class Secrets {
     try {
       text = await Deno.readTextFile(path);
     } catch (cause) {
-      const state = cause instanceof Deno.errors.NotFound
-        ? "it is not there"
-        : (cause as Error).message;
-      throw new UsageError(`Cannot read the secret file "${path}": ${state}`, { cause });
+      throw new UsageError(`Cannot read the secret file "${path}": ${whyUnread(cause)}`, { cause });
     }
     return new Secret(text.trim(), `file ${path}`, this.#redactor);
   }

@@ -1,3 +1,4 @@
+import { refusedOption } from "../base/check_options.ts";
 import { UsageError } from "../base/errors.ts";
 
 /** A host that is spoken to by the program `ssh`, which reads its own configuration too. */
@@ -23,6 +24,7 @@ export interface SshTarget {
  * a port that is none
  */
 export function checkSshTarget(target: SshTarget): void {
+  if (typeof target.target !== "string") throw refusedOption("target", target.target, "a text");
   const isHost = /^(?![-@])(?:[^\s:/'"`;&<>|(){}\p{Cc}]+@)?(?:\[[\w:.%]+\]|[\w:.%][\w:.%-]*)$/u
     .test(target.target);
   // An address has more than one colon; behind a single one stands a port.

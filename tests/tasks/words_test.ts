@@ -58,6 +58,24 @@ Deno.test("a secret whose file is not there is told in plain words", () =>
     assertStringIncludes(error, `error: Cannot read the secret file "${path}": it is not there\n`);
   }));
 
+Deno.test("a file of a login or of registries that is not there is told in plain words", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "none");
+    const [, , login] = await say(
+      folder,
+      ...["catalog:ls", `--catalog=https://localhost/catalog?token-file=${path}`],
+    );
+    assertStringIncludes(login, `Cannot read the file "${path}" of token-file: it is not there\n`);
+    const [, , registries] = await say(
+      folder,
+      ...["image:ls", "docker://localhost/a", `--registries-conf=${path}`],
+    );
+    assertStringIncludes(
+      registries,
+      `Cannot read the registries in "${path}": it is not there\n`,
+    );
+  }));
+
 Deno.test("a disk is pulled and compared in the words of one chunk and of all", async () => {
   await using world = await DiskWorld.make();
   const context = world.machine();
