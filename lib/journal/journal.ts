@@ -115,10 +115,10 @@ export class Journal implements Disposable {
     };
   }
 
-  /** The latest runs, newest first. */
+  /** The latest runs, the one that began last first, whatever the clock said. */
   runs(limit = 50): RunRow[] {
     return this.#file.read(
-      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY started DESC, rowid DESC LIMIT ?",
+      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY rowid DESC LIMIT ?",
       [limit],
     ) as unknown as RunRow[];
   }
@@ -134,7 +134,7 @@ export class Journal implements Disposable {
   /** The operations of a run, in their order. */
   operations(run: string): OperationRow[] {
     const rows = this.#file.read(
-      "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY started, rowid",
+      "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY rowid",
       [run],
     );
     return rows.map((row) => ({

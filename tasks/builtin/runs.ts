@@ -35,7 +35,7 @@ export const runsShowTask = task({
 });
 
 function lineOf(run: Pick<ShownRun, "started" | "ended" | "exitCode" | "command">): string {
-  const time = run.ended === null ? "not ended" : formatDuration(run.ended - run.started);
+  const time = run.ended === null ? "not ended" : span(run.started, run.ended);
   const state = run.exitCode === null ? "-" : String(run.exitCode);
   return `${new Date(run.started).toISOString()}  ${time.padEnd(9)}  ${
     state.padEnd(3)
@@ -55,11 +55,16 @@ function linesOf(run: ShownRun): string[] {
     lines.push(`${kind} ${subject}: ${outcome}`);
     for (const step of steps) {
       const object = step.object === "" ? "" : ` ${step.object}`;
-      const when = formatDuration(step.at - started);
+      const when = span(started, step.at);
       lines.push(`  +${when} ${step.phase}${object}: ${step.state}${detailOf(step.detail)}`);
     }
   }
   return lines;
+}
+
+/** How long something took; by a clock that was set back meanwhile nobody can tell. */
+function span(startedMs: number, endedMs: number): string {
+  return endedMs < startedMs ? "?" : formatDuration(endedMs - startedMs);
 }
 
 /** What a step says beside its state: the habits of a registry, the size of what arrived. */
