@@ -1,4 +1,4 @@
-import { type Digest, sha256 } from "../../lib/base/digest.ts";
+import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 
 /** A manifest that a registry keeps. */
 export interface StoredManifest {
