@@ -37,11 +37,12 @@ const mostHalfMs = 1000;
 export class RegistryClient extends RegistryBlobs {
   /** What is attached to its manifests. */
   readonly referrers: RegistryReferrers = new RegistryReferrers(this);
-  #tellsNoDigest = false;
+  /** Whether its digests are true, as far as is known; otherwise what it sends is hashed instead. */
+  #tellsDigests = true;
 
   /** What the registry says of a manifest; `undefined` if there is none. */
   async headManifest(reference: string): Promise<ManifestHead | undefined> {
-    if (this.#tellsNoDigest) return await this.#headOfManifest(reference);
+    if (!this.#tellsDigests) return await this.#headOfManifest(reference);
     const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
       method: "HEAD",
       headers: { accept: manifestTypes.join(", ") },
@@ -58,7 +59,7 @@ export class RegistryClient extends RegistryBlobs {
     return { digest, mediaType: contentType(response) ?? "", size };
   }
 
-  /** For a registry that does not tell digests: those of what it sends. */
+  /** For a registry that tells no digests, or wrong ones: those of what it sends. */
   async #headOfManifest(reference: string): Promise<ManifestHead | undefined> {
     const manifest = await this.manifest(reference);
     if (manifest === undefined || manifest === "unchanged") return undefined;
@@ -91,13 +92,14 @@ export class RegistryClient extends RegistryBlobs {
       await response.body?.cancel();
       return "unchanged";
     }
-    this.#tellsNoDigest = response.headers.get("docker-content-digest") === null;
     const bytes = await readLimited(response, this.#full(reference));
-    return parseManifest(bytes, {
+    const manifest = parseManifest(bytes, {
       name: this.#full(reference),
       mediaType: contentType(response),
       digest: isDigest(reference) ? reference : undefined,
     });
+    this.#tellsDigests = response.headers.get("docker-content-digest") === manifest.digest;
+    return manifest;
   }
 
   /**

@@ -164,12 +164,13 @@ Deno.test("RegistryClient puts an index again of which the registry came upon a 
     );
   }));
 
-Deno.test("RegistryClient believes the hash of a manifest, not its header", () =>
+Deno.test("RegistryClient believes the hash of a manifest, not its header, then or later", () =>
   withRegistry({ quirks: ["lying-digest-header"] }, async (client, registry) => {
     registry.store.putManifest("a/b", emptyImage, "v1");
     const manifest = await client.manifest("v1");
     assert(manifest !== undefined && manifest !== "unchanged");
     assertEquals(manifest.digest, emptyImage.digest);
+    assertEquals((await client.headManifest("v1"))?.digest, emptyImage.digest);
   }));
 
 Deno.test("RegistryClient hashes a manifest itself where the header is left out", () =>
