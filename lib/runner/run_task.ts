@@ -174,7 +174,8 @@ function tellIdleNames(settings: Settings, report: (event: RunEvent) => void): v
   for (const [flag, names] of flags) {
     const there = offeredNames(names).map((name) => `"${displayUrls(name)}"`);
     const some = there.length > mostNames ? [...there.slice(0, mostNames), "others"] : there;
-    const others = some.length === 0 ? "" : `; there were ${listed(some)}`;
+    const verb = some.length === 1 ? "was" : "were";
+    const others = some.length === 0 ? "" : `; there ${verb} ${listed(some)}`;
     for (const name of idleNames(names)) {
       const message = `${flag}=${name} names nothing that was used in this run${others}`;
       report({ type: "log", level: "warning", message });

@@ -1,6 +1,7 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
 import { counted } from "../../lib/base/counted.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
+import { displayUrls } from "../../lib/http/display_url.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
 import { catalogList, catalogShow, type CatalogShowResult } from "../publish_after.ts";
@@ -19,7 +20,12 @@ export const catalogListTask = task({
     }),
     catalog: publishArgs.catalog,
   },
-  run: ({ args, ...ctx }) => catalogList(args, ctx),
+  run: async ({ args, log, ...ctx }) => {
+    const entries = await catalogList(args, ctx);
+    const wanted = args.entry === undefined ? "" : ` "${args.entry}"`;
+    if (entries.length === 0) log(`"${displayUrls(args.catalog)}" has no entry${wanted}`);
+    return entries;
+  },
   output: (entries: CatalogEntry[]) =>
     entries.map((entry) =>
       [

@@ -128,3 +128,18 @@ Deno.test("publish:verify names the stores in which something is broken, and no 
     assertEquals(code, 0);
     assertStringIncludes(said, `: 1 of 2 paths broken in "${broken}"\n`);
   }));
+
+Deno.test("catalog:ls says that a catalog has no entry, on standard error", () =>
+  inFolder(async (folder) => {
+    const catalog = `sqlite://${folder}/catalog.db`;
+    assertEquals(await say(folder, "catalog:ls", `--catalog=${catalog}`), [
+      0,
+      "",
+      `[catalog:ls] "${catalog}" has no entry\n`,
+    ]);
+    assertEquals(await say(folder, "catalog:ls", "acme@1", `--catalog=${catalog}`), [
+      0,
+      "",
+      `[catalog:ls] "${catalog}" has no entry "acme@1"\n`,
+    ]);
+  }));

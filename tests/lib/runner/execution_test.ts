@@ -851,6 +851,10 @@ Deno.test("run: names that --refresh and --update name in vain are told, and no 
     inVain("--refresh=usde"),
     inVain("--update=pin", ""),
   ]);
+  const other = task({ name: "other", description, run: () => {} });
+  const { events } = await runTasks([other], ["other", "--refresh=used"]);
+  const [told] = events.flatMap((each) => each.type === "log" ? [each.message] : []);
+  assertEquals(told, inVain("--refresh=used", '; there was "other"'));
   assertEquals(await warnings("--refresh=used"), []);
   assertEquals(await warnings("--refresh=url", "--refresh=other"), [inVain("--refresh=other")]);
   assertEquals(await warnings("--refresh", "--update"), []);
