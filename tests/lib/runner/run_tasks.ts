@@ -1,7 +1,8 @@
+import { delay } from "@std/async";
 import type { ErrorData } from "../../../lib/operation/event.ts";
-import type { Reporter, RunEvent, RunResult } from "../../../lib/runner/events.ts";
+import type { Reporter, RunEvent, RunResult, TaskSummary } from "../../../lib/runner/events.ts";
 import { type ProgramHost, runProgram } from "../../../lib/runner/program.ts";
-import type { AnyTask } from "../../../lib/runner/task.ts";
+import { type AnyTask, task } from "../../../lib/runner/task.ts";
 
 /** What a run in this process came to. */
 export interface Ran {
@@ -58,4 +59,34 @@ export function valueOf(ran: Ran): unknown {
     throw new Error(`the run failed: ${JSON.stringify(ran.result)}`);
   }
   return ran.result.value;
+}
+
+/** The description of tasks that need none. */
+export const description: string = "A task of the tests";
+
+/** What became of each task, by its label. */
+export function states(ran: Ran): Record<string, string> {
+  const end = ran.events.find((event) => event.type === "run-end");
+  return Object.fromEntries(
+    (end?.tasks ?? []).map((each: TaskSummary) => [each.task, each.status]),
+  );
+}
+
+/** A task that notes when it begins and ends. */
+export function noting(
+  name: string,
+  log: string[],
+  deps: Record<string, AnyTask> = {},
+  ms = 5,
+): AnyTask {
+  return task({
+    name,
+    description,
+    deps: deps as Record<string, never>,
+    run: async ({ signal }) => {
+      log.push(`${name} begins`);
+      await delay(ms, { signal });
+      log.push(`${name} ends`);
+    },
+  });
 }
