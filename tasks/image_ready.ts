@@ -91,6 +91,7 @@ import "../lib/oci/checked_manifest.ts";
 import "../lib/oci/descriptor.ts";
 import "../lib/oci/json_fields.ts";
 import "../lib/oci/pace.ts";
+import "../lib/base/counted.ts";
 import "../lib/base/turns.ts";
 import "../lib/cache/read_envelope.ts";
 import "../lib/cache/entry_shape.ts";

@@ -1,4 +1,5 @@
 import { formatBytes } from "../base/bytes.ts";
+import { counted } from "../base/counted.ts";
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import type { CopyPlan } from "./copy_plan.ts";
@@ -117,18 +118,23 @@ function reason(
   if (!changed) return `${name} points to ${short} already`;
   const count = walk.blobs.size;
   if (missing.length === 0) {
-    return same
-      ? `${name} points to ${short} and lacks a manifest of it`
-      : `${
-        count === 0 ? `all of ${short} is` : `all ${count} blobs of ${short} are`
-      } there, and ${name} does not point to it yet`;
+    if (same) return `${name} points to ${short} and lacks a manifest of it`;
+    const all = count === 0
+      ? `all of ${short} is`
+      : count === 1
+      ? `the one blob of ${short} is`
+      : `all ${count} blobs of ${short} are`;
+    return `${all} there, and ${name} does not point to it yet`;
   }
   const mounted = destination.mounts(source);
   const how = mounted ? "another repository of the registry has" : "the destination lacks";
-  const near = mounted || nearby.length === 0
-    ? ""
-    : `; ${nearby.length} of them are on this machine`;
-  return `${how} ${missing.length} of ${count} blobs of ${short} (${
-    formatBytes(sumOf(missing))
-  })${near}`;
+  const what = `${missing.length} of ${counted(count, "blob")} of ${short}`;
+  const near = mounted ? "" : nearWords(missing.length, nearby.length);
+  return `${how} ${what} (${formatBytes(sumOf(missing))})${near}`;
+}
+
+function nearWords(missing: number, nearby: number): string {
+  if (nearby === 0) return "";
+  const which = missing === 1 ? "it is" : nearby === 1 ? "1 of them is" : `${nearby} of them are`;
+  return `; ${which} on this machine`;
 }

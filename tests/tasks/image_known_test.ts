@@ -94,7 +94,7 @@ Deno.test("syncImage() sends a blob of the cache, and reads the others at the so
   const before = registry.sentBytes;
   const result = await room.sync(there, `docker://${other.host}/b:v1`);
   assert(registry.sentBytes - before < 310_000, "the large blob is read in the cache");
-  assertStringIncludes(result.why, "; 1 of them are on this machine");
+  assertStringIncludes(result.why, "; 1 of them is on this machine");
 });
 
 Deno.test("syncImage() reads at the source what is damaged on this machine, and leaves nothing wrong at the destination", async () => {
