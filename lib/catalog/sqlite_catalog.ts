@@ -72,7 +72,7 @@ export class SqliteCatalog implements CatalogWithHistory {
       const rows = this.#file.reading()?.prepare(
         `SELECT ${columns} FROM ${joined} ${
           where === "" ? "" : `WHERE ${where}`
-        } ORDER BY e.created DESC, e.rowid DESC`,
+        } ORDER BY e.rowid DESC`,
       ).all(...wanted.map(([, value]) => value as string));
       return (rows ?? []).map(toEntry);
     });

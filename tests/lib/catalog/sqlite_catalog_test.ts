@@ -237,3 +237,13 @@ Deno.test("SqliteCatalog.foresee() waits for no writer, and leaves the file as i
     other.exec("ROLLBACK");
     await catalog.commit(draft("2"), options);
   }));
+
+Deno.test("SqliteCatalog.list() goes by the order of the first commits, whatever the clocks of those who committed said", () =>
+  inCatalog(async (_, path) => {
+    for (const [version, at] of [["1", 3000], ["2", 1000], ["3", 2000], ["1", 4000]] as const) {
+      await using catalog = new SqliteCatalog({ path, now: () => at });
+      await catalog.commit(draft(version), options);
+    }
+    await using catalog = new SqliteCatalog({ path });
+    assertEquals((await catalog.list()).map(({ version }) => version), ["3", "2", "1"]);
+  }));
