@@ -12,7 +12,8 @@ export interface CollectImagesOptions {
 }
 
 /**
- * Removes from a layout the blobs that no name leads to. Young blobs stay: another process may be about to name them.
+ * Removes from a layout the blobs that no name leads to, and with an image what is attached to it: signatures, lists of parts, and what
+ * cosign keeps under tags. Young blobs stay: another process may be about to name them.
  *
  * @throws {UsageError} if the place is no layout reference, or another option is not what it must be
  * @throws {NotAllowedError} if this user may not read or write a file

@@ -1,5 +1,5 @@
 /**
- * Takes out of a layout what no name leads to.
+ * Takes out of a layout what no name leads to; what is attached to an image goes with it, though it has a name.
  *
  * Invariants: what is reached is walked before anything is removed, and a damaged manifest ends the collection, since what it leads to
  * cannot be known; blobs that came within the grace stay, for another process may be about to name them, and what one works on stays however
@@ -13,10 +13,11 @@ import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { isLockHeld, lockFile, tryLockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
+import { removeLeftTemporaries } from "../base/left_temporaries.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Layout, nameOf } from "./layout.ts";
-import { removeLeftTemporaries } from "../base/left_temporaries.ts";
-import { isManifestType } from "./media_type.ts";
+import { leftAttachments } from "./left_attachments.ts";
+import { reachable } from "./reachable.ts";
 
 /** Options of {@linkcode collectGarbage}. */
 export interface CollectGarbageOptions {
@@ -42,7 +43,7 @@ export interface Garbage {
   kept: number;
 }
 
-/** Removes blobs that no name leads to, and work that was given up. */
+/** Removes blobs that no name leads to, with what is attached to images among them, and work that was given up. */
 export async function collectGarbage(
   layout: Layout,
   options: CollectGarbageOptions = {},
@@ -56,8 +57,39 @@ export async function collectGarbage(
   const entries = (await layout.entries()).filter((entry) =>
     !without.includes(nameOf(entry) ?? "")
   );
-  const reached = await reachable(layout, entries);
   const oldest = now() - graceMs;
+  const ageOf = async (digest: Digest) => {
+    const file = await ifThere(Deno.lstat(layout.blobPath(digest)));
+    return file === undefined ? "absent" : changedMs(file) > oldest ? "young" : "old";
+  };
+  const { left, reached } = await leftAttachments(layout, entries, ageOf);
+  const collect = async (needed: ReadonlySet<Digest>) => {
+    garbage.kept = await collectBlobs(layout, needed, garbage, { oldest, dryRun, signal });
+  };
+  if (left.size > 0 && !dryRun) {
+    // A full disk has room for another index once something is gone; what the standing one leads to, and for whose sake, goes after it.
+    const attached = await reachable(layout, left.keys());
+    await collect(reached.union(attached).union(new Set(left.values())));
+    const isLeft = (entry: Descriptor) =>
+      [...left.keys()].some((each) =>
+        nameOf(each) === nameOf(entry) && each.digest === entry.digest
+      );
+    await layout.drop(isLeft, true);
+  }
+  await collect(reached);
+  garbage.removed.sort();
+  garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
+  return garbage;
+}
+
+/** Removes what is old and not needed, and tells how many blobs stay. */
+async function collectBlobs(
+  layout: Layout,
+  needed: ReadonlySet<Digest>,
+  garbage: Pick<Garbage, "removed" | "bytesFreed">,
+  { oldest, dryRun, signal }: Pick<CollectGarbageOptions, "dryRun" | "signal"> & { oldest: number },
+): Promise<number> {
+  let kept = 0;
   const folder = join(layout.folder, "blobs", "sha256");
   for (const { name } of await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? []) {
     signal?.throwIfAborted();
@@ -66,43 +98,20 @@ export async function collectGarbage(
     const file = await ifThere(Deno.lstat(join(folder, name)));
     if (file === undefined) continue;
     const young = changedMs(file) > oldest;
-    if (!file.isFile || !isDigest(digest) || reached.has(digest) || young) {
-      garbage.kept++;
+    if (!file.isFile || !isDigest(digest) || needed.has(digest) || young) {
+      kept++;
       continue;
     }
     if (!dryRun) await removeIfThere(join(folder, name));
     garbage.removed.push(digest);
     garbage.bytesFreed += file.size;
   }
-  garbage.removed.sort();
-  garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
-  return garbage;
+  return kept;
 }
 
 /** When a file was written or got its name: one that is linked to the cache may have been written long before it came here. */
 function changedMs({ mtime, ctime }: Deno.FileInfo): number {
   return Math.max(mtime?.getTime() ?? 0, ctime?.getTime() ?? 0);
-}
-
-/** The digests of all that some descriptors lead to within a layout. */
-async function reachable(
-  layout: Layout,
-  roots: readonly Descriptor[],
-): Promise<Map<Digest, Descriptor>> {
-  const reached = new Map<Digest, Descriptor>();
-  let level = [...roots];
-  while (level.length > 0) {
-    const next: Descriptor[] = [];
-    for (const descriptor of level) {
-      if (reached.has(descriptor.digest)) continue;
-      reached.set(descriptor.digest, descriptor);
-      if (!isManifestType(descriptor.mediaType)) continue;
-      const manifest = await layout.manifest(descriptor.digest, descriptor.mediaType);
-      if (manifest !== undefined) next.push(...manifest.manifests, ...manifest.blobs);
-    }
-    level = next;
-  }
-  return reached;
 }
 
 async function collectWork(layout: Layout, oldest: number, dryRun: boolean): Promise<number> {

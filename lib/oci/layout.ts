@@ -123,13 +123,14 @@ export class Layout extends LayoutBlobs {
   /**
    * Takes entries away; their blobs stay until they are collected.
    *
+   * @param isHeld whether who asks for it holds the lock of the index
    * @throws {NoRoomError} if the disk has no room for the index without them
    */
-  async drop(fits: (entry: Descriptor) => boolean): Promise<void> {
+  async drop(fits: (entry: Descriptor) => boolean, isHeld = false): Promise<void> {
+    const change = (entries: readonly Descriptor[]) =>
+      entries.some(fits) ? entries.filter((entry) => !fits(entry)) : undefined;
     try {
-      await this.#edit((entries) =>
-        entries.some(fits) ? entries.filter((entry) => !fits(entry)) : undefined
-      );
+      await (isHeld ? this.#editHeld(change) : this.#edit(change));
     } catch (cause) {
       if (!isNoRoom(cause)) throw cause;
       throw new NoRoomError(`Cannot write the index of "${this.folder}": the disk is full`, {
@@ -155,12 +156,14 @@ export class Layout extends LayoutBlobs {
   }
 
   /** Changes the index until it is as it was meant to be, which `change` tells by giving nothing. */
-  async #edit(
-    change: (entries: readonly Descriptor[]) => Changed | Promise<Changed>,
-  ): Promise<void> {
+  async #edit(change: Change): Promise<void> {
     await this.makeBlobFolder();
     await syncFolder(join(this.folder, "blobs", "sha256"));
     using _lock = await lockFile(join(this.workFolder, "lock"), defined({ signal: this.#signal }));
+    await this.#editHeld(change);
+  }
+
+  async #editHeld(change: Change): Promise<void> {
     const path = join(this.folder, "index.json");
     // An index without the mark is of a writer that was ended between the two, and what it says stays.
     if (await ifThere(Deno.stat(path)) !== undefined) await this.#mark();
@@ -218,6 +221,7 @@ function isUnnamedImage(entry: Descriptor): boolean {
 }
 
 type Changed = readonly Descriptor[] | undefined;
+type Change = (entries: readonly Descriptor[]) => Changed | Promise<Changed>;
 
 /** What may be replaced of an index: a name, or the one image without any; other entries are of others. */
 function placeOf(entry: Descriptor): string | undefined {

@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { digestHex } from "../base/digest_text.ts";
+import { digestHex, parseDigest } from "../base/digest_text.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
@@ -22,6 +22,12 @@ export function isReferrersList(name: string, { kind, manifests }: Manifest): bo
 /** The tags under which cosign keeps the signatures, the attestations and the list of parts of a manifest, which name no subject. */
 export function cosignTags(digest: Digest): string[] {
   return ["sig", "att", "sbom"].map((kind) => `${referrersTag(digest)}.${kind}`);
+}
+
+/** The manifest for whose sake there is such a tag, of cosign's or of a list, if it is one. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const hex = /^sha256-([0-9a-f]{64})(\.(sig|att|sbom))?$/.exec(tag)?.[1];
+  return hex === undefined ? undefined : parseDigest(hex);
 }
 
 /** A manifest as lists of referrers tell of it. */
