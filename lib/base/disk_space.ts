@@ -97,14 +97,15 @@ function mayRead(path: string): boolean {
  * Makes sure that so many bytes fit where a path lies or would lie. That spares the bytes that would be moved in vain, and is left where Deno
  * would ask somebody for it: a disk without room shows in the end as well.
  *
+ * @param name what people call the path
  * @throws {NoRoomError} if they do not
  */
-export function checkFreeBytes(path: string, wantedBytes: number): void {
+export function checkFreeBytes(path: string, wantedBytes: number, name = path): void {
   if (wantedBytes <= 0 || !mayAsk(path)) return;
   const free = freeBytes(path);
   if (free === undefined || free >= wantedBytes) return;
   throw new NoRoomError(
-    `Cannot write ${formatBytes(wantedBytes)} to "${path}": only ${formatBytes(free)} are free`,
+    `Cannot write ${formatBytes(wantedBytes)} to "${name}": only ${formatBytes(free)} are free`,
     { hint: "make room, or name another folder", data: { wantedBytes, freeBytes: free } },
   );
 }

@@ -27,7 +27,8 @@ import { whereRoom } from "./where_room.ts";
 function checkRoom(plan: DiskPullPlan): void {
   const mostBytes = roomForPull(plan, false);
   if (mostBytes === 0) return;
-  checkFreeBytes(plan.out, mayCompress(plan.out) ? roomForPull(plan, true) : mostBytes);
+  const { file, out } = plan;
+  checkFreeBytes(out, mayCompress(out) ? roomForPull(plan, true) : mostBytes, file.path);
 }
 
 /** Plans the pull of a chunked disk. */

@@ -98,7 +98,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const stands = disk.layers.filter((layer) => !writing.includes(layer));
   const checkRoom = () => {
     const ownBytes = seen === undefined ? 0 : Math.max(0, takenBytes(seen) - sum(stands.map(size)));
-    checkFreeBytes(out, sum(writing.map(leastRoom)) - ownBytes);
+    checkFreeBytes(out, sum(writing.map(leastRoom)) - ownBytes, file.path);
   };
 
   return {

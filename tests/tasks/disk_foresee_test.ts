@@ -21,11 +21,11 @@ Deno.test({
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
     for (const reference of references) {
       for (const dryRun of [true, false]) {
+        const file = world.path("small/out");
         await assertRejects(
-          () =>
-            pullDisk({ reference, file: world.path("small/out") }, { ...world.machine(), dryRun }),
+          () => pullDisk({ reference, file }, { ...world.machine(), dryRun }),
           NoRoomError,
-          "are free",
+          ` to "${file}": only `,
         );
       }
     }
