@@ -1,10 +1,14 @@
 /** What is said after a pull of where its tag points by then. @module */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { exitCodeOf, KedgeError } from "../../lib/base/errors.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
+import { syncImage } from "../../tasks/image.ts";
 import { noise } from "../support/disk.ts";
+import { DiskProxy } from "../support/disk_proxy.ts";
 import { DiskWorld } from "../support/disk_world.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
+import { putTart, tartImage } from "../support/tart.ts";
 
 const data = noise(500_000);
 
@@ -89,4 +93,46 @@ for (const loss of ["has lost the tag", "is gone"] as const) {
     ]);
     if (loss === "has lost the tag") await mirror[Symbol.asyncDispose]();
   });
+}
+
+for (const kind of ["disk", "Tart image"] as const) {
+  for (const what of kind === "disk" ? ["index", "pack"] as const : ["layer"] as const) {
+    Deno.test(`pullDisk() of a ${kind} says that its tag moved where it cannot have the ${what} any more`, async () => {
+      await using world = await DiskWorld.make();
+      await using registry = new FakeRegistry();
+      const next = await push(world, registry.host, data.toReversed());
+      const { tags, blobs } = registry.store.repository("acme/disk");
+      const needed = [...blobs];
+      if (kind === "disk") await push(world, registry.host, data);
+      else {
+        const from = await putTart(world.path("store"), "1", tartImage(data, 300_000));
+        await syncImage({ from, to: `docker://${registry.host}/acme/disk:1` }, world.machine());
+      }
+      let asked = 0;
+      await using proxy = new DiskProxy(registry.host, {
+        before: ({ method, url }) => {
+          if (method !== "GET" || !url.includes("/blobs/")) return;
+          if (asked++ !== (what === "pack" ? 1 : 0)) return;
+          tags.set("1", next);
+          blobs.clear();
+          needed.forEach((digest) => blobs.add(digest));
+        },
+      });
+      const options = {
+        reference: `docker://${proxy.host}/acme/disk:1`,
+        file: world.path("out"),
+      };
+      const here = world.machine();
+      const error = await assertRejects(() => pullDisk(options, here), KedgeError);
+      const { reference } = options;
+      assertEquals(
+        error.message,
+        `Cannot go on with "${reference}": it moved to ${next} meanwhile`,
+      );
+      assertEquals(error.hint, "run the same command again: it brings what is meant now");
+      assertEquals(exitCodeOf(error), 3);
+      assertEquals((await pullDisk(options, here)).digest, next);
+      await world.holds("out", data.toReversed());
+    });
+  }
 }
