@@ -14,7 +14,7 @@ export function errorData(thrown: unknown): ErrorData {
   const error = toError(thrown);
   const hint = error instanceof KedgeError ? error.hint : undefined;
   const causes = causesOf(error);
-  const at = thrownAt(error);
+  const at = placeOf(error);
   return {
     name: error.name,
     message: wordsOf(error),
@@ -23,6 +23,17 @@ export function errorData(thrown: unknown): ErrorData {
     ...(causes.length === 0 ? {} : { causes }),
     ...(at === undefined ? {} : { at }),
   };
+}
+
+/** The line of a user's file that threw an error, or what led to it. */
+function placeOf(error: Error): string | undefined {
+  let next: unknown = error;
+  for (let depth = 0; depth < deepest && next instanceof Error; depth++) {
+    const at = thrownAt(next);
+    if (at !== undefined) return at;
+    next = next.cause;
+  }
+  return undefined;
 }
 
 /** What led to an error, nearest first, but for what its own message says already. */

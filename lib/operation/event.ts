@@ -15,7 +15,7 @@ export interface ErrorData {
   hint?: string;
   /** What led to it, nearest first. */
   causes?: readonly string[];
-  /** The line of a task file that threw it, where it is none of kedge's own: `/project/tasks.ts:3:4`. */
+  /** The line of a task file that threw it, or what led to it, where that is none of kedge's own: `/project/tasks.ts:3:4`. */
   at?: string;
 }
 

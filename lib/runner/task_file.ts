@@ -31,9 +31,11 @@ export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap 
     for (const [key, declared] of Object.entries(task.args)) {
       if (!declared.positional && reserved.has(key)) {
         throw new UsageError(
-          `Cannot use the task "${task.name}": its flag --${
-            flagName(key)
-          } is one of every task file`,
+          `Cannot use the task "${task.name}": its flag --${flagName(key)} is ${
+            Object.hasOwn(settingShorts, key)
+              ? `read as -${key}, which is --${settingShorts[key]} of every task file`
+              : "one of every task file"
+          }`,
           { hint: "give the argument another name" },
         );
       }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
 import { errorData } from "../../../lib/operation/error_data.ts";
@@ -32,7 +32,9 @@ Deno.test("errorData() leaves out what a failed fetch says around what it comes 
 Deno.test("errorData() tells each cause once, and leaves the words of our own errors as they are", () => {
   const cause = new Error("at https://me:pw@host/a?b=c", { cause: new Error("refused") });
   const error = new KedgeError('Cannot read "s3://bucket?region=eu": refused', { cause });
-  assertEquals(errorData(error), {
+  const { at, ...data } = errorData(error);
+  assertMatch(at ?? "", /\/error_data_test\.ts:\d+:\d+$/, "where what led to it was thrown");
+  assertEquals(data, {
     name: "KedgeError",
     message: 'Cannot read "s3://bucket?region=eu": refused',
     exitCode: 1,
