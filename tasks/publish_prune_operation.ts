@@ -88,9 +88,7 @@ export async function runPublishPrune(
     move: () => Promise.resolve(),
     verify: () => Promise.resolve(),
     async commit(plan, _moved, step) {
-      for (const { dir, hashParts } of plan.stores) {
-        if (hashParts.length > 0) await intendPrune(dir, hashParts);
-      }
+      for (const store of plan.stores) await noteIntent(store, step.meter);
       await plan.catalog.forget(plan.forget, { signal: step.signal });
       for (const entry of plan.forget) step.record(entry.id, "forgotten");
       const stores: { store: string; paths: number; bytes: number }[] = [];
@@ -109,6 +107,18 @@ export async function runPublishPrune(
     }),
   };
   return await runOperation(operation, context);
+}
+
+/** Notes what goes, so that the next prune goes on with one that was killed. */
+async function noteIntent(
+  { dir, url, hashParts }: StoreToPrune,
+  meter: Step["meter"],
+): Promise<void> {
+  if (hashParts.length === 0 || await intendPrune(dir, hashParts)) return;
+  meter.note(
+    `there is no room in "${url}" to note what goes: were this run killed, some of it would stay there`,
+    "warning",
+  );
 }
 
 /** Whether a prune does anything in a store. */

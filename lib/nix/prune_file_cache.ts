@@ -9,11 +9,13 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
+import { isNoRoom, NoRoomError } from "../base/errors.ts";
 import { folderNames, ifThere } from "../base/files.ts";
 import { FileObjects } from "./file_objects.ts";
 import { readPins, removeOldPins } from "./file_pins.ts";
 import { removeLeftObjects } from "./left_objects.ts";
 import { type NarInfo, parseNarInfo } from "./nar_info.ts";
+import { notWritten } from "./not_written.ts";
 import { isHashPart } from "./store_path.ts";
 
 /** What a prune of one store would delete. */
@@ -63,11 +65,31 @@ export function foreseePrune(dir: string): void {
   new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned")]);
 }
 
-/** Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. */
-export async function intendPrune(dir: string, hashParts: readonly string[]): Promise<void> {
-  await Deno.mkdir(join(dir, ".kedge"), { recursive: true });
+/**
+ * Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. `false` where the
+ * disk has no room for that; what makes room must run there all the same.
+ *
+ * @throws {NoRoomError} if there is not even room for what is moved aside
+ */
+export async function intendPrune(dir: string, hashParts: readonly string[]): Promise<boolean> {
+  const folder = trash(dir);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    if (!isNoRoom(cause)) throw notWritten(folder, cause);
+    throw new NoRoomError(`Cannot make the folder "${folder}": the disk is full`, {
+      cause,
+      side: "destination",
+      hint: "make a little room there; the catalog forgot nothing",
+    });
+  }
   const all = new Set([...await readIntent(dir), ...hashParts]);
-  await writeFileAtomic(intent(dir), JSON.stringify([...all]));
+  try {
+    return await writeFileAtomic(intent(dir), JSON.stringify([...all]));
+  } catch (cause) {
+    if (isNoRoom(cause)) return false;
+    throw notWritten(intent(dir), cause);
+  }
 }
 
 /**

@@ -1,9 +1,12 @@
 /** What a prune does with what another run left: a prune that was killed, or a publish. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { NoRoomError } from "../../lib/base/errors.ts";
 import { catalogList, publishPrune, publishVerify } from "../../tasks/publish_after.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../support/published_versions.ts";
+import { canMountFresh, mountFreshDisk } from "../support/fresh_disk.ts";
+import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 import { treeOf } from "../support/tree.ts";
 
 /** Two versions in a store, and the narinfos of the path that each has for itself. */
@@ -99,4 +102,53 @@ Deno.test("publishPrune() removes what killed publishes were writing into a stor
   for (const path of left) await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
   for (const path of [...young, live]) assertEquals(await Deno.readTextFile(path), "half");
   assertEquals((await publishPrune(options, ground.ctx)).changed, false);
+});
+
+Deno.test({
+  name: "publishPrune() makes room in a store whose disk is full",
+  ignore: !canMount,
+  fn: async () => {
+    await using ground = await plainGround(3, 200_000);
+    const store = join(ground.dir, "store");
+    await Deno.mkdir(store);
+    await using _disk = await mountSmallDisk(store, 4 * 1024 * 1024);
+    const { catalog } = await publishVersions(ground, 2);
+    await Deno.writeFile(join(store, "filler"), new Uint8Array(4 * 1024 * 1024)).catch(() => {});
+    const notes: string[] = [];
+    const report = (event: { type: string; message?: string }) => notes.push(event.message ?? "");
+    const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 0 };
+    const { forgotten, stores: [pruned] } = await publishPrune(options, { ...ground.ctx, report });
+    assertEquals([forgotten.length, pruned?.paths], [1, 1]);
+    assertStringIncludes(notes.join("\n"), `no room in "file://${store}" to note what goes`);
+    assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 2);
+    const entry = { entry: "plain@2", catalog: catalog as string, depth: "full" } as const;
+    await publishVerify(entry, ground.ctx);
+  },
+});
+
+Deno.test({
+  name: "publishPrune() forgets nothing where a full disk has no room for what is moved aside",
+  ignore: !canMountFresh,
+  fn: async () => {
+    await using ground = await plainGround(3, 200_000);
+    const store = join(ground.dir, "store");
+    await Deno.mkdir(store);
+    await using _disk = await mountFreshDisk(store, 8 * 1024 * 1024);
+    const catalog = (await publishVersions(ground, 2)).catalog as string;
+    const filler = join(store, "filler");
+    {
+      using file = await Deno.open(filler, { write: true, create: true });
+      // By large pieces, then by small ones, until nothing is left.
+      for (const size of [64 * 1024, 512]) {
+        while (await file.write(new Uint8Array(size)).catch(() => 0) > 0) await file.sync();
+      }
+    }
+    const options = { catalog, stores: [`file://${store}`], keep: 0 };
+    const error = await assertRejects(() => publishPrune(options, ground.ctx), NoRoomError);
+    assertStringIncludes(error.message, `Cannot make the folder "${store}/.kedge/pruned"`);
+    assertEquals((await catalogList({ catalog })).length, 2);
+    await Deno.remove(filler);
+    assertEquals((await publishPrune(options, ground.ctx)).forgotten.length, 1);
+    assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 2);
+  },
 });
