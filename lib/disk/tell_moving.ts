@@ -60,9 +60,12 @@ export function tellMoving(
     const count = plan.pieces === "parts"
       ? counted(parts, "part")
       : counted(meter.requests - before, "request");
-    return `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
-      `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s), ${formatBytes(file)} of ` +
-      `${formatBytes(fileBytes)} ${plan.file}, ${formatBytes(reused)} reused`;
+    const overWire = all === 0
+      ? `nothing ${plan.wire}`
+      : `${formatBytes(wire)}${all === undefined ? "" : ` of ${about}${formatBytes(all)}`} ` +
+        `${plan.wire} in ${count} (${formatBytes(wire / seconds)}/s)`;
+    return `${overWire}, ${formatBytes(file)} of ${formatBytes(fileBytes)} ${plan.file}, ` +
+      `${formatBytes(reused)} reused`;
   };
   const leftMs = (done: number, all: number) =>
     done >= all ? 0 : (all - done) / done * Math.max(1, now() - started);

@@ -45,6 +45,16 @@ Deno.test("tellMoving() tells bytes, requests, speed and the time that is left, 
   assertEquals(left, [120, 0]);
 });
 
+Deno.test("tellMoving() gives no speed of a network over which nothing goes", () => {
+  const { notes, meter } = noted();
+  const plan = { pieces: "requests", wire: "fetched", wireBytes: 0, file: "written" } as const;
+  const moving = tellMoving(meter, { ...plan, fileBytes: 2 ** 20 }, () => 0);
+  moving.reused(2 ** 20);
+  moving.file(2 ** 20);
+  moving.end();
+  assertEquals(notes, ["nothing fetched, 1 MiB of 1 MiB written, 1 MiB reused"]);
+});
+
 Deno.test("tellMoving() tells the time of whichever takes longest, and none before all of them are under way", () => {
   const { leftNow, meter } = noted();
   let now = 1000;
