@@ -14,6 +14,7 @@ import {
 } from "../lib/oci/engine_reference.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { isLayoutName, isTag } from "../lib/oci/reference_grammar.ts";
+import { imagesAmong } from "../lib/oci/referrers.ts";
 import {
   resolveContext,
   type TaskContext,
@@ -78,7 +79,7 @@ async function routesOf(
   if (tags.length === 0) {
     throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
       side: "source",
-      hint: rangeHint(image.tags, all, parseTagFilter) ?? hintOf(all),
+      hint: rangeHint(image.tags, all, parseTagFilter) ?? hintOf(imagesAmong(all, (tag) => tag)),
     });
   }
   for (const tag of tags) to.forEach((each) => checkName(each, tag, image.from));

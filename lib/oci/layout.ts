@@ -25,7 +25,7 @@ import {
 } from "./manifest.ts";
 import { MediaType } from "./media_type.ts";
 import { readSmallFile } from "./read_small_file.ts";
-import { referrersTag, withReferrer } from "./referrers.ts";
+import { imagesAmong, referrersTag, withReferrer } from "./referrers.ts";
 import { whileWritten } from "./while_written.ts";
 
 /** The annotation that holds the name of an image in a layout. */
@@ -74,8 +74,10 @@ export class Layout extends LayoutBlobs {
   /** The entry of a name; without a name, the image that was brought without one, else the only one that has none, else the only one. */
   async find(name: string | undefined): Promise<Descriptor | undefined> {
     const entries = await this.entries();
-    return entryOf(entries, name) ??
-      (name === undefined && entries.length === 1 ? entries[0] : undefined);
+    const found = entryOf(entries, name);
+    if (found !== undefined || name !== undefined) return found;
+    const images = imagesAmong(entries, nameOf);
+    return images.length === 1 ? images[0] : undefined;
   }
 
   /** Makes a name, or the entry of the image that has none, point to a manifest that is here. */

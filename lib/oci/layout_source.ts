@@ -7,7 +7,7 @@ import { Layout, nameOf } from "./layout.ts";
 import { describeManifest, type Manifest } from "./manifest.ts";
 import { isManifestType } from "./media_type.ts";
 import { fixedLimit, type Limit } from "./pace.ts";
-import { describeReferrer, referrersTag } from "./referrers.ts";
+import { describeReferrer, imagesAmong, referrersTag } from "./referrers.ts";
 import { formatReference, type LayoutReference } from "./reference.ts";
 
 /** What an entry of a layout's index leads to. */
@@ -127,7 +127,7 @@ export class LayoutSource implements ImageSource {
       });
     }
     const { tag } = this.#reference;
-    const entries = await this.layout.entries();
+    const entries = imagesAmong(await this.layout.entries(), nameOf);
     const names = entries.map(nameOf).filter((name) => name !== undefined);
     const { wordSimilaritySort } = await import("@std/text");
     const near = wordSimilaritySort(tag ?? "", names).slice(0, 3);

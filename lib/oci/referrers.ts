@@ -30,6 +30,15 @@ export function subjectOfTag(tag: string): Digest | undefined {
   return hex === undefined ? undefined : parseDigest(hex);
 }
 
+/** Of what has names, that which is not there for the sake of another image; all where nothing else is there. */
+export function imagesAmong<T>(
+  all: readonly T[],
+  nameOf: (each: T) => string | undefined,
+): readonly T[] {
+  const images = all.filter((each) => subjectOfTag(nameOf(each) ?? "") === undefined);
+  return images.length > 0 ? images : all;
+}
+
 /** A manifest as lists of referrers tell of it. */
 export function describeReferrer(referrer: Manifest): Descriptor {
   const artifactType = referrer.artifactType ?? referrer.blobs[0]?.mediaType;

@@ -7,6 +7,7 @@ import type { ImageSource, RangedDownload } from "./image_store.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Limit } from "./pace.ts";
 import { formatReference, type RegistryReference } from "./reference.ts";
+import { imagesAmong } from "./referrers.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { RegistryHost } from "./registry_host.ts";
 
@@ -142,6 +143,7 @@ export class RegistrySource implements ImageSource {
     }
     if (tags.length === 0) return "it has no tags of that repository at all";
     const { wordSimilaritySort } = await import("@std/text");
-    return `the nearest tags are ${wordSimilaritySort(wanted, tags).slice(0, 3).join(", ")}`;
+    const near = wordSimilaritySort(wanted, [...imagesAmong(tags, (tag) => tag)]).slice(0, 3);
+    return `the nearest tags are ${near.join(", ")}`;
   }
 }

@@ -1,11 +1,14 @@
-/** What is attached to the images of a layout goes with them, and not before. */
-import { assertEquals } from "@std/assert";
+/** What is attached to the images of a layout passes for none of them, and goes with them, not before. */
+import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
+import { KedgeError } from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { Layout, nameOf } from "../../lib/oci/layout.ts";
 import { cosignTags, referrersTag } from "../../lib/oci/referrers.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
+import { inspectImage } from "../../tasks/image_inspect.ts";
+import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { attachSignature, blobsOf, writeImage, writeIndex } from "../support/layout.ts";
 import { canMount, fillDisk, mountSmallDisk } from "../support/small_disk.ts";
@@ -92,4 +95,31 @@ Deno.test({
     await collectImages({ layout: `oci:${folder}`, graceMs }, room.context);
     assertEquals([await namesOf(folder), await blobsOf(folder)], [[], []]);
   },
+});
+
+Deno.test("a layout of one image is read without a name, and its tags are told as near, whatever is attached", async () => {
+  await using room = await ImageRoom.make();
+  const [folder, other] = [room.path("layout"), room.path("other")];
+  const { digest } = await writeSigned(folder, "v1");
+  const inspect = (image: string) => inspectImage({ image }, room.context);
+  assertEquals((await inspect(`oci:${folder}`)).digest, digest);
+  const refusal = async (image: string) => {
+    const { message, hint } = await assertRejects(() => inspect(image), KedgeError);
+    return [message, hint];
+  };
+  assertEquals(await refusal(`oci:${folder}:v2`), [
+    `Cannot find "oci:${folder}:v2": the layout has no such tag`,
+    "the nearest tags are v1",
+  ]);
+  await writeSigned(folder, "v3");
+  assertEquals(await refusal(`oci:${folder}`), [
+    `Cannot find "oci:${folder}": the layout has 2 images, and none was named`,
+    "the nearest tags are v1, v3",
+  ]);
+  await using registry = new FakeRegistry({ quirks: ["no-referrers"] });
+  const there = `docker://${registry.host}/a`;
+  await room.sync(`oci:${folder}:v1`, `${there}:v1`, { referrers: true });
+  assertEquals((await refusal(`${there}:v2`))[1], "the nearest tags are v1");
+  await writeImage(other, referrersTag(digest), { layers: ["alone"] });
+  assertEquals((await inspect(`oci:${other}`)).images.length, 1);
 });
