@@ -67,7 +67,11 @@ export async function runPublishPrune(
         return { dir: target, url: shown, ...await planPrune(target, candidates, live) };
       }));
       const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
-      if (forget.length > 0) await catalog.foresee?.();
+      if (forget[0] !== undefined) {
+        await catalog.foresee?.();
+        // One behind HTTP tells who asks for an entry whether he may write.
+        if (catalog.requestsEach > 0) await catalog.find(forget[0], { signal });
+      }
       for (const store of stores) if (changes(store)) foreseePrune(store.dir);
       return {
         catalog,
@@ -77,7 +81,7 @@ export async function runPublishPrune(
         bytesToMove: 0,
         bytesToReuse: 0,
         exact: true,
-        requests: catalog.requestsEach * (forget.length + uris.length),
+        requests: catalog.requestsEach * (forget.length + stores.filter(changes).length),
         why:
           `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
           `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry` +

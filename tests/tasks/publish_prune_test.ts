@@ -1,10 +1,11 @@
 /** What a prune does with what another run left: a prune that was killed, or a publish. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { NoRoomError } from "../../lib/base/errors.ts";
+import { NoRoomError, NotAllowedError } from "../../lib/base/errors.ts";
 import { catalogList, publishPrune, publishVerify } from "../../tasks/publish_after.ts";
 import { plainGround } from "../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../support/published_versions.ts";
+import { CatalogServer } from "../support/catalog_server.ts";
 import { canMountFresh, mountFreshDisk } from "../support/fresh_disk.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 import { treeOf } from "../support/tree.ts";
@@ -151,4 +152,30 @@ Deno.test({
     assertEquals((await publishPrune(options, ground.ctx)).forgotten.length, 1);
     assertEquals((await namesIn(join(store, "nar"), ".zst")).length, 2);
   },
+});
+
+Deno.test("publishPrune() foresees that a catalog behind HTTP lets nobody write", async () => {
+  await using server = new CatalogServer();
+  await using ground = await plainGround(3);
+  const catalog = (await publishVersions(ground, 2, { catalog: server.url })).catalog as string;
+  const options = { catalog, stores: [`file://${ground.dir}/store`], keep: 0 };
+  const before = await treeOf(join(ground.dir, "store"));
+  server.fault = ({ method, headers }) =>
+    method === "DELETE" || headers.get("kedge-intent") === "write"
+      ? new Response("no", { status: 403 })
+      : undefined;
+  for (const dryRun of [true, false]) {
+    await assertRejects(
+      () => publishPrune(options, { ...ground.ctx, dryRun }),
+      NotAllowedError,
+      "403",
+    );
+    assertEquals(await treeOf(join(ground.dir, "store")), before);
+  }
+  server.fault = () => undefined;
+  // Of a store in which nothing goes the catalog is not asked again.
+  options.stores.push(`file://${ground.dir}/empty`);
+  const foreseen = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  const pruned = await publishPrune(options, ground.ctx);
+  assertEquals([pruned.forgotten.length, pruned.requests], [1, foreseen.requests]);
 });
