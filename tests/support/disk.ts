@@ -22,6 +22,13 @@ export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, size);
 }
 
+/** The same bytes with those at some places changed. */
+export function edited(data: Uint8Array, ...at: number[]): Uint8Array<ArrayBuffer> {
+  const copy = data.slice();
+  for (const place of at) copy[place]! ^= 0xff;
+  return copy;
+}
+
 /** A zstd frame of one byte again and again, at most 128 KiB of it, with a window of 2 to so much, without its size (RFC 8878, section 3.1.1). */
 export function runFrame(byte: number, size: number, windowLog: number): Uint8Array<ArrayBuffer> {
   const block = size << 3 | 1 << 1 | 1;

@@ -8,6 +8,7 @@ import { encodeIndex } from "../../lib/chunk/encode_index.ts";
 import type { Layout } from "../../lib/oci/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import { pushDisk, type PushDiskOptions, type PushDiskResult } from "../../tasks/disk.ts";
 
 /** A temporary folder with what the disk tasks run in. */
 export class DiskWorld implements AsyncDisposable {
@@ -67,6 +68,19 @@ export class DiskWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** A dry run of a push and the push, which must say the same. */
+export async function pushTwice(
+  options: PushDiskOptions,
+  machine: TaskContextOptions,
+): Promise<PushDiskResult> {
+  const plan = await pushDisk(options, { ...machine, dryRun: true });
+  const push = await pushDisk(options, machine);
+  const told = (of: typeof plan) => [of.changed, of.why, of.requests, of.bytesReused];
+  assertEquals(told(plan), told(push));
+  assert(plan.bytesMoved >= push.bytesMoved, `${plan.bytesMoved} < ${push.bytesMoved}`);
+  return push;
 }
 
 /** Puts a disk into a layout, whatever its index claims. */

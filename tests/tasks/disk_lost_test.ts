@@ -1,25 +1,15 @@
 /** What a registry or a layout has lost of a disk is sent again by a push that looks for it. @module */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Layout } from "../../lib/oci/layout.ts";
-import { pullDisk, pushDisk, type PushDiskOptions } from "../../tasks/disk.ts";
+import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
-import { DiskWorld } from "../support/disk_world.ts";
+import { DiskWorld, pushTwice } from "../support/disk_world.ts";
 import { realTest } from "../support/real.ts";
 import { layersOf, lose, startRegistry } from "../support/registry.ts";
 
 const first = join(noise(70_000_000, 31), new Uint8Array(1_000_000), noise(1_000_000, 32));
 const second = first.with(100, first[100]! ^ 1);
-
-/** A dry run and a run, which must say the same. */
-async function pushTwice(options: PushDiskOptions, machine: ReturnType<DiskWorld["machine"]>) {
-  const plan = await pushDisk(options, { ...machine, dryRun: true });
-  const push = await pushDisk(options, machine);
-  const told = (of: typeof plan) => [of.changed, of.why, of.requests, of.bytesReused];
-  assertEquals(told(plan), told(push));
-  assert(plan.bytesMoved >= push.bytesMoved, `${plan.bytesMoved} < ${push.bytesMoved}`);
-  return push;
-}
 
 for (const [what, data] of [["same", first], ["next", second]] as const) {
   realTest(

@@ -1,36 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { VerificationError } from "../../lib/base/errors.ts";
 import { Layout } from "../../lib/oci/layout.ts";
-import type { PushDiskOptions } from "../../tasks/disk.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
-import { join, noise } from "../support/disk.ts";
+import { edited, join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";
-import { DiskWorld } from "../support/disk_world.ts";
+import { DiskWorld, pushTwice } from "../support/disk_world.ts";
 import { realTest } from "../support/real.ts";
 import { startRegistry } from "../support/registry.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
 const first = join(noise(60_000_000, 21), text, noise(30_000_000, 22));
-
-function edited(data: Uint8Array, at: number): Uint8Array<ArrayBuffer> {
-  const copy = data.slice();
-  copy[at]! ^= 0xff;
-  return copy;
-}
-
-/** A dry run and a run, which must say the same. */
-async function pushTwice(options: PushDiskOptions, machine: ReturnType<DiskWorld["machine"]>) {
-  const plan = await pushDisk(options, { ...machine, dryRun: true });
-  const push = await pushDisk(options, machine);
-  assertEquals([plan.changed, plan.why, plan.requests, plan.bytesReused], [
-    push.changed,
-    push.why,
-    push.requests,
-    push.bytesReused,
-  ]);
-  assert(plan.bytesMoved >= push.bytesMoved, `${plan.bytesMoved} < ${push.bytesMoved}`);
-  return push;
-}
 
 realTest(
   "disk:push --repack sends only the packs that come out otherwise than they are in the registry",

@@ -9,19 +9,13 @@ import { setDigest } from "../../lib/chunk/digest_column.ts";
 import { TableBuilder } from "../../lib/chunk/table_builder.ts";
 import { fileState, keepTable, rememberFile } from "../../lib/disk/known_files.ts";
 import { Layout } from "../../lib/oci/layout.ts";
-import { join, noise, rawIndex, tableOf } from "../support/disk.ts";
+import { edited, join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { canMount, mountSmallDisk } from "../support/small_disk.ts";
 
 const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
 const first = join(noise(3_000_000), new Uint8Array(1_000_000), text, noise(2_000_000, 2));
-
-function edited(data: Uint8Array, ...at: number[]): Uint8Array<ArrayBuffer> {
-  const copy = data.slice();
-  for (const place of at) copy[place]! ^= 0xff;
-  return copy;
-}
 
 Deno.test("a pushed disk is pulled elsewhere, byte for byte, and sparse", async () => {
   await using world = await DiskWorld.make();
