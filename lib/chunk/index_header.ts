@@ -1,3 +1,4 @@
+import { formatBytes } from "../base/bytes.ts";
 import { counted } from "../base/counted.ts";
 import { checkIndex } from "./check_index.ts";
 import { type Chunker, chunkLimits } from "./chunker.ts";
@@ -59,7 +60,10 @@ export function readIndexHeader(bytes: Uint8Array, local: boolean): IndexHeader 
     `its chunk lengths are ${minBytes}, ${avgBytes}, ${maxBytes}`,
   );
   const size = Number(view.getBigUint64(24, true));
-  checkIndex(size <= indexLimits.size, `its file has ${size} bytes`);
+  checkIndex(
+    size <= indexLimits.size,
+    `its file has ${size} bytes, more than ${formatBytes(indexLimits.size)}`,
+  );
   const [packs, chunks, rows, holes] = [32, 36, 40, 44].map((at) => view.getUint32(at, true)) as [
     number,
     number,
@@ -68,10 +72,16 @@ export function readIndexHeader(bytes: Uint8Array, local: boolean): IndexHeader 
   ];
   checkIndex(
     packs <= indexLimits.packs && packs <= chunks && (!local || packs === 0),
-    `${packs} packs`,
+    `it has ${counted(packs, "pack")} for ${counted(chunks, "chunk")}`,
   );
-  checkIndex(chunks <= indexLimits.chunks && chunks <= rows, `${chunks} chunks`);
-  checkIndex(rows <= indexLimits.rows && holes <= rows, `${rows} rows, ${holes} of them holes`);
+  checkIndex(
+    chunks <= indexLimits.chunks && chunks <= rows,
+    `it has ${counted(chunks, "chunk")} in ${counted(rows, "row")}`,
+  );
+  checkIndex(
+    rows <= indexLimits.rows && holes <= rows,
+    `it has ${counted(rows, "row")}, ${holes} of them holes`,
+  );
   for (let at = 52; at < headerBytes; at++) {
     checkIndex(bytes[at] === 0, "its reserved bytes are set");
   }
