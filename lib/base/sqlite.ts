@@ -78,9 +78,11 @@ function mayRead(path: string): boolean {
 /**
  * Does what another process that opens the file at the same moment forbids: turning to WAL heeds no timeout of SQLite's. An I/O error
  * is given another chance too: where the disk was full for a moment, room may be there again before anybody can look.
+ *
+ * @param forMs how long at most, in milliseconds, whatever the clock says
  */
-export function whileSqliteBusy(run: () => void): void {
-  const deadline = Date.now() + busyMs;
+export function whileSqliteBusy(run: () => void, forMs = busyMs): void {
+  const deadline = performance.now() + forMs;
   let ioErrors = 0;
   for (;;) {
     try {
@@ -88,7 +90,7 @@ export function whileSqliteBusy(run: () => void): void {
     } catch (error) {
       const code = primaryCode(error);
       const isPassing = code === sqliteBusy || code === sqliteIoError && ++ioErrors <= mostIoErrors;
-      if (!isPassing || Date.now() > deadline) throw error;
+      if (!isPassing || performance.now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10);
     }
   }

@@ -73,3 +73,19 @@ Deno.test("standingName() names what opens, whatever this process may do", async
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("whileSqliteBusy() gives up in time though the clock is set back again and again", () => {
+  const { now } = Date;
+  let [clock, tries] = [now(), 0];
+  Date.now = () => clock -= 1000;
+  try {
+    const busy = () => {
+      throw Object.assign(new Error(++tries > 300 ? "for ever" : "database is locked"), {
+        errcode: tries > 300 ? 1 : 5,
+      });
+    };
+    assertThrows(() => whileSqliteBusy(busy, 20), Error, "database is locked");
+  } finally {
+    Date.now = now;
+  }
+});
