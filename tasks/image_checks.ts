@@ -11,7 +11,7 @@ import { plainPath } from "../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
-import { Places } from "../lib/oci/places.ts";
+import { PlaceNames } from "../lib/oci/place_names.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
@@ -96,7 +96,7 @@ export function checkOffline(
 
 /** One name holds one image: of several that were meant for it, it would be left to chance which. */
 export function checkDestinations(routes: readonly ImageRoute[]): void {
-  const places = new Places();
+  const places = new PlaceNames();
   const taken = new Map<string, string>();
   for (const { from, to } of routes) {
     const source = formatReference(from);
@@ -124,7 +124,7 @@ export function checkWhole(
   { platforms = [] }: CopyImagesOptions,
 ): void {
   if (platforms.length > 0) return;
-  const places = new Places();
+  const places = new PlaceNames();
   for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
     const from = sources[at]!;
     if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
@@ -137,7 +137,7 @@ export function checkWhole(
 }
 
 /** A name by which two images are equal that are the same one of one place. */
-function nameOf(reference: DestinationReference, places: Places): string {
+function nameOf(reference: DestinationReference, places: PlaceNames): string {
   const { transport, tag, digest } = reference;
   return `${places.of(reference)} ${tag ?? digest ?? (transport === "oci" ? "" : "latest")}`;
 }

@@ -29,7 +29,7 @@ import "../lib/runner/lazy_shell.ts";
 import "../lib/runner/load_shell.ts";
 import "../lib/base/disk_space.ts";
 import "../lib/base/plain_path.ts";
-import "../lib/oci/places.ts";
+import "../lib/oci/place_names.ts";
 import "../lib/oci/platform.ts";
 import "./registry_rules.ts";
 import "../lib/base/bytes.ts";

@@ -8,7 +8,7 @@ import type { LayoutPlace } from "./layout_place.ts";
 import type { LocalBlobs } from "./local_blobs.ts";
 import type { MirroredSource } from "./mirrored_source.ts";
 import type { OpenImageOptions, OpenPlace } from "./open_image.ts";
-import { Places } from "./places.ts";
+import { PlaceNames } from "./place_names.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "./reference.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "./registry_mirrors.ts";
@@ -31,7 +31,7 @@ export interface ImageHostsOptions extends OpenImageOptions {
 export class ImageHosts implements Disposable {
   #options: ImageHostsOptions;
   #hosts = new Map<string, RegistryHost>();
-  #places = new Places();
+  #places = new PlaceNames();
   #layouts = new Map<string, LayoutPlace>();
   #hashers = new FileHashers();
 

@@ -11,7 +11,7 @@ import type { CopyPlan } from "./copy_plan.ts";
 import { eachCopy } from "./each_copy.ts";
 import type { DestinationReference } from "./engine_reference.ts";
 import type { ImageDestination, ImageSource } from "./image_store.ts";
-import { Places } from "./places.ts";
+import { PlaceNames } from "./place_names.ts";
 import type { CopyClaims } from "./settle_copy.ts";
 import { type PlanCopyOptions, type SettleCopy, surveyCopy } from "./survey_copy.ts";
 
@@ -40,7 +40,7 @@ export async function planCopies(
   await eachCopy(copies, options.signal, async (copy, signal) => {
     surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
   });
-  const places = new Places();
+  const places = new PlaceNames();
   const claims = new Map<string, CopyClaims>();
   const planned: PlannedCopy[] = [];
   for (const copy of copies) {

@@ -19,7 +19,7 @@ import "../in_words.ts";
 import "../collecting_after.ts";
 import "../../lib/oci/manifest.ts";
 import "../../lib/oci/media_type.ts";
-import "../../lib/oci/places.ts";
+import "../../lib/oci/place_names.ts";
 import "../../lib/oci/platform.ts";
 import "../registry_rules.ts";
 import "../../lib/oci/plan_copies.ts";

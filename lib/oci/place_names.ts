@@ -3,7 +3,7 @@ import { plainPath } from "../base/plain_path.ts";
 import { type DestinationReference, formatDestination } from "./engine_reference.ts";
 
 /** Names places, and looks once where the folder of a layout really is, however many images of it are asked for. */
-export class Places {
+export class PlaceNames {
   readonly #folders = new Map<string, string>();
 
   /** A name for the layout, the repository or, in an engine, the image that a reference names, by which two that are the same are equal. */
