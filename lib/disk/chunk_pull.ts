@@ -57,7 +57,8 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     },
     async move(step) {
       checkRoom(plan);
-      written = await withRoom(plan.out, roomHint, () => openOut({ ...plan, held: request.held }));
+      const open = () => openOut({ ...plan, held: request.held });
+      const opened = written = await withRoom(plan.out, roomHint, open);
       const keep = async () => {
         await keepDisk(cache, image, store.name);
         return await keepTable(cache, image.index);
@@ -66,7 +67,8 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
         () => whereRoom(cache, step.meter, keep),
         async (signal) => {
           if (plan.stands) return step.meter.reused(plan.bytesToReuse);
-          await withRoom(plan.out, roomHint, () => movePull(plan, request, { ...step, signal }));
+          const of = { ...request, written: opened };
+          await withRoom(plan.out, roomHint, () => movePull(plan, of, { ...step, signal }));
         },
       ], step.signal);
     },

@@ -13,6 +13,7 @@ import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskSource } from "./disk_store.ts";
+import { type FileIdentity, refuseTaken } from "./out_file.ts";
 import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { proveStanding } from "./prove_standing.ts";
@@ -29,6 +30,8 @@ export interface MovePullOptions {
   pool: JobPool;
   /** How many ranges are under way at a time. */
   concurrency: number;
+  /** The file that is written, which is open. */
+  written: FileIdentity;
 }
 
 /** Writes all rows that do not stand yet; every chunk is hashed before it is written. */
@@ -46,6 +49,7 @@ export async function movePull(
     signal: step.signal,
   };
   const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool, step) : plan;
+  await refuseTaken(plan.out, options.written);
   await makeRoom(plan);
   await blankHoles(plan, plan.standing, options.pool);
   const toProve = plan.known === undefined ? 0 : bytesToProve(plan);

@@ -83,6 +83,28 @@ export async function refuseUnsteady(path: string, seen: Deno.FileInfo): Promise
   });
 }
 
+/**
+ * Makes sure that the name is still that of the file that is to be written, as whoever gives it to another looks for its journal first.
+ *
+ * @param written the file, which is open
+ * @throws {KedgeError} if it is gone, or another one has its name
+ */
+export async function refuseTaken(path: string, written: FileIdentity): Promise<void> {
+  using file = await opened(path, { read: true });
+  refuseOther(path, await file.stat(), written);
+}
+
+/**
+ * Refuses to take the name from a file that another pull writes in place.
+ *
+ * @throws {KedgeError} if one does
+ */
+export async function refusePulled(file: DiskFile): Promise<void> {
+  if (isHalfWritten(file) && await isPulled(file.path)) {
+    throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  }
+}
+
 /** Whether another pull writes to a file in place, or to an unfinished version of it other than `out`. */
 async function isPulledElsewhere(file: OpenOutOptions["file"], out: string): Promise<boolean> {
   // Other programs have the file itself locked too.

@@ -15,7 +15,7 @@ import type { DiskSource } from "./disk_store.ts";
 import { refuseUsedSince, usedBy } from "./file_users.ts";
 import { foreseeBeside, inWordsOfFile, refuseFixed, refuseKept } from "./refuse_fixed.ts";
 import { setBackTime } from "./known_files.ts";
-import { forOtherGroup, isPulled } from "./out_file.ts";
+import { forOtherGroup, isPulled, refusePulled } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 
 /** What a pull works with. */
@@ -191,6 +191,7 @@ export async function giveName(
     if (user !== undefined) {
       step.meter.note(`${file.path}: ${user}; who has it open keeps the old version`, "warning");
     }
+    await refusePulled(file);
     const { info } = file;
     const mode = info === undefined ? {} : await giveOwner(out, info, step);
     await persistFile(out, file.path, mode);

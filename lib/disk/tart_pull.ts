@@ -15,7 +15,7 @@ import type { Step } from "../operation/operation.ts";
 import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
 import { sayBegun } from "./pull_journal.ts";
 import { orElsewhere } from "./or_elsewhere.ts";
-import { type FileIdentity, openOut, refuseUnsteady, settle } from "./out_file.ts";
+import { type FileIdentity, openOut, refuseTaken, refuseUnsteady, settle } from "./out_file.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 import {
   foreseeName,
@@ -127,6 +127,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
         written = await openOut({ file, out, seen, stands: standsWhole, held: request.held });
         if (standsWhole) return step.meter.reused(disk.size);
         if (inPlace) await sayBegun(file, manifest.digest);
+        await refuseTaken(out, written);
         const moving = tellMoving(step.meter, {
           pieces: store.requestsPerRead > 0 ? "requests" : "parts",
           wire: "fetched",

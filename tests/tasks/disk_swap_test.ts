@@ -1,6 +1,8 @@
 /** Pulls of one file by two programs that know nothing of each other: locks lie, and no wrong byte gets the final name. @module */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
+import { closeLocked } from "../../lib/base/file_lock.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";
@@ -82,6 +84,55 @@ for (const [kind, put] of [["a disk", putChunked], ["a Tart image", putWhole]] a
     });
     await refused(pullDisk(options, context), `Cannot write "${partial}": another file `);
     assertEquals((await world.names()).includes("out"), false);
+    await pullDisk(options, world.machine());
+    await world.holds("out", data);
+  });
+
+  Deno.test(`pullDisk() of ${kind} in place writes to no file that took the name as its journal was written`, async () => {
+    const { world, options } = await pulled();
+    await using _ = world;
+    await world.write("out", damaged);
+    const other = noise(data.length, 2);
+    await world.write("other", other);
+    const { rename } = Deno;
+    Deno.rename = (from, to) =>
+      rename(from, to).then(() => {
+        const isJournal = String(to).endsWith(".kedge-journal");
+        if (isJournal) Deno.renameSync(world.path("other"), world.path("out"));
+      });
+    try {
+      await refused(
+        pullDisk({ ...options, inPlace: true }, world.machine()),
+        `Cannot write "${world.path("out")}": another file `,
+      );
+    } finally {
+      Deno.rename = rename;
+    }
+    assertEquals(sha256(await Deno.readFile(world.path("out"))), sha256(other));
+    await pullDisk({ ...options, inPlace: true }, world.machine());
+    await world.holds("out", data);
+  });
+
+  Deno.test(`pullDisk() of ${kind} takes the name from no file that another pull began to write in place meanwhile`, async () => {
+    const { world, options } = await pulled();
+    await using _ = world;
+    await world.write("out", damaged);
+    using held = new DisposableStack();
+    const report = (event: OperationEvent) => {
+      if (event.type !== "phase-start" || event.phase !== "commit") return;
+      Deno.writeTextFileSync(world.path(".out.kedge-journal"), "");
+      const file = held.adopt(
+        Deno.openSync(options.file, { read: true, write: true }),
+        closeLocked,
+      );
+      assert(file.tryLockSync(true));
+    };
+    await refused(
+      pullDisk(options, { ...world.machine(), report }),
+      `Cannot write "${options.file}": another pull writes to it`,
+    );
+    assertEquals(sha256(await Deno.readFile(options.file)), sha256(damaged));
+    held.dispose();
     await pullDisk(options, world.machine());
     await world.holds("out", data);
   });
