@@ -32,6 +32,9 @@ CREATE INDEX IF NOT EXISTS history_by_name ON history (name, system);
 PRAGMA user_version = ${formatVersion};
 `;
 
+/** How many columns the entries have in this format. */
+const entryColumns = 10;
+
 /** Opens the file when it is needed. */
 export class SqliteCatalogFile {
   /** Where it lies. */
@@ -113,16 +116,24 @@ export class SqliteCatalogFile {
 /** The format of the file, 0 for an empty one; read by one statement, so that nobody writes in between. */
 function formatOf(database: sqlite.DatabaseSync): number {
   const row = database.prepare(
-    "SELECT user_version AS format, (SELECT count(*) FROM sqlite_master) AS tables FROM pragma_user_version",
+    `SELECT user_version AS format, (SELECT count(*) FROM sqlite_master) AS tables,
+       (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('entries', 'pointers', 'history')) AS own,
+       (SELECT count(*) FROM pragma_table_info('entries')) AS columns
+     FROM pragma_user_version`,
   ).get();
   const format = Number(row?.["format"]);
+  const isNew = format === 0 && row?.["tables"] === 0;
+  const own = Number(row?.["own"]);
+  const isOwn = format > formatVersion
+    ? own > 0
+    : format === formatVersion && own === 3 && row?.["columns"] === entryColumns;
+  if (!isNew && !isOwn) {
+    throw new UsageError("it is a database of another program", { hint: catalogHint });
+  }
   if (format > formatVersion) {
     throw new KedgeError(`it was written by a newer kedge, in the format ${format}`, {
       hint: "update kedge",
     });
-  }
-  if (format === 0 && row?.["tables"] !== 0) {
-    throw new UsageError("it is a database of another program", { hint: catalogHint });
   }
   return format;
 }
