@@ -77,13 +77,16 @@ export class ImageHosts implements Disposable {
     const { meter = silentMeter, signal, local, memory } = this.#options;
     switch (reference.transport) {
       case "oci": {
-        const { LayoutPlace } = await import("./layout_place.ts");
+        const [{ LayoutPlace }, { LayoutDestination }] = await Promise.all([
+          import("./layout_place.ts"),
+          import("./layout_destination.ts"),
+        ]);
         const { folder } = reference;
         const key = this.#places.of(reference);
         const place = this.#layouts.get(key) ??
           new LayoutPlace(folder, { meter, hashers: this.#hashers, local, signal });
         this.#layouts.set(key, place);
-        return place.destination(reference);
+        return new LayoutDestination(reference, place);
       }
       case "docker": {
         const { RegistryDestination } = await import("./registry_destination.ts");

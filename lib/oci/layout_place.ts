@@ -1,8 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { entryOf, Layout, nameOf } from "./layout.ts";
-import { LayoutDestination } from "./layout_destination.ts";
 import type { LayoutIntake, LayoutIntakeOptions } from "./layout_intake.ts";
-import type { LayoutReference } from "./reference.ts";
 
 /** One layout that is written, shared by all images of a call that go there. What takes blobs in is loaded by the first that is missing. */
 export class LayoutPlace implements Disposable {
@@ -19,11 +17,6 @@ export class LayoutPlace implements Disposable {
   ) {
     this.layout = new Layout(folder, options.signal);
     this.#options = options;
-  }
-
-  /** An image of the layout, to be written. */
-  destination(reference: LayoutReference): LayoutDestination {
-    return new LayoutDestination(reference, this);
   }
 
   /** What takes blobs in. */
