@@ -37,12 +37,12 @@ const mostHalfMs = 1000;
 export class RegistryClient extends RegistryBlobs {
   /** What is attached to its manifests. */
   readonly referrers: RegistryReferrers = new RegistryReferrers(this);
-  /** Whether its digests are true, as far as is known; otherwise what it sends is hashed instead. */
-  #tellsDigests = true;
+  /** Whether it tells true digests, as far as is known, none, or a wrong one at any time: what it sends is hashed instead then. */
+  #digests: "true" | "none" | "wrong" = "true";
 
   /** What the registry says of a manifest; `undefined` if there is none. */
   async headManifest(reference: string): Promise<ManifestHead | undefined> {
-    if (!this.#tellsDigests) return await this.#headOfManifest(reference);
+    if (this.#digests !== "true") return await this.#headOfManifest(reference);
     const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
       method: "HEAD",
       headers: { accept: manifestTypes.join(", ") },
@@ -98,7 +98,9 @@ export class RegistryClient extends RegistryBlobs {
       mediaType: contentType(response),
       digest: isDigest(reference) ? reference : undefined,
     });
-    this.#tellsDigests = response.headers.get("docker-content-digest") === manifest.digest;
+    const told = response.headers.get("docker-content-digest");
+    if (told !== null && told !== manifest.digest) this.#digests = "wrong";
+    else if (this.#digests !== "wrong") this.#digests = told === null ? "none" : "true";
     return manifest;
   }
 

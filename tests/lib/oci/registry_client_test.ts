@@ -171,6 +171,10 @@ Deno.test("RegistryClient believes the hash of a manifest, not its header, then 
     assert(manifest !== undefined && manifest !== "unchanged");
     assertEquals(manifest.digest, emptyImage.digest);
     assertEquals((await client.headManifest("v1"))?.digest, emptyImage.digest);
+    registry.quirks.clear();
+    await client.manifest(emptyImage.digest);
+    registry.quirks.add("lying-digest-header");
+    assertEquals((await client.headManifest("v1"))?.digest, emptyImage.digest);
   }));
 
 Deno.test("RegistryClient hashes a manifest itself where the header is left out", () =>
