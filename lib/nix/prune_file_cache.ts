@@ -2,8 +2,8 @@
  * Deletes paths from the folder of a binary cache.
  *
  * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
- * only if no other narinfo and no pin names it, and what lies aside goes after it; what a killed prune moved aside is judged again by the
- * next one, and what killed runs were writing goes.
+ * only if no other narinfo and no pin names it, and what lies aside goes after it; a full disk has room for some at a time; what a killed
+ * prune moved aside is judged again by the next one, and what killed runs were writing goes.
  *
  * @module
  */
@@ -104,18 +104,53 @@ export async function pruneFileCache(
   live: () => Promise<ReadonlySet<string>>,
   signal: AbortSignal,
 ): Promise<{ paths: number; bytes: number }> {
-  const folder = trash(dir);
-  await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(trash(dir), { recursive: true });
   await removeOldPins(dir);
-  for (const hashPart of hashParts) {
-    signal.throwIfAborted();
-    await ifThere(
-      Deno.rename(join(dir, `${hashPart}.narinfo`), join(folder, `${hashPart}.narinfo`)),
-    );
+  let [paths, bytes, from] = [0, 0, 0];
+  for (;;) {
+    const { to, full } = await moveAside(dir, hashParts, from, signal);
+    const done = await judgeAside(dir, live);
+    paths += done.paths;
+    bytes += done.bytes;
+    if (full === undefined) break;
+    if (to === from && done.judged === 0) throw full;
+    from = to;
   }
+  await removeIfThere(intent(dir));
+  return { paths, bytes };
+}
+
+/** Moves narinfos aside, from one of them on, up to the first for which a full disk has no room there; what goes makes room for the next. */
+async function moveAside(
+  dir: string,
+  hashParts: readonly string[],
+  from: number,
+  signal: AbortSignal,
+): Promise<{ to: number; full?: unknown }> {
+  for (let to = from; to < hashParts.length; to++) {
+    signal.throwIfAborted();
+    const name = `${hashParts[to]}.narinfo`;
+    try {
+      await ifThere(Deno.rename(join(dir, name), join(trash(dir), name)));
+    } catch (full) {
+      if (isNoRoom(full)) return { to, full };
+      throw full;
+    }
+  }
+  return { to: hashParts.length };
+}
+
+/** Puts back what lies aside and is needed, and deletes the rest. */
+async function judgeAside(
+  dir: string,
+  live: () => Promise<ReadonlySet<string>>,
+): Promise<{ judged: number; paths: number; bytes: number }> {
+  const folder = trash(dir);
+  // The pins first: a publish lets its pin go once the entry is live.
   const [pins, needed] = [await readPins(dir), await live()];
+  const names = await folderNames(folder);
   const gone = new Map<string, NarInfo | undefined>();
-  for (const name of await folderNames(folder)) {
+  for (const name of names) {
     const hashPart = name.replace(/\.narinfo$/, "");
     const aside = join(folder, name);
     const info = await readInfo(aside);
@@ -138,8 +173,7 @@ export async function pruneFileCache(
     }
     await removeIfThere(aside);
   }
-  await removeIfThere(intent(dir));
-  return { paths, bytes };
+  return { judged: names.length, paths, bytes };
 }
 
 async function hasNar(dir: string, { url }: NarInfo): Promise<boolean> {
