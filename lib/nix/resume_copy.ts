@@ -1,6 +1,7 @@
 import defer * as nodeBuffer from "node:buffer";
 import { persistFile } from "../base/atomic_file.ts";
 import { Hasher } from "../base/digest.ts";
+import { isDenied } from "../base/files.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import { checkFileDigest } from "./check_file_digest.ts";
 import type { ObjectFile } from "./object_store.ts";
@@ -22,6 +23,10 @@ export async function resumeCopy(
   {
     using input = await Deno.open(source.path, { read: true });
     using output = await Deno.open(partial, { read: true, write: true, create: true });
+    // A prune takes what nobody wrote to for long; what another user left stays as old as it is.
+    await output.utime(new Date(), new Date()).catch((error) => {
+      if (!isDenied(error)) throw error;
+    });
     const standing = (await output.stat()).size;
     const hasher = new Hasher();
     const buffer = new Uint8Array(bufferBytes);
