@@ -8,14 +8,25 @@ const frame = /^ {4}at (?:async )?(?:.* \()?((?:file|https?|jsr|npm):[^\s()]+):(
 
 /**
  * The line of a user's file that threw an error, or called what threw it: `/project/tasks.ts:3:4`. Where kedge or a package threw it,
- * and for a {@linkcode KedgeError}, whose words tell all, there is none.
+ * for a {@linkcode KedgeError}, whose words tell all, and where the stack is none, there is none.
  */
 export function thrownAt(error: Error): string | undefined {
   if (error instanceof KedgeError) return undefined;
-  const stack = error.stack ?? "";
-  // A message may look like a stack.
-  const behind = stack.indexOf(error.message) + error.message.length;
-  for (const line of stack.slice(Math.max(0, behind)).split("\n")) {
+  try {
+    return firstPlace(framesOf(error));
+  } catch {
+    return undefined; // What led to a failure is told whatever somebody made of its stack.
+  }
+}
+
+/** The lines of a stack behind the message, which may look like one; a message that was changed since is not in it. */
+function framesOf({ stack = "", message }: Error): string[] {
+  const at = stack.indexOf(message);
+  return stack.slice(at < 0 ? 0 : at + message.length).split("\n");
+}
+
+function firstPlace(frames: readonly string[]): string | undefined {
+  for (const line of frames) {
     const [, url, row, column] = frame.exec(line) ?? [];
     if (url === undefined) continue;
     const isUsers = url.startsWith("file:") && !/\/(?:npm|node_modules)\//.test(url) &&

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { thrownAt } from "../../../lib/base/thrown_at.ts";
@@ -57,4 +57,19 @@ Deno.test("thrownAt() tells nothing of what kedge or a package threw, or of what
   assertEquals(thrownAt(below), "/a b/tasks.ts:3:4");
   assertEquals(thrownAt(thrown()), undefined);
   assertEquals(thrownAt(new KedgeError("x")), undefined);
+});
+
+Deno.test("thrownAt() goes by the frames of an error whose words were changed since, and tells nothing of a stack that is none", async () => {
+  const changed = await thrownBy(() => {
+    throw new Error("x");
+  });
+  // Once somebody looked at a stack it keeps the words of then.
+  assert(changed.stack);
+  changed.message = `Cannot deploy ${"web1, ".repeat(500)}: ${changed.message}`;
+  assertEquals(fileOf(thrownAt(changed)), here);
+  for (
+    const stack of [[], 3, {}, "Error: x\n    at f (file:///%ff/tasks.ts:3:4)"]
+  ) {
+    assertEquals(thrownAt(Object.assign(new Error("x"), { stack })), undefined);
+  }
 });
