@@ -15,6 +15,7 @@ import { isLockHeld, lockFile, tryLockFile } from "../base/file_lock.ts";
 import { ifThere } from "../base/files.ts";
 import { removeLeftTemporaries } from "../base/left_temporaries.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { foreseeLayout } from "./foresee_layout.ts";
 import { type Layout, nameOf } from "./layout.ts";
 import { leftAttachments } from "./left_attachments.ts";
 import { reachable } from "./reachable.ts";
@@ -66,7 +67,8 @@ export async function collectGarbage(
   const collect = async (needed: ReadonlySet<Digest>) => {
     garbage.kept = await collectBlobs(layout, needed, garbage, { oldest, dryRun, signal });
   };
-  if (left.size > 0 && !dryRun) {
+  if (left.size > 0 && dryRun) foreseeLayout(layout, { index: true });
+  else if (left.size > 0) {
     // A full disk has room for another index once something is gone; what the standing one leads to, and for whose sake, goes after it.
     const attached = await reachable(layout, left.keys());
     await collect(reached.union(attached).union(new Set(left.values())));

@@ -11,6 +11,7 @@ import { inspectImage } from "../../tasks/image_inspect.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { attachSignature, blobsOf, writeImage, writeIndex } from "../support/layout.ts";
+import { runKedge } from "../support/program.ts";
 import { canMount, fillDisk, mountSmallDisk } from "../support/small_disk.ts";
 
 /** Older than anything is. */
@@ -122,4 +123,24 @@ Deno.test("a layout of one image is read without a name, and its tags are told a
   assertEquals((await refusal(`${there}:v2`))[1], "the nearest tags are v1");
   await writeImage(other, referrersTag(digest), { layers: ["alone"] });
   assertEquals((await inspect(`oci:${other}`)).images.length, 1);
+});
+
+Deno.test({
+  name:
+    "a dry run of image:gc finds, as the run does, that what is attached to an image cannot be taken out",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  async fn() {
+    await using room = await ImageRoom.make();
+    const folder = room.path("layout");
+    await writeSigned(folder, "v1");
+    await new Layout(folder).drop((entry) => nameOf(entry) === "v1");
+    await Deno.chmod(folder, 0o555);
+    for (const more of [["--dry-run"], []]) {
+      const { code, stderr } = await runKedge(
+        ["image:gc", `oci:${folder}`, "--grace=0s", ...more],
+        { cacheDir: room.path("cache"), bound: true },
+      );
+      assertEquals(code, 5, stderr);
+    }
+  },
 });
