@@ -4,7 +4,7 @@ import { KedgeError } from "./errors.ts";
 /** The folders whose code no user wrote. */
 const own = ["lib/", "tasks/"].map((folder) => new URL(`../../${folder}`, import.meta.url).href);
 /** A frame of a stack that names a module; those of Deno itself have other schemes. */
-const frame = /^ {4}at (?:async )?(?:.* \()?((?:file|https?|jsr|npm):[^\s()]+):(\d+):(\d+)\)?$/;
+const frame = /^ {4}at (?:async )?(?:.* \()?((?:file|https?|jsr|npm):\S+?):(\d+):(\d+)\)?$/;
 
 /**
  * The line of a user's file that threw an error, or called what threw it: `/project/tasks.ts:3:4`. Where kedge or a package threw it,

@@ -55,6 +55,8 @@ Deno.test("thrownAt() tells nothing of what kedge or a package threw, or of what
     "    at async file:///a%20b/tasks.ts:3:4",
   );
   assertEquals(thrownAt(below), "/a b/tasks.ts:3:4");
+  const named = thrown("    at Object.run (file:///a%20(old)/tasks.ts:3:4)");
+  assertEquals(thrownAt(named), "/a (old)/tasks.ts:3:4");
   assertEquals(thrownAt(thrown()), undefined);
   assertEquals(thrownAt(new KedgeError("x")), undefined);
 });
