@@ -1,4 +1,5 @@
 import type { Digest } from "../base/digest.ts";
+import { isDigest } from "../base/digest_text.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { checkedManifest, missingManifestHint } from "./checked_manifest.ts";
 import type { Descriptor } from "./descriptor.ts";
@@ -99,7 +100,8 @@ export class LayoutSource implements ImageSource {
   async #readNamed(): Promise<NamedManifest[]> {
     const read: NamedManifest[] = [];
     for (const entry of await this.layout.entries()) {
-      const manifest = isManifestType(entry.mediaType)
+      // What others named by another algorithm is not read, whatever it is attached to.
+      const manifest = isManifestType(entry.mediaType) && isDigest(entry.digest)
         ? await this.layout.manifest(entry.digest, entry.mediaType)
         : undefined;
       if (manifest !== undefined) read.push({ manifest, name: nameOf(entry) });

@@ -234,8 +234,10 @@ Deno.test("Layout keeps an image that others named by another algorithm, and ref
     await Deno.writeTextFile(index, JSON.stringify(json));
     await layout.point("more", ours);
     assertEquals((await layout.entries()).map(nameOf), ["ours", "theirs", "more"]);
-    const read = (tag: string) => new LayoutSource({ transport: "oci", folder, tag }).resolve();
+    const source = (tag: string) => new LayoutSource({ transport: "oci", folder, tag });
+    const read = (tag: string) => source(tag).resolve();
     assertEquals((await read("ours")).digest, ours.digest);
+    assertEquals(await source("ours").referrers(ours.digest), []);
     const state = `the digest "${digest.slice(0, 80)}" is not sha256`;
     await assertRejects(() => read("theirs"), VerificationError, state);
     await assertRejects(() => collectGarbage(layout), VerificationError, state);
