@@ -42,6 +42,12 @@ Deno.test("the example of a task's help is a command that the task takes", () =>
   }
 });
 
+Deno.test("--version alone tells the version that deno.json has", async () => {
+  const { default: config } = await import("../deno.json", { with: { type: "json" } });
+  const { code, stdout, stderr } = await kedge("--version");
+  assertEquals([code, stdout, stderr], [0, `kedge ${config.version}\n`, ""]);
+});
+
 Deno.test("--help is what it was", async (t) => {
   await assertSnapshot(t, (await kedge("--help")).stdout);
 });

@@ -1,4 +1,5 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
+import { defined } from "../base/defined.ts";
 import { ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
 import { grantedVariable } from "../base/granted_variable.ts";
 import { liveProcesses } from "../base/live_processes.ts";
@@ -16,6 +17,8 @@ import { visible, withoutCommands } from "./visible.ts";
 export interface MainOptions {
   /** What the program is called, for the help and the completions. @default {the file's name} */
   name?: string;
+  /** Its version, which `--version` tells where it stands alone. @default {there is no such flag} */
+  version?: string;
   /** Whether tasks get `$`; a file whose tasks never use it starts some 40 ms sooner without: that long takes loading dax. @default {true} */
   shell?: boolean;
   /** The lockfile; `false` for none but that of `--lock`. @default {kedge.lock beside the task file} */
@@ -77,6 +80,7 @@ async function exitCodeOfRun(
   const traces = await tracesIfWanted();
   const host: ProgramHost = {
     name: options.name ?? programName(),
+    ...defined({ version: options.version }),
     argv: options.args ?? Deno.args,
     env,
     ...folders(),

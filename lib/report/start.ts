@@ -5,6 +5,7 @@
  */
 export * from "./main.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../base/defined.ts";
 import "../base/errors.ts";
 import "../base/granted_variable.ts";
 import "../base/live_processes.ts";
@@ -30,7 +31,6 @@ import "../base/nearest.ts";
 import "../base/listed.ts";
 import "../base/names_folder.ts";
 import "../base/plain_path.ts";
-import "../base/defined.ts";
 import "../runner/make_arg.ts";
 import "../runner/numeric_arg.ts";
 import "../runner/check_task.ts";

@@ -18,7 +18,11 @@ import type { TaskMap } from "./task_file.ts";
  *
  * @param lockfile what is used without `--lock`
  */
-export function helpOfFile(tasks: TaskMap, program: string, lockfile: string): string {
+export function helpOfFile(
+  tasks: TaskMap,
+  { name: program, version }: { name: string; version?: string },
+  lockfile: string,
+): string {
   const { lock } = settingArgs;
   const description = `${lock.description}; ${lockfile} without it`;
   return [
@@ -31,6 +35,7 @@ export function helpOfFile(tasks: TaskMap, program: string, lockfile: string): s
     ...argLines({ ...settingArgs, lock: { ...lock, description } }, settingBare, settingShorts),
     "",
     "<task> --help shows the flags of a task",
+    ...(version === undefined ? [] : [`${program} --version tells which one this is`]),
   ].join("\n");
 }
 

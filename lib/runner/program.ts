@@ -20,6 +20,8 @@ import { collectTasks, type TaskMap } from "./task_file.ts";
 export interface ProgramHost extends ArgSources {
   /** What the program is called. */
   readonly name: string;
+  /** What `--version` tells; without it there is no such flag. */
+  readonly version?: string;
   /** The command line. */
   readonly argv: readonly string[];
   /** The folder of the task file, where that is a file. */
@@ -49,6 +51,11 @@ export async function runProgram(
 ): Promise<ExitCode> {
   const redactor = new Redactor();
   let command: CommandLine | undefined;
+  // Behind a task's name it is a flag of that task.
+  if (host.version !== undefined && host.argv.length === 1 && host.argv[0] === "--version") {
+    host.print(`${host.name} ${host.version}`);
+    return ExitCode.ok;
+  }
   try {
     const map = withPermissions(collectTasks(tasks));
     command = parseCommandLine(map, host.argv, host);
@@ -121,7 +128,7 @@ async function textOf(
   if (!settings.help && task !== undefined) return undefined;
   const { helpOfFile, helpOfTask } = await import("./help.ts");
   return task === undefined
-    ? helpOfFile(map, host.name, lockfileInWords(host))
+    ? helpOfFile(map, host, lockfileInWords(host))
     : helpOfTask(task, host.name);
 }
 

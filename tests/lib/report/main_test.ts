@@ -137,6 +137,13 @@ Deno.test("main() with --json prints the events and last the result, one object 
   });
 });
 
+Deno.test("main() knows --version where it was given one, and not otherwise", async () => {
+  const { code, stdout, stderr } = await run(["--version"]);
+  assertEquals([code, stdout], [2, ""]);
+  assertStringIncludes(stderr, "--version");
+  assert(!(await run(["--help"])).stdout.includes("--version"));
+});
+
 Deno.test("main() with --json prints help and lists as objects too", async () => {
   for (const args of [["--help"], ["moved", "--help"], ["--list"], ["both", "--graph"]]) {
     const { code, stdout } = await run([...args, "--json"]);
