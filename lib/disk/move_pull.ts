@@ -78,7 +78,7 @@ export async function movePull(
       onWritten: (bytes, range) => {
         moving.file(bytes);
         steady.wrote(bytes);
-        if (reader.isCached(range.pack)) reused(bytes);
+        if (reader.cameFromCache(range)) reused(bytes);
       },
     });
   const copy = (signal: AbortSignal) =>

@@ -33,6 +33,8 @@ export class PackReader {
   #whole = new Map<number, Promise<string>>();
   /** Packs that the cache had when the pull was planned, and that were of no use. */
   #lost = new Set<number>();
+  /** Ranges of which the cache gave the bytes last. */
+  #fromCache = new Set<PackRange>();
   #ranges = true;
 
   /** Asks for nothing yet. */
@@ -46,9 +48,9 @@ export class PackReader {
     this.#step = step;
   }
 
-  /** Whether a pack lies in the cache, as far as is known. */
-  isCached(pack: number): boolean {
-    return this.#plan.cachedPacks.has(pack) && !this.#lost.has(pack);
+  /** Whether the bytes of a range came from a pack that was in the cache before, when it was read last. */
+  cameFromCache(range: PackRange): boolean {
+    return this.#fromCache.has(range);
   }
 
   /** The bytes of a range; the wrong ones of a cached pack are not given `again`. */
@@ -56,14 +58,16 @@ export class PackReader {
     const { pack } = range;
     const { again, buffer } = options;
     const blob = this.#plan.image.packs[pack]!;
-    const cached = this.isCached(pack) ? this.#plan.cachedPacks.get(pack) : undefined;
+    if (again && !this.#fromCache.delete(range)) this.#options.store.distrust?.(blob);
+    const cached = this.#lost.has(pack) ? undefined : this.#plan.cachedPacks.get(pack);
     if (cached !== undefined) {
       const bytes = again ? undefined : await partOf(cached, range, buffer);
-      if (bytes !== undefined) return bytes;
+      if (bytes !== undefined) {
+        this.#fromCache.add(range);
+        return bytes;
+      }
       if (again) await removeIfThere(cached);
       this.#lose(pack, cached);
-    } else if (again) {
-      this.#options.store.distrust?.(blob);
     }
     if (this.#ranges) {
       try {

@@ -57,6 +57,31 @@ for (const [what, lose] of Object.entries(losses)) {
   });
 }
 
+Deno.test("pullDisk() leaves no mirror alone for what was wrong in the cache", async () => {
+  await using world = await DiskWorld.make();
+  await using origin = new FakeRegistry();
+  await using mirror = new FakeRegistry();
+  const reference = `docker://${origin.host}/acme/disk:1`;
+  const disk = join(data, noise(9_000_000, 2));
+  const file = await world.write("disk", disk);
+  for (const { host } of [origin, mirror]) {
+    await pushDisk({ file, reference: `docker://${host}/acme/disk:1` }, world.machine());
+  }
+  const options = { reference, mirrors: [`${origin.host}=${mirror.host}`] };
+  for (const { quirks } of [origin, mirror]) quirks.add("ignore-range");
+  const here = world.machine();
+  await pullDisk({ ...options, file: world.path("one") }, here);
+  for (const { quirks } of [origin, mirror]) quirks.clear();
+  await Deno.remove(world.path("one"));
+  const [pack = ""] = packsIn(here.cache!.dir);
+  Deno.chmodSync(pack, 0o600);
+  await Deno.writeFile(pack, (await Deno.readFile(pack)).reverse());
+  const asked = origin.requests.length;
+  await pullDisk({ ...options, file: world.path("out") }, here);
+  await world.holds("out", disk);
+  assertEquals(origin.requests.length, asked);
+});
+
 Deno.test("pullDisk() fetches a pack once more that goes between two of its parts", async () => {
   await using world = await DiskWorld.make();
   await using registry = new FakeRegistry();
