@@ -16,7 +16,7 @@ export async function usedBy(path: string): Promise<string | undefined> {
     const match = /^\d+:\s+(?:->\s+)?\S+\s+\S+\s+\S+\s+(-?\d+)\s+(\S+:\S+):(\d+)\s/.exec(line);
     if (match === null || Number(match[3]) !== info.ino) continue;
     const holder = Number(match[1]);
-    if (holder === Deno.pid) continue;
+    if (holder === Deno.pid || holder === await ownNumber()) continue;
     device ??= await deviceOf(path);
     // Where the device is not told, the number alone must do.
     if (device !== undefined && device !== match[2]) continue;
@@ -36,6 +36,12 @@ export async function usedBy(path: string): Promise<string | undefined> {
     if (!isUnreadable(error)) throw error;
   }
   return undefined;
+}
+
+/** The number of this process in `/proc`, which may be that of another container; `undefined` where it tells none. */
+async function ownNumber(): Promise<number | undefined> {
+  const number = /^\d+/.exec(await textOf("/proc/self/stat"))?.[0];
+  return number === undefined ? undefined : Number(number);
 }
 
 /** Whether a path leads to a file, which may have other names too. */

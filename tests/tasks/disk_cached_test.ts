@@ -74,7 +74,7 @@ Deno.test("pullDisk() leaves no mirror alone for what was wrong in the cache", a
   for (const { quirks } of [origin, mirror]) quirks.clear();
   await Deno.remove(world.path("one"));
   const [pack = ""] = packsIn(here.cache!.dir);
-  Deno.chmodSync(pack, 0o600);
+  await Deno.chmod(pack, 0o600);
   await Deno.writeFile(pack, (await Deno.readFile(pack)).reverse());
   const asked = origin.requests.length;
   await pullDisk({ ...options, file: world.path("out") }, here);

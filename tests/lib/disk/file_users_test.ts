@@ -1,7 +1,34 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { usedBy } from "../../../lib/disk/file_users.ts";
 import { mountFreshDisk } from "../../support/fresh_disk.ts";
+import { realTest } from "../../support/real.ts";
 import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+
+const locking = `import { usedBy } from ${
+  JSON.stringify(import.meta.resolve("../../../lib/disk/file_users.ts"))
+};
+const path = await Deno.makeTempFile({ prefix: "kedge-users-" });
+const file = await Deno.open(path, { write: true });
+await file.lock(true);
+console.log(await usedBy(path) ?? "nobody");
+await Deno.remove(path);`;
+
+realTest(
+  "usedBy() takes this process for nobody else where /proc is that of another container",
+  ["unshare"],
+  async () => {
+    const config = fromFileUrl(import.meta.resolve("../../../deno.json"));
+    const process = new Deno.Command("unshare", {
+      args: ["--pid", "--fork", Deno.execPath(), "run", "-A", `--config=${config}`, "-"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    await new Blob([locking]).stream().pipeTo(process.stdin);
+    const { stdout } = await process.output();
+    assertEquals(new TextDecoder().decode(stdout), "nobody\n");
+  },
+);
 
 Deno.test({
   name: "usedBy() tells a locked file from one of the same number in another file system",
