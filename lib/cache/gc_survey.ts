@@ -109,14 +109,16 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     }
   }
   const list = async (folder: string) => await allowed(listAged(folder)) ?? [];
+  // Another user's: it tells nothing of what contents are needed.
+  const ifSeen = <T>(looking: Promise<T>) => ifAllowed(looking, () => {});
   const files: Survey["files"] = [];
   for (const folder of await list(at(buckets.files))) {
     const pointer = owners.get(folder.path);
-    for (const name of await allowed(folderNames(folder.path)) ?? []) {
+    for (const name of await ifSeen(folderNames(folder.path)) ?? []) {
       if (isTemporaryName(name)) beside.push(join(folder.path, name));
     }
     if (pointer !== undefined) files.push({ ...folder, pointer });
-    else files.push({ ...folder, named: await allowed(namedIn(folder.path, contents)) ?? [] });
+    else files.push({ ...folder, named: await ifSeen(namedIn(folder.path, contents)) ?? [] });
   }
   const top = await list(cache.dir);
   return {
@@ -133,7 +135,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
     temporaries: [
       ...await list(at(buckets.temporary)),
       ...top.filter(({ name }) => isTemporaryName(name)),
-      ...(await Promise.all(beside.map(async (path) => await allowed(aged(path)) ?? []))).flat(),
+      ...(await Promise.all(beside.map(async (path) => await ifSeen(aged(path)) ?? []))).flat(),
     ],
     quarantined: await list(at(buckets.quarantine)),
     denied: [...new Set(denied)],

@@ -27,11 +27,14 @@ export async function* listCopies(
   for (const key of await ifAllowed(folderNames(files, { foldersOnly: true }), onDenied) ?? []) {
     const folder = join(files, key);
     for (const name of await ifAllowed(folderNames(folder), onDenied) ?? []) {
-      const path = join(folder, name);
-      const info = lookAt(path);
-      if (!info?.isFile) continue;
-      const digest = await ifAllowed(copiedDigest(path, info), onDenied);
-      if (digest !== undefined) yield { digest, size: info.size, path };
+      const copy = await ifAllowed(copyAt(join(folder, name)), onDenied);
+      if (copy !== undefined) yield copy;
     }
   }
+}
+
+async function copyAt(path: string): Promise<CopiedBlob | undefined> {
+  const info = lookAt(path);
+  const digest = info?.isFile ? await copiedDigest(path, info) : undefined;
+  return digest === undefined ? undefined : { digest, size: info!.size, path };
 }

@@ -291,6 +291,21 @@ deniedTest(
 );
 
 deniedTest(
+  "cache:prune removes what nothing refers to though the folder of a named file may not be read",
+  async ({ dir, mine, run }) => {
+    const orphan = await new Cache(dir).blobs.persist(new Blob(["orphan"]).stream());
+    const folder = dirname(mine.path);
+    for (const mode of [0, 0o444]) {
+      await Deno.chmod(folder, mode);
+      const { code, stdout, stderr } = await run(["cache:prune", "--dry-run"]);
+      await Deno.chmod(folder, 0o755);
+      assertEquals(code, 0, stderr);
+      assertStringIncludes(stdout, `blob ${orphan.digest}: nothing refers to it`);
+    }
+  },
+);
+
+deniedTest(
   "cache:prune keeps all contents while leases may not be read",
   async ({ dir, mine, run }) => {
     const cache = new Cache(dir);
@@ -347,6 +362,18 @@ for (const [what, pathOf] of Object.entries(unreadable)) {
     },
   );
 }
+
+deniedTest(
+  "cache:verify goes on though a folder may be listed, and what is in it not looked at",
+  async ({ mine, run }) => {
+    await Deno.chmod(dirname(mine.path), 0o444);
+    const { code, stderr } = await run(["cache:verify"]);
+    await Deno.chmod(dirname(mine.path), 0o755);
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, `'${mine.path}'; it was not held against its digest`);
+    assertStringIncludes(stderr, "1 of its files and folders may not be read");
+  },
+);
 
 deniedTest(
   "cache:verify of a cache that may not be written says what is damaged, and that it stays there",
