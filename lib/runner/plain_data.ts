@@ -34,6 +34,7 @@ function walk(value: unknown, above: readonly object[]): unknown {
 /** Whether an object can hold what a map does. */
 function isRecord(map: ReadonlyMap<unknown, unknown>): boolean {
   const keys = [...map.keys()];
-  return keys.every((key) => ["string", "number", "bigint", "boolean"].includes(typeof key)) &&
-    new Set(keys.map(String)).size === map.size;
+  const isNamed = (key: unknown) =>
+    key === null || !["object", "function", "symbol"].includes(typeof key);
+  return keys.every(isNamed) && new Set(keys.map(String)).size === map.size;
 }

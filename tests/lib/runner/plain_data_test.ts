@@ -6,6 +6,12 @@ Deno.test("plainData() makes an object of a map whose keys are texts or numbers"
   assertEquals(plainData({ sizes }), { sizes: { a: ["1"], 8: "b" } });
 });
 
+Deno.test("plainData() makes an object of a map that keeps something under no key", () => {
+  const groups = Map.groupBy([1, 2], (each) => each === 1 ? "odd" : undefined);
+  assertEquals(plainData(groups), { odd: [1], undefined: [2] });
+  assertEquals(plainData(new Map([[null, 1]])), { null: 1 });
+});
+
 Deno.test("plainData() makes pairs of a map whose keys an object cannot tell apart", () => {
   const [x, y] = [{ host: "x" }, { host: "y" }];
   assertEquals(plainData(new Map([[x, 1], [y, 2]])), [[x, 1], [y, 2]]);
