@@ -136,7 +136,8 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const outcomes = await Promise.all(stores.map(async (store) => {
       try {
         const proof = believing ? await this.#remembered(store, closure) : undefined;
-        return await planStore(store, closure, { packing, spool, replace, proof, signal });
+        const how = { packing, spool, replace, pins: true, proof, signal };
+        return await planStore(store, closure, how);
       } catch (error) {
         signal.throwIfAborted();
         return { store: store.cache.url, error };

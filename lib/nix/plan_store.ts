@@ -67,6 +67,8 @@ export interface PlanStoreOptions {
   spool: NarSpool;
   /** Whether other builds of the same paths are replaced. */
   replace: boolean;
+  /** Whether the closure is pinned there, too, while it is written. @default {false} */
+  pins?: boolean;
   /** What was proven of the closure in this store a short while ago. */
   proof?: RememberedProof | undefined;
   /** Ends the planning. */
@@ -100,7 +102,7 @@ export async function planStore(
   );
   if (states.some((state) => state.gap !== undefined)) {
     const nars = states.some((state) => state.sendNar) ? ["nar"] : [];
-    cache.writer.foresee?.(["", ...nars, pinFolder]);
+    cache.writer.foresee?.(["", ...nars, ...(options.pins ? [pinFolder] : [])]);
   }
   return {
     store,

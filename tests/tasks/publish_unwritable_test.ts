@@ -43,6 +43,31 @@ for (const place of ["", "nar", ".kedge/pins"]) {
   );
 }
 
+realTest(
+  "publish:verify --repair mends a store in whose folder of pins this user may not write, as it pins nothing",
+  programs,
+  async () => {
+    await using ground = await plainGround(1);
+    const store = join(ground.dir, "store");
+    const run = async (...args: string[]) => {
+      const at = [`--catalog=${ground.options.catalog}`, "--quiet"];
+      const options = { cacheDir: join(ground.dir, "cache"), bound: true };
+      const { code, stderr } = await runKedge([...args, ...at], options);
+      assertEquals(code, 0, stderr);
+    };
+    const { paths } = ground.options;
+    await run("publish", ...paths, "--name=plain", "--version=1", `--to=file://${store}`);
+    for await (const { name } of Deno.readDir(join(store, "nar"))) {
+      await Deno.remove(join(store, "nar", name));
+    }
+    const pins = join(store, ".kedge", "pins");
+    await Deno.chmod(pins, 0o555);
+    await run("publish:verify", "plain", "--repair");
+    await run("publish:verify", "plain", "--verify=full");
+    await Deno.chmod(pins, 0o755);
+  },
+);
+
 const places = [["catalog.db", "that this user may not write"], [
   "",
   "beside which this user may not write",
