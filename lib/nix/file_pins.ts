@@ -11,7 +11,8 @@
  */
 import { join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../base/atomic_file.ts";
-import { folderNames, ifThere } from "../base/files.ts";
+import { folderNames, ifThere, isReadOnly } from "../base/files.ts";
+import { foreseeNames } from "../base/foresee_names.ts";
 import type { SourcePath } from "./source_path.ts";
 
 /** Where the pins of a binary cache lie in its folder. */
@@ -73,8 +74,20 @@ export async function readPins(dir: string): Promise<PinnedPaths> {
   return { hashParts, narHashes };
 }
 
-/** Removes the pins that killed publishes left in a binary cache's folder long ago. */
+/** Whether this user may take pins of others away. */
+export function mayRemovePins(dir: string): boolean {
+  try {
+    foreseeNames(join(dir, pinFolder));
+    return true;
+  } catch (error) {
+    if (isReadOnly(error)) return false;
+    throw error;
+  }
+}
+
+/** Removes the pins that killed publishes left in a binary cache's folder long ago, where this user may: they keep nothing. */
 export async function removeOldPins(dir: string, now = Date.now()): Promise<void> {
+  if (!mayRemovePins(dir)) return;
   const folder = join(dir, pinFolder);
   for (const name of await folderNames(folder)) {
     const path = join(folder, name);

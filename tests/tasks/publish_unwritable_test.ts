@@ -151,6 +151,40 @@ for (const place of ["", "nar", ".kedge"]) {
 }
 
 realTest(
+  "publish:prune leaves old pins, and what killed runs left beside them, where this user may not write",
+  programs,
+  async () => {
+    await using ground = await plainGround(2);
+    const store = join(ground.dir, "store");
+    const run = async (...args: string[]) => {
+      const options = { cacheDir: join(ground.dir, "cache"), bound: true };
+      const { code, stdout, stderr } = await runKedge(
+        [...args, `--catalog=${ground.options.catalog}`],
+        options,
+      );
+      assertEquals(code, 0, stderr);
+      return stdout + stderr;
+    };
+    for (const [index, path] of ground.options.paths.entries()) {
+      await run("publish", path, "--name=plain", `--version=${index}`, `--to=file://${store}`);
+    }
+    const pins = join(store, ".kedge", "pins");
+    for (const name of ["left.json", `x.json.tmp-${2 ** 22 + 1}-00000000`]) {
+      await Deno.writeTextFile(join(pins, name), `{"paths":[]}`);
+      await Deno.utime(join(pins, name), 1, 1);
+    }
+    await Deno.chmod(pins, 0o555);
+    const before = await treeOf(pins);
+    const prune = ["publish:prune", `--from=file://${store}`, "--keep=0"];
+    assertStringIncludes(await run(...prune), "plain@0/");
+    assertEquals(await treeOf(pins), before);
+    await Deno.chmod(pins, 0o755);
+    assertStringIncludes(await run(...prune), "killed runs left 12 B");
+    assertEquals([...(await treeOf(pins)).keys()], ["/"]);
+  },
+);
+
+realTest(
   "publish writes a catalog by a link in a folder in which this user may not write, and foresees what holds for that of the file",
   programs,
   async () => {
