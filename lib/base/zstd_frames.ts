@@ -19,12 +19,6 @@ export class ZstdFrames {
     this.#want = this.#scan.next().value!;
   }
 
-  /** Whether a frame has begun and not ended. */
-  get within(): boolean {
-    return this.#within;
-  }
-  #within = false;
-
   /**
    * The piece, cut: each part belongs to one frame; `end` says that the frame ends with this part. The pieces must come in
    * order.
@@ -41,7 +35,6 @@ export class ZstdFrames {
       if (want === "end") {
         throw new VerificationError("Cannot read the zstd stream: it has no next frame");
       }
-      this.#within = true;
       if ("skip" in want) {
         const count = Math.min(want.skip, piece.length - at);
         want.skip -= count;
@@ -60,7 +53,6 @@ export class ZstdFrames {
       if (this.#want === "end") {
         yield { bytes: piece.subarray(from, at), end: true };
         from = at;
-        this.#within = false;
         this.#want = this.#scan.next(new Uint8Array()).value!;
       }
     }
