@@ -77,13 +77,13 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
   const rules = await registryRules(options, context.signal);
   const { size } = await lookAtPushedFile(options.file);
   const { cache, signal } = context;
-  const { paranoid = false, chunker: asked = "auto" } = options;
+  const { paranoid = false, chunker: asked = "auto", level = 3, repack } = options;
 
   const busy = pushedElsewhere(options.reference);
   await using _lock = await lockDisk(context, options.reference, busy);
   using pool = new JobPool({ signal });
   using opened = new DisposableStack();
-  await using spool = new PackSpool(cache, options.level ?? 3);
+  await using spool = new PackSpool(cache, level);
   let destination: DiskStore | undefined;
   const result = (made: PushIndex | undefined, plan: DiskPushPlan): Result => ({
     reference: made === undefined
@@ -111,8 +111,10 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
       const store = destination = openStore(reference);
       const current = await store.resolve();
       const found: PushBase[] = [];
-      const load = async (from: DiskSource, manifest: Manifest): Promise<PushBase[]> => {
+      const load = async (from: DiskSource, of: Manifest | Promise<Manifest | undefined>) => {
         try {
+          const manifest = await of;
+          if (manifest === undefined) return [];
           return [{ store: from, image: await loadDisk(from, manifest, { cache, meter, signal }) }];
         } catch (error) {
           if (!(error instanceof VerificationError)) throw error;
@@ -121,7 +123,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         }
       };
       const before = current !== undefined && isDisk(current) ? await load(store, current) : [];
-      if (options.repack !== true) found.push(...before);
+      if (repack !== true) found.push(...before);
       for (const base of bases) {
         const from = opened.use(await openDiskSource(base, opening));
         const manifest = await resolveDisk(from);
@@ -130,14 +132,13 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
           image: await loadDisk(from, manifest, { cache, meter, signal }),
         });
       }
-      if (found.length === 0 && options.repack !== true) {
+      if (found.length === 0 && repack !== true) {
         const wanted = asked === "auto"
           ? await contentOf(options.file, size)
           : { chunker: asked, known: true };
-        const nearby = async (digest: Digest) => {
+        const nearby = (digest: Digest) => {
           const from = openStore({ ...reference, digest });
-          const manifest = await from.resolve();
-          return manifest === undefined ? [] : await load(from, manifest);
+          return load(from, from.resolve());
         };
         const of = { cache, reference, current: current?.digest, wanted };
         found.push(...await nearbyBase({ ...of, load: nearby }));
@@ -155,7 +156,6 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
         meter,
         paranoid,
       });
-      const { level = 3, repack } = options;
       // What is on this machine is looked at in any case.
       const looks = paranoid || store.requestsPerRead === 0;
       const packing = packWorkers(chunker, level);

@@ -66,3 +66,18 @@ groundTest(
     assertStringIncludes(unknown.why, "as the version before");
   },
 );
+
+groundTest(
+  "disk:push goes on without a disk under another tag of which the manifest is damaged",
+  async ({ push, world }) => {
+    const disk = noise(mebibyte, 5);
+    const { digest } = await push("disk-1", disk);
+    await push("initrd", tarball([{ name: "file", content: noise(mebibyte, 6) }]));
+    const manifest = world.path(`layout/blobs/sha256/${digest!.slice("sha256:".length)}`);
+    await Deno.writeTextFile(manifest, (await Deno.readTextFile(manifest)).replace("s", "z"));
+    const { changed } = await push("disk-2", disk.with(7, disk[7]! ^ 1));
+    assertEquals(changed, true);
+    const said = world.notes.filter((note) => note.includes("nothing of it is named again"));
+    assertEquals(said.length, 1);
+  },
+);
