@@ -106,7 +106,7 @@ export * from "./tasks/image_list.ts";
 export * from "./tasks/image_inspect.ts";
 export * from "./tasks/image_gc.ts";
 export * from "./tasks/image_rm.ts";
-export type { Garbage } from "./lib/oci/collect_garbage.ts";
+export type { Garbage } from "./lib/oci/layout/collect_garbage.ts";
 export * from "./tasks/disk.ts";
 export * from "./tasks/disk_inspect.ts";
 export type { PulledDisk } from "./lib/disk/pull_work.ts";
@@ -124,8 +124,8 @@ export type {
   CatalogProof,
 } from "./lib/catalog/catalog_entry.ts";
 export { CatalogConflictError } from "./lib/catalog/catalog_conflict_error.ts";
-export type { NarCompression } from "./lib/nix/compression.ts";
-export type { VerifyDepth } from "./lib/nix/verify_store.ts";
+export type { NarCompression } from "./lib/nix/nar/compression.ts";
+export type { VerifyDepth } from "./lib/nix/stores/verify_store.ts";
 export type { Meter, ObjectMeter, PartMeter } from "./lib/base/meter.ts";
 export { architectureOfMachine, type KexecArchitecture } from "./lib/kexec/architecture.ts";
 export type { BundleContents, BundlePart } from "./lib/kexec/bundle_contents.ts";

@@ -2,8 +2,8 @@ import type { Digest } from "../lib/base/digest.ts";
 import { isDigest } from "../lib/base/digest_text.ts";
 import { KedgeError } from "../lib/base/errors.ts";
 import type { Meter } from "../lib/base/meter.ts";
-import type { NixVersion } from "../lib/nix/nix_version.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { NixVersion } from "../lib/nix/program/nix_version.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
 import {
   type FoundBaseImage,
   lookUpBaseImage,

@@ -1,6 +1,6 @@
 import { UnreachableError } from "../lib/base/errors.ts";
 import { formatDestination, parseDestination } from "../lib/oci/engine_reference.ts";
-import { ImageHosts } from "../lib/oci/image_hosts.ts";
+import { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { BaseImageResult } from "./base_image.ts";

@@ -8,12 +8,12 @@ import { compareVersions } from "../lib/base/compare_versions.ts";
 import type { Digest } from "../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import type { Descriptor, Platform } from "../lib/oci/descriptor.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { Manifest } from "../lib/oci/manifest.ts";
 import { formatPlatform, normalizePlatform, selectPlatform } from "../lib/oci/platform.ts";
 import { formatReference, type RegistryReference } from "../lib/oci/reference.ts";
-import { RegistryClient } from "../lib/oci/registry_client.ts";
+import { RegistryClient } from "../lib/oci/registry/registry_client.ts";
 import { verified } from "../lib/oci/verified.ts";
 
 /** What was found of a base image. */

@@ -1,7 +1,7 @@
 import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
 import { parseDuration } from "../lib/base/duration.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import { type NixVersion, parseNixVersion } from "../lib/nix/nix_version.ts";
+import { type NixVersion, parseNixVersion } from "../lib/nix/program/nix_version.ts";
 import type { Platform } from "../lib/oci/descriptor.ts";
 import { parseDestination } from "../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../lib/oci/platform.ts";

@@ -1,7 +1,7 @@
 import type { Digest } from "../lib/base/digest.ts";
 import type { Secret } from "../lib/base/secret.ts";
 import type { ContainerEngineOptions } from "../lib/container/container_engine.ts";
-import type { NarCompression } from "../lib/nix/compression.ts";
+import type { NarCompression } from "../lib/nix/nar/compression.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";

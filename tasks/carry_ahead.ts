@@ -1,4 +1,4 @@
-import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
+import type { WritingAhead } from "../lib/nix/stores/foresee_writing.ts";
 import type { CarryPlan } from "./carry_notes.ts";
 
 /** What a carry is about to write. */

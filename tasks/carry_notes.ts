@@ -1,9 +1,9 @@
 import type { SurveyedImage } from "../lib/carry/bring_image.ts";
 import { KedgeError, VerificationError } from "../lib/base/errors.ts";
 import { folderNames } from "../lib/base/files.ts";
-import { type CarriedImage, CarriedImages } from "../lib/nix/carried_images.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
-import { StoreDatabase } from "../lib/nix/store_database.ts";
+import { type CarriedImage, CarriedImages } from "../lib/nix/folder/carried_images.ts";
+import type { NixFolder } from "../lib/nix/folder/nix_folder.ts";
+import { StoreDatabase } from "../lib/nix/folder/store_database.ts";
 import { isSamePlatform } from "../lib/oci/platform.ts";
 import type { Plan } from "../lib/operation/figures.ts";
 import type { TaskContext } from "../lib/runner/context.ts";

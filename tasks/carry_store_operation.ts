@@ -12,11 +12,11 @@ import { type Carried, carryImage, rootsOf, rowBytes } from "../lib/carry/bring_
 import { checkContents, checkRows, sampleOf } from "../lib/carry/check_store.ts";
 import { surveyImage } from "../lib/carry/survey_image.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
-import { CarriedImages } from "../lib/nix/carried_images.ts";
-import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
-import { putLinks } from "../lib/nix/nix_links.ts";
-import { registerPaths } from "../lib/nix/register_paths.ts";
-import { storeDifference } from "../lib/nix/store_difference.ts";
+import { CarriedImages } from "../lib/nix/folder/carried_images.ts";
+import { lockNixFolder } from "../lib/nix/folder/lock_nix_folder.ts";
+import { putLinks } from "../lib/nix/folder/nix_links.ts";
+import { registerPaths } from "../lib/nix/folder/register_paths.ts";
+import { storeDifference } from "../lib/nix/folder/store_difference.ts";
 import { checkOptions, refusedOption } from "../lib/base/check_options.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";

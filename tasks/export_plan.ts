@@ -1,6 +1,6 @@
 import { formatBytes } from "../lib/base/bytes.ts";
 import { counted } from "../lib/base/counted.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { NixFolder } from "../lib/nix/folder/nix_folder.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { CopyStoreResult } from "./base_image_store.ts";

@@ -7,8 +7,8 @@
  */
 import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
-import { rowClosure } from "../lib/nix/row_closure.ts";
-import { StoreDatabase } from "../lib/nix/store_database.ts";
+import { rowClosure } from "../lib/nix/folder/row_closure.ts";
+import { StoreDatabase } from "../lib/nix/folder/store_database.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { Selection } from "./export_plan.ts";
 import type { CopyStoreResult, ExportStoreOptions } from "./base_image_store.ts";

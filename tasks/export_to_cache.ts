@@ -1,15 +1,15 @@
 import { IncompleteError } from "../lib/base/errors.ts";
 import { defaultRetryPolicy } from "../lib/http/retry_policy.ts";
-import { packedBound } from "../lib/nix/compression.ts";
-import { moveClosure } from "../lib/nix/move_closure.ts";
-import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
-import { NarPacker } from "../lib/nix/nar_packer.ts";
-import { openStore } from "../lib/nix/open_store.ts";
-import { prepareStore } from "../lib/nix/prepare_store.ts";
-import { planStore, standingBytes, type StorePlan } from "../lib/nix/plan_store.ts";
-import type { PublishStore } from "../lib/nix/publish_store.ts";
-import { storeFailuresError } from "../lib/nix/store_failures.ts";
-import { verifyStore } from "../lib/nix/verify_store.ts";
+import { packedBound } from "../lib/nix/nar/compression.ts";
+import { moveClosure } from "../lib/nix/stores/move_closure.ts";
+import type { WrittenNarInfos } from "../lib/nix/stores/move_options.ts";
+import { NarPacker } from "../lib/nix/nar/nar_packer.ts";
+import { openStore } from "../lib/nix/stores/open_store.ts";
+import { prepareStore } from "../lib/nix/stores/prepare_store.ts";
+import { planStore, standingBytes, type StorePlan } from "../lib/nix/stores/plan_store.ts";
+import type { PublishStore } from "../lib/nix/stores/publish_store.ts";
+import { storeFailuresError } from "../lib/nix/stores/store_failures.ts";
+import { verifyStore } from "../lib/nix/stores/verify_store.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import {

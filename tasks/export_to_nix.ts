@@ -1,9 +1,9 @@
 import { IncompleteError, KedgeError, NoRoomError, VerificationError } from "../lib/base/errors.ts";
-import { argumentBatches } from "../lib/nix/argument_batches.ts";
-import { askPathInfo, byNaming, isDerivation, offline } from "../lib/nix/ask_path_info.ts";
-import { lastError, runNix } from "../lib/nix/nix_command.ts";
+import { argumentBatches } from "../lib/nix/program/argument_batches.ts";
+import { askPathInfo, byNaming, isDerivation, offline } from "../lib/nix/program/ask_path_info.ts";
+import { lastError, runNix } from "../lib/nix/program/nix_command.ts";
 import { parsePresentPathInfo, type PathInfo } from "../lib/nix/path_info.ts";
-import { type NixStoreOptions, runNixStore } from "../lib/nix/run_nix_store.ts";
+import { type NixStoreOptions, runNixStore } from "../lib/nix/program/run_nix_store.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import {

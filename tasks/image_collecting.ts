@@ -1,8 +1,8 @@
 import { checkOptions } from "../lib/base/check_options.ts";
 import { KedgeError, UsageError } from "../lib/base/errors.ts";
-import { collectGarbage, type Garbage } from "../lib/oci/collect_garbage.ts";
-import { foreseeLayout } from "../lib/oci/foresee_layout.ts";
-import { Layout, nameOf } from "../lib/oci/layout.ts";
+import { collectGarbage, type Garbage } from "../lib/oci/layout/collect_garbage.ts";
+import { foreseeLayout } from "../lib/oci/layout/foresee_layout.ts";
+import { Layout, nameOf } from "../lib/oci/layout/layout.ts";
 import { parseReference } from "../lib/oci/reference.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import type { CollectImagesOptions } from "./image_gc.ts";

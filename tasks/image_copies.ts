@@ -1,8 +1,8 @@
 import { formatBytes } from "../lib/base/bytes.ts";
-import type { NamesNow } from "../lib/oci/copy_set.ts";
+import type { NamesNow } from "../lib/oci/copy/copy_set.ts";
 import { formatDestination } from "../lib/oci/engine_reference.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { planCopies, type PlannedCopy } from "../lib/oci/plan_copies.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
+import { planCopies, type PlannedCopy } from "../lib/oci/copy/plan_copies.ts";
 import {
   checkConcurrency,
   checkDestinations,

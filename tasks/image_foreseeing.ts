@@ -1,9 +1,9 @@
 import { foreseeNames } from "../lib/base/foresee_names.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { checkOwnFolder } from "../lib/cache/own_folder.ts";
-import { foreseeLayout } from "../lib/oci/foresee_layout.ts";
-import { LayoutDestination } from "../lib/oci/layout_destination.ts";
-import type { PlannedCopy } from "../lib/oci/plan_copies.ts";
+import { foreseeLayout } from "../lib/oci/layout/foresee_layout.ts";
+import { LayoutDestination } from "../lib/oci/layout/layout_destination.ts";
+import type { PlannedCopy } from "../lib/oci/copy/plan_copies.ts";
 
 /**
  * Fails as copies would, where the system does not let them write to a layout, or to the cache what several destinations read; writes

@@ -1,4 +1,4 @@
-import type { Garbage } from "../lib/oci/collect_garbage.ts";
+import type { Garbage } from "../lib/oci/layout/collect_garbage.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode collectImages}. */

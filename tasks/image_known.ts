@@ -14,7 +14,7 @@ import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { readEnvelope } from "../lib/cache/read_envelope.ts";
 import type { Descriptor } from "../lib/oci/descriptor.ts";
-import { Layout } from "../lib/oci/layout.ts";
+import { Layout } from "../lib/oci/layout/layout.ts";
 import type { LocalBlob, LocalBlobs } from "../lib/oci/local_blobs.ts";
 
 const layoutSchema = v.object({ folder: v.string() });

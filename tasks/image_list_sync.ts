@@ -63,7 +63,7 @@ async function routesOf(
   if (image.tags === undefined) return [{ from, to }];
   const [{ parseTagFilter }, { listTags }, { openImageHosts }] = await Promise.all([
     import("../lib/oci/tag_filter.ts"),
-    import("../lib/oci/list_tags.ts"),
+    import("../lib/oci/copy/list_tags.ts"),
     import("./image_registries.ts"),
   ]);
   const fits = parseTagFilter(image.tags);

@@ -4,5 +4,5 @@
  *
  * @module
  */
-export { commitCopies, moveCopies, verifyCopies } from "../lib/oci/copy_set.ts";
+export { commitCopies, moveCopies, verifyCopies } from "../lib/oci/copy/copy_set.ts";
 export { KnownBlobs, rememberLayout } from "./image_known.ts";

@@ -2,8 +2,8 @@ import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import { formatPlatform } from "../lib/oci/platform.ts";
 import { type ImageContents, readContents } from "../lib/oci/image_contents.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
-import { listTags } from "../lib/oci/list_tags.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
+import { listTags } from "../lib/oci/copy/list_tags.ts";
 import { formatReference, parseReference } from "../lib/oci/reference.ts";
 import {
   resolveContext,

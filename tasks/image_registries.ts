@@ -1,4 +1,4 @@
-import { ImageHosts, type ImageHostsOptions } from "../lib/oci/image_hosts.ts";
+import { ImageHosts, type ImageHostsOptions } from "../lib/oci/copy/image_hosts.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import { registryRules } from "./registry_rules.ts";
 

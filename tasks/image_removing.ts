@@ -1,8 +1,8 @@
 import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
 import { type ImageReference, parseReference } from "../lib/oci/reference.ts";
-import { removeBlob, removeImage } from "../lib/oci/remove_image.ts";
+import { removeBlob, removeImage } from "../lib/oci/copy/remove_image.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkOffline } from "./image_checks.ts";
 import { openImageHosts } from "./image_registries.ts";

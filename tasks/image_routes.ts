@@ -4,13 +4,13 @@
  * @module
  */
 import { type DestinationReference, formatDestination } from "../lib/oci/engine_reference.ts";
-import type { ImageEngine } from "../lib/oci/image_engine.ts";
-import type { ImageHosts } from "../lib/oci/image_hosts.ts";
+import type { ImageEngine } from "../lib/oci/engine/image_engine.ts";
+import type { ImageHosts } from "../lib/oci/copy/image_hosts.ts";
 import type { ImageSource } from "../lib/oci/image_store.ts";
 import type { LocalBlobs } from "../lib/oci/local_blobs.ts";
-import type { ImageCopy } from "../lib/oci/plan_copies.ts";
+import type { ImageCopy } from "../lib/oci/copy/plan_copies.ts";
 import { formatReference, type ImageReference } from "../lib/oci/reference.ts";
-import type { Spool } from "../lib/oci/spool.ts";
+import type { Spool } from "../lib/oci/copy/spool.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./image_copies.ts";
 
@@ -66,7 +66,7 @@ export async function openCopies(
 /** A source of which several destinations read each blob once; files need no such care. */
 async function readOnce(source: ImageSource, spool: Spool): Promise<ImageSource> {
   if (source.path !== undefined) return source;
-  const { SpooledSource } = await import("../lib/oci/spooled_source.ts");
+  const { SpooledSource } = await import("../lib/oci/copy/spooled_source.ts");
   return new SpooledSource(source, spool);
 }
 

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { Cache } from "../lib/cache/cache.ts";
-import { Spool, type SpoolFolder } from "../lib/oci/spool.ts";
+import { Spool, type SpoolFolder } from "../lib/oci/copy/spool.ts";
 import type { ImageRoute } from "./image_routes.ts";
 
 /**

@@ -78,7 +78,7 @@ async function toUnpack(
 
 /** That there is no Nix is told before anything moves. */
 async function checkNix(signal: AbortSignal): Promise<void> {
-  const { runNixStore } = await import("../lib/nix/run_nix_store.ts");
+  const { runNixStore } = await import("../lib/nix/program/run_nix_store.ts");
   await runNixStore(["--version"], { signal });
 }
 

@@ -5,7 +5,7 @@ import { isGranted } from "../lib/base/is_granted.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import { DownloadEntry } from "../lib/cache/download_entry.ts";
-import { fetchurlExpression, storeFile } from "../lib/nix/store_file.ts";
+import { fetchurlExpression, storeFile } from "../lib/nix/stores/store_file.ts";
 
 /** A bundle in the cache. */
 interface Bundle {

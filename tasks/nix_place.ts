@@ -24,8 +24,8 @@ import {
   inspectVolume,
   isVolumeName,
 } from "../lib/container/engine_volume.ts";
-import { foreseeWriting, type WritingAhead } from "../lib/nix/foresee_writing.ts";
-import { NixFolder } from "../lib/nix/nix_folder.ts";
+import { foreseeWriting, type WritingAhead } from "../lib/nix/stores/foresee_writing.ts";
+import { NixFolder } from "../lib/nix/folder/nix_folder.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
 /** What is mounted as `/nix`: a named volume, or a folder. */

@@ -1,18 +1,18 @@
-import type { ProofMemory } from "../lib/nix/proof_memory.ts";
-import type { PublishStore } from "../lib/nix/publish_store.ts";
+import type { ProofMemory } from "../lib/nix/stores/proof_memory.ts";
+import type { PublishStore } from "../lib/nix/stores/publish_store.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 import {
   type StoreFailure,
   storeFailuresError,
   type StoreFailuresErrorOptions,
-} from "../lib/nix/store_failures.ts";
+} from "../lib/nix/stores/store_failures.ts";
 import {
   type HashFile,
   type StoreProof,
   type VerifyDepth,
   verifyStore,
-} from "../lib/nix/verify_store.ts";
-import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
+} from "../lib/nix/stores/verify_store.ts";
+import type { WrittenNarInfos } from "../lib/nix/stores/move_options.ts";
 import type { Step } from "../lib/operation/operation.ts";
 import { toError } from "../lib/base/errors.ts";
 

@@ -13,12 +13,16 @@ import { KedgeError } from "../lib/base/errors.ts";
 import { ifThere, isReadOnly } from "../lib/base/files.ts";
 import { isLockHeld } from "../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../lib/cache/lock_timeout.ts";
-import type { CarriedImage } from "../lib/nix/carried_images.ts";
-import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
-import { lockNixFolder } from "../lib/nix/lock_nix_folder.ts";
-import type { LoosePath } from "../lib/nix/loose_paths.ts";
-import { type NixFolder, nixStoreDir } from "../lib/nix/nix_folder.ts";
-import { type NixPrunePlan, planNixPrune, pruneNixFolder } from "../lib/nix/prune_nix_folder.ts";
+import type { CarriedImage } from "../lib/nix/folder/carried_images.ts";
+import type { WritingAhead } from "../lib/nix/stores/foresee_writing.ts";
+import { lockNixFolder } from "../lib/nix/folder/lock_nix_folder.ts";
+import type { LoosePath } from "../lib/nix/folder/loose_paths.ts";
+import { type NixFolder, nixStoreDir } from "../lib/nix/folder/nix_folder.ts";
+import {
+  type NixPrunePlan,
+  planNixPrune,
+  pruneNixFolder,
+} from "../lib/nix/folder/prune_nix_folder.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation } from "../lib/operation/operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";

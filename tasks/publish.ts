@@ -1,8 +1,8 @@
 import type { Secret } from "../lib/base/secret.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
-import type { NarCompression } from "../lib/nix/compression.ts";
+import type { NarCompression } from "../lib/nix/nar/compression.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
-import type { VerifyDepth } from "../lib/nix/verify_store.ts";
+import type { VerifyDepth } from "../lib/nix/stores/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";

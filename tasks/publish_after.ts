@@ -1,7 +1,7 @@
 import type { HistoryLine } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
 import type { RetryPolicy } from "../lib/http/retry_policy.ts";
-import type { VerifyDepth } from "../lib/nix/verify_store.ts";
+import type { VerifyDepth } from "../lib/nix/stores/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../lib/runner/context.ts";
 import type { PublishNixOptions, SigningKeySource } from "./publish.ts";

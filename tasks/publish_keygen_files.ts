@@ -10,7 +10,7 @@ import {
 import { ifThere, isNotThere, isReadOnly, lookAt } from "../lib/base/files.ts";
 import { foreseeNames } from "../lib/base/foresee_names.ts";
 import { generateSigningKey } from "../lib/nix/signing_key.ts";
-import { parseStoreUri } from "../lib/nix/store_uri.ts";
+import { parseStoreUri } from "../lib/nix/stores/store_uri.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { writeFileAtomic } from "../lib/base/atomic_file.ts";
 import type { PublishKeygenOptions, PublishKeygenResult } from "./publish_after.ts";

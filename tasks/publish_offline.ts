@@ -1,6 +1,6 @@
 import { UsageError } from "../lib/base/errors.ts";
 import { displayUrl } from "../lib/http/display_url.ts";
-import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
+import { parseStoreUri, type StoreUri } from "../lib/nix/stores/store_uri.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 
 /**

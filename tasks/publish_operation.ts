@@ -20,16 +20,23 @@ import {
   type CatalogEntryDraft,
   entryId,
 } from "../lib/catalog/catalog_entry.ts";
-import type { NarPacking } from "../lib/nix/compression.ts";
-import type { WrittenNarInfos } from "../lib/nix/move_options.ts";
-import type { NarPacker } from "../lib/nix/nar_packer.ts";
-import type { NarSpool } from "../lib/nix/nar_spool.ts";
-import type { StorePlan } from "../lib/nix/plan_store.ts";
-import { type ProofMemory, type RememberedProof, standingProof } from "../lib/nix/proof_memory.ts";
-import { resolveSources } from "../lib/nix/resolve_sources.ts";
+import type { NarPacking } from "../lib/nix/nar/compression.ts";
+import type { WrittenNarInfos } from "../lib/nix/stores/move_options.ts";
+import type { NarPacker } from "../lib/nix/nar/nar_packer.ts";
+import type { NarSpool } from "../lib/nix/nar/nar_spool.ts";
+import type { StorePlan } from "../lib/nix/stores/plan_store.ts";
+import {
+  type ProofMemory,
+  type RememberedProof,
+  standingProof,
+} from "../lib/nix/stores/proof_memory.ts";
+import { resolveSources } from "../lib/nix/program/resolve_sources.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
-import { storeFailuresError, type StoreFailuresErrorOptions } from "../lib/nix/store_failures.ts";
-import type { StoreProof } from "../lib/nix/verify_store.ts";
+import {
+  storeFailuresError,
+  type StoreFailuresErrorOptions,
+} from "../lib/nix/stores/store_failures.ts";
+import type { StoreProof } from "../lib/nix/stores/verify_store.ts";
 import type { Figures } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import type { TaskContext } from "../lib/runner/context.ts";

@@ -1,9 +1,9 @@
 import { codeOf, UsageError } from "../lib/base/errors.ts";
 import { ifThere } from "../lib/base/files.ts";
 import { Secret } from "../lib/base/secret.ts";
-import { type NarCompression, type NarPacking, packingLevels } from "../lib/nix/compression.ts";
+import { type NarCompression, type NarPacking, packingLevels } from "../lib/nix/nar/compression.ts";
 import { parseSigningKey, type SigningKey } from "../lib/nix/signing_key.ts";
-import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
+import { parseStoreUri, type StoreUri } from "../lib/nix/stores/store_uri.ts";
 import type { TaskContext } from "../lib/runner/context.ts";
 import type { SecretSource } from "../lib/runner/secrets.ts";
 

@@ -1,7 +1,7 @@
 import { codeOf } from "../lib/base/errors.ts";
-import { FileObjects } from "../lib/nix/file_objects.ts";
-import { pinClosure } from "../lib/nix/file_pins.ts";
-import type { PublishStore } from "../lib/nix/publish_store.ts";
+import { FileObjects } from "../lib/nix/stores/file_objects.ts";
+import { pinClosure } from "../lib/nix/stores/file_pins.ts";
+import type { PublishStore } from "../lib/nix/stores/publish_store.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
 
 /**

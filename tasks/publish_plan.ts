@@ -10,11 +10,11 @@ import { counted } from "../lib/base/counted.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import { type CatalogEntry, samePaths } from "../lib/catalog/catalog_entry.ts";
-import { type NarPacking, packedBound } from "../lib/nix/compression.ts";
-import type { NarSpool } from "../lib/nix/nar_spool.ts";
-import { type PathState, standingBytes, type StorePlan } from "../lib/nix/plan_store.ts";
-import type { Sources } from "../lib/nix/resolve_sources.ts";
-import type { VerifyDepth } from "../lib/nix/verify_store.ts";
+import { type NarPacking, packedBound } from "../lib/nix/nar/compression.ts";
+import type { NarSpool } from "../lib/nix/nar/nar_spool.ts";
+import { type PathState, standingBytes, type StorePlan } from "../lib/nix/stores/plan_store.ts";
+import type { Sources } from "../lib/nix/program/resolve_sources.ts";
+import type { VerifyDepth } from "../lib/nix/stores/verify_store.ts";
 import type { Plan, PlannedObject } from "../lib/operation/figures.ts";
 
 /** What was found out. */

@@ -6,16 +6,16 @@ import { UsageError } from "../lib/base/errors.ts";
 import { CatalogConflictError } from "../lib/catalog/catalog_conflict_error.ts";
 import type { CatalogWithHistory } from "../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../lib/catalog/catalog_entry.ts";
-import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
+import { checkStoreFolder } from "../lib/nix/stores/check_store_folder.ts";
 import {
   foreseePrune,
   intendPrune,
   planPrune,
   pruneFileCache,
   type PrunePlan,
-} from "../lib/nix/prune_file_cache.ts";
+} from "../lib/nix/stores/prune_file_cache.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
-import { parseStoreUri } from "../lib/nix/store_uri.ts";
+import { parseStoreUri } from "../lib/nix/stores/store_uri.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";

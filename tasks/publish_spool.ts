@@ -6,12 +6,12 @@ import { isDigest } from "../lib/base/digest_text.ts";
 import { buckets } from "../lib/cache/buckets.ts";
 import type { Cache } from "../lib/cache/cache.ts";
 import type { CacheEntry } from "../lib/cache/cache_entry.ts";
-import { type NarPacking, packingKey } from "../lib/nix/compression.ts";
-import type { NarSpool, SpooledNar } from "../lib/nix/nar_spool.ts";
-import type { ProofMemory, RememberedProof } from "../lib/nix/proof_memory.ts";
+import { type NarPacking, packingKey } from "../lib/nix/nar/compression.ts";
+import type { NarSpool, SpooledNar } from "../lib/nix/nar/nar_spool.ts";
+import type { ProofMemory, RememberedProof } from "../lib/nix/stores/proof_memory.ts";
 import type { SourcePath } from "../lib/nix/source_path.ts";
-import type { UploadSession, UploadSessions } from "../lib/nix/upload_sessions.ts";
-import type { PackedNar } from "../lib/nix/packed_nar.ts";
+import type { UploadSession, UploadSessions } from "../lib/nix/stores/upload_sessions.ts";
+import type { PackedNar } from "../lib/nix/nar/packed_nar.ts";
 
 const digestSchema = v.custom<Digest>(
   (data) => typeof data === "string" && isDigest(data),

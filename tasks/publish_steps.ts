@@ -3,8 +3,8 @@
  *
  * @module
  */
-export { moveClosure } from "../lib/nix/move_closure.ts";
-export { planStore } from "../lib/nix/plan_store.ts";
+export { moveClosure } from "../lib/nix/stores/move_closure.ts";
+export { planStore } from "../lib/nix/stores/plan_store.ts";
 export { proveStores } from "./prove_stores.ts";
 export { pinInStores } from "./publish_pins.ts";
 export { publishPlan } from "./publish_plan.ts";

@@ -10,9 +10,9 @@ import type { Meter } from "../lib/base/meter.ts";
 import type { Catalog } from "../lib/catalog/catalog.ts";
 import { checkEntryName } from "../lib/catalog/catalog_entry.ts";
 import { prepareCatalog } from "../lib/catalog/prepare_catalog.ts";
-import { checkStoreFolder } from "../lib/nix/check_store_folder.ts";
-import { NarPacker } from "../lib/nix/nar_packer.ts";
-import { prepareStore } from "../lib/nix/prepare_store.ts";
+import { checkStoreFolder } from "../lib/nix/stores/check_store_folder.ts";
+import { NarPacker } from "../lib/nix/nar/nar_packer.ts";
+import { prepareStore } from "../lib/nix/stores/prepare_store.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../lib/runner/context.ts";
 import { checkedPacking, loadSigningKeys, parseStores } from "./publish_options.ts";
@@ -73,7 +73,7 @@ export async function runPublish(
       return opened.use(await openCatalog(named!, { meter, signal, retry, timeoutMs }));
     },
     openStores: async (meter) => {
-      const { openStore } = await import("../lib/nix/open_store.ts");
+      const { openStore } = await import("../lib/nix/stores/open_store.ts");
       const stores = await Promise.all(prepared.map((store) =>
         openStore(store, {
           keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],

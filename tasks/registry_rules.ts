@@ -1,5 +1,5 @@
 import type { OptionShape } from "../lib/base/check_options.ts";
-import type { RegistryMirrors } from "../lib/oci/registry_mirrors.ts";
+import type { RegistryMirrors } from "../lib/oci/registry/registry_mirrors.ts";
 import type { ImageRegistriesOptions } from "./image_registries.ts";
 
 /** What {@linkcode ImageRegistriesOptions} must be. */
@@ -22,11 +22,11 @@ export async function registryRules(
   const file = options.registriesConf ?? Deno.env.get("CONTAINERS_REGISTRIES_CONF");
   if (mirrors.length === 0 && !file) return undefined;
   const [{ parseMirrors }, { RegistryMirrors }] = await Promise.all([
-    import("../lib/oci/parse_mirrors.ts"),
-    import("../lib/oci/registry_mirrors.ts"),
+    import("../lib/oci/registry/parse_mirrors.ts"),
+    import("../lib/oci/registry/registry_mirrors.ts"),
   ]);
   const rules = parseMirrors(mirrors);
   if (!file) return new RegistryMirrors(rules);
-  const { readRegistriesConf } = await import("../lib/oci/read_registries_conf.ts");
+  const { readRegistriesConf } = await import("../lib/oci/registry/read_registries_conf.ts");
   return new RegistryMirrors(rules, await readRegistriesConf(file, { signal }));
 }

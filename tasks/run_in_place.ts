@@ -1,7 +1,7 @@
 import { KedgeError, NotAllowedError } from "../lib/base/errors.ts";
 import { isDenied } from "../lib/base/files.ts";
-import type { WritingAhead } from "../lib/nix/foresee_writing.ts";
-import type { NixFolder } from "../lib/nix/nix_folder.ts";
+import type { WritingAhead } from "../lib/nix/stores/foresee_writing.ts";
+import type { NixFolder } from "../lib/nix/folder/nix_folder.ts";
 import type { Figures, Plan } from "../lib/operation/figures.ts";
 import type { Operation, Step } from "../lib/operation/operation.ts";
 import { runOperation } from "../lib/operation/run_operation.ts";

@@ -5,8 +5,8 @@
  */
 import type { OptionShape } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import { nixStoreDir } from "../lib/nix/nix_folder.ts";
-import { parseStoreUri, type StoreUri } from "../lib/nix/store_uri.ts";
+import { nixStoreDir } from "../lib/nix/folder/nix_folder.ts";
+import { parseStoreUri, type StoreUri } from "../lib/nix/stores/store_uri.ts";
 import { parseStorePath } from "../lib/nix/store_path.ts";
 
 /** What the options of an export and of an import must be, as far as both have them. */

@@ -71,6 +71,19 @@ Deno.test("no ring of imports in the house", async () => {
   assertEquals(findRing(graph), undefined);
 });
 
+Deno.test("no ring of folders in the house, types included", async () => {
+  const graph = new Map<string, string[]>();
+  for (const path of await modules()) {
+    const folder = dirname(path);
+    const targets = importsOf(await Deno.readTextFile(join(root, path)))
+      .filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => relative(root, join(root, folder, dirname(specifier))))
+      .filter((target) => target !== folder);
+    graph.set(folder, [...graph.get(folder) ?? [], ...targets]);
+  }
+  assertEquals(findRing(graph), undefined);
+});
+
 function findRing(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
   const visit = (node: string, trail: readonly string[]): string[] | undefined => {

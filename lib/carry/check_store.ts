@@ -4,10 +4,10 @@
  * @module
  */
 import { KedgeError, VerificationError } from "../base/errors.ts";
-import type { NixFolder } from "../nix/nix_folder.ts";
-import type { StoreRow } from "../nix/store_row.ts";
+import type { NixFolder } from "../nix/folder/nix_folder.ts";
+import type { StoreRow } from "../nix/folder/store_row.ts";
 import { isStoreBaseName } from "../nix/store_path.ts";
-import { proveNar } from "../nix/store_stage.ts";
+import { proveNar } from "../nix/folder/store_stage.ts";
 
 const sampleBytes = 64 * 1024 * 1024;
 const samplePaths = 16;

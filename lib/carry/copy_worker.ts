@@ -8,10 +8,10 @@
  */
 import { join, relative } from "@std/path";
 import { workerPort } from "../base/worker_port.ts";
-import { Beneath } from "../nix/beneath.ts";
-import { hashNar } from "../nix/hash_nar.ts";
-import { StoreTree } from "../nix/store_tree.ts";
-import { visitTree } from "../nix/visit_tree.ts";
+import { Beneath } from "../nix/folder/beneath.ts";
+import { hashNar } from "../nix/nar/hash_nar.ts";
+import { StoreTree } from "../nix/folder/store_tree.ts";
+import { visitTree } from "../nix/nar/visit_tree.ts";
 import { SharedFiles } from "./shared_files.ts";
 import type { WantedPath } from "./store_source.ts";
 import type { Stopped } from "./thread.ts";

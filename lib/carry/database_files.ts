@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { type Digest, Hasher } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { StoreRow } from "../nix/store_row.ts";
+import type { StoreRow } from "../nix/folder/store_row.ts";
 import type { TarContents } from "../base/tar_reader.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 

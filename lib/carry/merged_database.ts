@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { type Digest, Hasher, sha256 } from "../base/digest.ts";
-import { damagedDatabase } from "../nix/database_failure.ts";
-import { StoreDatabase } from "../nix/store_database.ts";
+import { damagedDatabase } from "../nix/folder/database_failure.ts";
+import { StoreDatabase } from "../nix/folder/store_database.ts";
 import { databaseFiles, databaseFolder, type ImageStore } from "./database_files.ts";
 import type { LayerFacts } from "./layer_memory.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { TarContents } from "../base/tar_reader.ts";
-import type { NixLink } from "../nix/nix_links.ts";
+import type { NixLink } from "../nix/folder/nix_links.ts";
 import { isStoreBaseName } from "../nix/store_path.ts";
 import { type LayerMember, readLayerMembers } from "../oci/layer_members.ts";
 import {

@@ -9,9 +9,9 @@
  */
 import { join, relative } from "@std/path";
 import { KedgeError } from "../base/errors.ts";
-import { Beneath } from "../nix/beneath.ts";
-import type { StoreTree } from "../nix/store_tree.ts";
-import type { SharedFileTaker } from "../nix/visit_tree.ts";
+import { Beneath } from "../nix/folder/beneath.ts";
+import type { StoreTree } from "../nix/folder/store_tree.ts";
+import type { SharedFileTaker } from "../nix/nar/visit_tree.ts";
 
 /** Keeps them below a folder for work, until that goes. */
 export class SharedFiles implements Disposable {

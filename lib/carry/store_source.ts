@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import type { NixLink } from "../nix/nix_links.ts";
+import type { NixLink } from "../nix/folder/nix_links.ts";
 import type { ImageStore } from "./database_files.ts";
 import type { MemberTaker } from "./read_layer.ts";
 import type { StoreTrees } from "./take_member.ts";

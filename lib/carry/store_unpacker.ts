@@ -6,10 +6,10 @@
  * @module
  */
 import type { TarContents } from "../base/tar_reader.ts";
-import type { NixFolder } from "../nix/nix_folder.ts";
-import type { StoreRow } from "../nix/store_row.ts";
-import type { StoreStage } from "../nix/store_stage.ts";
-import type { StoreTree } from "../nix/store_tree.ts";
+import type { NixFolder } from "../nix/folder/nix_folder.ts";
+import type { StoreRow } from "../nix/folder/store_row.ts";
+import type { StoreStage } from "../nix/folder/store_stage.ts";
+import type { StoreTree } from "../nix/folder/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 import type { StoreTaker, UnpackOptions } from "./store_source.ts";
 import { takeMember } from "./take_member.ts";

@@ -9,8 +9,8 @@
 import { join } from "@std/path";
 import { VerificationError } from "../base/errors.ts";
 import type { TarContents } from "../base/tar_reader.ts";
-import type { NixFolder } from "../nix/nix_folder.ts";
-import type { StoreTree } from "../nix/store_tree.ts";
+import type { NixFolder } from "../nix/folder/nix_folder.ts";
+import type { StoreTree } from "../nix/folder/store_tree.ts";
 import type { LayerMember } from "../oci/layer_members.ts";
 
 /** Where a Nix that optimises its store has another name of each file. */

@@ -17,7 +17,7 @@ import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import { readAt } from "../chunk/file_pieces.ts";
 import { decodeDirectory, directoryBytes, type IndexDirectory } from "../chunk/index_directory.ts";
 import { indexLimits, pageIdBytes } from "../chunk/index_layout.ts";
-import { RangeRefusedError } from "../oci/range_refused_error.ts";
+import { RangeRefusedError } from "../oci/registry/range_refused_error.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { readWhole } from "./read_whole.ts";
 import { seenDisks } from "./seen_disks.ts";

@@ -1,8 +1,8 @@
 import type { Meter } from "../base/meter.ts";
-import { type OpenImageOptions, openPlace } from "../oci/open_image.ts";
+import { type OpenImageOptions, openPlace } from "../oci/copy/open_image.ts";
 import type { ImageReference } from "../oci/reference.ts";
-import { RegistryClient } from "../oci/registry_client.ts";
-import type { RegistryMirrors, RegistryPlace } from "../oci/registry_mirrors.ts";
+import { RegistryClient } from "../oci/registry/registry_client.ts";
+import type { RegistryMirrors, RegistryPlace } from "../oci/registry/registry_mirrors.ts";
 import type { DiskSource, DiskStore } from "./disk_store.ts";
 import { LayoutDiskStore } from "./layout_disk_store.ts";
 import { RegistryDiskStore } from "./registry_disk_store.ts";

@@ -5,7 +5,7 @@ import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { PackRange } from "../chunk/plan_ranges.ts";
 import { bufferFor, type ReadRangeOptions } from "../chunk/write_chunks.ts";
-import { RangeRefusedError } from "../oci/range_refused_error.ts";
+import { RangeRefusedError } from "../oci/registry/range_refused_error.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { orElsewhere } from "./or_elsewhere.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { digestHex } from "../../lib/base/digest_text.ts";
-import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
+import { lockNixFolder } from "../../lib/nix/folder/lock_nix_folder.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { baseImage, type BaseImageResult } from "../../tasks/base_image.ts";

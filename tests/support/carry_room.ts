@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { baseImage, type BaseImageResult } from "../../tasks/base_image.ts";
 import {

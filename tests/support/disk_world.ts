@@ -5,7 +5,7 @@ import { Cache } from "../../lib/cache/cache.ts";
 import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
 import { DiskType, emptyConfig, encodeDiskManifest } from "../../lib/chunk/disk_manifest.ts";
 import { encodeIndex } from "../../lib/chunk/encode_index.ts";
-import type { Layout } from "../../lib/oci/layout.ts";
+import type { Layout } from "../../lib/oci/layout/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { pushDisk, type PushDiskOptions, type PushDiskResult } from "../../tasks/disk.ts";

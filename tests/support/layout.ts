@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import type { Descriptor, Platform } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 
 /** What an image of a test is made of. */

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { inFolder } from "./in_folder.ts";
 
 /** Runs with an empty folder for `/nix` and another beside it; both are gone afterwards. */

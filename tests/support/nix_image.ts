@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import type { Digest } from "../../lib/base/digest.ts";
 import type { Descriptor, Platform } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import { syncImage } from "../../tasks/image.ts";

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { encodeNix32 } from "../../lib/nix/nix32.ts";
-import { hashNar } from "../../lib/nix/hash_nar.ts";
+import { hashNar } from "../../lib/nix/nar/hash_nar.ts";
 import { decodeHex } from "@std/encoding";
 
 /** One path of a store in an image. */

@@ -2,7 +2,7 @@ import { packTar } from "modern-tar";
 import { gzipSync } from "node:zlib";
 import { sha256 } from "../../lib/base/digest.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
 import { putContent } from "./layout.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { Hasher, sha256 } from "../../lib/base/digest.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { join } from "./disk.ts";
 

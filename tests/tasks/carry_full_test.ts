@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { NoRoomError } from "../../lib/base/errors.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { exportStore, importStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";

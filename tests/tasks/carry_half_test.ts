@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { ExitCode, KedgeError, NotAllowedError, VerificationError } from "../../lib/base/errors.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { folderNames } from "../../lib/base/files.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { layersOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { walk } from "@std/fs";
 import { join, relative } from "@std/path";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { podmanTest } from "../support/carry_podman.ts";
 import { nixPaths } from "../support/carry_room.ts";
 import {

@@ -1,7 +1,7 @@
 /** What a carry or an import that was killed at an odd moment leaves is made right by the next one. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import type { NixFolder } from "../../lib/nix/nix_folder.ts";
+import type { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";
 import { runKedge } from "../support/program.ts";

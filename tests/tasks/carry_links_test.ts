@@ -1,7 +1,7 @@
 /** Which links of profiles and roots carryStore() takes, where several layers have something in the same place. */
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { readLinks } from "../../lib/nix/nix_links.ts";
+import { readLinks } from "../../lib/nix/folder/nix_links.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { layersOf, tarOf } from "../support/nix_store_image.ts";
 import { realTest } from "../support/real.ts";

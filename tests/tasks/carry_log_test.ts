@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { cutOff } from "../support/cut_off.ts";
 import { layersOf, tarOf, validWithNix, verifyWithNix } from "../support/nix_store_image.ts";

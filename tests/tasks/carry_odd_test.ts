@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError } from "../../lib/base/errors.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { type PodmanRoom, podmanTest } from "../support/carry_podman.ts";
 import { nixPaths } from "../support/carry_room.ts";
 import { tarOf, verifyWithNix } from "../support/nix_store_image.ts";

@@ -1,7 +1,7 @@
 /** What carryStore() does where another run changes the folder between its plan and its work. */
 import { assertEquals } from "@std/assert";
-import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
-import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
+import { lockNixFolder } from "../../lib/nix/folder/lock_nix_folder.ts";
+import { planNixPrune, pruneNixFolder } from "../../lib/nix/folder/prune_nix_folder.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { CarryStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { IncompleteError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise } from "../support/disk.ts";

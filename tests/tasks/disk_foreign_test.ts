@@ -3,7 +3,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { pullDisk } from "../../tasks/disk.ts";
 import { rawIndex, runFrame, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";

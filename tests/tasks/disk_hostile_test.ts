@@ -6,7 +6,7 @@ import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
 import { zstdCompress } from "../../lib/chunk/zstd.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";

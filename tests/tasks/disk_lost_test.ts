@@ -1,6 +1,6 @@
 /** What a registry or a layout has lost of a disk is sent again by a push that looks for it. @module */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";

@@ -1,7 +1,7 @@
 /** What stands already where a pull works: other people's links and pipes, and files that are not anybody's to read. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { lookAt } from "../../lib/base/files.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { join, noise } from "../support/disk.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { VerificationError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk.ts";
 import { edited, join, noise } from "../support/disk.ts";
 import { DiskProxy } from "../support/disk_proxy.ts";

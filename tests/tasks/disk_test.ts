@@ -8,7 +8,7 @@ import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
 import { TableBuilder } from "../../lib/chunk/table_builder.ts";
 import { fileState, keepTable, rememberFile } from "../../lib/disk/known_files.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { edited, join, noise, rawIndex, tableOf } from "../support/disk.ts";
 import { DiskWorld, putDisk } from "../support/disk_world.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";

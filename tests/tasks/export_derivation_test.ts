@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { exportStore, importStore } from "../../tasks/base_image_store.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { validWithNix, verifyWithNix } from "../support/nix_store_image.ts";

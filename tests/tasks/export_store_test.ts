@@ -8,8 +8,8 @@ import {
   VerificationError,
 } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
-import { removeTree } from "../../lib/nix/remove_tree.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
+import { removeTree } from "../../lib/nix/folder/remove_tree.ts";
 import { generateSigningKey } from "../../lib/nix/signing_key.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import {

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import fc from "fast-check";
 import { Cache } from "../../lib/cache/cache.ts";
 import { Journal } from "../../lib/journal/journal.ts";
-import type { NarCompression } from "../../lib/nix/compression.ts";
+import type { NarCompression } from "../../lib/nix/nar/compression.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { cosignTags, referrersTag } from "../../lib/oci/referrers.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { inspectImage } from "../../tasks/image_inspect.ts";

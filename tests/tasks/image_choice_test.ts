@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";

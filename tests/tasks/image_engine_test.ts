@@ -5,7 +5,7 @@ import { formatIdentity, ownIdentity } from "../../lib/base/process_identity.ts"
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image.ts";
 import { FarPodman, farPrograms } from "../support/far_podman.ts";
 import { fakeDocker } from "../support/fake_docker.ts";

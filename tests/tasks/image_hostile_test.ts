@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { syncImages } from "../../tasks/image_list.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";

@@ -4,7 +4,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { diffImages, inspectImage, listImages } from "../../tasks/image_inspect.ts";

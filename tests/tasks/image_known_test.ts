@@ -3,7 +3,7 @@ import { dirname } from "@std/path";
 import { sha256 } from "../../lib/base/digest.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { syncImages } from "../../tasks/image_list.ts";

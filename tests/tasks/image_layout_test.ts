@@ -5,7 +5,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { lockFile } from "../../lib/base/file_lock.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { KnownBlobs } from "../../tasks/image_known.ts";
 import { syncImages } from "../../tasks/image_list.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";

@@ -3,7 +3,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import { KedgeError, NoRoomError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { referrersTag } from "../../lib/oci/referrers.ts";
 import {

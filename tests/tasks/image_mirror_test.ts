@@ -5,7 +5,7 @@ import { digestHex } from "../../lib/base/digest_text.ts";
 import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
 import { lookAt } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { syncImage, type SyncImageResult } from "../../tasks/image.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { freePort } from "../support/free_port.ts";

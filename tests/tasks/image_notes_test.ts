@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { digestHex } from "../../lib/base/digest_text.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { ImageRoom } from "../support/image_room.ts";
 import { writeImage } from "../support/layout.ts";

@@ -6,7 +6,7 @@ import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors
 import { Cache } from "../../lib/cache/cache.ts";
 import { Lockfile } from "../../lib/cache/lockfile.ts";
 import type { Refresh } from "../../lib/cache/refresh.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { referrersTag } from "../../lib/oci/referrers.ts";
 import { syncImage, type SyncImageOptions } from "../../tasks/image.ts";
 import { syncImages, type SyncImagesOptions } from "../../tasks/image_list.ts";

@@ -1,7 +1,7 @@
 /** Copies by the program: what it prints, how it logs in, how it ends. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { FakeRegistry } from "../support/fake_registry.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 import { runKedge, spawnKedge } from "../support/program.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { NoRoomError } from "../../lib/base/errors.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { syncImages } from "../../tasks/image_list.ts";
 import { CountingJournal } from "../support/counting_journal.ts";

@@ -4,7 +4,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { VerificationError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { Descriptor } from "../../lib/oci/descriptor.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { referrersTag } from "../../lib/oci/referrers.ts";
 import { syncImage, type SyncImageOptions } from "../../tasks/image.ts";

@@ -1,7 +1,7 @@
 /** What a registries.conf says of a registry itself, whatever is done there: how it is spoken to, where it is, that it is blocked. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../lib/base/errors.ts";
-import { readRegistriesConf } from "../../lib/oci/read_registries_conf.ts";
+import { readRegistriesConf } from "../../lib/oci/registry/read_registries_conf.ts";
 import { syncImage } from "../../tasks/image.ts";
 import { listImages } from "../../tasks/image_inspect.ts";
 import { syncImages } from "../../tasks/image_list.ts";

@@ -3,7 +3,7 @@ import { delay } from "@std/async";
 import { sha256 } from "../../lib/base/digest.ts";
 import { folderNames } from "../../lib/base/files.ts";
 import { readControl } from "../../lib/http/control_file.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { inFolder } from "../support/in_folder.ts";
 import { blobsOf, randomBytes, writeImage } from "../support/layout.ts";
 import { startNginx } from "../support/nginx.ts";

@@ -3,7 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import { KedgeError, NoRoomError, NotAllowedError, UsageError } from "../../lib/base/errors.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { listImages } from "../../tasks/image_inspect.ts";
 import { removeImages } from "../../tasks/image_rm.ts";

@@ -6,7 +6,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError, NoRoomError, TimedOutError } from "../../lib/base/errors.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cleanCache } from "../../lib/cache/clean.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import {
   syncImages,

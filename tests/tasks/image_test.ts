@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { Layout } from "../../lib/oci/layout.ts";
+import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { syncImage, type SyncImageResult } from "../../tasks/image.ts";

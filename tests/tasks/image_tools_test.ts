@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { type Digest, sha256 } from "../../lib/base/digest.ts";
 import { runProcess } from "../../lib/base/process_group.ts";
-import { Layout, nameOf } from "../../lib/oci/layout.ts";
+import { Layout, nameOf } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { collectImages } from "../../tasks/image_gc.ts";
 import { randomBytes, writeImage, writeIndex } from "../support/layout.ts";

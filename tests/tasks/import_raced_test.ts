@@ -1,10 +1,10 @@
 /** What importStore() does where another run changes the folder between its plan and its work. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
-import type { NixFolder } from "../../lib/nix/nix_folder.ts";
-import { readLinks } from "../../lib/nix/nix_links.ts";
-import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
+import { lockNixFolder } from "../../lib/nix/folder/lock_nix_folder.ts";
+import type { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
+import { readLinks } from "../../lib/nix/folder/nix_links.ts";
+import { planNixPrune, pruneNixFolder } from "../../lib/nix/folder/prune_nix_folder.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import { type CopyStoreResult, exportStore, importStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";

@@ -2,9 +2,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { IncompleteError } from "../../lib/base/errors.ts";
-import { lockNixFolder } from "../../lib/nix/lock_nix_folder.ts";
-import { planNixPrune, pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
-import { removeTree } from "../../lib/nix/remove_tree.ts";
+import { lockNixFolder } from "../../lib/nix/folder/lock_nix_folder.ts";
+import { planNixPrune, pruneNixFolder } from "../../lib/nix/folder/prune_nix_folder.ts";
+import { removeTree } from "../../lib/nix/folder/remove_tree.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { type CopyStoreResult, exportStore, importStore } from "../../tasks/base_image_store.ts";

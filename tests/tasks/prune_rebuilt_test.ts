@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { digestHex } from "../../lib/base/digest_text.ts";
-import { runNix } from "../../lib/nix/nix_command.ts";
+import { runNix } from "../../lib/nix/program/nix_command.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";

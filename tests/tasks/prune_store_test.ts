@@ -3,9 +3,9 @@ import { join } from "@std/path";
 import { KedgeError, UsageError } from "../../lib/base/errors.ts";
 import { folderNames, lookAt } from "../../lib/base/files.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import type { NixFolder } from "../../lib/nix/nix_folder.ts";
-import { readLinks } from "../../lib/nix/nix_links.ts";
-import { pruneNixFolder } from "../../lib/nix/prune_nix_folder.ts";
+import type { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
+import { readLinks } from "../../lib/nix/folder/nix_links.ts";
+import { pruneNixFolder } from "../../lib/nix/folder/prune_nix_folder.ts";
 import type { BaseImageResult } from "../../tasks/base_image.ts";
 import { pruneStore, type PruneStoreResult } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom, ownVersion } from "../support/carry_room.ts";
@@ -245,7 +245,7 @@ realTest(
     await room.carry(first);
     await Deno.remove(room.notePath(second));
     const schema = join(room.nix.databaseFolder, "schema");
-    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const { planNixPrune } = await import("../../lib/nix/folder/prune_nix_folder.ts");
     const plan = await planNixPrune(room.nix, 0);
     await Deno.writeTextFile(schema, "11");
     const never = new AbortController().signal;
@@ -333,7 +333,7 @@ realTest("pruneStore() finishes what a killed run began", carryPrograms, async (
   await using room = await CarryRoom.make();
   await fill(room);
   const stopped = new AbortController();
-  const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+  const { planNixPrune } = await import("../../lib/nix/folder/prune_nix_folder.ts");
   const plan = await planNixPrune(room.nix, 0);
   stopped.abort(new Error("killed"));
   await assertRejects(
@@ -366,7 +366,7 @@ realTest(
       const names = await folderNames(links);
       return names.filter((name) => Deno.lstatSync(join(links, name)).nlink === 1).length;
     };
-    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const { planNixPrune } = await import("../../lib/nix/folder/prune_nix_folder.ts");
     const plan = await planNixPrune(room.nix, 0);
     const never = new AbortController().signal;
     let left = plan.rows.length;
@@ -391,7 +391,7 @@ realTest(
   async () => {
     await using room = await CarryRoom.make();
     await fill(room);
-    const { planNixPrune } = await import("../../lib/nix/prune_nix_folder.ts");
+    const { planNixPrune } = await import("../../lib/nix/folder/prune_nix_folder.ts");
     const plan = await planNixPrune(room.nix, 0);
     const schema = join(room.nix.databaseFolder, "schema");
     await Deno.writeTextFile(schema, "11");

@@ -9,7 +9,7 @@ import {
 import { join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
 import { SqliteCatalog } from "../../lib/catalog/sqlite_catalog.ts";
-import { formatNarInfo, parseNarInfo } from "../../lib/nix/nar_info.ts";
+import { formatNarInfo, parseNarInfo } from "../../lib/nix/nar/nar_info.ts";
 import { publish, type PublishOptions } from "../../tasks/publish.ts";
 import { type CacheFault, FaultyCache } from "../support/binary_cache.ts";
 import { CountingJournal } from "../support/counting_journal.ts";

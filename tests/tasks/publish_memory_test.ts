@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { generateSigningKey } from "../../lib/nix/signing_key.ts";
-import { standingProof } from "../../lib/nix/proof_memory.ts";
+import { standingProof } from "../../lib/nix/stores/proof_memory.ts";
 import { publish } from "../../tasks/publish.ts";
 import { FaultyCache } from "../support/binary_cache.ts";
 import { plainGround } from "../support/plain_paths.ts";

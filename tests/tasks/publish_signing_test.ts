@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { KedgeError } from "../../lib/base/errors.ts";
-import { fingerprint, formatNarInfo, parseNarInfo } from "../../lib/nix/nar_info.ts";
+import { fingerprint, formatNarInfo, parseNarInfo } from "../../lib/nix/nar/nar_info.ts";
 import { generateSigningKey, parseSigningKey, signFingerprint } from "../../lib/nix/signing_key.ts";
 import { publish } from "../../tasks/publish.ts";
 import { FaultyCache, startDavCache } from "../support/binary_cache.ts";

@@ -1,7 +1,7 @@
 /** What dry runs say of a carried store that may not be written: what the run would say, and nothing is written for it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { NixFolder } from "../../lib/nix/nix_folder.ts";
+import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import { exportStore } from "../../tasks/base_image_store.ts";
 import { carryPrograms, CarryRoom } from "../support/carry_room.ts";
 import { validWithNix } from "../support/nix_store_image.ts";

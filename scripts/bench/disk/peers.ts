@@ -1,7 +1,7 @@
 /** What other programs do with the same disks. @module */
 import { sha256 } from "../../../lib/base/digest.ts";
 import { hashFile } from "../../../lib/base/hash_file.ts";
-import { Layout } from "../../../lib/oci/layout.ts";
+import { Layout } from "../../../lib/oci/layout/layout.ts";
 import { run } from "./run.ts";
 
 /** Bytes that casync moves from one disk to the next: the chunks that are new, and the index. */

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { CopyCrew } from "../../../lib/carry/copy_crew.ts";
 import type { WantedPath } from "../../../lib/carry/store_source.ts";
-import { hashNar } from "../../../lib/nix/hash_nar.ts";
+import { hashNar } from "../../../lib/nix/nar/hash_nar.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
 const never = new AbortController().signal;

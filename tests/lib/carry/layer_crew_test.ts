@@ -4,7 +4,7 @@ import { dirname, join } from "@std/path";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { ifThere } from "../../../lib/base/files.ts";
 import { LayerCrew } from "../../../lib/carry/layer_crew.ts";
-import { hashNar } from "../../../lib/nix/hash_nar.ts";
+import { hashNar } from "../../../lib/nix/nar/hash_nar.ts";
 import { tarball } from "../../support/tarball.ts";
 
 const baseName = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-a";

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { SharedFiles } from "../../../lib/carry/shared_files.ts";
-import { hashNar } from "../../../lib/nix/hash_nar.ts";
-import { StoreTree } from "../../../lib/nix/store_tree.ts";
-import { visitTree } from "../../../lib/nix/visit_tree.ts";
+import { hashNar } from "../../../lib/nix/nar/hash_nar.ts";
+import { StoreTree } from "../../../lib/nix/folder/store_tree.ts";
+import { visitTree } from "../../../lib/nix/nar/visit_tree.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
 /** A folder with one file that has two names, and what takes it twice. */

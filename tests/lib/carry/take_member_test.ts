@@ -3,8 +3,8 @@ import { join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { folderNames } from "../../../lib/base/files.ts";
 import { type StoreTrees, takeMember } from "../../../lib/carry/take_member.ts";
-import { NixFolder } from "../../../lib/nix/nix_folder.ts";
-import { StoreTree } from "../../../lib/nix/store_tree.ts";
+import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
+import { StoreTree } from "../../../lib/nix/folder/store_tree.ts";
 import type { LayerMember } from "../../../lib/oci/layer_members.ts";
 
 const base = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-a";

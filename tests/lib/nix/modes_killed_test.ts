@@ -23,8 +23,8 @@ Deno.test({
   fn: () =>
     inFolder(async (dir) => {
       const { stdout } = await masked(`
-        import { NixFolder } from "${lib}lib/nix/nix_folder.ts";
-        import { writeNote } from "${lib}lib/nix/write_note.ts";
+        import { NixFolder } from "${lib}lib/nix/folder/nix_folder.ts";
+        import { writeNote } from "${lib}lib/nix/folder/write_note.ts";
         const rename = Deno.rename;
         Deno.rename = async (from, to) => {
           console.log((Deno.statSync(from).mode & 0o777).toString(8));

@@ -4,14 +4,14 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import type { Digest } from "../../../lib/base/digest.ts";
-import { CarriedImages } from "../../../lib/nix/carried_images.ts";
-import { foreseeWriting } from "../../../lib/nix/foresee_writing.ts";
-import { lockNixFolder } from "../../../lib/nix/lock_nix_folder.ts";
-import type { NixFolder } from "../../../lib/nix/nix_folder.ts";
-import { nixTables } from "../../../lib/nix/nix_schema.ts";
-import { planNixPrune } from "../../../lib/nix/prune_nix_folder.ts";
-import { putLinks, stateLinks } from "../../../lib/nix/nix_links.ts";
-import { StoreDatabase } from "../../../lib/nix/store_database.ts";
+import { CarriedImages } from "../../../lib/nix/folder/carried_images.ts";
+import { foreseeWriting } from "../../../lib/nix/stores/foresee_writing.ts";
+import { lockNixFolder } from "../../../lib/nix/folder/lock_nix_folder.ts";
+import type { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
+import { nixTables } from "../../../lib/nix/folder/nix_schema.ts";
+import { planNixPrune } from "../../../lib/nix/folder/prune_nix_folder.ts";
+import { putLinks, stateLinks } from "../../../lib/nix/folder/nix_links.ts";
+import { StoreDatabase } from "../../../lib/nix/folder/store_database.ts";
 import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
 
 for (

@@ -6,7 +6,7 @@ import { digestHex } from "../../../lib/base/digest_text.ts";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { formatNixHash } from "../../../lib/nix/nix_hash.ts";
 import { parseSha256 } from "../../../lib/nix/sha256_text.ts";
-import { fetchurlExpression } from "../../../lib/nix/store_file.ts";
+import { fetchurlExpression } from "../../../lib/nix/stores/store_file.ts";
 import { NixWorld } from "../../support/nix.ts";
 import { realTest } from "../../support/real.ts";
 

@@ -4,9 +4,9 @@ import { join } from "@std/path";
 import { zstdCompressSync } from "node:zlib";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
-import { narString } from "../../../lib/nix/nar_pieces.ts";
-import { narStream } from "../../../lib/nix/nar_stream.ts";
-import { unpackNar } from "../../../lib/nix/unpack_nar.ts";
+import { narString } from "../../../lib/nix/nar/nar_pieces.ts";
+import { narStream } from "../../../lib/nix/nar/nar_stream.ts";
+import { unpackNar } from "../../../lib/nix/nar/unpack_nar.ts";
 
 async function sample(): Promise<Uint8Array<ArrayBuffer>> {
   const dir = await Deno.makeTempDir();

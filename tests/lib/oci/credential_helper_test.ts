@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
-import { askHelper } from "../../../lib/oci/ask_helper.ts";
+import { askHelper } from "../../../lib/oci/registry/ask_helper.ts";
 import { environment } from "../../support/environment.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { writeProgram } from "../../support/program_file.ts";
@@ -76,7 +76,7 @@ Deno.test("askHelper() tells a helper that is not executable, or whose interpret
 Deno.test("askHelper() does not call a helper absent where PATH, or a folder of it, may not be looked at", () =>
   inFolder(async (folder) => {
     const program = join(folder, "program.ts");
-    const module = new URL("../../../lib/oci/ask_helper.ts", import.meta.url);
+    const module = new URL("../../../lib/oci/registry/ask_helper.ts", import.meta.url);
     await Deno.writeTextFile(join(folder, "docker-credential-plain"), "", { mode: 0o644 });
     await Deno.writeTextFile(
       program,

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
-import { findCredentials } from "../../../lib/oci/credentials.ts";
+import { findCredentials } from "../../../lib/oci/registry/credentials.ts";
 
 /** Does something with a folder that has a pipe for the credentials. */
 async function withPipe(

@@ -2,9 +2,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
-import { RegistryAccess } from "../../../lib/oci/registry_access.ts";
-import { RegistryClient } from "../../../lib/oci/registry_client.ts";
-import { RegistryHost } from "../../../lib/oci/registry_host.ts";
+import { RegistryAccess } from "../../../lib/oci/registry/registry_access.ts";
+import { RegistryClient } from "../../../lib/oci/registry/registry_client.ts";
+import { RegistryHost } from "../../../lib/oci/registry/registry_host.ts";
 
 const broken = "HTTP/1.1 500 Broken\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const found = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\n";

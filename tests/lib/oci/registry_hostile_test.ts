@@ -4,18 +4,18 @@ import { type Digest, sha256 } from "../../../lib/base/digest.ts";
 import { KedgeError, NotAllowedError, VerificationError } from "../../../lib/base/errors.ts";
 import { silentMeter } from "../../../lib/base/meter.ts";
 import { HttpClient } from "../../../lib/http/client.ts";
-import type { Credentials } from "../../../lib/oci/credentials.ts";
+import type { Credentials } from "../../../lib/oci/registry/credentials.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { readContents } from "../../../lib/oci/image_contents.ts";
 import type { ImageDestination, ImageSource } from "../../../lib/oci/image_store.ts";
-import { listPages } from "../../../lib/oci/list_pages.ts";
+import { listPages } from "../../../lib/oci/registry/list_pages.ts";
 import { largestManifestBytes, type Manifest } from "../../../lib/oci/manifest.ts";
-import { ManifestWalk } from "../../../lib/oci/manifest_walk.ts";
+import { ManifestWalk } from "../../../lib/oci/copy/manifest_walk.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
 import { fixedLimit } from "../../../lib/oci/pace.ts";
-import { RegistryAuth } from "../../../lib/oci/registry_auth.ts";
-import { RegistryClient } from "../../../lib/oci/registry_client.ts";
-import { RegistryHost } from "../../../lib/oci/registry_host.ts";
+import { RegistryAuth } from "../../../lib/oci/registry/registry_auth.ts";
+import { RegistryClient } from "../../../lib/oci/registry/registry_client.ts";
+import { RegistryHost } from "../../../lib/oci/registry/registry_host.ts";
 
 const retry = { retries: 0, baseMs: 1, ceilingMs: 1 };
 

@@ -2,9 +2,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseDigest } from "../../../lib/base/digest_text.ts";
 import { UsageError } from "../../../lib/base/errors.ts";
-import { parseMirrors } from "../../../lib/oci/parse_mirrors.ts";
-import { readRegistriesConf } from "../../../lib/oci/read_registries_conf.ts";
-import { RegistryMirrors, type RepositoryName } from "../../../lib/oci/registry_mirrors.ts";
+import { parseMirrors } from "../../../lib/oci/registry/parse_mirrors.ts";
+import { readRegistriesConf } from "../../../lib/oci/registry/read_registries_conf.ts";
+import {
+  RegistryMirrors,
+  type RepositoryName,
+} from "../../../lib/oci/registry/registry_mirrors.ts";
 
 const digest = parseDigest("a".repeat(64));
 const other = parseDigest("b".repeat(64));

@@ -1,0 +1,226 @@
+/**
+ * Deletes paths from the folder of a binary cache.
+ *
+ * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
+ * only if no other narinfo and no pin names it, and what lies aside goes after it; a full disk has room for some at a time; what a killed
+ * prune moved aside is judged again by the next one, and what killed runs were writing goes.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { removeIfThere, writeFileAtomic } from "../../base/atomic_file.ts";
+import { isNoRoom, NoRoomError } from "../../base/errors.ts";
+import { folderNames, ifThere } from "../../base/files.ts";
+import { FileObjects } from "./file_objects.ts";
+import { readPins, removeOldPins } from "./file_pins.ts";
+import { removeLeftObjects } from "./left_objects.ts";
+import { type NarInfo, parseNarInfo } from "../nar/nar_info.ts";
+import { notWritten } from "./not_written.ts";
+import { isHashPart } from "../store_path.ts";
+
+/** What a prune of one store would delete. */
+export interface PrunePlan {
+  /** The hash parts of the paths. */
+  hashParts: readonly string[];
+  /** How many bytes that frees at most. */
+  bytes: number;
+  /** How many paths a killed prune had moved aside that are to come back. */
+  back: number;
+  /** How many of the bytes killed runs left. */
+  left: number;
+}
+
+/** What may go, of the given paths and those that a killed prune left: those that are there and that neither a pin nor a live entry names. */
+export async function planPrune(
+  dir: string,
+  candidates: ReadonlySet<string>,
+  live: ReadonlySet<string>,
+): Promise<PrunePlan> {
+  const pins = await readPins(dir);
+  const aside = (await folderNames(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
+  const hashParts: string[] = [];
+  let [bytes, back] = [0, 0];
+  for (const hashPart of new Set([...candidates, ...aside, ...await readIntent(dir)])) {
+    if (!isHashPart(hashPart)) continue;
+    if (pins.hashParts.has(hashPart) || live.has(hashPart)) {
+      if (aside.includes(hashPart)) back++;
+      continue;
+    }
+    const info = await readInfo(join(dir, `${hashPart}.narinfo`)) ??
+      await readInfo(join(trash(dir), `${hashPart}.narinfo`));
+    if (info === undefined) continue;
+    hashParts.push(hashPart);
+    bytes += info.fileSize ?? 0;
+  }
+  const left = await removeLeftObjects(dir, { dryRun: true });
+  return { hashParts, bytes: bytes + left, back, left };
+}
+
+/**
+ * Fails as a prune would, where the system does not let this user delete; writes nothing.
+ *
+ * @throws {NotAllowedError} if names in one of its folders may not go
+ */
+export function foreseePrune(dir: string): void {
+  new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned")]);
+}
+
+/**
+ * Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. `false` where the
+ * disk has no room for that; what makes room must run there all the same.
+ *
+ * @throws {NoRoomError} if there is not even room for what is moved aside
+ */
+export async function intendPrune(dir: string, hashParts: readonly string[]): Promise<boolean> {
+  const folder = trash(dir);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    if (!isNoRoom(cause)) throw notWritten(folder, cause);
+    throw new NoRoomError(`Cannot make the folder "${folder}": the disk is full`, {
+      cause,
+      side: "destination",
+      hint: "make a little room there; the catalog forgot nothing",
+    });
+  }
+  const all = new Set([...await readIntent(dir), ...hashParts]);
+  try {
+    return await writeFileAtomic(intent(dir), JSON.stringify([...all]));
+  } catch (cause) {
+    if (isNoRoom(cause)) return false;
+    throw notWritten(intent(dir), cause);
+  }
+}
+
+/**
+ * Deletes the planned paths.
+ *
+ * @param live asked after the narinfos were moved aside: the hash parts that a live entry needs
+ * @returns how many paths and bytes were deleted
+ */
+export async function pruneFileCache(
+  dir: string,
+  hashParts: readonly string[],
+  live: () => Promise<ReadonlySet<string>>,
+  signal: AbortSignal,
+): Promise<{ paths: number; bytes: number }> {
+  await Deno.mkdir(trash(dir), { recursive: true });
+  await removeOldPins(dir);
+  let [paths, bytes, from] = [0, 0, 0];
+  for (;;) {
+    const { to, full } = await moveAside(dir, hashParts, from, signal);
+    const done = await judgeAside(dir, live);
+    paths += done.paths;
+    bytes += done.bytes;
+    if (full === undefined) break;
+    if (to === from && done.judged === 0) throw full;
+    from = to;
+  }
+  await removeIfThere(intent(dir));
+  return { paths, bytes };
+}
+
+/** Moves narinfos aside, from one of them on, up to the first for which a full disk has no room there; what goes makes room for the next. */
+async function moveAside(
+  dir: string,
+  hashParts: readonly string[],
+  from: number,
+  signal: AbortSignal,
+): Promise<{ to: number; full?: unknown }> {
+  for (let to = from; to < hashParts.length; to++) {
+    signal.throwIfAborted();
+    const name = `${hashParts[to]}.narinfo`;
+    try {
+      await ifThere(Deno.rename(join(dir, name), join(trash(dir), name)));
+    } catch (full) {
+      if (isNoRoom(full)) return { to, full };
+      throw full;
+    }
+  }
+  return { to: hashParts.length };
+}
+
+/** Puts back what lies aside and is needed, and deletes the rest. */
+async function judgeAside(
+  dir: string,
+  live: () => Promise<ReadonlySet<string>>,
+): Promise<{ judged: number; paths: number; bytes: number }> {
+  const folder = trash(dir);
+  // The pins first: a publish lets its pin go once the entry is live.
+  const [pins, needed] = [await readPins(dir), await live()];
+  const names = await folderNames(folder);
+  const gone = new Map<string, NarInfo | undefined>();
+  for (const name of names) {
+    const hashPart = name.replace(/\.narinfo$/, "");
+    const aside = join(folder, name);
+    const info = await readInfo(aside);
+    const isNeeded = pins.hashParts.has(hashPart) || needed.has(hashPart);
+    // One that was killed may have deleted the NAR already.
+    if (info !== undefined && isNeeded && await hasNar(dir, info)) {
+      // A publish may have written it anew meanwhile; then that one stays.
+      if (!await linkIfFree(aside, join(dir, name))) await removeIfThere(aside);
+    } else gone.set(aside, isNeeded ? undefined : info);
+  }
+  const used = await usedNars(dir);
+  let [paths, bytes] = [0, await removeLeftObjects(dir)];
+  for (const [aside, info] of gone) {
+    if (info !== undefined) {
+      const { url, narHash, fileSize } = info;
+      const pinned = pins.narHashes.has(narHash) || (await readPins(dir)).narHashes.has(narHash);
+      const goes = !pinned && !used.has(url) && url.startsWith("nar/");
+      if (goes && await removeIfThere(join(dir, url))) bytes += fileSize ?? 0;
+      paths++;
+    }
+    await removeIfThere(aside);
+  }
+  return { judged: names.length, paths, bytes };
+}
+
+async function hasNar(dir: string, { url }: NarInfo): Promise<boolean> {
+  return !url.startsWith("nar/") || await ifThere(Deno.stat(join(dir, url))) !== undefined;
+}
+
+async function usedNars(dir: string): Promise<Set<string>> {
+  const used = new Set<string>();
+  for (const name of await folderNames(dir)) {
+    if (!name.endsWith(".narinfo")) continue;
+    const info = await readInfo(join(dir, name));
+    if (info !== undefined) used.add(info.url);
+  }
+  return used;
+}
+
+async function readInfo(path: string): Promise<NarInfo | undefined> {
+  const text = await ifThere(Deno.readTextFile(path));
+  return text === undefined ? undefined : parseNarInfo(text, `"${path}"`);
+}
+
+async function linkIfFree(from: string, to: string): Promise<boolean> {
+  try {
+    // Another prune may have put it back meanwhile.
+    await ifThere(Deno.link(from, to));
+    await removeIfThere(from);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+async function readIntent(dir: string): Promise<string[]> {
+  try {
+    const names: unknown = JSON.parse(await Deno.readTextFile(intent(dir)));
+    return Array.isArray(names) ? names.filter((each) => typeof each === "string") : [];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+function intent(dir: string): string {
+  return join(dir, ".kedge", "prune.json");
+}
+
+function trash(dir: string): string {
+  return join(dir, ".kedge", "pruned");
+}

@@ -1,0 +1,115 @@
+/**
+ * Where blobs lie that several destinations read: each is asked for once.
+ *
+ * Invariants: what an earlier run left, whole blobs and parts, is not asked for again, and is hashed before anyone reads it.
+ *
+ * @module
+ */
+import { removeIfThere } from "../../base/atomic_file.ts";
+import { defined } from "../../base/defined.ts";
+import type { Digest } from "../../base/digest.ts";
+import { VerificationError } from "../../base/errors.ts";
+import { ifThere } from "../../base/files.ts";
+import { hashFile } from "../../base/hash_file.ts";
+import { silentMeter } from "../../base/meter.ts";
+import type { Descriptor } from "../descriptor.ts";
+import type { ImageSource } from "../image_store.ts";
+import { Layout } from "../layout/layout.ts";
+import { LayoutIntake } from "../layout/layout_intake.ts";
+
+/** The folder of a {@linkcode Spool}; an upper floor lends it. */
+export interface SpoolFolder {
+  /** The one that an earlier run left, or one that is not there; nothing is changed. */
+  left(): Promise<string>;
+  /** One that is this process's own from now on. */
+  own(): Promise<string>;
+}
+
+interface Place {
+  readonly layout: Layout;
+  readonly intake: LayoutIntake;
+}
+
+/** Keeps blobs for as long as they are on their way. */
+export class Spool implements Disposable {
+  #folder: SpoolFolder;
+  #left: Promise<Place> | undefined;
+  #own: Promise<Place> | undefined;
+  #blobs = new Map<Digest, Promise<string>>();
+  #planned = new Set<Digest>();
+  #sound = new Set<string>();
+
+  /** Touches no disk. */
+  constructor(folder: SpoolFolder) {
+    this.#folder = folder;
+  }
+
+  /** What a blob will cost; whoever is the first to plan it pays for all. */
+  async cost(
+    descriptor: Descriptor,
+    source: ImageSource,
+  ): Promise<{ requests: number; diskBytes: number }> {
+    const free = { requests: 0, diskBytes: 0 };
+    if (this.#planned.has(descriptor.digest) || this.#blobs.has(descriptor.digest)) return free;
+    this.#planned.add(descriptor.digest);
+    const { layout, intake } = await (this.#own ?? (this.#left ??= open(this.#folder.left())));
+    if (await layout.has(descriptor) && await this.#isSound(descriptor, layout)) return free;
+    return await intake.cost(descriptor, source);
+  }
+
+  /** The file of a blob, brought by the first who asks. */
+  async path(descriptor: Descriptor, source: ImageSource, signal: AbortSignal): Promise<string> {
+    const path = this.#blobs.get(descriptor.digest) ?? this.#fetch(descriptor, source, signal);
+    this.#blobs.set(descriptor.digest, path);
+    return await path;
+  }
+
+  /** Ends the hashing; the folder is its owner's. */
+  [Symbol.dispose](): void {
+    for (const place of [this.#left, this.#own]) {
+      place?.then(({ intake }) => intake[Symbol.dispose](), () => {});
+    }
+  }
+
+  async #fetch(
+    descriptor: Descriptor,
+    source: ImageSource,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { layout, intake } = await (this.#own ??= open(this.#folder.own()));
+    const path = layout.blobPath(descriptor.digest);
+    if (await layout.has(descriptor)) {
+      if (await this.#isSound(descriptor, layout, signal)) return path;
+      await removeIfThere(path);
+    }
+    using progress = silentMeter.object(descriptor.digest, descriptor.size);
+    const take = () => intake.take({ descriptor, source, progress, signal });
+    try {
+      await take();
+    } catch (error) {
+      if (!(error instanceof VerificationError) || !source.distrust?.(descriptor)) throw error;
+      await take();
+    }
+    return path;
+  }
+
+  /** Whether an earlier run left a blob as it must be; a file is hashed once, in the plan where that asks for it. */
+  async #isSound(
+    { digest }: Descriptor,
+    layout: Layout,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const path = layout.blobPath(digest);
+    if (this.#sound.has(path)) return true;
+    // Another process may take the folder away at any moment.
+    const found = await ifThere(hashFile(path, defined({ signal })));
+    if (found?.digest !== digest) return false;
+    this.#sound.add(path);
+    return true;
+  }
+}
+
+async function open(folder: Promise<string>): Promise<Place> {
+  const layout = new Layout(await folder);
+  return { layout, intake: new LayoutIntake(layout) };
+}

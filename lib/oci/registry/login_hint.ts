@@ -1,0 +1,36 @@
+import { join } from "@std/path";
+import { ifThere } from "../../base/files.ts";
+
+/**
+ * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file.
+ *
+ * @param env reads an environment variable
+ */
+export async function loginHint(
+  host: string,
+  env: (name: string) => string | undefined = Deno.env.get,
+): Promise<string> {
+  const login = `log in first: docker login ${host}`;
+  try {
+    const absent = await absentFile(env);
+    return absent === undefined ? login : `there is no ${absent}; ${login}`;
+  } catch {
+    // What may not be looked at must not hide why this is asked.
+    return login;
+  }
+}
+
+async function absentFile(
+  env: (name: string) => string | undefined,
+): Promise<string | undefined> {
+  const folder = env("DOCKER_CONFIG");
+  const files = {
+    REGISTRY_AUTH_FILE: env("REGISTRY_AUTH_FILE"),
+    DOCKER_CONFIG: folder && join(folder, "config.json"),
+  };
+  for (const [name, file] of Object.entries(files)) {
+    if (!file || await ifThere(Deno.stat(file)) !== undefined) continue;
+    return `"${file}", to which ${name} leads`;
+  }
+  return undefined;
+}

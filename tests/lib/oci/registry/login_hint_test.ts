@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { loginHint } from "../../../../lib/oci/registry/login_hint.ts";
+import { inFolder } from "../../../support/in_folder.ts";
+
+Deno.test("loginHint() names a file of credentials that a variable leads to and that is not there", () =>
+  inFolder(async (folder) => {
+    const hint = (variables: Record<string, string>) =>
+      loginHint("a.example", (name) => variables[name]);
+    const login = "log in first: docker login a.example";
+    assertEquals(await hint({}), login);
+    const absent = `${folder}/auth.json`;
+    assertEquals(
+      await hint({ REGISTRY_AUTH_FILE: absent }),
+      `there is no "${absent}", to which REGISTRY_AUTH_FILE leads; ${login}`,
+    );
+    assertEquals(
+      await hint({ DOCKER_CONFIG: folder }),
+      `there is no "${folder}/config.json", to which DOCKER_CONFIG leads; ${login}`,
+    );
+    await Deno.writeTextFile(absent, "{}");
+    assertEquals(await hint({ REGISTRY_AUTH_FILE: `${absent}/x/\0` }), login);
+    assertEquals(await hint({ REGISTRY_AUTH_FILE: absent }), login);
+  }));
