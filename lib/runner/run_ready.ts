@@ -18,6 +18,7 @@ import "./execution.ts";
 import "./graph.ts";
 import "./plain_data.ts";
 import "./output_lines.ts";
+import "./tell_idle_names.ts";
 import "../base/lies_in.ts";
 import "../base/atomic_file.ts";
 import "../cache/markers.ts";

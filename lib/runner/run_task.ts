@@ -9,14 +9,13 @@
 import { join } from "@std/path";
 import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
-import { listed } from "../base/listed.ts";
 import { longTimeout } from "../base/long_timeout.ts";
 import { ifThere } from "../base/files.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { checkProject } from "../cache/check_project.ts";
 import { checkOwnFolder } from "../cache/own_folder.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
-import { idleNames, offeredNames, refreshes } from "../cache/refresh.ts";
+import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { journalWarning } from "./journal_warning.ts";
 import { displayUrls } from "../http/display_url.ts";
@@ -31,9 +30,10 @@ import { Graph, type GraphNode } from "./graph.ts";
 import { plainData } from "./plain_data.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
-import { refreshOf, type Settings, updateOf } from "./settings.ts";
+import { refreshOf } from "./settings.ts";
 import { outputLines } from "./output_lines.ts";
 import type { AnyTask } from "./task.ts";
+import { tellIdleNames } from "./tell_idle_names.ts";
 
 /** Runs a task; gives the exit code. */
 export async function runTask(
@@ -163,24 +163,6 @@ async function admissionTo(
   if (!mayGrow && !nodes.some(isAsked)) return undefined;
   const { Admission } = await import("./admission.ts");
   return new Admission(options);
-}
-
-/** The most names that are offered in the place of one that covers nothing. */
-const mostNames = 8;
-
-/** A misspelt name would otherwise be taken for one that had nothing to do. */
-function tellIdleNames(settings: Settings, report: (event: RunEvent) => void): void {
-  const flags = [["--refresh", refreshOf(settings)], ["--update", updateOf(settings)]] as const;
-  for (const [flag, names] of flags) {
-    const there = offeredNames(names).map((name) => `"${displayUrls(name)}"`);
-    const some = there.length > mostNames ? [...there.slice(0, mostNames), "others"] : there;
-    const verb = some.length === 1 ? "was" : "were";
-    const others = some.length === 0 ? "" : `; there ${verb} ${listed(some)}`;
-    for (const name of idleNames(names)) {
-      const message = `${flag}=${name} names nothing that was used in this run${others}`;
-      report({ type: "log", level: "warning", message });
-    }
-  }
 }
 
 /** What is printed last must not be taken for what is there. */

@@ -16,12 +16,13 @@ export async function unmount(dir: string): Promise<void> {
   if (!success) throw new Error(`umount: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Mounts a disk of so many bytes, and so many files and folders at most, on a folder that is there. */
+/** Mounts a disk of so many bytes, and so many files and folders at most, on a folder, which is made where it is not there. */
 export async function mountSmallDisk(
   dir: string,
   bytes: number,
   files = 0,
 ): Promise<SmallDisk> {
+  await Deno.mkdir(dir, { recursive: true });
   const args = ["-t", "tmpfs", "-o", `size=${bytes},nr_inodes=${files}`, "tmpfs", dir];
   const { success, stderr } = await new Deno.Command("mount", { args }).output();
   if (!success) throw new Error(`mount: ${new TextDecoder().decode(stderr)}`);

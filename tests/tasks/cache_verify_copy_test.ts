@@ -29,7 +29,6 @@ interface Copied {
 function withCopy(test: (copied: Copied) => Promise<void>): Promise<void> {
   return inFolder(async (folder) => {
     const lower = join(folder, "lower");
-    await Deno.mkdir(lower);
     await using _disk = await mountSmallDisk(lower, 4 * 1024 * 1024);
     await using origin = startOrigin({ "/b.tar.gz": { body } });
     const options = { url: origin.url("/b.tar.gz") };

@@ -109,7 +109,6 @@ realTest(
     await using room = await CarryRoom.make();
     const base = await room.image("2.8.0");
     const dir = join(room.folder, "small");
-    await Deno.mkdir(dir);
     await using disk = await mountSmallDisk(dir, 4 * 1024 * 1024);
     const nix = new NixFolder(join(disk.dir, "nix"));
     await Deno.mkdir(nix.path);

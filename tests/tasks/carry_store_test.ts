@@ -336,7 +336,6 @@ carryTest("carryStore() refuses a database newer than the Nix", async (room) => 
 
 carryTest("carryStore() leaves a full disk as it was", async (room) => {
   const small = join(room.folder, "small");
-  await Deno.mkdir(small);
   await using _disk = await mountSmallDisk(small, 4 * 2 ** 20);
   const to = { folder: join(small, "nix") };
   const base = await room.image("2.8.0");
@@ -525,7 +524,6 @@ for (const size of ["small", "large"] as const) {
     await Deno.mkdir(links, { recursive: true });
     await Deno.writeFile(join(links, "huge"), new Uint8Array(60_000_000));
     const base = await room.image("2.8.0", [gzipSync(await tarOf(store.root, ["nix"]))]);
-    await Deno.mkdir(room.nix.path);
     await using _disk = await mountSmallDisk(room.nix.path, 50_000_000);
     await room.carry(base);
     await verifyWithNix(room.nix.uri);
@@ -535,7 +533,6 @@ for (const size of ["small", "large"] as const) {
 carryTest("carryStore() says that the disk of the cache is full", async (room) => {
   const base = await room.image("2.8.0");
   const dir = join(room.folder, "small");
-  await Deno.mkdir(dir);
   await using _disk = await mountSmallDisk(dir, 2 ** 20);
   const context = { cache: new Cache(join(dir, "cache")) };
   await context.cache.ensure(join(dir, "cache"));

@@ -17,7 +17,6 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     const references = await twoDisks(world, data);
-    await Deno.mkdir(world.path("small"));
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
     for (const reference of references) {
       for (const dryRun of [true, false]) {
@@ -39,7 +38,6 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     const file = await world.write("disk", data);
-    await Deno.mkdir(world.path("small"));
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
     const names = async () =>
       (await Array.fromAsync(Deno.readDir(world.path("small")))).map(({ name }) => name);
@@ -70,7 +68,6 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     const file = await world.write("disk", data);
-    await Deno.mkdir(world.path("small"));
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
     const reference = `oci:${world.path("store")}:1`;
     const cache = new Cache(world.path("small/cache"));
@@ -95,7 +92,6 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     const references = await twoDisks(world, data);
-    await Deno.mkdir(world.path("open"));
     await using _open = await mountSmallDisk(world.path("open"), 0);
     for (const reference of references) {
       for (const dryRun of [true, false]) {

@@ -188,7 +188,6 @@ Deno.test({
     await using world = await DiskWorld.make();
     const sparse = join(noise(500_000), new Uint8Array(20_000_000), noise(500_000, 2));
     const reference = await putTart(world.path("store"), "1", tartImage(sparse, 7_000_000));
-    await Deno.mkdir(world.path("small"));
     await using _small = await mountSmallDisk(world.path("small"), 3_000_000);
     const out = world.path("small/out");
     await pullDisk({ reference, file: out }, world.machine());

@@ -490,7 +490,6 @@ Deno.test({
     const second = join(first.subarray(4_000_000), noise(50_000, 9), first.subarray(0, 4_000_000));
     const file = await world.write("disk", second);
     await pushDisk({ file, reference, chunker: "cdc" }, world.machine());
-    await Deno.mkdir(world.path("small"));
     await using small = await mountSmallDisk(world.path("small"), 9_000_000);
     const out = await world.write("small/out", first);
     await assertRejects(
@@ -511,7 +510,6 @@ Deno.test({
     await using world = await DiskWorld.make();
     const reference = `oci:${world.path("store")}:1`;
     await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
-    await Deno.mkdir(world.path("small"));
     await using small = await mountSmallDisk(world.path("small"), 4_000_000);
     const out = await world.write("small/out", new Uint8Array());
     await Deno.truncate(out, first.length);

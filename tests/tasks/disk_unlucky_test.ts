@@ -32,7 +32,6 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     const reference = await pushed(world);
-    await Deno.mkdir(world.path("small"));
     await using small = await mountSmallDisk(world.path("small"), 4_000_000);
     const cacheDir = `${small.dir}/cache`;
     const out = world.path("out");

@@ -231,7 +231,6 @@ endsTest("exportStore() says of a Nix that refused a path what it said, and why"
   );
   assertStringIncludes(error.message, `hash mismatch importing path '${ends.of("libc")}'`);
   const small = join(ends.room.folder, "small");
-  await Deno.mkdir(small);
   await using _disk = await mountSmallDisk(small, 2_000_000);
   const files = { large: "x".repeat(4_000_000) };
   const made = await ends.room.store("2.9.0", [{ name: "large", files }]);

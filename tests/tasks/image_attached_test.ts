@@ -87,7 +87,6 @@ Deno.test({
   ignore: !canMount,
   async fn() {
     await using room = await ImageRoom.make();
-    await Deno.mkdir(room.path("disk"));
     await using disk = await mountSmallDisk(room.path("disk"), 1_000_000);
     const folder = join(disk.dir, "layout");
     await writeSigned(folder, "v1");

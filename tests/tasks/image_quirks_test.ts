@@ -219,7 +219,6 @@ Deno.test({
     await writeImage(room.path("from"), "v1", { layers: [randomBytes(1_200_000)] });
     const from = `docker://${registry.host}/a:v1`;
     await room.sync(`oci:${room.path("from")}:v1`, from);
-    await Deno.mkdir(room.path("disk"));
     await using disk = await mountSmallDisk(room.path("disk"), 2_000_000);
     const [one, two] = [`oci:${disk.dir}/one:v1`, `oci:${disk.dir}/two:v1`];
     const context = (name: string, dryRun: boolean) => ({ cache: new Cache(name), dryRun });
@@ -253,7 +252,6 @@ Deno.test({
     const image = await writeImage(room.path("from"), "v1", { layers });
     const there = `docker://${registry.host}/a:v1`;
     await room.sync(`oci:${room.path("from")}:v1`, there);
-    await Deno.mkdir(room.path("disk"));
     await using disk = await mountSmallDisk(room.path("disk"), 4_000_000);
     const filler = `${disk.dir}/filler`;
     const to = `oci:${disk.dir}/layout:v1`;

@@ -165,7 +165,6 @@ realTest("pruneStore() waits for a run that may be placing paths", carryPrograms
 realTest("pruneStore() frees a disk that is full to the last byte", onSmallDisk, async () => {
   await using room = await CarryRoom.make();
   const small = join(room.folder, "small");
-  await Deno.mkdir(small);
   await using disk = await mountSmallDisk(small, 4 * 1024 * 1024);
   const nix = new NixFolder(join(disk.dir, "nix"));
   const to = { folder: nix.path };

@@ -111,7 +111,6 @@ Deno.test({
   fn: async () => {
     await using ground = await plainGround(3, 200_000);
     const store = join(ground.dir, "store");
-    await Deno.mkdir(store);
     await using _disk = await mountSmallDisk(store, 4 * 1024 * 1024);
     const { catalog } = await publishVersions(ground, 2);
     await Deno.writeFile(join(store, "filler"), new Uint8Array(4 * 1024 * 1024)).catch(() => {});

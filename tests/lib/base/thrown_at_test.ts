@@ -44,7 +44,7 @@ Deno.test("thrownAt() tells nothing of what kedge or a package threw, or of what
     const frame of [
       `    at f (${own}:1:2)`,
       "    at f (https://jsr.io/@kedge/kedge/0.1.0/lib/a.ts:1:2)",
-      "    at f (file:///root/.cache/deno/npm/registry.npmjs.org/dax/0.49.0/mod.js:1:2)",
+      "    at f (file:///home/user/.cache/deno/npm/registry.npmjs.org/dax/0.49.0/mod.js:1:2)",
       "    at f (file:///project/node_modules/dax/mod.js:1:2)",
     ]
   ) {

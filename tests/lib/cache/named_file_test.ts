@@ -12,7 +12,6 @@ import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
 function withCopy(test: (entry: DownloadEntry, blob: CachedBlob) => Promise<void>): Promise<void> {
   return inFolder(async (folder) => {
     const lower = join(folder, "lower");
-    await Deno.mkdir(lower);
     await using _disk = await mountSmallDisk(lower, 1024 * 1024);
     const blob = await new Cache(lower).blobs.persist(new Blob(["as it came"]).stream());
     const cache = new Cache(join(folder, "cache"), { lower });

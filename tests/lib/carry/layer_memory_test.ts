@@ -57,7 +57,6 @@ Deno.test({
   fn: async () => {
     await inFolder(async (folder) => {
       const dir = join(folder, "cache");
-      await Deno.mkdir(dir);
       await using _disk = await mountSmallDisk(dir, 2 ** 20);
       const cache = new Cache(dir);
       const facts = { hidden: [], links: [], database: false, databaseFiles: [] };

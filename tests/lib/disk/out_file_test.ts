@@ -34,7 +34,6 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
-    await Deno.mkdir(world.path("disk"));
     await using disk = await mountSmallDisk(world.path("disk"), 1_000_000);
     for (const name of ["lower", "upper", "work"]) await Deno.mkdir(`${disk.dir}/${name}`);
     await world.write("disk/lower/out", new Uint8Array(3));
