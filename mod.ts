@@ -65,8 +65,8 @@ export type { PermissionSet } from "./lib/runner/permission_set.ts";
 export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
-export { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "./tasks/kexec.ts";
-export type { KexecParts } from "./tasks/kexec_parts.ts";
+export { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "./tasks/kexec/kexec.ts";
+export type { KexecParts } from "./tasks/kexec/parts.ts";
 export {
   type KexecArch,
   kexecArchs,
@@ -74,7 +74,7 @@ export {
   kexecUrl,
   type KexecVariant,
   kexecVariants,
-} from "./tasks/kexec_release.ts";
+} from "./tasks/kexec/release.ts";
 export {
   cacheClean,
   type CacheCleanOptions,
@@ -88,34 +88,34 @@ export {
   cacheVerify,
   type CacheVerifyOptions,
   cacheWhy,
-} from "./tasks/cache.ts";
+} from "./tasks/cache/cache.ts";
 export * from "./tasks/runs.ts";
-export * from "./tasks/image.ts";
-export * from "./tasks/base_image.ts";
-export type { RunnableBase } from "./tasks/container_base.ts";
-export * from "./tasks/in_container.ts";
-export * from "./tasks/base_image_store.ts";
+export * from "./tasks/image/image.ts";
+export * from "./tasks/base_image/base_image.ts";
+export type { RunnableBase } from "./tasks/container/base.ts";
+export * from "./tasks/container/in_container.ts";
+export * from "./tasks/store/store.ts";
 export type { ContainerMount } from "./lib/container/run_container.ts";
 export type {
   ContainerEngineKind,
   ContainerEngineOptions,
 } from "./lib/container/container_engine.ts";
-export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image_copies.ts";
-export type { ImageRegistriesOptions } from "./tasks/image_registries.ts";
-export * from "./tasks/image_list.ts";
-export * from "./tasks/image_inspect.ts";
-export * from "./tasks/image_gc.ts";
-export * from "./tasks/image_rm.ts";
+export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image/copies.ts";
+export type { ImageRegistriesOptions } from "./tasks/shared/registries.ts";
+export * from "./tasks/image/list.ts";
+export * from "./tasks/image/inspect.ts";
+export * from "./tasks/image/gc.ts";
+export * from "./tasks/image/rm.ts";
 export type { Garbage } from "./lib/oci/layout/collect_garbage.ts";
-export * from "./tasks/disk.ts";
-export * from "./tasks/disk_inspect.ts";
+export * from "./tasks/disk/disk.ts";
+export * from "./tasks/disk/inspect.ts";
 export type { PulledDisk } from "./lib/disk/pull_work.ts";
 export type { Chunker, ChunkerKind } from "./lib/chunk/chunker.ts";
 export * from "./lib/oci/reference.ts";
 export { Secret } from "./lib/base/secret.ts";
 export { secret, type Secrets, type SecretSource } from "./lib/runner/secrets.ts";
-export * from "./tasks/publish.ts";
-export * from "./tasks/publish_after.ts";
+export * from "./tasks/publish/publish.ts";
+export * from "./tasks/publish/after.ts";
 export type * from "./lib/catalog/catalog.ts";
 export type {
   CatalogEntry,
@@ -141,17 +141,17 @@ export {
   type StageKexecOptions,
   type StageKexecResult,
   targetArchitecture,
-} from "./tasks/stage_kexec.ts";
+} from "./tasks/install/stage_kexec.ts";
 export {
   installQuestion,
   nixosAnywhere,
   type NixosAnywhereResult,
-} from "./tasks/nixos_anywhere.ts";
+} from "./tasks/install/nixos_anywhere.ts";
 export type {
   GenerateHardwareConfig,
   InstallPhase,
   NixosAnywhereOptions,
-} from "./tasks/nixos_anywhere_options.ts";
+} from "./tasks/install/nixos_anywhere_options.ts";
 
 if (import.meta.main) {
   const { kedge } = await import("./tasks/builtin/cli.ts");

@@ -78,8 +78,8 @@ for (
   const [what, path] of [
     ["a task that does nothing", "lib/runner/run_task.ts"],
     ["the built-in tasks", "tasks/builtin/mod.ts"],
-    ["a bundle that is cached", "tasks/kexec_download.ts"],
-    ["an image that is unchanged", "tasks/image_sync.ts"],
+    ["a bundle that is cached", "tasks/kexec/download.ts"],
+    ["an image that is unchanged", "tasks/image/sync.ts"],
   ] as const
 ) {
   Deno.test(`${what}: no module loads a part of Node at once, or the shell`, async () => {

@@ -1,6 +1,6 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { baseImage, type BaseImageResult } from "../base_image.ts";
+import { baseImage, type BaseImageResult } from "../base_image/base_image.ts";
 import { registryArgs, registryOptions } from "./registry_args.ts";
 
 /** What says which image it is. */

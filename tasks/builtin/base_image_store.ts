@@ -3,7 +3,7 @@ import { UsageError } from "../../lib/base/errors.ts";
 import type { ContainerEngineOptions } from "../../lib/container/container_engine.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { baseImage } from "../base_image.ts";
+import { baseImage } from "../base_image/base_image.ts";
 import {
   carryStore,
   type CarryStoreResult,
@@ -12,8 +12,8 @@ import {
   importStore,
   pruneStore,
   type PruneStoreResult,
-} from "../base_image_store.ts";
-import type { NixVolume } from "../nix_place.ts";
+} from "../store/store.ts";
+import type { NixVolume } from "../store/nix_place.ts";
 import { baseImageArgs } from "./base_image.ts";
 import { registryOptions } from "./registry_args.ts";
 import { signingKeyArg, signingKeys } from "./publish_args.ts";
@@ -83,7 +83,7 @@ export const baseImageCarryTask = task({
     const registries = registryOptions({ insecureRegistry, mirror, registriesConf });
     const named = { volume, folder, engine, engineArg };
     const to = placeOf(named);
-    const { nixPlace } = await import("../nix_place.ts");
+    const { nixPlace } = await import("../store/nix_place.ts");
     // A volume that can be none, or has no engine, is no reason to bring an image first.
     await nixPlace(to, engineOf(named), ctx);
     const base = await baseImage({

@@ -12,7 +12,7 @@ import {
   cacheSize,
   cacheVerify,
   cacheWhy,
-} from "../cache.ts";
+} from "../cache/cache.ts";
 
 const group = "the cache";
 

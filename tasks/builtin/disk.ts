@@ -8,13 +8,13 @@ import {
   pushDisk,
   type PushDiskResult,
   verifyDisk,
-} from "../disk.ts";
+} from "../disk/disk.ts";
 import {
   diffDisks,
   type DiffDisksResult,
   inspectDisk,
   type InspectDiskResult,
-} from "../disk_inspect.ts";
+} from "../disk/inspect.ts";
 import { registryArgs, registryOptions } from "./registry_args.ts";
 
 const group = "disks";

@@ -5,10 +5,10 @@
  */
 export { diskPullTask } from "./disk.ts";
 import "./run_ready.ts";
-import "../disk_pull_operation.ts";
+import "../disk/pull_operation.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
-import "../disk.ts";
-import "../disk_inspect.ts";
+import "../disk/disk.ts";
+import "../disk/inspect.ts";
 import "./registry_args.ts";
 import "../../lib/base/check_options.ts";
 import "../../lib/chunk/job_pool.ts";
@@ -17,10 +17,10 @@ import "../../lib/disk/disk_file.ts";
 import "../../lib/disk/file_users.ts";
 import "../../lib/disk/proof_ahead.ts";
 import "../../lib/operation/run_operation.ts";
-import "../disk_options.ts";
-import "../in_words.ts";
-import "../registry_rules.ts";
-import "../collecting_after.ts";
+import "../shared/in_words.ts";
+import "../shared/registry_rules.ts";
+import "../disk/options.ts";
+import "../shared/collecting_after.ts";
 import "../../lib/base/own_uid.ts";
 import "../../lib/disk/mount_of.ts";
 import "../../lib/chunk/check_rows.ts";

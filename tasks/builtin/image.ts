@@ -1,7 +1,7 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
+import { syncImages, type SyncImagesResult } from "../image/list.ts";
 import { registryArgs, registryOptions } from "./registry_args.ts";
-import { syncImages, type SyncImagesResult } from "../image_list.ts";
 
 /** `image:sync FROM TO`. */
 export const imageSyncTask = task({

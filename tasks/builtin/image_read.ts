@@ -2,10 +2,10 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import { counted } from "../../lib/base/counted.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { collectImages } from "../image_gc.ts";
-import { removeImages } from "../image_rm.ts";
+import { collectImages } from "../image/gc.ts";
+import { removeImages } from "../image/rm.ts";
+import { diffImages, inspectImage, listImages } from "../image/inspect.ts";
 import { registryArgs, registryOptions } from "./registry_args.ts";
-import { diffImages, inspectImage, listImages } from "../image_inspect.ts";
 
 function place(description: string, example: string) {
   return arg.string({ description, positional: true, required: true, example });

@@ -1,8 +1,8 @@
 import { defined } from "../../lib/base/defined.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { cacheKexec } from "../kexec.ts";
-import { defaultKexecRelease, kexecArchs, kexecVariants } from "../kexec_release.ts";
+import { cacheKexec } from "../kexec/kexec.ts";
+import { defaultKexecRelease, kexecArchs, kexecVariants } from "../kexec/release.ts";
 
 /** `kexec`. */
 export const kexecTask = task({

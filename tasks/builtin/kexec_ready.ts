@@ -6,6 +6,6 @@
 export { kexecTask } from "./kexec.ts";
 import "./run_ready.ts";
 import "../../lib/operation/beyond_cache.ts";
-import "../kexec_ready.ts";
+import "../kexec/ready.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
-import "../kexec.ts";
+import "../kexec/kexec.ts";

@@ -3,11 +3,11 @@ import { UsageError } from "../../lib/base/errors.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import type { ArgsOf } from "../../lib/runner/arg.ts";
 import { task } from "../../lib/runner/task.ts";
-import { cacheKexec } from "../kexec.ts";
-import { installQuestion, nixosAnywhere } from "../nixos_anywhere.ts";
-import { checkInstallOptions, installPhases } from "../nixos_anywhere_flags.ts";
-import type { NixosAnywhereOptions } from "../nixos_anywhere_options.ts";
-import { targetArchitecture } from "../stage_kexec.ts";
+import { cacheKexec } from "../kexec/kexec.ts";
+import { installQuestion, nixosAnywhere } from "../install/nixos_anywhere.ts";
+import { checkInstallOptions, installPhases } from "../install/nixos_anywhere_flags.ts";
+import type { NixosAnywhereOptions } from "../install/nixos_anywhere_options.ts";
+import { targetArchitecture } from "../install/stage_kexec.ts";
 
 const pair = (placeholder: string) =>
   arg.string({ description: "A pair", placeholder, pattern: /[^=]+=.+/s });
@@ -98,7 +98,7 @@ export const nixosAnywhereTask = task({
     if (kexec !== undefined || !boots || target === undefined || password !== undefined) {
       return await nixosAnywhere(options, ctx);
     }
-    const { checkInstall } = await import("../nixos_anywhere_install.ts");
+    const { checkInstall } = await import("../install/nixos_anywhere_install.ts");
     await checkInstall({ ...options, kexec: unfetched }, ctx);
     const arch = await targetArchitecture({ ...options, target }, ctx);
     return await nixosAnywhere({ ...options, kexec: (await cacheKexec({ arch }, ctx)).path }, ctx);

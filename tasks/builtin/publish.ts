@@ -1,6 +1,6 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { publish, type PublishResult } from "../publish.ts";
+import { publish, type PublishResult } from "../publish/publish.ts";
 import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 
 /** `publish PATH...`. */

@@ -9,7 +9,7 @@ import {
   type PublishRollbackResult,
   publishVerify,
   type PublishVerifyResult,
-} from "../publish_after.ts";
+} from "../publish/after.ts";
 import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 
 /** `publish:verify ENTRY`. */

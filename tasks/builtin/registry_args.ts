@@ -1,5 +1,5 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
-import type { ImageRegistriesOptions } from "../image_registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registries.ts";
 
 /** The flags by which a task is told how registries are spoken to. */
 export const registryArgs = {

@@ -3,12 +3,12 @@ import { digestHex } from "../../lib/base/digest_text.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { baseImage, type BaseImageResult } from "../../tasks/base_image.ts";
+import { baseImage, type BaseImageResult } from "../../tasks/base_image/base_image.ts";
 import {
   carryStore,
   type CarryStoreOptions,
   type CarryStoreResult,
-} from "../../tasks/base_image_store.ts";
+} from "../../tasks/store/store.ts";
 import { type NixImage, pushNixImage } from "./nix_image.ts";
 import { type ImagePath, layersOf, type MadeStore, makeStore } from "./nix_store_image.ts";
 import { type RunningRegistry, startRegistry } from "./registry.ts";

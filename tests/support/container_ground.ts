@@ -1,7 +1,11 @@
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { baseImage, type BaseImageOptions, type BaseImageResult } from "../../tasks/base_image.ts";
+import {
+  baseImage,
+  type BaseImageOptions,
+  type BaseImageResult,
+} from "../../tasks/base_image/base_image.ts";
 import { busyboxLayer } from "./busybox.ts";
 import { pushNixImage } from "./nix_image.ts";
 import { PodmanWorld } from "./podman.ts";

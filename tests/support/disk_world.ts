@@ -8,7 +8,7 @@ import { encodeIndex } from "../../lib/chunk/encode_index.ts";
 import type { Layout } from "../../lib/oci/layout/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { pushDisk, type PushDiskOptions, type PushDiskResult } from "../../tasks/disk.ts";
+import { pushDisk, type PushDiskOptions, type PushDiskResult } from "../../tasks/disk/disk.ts";
 
 /** A temporary folder with what the disk tasks run in. */
 export class DiskWorld implements AsyncDisposable {

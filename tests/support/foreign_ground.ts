@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
-import type { PublishOptions } from "../../tasks/publish.ts";
+import type { PublishOptions } from "../../tasks/publish/publish.ts";
 import type { NixWorld } from "./nix.ts";
 
 /** What a publication to the stores of Nix needs. */

@@ -4,12 +4,12 @@ import { Cache } from "../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image.ts";
+import { syncImage, type SyncImageOptions, type SyncImageResult } from "../../tasks/image/image.ts";
 import {
   syncImages,
   type SyncImagesOptions,
   type SyncImagesResult,
-} from "../../tasks/image_list.ts";
+} from "../../tasks/image/list.ts";
 
 /** A folder for a test of image copies. Each copy runs as if on a machine of its own, unless all run on one, where each knows the layouts of the others. */
 export class ImageRoom implements AsyncDisposable {

@@ -4,7 +4,7 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { Journal } from "../../lib/journal/journal.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../tasks/kexec/kexec.ts";
 import { bundleBytes } from "./bundle.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 

@@ -8,7 +8,7 @@
  */
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
-import { publish } from "../../tasks/publish.ts";
+import { publish } from "../../tasks/publish/publish.ts";
 import { CountingJournal } from "./counting_journal.ts";
 
 const [options = "{}", dir = "", when, number] = Deno.args;

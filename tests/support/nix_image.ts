@@ -4,7 +4,7 @@ import type { Descriptor, Platform } from "../../lib/oci/descriptor.ts";
 import { Layout } from "../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../lib/oci/media_type.ts";
 import { machinePlatform } from "../../lib/oci/platform.ts";
-import { syncImage } from "../../tasks/image.ts";
+import { syncImage } from "../../tasks/image/image.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { putContent } from "./layout.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
-import type { PublishOptions } from "../../tasks/publish.ts";
+import type { PublishOptions } from "../../tasks/publish/publish.ts";
 
 /** Plain files to publish, with all that a publish writes to in one temporary folder. */
 export interface PlainGround extends AsyncDisposable {

@@ -1,4 +1,4 @@
-import { publish, type PublishOptions } from "../../tasks/publish.ts";
+import { publish, type PublishOptions } from "../../tasks/publish/publish.ts";
 import type { PlainGround } from "./plain_paths.ts";
 
 /** Publishes versions 1 to n, each with a file of its own and one that all share. */

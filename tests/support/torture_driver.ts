@@ -12,7 +12,7 @@ import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import { cleanCache } from "../../lib/cache/clean.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
-import { cacheKexec } from "../../tasks/kexec.ts";
+import { cacheKexec } from "../../tasks/kexec/kexec.ts";
 
 const [dir = "", url = "", seed = "1", locks = "honest", cleaning = ""] = Deno.args;
 

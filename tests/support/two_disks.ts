@@ -1,4 +1,4 @@
-import { pushDisk } from "../../tasks/disk.ts";
+import { pushDisk } from "../../tasks/disk/disk.ts";
 import type { DiskWorld } from "./disk_world.ts";
 import { putTart, tartImage } from "./tart.ts";
 

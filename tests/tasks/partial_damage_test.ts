@@ -5,7 +5,7 @@ import { sha256 } from "../../lib/base/digest.ts";
 import { KedgeError } from "../../lib/base/errors.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import { Cache } from "../../lib/cache/cache.ts";
-import { cacheKexec } from "../../tasks/kexec.ts";
+import { cacheKexec } from "../../tasks/kexec/kexec.ts";
 import { bundleBytes } from "../support/bundle.ts";
 import { type OriginFault, startOrigin } from "../support/origin.ts";
 

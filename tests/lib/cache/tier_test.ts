@@ -8,7 +8,7 @@ import { RegistryTier } from "../../../lib/cache/registry_tier.ts";
 import type { Tier, TierRecord } from "../../../lib/cache/tier.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
 import { parseReference, type RegistryReference } from "../../../lib/oci/reference.ts";
-import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec/kexec.ts";
 import { bundleBytes } from "../../support/bundle.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";

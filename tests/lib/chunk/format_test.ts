@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { pullDisk, pushDisk } from "../../../tasks/disk.ts";
+import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { join, noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 

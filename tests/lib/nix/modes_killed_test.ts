@@ -47,7 +47,7 @@ Deno.test({
       const make = (before: string) =>
         masked(`
           import { resolveContext } from "${lib}lib/runner/context.ts";
-          import { nixPlace } from "${lib}tasks/nix_place.ts";
+          import { nixPlace } from "${lib}tasks/store/nix_place.ts";
           ${before}
           const place = await nixPlace({ folder: ${
           JSON.stringify(folder)

@@ -5,7 +5,7 @@ import { sha256 } from "../../../lib/base/digest.ts";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { Cache, type CacheOptions } from "../../../lib/cache/cache.ts";
 import type { Tier } from "../../../lib/cache/tier.ts";
-import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec.ts";
+import { cacheKexec, type CacheKexecOptions } from "../../../tasks/kexec/kexec.ts";
 import { bundleBytes } from "../../support/bundle.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { type Origin, type OriginFile, startOrigin } from "../../support/origin.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { task } from "../../../lib/runner/task.ts";
-import { cacheKexec } from "../../../tasks/kexec.ts";
+import { cacheKexec } from "../../../tasks/kexec/kexec.ts";
 import { makeBundle } from "../../support/bundle.ts";
 import { startOrigin } from "../../support/origin.ts";
 import { errorOf, runTasks, valueOf } from "./run_tasks.ts";

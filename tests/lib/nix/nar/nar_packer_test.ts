@@ -9,7 +9,7 @@ import { hashNar } from "../../../../lib/nix/nar/hash_nar.ts";
 import { NarPacker } from "../../../../lib/nix/nar/nar_packer.ts";
 import { packNar } from "../../../../lib/nix/nar/pack_nar.ts";
 import { unpackNar } from "../../../../lib/nix/nar/unpack_nar.ts";
-import { PublishSpool } from "../../../../tasks/publish_spool.ts";
+import { PublishSpool } from "../../../../tasks/publish/spool.ts";
 
 const zstd = (level: number): NarPacking => ({ compression: "zstd", level });
 

@@ -1,0 +1,114 @@
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
+import type { ImageRegistriesOptions } from "../shared/registries.ts";
+
+/** How registries are spoken to. */
+export type ReadImageOptions = ImageRegistriesOptions;
+
+/** A blob or a manifest. */
+export interface ImageObject {
+  /** Its digest. */
+  digest: string;
+  /** Its type. */
+  mediaType: string;
+  /** Its size in bytes. */
+  size: number;
+}
+
+/** One image of what a name points to. */
+export interface InspectedImage {
+  /** Its digest. */
+  digest: string;
+  /** For which machine it is, where an index says so. */
+  platform?: string;
+  /** Its config, then its layers. */
+  blobs: readonly ImageObject[];
+}
+
+/** What {@linkcode inspectImage} gives. */
+export interface InspectImageResult {
+  /** The reference, pinned. */
+  reference: string;
+  /** What it points to. */
+  digest: string;
+  /** Its media type. */
+  mediaType: string;
+  /** The size of all manifests and blobs, each counted once, in bytes. */
+  size: number;
+  /** The images: one, or those of an index. */
+  images: readonly InspectedImage[];
+}
+
+/** What {@linkcode diffImages} gives. */
+export interface DiffImagesResult {
+  /** Manifests and blobs of both. */
+  shared: readonly ImageObject[];
+  /** What only the first has. */
+  onlyA: readonly ImageObject[];
+  /** What only the second has. */
+  onlyB: readonly ImageObject[];
+  /** Bytes that both share. */
+  bytesShared: number;
+  /** Bytes that only the first has. */
+  bytesOnlyA: number;
+  /** Bytes that only the second has: what it costs to go from the first to the second. */
+  bytesOnlyB: number;
+}
+
+/**
+ * Tells what an image consists of, without reading its blobs.
+ *
+ * @throws {UsageError} if the reference is malformed, or of a registry while the context is offline
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
+ * @throws {KedgeError} if there is no such image
+ */
+export async function inspectImage(
+  options: ReadImageOptions & {
+    /** The image. */
+    image: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<InspectImageResult> {
+  const { runInspectImage } = await import("./reading.ts");
+  return await runInspectImage(options, ctx);
+}
+
+/**
+ * Tells what two images share and what only one of them has.
+ *
+ * @throws {UsageError} if a reference is malformed, or of a registry while the context is offline
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
+ * @throws {KedgeError} if there is no such image
+ */
+export async function diffImages(
+  options: ReadImageOptions & {
+    /** The first image. */
+    a: string;
+    /** The second image. */
+    b: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<DiffImagesResult> {
+  const { runDiffImages } = await import("./reading.ts");
+  return await runDiffImages(options, ctx);
+}
+
+/**
+ * The tags of a repository or of a layout; those of a repository as its own registry says, since a mirror may lack some.
+ *
+ * @throws {UsageError} if the reference is malformed, names one image, or is of a registry while the context is offline
+ * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
+ * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
+ */
+export async function listImages(
+  options: ReadImageOptions & {
+    /** `docker://host/repository` or `oci:folder`. */
+    place: string;
+  },
+  ctx: TaskContextOptions = {},
+): Promise<{
+  /** The tags. */
+  tags: string[];
+}> {
+  const { runListImages } = await import("./reading.ts");
+  return await runListImages(options, ctx);
+}

@@ -1,0 +1,86 @@
+/**
+ * Opens what images are copied from and to. What only some copies need is loaded by those.
+ *
+ * @module
+ */
+import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
+import type { ImageEngine } from "../../lib/oci/engine/image_engine.ts";
+import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
+import type { ImageSource } from "../../lib/oci/image_store.ts";
+import type { LocalBlobs } from "../../lib/oci/local_blobs.ts";
+import type { ImageCopy } from "../../lib/oci/copy/plan_copies.ts";
+import { formatReference, type ImageReference } from "../../lib/oci/reference.ts";
+import type { Spool } from "../../lib/oci/copy/spool.ts";
+import type { TaskContext } from "../../lib/runner/context.ts";
+import type { CopyImagesOptions } from "./copies.ts";
+
+/** An image and where it goes. */
+export interface ImageRoute {
+  /** Where it is. */
+  readonly from: ImageReference;
+  /** Where it goes; each blob is read once for all of them. */
+  readonly to: readonly DestinationReference[];
+}
+
+/** What this machine has of blobs; looked for by the first that is missing. */
+export function knownBlobs({ cache }: TaskContext): LocalBlobs {
+  let known: LocalBlobs | undefined;
+  return {
+    async find(descriptor, exceptFolder) {
+      const { KnownBlobs } = await import("./moving.ts");
+      return await (known ??= new KnownBlobs(cache)).find(descriptor, exceptFolder);
+    },
+  };
+}
+
+/** The engine of a kind, as it is called. */
+export async function openEngine(
+  kind: "podman" | "docker",
+  { engines }: CopyImagesOptions,
+): Promise<ImageEngine> {
+  const [{ findEngine }, { EngineStore }] = await Promise.all([
+    import("../../lib/container/container_engine.ts"),
+    import("../../lib/container/engine_store.ts"),
+  ]);
+  return new EngineStore(await findEngine({ ...engines?.[kind], kind }));
+}
+
+/** Opens both sides of every route; nothing is asked yet. */
+export async function openCopies(
+  routes: readonly ImageRoute[],
+  hosts: ImageHosts,
+  spool: Spool | undefined,
+): Promise<ImageCopy[]> {
+  const copies: ImageCopy[] = [];
+  for (const { from, to } of routes) {
+    const source = to.length > 1 && spool !== undefined
+      ? await readOnce(await hosts.source(from), spool)
+      : await hosts.source(from);
+    for (const each of to) {
+      copies.push({ source, destination: await hosts.destination(each), to: each });
+    }
+  }
+  return copies;
+}
+
+/** A source of which several destinations read each blob once; files need no such care. */
+async function readOnce(source: ImageSource, spool: Spool): Promise<ImageSource> {
+  if (source.path !== undefined) return source;
+  const { SpooledSource } = await import("../../lib/oci/copy/spooled_source.ts");
+  return new SpooledSource(source, spool);
+}
+
+/** What is done by these routes, for messages. */
+export function actionOf(routes: readonly ImageRoute[]): string {
+  const [first] = routes;
+  if (first === undefined || routes.length > 1) return `sync ${routes.length} images`;
+  const to = first.to.map((each) => `"${formatDestination(each)}"`).join(", ");
+  return `sync "${formatReference(first.from)}" to ${to}`;
+}
+
+/** What they are, for who looks on. */
+export function subjectOf(routes: readonly ImageRoute[]): string {
+  const [first] = routes;
+  if (first === undefined || routes.length > 1) return `${routes.length} images`;
+  return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
+}

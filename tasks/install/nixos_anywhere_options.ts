@@ -1,0 +1,83 @@
+import type { SecretSource } from "../../lib/runner/secrets.ts";
+import type { SshTarget } from "../../lib/ssh/ssh_target.ts";
+
+/** What nixos-anywhere does, in this order. */
+export type InstallPhase = "kexec" | "disko" | "install" | "reboot";
+
+/** A file that nixos-anywhere writes about the host's hardware. */
+export interface GenerateHardwareConfig {
+  /** Which program writes it. */
+  backend: "nixos-facter" | "nixos-generate-config";
+  /** Where it goes, here. */
+  path: string;
+}
+
+/** Options of `nixosAnywhere()`: those of the program, typed, and how kedge goes about it. */
+export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
+  /** The system that is installed: `.#web1`. Either this or `storePaths` is given. */
+  flake?: string;
+  /** The built disko script and the built system, in the store, instead of a flake. */
+  storePaths?: readonly [diskoScript: string, nixosSystem: string];
+  /** The host: `root@web1.acme.dev`. Left out only with `vmTest`. */
+  target?: string;
+  /** The kexec bundle, a file; without it the program fetches one of its own. */
+  kexec?: string;
+  /** Whether kedge brings the bundle there and boots it, resumable and verified, instead of the program. @default {false} */
+  stage?: boolean;
+  /** The folder on the host for a staged bundle, an absolute path. @default {"kexec" in the user's home folder there} */
+  remoteFolder?: string;
+  /** How long a staged installer may take to answer: milliseconds, or a text such as `"10m"`. @default {"10m"} */
+  bootTimeout?: number | string;
+  /** What is done. @default {all four} */
+  phases?: readonly InstallPhase[];
+  /** Whether a host that runs the installer already is booted again. @default {false} */
+  forceKexec?: boolean;
+  /** Further flags of `kexec`: `--no-sync`. */
+  kexecExtraFlags?: string;
+  /** The ssh port of the installer. @default {22; with `stage` and without `port`, what ssh's configuration says} */
+  postKexecSshPort?: number;
+  /** The password for the first login; goes by the environment. */
+  password?: SecretSource;
+  /** A private key; goes by the environment. */
+  sshPrivateKey?: SecretSource;
+  /** Settings of the store that is reached by ssh: `{ compress: "true" }`, values URI-encoded. */
+  sshStoreSettings?: Readonly<Record<string, string>>;
+  /** Whether the host keys of the running system are kept. @default {false} */
+  copyHostKeys?: boolean;
+  /** A folder whose contents are copied to `/` of the new system. */
+  extraFiles?: string;
+  /** Owners of paths of the new system: `{ "/home/ada": "1000:100" }`. */
+  chown?: Readonly<Record<string, string>>;
+  /** Keys of encrypted disks, by their path there: a file here, or a secret that is put into a file for the time being. */
+  diskEncryptionKeys?: Readonly<Record<string, string | SecretSource>>;
+  /** Whether the host fetches from substituters what it can. @default {true} */
+  substituteOnDestination?: boolean;
+  /** Whether the installer uses the substituters of the new system. @default {true} */
+  useMachineSubstituters?: boolean;
+  /** Nix options of every Nix command: `{ cores: "4" }`. */
+  nixOptions?: Readonly<Record<string, string>>;
+  /** The store from which the closures are copied. */
+  from?: string;
+  /** Where is built. @default {"auto"} */
+  buildOn?: "auto" | "remote" | "local";
+  /** What becomes of the disks. @default {"disko"} */
+  diskoMode?: "disko" | "mount" | "format";
+  /** Whether disko's tools are sent along. @default {true} */
+  diskoDeps?: boolean;
+  /** Has a description of the hardware written. */
+  generateHardwareConfig?: GenerateHardwareConfig;
+  /** Whether whole build logs are printed. @default {false} */
+  printBuildLogs?: boolean;
+  /** Whether the program tells each step that it takes. @default {false} */
+  debug?: boolean;
+  /** Whether Nix's errors come with a trace. @default {false} */
+  showTrace?: boolean;
+  /** Builds the system and tests it in a virtual machine here; no host is touched. @default {false} */
+  vmTest?: boolean;
+  /** The program. @default {nixos-anywhere on PATH, else `nix run`} */
+  program?: string;
+  /** The revision or tag that `nix run` takes; then PATH is not searched. */
+  revision?: string;
+  /** Asked before anything is done, naming host and system; anything but `true` ends it. @default {calling the function is the decision} */
+  confirm?: (question: string) => boolean | Promise<boolean>;
+}

@@ -1,0 +1,32 @@
+import { checkOptions } from "../../lib/base/check_options.ts";
+import { silentMeter } from "../../lib/base/meter.ts";
+import { type CatalogEntry, parseEntryId } from "../../lib/catalog/catalog_entry.ts";
+import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import { catalogOf, findEntry } from "./entry.ts";
+import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./after.ts";
+
+/** Does the work of `catalogList`. */
+export async function runCatalogList(
+  options: CatalogListOptions,
+  ctx: TaskContextOptions = {},
+): Promise<CatalogEntry[]> {
+  checkOptions(options, { catalog: "text" }, { entry: "text" });
+  const context = resolveContext(ctx);
+  const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
+  const open = await catalogOf(options.catalog, context);
+  await using catalog = await open(silentMeter);
+  return await catalog.list(filter, { signal: context.signal });
+}
+
+/** Does the work of `catalogShow`. */
+export async function runCatalogShow(
+  options: CatalogShowOptions,
+  ctx: TaskContextOptions = {},
+): Promise<CatalogShowResult> {
+  checkOptions(options, { catalog: "text", entry: "text" });
+  const context = resolveContext(ctx);
+  const open = await catalogOf(options.catalog, context);
+  await using catalog = await open(silentMeter);
+  const entry = await findEntry(catalog, options.entry, context.signal);
+  return { entry, history: await catalog.history(entry.name, { signal: context.signal }) };
+}

@@ -1,0 +1,193 @@
+import { checkOptions } from "../../lib/base/check_options.ts";
+import { formatBytes } from "../../lib/base/bytes.ts";
+import { canonicalPath } from "../../lib/base/canonical_path.ts";
+import { counted } from "../../lib/base/counted.ts";
+import { UsageError } from "../../lib/base/errors.ts";
+import { CatalogConflictError } from "../../lib/catalog/catalog_conflict_error.ts";
+import type { CatalogWithHistory } from "../../lib/catalog/catalog.ts";
+import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
+import { checkStoreFolder } from "../../lib/nix/stores/check_store_folder.ts";
+import {
+  foreseePrune,
+  intendPrune,
+  planPrune,
+  pruneFileCache,
+  type PrunePlan,
+} from "../../lib/nix/stores/prune_file_cache.ts";
+import { parseStorePath } from "../../lib/nix/store_path.ts";
+import { parseStoreUri } from "../../lib/nix/stores/store_uri.ts";
+import type { Figures, Plan } from "../../lib/operation/figures.ts";
+import type { Operation, Step } from "../../lib/operation/operation.ts";
+import { runOperation } from "../../lib/operation/run_operation.ts";
+import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import { catalogOf } from "./entry.ts";
+import type { PublishPruneOptions, PublishPruneResult } from "./after.ts";
+
+interface PrunePlanOfAll extends Plan {
+  catalog: CatalogWithHistory;
+  forget: readonly CatalogEntry[];
+  stores: readonly StoreToPrune[];
+}
+
+interface StoreToPrune extends PrunePlan {
+  dir: string;
+  url: string;
+}
+
+/** Does the work of `publishPrune`. */
+export async function runPublishPrune(
+  options: PublishPruneOptions,
+  ctx: TaskContextOptions = {},
+): Promise<PublishPruneResult> {
+  checkOptions(options, { catalog: "text", stores: "texts", keep: "number" });
+  const context = resolveContext(ctx);
+  const { keep } = options;
+  if (!Number.isInteger(keep) || keep < 0) {
+    throw new UsageError(`Cannot keep ${keep} versions: it is no whole number from 0 on`);
+  }
+  const uris = options.stores.map(parseStoreUri);
+  const foreign = uris.find((uri) => uri.kind !== "file");
+  if (foreign !== undefined) {
+    throw new UsageError(`Cannot prune "${foreign.shown}": only file:// stores are pruned`);
+  }
+  await Promise.all(uris.map(checkStoreFolder));
+  const open = await catalogOf(options.catalog, context);
+  await using opened = new AsyncDisposableStack();
+  const operation: Operation<PrunePlanOfAll, void, Omit<PublishPruneResult, keyof Figures>> = {
+    kind: "publish:prune",
+    subject: options.catalog.replace(/[?].*$/s, ""),
+    async plan({ meter, signal }) {
+      const catalog = opened.use(await open(meter));
+      const entries = await catalog.list({}, { signal });
+      const forget = outdated(entries, keep);
+      warnOfLeft(forget, new Set(uris.map(({ target }) => canonicalPath(target))), meter);
+      const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
+      const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
+      const stores = await Promise.all(uris.map(async ({ target, shown }) => {
+        return { dir: target, url: shown, ...await planPrune(target, candidates, live) };
+      }));
+      const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
+      if (forget[0] !== undefined) {
+        await catalog.foresee?.();
+        // One behind HTTP tells who asks for an entry whether he may write.
+        if (catalog.requestsEach > 0) await catalog.find(forget[0], { signal });
+      }
+      for (const store of stores) if (changes(store)) foreseePrune(store.dir);
+      return {
+        catalog,
+        forget,
+        stores,
+        changed: forget.length > 0 || stores.some(changes),
+        bytesToMove: 0,
+        bytesToReuse: 0,
+        exact: true,
+        requests: catalog.requestsEach * (forget.length + stores.filter(changes).length),
+        why:
+          `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
+          `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry` +
+          leftWords(stores),
+        objects: forget.map((entry) => ({ label: entry.id, state: "present" as const })),
+      };
+    },
+    move: () => Promise.resolve(),
+    verify: () => Promise.resolve(),
+    async commit(plan, _moved, step) {
+      for (const store of plan.stores) await noteIntent(store, step.meter);
+      await plan.catalog.forget(plan.forget, { signal: step.signal });
+      for (const entry of plan.forget) step.record(entry.id, "forgotten");
+      const stores: { store: string; paths: number; bytes: number }[] = [];
+      for (const store of plan.stores) {
+        stores.push({ store: store.url, ...await pruneOne(plan.catalog, store, step) });
+      }
+      return { forgotten: plan.forget.map((entry) => entry.id), stores };
+    },
+    standing: ({ forget, stores }) => ({
+      forgotten: forget.map((entry) => entry.id),
+      stores: stores.map(({ url, hashParts, bytes }) => ({
+        store: url,
+        paths: hashParts.length,
+        bytes,
+      })),
+    }),
+  };
+  return await runOperation(operation, context);
+}
+
+/** Notes what goes, so that the next prune goes on with one that was killed. */
+async function noteIntent(
+  { dir, url, hashParts }: StoreToPrune,
+  meter: Step["meter"],
+): Promise<void> {
+  if (hashParts.length === 0 || await intendPrune(dir, hashParts)) return;
+  meter.note(
+    `there is no room in "${url}" to note what goes: were this run killed, some of it would stay there`,
+    "warning",
+  );
+}
+
+/** Whether a prune does anything in a store. */
+function changes({ hashParts, back, left }: StoreToPrune): boolean {
+  return hashParts.length + back + left > 0;
+}
+
+function leftWords(stores: readonly StoreToPrune[]): string {
+  const back = stores.reduce((sum, store) => sum + store.back, 0);
+  const left = stores.reduce((sum, store) => sum + store.left, 0);
+  return (back === 0
+    ? ""
+    : `; a killed prune had taken ${counted(back, "path")} that must come back`) +
+    (left === 0 ? "" : `; killed runs left ${formatBytes(left)}`);
+}
+
+async function pruneOne(
+  catalog: CatalogWithHistory,
+  store: StoreToPrune,
+  { signal, record }: Step,
+): Promise<{ paths: number; bytes: number }> {
+  if (!changes(store)) return { paths: 0, bytes: 0 };
+  const { dir, hashParts } = store;
+  const live = async () => hashPartsOf(await catalog.list({}, { signal }));
+  const pruned = await pruneFileCache(dir, hashParts, live, signal);
+  record(dir, "pruned", pruned);
+  return pruned;
+}
+
+/** The entries of each name and system that are neither current nor among the newest ones beside it. */
+function outdated(entries: readonly CatalogEntry[], keep: number): CatalogEntry[] {
+  const groups = Map.groupBy(entries, ({ name, system }) => `${name}/${system}`);
+  return [...groups.values()].flatMap((group) => {
+    if (!group.some((entry) => entry.current)) {
+      throw new CatalogConflictError(
+        `Cannot prune "${group[0]?.name}": none of its versions is current`,
+      );
+    }
+    return group.filter((entry) => !entry.current).slice(keep);
+  });
+}
+
+/** What only the catalog knows is in a store stays there for good, once the catalog forgot it. */
+function warnOfLeft(
+  forget: readonly CatalogEntry[],
+  given: ReadonlySet<string>,
+  meter: Step["meter"],
+): void {
+  const scheme = "file://";
+  const stores = forget.flatMap(({ proofs }) => proofs.map(({ store }) => store))
+    .filter((store) =>
+      store.startsWith(scheme) && !given.has(canonicalPath(store.slice(scheme.length)))
+    );
+  for (const [store, { length }] of Map.groupBy(stores, (each) => each)) {
+    const entries = length === 1 ? "1 entry" : `${length} entries`;
+    meter.note(
+      `"${store}" has paths of ${entries} that the catalog forgets, and is not among the stores to prune: ` +
+        "they stay there, and no later prune knows of them",
+      "warning",
+    );
+  }
+}
+
+function hashPartsOf(entries: readonly CatalogEntry[]): Set<string> {
+  return new Set(
+    entries.flatMap((entry) => entry.closure.map(({ path }) => parseStorePath(path).hashPart)),
+  );
+}

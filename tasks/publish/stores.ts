@@ -1,0 +1,112 @@
+/**
+ * `publish()`: the closure to every store, the proof that it is there, and only then the catalog's entry.
+ *
+ * @module
+ */
+import { UsageError } from "../../lib/base/errors.ts";
+import type { Meter } from "../../lib/base/meter.ts";
+import type { Catalog } from "../../lib/catalog/catalog.ts";
+import { checkEntryName } from "../../lib/catalog/catalog_entry.ts";
+import { prepareCatalog } from "../../lib/catalog/prepare_catalog.ts";
+import { checkStoreFolder } from "../../lib/nix/stores/check_store_folder.ts";
+import { NarPacker } from "../../lib/nix/nar/nar_packer.ts";
+import { prepareStore } from "../../lib/nix/stores/prepare_store.ts";
+import { runOperation } from "../../lib/operation/run_operation.ts";
+import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import { defaultRetryPolicy } from "../../lib/http/retry_policy.ts";
+import { nixMemory } from "../shared/nix_memory.ts";
+import { checkPublishOptions } from "./checks.ts";
+import { checkPublishOffline } from "./offline.ts";
+import { checkedPacking, loadSigningKeys, parseStores } from "./options.ts";
+import { thisSystem } from "./this_system.ts";
+import { PublishSpool } from "./spool.ts";
+import { PublishOperation } from "./operation.ts";
+import type { PublishOptions, PublishResult } from "./publish.ts";
+
+export { collectingAfter } from "../shared/collecting_after.ts";
+
+/** Does the work of `publish`. */
+export async function runPublish(
+  options: PublishOptions,
+  ctx: TaskContextOptions = {},
+): Promise<PublishResult> {
+  checkPublishOptions(options);
+  const context = resolveContext(ctx);
+  const { name, version, paths, stores } = options;
+  const system = options.system ?? thisSystem();
+  checkEntryName({ name, version, system });
+  if (paths.length === 0) throw new UsageError("Cannot publish nothing: paths is empty");
+  if (stores.length === 0) throw new UsageError("Cannot publish to no store: stores is empty");
+  const packing = checkedPacking(options.compression, options.level);
+  const uris = parseStores(stores, packing);
+  const { catalog } = options;
+  checkPublishOffline(context, uris, typeof catalog === "string" ? catalog : undefined);
+  const keys = await loadSigningKeys(options.signingKey, uris, context);
+  await Promise.all(uris.map(checkStoreFolder));
+  const prepared = await Promise.all(uris.map(prepareStore));
+  const named = typeof options.catalog === "string"
+    ? await prepareCatalog(options.catalog)
+    : undefined;
+  for (
+    const secret of [
+      ...prepared.flatMap(({ credentials, read }) => [credentials, read?.credentials])
+        .flatMap((credentials) => credentials?.secrets ?? []),
+      ...named?.secrets ?? [],
+    ]
+  ) context.redactor.add(secret);
+  const { signal } = context;
+  const retry = { ...defaultRetryPolicy, ...options.retry };
+  using packer = new NarPacker(signal);
+  await using spool = new PublishSpool(context.cache);
+  await using opened = new AsyncDisposableStack();
+  const operation = new PublishOperation({
+    options: { ...options, system },
+    context,
+    packing,
+    packer,
+    spool,
+    opened,
+    openCatalog: async (meter) => {
+      if (typeof options.catalog !== "string") return counting(options.catalog, meter);
+      const { openCatalog } = await import("../../lib/catalog/open_catalog.ts");
+      const { stallMs: timeoutMs } = options;
+      return opened.use(await openCatalog(named!, { meter, signal, retry, timeoutMs }));
+    },
+    openStores: async (meter) => {
+      const { openStore } = await import("../../lib/nix/stores/open_store.ts");
+      const stores = await Promise.all(prepared.map((store) =>
+        openStore(store, {
+          keys: [...keys.everywhere, ...keys.ofStore.get(store.uri) ?? []],
+          publicKeys: [],
+          propagationMs: options.propagationMs ?? (store.read === undefined ? 0 : 30_000),
+          retry,
+          stallMs: options.stallMs,
+          nix: options.nix,
+          sessions: spool,
+          makeMemory: nixMemory(context),
+          meter,
+          signal,
+        })
+      ));
+      for (const store of stores) opened.use(store);
+      return stores;
+    },
+  });
+  return await runOperation(operation, context);
+}
+
+/** A catalog of the user's own, whose requests are counted by what it says of itself. */
+function counting(catalog: Catalog, meter: Meter): Catalog {
+  const count = () => {
+    for (let i = 0; i < catalog.requestsEach; i++) meter.request();
+  };
+  return {
+    url: catalog.url,
+    requestsEach: catalog.requestsEach,
+    find: (...args) => (count(), catalog.find(...args)),
+    foresee: async () => await catalog.foresee?.(),
+    commit: (...args) => (count(), catalog.commit(...args)),
+    list: (...args) => (count(), catalog.list(...args)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
