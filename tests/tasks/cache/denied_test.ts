@@ -8,6 +8,7 @@ import { buckets } from "../../../lib/cache/buckets.ts";
 import { bundleBytes } from "../../support/bundle.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { type ProgramResult, runKedge } from "../../support/program.ts";
+import { isThere } from "../../support/is_there.ts";
 
 const canBind = Deno.build.os === "linux" && Deno.uid() === 0;
 
@@ -76,10 +77,6 @@ async function originOfTwoFolders(cache: Cache): Promise<Origin> {
     if (mine !== other) return origin;
     await origin[Symbol.asyncDispose]();
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 const denials: Record<string, (ground: Ground) => string> = {

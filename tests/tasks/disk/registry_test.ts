@@ -6,14 +6,13 @@ import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { inspectDisk } from "../../../tasks/disk/inspect.ts";
 import { syncImage } from "../../../tasks/image/image.ts";
 import { join, noise } from "../../support/disk.ts";
+import { first } from "../../support/disk_data.ts";
 import { DiskProxy } from "../../support/disk_proxy.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { realTest } from "../../support/real.ts";
 import { layersOf, lose, startRegistry } from "../../support/registry.ts";
 
-const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
-const first = join(noise(3_000_000), new Uint8Array(1_000_000), text, noise(2_000_000, 2));
 const second = first.slice();
 second[10]! ^= 1;
 second[4_900_000]! ^= 1;

@@ -3,12 +3,12 @@ import { VerificationError } from "../../../lib/base/errors.ts";
 import { Layout } from "../../../lib/oci/layout/layout.ts";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { edited, join, noise } from "../../support/disk.ts";
+import { text } from "../../support/disk_data.ts";
 import { DiskProxy } from "../../support/disk_proxy.ts";
 import { DiskWorld, pushTwice } from "../../support/disk_world.ts";
 import { realTest } from "../../support/real.ts";
 import { startRegistry } from "../../support/registry.ts";
 
-const text = new TextEncoder().encode("a line of text that compresses well\n".repeat(40_000));
 const first = join(noise(60_000_000, 21), text, noise(30_000_000, 22));
 
 realTest(

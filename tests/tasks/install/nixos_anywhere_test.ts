@@ -1,3 +1,4 @@
+/** An installation by nixos-anywhere: what the program is given, and how it ends. */
 import {
   assert,
   assertEquals,
@@ -7,77 +8,18 @@ import {
 } from "@std/assert";
 import { delay } from "@std/async";
 import { join } from "@std/path";
-import * as fc from "fast-check";
 import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { ifThere } from "../../../lib/base/files.ts";
-import { Redactor } from "../../../lib/base/redactor.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
-import type { OperationEvent } from "../../../lib/operation/event.ts";
-import type { TaskContextOptions } from "../../../lib/runner/context.ts";
 import { cacheKexec } from "../../../tasks/kexec/kexec.ts";
 import { nixosAnywhere } from "../../../tasks/install/nixos_anywhere.ts";
-import { nixosAnywhereFlags } from "../../../tasks/install/nixos_anywhere_flags.ts";
 import type { NixosAnywhereOptions } from "../../../tasks/install/nixos_anywhere_options.ts";
-import {
-  nixosAnywhereProgram,
-  nixosAnywhereRevision,
-} from "../../../tasks/install/nixos_anywhere_program.ts";
 import { makeBundle } from "../../support/bundle.ts";
-import {
-  type FakeBehaviour,
-  type FakeNixosAnywhere,
-  fakeNixosAnywhere,
-} from "../../support/fake_nixos_anywhere.ts";
+import { fakeNixosAnywhere } from "../../support/fake_nixos_anywhere.ts";
 import { startOrigin } from "../../support/origin.ts";
-import { runKedge } from "../../support/program.ts";
-import { writeProgram } from "../../support/program_file.ts";
-import { findProgram, realTest } from "../../support/real.ts";
+import { realTest } from "../../support/real.ts";
 import { startSshd } from "../../support/sshd.ts";
-
-interface World {
-  folder: string;
-  fake: FakeNixosAnywhere;
-  notes: string[];
-  events: OperationEvent[];
-  ctx: TaskContextOptions;
-  install(
-    options?: Partial<NixosAnywhereOptions>,
-    ctx?: TaskContextOptions,
-  ): ReturnType<typeof nixosAnywhere>;
-}
-
-function fakeTest(
-  name: string,
-  behaviour: FakeBehaviour,
-  run: (world: World) => Promise<void>,
-): void {
-  Deno.test(name, async () => {
-    const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-    const fake = await fakeNixosAnywhere(folder, behaviour);
-    const notes: string[] = [];
-    const events: OperationEvent[] = [];
-    const ctx: TaskContextOptions = {
-      cache: new Cache(join(folder, "cache")),
-      redactor: new Redactor(),
-      report: (event) => {
-        events.push(event);
-        if (event.type === "note") notes.push(event.message);
-      },
-    };
-    const install: World["install"] = (options = {}, more = {}) =>
-      nixosAnywhere({
-        flake: ".#web1",
-        target: "root@web1",
-        program: fake.program,
-        ...options,
-      }, { ...ctx, ...more });
-    try {
-      await run({ folder, fake, notes, events, ctx, install });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
-}
+import { fakeTest } from "../../support/installation.ts";
 
 fakeTest("nixosAnywhere() runs the program with the flags of its options", {}, async (world) => {
   const bundle = await makeBundle(join(world.folder, "b.tar.gz"));
@@ -143,63 +85,6 @@ fakeTest("nixosAnywhere() names the phases that are wanted, in their order", {},
   await world.install({ phases: ["install", "disko"], kexecExtraFlags: "--x" });
   const { args } = await world.fake.onlyCall();
   assertEquals(args.slice(-2), ["--phases", "disko,install"]);
-});
-
-fakeTest("nixosAnywhere() shows the command in a dry run, and runs nothing", {}, async (world) => {
-  const result = await world.install({
-    flake: "./my flake#web1",
-    password: { env: "KEDGE_TEST_UNSET" },
-    diskEncryptionKeys: { "/tmp/k": { env: "KEDGE_TEST_UNSET" } },
-    confirm: () => false,
-  }, { dryRun: true });
-  assertEquals(await world.fake.calls(), []);
-  assertEquals(world.notes, [
-    `$ '${world.fake.program}' --flake './my flake#web1' --target-host root@web1 --env-password ` +
-    `--disk-encryption-keys /tmp/k '[secret KEDGE_TEST_UNSET]'`,
-  ]);
-  assertEquals([result.dryRun, result.changed], [true, true]);
-});
-
-fakeTest(
-  "nixosAnywhere() takes a bundle that is still to be fetched, in a dry run alone",
-  {},
-  async ({ install, folder, fake }) => {
-    const kexec = join(folder, "none.tar.gz");
-    const result = await install({ kexec }, { dryRun: true });
-    assert(result.command.includes(kexec));
-    await assertRejects(() => install({ kexec }), UsageError, "there is no such file");
-    assertEquals(await fake.calls(), []);
-  },
-);
-
-fakeTest("nixosAnywhere() asks before it does anything", {}, async ({ install, fake }) => {
-  const questions: string[] = [];
-  const error = await assertRejects(
-    () => install({ confirm: (question) => questions.push(question) > 99 }),
-    KedgeError,
-    'Cannot install "root@web1": it was not confirmed',
-  );
-  assertEquals(error.exitCode, 1);
-  assertEquals(questions, ["Install .#web1 on root@web1? This erases its disks."]);
-  assertEquals(await fake.calls(), []);
-  await install({ confirm: () => Promise.resolve(true) });
-  assertEquals((await fake.calls()).length, 1);
-});
-
-fakeTest("nixosAnywhere() asks about what it does to the disks", {}, async ({ install, fake }) => {
-  const questions: string[] = [];
-  const confirm = (question: string) => questions.push(question) > 0;
-  for (
-    const options of [{ diskoMode: "format" }, { diskoMode: "mount" }, {
-      phases: ["install", "reboot"],
-    }] as const
-  ) await install({ ...options, confirm });
-  assertEquals(questions, [
-    "Install .#web1 on root@web1? This erases its disks.",
-    "Install .#web1 on root@web1? Its disks are mounted as they are.",
-    "Run the phases install, reboot for .#web1 on root@web1?",
-  ]);
-  assertEquals((await fake.calls()).length, 3);
 });
 
 fakeTest(
@@ -313,106 +198,8 @@ fakeTest(
   },
 );
 
-Deno.test("nixosAnywhereProgram() takes the program that is named, and nix run for a revision", async () => {
-  assertEquals(await nixosAnywhereProgram({ program: "./it" }), ["./it"]);
-  if (findProgram("nix") === undefined) return;
-  const command = await nixosAnywhereProgram({ revision: "1.9.0" });
-  assertEquals(command.slice(-3), ["run", "github:nix-community/nixos-anywhere/1.9.0", "--"]);
-});
-
-Deno.test("nixosAnywhereProgram() looks on PATH, then for nix, then says so", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-  const fake = await fakeNixosAnywhere(folder);
-  const module = new URL("../../../tasks/install/nixos_anywhere_program.ts", import.meta.url);
-  const ask = async (path: string) => {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        `const { nixosAnywhereProgram } = await import(${JSON.stringify(module.href)});
-         await nixosAnywhereProgram({}).then((it) => console.log(JSON.stringify(it)), (error) => console.log(error.message));`,
-      ],
-      cwd: new URL("../../..", import.meta.url),
-      env: { PATH: path },
-    }).output();
-    return new TextDecoder().decode(stdout).trim();
-  };
-  assertEquals(await ask(`/nowhere:${fake.bin}`), JSON.stringify([fake.program]));
-  assertEquals(await ask("/nowhere"), "Cannot run nixos-anywhere: neither it nor nix is on PATH");
-  await writeProgram(join(folder, "nix"), "#!/bin/sh\n");
-  assertStringIncludes(await ask(folder), `nixos-anywhere/${nixosAnywhereRevision}`);
-  await Deno.remove(folder, { recursive: true });
-});
-
-for (
-  const [what, options, message] of [
-    ["neither flake nor store paths", { flake: undefined }, "neither a flake nor storePaths"],
-    ["a flake and store paths", { storePaths: ["/a", "/b"] }, "storePaths is given too"],
-    ["a flake without a system", { flake: "." }, "it names no system"],
-    ["no target", { target: undefined }, "no target is given"],
-    ["a target that is a flag", { target: "--help" }, "it names no host"],
-    ["a target as a URL", { target: "ssh://root@host" }, "it names no host"],
-    ["an unknown phase", { phases: ["format"] }, "there is none of that name"],
-    ["no phase", { phases: [] }, "no phase is given"],
-    ["a bundle without a suffix", { kexec: "/tmp/bundle" }, "it has none that is known"],
-    ["stage without a bundle", { stage: true }, "no kexec bundle is given"],
-    ["stage with a password", { stage: true, kexec: "/b.tar", password: { env: "X" } }, "login"],
-    ["stage without kexec", { stage: true, kexec: "/b.tar", phases: ["disko"] }, "left out"],
-    [
-      "a key path with a space",
-      { diskEncryptionKeys: { "/tmp/a b": "/k" } },
-      "plain absolute path",
-    ],
-    ["a key path with a command", { diskEncryptionKeys: { "/tmp/$(x)": "/k" } }, "plain absolute"],
-    ["a revision that is none", { revision: "a b" }, "it is no revision"],
-    ["a NUL", { extraFiles: "a\0b" }, "it is no text for a command line"],
-    ["vmTest with extra files", { vmTest: true, extraFiles: "/e" }, "does not go with extraFiles"],
-    ["a disko mode with store paths", {
-      flake: undefined,
-      storePaths: ["/a", "/b"],
-      diskoMode: "mount",
-    }, "storePaths names the disko script already"],
-  ] as [string, Record<string, unknown>, string][]
-) {
-  fakeTest(`nixosAnywhere() refuses ${what}`, {}, async ({ install, fake }) => {
-    const error = await assertRejects(() => install(options as never), UsageError);
-    assertStringIncludes(error.message, message);
-    assertEquals(await fake.calls(), []);
-  });
-}
-
 fakeTest("nixosAnywhere() does not install offline", {}, async ({ install }) => {
   await assertRejects(() => install({}, { offline: true }), UsageError, "offline");
-});
-
-Deno.test("nixosAnywhereFlags() gives an address without the brackets that ssh does not know", () => {
-  const target = "root@[2001:db8::7]";
-  assertEquals(nixosAnywhereFlags({}, { target }, ["disko"], () => "").slice(0, 2), [
-    "--target-host",
-    "root@2001:db8::7",
-  ]);
-});
-
-Deno.test("nixosAnywhereFlags() keeps each value one argument, whatever is in it", () => {
-  const text = fc.string({ minLength: 1 });
-  fc.assert(fc.property(text, text, text, (flags, key, value) => {
-    const args = nixosAnywhereFlags(
-      { kexecExtraFlags: flags, nixOptions: { [key]: value }, extraFiles: value },
-      { target: "root@web1" },
-      ["kexec", "disko", "install", "reboot"],
-      () => "",
-    );
-    assertEquals(args, [
-      "--target-host",
-      "root@web1",
-      "--kexec-extra-flags",
-      flags,
-      "--extra-files",
-      value,
-      "--option",
-      key,
-      value,
-    ]);
-  }));
 });
 
 realTest("nixosAnywhere() stages the bundle itself and leaves the rest to the program", [
@@ -479,126 +266,5 @@ echo "machine will boot into nixos in 6s..."
   }
   const again = await nixosAnywhere(options, ctx);
   assertEquals([again.staged?.booted, again.bytesMoved, again.changed], [false, 0, true]);
-  await Deno.remove(folder, { recursive: true });
-});
-
-fakeTest(
-  "kedge nixos-anywhere wants to be confirmed, and hands its flags over",
-  {},
-  async (world) => {
-    const bundle = await makeBundle(join(world.folder, "b.tar.gz"));
-    const kedge = (...args: string[]) =>
-      runKedge(
-        [
-          "nixos-anywhere",
-          ...["--flake", ".#web1", "--target", "root@web1", "--kexec", bundle.path],
-          ...["--chown", "/home/ada=1000:100", "--phases", "disko", "--without-disko-deps"],
-          ...["--program", world.fake.program, ...args],
-        ],
-        { cacheDir: join(world.folder, "cache") },
-      );
-    const declined = await kedge();
-    assertEquals(declined.code, 1);
-    assertStringIncludes(declined.stderr, "Install .#web1 on root@web1? This erases its disks.");
-    const plan = await kedge("--dry-run");
-    assertEquals(plan.code, 0, plan.stderr);
-    assertStringIncludes(plan.stderr, "--flake '.#web1' --target-host root@web1");
-    assertEquals(await world.fake.calls(), []);
-    const ran = await kedge("--yes", "--json");
-    assertEquals(ran.code, 0, ran.stderr);
-    assertEquals((await world.fake.onlyCall()).args, [
-      ...["--flake", ".#web1", "--target-host", "root@web1", "--phases", "disko"],
-      ...["--chown", "/home/ada", "1000:100", "--no-disko-deps"],
-    ]);
-    const result = JSON.parse(ran.stdout.trim().split("\n").at(-1)!);
-    assertEquals([result.ok, result.value.phases], [true, ["disko"]]);
-  },
-);
-
-Deno.test("kedge nixos-anywhere asks nobody about an installation that it refuses", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-  for (
-    const [args, state] of [
-      [[], "neither a flake nor storePaths is given"],
-      [["--flake", ".#web1", "--stage", "--phases", "disko"], "the phase kexec is left out"],
-      [["--flake", ".#web1", "--stage", "--password-env", "X"], "staged by a login with a key"],
-    ] as [string[], string][]
-  ) {
-    const { code, stderr } = await runKedge(
-      ["nixos-anywhere", "--target", "root@host.invalid", ...args],
-      { cacheDir: join(folder, "cache") },
-    );
-    assertEquals([code, stderr.includes("erases")], [2, false], stderr);
-    assertStringIncludes(stderr, state);
-  }
-  await Deno.remove(folder, { recursive: true });
-});
-
-fakeTest(
-  "kedge nixos-anywhere --vm-test asks for no confirmation, and no host for anything",
-  {},
-  async ({ folder, fake }) => {
-    for (const host of [[], ["--target", "root@host.invalid"]]) {
-      const { code, stderr } = await runKedge([
-        ...["nixos-anywhere", "--vm-test", "--flake", ".#web1"],
-        ...["--program", fake.program, "--offline", ...host],
-      ], { cacheDir: join(folder, "cache") });
-      assertEquals(code, 0, stderr);
-      const { args } = (await fake.calls()).at(-1)!;
-      const expected = host.length === 0 ? [] : ["--target-host", "root@host.invalid"];
-      assertEquals(args, ["--flake", ".#web1", ...expected, "--vm-test"]);
-    }
-  },
-);
-
-for (
-  const { what, args, env, code, state } of [
-    {
-      what: "neither a flake nor store paths",
-      args: [],
-      env: {} as Record<string, string>,
-      code: 2,
-      state: "neither a flake nor storePaths is given",
-    },
-    {
-      what: "no network",
-      args: ["--flake", ".#web1", "--offline"],
-      env: {} as Record<string, string>,
-      code: 2,
-      state: 'Cannot install "root@host.invalid" offline\nhint: leave out --offline\n',
-    },
-    {
-      what: "no program",
-      args: ["--flake", ".#web1"],
-      env: { PATH: "/nowhere" },
-      code: 1,
-      state: "Cannot run nixos-anywhere: neither it nor nix is on PATH",
-    },
-  ]
-) {
-  Deno.test(`kedge nixos-anywhere with ${what} asks no host and fetches nothing`, async () => {
-    const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-    const program = env.PATH === undefined ? ["--program", "nixos-anywhere"] : [];
-    const refused = await runKedge(
-      ["nixos-anywhere", "--target", "root@host.invalid", "--yes", ...program, ...args],
-      { cacheDir: join(folder, "cache"), env },
-    );
-    assertEquals(refused.code, code, refused.stderr);
-    assertStringIncludes(refused.stderr, state);
-    await Deno.remove(folder, { recursive: true });
-  });
-}
-
-Deno.test("kedge nixos-anywhere names the system of store paths when it asks", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "kedge-test-" });
-  const { code, stderr } = await runKedge([
-    ...["nixos-anywhere", "--target", "root@host.invalid"],
-    ...["--store-path", "/nix/store/a-disko", "--store-path", "/nix/store/b-nixos-system"],
-  ], { cacheDir: join(folder, "cache") });
-  assertEquals(code, 1, stderr);
-  assertStringIncludes(
-    stderr,
-    "--yes answers: Install /nix/store/b-nixos-system on root@host.invalid? This erases its disks.",
-  );
   await Deno.remove(folder, { recursive: true });
 });

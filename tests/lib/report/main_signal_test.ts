@@ -1,0 +1,126 @@
+/** A task file's program ends with all that it started, by itself or by a signal. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
+import { spawnKedge } from "../../support/program.ts";
+import { program, run, withFolder } from "../../support/main_program.ts";
+
+/** Starts a task, and gives it once it says that it is ready. */
+async function started(args: readonly string[], cacheDir: string, env: Record<string, string>) {
+  const child = spawnKedge(args, { cacheDir, program, env });
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("ready")) text += (await reader.read()).value ?? "";
+  const rest = (async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+  })();
+  await child.stdout.cancel();
+  return { child, rest };
+}
+
+/** Waits until no process carries a name: one that was killed is there for a moment. */
+async function gone(name: string): Promise<void> {
+  for (let i = 0; i < 500 && await carrying(name) > 0; i++) await delay(20);
+  assertEquals(await carrying(name), 0);
+}
+
+async function carrying(name: string): Promise<number> {
+  let count = 0;
+  for await (const entry of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(entry.name)) continue;
+    try {
+      const text = await Deno.readTextFile(`/proc/${entry.name}/environ`);
+      if (text.includes(name)) count++;
+    } catch {
+      continue;
+    }
+  }
+  return count;
+}
+
+for (
+  const [task, code, words] of [
+    ["throws-late", 1, 'error: Cannot go on: nobody handled "late [redacted]"\n'],
+    ["exits", 9, ""],
+  ] as const
+) {
+  Deno.test({
+    name: `main() leaves no program behind when a task ${task}`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+      const env = { [name]: "1", KEDGE_TEST_SECRET: "hunter2-hunter2" };
+      const { code: ended, stderr } = await run([task], { env });
+      assertEquals(ended, code, stderr);
+      assertStringIncludes(stderr, words);
+      assert(!stderr.includes("hunter2"), stderr);
+      await gone(name);
+    },
+  });
+}
+
+for (
+  const [signal, code, script] of [
+    ["SIGINT", 130, "sleep 1000 & wait"],
+    ["SIGTERM", 143, "sleep 1000 & wait"],
+    ["SIGTERM", 143, "setsid sleep 1000 & wait"],
+    ["SIGHUP", 143, "(setsid sh -c 'sleep 1000 & wait' &); sleep 1000"],
+  ] as const
+) {
+  Deno.test({
+    name: `main() on ${signal} ends everything and exits with ${code}: ${script}`,
+    ignore: Deno.build.os !== "linux",
+    fn: () =>
+      withFolder(async (cacheDir) => {
+        const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+        const { child, rest } = await started(["waits", "--script", script], cacheDir, {
+          [name]: "1",
+        });
+        while (await carrying(name) < 3) await delay(10);
+        child.kill(signal);
+        assertEquals((await child.status).code, code);
+        assertStringIncludes(await rest, "disposed 1");
+        assertEquals(await carrying(name), 0);
+      }),
+  });
+}
+
+Deno.test({
+  name: "main() is not forced by a second signal within 300 ms, and is by a later one",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (cacheDir) => {
+      const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
+      const script = "trap '' TERM INT; while :; do sleep 0.05; done";
+      const { child, rest } = await started(["waits", "--script", script], cacheDir, {
+        [name]: "1",
+      });
+      while (await carrying(name) < 2) await delay(10);
+      child.kill("SIGINT");
+      // Nothing else of this module may come between.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      child.kill("SIGINT");
+      await delay(1500);
+      assert(await carrying(name) >= 2);
+      child.kill("SIGINT");
+      assertEquals((await child.status).code, 130);
+      // Whoever is not forced waits for the grace, kills the program, and lets go of what is held.
+      assert(!(await rest).includes("disposed"));
+      await gone(name);
+    }),
+});
+
+Deno.test({
+  name: "main() gives up a run function that never settles, after the grace",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (cacheDir) => {
+      const { child, rest } = await started(["hangs"], cacheDir, {});
+      child.kill("SIGTERM");
+      assertEquals((await child.status).code, 143);
+      assertStringIncludes(await rest, "did not end within 6.0s of its stop");
+    }),
+});
