@@ -85,6 +85,10 @@ export const publishPruneTask = task({
       placeholder: "STORE",
       example: "file:///mnt/cache",
     }),
+    otherCatalog: arg.list(arg.string({ description: "A catalog" }), {
+      description: "Another catalog that publishes there: what its entries need stays",
+      placeholder: "URI",
+    }),
     keep: arg.number({
       description: "How many versions stay beside the current one",
       integer: true,
@@ -94,7 +98,12 @@ export const publishPruneTask = task({
     }),
   },
   run: ({ args, ...ctx }) =>
-    publishPrune({ catalog: args.catalog, stores: args.from, keep: args.keep }, ctx),
+    publishPrune({
+      catalog: args.catalog,
+      stores: args.from,
+      otherCatalogs: args.otherCatalog,
+      keep: args.keep,
+    }, ctx),
   output: (result: PublishPruneResult) => result.forgotten,
 });
 

@@ -1,4 +1,4 @@
-import type { HistoryLine } from "../../lib/catalog/catalog.ts";
+import type { Catalog, HistoryLine } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import type { RetryPolicy } from "../../lib/http/retry_policy.ts";
 import type { VerifyDepth } from "../../lib/nix/stores/verify_store.ts";
@@ -92,6 +92,8 @@ export interface PublishPruneOptions {
   catalog: string;
   /** The `file://` stores that paths are deleted from. */
   stores: readonly string[];
+  /** The other catalogs that publish to these stores: what their entries need stays. @default {[]} */
+  otherCatalogs?: readonly (string | Catalog)[] | undefined;
   /** How many versions of each package and system stay beside the current one, newest first. */
   keep: number;
 }
@@ -106,9 +108,10 @@ export interface PublishPruneResult extends Figures {
 
 /**
  * Makes the catalog forget old entries, then deletes from `file://` stores the paths that no live entry needs. What a publish in
- * progress counts on is pinned, and stays; what killed runs were writing there and left goes too.
+ * progress counts on is pinned, and stays; what killed runs were writing there and left goes too. Each publish notes its catalog in the
+ * stores: nothing goes where another one publishes that is not named.
  *
- * @throws {UsageError} if a store is no folder, or `keep` no whole number
+ * @throws {UsageError} if a store is no folder, another catalog publishes there, or `keep` is no whole number
  */
 export async function publishPrune(
   options: PublishPruneOptions,

@@ -161,7 +161,8 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     using _use = await context.cache.use({ signal });
     const { moveClosure, pinInStores } = await steps();
     const stores = plan.stores.map(({ store }) => store);
-    this.#parts.opened.use(await pinInStores(stores, plan.sources.closure, this.subject));
+    const pinning = { by: this.subject, catalog: plan.catalog.url, meter };
+    this.#parts.opened.use(await pinInStores(stores, plan.sources.closure, pinning));
     return await moveClosure(plan.stores, { packing, packer, spool, meter, record, signal });
   }
 

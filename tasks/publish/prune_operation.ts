@@ -4,7 +4,6 @@ import { canonicalPath } from "../../lib/base/canonical_path.ts";
 import { counted } from "../../lib/base/counted.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { CatalogConflictError } from "../../lib/catalog/catalog_conflict_error.ts";
-import type { CatalogWithHistory } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { checkStoreFolder } from "../../lib/nix/stores/check_store_folder.ts";
 import {
@@ -14,17 +13,16 @@ import {
   pruneFileCache,
   type PrunePlan,
 } from "../../lib/nix/stores/prune_file_cache.ts";
-import { parseStorePath } from "../../lib/nix/store_path.ts";
 import { parseStoreUri } from "../../lib/nix/stores/store_uri.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
 import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
-import { catalogOf } from "./entry.ts";
 import type { PublishPruneOptions, PublishPruneResult } from "./after.ts";
+import { hashPartsOf, PrunedCatalogs } from "./pruned_catalogs.ts";
 
 interface PrunePlanOfAll extends Plan {
-  catalog: CatalogWithHistory;
+  catalogs: PrunedCatalogs;
   forget: readonly CatalogEntry[];
   stores: readonly StoreToPrune[];
 }
@@ -34,12 +32,16 @@ interface StoreToPrune extends PrunePlan {
   url: string;
 }
 
+const nothing: PrunePlan = { hashParts: [], pinned: [], bytes: 0, back: 0, left: 0 };
+
 /** Does the work of `publishPrune`. */
 export async function runPublishPrune(
   options: PublishPruneOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishPruneResult> {
-  checkOptions(options, { catalog: "text", stores: "texts", keep: "number" });
+  checkOptions(options, { catalog: "text", stores: "texts", keep: "number" }, {
+    otherCatalogs: "list",
+  });
   const context = resolveContext(ctx);
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {
@@ -51,20 +53,27 @@ export async function runPublishPrune(
     throw new UsageError(`Cannot prune "${foreign.shown}": only file:// stores are pruned`);
   }
   await Promise.all(uris.map(checkStoreFolder));
-  const open = await catalogOf(options.catalog, context);
+  const open = await PrunedCatalogs.prepare(options, context);
   await using opened = new AsyncDisposableStack();
   const operation: Operation<PrunePlanOfAll, void, Omit<PublishPruneResult, keyof Figures>> = {
     kind: "publish:prune",
     subject: options.catalog.replace(/[?].*$/s, ""),
     async plan({ meter, signal }) {
-      const catalog = opened.use(await open(meter));
+      const catalogs = opened.use(await open(meter));
+      const catalog = catalogs.main;
+      for (const { target, shown } of uris) {
+        await catalogs.refuseOthers({ dir: target, url: shown });
+      }
       const entries = await catalog.list({}, { signal });
       const forget = outdated(entries, keep);
       warnOfLeft(forget, new Set(uris.map(({ target }) => canonicalPath(target))), meter);
-      const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)));
+      const live = hashPartsOf(entries.filter((entry) => !forget.includes(entry)))
+        .union(await catalogs.neededByOthers({ signal }));
       const candidates = new Set([...hashPartsOf(forget)].filter((each) => !live.has(each)));
       const stores = await Promise.all(uris.map(async ({ target, shown }) => {
-        return { dir: target, url: shown, ...await planPrune(target, candidates, live) };
+        // Whose entries are lost, or never were, does not know what is needed.
+        const plan = entries.length === 0 ? nothing : await planPrune(target, candidates, live);
+        return { dir: target, url: shown, ...plan };
       }));
       const paths = stores.reduce((sum, store) => sum + store.hashParts.length, 0);
       if (forget[0] !== undefined) {
@@ -74,14 +83,15 @@ export async function runPublishPrune(
       }
       for (const store of stores) if (changes(store)) foreseePrune(store.dir);
       return {
-        catalog,
+        catalogs,
         forget,
         stores,
         changed: forget.length > 0 || stores.some(changes),
         bytesToMove: 0,
         bytesToReuse: 0,
         exact: true,
-        requests: catalog.requestsEach * (forget.length + stores.filter(changes).length),
+        requests: catalog.requestsEach * forget.length +
+          catalogs.requestsToList * stores.filter(changes).length,
         why:
           `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
           `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry` +
@@ -92,12 +102,16 @@ export async function runPublishPrune(
     move: () => Promise.resolve(),
     verify: () => Promise.resolve(),
     async commit(plan, _moved, step) {
-      for (const store of plan.stores) await noteIntent(store, step.meter);
-      await plan.catalog.forget(plan.forget, { signal: step.signal });
+      const intents = new Map<StoreToPrune, string | undefined>();
+      for (const store of plan.stores) intents.set(store, await noteIntent(store, step.meter));
+      await plan.catalogs.main.forget(plan.forget, { signal: step.signal });
       for (const entry of plan.forget) step.record(entry.id, "forgotten");
       const stores: { store: string; paths: number; bytes: number }[] = [];
       for (const store of plan.stores) {
-        stores.push({ store: store.url, ...await pruneOne(plan.catalog, store, step) });
+        stores.push({
+          store: store.url,
+          ...await pruneOne(plan.catalogs, store, intents.get(store), step),
+        });
       }
       return { forgotten: plan.forget.map((entry) => entry.id), stores };
     },
@@ -113,16 +127,21 @@ export async function runPublishPrune(
   return await runOperation(operation, context);
 }
 
-/** Notes what goes, so that the next prune goes on with one that was killed. */
+/** Notes what goes, so that the next prune goes on with one that was killed; gives the file of the note. */
 async function noteIntent(
-  { dir, url, hashParts }: StoreToPrune,
+  { dir, url, hashParts, pinned }: StoreToPrune,
   meter: Step["meter"],
-): Promise<void> {
-  if (hashParts.length === 0 || await intendPrune(dir, hashParts)) return;
-  meter.note(
-    `there is no room in "${url}" to note what goes: were this run killed, some of it would stay there`,
-    "warning",
-  );
+): Promise<string | undefined> {
+  const all = [...hashParts, ...pinned];
+  if (all.length === 0) return undefined;
+  const intent = await intendPrune(dir, all);
+  if (intent === undefined) {
+    meter.note(
+      `there is no room in "${url}" to note what goes: were this run killed, some of it would stay there`,
+      "warning",
+    );
+  }
+  return intent;
 }
 
 /** Whether a prune does anything in a store. */
@@ -140,15 +159,19 @@ function leftWords(stores: readonly StoreToPrune[]): string {
 }
 
 async function pruneOne(
-  catalog: CatalogWithHistory,
+  catalogs: PrunedCatalogs,
   store: StoreToPrune,
+  intent: string | undefined,
   { signal, record }: Step,
 ): Promise<{ paths: number; bytes: number }> {
   if (!changes(store)) return { paths: 0, bytes: 0 };
-  const { dir, hashParts } = store;
-  const live = async () => hashPartsOf(await catalog.list({}, { signal }));
-  const pruned = await pruneFileCache(dir, hashParts, live, signal);
-  record(dir, "pruned", pruned);
+  const live = async () => {
+    // Before the catalogs: one that began to publish there meanwhile may need what lies aside.
+    await catalogs.refuseOthers(store);
+    return await catalogs.needed({ signal });
+  };
+  const pruned = await pruneFileCache(store.dir, store, intent, live, signal);
+  record(store.dir, "pruned", pruned);
   return pruned;
 }
 
@@ -184,10 +207,4 @@ function warnOfLeft(
       "warning",
     );
   }
-}
-
-function hashPartsOf(entries: readonly CatalogEntry[]): Set<string> {
-  return new Set(
-    entries.flatMap((entry) => entry.closure.map(({ path }) => parseStorePath(path).hashPart)),
-  );
 }

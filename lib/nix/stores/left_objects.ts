@@ -3,6 +3,8 @@ import { removeIfThere } from "../../base/atomic_file.ts";
 import { folderNames, ifThere } from "../../base/files.ts";
 import { removeLeftTemporaries } from "../../base/left_temporaries.ts";
 import { mayRemovePins, pinFolder } from "./file_pins.ts";
+import { intentFolder } from "./prune_intent.ts";
+import { publisherFolder } from "./publishers.ts";
 
 const dayMs = 24 * 3_600_000;
 /** A publish goes on with a large NAR of which a part is there. */
@@ -21,7 +23,8 @@ export async function removeLeftObjects(
     "nar",
     ".kedge",
     ".kedge/pruned",
-    ...(mayRemovePins(dir) ? [pinFolder] : []),
+    intentFolder,
+    ...(mayRemovePins(dir) ? [pinFolder, publisherFolder] : []),
   ];
   const oldestMs = Date.now() - dayMs;
   let bytes = await removeLeftTemporaries(folders.map((each) => join(dir, each)), {

@@ -3,12 +3,12 @@
  *
  * Invariants: a narinfo is first moved aside, and put back if a pin or a live entry turns out to name it; only then its NAR goes, and
  * only if no other narinfo and no pin names it, and what lies aside goes after it; a full disk has room for some at a time; what a killed
- * prune moved aside is judged again by the next one, and what killed runs were writing goes.
+ * prune moved aside is judged again by the next one, and what killed runs were writing goes. Where nothing says what is live, all is put back.
  *
  * @module
  */
 import { join } from "@std/path";
-import { removeIfThere, writeFileAtomic } from "../../base/atomic_file.ts";
+import { removeIfThere } from "../../base/atomic_file.ts";
 import { isNoRoom, NoRoomError } from "../../base/errors.ts";
 import { folderNames, ifThere } from "../../base/files.ts";
 import { FileObjects } from "./file_objects.ts";
@@ -16,12 +16,15 @@ import { readPins, removeOldPins } from "./file_pins.ts";
 import { removeLeftObjects } from "./left_objects.ts";
 import { type NarInfo, parseNarInfo } from "../nar/nar_info.ts";
 import { notWritten } from "./not_written.ts";
+import { intentFolder, readIntents, removeIntents, writeIntent } from "./prune_intent.ts";
 import { isHashPart } from "../store_path.ts";
 
 /** What a prune of one store would delete. */
 export interface PrunePlan {
   /** The hash parts of the paths. */
   hashParts: readonly string[];
+  /** Those of paths that are given but pinned: they stay, and go in a later prune. */
+  pinned: readonly string[];
   /** How many bytes that frees at most. */
   bytes: number;
   /** How many paths a killed prune had moved aside that are to come back. */
@@ -39,11 +42,13 @@ export async function planPrune(
   const pins = await readPins(dir);
   const aside = (await folderNames(trash(dir))).map((name) => name.replace(/\.narinfo$/, ""));
   const hashParts: string[] = [];
+  const pinned: string[] = [];
   let [bytes, back] = [0, 0];
-  for (const hashPart of new Set([...candidates, ...aside, ...await readIntent(dir)])) {
+  for (const hashPart of new Set([...candidates, ...aside, ...await readIntents(dir)])) {
     if (!isHashPart(hashPart)) continue;
     if (pins.hashParts.has(hashPart) || live.has(hashPart)) {
       if (aside.includes(hashPart)) back++;
+      if (candidates.has(hashPart) && !live.has(hashPart)) pinned.push(hashPart);
       continue;
     }
     const info = await readInfo(join(dir, `${hashPart}.narinfo`)) ??
@@ -53,7 +58,7 @@ export async function planPrune(
     bytes += info.fileSize ?? 0;
   }
   const left = await removeLeftObjects(dir, { dryRun: true });
-  return { hashParts, bytes: bytes + left, back, left };
+  return { hashParts, pinned, bytes: bytes + left, back, left };
 }
 
 /**
@@ -62,61 +67,62 @@ export async function planPrune(
  * @throws {NotAllowedError} if names in one of its folders may not go
  */
 export function foreseePrune(dir: string): void {
-  new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned")]);
+  new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned"), intentFolder]);
 }
 
 /**
- * Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. `false` where the
- * disk has no room for that; what makes room must run there all the same.
+ * Writes down what will be deleted, before the catalog forgets it: a prune that was killed is gone on with by the next one. Gives the file, or
+ * `undefined` where the disk has no room for that; what makes room must run there all the same.
  *
  * @throws {NoRoomError} if there is not even room for what is moved aside
  */
-export async function intendPrune(dir: string, hashParts: readonly string[]): Promise<boolean> {
-  const folder = trash(dir);
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    if (!isNoRoom(cause)) throw notWritten(folder, cause);
-    throw new NoRoomError(`Cannot make the folder "${folder}": the disk is full`, {
-      cause,
-      side: "destination",
-      hint: "make a little room there; the catalog forgot nothing",
-    });
+export async function intendPrune(
+  dir: string,
+  hashParts: readonly string[],
+): Promise<string | undefined> {
+  for (const folder of [trash(dir), join(dir, intentFolder)]) {
+    try {
+      await Deno.mkdir(folder, { recursive: true });
+    } catch (cause) {
+      if (!isNoRoom(cause)) throw notWritten(folder, cause);
+      throw new NoRoomError(`Cannot make the folder "${folder}": the disk is full`, {
+        cause,
+        side: "destination",
+        hint: "make a little room there; the catalog forgot nothing",
+      });
+    }
   }
-  const all = new Set([...await readIntent(dir), ...hashParts]);
-  try {
-    return await writeFileAtomic(intent(dir), JSON.stringify([...all]));
-  } catch (cause) {
-    if (isNoRoom(cause)) return false;
-    throw notWritten(intent(dir), cause);
-  }
+  return await writeIntent(dir, hashParts);
 }
 
 /**
  * Deletes the planned paths.
  *
- * @param live asked after the narinfos were moved aside: the hash parts that a live entry needs
+ * @param intent where they are written down; it goes once nothing of it waits for a pin
+ * @param live asked after the narinfos were moved aside: the hash parts that a live entry needs; if it fails, what lies aside is put back
  * @returns how many paths and bytes were deleted
  */
 export async function pruneFileCache(
   dir: string,
-  hashParts: readonly string[],
+  { hashParts, pinned }: Pick<PrunePlan, "hashParts" | "pinned">,
+  intent: string | undefined,
   live: () => Promise<ReadonlySet<string>>,
   signal: AbortSignal,
 ): Promise<{ paths: number; bytes: number }> {
   await Deno.mkdir(trash(dir), { recursive: true });
   await removeOldPins(dir);
-  let [paths, bytes, from] = [0, 0, 0];
+  let [paths, bytes, from, waiting] = [0, 0, 0, pinned.length];
   for (;;) {
     const { to, full } = await moveAside(dir, hashParts, from, signal);
     const done = await judgeAside(dir, live);
     paths += done.paths;
     bytes += done.bytes;
+    waiting += done.waiting;
     if (full === undefined) break;
     if (to === from && done.judged === 0) throw full;
     from = to;
   }
-  await removeIfThere(intent(dir));
+  await removeIntents(dir, waiting === 0 ? intent : undefined);
   return { paths, bytes };
 }
 
@@ -144,10 +150,18 @@ async function moveAside(
 async function judgeAside(
   dir: string,
   live: () => Promise<ReadonlySet<string>>,
-): Promise<{ judged: number; paths: number; bytes: number }> {
+): Promise<{ judged: number; waiting: number; paths: number; bytes: number }> {
   const folder = trash(dir);
   // The pins first: a publish lets its pin go once the entry is live.
-  const [pins, needed] = [await readPins(dir), await live()];
+  const pins = await readPins(dir);
+  let needed: ReadonlySet<string>;
+  try {
+    needed = await live();
+  } catch (error) {
+    for (const name of await folderNames(folder)) await putBack(dir, name);
+    throw error;
+  }
+  let waiting = 0;
   const names = await folderNames(folder);
   const gone = new Map<string, NarInfo | undefined>();
   for (const name of names) {
@@ -157,8 +171,8 @@ async function judgeAside(
     const isNeeded = pins.hashParts.has(hashPart) || needed.has(hashPart);
     // One that was killed may have deleted the NAR already.
     if (info !== undefined && isNeeded && await hasNar(dir, info)) {
-      // A publish may have written it anew meanwhile; then that one stays.
-      if (!await linkIfFree(aside, join(dir, name))) await removeIfThere(aside);
+      await putBack(dir, name);
+      if (!needed.has(hashPart)) waiting++;
     } else gone.set(aside, isNeeded ? undefined : info);
   }
   const used = await usedNars(dir);
@@ -173,7 +187,7 @@ async function judgeAside(
     }
     await removeIfThere(aside);
   }
-  return { judged: names.length, paths, bytes };
+  return { judged: names.length, waiting, paths, bytes };
 }
 
 async function hasNar(dir: string, { url }: NarInfo): Promise<boolean> {
@@ -195,30 +209,16 @@ async function readInfo(path: string): Promise<NarInfo | undefined> {
   return text === undefined ? undefined : parseNarInfo(text, `"${path}"`);
 }
 
-async function linkIfFree(from: string, to: string): Promise<boolean> {
+/** Gives what lies aside its name back; a publish may have written it anew meanwhile, then that one stays. */
+async function putBack(dir: string, name: string): Promise<void> {
+  const aside = join(trash(dir), name);
   try {
     // Another prune may have put it back meanwhile.
-    await ifThere(Deno.link(from, to));
-    await removeIfThere(from);
-    return true;
+    await ifThere(Deno.link(aside, join(dir, name)));
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw error;
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
-}
-
-async function readIntent(dir: string): Promise<string[]> {
-  try {
-    const names: unknown = JSON.parse(await Deno.readTextFile(intent(dir)));
-    return Array.isArray(names) ? names.filter((each) => typeof each === "string") : [];
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return [];
-    throw error;
-  }
-}
-
-function intent(dir: string): string {
-  return join(dir, ".kedge", "prune.json");
+  await removeIfThere(aside);
 }
 
 function trash(dir: string): string {

@@ -146,7 +146,7 @@ Deno.test("publishPrune() goes on with a prune that ended after the catalog forg
     return method === "GET" && forgotten ? new Response("down", { status: 501 }) : undefined;
   };
   await assertRejects(() => publishPrune(options, ground.ctx));
-  assertEquals([server.entries.size, (await namesIn(store, ".narinfo")).length], [1, 2]);
+  assertEquals([server.entries.size, (await namesIn(store, ".narinfo")).length], [1, 3]);
   server.fault = () => undefined;
   const again = await publishPrune(options, ground.ctx);
   assertEquals([again.forgotten.length, again.stores[0]?.paths], [0, 1]);

@@ -44,11 +44,13 @@ Deno.test({
       const dir = join(folder, "store");
       await using _disk = await mountFreshDisk(dir, 8 * 1024 * 1024);
       const hashParts = await writePaths(dir, 100);
-      await Deno.mkdir(join(dir, ".kedge", "pruned"), { recursive: true });
+      for (const name of ["pruned", "prunes"]) {
+        await Deno.mkdir(join(dir, ".kedge", name), { recursive: true });
+      }
       await fillDisk(join(dir, "filler"));
-      assertEquals(await intendPrune(dir, hashParts), false);
+      assertEquals(await intendPrune(dir, hashParts), undefined);
       const live = () => Promise.resolve(new Set<string>());
-      const done = await pruneFileCache(dir, hashParts, live, signal);
+      const done = await pruneFileCache(dir, { hashParts, pinned: [] }, undefined, live, signal);
       assertEquals(done, { paths: 100, bytes: 300 });
       assertEquals([await namesIn(dir, ".narinfo"), await namesIn(join(dir, "nar"), "")], [[], []]);
       assertEquals(await namesIn(join(dir, ".kedge", "pruned"), ""), []);

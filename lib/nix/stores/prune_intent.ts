@@ -1,0 +1,73 @@
+/**
+ * What prunes are about to delete from the folder of a binary cache, written down before the catalog forgets it.
+ *
+ * Invariant: each prune has a file of its own, and takes one of another away only where nothing of it is there any more: one beside it that is
+ * killed leaves to the next prune what it was about to delete.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { removeIfThere, writeFileAtomic } from "../../base/atomic_file.ts";
+import { isNoRoom } from "../../base/errors.ts";
+import { folderNames, ifThere, lookAt } from "../../base/files.ts";
+import { isHashPart } from "../store_path.ts";
+import { notWritten } from "./not_written.ts";
+
+/** Where the files lie in the folder of a binary cache. */
+export const intentFolder = ".kedge/prunes";
+
+/** The hash parts of what prunes that were killed, or are under way, are about to delete. */
+export async function readIntents(dir: string): Promise<Set<string>> {
+  const files = await intentFiles(dir);
+  return new Set([...files.values()].flat());
+}
+
+/** Writes down what is to go; gives the file, or `undefined` where the disk has no room for it. The folder must be there. */
+export async function writeIntent(
+  dir: string,
+  hashParts: readonly string[],
+): Promise<string | undefined> {
+  const path = join(dir, intentFolder, `${crypto.randomUUID()}.json`);
+  try {
+    await writeFileAtomic(path, JSON.stringify(hashParts));
+    return path;
+  } catch (cause) {
+    if (isNoRoom(cause)) return undefined;
+    throw notWritten(path, cause);
+  }
+}
+
+/** Removes the file of a prune that is done, and every other one of which nothing is there any more. */
+export async function removeIntents(dir: string, done: string | undefined): Promise<void> {
+  for (const [path, hashParts] of await intentFiles(dir)) {
+    if (path === done || !hashParts.some((each) => isThere(dir, each))) await removeIfThere(path);
+  }
+}
+
+function isThere(dir: string, hashPart: string): boolean {
+  return lookAt(join(dir, `${hashPart}.narinfo`)) !== undefined;
+}
+
+async function intentFiles(dir: string): Promise<Map<string, string[]>> {
+  const folder = join(dir, intentFolder);
+  const files = new Map<string, string[]>();
+  for (const name of await folderNames(folder)) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(folder, name);
+    const text = await ifThere(Deno.readTextFile(path));
+    if (text !== undefined) files.set(path, hashPartsIn(text));
+  }
+  return files;
+}
+
+function hashPartsIn(text: string): string[] {
+  try {
+    const names: unknown = JSON.parse(text);
+    return Array.isArray(names)
+      ? names.filter((each) => typeof each === "string" && isHashPart(each))
+      : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
