@@ -160,6 +160,7 @@ export class FakeRegistry implements AsyncDisposable {
       await drain(request);
       return refusal;
     }
+    if (request.method === "HEAD" && this.quirks.has("no-head")) return problem(405, "UNSUPPORTED");
     if (url.pathname === "/v2/") return new Response("{}");
     const match = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|tags|referrers)\/(.*)$/
       .exec(url.pathname);

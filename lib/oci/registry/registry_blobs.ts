@@ -12,12 +12,15 @@ import { parseContentRange } from "../../http/content_range.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
-import type { RegistryAction } from "./registry_access.ts";
+import type { RegistryAction, RegistryRequest } from "./registry_access.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { uploadLocation } from "./upload_location.ts";
 
 /** What registries without mounts answer, instead of opening an upload. */
 const mountRefusals = [400, 404, 405, 501];
+
+/** What is answered where HEAD is not allowed, or not known. */
+const headRefusals = [405, 501];
 
 /** An answer to a range that is short, and has fewer bytes than this, is of no use: the requests for the rest cost more than the whole. */
 const leastOfRange = 16 * 1024;
@@ -63,16 +66,38 @@ export class RegistryBlobs {
 
   /** What is told of a blob; `undefined` if the repository has none of that digest. */
   async head(digest: Digest): Promise<BlobHead | undefined> {
-    const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
-      method: "HEAD",
-      accept: [404],
+    const action = "look for the blob";
+    const path = `blobs/${digest}`;
+    const head = await this.headOf(path, { action });
+    if (head !== undefined) return head.status === 404 ? undefined : { size: sizeOf(head) };
+    const response = await this.host.request(this.repository, this.url(path), {
+      headers: { range: "bytes=0-0" },
+      accept: [404, 416],
       may: this.may,
-      action: "look for the blob",
+      action,
     });
     await response.body?.cancel();
     if (response.status === 404) return undefined;
-    const length = response.headers.get("content-length");
-    return { size: length === null ? undefined : Number(length) };
+    if (response.status === 200) return { size: sizeOf(response) };
+    return { size: parseContentRange(response.headers.get("content-range"))?.total };
+  }
+
+  /** The answer to a HEAD, one of 404 too; `undefined` where the registry, or a proxy before it, answers to none. */
+  protected async headOf(
+    path: string,
+    request: Pick<RegistryRequest, "headers" | "action">,
+  ): Promise<Response | undefined> {
+    if (!this.host.answersHead) return undefined;
+    const response = await this.host.request(this.repository, this.url(path), {
+      ...request,
+      method: "HEAD",
+      accept: [404, ...headRefusals],
+      may: this.may,
+    });
+    await response.body?.cancel();
+    if (!headRefusals.includes(response.status)) return response;
+    this.host.answersHead = false;
+    return undefined;
   }
 
   /** The bytes of a blob, not verified. */
@@ -194,4 +219,9 @@ export class RegistryBlobs {
   url(path: string): URL {
     return new URL(`${this.repository}/${path}`, this.host.base);
   }
+}
+
+function sizeOf({ headers }: Response): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
 }

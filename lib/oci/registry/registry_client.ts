@@ -42,15 +42,13 @@ export class RegistryClient extends RegistryBlobs {
 
   /** What the registry says of a manifest; `undefined` if there is none. */
   async headManifest(reference: string): Promise<ManifestHead | undefined> {
-    if (this.#digests !== "true") return await this.#headOfManifest(reference);
-    const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
-      method: "HEAD",
-      headers: { accept: manifestTypes.join(", ") },
-      accept: [404],
-      may: this.may,
-      action: "look for the manifest",
-    });
-    await response.body?.cancel();
+    const response = this.#digests === "true"
+      ? await this.headOf(`manifests/${reference}`, {
+        headers: { accept: manifestTypes.join(", ") },
+        action: "look for the manifest",
+      })
+      : undefined;
+    if (response === undefined) return await this.#headOfManifest(reference);
     if (response.status === 404) return undefined;
     const digest = response.headers.get("docker-content-digest") ?? "";
     if (!isDigest(digest)) return await this.#headOfManifest(reference);
@@ -59,7 +57,7 @@ export class RegistryClient extends RegistryBlobs {
     return { digest, mediaType: contentType(response) ?? "", size };
   }
 
-  /** For a registry that tells no digests, or wrong ones: those of what it sends. */
+  /** For a registry that tells nothing by HEAD, no digests, or wrong ones: those of what it sends. */
   async #headOfManifest(reference: string): Promise<ManifestHead | undefined> {
     const manifest = await this.manifest(reference);
     if (manifest === undefined || manifest === "unchanged") return undefined;

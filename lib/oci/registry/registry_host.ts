@@ -72,6 +72,8 @@ export class RegistryHost implements Disposable {
   readonly signal: AbortSignal | undefined;
   /** Whether it is still to be found out if uploads can be gone on with. */
   readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
+  /** Whether it answers to HEAD, as far as it showed; a proxy before it may pass on GET alone. */
+  answersHead = true;
   /** Whose turn it is to change what has to be read before it is written. */
   readonly turns: Turns = new Turns();
   #shown: Partial<UploadHabits> | undefined;

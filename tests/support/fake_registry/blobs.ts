@@ -65,7 +65,9 @@ export class FakeBlobs implements Disposable {
     }
     if (range !== null && request.method === "GET") {
       const parsed = parseRange(range, whole.byteLength, this.#of.quirks);
-      if (typeof parsed === "number") return problem(parsed, "RANGE_INVALID");
+      if (typeof parsed === "number") {
+        return problem(parsed, "RANGE_INVALID", { "content-range": `bytes */${whole.byteLength}` });
+      }
       bytes = whole.subarray(parsed.start, parsed.end + 1);
       status = 206;
       headers.set("content-range", `bytes ${parsed.start}-${parsed.end}/${whole.byteLength}`);

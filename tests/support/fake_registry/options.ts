@@ -36,6 +36,8 @@ export type Quirk =
   | "no-referrers"
   /** What is told of a blob leaves its size out (a proxy that packs what it passes on). */
   | "no-head-length"
+  /** HEAD is not allowed (a proxy or a gateway that passes on GET alone). */
+  | "no-head"
   /** Docker-Content-Digest is left out. */
   | "no-digest-header"
   /** Docker-Content-Digest lies. */

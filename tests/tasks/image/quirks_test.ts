@@ -27,6 +27,7 @@ const quirks: Quirk[] = [
   "mount-refused",
   "no-referrers",
   "no-head-length",
+  "no-head",
   "no-digest-header",
   "redirect",
 ];
