@@ -2,8 +2,8 @@
  * What a registry is shown with each request: nothing, Basic, or a Bearer token for the scope.
  *
  * Invariants: nothing is sent before the server asked for it; credentials go to the realm only over https, unless the registry itself is
- * spoken to in plain HTTP; one token is fetched at a time for each scope, however many requests wait for it; what let in and is refused
- * later is looked for once more.
+ * spoken to in plain HTTP; one token is fetched at a time for each scope, however many requests wait for it, and none is asked for again that
+ * was refused; a login that let in and is refused later is looked for once more.
  *
  * @module
  */
@@ -107,7 +107,8 @@ export class RegistryAuth {
     try {
       return (await token).header;
     } catch (error) {
-      this.#tokens.delete(key);
+      // A refusal stands: whoever asks for the same again is told the same.
+      if (!(error instanceof NotAllowedError)) this.#tokens.delete(key);
       throw error;
     }
   }
@@ -129,7 +130,9 @@ export class RegistryAuth {
       const isStale = error instanceof NotAllowedError && credentials !== undefined &&
         this.#worked.has(credentials);
       if (!isStale) throw error;
-      return await ask(await this.#options.credentials(repository, credentials));
+      const next = await this.#options.credentials(repository, credentials);
+      if (next !== undefined && headerOf(next) === headerOf(credentials)) throw error;
+      return await ask(next);
     }
   }
 }
