@@ -74,10 +74,13 @@ export class Layout extends LayoutBlobs {
   /** The entry of a name; without a name, the image that was brought without one, else the only one that has none, else the only one. */
   async find(name: string | undefined): Promise<Descriptor | undefined> {
     const entries = await this.entries();
-    const found = entryOf(entries, name);
-    if (found !== undefined || name !== undefined) return found;
-    const images = imagesAmong(entries, nameOf);
-    return images.length === 1 ? images[0] : undefined;
+    if (name !== undefined) return entryOf(entries, name);
+    const found = entries.length === 1 ? entries[0] : entries.find(isUnnamedImage);
+    if (found !== undefined) return found;
+    // Some tools list without a name what is attached to an image.
+    const { withoutAttached } = await import("./without_attached.ts");
+    const images = await withoutAttached(this, imagesAmong(entries, nameOf));
+    return entryOf(images, undefined) ?? (images.length === 1 ? images[0] : undefined);
   }
 
   /** Makes a name, or the entry of the image that has none, point to a manifest that is here. */
