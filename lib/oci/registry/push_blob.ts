@@ -23,6 +23,7 @@ import {
 import type { Descriptor } from "../descriptor.ts";
 import { GraceSignal } from "../../base/grace_signal.ts";
 import { HashedReader } from "../hashed_reader.ts";
+import { ChunkSize } from "./chunk_size.ts";
 import { failedRequest, type PushFailure } from "./push_failure.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { chunkBytes, chunkedFromBytes } from "./push_requests.ts";
@@ -168,7 +169,7 @@ class Push implements AsyncDisposable {
 
   async #chunk(): Promise<PushFailure | undefined> {
     const { chunkBytes: wanted = chunkBytes } = this.#options;
-    const size = Math.max(wanted, this.#host.habits.minChunkBytes);
+    const size = ChunkSize.with(this.#host).of(wanted, this.#host.habits.minChunkBytes);
     const start = this.#at.offset;
     return await this.#send("PATCH", start, Math.min(start + size, this.#descriptor.size));
   }

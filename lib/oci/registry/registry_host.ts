@@ -73,7 +73,7 @@ export class RegistryHost implements Disposable {
   /** Whether it is still to be found out if uploads can be gone on with. */
   readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
   /** Whether it answers to HEAD, as far as it showed; a proxy before it may pass on GET alone. */
-  answersHead = true;
+  answersHead: boolean = true;
   /** Whose turn it is to change what has to be read before it is written. */
   readonly turns: Turns = new Turns();
   #shown: Partial<UploadHabits> | undefined;

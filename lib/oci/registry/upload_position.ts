@@ -10,6 +10,7 @@ import { KedgeError, UnreachableError } from "../../base/errors.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { HashedReader } from "../hashed_reader.ts";
 import { rememberUpload, type UploadState } from "../memory.ts";
+import { ChunkSize } from "./chunk_size.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { UploadClaim, uploadOwner } from "./upload_claim.ts";
 import { askSession, dropSession, openSession, sessionState } from "./upload_session.ts";
@@ -90,7 +91,9 @@ export class UploadPosition implements Disposable {
       host.learn({ ownCount: true });
     }
     const isPart = ownCount === false && told !== undefined && told > this.#offset && told < end;
-    this.#offset = isPart ? told : end;
+    const next = isPart ? told : end;
+    ChunkSize.with(host).took(end - this.#offset, next - this.#offset);
+    this.#offset = next;
     if (told === undefined || told === end) reader.hold();
     if (this.#isAskedInVain) host.learn({ resumes: false });
     this.#isAskedInVain = false;
@@ -150,6 +153,7 @@ export class UploadPosition implements Disposable {
       await this.anew();
       return;
     }
+    if (told > this.#offset) ChunkSize.with(host).took(Infinity, told - this.#offset);
     this.#goOn(told);
   }
 
