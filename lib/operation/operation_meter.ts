@@ -74,6 +74,10 @@ export class OperationMeter implements Meter, Disposable {
   }
 
   object(label: string, sizeBytes?: number): ObjectMeter {
+    return this.#object(label, sizeBytes);
+  }
+
+  #object(label: string, sizeBytes?: number, onVoid?: (bytes: number) => void): ObjectMeter {
     const about = { label, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
     const object: ObjectProgress = { ...about, bytesMoved: 0, bytesReused: 0 };
     this.#objects.add(object);
@@ -92,6 +96,9 @@ export class OperationMeter implements Meter, Disposable {
         const ofReused = Math.min(bytes - ofMoved, object.bytesReused);
         object.bytesMoved -= ofMoved;
         object.bytesReused -= ofReused;
+        // What went over the network stays counted: there is as much more to move.
+        this.bytesToMove += ofMoved + ofReused;
+        onVoid?.(ofMoved + ofReused);
         this.reused(-ofReused);
       },
       [Symbol.dispose]: () => {
@@ -125,7 +132,7 @@ export class OperationMeter implements Meter, Disposable {
         this.#progress();
       },
       object: (name, sizeBytes) => {
-        const object = this.object(name, sizeBytes);
+        const object = this.#object(name, sizeBytes, (bytes) => part.bytesToMove += bytes);
         return {
           ...object,
           moved: (bytes) => {

@@ -47,3 +47,20 @@ Deno.test("OperationMeter tells of an object what it was when the event was made
   assertEquals(before?.map(({ bytesMoved }) => bytesMoved), [1]);
   assertEquals(told()?.map(({ bytesMoved }) => bytesMoved), [3]);
 });
+
+Deno.test("OperationMeter tells that what was moved in vain is to be moved once more, in its part too", () => {
+  for (const inPart of [false, true]) {
+    let told: number[] = [];
+    using meter = new OperationMeter((event) => {
+      if (event.type === "progress") told = [event.bytesMoved, event.bytesToMove];
+    });
+    meter.bytesToMove = 100;
+    const object = (inPart ? meter.part("there", 100) : meter).object("blob", 110);
+    object.reused(10);
+    object.moved(60);
+    object.restarted(65);
+    object.moved(105);
+    meter.flush();
+    assertEquals(told, [165, 165]);
+  }
+});
