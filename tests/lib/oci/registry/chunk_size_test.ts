@@ -41,11 +41,11 @@ for (const quirk of ["short-chunks", "short-chunks-416"] as const) {
       const content = randomBytes(4_500_000, seed);
       const { byteLength: size } = content;
       const blob = { mediaType: MediaType.ociLayer, digest: sha256(content), size };
-      async function* body(start: number) {
+      const body = async function* (start: number) {
         for (let at = start; at < size; at += 70_000) {
           yield await Promise.resolve(content.slice(at, at + 70_000));
         }
-      }
+      };
       const retry = { retries: 3, baseMs: 1, ceilingMs: 5 };
       const options = { chunkedFromBytes: 500_000, chunkBytes, retry };
       await new RegistryClient(host, "a/b", "pull,push").putBlob(blob, body, options);
