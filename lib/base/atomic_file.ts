@@ -43,11 +43,17 @@ export interface AppearOptions {
   syncFolder?: boolean;
 }
 
+/** Options of {@linkcode persistFile}. */
+export interface PersistFileOptions extends AppearOptions {
+  /** Called last before the name appears; what it throws keeps it from that. */
+  beforeName?: () => Promise<void>;
+}
+
 /** Gives data that lies under a temporary name its final one: sync, permission bits, rename, sync of the folder. */
 export async function persistFile(
   temporary: string,
   path: string,
-  options: AppearOptions = {},
+  options: PersistFileOptions = {},
 ): Promise<void> {
   {
     using file = await Deno.open(temporary, { read: true, write: true });
@@ -56,6 +62,7 @@ export async function persistFile(
   if (options.mode !== undefined && Deno.build.os !== "windows") {
     await Deno.chmod(temporary, options.mode);
   }
+  await options.beforeName?.();
   await Deno.rename(temporary, path);
   if (options.syncFolder ?? true) await syncFolder(dirname(path));
 }

@@ -134,7 +134,6 @@ async function checkHoles(
     path,
     offsets: Float64Array.from(part.offsets),
     lengths: Float64Array.from(part.lengths),
-    write: false,
   });
   part.rows.forEach((row, at) => {
     if (zero[at] === 0) standing[row] = 0;

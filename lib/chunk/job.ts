@@ -8,6 +8,13 @@
  */
 import type { Chunker } from "./chunker.ts";
 
+/** A file that jobs write to, told from any other that takes its name meanwhile: they fail then. */
+export interface WrittenFile {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
 /** Hashes ranges of a file, and holds each against the digest that it must have. */
 export interface CheckJob {
   readonly type: "check";
@@ -26,7 +33,7 @@ export interface CheckResult {
 export interface CopyJob {
   readonly type: "copy";
   readonly from: string;
-  readonly to: string;
+  readonly to: WrittenFile;
   readonly fromOffsets: Float64Array<ArrayBuffer>;
   readonly lengths: Uint32Array<ArrayBuffer>;
   readonly digests: Uint8Array<ArrayBuffer>;
@@ -40,7 +47,7 @@ export interface UnpackJob {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly dataOffsets: Uint32Array<ArrayBuffer>;
   readonly stored: Uint32Array<ArrayBuffer>;
-  readonly to: string;
+  readonly to: WrittenFile;
   readonly lengths: Uint32Array<ArrayBuffer>;
   readonly digests: Uint8Array<ArrayBuffer>;
   readonly toStarts: Uint32Array<ArrayBuffer>;
@@ -92,8 +99,8 @@ export interface ZeroJob {
   readonly path: string;
   readonly offsets: Float64Array<ArrayBuffer>;
   readonly lengths: Float64Array<ArrayBuffer>;
-  /** Whether what is not zero is overwritten. */
-  readonly write: boolean;
+  /** That file, to overwrite what is not zero; without it, nothing is written. */
+  readonly to?: WrittenFile;
 }
 
 /** The result of a {@linkcode ZeroJob}: 1 for each range that was zero, as far as the file goes. */

@@ -3,7 +3,16 @@ import { isDenied, isNotThere, writeAllSync } from "../base/files.ts";
 import { freeMemory } from "../base/free_memory.ts";
 import { endOfRun, PieceWriter, readAt, runBytes } from "./file_pieces.ts";
 import { FrameUnpacker } from "./frame_unpacker.ts";
-import type { CheckJob, CopyJob, Job, JobResults, PackJob, UnpackJob, ZeroJob } from "./job.ts";
+import type {
+  CheckJob,
+  CopyJob,
+  Job,
+  JobResults,
+  PackJob,
+  UnpackJob,
+  WrittenFile,
+  ZeroJob,
+} from "./job.ts";
 import { scanSegment } from "./scan_segment.ts";
 import { isZero } from "./zeros.ts";
 import { isTooWide, zstdCompress } from "./zstd.ts";
@@ -42,7 +51,7 @@ function copy(job: CopyJob): JobResults["copy"] {
   const written = new Uint8Array(job.lengths.length);
   using from = openSource(job.from);
   if (from === undefined) return { written };
-  using to = Deno.openSync(job.to, { write: true });
+  using to = openTarget(job.to);
   const writer = new PieceWriter(to);
   const take = (data: Uint8Array<ArrayBuffer>, at: number) => {
     if (!isDigest(data, job.digests, at)) return;
@@ -62,6 +71,15 @@ function openSource(path: string): Deno.FsFile | undefined {
     if (isNotThere(error) || isDenied(error)) return undefined;
     throw error;
   }
+}
+
+/** Opens a file to be written, if it still has its name. */
+function openTarget({ path, dev, ino }: WrittenFile, read = false): Deno.FsFile {
+  const file = Deno.openSync(path, { read, write: true });
+  const info = file.statSync();
+  if (info.dev === dev && info.ino === ino) return file;
+  file.close();
+  throw new Error(`Cannot write "${path}": another file has its name by now`);
 }
 
 /** Reads pieces of a file, and gives each that the file has; what `take` was given is void once `done` was called. */
@@ -86,7 +104,7 @@ function readRuns(
 }
 
 function unpack(job: UnpackJob): JobResults["unpack"] {
-  using to = Deno.openSync(job.to, { write: true });
+  using to = openTarget(job.to);
   const writer = new PieceWriter(to);
   const written = new Uint8Array(job.lengths.length);
   const room = roomFor(maximum(job.lengths));
@@ -179,10 +197,10 @@ function packChunk(data: Uint8Array<ArrayBuffer>, level: number): Uint8Array<Arr
 }
 
 function zero(job: ZeroJob): JobResults["zero"] {
-  using file = Deno.openSync(job.path, { read: true, write: job.write });
+  using file = job.to === undefined ? Deno.openSync(job.path) : openTarget(job.to, true);
   const zeros = new Uint8Array(job.offsets.length);
   const buffer = new Uint8Array(bufferBytes);
-  const blank = job.write ? new Uint8Array(bufferBytes) : buffer;
+  const blank = job.to === undefined ? buffer : new Uint8Array(bufferBytes);
   for (let range = 0; range < job.offsets.length; range++) {
     let at = job.offsets[range]!;
     const end = at + job.lengths[range]!;
@@ -193,7 +211,7 @@ function zero(job: ZeroJob): JobResults["zero"] {
       if (count === null) break;
       if (!isZero(buffer, 0, count)) {
         zeros[range] = 0;
-        if (!job.write) break;
+        if (job.to === undefined) break;
         file.seekSync(at, Deno.SeekMode.Start);
         writeAllSync(file, blank.subarray(0, count));
       }

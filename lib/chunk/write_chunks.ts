@@ -10,6 +10,7 @@ import { VerificationError } from "../base/errors.ts";
 import { inParallel } from "../base/in_parallel.ts";
 import type { DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
+import type { WrittenFile } from "./job.ts";
 import type { JobPool } from "./job_pool.ts";
 import type { LocalSource, Located } from "./locate_chunks.ts";
 import { digestsOf, type Places, placesOf } from "./places.ts";
@@ -25,7 +26,7 @@ export interface WriteTarget {
   /** What the file is to be made of. */
   readonly index: DiskIndex;
   /** The file. */
-  readonly path: string;
+  readonly to: WrittenFile;
   /** Where each chunk belongs. */
   readonly places: Places;
   /** Does the work. */
@@ -46,14 +47,14 @@ export async function copyChunks(
   sources: readonly LocalSource[],
   onWritten: (bytes: number) => void,
 ): Promise<number[]> {
-  const { index, path, pool, signal } = target;
+  const { index, to, pool, signal } = target;
   const changed: number[] = [];
   const batches = batchesOf(target, located, sources.length);
   await inParallel(batches, pool.width, signal, async ({ source, chunks }) => {
     const { written } = await pool.run({
       type: "copy",
       from: sources[source]!.path,
-      to: path,
+      to,
       fromOffsets: Float64Array.from(chunks, (chunk) => located.offset[chunk]!),
       lengths: Uint32Array.from(chunks, (chunk) => index.lengths[chunk]!),
       digests: digestsOf(index, chunks),
@@ -200,7 +201,7 @@ interface WrongChunks {
 
 /** Fetches, unpacks and writes a range; gives what of it was wrong. */
 async function fetchRange(
-  { index, path, places, pool }: WriteTarget,
+  { index, to, places, pool }: WriteTarget,
   range: PackRange,
   spare: ArrayBuffer[],
   read: (buffer: ArrayBuffer | undefined) => Promise<Uint8Array<ArrayBuffer>>,
@@ -210,7 +211,7 @@ async function fetchRange(
   const { written, buffer, tooWide } = await pool.run({
     type: "unpack",
     data,
-    to: path,
+    to,
     dataOffsets: chunks.map((chunk) => index.offsets[chunk]! - range.start),
     stored: chunks.map((chunk) => index.stored[chunk]!),
     lengths: chunks.map((chunk) => index.lengths[chunk]!),

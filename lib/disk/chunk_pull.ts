@@ -1,16 +1,15 @@
-import { roomHint, withRoom } from "./with_room.ts";
 import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
 import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
-import { fileState, keepTable, rememberFile } from "./known_files.ts";
+import { keepTable, rememberFile } from "./known_files.ts";
 import { movePull } from "./move_pull.ts";
 import { type DiskPullPlan, planPull } from "./plan_pull.ts";
+import { giveName } from "./give_name.ts";
 import {
   foreseeName,
   foreseeOut,
-  giveName,
   mayMove,
   pulledDisk,
   type PullRequest,
@@ -18,10 +17,11 @@ import {
   refuseNewUser,
   tellMoved,
 } from "./pull_work.ts";
-import { type FileIdentity, openOut, refuseUnsteady, settle } from "./out_file.ts";
+import { type FileIdentity, openOut, refuseUnsteady, settle, whileOurs } from "./out_file.ts";
 import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
 import { whereRoom } from "./where_room.ts";
+import { roomHint, withRoom } from "./with_room.ts";
 
 /** Makes sure that there is room for what a pull writes; where it writes nothing more than stands, the file system is not asked. */
 function checkRoom(plan: DiskPullPlan): void {
@@ -43,7 +43,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     { ...request, image, requestsAfter: mayMove(store) ? 1 : 0 },
     step,
   );
-  if (plan.changed) await foreseeName(file, plan.out);
+  if (plan.changed) await foreseeName(plan);
   else await refuseUnsteady(file.path, plan.seen!);
   const result = pulledDisk(request, image.index.size);
   let table: Digest | undefined;
@@ -52,12 +52,12 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     ...plan,
     result,
     async foresee() {
-      await foreseeOut(file, plan.out, { ...plan, hasJournal: plan.inPlace });
+      await foreseeOut(plan, plan.inPlace);
       checkRoom(plan);
     },
     async move(step) {
       checkRoom(plan);
-      const open = () => openOut({ ...plan, held: request.held });
+      const open = () => openOut(plan, request.held);
       const opened = written = await withRoom(plan.out, roomHint, open);
       const keep = async () => {
         await keepDisk(cache, image, store.name);
@@ -67,22 +67,20 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
         () => whereRoom(cache, step.meter, keep),
         async (signal) => {
           if (plan.stands) return step.meter.reused(plan.bytesToReuse);
-          const of = { ...request, written: opened };
-          await withRoom(plan.out, roomHint, () => movePull(plan, of, { ...step, signal }));
+          const move = () => movePull(plan, { ...request, written: opened }, { ...step, signal });
+          await withRoom(plan.out, roomHint, () => whileOurs(plan.out, opened, move));
         },
       ], step.signal);
     },
     async verify() {
-      await settle(plan.out, image.index.size, written!, plan.stands);
-      await refuseNewUser(request, plan.out);
+      await settle(plan, image.index.size, written!);
+      await refuseNewUser(request, plan);
     },
     async commit(step) {
-      const mtimeMs = await giveName(file, plan.out, step);
-      const state = fileState(await Deno.stat(file.path));
-      // What was beside was known to nobody else until now, and its time was set back.
-      const certain = state.mtimeMs === mtimeMs;
+      const state = await giveName(plan, written!, step);
       const remember = async () => {
-        if (table !== undefined) await rememberFile(cache, file.path, table, { ...state, certain });
+        if (table === undefined || state === undefined) return;
+        await rememberFile(cache, file.path, table, state);
       };
       await Promise.all([whereRoom(cache, step.meter, remember), tellMoved(request, step)]);
       return result;

@@ -7,13 +7,14 @@ import { SteadySync } from "../base/steady_sync.ts";
 import { together } from "../base/together.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
+import type { WrittenFile } from "../chunk/job.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import { allPlaces, placedChunks } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskSource } from "./disk_store.ts";
-import { type FileIdentity, refuseTaken } from "./out_file.ts";
+import { type FileIdentity, openWritten } from "./out_file.ts";
 import { PackReader } from "./pack_reader.ts";
 import type { DiskPullPlan } from "./plan_pull.ts";
 import { proveStanding } from "./prove_standing.ts";
@@ -41,17 +42,18 @@ export async function movePull(
   step: Step,
 ): Promise<void> {
   const { index } = plan.image;
+  const { pool, written } = options;
+  const to = { path: plan.out, dev: written.dev, ino: written.ino };
   const target: WriteTarget = {
     index,
-    path: plan.out,
+    to,
     places: plan.places,
-    pool: options.pool,
+    pool,
     signal: step.signal,
   };
-  const { located, sources } = plan.inPlace ? await saveMoved(plan, options.pool, step) : plan;
-  await refuseTaken(plan.out, options.written);
-  await makeRoom(plan);
-  await blankHoles(plan, plan.standing, options.pool);
+  const { located, sources } = plan.inPlace ? await saveMoved(plan, pool, step) : plan;
+  await makeRoom(plan, written);
+  await blankHoles(plan, plan.standing, { to, pool });
   const toProve = plan.known === undefined ? 0 : bytesToProve(plan);
   using local = step.meter.object("chunks on this machine", plan.bytesToReuse);
   using remote = step.meter.object(`packs of ${options.store.name}`, bytesOf(plan.ranges));
@@ -95,7 +97,7 @@ export async function movePull(
   };
   const prove = async (signal: AbortSignal) => {
     if (plan.known === undefined) return plan.standing.map(() => 1);
-    const rows = await proveStanding(plan, options.pool, { ...step, signal }, (bytes, standing) => {
+    const rows = await proveStanding(plan, pool, { ...step, signal }, (bytes, standing) => {
       moving.proof(bytes);
       reused(standing);
     });
@@ -111,7 +113,7 @@ export async function movePull(
     await fetch(planRanges(index, Uint32Array.from(changed)));
   }
   if (sound.includes(0)) {
-    await blankHoles(plan, sound, options.pool);
+    await blankHoles(plan, sound, { to, pool });
     const places = allPlaces(index, sound);
     await fetch(planRanges(index, placedChunks(places)), { places });
   }
@@ -120,13 +122,17 @@ export async function movePull(
 }
 
 /** Gives the file its length. */
-async function makeRoom(plan: DiskPullPlan): Promise<void> {
-  using file = await Deno.open(plan.out, { read: true, write: true });
+async function makeRoom(plan: DiskPullPlan, written: FileIdentity): Promise<void> {
+  using file = await openWritten(plan.out, written);
   await file.truncate(plan.image.index.size);
 }
 
 /** Writes zeros where holes belong that do not stand. */
-async function blankHoles(plan: DiskPullPlan, standing: Uint8Array, pool: JobPool): Promise<void> {
+async function blankHoles(
+  plan: DiskPullPlan,
+  standing: Uint8Array,
+  { to, pool }: { to: WrittenFile; pool: JobPool },
+): Promise<void> {
   const { index } = plan.image;
   const holes: number[] = [];
   index.rows.forEach((row, at) => {
@@ -135,8 +141,8 @@ async function blankHoles(plan: DiskPullPlan, standing: Uint8Array, pool: JobPoo
   if (holes.length === 0) return;
   await pool.run({
     type: "zero",
-    path: plan.out,
-    write: true,
+    path: to.path,
+    to,
     offsets: Float64Array.from(holes, (row) => index.rowOffsets[row]!),
     lengths: Float64Array.from(holes, (row) => index.rowOffsets[row + 1]! - index.rowOffsets[row]!),
   });

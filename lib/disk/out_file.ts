@@ -13,33 +13,22 @@ import { busyError, pulledElsewhere } from "./busy.ts";
 import { clearPlace, type DiskFile, isHalfWritten, leftBeside } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
 import { fileState, sameState } from "./known_files.ts";
+import type { PulledFile } from "./pulled_file.ts";
 import { inWordsOfFile, refuseAdding, refuseKept } from "./refuse_fixed.ts";
 
 /** What tells a file from others, whatever their names; a number that became free is given to the next file, so that its time of birth counts too. */
 export type FileIdentity = Pick<Deno.FileInfo, "birthtime" | "dev" | "ino">;
 
-/** What {@linkcode openOut} opens. */
-export interface OpenOutOptions {
-  /** The file that is to become the disk; whoever may read and write it may do that with a new one too. */
-  readonly file: DiskFile;
-  /** What is written: that file, or the one beside it. */
-  readonly out: string;
-  /** That, as it was before anything was read of it; `undefined` if it was not there. */
-  readonly seen: Deno.FileInfo | undefined;
-  /** Whether it is that disk already: then it is written by nobody, and need not be this user's to write. */
-  readonly stands: boolean;
-  /** Keeps it open and locked, so that another pull with another cache finds out at once. */
-  readonly held: DisposableStack;
-}
-
 /**
  * Makes sure that the file can be written, where it has to be, and is as it was when it was looked at; it is made where none was, in place of whatever does not count.
  *
+ * @param held keeps it open and locked, so that another pull with another cache finds out at once
  * @throws {NotAllowedError} if it may never be changed, or lies where names may only be added
  * @throws {KedgeError} if it is gone, was changed, another one has its name, another pull writes to it, or a program runs from it
  */
 export async function openOut(
-  { file, out, seen, stands, held }: OpenOutOptions,
+  { file, out, seen, stands }: PulledFile,
+  held: DisposableStack,
 ): Promise<Deno.FileInfo> {
   if (await isPulledElsewhere(file, out)) {
     throw new KedgeError(...busyError(pulledElsewhere(file.path)));
@@ -90,8 +79,47 @@ export async function refuseUnsteady(path: string, seen: Deno.FileInfo): Promise
  * @throws {KedgeError} if it is gone, or another one has its name
  */
 export async function refuseTaken(path: string, written: FileIdentity): Promise<void> {
-  using file = await opened(path, { read: true });
-  refuseOther(path, await file.stat(), written);
+  (await openWritten(path, written, { read: true })).close();
+}
+
+/**
+ * Opens the file that is written once more, by its name.
+ *
+ * @param written the file, which is open
+ * @throws {KedgeError} if it is gone, or another one has its name
+ */
+export async function openWritten(
+  path: string,
+  written: FileIdentity,
+  options: Deno.OpenOptions = { read: true, write: true },
+): Promise<Deno.FsFile> {
+  const file = await opened(path, options);
+  try {
+    refuseOther(path, await file.stat(), written);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/**
+ * Does what writes to a file by its name.
+ *
+ * @param written the file, which is open
+ * @throws {KedgeError} if that failed, and the file is gone, or another one has its name
+ */
+export async function whileOurs<T>(
+  path: string,
+  written: FileIdentity,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await refuseTaken(path, written);
+    throw error;
+  }
 }
 
 /**
@@ -106,7 +134,7 @@ export async function refusePulled(file: DiskFile): Promise<void> {
 }
 
 /** Whether another pull writes to a file in place, or to an unfinished version of it other than `out`. */
-async function isPulledElsewhere(file: OpenOutOptions["file"], out: string): Promise<boolean> {
+async function isPulledElsewhere(file: DiskFile, out: string): Promise<boolean> {
   // Other programs have the file itself locked too.
   if (out !== file.path && isHalfWritten(file) && await isPulled(file.path)) return true;
   for (const { path } of (await leftBeside(file)).partials) {
@@ -148,21 +176,18 @@ function lock(path: string, file: Deno.FsFile): boolean {
  * Makes what was written durable.
  *
  * @param written the file that was written
- * @param stands whether it was written before, and may not be this user's to write now
  * @throws {KedgeError} if it has not the size that it must have, is gone, or another one has its name
  */
 export async function settle(
-  path: string,
+  { out, stands }: Pick<PulledFile, "out" | "stands">,
   sizeBytes: number,
   written: FileIdentity,
-  stands = false,
 ): Promise<void> {
-  using file = await opened(path, { read: true, write: !stands });
-  const info = await file.stat();
-  refuseOther(path, info, written);
-  if (info.size !== sizeBytes) {
+  using file = await openWritten(out, written, { read: true, write: !stands });
+  const { size } = await file.stat();
+  if (size !== sizeBytes) {
     throw new KedgeError(
-      `Cannot finish "${path}": it has ${info.size} bytes instead of ${sizeBytes}`,
+      `Cannot finish "${out}": it has ${size} bytes instead of ${sizeBytes}`,
       { hint: "does another program write to it?", side: "destination" },
     );
   }
@@ -192,9 +217,14 @@ function refuseChanged(path: string, info: Deno.FileInfo, seen: Deno.FileInfo): 
 }
 
 function refuseOther(path: string, info: FileIdentity, known: FileIdentity): void {
-  const sameBirth = info.birthtime?.getTime() === known.birthtime?.getTime();
-  if (info.ino === known.ino && info.dev === known.dev && sameBirth) return;
+  if (isSameFile(info, known)) return;
   throw taken(path, "another file has its name by now");
+}
+
+/** Whether two looks saw one file. */
+export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
+  const sameBirth = a.birthtime?.getTime() === b.birthtime?.getTime();
+  return a.ino === b.ino && a.dev === b.dev && sameBirth;
 }
 
 function taken(path: string, state: string): KedgeError {

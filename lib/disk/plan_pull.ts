@@ -21,24 +21,17 @@ import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
+import type { PulledFile } from "./pulled_file.ts";
 import type { SourceSearch } from "./local_sources.ts";
 import { searchChunks } from "./search_chunks.ts";
 import { standingRows, standsWhole } from "./standing_rows.ts";
 
 /** What a pull is about to do. */
-export interface DiskPullPlan extends Plan {
+export interface DiskPullPlan extends Plan, PulledFile {
   /** What is pulled. */
   readonly image: DiskImage;
-  /** Where it goes. */
-  readonly file: DiskFile;
-  /** The file that is written: the destination itself, or the one beside it. */
-  readonly out: string;
   /** Whether the destination itself is written. */
   readonly inPlace: boolean;
-  /** Whether that is the disk already, every byte of it hashed now: then only what lies beside it is taken away. */
-  readonly stands: boolean;
-  /** That file, as it was before anything was read of it; `undefined` if there was none. */
-  readonly seen: Deno.FileInfo | undefined;
   /** Rows that stand in `out` already. */
   readonly standing: Uint8Array;
   /** Whence that is known where `out` was not read for it: then what stands is hashed while the other rows are brought. */

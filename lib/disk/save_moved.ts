@@ -1,5 +1,6 @@
 import { inParallel } from "../base/in_parallel.ts";
 import { clearPlace, leaveNothing } from "./disk_file.ts";
+import type { WrittenFile } from "../chunk/job.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
 import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
 import { digestsOf } from "../chunk/places.ts";
@@ -50,7 +51,7 @@ export async function saveMoved(
   const builder = new TableBuilder(savedChunker);
   await clearPlace(saved);
   const options = { write: true, create: true, truncate: true, ...modeOf(file.info) };
-  (await Deno.open(saved, options)).close();
+  const to = await madeFile(saved, options);
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };
   const sources = [...plan.sources, { path: saved, table: emptyTable() }];
@@ -66,7 +67,7 @@ export async function saveMoved(
     await pool.run({
       type: "copy",
       from: plan.sources[located.source[batch[0]!]! - 1]!.path,
-      to: saved,
+      to,
       fromOffsets: Float64Array.from(batch, (chunk) => located.offset[chunk]!),
       lengths,
       digests: digestsOf(index, batch),
@@ -78,7 +79,7 @@ export async function saveMoved(
   await syncFile(saved);
   await writeJournal(file, {
     manifest: plan.image.manifest.digest,
-    saved: saved,
+    saved,
     table: moved.length === 0 ? emptyTable() : builder.table(),
   });
   await leaveNothing(left);
@@ -95,6 +96,13 @@ function* batchesOf(chunks: readonly number[], { source }: Located): Generator<n
     const ofSource = chunks.filter((chunk) => source[chunk] === from);
     for (let at = 0; at < ofSource.length; at += 256) yield ofSource.slice(at, at + 256);
   }
+}
+
+/** Makes a file, which is to be written. */
+async function madeFile(path: string, options: Deno.OpenOptions): Promise<WrittenFile> {
+  using file = await Deno.open(path, options);
+  const { dev, ino } = await file.stat();
+  return { path, dev, ino };
 }
 
 /** Makes the data of a file durable. */

@@ -4,23 +4,18 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
-import { type Digest, Hasher } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes, takenBytes } from "../base/disk_space.ts";
-import { VerificationError } from "../base/errors.ts";
 import { canRead } from "../base/files.ts";
-import { inParallel } from "../base/in_parallel.ts";
-import { unpackAppleLz4 } from "../chunk/tart/apple_lz4.ts";
-import { verified } from "../oci/verified.ts";
 import type { Step } from "../operation/operation.ts";
 import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
+import { moveTart } from "./move_tart.ts";
+import { type FileIdentity, openOut, refuseUnsteady, settle, whileOurs } from "./out_file.ts";
 import { sayBegun } from "./pull_journal.ts";
-import { orElsewhere } from "./or_elsewhere.ts";
-import { type FileIdentity, openOut, refuseTaken, refuseUnsteady, settle } from "./out_file.ts";
-import { roomHint, withRoom } from "./with_room.ts";
+import { giveName } from "./give_name.ts";
 import {
   foreseeName,
   foreseeOut,
-  giveName,
   mayMove,
   pulledDisk,
   type PullRequest,
@@ -28,11 +23,11 @@ import {
   refuseNewUser,
   tellMoved,
 } from "./pull_work.ts";
-import { SparseWriter } from "./sparse_writer.ts";
+import type { PulledFile } from "./pulled_file.ts";
 import { readTart, sameLayers, type TartLayer } from "./tart_disk.ts";
-import { type Moving, tellMoving } from "./tell_moving.ts";
+import { regionDigest, type TartRegion } from "./tart_region.ts";
 import { tellReading } from "./tell_reading.ts";
-import { copyRegion, regionDigest, type TartRegion } from "./tart_region.ts";
+import { roomHint, withRoom } from "./with_room.ts";
 
 /** Plans the pull of a Tart image. */
 export async function tartPull(request: PullRequest, step: Step): Promise<PullWork> {
@@ -88,13 +83,13 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   }
   const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
   const changed = !standsWhole || unfinished;
-  if (changed) await foreseeName(file, out);
+  const pulled: PulledFile = { file, out, seen, stands: standsWhole };
+  if (changed) await foreseeName(pulled);
   else await refuseUnsteady(file.path, file.info!);
   const bytesToMove = sum(toFetch.map(([layer]) => layer.blob.size));
   const bytesToReuse = disk.size - sum(missing.map((layer) => layer.size));
   const result = pulledDisk(request, disk.size);
   const writing = [...missing, ...copies.map((copy) => copy.layer)];
-  const fileBytes = sum(writing.map(size));
   const stands = disk.layers.filter((layer) => !writing.includes(layer));
   const checkRoom = () => {
     const ownBytes = seen === undefined ? 0 : Math.max(0, takenBytes(seen) - sum(stands.map(size)));
@@ -118,111 +113,28 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
     })),
     result,
     async foresee() {
-      await foreseeOut(file, out, { seen, stands: standsWhole, hasJournal: false });
+      await foreseeOut(pulled, false);
       checkRoom();
     },
     move: (step) =>
       withRoom(out, roomHint, async () => {
         checkRoom();
-        written = await openOut({ file, out, seen, stands: standsWhole, held: request.held });
+        const opened = written = await openOut(pulled, request.held);
         if (standsWhole) return step.meter.reused(disk.size);
         if (inPlace) await sayBegun(file, manifest.digest);
-        await refuseTaken(out, written);
-        const moving = tellMoving(step.meter, {
-          pieces: store.requestsPerRead > 0 ? "requests" : "parts",
-          wire: "fetched",
-          wireBytes: bytesToMove,
-          file: "written",
-          fileBytes,
-        });
-        {
-          using target = await Deno.open(out, { read: true, write: true });
-          await target.truncate(disk.size);
-        }
-        const fetched = [...missing];
-        const reused = (bytes: number) => {
-          step.meter.reused(bytes);
-          moving.reused(bytes);
-        };
-        reused(sum(stands.map(size)));
-        for (const { layer, from } of copies) {
-          if (await copyRegion(from, out, layer, step.signal)) {
-            reused(layer.size);
-            moving.file(layer.size);
-          } else {
-            step.meter.note(
-              `"${from.path}" changed meanwhile; ${layer.blob.digest} is fetched`,
-              "warning",
-            );
-            fetched.push(layer);
-          }
-        }
-        await inParallel(
-          sameLayers(fetched),
-          Math.min(4, request.concurrency),
-          step.signal,
-          (layers, signal) => fetchLayers(request, layers, out, { ...step, signal, moving }),
-        );
-        moving.end();
+        const move = { disk, out, written: opened, stands, copies, missing };
+        await whileOurs(out, opened, () => moveTart(move, request, step));
       }),
     async verify() {
-      await settle(out, disk.size, written!, standsWhole);
-      await refuseNewUser(request, out);
+      await settle(pulled, disk.size, written!);
+      await refuseNewUser(request, pulled);
     },
     async commit(step) {
-      await giveName(file, out, step);
+      await giveName(pulled, written!, step);
       await tellMoved(request, step);
       return result;
     },
   };
-}
-
-/** Fetches one of layers that have the same content, and writes it at the place of each. */
-async function fetchLayers(
-  { store }: PullRequest,
-  layers: readonly [TartLayer, ...TartLayer[]],
-  out: string,
-  { meter, signal, moving }: Step & { moving: Moving },
-): Promise<void> {
-  const [layer] = layers;
-  const { blob } = layer;
-  const what = `the layer ${blob.digest} of "${store.name}"`;
-  using progress = meter.object(blob.digest, blob.size);
-  let [wired, written] = [0, 0];
-  const counted = async function* () {
-    for await (const piece of store.stream(blob, signal)) {
-      progress.moved(piece.length);
-      moving.wire(piece.length, 0);
-      wired += piece.length;
-      yield piece;
-    }
-    moving.wire(0);
-  };
-  await orElsewhere(store, blob, async () => {
-    progress.restarted();
-    moving.wire(-wired, 0);
-    moving.file(-written);
-    [wired, written] = [0, 0];
-    const packed = verified(blob, counted(), { name: store.name });
-    const hasher = new Hasher();
-    using file = await Deno.open(out, { read: true, write: true });
-    const writer = new SparseWriter(file);
-    for await (const plain of unpackAppleLz4(packed, layer.size, what)) {
-      signal.throwIfAborted();
-      for (const { offset } of layers) {
-        await writer.write(offset + hasher.size, plain);
-        written += plain.length;
-        moving.file(plain.length);
-      }
-      hasher.update(plain);
-    }
-    if (hasher.digest() !== layer.digest) {
-      throw new VerificationError(
-        `Cannot use ${what}: its content is not ${layer.digest}`,
-        { side: "source", data: { expected: layer.digest, actual: hasher.digest() } },
-      );
-    }
-  });
 }
 
 /** How many bytes a layer takes for sure: its zeros are written nowhere, and LZ4 packs at most 255 of them into a byte. */

@@ -37,17 +37,16 @@ export async function regionDigest(
   return hasher.digest();
 }
 
-/** Copies a region to the place of a layer; `false` if its bytes are not those of the layer by now. */
+/** Copies a region to the place of a layer in an open file; `false` if its bytes are not those of the layer by now. */
 export async function copyRegion(
   from: TartRegion,
-  to: string,
+  target: Deno.FsFile,
   layer: TartLayer,
   signal: AbortSignal,
 ): Promise<boolean> {
   const info = await ifThere(Deno.stat(from.path));
   using source = info?.isFile === true ? await ifThere(Deno.open(from.path)) : undefined;
   if (source === undefined) return false;
-  using target = await Deno.open(to, { read: true, write: true });
   const writer = new SparseWriter(target);
   const hasher = new Hasher();
   const buffer = new Uint8Array(bufferBytes);

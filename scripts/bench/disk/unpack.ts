@@ -14,7 +14,14 @@ export async function unpack(layout: string, to: string): Promise<number> {
   pool.start();
   const { signal } = new AbortController();
   const standing = Uint8Array.from(index.rows, (chunk) => chunk === holeRow ? 1 : 0);
-  const target = { index, path: to, places: allPlaces(index, standing), pool, signal };
+  const { dev, ino } = await Deno.stat(to);
+  const target = {
+    index,
+    to: { path: to, dev, ino },
+    places: allPlaces(index, standing),
+    pool,
+    signal,
+  };
   const started = performance.now();
   await fetchChunks(target, planRanges(index, Uint32Array.from(index.lengths.keys())), {
     read: async ({ pack, start, end }, { buffer }) => {

@@ -59,7 +59,8 @@ async function packed(folder: string, data: Uint8Array, pool: JobPool) {
 
 function target(index: DiskIndex, path: string, pool: JobPool) {
   const standing = new Uint8Array(index.rows.length);
-  return { index, path, places: allPlaces(index, standing), pool, signal };
+  const { dev, ino } = Deno.statSync(path);
+  return { index, to: { path, dev, ino }, places: allPlaces(index, standing), pool, signal };
 }
 
 const readPack = (folder: string) => async (range: { pack: number; start: number; end: number }) =>

@@ -8,13 +8,13 @@ import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 /** Opens a file as a pull does, and lets it go again. */
 async function openOnce(out: string, seen?: Deno.FileInfo): Promise<Deno.FileInfo> {
   using held = new DisposableStack();
-  return await openOut({ file: await lookAtDiskFile(out), out, seen, stands: false, held });
+  return await openOut({ file: await lookAtDiskFile(out), out, seen, stands: false }, held);
 }
 
 Deno.test("openOut() makes a file where none was, and settle() knows it again", async () => {
   await using world = await DiskWorld.make();
   const written = await openOnce(world.path("out"));
-  await settle(world.path("out"), 0, written);
+  await settle({ out: world.path("out"), stands: false }, 0, written);
   assertEquals(await openOnce(world.path("out"), written), written);
 });
 
@@ -26,7 +26,7 @@ Deno.test("a file that got the inode number of the one before is another file", 
   const before = { ...info, birthtime: new Date(info.birthtime.getTime() - 1) };
   const state = `Cannot write "${out}": another file has its name by now`;
   await assertRejects(() => openOnce(out, before), KedgeError, state);
-  await assertRejects(() => settle(out, 3, before), KedgeError, state);
+  await assertRejects(() => settle({ out, stands: false }, 3, before), KedgeError, state);
 });
 
 Deno.test({
@@ -45,7 +45,7 @@ Deno.test({
     try {
       const out = world.path("root/out");
       const seen = await Deno.stat(out);
-      await settle(out, 3, await openOnce(out, seen));
+      await settle({ out, stands: false }, 3, await openOnce(out, seen));
       await assertRejects(() => openOnce(out, { ...seen, ino: 1 }), KedgeError, "another file");
     } finally {
       await unmount(world.path("root"));
