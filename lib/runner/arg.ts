@@ -31,6 +31,10 @@ export interface Arg<T = unknown, P extends ArgPresence = ArgPresence> {
   readonly range?: string;
   /** What stands for the value in the help: `N`, `PATH`. */
   readonly placeholder: string;
+  /** The heading under which the help lists its flag. */
+  readonly group?: string;
+  /** The default that the help shows, where the task itself chooses it. */
+  readonly defaultText?: string;
   /** Reads what was typed. */
   parse(text: string, place: ArgPlace): T;
   /** Checks a value that a program passed. */

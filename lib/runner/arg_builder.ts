@@ -113,7 +113,12 @@ function listArg<T>(
       ...options,
       description: options.description ?? item.description,
       positional: options.positional ?? item.positional,
-      ...defined({ example: options.example ?? item.example, env: options.env ?? item.env }),
+      ...defined({
+        example: options.example ?? item.example,
+        env: options.env ?? item.env,
+        group: options.group ?? item.group,
+        defaultText: options.defaultText ?? item.defaultText,
+      }),
     },
     {
       kind: "list",

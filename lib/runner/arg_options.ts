@@ -14,16 +14,20 @@ export type ArgPresence = "required" | "default" | "optional";
 
 /** What every argument may say of itself. */
 export interface ArgOptions {
-  /** What it is for, one line. */
+  /** What it is for, in one line. */
   description: string;
-  /** Whether it stands without a flag, in the order of declaration. @default {false} */
+  /** Whether it is given without a flag, by its place in the order of declaration. @default {false} */
   positional?: boolean;
-  /** The environment variable that stands in for it when it is not given. */
+  /** The environment variable that is read when it is not given. */
   env?: string;
-  /** A value for the help. */
+  /** A value for the example at the end of the help. */
   example?: string;
-  /** What stands for the value in the help, and where a text does not match its pattern. @default {by its kind} */
+  /** What stands for the value in the help and in messages: `N`, `PATH`. @default {by its kind} */
   placeholder?: string;
+  /** The heading under which the help lists its flag. @default {"Flags"} */
+  group?: string;
+  /** The default that the help shows, where the task itself chooses what an absent value means. */
+  defaultText?: string;
 }
 
 /** Options of `arg.string`. */

@@ -23,19 +23,16 @@ export function helpOfFile(
   { name: program, version }: { name: string; version?: string },
   lockfile: string,
 ): string {
-  const { lock } = settingArgs;
-  const description = `${lock.description}; ${lockfile} without it`;
+  const lock = { ...settingArgs.lock, defaultText: lockfile };
   return [
     `Usage: ${program} [flags] <task> [flags and arguments of the task]`,
     "",
     "Tasks:",
     indented(listOfTasks(tasks)),
+    ...flagSections({ ...settingArgs, lock }, settingBare, settingShorts),
     "",
-    "Flags:",
-    ...argLines({ ...settingArgs, lock: { ...lock, description } }, settingBare, settingShorts),
-    "",
-    "<task> --help shows the flags of a task",
-    ...(version === undefined ? [] : [`${program} --version tells which one this is`]),
+    `Run "${program} <task> --help" for the flags and an example of a task.`,
+    ...(version === undefined ? [] : [`Run "${program} --version" for its version.`]),
   ].join("\n");
 }
 
@@ -58,14 +55,30 @@ export function helpOfTask(task: AnyTask, program: string): string {
     task.description,
     "",
     `Usage: ${usage.join(" ")}`,
-    ...section("Arguments:", argLines(Object.fromEntries(positionals))),
-    ...section("Flags:", argLines(Object.fromEntries(flags))),
-    ...section("Example:", example === undefined ? [] : [`  ${example}`]),
+    ...section("Arguments", argLines(Object.fromEntries(positionals))),
+    ...flagSections(Object.fromEntries(flags)),
+    "",
+    `Run "${program} --help" for the flags of every task, such as --dry-run.`,
+    ...section("Example", example === undefined ? [] : [`  ${example}`]),
   ].join("\n");
 }
 
 function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ["", title, ...lines];
+  return lines.length === 0 ? [] : ["", `${title}:`, ...lines];
+}
+
+/** Flags under their headings, which come in the order in which they are first named. */
+function flagSections(
+  flags: ArgsShape,
+  bare?: Readonly<Record<string, string>>,
+  shorts?: Readonly<Record<string, string>>,
+): string[] {
+  const groups = new Map<string, Record<string, Arg>>();
+  for (const [key, declared] of Object.entries(flags)) {
+    const title = declared.group ?? "Flags";
+    groups.set(title, { ...groups.get(title), [key]: declared });
+  }
+  return [...groups].flatMap(([title, shape]) => section(title, argLines(shape, bare, shorts)));
 }
 
 function exampleOf(task: AnyTask, program: string): string | undefined {
@@ -115,6 +128,7 @@ function noteOf(declared: Arg): string {
   if (declared.kind === "boolean") {
     if (declared.default === true) notes.push("default: yes");
   } else if (declared.default !== undefined) notes.push(`default: ${shown(declared)}`);
+  else if (declared.defaultText !== undefined) notes.push(`default: ${declared.defaultText}`);
   if (declared.env !== undefined) notes.push(`env: ${declared.env}`);
   return notes.length === 0
     ? declared.description

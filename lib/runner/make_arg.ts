@@ -26,7 +26,8 @@ export interface ArgRules<T> {
 
 /** An argument of a kind. */
 export function makeArg<T>(options: CommonArgOptions<T>, rules: ArgRules<T>): Arg<T> {
-  const { description = "", positional = false, env, example, placeholder } = options;
+  const { description = "", positional = false, env, example, placeholder, group, defaultText } =
+    options;
   const presence: ArgPresence = options.required
     ? "required"
     : options.default === undefined
@@ -42,6 +43,8 @@ export function makeArg<T>(options: CommonArgOptions<T>, rules: ArgRules<T>): Ar
       default: options.default,
       env,
       example,
+      group,
+      defaultText,
       values: rules.values,
       range: rules.range,
     }),

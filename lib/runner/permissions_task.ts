@@ -7,12 +7,15 @@ import { findTask, type TaskMap } from "./task_file.ts";
 export function permissionsTask(tasks: TaskMap): AnyTask {
   return task({
     name: "permissions",
-    description: "Print the permissions that tasks use, for deno.json",
+    description: "Print the Deno permissions that tasks use, for deno.json",
     query: true,
     permissions: {},
     args: {
       tasks: arg.list(
-        arg.string({ description: "Their names, as --list shows them", example: "kexec" }),
+        arg.string({
+          description: "The names of the tasks, as --list shows them",
+          example: "kexec",
+        }),
         {
           positional: true,
           required: true,

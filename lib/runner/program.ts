@@ -26,7 +26,7 @@ export interface ProgramHost extends ArgSources {
   readonly argv: readonly string[];
   /** The folder of the task file, where that is a file. */
   readonly project?: string;
-  /** The lockfile where `--lock` names none. @default {none is used} */
+  /** The lockfile where `--lock` names none. @default {none} */
   readonly lockfile?: string;
   /** Ends the run from outside. */
   readonly signal: AbortSignal;
@@ -134,7 +134,7 @@ async function textOf(
 
 /** The lockfile that is used without `--lock`. */
 function lockfileInWords({ project, lockfile }: ProgramHost): string {
-  if (lockfile === undefined) return "none is used";
+  if (lockfile === undefined) return "none";
   const isBeside = project !== undefined && dirname(lockfile) === project;
   return isBeside ? `${basename(lockfile)} beside the task file` : lockfile;
 }

@@ -7,62 +7,94 @@ import type { Refresh } from "../cache/refresh.ts";
 import { arg } from "./arg_builder.ts";
 import type { Arg, ArgsOf } from "./arg.ts";
 
+const running = "Running";
+const remembered = "Cache and lockfile";
+const output = "Output";
+
 /** The flags of every task file, declared as a task declares its own. */
 export const settingArgs: SettingArgs = {
-  help: arg.boolean({ description: "Show the tasks and flags, or those of one task" }),
+  help: arg.boolean({ description: "Show the tasks and flags, or the help of one task" }),
   list: arg.boolean({ description: "List the tasks" }),
-  dryRun: arg.boolean({ description: "Only plan: say what would be done, write nothing" }),
+  dryRun: arg.boolean({
+    description: "Plan only: show what would be done, write nothing",
+    group: running,
+  }),
   jobs: arg.number({
-    description: "Tasks at once; as many as there are cores without it",
+    description: "Maximum number of tasks that run at once",
     integer: true,
     min: 1,
     max: 1024,
     env: "DENO_JOBS",
+    group: running,
+    defaultText: "the number of cores",
   }),
-  keepGoing: arg.boolean({ description: "After a failure, run what can still run" }),
-  only: arg.boolean({ description: "Run the task without its dependencies" }),
+  keepGoing: arg.boolean({
+    description: "After a failure, run what can still run",
+    group: running,
+  }),
+  only: arg.boolean({ description: "Run the task without its dependencies", group: running }),
   graph: arg.enum(["tree", "mermaid", "dot", "json"], {
-    description: "Show what waits for what, and run nothing",
+    description: "Show which task depends on which, and run nothing",
     placeholder: "FORM",
   }),
-  json: arg.boolean({ description: "One JSON object a line on standard output" }),
-  quiet: arg.boolean({ description: "Show failures and results only" }),
-  verbose: arg.boolean({ description: "Show each step" }),
-  offline: arg.boolean({ description: "Ask no remote; use what is in the cache" }),
+  json: arg.boolean({
+    description: "Print one JSON object per line on standard output",
+    group: output,
+  }),
+  quiet: arg.boolean({ description: "Show only failures and results", group: output }),
+  verbose: arg.boolean({ description: "Show every step", group: output }),
+  offline: arg.boolean({
+    description: "Contact no remote; use what is in the cache",
+    group: remembered,
+  }),
   refresh: arg.list(
     arg.string({
-      description: "Ask again although it is cached: everything, or what is named",
+      description: "Ask the origin again for what is cached: all, or what has the name",
       placeholder: "NAME",
+      group: remembered,
     }),
   ),
-  lock: arg.path({
-    description: "The lockfile",
-    placeholder: "FILE",
-  }),
+  lock: arg.path({ description: "The lockfile", placeholder: "FILE", group: remembered }),
   update: arg.list(
     arg.string({
-      description: "Accept that what the lockfile pins has changed: everything, or what is named",
+      description: "Accept that what the lockfile pins has changed: all, or what has the name",
       placeholder: "NAME",
+      group: remembered,
     }),
   ),
   frozen: arg.boolean({
     description:
-      "Refuse what the lockfile does not hold; so it is where CI is set and the file exists",
+      "Refuse what the lockfile does not hold; on by default if CI is set and the file exists",
+    group: remembered,
   }),
-  noCache: arg.boolean({ description: "Use a temporary cache, removed at the end" }),
-  cacheDir: arg.path({ description: "The cache folder", placeholder: "DIR" }),
+  noCache: arg.boolean({
+    description: "Use a temporary cache, and remove it at the end",
+    group: remembered,
+  }),
+  cacheDir: arg.path({
+    description: "The cache folder",
+    placeholder: "DIR",
+    group: remembered,
+    defaultText: "KEDGE_CACHE_DIR, else kedge in the user's cache folder",
+  }),
   progress: arg.enum(["auto", "bar", "plain", "none"], {
     description: "How progress is shown",
     default: "auto",
     placeholder: "HOW",
+    group: output,
   }),
-  timeout: arg.duration({ description: "Longest time for the whole run", min: 1 }),
+  timeout: arg.duration({
+    description: "Time limit of the whole run, such as 5m",
+    min: 1,
+    group: running,
+  }),
   output: arg.enum(["prefix", "group", "interleave"], {
     description: "How the output of commands is shown",
     default: "prefix",
     placeholder: "HOW",
+    group: output,
   }),
-  yes: arg.boolean({ description: "Answer every confirmation with yes" }),
+  yes: arg.boolean({ description: "Answer every confirmation with yes", group: running }),
   completions: arg.enum(["bash", "zsh", "fish"], {
     description: "Print a script that completes tasks and flags",
     placeholder: "SHELL",

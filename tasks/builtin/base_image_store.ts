@@ -18,19 +18,27 @@ import { baseImageArgs } from "./base_image.ts";
 import { registryOptions } from "./registry_args.ts";
 import { signingKeyArg, signingKeys } from "./publish_args.ts";
 
+const group = "Place of the store";
 const place = {
   volume: arg.string({
-    description: "The named volume that is mounted as /nix",
+    description: "The named volume that containers mount as /nix",
+    group,
     placeholder: "NAME",
     example: "nix",
   }),
-  folder: arg.path({ description: "The folder that is mounted as /nix, instead of a volume" }),
+  folder: arg.path({
+    description: "The folder that containers mount as /nix, instead of a volume",
+    group,
+  }),
   engine: arg.enum(["podman", "docker"], {
-    description: "Which engine has the volume; podman where it is installed, else docker",
+    description: "The engine that has the volume",
+    group,
+    defaultText: "podman if it is installed, else docker",
   }),
   engineArg: arg.list(arg.string({ description: "An argument" }), {
-    description: "An argument before every command of the engine",
+    description: "An argument that precedes every command of the engine",
     placeholder: "ARG",
+    group,
   }),
 };
 
@@ -57,23 +65,26 @@ const paths = {
   placeholder: "PATH",
   example: "/nix/store/37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-acme",
 };
-const single = arg.boolean({ description: "Nothing but the named paths; what they need is there" });
+const single = arg.boolean({
+  description: "Copy the named paths alone, without what they refer to",
+});
 
 /** `base-image:carry`. */
 export const baseImageCarryTask = task({
   name: "base-image:carry",
-  description: "Fill a volume or a folder with the store of the base image, only what is missing",
+  description: "Copy the store of the base image into a volume or folder, only what is missing",
   group: "images",
   args: {
     ...baseImageArgs,
     ...place,
     copy: arg.string({
-      description: "Where the image is brought to, and read: oci:dir:tag, podman:name or docker://",
+      description:
+        "Copy the image there first, and read it there: oci:DIR:TAG, podman:NAME or docker://",
       placeholder: "IMAGE",
       example: "oci:images/nix:base",
     }),
     check: arg.enum(["sample", "full"], {
-      description: "Hash some, or all, of the paths that are there already",
+      description: "Hash a sample, or all, of the paths that are there already",
       default: "sample",
     }),
   },
@@ -103,12 +114,13 @@ export const baseImageCarryTask = task({
 /** `base-image:prune`. */
 export const baseImagePruneTask = task({
   name: "base-image:prune",
-  description: "Let go of carried images, and delete the paths that no kept one needs",
+  description:
+    "Forget old images in a volume or folder, and delete the paths that none of the others needs",
   group: "images",
   args: {
     ...place,
     keep: arg.number({
-      description: "How many images stay beside the current one, those used last first",
+      description: "How many images to keep beside the current one, the last used first",
       integer: true,
       min: 0,
       required: true,
@@ -124,16 +136,16 @@ export const baseImagePruneTask = task({
 /** `base-image:export PATH...`. */
 export const baseImageExportTask = task({
   name: "base-image:export",
-  description: "Copy paths of a carried store to a binary cache or to this machine's Nix",
+  description: "Copy paths from a volume or folder to a binary cache or to this machine's Nix",
   group: "images",
   args: {
     paths: arg.list(path, {
       ...paths,
-      description: "A store path; all that are valid without any",
+      description: "The store paths (default: all valid ones)",
     }),
     ...place,
     to: arg.string({
-      description: "A binary cache (file://, https://, s3://), or daemon or local",
+      description: "The destination: a binary cache (file://, https://, s3://), daemon or local",
       required: true,
       placeholder: "STORE",
       example: "file:///mnt/cache",
@@ -156,20 +168,21 @@ export const baseImageExportTask = task({
 /** `base-image:import PATH...`. */
 export const baseImageImportTask = task({
   name: "base-image:import",
-  description: "Copy paths of a binary cache or of this machine's Nix into a carried store",
+  description: "Copy paths from a binary cache or this machine's Nix into a volume or folder",
   group: "images",
   args: {
-    paths: arg.list(path, { ...paths, description: "A store path", required: true }),
+    paths: arg.list(path, { ...paths, description: "The store paths", required: true }),
     ...place,
     from: arg.string({
-      description: "A binary cache (file://, https://, s3://), or daemon or local",
+      description: "The source: a binary cache (file://, https://, s3://), daemon or local",
       required: true,
       placeholder: "STORE",
       example: "https://cache.nixos.org",
     }),
     single,
     publicKey: arg.list(arg.string({ description: "A public key", placeholder: "NAME:BASE64" }), {
-      description: "A public key; one of them must have signed each path of the binary cache",
+      description:
+        "A trusted public key; one of them must have signed each path of the binary cache",
     }),
   },
   run: ({ args, ...ctx }) =>

@@ -33,7 +33,7 @@ export const cacheSizeTask = task({
   description: "Print the size of the cache in bytes",
   group,
   args: {
-    human: arg.boolean({ description: "Print it with a unit" }),
+    human: arg.boolean({ description: "Print the size with a unit, such as 1.9 MiB" }),
   },
   run: async ({ args, ...ctx }) => ({ ...await cacheSize(ctx), human: args.human }),
   output: ({ bytes, human }) => human ? formatBytes(bytes) : String(bytes),
@@ -42,15 +42,15 @@ export const cacheSizeTask = task({
 /** `cache:clean [NAME...]`. */
 export const cacheCleanTask = task({
   name: "cache:clean",
-  description: "Empty the cache, or remove what goes by a name",
+  description: "Delete the whole cache, or the entries with a name",
   group,
   args: {
     names: arg.list(arg.string({ description: "A URL, a reference, or a bucket" }), {
-      description: "What to remove; everything without it",
+      description: "The entries: a URL, a reference, or a bucket (default: everything)",
       positional: true,
       placeholder: "NAME",
     }),
-    force: arg.boolean({ description: "Go on although others use the cache" }),
+    force: arg.boolean({ description: "Delete even if other processes use the cache" }),
   },
   run: ({ args, ...ctx }) =>
     cacheClean(
@@ -63,14 +63,25 @@ export const cacheCleanTask = task({
 /** `cache:prune`. */
 export const cachePruneTask = task({
   name: "cache:prune",
-  description: "Remove what nothing refers to, and what the limits do not let the cache keep",
+  description: "Delete what nothing refers to, and entries beyond the limits",
   group,
   args: {
-    ci: arg.boolean({ description: "Keep only what is dear to make again" }),
-    maxAge: arg.duration({ description: "Entries not used for so long go", example: "30d" }),
-    maxSize: arg.bytes({ description: "The most bytes of contents to keep", example: "10GiB" }),
-    minFree: arg.bytes({ description: "The bytes that must be free on the disk", example: "5GiB" }),
-    force: arg.boolean({ description: "Act as if nobody else used the cache" }),
+    ci: arg.boolean({ description: "For CI: keep only what is expensive to make again" }),
+    maxAge: arg.duration({
+      description: "Delete entries that were not used for this time",
+      example: "30d",
+    }),
+    maxSize: arg.bytes({
+      description: "Maximum bytes of contents to keep",
+      example: "10GiB",
+    }),
+    minFree: arg.bytes({
+      description: "Minimum bytes that must be free on the disk afterwards",
+      example: "5GiB",
+    }),
+    force: arg.boolean({
+      description: "Act as if no other process used the cache",
+    }),
   },
   run: ({ args, ...ctx }) => cachePrune(defined(args), ctx),
   output: ({ why, plan }) => [
@@ -98,11 +109,12 @@ export const cacheLsTask = task({
 export const cacheWhyTask = task({
   name: "cache:why",
   query: true,
-  description: "Explain who put an entry there, from where, and who refers to it",
+  description: "Explain where a cache entry came from, and what it refers to",
   group,
   args: {
     key: arg.string({
-      description: "A URL or a part of one, a reference, a store path, a digest or its beginning",
+      description:
+        "The entry: a URL or a part of one, a reference, a store path, a digest or its beginning",
       positional: true,
       required: true,
       example: "nixos-kexec-installer",
@@ -137,16 +149,18 @@ export const cacheWhyTask = task({
 /** `cache:verify`. */
 export const cacheVerifyTask = task({
   name: "cache:verify",
-  description: "Hold the contents of the cache against their digests; bad ones are fetched anew",
+  description:
+    "Check the contents of the cache against their digests, and fetch damaged ones again",
   group,
   args: {
     budget: arg.duration({
-      description: "Begin nothing further after so long; the next run goes on there",
+      description: "Stop after this time; the next run continues there",
     }),
     budgetBytes: arg.bytes({
-      description: "Read at most so many bytes, but one blob at least; the next run goes on there",
+      description:
+        "Stop after this many bytes, but not before one blob; the next run continues there",
     }),
-    refetch: arg.boolean({ description: "Fetch anew what was moved away", default: true }),
+    refetch: arg.boolean({ description: "Fetch damaged contents again", default: true }),
   },
   run: ({ args, ...ctx }) => cacheVerify(defined(args), ctx),
   output: ({ blobs, archives, copies, bytes, bad, complete }) => [

@@ -11,11 +11,11 @@ import { publishArgs } from "./publish_args.ts";
 export const catalogListTask = task({
   name: "catalog:ls",
   query: true,
-  description: "List the entries of a catalog, one a line",
+  description: "List the entries of a catalog, one per line",
   group: "catalog",
   args: {
     entry: arg.string({
-      description: "Only NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      description: "Only these entries: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
       positional: true,
     }),
     catalog: publishArgs.catalog,
@@ -46,7 +46,7 @@ export const catalogShowTask = task({
   group: "catalog",
   args: {
     entry: arg.string({
-      description: "NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      description: "The entry: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
       positional: true,
       required: true,
       example: "acme@1.2.0",

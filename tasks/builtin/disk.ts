@@ -30,29 +30,34 @@ const file = (description: string) =>
 /** `disk:push FILE REF`. */
 export const diskPushTask = task({
   name: "disk:push",
-  description: "Put a disk into a registry or a layout, only the chunks that it lacks",
+  description: "Upload a disk image to a registry or a layout, only the chunks that it lacks",
   group,
   args: {
-    file: file("The file"),
+    file: file("The disk image, a file"),
     reference: reference(
-      "Where it goes: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+      "The destination: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
     ),
     chunker: arg.enum(["auto", "fixed", "cdc"], {
-      description: "How it is cut: in blocks, by content, or as its first bytes suggest",
+      description:
+        "How the file is cut: into fixed blocks, by content (cdc), or as its first bytes suggest (auto)",
       default: "auto",
     }),
-    chunkSize: arg.bytes({ description: "The length of a block, or the mean length of a chunk" }),
+    chunkSize: arg.bytes({
+      description: "The length of a block, or the mean length of a chunk: a power of two",
+      defaultText: "64KiB, more for files of more than 32 GiB",
+    }),
     base: arg.list(arg.string({ description: "A reference", placeholder: "REFERENCE" }), {
       description:
-        "A disk whose packs may be named again, beside what the tag means now; not with --repack",
+        "Another disk whose packs may be reused, beside the one that has the tag now; not with --repack",
     }),
-    repack: arg.boolean({ description: "Pack all chunks afresh, without waste" }),
+    repack: arg.boolean({
+      description: "Reuse no pack: upload all chunks in new packs, without waste",
+    }),
     paranoid: arg.boolean({
-      description:
-        "Read the file even if it seems to be as it was, and send what the registry lost",
+      description: "Read the file even if it seems unchanged, and upload what the registry lost",
     }),
     level: arg.number({
-      description: "The level of zstd",
+      description: "The compression level of zstd",
       integer: true,
       min: 1,
       max: 19,
@@ -60,7 +65,7 @@ export const diskPushTask = task({
     }),
     ...registryArgs,
     concurrency: arg.number({
-      description: "How many packs may be under way",
+      description: "Maximum number of packs that are uploaded at once",
       integer: true,
       min: 1,
       max: 64,
@@ -86,18 +91,20 @@ export const diskPushTask = task({
 /** `disk:pull REF FILE`. */
 export const diskPullTask = task({
   name: "disk:pull",
-  description: "Make a file the disk of a registry or a layout, fetching only what is not here",
+  description: "Download a disk image to a file, only the chunks that are not on this machine",
   group,
   args: {
     reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
-    file: file("The file that becomes it"),
+    file: file("The file that is written"),
     base: arg.list(arg.path({ description: "A file" }), {
-      description: "A file that may hold chunks of it",
+      description: "A file on this machine that may hold chunks of the disk",
     }),
-    inPlace: arg.boolean({ description: "Write the file itself instead of one beside it" }),
+    inPlace: arg.boolean({
+      description: "Write into the file itself instead of a new one that replaces it",
+    }),
     ...registryArgs,
     concurrency: arg.number({
-      description: "How many ranges may be under way",
+      description: "Maximum number of ranges that are downloaded at once",
       integer: true,
       min: 1,
       max: 64,
@@ -119,12 +126,12 @@ export const diskPullTask = task({
 /** `disk:verify REF FILE`. */
 export const diskVerifyTask = task({
   name: "disk:verify",
-  description: "Hash a file against a disk, and repair it on demand",
+  description: "Check a file against a disk, chunk by chunk, and repair it with --repair",
   group,
   args: {
     reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
-    file: file("The file"),
-    repair: arg.boolean({ description: "Fetch what is wrong" }),
+    file: file("The file that is checked"),
+    repair: arg.boolean({ description: "Download the chunks that are wrong" }),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) =>
@@ -140,7 +147,7 @@ export const diskVerifyTask = task({
 export const diskInspectTask = task({
   name: "disk:inspect",
   query: true,
-  description: "Tell the shape of a disk: chunks, packs, waste",
+  description: "Show the chunks, packs and waste of a disk",
   group,
   args: {
     reference: reference("The disk: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout"),
@@ -170,11 +177,13 @@ export const diskInspectTask = task({
 export const diskDiffTask = task({
   name: "disk:diff",
   query: true,
-  description: "Tell what two disks have in common",
+  description: "Compare two disks: the chunks in common, and those to download",
   group,
   args: {
-    from: reference("The disk that one has: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG"),
-    to: reference("The disk that one wants, as FROM", 2),
+    from: reference(
+      "The disk that you have: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+    ),
+    to: reference("The disk that you want, written in the same way", 2),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) =>

@@ -6,42 +6,47 @@ import { registryArgs, registryOptions } from "./registry_args.ts";
 /** `image:sync FROM TO`. */
 export const imageSyncTask = task({
   name: "image:sync",
-  description: "Bring an image from a registry or a layout to another, only what changed",
+  description: "Copy an image between registries and layouts, or into an engine; only what changed",
   group: "images",
   args: {
     from: arg.string({
-      description: "Where the image is: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+      description: "The image: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
       positional: true,
       required: true,
       example: "docker://ghcr.io/acme/vm:latest",
     }),
     to: arg.string({
-      description: "Where it goes: as FROM, or podman:NAME or docker-daemon:NAME for an engine",
+      description: "The destination: as FROM, or podman:NAME or docker-daemon:NAME for an engine",
       positional: true,
       required: true,
       example: "oci:images/vm",
     }),
     platform: arg.list(arg.string({ description: "A platform", placeholder: "OS/ARCH" }), {
-      description: "A platform that is wanted of an index; this machine's without it",
+      description: "Which image of an index is copied, such as linux/arm64",
+      defaultText: "that of this machine",
     }),
-    allPlatforms: arg.boolean({ description: "Copy an index whole" }),
+    allPlatforms: arg.boolean({
+      description: "Copy an index whole, with the images of all its platforms",
+    }),
     ...registryArgs,
     tags: arg.string({
       description:
-        "Which tags of FROM are wanted: a regular expression, or semver: and a range (>=1.2 <2, ^1.2, ~1.2, 1.x)",
+        "Which tags of FROM are copied: a regular expression, or semver: and a range (>=1.2 <2, ^1.2, ~1.2, 1.x)",
     }),
     also: arg.list(arg.string({ description: "A destination", placeholder: "TO" }), {
-      description: "A further destination; each blob is read once",
+      description: "Another destination; each blob is read once for all of them",
     }),
     referrers: arg.boolean({
-      description: "Copy signatures and the like along, cosign's tags too",
+      description: "Copy signatures and other referrers too, and cosign's tags",
     }),
     pin: arg.boolean({
-      description: "Hold the tags to what the lockfile pins, and pin those that are new there",
+      description: "Copy the digests that the lockfile pins for the tags, and pin new tags",
     }),
-    verifyExisting: arg.boolean({ description: "Hash what the destination has already" }),
+    verifyExisting: arg.boolean({
+      description: "Hash what the destination has already, instead of trusting its digest and size",
+    }),
     concurrency: arg.number({
-      description: "The most blobs that may be under way; it follows what the registry takes",
+      description: "Maximum number of blobs at once; adapted to what the registry accepts",
       integer: true,
       min: 1,
       max: 64,

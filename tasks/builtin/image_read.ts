@@ -18,7 +18,10 @@ export const imageLsTask = task({
   description: "List the tags of a repository or of a layout",
   group: "images",
   args: {
-    place: place("docker://HOST/REPOSITORY, or oci:DIR for a layout", "oci:images/vm"),
+    place: place(
+      "The repository: docker://HOST/REPOSITORY, or oci:DIR for a layout",
+      "oci:images/vm",
+    ),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) => listImages({ place: args.place, ...registryOptions(args) }, ctx),
@@ -29,11 +32,11 @@ export const imageLsTask = task({
 export const imageInspectTask = task({
   name: "image:inspect",
   query: true,
-  description: "Tell what an image consists of",
+  description: "Show what an image consists of, as JSON",
   group: "images",
   args: {
     image: place(
-      "docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+      "The image: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
       "docker://ghcr.io/acme/vm:latest",
     ),
     ...registryArgs,
@@ -46,11 +49,14 @@ export const imageInspectTask = task({
 export const imageDiffTask = task({
   name: "image:diff",
   query: true,
-  description: "Tell what two images share",
+  description: "Compare two images: = shared blobs, - blobs of A alone, + blobs of B alone",
   group: "images",
   args: {
-    a: place("The first image, as docker://HOST/REPOSITORY:TAG or oci:DIR:TAG", "oci:images/vm:1"),
-    b: place("The second image, as the first", "oci:images/vm:2"),
+    a: place(
+      "The first image: docker://HOST/REPOSITORY:TAG, or oci:DIR:TAG for a layout",
+      "oci:images/vm:1",
+    ),
+    b: place("The second image, written in the same way", "oci:images/vm:2"),
     ...registryArgs,
   },
   run: ({ args, ...ctx }) => diffImages({ a: args.a, b: args.b, ...registryOptions(args) }, ctx),
@@ -67,14 +73,17 @@ export const imageDiffTask = task({
 /** `image:gc LAYOUT`. */
 export const imageGcTask = task({
   name: "image:gc",
-  description: "Remove from a layout what no name leads to",
+  description: "Delete the blobs of a layout that no tag refers to",
   group: "images",
   args: {
-    layout: place("The layout, as oci:DIR", "oci:images/vm"),
+    layout: place("The layout: oci:DIR", "oci:images/vm"),
     untag: arg.list(arg.string({ description: "A name", placeholder: "TAG" }), {
-      description: "A name that is taken out first",
+      description: "A tag that is removed first",
     }),
-    grace: arg.duration({ description: "How old a blob must be", default: 3_600_000 }),
+    grace: arg.duration({
+      description: "Minimum age of a blob that is deleted",
+      default: 3_600_000,
+    }),
   },
   run: async ({ args, ...ctx }) => ({
     ...await collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
@@ -91,16 +100,19 @@ export const imageGcTask = task({
 /** `image:rm IMAGE...`. */
 export const imageRmTask = task({
   name: "image:rm",
-  description: "Take tags away, or digests with all of their tags",
+  description: "Remove tags, or digests with all of their tags",
   group: "images",
   args: {
     images: arg.list(arg.string({ description: "An image, by its tag or its digest" }), {
-      description: "What is removed: docker://HOST/REPOSITORY:TAG, ...@sha256:..., oci:DIR:TAG",
+      description:
+        "What is removed: docker://HOST/REPOSITORY:TAG, oci:DIR:TAG, or a digest: ...@sha256:...",
       positional: true,
       required: true,
       example: "docker://ghcr.io/acme/vm:old",
     }),
-    blobs: arg.boolean({ description: "The digests are of blobs; images that need them break" }),
+    blobs: arg.boolean({
+      description: "The digests are those of blobs; images that need them break",
+    }),
     insecureRegistry: registryArgs.insecureRegistry,
     registriesConf: registryArgs.registriesConf,
   },

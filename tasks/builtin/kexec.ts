@@ -7,51 +7,58 @@ import { defaultKexecRelease, kexecArchs, kexecVariants } from "../kexec/release
 /** `kexec`. */
 export const kexecTask = task({
   name: "kexec",
-  description: "Keep the NixOS kexec installer in the cache, and print where it is",
+  description: "Keep the NixOS kexec installer in the cache, and print its path",
   group: "machines",
   args: {
     url: arg.string({
-      description: "The tarball, in place of a release by its name",
+      description: "The URL of the tarball, instead of a release",
       placeholder: "URL",
     }),
     release: arg.string({
-      description: `The release of nixos-images; ${defaultKexecRelease} without it`,
+      description: "The release of nixos-images",
+      defaultText: defaultKexecRelease,
       example: "nixos-unstable",
     }),
     arch: arg.enum(kexecArchs, {
-      description: "The machine that will boot it; this one without it",
+      description: "The machine that will boot it",
+      defaultText: "that of this machine",
     }),
-    variant: arg.enum(kexecVariants, { description: "Which installer; noninteractive without it" }),
+    variant: arg.enum(kexecVariants, {
+      description: "Which of the two installers",
+      defaultText: "noninteractive",
+    }),
     sha256: arg.string({
-      description:
-        "The digest that the tarball must have, as Nix prints it: SRI, hexadecimal, base 32 or base 64",
+      description: "The sha256 that the tarball must have: SRI, hexadecimal, base 32 or base 64",
       placeholder: "DIGEST",
     }),
     mirror: arg.list(arg.string({ description: "A URL", placeholder: "URL" }), {
-      description: "Another URL of the same tarball, for when the first fails",
+      description: "Another URL of the same tarball, tried if the first fails",
     }),
     connections: arg.number({
-      description: "The most connections of the download",
+      description: "Maximum number of connections",
       integer: true,
       min: 1,
       max: 16,
       default: 8,
     }),
     limitRate: arg.bytes({
-      description: "The most bytes a second, of all connections together",
+      description: "Maximum bytes per second, over all connections together",
       example: "10MiB",
     }),
     maxAge: arg.string({
       description:
-        "Ask the origin again when the cached one is older; origin: as its Cache-Control says",
+        "Ask the origin again if the last check is older, such as 7d; origin: as its Cache-Control says",
       placeholder: "TIME",
+      defaultText: "never",
       example: "7d",
     }),
-    store: arg.boolean({ description: "Put it into the Nix store too, and print its fetchurl" }),
-    unpack: arg.boolean({
-      description: "Unpack it too, and print where its kernel and initrd are",
+    store: arg.boolean({
+      description: "Add it to the Nix store too, and print its store path and fetchurl",
     }),
-    staleIfError: arg.boolean({ description: "Use the cached one where asking again fails" }),
+    unpack: arg.boolean({
+      description: "Unpack it too, and print the paths of its kernel and initrd",
+    }),
+    staleIfError: arg.boolean({ description: "Use the cached bundle if asking again fails" }),
   },
   run: ({ args: { mirror, ...args }, ...ctx }) =>
     cacheKexec(defined({ ...args, mirrors: mirror }), ctx),

@@ -12,71 +12,167 @@ import { targetArchitecture } from "../install/stage_kexec.ts";
 const pair = (placeholder: string) =>
   arg.string({ description: "A pair", placeholder, pattern: /[^=]+=.+/s });
 
+const connection = "Connection";
+const boot = "Boot of the installer";
+const installed = "New system";
+const building = "Nix and the program";
+
 const args = {
   flake: arg.string({
-    description: "The system to install",
+    description: "The system to install: a flake and the name of its configuration",
     placeholder: "FLAKE#NAME",
     example: ".#web1",
   }),
   storePath: arg.list(arg.path({ description: "A store path" }), {
-    description: "In place of a flake, twice: the built disko script, the built system",
+    description: "Instead of a flake, given twice: the built disko script, then the built system",
     max: 2,
   }),
   target: arg.string({
-    description: "The host; left out with --vm-test alone",
+    description: "The host to install; not needed with --vm-test",
     placeholder: "USER@HOST",
     example: "root@web1.acme.dev",
   }),
-  kexec: arg.path({ description: "A kexec bundle; the one of the cache without it" }),
-  stage: arg.boolean({ description: "Bring the bundle there and boot it, only what is missing" }),
-  remoteFolder: arg.string({ description: "The folder on the host for a staged bundle" }),
-  bootTimeout: arg.duration({ description: "How long a staged installer may take to answer" }),
+  kexec: arg.path({
+    description: "The kexec bundle, a file",
+    group: boot,
+    defaultText: "the release in the cache",
+  }),
+  stage: arg.boolean({
+    description: "Let kedge copy the bundle to the host, only what is missing, and boot it",
+    group: boot,
+  }),
+  remoteFolder: arg.string({
+    description: "The folder on the host for a staged bundle",
+    group: boot,
+    defaultText: "kexec in the home folder",
+  }),
+  bootTimeout: arg.duration({
+    description: "How long a staged installer may take to answer",
+    group: boot,
+    defaultText: "10m",
+  }),
   phases: arg.list(arg.enum(installPhases, { description: "A phase" }), {
-    description: "What is done; all four without it",
+    description: "A phase that is run",
+    defaultText: "all four",
   }),
-  sshPort: arg.number({ description: "The ssh port", integer: true, min: 1, max: 65535 }),
-  identityFile: arg.path({ description: "The private key" }),
+  sshPort: arg.number({
+    description: "The ssh port",
+    integer: true,
+    min: 1,
+    max: 65535,
+    group: connection,
+  }),
+  identityFile: arg.path({ description: "The file of the private ssh key", group: connection }),
   sshOption: arg.list(arg.string({ description: "An option", placeholder: "NAME=VALUE" }), {
-    description: "An option as in ssh_config",
+    description: "An option of ssh, as in ssh_config",
+    group: connection,
   }),
-  knownHosts: arg.path({ description: "The known host keys, where kedge itself logs in" }),
-  acceptNewHostKey: arg.boolean({ description: "Take the key of a host that is not known" }),
+  knownHosts: arg.path({
+    description: "The file of known host keys, for logins of kedge itself",
+    group: connection,
+  }),
+  acceptNewHostKey: arg.boolean({
+    description: "Accept the host key of a host that is not known",
+    group: connection,
+  }),
   postKexecSshPort: arg.number({
     description: "The ssh port of the installer",
     integer: true,
     min: 1,
     max: 65535,
+    group: connection,
   }),
-  passwordEnv: arg.string({ description: "The variable that holds the first login's password" }),
-  passwordFile: arg.path({ description: "The file that holds the first login's password" }),
-  forceKexec: arg.boolean({ description: "Boot again where the installer runs already" }),
-  kexecExtraFlags: arg.string({ description: "Further flags of kexec" }),
-  copyHostKeys: arg.boolean({ description: "Keep the host keys of the running system" }),
-  extraFiles: arg.path({ description: "A folder that is copied to / of the new system" }),
-  chown: arg.list(pair("PATH=OWNER"), { description: "The owner of a path of the new system" }),
+  passwordEnv: arg.string({
+    description: "The environment variable with the password of the first login",
+    placeholder: "NAME",
+    group: connection,
+  }),
+  passwordFile: arg.path({
+    description: "The file with the password of the first login",
+    group: connection,
+  }),
+  forceKexec: arg.boolean({
+    description: "Boot the installer even if the host runs it already",
+    group: boot,
+  }),
+  kexecExtraFlags: arg.string({ description: "More flags of kexec", group: boot }),
+  copyHostKeys: arg.boolean({
+    description: "Keep the ssh host keys of the running system",
+    group: installed,
+  }),
+  extraFiles: arg.path({
+    description: "A folder whose contents are copied to / of the new system",
+    group: installed,
+  }),
+  chown: arg.list(pair("PATH=OWNER"), {
+    description: "The owner of a path of the new system",
+    group: installed,
+  }),
   diskEncryptionKey: arg.list(pair("REMOTE=LOCAL"), {
-    description: "The file of a disk's key, by its path there",
+    description: "The encryption key of a disk: its path on the host, and the file here",
+    group: installed,
   }),
-  sshStoreSetting: arg.list(pair("KEY=VALUE"), { description: "A setting of the ssh store" }),
+  sshStoreSetting: arg.list(pair("KEY=VALUE"), {
+    description: "A setting of the store that Nix reaches over ssh",
+    group: building,
+  }),
   withoutSubstitutesOnDestination: arg.boolean({
-    description: "Let the host fetch nothing itself",
+    description: "Copy everything from here: the host downloads nothing itself",
+    group: building,
   }),
   withoutMachineSubstituters: arg.boolean({
-    description: "Do not use the system's own substituters in the installer",
+    description: "Do not use the substituters of the new system in the installer",
+    group: building,
   }),
-  option: arg.list(pair("KEY=VALUE"), { description: "An option of every Nix command" }),
-  from: arg.string({ description: "The store from which the closures are copied" }),
-  buildOn: arg.enum(["auto", "remote", "local"], { description: "Where is built" }),
-  diskoMode: arg.enum(["disko", "mount", "format"], { description: "What becomes of the disks" }),
-  withoutDiskoDeps: arg.boolean({ description: "Do not send disko's tools along" }),
-  hardwareFacter: arg.path({ description: "Have nixos-facter's report written there" }),
-  hardwareConfig: arg.path({ description: "Have nixos-generate-config's file written there" }),
-  vmTest: arg.boolean({ description: "Test the system in a virtual machine here instead" }),
-  printBuildLogs: arg.boolean({ description: "Print whole build logs" }),
-  debug: arg.boolean({ description: "Tell each step" }),
-  showTrace: arg.boolean({ description: "Show a trace with Nix's errors" }),
-  program: arg.path({ description: "The program; the one on PATH, else nix run, without it" }),
-  revision: arg.string({ description: "The revision for nix run" }),
+  option: arg.list(pair("KEY=VALUE"), {
+    description: "An option of every Nix command",
+    group: building,
+  }),
+  from: arg.string({
+    description: "The store that the closures are copied from",
+    placeholder: "STORE",
+    group: building,
+  }),
+  buildOn: arg.enum(["auto", "remote", "local"], {
+    description: "Where the system is built",
+    group: building,
+    defaultText: "auto",
+  }),
+  diskoMode: arg.enum(["disko", "mount", "format"], {
+    description: "What disko does with the disks",
+    group: installed,
+    defaultText: "disko",
+  }),
+  withoutDiskoDeps: arg.boolean({
+    description: "Do not copy the tools that disko uses",
+    group: installed,
+  }),
+  hardwareFacter: arg.path({
+    description: "Write the report of nixos-facter to this file",
+    group: installed,
+  }),
+  hardwareConfig: arg.path({
+    description: "Write the configuration of nixos-generate-config to this file",
+    group: installed,
+  }),
+  vmTest: arg.boolean({
+    description: "Test the system in a virtual machine on this machine; no host is touched",
+  }),
+  printBuildLogs: arg.boolean({ description: "Print the build logs in full", group: building }),
+  debug: arg.boolean({
+    description: "Let nixos-anywhere print each of its commands",
+    group: building,
+  }),
+  showTrace: arg.boolean({ description: "Show a trace with errors of Nix", group: building }),
+  program: arg.path({
+    description: "The program nixos-anywhere",
+    group: building,
+    defaultText: "the one on PATH, else by nix run",
+  }),
+  revision: arg.string({
+    description: "The revision or tag of nixos-anywhere that nix run uses",
+    group: building,
+  }),
 };
 
 /** `nixos-anywhere`. */

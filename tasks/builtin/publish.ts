@@ -6,12 +6,12 @@ import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 /** `publish PATH...`. */
 export const publishTask = task({
   name: "publish",
-  description: "Publish a closure to its stores, prove it, then write the catalog's entry",
+  description: "Upload a closure to its stores, verify it there, then write the catalog entry",
   group: "publish",
   args: {
     paths: arg.list(arg.string({ description: "Store path, link, folder or flake output" }), {
       description:
-        "What is published: store paths, links to them, plain folders or files, flake outputs",
+        "What is published: store paths, links to them, flake outputs, plain folders or files",
       positional: true,
       required: true,
       example: "./result",
@@ -25,24 +25,34 @@ export const publishTask = task({
     catalog: publishArgs.catalog,
     name: arg.string({ description: "The package's name", required: true, example: "acme" }),
     version: arg.string({ description: "The package's version", required: true, example: "1.2.0" }),
-    system: arg.string({ description: "The system that it runs on; this machine's without it" }),
-    signingKey: signingKeyArg("; signs every narinfo"),
+    system: arg.string({
+      description: "The system that the package runs on, such as aarch64-linux",
+      defaultText: "that of this machine",
+    }),
+    signingKey: signingKeyArg(", which signs every narinfo"),
     compression: arg.enum(["zstd", "xz", "none"], {
-      description: "How NARs are packed",
+      description: "How NARs are compressed",
       default: "zstd",
     }),
-    level: arg.number({ description: "How hard: 1 to 19 for zstd, 0 to 9 for xz", integer: true }),
+    level: arg.number({
+      description: "The compression level: 1 to 19 for zstd, 0 to 9 for xz",
+      integer: true,
+      defaultText: "3 for zstd, 6 for xz",
+    }),
     verify: publishArgs.verify,
     propagation: arg.duration({
-      description: "How long what was written may take to be seen where readers look",
+      description: "How long to wait until uploads are visible at the URL that readers use",
+      defaultText: "0s",
     }),
     proofMaxAge: arg.duration({
-      description:
-        "How long the proof of the last run counts: only NARs are asked for; 5m without it, 0 for never",
+      description: "How long verified narinfos are not asked for again; 0 asks in every run",
+      defaultText: "5m",
     }),
-    replace: arg.boolean({ description: "Replace other builds of the same store paths" }),
+    replace: arg.boolean({
+      description: "Replace other builds of the same store paths in the stores",
+    }),
     nixStore: arg.string({
-      description: "The Nix store that paths come from, as local?root=/mnt",
+      description: "The Nix store that the paths come from, such as local?root=/mnt",
     }),
   },
   run: ({ args, ...ctx }) =>

@@ -15,26 +15,27 @@ import { publishArgs, signingKeyArg, signingKeys } from "./publish_args.ts";
 /** `publish:verify ENTRY`. */
 export const publishVerifyTask = task({
   name: "publish:verify",
-  description: "Prove an entry again on every store that it was published to",
+  description: "Verify an entry again in every store that it was published to",
   group: "publish",
   args: {
     entry: arg.string({
-      description: "NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+      description: "The entry: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
       positional: true,
       required: true,
       example: "acme@1.2.0",
     }),
     catalog: publishArgs.catalog,
     to: arg.list(arg.string({ description: "A store" }), {
-      description: "Only this store, with its login; all of the entry's without it",
+      description: "Only this store, with its login",
+      defaultText: "all stores of the entry",
       placeholder: "STORE",
     }),
-    repair: arg.boolean({ description: "Bring back what is lost" }),
+    repair: arg.boolean({ description: "Restore what is missing or damaged" }),
     verify: publishArgs.verify,
     publicKey: arg.list(arg.string({ description: "A public key", placeholder: "NAME:BASE64" }), {
-      description: "A public key whose signature every narinfo must have",
+      description: "A public key that must have signed every narinfo",
     }),
-    signingKey: signingKeyArg("; signs what is mended"),
+    signingKey: signingKeyArg(", which signs what is restored"),
   },
   run: ({ args, ...ctx }) =>
     publishVerify({
@@ -63,10 +64,10 @@ export const publishRollbackTask = task({
     }),
     catalog: publishArgs.catalog,
     version: arg.string({
-      description:
-        "The version to go to; without it the one that was current before, and so on back",
+      description: "The version to go back to",
+      defaultText: "the one that was current before",
     }),
-    system: arg.string({ description: "The system; this machine's without it" }),
+    system: arg.string({ description: "The system", defaultText: "that of this machine" }),
   },
   run: ({ args, ...ctx }) => publishRollback(args, ctx),
   output: (result: PublishRollbackResult) => result.id,
@@ -75,12 +76,12 @@ export const publishRollbackTask = task({
 /** `publish:prune`. */
 export const publishPruneTask = task({
   name: "publish:prune",
-  description: "Forget old entries, then delete what no live entry needs from file:// stores",
+  description: "Delete old entries, then what no other entry needs from file:// stores",
   group: "publish",
   args: {
     catalog: publishArgs.catalog,
     from: arg.list(arg.string({ description: "A store" }), {
-      description: "A store of the kind file:///DIR",
+      description: "A store: file:///DIR",
       required: true,
       placeholder: "STORE",
       example: "file:///mnt/cache",
@@ -90,7 +91,7 @@ export const publishPruneTask = task({
       placeholder: "URI",
     }),
     keep: arg.number({
-      description: "How many versions stay beside the current one",
+      description: "How many versions to keep beside the current one",
       integer: true,
       min: 0,
       required: true,
@@ -110,23 +111,23 @@ export const publishPruneTask = task({
 /** `publish:keygen NAME FILE`. */
 export const publishKeygenTask = task({
   name: "publish:keygen",
-  description: "Make a pair of signing keys, and print what readers put into nix.conf",
+  description: "Create a pair of signing keys, and print the lines for the nix.conf of readers",
   group: "publish",
   args: {
     name: arg.string({
-      description: "The key's name",
+      description: "The name of the key",
       positional: true,
       required: true,
       example: "cache.acme.dev-1",
     }),
     file: arg.path({
-      description: "The file for the secret key",
+      description: "The file that the secret key is written to",
       positional: true,
       required: true,
       example: "cache.key",
     }),
     to: arg.list(arg.string({ description: "A store" }), {
-      description: "A store whose readers will trust the key",
+      description: "A store for which the lines are printed",
       placeholder: "STORE",
     }),
   },

@@ -9,12 +9,12 @@ export const publishArgs = {
     example: "sqlite:///mnt/catalog.db",
   }),
   verify: arg.enum(["present", "full"], {
-    description: "Prove that NARs are there with their size, or read back every byte of them",
+    description: "How NARs are verified: present with their size, or read back in full",
     default: "present",
   }),
 };
 
-const keyFile = "A file with a secret key of Nix";
+const keyFile = "A file with a secret signing key of Nix";
 
 /** The flag that names keys; `what` they sign is said where it is more than all that is written. */
 export function signingKeyArg(what = "") {

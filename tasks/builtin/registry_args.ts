@@ -1,18 +1,23 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
 import type { ImageRegistriesOptions } from "../shared/registries.ts";
 
+const group = "Registries";
+
 /** The flags by which a task is told how registries are spoken to. */
 export const registryArgs = {
   insecureRegistry: arg.list(arg.string({ description: "A host", placeholder: "HOST" }), {
-    description: "A host that is spoken to in plain HTTP",
+    description: "A registry host that is reached by plain HTTP, such as registry.lan:5000",
+    group,
   }),
   mirror: arg.list(arg.string({ description: "A mirror", placeholder: "PREFIX=MIRROR" }), {
-    description: "Where to read before the registry itself is asked: docker.io=mirror.acme.dev",
+    description: "A mirror that is read before the registry, such as docker.io=mirror.acme.dev",
+    group,
   }),
   registriesConf: arg.string({
     placeholder: "FILE",
-    description:
-      "A registries.conf: mirrors, plain HTTP, what is blocked; CONTAINERS_REGISTRIES_CONF without it",
+    description: "A registries.conf with mirrors, plain HTTP and blocked registries",
+    group,
+    defaultText: "CONTAINERS_REGISTRIES_CONF",
   }),
 };
 

@@ -7,11 +7,16 @@ import { listRuns, type ShownRun, showRun } from "../runs.ts";
 /** `runs`. */
 export const runsTask = task({
   name: "runs",
-  description: "List the latest runs, one a line: id, start, time, exit code, command",
+  description: "List the latest runs, one per line: id, start, duration, exit code, command",
   group: "the journal",
   query: true,
   args: {
-    limit: arg.number({ description: "How many at most", integer: true, min: 1, default: 50 }),
+    limit: arg.number({
+      description: "Maximum number of runs that are listed",
+      integer: true,
+      min: 1,
+      default: 50,
+    }),
   },
   run: ({ args, ...ctx }) => listRuns(args, ctx),
   output: (runs) => runs.map((run) => `${run.id}  ${lineOf(run)}`),
@@ -20,14 +25,15 @@ export const runsTask = task({
 /** `runs:show ID`. */
 export const runsShowTask = task({
   name: "runs:show",
-  description: "Show what one run did",
+  description: "Show the operations and steps of one run",
   group: "the journal",
   query: true,
   args: {
     id: arg.string({
-      description: "The run's id, or the beginning of it",
+      description: "The id of the run, or its beginning",
       positional: true,
       required: true,
+      example: "72b2082b",
     }),
   },
   run: ({ args, ...ctx }) => showRun(args, ctx),

@@ -20,7 +20,7 @@ Deno.test("--list sets tasks of no group apart from the groups before them", asy
   build        Do build
 
 ship         Do ship
-permissions  Print the permissions that tasks use, for deno.json`,
+permissions  Print the Deno permissions that tasks use, for deno.json`,
   );
 });
 
@@ -30,14 +30,14 @@ Deno.test("--help names the lockfile that is used without --lock", async () => {
     return /--lock FILE +(.*)/.exec(ran.printed[0]!)?.[1];
   };
   const project = "/project";
-  assertEquals(await lock({ project }), "The lockfile; none is used without it");
+  assertEquals(await lock({ project }), "The lockfile (default: none)");
   assertEquals(
     await lock({ project, lockfile: "/project/kedge.lock" }),
-    "The lockfile; kedge.lock beside the task file without it",
+    "The lockfile (default: kedge.lock beside the task file)",
   );
   assertEquals(
     await lock({ project, lockfile: "/etc/pins" }),
-    "The lockfile; /etc/pins without it",
+    "The lockfile (default: /etc/pins)",
   );
 });
 
@@ -55,4 +55,34 @@ Deno.test("--help of a task shows the form of each value of a list", async () =>
   });
   const { printed } = await runTasks([sets], ["sets", "--help"]);
   assertMatch(printed[0]!, /^ {2}--option KEY=VALUE\.\.\. {2}An option$/m);
+});
+
+Deno.test("--help of a task lists its flags under their headings, with the defaults that the task chooses", async () => {
+  const registry = arg.string({ description: "A host", placeholder: "HOST", group: "Registry" });
+  const push = task({
+    name: "push",
+    description: "Push",
+    args: {
+      level: arg.number({ description: "How hard", defaultText: "3 for zstd, 6 for xz" }),
+      insecure: arg.list(registry),
+      force: arg.boolean({ description: "Do it anyway" }),
+    },
+    run() {},
+  });
+  const { printed } = await runTasks([push], ["push", "--help"]);
+  assertEquals(
+    printed[0],
+    `Push
+
+Usage: tasks.ts push [flags]
+
+Flags:
+  --level N  How hard (default: 3 for zstd, 6 for xz)
+  --force    Do it anyway
+
+Registry:
+  --insecure HOST...  A host
+
+Run "tasks.ts --help" for the flags of every task, such as --dry-run.`,
+  );
 });
