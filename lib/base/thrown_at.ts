@@ -3,6 +3,8 @@ import { KedgeError } from "./errors.ts";
 
 /** The folders whose code no user wrote. */
 const own = ["lib/", "tasks/"].map((folder) => new URL(`../../${folder}`, import.meta.url).href);
+/** Where packages lie: beside a project, and below the host of their registry, with their version, in the cache of Deno. */
+const packages = /\/node_modules\/|\/npm\/[^/]+\/(?:[^/]+\/)+\d+\.\d+\.\d[^/]*\//;
 /** A frame of a stack that names a module; those of Deno itself have other schemes. */
 const frame = /^ {4}at (?:async )?(?:.* \()?((?:file|https?|jsr|npm):\S+?):(\d+):(\d+)\)?$/;
 
@@ -19,6 +21,15 @@ export function thrownAt(error: Error): string | undefined {
   }
 }
 
+/** The line of a user's file that called what kedge threw, whatever lies between them. */
+export function calledAt(error: Error): string | undefined {
+  try {
+    return firstPlace(framesOf(error).filter((line) => isUsers(frame.exec(line)?.[1] ?? "")));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The lines of a stack behind the message, which may look like one; a message that was changed since is not in it. */
 function framesOf({ stack = "", message }: Error): string[] {
   const at = stack.indexOf(message);
@@ -29,9 +40,12 @@ function firstPlace(frames: readonly string[]): string | undefined {
   for (const line of frames) {
     const [, url, row, column] = frame.exec(line) ?? [];
     if (url === undefined) continue;
-    const isUsers = url.startsWith("file:") && !/\/(?:npm|node_modules)\//.test(url) &&
-      !own.some((folder) => url.startsWith(folder));
-    return isUsers ? `${fromFileUrl(url)}:${row}:${column}` : undefined;
+    return isUsers(url) ? `${fromFileUrl(url)}:${row}:${column}` : undefined;
   }
   return undefined;
+}
+
+function isUsers(url: string): boolean {
+  return url.startsWith("file:") && !packages.test(url) &&
+    !own.some((folder) => url.startsWith(folder));
 }

@@ -1,10 +1,12 @@
 import { basename, dirname, fromFileUrl, join, relative, resolve } from "@std/path";
 import { defined } from "../base/defined.ts";
-import { ExitCode, exitCodeOf, KedgeError, StoppedError } from "../base/errors.ts";
+import { ExitCode, exitCodeOf, KedgeError, StoppedError, type UsageError } from "../base/errors.ts";
 import { grantedVariable } from "../base/granted_variable.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import { Redactor } from "../base/redactor.ts";
+import { calledAt } from "../base/thrown_at.ts";
 import { errorData } from "../operation/error_data.ts";
+import { isDeclaration } from "../runner/declaring.ts";
 import { type ProgramHost, runProgram } from "../runner/program.ts";
 import type { AnyTask } from "../runner/task.ts";
 import type { TerminalSize } from "./live_progress.ts";
@@ -49,6 +51,7 @@ export async function main(
   tasks: Readonly<Record<string, AnyTask>>,
   options: MainOptions = {},
 ): Promise<void> {
+  globalThis.removeEventListener("unhandledrejection", endByDeclaration);
   const stop = new AbortController();
   stopOnSignals(stop);
   const output = processOutput();
@@ -66,6 +69,24 @@ export async function main(
       Deno.exit(exitCode);
     }
   }
+}
+
+// What cannot be declared ends a task file before it calls main().
+globalThis.addEventListener("unhandledrejection", endByDeclaration);
+
+function endByDeclaration(event: PromiseRejectionEvent): void {
+  if (!isDeclaration(event.reason)) return;
+  event.preventDefault();
+  void tellDeclaration(event.reason);
+}
+
+async function tellDeclaration(error: UsageError): Promise<void> {
+  const { reporterFor } = await import("./reporter_ready.ts");
+  const json = Deno.args.includes("--json");
+  const reporter = await reporterFor({ json }, processOutput(), surroundings());
+  const data = { ...errorData(error), ...defined({ at: calledAt(error) }) };
+  reporter.result({ type: "result", task: null, ok: false, error: data });
+  Deno.exit(error.exitCode);
 }
 
 async function exitCodeOfRun(

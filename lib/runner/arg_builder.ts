@@ -10,6 +10,7 @@ import { defined } from "../base/defined.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Arg, ArgPlace } from "./arg.ts";
 import type { ArgBuilder } from "./arg_builder_type.ts";
+import { declaring } from "./declaring.ts";
 import type { ListArgOptions, PathArgOptions, StringArgOptions } from "./arg_options.ts";
 import { type CommonArgOptions, makeArg, refuse } from "./make_arg.ts";
 import { bytesArg, durationArg, numberArg } from "./numeric_arg.ts";
@@ -151,12 +152,38 @@ function listArg<T>(
  * ```
  */
 export const arg: ArgBuilder = {
-  string: stringArg,
-  number: numberArg,
-  boolean: booleanArg,
-  enum: enumArg,
-  duration: durationArg,
-  bytes: bytesArg,
-  path: pathArg,
-  list: listArg,
+  string: declared(stringArg, "options"),
+  number: declared(numberArg, "options"),
+  boolean: declared(booleanArg, "options"),
+  enum: declared(enumArg, "values", "options"),
+  duration: declared(durationArg, "options"),
+  bytes: declared(bytesArg, "options"),
+  path: declared(pathArg, "options"),
+  list: declared(listArg, "items"),
 } as ArgBuilder;
+
+const parts = {
+  options: [isObject, "an object"],
+  values: [Array.isArray, "a list of texts"],
+  items: [isObject, "an argument"],
+} as const;
+
+/** What makes an argument, for callers whose types nobody checked. */
+function declared<R, A extends readonly unknown[]>(
+  make: (...given: A) => R,
+  ...names: readonly (keyof typeof parts)[]
+): (...given: A) => R {
+  return (...given) =>
+    declaring(() => {
+      for (const [index, name] of names.entries()) {
+        const [fits, must] = parts[name];
+        if (fits(given[index])) continue;
+        throw new UsageError(`Cannot declare an argument: its ${name} must be ${must}`);
+      }
+      return make(...given);
+    });
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

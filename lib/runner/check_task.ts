@@ -16,6 +16,9 @@ import type { DeclaredTask, DepsShape, TaskOptions } from "./task.ts";
 export function checkTask<R>(
   options: TaskOptions<ArgsShape, DepsShape, R>,
 ): DeclaredTask<R> {
+  if (typeof options !== "object" || options === null) {
+    throw new UsageError("Cannot declare a task: its options must be an object");
+  }
   const { name } = options;
   if (typeof name !== "string" || !/^[a-z0-9][\w.-]*(:[a-z0-9][\w.-]*)*$/i.test(name)) {
     throw new UsageError(

@@ -5,6 +5,7 @@
  */
 import type { ArgsInput, ArgsOf, ArgsShape, NeedsArgs } from "./arg.ts";
 import { checkTask } from "./check_task.ts";
+import { declaring } from "./declaring.ts";
 import type { Need } from "./need.ts";
 import type { PermissionSet } from "./permission_set.ts";
 import type { RetryOptions, RetryPlan } from "./retry.ts";
@@ -171,8 +172,14 @@ export function task<
   const D extends DepsShape = Record<never, never>,
   R = void,
 >(options: TaskOptions<A, D, R>): Task<A, R> {
-  const args = options.args ?? {} as A;
+  return declaring(() => taskOf(options));
+}
+
+function taskOf<const A extends ArgsShape, const D extends DepsShape, R>(
+  options: TaskOptions<A, D, R>,
+): Task<A, R> {
   const declared = checkTask(options as unknown as TaskOptions<ArgsShape, DepsShape, R>);
+  const args = options.args ?? {} as A;
   const made: Task<A, R> = {
     name: options.name,
     description: options.description,

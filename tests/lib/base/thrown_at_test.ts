@@ -61,6 +61,13 @@ Deno.test("thrownAt() tells nothing of what kedge or a package threw, or of what
   assertEquals(thrownAt(new KedgeError("x")), undefined);
 });
 
+Deno.test("thrownAt() tells the line of a project that lies below a folder named npm", () => {
+  for (const path of ["/home/me/npm/tasks.ts", "/srv/npm/registry.acme.dev/deploy/tasks.ts"]) {
+    const stack = `Error: x\n    at file://${path}:3:4`;
+    assertEquals(thrownAt(Object.assign(new Error("x"), { stack })), `${path}:3:4`);
+  }
+});
+
 Deno.test("thrownAt() goes by the frames of an error whose words were changed since, and tells nothing of a stack that is none", async () => {
   const changed = await thrownBy(() => {
     throw new Error("x");
