@@ -1,15 +1,16 @@
 /**
  * The Nix store in the layers of an image, read without any container.
  *
- * Invariants: a layer is read from its source as it is, hashed to its last byte before what it says of itself counts; what an upper layer has or
- * hides counts, whatever the layers below say, unless a path is proven whole by its hash; a layer of which is known that nothing in
- * it is wanted is not read.
+ * Invariants: what a layer says of itself counts once its last byte was hashed; a fault that is found in a layer is told only after its bytes
+ * were found to be the right ones, and wrong bytes of a mirror are read elsewhere; what an upper layer has or hides counts, whatever the
+ * layers below say, unless a path is proven whole by its hash; a layer that is known to hold nothing that is wanted is not read.
  *
  * @module
  */
 import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { inParallel } from "../base/in_parallel.ts";
+import type { Meter } from "../base/meter.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageSource } from "../oci/image_store.ts";
 import { verified } from "../oci/verified.ts";
@@ -27,26 +28,41 @@ export class LayeredStore implements StoreSource {
   readonly #source: ImageSource;
   readonly #layers: readonly Descriptor[];
   readonly #memory: LayerMemory;
+  readonly #meter: Pick<Meter, "note">;
 
-  /** Takes the layers as the manifest names them, the lowest first. */
-  constructor(source: ImageSource, layers: readonly Descriptor[], memory: LayerMemory) {
+  /** Takes the layers as the manifest names them, the lowest first; the meter is told what is read elsewhere. */
+  constructor(
+    source: ImageSource,
+    layers: readonly Descriptor[],
+    { memory, meter }: { memory: LayerMemory; meter: Pick<Meter, "note"> },
+  ) {
     this.#source = source;
     this.#layers = layers.toReversed();
     this.#memory = memory;
+    this.#meter = meter;
   }
 
   /** Reads the database; the rest of the layers is not looked at yet. */
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
-    const image = await surveyDatabase(
-      work,
-      this.#layers.map((layer) => ({
+    for (;;) {
+      const begun: Descriptor[] = [];
+      const layers = this.#layers.map((layer) => ({
         name: this.#nameOf(layer),
         facts: this.#memory.of(layer.digest),
-        bytes: () => this.#bytes(layer, signal),
-      })),
-    );
-    if (image === undefined) throw noDatabase(this.#source.name);
-    return image;
+        bytes: () => {
+          begun.push(layer);
+          return this.#bytes(layer, signal);
+        },
+      }));
+      try {
+        const image = await surveyDatabase(work, layers);
+        if (image !== undefined) return image;
+      } catch (cause) {
+        await this.#turnElsewhere(begun, cause, signal);
+        continue;
+      }
+      throw noDatabase(this.#source.name);
+    }
   }
 
   async requestsToRead(wants: (baseName: string) => boolean): Promise<number> {
@@ -75,11 +91,17 @@ export class LayeredStore implements StoreSource {
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
         const files = new DatabaseFiles(undefined, (name) => merged.lacks(name));
-        facts = await this.#read(layer, signal, {
-          taker,
-          database: files,
-          isHidden: (path) => isHidden(hidden, path),
-        });
+        try {
+          facts = await this.#read(layer, signal, {
+            taker,
+            database: files,
+            isHidden: (path) => isHidden(hidden, path),
+          });
+        } catch (cause) {
+          await this.#turnElsewhere([layer], cause, signal);
+          // What was written of the wrong bytes is not to be added to.
+          return { links: [], layerBytes, isStale: true };
+        }
         digests = files.digests();
         layerBytes += layer.size;
         await taker.layerEnd();
@@ -118,7 +140,9 @@ export class LayeredStore implements StoreSource {
     await inParallel(layers, limit, signal, async (layer, signal) => {
       const path = this.#source.path?.(layer);
       const from = path === undefined ? this.#bytes(layer, signal) : { ...layer, path };
-      const reading = await crew.read(from, this.#nameOf(layer), signal);
+      const reading = await crew.read(from, this.#nameOf(layer), signal).catch((cause) =>
+        this.#turnElsewhere([layer], cause, signal)
+      );
       if (reading === undefined) return;
       layerBytes += layer.size;
       for (const { baseName, path } of reading.whole) await taker.adopt(baseName, path);
@@ -166,6 +190,43 @@ export class LayeredStore implements StoreSource {
       yield piece;
     }
     onEnd();
+  }
+
+  /**
+   * Looks whether wrong bytes of a layer are behind a fault, and has them read elsewhere from then on.
+   *
+   * @throws the fault itself where all bytes are right; that they are wrong where there is nowhere else to read them
+   */
+  async #turnElsewhere(
+    layers: readonly Descriptor[],
+    fault: unknown,
+    signal: AbortSignal,
+  ): Promise<undefined> {
+    if (!(fault instanceof VerificationError)) throw fault;
+    for (const layer of layers) {
+      const wrong = fault.data["expected"] === layer.digest
+        ? fault
+        : await this.#wrongBytes(layer, signal);
+      if (wrong === undefined) continue;
+      if (!this.#source.distrust?.(layer)) throw wrong;
+      this.#meter.note(`${wrong.message}; fetching it elsewhere`, "warning");
+      return;
+    }
+    throw fault;
+  }
+
+  /** What is wrong with the bytes of a layer, whatever they hold. */
+  async #wrongBytes(
+    layer: Descriptor,
+    signal: AbortSignal,
+  ): Promise<VerificationError | undefined> {
+    try {
+      for await (const _piece of this.#bytes(layer, signal));
+      return undefined;
+    } catch (error) {
+      if (error instanceof VerificationError) return error;
+      throw error;
+    }
   }
 
   #nameOf(layer: Descriptor): string {

@@ -121,7 +121,7 @@ export class CarrySource {
     const notes = folder === undefined ? undefined : await new CarriedImages(folder).all();
     const others = notes?.images.map((each) => each.digest) ?? [];
     const memory = await LayerMemory.recall(cache, base.manifestDigest, others);
-    return new LayeredStore(source, manifest.blobs.slice(1), memory);
+    return new LayeredStore(source, manifest.blobs.slice(1), { memory, meter });
   }
 
   /** Has podman show the files of its copy; where it cannot, says why. */

@@ -70,11 +70,12 @@ export class CarryRoom implements AsyncDisposable {
     return await makeStore(join(this.folder, `root-${tag}`), paths);
   }
 
-  /** Pushes an image with some layers, those of a small store without any, and finds it. */
+  /** Pushes an image with some layers, those of a small store without any, finds it, and has it copied `to` some place, where one is named. */
   async image(
     tag: string,
     layers?: readonly Uint8Array[],
     more: Partial<NixImage> = {},
+    to?: string,
   ): Promise<BaseImageResult> {
     const contents = layers ?? await layersOf(await this.store(tag));
     const image = { label: tag, layers: contents, ...more };
@@ -83,6 +84,7 @@ export class CarryRoom implements AsyncDisposable {
     return await baseImage({
       nixVersion: tag,
       repository: this.repository,
+      to,
       ...(platform === undefined ? {} : { platform: `${platform.os}/${platform.architecture}` }),
     }, this.context);
   }
