@@ -4,8 +4,8 @@ import { checkedManifest } from "./checked_manifest.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import type { ImageSource } from "./image_store.ts";
 import { describeManifest, type Manifest, parseManifest } from "./manifest.ts";
-import { isIndexType } from "./media_type.ts";
-import { fitsBest, formatPlatform, selectPlatform } from "./platform.ts";
+import { formatPlatform, selectPlatform } from "./platform.ts";
+import { platformLeaves } from "./platform_leaves.ts";
 import { isReferrersList } from "./referrers.ts";
 
 /** What is wanted; its manifest is not at hand where the destination has it already. */
@@ -24,7 +24,7 @@ export async function chooseImage(
   if (resolved.kind === "image" || whole) {
     return { descriptor: describeManifest(resolved), manifest: resolved };
   }
-  const leaves = await leavesOf(source, resolved, platforms, options.signal);
+  const leaves = await platformLeaves(source, resolved, platforms, options.signal);
   const chosen = platforms.flatMap((platform) => {
     const found = selectPlatform(leaves, platform);
     if (found.length > 0) return found;
@@ -52,20 +52,6 @@ export async function chooseImage(
   }
   const manifest = narrowed(resolved, leaves, chosen, source.name);
   return { descriptor: describeManifest(manifest), manifest };
-}
-
-/** The entries of an index, and of those within it where these could have what fits better: one that is not needed may be missing. */
-async function leavesOf(
-  source: ImageSource,
-  index: Manifest,
-  platforms: readonly Platform[],
-  signal: AbortSignal,
-): Promise<readonly Descriptor[]> {
-  const images = index.manifests.filter(({ mediaType }) => !isIndexType(mediaType));
-  const isWhole = images.length === index.manifests.length;
-  if (isWhole || platforms.every((platform) => fitsBest(images, platform))) return images;
-  const { indexLeaves } = await import("./index_leaves.ts");
-  return await indexLeaves(source, index, platforms, signal);
 }
 
 /** An index of some of the entries that are in another or below it; the same choice gives the same bytes. */

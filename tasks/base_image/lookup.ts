@@ -12,6 +12,7 @@ import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import type { ImageSource } from "../../lib/oci/image_store.ts";
 import type { Manifest } from "../../lib/oci/manifest.ts";
 import { formatPlatform, normalizePlatform, selectPlatform } from "../../lib/oci/platform.ts";
+import { platformLeaves } from "../../lib/oci/platform_leaves.ts";
 import { formatReference, type RegistryReference } from "../../lib/oci/reference.ts";
 import { RegistryClient } from "../../lib/oci/registry/registry_client.ts";
 import { verified } from "../../lib/oci/verified.ts";
@@ -64,7 +65,9 @@ export async function lookUpBaseImage(
   const root = await opened.lookUp();
   if (root === undefined) return undefined;
   const name = shownName(reference);
-  const manifest = root.kind === "image" ? root : await pick(opened, root, wanted.platform, name);
+  const manifest = root.kind === "image"
+    ? root
+    : await pick(opened, root, { platform: wanted.platform, name, signal });
   const [config] = manifest.blobs;
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
   const { os, architecture, said } = await readConfig(opened, config, name, signal);
@@ -110,12 +113,12 @@ export function shownName(reference: RegistryReference): string {
 async function pick(
   source: ImageSource,
   index: Manifest,
-  platform: Platform,
-  name: string,
+  { platform, name, signal }: { platform: Platform; name: string; signal: AbortSignal },
 ): Promise<Manifest> {
-  const [entry] = selectPlatform(index.manifests, platform);
+  const leaves = await platformLeaves(source, index, [platform], signal);
+  const [entry] = selectPlatform(leaves, platform);
   if (entry === undefined) {
-    const there = index.manifests.flatMap((each) => each.platform ?? []).map(formatPlatform);
+    const there = leaves.flatMap((each) => each.platform ?? []).map(formatPlatform);
     throw wrongPlatform(name, platform, there.filter((each) => !each.startsWith("unknown/")));
   }
   const manifest = await source.manifest(entry);

@@ -88,6 +88,7 @@ import "../../lib/base/process_identity.ts";
 import "../../lib/base/granted_variable.ts";
 import "../../lib/base/all_granted.ts";
 import "../../lib/oci/checked_manifest.ts";
+import "../../lib/oci/platform_leaves.ts";
 import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
 import "../../lib/oci/pace.ts";

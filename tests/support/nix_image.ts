@@ -16,6 +16,8 @@ export interface NixImage {
   comments?: readonly string[];
   /** For which machine it is. @default {this one} */
   platform?: Platform;
+  /** Whether the index names it without the platform. @default {false} */
+  isBare?: boolean;
   /** Fields of its config beside those, or in their place. @default {none} */
   config?: Readonly<Record<string, unknown>>;
   /** Its layers, as tarballs. @default {one that holds a text} */
@@ -57,7 +59,8 @@ async function writeNixImage(
       config,
       layers,
     });
-    manifests.push({ ...await putContent(folder, manifest, MediaType.ociManifest), platform });
+    const entry = await putContent(folder, manifest, MediaType.ociManifest);
+    manifests.push(image.isBare ? entry : { ...entry, platform });
   }
   const text = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
   const index = await putContent(folder, text, MediaType.ociIndex);
