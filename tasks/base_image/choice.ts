@@ -77,7 +77,7 @@ export async function chooseBaseImage(
   }
   const { near, hint } = await nearTags(version.version, releases, signal);
   throw new KedgeError(
-    `Cannot find a base image with Nix "${version.version}" in "${place}": ${
+    `Cannot find a base image with Nix "${version.version}"${vendorOf(version)} in "${place}": ${
       version.unofficial ?? "it has no such tag"
     }`,
     { side: "source", hint, data: { version: version.version, near } },
@@ -104,12 +104,19 @@ async function nearTags(
   }
 }
 
+/** Whose Nix it is that has a version of its own too, for people. */
+function vendorOf({ version, vendorVersion = version }: NixVersion): string {
+  return vendorVersion === version ? "" : ` of Determinate Nix ${vendorVersion}`;
+}
+
 /** Says, whenever another version than was asked for is taken, which one and why. */
 export function noteFallback(found: ChosenBaseImage, version: NixVersion, meter: Meter): void {
   if (found.label === version.release) return;
   const reason = version.unofficial === undefined ? "" : ` (${version.unofficial})`;
   meter.note(
-    `there is no image of Nix ${version.version}${reason}; taking the fallback ${found.tag}, ` +
+    `there is no image of Nix ${version.version}${
+      vendorOf(version)
+    }${reason}; taking the fallback ${found.tag}, ` +
       `which holds Nix ${found.label}`,
     "warning",
   );
