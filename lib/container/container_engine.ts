@@ -9,6 +9,7 @@
 import { checkOptions, refusedOption } from "../base/check_options.ts";
 import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
 import { findProgram } from "../base/find_program.ts";
+import { longTimeout } from "../base/long_timeout.ts";
 import type { ProcessResult, RunProcessOptions } from "../base/process_group.ts";
 
 /** Which program runs containers. */
@@ -24,6 +25,16 @@ export interface ContainerEngineOptions {
   args?: readonly string[] | undefined;
   /** Arguments of every `run`: `--ulimit`, `nofile=1024:1024`. */
   runArgs?: readonly string[] | undefined;
+}
+
+/** Options of {@linkcode ContainerEngine.ask}. */
+export interface AskEngineOptions {
+  /** Told that the engine keeps its asker waiting, as one does whose store another process has locked. */
+  onWait?: ((message: string) => void) | undefined;
+  /** How long it may take before that is told, in milliseconds. @default {5000} */
+  patienceMs?: number | undefined;
+  /** Ends it. */
+  signal?: AbortSignal | undefined;
 }
 
 /** An engine that is there. */
@@ -65,6 +76,23 @@ export class ContainerEngine {
       }
       throw cause;
     }
+  }
+
+  /**
+   * Runs one of its commands that should end at once; a non-zero exit code is no error here.
+   *
+   * @param what what it is asked for, for people: `the volume "nix"`
+   */
+  async ask(
+    what: string,
+    args: readonly string[],
+    { onWait, patienceMs = 5000, signal }: AskEngineOptions,
+  ): Promise<ProcessResult> {
+    using _late = longTimeout(
+      () => onWait?.(`waiting for ${this.kind}, which was asked for ${what}`),
+      patienceMs,
+    );
+    return await this.run(args, signal === undefined ? {} : { signal });
   }
 
   /** Runs one of its commands, of which success is expected; gives what it printed. */

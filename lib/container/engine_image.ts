@@ -1,7 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { ContainerEngine } from "./container_engine.ts";
+import type { AskEngineOptions, ContainerEngine } from "./container_engine.ts";
 
 /** An image that an engine holds. */
 export interface HeldImage {
@@ -19,10 +19,10 @@ const firstForeignCode = 126;
 export async function inspectImage(
   engine: ContainerEngine,
   name: string,
-  signal?: AbortSignal,
+  options: AskEngineOptions = {},
 ): Promise<HeldImage | undefined> {
   const args = ["image", "inspect", `--format=${idAndNames}`, name];
-  const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
+  const { code, stdout, stderr } = await engine.ask(`the image "${name}"`, args, options);
   if (code === 0) {
     const [id = "", ...names] = stdout.split(/\s+/).filter(Boolean);
     return { id, names };
@@ -37,11 +37,11 @@ export async function inspectImage(
 export async function findImage(
   engine: ContainerEngine,
   digests: readonly Digest[],
-  signal?: AbortSignal,
+  options: AskEngineOptions = {},
 ): Promise<HeldImage | undefined> {
   for (const digest of digests) {
     const id = engine.kind === "podman" ? digestHex(digest) : digest;
-    const held = await inspectImage(engine, id, signal);
+    const held = await inspectImage(engine, id, options);
     if (held !== undefined) return { ...held, id };
   }
   return undefined;
@@ -64,14 +64,15 @@ export async function pullImage(
     /** The digests of config and manifest. */
     digests: readonly Digest[];
   },
-  signal?: AbortSignal,
+  options: AskEngineOptions = {},
 ): Promise<string> {
   const { name, platform, insecure = false, digests } = image;
   const plain = insecure && engine.kind === "podman" ? ["--tls-verify=false"] : [];
   const args = ["pull", "--quiet", ...plain, `--platform=${platform}`, name];
-  const options = signal === undefined ? {} : { signal };
-  await engine.must(args, `bring "${name}" into ${engine.kind}`, options);
-  const held = await findImage(engine, digests, signal);
+  const { signal } = options;
+  const ending = signal === undefined ? {} : { signal };
+  await engine.must(args, `bring "${name}" into ${engine.kind}`, ending);
+  const held = await findImage(engine, digests, options);
   if (held === undefined) throw otherImage(engine, name, digests);
   return held.id;
 }

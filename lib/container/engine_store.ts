@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
-import type { ContainerEngine } from "./container_engine.ts";
+import type { AskEngineOptions, ContainerEngine } from "./container_engine.ts";
 import { inspectImage } from "./engine_image.ts";
 
 /** An image as the engine describes it. */
@@ -32,10 +32,12 @@ export class EngineStore {
   /** Whether a layer is kept only together with all below it: docker knows layers by their whole stack. */
   readonly stacked: boolean;
   #engine: ContainerEngine;
+  readonly #onWait: AskEngineOptions["onWait"];
 
-  /** Runs nothing yet. */
-  constructor(engine: ContainerEngine) {
+  /** Runs nothing yet; `onWait` is told where the engine is long about what it is asked. */
+  constructor(engine: ContainerEngine, onWait?: AskEngineOptions["onWait"]) {
     this.#engine = engine;
+    this.#onWait = onWait;
     this.stacked = engine.kind === "docker";
   }
 
@@ -44,20 +46,22 @@ export class EngineStore {
     name: string,
     signal: AbortSignal,
   ): Promise<Pick<StoredImage, "id" | "names"> | undefined> {
-    const held = await inspectImage(this.#engine, name, signal);
+    const held = await inspectImage(this.#engine, name, { signal, onWait: this.#onWait });
     return held === undefined ? undefined : { ...held, id: this.#digest(held.id) };
   }
 
   /** All images, those without a name too. */
   async images(signal: AbortSignal): Promise<StoredImage[]> {
     const list = ["images", "--quiet", "--no-trunc"];
-    const printed = await this.#engine.must(list, "list the images", { signal });
-    const ids = [...new Set(printed.split("\n").map((line) => line.trim()).filter(Boolean))];
+    const asked = { signal, onWait: this.#onWait };
+    const { code, stdout, stderr } = await this.#engine.ask("its images", list, asked);
+    if (code !== 0) throw this.#engine.failed("list the images", code, stderr);
+    const ids = [...new Set(stdout.split("\n").map((line) => line.trim()).filter(Boolean))];
     const images: StoredImage[] = [];
     for (let from = 0; from < ids.length; from += mostAtOnce) {
       const args = ["image", "inspect", ...ids.slice(from, from + mostAtOnce)];
       // An image may go between the two: then the others are described all the same.
-      const { stdout } = await this.#engine.run(args, { signal });
+      const { stdout } = await this.#engine.ask("its images", args, asked);
       const parsed = v.safeParse(inspectSchema, stdout);
       for (const each of parsed.success ? parsed.output : []) {
         const { Id, RootFS, RepoTags, RepoDigests } = each;

@@ -1,7 +1,7 @@
 import { isAbsolute } from "@std/path";
 import * as v from "valibot";
 import { KedgeError } from "../base/errors.ts";
-import type { ContainerEngine } from "./container_engine.ts";
+import type { AskEngineOptions, ContainerEngine } from "./container_engine.ts";
 
 /** A named volume of an engine. */
 export interface EngineVolume {
@@ -28,10 +28,10 @@ const inspectSchema = v.pipe(
 export async function inspectVolume(
   engine: ContainerEngine,
   name: string,
-  signal?: AbortSignal,
+  options: AskEngineOptions = {},
 ): Promise<EngineVolume | undefined> {
   const args = ["volume", "inspect", name];
-  const { code, stdout, stderr } = await engine.run(args, signal === undefined ? {} : { signal });
+  const { code, stdout, stderr } = await engine.ask(`the volume "${name}"`, args, options);
   if (code !== 0) {
     if (/no such volume/i.test(stderr)) return undefined;
     throw engine.failed(`look for the volume "${name}"`, code, stderr);
@@ -64,13 +64,13 @@ function describe(
 export async function ensureVolume(
   engine: ContainerEngine,
   name: string,
-  signal?: AbortSignal,
+  options: AskEngineOptions = {},
 ): Promise<EngineVolume> {
-  const standing = await inspectVolume(engine, name, signal);
+  const standing = await inspectVolume(engine, name, options);
   if (standing !== undefined) return standing;
-  const options = signal === undefined ? {} : { signal };
-  const { code, stderr } = await engine.run(["volume", "create", name], options);
-  const made = await inspectVolume(engine, name, signal);
+  const what = `a volume "${name}"`;
+  const { code, stderr } = await engine.ask(what, ["volume", "create", name], options);
+  const made = await inspectVolume(engine, name, options);
   if (made !== undefined) return made;
   throw engine.failed(`make the volume "${name}"`, code, stderr);
 }

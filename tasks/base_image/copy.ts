@@ -1,10 +1,12 @@
 import { UnreachableError } from "../../lib/base/errors.ts";
+import type { Meter } from "../../lib/base/meter.ts";
 import { formatDestination, parseDestination } from "../../lib/oci/engine_reference.ts";
 import { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { syncImage } from "../image/image.ts";
 import { openEngine } from "../image/routes.ts";
+import { noteMeter } from "../shared/note_meter.ts";
 import type { BaseImageResult } from "./base_image.ts";
 import type { BaseImageOptions } from "./options.ts";
 
@@ -27,7 +29,8 @@ export async function copyBaseImage(
   const { transport } = parseDestination(to);
   // What a layout has of it may be in want of repair.
   if (transport !== "docker" && (context.offline || transport !== "oci")) {
-    const found = await standingCopy(to, base, engines, context);
+    const meter = noteMeter(context, "base-image", `${from} -> ${to}`);
+    const found = await standingCopy(to, base, { engines, meter }, context);
     if (found.copy !== undefined) return found.copy;
     if (context.offline) throw found.error;
   }
@@ -47,11 +50,11 @@ export async function copyBaseImage(
 async function standingCopy(
   to: string,
   { reference, manifestDigest, configDigest, size }: BaseImageResult,
-  engines: BaseImageOptions["engines"],
+  { engines, meter }: Pick<BaseImageOptions, "engines"> & { meter: Pick<Meter, "note"> },
   { signal, dryRun }: TaskContext,
 ): Promise<{ copy: BaseImageCopy } | { copy?: undefined; error: UnreachableError }> {
   const destination = parseDestination(to);
-  using hosts = new ImageHosts({ signal, engine: (kind) => openEngine(kind, { engines }) });
+  using hosts = new ImageHosts({ signal, engine: (kind) => openEngine(kind, { engines }, meter) });
   using place = await hosts.destination(destination);
   const pointer = await place.pointer();
   // An engine may know an image by its config.

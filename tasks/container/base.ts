@@ -54,10 +54,14 @@ export async function ensureEngineImage(
   }
   const isNamed = engine.kind === "podman" && !engine.isInMachine;
   const name = ownName(reference, base);
-  const standing = await findImage(engine, digests, context.signal);
+  const asked = {
+    signal: context.signal,
+    onWait: (message: string) => meter.note(message),
+  };
+  const standing = await findImage(engine, digests, asked);
   if (standing !== undefined) {
     const { id, names } = standing;
-    const store = new EngineStore(engine);
+    const store = new EngineStore(engine, asked.onWait);
     // A run that was killed may have left it without one, and with the name by which it was fetched.
     const isTagged = names.some((each) => !each.includes("@"));
     if (isNamed && !isTagged) await store.tag(id, name, context.signal);
@@ -78,7 +82,7 @@ export async function ensureEngineImage(
       ...registries,
       engines: { podman: { program, args } },
     }, context);
-    const held = await findImage(engine, digests, context.signal);
+    const held = await findImage(engine, digests, asked);
     if (held === undefined) throw otherImage(engine, from, digests);
     return { id: held.id, loaded: true, bytesMoved, requests };
   } catch (error) {
@@ -128,7 +132,10 @@ async function pullFromPlaces(
     const name = `${place.host}/${place.repository}@${image.manifestDigest}`;
     const insecure = place.insecure || registries.insecureRegistries?.includes(place.host) === true;
     try {
-      return await pullImage(engine, { ...image, name, insecure }, signal);
+      return await pullImage(engine, { ...image, name, insecure }, {
+        signal,
+        onWait: (message) => meter.note(message),
+      });
     } catch (error) {
       signal.throwIfAborted();
       failure = error;

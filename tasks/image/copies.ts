@@ -138,7 +138,7 @@ async function copyRoutes(
           concurrency,
           memory: context.journal,
           local: knownBlobs(context),
-          engine: (kind) => openEngine(kind, options),
+          engine: (kind) => openEngine(kind, options, meter),
         }),
       );
       if (routes.some(({ to }) => to.length > 1)) {

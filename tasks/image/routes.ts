@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Meter } from "../../lib/base/meter.ts";
 import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
 import type { ImageEngine } from "../../lib/oci/engine/image_engine.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
@@ -33,16 +34,18 @@ export function knownBlobs({ cache }: TaskContext): LocalBlobs {
   };
 }
 
-/** The engine of a kind, as it is called. */
+/** The engine of a kind, as it is called; the meter is told where it is long about what it is asked. */
 export async function openEngine(
   kind: "podman" | "docker",
   { engines }: CopyImagesOptions,
+  meter: Pick<Meter, "note">,
 ): Promise<ImageEngine> {
   const [{ findEngine }, { EngineStore }] = await Promise.all([
     import("../../lib/container/container_engine.ts"),
     import("../../lib/container/engine_store.ts"),
   ]);
-  return new EngineStore(await findEngine({ ...engines?.[kind], kind }));
+  const engine = await findEngine({ ...engines?.[kind], kind });
+  return new EngineStore(engine, (message) => meter.note(message));
 }
 
 /** Opens both sides of every route; nothing is asked yet. */

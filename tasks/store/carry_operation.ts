@@ -91,7 +91,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
     const remembered = await this.#place.remembered();
     let note = await this.#notes.find(remembered);
     if (note !== undefined) return await this.#notes.plan(note, remembered!);
-    const folder = await this.#place.find(step.signal);
+    const folder = await this.#place.find(step);
     note = folder?.path === remembered?.path ? undefined : await this.#notes.find(folder);
     if (note !== undefined) return await this.#notes.plan(note, folder!);
     if (folder !== undefined) await this.#notes.checkPlatform(folder);
@@ -132,7 +132,7 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   }
 
   async move(plan: CarryPlan, step: Step): Promise<Brought> {
-    const folder = await this.#place.make(step.signal);
+    const folder = await this.#place.make(step);
     this.#opened.use(
       await lockNixFolder(folder, {
         timeoutMs: lockTimeoutMs(),

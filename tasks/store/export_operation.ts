@@ -14,7 +14,7 @@ import type { Selection } from "./export_plan.ts";
 import type { CopyStoreResult, ExportStoreOptions } from "./store.ts";
 import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
-import { nixPlace } from "./nix_place.ts";
+import { type AskingStep, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";
 import { baseNamesOf, checkKeys, copyShapes, storeEnd } from "./store_end.ts";
 
@@ -32,8 +32,8 @@ export async function runExportStore(
   const names = options.paths === undefined ? undefined : baseNamesOf(options.paths);
   if (names?.length === 0) throw new UsageError("Cannot export nothing: paths is empty");
   const place = await nixPlace(options.from, options.engine, context);
-  const select = async (signal: AbortSignal): Promise<Selection> => {
-    const folder = await place.find(signal);
+  const select = async (step: AskingStep): Promise<Selection> => {
+    const folder = await place.find(step);
     using database = folder === undefined
       ? undefined
       : await StoreDatabase.read(folder.databaseFolder);

@@ -23,6 +23,7 @@ import {
   type Selection,
 } from "./export_plan.ts";
 import type { ExportStoreOptions } from "./store.ts";
+import type { AskingStep } from "./nix_place.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 interface CacheExportPlan extends ExportPlan {
@@ -34,7 +35,7 @@ export async function exportToCache(
   options: ExportStoreOptions,
   end: StoreEnd & { kind: "cache" },
   subject: string,
-  select: (signal: AbortSignal) => Promise<Selection>,
+  select: (step: AskingStep) => Promise<Selection>,
   context: TaskContext,
   opened: AsyncDisposableStack,
 ): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
@@ -50,7 +51,7 @@ export async function exportToCache(
     kind: "base-image:export",
     subject,
     async plan({ meter, signal }) {
-      const selection = await select(signal);
+      const selection = await select({ meter, signal });
       const store = opened.use(
         await openStore(prepared, {
           keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],

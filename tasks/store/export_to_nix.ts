@@ -26,6 +26,7 @@ import {
 } from "./export_plan.ts";
 import type { ExportStoreOptions } from "./store.ts";
 import { goneHint } from "./gone_hint.ts";
+import type { AskingStep } from "./nix_place.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 /** The export to a store of this machine: Nix itself takes the paths, and hashes them. */
@@ -33,7 +34,7 @@ export function exportToNix(
   options: ExportStoreOptions,
   end: StoreEnd & { kind: "nix" },
   subject: string,
-  select: (signal: AbortSignal) => Promise<Selection>,
+  select: (step: AskingStep) => Promise<Selection>,
 ): Operation<ExportPlan, void, CopyStanding> {
   const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
     const nix = { ...options.nix, store: end.store, signal };
@@ -57,8 +58,8 @@ export function exportToNix(
   return {
     kind: "base-image:export",
     subject,
-    async plan({ signal }) {
-      const selection = await select(signal);
+    async plan({ meter, signal }) {
+      const selection = await select({ meter, signal });
       return {
         ...selection,
         ...exportPlan(selection, await lacking(selection, signal), end.shown),

@@ -100,7 +100,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
 
   async plan(step: Step): Promise<ImportPlan> {
     const { names, single, place, source, context } = this.#parts;
-    const folder = await place.find(step.signal);
+    const folder = await place.find(step);
     const { valid, isThere } = await storeDifference([], folder, step.signal);
     const known = names.filter((name) => valid.has(name));
     const needed = rowClosure(valid, known, place.label, single);
@@ -151,7 +151,7 @@ class ImportOperation implements Operation<ImportPlan, Imported, CopyStanding> {
   async move(plan: ImportPlan, step: Step): Promise<Imported> {
     const { place, opened } = this.#parts;
     const { meter, signal } = step;
-    const folder = await place.make(signal);
+    const folder = await place.make(step);
     const onWait = (message: string) => meter.note(message);
     opened.use(await lockNixFolder(folder, { timeoutMs: lockTimeoutMs(), onWait, signal }));
     return await whileRoom(folder.path, () => this.#bring(plan, folder, step));

@@ -14,6 +14,7 @@ import { ifThere, isReadOnly, lookAt } from "../../lib/base/files.ts";
 import { foreseeNames } from "../../lib/base/foresee_names.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import {
+  type AskEngineOptions,
   type ContainerEngine,
   type ContainerEngineOptions,
   findEngine,
@@ -26,10 +27,14 @@ import {
 } from "../../lib/container/engine_volume.ts";
 import { foreseeWriting, type WritingAhead } from "../../lib/nix/stores/foresee_writing.ts";
 import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
+import type { Step } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 
 /** What is mounted as `/nix`: a named volume, or a folder. */
 export type NixVolume = { volume: string } | { folder: string };
+
+/** What of a step the engine is asked in: who may end that, and who is told that the engine is long about it. */
+export type AskingStep = Pick<Step, "meter" | "signal">;
 
 /** A place that was named, checked. */
 export interface NixPlace {
@@ -40,9 +45,9 @@ export interface NixPlace {
   /** The folder as it is remembered or was named; asks no engine. */
   remembered(): Promise<NixFolder | undefined>;
   /** The folder, asked of the engine; `undefined` if there is no such volume. */
-  find(signal: AbortSignal): Promise<NixFolder | undefined>;
+  find(step: AskingStep): Promise<NixFolder | undefined>;
   /** The folder; made where it is not there. */
-  make(signal: AbortSignal): Promise<NixFolder>;
+  make(step: AskingStep): Promise<NixFolder>;
   /** Fails as making the folder, or writing in it, would where that is not allowed; writes nothing. */
   foresee(ahead: WritingAhead): Promise<void>;
 }
@@ -173,6 +178,10 @@ class FolderPlace implements NixPlace {
   }
 }
 
+function asking({ meter, signal }: AskingStep): AskEngineOptions {
+  return { signal, onWait: (message) => meter.note(message) };
+}
+
 class VolumePlace implements NixPlace {
   readonly label: string;
   folder: NixFolder | undefined;
@@ -192,13 +201,13 @@ class VolumePlace implements NixPlace {
     return folder === undefined ? undefined : this.folder = new NixFolder(folder);
   }
 
-  async find(signal: AbortSignal): Promise<NixFolder | undefined> {
-    const found = await inspectVolume(this.#engine, this.#name, signal);
+  async find(step: AskingStep): Promise<NixFolder | undefined> {
+    const found = await inspectVolume(this.#engine, this.#name, asking(step));
     return found === undefined ? undefined : await this.#reachable(found);
   }
 
-  async make(signal: AbortSignal): Promise<NixFolder> {
-    const volume = await ensureVolume(this.#engine, this.#name, signal);
+  async make(step: AskingStep): Promise<NixFolder> {
+    const volume = await ensureVolume(this.#engine, this.#name, asking(step));
     const reachable = await this.#reachable(volume);
     await this.#entry().write({ folder: volume.folder }, { by: `volume ${this.#name}` });
     return reachable;

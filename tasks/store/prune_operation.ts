@@ -51,7 +51,7 @@ export async function runPruneStore(
     kind: "base-image:prune",
     subject: place.label,
     async plan({ meter, signal, dryRun }) {
-      const folder = await place.find(signal);
+      const folder = await place.find({ meter, signal });
       if (folder === undefined || await ifThere(Deno.stat(folder.path)) === undefined) {
         throw new KedgeError(`Cannot prune ${place.label}: there is none`, {
           hint: "fill it first, with base-image:carry",
