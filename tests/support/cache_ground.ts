@@ -20,6 +20,11 @@ export function withCache(run: (cache: Cache, folder: string) => Promise<void>):
   );
 }
 
+/** The same with a cache whose locks are waited for as long as those of any other. */
+export function withPatientCache(run: (cache: Cache) => Promise<void>): Promise<void> {
+  return inFolder((folder) => run(new Cache(join(folder, "cache"))));
+}
+
 /** Puts an entry, its blob and the blob's own name. */
 export async function put(
   cache: Cache,

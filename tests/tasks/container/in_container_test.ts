@@ -1,16 +1,15 @@
+/** A program is run in the pinned image by podman. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join, relative } from "@std/path";
+import { join } from "@std/path";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
 import { Secret } from "../../../lib/base/secret.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
-import { ContainerEngine } from "../../../lib/container/container_engine.ts";
 import { ensureVolume, inspectVolume } from "../../../lib/container/engine_volume.ts";
 import { findImage } from "../../../lib/container/engine_image.ts";
 import { inContainer, type InContainerOptions } from "../../../tasks/container/in_container.ts";
 import { ContainerGround, containerPrograms } from "../../support/container_ground.ts";
-import { DockerService } from "../../support/docker_service.ts";
 import { writeProgram } from "../../support/program_file.ts";
 import { realTest } from "../../support/real.ts";
 
@@ -175,139 +174,6 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
     assertStringIncludes(error.message, 'Cannot run "nowhere" in a container');
   });
 });
-
-for (const dryRun of [true, false]) {
-  Deno.test(
-    `${
-      dryRun ? "a dry run of " : ""
-    }inContainer() refuses what no container can have before the engine is asked`,
-    async () => {
-      const digest = `sha256:${"0".repeat(64)}` as Digest;
-      const reference = "docker://127.0.0.1:1/nixos/nix:2.8.0";
-      const base = {
-        ...{ reference, digest, manifestDigest: digest, configDigest: digest },
-        platform: "linux/amd64",
-      };
-      const taken = new ReadableStream<Uint8Array>();
-      taken.getReader();
-      const cases: [Partial<InContainerOptions>, string][] = [
-        [{ mounts: [{ volume: "a/b", to: "/x" }] }, 'Cannot mount the volume "a/b": it is no name'],
-        [{ mounts: [{ folder: "/a,b", to: "/x" }] }, 'Cannot mount "/a,b"'],
-        [{ mounts: [{ folder: "/a", to: "x" }] }, 'Cannot mount at "x"'],
-        [{ env: { "A-B": "x" } }, 'Cannot use the variable "A-B"'],
-        [{ env: { HOME: new Secret("s3cr3t", "HOME", new Redactor()) } }, "Cannot pass a secret"],
-        [
-          { env: { A: "s3cr3t\0" } },
-          'Cannot use "\\u0000" as env.A: it must be a text without NUL',
-        ],
-        [{ run: ["sh", "a\0b"] }, "Cannot use such a list as run: it must be a list of texts"],
-        [{ stdin: taken }, "as stdin: it must be a stream that nobody else reads"],
-        [{ workdir: "here" }, 'Cannot use "here" as workdir: it must be an absolute path'],
-        // A task file may be run without its types being checked.
-        ...([
-          [{ run: "true" }, 'Cannot use "true" as run: it must be a list of texts'],
-          [{ run: [] }, "Cannot run nothing in a container"],
-          [{ run: ["sh", 1] }, "Cannot use such a list as run: it must be a list of texts"],
-          [{ env: { A: 1 } }, "Cannot use 1 as env.A: it must be a text or a secret"],
-          [{ env: null }, "Cannot use null as env: it must be an object"],
-          [{ env: { A: undefined } }, "Cannot use undefined as env.A"],
-          [{ network: "none" }, 'Cannot use "none" as network: it must be true or false'],
-          [{ stdin: "text" }, 'Cannot use "text" as stdin: it must be bytes or a stream of them'],
-          [{ onStdout: true }, "Cannot use true as onStdout: it must be a function"],
-          [{ engine: "docker" }, 'Cannot use "docker" as engine: it must be an object'],
-          [
-            { engine: { kind: "nerdctl" } },
-            'Cannot use "nerdctl" as kind of an engine: it must be podman or docker',
-          ],
-          [
-            { mounts: { volume: "a", to: "/x" } },
-            "Cannot use an object as mounts: it must be a list",
-          ],
-          [{ mounts: [{ to: "/x" }] }, "Cannot use an object as one of mounts"],
-          [{ mounts: [null] }, "Cannot use null as one of mounts"],
-          [
-            { mounts: [{ volume: "a", folder: "/b", to: "/x" }] },
-            "it must be a volume, or a folder, and where it goes to",
-          ],
-          [{ mounts: [{ volume: "a" }] }, "Cannot use an object as one of mounts"],
-          [{ base: "docker://x/y" }, "as base: it must be what baseImage() gives"],
-        ] as [Partial<InContainerOptions>, string][]),
-      ];
-      // No engine is there: one that is asked is an error of its own.
-      const engine = { kind: "podman", program: "/nowhere/podman" } as const;
-      for (const [options, message] of cases) {
-        const error = await assertRejects(
-          () => inContainer({ base, engine, run: ["sh"], ...options }, { dryRun }),
-          UsageError,
-        );
-        assertStringIncludes(error.message, message);
-      }
-    },
-  );
-}
-
-realTest(
-  "inContainer() speaks docker's command line",
-  [...containerPrograms, "docker"],
-  async (t) => {
-    await using ground = await ContainerGround.make();
-    const { world, folder, context } = ground;
-    await using service = await DockerService.start(world);
-    const { engine } = service;
-    const base = await ground.base();
-    const run = async (script: string, options: Partial<InContainerOptions> = {}) =>
-      (await inContainer({ base, engine, run: ["sh", "-c", script], ...options }, context)).stdout;
-
-    await t.step("the image is brought, variables and secrets reach the program", async () => {
-      const env = { TOKEN: new Secret("s3cr3t-token", "env TOKEN", new Redactor()), PLAIN: "a b" };
-      const script = 'echo "$PLAIN $TOKEN"; pwd; cat >/dev/null';
-      const stdin = new Uint8Array(10);
-      const stdout = await run(script, { env, stdin, workdir: "/proc" });
-      assertEquals(stdout, "a b [redacted]\n/proc\n");
-    });
-    await t.step("folders and volumes are mounted, to be read alone too", async () => {
-      const docker = new ContainerEngine(engine);
-      const { name } = await ensureVolume(docker, "kept");
-      await Deno.writeTextFile(join(folder, "given"), "here\n");
-      const mounts = [
-        { volume: name, to: "/kept" },
-        { folder: relative(Deno.cwd(), folder), to: "/given", readonly: true },
-      ];
-      assertEquals(
-        await run("cat /given/given; cat /given/given >/kept/file", { mounts }),
-        "here\n",
-      );
-      const reading = [{ volume: name, to: "/kept", readonly: true }];
-      const script = "cat /kept/file; echo >/kept/file || echo no";
-      assertEquals(await run(script, { mounts: reading }), "here\nno\n");
-      assertEquals(await inspectVolume(docker, "none"), undefined);
-    });
-    await t.step("what docker refuses is said in its words, not in its advice", async () => {
-      const error = await assertRejects(
-        () => run("true", { engine: { ...engine, runArgs: ["--memory=none"] } }),
-        KedgeError,
-      );
-      assertStringIncludes(error.message, "docker ended with code 125 (");
-      assertStringIncludes(error.message, 'invalid argument "none" for "-m, --memory" flag');
-    });
-    await t.step("an abort leaves no container", async () => {
-      const controller = new AbortController();
-      const waiting = { run: ["sh", "-c", "trap exit TERM; echo up; while :; do read x; done"] };
-      const stdin = new ReadableStream<Uint8Array>();
-      const onStdout = () => controller.abort(new Error("enough"));
-      await assertRejects(
-        () =>
-          inContainer({ base, engine, ...waiting, stdin, onStdout }, {
-            ...context,
-            signal: controller.signal,
-          }),
-        Error,
-        "enough",
-      );
-      assertEquals(await world.engine.must(["ps", "--all", "--quiet"], "list"), "");
-    });
-  },
-);
 
 Deno.test("inContainer() without an engine says what to install", async () => {
   const folder = await Deno.makeTempDir();

@@ -1,49 +1,19 @@
+/** An image is brought into podman, or refused. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { findProgram } from "../../../lib/base/find_program.ts";
-import { formatIdentity, ownIdentity } from "../../../lib/base/process_identity.ts";
 import { KedgeError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
-import type { Descriptor } from "../../../lib/oci/descriptor.ts";
 import { Layout } from "../../../lib/oci/layout/layout.ts";
-import {
-  syncImage,
-  type SyncImageOptions,
-  type SyncImageResult,
-} from "../../../tasks/image/image.ts";
+import { syncImage, type SyncImageOptions } from "../../../tasks/image/image.ts";
 import { FarPodman, farPrograms } from "../../support/far_podman.ts";
 import { fakeDocker } from "../../support/fake_docker.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { ImageRoom } from "../../support/image_room.ts";
 import { randomBytes, writeImage } from "../../support/layout.ts";
 import { PodmanWorld } from "../../support/podman.ts";
-import { spawnKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
-import { writeProgram } from "../../support/program_file.ts";
 import { writeRunnableImage } from "../../support/runnable_image.ts";
-
-const files = [
-  { name: "base", bytes: randomBytes(300_000, 1) },
-  { name: "middle", bytes: randomBytes(200_000, 2) },
-  { name: "top", bytes: randomBytes(100_000, 3) },
-];
-
-function sizeOf(...descriptors: Descriptor[]): number {
-  return descriptors.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** Copies on one machine. */
-async function sync(
-  room: ImageRoom,
-  options: SyncImageOptions,
-  dryRun = false,
-): Promise<SyncImageResult> {
-  return await syncImage(options, {
-    cache: new Cache(room.path("cache")),
-    report: (event) => void room.events.push(event),
-    dryRun,
-  });
-}
+import { files, sizeOf, sync } from "../../support/engine_sync.ts";
 
 realTest(
   "syncImage() brings an image into podman, and the second time only the layer that changed",
@@ -102,84 +72,6 @@ realTest(
   },
 );
 
-for (
-  const [when, command] of [
-    ["is asked for what it fetched", "*image*inspect*127.0.0.1*"],
-    ["names it", "*tag*"],
-  ] as const
-) {
-  realTest(
-    `syncImage() leaves nothing in podman of an image whose bringing ends while podman ${when}`,
-    ["podman", "runc", "mkfifo"],
-    async () => {
-      await using room = await ImageRoom.make();
-      await using world = await PodmanWorld.make();
-      await writeRunnableImage(room.path("from"), "v1", files);
-      const fifo = room.path("fifo");
-      assert((await new Deno.Command("mkfifo", { args: [fifo] }).output()).success);
-      const program = room.path("podman");
-      const waiting = `case "$*" in ${command}) echo >'${fifo}'; exec sleep 300 ;; esac`;
-      await writeProgram(program, `#!/bin/sh\n${waiting}\nexec podman "$@"\n`);
-      const controller = new AbortController();
-      const begun = Deno.readTextFile(fifo).then(() => controller.abort(new Error("enough")));
-      await assertRejects(
-        () =>
-          syncImage({
-            from: `oci:${room.path("from")}:v1`,
-            to: "podman:acme.dev/app:v1",
-            engines: { podman: { program, args: world.args } },
-          }, { cache: new Cache(room.path("cache")), signal: controller.signal }),
-        Error,
-        "enough",
-      );
-      await begun;
-      assertEquals(await world.engine.must(["images", "--all", "--quiet"], "ask"), "");
-    },
-  );
-}
-
-realTest(
-  "syncImage() takes out of podman what a sync left there that was killed before it named that, and nothing of one that lives",
-  ["podman", "runc", "mkfifo"],
-  async () => {
-    await using room = await ImageRoom.make();
-    await using world = await PodmanWorld.make();
-    await writeRunnableImage(room.path("from"), "v1", files);
-    const other = [{ name: "other", bytes: randomBytes(1000, 5) }];
-    await writeRunnableImage(room.path("from"), "v2", other);
-    const fifo = room.path("fifo");
-    assert((await new Deno.Command("mkfifo", { args: [fifo] }).output()).success);
-    const program = room.path("podman");
-    const args = world.args.map((arg) => `'${arg}'`).join(" ");
-    const podman = await findProgram("podman");
-    const waiting = `case "$*" in *tag*) echo $$ >'${fifo}'; exec sleep 300 ;; esac`;
-    await writeProgram(program, `#!/bin/sh\n${waiting}\nexec ${podman} ${args} "$@"\n`);
-    const from = `oci:${room.path("from")}`;
-    const killed = spawnKedge(["image:sync", `${from}:v1`, "podman:acme.dev/app:v1"], {
-      cacheDir: room.path("cache"),
-      env: { PATH: `${room.path("")}:${Deno.env.get("PATH")}` },
-    });
-    const pid = Number(await Deno.readTextFile(fifo));
-    killed.kill("SIGKILL");
-    await killed.output();
-    Deno.kill(pid, "SIGKILL");
-    const names = async () => {
-      const said = await world.engine.must(["images", "--format={{.Repository}}"], "ask");
-      return said.split("\n").filter(Boolean).sort();
-    };
-    const [left, ...more] = await names();
-    assertEquals([more, left?.startsWith("127.0.0.1:")], [[], true]);
-
-    const live = `127.0.0.1:1/kedge/${formatIdentity(ownIdentity())}/${crypto.randomUUID()}`;
-    const engines = { podman: { args: world.args } };
-    await sync(room, { from: `${from}:v2`, to: "podman:acme.dev/other:v2", engines });
-    await world.engine.must(["tag", "acme.dev/other:v2", live], "name");
-    assertEquals(await names(), [live, "acme.dev/other"]);
-    await sync(room, { from: `${from}:v2`, to: "podman:acme.dev/another:v2", engines });
-    assertEquals(await names(), [live, "acme.dev/another", "acme.dev/other"]);
-  },
-);
-
 realTest("syncImage() names nothing in podman where a blob is wrong, and says which", [
   "podman",
   "runc",
@@ -220,51 +112,6 @@ realTest(
     assertEquals([error.side, error.data["reached"]], ["destination", false]);
   },
 );
-
-Deno.test("syncImage() brings an image into docker's store, and asks only for what lies on a changed layer", async () => {
-  await using room = await ImageRoom.make();
-  const folder = room.path("docker");
-  await Deno.mkdir(folder);
-  const engines = { docker: { program: await fakeDocker(folder) } };
-  const image = await writeRunnableImage(room.path("from"), "v1", files);
-  const from = `oci:${room.path("from")}:v1`;
-  const to = "docker-daemon:app";
-  const first = await sync(room, { from, to, engines });
-  assertEquals(first.bytesMoved, sizeOf(image.root, image.config, ...image.layers));
-  assertEquals((await sync(room, { from, to, engines })).changed, false);
-  const state = async () => JSON.parse(await Deno.readTextFile(join(folder, "state"))).names;
-  assertEquals(await state(), { "app:latest": image.config.digest });
-
-  const changed = [files[0]!, { name: "middle", bytes: randomBytes(200_000, 9) }, files[2]!];
-  const next = await writeRunnableImage(room.path("from"), "v1", changed);
-  const planned = await sync(room, { from, to, engines }, true);
-  const result = await sync(room, { from, to, engines });
-  assertEquals(result.bytesMoved, sizeOf(next.root, next.config, ...next.layers.slice(1)));
-  assertEquals(planned.bytesMoved, result.bytesMoved);
-  assertEquals(result.bytesReused, next.layers[0]!.size);
-  assertEquals(await state(), { "app:latest": next.config.digest });
-});
-
-Deno.test("syncImage() brings into an engine from this machine what is known and sound here", async () => {
-  await using room = await ImageRoom.make();
-  await using registry = new FakeRegistry();
-  const folder = room.path("docker");
-  await Deno.mkdir(folder);
-  const engines = { docker: { program: await fakeDocker(folder) } };
-  const image = await writeRunnableImage(room.path("from"), "v1", files);
-  const from = `docker://${registry.host}/acme/app:v1`;
-  await sync(room, { from: `oci:${room.path("from")}:v1`, to: from });
-  const damaged = new Layout(room.path("from")).blobPath(image.layers[1]!.digest);
-  const bytes = await Deno.readFile(damaged);
-  await Deno.writeFile(damaged, bytes.with(1000, bytes[1000]! ^ 1));
-  const before = registry.sentBytes;
-  const planned = await sync(room, { from, to: "docker-daemon:app", engines }, true);
-  const result = await sync(room, { from, to: "docker-daemon:app", engines });
-  assertEquals(registry.sentBytes - before, image.layers[1]!.size);
-  // The plan cannot know of the damage.
-  assertEquals([result.bytesMoved, result.requests], [planned.bytesMoved, planned.requests + 1]);
-  assert(room.notes.some((note) => note.includes(`"${damaged}" is of no use`)));
-});
 
 Deno.test("syncImage() refuses what an engine cannot take", async () => {
   await using room = await ImageRoom.make();

@@ -1,46 +1,17 @@
+/** Many images are brought at once, and each blob once. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
-import { digestHex } from "../../../lib/base/digest_text.ts";
-import {
-  KedgeError,
-  NoRoomError,
-  UsageError,
-  VerificationError,
-} from "../../../lib/base/errors.ts";
+import { NoRoomError, UsageError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
-import { referrersTag } from "../../../lib/oci/referrers.ts";
-import {
-  syncImages,
-  type SyncImagesOptions,
-  type SyncImagesResult,
-} from "../../../tasks/image/list.ts";
+import { syncImages } from "../../../tasks/image/list.ts";
 import { inspectImage } from "../../../tasks/image/inspect.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { ImageRoom } from "../../support/image_room.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import {
-  attachSignature,
-  blobsOf,
-  randomBytes,
-  writeImage,
-  writeIndex,
-} from "../../support/layout.ts";
-import { runKedge } from "../../support/program.ts";
-import { realTest } from "../../support/real.ts";
-import { startRegistry } from "../../support/registry.ts";
-
-/** A dry run, then the run; the figures of both must be the same. */
-async function sync(cacheDir: string, options: SyncImagesOptions): Promise<SyncImagesResult> {
-  const cache = new Cache(cacheDir);
-  const planned = await syncImages(options, { cache, dryRun: true });
-  const done = await syncImages(options, { cache });
-  assertEquals({ ...planned, dryRun: false }, done);
-  return done;
-}
-
-const shared = randomBytes(300_000);
+import { blobsOf, randomBytes, writeImage } from "../../support/layout.ts";
+import { shared, sync } from "../../support/images_sync.ts";
 
 Deno.test("syncImages() brings what goes to one place by several names there once, as it plans", async () => {
   await using room = await ImageRoom.make();
@@ -68,54 +39,6 @@ Deno.test("syncImages() brings what goes to one place by several names there onc
   }));
   await assertRejects(() => syncImages({ images: twice }, room.context), UsageError, "to go there");
 });
-
-Deno.test("syncImages() chooses tags by a regular expression that the whole tag matches", () =>
-  inFolder(async (folder) => {
-    for (const tag of ["v1", "v2", "v2-rc1", "latest"]) {
-      await writeImage(`${folder}/from`, tag, { layers: [shared, tag] });
-    }
-    const result = await sync(`${folder}/cache`, {
-      images: [{ from: `oci:${folder}/from`, to: `oci:${folder}/to`, tags: "v[0-9]" }],
-    });
-    assertEquals((await new Layout(`${folder}/to`).entries()).map(nameOf).sort(), ["v1", "v2"]);
-    assertEquals(result.images.map(({ changed }) => changed), [true, true]);
-  }));
-
-Deno.test("syncImages() copies a list of referrers among the tags of a repository whole", () =>
-  inFolder(async (folder) => {
-    const [from, to] = [new Layout(`${folder}/from`), new Layout(`${folder}/to`)];
-    const image = await writeIndex(from.folder, "v1", [{ layers: [shared] }]);
-    const signature = await attachSignature(from, image);
-    await sync(`${folder}/cache`, {
-      images: [{ from: `oci:${from.folder}`, to: `oci:${to.folder}`, tags: ".*" }],
-    });
-    const list = referrersTag(image.digest);
-    assertEquals((await to.find(list))?.digest, (await from.find(list))?.digest);
-    assertEquals(await to.has(signature), true);
-    assertEquals((await to.entries()).map(nameOf).sort(), [list, "v1"]);
-  }));
-
-Deno.test("syncImages() chooses tags by a range of versions", () =>
-  inFolder(async (folder) => {
-    await using registry = new FakeRegistry({ tagsPerPage: 2 });
-    for (const tag of ["v1.2.0", "1.3.5", "v2.0.0", "latest", "nightly"]) {
-      await writeImage(`${folder}/from`, tag, { layers: [shared, tag] });
-    }
-    const there = `docker://${registry.host}/a`;
-    await sync(`${folder}/other`, {
-      images: [{ from: `oci:${folder}/from`, to: there, tags: ".*" }],
-    });
-    const result = await sync(`${folder}/cache`, {
-      images: [{ from: there, to: `oci:${folder}/to`, tags: "semver:>=1.2 <2" }],
-    });
-    assertEquals(result.images.map(({ from }) => from), [`${there}:1.3.5`, `${there}:v1.2.0`]);
-    registry.requests.length = 0;
-    const again = await sync(`${folder}/cache`, {
-      images: [{ from: there, to: `oci:${folder}/to`, tags: "semver:>=1.2 <2" }],
-    });
-    // Three pages of tags and two manifests, in the dry run and in the run.
-    assertEquals([again.requests, registry.requests.length], [5, 10]);
-  }));
 
 Deno.test("syncImages() moves a blob once that several images share", () =>
   inFolder(async (folder) => {
@@ -176,91 +99,6 @@ Deno.test("syncImages() moves no tag when one image cannot be copied", () =>
     assertEquals([...registry.store.repository("a").tags], []);
   }));
 
-Deno.test("syncImages() finds damaged bytes at the destination and moves them again", () =>
-  inFolder(async (folder) => {
-    await using registry = new FakeRegistry();
-    await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
-    const from = `oci:${folder}/from:v1`;
-    for (const to of [`oci:${folder}/to:v1`, `docker://${registry.host}/a:v1`]) {
-      const images = [{ from, to }];
-      const first = await sync(`${folder}/cache`, { images });
-      const digest = sha256(shared);
-      const damaged = shared.slice();
-      damaged[7]! ^= 1;
-      if (to.startsWith("oci:")) {
-        await Deno.writeFile(new Layout(`${folder}/to`).blobPath(digest), damaged);
-      } else registry.store.blobs.set(digest, damaged);
-      assertEquals((await sync(`${folder}/cache`, { images })).changed, false);
-      const repaired = await sync(`${folder}/cache`, { images, verifyExisting: true });
-      assertEquals([repaired.changed, repaired.bytesMoved >= shared.length], [true, true]);
-      const sound = await sync(`${folder}/cache`, { images, verifyExisting: true });
-      assertEquals([sound.changed, sound.bytesMoved], [false, 0]);
-      assertEquals(sound.bytesReused, first.bytesMoved);
-    }
-  }));
-
-Deno.test("syncImages() verifies the manifests of an index at a registry, and puts those again that are damaged", () =>
-  inFolder(async (folder) => {
-    await using registry = new FakeRegistry();
-    const from = `oci:${folder}/from:v1`;
-    const index = await writeIndex(`${folder}/from`, "v1", [{ layers: ["a"] }, { layers: ["b"] }]);
-    const images = [{ from, to: `docker://${registry.host}/a:v1` }];
-    const options = { images, allPlatforms: true };
-    await sync(`${folder}/cache`, options);
-    const { manifests } = registry.store.repository("a");
-    const digests = [...manifests.keys()];
-    assert(digests.length === 3 && digests.includes(index.digest));
-    for (const digest of [undefined, ...digests]) {
-      const whole = digest === undefined ? undefined : manifests.get(digest);
-      if (digest !== undefined) {
-        manifests.set(digest, { ...whole!, bytes: new TextEncoder().encode("{}") });
-      }
-      const { changed } = await sync(`${folder}/cache`, { ...options, verifyExisting: true });
-      assertEquals(changed, digest !== undefined);
-      if (digest !== undefined) assertEquals(manifests.get(digest), whole);
-    }
-  }));
-
-realTest(
-  "syncImages() says so where a registry keeps damaged bytes, whatever is sent to it",
-  ["docker-registry"],
-  () =>
-    inFolder(async (folder) => {
-      await using registry = await startRegistry();
-      await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
-      const images = [{ from: `oci:${folder}/from:v1`, to: `docker://${registry.host}/a:v1` }];
-      await sync(`${folder}/cache`, { images });
-      const hex = digestHex(sha256(shared));
-      const blobs = `${registry.folder}/docker/registry/v2/blobs/sha256`;
-      const damage = async (bytes: number, options: SyncImagesOptions) => {
-        await Deno.writeFile(`${blobs}/${hex.slice(0, 2)}/${hex}/data`, new Uint8Array(bytes));
-        await assertRejects(
-          () => syncImages(options, { cache: new Cache(`${folder}/cache`) }),
-          VerificationError,
-          `keeps damaged bytes of sha256:${hex}`,
-        );
-      };
-      await damage(300_000, { images, verifyExisting: true });
-      // That a blob has another size is seen without reading it.
-      const again = [{ from: images[0]!.from, to: `docker://${registry.host}/a:v2` }];
-      await damage(1000, { images: again });
-      assertEquals((await registry.accesses()).filter((line) => /PUT .*v2 /.test(line)), []);
-    }),
-);
-
-Deno.test("syncImages() moves a blob again of which a registry has another size", () =>
-  inFolder(async (folder) => {
-    await using registry = new FakeRegistry();
-    await writeImage(`${folder}/from`, "v1", { layers: [shared, "small"] });
-    const there = `docker://${registry.host}/a`;
-    const images = (tag: string) => [{ from: `oci:${folder}/from:v1`, to: `${there}:${tag}` }];
-    await sync(`${folder}/cache`, { images: images("v1") });
-    registry.store.blobs.set(sha256(shared), shared.slice(0, 1000));
-    const repaired = await sync(`${folder}/cache`, { images: images("v2") });
-    assert(repaired.bytesMoved > shared.length);
-    assertEquals(registry.store.blobs.get(sha256(shared)), shared);
-  }));
-
 Deno.test("syncImages() finds before it moves anything that the disk has no room", () =>
   inFolder(async (folder) => {
     await using registry = new FakeRegistry();
@@ -319,45 +157,4 @@ Deno.test("syncImages() brings no two images to one name, and one image there on
     const result = await syncImages({ images }, { cache: new Cache(`${folder}/cache`) });
     assertEquals(result.images.length, 3);
     assertEquals((await new Layout(`${folder}/to`).entries()).map(nameOf), ["v1"]);
-  }));
-
-Deno.test("syncImages() refuses a bad choice of tags", () =>
-  inFolder(async (folder) => {
-    await writeImage(`${folder}/from`, "v1", { layers: ["x"] });
-    const choose = (tags: string, tag = "") =>
-      syncImages({
-        images: [{ from: `oci:${folder}/from${tag}`, to: `oci:${folder}/to`, tags }],
-      }, { cache: new Cache(`${folder}/cache`) });
-    await assertRejects(() => choose("("), UsageError, 'Cannot choose tags by "("');
-    await assertRejects(() => choose("semver:>>1"), UsageError, "it is no range of versions");
-    await assertRejects(() => choose("v.*", ":v1"), UsageError, "it names one already");
-    const unfit = await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
-    assertEquals(unfit.hint, 'it has the tags "v1"');
-    // Without semver: a range is an expression that fits nothing.
-    for (const range of [">=0.9 <2", "^1.0", "1.x"]) {
-      const { hint } = await assertRejects(() => choose(range), KedgeError, "no tag fits");
-      assertEquals(hint, `"semver:${range}" fits 1 tag`);
-    }
-    await assertRejects(
-      () => syncImages({ images: [] }, { cache: new Cache(`${folder}/cache`) }),
-      UsageError,
-      "the list is empty",
-    );
-  }));
-
-Deno.test("image:sync --tags prints one pinned reference a line", () =>
-  inFolder(async (folder) => {
-    for (const tag of ["a1", "a2", "b1"]) {
-      await writeImage(`${folder}/from`, tag, { layers: [tag] });
-    }
-    const { code, stdout, stderr } = await runKedge(
-      ["image:sync", `oci:${folder}/from`, `oci:${folder}/to`, "--tags", "a.*"],
-      { cacheDir: `${folder}/cache` },
-    );
-    assertEquals(code, 0, stderr);
-    assertEquals(stdout.split("\n").map((line) => line.replace(/@.*/, "")), [
-      `oci:${folder}/to:a1`,
-      `oci:${folder}/to:a2`,
-      "",
-    ]);
   }));

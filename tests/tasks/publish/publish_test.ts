@@ -1,64 +1,11 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+/** A closure is published to a store and a catalog, and costs what is missing. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { IncompleteError, KedgeError, UsageError } from "../../../lib/base/errors.ts";
-import { Cache } from "../../../lib/cache/cache.ts";
-import { CatalogConflictError } from "../../../lib/catalog/catalog_conflict_error.ts";
-import { SqliteCatalog } from "../../../lib/catalog/sqlite_catalog.ts";
 import { generateSigningKey } from "../../../lib/nix/signing_key.ts";
-import { publish, type PublishOptions } from "../../../tasks/publish/publish.ts";
-import { type NixWorld, startNix } from "../../support/nix.ts";
+import { publish } from "../../../tasks/publish/publish.ts";
+import { startNix } from "../../support/nix.ts";
 import { realTest } from "../../support/real.ts";
-
-/** A world with a closure of four paths, a file store, a catalog and a cache. */
-async function publishing(): Promise<
-  AsyncDisposable & {
-    world: NixWorld;
-    built: Record<string, string>;
-    store: string;
-    catalog: string;
-    options: PublishOptions;
-    ctx: { cache: Cache };
-  }
-> {
-  const world = await startNix();
-  const built = await world.build([
-    { name: "leaf" },
-    { name: "left", needs: ["leaf"] },
-    { name: "right", needs: ["leaf"], self: true },
-    { name: "top", needs: ["left", "right"] },
-  ]);
-  const store = join(world.dir, "binary-cache");
-  const catalog = `sqlite://${join(world.dir, "catalog.db")}`;
-  return {
-    world,
-    built,
-    store,
-    catalog,
-    options: {
-      name: "top",
-      version: "1.0.0",
-      paths: [built["top"]!],
-      stores: [`file://${store}`],
-      catalog,
-      nix: { env: world.env },
-    },
-    ctx: { cache: new Cache(join(world.dir, "kedge-cache")) },
-    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
-  };
-}
-
-async function filesOf(dir: string): Promise<string[]> {
-  const names: string[] = [];
-  const visit = async (at: string) => {
-    for await (const entry of Deno.readDir(join(dir, at))) {
-      const name = at === "" ? entry.name : `${at}/${entry.name}`;
-      if (entry.isDirectory) await visit(name);
-      else names.push(name);
-    }
-  };
-  await visit("");
-  return names.sort();
-}
+import { filesOf, publishing } from "../../support/publishing.ts";
 
 realTest("publish() writes a cache that nix copies from and verifies", ["nix"], async () => {
   await using ground = await publishing();
@@ -171,79 +118,6 @@ realTest("publish() signs paths that the store has without our signature", ["nix
   assertEquals((await publish({ ...options, signingKey: { file } }, ctx)).changed, false);
 });
 
-realTest("publish() mends a lost NAR and a lost narinfo", ["nix"], async () => {
-  await using ground = await publishing();
-  const { store, options, ctx } = ground;
-  await publish(options, ctx);
-  const before = await filesOf(store);
-  await Deno.remove(join(store, before.find((name) => name.endsWith(".nar.zst"))!));
-  const mended = await publish(options, ctx);
-  assertStringIncludes(mended.why, "lacks 1 of 4 paths (its NAR is lost)");
-  assert(mended.bytesMoved > 0);
-  await Deno.remove(join(store, before.find((name) => name.endsWith(".narinfo"))!));
-  const again = await publish(options, ctx);
-  assertStringIncludes(again.why, "(its narinfo is not there)");
-  assertEquals(again.bytesMoved, 0);
-  assertEquals(await filesOf(store), [...before, ".kedge/replace.lock"].sort());
-});
-
-realTest("publish() packs once for several stores", ["nix"], async () => {
-  await using ground = await publishing();
-  const { world, options, ctx } = ground;
-  const stores = ["a", "b", "c"].map((name) => join(world.dir, name));
-  const result = await publish({ ...options, stores: stores.map((dir) => `file://${dir}`) }, ctx);
-  const [a, b, c] = await Promise.all(stores.map(filesOf));
-  assertEquals(a, b);
-  assertEquals(a, c);
-  assertEquals(result.stores.map((store) => store.missing), [4, 4, 4]);
-});
-
-realTest(
-  "publish() commits nothing when one store fails midway, and goes on from there",
-  ["nix"],
-  async () => {
-    await using ground = await publishing();
-    const { world, options, ctx } = ground;
-    const broken = join(world.dir, "broken");
-    await Deno.mkdir(broken);
-    await Deno.writeTextFile(join(broken, "nar"), "no folder");
-    const stores = [`file://${ground.store}`, `file://${broken}`];
-    const error = await assertRejects(() => publish({ ...options, stores }, ctx), IncompleteError);
-    assertEquals(error.exitCode, 6);
-    assertStringIncludes(error.message, `to "file://${broken}"`);
-    await using catalog = new SqliteCatalog({ path: join(world.dir, "catalog.db") });
-    assertEquals(await catalog.list(), []);
-    await Deno.remove(join(broken, "nar"));
-    const result = await publish({ ...options, stores }, ctx);
-    assertEquals(result.stores.map((store) => store.missing), [0, 4]);
-    assertEquals((await catalog.list()).map((entry) => entry.proofs.length), [2]);
-  },
-);
-
-realTest("publish() refuses another build under a name that is taken", ["nix"], async () => {
-  await using ground = await publishing();
-  const { options, ctx, built } = ground;
-  await publish(options, ctx);
-  for (const dryRun of [true, false]) {
-    await assertRejects(
-      () => publish({ ...options, paths: [built["left"]!] }, { ...ctx, dryRun }),
-      CatalogConflictError,
-      "it stands for other store paths",
-    );
-  }
-});
-
-realTest("publish() refuses a missing store path", ["nix"], async () => {
-  await using ground = await publishing();
-  const { options, ctx, world } = ground;
-  const path = `${world.storeDir}/${"a".repeat(32)}-gone`;
-  await assertRejects(
-    () => publish({ ...options, paths: [path] }, ctx),
-    KedgeError,
-    `Cannot copy "${path}": it is not in the Nix store`,
-  );
-});
-
 realTest("publish() publishes a link to a store path of a store with a root", ["nix"], async () => {
   await using ground = await publishing();
   const { world, store, options, ctx } = ground;
@@ -279,65 +153,4 @@ realTest("publish() gives a plain folder the path of nix store add-path", ["nix"
   // A content-addressed path needs no signature.
   await world.run("nix", ["copy", "--from", `file://${store}`, path]);
   assertEquals(await Deno.readTextFile(`${path}/link`), "hello");
-});
-
-Deno.test("publish() refuses bad names, keys, stores and options before anything moves", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(join(dir, "file"), "x");
-    await Deno.writeTextFile(join(dir, "bad-key"), "no key at all");
-    const options: PublishOptions = {
-      name: "x",
-      version: "1",
-      paths: [join(dir, "file")],
-      stores: [`file://${dir}/store`],
-      catalog: `sqlite://${dir}/c.db`,
-    };
-    const ctx = { cache: new Cache(join(dir, "cache")) };
-    const refused: [Partial<PublishOptions>, string][] = [
-      [{ name: "../x" }, "Cannot publish with the name"],
-      [{ version: "" }, "Cannot publish with the version"],
-      [{ system: "linux" }, "Cannot publish for the system"],
-      [{ paths: [] }, "paths is empty"],
-      [{ paths: [join(dir, "gone")] }, "there is no such file or folder"],
-      [{ stores: [] }, "stores is empty"],
-      [{ stores: ["nonsense"] }, "it is no store"],
-      [{ stores: [`file://${dir}/s?color=red`] }, `its parameter "color" is not known`],
-      [{ stores: [`file://${dir}/s`, `file://${dir}/s/`] }, "it is named two times"],
-      [{ stores: [`file://${dir}/s?compression=xz`] }, "NARs are packed once"],
-      [{ stores: ["file:cache"] }, "its folder is relative"],
-      [{ catalog: "mongodb://x" }, "it is of no known kind"],
-      [{ catalog: `sqlite://${dir}/c.db?mode=ro` }, "a file takes no parameters"],
-      [{ catalog: `sqlite://${dir}/c.db#2` }, "it has a part behind #"],
-      [{ catalog: "https://me:100%@c.dev" }, "it is wrongly encoded"],
-      [{ level: 42 }, "at the level 42"],
-      [{ signingKey: { file: join(dir, "bad-key") } }, "it is no secret key of Nix"],
-      [{ signingKey: { file: join(dir, "no-key") } }, "Cannot read the secret file"],
-    ];
-    for (const [more, message] of refused) {
-      await assertRejects(() => publish({ ...options, ...more }, ctx), UsageError, message);
-    }
-    const made = (await filesOf(dir)).filter((name) => !name.startsWith("cache/journal"));
-    assertEquals(made, ["bad-key", "file"]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
-
-realTest("publish() ends on an abort and commits nothing", ["nix"], async () => {
-  await using ground = await publishing();
-  const { options, ctx } = ground;
-  const controller = new AbortController();
-  const report = (event: { type: string; phase?: string }) => {
-    if (event.type === "phase-start" && event.phase === "move") {
-      controller.abort(new Error("enough"));
-    }
-  };
-  await assertRejects(
-    () => publish(options, { ...ctx, report, signal: controller.signal }),
-    Error,
-    "enough",
-  );
-  await using catalog = new SqliteCatalog({ path: join(ground.world.dir, "catalog.db") });
-  assertEquals(await catalog.list(), []);
 });

@@ -1,70 +1,19 @@
+/** What a client of registries asks for, and what it makes of the answers. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../../lib/base/digest.ts";
-import {
-  KedgeError,
-  NotAllowedError,
-  UnreachableError,
-  VerificationError,
-} from "../../../../lib/base/errors.ts";
-import { silentMeter } from "../../../../lib/base/meter.ts";
-import type { Descriptor } from "../../../../lib/oci/descriptor.ts";
+import { KedgeError, VerificationError } from "../../../../lib/base/errors.ts";
 import { parseManifest } from "../../../../lib/oci/manifest.ts";
 import { MediaType } from "../../../../lib/oci/media_type.ts";
 import { RangeRefusedError } from "../../../../lib/oci/registry/range_refused_error.ts";
-import { readBlob } from "../../../../lib/oci/registry/read_blob.ts";
-import { RegistryClient } from "../../../../lib/oci/registry/registry_client.ts";
-import { uploadLocation } from "../../../../lib/oci/registry/upload_location.ts";
 import {
-  RegistryHost,
-  type RegistryHostOptions,
-} from "../../../../lib/oci/registry/registry_host.ts";
-import { FakeRegistry, type FakeRegistryOptions } from "../../../support/fake_registry.ts";
-import { randomBytes } from "../../../support/layout.ts";
-
-const retry = { retries: 3, baseMs: 1, ceilingMs: 5 };
-const content = randomBytes(3_000_000);
-const blob: Descriptor = {
-  mediaType: MediaType.ociLayer,
-  digest: sha256(content),
-  size: content.byteLength,
-};
-const none = () => Promise.resolve(undefined);
-
-async function withRegistry(
-  options: FakeRegistryOptions,
-  run: (client: RegistryClient, registry: FakeRegistry) => Promise<void>,
-  host: Partial<RegistryHostOptions> = {},
-): Promise<void> {
-  await using registry = new FakeRegistry(options);
-  using connection = new RegistryHost({
-    host: registry.host,
-    retry,
-    credentials: none,
-    ...host,
-  });
-  await run(new RegistryClient(connection, "a/b", "pull,push"), registry);
-}
-
-async function read(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  for await (const part of stream) parts.push(part.slice());
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-async function* inPieces(start: number): AsyncIterable<Uint8Array> {
-  for (let at = start; at < content.byteLength; at += 700_000) {
-    yield await Promise.resolve(content.subarray(at, at + 700_000));
-  }
-}
-
-const emptyImage = parseManifest(
-  new TextEncoder().encode(JSON.stringify({
-    schemaVersion: 2,
-    config: { mediaType: MediaType.empty, digest: sha256("{}"), size: 2 },
-    layers: [],
-  })),
-  { name: "test" },
-);
+  blob,
+  content,
+  emptyImage,
+  inPieces,
+  read,
+  retry,
+  withRegistry,
+} from "../../../support/registry_bench.ts";
 
 Deno.test("RegistryClient puts, looks for and gets a blob", () =>
   withRegistry({}, async (client, registry) => {
@@ -206,102 +155,6 @@ Deno.test("RegistryClient tells an HTML page from a manifest", () =>
     assertEquals(error.exitCode, 3);
   }));
 
-Deno.test("RegistryClient answers Basic and Bearer challenges", async () => {
-  const user = { name: "me", password: "pass" };
-  for (const token of [false, true]) {
-    await withRegistry(
-      { user, token },
-      async (client, registry) => {
-        registry.store.putManifest("a/b", emptyImage, "v1");
-        await client.manifest("v1");
-        await client.manifest("v1");
-        assertEquals(
-          registry.requests.map(({ method, path, status }) =>
-            `${method} ${path.split("?")[0]} ${status}`
-          ),
-          token
-            ? [
-              "GET /v2/a/b/manifests/v1 401",
-              "GET /token 200",
-              "GET /v2/a/b/manifests/v1 200",
-              "GET /v2/a/b/manifests/v1 200",
-            ]
-            : [
-              "GET /v2/a/b/manifests/v1 401",
-              "GET /v2/a/b/manifests/v1 200",
-              "GET /v2/a/b/manifests/v1 200",
-            ],
-        );
-      },
-      {
-        credentials: () =>
-          Promise.resolve({ kind: "basic" as const, username: "me", password: "pass" }),
-      },
-    );
-  }
-});
-
-Deno.test("RegistryClient trades an identity token by POST", () =>
-  withRegistry({ user: { name: "x", password: "y" }, token: true }, async (client, registry) => {
-    await client.head(blob.digest);
-    assertEquals(registry.requests[1]!.method, "POST");
-  }, { credentials: () => Promise.resolve({ kind: "identity" as const, token: "id" }) }));
-
-for (
-  const [told, tokenAnswer] of [
-    ["null for a token that has another name", {
-      token: null,
-      access_token: "token-1-of-the-fake-registry",
-    }],
-    ["nothing of its lifetime", { expires_in: undefined }],
-    ["null for its lifetime", { expires_in: null }],
-    ["no lifetime at all", { expires_in: 0 }],
-    ["a lifetime that is none", { expires_in: -5 }],
-    ["a lifetime as a text", { expires_in: "300" }],
-  ] as const
-) {
-  Deno.test(`RegistryClient fetches one token where a server says ${told}`, () =>
-    withRegistry({ token: true, tokenAnswer }, async (client, registry) => {
-      for (let times = 0; times < 3; times++) await client.head(blob.digest);
-      const fetched = registry.requests.filter(({ path }) => path.startsWith("/token"));
-      assertEquals(fetched.length, 1);
-    }));
-}
-
-Deno.test("RegistryClient renews a token that ran out in the middle, uploads included", () =>
-  withRegistry({ token: true }, async (client, registry) => {
-    await client.putBlob(blob, inPieces);
-    registry.faults.expireToken = 1;
-    assertEquals(sha256(await read(await client.get(blob.digest))), blob.digest);
-    registry.store.repository("a/b").blobs.clear();
-    registry.faults.expireTokenAtPut = 1;
-    await client.putBlob(blob, inPieces);
-    assertEquals(registry.store.repository("a/b").blobs.has(blob.digest), true);
-  }));
-
-Deno.test("RegistryClient says status, host and scope of a refusal", () =>
-  withRegistry({ user: { name: "me", password: "pass" } }, async (client, registry) => {
-    const error = await assertRejects(() => client.head(blob.digest), NotAllowedError);
-    assertEquals(
-      error.message,
-      `Cannot look for the blob "${registry.host}/a/b": the registry answered 401`,
-    );
-    assertEquals(error.hint, `log in first: docker login ${registry.host}`);
-    assertEquals([error.exitCode, error.data["scope"]], [5, "repository:a/b:pull,push"]);
-  }));
-
-Deno.test("RegistryClient says that a registry does not take a password", () =>
-  withRegistry({ user: { name: "me", password: "pass" } }, async (client, registry) => {
-    const error = await assertRejects(() => client.head(blob.digest), NotAllowedError);
-    assertEquals(
-      error.hint,
-      `the credentials are not taken; log in again: docker login ${registry.host}`,
-    );
-    assertEquals([error.data["status"], error.data["scope"]], [401, "repository:a/b:pull,push"]);
-  }, {
-    credentials: () => Promise.resolve({ kind: "basic" as const, username: "me", password: "old" }),
-  }));
-
 Deno.test("RegistryClient waits out 429 and 503", () =>
   withRegistry({ faults: { tooMany: 2, unavailable: 1 } }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
@@ -326,98 +179,3 @@ Deno.test("RegistryClient follows a redirect without its Authorization, and anew
         Promise.resolve({ kind: "basic" as const, username: "me", password: "pass" }),
     },
   ));
-
-Deno.test("readBlob() goes on in the middle of a body that was cut", () =>
-  withRegistry({ faults: { cutBody: 2 } }, async (client, registry) => {
-    registry.store.putBlob("a/b", content);
-    assertEquals(sha256(await read(readBlob(client, blob, { retry }))), blob.digest);
-    const [first, ...later] = registry.requests.map(({ range }) => range);
-    assertEquals([first, later.length], [null, 2]);
-    let start = 0;
-    for (const range of later) {
-      // Half of what was asked for came; of that at most the read that was under way is lost.
-      const cut = start + (blob.size - start) / 2;
-      const [, from, end] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
-      assertEquals(Number(end), blob.size - 1);
-      start = Number(from);
-      assert(start <= cut && start > cut - 512 * 1024, `${range} after a cut at ${cut}`);
-    }
-  }));
-
-Deno.test("readBlob() goes on where a short range ended, which is no failure", () =>
-  withRegistry({ faults: { cutBody: 1 }, quirks: ["short-range"] }, async (client, registry) => {
-    registry.store.putBlob("a/b", content);
-    const notes: string[] = [];
-    const meter = { ...silentMeter, note: (message: string) => void notes.push(message) };
-    const bytes = await read(readBlob(client, blob, { retry, meter }));
-    assertEquals([bytes.length, sha256(bytes)], [blob.size, blob.digest]);
-    assertEquals(notes.length, 1); // Of the body that was cut.
-    assertEquals(registry.requests.filter(({ range }) => range === null).length, 1);
-  }));
-
-Deno.test("readBlob() starts over, and drops what it had, where ranges are ignored", () =>
-  withRegistry({ faults: { cutBody: 1 }, quirks: ["ignore-range"] }, async (client, registry) => {
-    registry.store.putBlob("a/b", content);
-    assertEquals(sha256(await read(readBlob(client, blob, { retry }))), blob.digest);
-  }));
-
-Deno.test("readBlob() gives a connection up that stands still", () =>
-  withRegistry({ faults: { stall: 1 } }, async (client, registry) => {
-    registry.store.putBlob("a/b", content);
-    const bytes = await read(readBlob(client, blob, { retry, stallMs: 100 }));
-    assertEquals(sha256(bytes), blob.digest);
-  }));
-
-Deno.test("readBlob() ends when no try brings anything", () =>
-  withRegistry({}, async (client, registry) => {
-    registry.store.putBlob("a/b", new Uint8Array(0));
-    const empty = { ...blob, digest: sha256("") };
-    const error = await assertRejects(
-      () => read(readBlob(client, empty, { retry })),
-      UnreachableError,
-      "the body ended after 0 of 3000000 bytes",
-    );
-    assertEquals(error.exitCode, 4);
-  }));
-
-Deno.test("RegistryClient.putBlob() opens a new upload when the session is lost", () =>
-  withRegistry({ faults: { loseUpload: 2 } }, async (client, registry) => {
-    const restarts: number[] = [];
-    await client.putBlob(blob, inPieces, { retry, onRestart: (bytes) => restarts.push(bytes) });
-    assertEquals(registry.store.repository("a/b").blobs.has(blob.digest), true);
-    assertEquals(registry.log.filter((line) => line.startsWith("POST")).length, 3);
-  }));
-
-Deno.test("RegistryClient.putBlob() does not complete bytes of another digest", () =>
-  withRegistry({}, async (client, registry) => {
-    const other = { ...blob, digest: sha256("other") };
-    await assertRejects(
-      () => client.putBlob(other, inPieces, { retry }),
-      VerificationError,
-      "its bytes have the digest",
-    );
-    assertEquals(registry.store.blobs.size, 0);
-  }));
-
-Deno.test("uploadLocation() follows neither into this machine nor from https to http", () => {
-  using host = new RegistryHost({ host: "registry.example", credentials: none });
-  const from = new URL("https://registry.example/v2/a/blobs/uploads/");
-  const lead = (location: string) =>
-    uploadLocation(host, new Response(null, { headers: { location } }), from).href;
-  assertEquals(
-    lead("/v2/a/blobs/uploads/1?s=2"),
-    "https://registry.example/v2/a/blobs/uploads/1?s=2",
-  );
-  assertEquals(lead("https://upload.example/1"), "https://upload.example/1");
-  for (
-    const bad of ["http://registry.example/1", "https://127.0.0.1/1", "ftp://x/", "https://[::1]/"]
-  ) {
-    let refused = false;
-    try {
-      lead(bad);
-    } catch (error) {
-      refused = error instanceof KedgeError;
-    }
-    assert(refused, bad);
-  }
-});
