@@ -100,7 +100,7 @@ export type {
   ContainerEngineKind,
   ContainerEngineOptions,
 } from "./lib/container/container_engine.ts";
-export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image/copies.ts";
+export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image/copy_options.ts";
 export type { ImageRegistriesOptions } from "./tasks/shared/registries.ts";
 export * from "./tasks/image/list.ts";
 export * from "./tasks/image/inspect.ts";

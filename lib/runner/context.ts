@@ -33,6 +33,8 @@ export interface TaskContext {
   readonly dryRun: boolean;
   /** Whether no remote may be asked. */
   readonly offline: boolean;
+  /** Whether a task does what it still can after a failure, and fails in the end. */
+  readonly keepGoing: boolean;
   /** What must be asked again although it is cached. */
   readonly refresh: Refresh;
   /** What names meant when they were first used: `kedge.lock`. */
@@ -57,7 +59,7 @@ export type TaskContextOptions = Partial<TaskContext>;
 export function resolveContext(given: TaskContextOptions = {}): TaskContext {
   const run = ambientRun();
   const options: TaskContextOptions = { ...run?.context, ...given };
-  const { dryRun = false, offline = false, refresh = "none" } = options;
+  const { dryRun = false, offline = false, keepGoing = false, refresh = "none" } = options;
   checkRefresh(refresh, offline);
   const signal = options.signal ?? new AbortController().signal;
   const redactor = options.redactor ?? new Redactor();
@@ -70,6 +72,7 @@ export function resolveContext(given: TaskContextOptions = {}): TaskContext {
     report,
     dryRun,
     offline,
+    keepGoing,
     refresh,
     ...(options.lockfile === undefined ? {} : { lockfile: options.lockfile }),
     redactor,

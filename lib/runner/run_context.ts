@@ -35,7 +35,7 @@ export function runContext(
   options: RunContextOptions,
 ): (node: GraphNode, signal: AbortSignal) => Omit<TaskContext, "$"> {
   const { settings, journal, redactor, report } = options;
-  const { dryRun, offline } = settings;
+  const { dryRun, keepGoing, offline } = settings;
   const refresh = refreshOf(settings);
   const cache = openCache(options.cacheDir, (name) => options.host.env(name));
   const choice = lockfileChoice(settings, options.host);
@@ -49,6 +49,7 @@ export function runContext(
       dryRun,
       ...lockfile,
       offline,
+      keepGoing,
       refresh: refreshes(refresh, node.task.name) ? "all" : refresh,
       report: (event) => report({ ...event, task: node.label }),
     });

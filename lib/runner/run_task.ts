@@ -67,6 +67,7 @@ export async function runTask(
       redactor,
       dryRun,
       offline: settings.offline,
+      keepGoing: settings.keepGoing,
       refresh,
       report,
     },

@@ -16,7 +16,7 @@ import { machinePlatform, parsePlatform } from "../../lib/oci/platform.ts";
 import { formatReference, type ImageReference } from "../../lib/oci/reference.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { registriesShapes } from "../shared/registry_rules.ts";
-import type { CopyImagesOptions } from "./copies.ts";
+import type { CopyImagesOptions } from "./copy_options.ts";
 import type { ImageRoute } from "./routes.ts";
 
 /** What {@linkcode CopyImagesOptions} must be, as far as it is not checked where it is used. */

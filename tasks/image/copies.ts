@@ -1,13 +1,13 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
 import type { NamesNow } from "../../lib/oci/copy/copy_set.ts";
-import { formatDestination } from "../../lib/oci/engine_reference.ts";
+import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
-import { planCopies, type PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
+import { type ImageCopy, planCopies, type PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
 import type { Operation } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
-import { type ImageRegistriesOptions, openImageHosts } from "../shared/registries.ts";
+import { openImageHosts } from "../shared/registries.ts";
 import { inWords } from "../shared/in_words.ts";
 import {
   checkConcurrency,
@@ -18,6 +18,7 @@ import {
   checkWhole,
   wantedPlatforms,
 } from "./checks.ts";
+import type { CopiedImage, CopyImagesOptions } from "./copy_options.ts";
 import type { ImageSpool } from "./spool.ts";
 import {
   actionOf,
@@ -28,61 +29,15 @@ import {
   subjectOf,
 } from "./routes.ts";
 
-/** What holds for all images of one call. */
-export interface CopyImagesOptions extends ImageRegistriesOptions {
-  /** The platforms that are wanted of an index, as `linux/arm64`. @default {the machine's} */
-  platforms?: readonly string[] | undefined;
-  /** Whether an index is copied whole, with all that it points to. @default {false} */
-  allPlatforms?: boolean;
+/** What is known and wanted of a copy beside its options. */
+export interface CopyImagesMore {
+  /** Requests that chose the images; they count as those of the plan. @default {0} */
+  requestsBefore?: number;
   /**
-   * The most blobs that may be under way, 1 to 64. It starts at 8 and follows what the registry takes.
-   *
-   * @default {16}
+   * Told which copies failed, by their destinations as they were given. All that are found in the plan are told; of those that fail later,
+   * the first, which ends the others.
    */
-  concurrency?: number | undefined;
-  /**
-   * Whether what is attached to the images is copied along: signatures, lists of parts, and what cosign keeps under tags such as
-   * `sha256-HEX.sig`.
-   *
-   * @default {false}
-   */
-  referrers?: boolean;
-  /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
-  verifyExisting?: boolean;
-  /**
-   * Whether the tags are pinned by the lockfile, which there must be: what a tag of a registry meant at its first use is what is copied ever
-   * after, until an update names it. What is attached to images is not pinned. A dry run asks what else those tags mean by now, which its
-   * figures leave out, since no run asks it.
-   *
-   * @default {false}
-   */
-  pin?: boolean;
-  /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */
-  engines?: { podman?: CalledEngine; docker?: CalledEngine } | undefined;
-}
-
-/** How an engine is called. */
-export interface CalledEngine {
-  /** The program. */
-  program?: string | undefined;
-  /** Arguments before every command: `--storage-driver=vfs`. */
-  args?: readonly string[] | undefined;
-}
-
-/** One image that was copied. */
-export interface CopiedImage {
-  /** Where it was read. */
-  from: string;
-  /** The destination, pinned: `TO@sha256:...`. */
-  reference: string;
-  /** The digest that the destination points to. */
-  digest: string;
-  /** Its media type. */
-  mediaType: string;
-  /** Whether anything was (or would be) moved for it. */
-  changed: boolean;
-  /** The evidence, in one sentence. */
-  why: string;
+  onFailure?: ((to: DestinationReference, error: unknown) => void) | undefined;
 }
 
 type CopiedImages = Figures & { images: CopiedImage[] };
@@ -91,17 +46,17 @@ interface SetPlan extends Plan {
   copies: readonly PlannedCopy[];
 }
 
-/** Copies images in one operation; the requests that chose them count as those of its plan. */
+/** Copies images in one operation. */
 export async function copyImages(
   routes: readonly ImageRoute[],
   options: CopyImagesOptions,
   context: TaskContext,
-  requestsBefore = 0,
+  more: CopyImagesMore = {},
 ): Promise<CopiedImages> {
-  if (!options.pin) return await copyRoutes(routes, options, context, { requestsBefore });
+  if (!options.pin) return await copyRoutes(routes, options, context, more);
   const { copyPinned } = await import("./pins.ts");
   return await copyPinned(routes, options, context, (pinned, onPlan) => {
-    return copyRoutes(pinned, options, context, { requestsBefore, named: routes, onPlan });
+    return copyRoutes(pinned, options, context, { ...more, named: routes, onPlan });
   });
 }
 
@@ -109,8 +64,7 @@ async function copyRoutes(
   routes: readonly ImageRoute[],
   options: CopyImagesOptions,
   context: TaskContext,
-  { requestsBefore, named = routes, onPlan }: {
-    requestsBefore: number;
+  { requestsBefore = 0, onFailure: tell, named = routes, onPlan }: CopyImagesMore & {
     /** The same as they were named, where the lockfile says what they mean. */
     named?: readonly ImageRoute[];
     onPlan?: (copies: readonly PlannedCopy[]) => void;
@@ -126,6 +80,7 @@ async function copyRoutes(
   let spool: ImageSpool | undefined;
   let moves = false;
   const { verifyExisting, referrers } = options;
+  const onFailure = tell && (({ to }: ImageCopy, error: unknown) => tell(to, error));
   const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
     kind: "image",
     subject: subjectOf(routes),
@@ -154,6 +109,7 @@ async function copyRoutes(
         verifyExisting,
         referrers,
         onDiffers: () => loadMoving(routes),
+        onFailure,
       });
       checkWhole(named.flatMap(({ from, to }) => to.map(() => from)), planned, options);
       onPlan?.(planned);
@@ -169,7 +125,7 @@ async function copyRoutes(
       const { moveCopies } = await import("./moving.ts");
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });
-      const names = await moveCopies(copies, { meter, signal, onBlob });
+      const names = await moveCopies(copies, { meter, signal, onBlob, onFailure });
       const learned = copies.flatMap(({ destination }) => destination.learned?.() ?? []);
       const habits = new Map(learned.map((each) => [each.host, each.habits]));
       for (const [host, shown] of habits) record(host, "habits", { ...shown });
@@ -186,7 +142,7 @@ async function copyRoutes(
         meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
       });
       try {
-        const roots = await commitCopies(plan.copies, names, { meter, signal });
+        const roots = await commitCopies(plan.copies, names, { meter, signal, onFailure });
         await spool?.end("done");
         return { images: plan.copies.map((copy) => copied(copy, roots.get(copy))) };
       } finally {

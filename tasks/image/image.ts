@@ -1,6 +1,6 @@
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { CopyImagesOptions } from "./copies.ts";
+import type { CopyImagesOptions } from "./copy_options.ts";
 
 /** Options of {@linkcode syncImage}. */
 export interface SyncImageOptions extends CopyImagesOptions {

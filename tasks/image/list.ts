@@ -1,6 +1,6 @@
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { CopiedImage, CopyImagesOptions } from "./copies.ts";
+import type { CopiedImage, CopyImagesOptions } from "./copy_options.ts";
 
 /** An image, or the tags of a repository, and where they go. */
 export interface ImageToSync {
@@ -20,6 +20,13 @@ export interface ImageToSync {
 export interface SyncImagesOptions extends CopyImagesOptions {
   /** The images. */
   images: readonly ImageToSync[];
+  /**
+   * Whether images that fail are left out, and the others brought where they belong all the same; what failed is told as soon as it is
+   * known, and thrown in the end. Without it nothing more is begun after the first failure.
+   *
+   * @default {`--keep-going` of the run}
+   */
+  keepGoing?: boolean | undefined;
 }
 
 /** What {@linkcode syncImages} gives. */
@@ -51,6 +58,7 @@ export interface SyncImagesResult extends Figures {
  *
  * @throws {UsageError} if a reference or a choice of tags is malformed
  * @throws {KedgeError} if no tag fits
+ * @throws {AggregateError} all failures, with `keepGoing`
  * @throws the errors of {@linkcode syncImage}
  */
 export async function syncImages(

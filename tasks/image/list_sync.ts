@@ -33,22 +33,33 @@ export async function runSyncImages(
   options: SyncImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<SyncImagesResult> {
-  checkOptions(options, { images: "list" }, copyShapes);
+  checkOptions(options, { images: "list" }, { ...copyShapes, keepGoing: "switch" });
   for (const image of options.images) {
     checkOptions(image, { from: "text", to: "text or texts" }, { tags: "text" });
   }
   const context = resolveContext(ctx);
   if (options.pin) (await import("./pins.ts")).pinningLockfile(context);
-  const routes: ImageRoute[] = [];
-  let requests = 0;
-  const meter = { ...silentMeter, request: () => void requests++ };
-  for (const image of options.images) {
-    routes.push(...await routesOf(image, options, context, meter));
-  }
-  if (routes.length === 0) {
+  if (options.images.length === 0) {
     throw new UsageError("Cannot sync no images: the list is empty");
   }
-  return await copyImages(routes, options, context, requests);
+  const failures = options.keepGoing ?? context.keepGoing
+    ? new (await import("./list_failures.ts")).ListFailures(context)
+    : undefined;
+  const routes: ImageRoute[] = [];
+  let requestsBefore = 0;
+  const meter = { ...silentMeter, request: () => void requestsBefore++ };
+  for (const image of options.images) {
+    try {
+      routes.push(...await routesOf(image, options, context, meter));
+    } catch (error) {
+      if (failures === undefined || error instanceof UsageError) throw error;
+      failures.add(image.from, error);
+    }
+  }
+  if (failures === undefined) return await copyImages(routes, options, context, { requestsBefore });
+  return await failures.copyOthers(routes, (left, onFailure) => {
+    return copyImages(left, options, context, { requestsBefore, onFailure });
+  });
 }
 
 async function routesOf(

@@ -15,7 +15,7 @@ import type { PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
 import { formatReference, type RegistryReference } from "../../lib/oci/reference.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { openImageHosts } from "../shared/registries.ts";
-import type { CopyImagesOptions } from "./copies.ts";
+import type { CopyImagesOptions } from "./copy_options.ts";
 import type { ImageRoute } from "./routes.ts";
 
 /** A tag, and what it is pinned to. */

@@ -13,7 +13,7 @@ import type { ImageCopy } from "../../lib/oci/copy/plan_copies.ts";
 import { formatReference, type ImageReference } from "../../lib/oci/reference.ts";
 import type { Spool } from "../../lib/oci/copy/spool.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
-import type { CopyImagesOptions } from "./copies.ts";
+import type { CopyImagesOptions } from "./copy_options.ts";
 
 /** An image and where it goes. */
 export interface ImageRoute {

@@ -28,6 +28,8 @@ export interface CopySetOptions {
   meter: Meter;
   /** Ends the copies. */
   signal: AbortSignal;
+  /** Told of the copy that fails first. */
+  onFailure?: ((copy: PlannedCopy, error: unknown) => void) | undefined;
 }
 
 /** What the names of sources point to at the end of the moving. */
@@ -46,7 +48,7 @@ export async function moveCopies(
     };
     await moveBlobs(plan, source, destination, { ...options, signal, onLastBytes });
     if (!names.has(copy)) onLastBytes();
-  });
+  }, options.onFailure);
   return names;
 }
 
@@ -158,7 +160,7 @@ async function commitAtOnce(
       `${source.name} moved to ${now} meanwhile; ${digest} was copied`,
       "warning",
     );
-  });
+  }, options.onFailure);
   for (const { layout, moves, copies } of pointers.values()) {
     // Who collects garbage holds the same lock: from here on the names keep what they point to.
     const check = () => checkThere(copies, allOf);

@@ -8,6 +8,8 @@ const imagesAtOnce = 8;
 /**
  * Does something for each of several copies, so many at a time as each registry takes requests. Those that are under way share what it
  * takes among them, so that a list asks for no more at a time than one image does.
+ *
+ * @param onFailure told of the copy that failed, and not of those that were ended for its sake
  */
 export async function eachCopy<
   T extends { source: Pick<ImageSource, "limit">; destination: Pick<ImageDestination, "limit"> },
@@ -15,6 +17,7 @@ export async function eachCopy<
   copies: readonly T[],
   signal: AbortSignal,
   run: (copy: T, signal: AbortSignal) => Promise<void>,
+  onFailure: (copy: T, error: unknown) => void = () => {},
 ): Promise<void> {
   const left = new Map<Limit, number>();
   const limits = new Map(copies.map((copy) => [copy, limitsOf(copy)]));
@@ -34,6 +37,9 @@ export async function eachCopy<
   await pooled(copies, atOnce, signal, async (copy, inner) => {
     try {
       await run(copy, inner);
+    } catch (error) {
+      if (!inner.aborted) onFailure(copy, error);
+      throw error;
     } finally {
       count(copy, -1);
     }

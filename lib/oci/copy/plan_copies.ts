@@ -31,15 +31,30 @@ export interface PlannedCopy extends ImageCopy {
   readonly plan: CopyPlan;
 }
 
+/** What {@linkcode planCopies} works with. */
+export interface PlanCopiesOptions extends PlanCopyOptions {
+  /** Told of each copy that cannot be, before the first of those failures is thrown. @default {the first ends the planning} */
+  onFailure?: ((copy: ImageCopy, error: unknown) => void) | undefined;
+}
+
 /** Plans copies; what several of them lack at one place is planned once. */
 export async function planCopies(
   copies: readonly ImageCopy[],
-  options: PlanCopyOptions,
+  options: PlanCopiesOptions,
 ): Promise<PlannedCopy[]> {
+  const { onFailure } = options;
   const surveys = new Map<ImageCopy, SettleCopy>();
+  let failure: { error: unknown } | undefined;
   await eachCopy(copies, options.signal, async (copy, signal) => {
-    surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
+    try {
+      surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
+    } catch (error) {
+      if (onFailure === undefined || signal.aborted) throw error;
+      onFailure(copy, error);
+      failure ??= { error };
+    }
   });
+  if (failure !== undefined) throw failure.error;
   const places = new PlaceNames();
   const claims = new Map<string, CopyClaims>();
   const planned: PlannedCopy[] = [];
@@ -52,7 +67,12 @@ export async function planCopies(
     };
     claims.set(place, claimed);
     const plan = await surveys.get(copy)!(claimed);
-    checkPinned(copy.to, plan.root.digest, plan.resolved.digest);
+    try {
+      checkPinned(copy.to, plan.root.digest, plan.resolved.digest);
+    } catch (error) {
+      onFailure?.(copy, error);
+      throw error;
+    }
     planned.push({ ...copy, plan });
   }
   return planned;
