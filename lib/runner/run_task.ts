@@ -135,7 +135,10 @@ export async function runTask(
     tell = () => reporter.result(result);
   } catch (error) {
     exitCode = exitCodeOf(error);
-    const data = redactor.redactData(errorData(error));
+    const { nameFlag } = await import("./name_flag.ts");
+    const told = errorData(error);
+    const message = nameFlag(told.message, error, task, command.args);
+    const data = redactor.redactData({ ...told, message });
     tell = () => reporter.result({ type: "result", task: task.name, ok: false, error: data });
   }
   if (exitCode === ExitCode.ok) tellIdleNames(settings, report);

@@ -13,7 +13,7 @@ export const registryArgs = {
     description: "A mirror that is read before the registry, such as docker.io=mirror.acme.dev",
     group,
   }),
-  registriesConf: arg.string({
+  registriesConf: arg.path({
     placeholder: "FILE",
     description: "A registries.conf with mirrors, plain HTTP and blocked registries",
     group,

@@ -13,7 +13,8 @@ export interface ImageRegistriesOptions {
   mirrors?: readonly string[] | undefined;
   /**
    * A `registries.conf` (version 2) with mirrors, and with insecure and blocked registries, which they are whatever `mirrors` says; what is
-   * written goes to the registry that was named.
+   * written goes to the registry that was named. A relative path counts from the working folder, as that of the variable does; behind
+   * `--registries-conf` from the folder in which it was typed.
    *
    * @default {CONTAINERS_REGISTRIES_CONF}
    */
