@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { defined } from "../base/defined.ts";
 import { Redactor } from "../base/redactor.ts";
 import type { Cache } from "../cache/cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
@@ -47,8 +48,8 @@ export interface TaskContext {
   readonly $: Shell;
 }
 
-/** A context of which any part may be left out. */
-export type TaskContextOptions = Partial<TaskContext>;
+/** A context of which any part may be left out, or named without giving anything for it. */
+export type TaskContextOptions = { [K in keyof TaskContext]?: TaskContext[K] | undefined };
 
 /**
  * The whole context, defaults filled in: those of the run that is under way in this process, else a signal that never fires, the
@@ -58,7 +59,7 @@ export type TaskContextOptions = Partial<TaskContext>;
  */
 export function resolveContext(given: TaskContextOptions = {}): TaskContext {
   const run = ambientRun();
-  const options: TaskContextOptions = { ...run?.context, ...given };
+  const options: TaskContextOptions = { ...run?.context, ...defined(given) };
   const { dryRun = false, offline = false, keepGoing = false, refresh = "none" } = options;
   checkRefresh(refresh, offline);
   const signal = options.signal ?? new AbortController().signal;

@@ -6,15 +6,16 @@ import type { ListedEntry } from "../../lib/cache/list_entries.ts";
 import type { PruneResult } from "../../lib/cache/prune.ts";
 import type { VerifyCacheResult } from "../../lib/cache/verify_cache.ts";
 import { defaultCacheDir } from "../../lib/cache/cache_dir.ts";
+import { ambientRun } from "../../lib/runner/ambient.ts";
 import type { TaskContext, TaskContextOptions } from "../../lib/runner/context.ts";
 
 /**
- * The folder of the cache; it need not be there yet.
+ * The folder of the cache, that of the run in which this is called where no other is given; it need not be there yet.
  *
  * @throws {UsageError} if no cache is given, and no variable tells where the home is
  */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
-  return ctx.cache?.dir ?? defaultCacheDir();
+  return ctx.cache?.dir ?? ambientRun()?.cacheDir ?? defaultCacheDir();
 }
 
 /**
@@ -42,9 +43,9 @@ export interface CacheCleanOptions {
    *
    * @default {everything}
    */
-  names?: readonly string[];
+  names?: readonly string[] | undefined;
   /** Go on although other processes use the cache. @default {false} */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** What {@linkcode cacheClean} removed. */
@@ -75,15 +76,15 @@ export async function cacheClean(
 /** What the cache may keep when {@linkcode cachePrune} is done. */
 export interface CachePruneOptions {
   /** Whether all goes that is made or fetched again cheaply: before a cache is packed up in CI. @default {false} */
-  ci?: boolean;
+  ci?: boolean | undefined;
   /** Entries that were not used for so long go: milliseconds, or a text such as `"30d"`. @default {none go by age} */
-  maxAge?: number | string;
+  maxAge?: number | string | undefined;
   /** The most bytes that its contents may have. @default {any number} */
-  maxSize?: number;
+  maxSize?: number | undefined;
   /** The bytes that must be free on its disk. @default {any number} */
-  minFree?: number;
+  minFree?: number | undefined;
   /** Act as if nobody else used the cache. @default {false} */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
 /** What {@linkcode cachePrune} removed, each thing with its reason. */
@@ -134,16 +135,16 @@ export async function cacheWhy(
 /** How much {@linkcode cacheVerify} reads. */
 export interface CacheVerifyOptions {
   /** Begin nothing further after so long; the next run goes on there: milliseconds, or a text such as `"30s"`. @default {never} */
-  budget?: number | string;
+  budget?: number | string | undefined;
   /**
    * Read and fetch anew at most so many bytes; the next run goes on there. One thing at least is read, however large it is, so that all
    * are read in the end.
    *
    * @default {any number}
    */
-  budgetBytes?: number;
+  budgetBytes?: number | undefined;
   /** Whether bad ones are fetched anew at once, within the budget; never offline. @default {true} */
-  refetch?: boolean;
+  refetch?: boolean | undefined;
 }
 
 /**
