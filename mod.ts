@@ -42,6 +42,7 @@ export type {
 } from "./lib/cache/verify_cache.ts";
 export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
+export type { SomeRetryPolicy } from "./lib/http/whole_retry_policy.ts";
 export type {
   ErrorData,
   ObjectProgress,

@@ -1,6 +1,6 @@
-import type { Catalog, HistoryLine } from "../../lib/catalog/catalog.ts";
+import type { Catalog, CatalogWithHistory, HistoryLine } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
-import type { RetryPolicy } from "../../lib/http/retry_policy.ts";
+import type { SomeRetryPolicy } from "../../lib/http/whole_retry_policy.ts";
 import type { VerifyDepth } from "../../lib/nix/stores/verify_store.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -10,8 +10,8 @@ import type { PublishNixOptions, SigningKeySource } from "./publish.ts";
 export interface PublishVerifyOptions {
   /** `NAME` (its current version), `NAME@VERSION` or `NAME@VERSION/SYSTEM`. */
   entry: string;
-  /** The catalog that holds it. */
-  catalog: string;
+  /** The catalog that holds it: its URI, or one of your own. */
+  catalog: string | Catalog;
   /** Only these of its stores, with their logins. @default {all stores of the entry} */
   stores?: readonly string[] | undefined;
   /** Whether what is lost is brought back: from another store, or from this machine. @default {false} */
@@ -23,7 +23,7 @@ export interface PublishVerifyOptions {
   /** Signs what is mended. */
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
   /** How requests are tried again. */
-  retry?: Partial<RetryPolicy> | undefined;
+  retry?: SomeRetryPolicy | undefined;
   /** Where the Nix store of this machine is, for repairs. */
   nix?: PublishNixOptions | undefined;
 }
@@ -55,8 +55,8 @@ export async function publishVerify(
 export interface PublishRollbackOptions {
   /** The package. */
   name: string;
-  /** The catalog whose pointer is moved back. */
-  catalog: string;
+  /** The catalog whose pointer is moved back: its URI, or one of your own that has a history. */
+  catalog: string | CatalogWithHistory;
   /** The version to go back to. @default {the one that was current before the current one; rolled back again, the one before that} */
   version?: string | undefined;
   /** The system. @default {that of this machine} */
@@ -88,8 +88,8 @@ export async function publishRollback(
 
 /** Options of {@linkcode publishPrune}. */
 export interface PublishPruneOptions {
-  /** The catalog that says what is live. */
-  catalog: string;
+  /** The catalog that says what is live: its URI, or one of your own that has a history. */
+  catalog: string | CatalogWithHistory;
   /** The `file://` stores that paths are deleted from. */
   stores: readonly string[];
   /** The other catalogs that publish to these stores: what their entries need stays. @default {[]} */
@@ -156,8 +156,8 @@ export async function publishKeygen(
 
 /** Options of {@linkcode catalogList}. */
 export interface CatalogListOptions {
-  /** The catalog. */
-  catalog: string;
+  /** The catalog: its URI, or one of your own. */
+  catalog: string | Catalog;
   /** Only of this package, `NAME`, `NAME@VERSION` or `NAME@VERSION/SYSTEM`. @default {all} */
   entry?: string | undefined;
 }
@@ -178,8 +178,8 @@ export async function catalogList(
 
 /** Options of {@linkcode catalogShow}. */
 export interface CatalogShowOptions {
-  /** The catalog. */
-  catalog: string;
+  /** The catalog: its URI, or one of your own that has a history. */
+  catalog: string | CatalogWithHistory;
   /** `NAME` (its current version), `NAME@VERSION` or `NAME@VERSION/SYSTEM`. */
   entry: string;
 }

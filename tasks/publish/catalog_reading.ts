@@ -3,6 +3,7 @@ import { silentMeter } from "../../lib/base/meter.ts";
 import { type CatalogEntry, parseEntryId } from "../../lib/catalog/catalog_entry.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
 import { catalogOf, findEntry } from "./entry.ts";
+import { checkCatalog } from "./own_catalog.ts";
 import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./after.ts";
 
 /** Does the work of `catalogList`. */
@@ -10,7 +11,8 @@ export async function runCatalogList(
   options: CatalogListOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogEntry[]> {
-  checkOptions(options, { catalog: "text" }, { entry: "text" });
+  checkOptions(options, {}, { entry: "text" });
+  checkCatalog(options.catalog, "entries");
   const context = resolveContext(ctx);
   const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
   const open = await catalogOf(options.catalog, context);
@@ -23,7 +25,8 @@ export async function runCatalogShow(
   options: CatalogShowOptions,
   ctx: TaskContextOptions = {},
 ): Promise<CatalogShowResult> {
-  checkOptions(options, { catalog: "text", entry: "text" });
+  checkOptions(options, { entry: "text" });
+  checkCatalog(options.catalog, "history");
   const context = resolveContext(ctx);
   const open = await catalogOf(options.catalog, context);
   await using catalog = await open(silentMeter);

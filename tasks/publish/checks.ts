@@ -6,6 +6,7 @@
 import { checkOptions, type OptionShape, refusedOption } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { Secret } from "../../lib/base/secret.ts";
+import { checkCatalog } from "./own_catalog.ts";
 import type { PublishOptions } from "./publish.ts";
 import type { PublishVerifyOptions } from "./after.ts";
 
@@ -23,22 +24,20 @@ export function checkPublishOptions(options: PublishOptions): void {
     replace: "switch",
     stallMs: "milliseconds",
   });
-  const { catalog } = options;
-  if (typeof catalog !== "string" && typeof catalog?.find !== "function") {
-    throw refusedOption("catalog", catalog, "a URI or a catalog of your own");
-  }
+  checkCatalog(options.catalog, "entries");
   checkDepth("verify", options.verify);
   checkKeys(options.signingKey);
 }
 
 /** Checks the options of `publishVerify`. */
 export function checkVerifyOptions(options: PublishVerifyOptions): void {
-  checkOptions(options, { entry: "text", catalog: "text" }, {
+  checkOptions(options, { entry: "text" }, {
     ...reaching,
     stores: "texts",
     repair: "switch",
     publicKeys: "texts",
   });
+  checkCatalog(options.catalog, "entries");
   checkDepth("depth", options.depth);
   checkKeys(options.signingKey);
 }

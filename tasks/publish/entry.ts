@@ -1,6 +1,6 @@
 import { UsageError, VerificationError } from "../../lib/base/errors.ts";
 import type { Meter } from "../../lib/base/meter.ts";
-import type { CatalogWithHistory } from "../../lib/catalog/catalog.ts";
+import type { Catalog, CatalogWithHistory } from "../../lib/catalog/catalog.ts";
 import { type CatalogEntry, parseEntryId } from "../../lib/catalog/catalog_entry.ts";
 import { openCatalog } from "../../lib/catalog/open_catalog.ts";
 import { prepareCatalog } from "../../lib/catalog/prepare_catalog.ts";
@@ -13,22 +13,24 @@ import type { PublicKey, SigningKey } from "../../lib/nix/signing_key.ts";
 import type { SourcePath } from "../../lib/nix/source_path.ts";
 import { isStoreBaseName, parseStorePath } from "../../lib/nix/store_path.ts";
 import { parseStoreUri, type StoreUri } from "../../lib/nix/stores/store_uri.ts";
-import { defaultRetryPolicy, type RetryPolicy } from "../../lib/http/retry_policy.ts";
+import { type SomeRetryPolicy, wholeRetryPolicy } from "../../lib/http/whole_retry_policy.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { nixMemory } from "../shared/nix_memory.ts";
 import { checkPublishOffline } from "./offline.ts";
+import { countedCatalog } from "./own_catalog.ts";
 import { thisSystem } from "./this_system.ts";
 import { PublishSpool } from "./spool.ts";
 
 /**
- * Opens the catalog of a URI for a task; its secrets are kept out of all that is shown.
+ * Opens the catalog of a URI for a task; its secrets are kept out of all that is shown. One that the caller made stays open afterwards.
  *
  * @throws {UsageError} if no kind of catalog goes by such a URI
  */
-export async function catalogOf(
-  uri: string,
+export async function catalogOf<C extends Catalog = CatalogWithHistory>(
+  uri: string | C,
   context: TaskContext,
-): Promise<(meter: Meter) => Promise<CatalogWithHistory>> {
+): Promise<(meter: Meter) => Promise<CatalogWithHistory | C>> {
+  if (typeof uri !== "string") return (meter) => Promise.resolve(countedCatalog(uri, meter));
   checkPublishOffline(context, [], uri);
   const prepared = await prepareCatalog(uri);
   for (const secret of prepared.secrets) context.redactor.add(secret);
@@ -41,7 +43,7 @@ export async function catalogOf(
  * @throws {UsageError} if the catalog has none such
  */
 export async function findEntry(
-  catalog: CatalogWithHistory,
+  catalog: Catalog,
   text: string,
   signal: AbortSignal,
 ): Promise<CatalogEntry> {
@@ -92,7 +94,7 @@ export interface EntryStoresOptions {
   /** The keys whose signatures must be there. */
   publicKeys: readonly PublicKey[];
   /** How requests are tried again. */
-  retry?: Partial<RetryPolicy> | undefined;
+  retry?: SomeRetryPolicy | undefined;
 }
 
 /**
@@ -122,6 +124,7 @@ export async function entryStores(
     return { ...uri, read };
   });
   checkPublishOffline(context, uris, undefined);
+  const retry = wholeRetryPolicy(options.retry);
   const prepared = await Promise.all(uris.map(prepareStore));
   for (const { credentials, read } of prepared) {
     for (const secret of [...credentials.secrets, ...read?.credentials.secrets ?? []]) {
@@ -136,7 +139,7 @@ export async function entryStores(
         propagationMs: 0,
         sessions: new PublishSpool(context.cache),
         makeMemory: nixMemory(context),
-        retry: { ...defaultRetryPolicy, ...options.retry },
+        retry,
         meter,
         signal: context.signal,
       })

@@ -18,6 +18,7 @@ import type { Figures, Plan } from "../../lib/operation/figures.ts";
 import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import { checkCatalog } from "./own_catalog.ts";
 import type { PublishPruneOptions, PublishPruneResult } from "./after.ts";
 import { hashPartsOf, PrunedCatalogs } from "./pruned_catalogs.ts";
 
@@ -39,9 +40,9 @@ export async function runPublishPrune(
   options: PublishPruneOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishPruneResult> {
-  checkOptions(options, { catalog: "text", stores: "texts", keep: "number" }, {
-    otherCatalogs: "list",
-  });
+  checkOptions(options, { stores: "texts", keep: "number" }, { otherCatalogs: "list" });
+  const { catalog: named } = options;
+  checkCatalog(named, "history");
   const context = resolveContext(ctx);
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {
@@ -57,7 +58,7 @@ export async function runPublishPrune(
   await using opened = new AsyncDisposableStack();
   const operation: Operation<PrunePlanOfAll, void, Omit<PublishPruneResult, keyof Figures>> = {
     kind: "publish:prune",
-    subject: options.catalog.replace(/[?].*$/s, ""),
+    subject: (typeof named === "string" ? named : named.url).replace(/[?].*$/s, ""),
     async plan({ meter, signal }) {
       const catalogs = opened.use(await open(meter));
       const catalog = catalogs.main;

@@ -47,21 +47,22 @@ export class PrunedCatalogs implements AsyncDisposable {
   ): Promise<(meter: Meter) => Promise<PrunedCatalogs>> {
     const open = await catalogOf(catalog, context);
     const others = await Promise.all(otherCatalogs.map(async (other) => {
-      if (typeof other === "string") return await catalogOf(other, context);
-      if (typeof other?.list === "function") return () => Promise.resolve(other);
+      if (typeof other === "string" || typeof other?.list === "function") {
+        return await catalogOf<Catalog>(other, context);
+      }
       throw refusedOption("otherCatalogs", otherCatalogs, "a list of URIs or catalogs of your own");
     }));
     return async (meter) => {
       await using opened = new AsyncDisposableStack();
       const main = opened.use(await open(meter));
       const found = new Map<string, Catalog>();
-      for (const [index, open] of others.entries()) {
+      for (const open of others) {
         const other = await open(meter);
         const identity = catalogIdentity(other.url);
         // A second handle of a file takes the locks of the first away when it is closed.
         if (identity === catalogIdentity(main.url) || found.has(identity)) continue;
         found.set(identity, other);
-        if (typeof otherCatalogs[index] === "string") opened.use(other);
+        opened.use(other);
       }
       return new PrunedCatalogs(main, [...found.values()], opened.move());
     };

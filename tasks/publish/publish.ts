@@ -1,7 +1,7 @@
 import type { Secret } from "../../lib/base/secret.ts";
 import type { Catalog } from "../../lib/catalog/catalog.ts";
 import type { NarCompression } from "../../lib/nix/nar/compression.ts";
-import type { RetryPolicy } from "../../lib/http/retry_policy.ts";
+import type { SomeRetryPolicy } from "../../lib/http/whole_retry_policy.ts";
 import type { VerifyDepth } from "../../lib/nix/stores/verify_store.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
@@ -45,7 +45,7 @@ export interface PublishOptions {
   /** Whether other builds of the same store paths are replaced in the stores. @default {false} */
   replace?: boolean | undefined;
   /** How requests are tried again. @default {four times, 250 ms doubling to at most 20 s} */
-  retry?: Partial<RetryPolicy> | undefined;
+  retry?: SomeRetryPolicy | undefined;
   /** How long a connection may stand still before it is given up, in milliseconds. @default {120_000} */
   stallMs?: number | undefined;
   /** How Nix is run, where it is needed. */
@@ -55,11 +55,11 @@ export interface PublishOptions {
 /** How Nix is run. */
 export interface PublishNixOptions {
   /** The program. @default {"nix"} */
-  program?: string;
+  program?: string | undefined;
   /** The Nix store that paths come from: `local?root=/mnt`. */
-  store?: string;
+  store?: string | undefined;
   /** Variables added to its environment. */
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What was published. */

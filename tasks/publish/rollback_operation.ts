@@ -17,6 +17,7 @@ import {
 } from "../../lib/runner/context.ts";
 import { thisSystem } from "./this_system.ts";
 import { catalogOf, closureOf, entryStores } from "./entry.ts";
+import { checkCatalog } from "./own_catalog.ts";
 import type { PublishRollbackOptions, PublishRollbackResult } from "./after.ts";
 
 const seeAll = "see what there is with catalog:ls";
@@ -33,7 +34,8 @@ export async function runPublishRollback(
   options: PublishRollbackOptions,
   ctx: TaskContextOptions = {},
 ): Promise<PublishRollbackResult> {
-  checkOptions(options, { name: "text", catalog: "text" }, { version: "text", system: "text" });
+  checkOptions(options, { name: "text" }, { version: "text", system: "text" });
+  checkCatalog(options.catalog, "history");
   const context = resolveContext(ctx);
   const system = options.system ?? thisSystem();
   parseEntryId(entryId({ name: options.name, version: options.version ?? "0", system }));

@@ -4,8 +4,6 @@
  * @module
  */
 import { UsageError } from "../../lib/base/errors.ts";
-import type { Meter } from "../../lib/base/meter.ts";
-import type { Catalog } from "../../lib/catalog/catalog.ts";
 import { checkEntryName } from "../../lib/catalog/catalog_entry.ts";
 import { prepareCatalog } from "../../lib/catalog/prepare_catalog.ts";
 import { checkStoreFolder } from "../../lib/nix/stores/check_store_folder.ts";
@@ -13,10 +11,11 @@ import { NarPacker } from "../../lib/nix/nar/nar_packer.ts";
 import { prepareStore } from "../../lib/nix/stores/prepare_store.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
-import { defaultRetryPolicy } from "../../lib/http/retry_policy.ts";
+import { wholeRetryPolicy } from "../../lib/http/whole_retry_policy.ts";
 import { nixMemory } from "../shared/nix_memory.ts";
 import { checkPublishOptions } from "./checks.ts";
 import { checkPublishOffline } from "./offline.ts";
+import { countedCatalog } from "./own_catalog.ts";
 import { checkedPacking, loadSigningKeys, parseStores } from "./options.ts";
 import { thisSystem } from "./this_system.ts";
 import { PublishSpool } from "./spool.ts";
@@ -55,7 +54,7 @@ export async function runPublish(
     ]
   ) context.redactor.add(secret);
   const { signal } = context;
-  const retry = { ...defaultRetryPolicy, ...options.retry };
+  const retry = wholeRetryPolicy(options.retry);
   using packer = new NarPacker(signal);
   await using spool = new PublishSpool(context.cache);
   await using opened = new AsyncDisposableStack();
@@ -67,7 +66,7 @@ export async function runPublish(
     spool,
     opened,
     openCatalog: async (meter) => {
-      if (typeof options.catalog !== "string") return counting(options.catalog, meter);
+      if (typeof options.catalog !== "string") return countedCatalog(options.catalog, meter);
       const { openCatalog } = await import("../../lib/catalog/open_catalog.ts");
       const { stallMs: timeoutMs } = options;
       return opened.use(await openCatalog(named!, { meter, signal, retry, timeoutMs }));
@@ -93,20 +92,4 @@ export async function runPublish(
     },
   });
   return await runOperation(operation, context);
-}
-
-/** A catalog of the user's own, whose requests are counted by what it says of itself. */
-function counting(catalog: Catalog, meter: Meter): Catalog {
-  const count = () => {
-    for (let i = 0; i < catalog.requestsEach; i++) meter.request();
-  };
-  return {
-    url: catalog.url,
-    requestsEach: catalog.requestsEach,
-    find: (...args) => (count(), catalog.find(...args)),
-    foresee: async () => await catalog.foresee?.(),
-    commit: (...args) => (count(), catalog.commit(...args)),
-    list: (...args) => (count(), catalog.list(...args)),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
 }

@@ -7,7 +7,7 @@ import { counted } from "../../lib/base/counted.ts";
 import { ifThere } from "../../lib/base/files.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../../lib/base/meter.ts";
-import type { CatalogWithHistory } from "../../lib/catalog/catalog.ts";
+import type { Catalog } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { sha256 } from "../../lib/base/digest.ts";
 import { copyPath } from "../../lib/nix/stores/copy_path.ts";
@@ -75,7 +75,7 @@ interface VerifyParts {
   entry: CatalogEntry;
   packer: NarPacker;
   spool: PublishSpool;
-  openCatalog: (meter: Meter) => Promise<CatalogWithHistory>;
+  openCatalog: (meter: Meter) => Promise<Catalog>;
   openStores: (meter: Meter) => Promise<PublishStore[]>;
 }
 
@@ -189,7 +189,9 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
   }
 
   #requestsOfCatalog(): number {
-    return /^https?:/.test(this.#parts.options.catalog) ? 1 : 0;
+    const { catalog } = this.#parts.options;
+    if (typeof catalog !== "string") return catalog.requestsEach;
+    return /^https?:/.test(catalog) ? 1 : 0;
   }
 
   #prove(store: PublishStore, closure: readonly SourcePath[], step: Step) {
