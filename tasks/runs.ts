@@ -6,7 +6,7 @@ import type { TaskContextOptions } from "../lib/runner/context.ts";
 /** Options of {@linkcode listRuns}. */
 export interface ListRunsOptions {
   /** How many at most. @default {50} */
-  limit?: number;
+  limit?: number | undefined;
 }
 
 /** Which run is meant. */

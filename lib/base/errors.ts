@@ -42,13 +42,13 @@ export type Side = "source" | "destination";
 /** What an error carries beside its message. */
 export interface KedgeErrorOptions {
   /** What led to it. */
-  cause?: unknown;
+  cause?: unknown | undefined;
   /** The next step for the reader, one sentence without a full stop. */
-  hint?: string;
+  hint?: string | undefined;
   /** The side of the transfer that failed. */
-  side?: Side;
+  side?: Side | undefined;
   /** Facts as data, for programs: digests, sizes, a status. */
-  data?: Record<string, unknown>;
+  data?: Record<string, unknown> | undefined;
 }
 
 /** The root of kedge's own errors: a task failed. Exit code 1. */

@@ -34,13 +34,13 @@ import type { Tier } from "./tier.ts";
 /** Options of a {@linkcode Cache}. */
 export interface CacheOptions {
   /** The root of a read-only cache that is looked into where this one has nothing. */
-  lower?: string;
+  lower?: string | undefined;
   /** A team's copy, asked before an origin and lent what came from one. */
-  tier?: Tier;
+  tier?: Tier | undefined;
   /** How long to wait for a lock, in milliseconds. @default {KEDGE_LOCK_TIMEOUT in seconds, else five minutes} */
-  lockTimeoutMs?: number;
+  lockTimeoutMs?: number | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /** The cache folder: buckets of pointers, and contents by digest. */

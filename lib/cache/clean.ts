@@ -26,15 +26,15 @@ import { type Removal, RemovalCount, removeCounted, removeWhole } from "./remova
 /** Options of {@linkcode cleanCache}. */
 export interface CleanCacheOptions {
   /** Only what goes by one of these: a key, a part of a key, or a bucket such as `kexec`; by none of them, nothing. @default {everything} */
-  names?: readonly string[];
+  names?: readonly string[] | undefined;
   /** Go on although others use the cache. @default {false} */
-  force?: boolean;
+  force?: boolean | undefined;
   /** Whether to count only. @default {false} */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
   /** Told when others use the cache. */
-  onBusy?: (message: string) => void;
+  onBusy?: ((message: string) => void) | undefined;
   /** Ends the work. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What {@linkcode cleanCache} removed. */

@@ -8,11 +8,11 @@ import type { Cache } from "./cache.ts";
 /** Options of {@linkcode lockExclusively}. */
 export interface LockExclusivelyOptions {
   /** Go on without the lock where others use the cache. @default {false} */
-  force?: boolean;
+  force?: boolean | undefined;
   /** Told when others use the cache: what is done about it. */
-  onBusy?: (message: string) => void;
+  onBusy?: ((message: string) => void) | undefined;
   /** Ends the wait. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const lookEveryMs = 100;

@@ -28,11 +28,11 @@ export interface Pin {
 /** Options of a {@linkcode Lockfile}. */
 export interface LockfileOptions {
   /** Which pins may move: none, all, or those of these names. @default {"none"} */
-  update?: Refresh;
+  update?: Refresh | undefined;
   /** Whether to refuse whatever it does not hold. @default {false} */
-  frozen?: boolean;
+  frozen?: boolean | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /** The pins of a project. */

@@ -4,7 +4,7 @@ import type { CatalogEntry, CatalogEntryDraft } from "./catalog_entry.ts";
 /** Options of every access. */
 export interface CatalogOptions {
   /** Ends the access. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@linkcode Catalog.commit}. */
@@ -26,11 +26,11 @@ export interface EntryName {
 /** Which entries are wanted. */
 export interface EntryFilter {
   /** Only of this package. */
-  name?: string;
+  name?: string | undefined;
   /** Only of this version. */
-  version?: string;
+  version?: string | undefined;
   /** Only for this system. */
-  system?: string;
+  system?: string | undefined;
 }
 
 /** One move of a pointer. */

@@ -8,8 +8,8 @@ import { containerName, removeContainer, withHint } from "./left_containers.ts";
 
 /** Something of the host that a container sees. */
 export type ContainerMount =
-  | { volume: string; to: string; readonly?: boolean }
-  | { folder: string; to: string; readonly?: boolean };
+  | { volume: string; folder?: undefined; to: string; readonly?: boolean | undefined }
+  | { folder: string; volume?: undefined; to: string; readonly?: boolean | undefined };
 
 /** What is run in a container. */
 export interface RunContainerOptions {
@@ -144,7 +144,9 @@ async function wasStarted(
 
 /** The first folder that is mounted and not there; an engine elsewhere may have it all the same. */
 function missingFolder(mounts: readonly ContainerMount[] = []): string | undefined {
-  const folders = mounts.flatMap((mount) => "folder" in mount ? resolve(mount.folder) : []);
+  const folders = mounts.flatMap((mount) =>
+    mount.folder === undefined ? [] : resolve(mount.folder)
+  );
   return folders.find(isMissing);
 }
 
@@ -217,14 +219,15 @@ function checkVariable(name: string): void {
 }
 
 function mountFlag(mount: ContainerMount): string {
-  const named = "volume" in mount ? mount.volume : mount.folder;
-  if ("volume" in mount && !isVolumeName(named)) {
+  const isVolume = mount.volume !== undefined;
+  const named = isVolume ? mount.volume : mount.folder;
+  if (isVolume && !isVolumeName(named)) {
     throw new UsageError(`Cannot mount the volume ${JSON.stringify(named)}: it is no name`, {
       hint: "a name has letters, digits, '.', '_' and '-'; name a folder as folder, not as volume",
     });
   }
   // An engine elsewhere, or an older docker, takes no relative path.
-  const source = "volume" in mount ? named : resolve(named);
+  const source = isVolume ? named : resolve(named);
   for (const path of [named, source, mount.to]) {
     if (!/[,"\p{Cc}]/u.test(path) && path !== "") continue;
     throw new UsageError(
@@ -236,7 +239,7 @@ function mountFlag(mount: ContainerMount): string {
   if (!mount.to.startsWith("/")) {
     throw new UsageError(`Cannot mount at "${mount.to}": it is no absolute path`);
   }
-  const type = "volume" in mount ? "volume" : "bind";
+  const type = isVolume ? "volume" : "bind";
   return `--mount=type=${type},source=${source},destination=${mount.to}` +
     // Both engines know this word for both kinds; older podmans know "readonly" for folders alone.
     (mount.readonly ? ",ro" : "");

@@ -5,15 +5,15 @@ import type { BundleContents } from "./bundle_contents.ts";
 /** Options of {@linkcode checkBundle}. */
 export interface CheckBundleOptions {
   /** The name that the file has for others, where it lies under another for the time being. @default {the path's} */
-  name?: string;
+  name?: string | undefined;
   /** The machine that is to boot it. @default {any that the bundle is whole for} */
-  architecture?: KexecArchitecture;
+  architecture?: KexecArchitecture | undefined;
   /** The most bytes that it may unpack to. @default {4 GiB} */
-  maxUnpackedBytes?: number;
+  maxUnpackedBytes?: number | undefined;
   /** Takes notes of what is odd but no error. */
-  meter?: Meter;
+  meter?: Meter | undefined;
   /** Ends the reading. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

@@ -18,15 +18,15 @@ import { visible, withoutCommands } from "./visible.ts";
 /** Options of {@linkcode main}. */
 export interface MainOptions {
   /** What the program is called, for the help and the completions. @default {the file's name} */
-  name?: string;
+  name?: string | undefined;
   /** Its version, which `--version` tells where it stands alone. @default {there is no such flag} */
-  version?: string;
+  version?: string | undefined;
   /** Whether tasks get `$`; a file whose tasks never use it starts some 40 ms sooner without: that long takes loading dax. @default {true} */
-  shell?: boolean;
+  shell?: boolean | undefined;
   /** The lockfile; `false` for none but that of `--lock`. @default {kedge.lock beside the task file} */
-  lockfile?: string | false;
+  lockfile?: string | false | undefined;
   /** The command line. @default {Deno.args} */
-  args?: readonly string[];
+  args?: readonly string[] | undefined;
 }
 
 const secondSignalMs = 300;

@@ -69,10 +69,10 @@ export type ArgsOf<A extends ArgsShape> = Flat<
   & { readonly [K in KeysOf<A, "optional">]?: ValueOf<A[K]> }
 >;
 
-/** The values that a caller passes: only what is required must be there. */
+/** The values that a caller passes: only what is required must be there, and `undefined` is as if it were not. */
 export type ArgsInput<A extends ArgsShape> = Flat<
   & { readonly [K in KeysOf<A, "required">]: ValueOf<A[K]> }
-  & { readonly [K in KeysOf<A, "default" | "optional">]?: ValueOf<A[K]> }
+  & { readonly [K in KeysOf<A, "default" | "optional">]?: ValueOf<A[K]> | undefined }
 >;
 
 /** Whether a task with these arguments cannot run without being given some. */

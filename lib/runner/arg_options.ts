@@ -17,65 +17,67 @@ export interface ArgOptions {
   /** What it is for, in one line. */
   description: string;
   /** Whether it is given without a flag, by its place in the order of declaration. @default {false} */
-  positional?: boolean;
+  positional?: boolean | undefined;
   /** The environment variable that is read when it is not given. */
-  env?: string;
+  env?: string | undefined;
   /** A value for the example at the end of the help. */
-  example?: string;
+  example?: string | undefined;
   /** What stands for the value in the help and in messages: `N`, `PATH`. @default {by its kind} */
-  placeholder?: string;
+  placeholder?: string | undefined;
   /** The heading under which the help lists its flag. @default {"Flags"} */
-  group?: string;
+  group?: string | undefined;
   /** The default that the help shows, where the task itself chooses what an absent value means. */
-  defaultText?: string;
+  defaultText?: string | undefined;
 }
 
 /** Options of `arg.string`. */
 export interface StringArgOptions extends ArgOptions {
   /** What the whole text must match. */
-  pattern?: RegExp;
+  pattern?: RegExp | undefined;
 }
 
 /** Options of `arg.number`. */
 export interface NumberArgOptions extends ArgOptions {
   /** Whether it must be whole. @default {false} */
-  integer?: boolean;
+  integer?: boolean | undefined;
   /** The smallest value. */
-  min?: number;
+  min?: number | undefined;
   /** The largest value. */
-  max?: number;
+  max?: number | undefined;
 }
 
 /** Options of `arg.duration`: milliseconds, typed as `30s`, `5m`, `1h30m`. */
 export interface DurationArgOptions extends ArgOptions {
   /** The shortest, in milliseconds. @default {0} */
-  min?: number;
+  min?: number | undefined;
   /** The longest, in milliseconds. */
-  max?: number;
+  max?: number | undefined;
 }
 
 /** Options of `arg.bytes`: bytes, typed as `512`, `64KiB`, `2G`. */
 export interface BytesArgOptions extends ArgOptions {
   /** The fewest bytes. @default {0} */
-  min?: number;
+  min?: number | undefined;
   /** The most bytes. */
-  max?: number;
+  max?: number | undefined;
 }
 
 /** Options of `arg.path`: an absolute path; a relative one is read from where the command was typed. */
 export interface PathArgOptions extends ArgOptions {
   /** What must be there. @default {nothing} */
-  exists?: "file" | "folder" | "any";
+  exists?: "file" | "folder" | "any" | undefined;
   /** Whether it names a file, be it there or not: one that ends in a separator, as the path of a folder, is refused. @default {false} */
-  isFile?: boolean;
+  isFile?: boolean | undefined;
 }
 
 /** Options of `arg.list`. */
-export interface ListArgOptions extends Partial<ArgOptions> {
+export interface ListArgOptions extends Omit<ArgOptions, "description"> {
+  /** What it is for, one line. @default {what its items say} */
+  description?: string | undefined;
   /** The fewest items. @default {0, or 1 if it is required} */
-  min?: number;
+  min?: number | undefined;
   /** The most items. */
-  max?: number;
+  max?: number | undefined;
 }
 
 /** Options that say that the argument must be given. */

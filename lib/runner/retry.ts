@@ -16,26 +16,28 @@ import {
 /** How a task is tried again after a failure. */
 export interface RetryOptions {
   /** How many tries there are in all, the first one included. @default {1} */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** The wait before the second try: milliseconds, or a text such as `"2s"`. @default {1000} */
-  readonly delay?: number | string;
+  readonly delay?: number | string | undefined;
   /** By what the wait grows from try to try. @default {2} */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** The longest wait: milliseconds, or a text. @default {a minute, or the delay where that is longer} */
-  readonly maxDelay?: number | string;
+  readonly maxDelay?: number | string | undefined;
   /** The part of each wait that is left to chance, from 0 to 1. @default {0.5} */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /** Whether a failure is worth another try. @default {all but bad usage, refused credentials, failed verification} */
-  readonly when?: (error: Error, attempt: number) => boolean;
+  readonly when?: ((error: Error, attempt: number) => boolean) | undefined;
 }
 
 /** Retry options with all of them there. */
-export type RetryPlan = Required<Omit<RetryOptions, "delay" | "maxDelay">> & {
-  /** The wait before the second try, in milliseconds. */
-  readonly delayMs: number;
-  /** The longest wait, in milliseconds. */
-  readonly maxDelayMs: number;
-};
+export type RetryPlan =
+  & { readonly [K in "attempts" | "factor" | "jitter" | "when"]: NonNullable<RetryOptions[K]> }
+  & {
+    /** The wait before the second try, in milliseconds. */
+    readonly delayMs: number;
+    /** The longest wait, in milliseconds. */
+    readonly maxDelayMs: number;
+  };
 
 /** A task failed in every one of its tries. The last failure is the `cause`; its exit code counts. */
 export class RetriedError extends KedgeError {

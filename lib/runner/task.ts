@@ -86,35 +86,39 @@ export interface TaskOptions<A extends ArgsShape, D extends DepsShape, R> {
   /** What it does, one line. */
   readonly description: string;
   /** The heading under which it is listed. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** What it takes. */
-  readonly args?: A;
+  readonly args?: A | undefined;
   /** What runs before it, by the names under which it gets the results; may depend on its arguments. */
-  readonly deps?: D | ((args: ArgsOf<A>) => D);
+  readonly deps?: (D | ((args: ArgsOf<A>) => D)) | undefined;
   /** What must be there before anything starts. */
-  readonly needs?: readonly Need[];
+  readonly needs?: readonly Need[] | undefined;
   /** How long one try may take: milliseconds, or a text such as `"5m"`. @default {no limit} */
-  readonly timeout?: number | string;
+  readonly timeout?: number | string | undefined;
   /** How it is tried again after a failure. @default {not at all} */
-  readonly retry?: number | RetryOptions;
+  readonly retry?: number | RetryOptions | undefined;
   /** Asked before anything starts; `--yes` answers it. A function that gives nothing asks nobody. */
-  readonly confirm?: string | ((args: ArgsOf<A>) => string | undefined);
+  readonly confirm?: (string | ((args: ArgsOf<A>) => string | undefined)) | undefined;
   /**
    * Whether it only answers a question: then its run is not written into the journal, and nothing but the answer is shown.
    *
    * @default {false}
    */
-  readonly query?: boolean;
+  readonly query?: boolean | undefined;
   /** The permissions of Deno that it uses, beside what the runner itself uses; `cacheDir` is the cache folder. */
-  readonly permissions?: PermissionSet | ((args: ArgsOf<A>, cacheDir: string) => PermissionSet);
+  readonly permissions?:
+    | (PermissionSet | ((args: ArgsOf<A>, cacheDir: string) => PermissionSet))
+    | undefined;
   /** Gives evidence that there is nothing to do, or `undefined`; runs in a dry run too, so it must write nothing. */
-  readonly fresh?: (
-    context: TaskRunContext<A, D>,
-  ) => Fresh<NoInfer<R>> | undefined | Promise<Fresh<NoInfer<R>> | undefined>;
+  readonly fresh?:
+    | ((
+      context: TaskRunContext<A, D>,
+    ) => Fresh<NoInfer<R>> | undefined | Promise<Fresh<NoInfer<R>> | undefined>)
+    | undefined;
   /** Does the work. Task functions that it calls without its context take the flags of the run; what it does without them is done in a dry run too. */
   readonly run: (context: TaskRunContext<A, D>) => R | Promise<R>;
   /** What is printed on standard output of the result, one line each; write it after `run`, so that its type is known. */
-  readonly output?: (result: R) => string | readonly string[] | undefined;
+  readonly output?: ((result: R) => string | readonly string[] | undefined) | undefined;
 }
 
 /** What a task was declared with, for the runner. */

@@ -6,15 +6,15 @@ export interface SshTarget {
   /** `host`, `user@host`, or a name of `~/.ssh/config`; an address of IPv6 with brackets or without. */
   target: string;
   /** The port. @default {what ssh's configuration says, 22} */
-  port?: number;
+  port?: number | undefined;
   /** The private key; then no other is offered. @default {what ssh's configuration and agent have} */
-  identityFile?: string;
+  identityFile?: string | undefined;
   /** The file of known host keys. @default {what ssh's configuration says, ~/.ssh/known_hosts} */
-  knownHosts?: string;
+  knownHosts?: string | undefined;
   /** Whether the key of a host that is not known is taken on first use; one that changed never is. @default {false} */
-  acceptNewHostKey?: boolean;
+  acceptNewHostKey?: boolean | undefined;
   /** Further options as in `ssh_config`: `ProxyJump=gate`. */
-  sshOptions?: readonly string[];
+  sshOptions?: readonly string[] | undefined;
 }
 
 /**

@@ -13,22 +13,22 @@ export interface InContainerOptions extends ImageRegistriesOptions {
   /** The program in the container and its arguments; no shell is between. */
   run: readonly string[];
   /** What it sees of this machine: `{ volume: "nix", to: "/nix" }`, `{ folder: ".", to: "/src", readonly: true }`. */
-  mounts?: readonly ContainerMount[];
+  mounts?: readonly ContainerMount[] | undefined;
   /**
    * Its environment. A secret, and a text that holds one, reaches it by its name alone: the value is in no argument. By names that the
    * engine itself goes by, as `HOME`, no secret can be passed, and of a text that holds one a warning tells.
    */
-  env?: Readonly<Record<string, string | Secret>>;
+  env?: Readonly<Record<string, string | Secret>> | undefined;
   /** Its working folder, from the root on. */
-  workdir?: string;
+  workdir?: string | undefined;
   /** Whether it reaches any network. @default {true} */
-  network?: boolean;
+  network?: boolean | undefined;
   /** Given on its standard input. */
-  stdin?: Uint8Array | ReadableStream<Uint8Array>;
+  stdin?: Uint8Array | ReadableStream<Uint8Array> | undefined;
   /** Takes its standard output as bytes, all of it; without it, its lines are reported, and the first 16 MiB kept in the result. */
-  onStdout?: (bytes: Uint8Array) => void | Promise<void>;
+  onStdout?: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
   /** Which engine runs it. @default {podman, else docker} */
-  engine?: ContainerEngineOptions;
+  engine?: ContainerEngineOptions | undefined;
 }
 
 /** How a program in a container ended. */

@@ -19,9 +19,9 @@ export interface PullDiskOptions extends ImageRegistriesOptions {
    *
    * @default {false}
    */
-  inPlace?: boolean;
+  inPlace?: boolean | undefined;
   /** How many ranges may be under way, 1 to 64. @default {8} */
-  concurrency?: number;
+  concurrency?: number | undefined;
 }
 
 /** What {@linkcode pullDisk} gives. */
@@ -75,7 +75,7 @@ export interface PushDiskOptions extends ImageRegistriesOptions {
    *
    * @default {"auto"}
    */
-  chunker?: ChunkerKind | "auto";
+  chunker?: ChunkerKind | "auto" | undefined;
   /** The length of a block, or the mean length of a chunk, in bytes: a power of two. @default {65_536; more for files of more than 32 GiB} */
   chunkBytes?: number | undefined;
   /** Disks whose packs may be named again, beside what the destination means now; with `repack`, none may. */
@@ -85,18 +85,18 @@ export interface PushDiskOptions extends ImageRegistriesOptions {
    *
    * @default {false}
    */
-  repack?: boolean;
+  repack?: boolean | undefined;
   /**
    * Whether the file is read even if the file system says that it is as it was, and the registry asked for each pack that is named again: what it
    * has lost is sent again.
    *
    * @default {false}
    */
-  paranoid?: boolean;
+  paranoid?: boolean | undefined;
   /** The level of zstd, 1 to 19. @default {3} */
-  level?: number;
+  level?: number | undefined;
   /** How many packs may be under way, 1 to 64. @default {4} */
-  concurrency?: number;
+  concurrency?: number | undefined;
 }
 
 /** What {@linkcode pushDisk} gives. */
@@ -149,7 +149,7 @@ export interface VerifyDiskOptions extends ImageRegistriesOptions {
   /** The file that is to be it. */
   file: string;
   /** Whether what is wrong is fetched and written in place. @default {false} */
-  repair?: boolean;
+  repair?: boolean | undefined;
 }
 
 /** What {@linkcode verifyDisk} gives. */

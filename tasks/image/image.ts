@@ -1,3 +1,4 @@
+import type { Digest } from "../../lib/base/digest.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./copy_options.ts";
@@ -18,7 +19,7 @@ export interface SyncImageResult extends Figures {
   /** The destination, pinned: `TO@sha256:...`. */
   reference: string;
   /** The digest that the destination points to. */
-  digest: string;
+  digest: Digest;
   /** Its media type. */
   mediaType: string;
   /**

@@ -1,13 +1,40 @@
+import type { Digest } from "../../lib/base/digest.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import type { ImageRegistriesOptions } from "../shared/registries.ts";
 
 /** How registries are spoken to. */
 export type ReadImageOptions = ImageRegistriesOptions;
 
+/** Options of {@linkcode inspectImage}. */
+export interface InspectImageOptions extends ReadImageOptions {
+  /** The image. */
+  image: string;
+}
+
+/** Options of {@linkcode diffImages}. */
+export interface DiffImagesOptions extends ReadImageOptions {
+  /** The first image. */
+  a: string;
+  /** The second image. */
+  b: string;
+}
+
+/** Options of {@linkcode listImages}. */
+export interface ListImagesOptions extends ReadImageOptions {
+  /** `docker://host/repository` or `oci:folder`. */
+  place: string;
+}
+
+/** What {@linkcode listImages} gives. */
+export interface ListImagesResult {
+  /** The tags. */
+  tags: string[];
+}
+
 /** A blob or a manifest. */
 export interface ImageObject {
   /** Its digest. */
-  digest: string;
+  digest: Digest;
   /** Its type. */
   mediaType: string;
   /** Its size in bytes. */
@@ -17,7 +44,7 @@ export interface ImageObject {
 /** One image of what a name points to. */
 export interface InspectedImage {
   /** Its digest. */
-  digest: string;
+  digest: Digest;
   /** For which machine it is, where an index says so. */
   platform?: string;
   /** Its config, then its layers. */
@@ -29,7 +56,7 @@ export interface InspectImageResult {
   /** The reference, pinned. */
   reference: string;
   /** What it points to. */
-  digest: string;
+  digest: Digest;
   /** Its media type. */
   mediaType: string;
   /** The size of all manifests and blobs, each counted once, in bytes. */
@@ -62,10 +89,7 @@ export interface DiffImagesResult {
  * @throws {KedgeError} if there is no such image
  */
 export async function inspectImage(
-  options: ReadImageOptions & {
-    /** The image. */
-    image: string;
-  },
+  options: InspectImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
   const { runInspectImage } = await import("./reading.ts");
@@ -80,12 +104,7 @@ export async function inspectImage(
  * @throws {KedgeError} if there is no such image
  */
 export async function diffImages(
-  options: ReadImageOptions & {
-    /** The first image. */
-    a: string;
-    /** The second image. */
-    b: string;
-  },
+  options: DiffImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
   const { runDiffImages } = await import("./reading.ts");
@@ -100,15 +119,9 @@ export async function diffImages(
  * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
  */
 export async function listImages(
-  options: ReadImageOptions & {
-    /** `docker://host/repository` or `oci:folder`. */
-    place: string;
-  },
+  options: ListImagesOptions,
   ctx: TaskContextOptions = {},
-): Promise<{
-  /** The tags. */
-  tags: string[];
-}> {
+): Promise<ListImagesResult> {
   const { runListImages } = await import("./reading.ts");
   return await runListImages(options, ctx);
 }

@@ -16,18 +16,18 @@ import { inWords } from "../shared/in_words.ts";
 import { noteMeter } from "../shared/note_meter.ts";
 import { checkOffline } from "./checks.ts";
 import type {
+  DiffImagesOptions,
   DiffImagesResult,
   ImageObject,
+  InspectImageOptions,
   InspectImageResult,
-  ReadImageOptions,
+  ListImagesOptions,
+  ListImagesResult,
 } from "./inspect.ts";
 
 /** Does the work of `inspectImage`. */
 export async function runInspectImage(
-  options: ReadImageOptions & {
-    /** The image. */
-    image: string;
-  },
+  options: InspectImageOptions,
   ctx: TaskContextOptions = {},
 ): Promise<InspectImageResult> {
   checkOptions(options, { image: "text" }, registriesShapes);
@@ -52,12 +52,7 @@ export async function runInspectImage(
 
 /** Does the work of `diffImages`. */
 export async function runDiffImages(
-  options: ReadImageOptions & {
-    /** The first image. */
-    a: string;
-    /** The second image. */
-    b: string;
-  },
+  options: DiffImagesOptions,
   ctx: TaskContextOptions = {},
 ): Promise<DiffImagesResult> {
   checkOptions(options, { a: "text", b: "text" }, registriesShapes);
@@ -86,15 +81,9 @@ export async function runDiffImages(
 
 /** Does the work of `listImages`. */
 export async function runListImages(
-  options: ReadImageOptions & {
-    /** `docker://host/repository` or `oci:folder`. */
-    place: string;
-  },
+  options: ListImagesOptions,
   ctx: TaskContextOptions = {},
-): Promise<{
-  /** The tags. */
-  tags: string[];
-}> {
+): Promise<ListImagesResult> {
   checkOptions(options, { place: "text" }, registriesShapes);
   const context = resolveContext(ctx);
   const reference = parseReference(options.place);

@@ -15,69 +15,69 @@ export interface GenerateHardwareConfig {
 /** Options of `nixosAnywhere()`: those of the program, typed, and how kedge goes about it. */
 export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   /** The system that is installed: `.#web1`. Either this or `storePaths` is given. */
-  flake?: string;
+  flake?: string | undefined;
   /** The built disko script and the built system, in the store, instead of a flake. */
-  storePaths?: readonly [diskoScript: string, nixosSystem: string];
+  storePaths?: readonly [diskoScript: string, nixosSystem: string] | undefined;
   /** The host: `root@web1.acme.dev`. Left out only with `vmTest`. */
-  target?: string;
+  target?: string | undefined;
   /** The kexec bundle, a file; without it the program fetches one of its own. */
-  kexec?: string;
+  kexec?: string | undefined;
   /** Whether kedge brings the bundle there and boots it, resumable and verified, instead of the program. @default {false} */
-  stage?: boolean;
+  stage?: boolean | undefined;
   /** The folder on the host for a staged bundle, an absolute path. @default {"kexec" in the user's home folder there} */
-  remoteFolder?: string;
+  remoteFolder?: string | undefined;
   /** How long a staged installer may take to answer: milliseconds, or a text such as `"10m"`. @default {"10m"} */
-  bootTimeout?: number | string;
+  bootTimeout?: number | string | undefined;
   /** What is done. @default {all four} */
-  phases?: readonly InstallPhase[];
+  phases?: readonly InstallPhase[] | undefined;
   /** Whether a host that runs the installer already is booted again. @default {false} */
-  forceKexec?: boolean;
+  forceKexec?: boolean | undefined;
   /** Further flags of `kexec`: `--no-sync`. */
-  kexecExtraFlags?: string;
+  kexecExtraFlags?: string | undefined;
   /** The ssh port of the installer. @default {22; with `stage` and without `port`, what ssh's configuration says} */
-  postKexecSshPort?: number;
+  postKexecSshPort?: number | undefined;
   /** The password for the first login; goes by the environment. */
-  password?: SecretSource;
+  password?: SecretSource | undefined;
   /** A private key; goes by the environment. */
-  sshPrivateKey?: SecretSource;
+  sshPrivateKey?: SecretSource | undefined;
   /** Settings of the store that is reached by ssh: `{ compress: "true" }`, values URI-encoded. */
-  sshStoreSettings?: Readonly<Record<string, string>>;
+  sshStoreSettings?: Readonly<Record<string, string>> | undefined;
   /** Whether the host keys of the running system are kept. @default {false} */
-  copyHostKeys?: boolean;
+  copyHostKeys?: boolean | undefined;
   /** A folder whose contents are copied to `/` of the new system. */
-  extraFiles?: string;
+  extraFiles?: string | undefined;
   /** Owners of paths of the new system: `{ "/home/ada": "1000:100" }`. */
-  chown?: Readonly<Record<string, string>>;
+  chown?: Readonly<Record<string, string>> | undefined;
   /** Keys of encrypted disks, by their path there: a file here, or a secret that is put into a file for the time being. */
-  diskEncryptionKeys?: Readonly<Record<string, string | SecretSource>>;
+  diskEncryptionKeys?: Readonly<Record<string, string | SecretSource>> | undefined;
   /** Whether the host fetches from substituters what it can. @default {true} */
-  substituteOnDestination?: boolean;
+  substituteOnDestination?: boolean | undefined;
   /** Whether the installer uses the substituters of the new system. @default {true} */
-  useMachineSubstituters?: boolean;
+  useMachineSubstituters?: boolean | undefined;
   /** Nix options of every Nix command: `{ cores: "4" }`. */
-  nixOptions?: Readonly<Record<string, string>>;
+  nixOptions?: Readonly<Record<string, string>> | undefined;
   /** The store from which the closures are copied. */
-  from?: string;
+  from?: string | undefined;
   /** Where is built. @default {"auto"} */
-  buildOn?: "auto" | "remote" | "local";
+  buildOn?: "auto" | "remote" | "local" | undefined;
   /** What becomes of the disks. @default {"disko"} */
-  diskoMode?: "disko" | "mount" | "format";
+  diskoMode?: "disko" | "mount" | "format" | undefined;
   /** Whether disko's tools are sent along. @default {true} */
-  diskoDeps?: boolean;
+  diskoDeps?: boolean | undefined;
   /** Has a description of the hardware written. */
-  generateHardwareConfig?: GenerateHardwareConfig;
+  generateHardwareConfig?: GenerateHardwareConfig | undefined;
   /** Whether whole build logs are printed. @default {false} */
-  printBuildLogs?: boolean;
+  printBuildLogs?: boolean | undefined;
   /** Whether the program tells each step that it takes. @default {false} */
-  debug?: boolean;
+  debug?: boolean | undefined;
   /** Whether Nix's errors come with a trace. @default {false} */
-  showTrace?: boolean;
+  showTrace?: boolean | undefined;
   /** Builds the system and tests it in a virtual machine here; no host is touched. @default {false} */
-  vmTest?: boolean;
+  vmTest?: boolean | undefined;
   /** The program. @default {nixos-anywhere on PATH, else `nix run`} */
-  program?: string;
+  program?: string | undefined;
   /** The revision or tag that `nix run` takes; then PATH is not searched. */
-  revision?: string;
+  revision?: string | undefined;
   /** Asked before anything is done, naming host and system; anything but `true` ends it. @default {calling the function is the decision} */
-  confirm?: (question: string) => boolean | Promise<boolean>;
+  confirm?: ((question: string) => boolean | Promise<boolean>) | undefined;
 }

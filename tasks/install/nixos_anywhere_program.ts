@@ -7,9 +7,9 @@ export const nixosAnywhereRevision = "91fc9b70fc295258c366cce8627efb6f185fd9fb";
 /** Which program is run. */
 export interface WhichNixosAnywhere {
   /** The program itself. */
-  program?: string;
+  program?: string | undefined;
   /** The revision for `nix run`. */
-  revision?: string;
+  revision?: string | undefined;
 }
 
 /**

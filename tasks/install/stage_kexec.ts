@@ -9,17 +9,17 @@ export interface StageKexecOptions extends SshTarget {
   /** The kexec bundle: a tarball whose name ends in `.tar.gz`, `.tar.xz`, `.tar.zst` or `.tar`. */
   bundle: string;
   /** Whether the host is booted into the installer; otherwise the bundle is only brought there. @default {true} */
-  boot?: boolean;
+  boot?: boolean | undefined;
   /** Whether a host that runs the installer already is booted again. @default {false} */
-  force?: boolean;
+  force?: boolean | undefined;
   /** Further flags of `kexec`: `--no-sync`. */
-  kexecExtraFlags?: string;
+  kexecExtraFlags?: string | undefined;
   /** The ssh port of the installer. @default {22 where `port` is given, else what ssh's configuration says} */
-  postKexecSshPort?: number;
+  postKexecSshPort?: number | undefined;
   /** The folder on the host, an absolute path. @default {"kexec" in the user's home folder there} */
-  remoteFolder?: string;
+  remoteFolder?: string | undefined;
   /** How long the installer may take to answer: milliseconds, or a text such as `"10m"`. @default {"10m"} */
-  bootTimeout?: number | string;
+  bootTimeout?: number | string | undefined;
 }
 
 /** What {@linkcode stageKexec} gives. */

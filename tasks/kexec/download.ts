@@ -5,6 +5,7 @@ import { isDigest } from "../../lib/base/digest_text.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { parseDuration } from "../../lib/base/duration.ts";
 import type { RateLimit } from "../../lib/base/rate_limit.ts";
+import type { RetryPolicy } from "../../lib/http/retry_policy.ts";
 import { parseReleaseAsset } from "../../lib/kexec/release_asset.ts";
 import { CachedDownload } from "../../lib/operation/cached_download.ts";
 import type { CachedDownloadOptions } from "../../lib/operation/cached_download_options.ts";
@@ -218,10 +219,16 @@ async function checkOptions(options: CacheKexecOptions): Promise<Checked> {
       maxAgeMs,
       staleIfError: options.staleIfError,
       headers: options.headers,
-      retry: options.retry,
+      retry: await retryOf(options.retry),
       idleTimeoutMs: options.idleTimeoutMs,
     }),
   };
+}
+
+async function retryOf(given: CacheKexecOptions["retry"]): Promise<RetryPolicy | undefined> {
+  if (given === undefined) return undefined;
+  const { wholeRetryPolicy } = await import("../../lib/http/whole_retry_policy.ts");
+  return wholeRetryPolicy(given);
 }
 
 function isWithin(value: number, least: number, most: number): boolean {

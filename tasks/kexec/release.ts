@@ -16,11 +16,11 @@ export const defaultKexecRelease = "nixos-25.11";
 /** A bundle by the names of nixos-images. */
 export interface KexecRelease {
   /** `nixos-YY.MM` or `nixos-unstable`. @default {"nixos-25.11"} */
-  release?: string;
+  release?: string | undefined;
   /** The machine that will boot it. @default {that of this machine} */
-  arch?: KexecArch;
+  arch?: KexecArch | undefined;
   /** Which of the installers. @default {"noninteractive"} */
-  variant?: KexecVariant;
+  variant?: KexecVariant | undefined;
 }
 
 /**

@@ -31,7 +31,9 @@ import type { Step } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 
 /** What is mounted as `/nix`: a named volume, or a folder. */
-export type NixVolume = { volume: string } | { folder: string };
+export type NixVolume =
+  | { volume: string; folder?: undefined }
+  | { folder: string; volume?: undefined };
 
 /** What of a step the engine is asked in: who may end that, and who is told that the engine is long about it. */
 export type AskingStep = Pick<Step, "meter" | "signal">;
@@ -64,7 +66,10 @@ export async function nixPlace(
   engineOptions: ContainerEngineOptions | undefined,
   context: TaskContext,
 ): Promise<NixPlace> {
-  const { volume, folder } = (named ?? {}) as { volume?: string; folder?: string };
+  const { volume, folder } = (named ?? {}) as {
+    volume?: string | undefined;
+    folder?: string | undefined;
+  };
   if ((volume === undefined) === (folder === undefined)) {
     throw new UsageError(
       `Cannot tell where the store is: ${JSON.stringify(named)} is neither a volume nor a folder`,

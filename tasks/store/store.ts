@@ -144,19 +144,21 @@ export interface ExportStoreOptions {
    */
   to: string;
   /** The store paths; all that are valid without any. A derivation goes itself, not what it builds. */
-  paths?: readonly string[];
+  paths?: readonly string[] | undefined;
   /** Whether all that they need goes along. @default {true} */
-  closure?: boolean;
+  closure?: boolean | undefined;
   /** How NARs are packed in a binary cache. @default {"zstd"} */
-  compression?: NarCompression;
+  compression?: NarCompression | undefined;
   /** How hard: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
-  level?: number;
+  level?: number | undefined;
   /** The key that signs in a binary cache; a store of this machine's Nix takes none. */
-  signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[];
+  signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[] | undefined;
   /** Which engine has the volume. @default {podman, else docker} */
-  engine?: ContainerEngineOptions;
+  engine?: ContainerEngineOptions | undefined;
   /** How Nix is run, for a store of this machine. */
-  nix?: { program?: string; env?: Readonly<Record<string, string>> };
+  nix?:
+    | { program?: string | undefined; env?: Readonly<Record<string, string>> | undefined }
+    | undefined;
 }
 
 /** What an export or an import brought. */
@@ -205,17 +207,19 @@ export interface ImportStoreOptions {
   /** The store paths. A derivation comes itself, not what it builds. */
   paths: readonly string[];
   /** Whether all that they need comes along; otherwise it must be there. @default {true} */
-  closure?: boolean;
+  closure?: boolean | undefined;
   /**
    * Public keys, `NAME:BASE64`, one of which must have signed each path; of a binary cache, since a Nix is asked for no signatures.
    *
    * @default {none: the hash alone counts}
    */
-  publicKeys?: readonly string[];
+  publicKeys?: readonly string[] | undefined;
   /** Which engine has the volume. @default {podman, else docker} */
-  engine?: ContainerEngineOptions;
+  engine?: ContainerEngineOptions | undefined;
   /** How Nix is run, for a store of this machine. */
-  nix?: { program?: string; env?: Readonly<Record<string, string>> };
+  nix?:
+    | { program?: string | undefined; env?: Readonly<Record<string, string>> | undefined }
+    | undefined;
 }
 
 /**

@@ -4,19 +4,19 @@ import { type ProcessResult, runProcess } from "../../base/process_group.ts";
 /** How Nix is run. */
 export interface NixCommandOptions {
   /** The program. @default {"nix"} */
-  program?: string;
+  program?: string | undefined;
   /** The Nix store that paths come from, `local?root=/mnt`; Nix's own choice where it is left out. */
-  store?: string;
+  store?: string | undefined;
   /** The experimental features that it is told to have; a Nix before 2.4 knows of none. @default {["nix-command", "flakes"]} */
-  features?: readonly string[];
+  features?: readonly string[] | undefined;
   /** Variables added to the environment. */
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** Called for each piece of standard output, which the result then does not hold. */
-  onStdout?: (bytes: Uint8Array) => void | Promise<void>;
+  onStdout?: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
   /** Called for each piece of standard error. */
-  onStderr?: (bytes: Uint8Array) => void;
+  onStderr?: ((bytes: Uint8Array) => void) | undefined;
   /** Ends the program and its children. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

@@ -5,11 +5,11 @@ import { type ProcessResult, runProcess } from "../../base/process_group.ts";
 /** How `nix-store` is run. */
 export interface NixStoreOptions {
   /** Nix's own program, beside which it is looked for. @default {"nix"} */
-  program?: string;
+  program?: string | undefined;
   /** Variables added to the environment. */
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** Ends it. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

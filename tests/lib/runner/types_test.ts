@@ -40,10 +40,10 @@ Deno.test("types: a caller passes what is required and may pass the rest", () =>
   same<ArgsInput<typeof build.args>, {
     readonly name: string;
     readonly tags: readonly ("a" | "b")[];
-    readonly arch?: "x86_64" | "aarch64";
-    readonly strict?: boolean;
-    readonly jobs?: number;
-    readonly paths?: readonly string[];
+    readonly arch?: "x86_64" | "aarch64" | undefined;
+    readonly strict?: boolean | undefined;
+    readonly jobs?: number | undefined;
+    readonly paths?: readonly string[] | undefined;
   }>();
 });
 

@@ -45,7 +45,7 @@ for (
       for (const name of ["ours", "theirs"]) {
         const again = await sync(name, options);
         assertEquals([again.changed, again.bytesMoved], [false, 0], `${name} ${options}`);
-        assertEquals(again.images.map(({ digest }) => digest).includes(digestOf(merged)), true);
+        assertEquals(again.images.some(({ digest }) => digest === digestOf(merged)), true);
       }
     }
     await signedBy(room.path("ours"), ["zoe"]);
