@@ -12,7 +12,7 @@ import { join, resolve } from "@std/path";
 import { TemporaryFolder, temporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { KedgeError, NotAllowedError } from "../base/errors.ts";
+import { isNoRoom, KedgeError, NoRoomError, NotAllowedError } from "../base/errors.ts";
 import { type FileLock, lockFile, type LockFileOptions, tryLockFile } from "../base/file_lock.ts";
 import { isReadOnly, lookAt } from "../base/files.ts";
 import { ArchiveStore } from "./archive_store.ts";
@@ -197,6 +197,7 @@ export class Cache {
    *
    * @throws {UsageError} if the root is a folder of somebody else's
    * @throws {NotAllowedError} if this user may not make the folder
+   * @throws {NoRoomError} if the disk has no room for it
    * @throws {KedgeError} if it cannot be made
    */
   async ensure(folder: string): Promise<void> {
@@ -209,17 +210,7 @@ export class Cache {
       this.#marked = true;
     } catch (cause) {
       if (cause instanceof KedgeError) throw cause;
-      const Failure = isReadOnly(cause) ? NotAllowedError : KedgeError;
-      throw new Failure(
-        `Cannot make the cache folder "${folder}": ${(cause as Error).message}`,
-        {
-          cause,
-          hint: cause instanceof Deno.errors.AlreadyExists ||
-              cause instanceof Deno.errors.NotADirectory
-            ? "something else than a folder is in its place: remove that, or name another with --cache-dir"
-            : "name another with --cache-dir or KEDGE_CACHE_DIR",
-        },
-      );
+      throw unmade(folder, cause);
     }
   }
 
@@ -227,4 +218,19 @@ export class Cache {
   get lockTimeoutMs(): number {
     return this.#lockTimeoutMs ?? lockTimeoutMs();
   }
+}
+
+/** What is said of a folder that cannot be made. */
+function unmade(folder: string, cause: unknown): KedgeError {
+  const isInTheWay = cause instanceof Deno.errors.AlreadyExists ||
+    cause instanceof Deno.errors.NotADirectory;
+  const other = "name another with --cache-dir or KEDGE_CACHE_DIR";
+  const hint = isInTheWay
+    ? "something else than a folder is in its place: remove that, or name another with --cache-dir"
+    : isNoRoom(cause)
+    ? `make room, or ${other}`
+    : other;
+  const Failure = isNoRoom(cause) ? NoRoomError : isReadOnly(cause) ? NotAllowedError : KedgeError;
+  const message = `Cannot make the cache folder "${folder}": ${(cause as Error).message}`;
+  return new Failure(message, { cause, hint });
 }

@@ -11,7 +11,14 @@ export interface JobPoolOptions {
 type Answer =
   | { ready: true }
   | { ok: true; result: JobResults[keyof JobResults] }
-  | { ok: false; error: { name: string; message: string; code?: string } };
+  | { ok: false; error: Failure };
+
+/** What a worker tells of an error: its class does not come along. */
+interface Failure {
+  name: string;
+  message: string;
+  code?: string;
+}
 
 interface Waiting {
   job: Job;
@@ -38,6 +45,13 @@ const mostPieces = 24_000;
 
 /** Jobs that are given to who has no other, and have none given behind them: it might wait while another worker has nothing to do. */
 const longJobs: readonly Job["type"][] = ["pack", "scan"];
+
+/** An error of the class that it has in the worker, where that is one of Deno's. */
+function errorOf(failure: Failure): Error {
+  const { name, message } = failure;
+  const known: Record<string, (new (message: string) => Error) | undefined> = Deno.errors;
+  return Object.assign(new (known[name] ?? Error)(message), failure);
+}
 
 function isLong({ job }: Waiting): boolean {
   return longJobs.includes(job.type);
@@ -168,7 +182,7 @@ export class JobPool implements Disposable {
         if (waiting !== undefined) hand.pieces += piecesOf(waiting);
         if (hand.pieces >= mostPieces) hand.isLeaving = true;
         if (data.ok) waiting?.resolve(data.result as never);
-        else waiting?.reject(Object.assign(new Error(data.error.message), data.error));
+        else waiting?.reject(errorOf(data.error));
         this.#dismiss();
       }
       this.#dispatch();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { canRead } from "../base/files.ts";
+import { canRead, ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { ChunkTable } from "../chunk/chunk_table.ts";
@@ -73,10 +73,10 @@ export async function unfinishedSources(
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
   for (const { path } of (await leftBeside(file)).partials) {
+    if (path === except || !canRead(path)) continue;
     // How much of it was written before its pull ended shows in its bytes alone.
-    if (path !== except && canRead(path)) {
-      sources.push({ path, table: await tableOfFile(path, search) });
-    }
+    const table = await ifThere(tableOfFile(path, search));
+    if (table !== undefined) sources.push({ path, table });
   }
   const journal = await readJournal(file);
   if (journal !== undefined && ownFile(journal.saved) !== undefined) {

@@ -1,5 +1,6 @@
 import { removeIfThere } from "../base/atomic_file.ts";
 import { KedgeError } from "../base/errors.ts";
+import { ifThere } from "../base/files.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -61,13 +62,15 @@ export class PackReader {
     if (again && !this.#fromCache.delete(range)) this.#options.store.distrust?.(blob);
     const cached = this.#lost.has(pack) ? undefined : this.#plan.cachedPacks.get(pack);
     if (cached !== undefined) {
-      const bytes = again ? undefined : await partOf(cached, range, buffer);
+      const bytes = again ? undefined : await this.#cachedPart(range, cached, buffer);
       if (bytes !== undefined) {
         this.#fromCache.add(range);
         return bytes;
       }
-      if (again) await removeIfThere(cached);
-      this.#lose(pack, cached);
+      if (again) {
+        await removeIfThere(cached);
+        this.#lose(pack, cached);
+      }
     }
     if (this.#ranges) {
       try {
@@ -86,7 +89,7 @@ export class PackReader {
     for (let tries = 0; tries < 2; tries++) {
       const whole = this.#whole.get(pack) ?? this.#fetchWhole(pack);
       this.#whole.set(pack, whole);
-      const bytes = await partOf(await whole, range, buffer);
+      const bytes = await partOfWhole(blob, await whole, range, buffer);
       if (bytes !== undefined) return bytes;
       if (this.#whole.get(pack) === whole) this.#whole.delete(pack);
     }
@@ -95,10 +98,26 @@ export class PackReader {
     });
   }
 
-  #lose(pack: number, path: string): void {
+  /** The bytes of a range out of the cache; `undefined` where they cannot be had. */
+  async #cachedPart(
+    range: PackRange,
+    path: string,
+    buffer: ArrayBuffer | undefined,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      const bytes = await partOf(path, range, buffer);
+      if (bytes === undefined) this.#lose(range.pack, path);
+      return bytes;
+    } catch (error) {
+      this.#lose(range.pack, path, `: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #lose(pack: number, path: string, why = ""): void {
     if (this.#lost.has(pack)) return; // Others of its ranges were read meanwhile.
     this.#lost.add(pack);
-    this.#step.meter.note(`"${path}" is of no use any more; the pack is fetched`, "warning");
+    this.#step.meter.note(`"${path}" is of no use any more${why}; the pack is fetched`, "warning");
   }
 
   async #fetchRange(
@@ -143,23 +162,35 @@ async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   for await (const piece of pieces) yield piece.slice();
 }
 
-/** A part of a file; `undefined` where that cannot be read, or ends before. */
+/** A part of a pack that the cache keeps; `undefined` where it keeps it no longer. */
+async function partOfWhole(
+  { digest }: DiskBlob,
+  path: string,
+  range: PackRange,
+  buffer: ArrayBuffer | undefined,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await partOf(path, range, buffer);
+  } catch (cause) {
+    const state = (cause as Error).message;
+    throw new KedgeError(`Cannot read the pack "${digest}" in "${path}": ${state}`, { cause });
+  }
+}
+
+/** A part of a file; `undefined` where that is not there, or ends before. */
 async function partOf(
   path: string,
   { start, end }: PackRange,
   buffer: ArrayBuffer | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    using file = await Deno.open(path);
-    await file.seek(start, Deno.SeekMode.Start);
-    const bytes = bufferFor(end - start, buffer);
-    for (let at = 0; at < bytes.length;) {
-      const count = await file.read(bytes.subarray(at));
-      if (count === null) return undefined;
-      at += count;
-    }
-    return bytes;
-  } catch {
-    return undefined;
+  using file = await ifThere(Deno.open(path));
+  if (file === undefined) return undefined;
+  await file.seek(start, Deno.SeekMode.Start);
+  const bytes = bufferFor(end - start, buffer);
+  for (let at = 0; at < bytes.length;) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) return undefined;
+    at += count;
   }
+  return bytes;
 }

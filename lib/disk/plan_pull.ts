@@ -20,6 +20,7 @@ import { type DiskFile, isHalfWritten, leftBeside, ownFile } from "./disk_file.t
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
+import { whileOurs } from "./out_file.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
 import type { PulledFile } from "./pulled_file.ts";
 import type { SourceSearch } from "./local_sources.ts";
@@ -86,14 +87,20 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     signal: step.signal,
   };
   const toWrite = options.inPlace && file.info !== undefined;
-  const whole = !toWrite && await standsWhole(file, index, search);
+  const { path, info } = file;
+  const whole = !toWrite && info !== undefined &&
+    await whileOurs(path, info, () => standsWhole(path, info, index, search));
   // What stands whole stays, also where an earlier pull has still to be cleared away.
   const inPlace = toWrite || whole;
-  const out = inPlace ? file.path : file.partial(image.manifest.digest);
-  const seen = inPlace ? file.info : ownFile(out);
+  const out = inPlace ? path : file.partial(image.manifest.digest);
+  const seen = inPlace ? info : ownFile(out);
+  const standingIn = async (seen: Deno.FileInfo) =>
+    await whileOurs(out, seen, () => standingRows(out, seen.size, index, search, ahead));
   const { standing, known } = whole
     ? { standing: new Uint8Array(index.rows.length).fill(1) }
-    : await standingRows({ path: out, info: seen }, index, search, ahead);
+    : seen === undefined
+    ? { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) }
+    : await standingIn(seen);
   const places = allPlaces(index, standing);
   const wanted = new Uint8Array(index.lengths.length);
   for (let chunk = 0; chunk < wanted.length; chunk++) {

@@ -68,7 +68,7 @@ export class RegistryDiskStore implements DiskStore {
       const before = at;
       let failure: unknown = new Error("the body ended early");
       try {
-        const part = await this.client.getRange(blob.digest, start + at, end - 1, signal);
+        const part = await this.client.getRange(blob, start + at, end - 1, signal);
         await this.#filler.fill(part.body, bytes.subarray(at, at + part.size), (count) => {
           at += count;
           onBytes(count);
@@ -173,10 +173,15 @@ export class RegistryDiskStore implements DiskStore {
     return this.reference.digest ?? this.reference.tag ?? "latest";
   }
 
-  /** What a failure to read a blob is: that the registry has lost it, or the failure itself. */
-  #lacking({ digest }: DiskBlob, error: unknown): unknown {
-    if (!(error instanceof KedgeError) || error.data["status"] !== 404) return error;
-    return new VerificationError(`Cannot read "${this.name}": the registry has lost ${digest}`, {
+  /** What a failure to read a blob is: that the registry has lost it, or a part of it, or the failure itself. */
+  #lacking({ digest, size }: DiskBlob, error: unknown): unknown {
+    if (!(error instanceof KedgeError)) return error;
+    const { status, sizeBytes } = error.data;
+    if (status !== 404 && sizeBytes === undefined) return error;
+    const what = status === 404
+      ? digest
+      : `a part of ${digest}: it has ${sizeBytes} of ${size} bytes`;
+    return new VerificationError(`Cannot read "${this.name}": the registry has lost ${what}`, {
       side: "source",
       hint: "push the disk again with --paranoid, which sends what is lost",
       cause: error,

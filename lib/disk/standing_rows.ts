@@ -4,12 +4,10 @@
  * @module
  */
 import { checkRows } from "../chunk/check_rows.ts";
-import { holeRow } from "../chunk/chunk_table.ts";
 import { sameChunker } from "../chunk/chunker.ts";
 import { commonRows } from "../chunk/common_rows.ts";
 import { sameTable } from "../chunk/same_table.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
-import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import { certainHoles, type KnownFile } from "./known_files.ts";
 import type { SourceSearch } from "./local_sources.ts";
@@ -17,19 +15,20 @@ import { tellReading } from "./tell_reading.ts";
 
 /** Whether the destination is the disk already, every byte of it hashed now. */
 export async function standsWhole(
-  file: DiskFile,
+  path: string,
+  { size }: Deno.FileInfo,
   index: DiskImage["index"],
   search: SourceSearch,
 ): Promise<boolean> {
-  if (file.info?.size !== index.size) return false;
-  const known = await search.known(file.path);
+  if (size !== index.size) return false;
+  const known = await search.known(path);
   if (known !== undefined && !sameTable(known.table, index)) return false;
   const { pool, signal } = search;
-  const rows = await checkRows(file.path, index, {
+  const rows = await checkRows(path, index, {
     pool,
     signal,
-    sizeBytes: index.size,
-    onCheck: tellReading(search.meter, file.path, index.size),
+    sizeBytes: size,
+    onCheck: tellReading(search.meter, path, size),
   });
   return rows.every((row) => row === 1);
 }
@@ -41,15 +40,13 @@ export async function standsWhole(
  * @param ahead the file's proof, where it is under way
  */
 export async function standingRows(
-  { path: out, info }: Pick<DiskFile, "path" | "info">,
+  out: string,
+  sizeBytes: number,
   index: DiskImage["index"],
   search: SourceSearch,
   ahead: ProofAhead | undefined,
 ): Promise<{ standing: Uint8Array; known?: KnownFile }> {
-  if (info === undefined) {
-    return { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) };
-  }
-  const onCheck = tellReading(search.meter, out, info.size);
+  const onCheck = tellReading(search.meter, out, sizeBytes);
   const known = await search.known(out);
   if (known !== undefined && sameChunker(known.table.chunker, index.chunker)) {
     const standing = commonRows(index, known.table);
@@ -64,7 +61,7 @@ export async function standingRows(
   const standing = await checkRows(out, index, {
     pool,
     signal,
-    sizeBytes: info.size,
+    sizeBytes,
     holes: certainHoles(known),
     onCheck,
   });

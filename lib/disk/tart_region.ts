@@ -22,7 +22,8 @@ export async function regionDigest(
 ): Promise<Digest | undefined> {
   const info = await ifThere(Deno.stat(path));
   if (info?.isFile !== true || info.size < layer.offset + layer.size) return undefined;
-  using file = await Deno.open(path);
+  using file = await ifThere(Deno.open(path));
+  if (file === undefined) return undefined;
   const hasher = new Hasher();
   const buffer = new Uint8Array(bufferBytes);
   await file.seek(layer.offset, Deno.SeekMode.Start);

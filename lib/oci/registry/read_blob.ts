@@ -38,6 +38,7 @@ const bufferBytes = 1024 * 1024;
  * The bytes of a blob, not verified; a piece is reused once the next one is asked for.
  *
  * @throws {UnreachableError} if the registry kept cutting the body
+ * @throws {VerificationError} if the registry says that it has fewer bytes
  */
 export async function* readBlob(
   client: RegistryClient,
@@ -57,7 +58,7 @@ export async function* readBlob(
     try {
       let body: ReadableStream<Uint8Array<ArrayBuffer>>;
       if (position > 0 && position < size && ranges) {
-        const part = await client.getRange(digest, position, size - 1, signal);
+        const part = await client.getRange(descriptor, position, size - 1, signal);
         body = part.body;
         end = position + part.size;
       } else {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Digest } from "../../base/digest.ts";
-import { NotAllowedError } from "../../base/errors.ts";
+import { NotAllowedError, VerificationError } from "../../base/errors.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { parseContentRange } from "../../http/content_range.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -118,9 +118,10 @@ export class RegistryBlobs {
    * section 15.3.7).
    *
    * @throws {RangeRefusedError} if the registry answers with anything else, or with so little of it that the whole is better
+   * @throws {VerificationError} if it cannot give the range since it has fewer bytes of the blob than there must be
    */
   async getRange(
-    digest: Digest,
+    { digest, size: wholeBytes }: Pick<Descriptor, "digest" | "size">,
     start: number,
     end: number,
     signal?: AbortSignal,
@@ -133,7 +134,8 @@ export class RegistryBlobs {
       ...(signal === undefined ? {} : { signal }),
     });
     const range = response.headers.get("content-range");
-    const given = response.status === 206 ? parseContentRange(range) : undefined;
+    const said = parseContentRange(range);
+    const given = response.status === 206 ? said : undefined;
     if (given?.start === start && response.body !== null) {
       const [size, asked] = [given.end! - start, end + 1 - start];
       if (size === asked || size < asked && size >= leastOfRange) {
@@ -141,6 +143,13 @@ export class RegistryBlobs {
       }
     }
     await response.body?.cancel();
+    if (said?.total !== undefined && said.total < wholeBytes) {
+      throw new VerificationError(
+        `Cannot get the blob ${digest} from "${this.name}": it has ${said.total} bytes there ` +
+          `instead of ${wholeBytes}`,
+        { data: { digest, sizeBytes: said.total } },
+      );
+    }
     throw new RangeRefusedError(
       `Cannot get bytes ${start} to ${end} of ${digest} from "${this.name}": ` +
         `the registry answered ${response.status}${range === null ? "" : ` with ${range}`}`,

@@ -48,7 +48,7 @@ async function refused(
 
 /** The memory that a pull of the disk takes which is refused, in a process of its own: this one is shared with other test modules. */
 async function growthOfPull(world: DiskWorld): Promise<number> {
-  const href = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
+  const href = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
   const text = `
     import { Cache } from ${href("lib/cache/cache.ts")};
     import { pullDisk } from ${href("tasks/disk/disk.ts")};

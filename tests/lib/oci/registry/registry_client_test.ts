@@ -22,7 +22,7 @@ Deno.test("RegistryClient puts, looks for and gets a blob", () =>
     assertEquals(await client.head(blob.digest), { size: blob.size });
     assertEquals(sha256(await read(await client.get(blob.digest))), blob.digest);
     assertEquals(
-      await read((await client.getRange(blob.digest, 10, 99)).body),
+      await read((await client.getRange(blob, 10, 99)).body),
       content.subarray(10, 100),
     );
     assertEquals(registry.log.map((line) => line.split(" ")[0] + line.slice(-4)), [
@@ -39,7 +39,7 @@ Deno.test("RegistryClient.getRange() asks for closed ranges only", () =>
   withRegistry({ quirks: ["open-range-416"] }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
     assertEquals(
-      (await read((await client.getRange(blob.digest, 5, blob.size - 1)).body)).length,
+      (await read((await client.getRange(blob, 5, blob.size - 1)).body)).length,
       blob.size - 5,
     );
     assertEquals(registry.requests[0]!.range, `bytes=5-${blob.size - 1}`);
@@ -49,7 +49,7 @@ Deno.test("RegistryClient.getRange() refuses a whole blob before it reads it", (
   withRegistry({ quirks: ["ignore-range"] }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
     await assertRejects(
-      () => client.getRange(blob.digest, 5, 9),
+      () => client.getRange(blob, 5, 9),
       RangeRefusedError,
       "the registry answered 200",
     );
@@ -58,15 +58,15 @@ Deno.test("RegistryClient.getRange() refuses a whole blob before it reads it", (
 Deno.test("RegistryClient.getRange() tells how much of a range comes, and refuses crumbs", () =>
   withRegistry({ quirks: ["short-range"] }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
-    const { body, size } = await client.getRange(blob.digest, 10, blob.size - 1);
+    const { body, size } = await client.getRange(blob, 10, blob.size - 1);
     assertEquals([size, await read(body)], [300_000, content.subarray(10, 300_010)]);
     registry.quirks.add("tiny-range");
     await assertRejects(
-      () => client.getRange(blob.digest, 10, 99),
+      () => client.getRange(blob, 10, 99),
       RangeRefusedError,
       `the registry answered 206 with bytes 10-10/${blob.size}`,
     );
-    assertEquals((await client.getRange(blob.digest, 10, 10)).size, 1);
+    assertEquals((await client.getRange(blob, 10, 10)).size, 1);
   }));
 
 Deno.test("RegistryClient.mount() takes a blob over, gives the upload that was opened instead, or nothing", () =>
