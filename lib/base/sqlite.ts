@@ -51,6 +51,11 @@ export function isSqliteDenied(error: unknown, path: string): boolean {
   return code === sqliteReadOnly || code === sqliteCannotOpen && !mayRead(path);
 }
 
+/** Whether SQLite says that the disk of a file fails. */
+export function isSqliteFailing(error: unknown): boolean {
+  return primaryCode(error) === sqliteIoError;
+}
+
 /** Whether SQLite says that somebody else holds the lock that it needs. */
 export function isSqliteBusy(error: unknown): boolean {
   return primaryCode(error) === sqliteBusy;

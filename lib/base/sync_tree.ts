@@ -1,8 +1,13 @@
 import { join } from "@std/path";
+import { namePath } from "./name_path.ts";
 import { runProcess } from "./process_group.ts";
 
+/** What the system's `sync` says where the system refuses it, and the code of that. */
+const refusals = [["ENOSPC", "No space left on device"], ["EDQUOT", "Disk quota exceeded"]];
+
 /**
- * Makes all that was written below a folder durable: by one sync of its file system where the system's `sync` knows how, else file by file.
+ * Makes all that was written below a folder durable: by one sync of its file system where the system's `sync` knows how, else file by file. The
+ * system tells only once that something could not be written: who finds that does not count on what was written, whatever a later sync says.
  */
 export async function syncTree(folder: string): Promise<void> {
   if (Deno.build.os === "linux" && await syncFileSystem(folder)) return;
@@ -11,7 +16,12 @@ export async function syncTree(folder: string): Promise<void> {
 
 async function syncFileSystem(folder: string): Promise<boolean> {
   try {
-    return (await runProcess("sync", { args: ["--file-system", folder] })).code === 0;
+    const args = ["--file-system", folder];
+    const { code, stderr } = await runProcess("sync", { args, env: { LC_ALL: "C" } });
+    const said = /error syncing .*/.exec(stderr)?.[0];
+    if (said === undefined) return code === 0;
+    const refusal = refusals.find(([, words]) => said.includes(words!))?.[0] ?? "EIO";
+    throw Object.assign(new Error(said), { code: refusal });
   } catch (error) {
     const isMissing = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
@@ -26,6 +36,8 @@ async function syncFiles(folder: string): Promise<void> {
     if (isDirectory) await syncFiles(path);
     if (!isFile) continue;
     using file = await Deno.open(path);
-    await file.syncData();
+    await file.syncData().catch((error) => {
+      throw namePath(error, path);
+    });
   }
 }

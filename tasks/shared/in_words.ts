@@ -1,4 +1,5 @@
 import { KedgeError, NotAllowedError } from "../../lib/base/errors.ts";
+import { failingDiskHint } from "../../lib/base/failing_disk.ts";
 
 const deniedHint = "run it as a user who may, or name another place";
 const goneHint = "does another program change it? run the same command again";
@@ -15,7 +16,7 @@ const fileErrors: Readonly<Record<string, string | undefined>> = {
   EROFS: deniedHint,
   ENOENT: goneHint,
   ENOTDIR: placeHint,
-  EIO: undefined,
+  EIO: failingDiskHint,
   ELOOP: undefined,
   ENAMETOOLONG: undefined,
 };

@@ -1,4 +1,5 @@
 import { KedgeError, NotAllowedError } from "../../lib/base/errors.ts";
+import { failingDiskHint } from "../../lib/base/failing_disk.ts";
 import { isDenied } from "../../lib/base/files.ts";
 import type { WritingAhead } from "../../lib/nix/stores/foresee_writing.ts";
 import type { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
@@ -14,6 +15,7 @@ const noPaths = ["ELOOP", "ENAMETOOLONG"];
 /** What it says where something else stands than must be there. */
 const others = ["ENOTDIR", "EISDIR", "EEXIST"];
 const hints: Readonly<Record<string, string>> = {
+  EIO: failingDiskHint,
   ENOENT: goneHint,
   ...Object.fromEntries(
     others.map((code) => [code, "something else stands there; look at it, and remove it"]),

@@ -12,6 +12,8 @@ import defer * as fs from "node:fs";
 import { dirname } from "@std/path";
 import { allIsGranted } from "../../base/all_granted.ts";
 import { codeOf, VerificationError } from "../../base/errors.ts";
+import { isFailingDisk } from "../../base/failing_disk.ts";
+import { namePath } from "../../base/name_path.ts";
 
 /** What an open says where no folder stands. */
 const others = ["ELOOP", "ENOTDIR"];
@@ -57,7 +59,7 @@ export class Beneath implements Disposable {
         error.message = error.message.replaceAll(name, () => plain)
           .replaceAll(`${folder}/`, () => `${plainFolder}/`);
       }
-      return error;
+      return isFailingDisk(error) ? namePath(error, plain) : error;
     };
     try {
       const result = run(name);

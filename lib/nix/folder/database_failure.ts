@@ -5,9 +5,11 @@ import {
   NotAllowedError,
   VerificationError,
 } from "../../base/errors.ts";
+import { failingDiskHint } from "../../base/failing_disk.ts";
 import {
   isSqliteDamaged,
   isSqliteDenied,
+  isSqliteFailing,
   isSqliteForeign,
   isSqliteFull,
 } from "../../base/sqlite.ts";
@@ -44,6 +46,7 @@ export function withDatabase<T>(action: string, path: string, run: () => T): T {
       throw damagedDatabase(path, message, cause);
     }
     const refused = `Cannot ${action} the Nix database "${path}": ${message}`;
+    if (isSqliteFailing(cause)) throw new KedgeError(refused, { cause, hint: failingDiskHint });
     if (!isSqliteDenied(cause, path)) throw new KedgeError(refused, { cause });
     throw new NotAllowedError(refused, { cause, hint: "run as the user who owns its files" });
   }

@@ -11,6 +11,7 @@ import defer * as fs from "node:fs";
 import { basename, dirname, relative } from "@std/path";
 import { VerificationError } from "../../base/errors.ts";
 import { writeAllSync } from "../../base/files.ts";
+import { namePath } from "../../base/name_path.ts";
 import { Beneath } from "./beneath.ts";
 import { nixStoreDir } from "./nix_folder.ts";
 import { NarBuilder } from "../nar/nar_builder.ts";
@@ -82,7 +83,11 @@ export class StoreTree implements NarVisitor, Disposable {
     if (file === undefined || bytes.length > file.left) {
       throw new VerificationError(`Cannot write "${this.root}": contents come without their file`);
     }
-    writeAllSync(file.handle, bytes);
+    try {
+      writeAllSync(file.handle, bytes);
+    } catch (error) {
+      throw namePath(error, this.#at(file.path));
+    }
     this.#nar.contents(bytes);
     file.left -= bytes.length;
     if (file.left === 0) this.#endFile();
