@@ -29,6 +29,7 @@ import "../../lib/chunk/common_rows.ts";
 import "../../lib/chunk/most_workers.ts";
 import "../../lib/disk/known_files.ts";
 import "../../lib/operation/operation_meter.ts";
+import "../../lib/base/failing_disk.ts";
 import "../../lib/base/in_parallel.ts";
 import "../../lib/chunk/places.ts";
 import "../../lib/chunk/digest_column.ts";

@@ -19,6 +19,7 @@ import "../image/copies.ts";
 import "../shared/collecting_after.ts";
 import "../../lib/oci/manifest.ts";
 import "../../lib/oci/media_type.ts";
+import "../../lib/base/failing_disk.ts";
 import "../../lib/oci/copy/place_names.ts";
 import "../../lib/oci/platform.ts";
 import "../shared/registry_rules.ts";

@@ -52,6 +52,7 @@ import "../../lib/oci/copy/survey_copy.ts";
 import "../../lib/operation/error_data.ts";
 import "../../lib/operation/operation_meter.ts";
 import "../../lib/oci/copy/image_hosts.ts";
+import "../../lib/base/failing_disk.ts";
 import "../../lib/base/atomic_file.ts";
 import "../../lib/base/digest.ts";
 import "../../lib/base/file_lock.ts";

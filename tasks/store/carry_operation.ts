@@ -14,6 +14,7 @@ import { surveyImage } from "../../lib/carry/survey_image.ts";
 import { lockTimeoutMs } from "../../lib/cache/lock_timeout.ts";
 import { CarriedImages } from "../../lib/nix/folder/carried_images.ts";
 import { lockNixFolder } from "../../lib/nix/folder/lock_nix_folder.ts";
+import { noteBuiltPaths } from "../../lib/nix/folder/note_built_paths.ts";
 import { putLinks } from "../../lib/nix/folder/nix_links.ts";
 import { registerPaths } from "../../lib/nix/folder/register_paths.ts";
 import { storeDifference } from "../../lib/nix/folder/store_difference.ts";
@@ -192,7 +193,8 @@ class CarryOperation implements Operation<CarryPlan, Brought, Standing> {
   }
 
   async #register(carried: Carried, step: Step): Promise<Standing> {
-    const { folder, note, rows, pathsMoved, layerBytes } = carried;
+    const { folder, note, rows, present, valid, pathsMoved, layerBytes } = carried;
+    await noteBuiltPaths(folder, present, valid);
     // First, so that a run which is killed later leaves nothing valid of which nobody can tell where it came from.
     await putLinks(folder, rootsOf(note, carried));
     // Each path was proven by itself; links that went with the image were only not found.

@@ -114,8 +114,8 @@ export interface PruneStoreResult extends Figures {
 }
 
 /**
- * Lets go of images whose stores were carried into a volume or a folder, and deletes the paths that no kept image needs. What was built there
- * stays with all that it needs, and so does what a root, a profile or a process of this machine uses; an image of which a process uses
+ * Lets go of images whose stores were carried into a volume or a folder, and deletes the paths that no kept image needs. What was built or copied
+ * there stays with all that it needs, also where an image that came later has it too, and so does what a root, a profile or a process of this machine uses; an image of which a process uses
  * something that no kept one has stays whole. A root that is a link out of the volume, as `nix build` leaves for its result, holds nothing
  * here. What stays of an image that went goes once nothing needs it. A link of a profile or a root goes with the images that brought it if no
  * kept one has it and no other link leads to it. What a carry or an import that was killed had placed goes too; only while another one runs,

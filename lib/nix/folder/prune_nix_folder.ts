@@ -2,7 +2,7 @@
  * Frees what no kept image needs, in a folder that is mounted as `/nix`.
  *
  * Invariants: only paths that came with an image which is let go of are deleted, and what a killed run placed or was about to delete; never
- * one that a kept image, a path of nobody's image, a root, or a process of this machine needs, or that a Nix is placing; the rows go before
+ * one that was there before the images that have it, nor one that a kept image, a path of nobody's image, a root, or a process of this machine needs, or that a Nix is placing; the rows go before
  * the roots and the note that tell of them and before the files, and what a killed run had in mind is finished by the next one.
  *
  * @module
@@ -25,7 +25,7 @@ import { leftNames, removeNames } from "./left_names.ts";
 import { type LoosePath, LoosePaths } from "./loose_paths.ts";
 import { type NixFolder, nixStoreDir } from "./nix_folder.ts";
 import { type NixLink, removeLinks, stateLinks, storeNameOf } from "./nix_links.ts";
-import { orphanOf, type OrphanPath, OrphanPaths } from "./orphan_paths.ts";
+import { type NotedPath, notedPath, NotedPaths } from "./noted_paths.ts";
 import { removeBelow } from "./remove_below.ts";
 import { hasLinks, removeUnusedLinks } from "./remove_unused_links.ts";
 import { StoreDatabase } from "./store_database.ts";
@@ -48,7 +48,7 @@ export interface NixPrunePlan {
   /** The paths that are deleted. */
   rows: readonly StoreRow[];
   /** The paths that only images had which are gone, and that stay, since something else needs them. */
-  orphans: readonly OrphanPath[];
+  orphans: readonly NotedPath[];
   /** What killed runs left in the store, in no row. */
   loose: readonly LoosePath[];
   /** What is noted of killed runs and lies nowhere, where Nix may keep other names of its files. */
@@ -103,10 +103,11 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const came = [
     ...dropped.flatMap((image) => ownPaths(image, valid)),
     ...pathsOf(begun),
-    ...await new OrphanPaths(folder).names(valid),
+    ...await new NotedPaths(folder, "orphans").names(valid),
   ];
   const keptOwn = new Set(kept.flatMap((image) => ownPaths(image, valid)));
-  const candidates = new Set(came).difference(keptOwn);
+  const built = new Set(await new NotedPaths(folder, "built").names(valid));
+  const candidates = new Set(came).difference(keptOwn).difference(built);
   // Without a note of the image that profiles follow, or of another one that stays, nobody can tell which links it has.
   const links = unreadable.length === 0 && kept.some(({ digest }) => digest === current)
     ? leftLinks(present, dropped, kept)
@@ -124,7 +125,7 @@ export async function planNixPrune(folder: NixFolder, keep: number): Promise<Nix
   const isNeeded = ({ storePath: { baseName } }: StoreRow) =>
     needed.has(baseName) || keptNames.has(baseName);
   const rows = theirs.filter((row) => !isNeeded(row));
-  const orphans = theirs.filter(isNeeded).map(orphanOf);
+  const orphans = theirs.filter(isNeeded).map(notedPath);
   const isTaken = (name: string) => valid.has(name) || needed.has(name);
   const { loose, gone } = await new LoosePaths(folder).find(isTaken);
   const staged = (await folderNames(folder.staging)).map((name) => join(folder.staging, name));
@@ -169,8 +170,8 @@ export async function pruneNixFolder(
   await removePaths(plan.loose);
   const rows = plan.rows.map(({ storePath: { baseName }, narSize }) => ({ baseName, narSize }));
   await loose.add(rows);
-  const orphans = new OrphanPaths(folder);
-  await orphans.put([...plan.orphans, ...plan.rows.map(orphanOf)]);
+  const orphans = new NotedPaths(folder, "orphans");
+  await orphans.put([...plan.orphans, ...plan.rows.map(notedPath)]);
   removeLinks(folder, plan.links);
   if (rows.length > 0) {
     using database = await StoreDatabase.change(folder);

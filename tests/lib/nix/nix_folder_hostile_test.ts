@@ -138,6 +138,7 @@ for (
     [`var/kedge/images/${"1".repeat(64)}.json`, (folder) => new CarriedImages(folder).find(digest)],
     ["var/kedge/loose.json", (folder) => planNixPrune(folder, 0)],
     ["var/kedge/orphans.json", (folder) => planNixPrune(folder, 0)],
+    ["var/kedge/built.json", (folder) => planNixPrune(folder, 0)],
     ["var/nix/db/schema", (folder) => StoreDatabase.change(folder)],
     ["var/nix/db/db.sqlite", (folder) => StoreDatabase.read(folder.databaseFolder)],
     ["var/nix/db/db.sqlite-wal", (folder) => StoreDatabase.change(folder)],

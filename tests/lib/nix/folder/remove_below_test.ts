@@ -5,7 +5,7 @@ import { digestHex } from "../../../../lib/base/digest_text.ts";
 import { VerificationError } from "../../../../lib/base/errors.ts";
 import { CarriedImages } from "../../../../lib/nix/folder/carried_images.ts";
 import { LoosePaths } from "../../../../lib/nix/folder/loose_paths.ts";
-import { OrphanPaths } from "../../../../lib/nix/folder/orphan_paths.ts";
+import { NotedPaths } from "../../../../lib/nix/folder/noted_paths.ts";
 import { removeTree } from "../../../../lib/nix/folder/remove_tree.ts";
 import { StoreStage } from "../../../../lib/nix/folder/store_stage.ts";
 import { inNixFolder } from "../../../support/nix_folder.ts";
@@ -32,7 +32,7 @@ Deno.test("nothing is removed elsewhere where a link is put in the place of a fo
       const [path, remove] of [
         [join(folder.notes, "images"), () => new CarriedImages(folder).remove(digest)],
         [folder.notes, () => new LoosePaths(folder).settle(() => true)],
-        [folder.notes, () => new OrphanPaths(folder).put([])],
+        [folder.notes, () => new NotedPaths(folder, "orphans").put([])],
         [folder.notes, () => StoreStage.make(folder, [])],
       ] as const
     ) {
