@@ -2,18 +2,9 @@ import * as v from "valibot";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { KedgeError } from "../base/errors.ts";
+import type { StoredImage } from "../base/stored_image.ts";
 import type { AskEngineOptions, ContainerEngine } from "./container_engine.ts";
 import { inspectImage } from "./engine_image.ts";
-
-/** An image as the engine describes it. */
-export interface StoredImage {
-  /** The digest by which the engine knows it. */
-  id: Digest;
-  /** The digests of its unpacked layers, from the lowest. */
-  layers: readonly string[];
-  /** Its names: with a tag, or with the digest by which it was fetched. */
-  names: readonly string[];
-}
 
 const inspectSchema = v.pipe(
   v.string(),

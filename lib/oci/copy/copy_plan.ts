@@ -1,4 +1,5 @@
 import type { Digest } from "../../base/digest.ts";
+import type { Plan } from "../../base/plan.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { Manifest } from "../manifest.ts";
 
@@ -15,21 +16,7 @@ export interface PlannedManifest {
 }
 
 /** What a copy has to move. */
-export interface CopyPlan {
-  /** Whether there is anything to do. */
-  changed: boolean;
-  /** Bytes of blobs and manifests that will move. */
-  bytesToMove: number;
-  /** Bytes that are at the destination already, or get there without being moved. */
-  bytesToReuse: number;
-  /** Whether the bytes are exactly these; otherwise they are an upper bound. */
-  exact: boolean;
-  /** Requests that the copy will cost. */
-  requests: number;
-  /** The evidence, in one sentence. */
-  why: string;
-  /** Every blob and manifest. */
-  objects: { label: string; sizeBytes: number; state: "missing" | "present" }[];
+export interface CopyPlan extends Plan {
   /** Bytes that the copy will take of the destination's disk, where that is one of this machine. */
   readonly diskBytes: number;
   /** Bytes of what is at the destination as a whole. */

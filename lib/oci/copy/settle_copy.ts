@@ -2,6 +2,7 @@ import { formatBytes } from "../../base/bytes.ts";
 import { counted } from "../../base/counted.ts";
 import type { Digest } from "../../base/digest.ts";
 import { digestHex } from "../../base/digest_text.ts";
+import type { PlannedObject } from "../../base/plan.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { ImageDestination, ImageSource, TransferCost } from "../image_store.ts";
@@ -103,7 +104,7 @@ function sumOf(descriptors: readonly Descriptor[]): number {
 function plannedObject(
   { digest, size }: Descriptor,
   state: "missing" | "present",
-): CopyPlan["objects"][number] {
+): PlannedObject {
   return { label: digest, sizeBytes: size, state };
 }
 

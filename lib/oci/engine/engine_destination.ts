@@ -8,13 +8,14 @@
  *
  * @module
  */
-import * as v from "valibot";
 import type { Digest } from "../../base/digest.ts";
 import { KedgeError, VerificationError } from "../../base/errors.ts";
 import { type Meter, silentMeter } from "../../base/meter.ts";
+import type { StoredImage } from "../../base/stored_image.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type EngineReference, formatDestination } from "../engine_reference.ts";
-import type { EngineStoredImage, ImageEngine } from "./image_engine.ts";
+import { EngineLayers } from "./engine_layers.ts";
+import type { ImageEngine } from "./image_engine.ts";
 import { ImageServer } from "./image_server.ts";
 import type {
   ImageDestination,
@@ -46,8 +47,6 @@ export interface EngineDestinationOptions {
   signal?: AbortSignal | undefined;
 }
 
-const knownSchema = v.object({ diffId: v.string() });
-
 /** The store of an engine. */
 export class EngineDestination implements ImageDestination {
   readonly name: string;
@@ -56,17 +55,14 @@ export class EngineDestination implements ImageDestination {
   readonly exact = false;
   readonly requestsPerManifest = 0;
   #target: string;
-  #scope: string;
   #find: () => Promise<ImageEngine>;
-  #memory: Memory;
+  #layers: EngineLayers;
   #signal: AbortSignal;
   #files: LocalFiles | undefined;
   #found: Promise<ImageEngine> | undefined;
-  #named: readonly Pick<EngineStoredImage, "names">[] = [];
-  #images: readonly EngineStoredImage[] = [];
+  #named: readonly Pick<StoredImage, "names">[] = [];
+  #images: readonly StoredImage[] = [];
   #config: ImageConfig | undefined;
-  #diffIds = new Map<Digest, string>();
-  #below = new Map<Digest, readonly string[]>();
   #held: Digest | undefined;
   #transit: string | undefined;
 
@@ -74,9 +70,8 @@ export class EngineDestination implements ImageDestination {
   constructor(reference: EngineReference, options: EngineDestinationOptions) {
     this.name = formatDestination(reference);
     this.#target = `${reference.name}:${reference.tag ?? "latest"}`;
-    this.#scope = `layers of ${reference.transport}`;
     this.#find = options.engine;
-    this.#memory = options.memory ?? noMemory;
+    this.#layers = new EngineLayers(options.memory ?? noMemory, reference.transport);
     this.#signal = options.signal ?? new AbortController().signal;
     const { local, meter = silentMeter } = options;
     if (local !== undefined) this.#files = new LocalFiles(local, meter);
@@ -113,25 +108,15 @@ export class EngineDestination implements ImageDestination {
       });
     }
     this.#config = config;
-    for (const [at, layer] of layers.entries()) {
-      this.#diffIds.set(layer.digest, config.diffIds[at]!);
-      this.#below.set(layer.digest, config.diffIds.slice(0, at + 1));
-    }
     this.#images = await (await this.#engine()).images(this.#signal);
+    this.#layers.note(layers, config.diffIds, this.#images);
     this.#held = this.#images.find(({ id }) => this.isRoot(id, root))?.id;
   }
 
   async has({ digest }: Descriptor): Promise<boolean> {
     if (this.#held !== undefined) return true;
     if (digest === this.#config?.digest) return false;
-    const known = v.safeParse(knownSchema, this.#memory.recall(this.#scope, digest));
-    const diffId = this.#diffIds.get(digest);
-    if (!known.success || known.output.diffId !== diffId) return false;
-    const { stacked } = await this.#engine();
-    const below = this.#below.get(digest) ?? [];
-    return this.#images.some(({ layers }) =>
-      stacked ? below.every((each, at) => layers[at] === each) : layers.includes(diffId)
-    );
+    return this.#layers.holds(digest, (await this.#engine()).stacked);
   }
 
   /** What an engine unpacked cannot be hashed again. */
@@ -184,9 +169,7 @@ export class EngineDestination implements ImageDestination {
       if (bytes === 0) progress.get(blob)?.reused(blob.size);
       onBlob?.(blob.digest, bytes);
     }
-    for (const [digest, diffId] of this.#diffIds) {
-      this.#memory.remember(this.#scope, digest, { diffId });
-    }
+    this.#layers.remember();
   }
 
   put(): Promise<void> {

@@ -1,14 +1,4 @@
-import type { Digest } from "../../base/digest.ts";
-
-/** An image in an engine's store. */
-export interface EngineStoredImage {
-  /** The digest by which the engine knows it: that of its config, or in docker's newer stores of its manifest. */
-  readonly id: Digest;
-  /** The digests of its unpacked layers, from the lowest. */
-  readonly layers: readonly string[];
-  /** Its names: with a tag, or with the digest by which it was fetched. */
-  readonly names: readonly string[];
-}
+import type { StoredImage } from "../../base/stored_image.ts";
 
 /** A program that runs containers and fetches images by itself; an upper floor lends it. */
 export interface ImageEngine {
@@ -18,9 +8,9 @@ export interface ImageEngine {
   find(
     name: string,
     signal: AbortSignal,
-  ): Promise<Pick<EngineStoredImage, "id" | "names"> | undefined>;
+  ): Promise<Pick<StoredImage, "id" | "names"> | undefined>;
   /** All images that it has. */
-  images(signal: AbortSignal): Promise<readonly EngineStoredImage[]>;
+  images(signal: AbortSignal): Promise<readonly StoredImage[]>;
   /** Fetches an image of a registry on loopback. */
   pull(reference: string, signal: AbortSignal): Promise<void>;
   /** Gives an image a name; what had it before loses it. */

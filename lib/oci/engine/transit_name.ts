@@ -9,7 +9,8 @@ import {
   parseIdentity,
   stateOf,
 } from "../../base/process_identity.ts";
-import type { EngineStoredImage, ImageEngine } from "./image_engine.ts";
+import type { StoredImage } from "../../base/stored_image.ts";
+import type { ImageEngine } from "./image_engine.ts";
 
 /** A repository that tells whose it is, and is not to be guessed by others on this machine, who could ask too. */
 export function transitRepository(): string {
@@ -19,7 +20,7 @@ export function transitRepository(): string {
 /** Takes away what processes that are no more left in an engine, with images that have no other name; what it will not give up stays. */
 export async function removeLeftTransits(
   engine: Pick<ImageEngine, "untag">,
-  images: readonly Pick<EngineStoredImage, "names">[],
+  images: readonly Pick<StoredImage, "names">[],
   signal: AbortSignal,
 ): Promise<void> {
   const left = images.flatMap(({ names }) => names).filter(isLeftTransit);
