@@ -104,6 +104,7 @@ async function copyRoutes(
       const copies = await openCopies(routes, hosts, spool?.spool);
       const planned = await planCopies(copies, {
         platforms,
+        isPlatformAsked: (options.platforms ?? []).length > 0,
         meter,
         signal,
         verifyExisting,

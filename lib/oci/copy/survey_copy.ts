@@ -23,6 +23,8 @@ import { type CopyClaims, settleCopy } from "./settle_copy.ts";
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
+  /** Whether somebody asked for these platforms, who is told where an image that no index has chosen is for another one. @default {false} */
+  isPlatformAsked?: boolean | undefined;
   /** Whether what is attached to the manifests is copied along: signatures, lists of parts, those under cosign's tags too. @default {false} */
   referrers?: boolean | undefined;
   /** Whether what the destination has is read and hashed. @default {false} */
@@ -83,6 +85,11 @@ export async function surveyCopy(
     return (claims) => settleCopy(copy, claims);
   }
   const root = known ?? (await source.manifest(chosen.descriptor));
+  const { platforms, isPlatformAsked = false } = options;
+  if (isPlatformAsked && platforms !== undefined && resolved.kind === "image" && !stands) {
+    const { notePlatform } = await import("./note_platform.ts");
+    await notePlatform(source, resolved, { ...options, platforms });
+  }
   await walk.visit(root, 0, new Set());
   if (options.referrers) await walk.visitReferrers();
   await destination.survey?.(root, source);
