@@ -151,7 +151,7 @@ Deno.test("cache:verify makes a damaged unpacked folder again without asking any
 Deno.test("cache:verify --help says what is done unless it is turned off", () =>
   withBundle(async ({ dir }) => {
     const { stdout } = await runKedge(["cache:verify", "--help"], { cacheDir: dir });
-    assertMatch(stdout, /--\[no-\]refetch +Fetch anew what was moved away \(default: yes\)\n/);
+    assertMatch(stdout, /--\[no-\]refetch +Fetch damaged contents again \(default: yes\)\n/);
   }));
 
 Deno.test("cache:verify on the command line tells what became of each, and --no-refetch leaves it", () =>
