@@ -122,7 +122,7 @@ export async function whileRoom<T>(path: string, run: () => Promise<T>): Promise
     if (!isNoRoom(cause)) throw cause;
     throw new NoRoomError(`Cannot write to "${path}": the disk is full`, {
       cause,
-      hint: "make room, and run it again: what is there already is not brought again",
+      hint: "make room, and run it again: what is there already is not copied again",
     });
   }
 }

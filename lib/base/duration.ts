@@ -12,7 +12,7 @@ export function parseDuration(text: string): number {
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed) * 1000;
   const parts = [...trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== trimmed) {
-    throw new UsageError(`Cannot read the duration ${JSON.stringify(text)}: it names no time`, {
+    throw new UsageError(`Cannot read the duration ${JSON.stringify(text)}: it is not a duration`, {
       hint: "write a duration as 250ms, 30s, 5m, 1h30m or 7d",
     });
   }

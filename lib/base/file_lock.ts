@@ -108,7 +108,7 @@ async function openLockFile(
     const Failure = isReadOnly(cause) ? NotAllowedError : KedgeError;
     throw new Failure(`Cannot lock "${path}": ${(cause as Error).message}`, {
       cause,
-      hint: "it must be allowed to write there",
+      hint: "this user must be allowed to write there",
     });
   }
 }

@@ -44,7 +44,7 @@ function tarFailure(name: string, cause: unknown): unknown {
     !("code" in cause) && !(cause instanceof KedgeError);
   return isOfReader
     ? new VerificationError(
-      `Cannot use "${name}": it is no tarball, or a damaged one (${cause.message})`,
+      `Cannot use "${name}": it is not a tarball, or it is damaged (${cause.message})`,
       { cause },
     )
     : cause;

@@ -166,7 +166,7 @@ export class TarReader {
 
   #damaged(state: string): VerificationError {
     return new VerificationError(
-      `Cannot use "${this.#name}": it is no tarball, or a damaged one (${state})`,
+      `Cannot use "${this.#name}": it is not a tarball, or it is damaged (${state})`,
     );
   }
 }

@@ -138,7 +138,7 @@ export class ArchiveStore {
     const { seeTree } = await import("./read_tree.ts");
     const seen = await seeTree(path);
     if (seen === undefined) {
-      throw new VerificationError(`Cannot keep the archive "${digest}": it went away at once`);
+      throw new VerificationError(`Cannot keep the archive "${digest}": it was removed at once`);
     }
     return { digest, size: seen.bytes, path, stamp: seen.stamp };
   }

@@ -19,7 +19,7 @@ export function digestPrefix(text: string): string | undefined {
   return `sha256:${hex.toLowerCase()}`;
 }
 
-/** The blobs and archives that are there, whose digests begin so; no other folder than theirs is read. */
+/** The blobs and archives that are there, whose digests begin with it; no other folder than theirs is read. */
 export async function contentsBeginning(
   { dir, lower }: { dir: string; lower?: string },
   prefix: string,

@@ -68,7 +68,11 @@ async function withoutLeases(
     if (force) return undefined;
     throw new KedgeError(
       `Cannot empty the cache "${cache.dir}": ${(cause as Error).message}`,
-      { cause, hint: "who uses it cannot be known; let it be read, or go on with --force" },
+      {
+        cause,
+        hint:
+          "kedge cannot find out who uses the cache: make it readable, or continue with --force",
+      },
     );
   }
 }

@@ -89,7 +89,7 @@ export class Lockfile {
       return undefined;
     }
     throw new UsageError(`Cannot use "${key}": "${this.path}" does not hold it, and it is frozen`, {
-      hint: "run once without --frozen, where CI is not set, and commit the file",
+      hint: "run the command once without --frozen, outside CI, and commit the lockfile",
     });
   }
 
@@ -145,7 +145,7 @@ export class Lockfile {
   #taken(key: string, standing: Digest, { digest }: Pin): KedgeError {
     return new KedgeError(
       `Cannot pin "${key}" to ${digest}: "${this.path}" pins it to ${standing} since this run began`,
-      { hint: "run the same command again, which then brings what is pinned", data: { key } },
+      { hint: "run the same command again: it then uses what is pinned", data: { key } },
     );
   }
 

@@ -25,7 +25,7 @@ export function ambiguous(
   });
   const rest = candidates.length - shown.length;
   return new KedgeError(
-    `Cannot explain ${JSON.stringify(name)}: ${digests.length} digests begin so`,
+    `Cannot explain ${JSON.stringify(name)}: ${digests.length} digests begin with it`,
     {
       hint: `give more digits: ${shown.join(", ")}${rest === 0 ? "" : `, and ${rest} more`}`,
       data: { candidates },
@@ -56,7 +56,7 @@ export function nothingOf(
     ? "cache:ls lists what is there"
     : `near to it ${near.length === 1 ? "is" : "are"} ${near.join(", ")}`;
   return new KedgeError(
-    `Cannot explain ${JSON.stringify(name)}: the cache has nothing of that name`,
+    `Cannot explain ${JSON.stringify(name)}: the cache has no entry of that name`,
     { hint, data: { near } },
   );
 }

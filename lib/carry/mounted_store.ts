@@ -128,7 +128,7 @@ export class MountedStore implements StoreSource {
       await visitTree(path, tree, options);
     } catch (cause) {
       if (!isNotThere(cause) || lookAt(path) !== undefined) throw cause;
-      throw new VerificationError(`Cannot read "${path}": it went while it was read`, {
+      throw new VerificationError(`Cannot read "${path}": it was removed while it was read`, {
         cause,
         side: "source",
         hint: "was the image removed meanwhile? Run the same command again",

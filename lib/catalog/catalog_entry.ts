@@ -108,7 +108,7 @@ export function checkEntryName(
 export function parseEntryId(text: string): { name: string; version?: string; system?: string } {
   const match = /^([^@/]+)(?:@([^@/]+))?(?:\/([^@/]+))?$/.exec(text);
   if (match === null) {
-    throw new UsageError(`Cannot find the entry ${JSON.stringify(text)}: it is no name of one`, {
+    throw new UsageError(`Cannot find the entry ${JSON.stringify(text)}: it is not a valid name`, {
       hint: "an entry is named NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
     });
   }

@@ -92,7 +92,7 @@ export class HttpCatalog implements CatalogWithHistory {
       throw await this.#connection.conflict(
         response,
         `Cannot commit "${entryId(draft)}" to "${this.url}"`,
-        "it stands for other store paths",
+        "it already exists with other store paths",
         "publish under another version",
       );
     }

@@ -35,7 +35,7 @@ export async function readCatalogAnswer<S extends v.GenericSchema>(
     throw new UnreachableError(`Cannot read the answer of "${url}": ${(cause as Error).message}`, {
       cause,
       side: "destination",
-      hint: "the same command finds out what became of it",
+      hint: "run the same command again: it finds out whether the entry was committed",
     });
   }
   let data: unknown;

@@ -108,7 +108,9 @@ export class SqliteCatalog implements CatalogWithHistory {
         const storePaths = JSON.stringify([...draft.storePaths].sort());
         if (standing !== undefined && standing["store_paths"] !== storePaths) {
           throw new CatalogConflictError(
-            `Cannot commit "${entryId(draft)}" to "${this.url}": it stands for other store paths`,
+            `Cannot commit "${
+              entryId(draft)
+            }" to "${this.url}": it already exists with other store paths`,
             {
               hint: "publish under another version",
               data: { standing: JSON.parse(String(standing["store_paths"])) },

@@ -177,7 +177,9 @@ async function removeLeft(
 function argsOf(engine: ContainerEngine, name: string, options: RunContainerOptions): string[] {
   const { image, run, mounts = [], env = {}, secretEnv = {}, workdir, network = true } = options;
   const [program, ...args] = run;
-  if (program === undefined) throw new UsageError("Cannot run nothing in a container");
+  if (program === undefined) {
+    throw new UsageError("Cannot run a command in a container: it is empty");
+  }
   checkProgram(program);
   const flags = ["--name", name, "--rm", ...engine.runArgs, ...mounts.map(mountFlag)];
   if (options.stdin !== undefined) flags.push("--interactive");
@@ -208,14 +210,14 @@ function checkProgram(name: string): void {
     return;
   }
   if (parsed !== null && !Array.isArray(parsed)) return;
-  throw new UsageError(`Cannot run ${JSON.stringify(name)}: podman takes that for a list in JSON`, {
+  throw new UsageError(`Cannot run ${JSON.stringify(name)}: podman reads it as a list in JSON`, {
     hint: "name the program by its path; its arguments are further elements of run",
   });
 }
 
 function checkVariable(name: string): void {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return;
-  throw new UsageError(`Cannot use the variable ${JSON.stringify(name)}: it is no name of one`);
+  throw new UsageError(`Cannot use the variable ${JSON.stringify(name)}: it is not a valid name`);
 }
 
 function mountFlag(mount: ContainerMount): string {

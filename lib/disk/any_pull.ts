@@ -35,7 +35,7 @@ async function orMoved<T>(
     if (now === undefined || now === manifest.digest) throw cause;
     throw new KedgeError(`Cannot go on with "${store.name}": it moved to ${now} meanwhile`, {
       side: "source",
-      hint: "run the same command again: it brings what is meant now",
+      hint: "run the same command again: it then uses what the tag means now",
       cause,
     });
   }

@@ -48,7 +48,7 @@ export interface DiskFile {
 export async function lookAtDiskFile(given: string): Promise<DiskFile> {
   const path = await followLinks(given).catch((error) => {
     if (!(error instanceof Deno.errors.FilesystemLoop)) throw error;
-    throw new UsageError(`Cannot write the disk "${given}": its links lead in a circle`, {
+    throw new UsageError(`Cannot write the disk "${given}": its symbolic links form a loop`, {
       hint: "name the file itself",
       cause: error,
     });
@@ -67,7 +67,7 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
     });
   }
   if (namesFolder(given)) {
-    throw new UsageError(`Cannot write the disk "${given}": a path that ends so is a folder's`, {
+    throw new UsageError(`Cannot write the disk "${given}": it ends as the path of a folder does`, {
       hint: "name a file",
     });
   }

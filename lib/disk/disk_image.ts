@@ -92,7 +92,7 @@ function readIndex(bytes: Uint8Array, name: string): DiskIndex {
     const state = cause.message.slice(cause.message.indexOf(": ") + 2);
     throw new VerificationError(
       `Cannot use the disk "${name}": its chunk index cannot be read: ${state}`,
-      { side: "source", hint: "disk:push --repack makes it anew", cause },
+      { side: "source", hint: "disk:push --repack makes a new one", cause },
     );
   }
 }

@@ -107,7 +107,9 @@ export async function probe(client: HttpClient, request: ProbeRequest): Promise<
   const answer = await ask(client, rest);
   if (answer.state === "found") return answer;
   throw new UnreachableError(
-    `Cannot ${request.action} ${displayUrl(request.url)}: the server answered 304 unasked`,
+    `Cannot ${request.action} ${
+      displayUrl(request.url)
+    }: the server answered 304 to a request without a condition`,
     { side: "source", hint: "a proxy on the way may hold answers of its own" },
   );
 }

@@ -38,14 +38,14 @@ function matchesWhole(pattern: RegExp, text: string): boolean {
 
 function booleanArg(options: CommonArgOptions<boolean>): Arg<boolean> {
   const check = (value: unknown, place: ArgPlace): boolean =>
-    typeof value === "boolean" ? value : refuse(place, value, "it is neither true nor false");
+    typeof value === "boolean" ? value : refuse(place, value, "it is not true or false");
   return makeArg({ ...options, default: options.default ?? false }, {
     kind: "boolean",
     placeholder: "",
     parse: (text, place) => {
       if (text === "true" || text === "1" || text === "yes") return true;
       if (text === "false" || text === "0" || text === "no") return false;
-      return refuse(place, text, "it is neither true nor false");
+      return refuse(place, text, "it is not true or false");
     },
     check,
   });
@@ -64,7 +64,7 @@ function pathArg(options: CommonArgOptions<string> & PathArgOptions): Arg<string
     if (typeof value !== "string" || value === "") return refuse(place, value, "it is not a path");
     if (value.includes("\0")) return refuse(place, value, "it holds a NUL character");
     if (options.isFile === true && namesFolder(value)) {
-      return refuse(place, value, "a path that ends so is a folder's");
+      return refuse(place, value, "it ends as the path of a folder does");
     }
     const path = isAbsolute(value) ? plainPath(value) : resolve(plainPath(`${place.cwd}/${value}`));
     if (options.exists !== undefined) checkExists(path, value, options.exists, place);

@@ -55,7 +55,7 @@ export function argsFromFlags(
   }
   if (lacking.length > 0) throw missing(lacking, taskName);
   if (left.length > 0) {
-    throw new UsageError(`Cannot use "${left[0]}": there is no argument left for it`, {
+    throw new UsageError(`Cannot use "${left[0]}": the task takes no further argument`, {
       hint: `${taskName} --help shows what it takes`,
     });
   }

@@ -95,7 +95,7 @@ export class RemoteFile {
   async state(answers: Record<string, string>, signal: AbortSignal): Promise<RemoteState> {
     const { digest, size, path } = this.#options;
     if (!hashers.includes(answers.hasher ?? "")) {
-      throw new KedgeError(`Cannot send "${path}": there is no program on the host that hashes`, {
+      throw new KedgeError(`Cannot send "${path}": the host has no program that computes sha256`, {
         hint: `install one of these there: ${hashers.join(", ")}`,
         side: "destination",
       });
@@ -180,7 +180,7 @@ export class RemoteFile {
     if (code === codes.done) return meter.reused(size - presentBytes - sentBytes);
     if (code === codes.changed) {
       throw new KedgeError(
-        `Cannot send "${path}" to "${target}": what is there of it changed meanwhile`,
+        `Cannot send "${path}" to "${target}": the part that is there changed meanwhile`,
         { hint: "run it again", side: "destination" },
       );
     }
@@ -215,7 +215,7 @@ export class RemoteFile {
     throw new VerificationError(
       `Cannot use "${path}" on "${target}": it arrived with another digest`,
       {
-        hint: "run it again: it is sent anew",
+        hint: "run it again: it is sent once more",
         side: "destination",
         data: { expected: digest, actual: actual === "" ? actual : parseDigest(actual) },
       },

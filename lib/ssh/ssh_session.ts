@@ -105,7 +105,7 @@ export class SshSession {
     const last = lines.at(-1) ?? "ssh ended without a word";
     if (/host key verification failed|remote host identification has changed/i.test(stderr)) {
       return new NotAllowedError(`Cannot reach "${target}": its host key is not the known one`, {
-        hint: "compare the key, then mend the file of known hosts",
+        hint: "compare the key, then correct the file of known hosts",
         side: "destination",
       });
     }

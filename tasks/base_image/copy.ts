@@ -62,7 +62,7 @@ async function standingCopy(
   if (pointer === undefined || !known.includes(pointer)) {
     const state = pointer === undefined ? "nothing has that name" : `it is ${pointer}`;
     const error = new UnreachableError(
-      `Cannot bring "${reference}" to "${place.name}": ${state}, and no registry may be asked`,
+      `Cannot copy "${reference}" to "${place.name}": ${state}, and no registry may be asked`,
       { side: "destination", hint: "run once without --offline" },
     );
     return { error };

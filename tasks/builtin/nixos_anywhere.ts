@@ -246,5 +246,7 @@ function storePathsOf(paths: readonly string[] | undefined): [string, string] | 
   if (paths === undefined) return undefined;
   const [diskoScript, nixosSystem] = paths;
   if (diskoScript !== undefined && nixosSystem !== undefined) return [diskoScript, nixosSystem];
-  throw new UsageError("Cannot use --store-path once: it names the disko script, then the system");
+  throw new UsageError(
+    "Cannot use one --store-path: give it twice, first the disko script, then the system",
+  );
 }

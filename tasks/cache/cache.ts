@@ -122,7 +122,7 @@ export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly 
  *
  * @param name a URL or a part of one, a reference, a store path, or the digest of a blob or of an unpacked folder: in full, or its first
  * hexadecimal digits, six at least, with or without `sha256:`
- * @throws {KedgeError} if nothing goes by that name, or several digests begin so; the hint names what is near, and `data` has it too
+ * @throws {KedgeError} if nothing goes by that name, or several digests begin with it; the hint names what is near, and `data` has it too
  */
 export async function cacheWhy(
   name: string,

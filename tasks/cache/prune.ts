@@ -20,7 +20,7 @@ export async function runCachePrune(
   const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
   for (const [name, limit] of Object.entries({ maxAge: maxAgeMs, maxSize, minFree })) {
     if (limit === undefined || limit >= 0) continue;
-    throw new UsageError(`Cannot prune by ${name} ${limit}: it is less than nothing`);
+    throw new UsageError(`Cannot prune by ${name} ${limit}: it is negative`);
   }
   const policy: GcPolicy = defined({ ci, maxAgeMs, maxBytes: maxSize, minFreeBytes: minFree });
   const onBusy = cacheWarner(context);

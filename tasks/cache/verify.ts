@@ -38,7 +38,7 @@ export async function runCacheVerify(
     ...new Set(lost.flatMap(({ digest, keys }) => keys.length > 0 ? keys : [digest])),
   ];
   throw new VerificationError(
-    `Cannot vouch for the cache "${cache.dir}": ${
+    `Cannot verify the cache "${cache.dir}": ${
       lost.length === 1 ? "one is" : `${lost.length} are`
     } damaged: ${names.join(", ")}`,
     {
@@ -53,7 +53,7 @@ export async function runCacheVerify(
 function unread(dir: string, result: VerifyCacheResult): KedgeError {
   const { length } = result.denied;
   return new KedgeError(
-    `Cannot vouch for the cache "${dir}": ${length} of its files and folders may not be read`,
+    `Cannot verify the cache "${dir}": ${length} of its files and folders may not be read`,
     {
       hint: "run it as the user who owns them; all else that was read is good",
       data: { ...result },

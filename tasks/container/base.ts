@@ -95,7 +95,7 @@ export async function ensureEngineImage(
   async function fromRegistry(): Promise<EngineImage> {
     if (context.offline) {
       throw new UnreachableError(
-        `Cannot bring "${repository}@${base.manifestDigest}" into ${engine.kind}: no registry may be asked`,
+        `Cannot copy "${repository}@${base.manifestDigest}" into ${engine.kind}: no registry may be asked`,
         {
           hint:
             "run once without --offline; a podman on this machine itself takes it from a layout",

@@ -33,7 +33,7 @@ export function checkInContainer(
   });
   const { base, run, mounts, workdir, network, stdin } = options;
   if (run.length === 0 || run[0] === "") {
-    throw new UsageError("Cannot run nothing in a container", {
+    throw new UsageError("Cannot run a command in a container: it is empty", {
       hint: 'run is a list: the program, and each of its arguments: ["nix", "--version"]',
     });
   }

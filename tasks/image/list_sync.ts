@@ -40,7 +40,7 @@ export async function runSyncImages(
   const context = resolveContext(ctx);
   if (options.pin) (await import("./pins.ts")).pinningLockfile(context);
   if (options.images.length === 0) {
-    throw new UsageError("Cannot sync no images: the list is empty");
+    throw new UsageError("Cannot sync images: the list is empty");
   }
   const failures = options.keepGoing ?? context.keepGoing
     ? new (await import("./list_failures.ts")).ListFailures(context)

@@ -66,7 +66,7 @@ export async function awaitInstaller(
   }
   throw new TimedOutError(
     `Cannot see "${target}" in the installer after ${formatDuration(timeoutMs)}: ${last}`,
-    { hint: "look at its console", side: "destination" },
+    { hint: "look at the console of the host", side: "destination" },
   );
 }
 
@@ -74,6 +74,9 @@ function installerOf(facts: TargetFacts, target: string): TargetFacts {
   if (facts.isInstaller) return facts;
   throw new KedgeError(
     `Cannot install "${target}": it booted ${facts.release}, which is not the installer`,
-    { hint: "did it boot from its disk instead? look at its console", side: "destination" },
+    {
+      hint: "did it boot from its disk instead? look at the console of the host",
+      side: "destination",
+    },
   );
 }

@@ -54,6 +54,6 @@ function checkKeys(keys: PublishOptions["signingKey"]): void {
     typeof key === "object" && key !== null && ("file" in key || "env" in key || "command" in key);
   if (keys === undefined || [keys].flat().every(isSource)) return;
   throw new UsageError(
-    "Cannot use such a signingKey: it must be { file }, { env }, { command } or a secret",
+    "Cannot use the signingKey: it must be { file }, { env }, { command } or a secret",
   );
 }

@@ -152,6 +152,6 @@ function storeOfEntry(text: string, { id }: CatalogEntry): StoreUri {
   if (uri.shown === text) return uri;
   throw new VerificationError(
     `Cannot trust the entry "${id}": it says more of the store "${uri.shown}" than where it is`,
-    { hint: "if that is right, name the store yourself, with all that opens it" },
+    { hint: "if that is right, name the store yourself with --to, and with its parameters" },
   );
 }

@@ -113,7 +113,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     if (plan.changed) await catalog.foresee?.();
     if (plan.changed || depth === "present") return plan;
     // Who asks for the full proof gets it of what stands there already.
-    await this.#prove(plan, [], step, { hint: "mend it with publish:verify --repair" });
+    await this.#prove(plan, [], step, { hint: "repair it with publish:verify --repair" });
     return { ...plan, why: `${plan.why}, and every byte of it was read back` };
   }
 

@@ -56,7 +56,7 @@ export async function publishPlan(
   const { sources, stores, catalog, standing } = found;
   if (standing !== undefined && !samePaths(standing.storePaths, sources.roots)) {
     throw new CatalogConflictError(
-      `Cannot commit "${id}" to "${catalog.url}": it stands for other store paths`,
+      `Cannot commit "${id}" to "${catalog.url}": it already exists with other store paths`,
       { hint: "publish under another version", data: { standing: standing.storePaths } },
     );
   }

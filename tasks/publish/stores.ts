@@ -34,8 +34,8 @@ export async function runPublish(
   const { name, version, paths, stores } = options;
   const system = options.system ?? thisSystem();
   checkEntryName({ name, version, system });
-  if (paths.length === 0) throw new UsageError("Cannot publish nothing: paths is empty");
-  if (stores.length === 0) throw new UsageError("Cannot publish to no store: stores is empty");
+  if (paths.length === 0) throw new UsageError("Cannot publish: paths is empty");
+  if (stores.length === 0) throw new UsageError("Cannot publish: stores is empty");
   const packing = checkedPacking(options.compression, options.level);
   const uris = parseStores(stores, packing);
   const { catalog } = options;

@@ -114,7 +114,7 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
     );
     const failures = stores.flatMap((each) => each.failures);
     if (failures.length > 0 && !options.repair) {
-      throw storeFailuresError(failures, { action: "prove", hint: "mend it with --repair" });
+      throw storeFailuresError(failures, { action: "prove", hint: "repair it with --repair" });
     }
     context.signal.throwIfAborted();
     const changed = failures.length > 0;
@@ -236,7 +236,7 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       const digest = spooled && await packer.hash(spooled.path, spooled.fileSize);
       if (digest !== undefined && digest === spooled?.fileHash) continue;
       throw new UsageError(
-        `Cannot mend "${storePath.path}" in "${store.cache.url}": no other store has it, nor this machine`,
+        `Cannot repair "${storePath.path}" in "${store.cache.url}": no other store has it, nor this machine`,
         { hint: "build it again, then repair" },
       );
     }

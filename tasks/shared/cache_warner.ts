@@ -17,8 +17,8 @@ export function warnOfDenied(
   if (denied.length === 0) return;
   const warn = cacheWarner(context);
   for (const why of denied.slice(0, mostNamed)) {
-    warn(`Cannot handle all of the cache: ${why}${then}`);
+    warn(`Cannot process all of the cache: ${why}${then}`);
   }
   const rest = denied.length - mostNamed;
-  if (rest > 0) warn(`Cannot handle all of the cache: ${rest} more, not named here`);
+  if (rest > 0) warn(`Cannot process all of the cache: ${rest} more, not named here`);
 }

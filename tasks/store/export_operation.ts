@@ -30,7 +30,7 @@ export async function runExportStore(
   const end = storeEnd(options.to);
   checkKeys(end, "a signing key", options.signingKey);
   const names = options.paths === undefined ? undefined : baseNamesOf(options.paths);
-  if (names?.length === 0) throw new UsageError("Cannot export nothing: paths is empty");
+  if (names?.length === 0) throw new UsageError("Cannot export: paths is empty");
   const place = await nixPlace(options.from, options.engine, context);
   const select = async (step: AskingStep): Promise<Selection> => {
     const folder = await place.find(step);

@@ -76,7 +76,7 @@ export async function runImportStore(
   const context = resolveContext(ctx);
   checkOptions(options, { from: "text", paths: "texts" }, { ...copyShapes, publicKeys: "texts" });
   const names = baseNamesOf(options.paths);
-  if (names.length === 0) throw new UsageError("Cannot import nothing: paths is empty");
+  if (names.length === 0) throw new UsageError("Cannot import: paths is empty");
   const end = storeEnd(options.from);
   checkKeys(end, "public keys", options.publicKeys);
   const place = await nixPlace(options.to, options.engine, context);

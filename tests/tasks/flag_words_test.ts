@@ -5,7 +5,7 @@ import { runKedge } from "../support/program.ts";
 
 const publish = ["publish", "x", "--name=a", "--version=1"];
 const cases: readonly [args: readonly string[], words: string][] = [
-  [["kexec", "--max-age=5x"], 'Cannot read the duration "5x" of --max-age: it names no time'],
+  [["kexec", "--max-age=5x"], 'Cannot read the duration "5x" of --max-age: it is not a duration'],
   [["kexec", "--url=:::"], 'Cannot use the URL ":::" of --url: it is no http or https URL'],
   [["kexec", "--mirror=:::"], 'Cannot use the URL ":::" of --mirror: it is no http or https URL'],
   [["kexec", "--sha256=zz"], 'Cannot use the digest "zz" of --sha256: it has 2 digits'],

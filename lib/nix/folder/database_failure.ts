@@ -38,7 +38,7 @@ export function withDatabase<T>(action: string, path: string, run: () => T): T {
     if (isNoRoom(cause) || isSqliteFull(cause, path)) {
       throw new NoRoomError(`Cannot ${action} "${path}": the disk is full`, {
         cause,
-        hint: "make room, and run it again: what is there already is not brought again",
+        hint: "make room, and run it again: what is there already is not copied again",
       });
     }
     const { message } = cause as Error;

@@ -75,7 +75,7 @@ export class NarPacker implements Disposable {
       `Cannot publish "${order.label}": its NAR has the hash ${packed.narHash} instead of ${order.narHash}`,
       {
         side: "source",
-        hint: "the path was changed after it was built; nix store verify --repair mends it",
+        hint: "the path was changed after it was built; nix store verify --repair repairs it",
         data: { expected: order.narHash, actual: packed.narHash },
       },
     );

@@ -112,7 +112,7 @@ async function follow(name: string): Promise<string> {
     const target = await Deno.readLink(path);
     path = isAbsolute(target) ? resolve(target) : join(dirname(path), target);
   }
-  throw new UsageError(`Cannot publish ${JSON.stringify(name)}: its links lead in a ring`);
+  throw new UsageError(`Cannot publish ${JSON.stringify(name)}: its symbolic links form a loop`);
 }
 
 async function build(name: string, options: ResolveSourcesOptions): Promise<string[]> {

@@ -117,7 +117,7 @@ function refusal(paths: readonly string[], code: number, words: string): KedgeEr
   }
   return new KedgeError(message, {
     ...options,
-    hint: "the paths are there; once the store takes signatures, the same command adds them",
+    hint: "the paths are there; once the store accepts signatures, the same command adds them",
   });
 }
 

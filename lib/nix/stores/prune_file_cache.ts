@@ -88,7 +88,7 @@ export async function intendPrune(
       throw new NoRoomError(`Cannot make the folder "${folder}": the disk is full`, {
         cause,
         side: "destination",
-        hint: "make a little room there; the catalog forgot nothing",
+        hint: "free a little space there; the catalog is unchanged",
       });
     }
   }

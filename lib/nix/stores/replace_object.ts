@@ -50,7 +50,7 @@ export async function replaceObject(options: ReplaceObjectOptions): Promise<void
   }
   throw new KedgeError(
     `Cannot write "${shown}": others changed it in between, ${mostTries} times`,
-    { side: "destination", hint: "nothing of theirs was written over; the same command goes on" },
+    { side: "destination", hint: "nothing of theirs was overwritten; run the same command again" },
   );
 }
 

@@ -36,7 +36,7 @@ const classes = {
 
 const hints = {
   [ExitCode.noRoom]:
-    "nothing was committed; make room there, and the same command goes on where this one ended",
+    "nothing was committed; make room there, and the same command continues where this one ended",
 } as const;
 
 /**
@@ -66,7 +66,7 @@ export function storeFailuresError(
     cause,
     side: "destination",
     hint: next ?? hint ?? hints[code as keyof typeof hints] ??
-      "nothing was committed; the same command goes on where this one ended",
+      "nothing was committed; the same command continues where this one ended",
     data: {
       stores: [...stores],
       paths: failures.flatMap((failure) => failure.path === undefined ? [] : [failure.path]),

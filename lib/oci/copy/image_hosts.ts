@@ -137,7 +137,7 @@ export class ImageHosts implements Disposable {
   async #engine(kind: "podman" | "docker"): Promise<ImageEngine> {
     const { engine } = this.#options;
     if (engine !== undefined) return await engine(kind);
-    throw new UsageError(`Cannot bring an image into ${kind}: no engine was handed in`);
+    throw new UsageError(`Cannot copy an image into ${kind}: no engine was given`);
   }
 
   /** Closes all of it. */

@@ -101,7 +101,7 @@ export class EngineDestination implements ImageDestination {
     const config = first &&
       await readImageConfig(first, this.#read(first, source, this.#signal));
     if (config?.diffIds.length !== layers.length) {
-      throw new KedgeError(`Cannot bring "${source.name}" to "${this.name}": it is no image`, {
+      throw new KedgeError(`Cannot copy "${source.name}" to "${this.name}": it is no image`, {
         side: "source",
         hint:
           "an engine takes images that can run; other artifacts belong in a registry or a layout",
@@ -219,7 +219,7 @@ export class EngineDestination implements ImageDestination {
     const held = (await (await this.#engine()).find(name, signal))?.id;
     if (held !== undefined && this.isRoot(held, root)) return;
     const state = `the engine holds ${held ?? "nothing"} instead`;
-    throw new VerificationError(`Cannot bring ${root.digest} to "${this.name}": ${state}`, {
+    throw new VerificationError(`Cannot copy ${root.digest} to "${this.name}": ${state}`, {
       side: "destination",
     });
   }

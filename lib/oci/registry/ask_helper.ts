@@ -84,7 +84,7 @@ export async function askHelper(
     throw new NotAllowedError(
       `Cannot ask "${program}" for "${server}": it ended with code ${answer.code}` +
         (said === "" ? "" : ` (${said})`),
-      { hint: `mend that, or log in again: docker login ${server}` },
+      { hint: `repair that, or log in again: docker login ${server}` },
     );
   }
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), helperSchema), answer.stdout);

@@ -227,7 +227,7 @@ export class RegistryClient extends RegistryBlobs {
 
   #noRegistry(): VerificationError {
     return new VerificationError(
-      `Cannot speak to "${this.host.host}": it answered with a page that is not of a registry`,
+      `Cannot speak to "${this.host.host}": it answered with a page that is not a registry's`,
       { hint: "is this the address of a registry?" },
     );
   }

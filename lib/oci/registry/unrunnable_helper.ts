@@ -15,7 +15,7 @@ export async function unrunnableHelper(
     ? stateOf(await fileInPath(program, path))
     : {
       state: "it cannot be started",
-      hint: "is it installed and executable? PATH and its folders may not be read here",
+      hint: "is it installed and executable? this process may not read PATH or its folders",
     };
   return new KedgeError(`Cannot ask "${program}" for "${server}": ${state}`, { cause, hint });
 }

@@ -139,7 +139,7 @@ Deno.test("TarReader refuses a header of which any bit was changed", () => {
   for (let at = 0; at < 512; at++) {
     const damaged = archive.slice();
     damaged[at]! ^= 1;
-    refuses(damaged, "it is no tarball, or a damaged one");
+    refuses(damaged, "it is not a tarball, or it is damaged");
   }
 });
 

@@ -146,7 +146,10 @@ Deno.test("Lockfile that is frozen refuses what it does not hold", () =>
     const frozen = new Lockfile(path, { frozen: true });
     assertEquals(await frozen.pinned("k"), one);
     const error = await assertRejects(() => frozen.pinned("other"), UsageError, "frozen");
-    assertEquals(error.hint, "run once without --frozen, where CI is not set, and commit the file");
+    assertEquals(
+      error.hint,
+      "run the command once without --frozen, outside CI, and commit the lockfile",
+    );
   }));
 
 Deno.test("Lockfile with an update gives no pin for what may move", () =>

@@ -31,7 +31,7 @@ Deno.test("lookAtDiskFile() takes no path that ends as that of a folder for a fi
     const error = await assertRejects(() => lookAtDiskFile(given), UsageError);
     assertEquals(
       error.message,
-      `Cannot write the disk "${given}": a path that ends so is a folder's`,
+      `Cannot write the disk "${given}": it ends as the path of a folder does`,
     );
   }
 });
@@ -42,6 +42,6 @@ Deno.test("lookAtDiskFile() says of links that lead in a circle that they do", a
   await Deno.symlink("a", world.path("b"));
   const given = world.path("a");
   const error = await assertRejects(() => lookAtDiskFile(given), UsageError);
-  assertEquals(error.message, `Cannot write the disk "${given}": its links lead in a circle`);
+  assertEquals(error.message, `Cannot write the disk "${given}": its symbolic links form a loop`);
   assertEquals(error.hint, "name the file itself");
 });

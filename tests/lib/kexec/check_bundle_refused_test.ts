@@ -52,7 +52,7 @@ Deno.test("checkBundle() refuses a web page, an empty file and a wrong suffix", 
       ["b.tar.gz", new Uint8Array(), "it is empty"],
       ["b.tar.gz", bundleBytes({ compression: "zst" }), "its name says gzip, its contents zstd"],
       ["b.tar", gzipSync(page), "its name says none, its contents gzip"],
-      ["b.tar.gz", gzipSync(page), "it is no tarball, or a damaged one"],
+      ["b.tar.gz", gzipSync(page), "it is not a tarball, or it is damaged"],
     ] as const
   ) {
     await withFile(bytes, name, async (path) => {

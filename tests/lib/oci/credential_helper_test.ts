@@ -97,7 +97,7 @@ await askHelper("plain", "a.example").catch(({ message, hint }) => console.log(m
     };
     const asked = 'Cannot ask "docker-credential-plain" for "a.example": ';
     const unseen = `${asked}it cannot be started ` +
-      "is it installed and executable? PATH and its folders may not be read here";
+      "is it installed and executable? this process may not read PATH or its folders";
     assertEquals(await said("--allow-read"), unseen);
     assertEquals(await said("--allow-env", `--allow-read=${root}`), unseen);
     assertEquals(

@@ -133,9 +133,9 @@ for (
     [["show", "a", "--mode", "quick"], 'Cannot use "quick" for --mode: it is none of fast, safe'],
     [
       ["show", "a", "--disk", "vm/"],
-      'Cannot use "vm/" for --disk: a path that ends so is a folder\'s',
+      'Cannot use "vm/" for --disk: it ends as the path of a folder does',
     ],
-    [["show", "a", "--max-age", "soon"], 'Cannot use "soon" for --max-age: it names no time'],
+    [["show", "a", "--max-age", "soon"], 'Cannot use "soon" for --max-age: it is not a duration'],
     [["show", "a", "--chunk-size", "-1"], "Cannot read --chunk-size: its value is missing"],
     [
       ["show", "a", "--chunk-size=-1"],
@@ -206,7 +206,7 @@ Deno.test("args: all that is missing is told at once", async () => {
 Deno.test("args: a text for which there is no argument is told with what is taken", async () => {
   const plain = task({ name: "plain", description: "Take nothing", run: () => {} });
   const { message, hint } = errorOf(await runTasks([plain], ["plain", "more"]));
-  assertEquals(message, 'Cannot use "more": there is no argument left for it');
+  assertEquals(message, 'Cannot use "more": the task takes no further argument');
   assertEquals(hint, "plain --help shows what it takes");
 });
 

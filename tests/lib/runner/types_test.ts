@@ -187,7 +187,7 @@ Deno.test("task() refuses a declaration that cannot be", () => {
       [() => task({ name: "a", description, run, timeout: 0 }), "its timeout is 0"],
       [
         () => task({ name: "a", description, run, timeout: "soon" }),
-        'Cannot declare the task "a": Cannot read the duration "soon": it names no time',
+        'Cannot declare the task "a": Cannot read the duration "soon": it is not a duration',
       ],
       [() => task({ name: "a", description, run, retry: 0 }), '"attempts" must not be 0'],
       [() => task({ name: "a", description, run, args: { "max-age": text } }), "camelCase"],

@@ -17,7 +17,7 @@ deniedTest(
     assertEquals(refused.code, 1, refused.stderr);
     assertStringIncludes(refused.stderr, `error: Cannot empty the cache "${dir}": `);
     assertStringIncludes(refused.stderr, `'${leases.dir}'`);
-    assertStringIncludes(refused.stderr, "hint: who uses it cannot be known");
+    assertStringIncludes(refused.stderr, "hint: kedge cannot find out who uses the cache");
     assert(await isThere(mine.blob));
     const forced = await run(["cache:clean", "--force"]);
     assertEquals(forced.code, 0, forced.stderr);

@@ -43,7 +43,7 @@ Deno.test("cache:why takes the first six digits of a digest or more, with sha256
       ]
     ) assertEquals(keysOf(await cacheWhy(name, { cache })), both, name);
     const { message, hint } = await refusal(cache, hex.slice(0, 5));
-    assertStringIncludes(message, "nothing of that name");
+    assertStringIncludes(message, "no entry of that name");
     assertStringIncludes(hint!, "6 hexadecimal digits");
   }));
 
@@ -55,7 +55,7 @@ Deno.test("cache:why lists the candidates of a shortened digest that several beg
     const { digest: second } = await cache.blobs.persist(new Blob([two]).stream());
     const short = first.slice(7, 13);
     const { message, hint, data } = await refusal(cache, short);
-    assertEquals(message, `Cannot explain "${short}": 2 digests begin so`);
+    assertEquals(message, `Cannot explain "${short}": 2 digests begin with it`);
     assertStringIncludes(hint!, `${first} (of https://a/`);
     assertStringIncludes(hint!, "and 1 more)");
     assertStringIncludes(hint!, `${second} (of no entry)`);
@@ -162,7 +162,7 @@ Deno.test("cache:why tells who put an entry there, with which validators, and wh
     assertEquals(found?.value, { digest, etag: '"e"' });
     assertEquals(found?.refs, [{ digest, alsoOf: ["https://b/two"], size: 4 }]);
     assertEquals((await cacheWhy(digest.slice(7, 17), { cache })).length, 2);
-    await assertRejects(() => cacheWhy("nothing", { cache }), KedgeError, "nothing of that name");
+    await assertRejects(() => cacheWhy("nothing", { cache }), KedgeError, "no entry of that name");
     const { stdout } = await runKedge(["cache:why", "a/one"], { cacheDir: cache.dir });
     assertStringIncludes(stdout, "as does https://b/two");
     const previous = [{ digest, size: 4, fetched: "2026-01-01T00:00:00.000Z" }];

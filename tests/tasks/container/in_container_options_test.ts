@@ -36,7 +36,7 @@ for (const dryRun of [true, false]) {
         // A task file may be run without its types being checked.
         ...([
           [{ run: "true" }, 'Cannot use "true" as run: it must be a list of texts'],
-          [{ run: [] }, "Cannot run nothing in a container"],
+          [{ run: [] }, "Cannot run a command in a container: it is empty"],
           [{ run: ["sh", 1] }, "Cannot use such a list as run: it must be a list of texts"],
           [{ env: { A: 1 } }, "Cannot use 1 as env.A: it must be a text or a secret"],
           [{ env: null }, "Cannot use null as env: it must be an object"],

@@ -32,7 +32,7 @@ for (const kind of ["podman", "docker"] as const) {
         const refused = await assertRejects(() => run(name), UsageError);
         assertEquals(
           refused.message,
-          `Cannot run ${JSON.stringify(name)}: podman takes that for a list in JSON`,
+          `Cannot run ${JSON.stringify(name)}: podman reads it as a list in JSON`,
         );
         assertEquals(await run(`/tools/${name}`), "own argument\n");
       }

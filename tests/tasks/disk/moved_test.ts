@@ -129,7 +129,7 @@ for (const kind of ["disk", "Tart image"] as const) {
         error.message,
         `Cannot go on with "${reference}": it moved to ${next} meanwhile`,
       );
-      assertEquals(error.hint, "run the same command again: it brings what is meant now");
+      assertEquals(error.hint, "run the same command again: it then uses what the tag means now");
       assertEquals(exitCodeOf(error), 3);
       assertEquals((await pullDisk(options, here)).digest, next);
       await world.holds("out", data.toReversed());

@@ -92,7 +92,11 @@ realTest(
   needed,
   () =>
     onHost(ofMachine(plain), async ({ sshd, stage }) => {
-      const error = await assertRejects(stage, KedgeError, "no program on the host that hashes");
+      const error = await assertRejects(
+        stage,
+        KedgeError,
+        "the host has no program that computes sha256",
+      );
       for (const name of ["sha256sum", "shasum", "openssl", "busybox"]) {
         assertStringIncludes(error.hint!, name);
       }

@@ -69,7 +69,11 @@ Deno.test("cacheKexec() believes no 304 of another version that comes unasked to
     const first = await run();
     const lie = { status: 304, headers: { etag: '"new"' } };
     origin.files.get(path)!.faults = [lie, lie];
-    await assertRejects(() => run({}, { refresh: "all" }), UnreachableError, "304 unasked");
+    await assertRejects(
+      () => run({}, { refresh: "all" }),
+      UnreachableError,
+      "304 to a request without a condition",
+    );
     assertEquals((await run({}, { refresh: "all" })).digest, first.digest);
     assertEquals(origin.requests.map(({ status }) => status), [206, 304, 304, 304]);
   }));
@@ -89,7 +93,11 @@ Deno.test("cacheKexec() of a server that answers 304 unasked says so, and keeps 
   withOrigin({}, async ({ origin, run }) => {
     for (const options of [{}, { sha256: sha256(old) }]) {
       origin.files.get(path)!.faults = [{ status: 304 }];
-      await assertRejects(() => run(options), UnreachableError, "304 unasked");
+      await assertRejects(
+        () => run(options),
+        UnreachableError,
+        "304 to a request without a condition",
+      );
     }
     assertEquals((await run()).digest, sha256(old));
   }));
@@ -115,7 +123,11 @@ Deno.test("cacheKexec() believes no 304 where it had no validator to ask with", 
   withOrigin({ etag: null }, async ({ origin, run }) => {
     await run();
     origin.files.get(path)!.faults = [{ status: 304 }];
-    await assertRejects(() => run({}, { refresh: "all" }), UnreachableError, "304 unasked");
+    await assertRejects(
+      () => run({}, { refresh: "all" }),
+      UnreachableError,
+      "304 to a request without a condition",
+    );
     assertEquals((await run({ staleIfError: true })).digest, sha256(old));
   }));
 

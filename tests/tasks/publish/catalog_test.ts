@@ -121,7 +121,7 @@ Deno.test("publish() tells a conflict, and takes a twin for itself", async () =>
   await assertRejects(
     () => publish({ ...optionsOf(other, server), system: options.system }, other.ctx),
     CatalogConflictError,
-    "it stands for other store paths",
+    "it already exists with other store paths",
   );
   // Two publishers of the same at the same time, to stores of their own.
   const twins = ["a", "b"].map((name) =>

@@ -43,7 +43,7 @@ for (
     [
       "signingKey",
       "acme-1:c2VjcmV0",
-      "Cannot use such a signingKey: it must be { file }, { env }, { command } or a secret",
+      "Cannot use the signingKey: it must be { file }, { env }, { command } or a secret",
     ],
   ] as const
 ) {

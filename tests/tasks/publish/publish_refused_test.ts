@@ -16,7 +16,7 @@ realTest("publish() refuses another build under a name that is taken", ["nix"], 
     await assertRejects(
       () => publish({ ...options, paths: [built["left"]!] }, { ...ctx, dryRun }),
       CatalogConflictError,
-      "it stands for other store paths",
+      "it already exists with other store paths",
     );
   }
 });

@@ -77,7 +77,7 @@ Deno.test("publishVerify() mends from the packed NARs in the cache, what is cont
   await Deno.remove(join(store, "nar", nar!));
   const options = { entry: "plain", catalog: catalog as string };
   const error = await assertRejects(() => publishVerify(options, ground.ctx)) as KedgeError;
-  assertEquals([error.exitCode, error.hint], [6, "mend it with --repair"]);
+  assertEquals([error.exitCode, error.hint], [6, "repair it with --repair"]);
   assertStringIncludes(error.message, `in "file://${store}": its NAR "nar/${nar}" is not there`);
   // A narinfo that stands keeps what an entry does not know; one that is lost gets it anew.
   const mended = await publishVerify({ ...options, repair: true }, ground.ctx);

@@ -296,5 +296,8 @@ Deno.test("findCredentials() tells what a helper says that fails, in one short l
     assertEquals(long.endsWith("yyy[redacted])"), true);
     const locked = () => find("locked.example", "x", { HOME: "$" }, files, redactor);
     const { exitCode, hint } = await assertRejects(locked, KedgeError);
-    assertEquals([exitCode, hint], [5, "mend that, or log in again: docker login locked.example"]);
+    assertEquals([exitCode, hint], [
+      5,
+      "repair that, or log in again: docker login locked.example",
+    ]);
   }));
