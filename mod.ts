@@ -63,6 +63,13 @@ export type * from "./lib/runner/context.ts";
 export { loadShell } from "./lib/runner/load_shell.ts";
 export type { Need } from "./lib/runner/need.ts";
 export type { PermissionSet } from "./lib/runner/permission_set.ts";
+export type {
+  RunEvent,
+  RunLine,
+  RunnerEvent,
+  TaskStatus,
+  TaskSummary,
+} from "./lib/runner/events.ts";
 export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
 export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";

@@ -1,4 +1,4 @@
-import type { Reporter, RunEvent, RunResult } from "../runner/events.ts";
+import type { Reporter, RunEvent, RunLine, RunResult } from "../runner/events.ts";
 import type { Output } from "./output.ts";
 
 /** One JSON object a line on standard output: the events, then the result. */
@@ -31,7 +31,7 @@ export class JsonReporter implements Reporter {
     return Promise.resolve();
   }
 
-  #line(data: object): void {
+  #line(data: RunLine): void {
     this.#output.data(harmless(JSON.stringify(data)));
   }
 }

@@ -51,6 +51,28 @@ export type RunResult =
   | { type: "result"; task: string; ok: true; value: unknown; lines: readonly string[] }
   | { type: "result"; task: string | null; ok: false; error: ErrorData };
 
+/**
+ * One line of `--json`, as a program reads it: an event, or, once and last, what the task that was asked for came to. A number that is
+ * `Infinity` in an event is `null` there.
+ *
+ * @example
+ * ```ts
+ * import type { RunLine } from "@kedge/kedge";
+ *
+ * export function resultOf(output: string): unknown {
+ *   const lines = output.trimEnd().split("\n").map((line): RunLine => JSON.parse(line));
+ *   const last = lines.at(-1);
+ *   if (last?.type !== "result") throw new Error("the run ended in the middle");
+ *   if (!last.ok) throw new Error(last.error.message);
+ *   return last.value;
+ * }
+ * ```
+ */
+export type RunLine =
+  | RunEvent
+  | { type: "result"; task: string; ok: true; value: unknown }
+  | { type: "result"; task: string | null; ok: false; error: ErrorData };
+
 /** Takes what a run tells, and makes something of it for a reader or a program. */
 export interface Reporter {
   /** Takes an event. */

@@ -85,10 +85,8 @@ export const imageGcTask = task({
       default: 3_600_000,
     }),
   },
-  run: async ({ args, ...ctx }) => ({
-    ...await collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
-    dryRun: ctx.dryRun,
-  }),
+  run: ({ args, ...ctx }) =>
+    collectImages({ layout: args.layout, untag: args.untag, graceMs: args.grace }, ctx),
   output: ({ removed, bytesFreed, dryRun }) => [
     ...removed,
     `${counted(removed.length, "blob")}, ${formatBytes(bytesFreed)} ${

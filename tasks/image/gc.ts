@@ -11,6 +11,18 @@ export interface CollectImagesOptions {
   graceMs?: number | undefined;
 }
 
+/** What {@linkcode collectImages} removed. */
+export interface CollectImagesResult extends Garbage {
+  /** Whether anything was, or would be, removed. */
+  changed: boolean;
+  /** The names that were, or would be, taken out. */
+  untagged: string[];
+  /** The evidence, in one sentence. */
+  why: string;
+  /** Whether it was only counted. */
+  dryRun: boolean;
+}
+
 /**
  * Removes from a layout the blobs that no name leads to, and with an image what is attached to it: signatures, lists of parts, and what
  * cosign keeps under tags. Young blobs stay: another process may be about to name them.
@@ -24,7 +36,7 @@ export interface CollectImagesOptions {
 export async function collectImages(
   options: CollectImagesOptions,
   ctx: TaskContextOptions = {},
-): Promise<Garbage> {
+): Promise<CollectImagesResult> {
   const { runCollectImages } = await import("./collecting.ts");
   return await runCollectImages(options, ctx);
 }

@@ -1,4 +1,5 @@
 import { checkOptions } from "../../lib/base/check_options.ts";
+import { counted } from "../../lib/base/counted.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import { type ImageReference, parseReference } from "../../lib/oci/reference.ts";
@@ -33,7 +34,10 @@ export async function runRemoveImages(
     const found = await inWords(`remove "${name}"`, () => remove(hosts, context.dryRun));
     (found ? removed : absent).push(name);
   }
-  return { changed: removed.length > 0, removed, absent };
+  const why = `the registries and layouts had ${removed.length} of ${
+    counted(wanted.length, "name")
+  }`;
+  return { changed: removed.length > 0, removed, absent, why, dryRun: context.dryRun };
 }
 
 /** One thing to be removed. */

@@ -24,6 +24,10 @@ export interface RemoveImagesResult {
   removed: string[];
   /** What was not there. */
   absent: string[];
+  /** The evidence, in one sentence. */
+  why: string;
+  /** Whether nothing was removed, only looked for. */
+  dryRun: boolean;
 }
 
 /**

@@ -32,6 +32,7 @@ export async function runPublishKeygen(
     await checkFree(options.file);
     return { file: options.file, publicKey: "", lines: [] };
   }
+  context.signal.throwIfAborted();
   await writeKey(options.file, `${secretText}\n`);
   return {
     file: options.file,
