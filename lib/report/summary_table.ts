@@ -16,7 +16,7 @@ export const statusWords: Readonly<Record<TaskStatus, string>> = {
 
 /**
  * The table at the end of a run: what each task took, moved and reused, and why. Where it does not fit, its last column is cut, and
- * on a very narrow terminal each task gets lines of its own.
+ * on a very narrow terminal each task gets lines of its own, which are whole.
  */
 export function summaryTable(
   tasks: readonly TaskSummary[],
@@ -30,7 +30,7 @@ export function summaryTable(
     used[column] ? Math.max(title.length, ...rows.map((row) => columnsOf(row[column]!))) : 0
   );
   const before = widths.slice(0, 5).reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), 0);
-  if (before + 12 > columns) return rows.flatMap((row) => stacked(row, columns));
+  if (before + 12 > columns) return rows.flatMap(stacked);
   const line = (cells: readonly string[]) =>
     cells.map((cell, column) =>
       !used[column]
@@ -72,13 +72,14 @@ function rowOf(each: TaskSummary): string[] {
   ];
 }
 
-function stacked(row: readonly string[], columns: number): string[] {
+/** Lines that may wrap: cut to a column or two they would tell nothing. */
+function stacked(row: readonly string[]): string[] {
   const [task, state, time, moved, reused] = row;
   return [
     `${task}: ${state}`,
     ...(time === "" ? [] : [`  ${time}`]),
     ...(moved === "" ? [] : [`  moved ${moved}`, `  reused ${reused}`]),
-  ].map((text) => cutToColumns(text, columns));
+  ];
 }
 
 function coloured(line: string, status: TaskStatus, paint: Paint): string {
