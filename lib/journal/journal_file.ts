@@ -5,9 +5,11 @@
  */
 import defer * as sqlite from "node:sqlite";
 import { dirname } from "@std/path";
-import { KedgeError, NoRoomError } from "../base/errors.ts";
+import { KedgeError, NoRoomError, NotAllowedError } from "../base/errors.ts";
+import { isReadOnly } from "../base/files.ts";
 import {
   hasSharedMemoryRoom,
+  isSqliteDenied,
   isSqliteFull,
   sqliteLogBytes,
   standingName,
@@ -73,7 +75,8 @@ export class JournalFile {
    * Runs a statement that changes something.
    *
    * @throws {NoRoomError} if the disk is full
-   * @throws {KedgeError} if the file is damaged, or may not be written
+   * @throws {NotAllowedError} if this user may not write it
+   * @throws {KedgeError} if the file is damaged
    */
   write(sql: string, values: (string | number | null)[]): void {
     try {
@@ -86,7 +89,8 @@ export class JournalFile {
   /**
    * The rows that a statement finds; none where there is no file.
    *
-   * @throws {KedgeError} if the file is damaged, or may not be read
+   * @throws {NotAllowedError} if this user may not read it
+   * @throws {KedgeError} if the file is damaged
    */
   read(sql: string, values: (string | number)[]): Record<string, unknown>[] {
     if (!this.isOpen && !isThere(this.path)) return [];
@@ -109,7 +113,12 @@ export class JournalFile {
   failure(cause: unknown): KedgeError {
     if (cause instanceof KedgeError) return cause;
     if (isSqliteFull(cause, this.path)) return this.#full(cause);
-    return new KedgeError(`Cannot use the journal "${this.path}": ${(cause as Error).message}`, {
+    const message = `Cannot use the journal "${this.path}": ${(cause as Error).message}`;
+    if (isSqliteDenied(cause, this.path) || isReadOnly(cause)) {
+      const hint = "run it as the user who owns the cache folder, or name another cache folder";
+      return new NotAllowedError(message, { cause, hint });
+    }
+    return new KedgeError(message, {
       cause,
       hint: "move the file away if it is damaged; it holds the history of runs, nothing else",
     });
