@@ -8,6 +8,9 @@ import { isGranted } from "./is_granted.ts";
 /** The types of the file systems that may store what is written in fewer bytes: btrfs, ZFS, bcachefs. */
 const compressing: readonly number[] = [0x9123683e, 0x2fc12fc1, 0xca451a4e];
 
+/** What a small file takes of most file systems, in bytes. */
+export const leastBlock = 4096;
+
 /**
  * The bytes that may still be written where a path lies or would lie; `undefined` where the system does not tell: of a file system that has no size
  * either, such as a tmpfs without a limit.

@@ -23,8 +23,9 @@ import { keepDisk } from "./seen_disks.ts";
 import { whereRoom } from "./where_room.ts";
 import { roomHint, withRoom } from "./with_room.ts";
 
-/** Makes sure that there is room for what a pull writes; where it writes nothing more than stands, the file system is not asked. */
+/** Makes sure that there is room for what a pull writes; where the disk stands, the file system is not asked. */
 function checkRoom(plan: DiskPullPlan): void {
+  if (plan.stands) return;
   const mostBytes = roomForPull(plan, false);
   if (mostBytes === 0) return;
   const { file, out } = plan;

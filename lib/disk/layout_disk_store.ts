@@ -118,6 +118,10 @@ export class LayoutDiskStore implements DiskStore {
   }
 
   async commit(bytes: Bytes): Promise<void> {
+    await withRoom(this.layout.folder, roomHint, () => this.#commit(bytes));
+  }
+
+  async #commit(bytes: Bytes): Promise<void> {
     const manifest = parseManifest(bytes, { name: this.name });
     await this.layout.make();
     await writeFileAtomic(this.layout.blobPath(manifest.digest), bytes);

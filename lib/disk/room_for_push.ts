@@ -1,4 +1,4 @@
-import { checkFreeBytes } from "../base/disk_space.ts";
+import { checkFreeBytes, diskOf } from "../base/disk_space.ts";
 import { NoRoomError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import { plainBytes } from "../chunk/plan_packs.ts";
@@ -26,18 +26,18 @@ export async function checkPushRoom(plan: DiskPushPlan, room: PushRoom): Promise
   const { store, cacheDir, meter } = room;
   const toMake = packs.filter(({ there, built }) => !there && built === undefined);
   const leastToMake = sum(toMake.map(({ chunks }) => chunks.length));
-  checkRoom(
-    cacheDir,
-    leastToMake,
-    sum(toMake.map(({ chunks }) => plainBytes(table, chunks))),
-    meter,
-  );
+  const mostToMake = sum(toMake.map(({ chunks }) => plainBytes(table, chunks)));
+  checkRoom(cacheDir, leastToMake, mostToMake, meter);
   const { folder } = store;
   if (folder === undefined) return;
   const hasIndex = standing !== undefined && await store.has(standing.indexBlob);
   const indexBytes = hasIndex ? 1 : standing?.indexBytes.length ?? 1 + table.digests.length;
   const known = packs.filter(({ there }) => !there).map(({ built }) => built?.size ?? 0);
-  checkRoom(folder, indexBytes + leastToMake + sum(known), bytesToMove, meter);
+  // Where both are on one disk, each new pack is there twice until the push is committed.
+  const isOneDisk = toMake.length > 0 && diskOf(folder) === diskOf(cacheDir);
+  const [leastTwice, mostTwice] = isOneDisk ? [leastToMake, mostToMake] : [0, 0];
+  const leastBytes = indexBytes + leastToMake + sum(known) + leastTwice;
+  checkRoom(folder, leastBytes, bytesToMove + mostTwice, meter);
 }
 
 function checkRoom(folder: string, leastBytes: number, mostBytes: number, meter: Meter): void {

@@ -5,7 +5,7 @@
  */
 import { formatBytes } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
-import { checkFreeBytes, takenBytes } from "../base/disk_space.ts";
+import { checkFreeBytes, leastBlock, mayCompress, takenBytes } from "../base/disk_space.ts";
 import { canRead } from "../base/files.ts";
 import type { Step } from "../operation/operation.ts";
 import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
@@ -93,7 +93,9 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const stands = disk.layers.filter((layer) => !writing.includes(layer));
   const checkRoom = () => {
     const ownBytes = seen === undefined ? 0 : Math.max(0, takenBytes(seen) - sum(stands.map(size)));
-    checkFreeBytes(out, sum(writing.map(leastRoom)) - ownBytes, file.path);
+    const journal = inPlace && !standsWhole && !mayCompress(out) ? leastBlock : 0;
+    const grows = Math.max(0, sum(writing.map(leastRoom)) - ownBytes);
+    checkFreeBytes(out, grows + journal, file.path);
   };
 
   return {
