@@ -159,14 +159,15 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
     return takeMember(this, this.#folder, { baseName, rest, member });
   }
 
-  async whole(): Promise<LayerReading["whole"]> {
+  /** The paths that are whole, of which some may have to be hashed anew. */
+  async whole(signal: AbortSignal): Promise<LayerReading["whole"]> {
     const whole: { baseName: string; path: string }[] = [];
     for (const [baseName, tree] of this.#trees) {
       const expected = this.#wanted.get(baseName);
       if (expected === undefined || tree.isEmpty) continue;
       tree.close();
       const { narSize } = expected;
-      const written = tree.summary() ?? await hashNar(tree.root, { narSize });
+      const written = tree.summary() ?? await hashNar(tree.root, { narSize, signal });
       if (written.narHash !== expected.narHash || written.narSize !== narSize) continue;
       whole.push({ baseName, path: tree.root });
     }
@@ -179,6 +180,7 @@ class LayerUnpacking implements MemberTaker, StoreTrees, Disposable {
   }
 }
 
+const stopping = new AbortController();
 const underWay = new Map<number, { bytes: LayerBytes; done: Promise<void> }>();
 let folder = new NixFolder("");
 let work = "";
@@ -200,7 +202,7 @@ async function unpack(
       : bytes.readFile(file, name);
     const facts = await readLayer(pieces, name, { taker, database: files });
     const database = files.digests();
-    const whole = await taker.whole();
+    const whole = await taker.whole(stopping.signal);
     if (file === undefined || bytes.isWhole) {
       reading = { facts, whole, database };
     }
@@ -223,6 +225,7 @@ port.addEventListener("message", async ({ data }) => {
   } else if ("piece" in data) underWay.get(data.layer)?.bytes.push(data.piece);
   else if ("end" in data) underWay.get(data.layer)?.bytes.end(data.end);
   else {
+    stopping.abort();
     const all = [...underWay.values()];
     for (const { bytes } of all) bytes.end("cut");
     await Promise.all(all.map(({ done }) => done));

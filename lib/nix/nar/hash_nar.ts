@@ -5,6 +5,10 @@ import type { NarSummary } from "./nar_verifier.ts";
 
 const largestPieceBytes = 1024 * 1024;
 const yieldEveryBytes = 16 * 1024 * 1024;
+/** What a path costs beside its bytes. */
+const bytesEach = 64 * 1024;
+/** How much was done since others could last run, by whichever call: many small paths take as long as a large one. */
+let workBytes = 0;
 
 /** Options of {@linkcode hashNar}. */
 export interface HashNarOptions {
@@ -18,12 +22,13 @@ export interface HashNarOptions {
 export async function hashNar(path: string, options: HashNarOptions = {}): Promise<NarSummary> {
   const { narSize = largestPieceBytes, signal } = options;
   const hasher = new Hasher();
+  workBytes += bytesEach;
   for (const piece of narPieces(path, Math.min(largestPieceBytes, Math.max(1024, narSize)))) {
     hasher.update(piece);
-    if (hasher.size % yieldEveryBytes < piece.length) {
-      await delay(0);
-      signal?.throwIfAborted();
-    }
+    if ((workBytes += piece.length) < yieldEveryBytes) continue;
+    workBytes = 0;
+    await delay(0);
+    signal?.throwIfAborted();
   }
   return { narHash: hasher.digest(), narSize: hasher.size };
 }
