@@ -40,6 +40,10 @@ const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
 /** A digest of another algorithm than sha256, by the grammar of the OCI image specification. */
 const otherDigest = /^(?!sha256:)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]{1,256}$/;
 
+/** The next step where something is named by another algorithm than sha256. */
+export const otherDigestHint =
+  "only sha256 is supported: have the image made, or pushed, with that";
+
 /** Reads the descriptor of something that others may have named by another algorithm; its digest is to be looked at before it is used. */
 export function readAnyDescriptor(value: unknown, at: string, refuse: RefuseJson): Descriptor {
   return readDescriptor(value, at, refuse, (text) => isDigest(text) || otherDigest.test(text));
@@ -59,7 +63,7 @@ export function readDescriptor(
   const digest = fields.text("digest");
   if (!fits(digest)) {
     const state = `the digest ${JSON.stringify(digest.slice(0, 80))} is not sha256`;
-    throw fields.refused("digest", state);
+    throw fields.refused("digest", state, otherDigest.test(digest) ? otherDigestHint : undefined);
   }
   const size = fields.number("size");
   const state = !Number.isSafeInteger(size)

@@ -1,5 +1,5 @@
 /** Makes the error of data that is not what it must be. */
-export type RefuseJson = (state: string) => Error;
+export type RefuseJson = (state: string, hint?: string) => Error;
 
 /**
  * The fields of an object in JSON from outside, checked by hand where they are read: whoever finds an image unchanged reads manifests
@@ -20,10 +20,10 @@ export class JsonFields {
     this.#fields = value as Readonly<Record<string, unknown>>;
   }
 
-  /** Refuses a field for what is wrong with it. */
-  refused(name: string, state: string): Error {
+  /** Refuses a field for what is wrong with it, with the next step where there is one. */
+  refused(name: string, state: string, hint?: string): Error {
     const path = [this.#at, name].filter((part) => part !== "").join(".");
-    return this.#refuse(`${state} (at ${path === "" ? "the top" : path})`);
+    return this.#refuse(`${state} (at ${path === "" ? "the top" : path})`, hint);
   }
 
   /** A text. */

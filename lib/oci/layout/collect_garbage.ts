@@ -11,6 +11,7 @@ import { join } from "@std/path";
 import { isTemporaryName, removeIfThere } from "../../base/atomic_file.ts";
 import type { Digest } from "../../base/digest.ts";
 import { isDigest } from "../../base/digest_text.ts";
+import { VerificationError } from "../../base/errors.ts";
 import { isLockHeld, lockFile, tryLockFile } from "../../base/file_lock.ts";
 import { ifThere } from "../../base/files.ts";
 import { removeLeftTemporaries } from "../../base/left_temporaries.ts";
@@ -58,6 +59,7 @@ export async function collectGarbage(
   const entries = (await layout.entries()).filter((entry) =>
     !without.includes(nameOf(entry) ?? "")
   );
+  for (const entry of entries) checkReadable(layout, entry);
   const oldest = now() - graceMs;
   const ageOf = async (digest: Digest) => {
     const file = await ifThere(Deno.lstat(layout.blobPath(digest)));
@@ -82,6 +84,22 @@ export async function collectGarbage(
   garbage.removed.sort();
   garbage.bytesFreed += await collectWork(layout, oldest, dryRun);
   return garbage;
+}
+
+/** What an entry leads to that is named by another algorithm is not known, so that all might be needed. */
+function checkReadable({ folder }: Layout, entry: Descriptor): void {
+  const { digest } = entry;
+  if (isDigest(digest)) return;
+  const name = nameOf(entry);
+  const shown = JSON.stringify(String(digest).slice(0, 80));
+  throw new VerificationError(
+    `Cannot collect the garbage of "${folder}": it names an image by ${shown}, which is not sha256`,
+    {
+      hint: name === undefined
+        ? "collect it with the tool that wrote that"
+        : `take that one away (image:rm oci:${folder}:${name}), or collect with the tool that wrote it`,
+    },
+  );
 }
 
 /** Removes what is old and not needed, and tells how many blobs stay. */

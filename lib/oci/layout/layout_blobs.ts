@@ -13,7 +13,7 @@ import { digestHex, isDigest } from "../../base/digest_text.ts";
 import { VerificationError } from "../../base/errors.ts";
 import { ifThere, isNotThere, writeAllSync } from "../../base/files.ts";
 import { plainPath } from "../../base/plain_path.ts";
-import type { Descriptor } from "../descriptor.ts";
+import { type Descriptor, otherDigestHint } from "../descriptor.ts";
 import { workName } from "./is_layout.ts";
 import { removeLeftTemporaries } from "../../base/left_temporaries.ts";
 import { type Manifest, parseManifest } from "../manifest.ts";
@@ -48,6 +48,7 @@ export class LayoutBlobs {
       const shown = JSON.stringify(String(digest).slice(0, 80));
       throw new VerificationError(
         `Cannot read a blob of "${this.folder}": the digest ${shown} is not sha256`,
+        { hint: otherDigestHint },
       );
     }
     return join(this.folder, "blobs", "sha256", digestHex(digest));
