@@ -82,6 +82,19 @@ export class RegistryBlobs {
     return { size: parseContentRange(response.headers.get("content-range"))?.total };
   }
 
+  /** What was told of a blob, which is asked once of all images of a repository, and anew once somebody brought it there. */
+  async toldOf(digest: Digest): Promise<BlobHead | undefined> {
+    const { told } = this.host;
+    const key = this.#keyOf(digest);
+    const standing = told.get(key) ?? this.head(digest);
+    told.set(key, standing);
+    return await standing;
+  }
+
+  #keyOf(digest: Digest): string {
+    return `${this.repository}@${digest}`;
+  }
+
   /** The answer to a HEAD, one of 404 too; `undefined` where the registry, or a proxy before it, answers to none. */
   protected async headOf(
     path: string,
@@ -173,6 +186,7 @@ export class RegistryBlobs {
   ): Promise<void> {
     const { pushBlob } = await import("./push_blob.ts");
     await pushBlob(this.host, this.repository, descriptor, body, options);
+    this.host.told.delete(this.#keyOf(descriptor.digest));
   }
 
   /** Requests that a mount costs which is planned now. */
@@ -203,6 +217,7 @@ export class RegistryBlobs {
       throw error;
     }
     await response.body?.cancel();
+    this.host.told.delete(this.#keyOf(digest));
     if (mountRefusals.includes(response.status)) return undefined;
     return response.status === 201 ? true : uploadLocation(this.host, response, url);
   }

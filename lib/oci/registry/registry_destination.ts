@@ -87,7 +87,7 @@ export class RegistryDestination implements ImageDestination {
   async has(descriptor: Descriptor, manifest: boolean): Promise<boolean> {
     if (manifest) return (await this.client.headManifest(descriptor.digest)) !== undefined;
     const { digest, size } = descriptor;
-    const there = await this.client.head(digest);
+    const there = await this.client.toldOf(digest);
     if (there === undefined) return false;
     // A size that is not told is none that is wrong.
     if ((there.size ?? size) === size) return true;

@@ -26,6 +26,7 @@ import {
 } from "../memory.ts";
 import { Pace } from "../pace.ts";
 import { RegistryAccess, type RegistryAction, type RegistryRequest } from "./registry_access.ts";
+import type { BlobHead } from "./registry_blobs.ts";
 import { RegistryOrigin } from "./registry_origin.ts";
 import { ResumeProof } from "./resume_proof.ts";
 
@@ -72,6 +73,8 @@ export class RegistryHost implements Disposable {
   readonly signal: AbortSignal | undefined;
   /** Whether it is still to be found out if uploads can be gone on with. */
   readonly resumeProof: ResumeProof = new ResumeProof(() => this.shown.resumes !== undefined);
+  /** What it told of blobs, by repository and digest; whoever brings one there takes it away. */
+  readonly told: Map<string, Promise<BlobHead | undefined>> = new Map();
   /** Whether it answers to HEAD, as far as it showed; a proxy before it may pass on GET alone. */
   answersHead: boolean = true;
   /** Whose turn it is to change what has to be read before it is written. */
