@@ -29,7 +29,11 @@ Deno.test("together() ends the others when one fails, and waits for them before 
   const told: string[] = [];
   const failing = () => Promise.reject(new Error("broken"));
   const { signal } = new AbortController();
-  await assertRejects(() => together([endless(told, "a"), failing, endless(told, "b")], signal));
+  await assertRejects(
+    () => together([endless(told, "a"), failing, endless(told, "b")], signal),
+    Error,
+    "broken",
+  );
   assertEquals(told, ["a ended", "b ended"]);
 });
 

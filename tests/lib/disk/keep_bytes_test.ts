@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../../lib/base/errors.ts";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { keepBytes } from "../../../lib/disk/keep_bytes.ts";
@@ -27,6 +28,6 @@ Deno.test("keepBytes() leaves nothing behind where the blob has no place", () =>
     const cache = new Cache(`${folder}/cache`);
     await cache.ensure(cache.dir);
     await Deno.writeTextFile(`${cache.dir}/blobs-v1`, "no folder");
-    await assertRejects(() => keepBytes(cache, bytes, digest));
+    await assertRejects(() => keepBytes(cache, bytes, digest), KedgeError, "Not a directory");
     assertEquals(await unfinished(cache), []);
   }));

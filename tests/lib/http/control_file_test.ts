@@ -19,7 +19,11 @@ Deno.test({
       await Deno.writeFile(join(dir, "data"), new Uint8Array(10));
       await writeControl(dir, control);
       const many = Array.from({ length: 5000 }, (_, i) => ({ start: i * 20, end: i * 20 + 10 }));
-      await assertRejects(() => writeControl(dir, { ...control, size: 100_000, done: many }));
+      await assertRejects(
+        () => writeControl(dir, { ...control, size: 100_000, done: many }),
+        Error,
+        "No space left",
+      );
       assertEquals(await names(dir), ["control.json", "data"]);
       assertEquals(await readControl(dir, control.source), control);
     } finally {

@@ -30,6 +30,14 @@ Deno.test("RetryBudget waits for what servers ask no longer than five minutes in
   assertEquals(budget().next({ askedMs: 300_001 }), undefined);
 });
 
+Deno.test("RetryBudget waits the five minutes to their last millisecond, at once or in parts", () => {
+  assertEquals(budget().next({ askedMs: 300_000 }), 300_000);
+  const parts = budget();
+  const halves = [1, 2].map(() => parts.next({ isBusy: true, askedMs: 150_000 }));
+  assertEquals(halves, [150_000, 150_000]);
+  assertEquals(parts.next({ isBusy: true, askedMs: 1 }), undefined);
+});
+
 Deno.test("RetryBudget is whole again once something came", () => {
   const refilled = budget();
   const polite = { isBusy: true, askedMs: 200_000 };

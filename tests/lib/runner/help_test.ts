@@ -57,6 +57,22 @@ Deno.test("--help of a task shows the form of each value of a list", async () =>
   assertMatch(printed[0]!, /^ {2}--option KEY=VALUE\.\.\. {2}An option$/m);
 });
 
+Deno.test("--help of a task shows which of its words is a list, and which is one", async () => {
+  const words = { positional: true as const };
+  const pack = task({
+    name: "pack",
+    description: "Pack",
+    args: {
+      to: arg.string({ description: "A place", required: true, ...words }),
+      path: arg.list(arg.string({ description: "A path" }), { description: "Paths", ...words }),
+    },
+    run() {},
+  });
+  const { printed } = await runTasks([pack], ["pack", "--help"]);
+  assertMatch(printed[0]!, /^ {2}TO +A place/m);
+  assertMatch(printed[0]!, /^ {2}PATH\.\.\. +Paths/m);
+});
+
 Deno.test("--help of a task lists its flags under their headings, with the defaults that the task chooses", async () => {
   const registry = arg.string({ description: "A host", placeholder: "HOST", group: "Registry" });
   const push = task({

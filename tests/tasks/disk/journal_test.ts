@@ -1,7 +1,7 @@
 /** What pulls in place save is found again, whenever and however often they are cut off. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes";
-import { UnreachableError } from "../../../lib/base/errors.ts";
+import { NotAllowedError, UnreachableError } from "../../../lib/base/errors.ts";
 import { runProcess } from "../../../lib/base/process_group.ts";
 import type { OperationEvent } from "../../../lib/operation/event.ts";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
@@ -68,7 +68,11 @@ Deno.test({
     assertEquals((await chattr("+i")).code, 0);
     const options = { reference: references[1]!, file, inPlace: true };
     try {
-      await assertRejects(() => pullDisk(options, world.machine()));
+      await assertRejects(
+        () => pullDisk(options, world.machine()),
+        NotAllowedError,
+        ".out.kedge-journal",
+      );
     } finally {
       assertEquals((await chattr("-i")).code, 0);
     }

@@ -1,7 +1,7 @@
 /** Many images are brought at once, and each blob once. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
-import { NoRoomError, UsageError } from "../../../lib/base/errors.ts";
+import { NoRoomError, UsageError, VerificationError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { Layout, nameOf } from "../../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
@@ -88,13 +88,16 @@ Deno.test("syncImages() moves no tag when one image cannot be copied", () =>
     await writeImage(`${folder}/from`, "good", { layers: ["fine"] });
     await writeImage(`${folder}/from`, "bad", { layers: ["damaged"] });
     await Deno.writeTextFile(new Layout(`${folder}/from`).blobPath(sha256("damaged")), "danaged");
-    await assertRejects(() =>
-      syncImages({
-        images: ["good", "bad"].map((tag) => ({
-          from: `oci:${folder}/from:${tag}`,
-          to: `docker://${registry.host}/a:${tag}`,
-        })),
-      }, { cache: new Cache(`${folder}/cache`) })
+    await assertRejects(
+      () =>
+        syncImages({
+          images: ["good", "bad"].map((tag) => ({
+            from: `oci:${folder}/from:${tag}`,
+            to: `docker://${registry.host}/a:${tag}`,
+          })),
+        }, { cache: new Cache(`${folder}/cache`) }),
+      VerificationError,
+      "its bytes have the digest",
     );
     assertEquals([...registry.store.repository("a").tags], []);
   }));

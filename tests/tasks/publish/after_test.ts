@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { IncompleteError, UsageError } from "../../../lib/base/errors.ts";
+import { IncompleteError, KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { parseSigningKey } from "../../../lib/nix/signing_key.ts";
 import type { RunEvent } from "../../../lib/runner/events.ts";
 import {
@@ -145,7 +145,7 @@ Deno.test("publishPrune() goes on with a prune that ended after the catalog forg
     forgotten ||= method === "DELETE";
     return method === "GET" && forgotten ? new Response("down", { status: 501 }) : undefined;
   };
-  await assertRejects(() => publishPrune(options, ground.ctx));
+  await assertRejects(() => publishPrune(options, ground.ctx), KedgeError, "answered 501");
   assertEquals([server.entries.size, (await namesIn(store, ".narinfo")).length], [1, 3]);
   server.fault = () => undefined;
   const again = await publishPrune(options, ground.ctx);

@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { join } from "@std/path";
+import { IncompleteError } from "../../../lib/base/errors.ts";
 import type { KedgeError } from "../../../lib/base/errors.ts";
 import { SqliteCatalog } from "../../../lib/catalog/sqlite_catalog.ts";
 import { formatNarInfo, parseNarInfo } from "../../../lib/nix/nar/nar_info.ts";
@@ -136,7 +137,11 @@ Deno.test("the journal tells which store was proven and which was not", async ()
     method === "PUT" && key.startsWith("nar/") ? "forget" : undefined;
   const journal = new CountingJournal(join(ground.dir, "journal.db"));
   const options = { ...ground.options, stores: [good.url, bad.url] };
-  await assertRejects(() => publish(options, { ...ground.ctx, journal }));
+  await assertRejects(
+    () => publish(options, { ...ground.ctx, journal }),
+    IncompleteError,
+    "is not there",
+  );
   const outcomes = (url: string) => journal.lines.filter(({ object }) => object === url);
   assertEquals(outcomes(good.url).map(({ state }) => state), ["proving", "proven"]);
   assertEquals(outcomes(bad.url).map(({ state }) => state), ["proving", "not proven"]);

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { NotAllowedError, UnreachableError, UsageError } from "../../../lib/base/errors.ts";
+import {
+  IncompleteError,
+  NotAllowedError,
+  UnreachableError,
+  UsageError,
+} from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { generateSigningKey } from "../../../lib/nix/signing_key.ts";
 import type { RunEvent } from "../../../lib/runner/events.ts";
@@ -147,9 +152,17 @@ realTest("publish() speaks TLS with an authority and a client certificate of its
     serverConfig: `ssl_client_certificate ${ca}; ssl_verify_client on;`,
   });
   const options = { ...ground.options, retry: { retries: 0 } };
-  await assertRejects(() => publish({ ...options, stores: [cache.nginx.url] }, ground.ctx));
+  await assertRejects(
+    () => publish({ ...options, stores: [cache.nginx.url] }, ground.ctx),
+    IncompleteError,
+    "Cannot trust the certificate",
+  );
   const trusting = `${cache.nginx.url}?tls-ca=${ca}`;
-  await assertRejects(() => publish({ ...options, stores: [trusting] }, ground.ctx));
+  await assertRejects(
+    () => publish({ ...options, stores: [trusting] }, ground.ctx),
+    IncompleteError,
+    "No required SSL certificate",
+  );
   const known = `${trusting}&tls-certificate=${client.certificate}&tls-private-key=${client.key}`;
   const result = await publish({ ...options, stores: [known], verify: "full" }, ground.ctx);
   assertEquals(result.stores[0]?.missing, 2);

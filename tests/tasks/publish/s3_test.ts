@@ -1,7 +1,7 @@
 /** Publishing to S3: signatures, parts, and uploads that go on where they were. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { type KedgeError, UsageError } from "../../../lib/base/errors.ts";
+import { IncompleteError, type KedgeError, UsageError } from "../../../lib/base/errors.ts";
 import { publish } from "../../../tasks/publish/publish.ts";
 import { environment } from "../../support/environment.ts";
 import { plainGround } from "../../support/plain_paths.ts";
@@ -94,7 +94,11 @@ Deno.test("publish() begins an upload anew that S3 has forgotten", options, asyn
   assert(port > 0);
   let parts = 0;
   s3.cut = (request) => request.includes("partNumber=") && ++parts > 1;
-  await assertRejects(() => publish(sendingTo(s3.endpoint), ground.ctx));
+  await assertRejects(
+    () => publish(sendingTo(s3.endpoint), ground.ctx),
+    IncompleteError,
+    "Cannot write a part",
+  );
   // Another session under the same name: the server does not know it.
   let cut = true;
   s3.cut = () => false;

@@ -97,7 +97,11 @@ Deno.test("unpackAppleLz4() ends the stream that it reads, also where it is refu
   };
   await Array.fromAsync(unpackAppleLz4(stream(packed), 800));
   assertEquals(open, 0);
-  await assertRejects(() => Array.fromAsync(unpackAppleLz4(stream(packed), 799)));
+  await assertRejects(
+    () => Array.fromAsync(unpackAppleLz4(stream(packed), 799)),
+    VerificationError,
+    "more than 799 bytes",
+  );
   assertEquals(open, 0);
   for await (const _ of unpackAppleLz4(stream(packed), 800)) break;
   assertEquals(open, 0);

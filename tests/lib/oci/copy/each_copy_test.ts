@@ -49,6 +49,10 @@ Deno.test("eachCopy(): one image has the whole limit, and a registry that is bot
 Deno.test("eachCopy() gives what it shared back where a copy fails", async () => {
   const pace = new Pace(12, 12);
   const copies = Array(3).fill({ source: { limit: pace }, destination: { limit: pace } });
-  await assertRejects(() => eachCopy(copies, signal, () => Promise.reject(new Error("no"))));
+  await assertRejects(
+    () => eachCopy(copies, signal, () => Promise.reject(new Error("no"))),
+    Error,
+    "no",
+  );
   assertEquals(pace.now, 12);
 });

@@ -1,5 +1,6 @@
 /** Registries that take chunks in their own ways, or none. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../../../lib/base/errors.ts";
 import { recallHabits } from "../../../../lib/oci/memory.ts";
 import {
   blob,
@@ -16,7 +17,11 @@ Deno.test("pushBlob() counts for itself where the registry's Range stays behind 
   withFake({ quirks: ["stale-range"] }, async (registry, memory) => {
     assertEquals(await push(registry.host, memory), blob.size);
     registry.store.blobs.clear();
-    await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(12, cut) }));
+    await assertRejects(
+      () => push(registry.host, memory, { body: inPiecesWith(12, cut) }),
+      KedgeError,
+      "the power went",
+    );
     await cutWasNoticed(registry);
     assertEquals(memory.upload?.offset, 600_000);
     const { location, offset } = memory.upload!;

@@ -1,5 +1,6 @@
 /** A large blob is uploaded in chunks, and goes on where an earlier run stopped. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { KedgeError } from "../../../../lib/base/errors.ts";
 import { recallHabits } from "../../../../lib/oci/memory.ts";
 import { RegistryClient } from "../../../../lib/oci/registry/registry_client.ts";
 import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
@@ -84,7 +85,11 @@ Deno.test("pushBlob() obeys OCI-Chunk-Min-Length and remembers it", () =>
 
 Deno.test("pushBlob() continues what an earlier run sent, and hashes the beginning too", () =>
   withFake({}, async (registry, memory) => {
-    await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(12, cut) }));
+    await assertRejects(
+      () => push(registry.host, memory, { body: inPiecesWith(12, cut) }),
+      KedgeError,
+      "the power went",
+    );
     await cutWasNoticed(registry);
     const { location, offset } = memory.upload!;
     assertEquals(offset, 600_000);
@@ -119,7 +124,11 @@ realTest("pushBlob() sends chunks to docker-registry, and goes on between them",
 ], async () => {
   await using registry = await startRegistry();
   const memory = new TestMemory();
-  await assertRejects(() => push(registry.host, memory, { body: inPiecesWith(9, cut) }));
+  await assertRejects(
+    () => push(registry.host, memory, { body: inPiecesWith(9, cut) }),
+    KedgeError,
+    "the power went",
+  );
   const { location, offset } = memory.upload!;
   assertEquals(offset, 300_000);
   // The cut chunk ends the session of docker-registry: the push begins anew and ends well.
