@@ -5,13 +5,13 @@ import type { TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode listRuns}. */
 export interface ListRunsOptions {
-  /** How many at most. @default {50} */
+  /** The most runs that are listed, a whole number of at least 1. @default {50} */
   limit?: number | undefined;
 }
 
 /** Which run is meant. */
 export interface ShowRunOptions {
-  /** Its id, or the beginning of it. */
+  /** Its id, or the beginning of its id. */
   id: string;
 }
 
@@ -25,9 +25,9 @@ export interface ShownRun extends RunRow {
 }
 
 /**
- * The latest runs that the journal knows, newest first.
+ * Lists the latest runs of the journal, newest first.
  *
- * @throws {UsageError} if the limit is no whole number of at least 1
+ * @throws {UsageError} if the limit is not a whole number of at least 1
  * @throws {KedgeError} if the journal cannot be read
  *
  * @example
@@ -51,10 +51,22 @@ export async function listRuns(
 }
 
 /**
- * One run with its operations and their steps.
+ * Shows one run with its operations and their steps.
  *
- * @throws {UsageError} if no run has this id, or several begin so
+ * @throws {UsageError} if no run has this id, or several ids begin with it
  * @throws {KedgeError} if the journal cannot be read
+ *
+ * @example
+ * ```ts
+ * import { listRuns, showRun } from "@kedge/kedge";
+ *
+ * export async function lastFailure(): Promise<string[]> {
+ *   const failed = (await listRuns()).find(({ exitCode }) => exitCode !== 0);
+ *   if (failed === undefined) return [];
+ *   const { operations } = await showRun({ id: failed.id });
+ *   return operations.map(({ kind, subject }) => `${kind} ${subject}`);
+ * }
+ * ```
  */
 export async function showRun(
   options: ShowRunOptions,
@@ -69,7 +81,7 @@ export async function showRun(
   const found = journal.runsBeginning(options.id);
   const [run] = found;
   if (run === undefined || found.length > 1) {
-    const state = run === undefined ? "there is no such run" : "several ids begin so";
+    const state = run === undefined ? "there is no such run" : "several ids begin with it";
     throw new UsageError(`Cannot show the run "${options.id}": ${state}`, {
       hint: "`runs` lists the ids",
     });

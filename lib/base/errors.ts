@@ -157,8 +157,15 @@ const precedence: readonly ExitCode[] = [
 ];
 
 /**
- * The exit code of anything thrown. Where several errors are joined in an `AggregateError`, the first
- * of 130, 143, 2, 5, 3, 8, 6, 7, 4, 1 is taken. A full disk is 8 whoever reports it.
+ * Gives the exit code of anything thrown. Of the errors in an `AggregateError`, the first of 130, 143, 2, 5, 3, 8, 6, 7, 4, 1 counts.
+ * A full disk is 8, whatever class of error reports it.
+ *
+ * @example
+ * ```ts
+ * import { ExitCode, exitCodeOf, UsageError } from "@kedge/kedge";
+ *
+ * exitCodeOf(new UsageError('Cannot use "x": it is not a size')) === ExitCode.usage; // true
+ * ```
  */
 export function exitCodeOf(error: unknown): ExitCode {
   const codes = new Set<ExitCode>();

@@ -4,27 +4,41 @@ import type { BundleContents } from "./bundle_contents.ts";
 
 /** Options of {@linkcode checkBundle}. */
 export interface CheckBundleOptions {
-  /** The name that the file has for others, where it lies under another for the time being. @default {the path's} */
+  /** The name of the bundle in messages, and for its suffix, if the file has another name. @default {that of the path} */
   name?: string | undefined;
-  /** The machine that is to boot it. @default {any that the bundle is whole for} */
+  /** The machine that is to boot it. @default {any} */
   architecture?: KexecArchitecture | undefined;
   /** The most bytes that it may unpack to. @default {4 GiB} */
   maxUnpackedBytes?: number | undefined;
-  /** Takes notes of what is odd but no error. */
+  /** Receives notes about what is unusual but not wrong. */
   meter?: Meter | undefined;
   /** Ends the reading. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Checks that a file is a kexec bundle that nixos-anywhere can boot a machine into, and tells what is in it.
+ * Checks that a file is a kexec bundle that nixos-anywhere can boot a machine into, and lists what is in it.
  *
- * It is one if `kexec/bzImage` is a Linux kernel, `kexec/initrd` an initial ramdisk, `kexec/run` executable and `kexec/kexec` an
- * executable static ELF program, kernel and program of one architecture; if the name says the same of the compression as the bytes,
- * since nixos-anywhere goes by the name; and if no member of the tarball leads out of it.
+ * A bundle is a tarball in which
  *
- * @throws {VerificationError} naming what is wrong
- * @throws {KedgeError} if the bundle is packed by xz and the program `xz` is missing
+ * - `kexec/bzImage` is a Linux kernel, and `kexec/initrd` an initial ramdisk;
+ * - `kexec/run` is executable, and `kexec/kexec` is an executable static ELF program for the architecture of the kernel;
+ * - no member leads out of the tarball.
+ *
+ * The suffix of its name must match its compression, since nixos-anywhere relies on the name.
+ *
+ * @throws {VerificationError} if one of these does not hold; the message says which
+ * @throws {KedgeError} if the bundle is compressed by xz and the program `xz` is missing
+ *
+ * @example
+ * ```ts
+ * import { cacheKexec, checkBundle } from "@kedge/kedge";
+ *
+ * export async function kernel(): Promise<string | undefined> {
+ *   const { path } = await cacheKexec();
+ *   return (await checkBundle(path)).kernelVersion;
+ * }
+ * ```
  */
 export async function checkBundle(
   path: string,

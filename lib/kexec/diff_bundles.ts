@@ -24,7 +24,19 @@ export interface BundleDifference {
   kernel?: { before: string; after: string };
 }
 
-/** Which files of two bundles differ, and by how many bytes; a file that is the same byte for byte is `same`. */
+/**
+ * Compares two bundles, file by file, in bytes. A file is the `same` if all of its bytes are.
+ *
+ * @example
+ * ```ts
+ * import { checkBundle, diffBundles } from "@kedge/kedge";
+ *
+ * export async function changes(before: string, after: string): Promise<string[]> {
+ *   const { parts } = diffBundles(await checkBundle(before), await checkBundle(after));
+ *   return parts.filter(({ state }) => state !== "same").map(({ path, state }) => `${path}: ${state}`);
+ * }
+ * ```
+ */
 export function diffBundles(before: BundleContents, after: BundleContents): BundleDifference {
   const old = new Map(before.parts.map((part) => [part.path, part]));
   const now = new Map(after.parts.map((part) => [part.path, part]));

@@ -10,16 +10,23 @@ import { ambientRun } from "../../lib/runner/ambient.ts";
 import type { TaskContext, TaskContextOptions } from "../../lib/runner/context.ts";
 
 /**
- * The folder of the cache, that of the run in which this is called where no other is given; it need not be there yet.
+ * Gives the path of the cache folder, which need not exist yet: that of the context, else that of the run in which it is called.
  *
- * @throws {UsageError} if no cache is given, and no variable tells where the home is
+ * @throws {UsageError} if no cache is given, and neither `KEDGE_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` is set
+ *
+ * @example
+ * ```ts
+ * import { cacheDir } from "@kedge/kedge";
+ *
+ * const dir = cacheDir(); // such as /home/ada/.cache/kedge
+ * ```
  */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
   return ctx.cache?.dir ?? ambientRun()?.cacheDir ?? defaultCacheDir();
 }
 
 /**
- * How large the cache is, in all and in its parts. A file with several names counts once.
+ * Measures the cache, in all and by its parts, in bytes. A file with several hard links counts once.
  *
  * @example
  * ```ts
@@ -39,12 +46,12 @@ export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize
 /** What {@linkcode cacheClean} removes. */
 export interface CacheCleanOptions {
   /**
-   * Only what goes by one of these: a URL or a part of one, a reference, a bucket such as `kexec`; an empty list removes nothing.
+   * The names of what is removed: a URL or a part of one, a reference, or a bucket such as `kexec`. An empty list removes nothing.
    *
    * @default {everything}
    */
   names?: readonly string[] | undefined;
-  /** Go on although other processes use the cache. @default {false} */
+  /** Whether it is removed even if other processes use the cache. @default {false} */
   force?: boolean | undefined;
 }
 
@@ -59,11 +66,22 @@ export interface CacheCleanResult extends CleanResult {
 }
 
 /**
- * Empties the cache, or removes what goes by some names; the journal of runs stays. Waits for others who use the cache.
+ * Empties the cache, or removes the entries with some names.
  *
- * @throws {UsageError} if an option is not what it must be
- * @throws {TimedOutError} if others used it for longer than `KEDGE_LOCK_TIMEOUT`
- * @throws {KedgeError} if some of what shall go may not be removed; `data.left` names that, and all else is gone
+ * It waits for other processes that use the cache. The journal of runs stays.
+ *
+ * @throws {UsageError} if an option has a wrong type or value
+ * @throws {TimedOutError} if other processes used the cache for longer than `KEDGE_LOCK_TIMEOUT`
+ * @throws {KedgeError} if this user may not remove some of it; `data.left` names that, and all else is removed
+ *
+ * @example
+ * ```ts
+ * import { cacheClean } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
+ *
+ * const ctx = { cache: new Cache(await Deno.makeTempDir()) };
+ * const { changed } = await cacheClean({ names: ["kexec"] }, ctx); // false: there was none
+ * ```
  */
 export async function cacheClean(
   options: CacheCleanOptions = {},
@@ -75,15 +93,15 @@ export async function cacheClean(
 
 /** What the cache may keep when {@linkcode cachePrune} is done. */
 export interface CachePruneOptions {
-  /** Whether all goes that is made or fetched again cheaply: before a cache is packed up in CI. @default {false} */
+  /** Whether everything is removed that is cheap to make or download again, before CI saves the cache. @default {false} */
   ci?: boolean | undefined;
-  /** Entries that were not used for so long go: milliseconds, or a text such as `"30d"`. @default {none go by age} */
+  /** Removes entries that were not used for this time: milliseconds, or a text such as `"30d"`. @default {no limit} */
   maxAge?: number | string | undefined;
-  /** The most bytes that its contents may have. @default {any number} */
+  /** The most bytes that the contents of the cache may have. @default {no limit} */
   maxSize?: number | undefined;
-  /** The bytes that must be free on its disk. @default {any number} */
+  /** The bytes that must be free on the disk of the cache. @default {no limit} */
   minFree?: number | undefined;
-  /** Act as if nobody else used the cache. @default {false} */
+  /** Whether to act as if no other process used the cache. @default {false} */
   force?: boolean | undefined;
 }
 
@@ -98,10 +116,21 @@ export interface CachePruneResult extends PruneResult {
 }
 
 /**
- * Removes what nothing refers to, what killed processes left, and what the limits do not let the cache keep. What a live
- * process uses stays.
+ * Removes what nothing refers to, what killed processes left behind, and what exceeds the limits.
  *
- * @throws {UsageError} if a limit is none
+ * What a running process uses stays.
+ *
+ * @throws {UsageError} if a limit is not a time or a number of bytes
+ *
+ * @example
+ * ```ts
+ * import { cachePrune } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
+ *
+ * const ctx = { cache: new Cache(await Deno.makeTempDir()) };
+ * const { why, plan } = await cachePrune({ maxAge: "30d", maxSize: 10e9 }, ctx);
+ * for (const { path, reason } of plan.items) console.log(path, reason);
+ * ```
  */
 export async function cachePrune(
   options: CachePruneOptions = {},
@@ -111,18 +140,41 @@ export async function cachePrune(
   return await runCachePrune(options, ctx);
 }
 
-/** The entries of the cache, and those of the read-only layer below it, the last used first. What may not be read is reported and left out. */
+/**
+ * Lists the entries of the cache, and those of the read-only layer below it, the last used first.
+ *
+ * What this user may not read is reported as a warning and left out.
+ *
+ * @example
+ * ```ts
+ * import { cacheList } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
+ *
+ * const ctx = { cache: new Cache(await Deno.makeTempDir()) };
+ * for (const { key, bytes, used } of await cacheList(ctx)) console.log(key, bytes, used);
+ * ```
+ */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
   const { listEntries } = await import("../../lib/cache/list_entries.ts");
   return await reading(ctx, listEntries);
 }
 
 /**
- * Explains what goes by a name: who put it there, when, from where, with which validators, and who refers to it.
+ * Explains the cache entries with a name: which task wrote them and when, from where, with which validators, and what they refer to.
  *
  * @param name a URL or a part of one, a reference, a store path, or the digest of a blob or of an unpacked folder: in full, or its first
  * hexadecimal digits, six at least, with or without `sha256:`
- * @throws {KedgeError} if nothing goes by that name, or several digests begin with it; the hint names what is near, and `data` has it too
+ * @throws {KedgeError} if no entry has that name, or several digests begin with it; the hint and `data` name the nearest
+ *
+ * @example
+ * ```ts
+ * import { cacheWhy } from "@kedge/kedge";
+ *
+ * export async function origin(url: string): Promise<string[]> {
+ *   const found = await cacheWhy(url);
+ *   return found.map(({ by, created, bucket }) => `${bucket}: by ${by} on ${created}`);
+ * }
+ * ```
  */
 export async function cacheWhy(
   name: string,
@@ -134,26 +186,37 @@ export async function cacheWhy(
 
 /** How much {@linkcode cacheVerify} reads. */
 export interface CacheVerifyOptions {
-  /** Begin nothing further after so long; the next run goes on there: milliseconds, or a text such as `"30s"`. @default {never} */
+  /** The time after which nothing further is begun: milliseconds, or a text such as `"30s"`. The next run continues there. @default {no limit} */
   budget?: number | string | undefined;
   /**
-   * Read and fetch anew at most so many bytes; the next run goes on there. One thing at least is read, however large it is, so that all
-   * are read in the end.
+   * The most bytes that are read and downloaded; the next run continues there. At least one content is read, however large it is, so that
+   * repeated runs read everything in the end.
    *
-   * @default {any number}
+   * @default {no limit}
    */
   budgetBytes?: number | undefined;
-  /** Whether bad ones are fetched anew at once, within the budget; never offline. @default {true} */
+  /** Whether damaged contents are downloaded again at once, within the budget; never offline. @default {true} */
   refetch?: boolean | undefined;
 }
 
 /**
- * Reads the contents of the cache, unpacked folders and copies too, and holds them against their digests. Bad ones are moved away and
- * fetched anew, by the digest that they must have; `bad` of the result says of each what became of it, and why. What may not be read is
- * named, and keeps nothing else from being read.
+ * Checks the contents of the cache, unpacked folders and copies too, against their digests.
  *
- * @throws {VerificationError} if any was bad and could not be brought back; `data.bad` names all that were bad
- * @throws {KedgeError} if some may not be read, and no other is bad; `data.denied` names them
+ * Damaged contents are moved to quarantine and downloaded again, by the digest that they must have; `bad` of the result says of each what
+ * became of it, and why. What this user may not read is named, and everything else is still checked.
+ *
+ * @throws {VerificationError} if damaged contents could not be restored; `data.bad` names all that were damaged
+ * @throws {KedgeError} if some may not be read, and nothing else is damaged; `data.denied` names them
+ *
+ * @example
+ * ```ts
+ * import { cacheVerify } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
+ *
+ * const ctx = { cache: new Cache(await Deno.makeTempDir()) };
+ * const { blobs, bad } = await cacheVerify({ budget: "30s" }, ctx);
+ * console.log(`${blobs} blobs, ${bad.length} of them damaged`);
+ * ```
  */
 export async function cacheVerify(
   options: CacheVerifyOptions = {},

@@ -31,7 +31,7 @@ export interface DiskShape {
   packs: number;
   /** Their bytes. */
   packBytes: number;
-  /** Bytes of the packs that no chunk of this disk lies in; `disk:push --repack` sheds them. */
+  /** Bytes of the packs that belong to no chunk of this disk; `disk:push --repack` leaves them out. */
   wasteBytes: number;
   /** The size of the index in bytes. */
   indexBytes: number;
@@ -41,10 +41,25 @@ export interface DiskShape {
 export interface InspectDiskResult extends Figures, DiskShape {}
 
 /**
- * Tells the shape of a disk: its chunks, its packs, and how much of them is waste.
+ * Shows the shape of a disk: its chunks, its packs, and how much of the packs is waste.
  *
- * @throws {VerificationError} if it is no disk, or its index lies
+ * Only the manifest and the index are read, whose format is specified in `lib/chunk/FORMAT.md`.
+ *
+ * @throws {VerificationError} if it is not a disk, or its index contradicts itself
  * @throws {KedgeError} if there is no such disk
+ *
+ * @example
+ * ```ts
+ * import { inspectDisk, pushDisk } from "@kedge/kedge";
+ * import { Cache } from "@kedge/kedge/cache";
+ *
+ * const dir = await Deno.makeTempDir();
+ * const ctx = { cache: new Cache(`${dir}/cache`) };
+ * await Deno.writeTextFile(`${dir}/vm.img`, "a small disk");
+ * const reference = `oci:${dir}/disks:1`;
+ * await pushDisk({ file: `${dir}/vm.img`, reference }, ctx);
+ * const { sizeBytes, chunks } = await inspectDisk({ reference }, ctx); // 12 bytes, 1 chunk
+ * ```
  */
 export async function inspectDisk(
   options: InspectDiskOptions,
@@ -56,15 +71,15 @@ export async function inspectDisk(
 
 /** Options of {@linkcode diffDisks}. */
 export interface DiffDisksOptions extends ImageRegistriesOptions {
-  /** The disk that one has. */
+  /** The disk that is there. */
   from: string;
-  /** The disk that one wants. */
+  /** The disk that is wanted. */
   to: string;
 }
 
 /** What two disks have in common. */
 export interface DisksDiff {
-  /** Whether both were cut alike; otherwise they hardly share chunks. */
+  /** Whether both were cut in the same way; otherwise they hardly share chunks. */
   sameChunker: boolean;
   /** Chunks of `to` that `from` has too. */
   commonChunks: number;
@@ -74,7 +89,7 @@ export interface DisksDiff {
   newChunks: number;
   /** Their bytes. */
   newBytes: number;
-  /** Their bytes as they are stored: what a pull moves, but for what it reads in vain. */
+  /** Their bytes as they are stored: what a pull moves, except for gaps that it reads between chunks. */
   newStoredBytes: number;
 }
 
@@ -82,10 +97,20 @@ export interface DisksDiff {
 export interface DiffDisksResult extends Figures, DisksDiff {}
 
 /**
- * Tells what someone who has one disk must fetch to have another.
+ * Compares two disks: how many chunks a machine that has one must download to have the other.
  *
- * @throws {VerificationError} if one is no disk, or its index lies
+ * @throws {VerificationError} if one is not a disk, or its index contradicts itself
  * @throws {KedgeError} if there is no such disk
+ *
+ * @example
+ * ```ts
+ * import { diffDisks } from "@kedge/kedge";
+ *
+ * export async function updateBytes(): Promise<number> {
+ *   const disk = "docker://ghcr.io/acme/disk";
+ *   return (await diffDisks({ from: `${disk}:1`, to: `${disk}:2` })).newStoredBytes;
+ * }
+ * ```
  */
 export async function diffDisks(
   options: DiffDisksOptions,

@@ -5,9 +5,9 @@ import type { TaskContextOptions } from "../../lib/runner/context.ts";
 export interface CollectImagesOptions {
   /** The layout: `oci:folder`. */
   layout: string;
-  /** Names that are taken out first, so that what only they lead to goes too. */
+  /** Tags that are removed first, so that what only they refer to is deleted too. */
   untag?: readonly string[] | undefined;
-  /** How old a blob must be to be removed, in milliseconds. @default {3_600_000} */
+  /** The minimum age of a blob that is deleted, in milliseconds. @default {3_600_000} */
   graceMs?: number | undefined;
 }
 
@@ -24,14 +24,26 @@ export interface CollectImagesResult extends Garbage {
 }
 
 /**
- * Removes from a layout the blobs that no name leads to, and with an image what is attached to it: signatures, lists of parts, and what
- * cosign keeps under tags. Young blobs stay: another process may be about to name them.
+ * Deletes the blobs of a layout that no tag refers to.
  *
- * @throws {UsageError} if the place is no layout reference, or another option is not what it must be
+ * With an image goes what is attached to it: signatures, SBOMs and other referrers, and what cosign keeps under tags. Young blobs stay,
+ * since another process may be about to refer to them.
+ *
+ * @throws {UsageError} if the place is not a layout reference, or another option has a wrong type or value
  * @throws {NotAllowedError} if this user may not read or write a file
  * @throws {NoRoomError} if the disk has no room for the new index of a layout
  * @throws {KedgeError} if there is no layout in that folder
- * @throws {VerificationError} if a manifest is damaged, so that what it leads to cannot be known
+ * @throws {VerificationError} if a manifest is damaged, so that it is not known what it refers to
+ *
+ * @example
+ * ```ts
+ * import { collectImages } from "@kedge/kedge";
+ *
+ * export async function drop(tag: string): Promise<number> {
+ *   const { bytesFreed } = await collectImages({ layout: "oci:images/vm", untag: [tag] });
+ *   return bytesFreed;
+ * }
+ * ```
  */
 export async function collectImages(
   options: CollectImagesOptions,

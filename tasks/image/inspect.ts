@@ -2,7 +2,7 @@ import type { Digest } from "../../lib/base/digest.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import type { ImageRegistriesOptions } from "../shared/registries.ts";
 
-/** How registries are spoken to. */
+/** How registries are reached. */
 export type ReadImageOptions = ImageRegistriesOptions;
 
 /** Options of {@linkcode inspectImage}. */
@@ -82,11 +82,21 @@ export interface DiffImagesResult {
 }
 
 /**
- * Tells what an image consists of, without reading its blobs.
+ * Shows what an image consists of: its manifests, configs and layers. Blobs are not read.
  *
  * @throws {UsageError} if the reference is malformed, or of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
+ *
+ * @example
+ * ```ts
+ * import { inspectImage } from "@kedge/kedge";
+ *
+ * export async function layers(image: string): Promise<number> {
+ *   const { images } = await inspectImage({ image }); // docker://ghcr.io/acme/vm:latest
+ *   return images[0]!.blobs.length - 1; // the first blob is the config
+ * }
+ * ```
  */
 export async function inspectImage(
   options: InspectImageOptions,
@@ -97,11 +107,21 @@ export async function inspectImage(
 }
 
 /**
- * Tells what two images share and what only one of them has.
+ * Compares two images: the manifests and blobs that both have, and those that only one of them has.
  *
  * @throws {UsageError} if a reference is malformed, or of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if there is no such image
+ *
+ * @example
+ * ```ts
+ * import { diffImages } from "@kedge/kedge";
+ *
+ * export async function updateBytes(): Promise<number> {
+ *   const { bytesOnlyB } = await diffImages({ a: "oci:images/vm:1", b: "oci:images/vm:2" });
+ *   return bytesOnlyB; // what a sync moves to whoever has the first
+ * }
+ * ```
  */
 export async function diffImages(
   options: DiffImagesOptions,
@@ -112,11 +132,20 @@ export async function diffImages(
 }
 
 /**
- * The tags of a repository or of a layout; those of a repository as its own registry says, since a mirror may lack some.
+ * Lists the tags of a repository or of a layout. For a repository its own registry is asked, since a mirror may lack some.
  *
  * @throws {UsageError} if the reference is malformed, names one image, or is of a registry while the context is offline
  * @throws {NotAllowedError} if a registry refuses, or this user may not read a file
  * @throws {KedgeError} if the registry has no such repository, or there is no layout in that folder
+ *
+ * @example
+ * ```ts
+ * import { listImages } from "@kedge/kedge";
+ *
+ * export async function tags(): Promise<string[]> {
+ *   return (await listImages({ place: "docker://ghcr.io/acme/vm" })).tags;
+ * }
+ * ```
  */
 export async function listImages(
   options: ListImagesOptions,

@@ -6,7 +6,7 @@ export interface RemoveImagesOptions {
   images: readonly string[];
   /** Whether the digests are those of blobs; images of the repository that need them are broken then. @default {false} */
   blobs?: boolean | undefined;
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
+  /** Hosts that are reached by plain HTTP. Loopback hosts are, unless they ask for TLS. */
   insecureRegistries?: readonly string[] | undefined;
   /**
    * A `registries.conf` (version 2) with insecure and blocked registries.
@@ -31,15 +31,25 @@ export interface RemoveImagesResult {
 }
 
 /**
- * Takes tags away, of registries and of layouts. A reference by digest takes the manifest away with all of its tags. The bytes go when
- * the registry collects its garbage, and those of a layout with {@linkcode collectImages}.
+ * Removes tags from registries and layouts. A reference by digest removes the manifest with all of its tags.
  *
- * Many registries delete no tag by itself, and some delete nothing: then it is said which digest the tag points to.
+ * The bytes are freed when the registry collects its garbage; those of a layout by {@linkcode collectImages}. Many registries cannot delete
+ * a single tag, and some delete nothing: then the error names the digest that the tag points to.
  *
  * @throws {UsageError} if a reference names no tag and no digest, or both; with `blobs`, if it names no digest of a registry
  * @throws {NotAllowedError} if the registry refuses, or this user may not read or write a file
  * @throws {NoRoomError} if the disk has no room for the new index of a layout
  * @throws {KedgeError} if the registry cannot delete that
+ *
+ * @example
+ * ```ts
+ * import { removeImages } from "@kedge/kedge";
+ *
+ * export async function untag(): Promise<string[]> {
+ *   const { removed } = await removeImages({ images: ["oci:images/vm:old", "docker://ghcr.io/acme/vm:old"] });
+ *   return removed;
+ * }
+ * ```
  */
 export async function removeImages(
   options: RemoveImagesOptions,

@@ -24,9 +24,17 @@ export interface KexecRelease {
 }
 
 /**
- * The URL of a bundle of nixos-images.
+ * Gives the URL of a kexec bundle of the project nixos-images.
  *
- * @throws {UsageError} if a name is none of theirs
+ * @throws {UsageError} if there is no such release, architecture or variant
+ *
+ * @example
+ * ```ts
+ * import { kexecUrl } from "@kedge/kedge";
+ *
+ * kexecUrl({ release: "nixos-25.11", arch: "aarch64-linux" });
+ * // https://github.com/nix-community/nixos-images/releases/download/nixos-25.11/...
+ * ```
  */
 export function kexecUrl(options: KexecRelease = {}): string {
   const { release = defaultKexecRelease, arch = ownArch(), variant = "noninteractive" } = options;

@@ -14,13 +14,13 @@ export interface PublishVerifyOptions {
   catalog: string | Catalog;
   /** Only these of its stores, with their logins. @default {all stores of the entry} */
   stores?: readonly string[] | undefined;
-  /** Whether what is lost is brought back: from another store, or from this machine. @default {false} */
+  /** Whether what is missing or damaged is restored, from another store or from this machine. @default {false} */
   repair?: boolean | undefined;
-  /** How deep the proof goes. @default {"present"} */
+  /** How NARs are verified: present with their size, or read back in full. @default {"present"} */
   depth?: VerifyDepth | undefined;
-  /** Keys, `NAME:BASE64`, whose signatures every narinfo must have. @default {none} */
+  /** Public keys, `NAME:BASE64`, that must have signed every narinfo. @default {none} */
   publicKeys?: readonly string[] | undefined;
-  /** Signs what is mended. */
+  /** Signs what is restored. */
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
   /** How requests are tried again. */
   retry?: SomeRetryPolicy | undefined;
@@ -37,11 +37,24 @@ export interface PublishVerifyResult extends Figures {
 }
 
 /**
- * Proves again that every store of an entry holds its whole closure, and brings back what is lost if that is asked for.
+ * Verifies again that every store of an entry holds its whole closure; with `repair`, restores what is missing or damaged.
  *
  * @throws {UsageError} if there is no such entry
- * @throws {IncompleteError} if something is lost, and is not to be mended or cannot be
+ * @throws {IncompleteError} if something is missing, and `repair` is not set or cannot restore it
  * @throws {VerificationError} if something is not what was published
+ *
+ * @example
+ * ```ts
+ * import { publish, publishVerify } from "@kedge/kedge";
+ *
+ * const dir = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello");
+ * const catalog = `sqlite://${dir}/catalog.db`;
+ * const hello = { name: "hello", paths: [`${dir}/hello.txt`], stores: [`file://${dir}/cache`], catalog };
+ * await publish({ ...hello, version: "1.0.0" });
+ * const { stores } = await publishVerify({ entry: "hello@1.0.0", catalog, depth: "full" });
+ * console.log(stores); // [{ store: "file:///...", broken: 0 }]
+ * ```
  */
 export async function publishVerify(
   options: PublishVerifyOptions,
@@ -57,7 +70,7 @@ export interface PublishRollbackOptions {
   name: string;
   /** The catalog whose pointer is moved back: its URI, or one of your own that has a history. */
   catalog: string | CatalogWithHistory;
-  /** The version to go back to. @default {the one that was current before the current one; rolled back again, the one before that} */
+  /** The version to go back to. @default {the version that was current before; a second rollback goes back one further} */
   version?: string | undefined;
   /** The system. @default {that of this machine} */
   system?: string | undefined;
@@ -72,11 +85,25 @@ export interface PublishRollbackResult extends Figures {
 }
 
 /**
- * Moves a catalog's pointer back to an earlier version, after every store of it was proven to hold it still.
+ * Moves a catalog's pointer back to an earlier version, after verifying that every store of that version still holds it.
  *
  * @throws {UsageError} if there is no version to go back to
  * @throws {IncompleteError} if a store has lost something of it
  * @throws {CatalogConflictError} if somebody else moved the pointer meanwhile
+ *
+ * @example
+ * ```ts
+ * import { publish, publishRollback } from "@kedge/kedge";
+ *
+ * const dir = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello");
+ * const catalog = `sqlite://${dir}/catalog.db`;
+ * const hello = { name: "hello", paths: [`${dir}/hello.txt`], stores: [`file://${dir}/cache`], catalog };
+ * await publish({ ...hello, version: "1.0.0" });
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello, world");
+ * await publish({ ...hello, version: "2.0.0" });
+ * const { id, from } = await publishRollback({ name: "hello", catalog }); // back to 1.0.0 from 2.0.0
+ * ```
  */
 export async function publishRollback(
   options: PublishRollbackOptions,
@@ -88,13 +115,13 @@ export async function publishRollback(
 
 /** Options of {@linkcode publishPrune}. */
 export interface PublishPruneOptions {
-  /** The catalog that says what is live: its URI, or one of your own that has a history. */
+  /** The catalog, whose remaining entries tell what is still needed: its URI, or one of your own that has a history. */
   catalog: string | CatalogWithHistory;
   /** The `file://` stores that paths are deleted from. */
   stores: readonly string[];
   /** The other catalogs that publish to these stores: what their entries need stays. @default {[]} */
   otherCatalogs?: readonly (string | Catalog)[] | undefined;
-  /** How many versions of each package and system stay beside the current one, newest first. */
+  /** How many versions of each package and system are kept beside the current one, the newest first: a whole number from 0 on. */
   keep: number;
 }
 
@@ -107,11 +134,26 @@ export interface PublishPruneResult extends Figures {
 }
 
 /**
- * Makes the catalog forget old entries, then deletes from `file://` stores the paths that no live entry needs. What a publish in
- * progress counts on is pinned, and stays; what killed runs were writing there and left goes too. Each publish notes its catalog in the
- * stores: nothing goes where another one publishes that is not named.
+ * Deletes old entries from a catalog, then from `file://` stores the paths that no other entry needs.
  *
- * @throws {UsageError} if a store is no folder, another catalog publishes there, or `keep` is no whole number
+ * What a running publish relies on is pinned, and stays. What killed runs left behind in a store is deleted too. Each publish notes its
+ * catalog in the stores: nothing is deleted from a store that a catalog publishes to which is not named here.
+ *
+ * @throws {UsageError} if a store is not a `file://` folder, a catalog that is not named publishes there, or `keep` is not a whole number from 0 on
+ *
+ * @example
+ * ```ts
+ * import { publish, publishPrune } from "@kedge/kedge";
+ *
+ * const dir = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello");
+ * const catalog = `sqlite://${dir}/catalog.db`;
+ * const hello = { name: "hello", paths: [`${dir}/hello.txt`], stores: [`file://${dir}/cache`], catalog };
+ * await publish({ ...hello, version: "1.0.0" });
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello, world");
+ * await publish({ ...hello, version: "2.0.0" });
+ * const { forgotten } = await publishPrune({ catalog, stores: hello.stores, keep: 0 }); // 1.0.0
+ * ```
  */
 export async function publishPrune(
   options: PublishPruneOptions,
@@ -125,7 +167,7 @@ export async function publishPrune(
 export interface PublishKeygenOptions {
   /** The key's name: `cache.acme.dev-1`. */
   name: string;
-  /** The file that the secret key is written to; it must not be there. */
+  /** The file that the secret key is written to; it must not exist yet, and its folder must. */
   file: string;
   /** Stores whose readers will trust the key, for the lines that are printed. @default {[]} */
   stores?: readonly string[] | undefined;
@@ -142,9 +184,19 @@ export interface PublishKeygenResult {
 }
 
 /**
- * Makes a new pair of keys: the secret one goes into a file that only its owner may read.
+ * Creates a pair of Ed25519 signing keys in Nix's format, and writes the secret one to a file that only its owner may read.
  *
- * @throws {UsageError} if the name is not allowed, the file is there already, or its folder is not there
+ * @throws {UsageError} if the name is not allowed, the file exists already, or its folder does not exist
+ *
+ * @example
+ * ```ts
+ * import { publishKeygen } from "@kedge/kedge";
+ *
+ * const file = `${await Deno.makeTempDir()}/cache.key`;
+ * const stores = ["https://cache.acme.dev"];
+ * const { lines } = await publishKeygen({ name: "cache.acme.dev-1", file, stores });
+ * console.log(lines.join("\n")); // for the nix.conf of readers
+ * ```
  */
 export async function publishKeygen(
   options: PublishKeygenOptions,
@@ -163,10 +215,20 @@ export interface CatalogListOptions {
 }
 
 /**
- * The entries of a catalog, newest first.
+ * Lists the entries of a catalog, newest first.
  *
- * @throws {UsageError} if no kind of catalog goes by such a URI, `entry` is no name of one, or the catalog is behind a network offline
+ * @throws {UsageError} if the URI is not that of a catalog, `entry` is not a valid name, or the context is offline and the catalog is remote
  * @throws {UnreachableError} if the catalog cannot be reached
+ *
+ * @example
+ * ```ts
+ * import { catalogList } from "@kedge/kedge";
+ *
+ * export async function versions(name: string): Promise<string[]> {
+ *   const entries = await catalogList({ catalog: "https://catalog.acme.dev", entry: name });
+ *   return entries.map(({ version, current }) => current ? `${version} (current)` : version);
+ * }
+ * ```
  */
 export async function catalogList(
   options: CatalogListOptions,
@@ -193,9 +255,22 @@ export interface CatalogShowResult {
 }
 
 /**
- * One entry, its proofs and the history of its package.
+ * Shows one entry of a catalog with its closure, its proofs and the history of its package.
  *
  * @throws {UsageError} if there is no such entry
+ *
+ * @example
+ * ```ts
+ * import { catalogShow, publish } from "@kedge/kedge";
+ *
+ * const dir = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${dir}/hello.txt`, "hello");
+ * const catalog = `sqlite://${dir}/catalog.db`;
+ * const hello = { name: "hello", paths: [`${dir}/hello.txt`], stores: [`file://${dir}/cache`], catalog };
+ * await publish({ ...hello, version: "1.0.0" });
+ * const { entry, history } = await catalogShow({ catalog, entry: "hello" });
+ * console.log(entry.storePaths, history.length);
+ * ```
  */
 export async function catalogShow(
   options: CatalogShowOptions,

@@ -26,19 +26,19 @@ export interface PublishOptions {
   catalog: string | Catalog;
   /** Signs every narinfo, and every path in a store that Nix itself writes to; several keys sign each. What `exec:` writes is not signed. */
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
-  /** How NARs are packed. @default {"zstd"} */
+  /** How NARs are compressed. @default {"zstd"} */
   compression?: NarCompression | undefined;
-  /** How hard: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
+  /** The compression level: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
   level?: number | undefined;
   /** The system that the package runs on. @default {that of this machine} */
   system?: string | undefined;
-  /** How deep the proof goes: NARs are there with their size, or every byte of them is read back. @default {"present"} */
+  /** How NARs are verified: present with their size, or read back in full. @default {"present"} */
   verify?: VerifyDepth | undefined;
-  /** How long what was written may take to be seen where readers look, in milliseconds. @default {0} */
+  /** How long uploads may take to become visible at the URL that readers use, in milliseconds. @default {0} */
   propagationMs?: number | undefined;
   /**
-   * How long a proof counts, in milliseconds: a store behind a network in which the same closure was proven that short a while ago is asked for each
-   * NAR, and its narinfos are taken as proven, as long as there is nothing to do. 0 asks for both each time, and so does a refresh.
+   * How long verified narinfos are not asked for again, in milliseconds. Within that time, a run with nothing to do asks a remote store only for
+   * each NAR. 0 asks for both each time, and so does a refresh.
    * @default {300_000}
    */
   proofMaxAgeMs?: number | undefined;
@@ -46,7 +46,7 @@ export interface PublishOptions {
   replace?: boolean | undefined;
   /** How requests are tried again. @default {four times, 250 ms doubling to at most 20 s} */
   retry?: SomeRetryPolicy | undefined;
-  /** How long a connection may stand still before it is given up, in milliseconds. @default {120_000} */
+  /** How long a connection may transfer nothing before it is given up, in milliseconds. @default {120_000} */
   stallMs?: number | undefined;
   /** How Nix is run, where it is needed. */
   nix?: PublishNixOptions | undefined;
@@ -87,12 +87,12 @@ export interface PublishedStore {
 }
 
 /**
- * Publishes a closure: brings what is missing to every store, proves every narinfo and NAR to be there, and only then writes the
- * catalog's entry.
+ * Publishes a closure: uploads what each store lacks, verifies that every narinfo and NAR is there, and only then writes the catalog entry.
  *
- * The second run moves nothing and says why. A run that was killed goes on with the same call: what is proven is not sent again, what was packed is
- * not packed again.
+ * The second run moves nothing and says why. After a run that was killed, the same call continues: what is verified is not sent again, and
+ * what was packed is not packed again.
  *
+ * @example
  * ```ts
  * import { publish } from "@kedge/kedge";
  *
@@ -108,7 +108,7 @@ export interface PublishedStore {
  * ```
  *
  * @throws {UsageError} if an option is wrong, before anything moves
- * @throws {IncompleteError} if a store lacks something in the end; nothing was committed then
+ * @throws {IncompleteError} if a store still lacks something at the end; then nothing was committed
  * @throws {VerificationError} if what a store gives back is not what was written
  */
 export async function publish(

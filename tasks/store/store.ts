@@ -11,7 +11,7 @@ import type { NixVolume } from "./nix_place.ts";
 
 export type { NixVolume } from "./nix_place.ts";
 
-/** What of a base image is needed to carry its store. */
+/** The part of {@linkcode BaseImageResult} that is needed to carry a store. */
 export type CarriedBase =
   & Pick<
     BaseImageResult,
@@ -22,15 +22,15 @@ export type CarriedBase =
 /** Options of {@linkcode carryStore}. */
 export interface CarryStoreOptions extends ImageRegistriesOptions {
   /**
-   * The image: what `baseImage()` gave. A copy of it is read in place of its registry: one in a layout or another registry in its layers; one in
-   * podman as podman has it unpacked, where this process sees podman's files, else in the registry, with a note that says why. A file that
-   * has several names there has them afterwards too.
+   * The image, as `baseImage()` returns it. If it has a copy, that is read instead of its registry: a copy in a layout or another registry by its
+   * layers; a copy in podman from podman's unpacked files if this process can see them, else from the registry, with a note that says why.
+   * Hard links in the image stay hard links.
    */
   base: CarriedBase;
-  /** Where its store goes; what is mounted as `/nix` afterwards. A volume that is not there is made. */
+  /** The volume or folder that gets the store, and that containers then mount as `/nix`. A missing volume is created. */
   to: NixVolume;
   /**
-   * How many of the paths that are there already are hashed again: some, chosen anew each time, or all.
+   * Which of the paths that are there already are hashed again: a random sample, or all.
    *
    * @default {"sample"}
    */
@@ -47,28 +47,27 @@ export interface CarryStoreResult extends Figures {
   digest: Digest;
   /** How many valid paths the image has. */
   paths: number;
-  /** How many of them were brought. */
+  /** How many of them were copied. */
   pathsMoved: number;
-  /** Bytes of layers that were read for it; 0 where the image was read out of podman. */
+  /** Bytes of layers that were read for it; 0 if the image was read from podman's files. */
   layerBytes: number;
 }
 
 /**
- * Fills a volume or a folder with the Nix store of a base image, so that a container which mounts it as `/nix` has that store, and keeps
- * what it builds.
+ * Copies the Nix store of a base image into a volume or folder, so that containers that mount it as `/nix` have that store and keep what
+ * they build.
  *
- * The layers of the image are read as they are, without any container, or its files out of podman, which shows them for so long and moves no byte
- * over a network for that. Only paths that are not there are written. Each is hashed as a
- * NAR and held against the image's database before the volume's database says that it is valid; then profiles and roots are
- * made to follow, and a note of the image, by digest, is written last. With that note there, later calls cost one look and start nothing.
- * Paths of other images, and what was built, stay valid. Two calls at once come one after the other.
+ * No container is started: the layers of the image are read, or the files as podman has them unpacked. Only paths that are missing are
+ * written. Each is hashed as a NAR and compared with the image's database before the volume's database lists it as valid. Then profiles and
+ * roots are updated, and a marker with the digest of the image is written last: later calls read that marker alone. Paths of other images,
+ * and what was built there, stay valid. Two calls at once run one after the other.
  *
  * @throws {UsageError} if an option is out of its range, or there is no engine
- * @throws {NotAllowedError} if the engine refuses, or this process cannot see the volume's files, or may not read or write them all
- * @throws {VerificationError} if a layer or a path is not what it must be, or podman lost the image while it was read
- * @throws {UnreachableError} if only a registry can give it, and it stayed unreachable or may not be asked
- * @throws {NoRoomError} if what is missing does not fit
- * @throws {KedgeError} if the volume is of another platform, or its database of another schema
+ * @throws {NotAllowedError} if the engine refuses, or this process cannot see, read or write all files of the volume
+ * @throws {VerificationError} if a layer or a path has another digest, or podman's image was removed while it was read
+ * @throws {UnreachableError} if the registry is needed, and stayed unreachable or may not be asked
+ * @throws {NoRoomError} if the disk has no room for what is missing
+ * @throws {KedgeError} if the volume is for another platform, or its database has another schema
  *
  * @example
  * ```ts
@@ -95,7 +94,7 @@ export async function carryStore(
 export interface PruneStoreOptions {
   /** What is mounted as `/nix`. */
   in: NixVolume;
-  /** How many images stay beside the one that profiles follow, those used last first. */
+  /** How many images are kept beside the current one, the last used first: a whole number from 0 on. */
   keep: number;
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
@@ -103,28 +102,44 @@ export interface PruneStoreOptions {
 
 /** What was freed. */
 export interface PruneStoreResult extends Figures {
-  /** The images that were let go of. */
+  /** The images that were dropped. */
   dropped: readonly { digest: Digest; nixVersion: string }[];
   /** The images that stay. */
   kept: readonly { digest: Digest; nixVersion: string }[];
-  /** How many paths went, those that a killed run had placed included. */
+  /** How many paths were deleted, with those that a killed run had left. */
   paths: number;
   /** The bytes of their NARs. */
   bytes: number;
 }
 
 /**
- * Lets go of images whose stores were carried into a volume or a folder, and deletes the paths that no kept image needs. What was built or copied
- * there stays with all that it needs, also where an image that came later has it too, and so does what a root, a profile or a process of this machine uses; an image of which a process uses
- * something that no kept one has stays whole. A root that is a link out of the volume, as `nix build` leaves for its result, holds nothing
- * here. What stays of an image that went goes once nothing needs it. A link of a profile or a root goes with the images that brought it if no
- * kept one has it and no other link leads to it. What a carry or an import that was killed had placed goes too; only while another one runs,
- * a dry run says nothing of it.
+ * Drops old images from a volume or folder that their stores were carried into, and deletes the paths that no kept image needs.
  *
- * @throws {UsageError} if `keep` is no whole number, or there is no engine
+ * These stay:
+ *
+ * - what was built or copied there, with all that it needs, even if an image that came later has it too;
+ * - what a root, a profile or a process of this machine uses. A root that is a link out of the volume, as `nix build` leaves for its result,
+ *   does not count;
+ * - an image as a whole, if a process uses something of it that no kept image has.
+ *
+ * What stays of a dropped image is deleted by a later call, once nothing needs it. A link of a profile or a root is deleted with the images
+ * that it came from, if no kept image has it and no other link leads to it. What a killed carry or import left is deleted too; while
+ * another one runs, a dry run does not count it.
+ *
+ * @throws {UsageError} if `keep` is not a whole number from 0 on, or there is no engine
  * @throws {NotAllowedError} if this user may not read or write all of it
- * @throws {TimedOutError} if a Nix or another run stayed at work there
+ * @throws {TimedOutError} if Nix or another run did not release the folder in time
  * @throws {KedgeError} if there is no such volume or folder
+ *
+ * @example
+ * ```ts
+ * import { pruneStore } from "@kedge/kedge";
+ *
+ * export async function tidy(): Promise<number> {
+ *   const { bytes } = await pruneStore({ in: { volume: "nix" }, keep: 1 });
+ *   return bytes;
+ * }
+ * ```
  */
 export async function pruneStore(
   options: PruneStoreOptions,
@@ -139,19 +154,19 @@ export interface ExportStoreOptions {
   /** What is mounted as `/nix`. */
   from: NixVolume;
   /**
-   * Where paths go: a binary cache (`file:///dir`, `https://...`, `s3://...`), or a store of this machine's Nix (`daemon`, `local`,
-   * `local?root=/mnt`), into which Nix itself takes them.
+   * The destination: a binary cache (`file:///dir`, `https://...`, `s3://...`), or a store of this machine's Nix (`daemon`, `local`,
+   * `local?root=/mnt`), which Nix itself writes to.
    */
   to: string;
-  /** The store paths; all that are valid without any. A derivation goes itself, not what it builds. */
+  /** The store paths. A derivation is copied itself, not what it builds. @default {all valid paths} */
   paths?: readonly string[] | undefined;
-  /** Whether all that they need goes along. @default {true} */
+  /** Whether all that the paths refer to is copied too. @default {true} */
   closure?: boolean | undefined;
-  /** How NARs are packed in a binary cache. @default {"zstd"} */
+  /** How NARs are compressed in a binary cache. @default {"zstd"} */
   compression?: NarCompression | undefined;
-  /** How hard: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
+  /** The compression level: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
   level?: number | undefined;
-  /** The key that signs in a binary cache; a store of this machine's Nix takes none. */
+  /** The keys that sign in a binary cache; not for a store of this machine's Nix. */
   signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[] | undefined;
   /** Which engine has the volume. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
@@ -161,19 +176,19 @@ export interface ExportStoreOptions {
     | undefined;
 }
 
-/** What an export or an import brought. */
+/** What an export or an import copied. */
 export interface CopyStoreResult extends Figures {
-  /** The store paths, with all that they need where that was asked for. */
+  /** The store paths, with all that they refer to if `closure` is set. */
   paths: readonly string[];
-  /** How many of them were brought. */
+  /** How many of them were copied. */
   pathsMoved: number;
 }
 
 /**
- * Copies paths of a carried store to a binary cache or to the Nix of this machine, only those that are not there, each verified by the hash
+ * Copies paths from a volume or folder to a binary cache or to the Nix of this machine: only those that it lacks, each verified by the hash
  * of its NAR.
  *
- * What is there is compared by what both ends know of it, whatever its size; nothing is hashed or packed for that.
+ * Paths that are there already are compared by the metadata of both sides; nothing is hashed or packed for that.
  *
  * @throws {UsageError} if an option is out of its range
  * @throws {NotAllowedError} if this user may not read or write all of it
@@ -200,18 +215,19 @@ export async function exportStore(
 
 /** Options of {@linkcode importStore}. */
 export interface ImportStoreOptions {
-  /** Where paths come from: a binary cache (`file:///dir`, `https://...`, `s3://...`), or a store of this machine's Nix (`daemon`, `local`). */
+  /** The source: a binary cache (`file:///dir`, `https://...`, `s3://...`), or a store of this machine's Nix (`daemon`, `local`). */
   from: string;
-  /** What is mounted as `/nix`; a volume that is not there is made. */
+  /** The volume or folder that is mounted as `/nix`. A missing volume is created. */
   to: NixVolume;
-  /** The store paths. A derivation comes itself, not what it builds. */
+  /** The store paths. A derivation is copied itself, not what it builds. */
   paths: readonly string[];
-  /** Whether all that they need comes along; otherwise it must be there. @default {true} */
+  /** Whether all that the paths refer to is copied too; otherwise it must be there. @default {true} */
   closure?: boolean | undefined;
   /**
-   * Public keys, `NAME:BASE64`, one of which must have signed each path; of a binary cache, since a Nix is asked for no signatures.
+   * Public keys, `NAME:BASE64`, one of which must have signed each path of a binary cache. A store of this machine's Nix is asked for no
+   * signatures.
    *
-   * @default {none: the hash alone counts}
+   * @default {none: only the hash is checked}
    */
   publicKeys?: readonly string[] | undefined;
   /** Which engine has the volume. @default {podman, else docker} */
@@ -223,14 +239,27 @@ export interface ImportStoreOptions {
 }
 
 /**
- * Copies paths from a binary cache or from the Nix of this machine into a carried store, only those that are not there, each verified by the
- * hash of its NAR while it is written. The named paths become roots, so that Nix's garbage collector keeps them.
+ * Copies paths from a binary cache or from the Nix of this machine into a volume or folder: only those that it lacks, each verified by the
+ * hash of its NAR while it is written.
+ *
+ * The named paths become roots, so that Nix's garbage collector keeps them.
  *
  * @throws {UsageError} if an option is out of its range
  * @throws {NotAllowedError} if this user may not read or write all of it
- * @throws {KedgeError} if the source has not all of it
- * @throws {VerificationError} if a path is not what its source says, or no key signed it
- * @throws {NoRoomError} if it does not fit
+ * @throws {KedgeError} if the source does not have all of the paths
+ * @throws {VerificationError} if a path is not what its source says, or none of the keys signed it
+ * @throws {NoRoomError} if the disk has no room for it
+ *
+ * @example
+ * ```ts
+ * import { importStore } from "@kedge/kedge";
+ *
+ * export async function bring(path: string): Promise<number> {
+ *   const publicKeys = ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="];
+ *   const options = { from: "https://cache.nixos.org", to: { volume: "nix" }, paths: [path], publicKeys };
+ *   return (await importStore(options)).pathsMoved;
+ * }
+ * ```
  */
 export async function importStore(
   options: ImportStoreOptions,
