@@ -70,8 +70,12 @@ export interface Survey {
   denied: string[];
 }
 
-/** Looks through a cache; nothing is changed. */
-export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<Survey> {
+/** Looks through a cache, which others use now or not; nothing is changed. */
+export async function surveyCache(
+  cache: Cache,
+  signal: AbortSignal | undefined,
+  inUse: boolean,
+): Promise<Survey> {
   const at = (bucket: { folder: string }) => join(cache.dir, bucket.folder);
   const contents = new Map<Digest, SurveyedContents>();
   const strays: Aged[] = [];
@@ -79,7 +83,7 @@ export async function surveyCache(cache: Cache, signal?: AbortSignal): Promise<S
   const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
   await surveyContents("blob", at(buckets.blobs), { contents, strays, allowed, signal });
   await surveyContents("archive", at(buckets.archives), { contents, strays, allowed, signal });
-  const { leased, all, dead, denied: leases } = await cache.leases.read();
+  const { leased, all, dead, denied: leases } = await cache.leases.read(inUse);
   denied.push(...leases);
   const pointers: FoundPointer[] = [];
   const below = new Set<Digest>();

@@ -156,10 +156,10 @@ export class Leases {
     return await othersLease(this.dir);
   }
 
-  /** What is leased now, and the files of processes that are gone. */
-  async read(): Promise<Leased> {
+  /** What is leased now, and the files of processes that are gone; `inUse` says that others use the cache now. */
+  async read(inUse = false): Promise<Leased> {
     const { readLeases } = await import("./read_leases.ts");
-    return await readLeases(this.dir, this.#host.now());
+    return await readLeases(this.dir, this.#host.now(), inUse);
   }
 }
 

@@ -58,11 +58,11 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
         : "the cache is in use; what is young or leased stays",
     );
   }
-  const survey = await surveyCache(cache, signal);
+  const survey = await surveyCache(cache, signal, root.busy);
   const behind = isBehind(survey, madeMs(cache), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
   using _leases = dryRun ? undefined : await cache.leases.lock(signal);
-  const { leased, all } = await cache.leases.read();
+  const { leased, all } = await cache.leases.read(root.busy);
   // Asked only where it counts: it takes a permission that not every task is given.
   const free = policy.minFreeBytes === undefined ? undefined : freeBytes(cache.dir);
   const plan = planGc(survey, policy, {

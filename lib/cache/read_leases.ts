@@ -1,7 +1,8 @@
 /**
  * What the processes that use a cache lease of it, by the files that {@linkcode Leases} writes.
  *
- * Invariants: the files of a dead process count for nothing; of one that cannot be judged they count for a day; a file of a live process
+ * Invariants: the files of a dead process count for nothing; of one that cannot be judged they count for a day, and while others use the
+ * cache whatever the clock says; a file of a live process
  * that does not end with a whole line stands for all that there is, and so does one that may not be read.
  *
  * @module
@@ -32,8 +33,12 @@ export interface Leased {
   denied: string[];
 }
 
-/** What is leased by the files of a folder, and the files of processes that are gone. */
-export async function readLeases(dir: string, nowMs: number): Promise<Leased> {
+/**
+ * What is leased by the files of a folder, and the files of processes that are gone.
+ *
+ * @param inUse whether others use the cache now: any of those that cannot be judged may be one of them
+ */
+export async function readLeases(dir: string, nowMs: number, inUse: boolean): Promise<Leased> {
   const leased = new Set<Digest>();
   const dead: string[] = [];
   const denied: string[] = [];
@@ -43,7 +48,8 @@ export async function readLeases(dir: string, nowMs: number): Promise<Leased> {
     const path = join(dir, name);
     const owner = ownerOf(name);
     const state = owner === undefined ? "elsewhere" : stateOf(owner);
-    if (state === "dead" || (state === "elsewhere" && await allowed(isOld(path, nowMs)))) {
+    const mayBeGone = state === "elsewhere" && !inUse;
+    if (state === "dead" || mayBeGone && await allowed(isOld(path, nowMs))) {
       dead.push(path);
       continue;
     }

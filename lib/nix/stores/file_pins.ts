@@ -5,14 +5,21 @@
  * after that. Whichever comes first, either the publish sees that the path is gone, or the prune sees the pin and puts the path
  * back.
  *
- * Invariants: a pin is durable before the publish looks; it outlives a killed publish by a day at most.
+ * Invariants: a pin is durable before the publish looks; it holds as long as its publish lives, whatever the clock says, and outlives a killed
+ * one by a day; one of another machine, or of another container, holds for a day.
  *
  * @module
  */
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { removeIfThere, writeFileAtomic } from "../../base/atomic_file.ts";
 import { folderNames, ifThere, isReadOnly } from "../../base/files.ts";
 import { foreseeNames } from "../../base/foresee_names.ts";
+import {
+  formatIdentity,
+  ownIdentity,
+  parseIdentity,
+  stateOf,
+} from "../../base/process_identity.ts";
 import type { SourcePath } from "../source_path.ts";
 
 /** Where the pins of a binary cache lie in its folder. */
@@ -36,7 +43,8 @@ export async function pinClosure(
 ): Promise<AsyncDisposable> {
   const folder = join(dir, pinFolder);
   await Deno.mkdir(folder, { recursive: true });
-  const path = join(folder, `${crypto.randomUUID()}.json`);
+  const nonce = crypto.randomUUID().slice(0, 8);
+  const path = join(folder, `${formatIdentity(ownIdentity())}-${nonce}.json`);
   const pin = {
     by,
     at: new Date().toISOString(),
@@ -97,7 +105,9 @@ export async function removeOldPins(dir: string, now = Date.now()): Promise<void
 
 async function isOld(path: string, now: number): Promise<boolean> {
   const { mtime } = await Deno.stat(path);
-  return mtime !== null && now - mtime.getTime() > pinnedForMs;
+  if (mtime === null || now - mtime.getTime() <= pinnedForMs) return false;
+  const owner = parseIdentity(basename(path).replace(/-[0-9a-f]{8}\.json$/, ""));
+  return owner === undefined || stateOf(owner) !== "alive";
 }
 
 function pathsOf(text: string): [string, string][] {
