@@ -55,7 +55,10 @@ Deno.test("a secret whose file is not there is told in plain words", () =>
     );
     assertEquals(code, 2);
     const path = join(folder, "key");
-    assertStringIncludes(error, `error: Cannot read the secret file "${path}": it is not there\n`);
+    assertStringIncludes(
+      error,
+      `error: Cannot read the secret file "${path}" of --signing-key: it is not there\n`,
+    );
   }));
 
 Deno.test("a file of a login or of registries that is not there is told in plain words", () =>
@@ -72,7 +75,7 @@ Deno.test("a file of a login or of registries that is not there is told in plain
     );
     assertStringIncludes(
       registries,
-      `Cannot read the registries in "${path}": it is not there\n`,
+      `Cannot read the registries in "${path}" of --registries-conf: it is not there\n`,
     );
   }));
 
