@@ -1,3 +1,4 @@
+import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
 import type { Journal } from "../lib/journal/journal.ts";
 import type { OperationRow, RunRow, StepRow } from "../lib/journal/journal_rows.ts";
@@ -43,6 +44,7 @@ export async function listRuns(
   options: ListRunsOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<RunRow[]> {
+  checkOptions(options, {});
   const { limit = 50 } = options;
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`Cannot list runs: "limit" must not be ${limit}`);
@@ -72,6 +74,7 @@ export async function showRun(
   options: ShowRunOptions,
   ctx: TaskContextOptions = {},
 ): Promise<ShownRun> {
+  checkOptions(options, { id: "text" });
   const journal = await journalOf(ctx);
   if (!/^[0-9a-f-]+$/.test(options.id)) {
     throw new UsageError(`Cannot show the run ${JSON.stringify(options.id)}: it is not an id`, {

@@ -49,14 +49,20 @@ export function checkOptions<T extends object>(
   if (typeof options !== "object" || options === null) {
     throw new UsageError(`Cannot use ${shown(options)} as options: they must be an object`);
   }
-  const check = (name: string, shape: OptionShape, value: unknown) => {
-    const [fits, what] = shapes[shape];
-    if (!fits(value)) throw refusedOption(name, value, what);
-  };
-  for (const [name, shape] of entries(required)) check(name, shape, options[name]);
+  for (const [name, shape] of entries(required)) checkValue(name, options[name], shape);
   for (const [name, shape] of entries(optional)) {
-    if (options[name] !== undefined) check(name, shape, options[name]);
+    if (options[name] !== undefined) checkValue(name, options[name], shape);
   }
+}
+
+/**
+ * Checks a value that is given by itself.
+ *
+ * @throws {UsageError} if it is something else than it must be
+ */
+export function checkValue(name: string, value: unknown, shape: OptionShape): void {
+  const [fits, what] = shapes[shape];
+  if (!fits(value)) throw refusedOption(name, value, what);
 }
 
 /**

@@ -1,8 +1,13 @@
 /** The machine that boots a bundle, by Nix's name for it. */
 export type KexecArchitecture = "x86_64-linux" | "aarch64-linux";
 
-/** The architecture that `uname -m` names, or `undefined` where there is no bundle for it. */
+/**
+ * The architecture that `uname -m` names, or `undefined` where there is no bundle for it.
+ *
+ * @throws {UsageError} if it is no text
+ */
 export function architectureOfMachine(machine: string): KexecArchitecture | undefined {
+  checkValue("machine", machine, "text");
   switch (machine.trim().toLowerCase()) {
     case "x86_64":
     case "amd64":
@@ -14,3 +19,4 @@ export function architectureOfMachine(machine: string): KexecArchitecture | unde
       return undefined;
   }
 }
+import { checkValue } from "../base/check_options.ts";

@@ -1,3 +1,4 @@
+import { checkOptions, checkValue } from "../base/check_options.ts";
 import type { Meter } from "../base/meter.ts";
 import type { KexecArchitecture } from "./architecture.ts";
 import type { BundleContents } from "./bundle_contents.ts";
@@ -27,6 +28,7 @@ export interface CheckBundleOptions {
  *
  * The suffix of its name must match its compression, since nixos-anywhere relies on the name.
  *
+ * @throws {UsageError} if the path or an option is not what it must be
  * @throws {VerificationError} if one of these does not hold; the message says which
  * @throws {KedgeError} if the bundle is compressed by xz and the program `xz` is missing
  *
@@ -44,6 +46,8 @@ export async function checkBundle(
   path: string,
   options: CheckBundleOptions = {},
 ): Promise<BundleContents> {
+  checkValue("path", path, "text");
+  checkOptions(options, {}, { name: "text", architecture: "text", maxUnpackedBytes: "number" });
   const { runCheckBundle } = await import("./read_bundle.ts");
   return await runCheckBundle(path, options);
 }

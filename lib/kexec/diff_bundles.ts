@@ -1,3 +1,4 @@
+import { refusedOption } from "../base/check_options.ts";
 import type { BundleContents, BundlePart } from "./bundle_contents.ts";
 
 /** How one file of a bundle stands against its earlier self. */
@@ -27,6 +28,8 @@ export interface BundleDifference {
 /**
  * Compares two bundles, file by file, in bytes. A file is the `same` if all of its bytes are.
  *
+ * @throws {UsageError} if one of them is not what `checkBundle()` gives
+ *
  * @example
  * ```ts
  * import { checkBundle, diffBundles } from "@kedge/kedge";
@@ -38,6 +41,10 @@ export interface BundleDifference {
  * ```
  */
 export function diffBundles(before: BundleContents, after: BundleContents): BundleDifference {
+  for (const [name, contents] of Object.entries({ before, after })) {
+    if (Array.isArray(contents?.parts)) continue;
+    throw refusedOption(name, contents, "the contents of a bundle, as checkBundle() gives them");
+  }
   const old = new Map(before.parts.map((part) => [part.path, part]));
   const now = new Map(after.parts.map((part) => [part.path, part]));
   const paths = [...new Set([...old.keys(), ...now.keys()])].sort();

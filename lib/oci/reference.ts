@@ -8,6 +8,7 @@
  */
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
+import { UsageError } from "../base/errors.ts";
 import {
   isHost,
   isLayoutName,
@@ -77,6 +78,9 @@ export function parseReference(text: string): ImageReference {
 
 /** The name of an image as a text; {@linkcode parseReference} reads it back. */
 export function formatReference(reference: ImageReference): string {
+  if (typeof reference !== "object" || reference === null) {
+    throw new UsageError(`Cannot format ${String(reference)}: it is no reference`);
+  }
   const { tag, digest } = reference;
   const place = reference.transport === "docker"
     ? `docker://${reference.host}/${reference.repository}`

@@ -7,6 +7,9 @@ import { isHost } from "./reference_grammar.ts";
  * @throws {UsageError} if it is too long, or holds white space, control characters or credentials, which the message leaves out
  */
 export function checkReferenceText(text: string): void {
+  if (typeof text !== "string") {
+    throw new UsageError(`Cannot read the reference ${Deno.inspect(text)}: it is no text`);
+  }
   if (text.length > 4096) {
     throw refusedReference(text.slice(0, 80), "it is longer than 4096 characters");
   }

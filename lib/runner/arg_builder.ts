@@ -159,13 +159,14 @@ export const arg: ArgBuilder = {
   duration: declared(durationArg, "options"),
   bytes: declared(bytesArg, "options"),
   path: declared(pathArg, "options"),
-  list: declared(listArg, "items"),
+  list: declared(listArg, "items", "more"),
 } as ArgBuilder;
 
 const parts = {
   options: [isObject, "an object"],
   values: [Array.isArray, "a list of texts"],
   items: [isObject, "an argument"],
+  more: [(value: unknown) => value === undefined || isObject(value), "an object"],
 } as const;
 
 /** What makes an argument, for callers whose types nobody checked. */
@@ -178,7 +179,9 @@ function declared<R, A extends readonly unknown[]>(
       for (const [index, name] of names.entries()) {
         const [fits, must] = parts[name];
         if (fits(given[index])) continue;
-        throw new UsageError(`Cannot declare an argument: its ${name} must be ${must}`);
+        throw new UsageError(
+          `Cannot declare an argument: its ${name === "more" ? "options" : name} must be ${must}`,
+        );
       }
       return make(...given);
     });

@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { defined } from "../base/defined.ts";
+import { UsageError } from "../base/errors.ts";
 import { Redactor } from "../base/redactor.ts";
 import type { Cache } from "../cache/cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
@@ -55,9 +56,12 @@ export type TaskContextOptions = { [K in keyof TaskContext]?: TaskContext[K] | u
  * The whole context, defaults filled in: those of the run that is under way in this process, else a signal that never fires, the
  * user's cache folder, no reports.
  *
- * @throws {UsageError} if it is offline and something is to be refreshed
+ * @throws {UsageError} if it is no object, or is offline and something is to be refreshed
  */
 export function resolveContext(given: TaskContextOptions = {}): TaskContext {
+  if (typeof given !== "object" || given === null) {
+    throw new UsageError(`Cannot use ${String(given)} as the context: it must be an object`);
+  }
   const run = ambientRun();
   const options: TaskContextOptions = { ...run?.context, ...defined(given) };
   const { dryRun = false, offline = false, keepGoing = false, refresh = "none" } = options;

@@ -1,3 +1,4 @@
+import { checkOptions, checkValue } from "../../lib/base/check_options.ts";
 import type { Cache } from "../../lib/cache/cache.ts";
 import type { CacheSize } from "../../lib/cache/cache_size.ts";
 import type { CleanResult } from "../../lib/cache/clean.ts";
@@ -22,6 +23,7 @@ import type { TaskContext, TaskContextOptions } from "../../lib/runner/context.t
  * ```
  */
 export function cacheDir(ctx: TaskContextOptions = {}): string {
+  checkOptions(ctx, {});
   return ctx.cache?.dir ?? ambientRun()?.cacheDir ?? defaultCacheDir();
 }
 
@@ -164,6 +166,7 @@ export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly 
  *
  * @param name a URL or a part of one, a reference, a store path, or the digest of a blob or of an unpacked folder: in full, or its first
  * hexadecimal digits, six at least, with or without `sha256:`
+ * @throws {UsageError} if the name is no text
  * @throws {KedgeError} if no entry has that name, or several digests begin with it; the hint and `data` name the nearest
  *
  * @example
@@ -180,6 +183,7 @@ export async function cacheWhy(
   name: string,
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
+  checkValue("name", name, "text");
   const { explainEntries } = await import("../../lib/cache/explain_entry.ts");
   return await reading(ctx, (cache, onDenied) => explainEntries(cache, name, onDenied));
 }

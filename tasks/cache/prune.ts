@@ -1,3 +1,4 @@
+import { checkOptions, checkValue } from "../../lib/base/check_options.ts";
 import { counted } from "../../lib/base/counted.ts";
 import { defined } from "../../lib/base/defined.ts";
 import { parseDuration } from "../../lib/base/duration.ts";
@@ -14,10 +15,17 @@ export async function runCachePrune(
   options: CachePruneOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<CachePruneResult> {
+  checkOptions(options, {}, {
+    ci: "switch",
+    maxSize: "number",
+    minFree: "number",
+    force: "switch",
+  });
   const context = resolveContext(ctx);
   const { cache, signal, dryRun } = context;
   const { ci, maxSize, minFree, maxAge, force = false } = options;
   const maxAgeMs = typeof maxAge === "string" ? parseDuration(maxAge) : maxAge;
+  if (maxAgeMs !== undefined) checkValue("maxAge", maxAgeMs, "milliseconds");
   for (const [name, limit] of Object.entries({ maxAge: maxAgeMs, maxSize, minFree })) {
     if (limit === undefined || limit >= 0) continue;
     throw new UsageError(`Cannot prune by ${name} ${limit}: it is negative`);

@@ -1,3 +1,4 @@
+import { checkOptions, checkValue } from "../../lib/base/check_options.ts";
 import { defined } from "../../lib/base/defined.ts";
 import { parseDuration } from "../../lib/base/duration.ts";
 import { KedgeError, VerificationError } from "../../lib/base/errors.ts";
@@ -12,10 +13,12 @@ export async function runCacheVerify(
   options: CacheVerifyOptions = {},
   ctx: TaskContextOptions = {},
 ): Promise<VerifyCacheResult> {
+  checkOptions(options, {}, { budgetBytes: "number", refetch: "switch" });
   const context = resolveContext(ctx);
   const { cache, signal, dryRun, offline } = context;
   const { budget, budgetBytes, refetch = true } = options;
   const budgetMs = typeof budget === "string" ? parseDuration(budget) : budget;
+  if (budgetMs !== undefined) checkValue("budget", budgetMs, "milliseconds");
   const result = await verifyCache(cache, {
     dryRun,
     signal,

@@ -1,7 +1,9 @@
+import { checkOptions } from "../../lib/base/check_options.ts";
 import type { NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
 
 /** What is asked before a host is installed; nothing where it is a test in a virtual machine, which leaves every host alone. */
 export function installQuestion(options: NixosAnywhereOptions): string | undefined {
+  checkOptions(options, {}, { storePaths: "list", phases: "list" });
   if (options.vmTest) return undefined;
   const system = options.flake ?? options.storePaths?.[1] ?? "a system";
   const { target, phases, diskoMode } = options;

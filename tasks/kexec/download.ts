@@ -1,3 +1,4 @@
+import { checkOptions, refusedOption } from "../../lib/base/check_options.ts";
 import { dirname } from "@std/path";
 import { defined } from "../../lib/base/defined.ts";
 import type { Digest } from "../../lib/base/digest.ts";
@@ -24,7 +25,7 @@ export async function runCacheKexec(
   ctx: TaskContextOptions = {},
 ): Promise<CacheKexecResult> {
   const context = resolveContext(ctx);
-  const checked = await checkOptions(options);
+  const checked = await checkedOptions(options);
   if (options.store) await checkNix(context.signal);
   const result = await run(checked, options, context);
   if (result.changed) {
@@ -183,7 +184,20 @@ type Checked = Omit<
 
 const leastRate = 1024;
 
-async function checkOptions(options: CacheKexecOptions): Promise<Checked> {
+async function checkedOptions(options: CacheKexecOptions): Promise<Checked> {
+  checkOptions(options, {}, {
+    url: "text",
+    mirrors: "texts",
+    connections: "number",
+    limitRate: "number",
+    sha256: "text",
+    headers: "object",
+    retry: "object",
+    idleTimeoutMs: "milliseconds",
+    staleIfError: "switch",
+    store: "switch",
+    unpack: "switch",
+  });
   const { release, arch, variant, url, mirrors = [], connections, maxAge, sha256 } = options;
   if (url !== undefined) {
     for (const [name, value] of Object.entries({ release, arch, variant })) {
@@ -206,6 +220,9 @@ async function checkOptions(options: CacheKexecOptions): Promise<Checked> {
     : typeof maxAge === "string"
     ? parseDuration(maxAge)
     : maxAge;
+  if (maxAgeMs !== undefined && typeof maxAgeMs !== "number" && maxAgeMs !== "origin") {
+    throw refusedOption("maxAge", maxAgeMs, "a number of milliseconds or a text");
+  }
   if (typeof maxAgeMs === "number" && !(maxAgeMs >= 0)) {
     throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
   }

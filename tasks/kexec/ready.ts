@@ -5,6 +5,7 @@
  */
 export { runCacheKexec } from "./download.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
+import "../../lib/base/check_options.ts";
 import "../../lib/base/defined.ts";
 import "../../lib/base/digest_text.ts";
 import "../../lib/base/errors.ts";

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 
 /** The machines that nixos-images has installers for. */
@@ -37,6 +38,7 @@ export interface KexecRelease {
  * ```
  */
 export function kexecUrl(options: KexecRelease = {}): string {
+  checkOptions(options, {}, { release: "text" });
   const { release = defaultKexecRelease, arch = ownArch(), variant = "noninteractive" } = options;
   if (!/^nixos-(\d\d\.\d\d|unstable)$/.test(release)) {
     throw new UsageError(
