@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { toFileUrl } from "@std/path/to-file-url";
 import { liesIn } from "../../../lib/base/lies_in.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import type { OperationEvent } from "../../../lib/operation/event.ts";
@@ -8,7 +7,7 @@ import { publish } from "../../../tasks/publish/publish.ts";
 import { runKedge } from "../../support/program.ts";
 import { treeOf } from "../../support/tree.ts";
 
-const mod = toFileUrl(join(import.meta.dirname!, "..", "..", "mod.ts"));
+const mod = new URL("../../../mod.ts", import.meta.url);
 
 /** A cache folder with something in it, and a project inside of it. */
 async function withProject(
