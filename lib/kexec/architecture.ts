@@ -1,3 +1,5 @@
+import { checkValue } from "../base/check_options.ts";
+
 /** The machine that boots a bundle, by Nix's name for it. */
 export type KexecArchitecture = "x86_64-linux" | "aarch64-linux";
 
@@ -19,4 +21,3 @@ export function architectureOfMachine(machine: string): KexecArchitecture | unde
       return undefined;
   }
 }
-import { checkValue } from "../base/check_options.ts";
