@@ -3,7 +3,7 @@ import type { Meter, ObjectMeter } from "../base/meter.ts";
 import type { HttpClient } from "../http/client.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { Limit } from "./pace.ts";
+import type { Limit } from "../http/pace.ts";
 import type { Manifest } from "./manifest.ts";
 import type { UploadHabits } from "./memory.ts";
 

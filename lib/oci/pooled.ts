@@ -1,4 +1,4 @@
-import type { Limit } from "./pace.ts";
+import type { Limit } from "../http/pace.ts";
 
 /**
  * Does something for each item, at most so many at a time; the limit may move meanwhile. The first failure ends the others by their

@@ -42,5 +42,5 @@ import "../../lib/oci/copy/settle_copy.ts";
 import "../../lib/oci/file_hashers.ts";
 import "../../lib/oci/checked_manifest.ts";
 import "../../lib/oci/platform_leaves.ts";
-import "../../lib/oci/pace.ts";
+import "../../lib/http/pace.ts";
 import "../../lib/base/turns.ts";

@@ -23,7 +23,7 @@ import "../../lib/oci/referrers.ts";
 import "../../lib/http/client.ts";
 import "../../lib/http/retry_policy.ts";
 import "../../lib/oci/registry/connections.ts";
-import "../../lib/oci/pace.ts";
+import "../../lib/http/pace.ts";
 import "../../lib/oci/registry/registry_access.ts";
 import "../../lib/oci/registry/registry_origin.ts";
 import "../../lib/oci/registry/resume_proof.ts";

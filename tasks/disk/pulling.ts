@@ -63,7 +63,7 @@ import "../../lib/disk/read_whole.ts";
 import "../../lib/base/turns.ts";
 import "../../lib/http/client.ts";
 import "../../lib/oci/registry/connections.ts";
-import "../../lib/oci/pace.ts";
+import "../../lib/http/pace.ts";
 import "../../lib/oci/registry/registry_access.ts";
 import "../../lib/oci/registry/registry_origin.ts";
 import "../../lib/oci/registry/resume_proof.ts";

@@ -92,7 +92,7 @@ import "../../lib/oci/checked_manifest.ts";
 import "../../lib/oci/platform_leaves.ts";
 import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
-import "../../lib/oci/pace.ts";
+import "../../lib/http/pace.ts";
 import "../../lib/base/counted.ts";
 import "../../lib/base/turns.ts";
 import "../../lib/cache/read_envelope.ts";

@@ -1,19 +1,19 @@
 import { defined } from "../../base/defined.ts";
 import { IncompleteError, type KedgeError, VerificationError } from "../../base/errors.ts";
-import type { AdaptiveLimit } from "./adaptive_limit.ts";
 import type { BinaryCache } from "./binary_cache.ts";
 import { contentAddressFault } from "../content_address.ts";
 import type { NarInfo } from "../nar/nar_info.ts";
 import { nixStoreDir } from "../folder/nix_folder.ts";
 import { isSignedBy } from "./plan_store.ts";
 import type { PublicKey } from "../signing_key.ts";
+import type { Throttle } from "./throttle.ts";
 
 const mostSigners = 5;
 
 /** Options of {@linkcode cacheClosure}. */
 export interface CacheClosureOptions {
   /** How much is asked at once. */
-  limit: AdaptiveLimit;
+  limit: Throttle;
   /** Whether nothing but the named paths is wanted. */
   only: boolean;
   /** Keys one of which must have signed each path; none: the hash alone counts. */

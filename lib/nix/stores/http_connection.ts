@@ -3,7 +3,7 @@ import type { Meter } from "../../base/meter.ts";
 import { HttpClient } from "../../http/client.ts";
 import type { HttpRequest } from "../../http/http_request.ts";
 import { displayUrl } from "../../http/display_url.ts";
-import type { RetryPolicy } from "../../http/retry_policy.ts";
+import { isBusyStatus, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { TlsOptions } from "../../http/tls_options.ts";
 import { Uploader, type UploadRequest } from "../../http/upload.ts";
 
@@ -30,8 +30,6 @@ export interface HttpConnectionOptions {
   /** Ends every request. */
   signal: AbortSignal;
 }
-
-const congested = [429, 503];
 
 /** The connections to one server: kept alive for what is small, with a Content-Length for what is large. */
 export class HttpConnection implements Disposable {
@@ -74,7 +72,7 @@ export class HttpConnection implements Disposable {
             : await sign({ url: target, method, headers }),
           client: this.#connections,
         });
-        if (congested.includes(response.status)) onCongestion?.();
+        if (isBusyStatus(response.status)) onCongestion?.();
         return response;
       },
     });

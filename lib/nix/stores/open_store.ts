@@ -2,8 +2,8 @@ import { parseBytes } from "../../base/bytes.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import type { HttpCredentials } from "../../http/http_credentials.ts";
+import { Pace } from "../../http/pace.ts";
 import type { RetryPolicy } from "../../http/retry_policy.ts";
-import { AdaptiveLimit } from "./adaptive_limit.ts";
 import { BinaryCache } from "./binary_cache.ts";
 import { bucketUrl } from "./bucket_url.ts";
 import type { NixCommandOptions } from "../program/nix_command.ts";
@@ -13,6 +13,7 @@ import type { PublishStore } from "./publish_store.ts";
 import type { S3Credentials } from "./s3_credentials.ts";
 import type { PublicKey, SigningKey } from "../signing_key.ts";
 import type { StoreUri } from "./store_uri.ts";
+import { Throttle } from "./throttle.ts";
 import type { UploadSessions } from "./upload_sessions.ts";
 import type { WorkFolder } from "../work_folder.ts";
 
@@ -40,6 +41,10 @@ export interface OpenStoreOptions {
   signal: AbortSignal;
 }
 
+const startConcurrency = 16;
+const mostConcurrency = 64;
+const filesAtOnce = 8;
+
 /** A binary cache that kedge reads and writes itself. */
 type Objects = ObjectReader & ObjectWriter & Partial<Disposable>;
 
@@ -50,14 +55,16 @@ export async function openStore(
 ): Promise<PublishStore> {
   const { uri, credentials, read } = prepared;
   if (uri.kind === "nix" || uri.kind === "exec") return await foreignStore(prepared, options);
-  const limit = new AdaptiveLimit(uri.kind === "file" ? { start: 8, max: 8 } : {});
-  const writer = await objectsOf(uri, credentials, options, limit, prepared.s3);
+  const pace = uri.kind === "file"
+    ? new Pace(filesAtOnce, filesAtOnce)
+    : new Pace(startConcurrency, mostConcurrency);
+  const writer = await objectsOf(uri, credentials, options, pace, prepared.s3);
   const reader = read === undefined
     ? writer
-    : await objectsOf(read.uri, read.credentials, options, limit);
+    : await objectsOf(read.uri, read.credentials, options, pace);
   return {
     cache: new BinaryCache(writer, reader),
-    limit,
+    limit: new Throttle(pace),
     keys: options.keys,
     publicKeys: requiredKeys(options),
     propagationMs: options.propagationMs,
@@ -73,7 +80,8 @@ async function foreignStore(
   options: OpenStoreOptions,
 ): Promise<PublishStore> {
   const { ForeignWriter } = await import("./foreign_writer.ts");
-  const limit = new AdaptiveLimit();
+  const pace = new Pace(startConcurrency, mostConcurrency);
+  const limit = new Throttle(pace);
   const writer = new ForeignWriter(uri.shown);
   const { propagationMs } = options;
   const { env, program } = options.nix ?? {};
@@ -85,7 +93,7 @@ async function foreignStore(
       );
     }
     const { CommandPusher } = await import("./command_pusher.ts");
-    const reader = await objectsOf(read.uri, read.credentials, options, limit);
+    const reader = await objectsOf(read.uri, read.credentials, options, pace);
     return {
       cache: new BinaryCache(writer, reader),
       limit,
@@ -135,14 +143,14 @@ async function objectsOf(
   uri: StoreUri,
   { authorization, tls }: HttpCredentials,
   { meter, signal, retry, stallMs, sessions }: OpenStoreOptions,
-  limit: AdaptiveLimit,
+  pace: Pace,
   s3?: S3Credentials,
 ): Promise<Objects> {
   if (uri.kind === "file") {
     const { FileObjects } = await import("./file_objects.ts");
     return new FileObjects(uri.target);
   }
-  const shared = { retry, stallMs, onCongestion: () => limit.congested(), meter, signal };
+  const shared = { retry, stallMs, onCongestion: () => pace.refused(), meter, signal };
   if (uri.kind === "s3" && s3 !== undefined) {
     const { S3Objects } = await import("./s3_objects.ts");
     const partSize = uri.query["part-size"];

@@ -1,15 +1,15 @@
-import type { AdaptiveLimit } from "./adaptive_limit.ts";
 import type { BinaryCache } from "./binary_cache.ts";
 import type { SourcePath } from "../source_path.ts";
 import type { StorePusher } from "./store_pusher.ts";
 import type { PublicKey, SigningKey } from "../signing_key.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** A store that a closure is published to. */
 export interface PublishStore extends Disposable {
   /** The binary cache. */
   readonly cache: BinaryCache;
   /** How much is under way there at once. */
-  readonly limit: AdaptiveLimit;
+  readonly limit: Throttle;
   /** The keys that sign there. */
   readonly keys: readonly SigningKey[];
   /** The keys whose signatures every narinfo there must have. */

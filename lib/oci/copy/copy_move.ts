@@ -4,7 +4,7 @@ import type { CopyPlan, PlannedManifest } from "./copy_plan.ts";
 import type { ImageDestination, ImageSource } from "../image_store.ts";
 import { LastBytes } from "../registry/last_bytes.ts";
 import { describeManifest, type Manifest } from "../manifest.ts";
-import { tighter } from "../pace.ts";
+import { tighter } from "../../http/pace.ts";
 import { pooled } from "../pooled.ts";
 
 /** What a copy works with. */

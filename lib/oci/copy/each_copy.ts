@@ -1,5 +1,5 @@
 import type { ImageDestination, ImageSource } from "../image_store.ts";
-import type { Limit } from "../pace.ts";
+import type { Limit } from "../../http/pace.ts";
 import { pooled } from "../pooled.ts";
 
 /** How many images of a list are under way at a time, where the registries take as many. */

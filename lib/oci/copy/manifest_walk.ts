@@ -20,7 +20,7 @@ import {
   mostManifests,
 } from "../manifest.ts";
 import { isForeignType, isManifestType } from "../media_type.ts";
-import { fixedLimit, tighter } from "../pace.ts";
+import { fixedLimit, tighter } from "../../http/pace.ts";
 import { pooled } from "../pooled.ts";
 import { cosignTags } from "../referrers.ts";
 

@@ -2,7 +2,7 @@ import type { Digest } from "../../base/digest.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { ImageSource } from "../image_store.ts";
 import type { Manifest } from "../manifest.ts";
-import type { Limit } from "../pace.ts";
+import type { Limit } from "../../http/pace.ts";
 import { readBlobFile } from "../read_blob_file.ts";
 import type { Spool } from "./spool.ts";
 

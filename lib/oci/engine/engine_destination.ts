@@ -27,7 +27,7 @@ import type { LocalBlobs } from "../local_blobs.ts";
 import { LocalFiles } from "../local_files.ts";
 import type { Manifest } from "../manifest.ts";
 import { type Memory, noMemory } from "../memory.ts";
-import { fixedLimit, type Limit } from "../pace.ts";
+import { fixedLimit, type Limit } from "../../http/pace.ts";
 import { type ImageConfig, readImageConfig } from "../read_image_config.ts";
 import { removeLeftTransits } from "./transit_name.ts";
 import { unreachedServer } from "./unreached_server.ts";

@@ -8,7 +8,7 @@ import type { Layout, LayoutPointer } from "./layout.ts";
 import type { LayoutPlace } from "./layout_place.ts";
 import { describeManifest, type Manifest } from "../manifest.ts";
 import { isDockerType } from "../media_type.ts";
-import { fixedLimit, type Limit } from "../pace.ts";
+import { fixedLimit, type Limit } from "../../http/pace.ts";
 import { formatReference, type LayoutReference } from "../reference.ts";
 
 /** Writes an image to a layout. */

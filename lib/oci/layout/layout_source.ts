@@ -7,7 +7,7 @@ import type { ImageSource } from "../image_store.ts";
 import { Layout, nameOf } from "./layout.ts";
 import { describeManifest, type Manifest } from "../manifest.ts";
 import { isManifestType } from "../media_type.ts";
-import { fixedLimit, type Limit } from "../pace.ts";
+import { fixedLimit, type Limit } from "../../http/pace.ts";
 import { describeReferrer, imagesAmong, referrersTag } from "../referrers.ts";
 import { formatReference, type LayoutReference } from "../reference.ts";
 

@@ -12,7 +12,7 @@ import type { Descriptor } from "../descriptor.ts";
 import type { ImageSource, RangedDownload } from "../image_store.ts";
 import type { Manifest } from "../manifest.ts";
 import { type Mirror, MirrorPlaces } from "./mirror_places.ts";
-import type { Limit } from "../pace.ts";
+import type { Limit } from "../../http/pace.ts";
 import type { RegistrySource } from "./registry_source.ts";
 
 /** Reads from mirrors first. */

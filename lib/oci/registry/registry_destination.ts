@@ -14,7 +14,7 @@ import type { LocalBlobs } from "../local_blobs.ts";
 import type { LocalFiles } from "../local_files.ts";
 import type { Manifest } from "../manifest.ts";
 import { isManifestType } from "../media_type.ts";
-import type { Limit } from "../pace.ts";
+import type { Limit } from "../../http/pace.ts";
 import { recallMount, rememberMount, type UploadHabits } from "../memory.ts";
 import { pushRequests } from "./push_requests.ts";
 import { formatReference, type RegistryReference } from "../reference.ts";

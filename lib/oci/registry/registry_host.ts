@@ -11,7 +11,7 @@ import type { Meter } from "../../base/meter.ts";
 import type { Redactor } from "../../base/redactor.ts";
 import { Turns } from "../../base/turns.ts";
 import { HttpClient, type HttpClientOptions } from "../../http/client.ts";
-import { defaultRetryPolicy, type RetryPolicy } from "../../http/retry_policy.ts";
+import { defaultRetryPolicy, isBusyStatus, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { UploadRequest } from "../../http/upload.ts";
 import type { BodySender } from "./body_sender.ts";
 import { Connections, isDirect } from "./connections.ts";
@@ -24,7 +24,7 @@ import {
   specHabits,
   type UploadHabits,
 } from "../memory.ts";
-import { Pace } from "../pace.ts";
+import { Pace } from "../../http/pace.ts";
 import { RegistryAccess, type RegistryAction, type RegistryRequest } from "./registry_access.ts";
 import type { BlobHead } from "./registry_blobs.ts";
 import { RegistryOrigin } from "./registry_origin.ts";
@@ -191,7 +191,7 @@ export class RegistryHost implements Disposable {
 
   /** Takes note of an answer, so that the pace follows. */
   noteStatus(status: number): void {
-    if (status === 429 || status === 503) this.pace.refused();
+    if (isBusyStatus(status)) this.pace.refused();
     else if (status < 500) this.pace.went();
   }
 

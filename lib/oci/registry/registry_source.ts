@@ -5,7 +5,7 @@ import { missingManifestHint } from "../checked_manifest.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { ImageSource, RangedDownload } from "../image_store.ts";
 import type { Manifest } from "../manifest.ts";
-import type { Limit } from "../pace.ts";
+import type { Limit } from "../../http/pace.ts";
 import { formatReference, type RegistryReference } from "../reference.ts";
 import { imagesAmong } from "../referrers.ts";
 import { RegistryClient } from "./registry_client.ts";

@@ -12,7 +12,7 @@ import { listPages } from "../../../lib/oci/registry/list_pages.ts";
 import { largestManifestBytes, type Manifest } from "../../../lib/oci/manifest.ts";
 import { ManifestWalk } from "../../../lib/oci/copy/manifest_walk.ts";
 import { MediaType } from "../../../lib/oci/media_type.ts";
-import { fixedLimit } from "../../../lib/oci/pace.ts";
+import { fixedLimit } from "../../../lib/http/pace.ts";
 import { RegistryAuth } from "../../../lib/oci/registry/registry_auth.ts";
 import { RegistryClient } from "../../../lib/oci/registry/registry_client.ts";
 import { RegistryHost } from "../../../lib/oci/registry/registry_host.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Digest, sha256 } from "../../../../lib/base/digest.ts";
-import { AdaptiveLimit } from "../../../../lib/nix/stores/adaptive_limit.ts";
+import { Pace } from "../../../../lib/http/pace.ts";
 import { BinaryCache, narKey } from "../../../../lib/nix/stores/binary_cache.ts";
 import type { MoveClosureOptions } from "../../../../lib/nix/stores/move_options.ts";
 import type {
@@ -10,6 +10,7 @@ import type {
 } from "../../../../lib/nix/stores/object_store.ts";
 import type { StorePlan } from "../../../../lib/nix/stores/plan_store.ts";
 import { StoreMove } from "../../../../lib/nix/stores/store_move.ts";
+import { Throttle } from "../../../../lib/nix/stores/throttle.ts";
 import { parseStorePath } from "../../../../lib/nix/store_path.ts";
 
 const letters = { leaf: "a", left: "b", right: "c", top: "d" };
@@ -92,7 +93,7 @@ async function move(
   const plan: StorePlan = {
     store: {
       cache: new BinaryCache(writer, writer as unknown as ObjectReader),
-      limit: new AdaptiveLimit({ start: 2, max: 2 }),
+      limit: new Throttle(new Pace(2, 2)),
       keys: [],
       publicKeys: [],
       propagationMs: 0,

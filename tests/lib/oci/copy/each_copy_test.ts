@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { eachCopy } from "../../../../lib/oci/copy/each_copy.ts";
-import { fixedLimit, Pace, tighter } from "../../../../lib/oci/pace.ts";
+import { fixedLimit, Pace, tighter } from "../../../../lib/http/pace.ts";
 import { pooled } from "../../../../lib/oci/pooled.ts";
 
 const { signal } = new AbortController();

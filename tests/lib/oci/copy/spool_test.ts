@@ -5,7 +5,7 @@ import type { Descriptor } from "../../../../lib/oci/descriptor.ts";
 import type { ImageSource } from "../../../../lib/oci/image_store.ts";
 import { Layout } from "../../../../lib/oci/layout/layout.ts";
 import { MediaType } from "../../../../lib/oci/media_type.ts";
-import { fixedLimit } from "../../../../lib/oci/pace.ts";
+import { fixedLimit } from "../../../../lib/http/pace.ts";
 import { Spool } from "../../../../lib/oci/copy/spool.ts";
 import { randomBytes } from "../../../support/layout.ts";
 

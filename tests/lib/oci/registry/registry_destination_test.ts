@@ -5,7 +5,7 @@ import type { Descriptor } from "../../../../lib/oci/descriptor.ts";
 import type { ImageSource } from "../../../../lib/oci/image_store.ts";
 import { MediaType } from "../../../../lib/oci/media_type.ts";
 import { rememberMount, rememberUpload } from "../../../../lib/oci/memory.ts";
-import { fixedLimit } from "../../../../lib/oci/pace.ts";
+import { fixedLimit } from "../../../../lib/http/pace.ts";
 import { RegistryDestination } from "../../../../lib/oci/registry/registry_destination.ts";
 import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
 import { openSession } from "../../../../lib/oci/registry/upload_session.ts";

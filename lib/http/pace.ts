@@ -1,7 +1,7 @@
 /**
- * How much a registry is asked for at the same time: one more with each answer until the first sign that it was too much, half after each
+ * How much a server is asked for at the same time: one more with each answer until the first sign that it was too much, half after each
  * such sign, and then one more after each round that went well (slow start, additive increase, multiplicative decrease, as TCP does it).
- * Where it was too much last time is tried again only after many rounds, so that it stays just below what the registry takes.
+ * Where it was too much last time is tried again only after many rounds, so that it stays just below what the server takes.
  *
  * Invariants: the limit is never below one nor above its ceiling; of several refusals that belong to one burst only the first halves.
  *
@@ -21,8 +21,9 @@ export interface Limit {
 }
 
 const roundsBeforeTooMuch = 32;
+const burstMs = 200;
 
-/** The limit of one registry. */
+/** The limit of one server. */
 export class Pace implements Limit {
   #limit: number;
   #sharers = () => 1;
@@ -31,7 +32,6 @@ export class Pace implements Limit {
   #tooMuch = Infinity;
   #refusedAt = -Infinity;
   #clock: () => number;
-  #burstMs: number;
   #raised: PromiseWithResolvers<void> | undefined;
 
   /** Begins at a limit, and never goes above the ceiling. */
@@ -39,7 +39,6 @@ export class Pace implements Limit {
     this.#ceiling = Math.max(1, ceiling);
     this.#limit = Math.min(Math.max(1, start), this.#ceiling);
     this.#clock = clock;
-    this.#burstMs = 200;
   }
 
   get now(): number {
@@ -75,11 +74,11 @@ export class Pace implements Limit {
     this.#raised = undefined;
   }
 
-  /** The registry said that it was too much, or could not keep up. */
+  /** The server said that it was too much, or could not keep up. */
   refused(): void {
     const at = this.#clock();
     this.#good = 0;
-    if (at - this.#refusedAt < this.#burstMs) return;
+    if (at - this.#refusedAt < burstMs) return;
     this.#refusedAt = at;
     this.#tooMuch = Math.max(2, this.whole);
     this.#limit = Math.max(1, Math.ceil(this.whole / 2));
