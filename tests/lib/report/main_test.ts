@@ -28,7 +28,8 @@ Deno.test("main() tells the tasks, their flags and their arguments", async () =>
   const { stdout } = await run(["moved", "--help"]);
   assertEquals(
     stdout,
-    "A task of the tests\n\nUsage: tasks.ts moved [flags]\n\nFlags:\n  --name TEXT  A task of the tests (default: a)\n",
+    "A task of the tests\n\nUsage: tasks.ts moved [flags]\n\nFlags:\n  --name TEXT  A task of the tests (default: a)\n\n" +
+      'Run "tasks.ts --help" for the flags of every task, such as --dry-run.\n',
   );
   const bare = await run([]);
   assertEquals(bare.code, 0);

@@ -74,7 +74,7 @@ for (const [what, conf] of Object.entries({ mirrored, moved })) {
           registriesConf,
         }, { cache: new Cache(room.room.path("cache")) }),
       KedgeError,
-      "it is no tarball",
+      "it is not a tarball",
     );
     assertStringIncludes(room.registry.log.join("\n"), "GET /v2/nixos/nix/blobs/");
     const pinned = await room.find({ fallback: room.digest, nixVersion: "2.8.1pre1" });
@@ -128,6 +128,6 @@ Deno.test("base-image and base-image:carry read mirrors of --mirror, --registrie
       ["base-image:carry", ...named, "--folder", folder, ...flags],
       { cacheDir, env },
     );
-    assertStringIncludes(carried.stderr, "it is no tarball");
+    assertStringIncludes(carried.stderr, "it is not a tarball");
   }
 });

@@ -62,6 +62,7 @@ realTest(
     await inNixFolder(async (folder, other) => {
       const [own, within] = [`${"2".repeat(32)}-own`, `${"3".repeat(32)}-within`];
       await Deno.mkdir(folder.pathOf(within), { recursive: true });
+      await Deno.mkdir("/nix/store", { recursive: true }); // As the first use of Nix makes it.
       const env = { TOOLS: `/nix/store/${own}/bin:${folder.pathOf(within)}/bin` };
       await using _program = await atWork("true", other, env);
       const names = await busyNames(folder);
@@ -108,7 +109,8 @@ realTest("busyNames() counts what programs name whose root shows the folder as /
   await inNixFolder(async (folder, other) => {
     await Deno.mkdir(folder.pathOf(baseName), { recursive: true });
     const program = join(other, "program");
-    const use = `mount --bind "$0" /nix && cd /nix/store/${baseName} && echo up && read line`;
+    const use =
+      `mkdir -p /nix && mount --bind "$0" /nix && cd /nix/store/${baseName} && echo up && read line`;
     await writeProgram(program, `#!/bin/sh\nexec unshare -rm sh -c '${use}' '${folder.path}'\n`);
     await using _program = await atWork(`exec '${program}'`, other);
     assert((await busyNames(folder)).includes(baseName));
@@ -125,7 +127,7 @@ realTest("busyNames() counts what programs name whose /nix/store cannot be looke
     await Deno.mkdir(asked.store, { recursive: true });
     await Deno.symlink("store", folder.store);
     const program = join(other, "program");
-    const use = `mount --bind "$0" /nix && echo up && read line`;
+    const use = `mkdir -p /nix && mount --bind "$0" /nix && echo up && read line`;
     await writeProgram(program, `#!/bin/sh\nexec unshare -rm sh -c '${use}' '${folder.path}'\n`);
     await using _program = await atWork(`exec '${program}'`, other, {
       TOOLS: `/nix/store/${baseName}/bin`,
