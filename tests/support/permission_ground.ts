@@ -166,6 +166,8 @@ export async function startPermissionGround(): Promise<PermissionGround> {
     catalog: `sqlite://${join(stock, "packed.db")}`,
   }, ctx);
   await Deno.writeFile(join(dir, "big"), randomBytes(5_000_000));
+  // Each copy of the store has a catalog of its own.
+  await Deno.remove(join(stock, "store", ".kedge", "publishers"), { recursive: true });
   const big = `sqlite://${dir}/big.db`;
   await runKedge([
     ...["publish", join(dir, "big"), "--name", "big", "--version", "1", "--catalog", big],
@@ -409,7 +411,12 @@ export async function startPermissionGround(): Promise<PermissionGround> {
       ],
       "publish:prune": [
         { args: ["--catalog", catalogs.sqlite, "--from", "file://DIR/store", "--keep", "0"] },
-        { args: ["--catalog", catalogs.http, "--from", "file://DIR/store", "--keep", "9"] },
+        {
+          args: [
+            ...["--catalog", catalogs.http, "--other-catalog", catalogs.sqlite],
+            ...["--from", "file://DIR/store", "--keep", "9"],
+          ],
+        },
       ],
       "publish:keygen": [{ args: ["acme-1", "key", "--to", "file://DIR/store"] }],
       "catalog:ls": [
