@@ -3,7 +3,11 @@ import { namePath } from "./name_path.ts";
 import { runProcess } from "./process_group.ts";
 
 /** What the system's `sync` says where the system refuses it, and the code of that. */
-const refusals = [["ENOSPC", "No space left on device"], ["EDQUOT", "Disk quota exceeded"]];
+const refusals = [
+  ["EIO", "Input/output error"],
+  ["ENOSPC", "No space left on device"],
+  ["EDQUOT", "Disk quota exceeded"],
+];
 
 /**
  * Makes all that was written below a folder durable: by one sync of its file system where the system's `sync` knows how, else file by file. The
@@ -19,8 +23,8 @@ async function syncFileSystem(folder: string): Promise<boolean> {
     const args = ["--file-system", folder];
     const { code, stderr } = await runProcess("sync", { args, env: { LC_ALL: "C" } });
     const said = /error syncing .*/.exec(stderr)?.[0];
-    if (said === undefined) return code === 0;
-    const refusal = refusals.find(([, words]) => said.includes(words!))?.[0] ?? "EIO";
+    const refusal = refusals.find(([, words]) => said?.includes(words!))?.[0];
+    if (said === undefined || refusal === undefined) return code === 0;
     throw Object.assign(new Error(said), { code: refusal });
   } catch (error) {
     const isMissing = error instanceof Deno.errors.NotFound ||

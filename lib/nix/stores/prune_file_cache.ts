@@ -158,7 +158,7 @@ async function judgeAside(
   try {
     needed = await live();
   } catch (error) {
-    for (const name of await folderNames(folder)) await putBack(dir, name);
+    await putAllBack(dir).catch(() => {}); // What stays aside is judged by the next prune.
     throw error;
   }
   let waiting = 0;
@@ -188,6 +188,14 @@ async function judgeAside(
     await removeIfThere(aside);
   }
   return { judged: names.length, waiting, paths, bytes };
+}
+
+/** Puts back what lies aside; not what has lost its NAR to a prune that was killed. */
+async function putAllBack(dir: string): Promise<void> {
+  for (const name of await folderNames(trash(dir))) {
+    const info = await readInfo(join(trash(dir), name));
+    if (info !== undefined && await hasNar(dir, info)) await putBack(dir, name);
+  }
 }
 
 async function hasNar(dir: string, { url }: NarInfo): Promise<boolean> {
