@@ -88,7 +88,7 @@ for (
       args: ["--flake", ".#web1", "--offline"],
       env: {} as Record<string, string>,
       code: 2,
-      state: 'Cannot install "root@host.invalid" offline\nhint: leave out --offline\n',
+      state: 'Cannot install "root@host.invalid" of --target offline\nhint: leave out --offline\n',
     },
     {
       what: "no program",
