@@ -90,7 +90,7 @@ Deno.test("base-image:carry refuses a bad volume, or one without an engine, befo
     const options = { cacheDir: join(folder, "cache"), env: { PATH: folder } };
     for (
       const [volume, message] of [
-        ["a/b", 'Cannot use the volume "a/b": it is no name'],
+        ["a/b", 'Cannot use the volume "a/b" of --volume: it is no name'],
         ["nix", 'Cannot run "podman or docker": it is not installed'],
       ] as const
     ) {
