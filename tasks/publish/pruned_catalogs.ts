@@ -55,16 +55,18 @@ export class PrunedCatalogs implements AsyncDisposable {
     return async (meter) => {
       await using opened = new AsyncDisposableStack();
       const main = opened.use(await open(meter));
-      const found = new Map<string, Catalog>();
+      const found: Catalog[] = [];
+      const files = new Set([catalogIdentity(main.url)]);
       for (const open of others) {
         const other = await open(meter);
         const identity = catalogIdentity(other.url);
-        // A second handle of a file takes the locks of the first away when it is closed.
-        if (identity === catalogIdentity(main.url) || found.has(identity)) continue;
-        found.set(identity, other);
+        // A second handle of a file takes the locks of the first away when it is closed; others may share what they are called.
+        if (identity.startsWith("sqlite://") && files.has(identity)) continue;
+        files.add(identity);
+        found.push(other);
         opened.use(other);
       }
-      return new PrunedCatalogs(main, [...found.values()], opened.move());
+      return new PrunedCatalogs(main, found, opened.move());
     };
   }
 
