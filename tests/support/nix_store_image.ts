@@ -26,9 +26,12 @@ export interface MadeStore {
   paths: Record<string, string>;
 }
 
-/** The base name that a path of a test has: the same for the same name and files. */
+/** Test files run side by side, and a prune leaves what a process of this machine uses: none may name what another one has. */
+const salt = crypto.randomUUID();
+
+/** The base name that a path has: within a test file the same for the same name and files. */
 function baseNameOf({ name, files, copies, needs }: ImagePath): string {
-  const hex = digestHex(sha256(JSON.stringify([name, files, copies, needs])));
+  const hex = digestHex(sha256(JSON.stringify([salt, name, files, copies, needs])));
   return `${encodeNix32(decodeHex(hex.slice(0, 40)))}-${name}`;
 }
 
