@@ -10,17 +10,17 @@ export interface ListRunsOptions {
   limit?: number | undefined;
 }
 
-/** Which run is meant. */
+/** Options of {@linkcode showRun}. */
 export interface ShowRunOptions {
   /** Its id, or the beginning of its id. */
   id: string;
 }
 
-/** A run with all that it did. */
+/** A run with its operations. */
 export interface ShownRun extends RunRow {
-  /** Its operations, in their order, each with its steps. */
+  /** Its operations, in order, each with its steps. */
   operations: (OperationRow & {
-    /** Its lines, in their order. */
+    /** Its steps, in order. */
     steps: StepRow[];
   })[];
 }

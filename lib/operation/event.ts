@@ -19,17 +19,17 @@ export interface ErrorData {
   at?: string;
 }
 
-/** What every event of an operation carries. */
+/** What all events of an operation have in common. */
 export interface OperationEventBase {
-  /** Tells this operation from the others of the run. */
+  /** The id of the operation, unique within the run. */
   operation: string;
-  /** What kind it is: `kexec`, `image`, `publish`. */
+  /** Its kind: `kexec`, `image`, `publish`. */
   kind: string;
   /** What it is about, for people. */
   subject: string;
 }
 
-/** How far one of several destinations is. */
+/** The progress of one of several destinations. */
 export interface PartProgress {
   /** What it is, for people. */
   label: string;
@@ -39,13 +39,13 @@ export interface PartProgress {
   bytesToMove: number;
 }
 
-/** How far one of the things is that are under way: a blob, a NAR, a bundle. */
+/** The progress of one object that is moving: a blob, a NAR, a bundle. */
 export interface ObjectProgress {
-  /** What it is, as the events of its beginning and its end call it. */
+  /** What it is, as in `object-start` and `object-end`. */
   label: string;
   /** Its size in bytes, where it is known. */
   sizeBytes?: number;
-  /** Its bytes that were moved so far. */
+  /** Its bytes that have moved so far. */
   bytesMoved: number;
   /** Its bytes that were there already. */
   bytesReused: number;
@@ -65,11 +65,11 @@ export type OperationEvent =
       bytesReused: number;
       bytesToMove: number;
       requests: number;
-      /** How long the rest of the phase takes, in milliseconds, where that is known better than by the bytes; `Infinity` (`null` in JSON) where it is not known yet. */
+      /** How long the rest of the phase takes, in milliseconds, if that is known better than from the bytes; `Infinity` (`null` in JSON) while it is not known. */
       leftMs?: number;
-      /** How far each destination is, where there are several. */
+      /** The progress of each destination, if there are several. */
       parts?: readonly PartProgress[];
-      /** How far each of the things is that are under way, where there are any. */
+      /** The progress of each object that is moving, if there are any. */
       objects?: readonly ObjectProgress[];
     }
     | { type: "object-start"; label: string; sizeBytes?: number }

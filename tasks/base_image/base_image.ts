@@ -5,40 +5,41 @@ import type { BaseImageOptions } from "./options.ts";
 
 export type { BaseImageOptions } from "./options.ts";
 
-/** A base image, pinned, and what it cost to know it. */
+/** A base image, pinned, and what it cost to find it. */
 export interface BaseImageResult extends Figures {
   /** The image, pinned: `docker://host/repository:tag@sha256:...`. */
   reference: string;
-  /** What the tag points to: an index, or the manifest itself. */
+  /** The digest that the tag points to: of an index, or of the manifest itself. */
   digest: Digest;
-  /** The manifest for the platform. */
+  /** The digest of the manifest for the platform. */
   manifestDigest: Digest;
-  /** The config, by which engines know the image. */
+  /** The digest of the config, which engines use as the image's id. */
   configDigest: Digest;
-  /** The version of Nix in it, as its label says, or, of an image without one, the store paths that its history names. */
+  /** The version of Nix in it, from its label, or without one from the store paths in its history. */
   nixVersion: string;
   /** The version that was asked for. */
   wantedVersion: string;
-  /** For which machine it is: `linux/amd64`. */
+  /** Its platform: `linux/amd64`. */
   platform: string;
-  /** All bytes of it for the platform. */
+  /** Its size for the platform, in bytes. */
   size: number;
-  /** Where it was brought, pinned; absent in a dry run of what is not there yet. */
+  /** Its copy at `to`, pinned; absent in a dry run if it is not there yet. */
   copy?: string;
-  /** Where it would be brought, pinned; only in a dry run of what is not there yet. */
+  /** What `copy` would be; only in a dry run if it is not there yet. */
   copyAhead?: string;
 }
 
 /**
- * Finds the base image with exactly the Nix of this machine, proves its tag, platform and label in the registry, pins it by digest,
- * and brings it where it is wanted. Official images before Nix 2.30 have no label: of them the one Nix counts that their history names.
+ * Finds the base image with exactly the Nix version of this machine, proves in the registry that it exists for the platform and contains
+ * that version, pins it by digest, and with `to` copies it.
  *
- * The first call reads manifests and a config; later calls ask nobody. `refresh` and `maxAge` ask with one HEAD.
+ * The version is read from the image's label. Official images before Nix 2.30 have none; for them the Nix in their history counts. The
+ * first call reads manifests and a config; later calls make no request, or a single HEAD with `maxAge` or a refresh.
  *
  * @throws {UsageError} if an option is out of its range, or Nix is not installed
  * @throws {KedgeError} if the version has no image, or none for the platform; the hint names the nearest
- * @throws {VerificationError} if the image's label, or its history, says another version than its tag, or none
- * @throws {UnreachableError} if the registry stayed unreachable, or may not be asked and the cache knows nothing, or `to` does not have it
+ * @throws {VerificationError} if the image's label or history has another version than the tag, or none
+ * @throws {UnreachableError} if the registry cannot be reached, or may not be asked and the cache does not know the image, or `to` lacks it
  *
  * @example
  * ```ts

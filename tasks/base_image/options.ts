@@ -14,24 +14,23 @@ import { registriesShapes } from "../shared/registry_rules.ts";
 export interface BaseImageOptions extends ImageRegistriesOptions {
   /** The version of Nix, as `nix --version` or a person writes it. @default {that of the Nix of this machine} */
   nixVersion?: string | undefined;
-  /** The repository of the images, whose tags are versions. @default {"docker.io/nixos/nix"} */
+  /** The repository whose tags are the versions. @default {"docker.io/nixos/nix"} */
   repository?: string | undefined;
-  /** For which machine, as `linux/arm64`. @default {linux on this machine's processor} */
+  /** The platform, such as `linux/arm64`. @default {linux with the architecture of this machine} */
   platform?: string | undefined;
   /**
-   * What is taken where the version has no image: nothing, the newest image of the same minor version, or the tag or digest
-   * that a text names.
+   * What is used if the version has no image: nothing, the newest image of the same minor version, or the tag or digest that is given.
    *
    * @default {"none"}
    */
   fallback?: "none" | "minor" | (string & Record<never, never>) | undefined;
-  /** After what time the registry is asked again: milliseconds, or a text such as `"7d"`. @default {never} */
+  /** How old the answer in the cache may be before the registry is asked again: milliseconds, or a text such as `"7d"`. @default {no limit} */
   maxAge?: number | string | undefined;
   /**
-   * Where the image is brought too: `docker://host/repository:tag`, `oci:folder:tag`, or `podman:name[:tag]` and
-   * `docker-daemon:name[:tag]` for an engine on this machine. Where no registry may be asked, one of this machine that has it already is enough.
+   * Where the image is copied to: `docker://host/repository:tag`, `oci:folder:tag`, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for
+   * an engine on this machine. Offline, it is enough if a layout or an engine of this machine has it already.
    *
-   * @default {nowhere}
+   * @default {not copied}
    */
   to?: string | undefined;
   /** How the engines of `podman:` and `docker-daemon:` are called. @default {by their names, in PATH} */

@@ -8,24 +8,24 @@ import type { RunnableBase } from "./base.ts";
 
 /** Options of {@linkcode inContainer}. */
 export interface InContainerOptions extends ImageRegistriesOptions {
-  /** The image: what `baseImage()` gave. On Linux, podman takes it from its copy in a layout, where it has one. */
+  /** The image, as `baseImage()` returns it. On Linux, podman gets it from its copy in a layout, if it has one. */
   base: RunnableBase;
-  /** The program in the container and its arguments; no shell is between. */
+  /** The program in the container and its arguments, without a shell. */
   run: readonly string[];
-  /** What it sees of this machine: `{ volume: "nix", to: "/nix" }`, `{ folder: ".", to: "/src", readonly: true }`. */
+  /** Which volumes and folders it sees: `{ volume: "nix", to: "/nix" }`, `{ folder: ".", to: "/src", readonly: true }`. */
   mounts?: readonly ContainerMount[] | undefined;
   /**
-   * Its environment. A secret, and a text that holds one, reaches it by its name alone: the value is in no argument. By names that the
-   * engine itself goes by, as `HOME`, no secret can be passed, and of a text that holds one a warning tells.
+   * Its environment. A secret, or a text that contains one, is passed by name only: its value is in no argument. Variables that the engine itself
+   * uses, such as `HOME`, cannot hold a secret; a text with one causes a warning.
    */
   env?: Readonly<Record<string, string | Secret>> | undefined;
-  /** Its working folder, from the root on. */
+  /** Its working folder, an absolute path. */
   workdir?: string | undefined;
-  /** Whether it reaches any network. @default {true} */
+  /** Whether it has a network. @default {true} */
   network?: boolean | undefined;
-  /** Given on its standard input. */
+  /** Its standard input. */
   stdin?: Uint8Array | ReadableStream<Uint8Array> | undefined;
-  /** Takes its standard output as bytes, all of it; without it, its lines are reported, and the first 16 MiB kept in the result. */
+  /** Gets all of its standard output, as bytes. Without this, its lines are reported, and the first 16 MiB are in the result. */
   onStdout?: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
   /** Which engine runs it. @default {podman, else docker} */
   engine?: ContainerEngineOptions | undefined;
@@ -35,22 +35,24 @@ export interface InContainerOptions extends ImageRegistriesOptions {
 export interface InContainerResult extends Figures {
   /** Its exit code: 0, since another one is an error. */
   code: number;
-  /** Its standard output with secrets taken out, no more than the first 16 MiB; empty where `onStdout` took it. */
+  /** The first 16 MiB of its standard output, with secrets redacted; empty with `onStdout`. */
   stdout: string;
-  /** Whether it printed more than that; a warning says so too. */
+  /** Whether it printed more; there is a warning then. */
   stdoutTruncated: boolean;
-  /** The image, as the engine knows it; empty in a dry run. */
+  /** The image's name in the engine; empty in a dry run. */
   image: string;
 }
 
 /**
  * Runs a program in a container of a base image, with podman or docker.
  *
- * The image is brought into the engine where it is not there; podman fetches it from this process on `127.0.0.1`, which `--allow-net` must
- * then allow, and has it as `localhost/kedge/HOST/REPOSITORY:TAG`. docker, podman on a Mac or Windows, which is in a virtual machine there,
- * and one that does not reach this process fetch it from the registry with credentials of their own. Output is reported line by line, secrets
- * taken out of it. An abort ends the program and removes the container. Where this process is killed, the program goes on to its end, or until the
- * next call with this engine on this machine, which ends it; on a Mac or Windows, and where Deno does not allow everything, to its end.
+ * If the engine lacks the image, it is copied there. podman fetches it from this process on `127.0.0.1`, which `--allow-net` must allow, as
+ * `localhost/kedge/HOST/REPOSITORY:TAG`. docker, podman in a virtual machine (on macOS and Windows), and a podman that cannot reach this
+ * process fetch it from the registry, with their own credentials.
+ *
+ * Output is reported line by line, with secrets redacted. An abort ends the program and removes the container. If this process is killed,
+ * the program runs on until it ends, or until the next call with the same engine on this machine, which ends it. On macOS and Windows, and
+ * unless Deno has all permissions, nothing ends it early.
  *
  * @throws {UsageError} if there is no engine, or an option cannot be passed on
  * @throws {NotAllowedError} if the engine refuses

@@ -9,18 +9,19 @@ import type { ImageRegistriesOptions } from "../shared/registries.ts";
 export interface PullDiskOptions extends ImageRegistriesOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
-  /** The file that becomes the disk. */
+  /** The file that is written. */
   file: string;
-  /** Files that may hold chunks of it, beside those that the cache knows. */
+  /** Files that may contain chunks of it, besides those that the cache knows. */
   bases?: readonly string[] | undefined;
   /**
-   * Whether the file itself is written, instead of one beside it that then takes its name. It needs room only for what lies elsewhere in it
-   * than before, and while it lasts the file is neither the old version nor the new one; a pull that was cut off is finished by the next one.
+   * Whether the file itself is written, instead of a new file that takes its name at the end. This needs room only for chunks that moved
+   * within the file. Until the pull ends, the file is neither the old version nor the new one; after an interruption, the next pull
+   * finishes it.
    *
    * @default {false}
    */
   inPlace?: boolean | undefined;
-  /** How many ranges may be under way, 1 to 64. @default {8} */
+  /** The most ranges that are fetched at a time, 1 to 64. @default {8} */
   concurrency?: number | undefined;
 }
 
@@ -28,14 +29,14 @@ export interface PullDiskOptions extends ImageRegistriesOptions {
 export interface PullDiskResult extends Figures, PulledDisk {}
 
 /**
- * Makes a file the disk that a reference means, fetching only the chunks that are nowhere on this machine.
+ * Pulls a disk image into a file, and fetches only the chunks that this machine does not have.
  *
- * Chunks are taken from the file as it stands, from the bases, from files that the cache knows, from packs in the cache, and last from the
- * registry; each is hashed before it is written, wherever it comes from. A pull that was cut off, also by kill -9, goes on where it was.
+ * Chunks are read from the file itself, from the bases, from files that the cache knows, from packs in the cache, and last from the
+ * registry. Each is hashed before it is written, wherever it comes from. An interrupted pull resumes, also after `kill -9`.
  *
- * Without `inPlace` the disk is a new file that takes the name, and hard links keep the old version. It has the owner, the group and the mode of the one
- * before; where this user may not leave it to that group, its own may do no more than everybody. ACLs and other extended attributes are lost: what the
- * mask of an ACL allowed, which is shown as the mode of the group, the group may do then.
+ * Without `inPlace`, the result is a new file that takes the name at the end; hard links keep the old version. The new file gets the owner, the
+ * group and the mode of the old one. If this user may not give it that group, its own group gets no more rights than everybody. ACLs and
+ * other extended attributes are lost, but the mask of an ACL stays as the mode of the group.
  *
  * @example
  * ```ts
@@ -48,11 +49,11 @@ export interface PullDiskResult extends Figures, PulledDisk {}
  * ```
  *
  * @throws {UsageError} if an option is malformed, the registry is blocked, or the file is a folder or a device
- * @throws {VerificationError} if the index lies, or chunks have other digests than it says
- * @throws {NoRoomError} if the file would not fit
- * @throws {NotAllowedError} if this user may not write there, or the file may not be replaced or changed; before anything moves, where that can be known
- * @throws {KedgeError} if there is no such disk, another pull writes to the file, the file is a mount point and is to be replaced, or it is in use and
- * is to be written in place
+ * @throws {VerificationError} if the index is inconsistent, or chunks do not have the digests that it says
+ * @throws {NoRoomError} if the disk has no room for the file
+ * @throws {NotAllowedError} if this user may not write there, or may not replace or change the file; before anything moves, if that can be known
+ * @throws {KedgeError} if there is no such disk image, another pull writes to the file, a mount point would have to be replaced, or a file
+ * that is in use would have to be written in place
  * @throws {TimedOutError} if another pull with the same cache writes to the file for longer than the lock's timeout
  */
 export async function pullDisk(
@@ -67,35 +68,36 @@ export async function pullDisk(
 export interface PushDiskOptions extends ImageRegistriesOptions {
   /** The file. */
   file: string;
-  /** Where it goes: `docker://host/repository[:tag]` or `oci:folder[:tag]`. */
+  /** The destination: `docker://host/repository[:tag]` or `oci:folder[:tag]`. */
   reference: string;
   /**
-   * How the file is cut: in blocks of one length, where the content says so, or as the version before, else as its first bytes suggest. The
-   * version before is what the tag means, or a disk under another tag, unless the first bytes say that the file is cut otherwise.
+   * How the file is cut into chunks: `fixed` blocks of one length, or `cdc` (content-defined chunks). `auto` cuts it as the version before (what
+   * the tag points to, or a disk under another tag of the repository), unless the first bytes of the file call for the other kind; without one,
+   * the first bytes decide.
    *
    * @default {"auto"}
    */
   chunker?: ChunkerKind | "auto" | undefined;
-  /** The length of a block, or the mean length of a chunk, in bytes: a power of two. @default {65_536; more for files of more than 32 GiB} */
+  /** The size of a block, or the average size of a chunk, in bytes: a power of two. @default {65_536; more for files of more than 32 GiB} */
   chunkBytes?: number | undefined;
-  /** Disks whose packs may be named again, beside what the destination means now; with `repack`, none may. */
+  /** Disks whose packs may be reused, besides that at the destination; with `repack`, none are. */
   bases?: readonly string[] | undefined;
   /**
-   * Whether all chunks are packed afresh, so that no waste of older versions stays; packs that come out as they are there are not sent again.
+   * Whether all chunks are packed anew, so that no waste of older versions stays. Packs that come out the same are not sent again.
    *
    * @default {false}
    */
   repack?: boolean | undefined;
   /**
-   * Whether the file is read even if the file system says that it is as it was, and the registry asked for each pack that is named again: what it
-   * has lost is sent again.
+   * Whether the whole file is read even if the file system says that it did not change, and the registry asked for each reused pack; packs that it
+   * has lost are sent again.
    *
    * @default {false}
    */
   paranoid?: boolean | undefined;
-  /** The level of zstd, 1 to 19. @default {3} */
+  /** The compression level of zstd, 1 to 19. @default {3} */
   level?: number | undefined;
-  /** How many packs may be under way, 1 to 64. @default {4} */
+  /** The most packs that are sent at a time, 1 to 64. @default {4} */
   concurrency?: number | undefined;
 }
 
@@ -103,20 +105,19 @@ export interface PushDiskOptions extends ImageRegistriesOptions {
 export interface PushDiskResult extends Figures {
   /** The disk, pinned: `REFERENCE@sha256:...`. */
   reference: string;
-  /** The digest of its manifest; a dry run knows it only where nothing has to be compressed, or where it compresses all: with `repack`. */
+  /** The digest of its manifest; in a dry run only if nothing has to be compressed, or with `repack`, which compresses all. */
   digest?: Digest;
   /** The size of the file in bytes. */
   sizeBytes: number;
-  /** How it was cut. */
+  /** How it was cut into chunks. */
   chunker: Chunker;
 }
 
 /**
- * Puts a file into a registry or a layout as one image of chunks, of which only those move that are in no pack yet. A sparse file is read in full: its
- * holes are found as zeros.
+ * Pushes a disk image to a registry or a layout, in chunks: only chunks that are in no pack there yet are sent.
  *
- * The same bytes, cut alike and without older packs to name, give the same digest. Packs go first, then the index, and the tag last; a push that
- * was cut off, also by kill -9, goes on at the pack where it was.
+ * The same bytes, cut in the same way and without older packs to reuse, give the same digest. Packs are sent first, then the index, and the tag
+ * last. An interrupted push resumes at the pack where it was, also after `kill -9`. A sparse file is read in full, with its holes as zeros.
  *
  * @example
  * ```ts
@@ -128,10 +129,10 @@ export interface PushDiskResult extends Figures {
  * }
  * ```
  *
- * @throws {UsageError} if an option is malformed, the registry is blocked, or the file is none
+ * @throws {UsageError} if an option is malformed, the registry is blocked, or it is not a regular file
  * @throws {KedgeError} if the file changes while it is read
  * @throws {IncompleteError} if the destination lacks a pack at the end
- * @throws {NotAllowedError} if the registry refuses
+ * @throws {NotAllowedError} if the registry refuses access
  * @throws {TimedOutError} if another push with the same cache goes to the reference for longer than the lock's timeout
  */
 export async function pushDisk(
@@ -146,9 +147,9 @@ export async function pushDisk(
 export interface VerifyDiskOptions extends ImageRegistriesOptions {
   /** The disk: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   reference: string;
-  /** The file that is to be it. */
+  /** The file that should be it. */
   file: string;
-  /** Whether what is wrong is fetched and written in place. @default {false} */
+  /** Whether wrong chunks are fetched and written in place. @default {false} */
   repair?: boolean | undefined;
 }
 
@@ -156,7 +157,7 @@ export interface VerifyDiskOptions extends ImageRegistriesOptions {
 export interface VerifyDiskResult extends Figures, PulledDisk {}
 
 /**
- * Hashes every byte of a file against the disk that a reference means. With `repair`, fetches what is wrong, and that alone.
+ * Hashes every byte of a file and compares it with a disk image. With `repair`, fetches the wrong chunks, and only those.
  *
  * @example
  * ```ts
@@ -167,7 +168,7 @@ export interface VerifyDiskResult extends Figures, PulledDisk {}
  * }
  * ```
  *
- * @throws {VerificationError} if the file is not the disk and is not to be repaired; `data.wrong` says where
+ * @throws {VerificationError} if the file differs and `repair` is not set; `data.wrong` says where
  * @throws {UsageError} if there is no such file
  * @throws {KedgeError} if the file changes while it is read
  */

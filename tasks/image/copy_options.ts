@@ -1,31 +1,30 @@
 import type { Digest } from "../../lib/base/digest.ts";
 import type { ImageRegistriesOptions } from "../shared/registries.ts";
 
-/** What holds for all images of one call. */
+/** Options for all images of one call. */
 export interface CopyImagesOptions extends ImageRegistriesOptions {
-  /** The platforms that are wanted of an index, as `linux/arm64`. @default {the machine's} */
+  /** Which platforms of an index are copied, such as `linux/arm64`. @default {that of this machine} */
   platforms?: readonly string[] | undefined;
   /** Whether an index is copied whole, with all that it points to. @default {false} */
   allPlatforms?: boolean | undefined;
   /**
-   * The most blobs that may be under way, 1 to 64. It starts at 8 and follows what the registry takes.
+   * The most blobs that are moved at a time, 1 to 64. The number starts at 8 and adapts to what the registry accepts.
    *
    * @default {16}
    */
   concurrency?: number | undefined;
   /**
-   * Whether what is attached to the images is copied along: signatures, lists of parts, and what cosign keeps under tags such as
-   * `sha256-HEX.sig`.
+   * Whether what refers to the images is copied too: signatures, SBOMs, and what cosign keeps under tags such as `sha256-HEX.sig`.
    *
    * @default {false}
    */
   referrers?: boolean | undefined;
-  /** Whether the blobs that the destination has are read and hashed, and moved again where they are damaged. @default {false} */
+  /** Whether blobs that the destination has are read and hashed, and damaged ones moved again. @default {false} */
   verifyExisting?: boolean | undefined;
   /**
-   * Whether the tags are pinned by the lockfile, which there must be: what a tag of a registry meant at its first use is what is copied ever
-   * after, until an update names it. What is attached to images is not pinned. A dry run asks what else those tags mean by now, which its
-   * figures leave out, since no run asks it.
+   * Whether tags are pinned in the lockfile, which must exist: what a tag of a registry meant at its first use is copied from then on, until
+   * an update names it. Referrers are not pinned. A dry run also asks what the tags mean now; its figures leave those requests out, since no
+   * run makes them.
    *
    * @default {false}
    */
@@ -38,7 +37,7 @@ export interface CopyImagesOptions extends ImageRegistriesOptions {
 
 /** How an engine is called. */
 export interface CalledEngine {
-  /** The program. */
+  /** The program, by name or path. */
   program?: string | undefined;
   /** Arguments before every command: `--storage-driver=vfs`. */
   args?: readonly string[] | undefined;
@@ -46,7 +45,7 @@ export interface CalledEngine {
 
 /** One image that was copied. */
 export interface CopiedImage {
-  /** Where it was read. */
+  /** The source. */
   from: string;
   /** The destination, pinned: `TO@sha256:...`. */
   reference: string;
@@ -54,8 +53,8 @@ export interface CopiedImage {
   digest: Digest;
   /** Its media type. */
   mediaType: string;
-  /** Whether anything was (or would be) moved for it. */
+  /** Whether anything was moved for it, or would be in a run. */
   changed: boolean;
-  /** The evidence, in one sentence. */
+  /** Why, in one sentence. */
   why: string;
 }

@@ -5,11 +5,11 @@ import type { CopyImagesOptions } from "./copy_options.ts";
 
 /** Options of {@linkcode syncImage}. */
 export interface SyncImageOptions extends CopyImagesOptions {
-  /** Where the image is: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
+  /** The source: `docker://host/repository[:tag][@digest]` or `oci:folder[:tag]`. */
   from: string;
   /**
-   * Where it goes: written the same way, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for an engine on this machine, which fetches the
-   * image from this process on `127.0.0.1`; one in a virtual machine or on another host does not reach it.
+   * The destination: the same, or `podman:name[:tag]` and `docker-daemon:name[:tag]` for an engine on this machine. The engine fetches the
+   * image from this process on `127.0.0.1`, so one in a virtual machine or on another host cannot reach it.
    */
   to: string;
 }
@@ -23,22 +23,22 @@ export interface SyncImageResult extends Figures {
   /** Its media type. */
   mediaType: string;
   /**
-   * Bytes of the image that were there already. Of what a registry has unchanged this is the manifest, and of what it points to only as much
-   * as is known without a request more: of an image that stands in another registry, nothing.
+   * Bytes of the image that were at the destination already. If nothing changed, only what is known without a further request is counted: the
+   * manifest, and of what it points to nothing if both sides are registries.
    */
   bytesReused: number;
 }
 
 /**
- * Brings an image from a registry or a layout to another, or into podman or docker, moving only the blobs that are not there yet. Those
- * that are in the cache, or in a layout that an earlier call read or wrote, are taken from there rather than from a registry.
+ * Copies an image between registries and layouts, or into podman or docker. Only blobs that the destination lacks are moved; those that are
+ * in the cache, or in a layout that an earlier call read or wrote, are read from there instead of from a registry.
  *
- * Every byte is hashed while it moves; manifests follow their blobs, and the tag moves last, so that nobody ever sees a part. Of an index,
- * the image for this machine is taken, those of `platforms`, or all of it. What is taken keeps its digest, except that several platforms
- * make a smaller index, and that a list of referrers under a fallback tag goes with what the destination's own list has besides. A manifest
- * of Docker's (version 2, schema 2) therefore stays one in a layout, where skopeo, podman and umoci do not read it: bring it to them by a
- * registry, or by `podman:`. What others brought to a layout stays there; an image without a tag takes the place of the one that was
- * brought there without a tag before.
+ * Every byte is hashed while it moves. Blobs go first, then manifests, and the tag last, so that an incomplete image is never visible. Of an
+ * index, the image for this machine is copied, those for `platforms`, or all of them. Digests stay the same, with two exceptions: several
+ * but not all platforms make a smaller index, and a list of referrers under a fallback tag is merged with that of the destination.
+ *
+ * A Docker manifest (version 2, schema 2) stays one in a layout, where skopeo, podman and umoci do not read it; copy it to a registry or
+ * to `podman:` for them. Other images in a layout stay there; an image without a tag replaces the one that was copied without a tag before.
  *
  * @example
  * ```ts
@@ -51,9 +51,9 @@ export interface SyncImageResult extends Figures {
  * ```
  *
  * @throws {UsageError} if a reference or another option is malformed
- * @throws {VerificationError} if bytes, sizes or types are not what they must be
- * @throws {NotAllowedError} if a registry refuses, or this user may not read or write a file
- * @throws {UnreachableError} if a registry kept failing
+ * @throws {VerificationError} if contents do not have the digest, size or media type that they should have
+ * @throws {NotAllowedError} if a registry refuses access, or this user may not read or write a file
+ * @throws {UnreachableError} if a registry cannot be reached, or keeps failing
  * @throws {KedgeError} if there is no such image
  */
 export async function syncImage(

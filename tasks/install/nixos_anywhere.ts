@@ -7,26 +7,27 @@ import type { StageKexecResult } from "./stage_kexec.ts";
 export interface NixosAnywhereResult extends Figures {
   /** The host; absent in a test in a virtual machine. */
   target?: string;
-  /** The command that ran, or would; secrets are not in it. */
+  /** The command that ran, or would run, without secrets. */
   command: readonly string[];
-  /** The phases that the program ran, or would. */
+  /** The phases that the program ran, or would run. */
   phases: readonly InstallPhase[];
-  /** What staging the bundle came to. */
+  /** The result of staging the bundle, with `stage`. */
   staged?: StageKexecResult;
 }
 
 export { installQuestion } from "./install_question.ts";
 
 /**
- * Installs NixOS on a host: erases its disks, as `disko` in the flake says, and puts the system there.
+ * Installs NixOS on a host with nixos-anywhere: erases the host's disks, as `disko` in the flake says, and installs the system of the flake.
  *
- * The program nixos-anywhere does it: the one on PATH, else by `nix run`. It is handed the cached kexec bundle; with `stage`, kedge brings
+ * The program nixos-anywhere is the one on PATH, else it is run by `nix run`. It gets the cached kexec bundle. With `stage`, kedge copies
  * the bundle to the host itself (resumable, verified, only what is missing), boots it, and leaves the other phases to the program.
- * The program itself checks no host keys; kedge, where it logs in, does. Secrets reach the program by its environment or by files that only the user can read. What it prints becomes notes of the report. An
- * abort ends it with all that it started. A dry run shows the command.
+ *
+ * The program does not check host keys; kedge does, where it logs in. Secrets are passed in the environment, or in files that only this user
+ * can read. What the program prints is reported as notes. An abort ends it with all that it started. A dry run shows the command.
  *
  * @throws {UsageError} if an option is malformed, or options contradict each other
- * @throws {KedgeError} if the question was declined, or the program failed or is not there
+ * @throws {KedgeError} if the question was declined, or the program is missing or failed
  *
  * @example
  * ```ts

@@ -22,23 +22,23 @@ export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   target?: string | undefined;
   /** The kexec bundle, a file; without it the program fetches one of its own. */
   kexec?: string | undefined;
-  /** Whether kedge brings the bundle there and boots it, resumable and verified, instead of the program. @default {false} */
+  /** Whether kedge itself copies the bundle to the host (resumable, verified) and boots it, instead of the program. @default {false} */
   stage?: boolean | undefined;
   /** The folder on the host for a staged bundle, an absolute path. @default {"kexec" in the user's home folder there} */
   remoteFolder?: string | undefined;
-  /** How long a staged installer may take to answer: milliseconds, or a text such as `"10m"`. @default {"10m"} */
+  /** How long a staged installer may take until it answers: milliseconds, or a text such as `"10m"`. @default {"10m"} */
   bootTimeout?: number | string | undefined;
-  /** What is done. @default {all four} */
+  /** The phases that are run. @default {all four} */
   phases?: readonly InstallPhase[] | undefined;
   /** Whether a host that runs the installer already is booted again. @default {false} */
   forceKexec?: boolean | undefined;
-  /** Further flags of `kexec`: `--no-sync`. */
+  /** Further flags for `kexec`, such as `--no-sync`. */
   kexecExtraFlags?: string | undefined;
   /** The ssh port of the installer. @default {22; with `stage` and without `port`, what ssh's configuration says} */
   postKexecSshPort?: number | undefined;
-  /** The password for the first login; goes by the environment. */
+  /** The password for the first login; it is passed in the environment. */
   password?: SecretSource | undefined;
-  /** A private key; goes by the environment. */
+  /** A private key; it is passed in the environment. */
   sshPrivateKey?: SecretSource | undefined;
   /** Settings of the store that is reached by ssh: `{ compress: "true" }`, values URI-encoded. */
   sshStoreSettings?: Readonly<Record<string, string>> | undefined;
@@ -48,7 +48,7 @@ export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   extraFiles?: string | undefined;
   /** Owners of paths of the new system: `{ "/home/ada": "1000:100" }`. */
   chown?: Readonly<Record<string, string>> | undefined;
-  /** Keys of encrypted disks, by their path there: a file here, or a secret that is put into a file for the time being. */
+  /** Keys of encrypted disks, by their path on the host: a file here, or a secret, which is put into a temporary file. */
   diskEncryptionKeys?: Readonly<Record<string, string | SecretSource>> | undefined;
   /** Whether the host fetches from substituters what it can. @default {true} */
   substituteOnDestination?: boolean | undefined;
@@ -58,17 +58,17 @@ export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   nixOptions?: Readonly<Record<string, string>> | undefined;
   /** The store from which the closures are copied. */
   from?: string | undefined;
-  /** Where is built. @default {"auto"} */
+  /** Where the system is built. @default {"auto"} */
   buildOn?: "auto" | "remote" | "local" | undefined;
-  /** What becomes of the disks. @default {"disko"} */
+  /** What disko does with the disks. @default {"disko"} */
   diskoMode?: "disko" | "mount" | "format" | undefined;
   /** Whether disko's tools are sent along. @default {true} */
   diskoDeps?: boolean | undefined;
-  /** Has a description of the hardware written. */
+  /** Generates a description of the host's hardware. */
   generateHardwareConfig?: GenerateHardwareConfig | undefined;
   /** Whether whole build logs are printed. @default {false} */
   printBuildLogs?: boolean | undefined;
-  /** Whether the program tells each step that it takes. @default {false} */
+  /** Whether the program prints each command that it runs. @default {false} */
   debug?: boolean | undefined;
   /** Whether Nix's errors come with a trace. @default {false} */
   showTrace?: boolean | undefined;
@@ -76,8 +76,8 @@ export interface NixosAnywhereOptions extends Omit<SshTarget, "target"> {
   vmTest?: boolean | undefined;
   /** The program. @default {nixos-anywhere on PATH, else `nix run`} */
   program?: string | undefined;
-  /** The revision or tag that `nix run` takes; then PATH is not searched. */
+  /** The revision or tag for `nix run`; with it, PATH is not searched. */
   revision?: string | undefined;
-  /** Asked before anything is done, naming host and system; anything but `true` ends it. @default {calling the function is the decision} */
+  /** Called before anything is done, with a question that names host and system; the installation starts only on `true`. @default {no question} */
   confirm?: ((question: string) => boolean | Promise<boolean>) | undefined;
 }

@@ -8,17 +8,17 @@ import type { SshTarget } from "../../lib/ssh/ssh_target.ts";
 export interface StageKexecOptions extends SshTarget {
   /** The kexec bundle: a tarball whose name ends in `.tar.gz`, `.tar.xz`, `.tar.zst` or `.tar`. */
   bundle: string;
-  /** Whether the host is booted into the installer; otherwise the bundle is only brought there. @default {true} */
+  /** Whether the host is booted into the installer; otherwise the bundle is only copied there. @default {true} */
   boot?: boolean | undefined;
-  /** Whether a host that runs the installer already is booted again. @default {false} */
+  /** Whether a host that already runs the installer is booted again. @default {false} */
   force?: boolean | undefined;
-  /** Further flags of `kexec`: `--no-sync`. */
+  /** Further flags for `kexec`, such as `--no-sync`. */
   kexecExtraFlags?: string | undefined;
-  /** The ssh port of the installer. @default {22 where `port` is given, else what ssh's configuration says} */
+  /** The ssh port of the installer. @default {22 if `port` is given, else that of ssh's configuration} */
   postKexecSshPort?: number | undefined;
   /** The folder on the host, an absolute path. @default {"kexec" in the user's home folder there} */
   remoteFolder?: string | undefined;
-  /** How long the installer may take to answer: milliseconds, or a text such as `"10m"`. @default {"10m"} */
+  /** How long the installer may take until it answers: milliseconds, or a text such as `"10m"`. @default {"10m"} */
   bootTimeout?: number | string | undefined;
 }
 
@@ -26,38 +26,38 @@ export interface StageKexecOptions extends SshTarget {
 export interface StageKexecResult extends Figures {
   /** The host. */
   target: string;
-  /** Where the bundle is there; absent in a dry run before the bundle is fetched, where its digest is not known. */
+  /** The bundle's path on the host; absent in a dry run if the bundle is not in the cache yet and its digest is not known. */
   path?: string;
-  /** Its digest; absent like the path. */
+  /** Its digest; absent in the same case. */
   digest?: Digest;
-  /** Its size in bytes; 0 in a dry run before the bundle is fetched, where it is not known. */
+  /** Its size in bytes; 0 in a dry run if it is not known. */
   size: number;
-  /** The machine that it is for; absent in a dry run before the bundle is fetched. */
+  /** The architecture that it is for; absent in a dry run if the bundle is not in the cache yet. */
   architecture?: KexecArchitecture;
   /** Whether the host was booted into the installer by this call. */
   booted: boolean;
-  /** What `uname -r` says there now; in a dry run, and where nothing was booted, what it said before. */
+  /** The host's kernel release (`uname -r`) afterwards; in a dry run, or if nothing was booted, the one before. */
   release?: string;
 }
 
 /**
- * Brings a kexec bundle to a host over ssh, only the part that is not there yet, and boots the host into the installer.
+ * Copies a kexec bundle to a host over ssh, only the part that is missing there, and boots the host into the installer.
  *
- * An interrupted upload goes on where it stopped; what is there already is trusted by its digest, for which the host has one of
- * `sha256sum`, `shasum`, `openssl` and `busybox`. `kexec/run` is then run as
- * nixos-anywhere runs it, and the call returns once the host answers with another boot id, as the installer. A host that runs the
- * installer is left as it is. The disks of the host are not touched, but what runs there ends: this asks nobody.
+ * An interrupted upload resumes. What the host has already is hashed there; the host needs one of `sha256sum`, `shasum`, `openssl` and
+ * `busybox` for that. Then `kexec/run` is run as nixos-anywhere runs it, and the call returns once the host answers as the installer, with
+ * another boot id. A host that already runs the installer is left as it is. The host's disks are not touched, but everything that runs
+ * there ends, without a question.
  *
- * A dry run asks the host too. A bundle that is still to be fetched is planned with the size and the digest that `cacheKexec()` foresaw in a
- * dry run before; where it could not, the bytes are `Infinity`.
+ * A dry run connects to the host too. If the bundle is not in the cache yet, it is planned with the size and the digest that a dry run of
+ * `cacheKexec()` found before; without these, `bytesMoved` is `Infinity`.
  *
- * @throws {UsageError} if an option is malformed, there is no such bundle, or no remote may be asked
- * @throws {VerificationError} if the bundle is no bundle, is for another machine, or arrived damaged
+ * @throws {UsageError} if an option is malformed, the bundle does not exist, or the context is offline
+ * @throws {VerificationError} if the file is not a kexec bundle, is for another architecture, or arrived damaged
  * @throws {NotAllowedError} if the host refuses the login, or the user cannot become root
- * @throws {UnreachableError} if the host is not reached, or the connection breaks
+ * @throws {UnreachableError} if the host cannot be reached, or the connection breaks
  * @throws {NoRoomError} if the host's disk has no room
  * @throws {TimedOutError} if the installer did not answer in time
- * @throws {KedgeError} if the host lacks a program that this takes
+ * @throws {KedgeError} if the host lacks a program that is needed
  *
  * @example
  * ```ts
@@ -78,12 +78,12 @@ export async function stageKexec(
 }
 
 /**
- * Asks a host over ssh for which machine a kexec bundle for it must be (`uname -m`).
+ * Asks a host over ssh for its architecture (`uname -m`), for which a kexec bundle must be.
  *
- * @throws {UsageError} if the target is malformed, or no remote may be asked
- * @throws {NotAllowedError} if the host refuses the login, or its key is not the known one
- * @throws {UnreachableError} if the host is not reached
- * @throws {KedgeError} if there are no bundles for its machine
+ * @throws {UsageError} if the target is malformed, or the context is offline
+ * @throws {NotAllowedError} if the host refuses the login, or its host key is not the known one
+ * @throws {UnreachableError} if the host cannot be reached
+ * @throws {KedgeError} if there are no bundles for its architecture
  *
  * @example
  * ```ts

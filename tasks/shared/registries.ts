@@ -2,19 +2,19 @@ import { ImageHosts, type ImageHostsOptions } from "../../lib/oci/copy/image_hos
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { registryRules } from "./registry_rules.ts";
 
-/** How registries are spoken to. */
+/** How to reach registries. */
 export interface ImageRegistriesOptions {
-  /** Hosts that are spoken to in plain HTTP; loopback hosts are, unless TLS is what they speak. */
+  /** Hosts that are reached by plain HTTP. Loopback hosts need not be named: they may speak either. */
   insecureRegistries?: readonly string[] | undefined;
   /**
-   * Where images are read before their own registry is asked: `PREFIX=[http://]HOST[/PATH]`, as `docker.io=mirror.acme.dev`; several of one
-   * prefix are tried in their order.
+   * Mirrors, which are tried before the registry itself: `PREFIX=[http://]HOST[/PATH]`, such as `docker.io=mirror.acme.dev`. Several for one
+   * prefix are tried in order.
    */
   mirrors?: readonly string[] | undefined;
   /**
-   * A `registries.conf` (version 2) with mirrors, and with insecure and blocked registries, which they are whatever `mirrors` says; what is
-   * written goes to the registry that was named. A relative path counts from the working folder, as that of the variable does; behind
-   * `--registries-conf` from the folder in which it was typed.
+   * A `registries.conf` (version 2) file, for its mirrors and its insecure and blocked registries. A blocked registry stays blocked whatever
+   * `mirrors` says. Writes always go to the registry that was named. A relative path counts from the working folder, as does that in the
+   * variable; that of `--registries-conf` counts from the folder in which it was typed.
    *
    * @default {CONTAINERS_REGISTRIES_CONF}
    */
