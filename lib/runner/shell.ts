@@ -14,6 +14,7 @@ import { MarkedProcesses } from "../base/marked_processes.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { lazyShell } from "./lazy_shell.ts";
 import { watched } from "./bound_command.ts";
+import { searchablePath } from "./searchable_path.ts";
 import type { Shell } from "./shell_type.ts";
 import type { RunnerEvent } from "./events.ts";
 
@@ -85,7 +86,7 @@ export function bindShell(options: ShellOptions): BoundShell {
 /** The shell of dax with nothing between it and the terminal, for a task function that is used alone. */
 export function plainShell(signal: AbortSignal): Shell {
   const shell = dax.build$({
-    commandBuilder: (builder) => builder.signal(signal),
+    commandBuilder: (builder) => builder.signal(signal).env(searchablePath()),
   }) as unknown as $Type;
   return Object.assign(shell, { always: shell });
 }
@@ -97,7 +98,7 @@ function makeShell(
 ): $Type {
   const { redactor, report, dryRun } = options;
   let base = new dax.CommandBuilder().signal(options.signal)
-    .env({ ...options.env, ...marked.env });
+    .env({ ...options.env, ...searchablePath(options.env?.["PATH"]), ...marked.env });
   if (options.cwd !== undefined) base = base.cwd(options.cwd);
   const commandBuilder = watched(base, {
     redactor,

@@ -19,7 +19,7 @@ const ballast = [
  * debootstrap makes it at the first use on a machine, which takes some 30 seconds; it is then kept beside other temporary files.
  */
 export async function debianNixLayer(): Promise<Uint8Array<ArrayBuffer>> {
-  const folder = join(Deno.env.get("TMPDIR") ?? "/tmp", "kedge-test-roots");
+  const folder = join(Deno.env.get("TMPDIR") ?? "/tmp", `kedge-test-roots-${Deno.uid()}`);
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, `${suite}-${Deno.build.arch}-nix.tar`);
   using _lock = await lockFile(`${path}.lock`);

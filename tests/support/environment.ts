@@ -6,8 +6,11 @@
  */
 import { join } from "@std/path";
 
-/** The lock between the test modules, and whatever else tests on this machine. */
-const lockFile = join(Deno.env.get("TMPDIR") ?? "/tmp", "kedge-test-environment.lock");
+/** The lock between the test modules, and whatever else this user tests on this machine. */
+const lockFile = join(
+  Deno.env.get("TMPDIR") ?? "/tmp",
+  `kedge-test-environment-${Deno.uid()}.lock`,
+);
 
 /** Sets variables of this process until it is disposed of. Not for two at once in one test: the second would wait for ever. */
 export async function environment(

@@ -12,8 +12,8 @@ import { join } from "@std/path";
 const first = 20_000;
 const end = 32_000;
 
-/** The port that was given out last, by whatever tests on this machine. */
-const lastFile = join(Deno.env.get("TMPDIR") ?? "/tmp", "kedge-test-port");
+/** The port that was given out last, by whatever this user tests on this machine. */
+const lastFile = join(Deno.env.get("TMPDIR") ?? "/tmp", `kedge-test-port-${Deno.uid()}`);
 
 /** A port on loopback that nobody listens on, and no other test does until some thousand more were asked for. */
 export async function freePort(): Promise<number> {

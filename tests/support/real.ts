@@ -1,5 +1,8 @@
-/** Tests that need a real program beside Deno: counted as skipped, with the reason, where it is not installed. */
+/** Tests that need a real program beside Deno, or the rights of root: counted as skipped, with the reason, where they are not there. */
 import { delimiter } from "node:path";
+
+/** Whether the tests may do what only root may do on Linux: mount, take another user's identity, leave a namespace. */
+export const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
 
 const fallbackFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -17,13 +20,18 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-/** A test that runs only where these programs are; elsewhere its name tells what is missing. */
+/** What is of use here to root alone: the tests run podman with a storage of its own and without a user namespace. */
+const forRoot = new Set(["root", "podman", "debootstrap", "setpriv", "unshare"]);
+
+/** A test that runs only where these programs are, and where `"root"` is among them only as root; elsewhere its name tells what is missing. */
 export function realTest(
   name: string,
-  programs: readonly string[],
+  needs: readonly string[],
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  const missing = programs.filter((program) => findProgram(program) === undefined);
+  const missing = needs.filter((need) =>
+    forRoot.has(need) && !isRoot || need !== "root" && findProgram(need) === undefined
+  );
   Deno.test({
     name: missing.length === 0 ? name : `${name} [missing: ${missing.join(", ")}]`,
     ignore: missing.length > 0,
