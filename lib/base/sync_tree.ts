@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { syncFolder } from "./atomic_file.ts";
 import { namePath } from "./name_path.ts";
 import { runProcess } from "./process_group.ts";
 
@@ -10,12 +11,12 @@ const refusals = [
 ];
 
 /**
- * Makes all that was written below a folder durable: by one sync of its file system where the system's `sync` knows how, else file by file. The
+ * Makes all that was written below a folder durable: by one sync of its file system where the system's `sync` knows how, else file by file and folder by folder. The
  * system tells only once that something could not be written: who finds that does not count on what was written, whatever a later sync says.
  */
 export async function syncTree(folder: string): Promise<void> {
   if (Deno.build.os === "linux" && await syncFileSystem(folder)) return;
-  await syncFiles(folder);
+  await syncBelow(folder);
 }
 
 async function syncFileSystem(folder: string): Promise<boolean> {
@@ -34,14 +35,18 @@ async function syncFileSystem(folder: string): Promise<boolean> {
   }
 }
 
-async function syncFiles(folder: string): Promise<void> {
+/** A folder after what it names: it is the names in it that become durable by its own sync. */
+async function syncBelow(folder: string): Promise<void> {
   for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
     const path = join(folder, name);
-    if (isDirectory) await syncFiles(path);
+    if (isDirectory) await syncBelow(path);
     if (!isFile) continue;
     using file = await Deno.open(path);
     await file.syncData().catch((error) => {
       throw namePath(error, path);
     });
   }
+  await syncFolder(folder).catch((error) => {
+    throw namePath(error, folder);
+  });
 }

@@ -82,7 +82,10 @@ export async function runPublishPrune(
         // One behind HTTP tells who asks for an entry whether he may write.
         if (catalog.requestsEach > 0) await catalog.find(forget[0], { signal });
       }
-      for (const store of stores) if (changes(store)) foreseePrune(store.dir);
+      for (const store of stores) {
+        const onlyWaits = !changes(store);
+        if (!onlyWaits || store.pinned.length > 0) foreseePrune(store.dir, { onlyWaits });
+      }
       return {
         catalogs,
         forget,

@@ -62,12 +62,13 @@ export async function planPrune(
 }
 
 /**
- * Fails as a prune would, where the system does not let this user delete; writes nothing.
+ * Fails as a prune would, where the system does not let this user delete, or only write down what waits for a pin; writes nothing.
  *
  * @throws {NotAllowedError} if names in one of its folders may not go
  */
-export function foreseePrune(dir: string): void {
-  new FileObjects(dir).foresee(["", "nar", ".kedge", join(".kedge", "pruned"), intentFolder]);
+export function foreseePrune(dir: string, { onlyWaits = false } = {}): void {
+  const noting = [".kedge", join(".kedge", "pruned"), intentFolder];
+  new FileObjects(dir).foresee([...(onlyWaits ? [] : ["", "nar"]), ...noting]);
 }
 
 /**
@@ -98,32 +99,32 @@ export async function intendPrune(
 /**
  * Deletes the planned paths.
  *
- * @param intent where they are written down; it goes once nothing of it waits for a pin
+ * @param intent where they are written down; it goes once nothing of it is there but what is live
  * @param live asked after the narinfos were moved aside: the hash parts that a live entry needs; if it fails, what lies aside is put back
  * @returns how many paths and bytes were deleted
  */
 export async function pruneFileCache(
   dir: string,
-  { hashParts, pinned }: Pick<PrunePlan, "hashParts" | "pinned">,
+  { hashParts }: Pick<PrunePlan, "hashParts">,
   intent: string | undefined,
   live: () => Promise<ReadonlySet<string>>,
   signal: AbortSignal,
 ): Promise<{ paths: number; bytes: number }> {
   await Deno.mkdir(trash(dir), { recursive: true });
   await removeOldPins(dir);
-  let [paths, bytes, from, waiting] = [0, 0, 0, pinned.length];
+  let [paths, bytes, from] = [0, 0, 0];
   for (;;) {
     const { to, full } = await moveAside(dir, hashParts, from, signal);
     const done = await judgeAside(dir, live);
     paths += done.paths;
     bytes += done.bytes;
-    waiting += done.waiting;
-    if (full === undefined) break;
+    if (full === undefined) {
+      await removeIntents(dir, intent, done.needed);
+      return { paths, bytes };
+    }
     if (to === from && done.judged === 0) throw full;
     from = to;
   }
-  await removeIntents(dir, waiting === 0 ? intent : undefined);
-  return { paths, bytes };
 }
 
 /** Moves narinfos aside, from one of them on, up to the first for which a full disk has no room there; what goes makes room for the next. */
@@ -150,7 +151,7 @@ async function moveAside(
 async function judgeAside(
   dir: string,
   live: () => Promise<ReadonlySet<string>>,
-): Promise<{ judged: number; waiting: number; paths: number; bytes: number }> {
+): Promise<{ judged: number; needed: ReadonlySet<string>; paths: number; bytes: number }> {
   const folder = trash(dir);
   // The pins first: a publish lets its pin go once the entry is live.
   const pins = await readPins(dir);
@@ -161,7 +162,6 @@ async function judgeAside(
     await putAllBack(dir).catch(() => {}); // What stays aside is judged by the next prune.
     throw error;
   }
-  let waiting = 0;
   const names = await folderNames(folder);
   const gone = new Map<string, NarInfo | undefined>();
   for (const name of names) {
@@ -172,7 +172,6 @@ async function judgeAside(
     // One that was killed may have deleted the NAR already.
     if (info !== undefined && isNeeded && await hasNar(dir, info)) {
       await putBack(dir, name);
-      if (!needed.has(hashPart)) waiting++;
     } else gone.set(aside, isNeeded ? undefined : info);
   }
   const used = await usedNars(dir);
@@ -187,7 +186,7 @@ async function judgeAside(
     }
     await removeIfThere(aside);
   }
-  return { judged: names.length, waiting, paths, bytes };
+  return { judged: names.length, needed, paths, bytes };
 }
 
 /** Puts back what lies aside; not what has lost its NAR to a prune that was killed. */

@@ -1,8 +1,8 @@
 /**
  * What prunes are about to delete from the folder of a binary cache, written down before the catalog forgets it.
  *
- * Invariant: each prune has a file of its own, and takes one of another away only where nothing of it is there any more: one beside it that is
- * killed leaves to the next prune what it was about to delete.
+ * Invariant: each prune has a file of its own, and takes one away only where nothing of it is there any more: one beside it that is killed leaves to
+ * the next prune what it was about to delete, and one that puts back what this one deletes does so too.
  *
  * @module
  */
@@ -37,10 +37,18 @@ export async function writeIntent(
   }
 }
 
-/** Removes the file of a prune that is done, and every other one of which nothing is there any more. */
-export async function removeIntents(dir: string, done: string | undefined): Promise<void> {
+/**
+ * Removes the file of a prune that is done, unless something of it is there that is not live: what waits for a pin, or what another prune gave its
+ * name back meanwhile; and every other one of which nothing is there any more.
+ */
+export async function removeIntents(
+  dir: string,
+  done: string | undefined,
+  live: ReadonlySet<string>,
+): Promise<void> {
   for (const [path, hashParts] of await intentFiles(dir)) {
-    if (path === done || !hashParts.some((each) => isThere(dir, each))) await removeIfThere(path);
+    const stays = (each: string) => isThere(dir, each) && !(path === done && live.has(each));
+    if (!hashParts.some(stays)) await removeIfThere(path);
   }
 }
 

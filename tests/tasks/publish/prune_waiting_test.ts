@@ -36,7 +36,7 @@ Deno.test("pruneFileCache() leaves what a prune beside it is about to delete to 
   const [own, killed] = (await namesIn(store, ".narinfo")).map((name) => name.slice(0, 32));
   const intent = await intendPrune(store, [own!]);
   await intendPrune(store, [killed!]);
-  const done = await pruneFileCache(store, { hashParts: [own!], pinned: [] }, intent, none, signal);
+  const done = await pruneFileCache(store, { hashParts: [own!] }, intent, none, signal);
   assertEquals(done.paths, 1);
   const left = await planPrune(store, new Set(), new Set());
   assertEquals(left.hashParts, [killed!]);

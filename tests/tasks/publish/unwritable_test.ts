@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { plainGround } from "../../support/plain_paths.ts";
+import { namesIn } from "../../support/published_versions.ts";
 import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 import { canMount } from "../../support/small_disk.ts";
@@ -149,6 +150,43 @@ for (const place of ["", "nar", ".kedge"]) {
     },
   );
 }
+
+realTest(
+  "publish:prune and its dry run refuse a store in which they may not even note what waits for a pin",
+  programs,
+  async () => {
+    await using ground = await plainGround(2);
+    const store = join(ground.dir, "store");
+    const at = `--catalog=${ground.options.catalog}`;
+    const run = (...args: string[]) => {
+      const options = { cacheDir: join(ground.dir, "cache"), bound: true };
+      return runKedge([...args, at, "--quiet"], options);
+    };
+    for (const [index, path] of ground.options.paths.entries()) {
+      const named = ["--name=plain", `--version=${index}`, `--to=file://${store}`];
+      assertEquals((await run("publish", path, ...named)).code, 0);
+    }
+    const paths = (await namesIn(store, ".narinfo")).map((name) => [name.slice(0, 32), "sha256:x"]);
+    const [kedge, nar] = [join(store, ".kedge"), join(store, "nar")];
+    await Deno.writeTextFile(join(kedge, "pins", "other.json"), JSON.stringify({ paths }));
+    await Deno.chmod(kedge, 0o555);
+    const before = await treeOf(store);
+    const prune = ["publish:prune", `--from=file://${store}`, "--keep=0"];
+    for (const more of [["--dry-run"], []]) {
+      const { code, stderr } = await run(...prune, ...more);
+      assertEquals(code, 5, stderr);
+      assertStringIncludes(stderr, `Cannot write "${kedge}": `);
+      assertEquals(await treeOf(store), before);
+    }
+    await Deno.chmod(kedge, 0o755);
+    await Deno.chmod(nar, 0o555);
+    for (const more of [["--dry-run"], []]) {
+      const { code, stderr } = await run(...prune, ...more);
+      assertEquals(code, 0, stderr);
+    }
+    await Deno.chmod(nar, 0o755);
+  },
+);
 
 realTest(
   "publish:prune leaves old pins, and what killed runs left beside them, where this user may not write",

@@ -31,7 +31,7 @@ Deno.test("pruneFileCache() puts back what has its NAR, and leaves aside what lo
     const live = () => Promise.reject(new Error("no catalog"));
     const { signal } = new AbortController();
     await assertRejects(
-      () => pruneFileCache(dir, { hashParts: [], pinned: [] }, undefined, live, signal),
+      () => pruneFileCache(dir, { hashParts: [] }, undefined, live, signal),
       Error,
       "no catalog",
     );
