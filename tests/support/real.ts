@@ -29,9 +29,11 @@ export function realTest(
   needs: readonly string[],
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  const missing = needs.filter((need) =>
-    forRoot.has(need) && !isRoot || need !== "root" && findProgram(need) === undefined
-  );
+  const missing = needs.flatMap((need) => {
+    if (need !== "root" && findProgram(need) === undefined) return [need];
+    if (isRoot || !forRoot.has(need)) return [];
+    return [need === "root" ? need : `${need} as root`];
+  });
   Deno.test({
     name: missing.length === 0 ? name : `${name} [missing: ${missing.join(", ")}]`,
     ignore: missing.length > 0,
