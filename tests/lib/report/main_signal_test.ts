@@ -9,7 +9,11 @@ async function started(args: readonly string[], cacheDir: string, env: Record<st
   const child = spawnKedge(args, { cacheDir, program, env });
   const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  while (!text.includes("ready")) text += (await reader.read()).value ?? "";
+  while (!text.includes("ready")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`it ended before it was ready: ${text}`);
+    text += value;
+  }
   const rest = (async () => {
     for (;;) {
       const { value, done } = await reader.read();
@@ -25,6 +29,16 @@ async function started(args: readonly string[], cacheDir: string, env: Record<st
 async function gone(name: string): Promise<void> {
   for (let i = 0; i < 500 && await carrying(name) > 0; i++) await delay(20);
   assertEquals(await carrying(name), 0);
+}
+
+/** Waits until so many processes carry a name; the first of them must still run then. */
+async function carried(name: string, count: number, child: Deno.ChildProcess): Promise<void> {
+  let ended = false;
+  void child.status.then(() => ended = true);
+  while (await carrying(name) < count) {
+    if (ended) throw new Error(`it ended before ${count} processes carried the name`);
+    await delay(10);
+  }
 }
 
 async function carrying(name: string): Promise<number> {
@@ -79,7 +93,7 @@ for (
         const { child, rest } = await started(["waits", "--script", script], cacheDir, {
           [name]: "1",
         });
-        while (await carrying(name) < 3) await delay(10);
+        await carried(name, 3, child);
         child.kill(signal);
         assertEquals((await child.status).code, code);
         assertStringIncludes(await rest, "disposed 1");
@@ -98,7 +112,7 @@ Deno.test({
       const { child, rest } = await started(["waits", "--script", script], cacheDir, {
         [name]: "1",
       });
-      while (await carrying(name) < 2) await delay(10);
+      await carried(name, 2, child);
       child.kill("SIGINT");
       // Nothing else of this module may come between.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
