@@ -17,6 +17,7 @@ import { verified } from "../oci/verified.ts";
 import { DatabaseFiles, type ImageStore } from "./database_files.ts";
 import { LayerCrew } from "./layer_crew.ts";
 import type { LayerFacts, LayerMemory } from "./layer_memory.ts";
+import { LayerStream } from "./layer_stream.ts";
 import { MergedDatabase } from "./merged_database.ts";
 import { noDatabase } from "./no_database.ts";
 import { readLayer, type ReadLayerOptions, stateFolder } from "./read_layer.ts";
@@ -46,20 +47,26 @@ export class LayeredStore implements StoreSource {
   async survey(work: string, signal: AbortSignal): Promise<ImageStore> {
     for (;;) {
       const begun: Descriptor[] = [];
+      let open: LayerStream | undefined;
+      const openLayer = (layer: Descriptor) => this.#open(layer, signal);
       const layers = this.#layers.map((layer) => ({
         name: this.#nameOf(layer),
         facts: this.#memory.of(layer.digest),
-        bytes: () => {
+        async *bytes() {
+          await open?.[Symbol.asyncDispose]();
+          open = openLayer(layer);
           begun.push(layer);
-          return this.#bytes(layer, signal);
+          yield* open.read();
         },
       }));
       try {
         const image = await surveyDatabase(work, layers);
         if (image !== undefined) return image;
       } catch (cause) {
-        await this.#turnElsewhere(begun, cause, signal);
+        await this.#turnElsewhere(begun, cause, signal, open);
         continue;
+      } finally {
+        await open?.[Symbol.asyncDispose]();
       }
       throw noDatabase(this.#source.name);
     }
@@ -91,14 +98,15 @@ export class LayeredStore implements StoreSource {
         facts.stores.some((name) => taker.wants(name) && !isHidden(hidden, `nix/store/${name}`));
       if (wanted) {
         const files = new DatabaseFiles(undefined, (name) => merged.lacks(name));
+        await using stream = this.#open(layer, signal);
         try {
-          facts = await this.#read(layer, signal, {
+          facts = await this.#read(stream, {
             taker,
             database: files,
             isHidden: (path) => isHidden(hidden, path),
           });
         } catch (cause) {
-          await this.#turnElsewhere([layer], cause, signal);
+          await this.#turnElsewhere([layer], cause, signal, stream);
           // What was written of the wrong bytes is not to be added to.
           return { links: [], layerBytes, isStale: true };
         }
@@ -139,9 +147,10 @@ export class LayeredStore implements StoreSource {
     const limit = Math.min(crew.concurrency, layers.length);
     await inParallel(layers, limit, signal, async (layer, signal) => {
       const path = this.#source.path?.(layer);
-      const from = path === undefined ? this.#bytes(layer, signal) : { ...layer, path };
+      await using stream = this.#open(layer, signal);
+      const from = path === undefined ? stream.read() : { ...layer, path };
       const reading = await crew.read(from, this.#nameOf(layer), signal).catch((cause) =>
-        this.#turnElsewhere([layer], cause, signal)
+        this.#turnElsewhere([layer], cause, signal, stream)
       );
       if (reading === undefined) return;
       layerBytes += layer.size;
@@ -163,37 +172,31 @@ export class LayeredStore implements StoreSource {
   }
 
   /** Reads a layer to its last byte, which proves it. */
-  async #read(
-    layer: Descriptor,
-    signal: AbortSignal,
-    options: ReadLayerOptions,
-  ): Promise<LayerFacts> {
-    let whole = false;
-    const bytes = this.#bytes(layer, signal, () => whole = true);
-    const facts = await readLayer(bytes, this.#nameOf(layer), options);
-    if (whole) return facts;
+  async #read(stream: LayerStream, options: ReadLayerOptions): Promise<LayerFacts> {
+    const { layer } = stream;
+    const facts = await readLayer(stream.read(), this.#nameOf(layer), options);
+    if (stream.isWhole) return facts;
     throw new VerificationError(
       `Cannot use the layer ${layer.digest} of "${this.#source.name}": something follows its end`,
       { side: "source" },
     );
   }
 
+  #open(layer: Descriptor, signal: AbortSignal): LayerStream {
+    return new LayerStream(layer, this.#bytes(layer, signal));
+  }
+
   /** The bytes of a layer; whoever comes to their end has them proven. */
-  async *#bytes(
-    layer: Descriptor,
-    signal: AbortSignal,
-    onEnd = () => {},
-  ): AsyncGenerator<Uint8Array> {
+  async *#bytes(layer: Descriptor, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
     const source = this.#source.read(layer, 0, signal);
     for await (const piece of verified(layer, source, { name: this.#source.name })) {
       signal.throwIfAborted();
       yield piece;
     }
-    onEnd();
   }
 
   /**
-   * Looks whether wrong bytes of a layer are behind a fault, and has them read elsewhere from then on.
+   * Looks whether wrong bytes of a layer are behind a fault, and has them read elsewhere from then on. What is still open is read on for that.
    *
    * @throws the fault itself where all bytes are right; that they are wrong where there is nowhere else to read them
    */
@@ -201,12 +204,13 @@ export class LayeredStore implements StoreSource {
     layers: readonly Descriptor[],
     fault: unknown,
     signal: AbortSignal,
+    open?: LayerStream,
   ): Promise<undefined> {
     if (!(fault instanceof VerificationError)) throw fault;
     for (const layer of layers) {
       const wrong = fault.data["expected"] === layer.digest
         ? fault
-        : await this.#wrongBytes(layer, signal);
+        : await wrongBytes(open?.layer === layer ? open : this.#open(layer, signal));
       if (wrong === undefined) continue;
       if (!this.#source.distrust?.(layer)) throw wrong;
       this.#meter.note(`${wrong.message}; fetching it elsewhere`, "warning");
@@ -215,22 +219,20 @@ export class LayeredStore implements StoreSource {
     throw fault;
   }
 
-  /** What is wrong with the bytes of a layer, whatever they hold. */
-  async #wrongBytes(
-    layer: Descriptor,
-    signal: AbortSignal,
-  ): Promise<VerificationError | undefined> {
-    try {
-      for await (const _piece of this.#bytes(layer, signal));
-      return undefined;
-    } catch (error) {
-      if (error instanceof VerificationError) return error;
-      throw error;
-    }
-  }
-
   #nameOf(layer: Descriptor): string {
     return `${this.#source.name} ${layer.digest}`;
+  }
+}
+
+/** What is wrong with the bytes of a layer, whatever they hold. */
+async function wrongBytes(stream: LayerStream): Promise<VerificationError | undefined> {
+  await using bytes = stream;
+  try {
+    await bytes.prove();
+    return undefined;
+  } catch (error) {
+    if (error instanceof VerificationError) return error;
+    throw error;
   }
 }
 

@@ -3,7 +3,6 @@ import { toText } from "@std/streams";
 import { KedgeError, NotAllowedError } from "../base/errors.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 
-const graceMs = 5000;
 /** What a shell ends with where there is no such program. */
 const notFound = 127;
 
@@ -49,8 +48,8 @@ export interface MountedImage extends AsyncDisposable {
 
 /**
  * Has podman show the files of an image in a folder. podman counts who asked for that, so that each gives back his own: a shell does, in a
- * session of its own, which outlives a process that is killed. An abort waits a moment for podman, which is never ended halfway, and no longer where that hangs. Where the shell
- * is killed too, the image stays mounted until it is removed or `podman image unmount` is run.
+ * session of its own, which outlives a process that is killed. An abort waits for nothing: podman is never ended halfway, and the shell
+ * gives back what it mounted. Where the shell is killed too, the image stays mounted until it is removed or `podman image unmount` is run.
  *
  * @param id the digest of the image's config, in hexadecimal
  * @throws {KedgeError} if podman has no such image, or this user's podman may mount none
@@ -71,7 +70,8 @@ export async function mountImage(
   const folder = await Promise.race([mounting, aborted.promise]);
   signal.removeEventListener("abort", abort);
   if (signal.aborted) {
-    await atMost(graceMs, giveBack());
+    // The shell does that by itself, however long podman takes and whether or not this process goes on.
+    giveBack().catch(() => undefined);
     holder.unref();
     throw signal.reason;
   }
@@ -159,15 +159,4 @@ async function unmounted(
   const { message } = engine.failed(`unmount the image ${id}`, code, stderr);
   onLeft(`${message}; unmount it with ${engine.kind} image unmount ${id}`);
   return true;
-}
-
-/** Waits for something, but not for ever. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, ms);
-  try {
-    await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -11,6 +11,7 @@ import { isRepository } from "../../lib/oci/reference_grammar.ts";
 import type { RegistryPlace } from "../../lib/oci/registry/registry_mirrors.ts";
 import { removeLeftTransits } from "../../lib/oci/engine/transit_name.ts";
 import { isUnreachedServer } from "../../lib/oci/engine/unreached_server.ts";
+import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import type { BaseImageResult } from "../base_image/base_image.ts";
 import { syncImage } from "../image/image.ts";
@@ -29,11 +30,11 @@ export interface EngineImage {
   id: string;
   /** Whether it was brought just now. */
   loaded: boolean;
-  /** Bytes that were moved for it. */
-  bytesMoved: number;
-  /** Requests that were made for it. */
-  requests: number;
+  /** What kedge moved for it; what the engine fetched itself is not known. */
+  figures: Pick<Figures, "bytesMoved" | "bytesReused" | "requests">;
 }
+
+const nothingMoved: EngineImage["figures"] = { bytesMoved: 0, bytesReused: 0, requests: 0 };
 
 /**
  * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
@@ -67,7 +68,7 @@ export async function ensureEngineImage(
     if (isNamed && !isTagged) await store.tag(id, name, context.signal);
     // With its last name an image goes.
     if (isNamed || isTagged) await removeLeftTransits(store, [standing], context.signal);
-    return { id, loaded: false, bytesMoved: 0, requests: 0 };
+    return { id, loaded: false, figures: nothingMoved };
   }
   const place = { host: reference.host, repository: reference.repository };
   const repository = `${place.host}/${place.repository}`;
@@ -75,7 +76,7 @@ export async function ensureEngineImage(
   const from = base.copy?.startsWith("oci:") ? base.copy : `docker://${repository}@${base.digest}`;
   const { program, args } = engine;
   try {
-    const { bytesMoved, requests } = await syncImage({
+    const { bytesMoved, bytesReused, requests } = await syncImage({
       from,
       to: `podman:${name}`,
       platforms: [base.platform],
@@ -84,7 +85,7 @@ export async function ensureEngineImage(
     }, context);
     const held = await findImage(engine, digests, asked);
     if (held === undefined) throw otherImage(engine, from, digests);
-    return { id: held.id, loaded: true, bytesMoved, requests };
+    return { id: held.id, loaded: true, figures: { bytesMoved, bytesReused, requests } };
   } catch (error) {
     // One on another host is told from one on this only by that it does not come.
     if (!isUnreachedServer(error) || context.offline) throw error;
@@ -107,7 +108,7 @@ export async function ensureEngineImage(
       meter,
       signal: context.signal,
     });
-    return { id, loaded: true, bytesMoved: 0, requests: 0 };
+    return { id, loaded: true, figures: nothingMoved };
   }
 }
 

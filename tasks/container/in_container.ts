@@ -48,7 +48,7 @@ export interface InContainerResult extends Figures {
  *
  * If the engine lacks the image, it is copied there. podman fetches it from this process on `127.0.0.1`, which `--allow-net` must allow, as
  * `localhost/kedge/HOST/REPOSITORY:TAG`. docker, podman in a virtual machine (on macOS and Windows), and a podman that cannot reach this
- * process fetch it from the registry, with their own credentials.
+ * process fetch it from the registry, with their own credentials. The figures of the result hold what kedge itself moved for that.
  *
  * Output is reported line by line, with secrets redacted. An abort ends the program and removes the container. If this process is killed,
  * the program runs on until it ends, or until the next call with the same engine on this machine, which ends it. On macOS and Windows, and

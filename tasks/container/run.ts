@@ -17,7 +17,7 @@ import type { Figures, Plan } from "../../lib/operation/figures.ts";
 import type { Operation } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
-import { ensureEngineImage } from "./base.ts";
+import { type EngineImage, ensureEngineImage } from "./base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
 import { checkInContainer } from "./options.ts";
 
@@ -41,6 +41,7 @@ export async function runInContainer(
   const command = container.run.join(" ");
   const shown = inOneLine(context.redactor.redact(command));
   const exposed = [command, ...args].some((text) => context.redactor.redact(text) !== text);
+  let brought: EngineImage | undefined;
   const operation: Operation<Plan, InContainerFields, InContainerFields> = {
     kind: "container",
     subject: shown,
@@ -64,7 +65,7 @@ export async function runInContainer(
     async move(_plan, step) {
       const inner = { ...context, signal: step.signal };
       const registries = { insecureRegistries, mirrors, registriesConf };
-      const image = await ensureEngineImage(engine, base, registries, inner, step.meter);
+      const image = brought = await ensureEngineImage(engine, base, registries, inner, step.meter);
       await endLeftContainers(engine, {
         onNote: (message) => step.meter.note(message, "warning"),
         signal: step.signal,
@@ -108,7 +109,14 @@ export async function runInContainer(
     commit: (_plan, result) => Promise.resolve(result),
     standing: () => ({ code: 0, stdout: "", stdoutTruncated: false, image: "" }),
   };
-  return await runOperation(operation, context);
+  const result = await runOperation(operation, context);
+  const { bytesMoved = 0, bytesReused = 0, requests = 0 } = brought?.figures ?? {};
+  return {
+    ...result,
+    bytesMoved: result.bytesMoved + bytesMoved,
+    bytesReused: result.bytesReused + bytesReused,
+    requests: result.requests + requests,
+  };
 }
 
 /** The beginning of a command, which may hold a whole script. */

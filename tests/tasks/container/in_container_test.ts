@@ -40,8 +40,11 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
     assertEquals(await findImage(engine, [base.configDigest]), undefined);
   });
   await t.step("its output and its exit code come through", async () => {
-    const { stdout, code } = await run({ run: ["sh", "-c", "echo one; echo two; exit 0"] });
+    const script = "echo one; echo two; exit 0";
+    const { stdout, code, bytesMoved, requests } = await run({ run: ["sh", "-c", script] });
     assertEquals([stdout, code], ["one\ntwo\n", 0]);
+    // The image was brought for it.
+    assertEquals([bytesMoved > 100_000, requests > 0], [true, true]);
     assert(notes.includes("two"));
     const error = await assertRejects(
       () => run({ run: ["sh", "-c", "echo no >&2; exit 7"] }),
@@ -144,11 +147,13 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
   });
   await t.step("an abort ends it and leaves no container", async () => {
     const controller = new AbortController();
-    const running = inContainer({ base, engine: podman, run: ["sleep", "300"] }, {
-      ...context,
-      signal: controller.signal,
-    });
-    setTimeout(() => controller.abort(new Error("enough")), 600);
+    const begun = Promise.withResolvers<void>();
+    const running = inContainer({
+      ...{ base, engine: podman, run: ["sh", "-c", "echo up; sleep 300"] },
+      onStdout: () => begun.resolve(),
+    }, { ...context, signal: controller.signal });
+    await Promise.race([begun.promise, running]);
+    controller.abort(new Error("enough"));
     const error = await assertRejects(() => running, Error);
     assertEquals(error.message, "enough");
     assertEquals(await engine.must(["ps", "--all", "--quiet"], "list"), "");
