@@ -35,7 +35,7 @@ export interface CopyImagesMore {
   requestsBefore?: number;
   /**
    * Told which copies failed, by their destinations as they were given. All that are found in the plan are told; of those that fail later,
-   * the first, which ends the others.
+   * the first, which ends the others, and with it those that fail for the same reason.
    */
   onFailure?: ((to: DestinationReference, error: unknown) => void) | undefined;
 }
@@ -55,8 +55,11 @@ export async function copyImages(
 ): Promise<CopiedImages> {
   if (!options.pin) return await copyRoutes(routes, options, context, more);
   const { copyPinned } = await import("./pins.ts");
-  return await copyPinned(routes, options, context, (pinned, onPlan) => {
-    return copyRoutes(pinned, options, context, { ...more, named: routes, onPlan });
+  return await copyPinned(routes, options, context, (pinned, { onPlan, explained }) => {
+    const { onFailure: tell } = more;
+    const onFailure = tell &&
+      ((to: DestinationReference, error: unknown) => tell(to, explained(error)));
+    return copyRoutes(pinned, options, context, { ...more, named: routes, onPlan, onFailure });
   });
 }
 
@@ -134,7 +137,7 @@ async function copyRoutes(
     },
     async verify({ copies }, _names, { signal }) {
       const { verifyCopies } = await import("./moving.ts");
-      await verifyCopies(copies, signal);
+      await verifyCopies(copies, { signal, onFailure });
     },
     async commit(plan, names, { meter, signal }) {
       const { commitCopies } = await import("./moving.ts");

@@ -35,7 +35,7 @@ export class ListFailures {
   /**
    * Copies by these routes, and without those that fail once more, until nothing fails; what arrived is not moved again.
    *
-   * @throws {AggregateError} if anything failed
+   * @throws {AggregateError} if anything failed; the last of its errors may be one that is of no single image, and ended the others
    */
   async copyOthers<R>(
     routes: readonly ImageRoute[],
@@ -52,7 +52,10 @@ export class ListFailures {
         result = await copy(left, (to, error) => void failed.set(to, error));
       } catch (error) {
         this.#context.signal.throwIfAborted();
-        if (failed.size === 0 || error instanceof UsageError) throw error;
+        if (failed.size === 0 || error instanceof UsageError) {
+          if (this.#errors.length === 0) throw error;
+          throw this.#all([error], this.#errors.length + countOf(left));
+        }
         for (const [to, each] of failed) await this.#leaveOut(left, to, each);
         left = left.flatMap(({ from, to }) => {
           const others = to.filter((each) => !failed.has(each));
@@ -62,10 +65,13 @@ export class ListFailures {
     }
     const { length: count } = this.#errors;
     if (count === 0) return result!;
-    const done = left.reduce((sum, { to }) => sum + to.length, 0);
-    throw new AggregateError(
-      this.#errors,
-      `Cannot sync ${count} of ${counted(count + done, "image")}`,
+    throw this.#all([], count, countOf(left));
+  }
+
+  #all(more: readonly unknown[], failed: number, done = 0): AggregateError {
+    return new AggregateError(
+      [...this.#errors, ...more.map(toError)],
+      `Cannot sync ${failed} of ${counted(failed + done, "image")}`,
     );
   }
 
@@ -80,4 +86,8 @@ export class ListFailures {
       .catch((error) => error);
     this.add(formatDestination(to), told);
   }
+}
+
+function countOf(routes: readonly ImageRoute[]): number {
+  return routes.reduce((sum, { to }) => sum + to.length, 0);
 }

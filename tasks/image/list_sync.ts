@@ -58,7 +58,9 @@ export async function runSyncImages(
   }
   if (failures === undefined) return await copyImages(routes, options, context, { requestsBefore });
   return await failures.copyOthers(routes, (left, onFailure) => {
-    return copyImages(left, options, context, { requestsBefore, onFailure });
+    const before = requestsBefore;
+    requestsBefore = 0;
+    return copyImages(left, options, context, { requestsBefore: before, onFailure });
   });
 }
 

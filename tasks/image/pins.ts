@@ -51,7 +51,7 @@ export function pinningLockfile({ lockfile }: Pick<TaskContext, "lockfile">): Lo
 /**
  * Copies what the lockfile pins, and pins the rest to what was copied.
  *
- * @param copy copies by these routes, and tells what it planned
+ * @param copy copies by these routes, and tells what it planned; `explained` says of an error what the lockfile has to do with it
  * @throws {UsageError} if there is no lockfile, a frozen one does not hold a tag, or a source is no tag of a registry
  * @throws {KedgeError} if the registry does not have what is pinned, or another process pinned a tag to something else meanwhile
  */
@@ -61,7 +61,10 @@ export async function copyPinned<R>(
   context: TaskContext,
   copy: (
     routes: readonly ImageRoute[],
-    onPlan: (copies: readonly PlannedCopy[]) => void,
+    more: {
+      onPlan: (copies: readonly PlannedCopy[]) => void;
+      explained: (error: unknown) => unknown;
+    },
   ) => Promise<R>,
 ): Promise<R> {
   const lockfile = pinningLockfile(context);
@@ -69,9 +72,10 @@ export async function copyPinned<R>(
   for (const route of routes) pinned.push(await lookUp(route, lockfile));
   let found: ReadonlyMap<string, Pin> = new Map();
   const onPlan = (copies: readonly PlannedCopy[]) => found = meanings(pinned, copies);
-  const result = await copy(pinned.map(({ route }) => route), onPlan)
+  const explained = (error: unknown) => explain(error, pinned, lockfile);
+  const result = await copy(pinned.map(({ route }) => route), { onPlan, explained })
     .catch((error) => {
-      throw explained(error, pinned, lockfile);
+      throw explained(error);
     });
   if (context.dryRun) await noteMoved(pinned, lockfile, options, context);
   else await lockfile.pinAll(found);
@@ -123,7 +127,7 @@ function meanings(
 }
 
 /** Says of a digest that the registry does not have, or that lacks what is wanted of it, that it is pinned, and what to do. */
-function explained(error: unknown, pinned: readonly PinnedRoute[], lockfile: Lockfile): unknown {
+function explain(error: unknown, pinned: readonly PinnedRoute[], lockfile: Lockfile): unknown {
   if (!(error instanceof KedgeError)) return error;
   const { missing, narrow } = error.data;
   const held = pinned.find(({ held }) => held && [missing, narrow].includes(held.digest))?.held;

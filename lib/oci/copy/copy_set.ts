@@ -14,7 +14,7 @@ import { commitCopy, moveBlobs } from "./copy_move.ts";
 import type { CopyPlan } from "./copy_plan.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { eachCopy } from "./each_copy.ts";
-import type { ImageSource } from "../image_store.ts";
+import type { ImageDestination, ImageSource } from "../image_store.ts";
 import type { Layout, LayoutPointer } from "../layout/layout.ts";
 import { LayoutDestination } from "../layout/layout_destination.ts";
 import { describeManifest, type Manifest } from "../manifest.ts";
@@ -28,9 +28,11 @@ export interface CopySetOptions {
   meter: Meter;
   /** Ends the copies. */
   signal: AbortSignal;
-  /** Told of the copy that fails first. */
-  onFailure?: ((copy: PlannedCopy, error: unknown) => void) | undefined;
+  /** Told of the copy that fails first, or of all that fail together with it. */
+  onFailure?: OnFailure | undefined;
 }
+
+type OnFailure = (copy: PlannedCopy, error: unknown) => void;
 
 /** What the names of sources point to at the end of the moving. */
 export type NamesNow = ReadonlyMap<PlannedCopy, Promise<Digest | undefined>>;
@@ -55,41 +57,69 @@ export async function moveCopies(
 /** Looks whether all blobs of copies are where they belong, as far as that costs no request, and reads those that were damaged there. */
 export async function verifyCopies(
   copies: readonly PlannedCopy[],
+  { signal, onFailure }: Omit<CopySetOptions, "meter">,
+): Promise<void> {
+  for (const copy of copies) await telling(copy, () => checkRepaired(copy, signal), onFailure);
+  await checkThere(copies, blobsOf, onFailure);
+}
+
+async function checkRepaired(
+  { plan, destination }: PlannedCopy,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { plan, destination } of copies) {
-    for (const blob of plan.damaged) {
-      if (await destination.has(blob, false) && await destination.isSound(blob, signal)) continue;
-      throw new VerificationError(
-        `Cannot repair "${destination.name}": the registry keeps damaged bytes of ${blob.digest}`,
-        { side: "destination", hint: "it takes no others; they have to leave its storage first" },
-      );
-    }
+  for (const blob of plan.damaged) {
+    if (await destination.has(blob, false) && await destination.isSound(blob, signal)) continue;
+    throw new VerificationError(
+      `Cannot repair "${destination.name}": the registry keeps damaged bytes of ${blob.digest}`,
+      { side: "destination", hint: "it takes no others; they have to leave its storage first" },
+    );
   }
-  await checkThere(copies, blobsOf);
 }
 
 /** Looks whether what belongs to copies is where it belongs, as far as that costs no request. */
 async function checkThere(
   copies: readonly PlannedCopy[],
   partsOf: (plan: CopyPlan) => readonly Descriptor[],
+  onFailure?: OnFailure,
 ): Promise<void> {
   const seen = new Map<unknown, Set<Digest>>();
-  for (const { plan, destination } of copies) {
+  for (const copy of copies) {
+    const { plan, destination } = copy;
     if (destination.complete || !plan.changed) continue;
     const place = destination instanceof LayoutDestination ? destination.layout : destination;
     const there = seen.get(place) ?? new Set();
     seen.set(place, there);
-    for (const part of partsOf(plan)) {
-      if (there.has(part.digest) || await destination.has(part, false)) {
-        there.add(part.digest);
-        continue;
-      }
-      throw new VerificationError(
-        `Cannot finish "${destination.name}": ${part.digest} is gone from it`,
-        { side: "destination", hint: "is another program collecting garbage there?" },
-      );
+    await telling(copy, () => checkParts(destination, partsOf(plan), there), onFailure);
+  }
+}
+
+async function checkParts(
+  destination: ImageDestination,
+  parts: readonly Descriptor[],
+  there: Set<Digest>,
+): Promise<void> {
+  for (const part of parts) {
+    if (there.has(part.digest) || await destination.has(part, false)) {
+      there.add(part.digest);
+      continue;
     }
+    throw new VerificationError(
+      `Cannot finish "${destination.name}": ${part.digest} is gone from it`,
+      { side: "destination", hint: "is another program collecting garbage there?" },
+    );
+  }
+}
+
+async function telling<R>(
+  copy: PlannedCopy,
+  run: () => Promise<R>,
+  onFailure: OnFailure | undefined,
+): Promise<R> {
+  try {
+    return await run();
+  } catch (error) {
+    onFailure?.(copy, error);
+    throw error;
   }
 }
 
@@ -131,7 +161,12 @@ async function commitAtOnce(
   names: NamesNow,
   options: CopySetOptions & { renew?: Renew },
 ): Promise<void> {
-  const { renew } = options;
+  const { renew, onFailure } = options;
+  let isTold = false;
+  const tell: OnFailure = (copy, error) => {
+    isTold = true;
+    onFailure?.(copy, error);
+  };
   const pointers = new Map<
     string,
     { layout: Layout; moves: LayoutPointer[]; copies: PlannedCopy[] }
@@ -145,7 +180,10 @@ async function commitAtOnce(
       destination instanceof LayoutDestination
         ? async (root) => {
           const { layout } = destination;
-          const move = await destination.stage(root, renew && ((now) => renew(copy, root, now)));
+          const move = await destination.stage(
+            root,
+            renew && ((now) => telling(copy, () => renew(copy, root, now), tell)),
+          );
           const standing = pointers.get(layout.folder) ?? { layout, moves: [], copies: [] };
           pointers.set(layout.folder, standing);
           standing.moves.push(move);
@@ -160,11 +198,17 @@ async function commitAtOnce(
       `${source.name} moved to ${now} meanwhile; ${digest} was copied`,
       "warning",
     );
-  }, options.onFailure);
+  }, onFailure);
   for (const { layout, moves, copies } of pointers.values()) {
     // Who collects garbage holds the same lock: from here on the names keep what they point to.
-    const check = () => checkThere(copies, allOf);
-    await whileRoom(layout.folder, () => layout.pointAll(moves, check));
+    const check = () => checkThere(copies, allOf, tell);
+    try {
+      await whileRoom(layout.folder, () => layout.pointAll(moves, check));
+    } catch (error) {
+      // What is wrong with the layout itself is wrong with all that goes there.
+      if (!isTold) { for (const copy of copies) onFailure?.(copy, error); }
+      throw error;
+    }
   }
 }
 

@@ -45,16 +45,18 @@ export async function planCopies(
   const { onFailure } = options;
   const surveys = new Map<ImageCopy, SettleCopy>();
   let failure: { error: unknown } | undefined;
+  const told = (copy: ImageCopy, error: unknown, signal: AbortSignal) => {
+    if (onFailure === undefined || signal.aborted) throw error;
+    onFailure(copy, error);
+    failure ??= { error };
+  };
   await eachCopy(copies, options.signal, async (copy, signal) => {
     try {
       surveys.set(copy, await surveyCopy(copy.source, copy.destination, { ...options, signal }));
     } catch (error) {
-      if (onFailure === undefined || signal.aborted) throw error;
-      onFailure(copy, error);
-      failure ??= { error };
+      told(copy, error, signal);
     }
   });
-  if (failure !== undefined) throw failure.error;
   const places = new PlaceNames();
   const claims = new Map<string, CopyClaims>();
   const planned: PlannedCopy[] = [];
@@ -66,14 +68,15 @@ export async function planCopies(
       attached: new Set(),
     };
     claims.set(place, claimed);
-    const plan = await surveys.get(copy)!(claimed);
     try {
+      const plan = await surveys.get(copy)?.(claimed);
+      if (plan === undefined) continue;
       checkPinned(copy.to, plan.root.digest, plan.resolved.digest);
+      planned.push({ ...copy, plan });
     } catch (error) {
-      onFailure?.(copy, error);
-      throw error;
+      told(copy, error, options.signal);
     }
-    planned.push({ ...copy, plan });
   }
+  if (failure !== undefined) throw failure.error;
   return planned;
 }
