@@ -1,3 +1,4 @@
+import { KedgeError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
 import { checkedManifest } from "./checked_manifest.ts";
 import type { ImageSource } from "./image_store.ts";
@@ -10,7 +11,7 @@ const mostImages = 32;
 
 /**
  * The entries of an index, and with those images among them that it names without a platform the one that their config says, as containerd takes
- * it. Of more than 32 such images the first are looked into; what is no image that can run stays as it is.
+ * it. Of more than 32 such images the first are looked into; what is no image that can run, or is not there, stays as it is.
  */
 export async function configPlatforms(
   source: ImageSource,
@@ -20,15 +21,33 @@ export async function configPlatforms(
   const found = new Map<Descriptor, Platform>();
   const silent = entries.filter(({ platform }) => platform === undefined).slice(0, mostImages);
   await pooled(silent, source.limit, signal, async (entry, signal) => {
-    const manifest = checkedManifest(await source.manifest(entry), entry, source.name);
-    const [config] = manifest.kind === "image" ? manifest.blobs : [];
-    if (config === undefined) return;
-    const body = verified(config, source.read(config, 0, signal), { name: source.name });
-    const platform = (await readImageConfig(config, body))?.platform;
-    if (platform !== undefined) found.set(entry, platform);
+    try {
+      const platform = await platformOf(source, entry, signal);
+      if (platform !== undefined) found.set(entry, platform);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   });
   return entries.map((entry) => {
     const platform = found.get(entry);
     return platform === undefined ? entry : { ...entry, platform };
   });
+}
+
+async function platformOf(
+  source: ImageSource,
+  entry: Descriptor,
+  signal: AbortSignal,
+): Promise<Platform | undefined> {
+  const manifest = checkedManifest(await source.manifest(entry), entry, source.name);
+  const [config] = manifest.kind === "image" ? manifest.blobs : [];
+  if (config === undefined) return undefined;
+  const body = verified(config, source.read(config, 0, signal), { name: source.name });
+  return (await readImageConfig(config, body))?.platform;
+}
+
+/** Whether something is not there that an index or an image names. */
+function isMissing(error: unknown): boolean {
+  return error instanceof KedgeError &&
+    (error.data["missing"] !== undefined || error.data["status"] === 404);
 }

@@ -56,7 +56,7 @@ export class LayoutSource implements ImageSource {
     if (manifest !== undefined) return manifest;
     throw new VerificationError(
       `Cannot read "${this.name}": the layout has no manifest ${descriptor.digest}`,
-      { side: "source", hint: missingManifestHint },
+      { side: "source", hint: missingManifestHint, data: { missing: descriptor.digest } },
     );
   }
 
@@ -73,7 +73,7 @@ export class LayoutSource implements ImageSource {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       throw new VerificationError(
         `Cannot read "${this.name}": the layout has no blob ${descriptor.digest}`,
-        { side: "source", cause },
+        { side: "source", cause, data: { missing: descriptor.digest } },
       );
     }
   }

@@ -12,23 +12,14 @@ import { bodyStart } from "../../http/body_start.ts";
 import { RetryBudget } from "../../http/retry_policy.ts";
 import { contentType } from "./content_type.ts";
 import { listPages } from "./list_pages.ts";
-import { describeManifest, type Manifest, parseManifest } from "../manifest.ts";
+import { type Manifest, parseManifest, type ParseManifestOptions } from "../manifest.ts";
 import { manifestTypes } from "../media_type.ts";
 import { readLimited } from "./read_limited.ts";
 import { isTag } from "../reference_grammar.ts";
 import { RegistryBlobs } from "./registry_blobs.ts";
 import { registryMessage } from "./registry_message.ts";
 import { RegistryReferrers } from "./registry_referrers.ts";
-
-/** What a registry says of a manifest without giving it. */
-export interface ManifestHead {
-  /** Its digest, as the registry claims. */
-  readonly digest: Digest;
-  /** Its type, as the registry claims. */
-  readonly mediaType: string;
-  /** Its size in bytes, as the registry claims. */
-  readonly size: number | undefined;
-}
+import { type ManifestHead, toldManifest } from "./told_manifest.ts";
 
 const mostTags = 1_000_000;
 const mostHalfMs = 1000;
@@ -59,9 +50,8 @@ export class RegistryClient extends RegistryBlobs {
 
   /** For a registry that tells nothing by HEAD, no digests, or wrong ones: those of what it sends. */
   async #headOfManifest(reference: string): Promise<ManifestHead | undefined> {
-    const manifest = await this.manifest(reference);
-    if (manifest === undefined || manifest === "unchanged") return undefined;
-    return describeManifest(manifest);
+    const found = await this.#get(reference, toldManifest);
+    return found === "unchanged" ? undefined : found;
   }
 
   /**
@@ -73,8 +63,16 @@ export class RegistryClient extends RegistryBlobs {
     reference: string,
     options: { unless?: Digest | undefined } = {},
   ): Promise<Manifest | "unchanged" | undefined> {
+    return await this.#get(reference, parseManifest, options.unless);
+  }
+
+  async #get<M extends { readonly digest: Digest }>(
+    reference: string,
+    read: (bytes: Uint8Array<ArrayBuffer>, options: ParseManifestOptions) => M,
+    unless?: Digest,
+  ): Promise<M | "unchanged" | undefined> {
     const headers: Record<string, string> = { accept: manifestTypes.join(", ") };
-    if (options.unless !== undefined) headers["if-none-match"] = `"${options.unless}"`;
+    if (unless !== undefined) headers["if-none-match"] = `"${unless}"`;
     const response = await this.host.request(this.repository, this.url(`manifests/${reference}`), {
       headers,
       accept: [304, 404],
@@ -91,7 +89,7 @@ export class RegistryClient extends RegistryBlobs {
       return "unchanged";
     }
     const bytes = await readLimited(response, this.#full(reference));
-    const manifest = parseManifest(bytes, {
+    const manifest = read(bytes, {
       name: this.#full(reference),
       mediaType: contentType(response),
       digest: isDigest(reference) ? reference : undefined,

@@ -61,7 +61,7 @@ export class RegistrySource implements ImageSource {
     if (manifest === undefined || manifest === "unchanged") {
       throw new KedgeError(
         `Cannot find the manifest ${descriptor.digest} of "${this.name}": the registry has none`,
-        { side: "source", hint: missingManifestHint },
+        { side: "source", hint: missingManifestHint, data: { missing: descriptor.digest } },
       );
     }
     return manifest;
