@@ -126,6 +126,7 @@ async function copyRoutes(
     },
     async move({ copies }, { meter, signal, record }) {
       moves = true;
+      spool?.spool.begin();
       const { moveCopies } = await import("./moving.ts");
       const onBlob = (digest: string, sizeBytes: number) =>
         record(digest, "arrived", { sizeBytes });

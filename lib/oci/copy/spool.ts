@@ -1,7 +1,8 @@
 /**
  * Where blobs lie that several destinations read: each is asked for once.
  *
- * Invariants: what an earlier run left, whole blobs and parts, is not asked for again, and is hashed before anyone reads it.
+ * Invariants: what an earlier run left, whole blobs and parts, is not asked for again, and is hashed before anyone reads it; before anything
+ * moves nothing is written: the few small blobs that a plan reads wait in memory.
  *
  * @module
  */
@@ -16,6 +17,8 @@ import type { Descriptor } from "../descriptor.ts";
 import type { ImageSource } from "../image_store.ts";
 import { Layout } from "../layout/layout.ts";
 import { LayoutIntake } from "../layout/layout_intake.ts";
+import { readBlobFile } from "../read_blob_file.ts";
+import { verified } from "../verified.ts";
 
 /** The folder of a {@linkcode Spool}; an upper floor lends it. */
 export interface SpoolFolder {
@@ -24,6 +27,9 @@ export interface SpoolFolder {
   /** One that is this process's own from now on. */
   own(): Promise<string>;
 }
+
+/** What a plan reads are configs; a larger one is none that it takes for one. */
+const mostHeldBytes = 8 * 1024 * 1024;
 
 interface Place {
   readonly layout: Layout;
@@ -37,6 +43,8 @@ export class Spool implements Disposable {
   #own: Promise<Place> | undefined;
   #blobs = new Map<Digest, Promise<string>>();
   #planned = new Set<Digest>();
+  #held = new Map<Digest, Promise<Uint8Array>>();
+  #moves = false;
   #sound = new Set<string>();
 
   /** Touches no disk. */
@@ -52,9 +60,61 @@ export class Spool implements Disposable {
     const free = { requests: 0, diskBytes: 0 };
     if (this.#planned.has(descriptor.digest) || this.#blobs.has(descriptor.digest)) return free;
     this.#planned.add(descriptor.digest);
-    const { layout, intake } = await (this.#own ?? (this.#left ??= open(this.#folder.left())));
+    if (this.#held.has(descriptor.digest)) return { ...free, diskBytes: descriptor.size };
+    const { layout, intake } = await this.#place();
     if (await layout.has(descriptor) && await this.#isSound(descriptor, layout)) return free;
     return await intake.cost(descriptor, source);
+  }
+
+  /** From here on blobs are brought into the folder. */
+  begin(): void {
+    this.#moves = true;
+  }
+
+  /** The bytes of a blob for a plan, asked for once, where it is as small as what plans read; `undefined` if it is to be had by its file. */
+  async peek(
+    descriptor: Descriptor,
+    source: ImageSource,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    if (this.#moves || descriptor.size > mostHeldBytes) return undefined;
+    const { digest } = descriptor;
+    const held = this.#held.get(digest) ?? this.#hold(descriptor, source, signal);
+    this.#held.set(digest, held);
+    try {
+      return await held;
+    } catch (error) {
+      this.#held.delete(digest);
+      throw error;
+    }
+  }
+
+  async #hold(
+    descriptor: Descriptor,
+    source: ImageSource,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { layout } = await this.#place();
+    const isLeft = await layout.has(descriptor) && await this.#isSound(descriptor, layout, signal);
+    const bytes = isLeft
+      ? readBlobFile(layout.blobPath(descriptor.digest), {
+        descriptor,
+        name: source.name,
+        start: 0,
+        signal,
+      })
+      : source.read(descriptor, 0, signal);
+    const whole = new Uint8Array(descriptor.size);
+    let position = 0;
+    for await (const piece of verified(descriptor, bytes, { name: source.name })) {
+      whole.set(piece, position);
+      position += piece.byteLength;
+    }
+    return whole;
+  }
+
+  async #place(): Promise<Place> {
+    return await (this.#own ?? (this.#left ??= open(this.#folder.left())));
   }
 
   /** The file of a blob, brought by the first who asks. */
@@ -81,6 +141,11 @@ export class Spool implements Disposable {
     if (await layout.has(descriptor)) {
       if (await this.#isSound(descriptor, layout, signal)) return path;
       await removeIfThere(path);
+    }
+    const held = await this.#held.get(descriptor.digest);
+    if (held !== undefined) {
+      await layout.putBytes(descriptor.digest, held);
+      return path;
     }
     using progress = silentMeter.object(descriptor.digest, descriptor.size);
     const take = () => intake.take({ descriptor, source, progress, signal });

@@ -75,6 +75,11 @@ export class SpooledSource implements ImageSource {
     start: number,
     signal: AbortSignal,
   ): AsyncIterableIterator<Uint8Array> {
+    const held = await this.#spool.peek(descriptor, this.#source, signal);
+    if (held !== undefined) {
+      yield held.subarray(start);
+      return;
+    }
     const path = await this.#spool.path(descriptor, this.#source, signal);
     yield* readBlobFile(path, { descriptor, name: this.name, start, signal });
   }
