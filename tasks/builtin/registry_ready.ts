@@ -38,6 +38,7 @@ import "../../lib/oci/registry/read_limited.ts";
 import "../../lib/oci/registry/registry_blobs.ts";
 import "../../lib/oci/registry/registry_message.ts";
 import "../../lib/oci/registry/registry_referrers.ts";
+import "../../lib/oci/registry/told_manifest.ts";
 import "../../lib/base/counted.ts";
 import "../../lib/base/late_signals.ts";
 import "../../lib/http/hold_response.ts";

@@ -36,6 +36,7 @@ import "../../lib/oci/registry/read_limited.ts";
 import "../../lib/oci/registry/registry_blobs.ts";
 import "../../lib/oci/registry/registry_message.ts";
 import "../../lib/oci/registry/registry_referrers.ts";
+import "../../lib/oci/registry/told_manifest.ts";
 import "../../lib/chunk/write_chunks.ts";
 import "../../lib/oci/check_blob_file.ts";
 import "../../lib/oci/layout/foresee_layout.ts";
