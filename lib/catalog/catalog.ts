@@ -49,7 +49,10 @@ export interface HistoryLine {
 
 /** Keeps the entries of published packages. Users may write their own. */
 export interface Catalog extends AsyncDisposable {
-  /** What it is, for people; it holds no secret. */
+  /**
+   * What it is, for people; it holds no secret. No other catalog may be called so, nor may it change: stores note by it who publishes to them, and
+   * a prune takes nothing that another catalog may need.
+   */
   readonly url: string;
   /** How many requests each access takes: 0 for a file. */
   readonly requestsEach: number;

@@ -140,6 +140,7 @@ export interface PublishPruneResult extends Figures {
  * catalog in the stores: nothing is deleted from a store that a catalog publishes to which is not named here.
  *
  * @throws {UsageError} if a store is not a `file://` folder, a catalog that is not named publishes there, or `keep` is not a whole number from 0 on
+ * @throws {NotAllowedError} if who publishes there may not be read
  *
  * @example
  * ```ts

@@ -3,7 +3,7 @@ import { silentMeter } from "../../lib/base/meter.ts";
 import { type CatalogEntry, parseEntryId } from "../../lib/catalog/catalog_entry.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
 import { catalogOf, findEntry } from "./entry.ts";
-import { checkCatalog } from "./own_catalog.ts";
+import { checkCatalog, neededToFind } from "./own_catalog.ts";
 import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./after.ts";
 
 /** Does the work of `catalogList`. */
@@ -12,7 +12,7 @@ export async function runCatalogList(
   ctx: TaskContextOptions = {},
 ): Promise<CatalogEntry[]> {
   checkOptions(options, {}, { entry: "text" });
-  checkCatalog(options.catalog, "entries");
+  checkCatalog(options.catalog, ["list"]);
   const context = resolveContext(ctx);
   const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
   const open = await catalogOf(options.catalog, context);
@@ -26,7 +26,7 @@ export async function runCatalogShow(
   ctx: TaskContextOptions = {},
 ): Promise<CatalogShowResult> {
   checkOptions(options, { entry: "text" });
-  checkCatalog(options.catalog, "history");
+  checkCatalog(options.catalog, [neededToFind(options.entry), "history"]);
   const context = resolveContext(ctx);
   const open = await catalogOf(options.catalog, context);
   await using catalog = await open(silentMeter);

@@ -6,7 +6,7 @@
 import { checkOptions, type OptionShape, refusedOption } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { Secret } from "../../lib/base/secret.ts";
-import { checkCatalog } from "./own_catalog.ts";
+import { checkCatalog, neededToFind } from "./own_catalog.ts";
 import type { PublishOptions } from "./publish.ts";
 import type { PublishVerifyOptions } from "./after.ts";
 
@@ -24,7 +24,7 @@ export function checkPublishOptions(options: PublishOptions): void {
     replace: "switch",
     stallMs: "milliseconds",
   });
-  checkCatalog(options.catalog, "entries");
+  checkCatalog(options.catalog, ["find", "commit"]);
   checkDepth("verify", options.verify);
   checkKeys(options.signingKey);
 }
@@ -37,7 +37,11 @@ export function checkVerifyOptions(options: PublishVerifyOptions): void {
     repair: "switch",
     publicKeys: "texts",
   });
-  checkCatalog(options.catalog, "entries");
+  checkCatalog(options.catalog, [
+    neededToFind(options.entry),
+    // What is mended is proven again, in the entry.
+    ...(options.repair === true ? ["find", "commit"] as const : []),
+  ]);
   checkDepth("depth", options.depth);
   checkKeys(options.signingKey);
 }

@@ -83,8 +83,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
 
   async plan(step: Step): Promise<PublishPlan> {
     const { options, packing, spool } = this.#parts;
-    const { meter, signal } = step;
-    const { dryRun } = step;
+    const { meter, signal, dryRun } = step;
     const [sources, { catalog, standing }] = await together([
       (signal) => resolveSources(options.paths, { ...options.nix, dryRun, signal }),
       (signal) => this.#find(step, signal),
@@ -99,6 +98,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
       `the closure has ${counted(closure.length, "path")}, ${formatBytes(narBytes(closure))}`,
     );
     const stores = await this.#parts.openStores(meter);
+    if (!dryRun) await (await steps()).noteWhereItStands(stores, standing, catalog.url, meter);
     let plans = await this.#ask(stores, closure, step, standing?.current === true);
     if (plans.some((plan) => plan.states.some((state) => state.gap !== undefined))) {
       // Something is to be done: what was taken as proven is asked for, too.

@@ -1,5 +1,7 @@
 import { codeOf } from "../../lib/base/errors.ts";
+import { lookAt } from "../../lib/base/files.ts";
 import type { Meter } from "../../lib/base/meter.ts";
+import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { catalogIdentity } from "../../lib/catalog/catalog_identity.ts";
 import { FileObjects } from "../../lib/nix/stores/file_objects.ts";
 import { pinClosure } from "../../lib/nix/stores/file_pins.ts";
@@ -27,6 +29,39 @@ export async function pinInStores(
   { by, catalog, meter }: PinningPublish,
 ): Promise<AsyncDisposable> {
   await using pins = new AsyncDisposableStack();
+  await notePublisherIn(stores, { catalog, meter });
+  for (const { cache: { writer } } of stores) {
+    if (!(writer instanceof FileObjects)) continue;
+    try {
+      pins.use(await pinClosure(writer.dir, closure, by));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+  return pins.move();
+}
+
+/** Notes a catalog again where its entry was published to, before a publish that may have nothing to move counts on anything there. */
+export async function noteWhereItStands(
+  stores: readonly PublishStore[],
+  standing: CatalogEntry | undefined,
+  catalog: string,
+  meter: Meter,
+): Promise<void> {
+  if (standing?.current !== true) return;
+  const known = stores.filter(({ cache: { url, writer } }) =>
+    // A folder that is gone is made where something is written into it.
+    writer instanceof FileObjects && lookAt(writer.dir) !== undefined &&
+    standing.proofs.some(({ store }) => store === url)
+  );
+  await notePublisherIn(known, { catalog, meter });
+}
+
+/** Notes in every store that is a folder that a catalog publishes there; where that cannot be, there is a warning. */
+async function notePublisherIn(
+  stores: readonly PublishStore[],
+  { catalog, meter }: Pick<PinningPublish, "catalog" | "meter">,
+): Promise<void> {
   for (const { cache: { writer } } of stores) {
     if (!(writer instanceof FileObjects)) continue;
     try {
@@ -38,11 +73,5 @@ export async function pinInStores(
         "warning",
       );
     }
-    try {
-      pins.use(await pinClosure(writer.dir, closure, by));
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-    }
   }
-  return pins.move();
 }

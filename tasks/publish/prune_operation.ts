@@ -42,7 +42,7 @@ export async function runPublishPrune(
 ): Promise<PublishPruneResult> {
   checkOptions(options, { stores: "texts", keep: "number" }, { otherCatalogs: "list" });
   const { catalog: named } = options;
-  checkCatalog(named, "history");
+  checkCatalog(named, ["list", "find", "forget"]);
   const context = resolveContext(ctx);
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {

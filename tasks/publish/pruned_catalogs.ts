@@ -5,17 +5,17 @@
  *
  * @module
  */
-import { refusedOption } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import type { Meter } from "../../lib/base/meter.ts";
 import type { Catalog, CatalogOptions, CatalogWithHistory } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { catalogIdentity } from "../../lib/catalog/catalog_identity.ts";
 import { parseStorePath } from "../../lib/nix/store_path.ts";
-import { readPublishers } from "../../lib/nix/stores/publishers.ts";
+import { publisherNote, readPublishers } from "../../lib/nix/stores/publishers.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import type { PublishPruneOptions } from "./after.ts";
 import { catalogOf } from "./entry.ts";
+import { checkCatalog } from "./own_catalog.ts";
 
 /** The catalogs of a prune, open. */
 export class PrunedCatalogs implements AsyncDisposable {
@@ -47,10 +47,8 @@ export class PrunedCatalogs implements AsyncDisposable {
   ): Promise<(meter: Meter) => Promise<PrunedCatalogs>> {
     const open = await catalogOf(catalog, context);
     const others = await Promise.all(otherCatalogs.map(async (other) => {
-      if (typeof other === "string" || typeof other?.list === "function") {
-        return await catalogOf<Catalog>(other, context);
-      }
-      throw refusedOption("otherCatalogs", otherCatalogs, "a list of URIs or catalogs of your own");
+      checkCatalog(other, ["list"], "one of otherCatalogs");
+      return await catalogOf<Catalog>(other, context);
     }));
     return async (meter) => {
       await using opened = new AsyncDisposableStack();
@@ -105,7 +103,7 @@ export class PrunedCatalogs implements AsyncDisposable {
       if (this.#known.has(catalogIdentity(name))) continue;
       throw new UsageError(`Cannot prune "${url}": "${name}" publishes there too`, {
         hint: `name it by --other-catalog (otherCatalogs), so that what it needs stays; ` +
-          `if it is no more, remove "${path}"`,
+          `if it is no more, or is a catalog that is named here by another path, remove "${path}"`,
       });
     }
   }
@@ -123,8 +121,12 @@ async function neededBy(
   for (const catalog of catalogs) {
     const entries = await catalog.list({}, options);
     if (entries.length === 0) {
+      const identity = catalogIdentity(catalog.url);
       throw new UsageError(`Cannot keep what "${catalog.url}" needs: it has no entry`, {
-        hint: "name a catalog that was published to",
+        hint: "name a catalog that was published to; " +
+          `if its first publish failed, remove "${
+            publisherNote(identity)
+          }" from the folder of each store, and do not name it`,
       });
     }
     needed.push(...hashPartsOf(entries));

@@ -35,7 +35,7 @@ export async function runPublishRollback(
   ctx: TaskContextOptions = {},
 ): Promise<PublishRollbackResult> {
   checkOptions(options, { name: "text" }, { version: "text", system: "text" });
-  checkCatalog(options.catalog, "history");
+  checkCatalog(options.catalog, ["list", "history", "point"]);
   const context = resolveContext(ctx);
   const system = options.system ?? thisSystem();
   parseEntryId(entryId({ name: options.name, version: options.version ?? "0", system }));

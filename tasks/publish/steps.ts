@@ -6,5 +6,5 @@
 export { moveClosure } from "../../lib/nix/stores/move_closure.ts";
 export { planStore } from "../../lib/nix/stores/plan_store.ts";
 export { proveStores } from "./prove_stores.ts";
-export { pinInStores } from "./pins.ts";
+export { noteWhereItStands, pinInStores } from "./pins.ts";
 export { publishPlan } from "./plan.ts";

@@ -31,7 +31,11 @@ for (
     ["version", 1, "Cannot use 1 as version: it must be a text"],
     ["paths", "./result", 'Cannot use "./result" as paths: it must be a list of texts'],
     ["stores", undefined, "Cannot use undefined as stores: it must be a list of texts"],
-    ["catalog", {}, "Cannot use an object as catalog: it must be a URI or a catalog of your own"],
+    [
+      "catalog",
+      {},
+      "Cannot use an object as catalog: it must be a URI or a catalog of your own with find()",
+    ],
     ["level", "3", 'Cannot use "3" as level: it must be a number'],
     ["verify", "most", 'Cannot use "most" as verify: it must be "present" or "full"'],
     [

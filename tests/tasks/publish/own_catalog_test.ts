@@ -86,11 +86,12 @@ Deno.test("a catalog without a history is refused where one is needed, before an
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const withHistory = catalog as unknown as CatalogWithHistory;
-  for (
-    const call of [
-      () => publishRollback({ name: "acme", catalog: withHistory }),
-      () => publishPrune({ catalog: withHistory, stores: [], keep: 1 }),
-      () => catalogShow({ catalog: withHistory, entry: "acme" }),
-    ]
-  ) await assertRejects(call, UsageError, "a URI or a catalog of your own with history()");
+  const calls = [
+    [() => publishRollback({ name: "acme", catalog: withHistory }), "history"],
+    [() => publishPrune({ catalog: withHistory, stores: [], keep: 1 }), "forget"],
+    [() => catalogShow({ catalog: withHistory, entry: "acme" }), "history"],
+  ] as const;
+  for (const [call, lacking] of calls) {
+    await assertRejects(call, UsageError, `a URI or a catalog of your own with ${lacking}()`);
+  }
 });
