@@ -25,16 +25,16 @@ export interface LoadedKeys {
  * @throws {UsageError} if the method or its level is not known
  */
 export function checkedPacking(
-  compression: NarCompression = "zstd",
-  level?: number,
+  compression: string = "zstd",
+  level?: number | string,
 ): NarPacking {
-  const levels = Object.hasOwn(packingLevels, compression) ? packingLevels[compression] : undefined;
-  if (levels === undefined) {
+  if (!isCompression(compression)) {
     throw new UsageError(`Cannot compress with ${JSON.stringify(compression)}: it is not known`, {
       hint: "compression is zstd, xz or none",
     });
   }
-  const chosen = level ?? levels.default;
+  const levels = packingLevels[compression];
+  const chosen = Number(level ?? levels.default);
   if (!Number.isInteger(chosen) || chosen < levels.min || chosen > levels.max) {
     throw new UsageError(
       `Cannot compress with ${compression} at the level ${level}: it has none such`,
@@ -46,10 +46,14 @@ export function checkedPacking(
   return { compression, level: chosen };
 }
 
+function isCompression(name: string): name is NarCompression {
+  return Object.hasOwn(packingLevels, name);
+}
+
 /**
  * The stores, taken apart and each named once.
  *
- * @throws {UsageError} if one is no store, is named twice, or asks for another compression
+ * @throws {UsageError} if one is no store, is named twice, or asks for another compression or level
  */
 export function parseStores(stores: readonly string[], packing: NarPacking): StoreUri[] {
   const uris = stores.map(parseStoreUri);
@@ -59,17 +63,34 @@ export function parseStores(stores: readonly string[], packing: NarPacking): Sto
       throw new UsageError(`Cannot publish to "${shown}" twice: it is named two times`);
     }
     seen.add(`${kind} ${target}`);
-    const compression = query["compression"];
-    if (compression !== undefined && compression !== packing.compression) {
-      throw new UsageError(
-        `Cannot publish to "${shown}" with the compression ${
-          JSON.stringify(compression)
-        }: NARs are packed once for all stores`,
-        { hint: `all of them get ${packing.compression}; choose with --compression` },
-      );
-    }
+    checkStorePacking({ shown, query }, packing);
   }
   return uris;
+}
+
+/**
+ * Checks that what a store's URI says of the packing is what is done.
+ *
+ * @throws {UsageError} if it asks for another compression, or another level
+ */
+export function checkStorePacking(
+  { shown, query }: Pick<StoreUri, "shown" | "query">,
+  { compression, level }: NarPacking,
+): void {
+  const asked = [
+    ["compression", "--compression", compression],
+    ["compression-level", "--level", `${level}`],
+  ] as const;
+  for (const [name, flag, chosen] of asked) {
+    const value = query[name];
+    if (value === undefined || value === chosen) continue;
+    throw new UsageError(
+      `Cannot publish to "${shown}" with the ${name} ${
+        JSON.stringify(value)
+      }: NARs are packed once for all stores`,
+      { hint: `all of them get ${chosen}; choose with ${flag}` },
+    );
+  }
 }
 
 /**

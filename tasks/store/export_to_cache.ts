@@ -12,7 +12,7 @@ import { storeFailuresError } from "../../lib/nix/stores/store_failures.ts";
 import { verifyStore } from "../../lib/nix/stores/verify_store.ts";
 import type { Operation } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
-import { checkedPacking, loadSigningKeys } from "../publish/options.ts";
+import { checkedPacking, checkStorePacking, loadSigningKeys } from "../publish/options.ts";
 import { PublishSpool } from "../publish/spool.ts";
 import { nixMemory } from "../shared/nix_memory.ts";
 import {
@@ -39,7 +39,12 @@ export async function exportToCache(
   context: TaskContext,
   opened: AsyncDisposableStack,
 ): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
-  const packing = checkedPacking(options.compression, options.level);
+  const { query } = end.uri;
+  const packing = checkedPacking(
+    options.compression ?? query["compression"],
+    options.level ?? query["compression-level"],
+  );
+  checkStorePacking(end.uri, packing);
   const keys = await loadSigningKeys(options.signingKey, [end.uri], context);
   const prepared = await prepareStore(end.uri);
   for (const each of [prepared.credentials, prepared.read?.credentials]) {

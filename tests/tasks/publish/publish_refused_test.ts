@@ -56,6 +56,7 @@ Deno.test("publish() refuses bad names, keys, stores and options before anything
       [{ stores: [`file://${dir}/s?color=red`] }, `its parameter "color" is not known`],
       [{ stores: [`file://${dir}/s`, `file://${dir}/s/`] }, "it is named two times"],
       [{ stores: [`file://${dir}/s?compression=xz`] }, "NARs are packed once"],
+      [{ stores: [`file://${dir}/s?compression-level=9`] }, 'the compression-level "9": NARs are'],
       [{ stores: ["file:cache"] }, "its folder is relative"],
       [{ catalog: "mongodb://x" }, "it is of no known kind"],
       [{ catalog: `sqlite://${dir}/c.db?mode=ro` }, "a file takes no parameters"],
