@@ -16,6 +16,9 @@ import { notWritten } from "./not_written.ts";
 /** Where the files lie in the folder of a binary cache. */
 export const intentFolder = ".kedge/prunes";
 
+/** The one file in which all prunes of an older program write that down. */
+const oneIntent = ".kedge/prune.json";
+
 /** The hash parts of what prunes that were killed, or are under way, are about to delete. */
 export async function readIntents(dir: string): Promise<Set<string>> {
   const files = await intentFiles(dir);
@@ -59,9 +62,8 @@ function isThere(dir: string, hashPart: string): boolean {
 async function intentFiles(dir: string): Promise<Map<string, string[]>> {
   const folder = join(dir, intentFolder);
   const files = new Map<string, string[]>();
-  for (const name of await folderNames(folder)) {
-    if (!name.endsWith(".json")) continue;
-    const path = join(folder, name);
+  const names = (await folderNames(folder)).filter((name) => name.endsWith(".json"));
+  for (const path of [...names.map((name) => join(folder, name)), join(dir, oneIntent)]) {
     const text = await ifThere(Deno.readTextFile(path));
     if (text !== undefined) files.set(path, hashPartsIn(text));
   }

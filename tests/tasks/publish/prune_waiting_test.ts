@@ -8,6 +8,7 @@ import {
 } from "../../../lib/nix/stores/prune_file_cache.ts";
 import { publishPrune } from "../../../tasks/publish/after.ts";
 import { plainGround } from "../../support/plain_paths.ts";
+import { isThere } from "../../support/is_there.ts";
 import { namesIn, publishVersions } from "../../support/published_versions.ts";
 
 const { signal } = new AbortController();
@@ -42,4 +43,21 @@ Deno.test("pruneFileCache() leaves what a prune beside it is about to delete to 
   assertEquals(left.hashParts, [killed!]);
   await pruneFileCache(store, left, await intendPrune(store, left.hashParts), none, signal);
   assertEquals(await namesIn(join(store, ".kedge", "prunes"), ""), []);
+});
+
+Deno.test("publishPrune() goes on with a prune that was killed while all prunes wrote to one file", async () => {
+  await using ground = await plainGround(3);
+  const { catalog } = await publishVersions(ground, 2);
+  const store = join(ground.dir, "store");
+  const options = { catalog: catalog as string, stores: [`file://${store}`], keep: 0 };
+  const hashParts = (await namesIn(store, ".narinfo")).map((name) => name.slice(0, 32));
+  const { forgotten } = await publishPrune({ ...options, stores: [] }, ground.ctx);
+  assertEquals(forgotten.length, 1);
+  const note = join(store, ".kedge", "prune.json");
+  await Deno.writeTextFile(note, JSON.stringify([...hashParts, "../../outside"]));
+  // What the current version needs is named there too, and stays.
+  const plan = await publishPrune(options, { ...ground.ctx, dryRun: true });
+  assertEquals([plan.stores[0]?.paths, await isThere(note)], [1, true]);
+  assertEquals((await publishPrune(options, ground.ctx)).stores[0]?.paths, 1);
+  assertEquals((await namesIn(store, ".narinfo")).length, 2);
 });
