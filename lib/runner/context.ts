@@ -15,7 +15,7 @@ import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { journalWarning } from "./journal_warning.ts";
 import type { OperationEvent } from "../operation/event.ts";
-import { type Ambient, ambientRun } from "./ambient.ts";
+import { type Ambient, ambientRun, wholeRun } from "./ambient.ts";
 import { Secrets } from "./secrets.ts";
 import { lazyShell } from "./lazy_shell.ts";
 import { shellModule } from "./load_shell.ts";
@@ -35,8 +35,8 @@ export interface TaskContext {
   readonly dryRun: boolean;
   /** Whether no remote may be asked. */
   readonly offline: boolean;
-  /** Whether a task does what it still can after a failure, and fails in the end. */
-  readonly keepGoing: boolean;
+  /** Whether a task does what it still can after a failure, and fails in the end. @default {false} */
+  readonly keepGoing?: boolean;
   /** What must be asked again although it is cached. */
   readonly refresh: Refresh;
   /** What names meant when they were first used: `kedge.lock`. */
@@ -102,7 +102,8 @@ function journalIn(dir: string, redactor: Redactor, report: TaskContext["report"
 const caches = new WeakMap<Ambient, Cache>();
 
 /** The cache of a run, one for all that asks. */
-function cacheOf(run: Ambient): Cache {
+function cacheOf(ambient: Ambient): Cache {
+  const run = wholeRun(ambient);
   const cache = caches.get(run) ?? openCache(run.cacheDir);
   caches.set(run, cache);
   return cache;

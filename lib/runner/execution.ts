@@ -144,6 +144,7 @@ export class Execution {
       if (options.shell && node.task.declared.usesContext) await loadShell();
       const { value, fresh } = await runAttempts(node, {
         signal: this.#stop.signal,
+        amongOthers: options.graph.nodes.length > 1,
         graceMs: options.graceMs,
         takeFresh: options.takeFresh(node.task),
         report: options.report,

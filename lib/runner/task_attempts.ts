@@ -13,6 +13,7 @@ import { longTimeout } from "../base/long_timeout.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { RunnerEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
+import { withinTask } from "./ambient.ts";
 import { RetriedError, waitAfterMs } from "./retry.ts";
 import type { Fresh } from "./task.ts";
 import type { ArgsShape } from "./arg.ts";
@@ -23,6 +24,8 @@ import type { TaskRunContext } from "./task_run_context.ts";
 export interface AttemptOptions {
   /** Ends the task. */
   readonly signal: AbortSignal;
+  /** Whether other tasks run beside it, whose failure ends it. */
+  readonly amongOthers: boolean;
   /** How long things may take to end after an abort, in milliseconds. */
   readonly graceMs: number;
   /** Whether evidence that there is nothing to do is taken. */
@@ -146,7 +149,7 @@ async function called(
   { task: { declared }, label }: GraphNode,
   context: AttemptContext["context"],
   signal: AbortSignal,
-  { takeFresh, graceMs, report }: AttemptOptions,
+  { takeFresh, amongOthers, graceMs, report }: AttemptOptions,
 ): Promise<AttemptResult> {
   const run = async (): Promise<AttemptResult> => {
     const fresh = takeFresh ? await declared.fresh?.(context) : undefined;
@@ -156,7 +159,9 @@ async function called(
     }
     return { value: await declared.run(context) };
   };
-  return await settledOrGivenUp(run(), signal, graceMs + 1000, () => {
+  const mayEndAlone = amongOthers || declared.timeoutMs !== undefined;
+  const running = withinTask({ label, signal }, mayEndAlone, run);
+  return await settledOrGivenUp(running, signal, graceMs + 1000, () => {
     const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
     report({ type: "log", task: label, level: "warning", message });
   });
