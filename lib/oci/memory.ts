@@ -21,6 +21,8 @@ export interface UploadHabits {
   readonly resumes: boolean;
   /** The smallest chunk that it takes, in bytes. */
   readonly minChunkBytes: number;
+  /** How much of a chunk it takes, in bytes, where it took only a part of one. @default {all} */
+  readonly mostChunkBytes?: number;
 }
 
 /** What a registry is taken for until it shows otherwise. */
@@ -44,11 +46,11 @@ export interface UploadState {
 /** What a registry showed of its habits; what it did not show is left out. */
 export function recallHabits(memory: Memory, host: string): Partial<UploadHabits> {
   const found = (memory.recall("registry", host) ?? {}) as Partial<UploadHabits>;
-  const { chunks, ownCount, resumes, minChunkBytes } = found;
+  const { chunks, ownCount, resumes, minChunkBytes, mostChunkBytes } = found;
   const isSound =
     [chunks, ownCount, resumes].every((each) => each === undefined || typeof each === "boolean") &&
-    (minChunkBytes === undefined || isSize(minChunkBytes));
-  return isSound ? defined({ chunks, ownCount, resumes, minChunkBytes }) : {};
+    [minChunkBytes, mostChunkBytes].every((each) => each === undefined || isSize(each));
+  return isSound ? defined({ chunks, ownCount, resumes, minChunkBytes, mostChunkBytes }) : {};
 }
 
 /** Remembers what a registry showed. */

@@ -14,7 +14,8 @@ export function pushRequests(
   offset?: number,
 ): number {
   if (size < chunkedFromBytes || !habits.chunks) return 2;
-  const chunk = Math.max(chunkBytes, habits.minChunkBytes);
+  const { minChunkBytes, mostChunkBytes = Infinity } = habits;
+  const chunk = Math.max(Math.min(chunkBytes, mostChunkBytes), minChunkBytes, 1);
   const chunks = Math.ceil((size - (offset ?? 0)) / chunk);
   return (offset === undefined ? 1 : 0) + chunks + (chunks > 1 && proof.plan() ? 1 : 0) + 1;
 }

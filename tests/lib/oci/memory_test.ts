@@ -9,7 +9,7 @@ import { TestMemory } from "../../support/test_memory.ts";
 
 Deno.test("a memory gives back what was remembered of a registry and of an upload", () => {
   const memory = new TestMemory();
-  const habits = { chunks: false, minChunkBytes: 5 };
+  const habits = { chunks: false, minChunkBytes: 5, mostChunkBytes: 7 };
   rememberHabits(memory, "a.test", habits);
   assertEquals(recallHabits(memory, "a.test"), habits);
   rememberUpload(memory, "a.test/b", "sha256:0", { location: "http://a.test/x", offset: 7 });
@@ -26,6 +26,8 @@ Deno.test("a memory that holds something else is as good as an empty one", () =>
     [],
     { chunks: "yes", resumes: true },
     { minChunkBytes: -1, resumes: true },
+    { mostChunkBytes: "all", resumes: true },
+    { mostChunkBytes: 1e300 },
     { location: "nowhere", offset: 7 },
     { location: "http://a.test/x", offset: 0.5 },
     { location: "http://a.test/x" },

@@ -1,11 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { sha256 } from "../../../../lib/base/digest.ts";
+import { recallHabits } from "../../../../lib/oci/memory.ts";
 import { MediaType } from "../../../../lib/oci/media_type.ts";
 import { ChunkSize } from "../../../../lib/oci/registry/chunk_size.ts";
 import { RegistryClient } from "../../../../lib/oci/registry/registry_client.ts";
 import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
 import { FakeRegistry } from "../../../support/fake_registry.ts";
 import { randomBytes } from "../../../support/layout.ts";
+import { TestMemory } from "../../../support/test_memory.ts";
 
 const KiB = 1024;
 
@@ -31,12 +33,15 @@ Deno.test("ChunkSize stays above what the registry wants at least, and above wha
 for (const quirk of ["short-chunks", "short-chunks-416"] as const) {
   Deno.test(`pushBlob() sends little in vain where a registry takes a small part of each chunk, by "${quirk}"`, async () => {
     await using registry = new FakeRegistry({ quirks: [quirk] });
-    using host = new RegistryHost({
-      host: registry.host,
-      credentials: () => Promise.resolve(undefined),
-    });
+    const memory = new TestMemory();
     const chunkBytes = 2_000_000;
+    // Each is sent by a run of its own.
     for (const seed of [1, 2]) {
+      using host = new RegistryHost({
+        host: registry.host,
+        credentials: () => Promise.resolve(undefined),
+        memory,
+      });
       registry.receivedBytes = 0;
       const content = randomBytes(4_500_000, seed);
       const { byteLength: size } = content;
@@ -53,6 +58,8 @@ for (const quirk of ["short-chunks", "short-chunks-416"] as const) {
       const inVain = registry.receivedBytes - size;
       // Until it shows how it is, two whole chunks; then a little now and again.
       assertEquals(inVain <= (seed === 1 ? 2 * chunkBytes : 0) + size / 4, true, `${inVain} bytes`);
+      const { mostChunkBytes = 0 } = recallHabits(memory, registry.host);
+      assertEquals(mostChunkBytes >= 200_000 && mostChunkBytes <= 400_000, true);
     }
   });
 }
