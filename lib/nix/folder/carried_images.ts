@@ -21,7 +21,10 @@ import { removeNote, writeNote } from "./write_note.ts";
 const baseName = v.pipe(v.string(), v.check(isStoreBaseName, "no store path"));
 
 const schema = v.looseObject({
-  digest: v.custom<Digest>((data) => typeof data === "string" && isDigest(data)),
+  digest: v.custom<Digest>(
+    (data) => typeof data === "string" && isDigest(data),
+    "its digest is none",
+  ),
   nixVersion: v.string(),
   platform: v.string(),
   paths: v.array(baseName),

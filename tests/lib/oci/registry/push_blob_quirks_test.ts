@@ -1,7 +1,7 @@
 /** Registries that take chunks in their own ways, or none. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KedgeError } from "../../../../lib/base/errors.ts";
-import { recallHabits } from "../../../../lib/oci/memory.ts";
+import { recallHabits, rememberHabits } from "../../../../lib/oci/memory.ts";
 import {
   blob,
   cut,
@@ -40,6 +40,11 @@ Deno.test("pushBlob() goes on where a registry says that it is which takes only 
       ...Array(4).fill("PATCH 202"),
     ]);
     assertEquals(recallHabits(memory, registry.host).ownCount, false);
+    registry.requests.length = 0;
+    assertEquals(await push(registry.host, memory), blob.size);
+    // Also of a chunk that is larger than what it takes.
+    const { mostChunkBytes: _forgotten, ...others } = recallHabits(memory, registry.host);
+    rememberHabits(memory, registry.host, others);
     registry.requests.length = 0;
     assertEquals(await push(registry.host, memory), blob.size + 100_000);
     assertEquals(patches(), ["POST 202", ...Array(5).fill("PATCH 202")]);
