@@ -50,7 +50,7 @@ Deno.test({
       await fillDisk(join(dir, "filler"));
       assertEquals(await intendPrune(dir, hashParts), undefined);
       const live = () => Promise.resolve(new Set<string>());
-      const done = await pruneFileCache(dir, { hashParts, pinned: [] }, undefined, live, signal);
+      const done = await pruneFileCache(dir, { hashParts }, undefined, live, signal);
       assertEquals(done, { paths: 100, bytes: 300 });
       assertEquals([await namesIn(dir, ".narinfo"), await namesIn(join(dir, "nar"), "")], [[], []]);
       assertEquals(await namesIn(join(dir, ".kedge", "pruned"), ""), []);
