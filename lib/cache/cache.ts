@@ -158,7 +158,7 @@ export class Cache {
           hint: purpose === "removal"
             ? "run it as the user who owns it, or name another with --cache-dir"
             : "name another with --cache-dir, and this one as KEDGE_CACHE_LOWER to use what is in it; " +
-              "without --refresh what is in it is used as it is",
+              "what is in it is used as it is, unless --refresh is given",
         },
       );
     }

@@ -15,7 +15,8 @@ export const registryArgs = {
   }),
   registriesConf: arg.path({
     placeholder: "FILE",
-    description: "A registries.conf with mirrors, plain HTTP and blocked registries",
+    description:
+      "A registries.conf with mirrors, plain HTTP and blocked registries; /dev/null for none",
     group,
     defaultText: "CONTAINERS_REGISTRIES_CONF",
   }),

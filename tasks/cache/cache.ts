@@ -238,7 +238,9 @@ async function reading<T>(
   const context = await contextOf(ctx);
   const denied: string[] = [];
   try {
-    return await read(context.cache, (why) => denied.push(why), context.signal);
+    const found = await read(context.cache, (why) => denied.push(why), context.signal);
+    context.signal.throwIfAborted();
+    return found;
   } finally {
     const { warnOfDenied } = await import("../shared/cache_warner.ts");
     warnOfDenied(context, denied);
@@ -252,6 +254,7 @@ async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
     import("../../lib/cache/own_folder.ts"),
   ]);
   const context = resolveContext(ctx);
+  context.signal.throwIfAborted();
   refuseFile(context.cache.dir);
   return context;
 }

@@ -22,7 +22,7 @@ export interface PublishVerifyOptions {
   publicKeys?: readonly string[] | undefined;
   /** Signs what is restored. */
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
-  /** How requests are tried again. */
+  /** How requests of the stores and of the catalog are tried again. */
   retry?: SomeRetryPolicy | undefined;
   /** Where the Nix store of this machine is, for repairs. */
   nix?: PublishNixOptions | undefined;

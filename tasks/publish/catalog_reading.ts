@@ -14,6 +14,7 @@ export async function runCatalogList(
   checkOptions(options, {}, { entry: "text" });
   checkCatalog(options.catalog, ["list"]);
   const context = resolveContext(ctx);
+  context.signal.throwIfAborted();
   const filter = options.entry === undefined ? {} : parseEntryId(options.entry);
   const open = await catalogOf(options.catalog, context);
   await using catalog = await open(silentMeter);
@@ -28,6 +29,7 @@ export async function runCatalogShow(
   checkOptions(options, { entry: "text" });
   checkCatalog(options.catalog, [neededToFind(options.entry), "history"]);
   const context = resolveContext(ctx);
+  context.signal.throwIfAborted();
   const open = await catalogOf(options.catalog, context);
   await using catalog = await open(silentMeter);
   const entry = await findEntry(catalog, options.entry, context.signal);

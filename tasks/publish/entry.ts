@@ -29,12 +29,14 @@ import { PublishSpool } from "./spool.ts";
 export async function catalogOf<C extends Catalog = CatalogWithHistory>(
   uri: string | C,
   context: TaskContext,
+  retry?: SomeRetryPolicy,
 ): Promise<(meter: Meter) => Promise<CatalogWithHistory | C>> {
   if (typeof uri !== "string") return (meter) => Promise.resolve(countedCatalog(uri, meter));
   checkPublishOffline(context, [], uri);
   const prepared = await prepareCatalog(uri);
   for (const secret of prepared.secrets) context.redactor.add(secret);
-  return (meter) => openCatalog(prepared, { meter, signal: context.signal });
+  const how = retry === undefined ? {} : { retry: wholeRetryPolicy(retry) };
+  return (meter) => openCatalog(prepared, { meter, signal: context.signal, ...how });
 }
 
 /**

@@ -22,6 +22,7 @@ export async function runPublishKeygen(
 ): Promise<PublishKeygenResult> {
   checkOptions(options, { name: "text", file: "text" }, { stores: "texts" });
   const context = resolveContext(ctx);
+  context.signal.throwIfAborted();
   const readers = (options.stores ?? []).map((store) => {
     const { read, shown } = parseStoreUri(store);
     return read ?? shown;

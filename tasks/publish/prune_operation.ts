@@ -97,7 +97,9 @@ export async function runPublishPrune(
         requests: catalog.requestsEach * forget.length +
           catalogs.requestsToList * stores.filter(changes).length,
         why:
-          `${forget.length} of ${entries.length} entries are neither current nor among the ${keep} before; ` +
+          `${forget.length} of ${entries.length === 1 ? "1 entry" : `${entries.length} entries`} ${
+            forget.length === 1 ? "is" : "are"
+          } neither current nor among the ${keep} before; ` +
           `${counted(paths, "path")} ${paths === 1 ? "is" : "are"} needed by no other entry` +
           leftWords(stores),
         objects: forget.map((entry) => ({ label: entry.id, state: "present" as const })),

@@ -42,7 +42,7 @@ export async function runPublishVerify(
 ): Promise<PublishVerifyResult> {
   checkVerifyOptions(options);
   const context = resolveContext(ctx);
-  const open = await catalogOf(options.catalog, context);
+  const open = await catalogOf(options.catalog, context, options.retry);
   const publicKeys = await Promise.all((options.publicKeys ?? []).map(parsePublicKey));
   const { everywhere: keys } = await loadSigningKeys(options.signingKey, [], context);
   await using opened = new AsyncDisposableStack();

@@ -14,7 +14,8 @@ export interface ImageRegistriesOptions {
   /**
    * A `registries.conf` (version 2) file, for its mirrors and its insecure and blocked registries. A blocked registry stays blocked whatever
    * `mirrors` says. Writes always go to the registry that was named. A relative path counts from the working folder, as does that in the
-   * variable; that of `--registries-conf` counts from the folder in which it was typed.
+   * variable; that of `--registries-conf` counts from the folder in which it was typed. An empty text names none, whatever the variable says, as does
+   * `--registries-conf=/dev/null`.
    *
    * @default {CONTAINERS_REGISTRIES_CONF}
    */

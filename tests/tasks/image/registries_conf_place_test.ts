@@ -26,3 +26,20 @@ Deno.test("--registries-conf names a file in the folder in which it was typed un
     assertStringIncludes(variable, `Cannot read the registries in "variable": `);
   });
 });
+
+Deno.test("--registries-conf=/dev/null names no registries, whatever the variable says, and a path that is empty is refused", async () => {
+  await withFolder(async (dir) => {
+    const variable = join(dir, "variable");
+    await Deno.writeTextFile(variable, "[");
+    const ls = async (conf: string) => {
+      const args = ["image:ls", "docker://127.0.0.1:1/x", `--registries-conf=${conf}`];
+      const env = { CONTAINERS_REGISTRIES_CONF: variable };
+      return await runKedge(args, { cacheDir: join(dir, "cache"), cwd: dir, env });
+    };
+    const none = await ls("/dev/null");
+    assertEquals(none.code, 4, none.stderr);
+    const empty = await ls("");
+    assertEquals(empty.code, 2, empty.stderr);
+    assertStringIncludes(empty.stderr, "--registries-conf");
+  });
+});

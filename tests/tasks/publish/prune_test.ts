@@ -178,3 +178,12 @@ Deno.test("publishPrune() foresees that a catalog behind HTTP lets nobody write"
   const pruned = await publishPrune(options, ground.ctx);
   assertEquals([pruned.forgotten.length, pruned.requests], [1, foreseen.requests]);
 });
+
+Deno.test("publishPrune() counts one entry as one", async () => {
+  await using ground = await plainGround(3);
+  const { catalog } = await publishVersions(ground, 2);
+  const options = { catalog: catalog as string, stores: [], keep: 0 };
+  const beside = "neither current nor among the 0 before; 0 paths are needed by no other entry";
+  assertEquals((await publishPrune(options, ground.ctx)).why, `1 of 2 entries is ${beside}`);
+  assertEquals((await publishPrune(options, ground.ctx)).why, `0 of 1 entry are ${beside}`);
+});

@@ -1,9 +1,15 @@
 /** An entry that is proven again, and mended. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { IncompleteError, type KedgeError, UsageError } from "../../../lib/base/errors.ts";
+import {
+  exitCodeOf,
+  IncompleteError,
+  type KedgeError,
+  UsageError,
+} from "../../../lib/base/errors.ts";
 import { catalogList, publishVerify } from "../../../tasks/publish/after.ts";
 import { FaultyCache } from "../../support/binary_cache.ts";
+import { CatalogServer } from "../../support/catalog_server.ts";
 import { plainGround } from "../../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../../support/published_versions.ts";
 
@@ -123,4 +129,24 @@ Deno.test("publishVerify() mends from this machine what was changed in a store, 
   assertEquals(mended.stores.map(({ broken }) => broken), [2]);
   assertEquals(notes.filter((note) => note.includes("it is packed anew")).length, 2);
   assertEquals((await publishVerify({ ...options, depth: "full" }, ground.ctx)).changed, false);
+});
+
+Deno.test("publishVerify() asks the catalog again as often as it is told to", async () => {
+  await using server = new CatalogServer();
+  await using ground = await plainGround(2);
+  await publishVersions(ground, 1, { catalog: server.url });
+  const tries = async (retries: number) => {
+    let [begun, failed] = [0, 0];
+    server.fault = () => {
+      if (begun++ >= 3) return undefined;
+      failed++;
+      return new Response("", { status: 503 });
+    };
+    const retry = { retries, baseMs: 1, ceilingMs: 1 };
+    const options = { entry: "plain@1", catalog: server.url, retry };
+    const code = await publishVerify(options, ground.ctx).then(() => 0, exitCodeOf);
+    return [code, failed];
+  };
+  assertEquals(await tries(0), [4, 1]);
+  assertEquals(await tries(3), [0, 3]);
 });
