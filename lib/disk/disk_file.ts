@@ -13,7 +13,7 @@ import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
 import { UsageError } from "../base/errors.ts";
 import { namesFolder } from "../base/names_folder.ts";
-import { ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
+import { canRead, ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
 import { ownUid } from "../base/own_uid.ts";
 
 const mostLinks = 40;
@@ -110,6 +110,27 @@ export function ownFile(path: string): Deno.FileInfo | undefined {
   return isOurs || !isOpen ? info : undefined;
 }
 
+/**
+ * The unfinished file at such a place, if it counts and can be read: just before it gets its name it has the mode that it will have, which need not let
+ * its owner read it.
+ */
+export function unfinishedFile(path: string): Deno.FileInfo | undefined {
+  const info = ownFile(path);
+  return info !== undefined && canRead(path) ? info : undefined;
+}
+
+/**
+ * Whether an unfinished file is to be given back to its owner, who is this user: it has the mode already that it will have under its name, which forbids
+ * its owner to write it.
+ */
+export function mayOpen(
+  { path }: Pick<DiskFile, "path">,
+  out: string,
+  { mode, uid }: Deno.FileInfo,
+): boolean {
+  return out !== path && mode !== null && (mode & 0o600) !== 0o600 && uid === ownUid();
+}
+
 /** Whether a pull in place began and did not end, or is under way. */
 export function isHalfWritten(file: Pick<DiskFile, "journal" | "saved">): boolean {
   return [file.journal, ...file.saved].some((path) => ownFile(path) !== undefined);
@@ -117,7 +138,7 @@ export function isHalfWritten(file: Pick<DiskFile, "journal" | "saved">): boolea
 
 /** Takes away from such a place what does not count. */
 export async function clearPlace(path: string): Promise<void> {
-  if (lookAt(path) === undefined || ownFile(path) !== undefined) return;
+  if (lookAt(path) === undefined || unfinishedFile(path) !== undefined) return;
   await Deno.remove(path, { recursive: true });
 }
 

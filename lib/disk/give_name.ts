@@ -51,6 +51,7 @@ async function replace(
   step: Step,
 ): Promise<number> {
   const { path, info } = file;
+  await refuseTaken(out, written);
   const mtimeMs = await setBackTime(out);
   const user = await usedBy(path);
   if (user !== undefined) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KedgeError } from "../base/errors.ts";
 import { canRead, ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -47,13 +48,26 @@ export async function tableOfFile(path: string, search: SourceSearch): Promise<C
   return table;
 }
 
-/** The bases that were named. */
+/**
+ * The bases that were named.
+ *
+ * @throws {KedgeError} if one goes away meanwhile
+ */
 export async function namedSources(
   paths: readonly string[],
   search: SourceSearch,
 ): Promise<LocalSource[]> {
   const sources: LocalSource[] = [];
-  for (const path of paths) sources.push({ path, table: await tableOfFile(path, search) });
+  for (const path of paths) {
+    const table = await ifThere(tableOfFile(path, search));
+    if (table === undefined) {
+      throw new KedgeError(`Cannot take chunks from "${path}": it went away while it was read`, {
+        hint: "run the same command again, without this base if it is gone for good",
+        side: "source",
+      });
+    }
+    sources.push({ path, table });
+  }
   return sources;
 }
 

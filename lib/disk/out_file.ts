@@ -10,7 +10,7 @@ import { closeLocked } from "../base/file_lock.ts";
 import { ifThere, isDenied, lookAt } from "../base/files.ts";
 import { locksKeepOut } from "../base/locks_keep_out.ts";
 import { busyError, pulledElsewhere } from "./busy.ts";
-import { clearPlace, type DiskFile, isHalfWritten, leftBeside } from "./disk_file.ts";
+import { clearPlace, type DiskFile, isHalfWritten, leftBeside, mayOpen } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
 import { fileState, sameState } from "./known_files.ts";
 import type { PulledFile } from "./pulled_file.ts";
@@ -40,6 +40,8 @@ export async function openOut(
   if (create) {
     await clearPlace(out);
     refuseAdding(file.path);
+  } else if (mayOpen(file, out, before!)) {
+    await Deno.chmod(out, before!.mode! & 0o7777 | 0o600);
   }
   const options = stands
     ? { read: true }
@@ -79,7 +81,9 @@ export async function refuseUnsteady(path: string, seen: Deno.FileInfo): Promise
  * @throws {KedgeError} if it is gone, or another one has its name
  */
 export async function refuseTaken(path: string, written: FileIdentity): Promise<void> {
-  (await openWritten(path, written, { read: true })).close();
+  const info = await ifThere(Deno.stat(path));
+  if (info === undefined) throw taken(path, "it is gone");
+  refuseOther(path, info, written);
 }
 
 /**

@@ -16,7 +16,7 @@ import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import { type DiskFile, isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
+import { type DiskFile, isHalfWritten, leftBeside, unfinishedFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { type KnownFile, knownOnce } from "./known_files.ts";
@@ -93,7 +93,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   // What stands whole stays, also where an earlier pull has still to be cleared away.
   const inPlace = toWrite || whole;
   const out = inPlace ? path : file.partial(image.manifest.digest);
-  const seen = inPlace ? info : ownFile(out);
+  const seen = inPlace ? info : unfinishedFile(out);
   const standingIn = async (seen: Deno.FileInfo) =>
     await whileOurs(out, seen, () => standingRows(out, seen.size, index, search, ahead));
   const { standing, known } = whole

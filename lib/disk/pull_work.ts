@@ -7,7 +7,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { formatReference } from "../oci/reference.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskFile } from "./disk_file.ts";
+import { type DiskFile, mayOpen } from "./disk_file.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { refuseUsedSince } from "./file_users.ts";
 import type { ProofAhead } from "./proof_ahead.ts";
@@ -87,7 +87,7 @@ export async function foreseeOut(
   hasJournal: boolean,
 ): Promise<void> {
   if (seen !== undefined) {
-    if (!stands) await inWordsOfFile(out, () => foreseeFile(out));
+    if (!stands && !mayOpen(file, out, seen)) await inWordsOfFile(out, () => foreseeFile(out));
     refuseKept(out, file.path);
   }
   if (out !== file.path || hasJournal) foreseeBeside(file.path);

@@ -8,7 +8,7 @@ import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes, leastBlock, mayCompress, takenBytes } from "../base/disk_space.ts";
 import { canRead } from "../base/files.ts";
 import type { Step } from "../operation/operation.ts";
-import { isHalfWritten, leftBeside, ownFile } from "./disk_file.ts";
+import { isHalfWritten, leftBeside, unfinishedFile } from "./disk_file.ts";
 import { moveTart } from "./move_tart.ts";
 import { type FileIdentity, openOut, refuseUnsteady, settle, whileOurs } from "./out_file.ts";
 import { sayBegun } from "./pull_journal.ts";
@@ -36,7 +36,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const { partials, journals } = await leftBeside(file);
   let inPlace = request.inPlace && file.info !== undefined;
   let out = inPlace ? file.path : file.partial(manifest.digest);
-  let seen = inPlace ? file.info : ownFile(out);
+  let seen = inPlace ? file.info : unfinishedFile(out);
   let written: FileIdentity | undefined;
   const unfinishedBases = partials.map(({ path }) => path).filter(canRead);
   const bases = [file.path, ...unfinishedBases, ...request.bases];

@@ -64,3 +64,20 @@ Deno.test("pullDisk() goes on without an unfinished file of another version that
   await pullWithout(path, world, options);
   await world.holds("out", data);
 });
+
+Deno.test("pullDisk() says which named base goes while it is read for the plan", async () => {
+  await using world = await DiskWorld.make();
+  const { options } = await pushed(world);
+  const path = await world.write("base", data);
+  const pull = pullWithout(path, world, { ...options, bases: [path] });
+  const error = await assertRejects(() => pull, KedgeError);
+  assertEquals(
+    [error.message, error.hint],
+    [
+      `Cannot take chunks from "${path}": it went away while it was read`,
+      "run the same command again, without this base if it is gone for good",
+    ],
+  );
+  await pullDisk(options, world.machine());
+  await world.holds("out", data);
+});
