@@ -16,7 +16,8 @@ export const statusWords: Readonly<Record<TaskStatus, string>> = {
 
 /**
  * The table at the end of a run: what each task took, moved and reused, and why. Where it does not fit, its last column is cut, and
- * on a very narrow terminal each task gets lines of its own, which are whole.
+ * on a very narrow terminal each task gets lines of its own, which are whole. Why the one task that failed did so is left out: it is told below, as
+ * the error of the run.
  */
 export function summaryTable(
   tasks: readonly TaskSummary[],
@@ -24,6 +25,8 @@ export function summaryTable(
   columns = Infinity,
 ): string[] {
   const rows = tasks.map(rowOf);
+  const failed = tasks.flatMap(({ status }, index) => status === "failed" ? [rows[index]!] : []);
+  if (failed.length === 1) failed[0]![5] = "";
   const head = ["task", "state", "time", "moved", "reused", "why"];
   const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
   const widths = head.map((title, column) =>
