@@ -74,6 +74,12 @@ export class ContainerEngine {
           cause,
         });
       }
+      if (isTooLong(cause)) {
+        throw new UsageError(
+          `Cannot run "${this.program}": its arguments and variables are longer than this system takes`,
+          { cause, hint: "give a long text on standard input, or in a file of a mounted folder" },
+        );
+      }
       throw cause;
     }
   }
@@ -129,6 +135,12 @@ export class ContainerEngine {
     }
     return new KedgeError(message, { data, ...(hint === undefined ? {} : { hint }) });
   }
+}
+
+/** Whether a program was not started since it was given too much; Deno gives that error no code. */
+function isTooLong(error: unknown): boolean {
+  return Deno.build.os !== "windows" && error instanceof Error &&
+    error.message.includes("(os error 7)");
 }
 
 /** What docker ends its errors with: how to ask for its help. */

@@ -83,19 +83,34 @@ export async function removeContainer(
   name: string,
   { timeoutMs = 30_000, signal }: { timeoutMs?: number | undefined; signal?: AbortSignal } = {},
 ): Promise<void> {
-  const now = engine.kind === "podman" ? ["--time=0"] : [];
   const timeout = AbortSignal.timeout(timeoutMs);
   const all = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   const hint = `remove it with ${engine.kind} rm --force ${name}`;
   const failed = (state: string) =>
     new KedgeError(`Cannot remove the container "${name}": ${state}`, { hint });
-  const { code, stderr } = await engine.run(["rm", "--force", ...now, name], { signal: all })
+  const { code, stderr } = await engine.run(removal(engine, name), { signal: all })
     .catch((error) => {
       signal?.throwIfAborted();
       throw timeout.aborted ? failed(`${engine.kind} does not answer`) : error;
     });
   if (code === 0 || /no such container|no container with|already in progress/i.test(stderr)) return;
   throw failed(stderr.trim().slice(0, 300));
+}
+
+/** Has the engine remove a container while this process ends at once; nobody hears of it, and what stays is ended by the next run. */
+export function removeUnheard(engine: ContainerEngine, name: string): void {
+  const pipes = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  const args = [...engine.args, ...removal(engine, name)];
+  const detached = Deno.build.os !== "windows";
+  try {
+    new Deno.Command(engine.program, { args, ...pipes, detached }).spawn().unref();
+  } catch {
+    // The process ends all the same.
+  }
+}
+
+function removal({ kind }: ContainerEngine, name: string): string[] {
+  return ["rm", "--force", ...(kind === "podman" ? ["--time=0"] : []), name];
 }
 
 const graceSeconds = 5;

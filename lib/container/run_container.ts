@@ -2,9 +2,10 @@ import { resolve } from "@std/path";
 import { type KedgeError, UsageError } from "../base/errors.ts";
 import { isNotThere } from "../base/files.ts";
 import { isGranted } from "../base/is_granted.ts";
+import { liveProcesses } from "../base/live_processes.ts";
 import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
-import { containerName, removeContainer, withHint } from "./left_containers.ts";
+import { containerName, removeContainer, removeUnheard, withHint } from "./left_containers.ts";
 
 /** Something of the host that a container sees. */
 export type ContainerMount =
@@ -59,7 +60,7 @@ export interface ContainerResult {
 const clocksApartMs = 3_600_000;
 /** Variables of which the engine itself lives. */
 const engineVariables =
-  /^(PATH|HOME|USER|TMPDIR|LD_.*|XDG_.*|DOCKER_.*|CONTAINERS?_.*|BUILDAH_.*|PODMAN_.*)$/;
+  /^(PATH|HOME|USER|TMPDIR|(LD|XDG|DBUS|DOCKER|_?CONTAINERS?|BUILDAH|PODMAN|STORAGE|LISTEN)_.*|NOTIFY_SOCKET|REGISTRY_AUTH_FILE)$/;
 
 /** Whether an engine itself goes by a variable, which it can then be given for a container by an argument alone. */
 export function isEngineVariable(name: string): boolean {
@@ -81,6 +82,7 @@ export async function runContainer(
   const { secretEnv = {}, stdin, onStdout, onStderr, graceMs, eventsMs = 10_000, signal } = options;
   const startedMs = Date.now();
   let ended = false;
+  using _live = liveProcesses.add(() => removeUnheard(engine, name));
   try {
     const result = await engine.run(argsOf(engine, name, options), {
       env: { ...secretEnv },

@@ -26,6 +26,12 @@ for (const dryRun of [true, false]) {
         [{ mounts: [{ folder: "/a", to: "x" }] }, 'Cannot mount at "x"'],
         [{ env: { "A-B": "x" } }, 'Cannot use the variable "A-B"'],
         [{ env: { HOME: new Secret("s3cr3t", "HOME", new Redactor()) } }, "Cannot pass a secret"],
+        ...["NOTIFY_SOCKET", "REGISTRY_AUTH_FILE", "STORAGE_DRIVER", "_CONTAINERS_X"].map((
+          name,
+        ): [Partial<InContainerOptions>, string] => [
+          { env: { [name]: new Secret("s3cr3t", name, new Redactor()) } },
+          `Cannot pass a secret as "${name}"`,
+        ]),
         [
           { env: { A: "s3cr3t\0" } },
           'Cannot use "\\u0000" as env.A: it must be a text without NUL',

@@ -174,6 +174,11 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
     assertStringIncludes(refused.message, "podman ended with code 125 (Error: statfs /nowhere");
     assertEquals(refused.hint, '"/nowhere" is not on this machine: make that folder first');
   });
+  await t.step("arguments that the system does not take are an error of their own", async () => {
+    const long = { run: ["sh", "-c", "true", "x".repeat(4_000_000)] };
+    const error = await assertRejects(() => run(long), UsageError);
+    assertStringIncludes(error.message, "its arguments and variables are longer than this system");
+  });
   await t.step("a program that is not there is an error of its own", async () => {
     const error = await assertRejects(() => run({ run: ["nowhere"] }), KedgeError);
     assertStringIncludes(error.message, 'Cannot run "nowhere" in a container');

@@ -1,0 +1,44 @@
+/** What becomes of the container of a run that is interrupted twice. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async";
+import { join } from "@std/path";
+import { ContainerGround, containerPrograms } from "../../support/container_ground.ts";
+import { spawnKedge } from "../../support/program.ts";
+import { realTest } from "../../support/real.ts";
+
+realTest(
+  "a second signal ends inContainer() at once, and removes the container of a program that ignores the first",
+  containerPrograms,
+  async () => {
+    await using ground = await ContainerGround.make();
+    const { folder, world } = ground;
+    const base = await ground.base();
+    const script = "trap 'echo told' TERM; echo up; while :; do sleep 0.1; done";
+    const options = { base, engine: world.options, run: ["sh", "-c", script] };
+    const program = join(folder, "task.ts");
+    await Deno.writeTextFile(
+      program,
+      `import { inContainer, main, task } from ${
+        JSON.stringify(import.meta.resolve("../../../mod.ts"))
+      };
+const run = (ctx) => inContainer(${JSON.stringify(options)}, ctx);
+await main({ run: task({ name: "run", description: "Wait", run }) });
+`,
+    );
+    const child = spawnKedge(["run"], { cacheDir: join(folder, "cache"), program });
+    const decoder = new TextDecoder();
+    let said = "";
+    for await (const bytes of child.stderr) {
+      const before = said;
+      said += decoder.decode(bytes, { stream: true });
+      for (const word of ["up\n", "told\n"]) {
+        if (said.includes(word) && !before.includes(word)) child.kill("SIGINT");
+      }
+    }
+    assertEquals((await child.status).code, 130, said);
+    assertStringIncludes(said, "told");
+    await child.stdout.cancel();
+    // It is removed while the process ends.
+    while (await world.engine.must(["ps", "--all", "--quiet"], "list") !== "") await delay(50);
+  },
+);
