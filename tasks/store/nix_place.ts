@@ -77,7 +77,13 @@ export async function nixPlace(
     );
   }
   if (folder !== undefined) {
-    if (typeof folder === "string" && folder !== "") return new FolderPlace(resolve(folder));
+    if (typeof folder === "string" && folder !== "") {
+      const path = resolve(folder);
+      if (dirname(path) !== path) return new FolderPlace(path);
+      throw new UsageError(`Cannot use the folder "${folder}": it is the root folder`, {
+        hint: "name the folder that containers mount as /nix",
+      });
+    }
     throw new UsageError(`Cannot use the folder ${JSON.stringify(folder)}: it has no name`);
   }
   if (typeof volume !== "string" || !isVolumeName(volume)) {

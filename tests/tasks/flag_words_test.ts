@@ -19,9 +19,9 @@ const cases: readonly [args: readonly string[], words: string][] = [
   [["base-image", "--nix-version=::"], 'Cannot read the version of Nix in "::" of --nix-version'],
   [
     [...publish, "--to=::", "--catalog=sqlite:///c"],
-    'Cannot publish to "::" of --to: it is no store',
+    'Cannot use the store "::" of --to: it is no store',
   ],
-  [[...publish, "--to=::", "--catalog=::"], 'Cannot publish to "::": it is no store'],
+  [[...publish, "--to=::", "--catalog=::"], 'Cannot use the store "::": it is no store'],
   [
     ["publish:prune", "--catalog=sqlite:///c", "--from=s3://x", "--keep=1"],
     'Cannot prune "s3://x" of --from: only file:// stores are pruned',

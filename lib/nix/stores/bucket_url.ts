@@ -10,14 +10,14 @@ export function bucketUrl(uri: StoreUri): string {
   const { hostname: bucket, pathname } = new URL(uri.target);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new UsageError(
-      `Cannot publish to "${uri.shown}": ${JSON.stringify(bucket)} is no bucket's name`,
+      `Cannot use the store "${uri.shown}": ${JSON.stringify(bucket)} is no bucket's name`,
     );
   }
   const { query } = uri;
   const style = query["addressing-style"] ?? (query["endpoint"] === undefined ? "virtual" : "path");
   if (style !== "path" && style !== "virtual") {
     throw new UsageError(
-      `Cannot publish to "${uri.shown}": the addressing style ${
+      `Cannot use the store "${uri.shown}": the addressing style ${
         JSON.stringify(style)
       } is not known`,
       {
@@ -29,7 +29,7 @@ export function bucketUrl(uri: StoreUri): string {
   const text = /^https?:\/\//.test(named) ? named : `${query["scheme"] ?? "https"}://${named}`;
   if (!URL.canParse(text)) {
     throw new UsageError(
-      `Cannot publish to "${uri.shown}": the endpoint ${JSON.stringify(named)} is no host`,
+      `Cannot use the store "${uri.shown}": the endpoint ${JSON.stringify(named)} is no host`,
     );
   }
   const { protocol, host } = new URL(text);

@@ -44,7 +44,7 @@ const knownEverywhere = ["read", "secret-key", "secret-keys", "compression", "co
 export function parseStoreUri(text: string): StoreUri {
   if (text.startsWith("exec:")) return parseExec(text);
   const bad = (state: string, hint: string) =>
-    new UsageError(`Cannot publish to "${displayUrl(text)}": ${state}`, { hint });
+    new UsageError(`Cannot use the store "${displayUrl(text)}": ${state}`, { hint });
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const kind = url?.protocol === "file:"
     ? "file"
@@ -68,7 +68,7 @@ export function parseStoreUri(text: string): StoreUri {
   // The URL of a relative folder would be that of one in the root, which nobody wrote.
   if (kind === "file" && !/^\s*file:\//i.test(text)) {
     const written = text.replace(/[?#].*$/s, "");
-    throw new UsageError(`Cannot publish to "${written}": its folder is relative`, {
+    throw new UsageError(`Cannot use the store "${written}": its folder is relative`, {
       hint: threeSlashes,
     });
   }

@@ -81,7 +81,7 @@ Deno.test("carryStore() refuses a bad place before anything is asked", async () 
   ) await assertRejects(() => carryStore(options as CarryStoreOptions), UsageError);
 });
 
-Deno.test("base-image:carry refuses a bad volume, or one without an engine, before anything is asked", async () => {
+Deno.test("base-image:carry refuses a bad volume, one without an engine, or the root folder, before anything is asked", async () => {
   await inFolder(async (folder) => {
     const layout = join(folder, "layout");
     // Nobody listens there: an image that is asked for is an error of its own.
@@ -98,6 +98,14 @@ Deno.test("base-image:carry refuses a bad volume, or one without an engine, befo
       assertEquals(code, 2, stderr);
       assertStringIncludes(stderr, `error: ${message}`);
     }
+    // Only a dry run, should it be taken.
+    const { code, stderr } = await runKedge([...args, "--folder=/", "--dry-run"], options);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(
+      stderr,
+      'error: Cannot use the folder "/" of --folder: it is the root folder\n' +
+        "hint: name the folder that containers mount as /nix",
+    );
   });
 });
 

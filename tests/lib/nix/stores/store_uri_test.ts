@@ -43,7 +43,7 @@ Deno.test("parseStoreUri() refuses what means nothing", () => {
   ];
   for (const uri of refused) assertThrows(() => parseStoreUri(uri), UsageError, "Cannot ");
   for (const uri of ["file:cache", "file:./cache?secret-key=/k"]) {
-    const shown = `Cannot publish to "${uri.split("?")[0]}": its folder is relative`;
+    const shown = `Cannot use the store "${uri.split("?")[0]}": its folder is relative`;
     assertThrows(() => parseStoreUri(uri), UsageError, shown);
   }
   assertEquals(parseStoreUri(" file:///srv/cache").target, "/srv/cache");
