@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
-import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
+import { checkFreeBytes, diskOf, leastBlock, mayCompress } from "../base/disk_space.ts";
+import type { Cache } from "../cache/cache.ts";
 import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
@@ -32,6 +33,16 @@ function checkRoom(plan: DiskPullPlan): void {
   checkFreeBytes(out, mayCompress(out) ? roomForPull(plan, true) : mostBytes, file.path);
 }
 
+/** Makes sure that what the cache keeps of a disk takes none of the room that the file needs, where both are on one. */
+function checkCacheRoom(plan: DiskPullPlan, cache: Cache): void {
+  const { out, stands, image: { index, indexBytes } } = plan;
+  if (stands || diskOf(cache.dir) !== diskOf(out)) return;
+  const tableBytes = index.digests.length + 4 * (index.lengths.length + index.rows.length);
+  // Each of the two has a last block that is not full, and an entry that says of what it is.
+  const keptBytes = indexBytes.length + tableBytes + 4 * leastBlock;
+  checkFreeBytes(out, roomForPull(plan, mayCompress(out)) + keptBytes, cache.dir);
+}
+
 /** Plans the pull of a chunked disk. */
 export async function chunkPull(request: PullRequest, step: Step): Promise<PullWork> {
   const { cache, file, store } = request;
@@ -61,6 +72,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       const open = () => openOut(plan, request.held);
       const opened = written = await withRoom(plan.out, roomHint, open);
       const keep = async () => {
+        checkCacheRoom(plan, cache); // Nothing of the file is written yet.
         await keepDisk(cache, image, store.name);
         return await keepTable(cache, image.index);
       };

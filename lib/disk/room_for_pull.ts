@@ -13,7 +13,7 @@ export type PullToWrite = Pick<
 /**
  * How many bytes must be free for a pull. One in place needs room only for what the file grows by, of which its holes that are filled are a part, for
  * what moves within it, and for its journal. What the system does not tell is not counted: which holes of a file are filled while as much of it becomes
- * zeros, which take as much room as before; and what a run keeps in the cache, which may lie on the same disk.
+ * zeros, which take as much room as before; and the whole packs that a run keeps in the cache where a registry gives no ranges.
  *
  * @param compressed whether the file system may compress: then no chunk is counted for more than it takes in its pack
  */
