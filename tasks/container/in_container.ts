@@ -16,7 +16,8 @@ export interface InContainerOptions extends ImageRegistriesOptions {
   mounts?: readonly ContainerMount[] | undefined;
   /**
    * Its environment. A secret, or a text that contains one, is passed by name only: its value is in no argument. Variables that the engine itself
-   * uses, such as `HOME`, cannot hold a secret; a text with one causes a warning.
+   * uses, such as `HOME`, cannot hold a secret; a text with one causes a warning. The engine keeps all of it in files of its own, where
+   * whoever may use the engine can read it.
    */
   env?: Readonly<Record<string, string | Secret>> | undefined;
   /** Its working folder, an absolute path. */
