@@ -16,7 +16,13 @@ import { readPins, removeOldPins } from "./file_pins.ts";
 import { removeLeftObjects } from "./left_objects.ts";
 import { type NarInfo, parseNarInfo } from "../nar/nar_info.ts";
 import { notWritten } from "./not_written.ts";
-import { intentFolder, readIntents, removeIntents, writeIntent } from "./prune_intent.ts";
+import {
+  idleIntentBytes,
+  intentFolder,
+  readIntents,
+  removeIntents,
+  writeIntent,
+} from "./prune_intent.ts";
 import { isHashPart } from "../store_path.ts";
 
 /** What a prune of one store would delete. */
@@ -57,7 +63,7 @@ export async function planPrune(
     hashParts.push(hashPart);
     bytes += info.fileSize ?? 0;
   }
-  const left = await removeLeftObjects(dir, { dryRun: true });
+  const left = await removeLeftObjects(dir, { dryRun: true }) + await idleIntentBytes(dir);
   return { hashParts, pinned, bytes: bytes + left, back, left };
 }
 
@@ -112,7 +118,7 @@ export async function pruneFileCache(
 ): Promise<{ paths: number; bytes: number }> {
   await Deno.mkdir(trash(dir), { recursive: true });
   await removeOldPins(dir);
-  let [paths, bytes, from] = [0, 0, 0];
+  let [paths, bytes, from] = [0, await idleIntentBytes(dir, intent), 0];
   for (;;) {
     const { to, full } = await moveAside(dir, hashParts, from, signal);
     const done = await judgeAside(dir, live);

@@ -55,6 +55,17 @@ export async function removeIntents(
   }
 }
 
+/** How many bytes the files have of which nothing is there any more: a prune was killed right before it took its own away. That of this prune is not counted. */
+export async function idleIntentBytes(dir: string, own?: string): Promise<number> {
+  let bytes = 0;
+  for (const [path, hashParts] of await intentFiles(dir)) {
+    if (path !== own && !hashParts.some((each) => isThere(dir, each))) {
+      bytes += lookAt(path)?.size ?? 0;
+    }
+  }
+  return bytes;
+}
+
 function isThere(dir: string, hashPart: string): boolean {
   return lookAt(join(dir, `${hashPart}.narinfo`)) !== undefined;
 }
