@@ -10,6 +10,7 @@ import {
 } from "../../tasks/base_image/base_image.ts";
 import { type NixImage, pushNixImage } from "./nix_image.ts";
 import { type RunningRegistry, startRegistry } from "./registry.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** Another architecture than that of this machine. */
 export const other = machinePlatform().architecture === "amd64" ? "arm64" : "amd64";
@@ -49,7 +50,7 @@ export class Room implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.registry[Symbol.asyncDispose]();
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }
 

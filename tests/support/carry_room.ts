@@ -12,6 +12,7 @@ import {
 import { type NixImage, pushNixImage } from "./nix_image.ts";
 import { type ImagePath, layersOf, type MadeStore, makeStore } from "./nix_store_image.ts";
 import { type RunningRegistry, startRegistry } from "./registry.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** What a {@linkcode CarryRoom} needs to be installed. */
 export const carryPrograms: readonly string[] = ["nix", "docker-registry", "tar"];
@@ -109,6 +110,6 @@ export class CarryRoom implements AsyncDisposable {
   /** Ends it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.registry[Symbol.asyncDispose]();
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }

@@ -1,4 +1,5 @@
 import { dirname, join } from "@std/path";
+import { removeTree } from "./remove_tree.ts";
 
 /** One path of a closure to be built: what its files hold, and what it needs. */
 export interface SmallPath {
@@ -91,7 +92,7 @@ export class NixWorld implements AsyncDisposable {
   /** Removes everything; a Nix store is read-only, which binds root as little as the next line. */
   async [Symbol.asyncDispose](): Promise<void> {
     await new Deno.Command("chmod", { args: ["-R", "u+w", this.dir] }).output();
-    await Deno.remove(this.dir, { recursive: true });
+    await removeTree(this.dir);
   }
 }
 

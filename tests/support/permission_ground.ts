@@ -25,6 +25,7 @@ import { writeProgram } from "./program_file.ts";
 import { startLyingProxy, startRelay } from "./proxy.ts";
 import { s3Keys, startS3 } from "./s3.ts";
 import { startSshd } from "./sshd.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** One way of using a built-in task; `DIR` stands for its working folder. */
 export interface Way {
@@ -68,7 +69,7 @@ const large = 1_500_000;
 export async function startPermissionGround(): Promise<PermissionGround> {
   const stack = new AsyncDisposableStack();
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "kedge-permissions-" }));
-  stack.defer(() => Deno.remove(dir, { recursive: true }));
+  stack.defer(() => removeTree(dir));
   const stock = join(dir, "stock");
   const home = join(dir, "home");
   const home2 = join(dir, "home2");

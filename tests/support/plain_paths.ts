@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { PublishOptions } from "../../tasks/publish/publish.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** Plain files to publish, with all that a publish writes to in one temporary folder. */
 export interface PlainGround extends AsyncDisposable {
@@ -36,6 +37,6 @@ export async function plainGround(files = 3, bytes = 1000): Promise<PlainGround>
       retry: { retries: 2, baseMs: 5, ceilingMs: 20 },
     },
     ctx: { cache: new Cache(join(dir, "cache")) },
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+    [Symbol.asyncDispose]: () => removeTree(dir),
   };
 }
