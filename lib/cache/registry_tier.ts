@@ -110,7 +110,7 @@ export class RegistryTier implements Tier {
       host[Symbol.dispose]();
     };
     try {
-      const body = await this.#client(host).get(digest);
+      const body = await this.#client(host).get({ digest });
       return { size, stream: patientStream(body, patience, this.#waits, end) };
     } catch (error) {
       end();

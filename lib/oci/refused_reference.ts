@@ -34,7 +34,8 @@ export function nearReference(text: string): string | undefined {
   }
   const rest = text.slice(scheme[0].length);
   if (rest === "") return undefined;
-  return /^(oci|dir)$/i.test(scheme[1]!) ? `oci:${rest}` : `docker://${rest}`;
+  if (!/^(oci|dir)$/i.test(scheme[1]!)) return `docker://${rest}`;
+  return `oci:${scheme[0].endsWith("/") ? "/" : ""}${rest}`;
 }
 
 /** The error of a text that is no name of an image: which part is wrong, and what was probably meant. */

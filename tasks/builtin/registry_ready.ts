@@ -52,6 +52,7 @@ import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";
 import "../../lib/http/read_small_body.ts";
 import "../../lib/http/content_range.ts";
+import "../../lib/oci/registry/blob_body.ts";
 import "../../lib/oci/registry/range_refused_error.ts";
 import "../../lib/oci/registry/upload_location.ts";
 import "../../lib/oci/pooled.ts";

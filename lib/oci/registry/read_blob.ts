@@ -38,7 +38,8 @@ const bufferBytes = 1024 * 1024;
  * The bytes of a blob, not verified; a piece is reused once the next one is asked for.
  *
  * @throws {UnreachableError} if the registry kept cutting the body
- * @throws {VerificationError} if the registry says that it has fewer bytes
+ * @throws {VerificationError} if the registry says that it has fewer or more bytes
+ * @throws {KedgeError} if the registry does not have it
  */
 export async function* readBlob(
   client: RegistryClient,
@@ -62,7 +63,7 @@ export async function* readBlob(
         body = part.body;
         end = position + part.size;
       } else {
-        body = await client.get(digest, signal);
+        body = await client.get(descriptor, signal);
         drop = position;
       }
       for await (const piece of pieces(body, size, stallMs, signal)) {

@@ -9,6 +9,7 @@ import type { Digest } from "../../base/digest.ts";
 import { NotAllowedError, VerificationError } from "../../base/errors.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { parseContentRange } from "../../http/content_range.ts";
+import { blobBody, type ExpectedBlob } from "./blob_body.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
@@ -18,13 +19,10 @@ import { uploadLocation } from "./upload_location.ts";
 
 /** What registries without mounts answer, instead of opening an upload. */
 const mountRefusals = [400, 404, 405, 501];
-
 /** What is answered where HEAD is not allowed, or not known. */
 const headRefusals = [405, 501];
-
 /** An answer to a range that is short, and has fewer bytes than this, is of no use: the requests for the rest cost more than the whole. */
 const leastOfRange = 16 * 1024;
-
 /** What a registry says of a blob without giving it. */
 export interface BlobHead {
   /** Its size in bytes; `undefined` where the registry, or a proxy before it, does not tell. */
@@ -113,17 +111,18 @@ export class RegistryBlobs {
     return undefined;
   }
 
-  /** The bytes of a blob, not verified. */
+  /** The bytes of a blob, not verified; its size is that which the registry tells, where it does. */
   async get(
-    digest: Digest,
+    blob: ExpectedBlob,
     signal?: AbortSignal,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
+    const response = await this.host.request(this.repository, this.url(`blobs/${blob.digest}`), {
+      accept: [404],
       may: this.may,
       action: "get the blob",
       ...(signal === undefined ? {} : { signal }),
     });
-    return response.body ?? new Blob([]).stream();
+    return await blobBody(response, blob, { name: this.name, side: this.host.side });
   }
 
   /**

@@ -63,6 +63,8 @@ const malformed: [text: string, state: string, hint: string][] = [
   ["https://ghcr.io/a", "begins with neither", "did you mean docker://ghcr.io/a?"],
   ["DOCKER://ghcr.io/a", "begins with neither", "did you mean docker://ghcr.io/a?"],
   ["dir:images", "begins with neither", "did you mean oci:images?"],
+  ["dir:/tmp/images", "begins with neither", "did you mean oci:/tmp/images?"],
+  ["OCI:/tmp/images", "begins with neither", "did you mean oci:/tmp/images?"],
   ["podman:app", "begins with neither", "an engine is only written to"],
   ["docker-daemon:app:v1", "begins with neither", "an engine is only written to"],
   ["docker://alpine", "names no repository", "did you mean docker://docker.io/library/alpine?"],

@@ -275,7 +275,7 @@ for (const how of ["does not come", "breaks off"]) {
         credentials: () => Promise.resolve(undefined),
       });
       const error = await assertRejects(
-        () => new RegistryClient(host, "a").get(sha256("x")),
+        () => new RegistryClient(host, "a").get({ digest: sha256("x") }),
         NotAllowedError,
       );
       assertEquals(error.message, `Cannot get the blob "${name}/a": the registry answered 403`);

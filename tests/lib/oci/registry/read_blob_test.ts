@@ -1,10 +1,12 @@
 /** Blobs that are read to their end although connections break. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../../lib/base/digest.ts";
-import { UnreachableError } from "../../../../lib/base/errors.ts";
+import { UnreachableError, VerificationError } from "../../../../lib/base/errors.ts";
 import { silentMeter } from "../../../../lib/base/meter.ts";
+import { RegistryClient } from "../../../../lib/oci/registry/registry_client.ts";
+import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
 import { readBlob } from "../../../../lib/oci/registry/read_blob.ts";
-import { blob, content, read, retry, withRegistry } from "../../../support/registry_bench.ts";
+import { blob, content, none, read, retry, withRegistry } from "../../../support/registry_bench.ts";
 
 Deno.test("readBlob() goes on in the middle of a body that was cut", () =>
   withRegistry({ faults: { cutBody: 2 } }, async (client, registry) => {
@@ -47,14 +49,32 @@ Deno.test("readBlob() gives a connection up that stands still", () =>
     assertEquals(sha256(bytes), blob.digest);
   }));
 
-Deno.test("readBlob() ends when no try brings anything", () =>
+Deno.test("readBlob() ends when no try brings anything", async () => {
+  // What is streamed has no length that could be told.
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response(new Blob([]).stream()),
+  );
+  using host = new RegistryHost({
+    host: `127.0.0.1:${server.addr.port}`,
+    retry,
+    credentials: none,
+  });
+  const error = await assertRejects(
+    () => read(readBlob(new RegistryClient(host, "a/b"), blob, { retry })),
+    UnreachableError,
+    "the body ended after 0 of 3000000 bytes",
+  );
+  assertEquals(error.exitCode, 4);
+});
+
+Deno.test("readBlob() ends at once where a registry says that it has fewer bytes", () =>
   withRegistry({}, async (client, registry) => {
     registry.store.putBlob("a/b", new Uint8Array(0));
-    const empty = { ...blob, digest: sha256("") };
-    const error = await assertRejects(
-      () => read(readBlob(client, empty, { retry })),
-      UnreachableError,
-      "the body ended after 0 of 3000000 bytes",
+    await assertRejects(
+      () => read(readBlob(client, { ...blob, digest: sha256("") }, { retry })),
+      VerificationError,
+      "it has 0 bytes there instead of 3000000",
     );
-    assertEquals(error.exitCode, 4);
+    assertEquals(registry.requests.length, 1);
   }));

@@ -1,0 +1,35 @@
+import { KedgeError, type Side, VerificationError } from "../../base/errors.ts";
+import type { Descriptor } from "../descriptor.ts";
+
+/** What a blob must be; its size where that is known before. */
+export type ExpectedBlob = Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>;
+
+/**
+ * The body of an answer that is to be a blob.
+ *
+ * @throws {KedgeError} if the registry has none; `data.missing` is its digest
+ * @throws {VerificationError} if the answer has another size than the blob
+ */
+export async function blobBody(
+  response: Response,
+  { digest, size }: ExpectedBlob,
+  { name, side }: { name: string; side?: Side | undefined },
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const { status, headers, body } = response;
+  const sided = side === undefined ? {} : { side };
+  if (status === 404) {
+    await body?.cancel();
+    throw new KedgeError(
+      `Cannot find the blob ${digest} of "${name}": the registry answered 404`,
+      { ...sided, hint: "have the image pushed again", data: { status, missing: digest } },
+    );
+  }
+  const length = headers.get("content-length");
+  const told = length === null || headers.has("content-encoding") ? size : Number(length);
+  if (size === undefined || told === size) return body ?? new Blob([]).stream();
+  await body?.cancel();
+  throw new VerificationError(
+    `Cannot get the blob ${digest} from "${name}": it has ${told} bytes there instead of ${size}`,
+    { ...sided, data: { digest, sizeBytes: told } },
+  );
+}
