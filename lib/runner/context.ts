@@ -9,7 +9,7 @@ import { UsageError } from "../base/errors.ts";
 import { Redactor } from "../base/redactor.ts";
 import type { Cache } from "../cache/cache.ts";
 import { defaultCacheDir } from "../cache/cache_dir.ts";
-import type { Lockfile } from "../cache/lockfile.ts";
+import { Lockfile } from "../cache/lockfile.ts";
 import { openCache } from "../cache/open_cache.ts";
 import { checkRefresh, type Refresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
@@ -62,13 +62,18 @@ export function resolveContext(given: TaskContextOptions = {}): TaskContext {
   if (typeof given !== "object" || given === null) {
     throw new UsageError(`Cannot use ${String(given)} as the context: it must be an object`);
   }
-  const run = ambientRun();
+  return contextWithin(ambientRun(), given);
+}
+
+/** The whole context, defaults filled in: those of a run, if it is within one. */
+export function contextWithin(run: Ambient | undefined, given: TaskContextOptions): TaskContext {
   const options: TaskContextOptions = { ...run?.context, ...defined(given) };
   const { dryRun = false, offline = false, keepGoing = false, refresh = "none" } = options;
   checkRefresh(refresh, offline);
   const signal = options.signal ?? new AbortController().signal;
   const redactor = options.redactor ?? new Redactor();
   const cache = options.cache ?? (run === undefined ? openCache(defaultCacheDir()) : cacheOf(run));
+  const lockfile = options.lockfile ?? (run === undefined ? undefined : lockfileOf(run));
   const report = options.report ?? (() => {});
   return {
     signal,
@@ -79,7 +84,7 @@ export function resolveContext(given: TaskContextOptions = {}): TaskContext {
     offline,
     keepGoing,
     refresh,
-    ...(options.lockfile === undefined ? {} : { lockfile: options.lockfile }),
+    ...(lockfile === undefined ? {} : { lockfile }),
     redactor,
     secrets: options.secrets ?? new Secrets(redactor, signal),
     $: options.$ ?? lazyShell(() => shellModule().plainShell(signal)),
@@ -107,4 +112,16 @@ function cacheOf(ambient: Ambient): Cache {
   const cache = caches.get(run) ?? openCache(run.cacheDir);
   caches.set(run, cache);
   return cache;
+}
+
+const lockfiles = new WeakMap<Ambient, Lockfile | undefined>();
+
+/** The lockfile of a run, one for all that asks. */
+function lockfileOf(ambient: Ambient): Lockfile | undefined {
+  const run = wholeRun(ambient);
+  if (lockfiles.has(run)) return lockfiles.get(run);
+  const choice = run.lockfile();
+  const lockfile = choice === undefined ? undefined : new Lockfile(choice.path, choice);
+  lockfiles.set(run, lockfile);
+  return lockfile;
 }

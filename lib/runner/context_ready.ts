@@ -9,7 +9,6 @@ export { runContext } from "./run_context.ts";
 import "../cache/lockfile.ts";
 import "../cache/open_cache.ts";
 import "./context.ts";
-import "./lockfile_choice.ts";
 import "../oci/reference.ts";
 import "../cache/cache.ts";
 import "../cache/lazy_tier.ts";

@@ -143,6 +143,7 @@ export class Execution {
     try {
       if (options.shell && node.task.declared.usesContext) await loadShell();
       const { value, fresh } = await runAttempts(node, {
+        ambient: options.ambient,
         signal: this.#stop.signal,
         amongOthers: options.graph.nodes.length > 1,
         graceMs: options.graceMs,

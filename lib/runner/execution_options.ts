@@ -1,3 +1,4 @@
+import type { Ambient } from "./ambient.ts";
 import type { TaskContext } from "./context.ts";
 import type { RunnerEvent } from "./events.ts";
 import type { Graph, GraphNode } from "./graph.ts";
@@ -7,6 +8,8 @@ import type { AnyTask } from "./task.ts";
 export interface ExecutionOptions {
   /** The graph; tasks that are run from inside others are added to it. */
   readonly graph: Graph;
+  /** What it gives to what its tasks call without their context. */
+  readonly ambient: Ambient;
   /** Tasks at once. */
   readonly jobs: number;
   /** Whether what can still run runs after a failure. */

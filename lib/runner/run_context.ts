@@ -3,7 +3,7 @@ import { Lockfile } from "../cache/lockfile.ts";
 import { openCache } from "../cache/open_cache.ts";
 import { refreshes } from "../cache/refresh.ts";
 import type { Journal } from "../journal/journal.ts";
-import { resolveContext, type TaskContext } from "./context.ts";
+import { contextWithin, type TaskContext } from "./context.ts";
 import type { RunEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
 import { lockfileChoice, type LockfileHost } from "./lockfile_choice.ts";
@@ -41,7 +41,7 @@ export function runContext(
   const choice = lockfileChoice(settings, options.host);
   const lockfile = choice === undefined ? {} : { lockfile: new Lockfile(choice.path, choice) };
   return (node, signal) =>
-    resolveContext({
+    contextWithin(undefined, {
       signal,
       cache,
       journal,

@@ -17,6 +17,7 @@ import "./ambient.ts";
 import "./execution.ts";
 import "./graph.ts";
 import "./plain_data.ts";
+import "./lockfile_choice.ts";
 import "./output_lines.ts";
 import "./tell_idle_names.ts";
 import "../base/lies_in.ts";

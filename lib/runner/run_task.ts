@@ -21,13 +21,14 @@ import { journalWarning } from "./journal_warning.ts";
 import { displayUrls } from "../http/display_url.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
-import { enterRun } from "./ambient.ts";
+import { type Ambient, enterRun } from "./ambient.ts";
 import type { CommandLine } from "./command_line.ts";
 import type { Reporter, RunEvent } from "./events.ts";
 import { Execution } from "./execution.ts";
 import type { ExecutionOptions } from "./execution_options.ts";
 import { Graph, type GraphNode } from "./graph.ts";
 import { plainData } from "./plain_data.ts";
+import { lockfileChoice } from "./lockfile_choice.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf } from "./settings.ts";
@@ -59,7 +60,7 @@ export async function runTask(
     endsWithProcess: host.endsWithRun ?? false,
     onFailure: (error) => report({ type: "log", level: "warning", message: journalWarning(error) }),
   });
-  using _run = enterRun({
+  const ambient: Ambient = {
     cacheDir: folder.dir,
     context: {
       signal: limit.signal,
@@ -71,7 +72,9 @@ export async function runTask(
       refresh,
       report,
     },
-  });
+    lockfile: () => lockfileChoice(settings, host),
+  };
+  using _run = enterRun(ambient);
   const contextOf = await contextMaker(graph, {
     settings,
     cacheDir: folder.dir,
@@ -95,6 +98,7 @@ export async function runTask(
   await admission?.admit(root);
   const execution = new Execution({
     graph,
+    ambient,
     jobs: settings.jobs ?? navigator.hardwareConcurrency,
     keepGoing: settings.keepGoing,
     cwd: host.cwd,

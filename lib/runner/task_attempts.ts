@@ -13,7 +13,7 @@ import { longTimeout } from "../base/long_timeout.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { RunnerEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
-import { withinTask } from "./ambient.ts";
+import { type Ambient, withinTask } from "./ambient.ts";
 import { RetriedError, waitAfterMs } from "./retry.ts";
 import type { Fresh } from "./task.ts";
 import type { ArgsShape } from "./arg.ts";
@@ -22,6 +22,8 @@ import type { TaskRunContext } from "./task_run_context.ts";
 
 /** What a task is run with. */
 export interface AttemptOptions {
+  /** The run, for what the task calls without its context. */
+  readonly ambient: Ambient;
   /** Ends the task. */
   readonly signal: AbortSignal;
   /** Whether other tasks run beside it, whose failure ends it. */
@@ -149,7 +151,7 @@ async function called(
   { task: { declared }, label }: GraphNode,
   context: AttemptContext["context"],
   signal: AbortSignal,
-  { takeFresh, amongOthers, graceMs, report }: AttemptOptions,
+  { ambient, takeFresh, amongOthers, graceMs, report }: AttemptOptions,
 ): Promise<AttemptResult> {
   const run = async (): Promise<AttemptResult> => {
     const fresh = takeFresh ? await declared.fresh?.(context) : undefined;
@@ -160,7 +162,7 @@ async function called(
     return { value: await declared.run(context) };
   };
   const mayEndAlone = amongOthers || declared.timeoutMs !== undefined;
-  const running = withinTask({ label, signal }, mayEndAlone, run);
+  const running = withinTask(ambient, { label, signal, refreshed: !takeFresh }, mayEndAlone, run);
   return await settledOrGivenUp(running, signal, graceMs + 1000, () => {
     const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
     report({ type: "log", task: label, level: "warning", message });

@@ -38,6 +38,7 @@ import "../../lib/operation/operation_meter.ts";
 import "../../lib/base/defined.ts";
 import "../../lib/base/redactor.ts";
 import "../../lib/cache/cache_dir.ts";
+import "../../lib/cache/lockfile.ts";
 import "../../lib/cache/open_cache.ts";
 import "../../lib/cache/refresh.ts";
 import "../../lib/journal/journal.ts";
