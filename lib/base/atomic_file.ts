@@ -9,6 +9,7 @@
 import { dirname, join } from "@std/path";
 import { codeOf } from "./errors.ts";
 import { ifThere, writeAllSync } from "./files.ts";
+import { syncData } from "./sync_data.ts";
 
 /** A name beside a path, for data that is not yet ready to be seen. */
 export function temporaryName(path: string): string {
@@ -55,10 +56,7 @@ export async function persistFile(
   path: string,
   options: PersistFileOptions = {},
 ): Promise<void> {
-  {
-    using file = await Deno.open(temporary, { read: true, write: true });
-    await file.syncData();
-  }
+  await syncData(temporary);
   if (options.mode !== undefined && Deno.build.os !== "windows") {
     await Deno.chmod(temporary, options.mode);
   }

@@ -1,3 +1,5 @@
+import { syncData } from "./sync_data.ts";
+
 /** How many bytes may be written before the next part is made durable. */
 const everyBytes = 64 * 1024 * 1024;
 
@@ -60,9 +62,4 @@ export class SteadySync implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running;
   }
-}
-
-async function syncData(path: string): Promise<void> {
-  using file = await Deno.open(path, { read: true, write: true });
-  await file.syncData();
 }

@@ -1,4 +1,5 @@
 import { inParallel } from "../base/in_parallel.ts";
+import { syncData } from "../base/sync_data.ts";
 import { clearPlace, leaveNothing } from "./disk_file.ts";
 import type { WrittenFile } from "../chunk/job.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
@@ -76,7 +77,7 @@ export async function saveMoved(
     });
     tell(lengths.reduce((sum, length) => sum + length, 0));
   });
-  await syncFile(saved);
+  await syncData(saved);
   await writeJournal(file, {
     manifest: plan.image.manifest.digest,
     saved,
@@ -103,10 +104,4 @@ async function madeFile(path: string, options: Deno.OpenOptions): Promise<Writte
   using file = await Deno.open(path, options);
   const { dev, ino } = await file.stat();
   return { path, dev, ino };
-}
-
-/** Makes the data of a file durable. */
-async function syncFile(path: string): Promise<void> {
-  using file = await Deno.open(path, { read: true, write: true });
-  await file.syncData();
 }

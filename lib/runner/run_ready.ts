@@ -31,6 +31,7 @@ import "./refused_context.ts";
 import "./semaphore.ts";
 import "./task_attempts.ts";
 import "../base/canonical_path.ts";
+import "../base/sync_data.ts";
 import "../base/sqlite.ts";
 import "../base/all_granted.ts";
 import "../base/disk_space.ts";

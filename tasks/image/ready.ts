@@ -81,6 +81,7 @@ import "../../lib/base/thrown_at.ts";
 import "../../lib/http/display_url.ts";
 import "../../lib/base/meter.ts";
 import "../../lib/oci/file_hashers.ts";
+import "../../lib/base/sync_data.ts";
 import "../../lib/base/short_sha256.ts";
 import "../../lib/base/hash_file.ts";
 import "../../lib/cache/bucket.ts";

@@ -73,6 +73,7 @@ import "../../lib/cache/own_folder.ts";
 import "../../lib/cache/partials.ts";
 import "../../lib/cache/shared_lock.ts";
 import "../../lib/base/sqlite.ts";
+import "../../lib/base/sync_data.ts";
 import "../../lib/cache/cache_entry.ts";
 import "../../lib/cache/entry_file.ts";
 import "../../lib/base/process_identity.ts";

@@ -76,6 +76,7 @@ import "../../lib/oci/reference.ts";
 import "../../lib/cache/cache.ts";
 import "../../lib/cache/lazy_tier.ts";
 import "../../lib/journal/journal_file.ts";
+import "../../lib/base/sync_data.ts";
 import "../../lib/cache/bucket.ts";
 import "../../lib/base/canonical_path.ts";
 import "../../lib/nix/program/closure.ts";

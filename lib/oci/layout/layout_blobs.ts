@@ -13,6 +13,7 @@ import { digestHex, isDigest } from "../../base/digest_text.ts";
 import { VerificationError } from "../../base/errors.ts";
 import { ifThere, isNotThere, writeAllSync } from "../../base/files.ts";
 import { plainPath } from "../../base/plain_path.ts";
+import { syncData } from "../../base/sync_data.ts";
 import { type Descriptor, otherDigestHint } from "../descriptor.ts";
 import { workName } from "./is_layout.ts";
 import { removeLeftTemporaries } from "../../base/left_temporaries.ts";
@@ -129,10 +130,7 @@ export class LayoutBlobs {
 
   /** Gives a file of verified bytes the name of its blob; the folder is synced before anything points into it. */
   async placeBlob(temporary: string, digest: Digest): Promise<void> {
-    {
-      using file = await Deno.open(temporary, { read: true, write: true });
-      await file.syncData();
-    }
+    await syncData(temporary);
     await Deno.rename(temporary, this.blobPath(digest));
   }
 
