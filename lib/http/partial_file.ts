@@ -78,7 +78,7 @@ export class PartialFile implements AsyncDisposable {
         await ifThere(Deno.remove(each, { recursive: true }));
       }
     }
-    const file = await Deno.open(path, { read: true, write: true, create: true });
+    const file = await openOwn(path);
     try {
       if (control !== undefined) await file.truncate(control.size);
     } catch (error) {
@@ -150,5 +150,18 @@ export class PartialFile implements AsyncDisposable {
     this.#unsynced -= bytes;
     this.#syncedMs = performance.now();
     this.#onDurable(bytes);
+  }
+}
+
+/** Opens the data; a run that was killed right before it gave them their name left them so that even their owner may only read them. */
+async function openOwn(path: string): Promise<Deno.FsFile> {
+  const open = () => Deno.open(path, { read: true, write: true, create: true });
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    if (!(await Deno.lstat(path)).isFile) throw error;
+    await Deno.chmod(path, 0o644);
+    return await open();
   }
 }
