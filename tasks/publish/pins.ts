@@ -8,6 +8,7 @@ import { pinClosure } from "../../lib/nix/stores/file_pins.ts";
 import { notePublisher } from "../../lib/nix/stores/publishers.ts";
 import type { PublishStore } from "../../lib/nix/stores/publish_store.ts";
 import type { SourcePath } from "../../lib/nix/source_path.ts";
+import { isNamed } from "./is_named.ts";
 
 /** Who pins. */
 export interface PinningPublish {
@@ -52,7 +53,7 @@ export async function noteWhereItStands(
   const known = stores.filter(({ cache: { url, writer } }) =>
     // A folder that is gone is made where something is written into it.
     writer instanceof FileObjects && lookAt(writer.dir) !== undefined &&
-    standing.proofs.some(({ store }) => store === url)
+    isNamed(standing, url)
   );
   await notePublisherIn(known, { catalog, meter });
 }

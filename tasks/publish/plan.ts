@@ -16,6 +16,7 @@ import { type PathState, standingBytes, type StorePlan } from "../../lib/nix/sto
 import type { Sources } from "../../lib/nix/program/resolve_sources.ts";
 import type { VerifyDepth } from "../../lib/nix/stores/verify_store.ts";
 import type { Plan, PlannedObject } from "../../lib/operation/figures.ts";
+import { isNamed } from "./is_named.ts";
 
 /** What was found out. */
 export interface FoundState {
@@ -89,7 +90,9 @@ export async function publishPlan(
   }
   const lacking = stores.filter((plan) => plan.states.some((state) => state.gap !== undefined));
   const committed = standing?.current === true;
-  const changed = lacking.length > 0 || !committed;
+  const unnamed = stores.map(({ store }) => store.cache.url)
+    .filter((url) => committed && !isNamed(standing, url));
+  const changed = lacking.length > 0 || !committed || unnamed.length > 0;
   return {
     ...found,
     ...figures,
@@ -99,6 +102,7 @@ export async function publishPlan(
       ...lacking.map(whatIsMissing),
       ...(lacking.length === 0 ? whatIsThere(stores, sources.closure.length) : []),
       committed ? `"${catalog.url}" points to ${id}` : `the catalog does not point to ${id} yet`,
+      ...unnamed.map((url) => `the entry in the catalog does not name "${url}" yet`),
     ].join(", "),
     objects,
   };
