@@ -53,6 +53,7 @@ Deno.test("publishVerify() finds a changed byte, and tells what it cannot mend",
   for (const name of await namesIn(join(store, "nar"), ".zst")) {
     const bytes = await Deno.readFile(join(store, "nar", name));
     bytes[bytes.length >> 1]! ^= 1;
+    await Deno.chmod(join(store, "nar", name), 0o644);
     await Deno.writeFile(join(store, "nar", name), bytes);
   }
   const options = { entry: "plain", catalog: catalog as string };
@@ -103,6 +104,7 @@ Deno.test("publishVerify() mends from this machine what was changed in a store, 
     const bytes = await Deno.readFile(join(nars, name));
     bytes[bytes.length >> 1]! ^= 1;
     // In place: on one file system, the packed NAR in the cache is the same file.
+    await Deno.chmod(join(nars, name), 0o644);
     await Deno.writeFile(join(nars, name), bytes);
   }
   const notes: string[] = [];
