@@ -4,6 +4,7 @@ import { CopyCrew } from "../../../lib/carry/copy_crew.ts";
 import type { WantedPath } from "../../../lib/carry/store_source.ts";
 import { hashNar } from "../../../lib/nix/nar/hash_nar.ts";
 import { inFolder } from "../../support/in_folder.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const never = new AbortController().signal;
 
@@ -40,7 +41,7 @@ Deno.test("CopyCrew copies paths, and gives those that are whole", async () => {
       path("gone", new Uint8Array(10)),
     ]);
     await Deno.writeFile(join(from, "changed", "file"), new Uint8Array(10).fill(1));
-    await Deno.remove(join(from, "gone"), { recursive: true });
+    await removeTree(join(from, "gone"));
     const copy = async (each: WantedPath) => await crew.copy(each, never);
     for (const [at, whole] of (await Promise.all(wanted.map(copy))).entries()) {
       const { narHash, narSize } = wanted[at]!;
@@ -67,7 +68,7 @@ Deno.test("CopyCrew ends on an abort, and writes nothing more afterwards", async
     controller.abort(new Error("enough"));
     await assertRejects(() => copying, Error, "enough");
     await crew[Symbol.asyncDispose]();
-    await Deno.remove(work, { recursive: true });
+    await removeTree(work);
     assertEquals(await crew.copy(wanted, never), undefined);
     await assertRejects(() => Deno.lstat(work), Deno.errors.NotFound);
   });

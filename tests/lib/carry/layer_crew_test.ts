@@ -6,6 +6,7 @@ import { ifThere } from "../../../lib/base/files.ts";
 import { LayerCrew } from "../../../lib/carry/layer_crew.ts";
 import { hashNar } from "../../../lib/nix/nar/hash_nar.ts";
 import { tarball } from "../../support/tarball.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const baseName = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-a";
 const never = new AbortController().signal;
@@ -28,7 +29,7 @@ async function withCrew(run: (ground: Ground) => Promise<void>): Promise<void> {
     await using crew = new LayerCrew({ folder, work, wanted, linksBytes: 0, threads: 1 });
     await run({ work, crew });
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await removeTree(folder);
   }
 }
 
@@ -203,7 +204,7 @@ Deno.test("a LayerCrew that was disposed of writes nothing more", async () => {
     }
     const reading = crew.read(slow(), "layer", never);
     await crew[Symbol.asyncDispose]();
-    await Deno.remove(work, { recursive: true });
+    await removeTree(work);
     held.resolve();
     assertEquals(await reading, undefined);
     await assertRejects(() => Deno.lstat(work), Deno.errors.NotFound);

@@ -8,6 +8,7 @@ import { Cache } from "../../../lib/cache/cache.ts";
 import { LayerMemory } from "../../../lib/carry/layer_memory.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const digestOf = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
 const image = digestOf("0");
@@ -47,7 +48,7 @@ Deno.test("LayerMemory is written once, and of a long run every two seconds too"
     await memory.write();
     assertEquals(await written(), [3000, [first, second, third]]);
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });
 

@@ -6,6 +6,7 @@ import { type StoreTrees, takeMember } from "../../../lib/carry/take_member.ts";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
 import { StoreTree } from "../../../lib/nix/folder/store_tree.ts";
 import type { LayerMember } from "../../../lib/oci/layer_members.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const base = "37rxcdx1wksl9dl0p9mnd0dh10h4rzfl-a";
 const other = "47rxcdx1wksl9dl0p9mnd0dh10h4rzfl-b";
@@ -50,7 +51,7 @@ class Ground implements StoreTrees, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const tree of this.#trees.values()) tree[Symbol.dispose]();
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }
 

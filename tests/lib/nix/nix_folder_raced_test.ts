@@ -15,6 +15,7 @@ import { StoreDatabase } from "../../../lib/nix/folder/store_database.ts";
 import { storeDifference } from "../../../lib/nix/folder/store_difference.ts";
 import { parseStorePath } from "../../../lib/nix/store_path.ts";
 import { inNixFolder, lockOptions } from "../../support/nix_folder.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const digest = `sha256:${"1".repeat(64)}` as Digest;
 
@@ -49,7 +50,7 @@ function linkOnce(path: string, target: string): () => Promise<void> {
   return async () => {
     if (isPut) return;
     isPut = true;
-    await Deno.remove(path, { recursive: true }).catch(() => {});
+    await removeTree(path).catch(() => {});
     await Deno.symlink(target, path);
   };
 }

@@ -9,6 +9,7 @@ import { parseSha256 } from "../../../lib/nix/sha256_text.ts";
 import { fetchurlExpression } from "../../../lib/nix/stores/store_file.ts";
 import { NixWorld } from "../../support/nix.ts";
 import { realTest } from "../../support/real.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const base32 = "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73";
@@ -60,7 +61,7 @@ realTest("parseSha256() reads what Nix prints of a file", [
       assertEquals(parseSha256(printed), sha256("abc"), `${program} ${args.join(" ")}: ${printed}`);
     }
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });
 

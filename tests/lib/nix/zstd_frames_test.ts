@@ -7,6 +7,7 @@ import { KedgeError, VerificationError } from "../../../lib/base/errors.ts";
 import { narString } from "../../../lib/nix/nar/nar_pieces.ts";
 import { narStream } from "../../../lib/nix/nar/nar_stream.ts";
 import { unpackNar } from "../../../lib/nix/nar/unpack_nar.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 async function sample(): Promise<Uint8Array<ArrayBuffer>> {
   const dir = await Deno.makeTempDir();
@@ -14,7 +15,7 @@ async function sample(): Promise<Uint8Array<ArrayBuffer>> {
     await Deno.writeTextFile(join(dir, "file"), "kedge ".repeat(100_000));
     return new Uint8Array(await new Response(narStream(dir)).arrayBuffer());
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 }
 

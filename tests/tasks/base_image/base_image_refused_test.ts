@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { baseImage, type BaseImageOptions } from "../../../tasks/base_image/base_image.ts";
 import { runKedge } from "../../support/program.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 Deno.test("base-image where no Nix is installed asks for the version", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kedge-no-nix-" });
@@ -12,7 +13,7 @@ Deno.test("base-image where no Nix is installed asks for the version", async () 
     assertStringIncludes(done.stderr, 'error: Cannot run "nix": it is not installed');
     assertStringIncludes(done.stderr, "hint: name the version without it: --nix-version=2.31.5");
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await removeTree(folder);
   }
 });
 

@@ -8,6 +8,7 @@ import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 import { treeOf } from "../../support/tree.ts";
 import { foreign, registry, Room } from "../../support/base_image_room.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 realTest("baseImage() pins the image of this machine's own Nix", [...registry, "nix"], async () => {
   await using room = await Room.make();
@@ -56,7 +57,7 @@ realTest("kedge.lock holds a base image to its digest until it may move", regist
   const nixVersion = "2.8.0";
   await room.run({ nixVersion }, { lockfile: new Lockfile(path) });
   const second = await room.push("2.8.0", { label: "2.8.0", layers: ["b"] });
-  await Deno.remove(room.cacheDir, { recursive: true });
+  await removeTree(room.cacheDir);
   const held = await room.run({ nixVersion }, { lockfile: new Lockfile(path, { frozen: true }) });
   assertEquals(held.digest, first);
   const moved = await room.run({ nixVersion }, { lockfile: new Lockfile(path, { update: "all" }) });

@@ -10,6 +10,7 @@ import { startNginx } from "../../support/nginx.ts";
 import { pushNixImage } from "../../support/nix_image.ts";
 import { realTest } from "../../support/real.ts";
 import { startRegistry } from "../../support/registry.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 realTest(
   "baseImage() says that there is no such image also where the registry lists no tags",
@@ -51,7 +52,7 @@ realTest(
       // Which one is the newest nobody can tell.
       await assertRejects(() => find("2.9.1", "minor"), NotAllowedError, "Cannot list the tags");
     } finally {
-      await Deno.remove(folder, { recursive: true });
+      await removeTree(folder);
     }
   },
 );
@@ -95,6 +96,6 @@ Deno.test("baseImage() says what is wrong in the config of an image, and where",
       assertEquals([error.message, error.hint], [expected, hint]);
     }
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await removeTree(folder);
   }
 });

@@ -13,6 +13,7 @@ import {
 import { type NixImage, pushNixImage } from "../../support/nix_image.ts";
 import { realTest } from "../../support/real.ts";
 import { startRegistry } from "../../support/registry.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 interface Ground {
   folder: string;
@@ -36,7 +37,7 @@ function groundTest(name: string, run: (ground: Ground) => Promise<void>): void 
           ),
       });
     } finally {
-      await Deno.remove(folder, { recursive: true });
+      await removeTree(folder);
     }
   });
 }
@@ -81,7 +82,7 @@ groundTest(
     const first = await push({ label: "2.8.0", layers: ["a"] });
     await find({}, { lockfile: new Lockfile(path) });
     const second = await push({ label: "2.8.0", layers: ["b"] });
-    await Deno.remove(join(folder, "cache"), { recursive: true });
+    await removeTree(join(folder, "cache"));
     assertEquals((await find({}, { lockfile: new Lockfile(path) })).digest, first);
     assertEquals((await find({ maxAge: "1h" })).digest, second);
   },

@@ -8,6 +8,7 @@ import { baseImage } from "../../../tasks/base_image/base_image.ts";
 import { syncImage } from "../../../tasks/image/image.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { type NixImage, pushNixImage } from "../../support/nix_image.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const amd64 = { os: "linux", architecture: "amd64" };
 const arm64 = { os: "linux", architecture: "arm64", variant: "v8" };
@@ -52,7 +53,7 @@ class Bare implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#registry[Symbol.asyncDispose]();
-    await Deno.remove(this.#folder, { recursive: true });
+    await removeTree(this.#folder);
   }
 
   get #context() {

@@ -14,6 +14,7 @@ import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { layersOf, validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";
 import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 async function mkfifo(path: string): Promise<void> {
   const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
@@ -36,7 +37,7 @@ realTest(
     assertEquals([planned.pathsMoved, (await room.carry(base)).pathsMoved], [3, 3]);
     await verifyWithNix(room.nix.uri);
     // What is valid is never touched, and nobody waits at it.
-    await Deno.remove(room.nix.pathOf(pipe), { recursive: true });
+    await removeTree(room.nix.pathOf(pipe));
     await mkfifo(room.nix.pathOf(pipe));
     const error = await assertRejects(() => room.carry(base, { check: "full" }), VerificationError);
     assertStringIncludes(error.message, "it is neither file, folder nor symlink");

@@ -13,6 +13,7 @@ import { otherRelease } from "../../support/other_release.ts";
 import { runKedge } from "../../support/program.ts";
 import { treeOf } from "../../support/tree.ts";
 import { carryTest } from "../../support/carry_test.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 carryTest(
   "carryStore() fills a folder once, and Nix finds every path in it whole",
@@ -128,7 +129,7 @@ carryTest("carryStore() brings again what vanished, and finds what was changed",
   await room.carry(base);
   const [path] = await validWithNix(room.nix.uri);
   const place = room.nix.pathOf(path!.slice("/nix/store/".length));
-  await Deno.remove(place, { recursive: true });
+  await removeTree(place);
   const again = await room.carry(base);
   assertEquals(again.pathsMoved, 1);
   await verifyWithNix(room.nix.uri);
@@ -141,8 +142,8 @@ carryTest("carryStore() forgets its note when a path is not valid any more", asy
   const base = await room.image("2.8.0");
   await room.carry(base);
   const path = (await validWithNix(room.nix.uri)).find((each) => each.endsWith("-nix-2.8.0"))!;
-  await Deno.remove(join(room.nix.state, "gcroots"), { recursive: true });
-  await Deno.remove(join(room.nix.state, "profiles"), { recursive: true });
+  await removeTree(join(room.nix.state, "gcroots"));
+  await removeTree(join(room.nix.state, "profiles"));
   await new Deno.Command("nix-store", { args: ["--store", room.nix.uri, "--delete", path] })
     .output();
   assertEquals((await room.carry(base)).pathsMoved, 1);

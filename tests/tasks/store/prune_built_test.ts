@@ -7,6 +7,7 @@ import { pruneStore, type PruneStoreResult } from "../../../tasks/store/store.ts
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { layersOf, validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const prune = (room: CarryRoom): Promise<PruneStoreResult> =>
   pruneStore({ in: { folder: room.nix.path }, keep: 0 }, room.context);
@@ -77,7 +78,7 @@ realTest(
     const { image, another } = await builtBefore(room);
     await room.carry(image);
     for (const below of ["gcroots/kedge", "profiles"]) {
-      await Deno.remove(join(room.nix.state, below), { recursive: true });
+      await removeTree(join(room.nix.state, below));
     }
     await runNixHere("store", "gc", "--store", room.nix.uri);
     assertEquals(await names(room), []);

@@ -9,6 +9,7 @@ import { pruneStore, type PruneStoreResult } from "../../../tasks/store/store.ts
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { layersOf, validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const prune = (room: CarryRoom, keep = 0): Promise<PruneStoreResult> =>
   pruneStore({ in: { folder: room.nix.path }, keep }, room.context);
@@ -32,7 +33,7 @@ async function imageOf(room: CarryRoom, tag: string, seconds: number): Promise<B
 /** Has real Nix delete a path of an image, whose roots hold it no more. */
 async function deleteWithNix(room: CarryRoom, image: BaseImageResult, path: string) {
   const roots = join(room.nix.state, "gcroots", "kedge", digestHex(image.manifestDigest));
-  await Deno.remove(roots, { recursive: true });
+  await removeTree(roots);
   await runNixHere("store", "delete", "--store", room.nix.uri, path);
   assertEquals((await validWithNix(room.nix.uri)).includes(path), false);
 }
@@ -99,7 +100,7 @@ realTest(
     const other = await layersOf(await room.store("2.9.0", [{ name: "other" }]));
     for (const image of [first, second]) await room.carry(image);
     for (const below of ["gcroots/kedge", "profiles"]) {
-      await Deno.remove(join(room.nix.state, below), { recursive: true });
+      await removeTree(join(room.nix.state, below));
     }
     await runNixHere("store", "gc", "--store", room.nix.uri);
     assertEquals(await validWithNix(room.nix.uri), []);

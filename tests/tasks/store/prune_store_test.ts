@@ -12,6 +12,7 @@ import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 import { treeOf } from "../../support/tree.ts";
 import { fill, names, prune } from "../../support/prune_room.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 realTest(
   "pruneStore() frees what no kept image needs, and nothing else",
@@ -198,6 +199,6 @@ Deno.test("pruneStore() says that there is no such folder", async () => {
       }
     }
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });

@@ -5,6 +5,7 @@ import { Beneath } from "../../../../lib/nix/folder/beneath.ts";
 import { StoreTree } from "../../../../lib/nix/folder/store_tree.ts";
 import { runKedge } from "../../../support/program.ts";
 import { realTest } from "../../../support/real.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 /** A folder in which somebody else puts things meanwhile, and one elsewhere that must stay as it is. */
 async function inFolders(run: (folder: string, elsewhere: string) => unknown): Promise<void> {
@@ -19,7 +20,7 @@ async function inFolders(run: (folder: string, elsewhere: string) => unknown): P
     assertEquals(mtime!.getTime() > 1000, true);
     assertEquals(await Array.fromAsync(Deno.readDir(elsewhere)), []);
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 }
 

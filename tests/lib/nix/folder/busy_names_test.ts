@@ -6,6 +6,7 @@ import { NixFolder } from "../../../../lib/nix/folder/nix_folder.ts";
 import { inNixFolder } from "../../../support/nix_folder.ts";
 import { writeProgram } from "../../../support/program_file.ts";
 import { realTest } from "../../../support/real.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 const baseName = `${"0".repeat(32)}-busy`;
 
@@ -69,7 +70,7 @@ realTest(
       assertEquals([own, within].map((name) => names.includes(name)), [false, true]);
       // Where this machine's own store is what is asked about, they count.
       assert((await busyNames(new NixFolder("/nix"))).includes(own));
-      await Deno.remove(folder.store, { recursive: true });
+      await removeTree(folder.store);
       await Deno.symlink("/nix/store", folder.store);
       assert((await busyNames(folder)).includes(own));
     });
@@ -163,7 +164,7 @@ for (
         const names = await busyNames(new NixFolder(folder));
         assert(!isFound || names.includes(baseName));
       } finally {
-        await Deno.remove(folder, { recursive: true });
+        await removeTree(folder);
       }
     },
   });

@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { NixFolder } from "../../../../lib/nix/folder/nix_folder.ts";
 import { StoreDatabase } from "../../../../lib/nix/folder/store_database.ts";
 import { cutOff } from "../../../support/cut_off.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 Deno.test("StoreDatabase.read() reads what was before a change that was cut off, and changes nothing", async () => {
   const root = await Deno.makeTempDir({ prefix: "kedge-read-" });
@@ -26,6 +27,6 @@ Deno.test("StoreDatabase.read() reads what was before a change that was cut off,
     assertEquals(await rows(), 0);
     assertEquals((await Array.fromAsync(Deno.readDir(folder.databaseFolder))).length, 2);
   } finally {
-    await Deno.remove(root, { recursive: true });
+    await removeTree(root);
   }
 });

@@ -4,6 +4,7 @@ import { sha256 } from "../../../../lib/base/digest.ts";
 import { NarBuilder } from "../../../../lib/nix/nar/nar_builder.ts";
 import { narPieces } from "../../../../lib/nix/nar/nar_pieces.ts";
 import { NarVerifier } from "../../../../lib/nix/nar/nar_verifier.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 function narOf(path: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...narPieces(path)].flatMap((piece) => [...piece]));
@@ -23,7 +24,7 @@ async function sample(): Promise<{ folder: string } & AsyncDisposable> {
   // More than what is hashed at once.
   for (let i = 0; i < 30; i++) await Deno.symlink("é".repeat(2000), join(folder, `link-${i}`));
   await Deno.writeTextFile(join(folder, "z"), "last");
-  return { folder, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  return { folder, [Symbol.asyncDispose]: () => removeTree(folder) };
 }
 
 Deno.test("NarBuilder makes the NAR of what a NAR holds", async () => {

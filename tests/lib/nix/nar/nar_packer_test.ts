@@ -10,6 +10,7 @@ import { NarPacker } from "../../../../lib/nix/nar/nar_packer.ts";
 import { packNar } from "../../../../lib/nix/nar/pack_nar.ts";
 import { unpackNar } from "../../../../lib/nix/nar/unpack_nar.ts";
 import { PublishSpool } from "../../../../tasks/publish/spool.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 const zstd = (level: number): NarPacking => ({ compression: "zstd", level });
 
@@ -43,7 +44,7 @@ for (const bytes of [700, 900_000, 5_000_000]) {
         assertEquals([unpacked.narHash, unpacked.fileHash], [nar.narHash, here.fileHash]);
       }
     } finally {
-      await Deno.remove(dir, { recursive: true });
+      await removeTree(dir);
     }
   });
 }
@@ -79,6 +80,6 @@ Deno.test("PublishSpool gives no NAR that was packed in another way, nor one of 
     assertEquals((await spool.find(nar.narHash, zstd(3)))?.fileHash, small.fileHash);
     assertEquals((await spool.find(nar.narHash, zstd(9)))?.fileHash, strong.fileHash);
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });

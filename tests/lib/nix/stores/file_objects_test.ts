@@ -5,6 +5,7 @@ import { KedgeError, VerificationError } from "../../../../lib/base/errors.ts";
 import type { ObjectMeter } from "../../../../lib/base/meter.ts";
 import { FileObjects } from "../../../../lib/nix/stores/file_objects.ts";
 import { inFolder } from "../../../support/in_folder.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 class Counting implements ObjectMeter {
   movedBytes = 0;
@@ -145,6 +146,6 @@ Deno.test("FileObjects copies to another file system what lasts", async () => {
       assertEquals((await Deno.stat(join(memory, "nar", "x"))).mode! & 0o777, 0o644);
     });
   } finally {
-    await Deno.remove(memory, { recursive: true });
+    await removeTree(memory);
   }
 });

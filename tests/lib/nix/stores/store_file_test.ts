@@ -8,6 +8,7 @@ import { startNix } from "../../../support/nix.ts";
 import { startOrigin } from "../../../support/origin.ts";
 import { runKedge } from "../../../support/program.ts";
 import { realTest } from "../../../support/real.ts";
+import { removeTree } from "../../../support/remove_tree.ts";
 
 const empty = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
@@ -77,7 +78,7 @@ Deno.test("kexec --store says that there is no Nix before anything moves", async
     assertStringIncludes(stderr, "hint: install Nix, or leave its store out");
     assertEquals(origin.requests.length, 0);
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });
 
