@@ -25,13 +25,14 @@ export interface CommandLine {
 /**
  * Reads a command line: `[flags] <task> [flags and arguments]`.
  *
- * @throws {UsageError} on an unknown task or flag, or a bad value
+ * @throws {UsageError} on an unknown task or flag, a bad value, or an argument that is not UTF-8
  */
 export function parseCommandLine(
   tasks: TaskMap,
   argv: readonly string[],
   sources: ArgSources,
 ): CommandLine {
+  refuseOtherBytes(argv);
   const options = { short: settingShorts, bare: settingBare };
   const elsewhere = (flag: string) =>
     [...tasks.values()].filter((task) => flagsOf(task.args).includes(flag)).map(({ name }) => name);
@@ -50,6 +51,15 @@ export function parseCommandLine(
   }, sources);
   if (settings.help || settings.list) return { settings, task, args: {} };
   return { settings, task, args: argsFromFlags(task.args, after, sources, task.name) };
+}
+
+/** Deno gives U+FFFD for bytes that are no text: a file of that name is another one, and two of them are one. */
+function refuseOtherBytes(argv: readonly string[]): void {
+  const other = argv.find((token) => token.includes("\uFFFD"));
+  if (other === undefined) return;
+  throw new UsageError(`Cannot read the argument ${JSON.stringify(other)}: it is not UTF-8`, {
+    hint: "give the file a name in UTF-8",
+  });
 }
 
 /** What was typed behind the task's name, `--` included. */
