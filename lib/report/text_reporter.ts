@@ -218,7 +218,7 @@ export class TextReporter implements Reporter {
       event.tasks.some((each) => each.figures !== undefined);
     if (this.#query || !isWorthATable || this.#options.quiet) return;
     const { paint, columns } = this.#options;
-    for (const line of summaryTable(event.tasks, paint, columns())) this.#say(line);
+    for (const line of summaryTable(event.tasks, paint, columns(), event.ok)) this.#say(line);
     this.#say(paint.faint(summaryTotal(event.tasks, event.durationMs, event.dryRun)));
   }
 

@@ -20,3 +20,10 @@ Deno.test("summaryTable() tells what a task came to on a terminal of a single co
     assertEquals(summaryTable([image], makePaint(false), columns), lines, `${columns} columns`);
   }
 });
+
+Deno.test("summaryTable() leaves why the one failed task did so to the error of the run, where the run failed", () => {
+  const failed: TaskSummary = { task: "late", status: "failed", durationMs: 5, why: "no room" };
+  const told = (isRunFine: boolean) =>
+    summaryTable([image, failed], makePaint(false), Infinity, isRunFine).join("\n");
+  assertEquals([told(false), told(true)].map((text) => text.includes("no room")), [false, true]);
+});
