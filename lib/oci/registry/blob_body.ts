@@ -24,8 +24,9 @@ export async function blobBody(
       { ...sided, hint: "have the image pushed again", data: { status, missing: digest } },
     );
   }
-  const length = headers.get("content-length");
-  const told = length === null || headers.has("content-encoding") ? size : Number(length);
+  // A header that came twice is no number: "5, 5".
+  const length = /^\d+$/.exec(headers.get("content-length") ?? "")?.[0];
+  const told = length === undefined || headers.has("content-encoding") ? size : Number(length);
   if (size === undefined || told === size) return body ?? new Blob([]).stream();
   await body?.cancel();
   throw new VerificationError(
