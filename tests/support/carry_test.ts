@@ -4,9 +4,13 @@ import { carryPrograms, CarryRoom } from "./carry_room.ts";
 import { validWithNix, verifyWithNix } from "./nix_store_image.ts";
 import { realTest } from "./real.ts";
 
-/** A test in a room of its own. */
-export function carryTest(name: string, run: (room: CarryRoom) => Promise<void>): void {
-  realTest(name, carryPrograms, async () => {
+/** A test in a room of its own, which may need more than a carry does. */
+export function carryTest(
+  name: string,
+  run: (room: CarryRoom) => Promise<void>,
+  needs: readonly string[] = [],
+): void {
+  realTest(name, [...carryPrograms, ...needs], async () => {
     await using room = await CarryRoom.make();
     await run(room);
   });

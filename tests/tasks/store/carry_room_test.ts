@@ -37,7 +37,7 @@ carryTest("carryStore() leaves a full disk as it was", async (room) => {
   assertEquals(await validWithNix(uri), before);
   await verifyWithNix(uri);
   assertEquals((await room.carry(base, { to })).changed, false);
-});
+}, ["root", "mount"]);
 
 for (const size of ["small", "large"] as const) {
   carryTest(`a layer of a ${size} store fills no disk with what no path can hold`, async (room) => {
@@ -54,7 +54,7 @@ for (const size of ["small", "large"] as const) {
     await using _disk = await mountSmallDisk(room.nix.path, 50_000_000);
     await room.carry(base);
     await verifyWithNix(room.nix.uri);
-  });
+  }, ["root", "mount"]);
 }
 
 carryTest("carryStore() says that the disk of the cache is full", async (room) => {
@@ -69,4 +69,4 @@ carryTest("carryStore() says that the disk of the cache is full", async (room) =
   assertStringIncludes(error.message, `Cannot write to "${join(dir, "cache")}`);
   await Deno.remove(join(dir, "fill"));
   assertEquals((await room.carry(base, {}, context)).pathsMoved, 3);
-});
+}, ["root", "mount"]);

@@ -133,6 +133,7 @@ carryTest("carryStore() brings again what vanished, and finds what was changed",
   const again = await room.carry(base);
   assertEquals(again.pathsMoved, 1);
   await verifyWithNix(room.nix.uri);
+  await Deno.chmod(place, 0o755);
   await Deno.writeTextFile(join(place, "more"), "more");
   const error = await assertRejects(() => room.carry(base, { check: "full" }), VerificationError);
   assertStringIncludes(error.hint ?? "", `remove "${place}"`);
