@@ -191,6 +191,8 @@ Deno.test({
       const left = `.old.${digest.slice("sha256:".length)}.kedge-partial`;
       await world.write(left, data.slice(0, 500_000));
       await Deno.chmod(world.path(left), 0o444);
+      // What is one's own may be written again; this is somebody else's.
+      await Deno.chown(world.path(left), 65534, 65534);
       lefts.push(left);
     }
     await world.write("old", data.toReversed());
