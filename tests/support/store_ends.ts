@@ -59,8 +59,12 @@ export class Ends implements AsyncDisposable {
 }
 
 /** A test with both ends. */
-export function endsTest(name: string, run: (ends: Ends) => Promise<void>): void {
-  realTest(name, carryPrograms, async () => {
+export function endsTest(
+  name: string,
+  run: (ends: Ends) => Promise<void>,
+  needs: readonly string[] = [],
+): void {
+  realTest(name, [...carryPrograms, ...needs], async () => {
     await using ends = await Ends.make();
     await run(ends);
   });

@@ -187,26 +187,30 @@ Deno.test("what an import brings again is known as its source knows it now", asy
   });
 });
 
-realTest("exportStore() counts as brought no path that it only signs", ["nix"], async () => {
-  await inFolder(async (folder) => {
-    const hostile = new Hostile(folder);
-    await hostile.say(path, "x");
-    await hostile.import();
-    const key = join(folder, "key");
-    const args = ["--generate-binary-cache-key", "k-1", key, join(folder, "public")];
-    assertEquals((await new Deno.Command("nix-store", { args }).output()).success, true);
-    const from = { folder: hostile.nix.path };
-    const to = `file://${join(folder, "other-cache")}`;
-    const context = { cache: new Cache(join(folder, "cache")) };
-    assertEquals((await exportStore({ from, to }, context)).pathsMoved, 1);
-    const signing = { from, to, signingKey: { file: key } };
-    const planned = await exportStore(signing, { ...context, dryRun: true });
-    const signed = await exportStore(signing, context);
-    assertEquals({ ...planned, dryRun: false }, signed);
-    assertEquals([signed.changed, signed.pathsMoved, signed.bytesMoved], [true, 0, 0]);
-    assertEquals(signed.why, `"${to}" has the one path; 1 that it has lacks a signature of ours`);
-    const narInfo = await Deno.readTextFile(join(folder, "other-cache", `${digits}.narinfo`));
-    assertStringIncludes(narInfo, "Sig: k-1:");
-    assertEquals((await exportStore(signing, context)).changed, false);
-  });
-});
+realTest(
+  "exportStore() counts as brought no path that it only signs",
+  ["root", "nix"],
+  async () => {
+    await inFolder(async (folder) => {
+      const hostile = new Hostile(folder);
+      await hostile.say(path, "x");
+      await hostile.import();
+      const key = join(folder, "key");
+      const args = ["--generate-binary-cache-key", "k-1", key, join(folder, "public")];
+      assertEquals((await new Deno.Command("nix-store", { args }).output()).success, true);
+      const from = { folder: hostile.nix.path };
+      const to = `file://${join(folder, "other-cache")}`;
+      const context = { cache: new Cache(join(folder, "cache")) };
+      assertEquals((await exportStore({ from, to }, context)).pathsMoved, 1);
+      const signing = { from, to, signingKey: { file: key } };
+      const planned = await exportStore(signing, { ...context, dryRun: true });
+      const signed = await exportStore(signing, context);
+      assertEquals({ ...planned, dryRun: false }, signed);
+      assertEquals([signed.changed, signed.pathsMoved, signed.bytesMoved], [true, 0, 0]);
+      assertEquals(signed.why, `"${to}" has the one path; 1 that it has lacks a signature of ours`);
+      const narInfo = await Deno.readTextFile(join(folder, "other-cache", `${digits}.narinfo`));
+      assertStringIncludes(narInfo, "Sig: k-1:");
+      assertEquals((await exportStore(signing, context)).changed, false);
+    });
+  },
+);
