@@ -45,12 +45,7 @@ export const catalogShowTask = task({
   description: "Show an entry, its proofs and the history of its package",
   group: "catalog",
   args: {
-    entry: arg.string({
-      description: "The entry: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
-      positional: true,
-      required: true,
-      example: "acme@1.2.0",
-    }),
+    entry: publishArgs.entry,
     catalog: publishArgs.catalog,
   },
   run: ({ args, ...ctx }) => catalogShow(args, ctx),

@@ -18,12 +18,7 @@ export const publishVerifyTask = task({
   description: "Verify an entry again in every store that it was published to",
   group: "publish",
   args: {
-    entry: arg.string({
-      description: "The entry: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
-      positional: true,
-      required: true,
-      example: "acme@1.2.0",
-    }),
+    entry: publishArgs.entry,
     catalog: publishArgs.catalog,
     to: arg.list(arg.string({ description: "A store" }), {
       description: "Only this store, with its login",

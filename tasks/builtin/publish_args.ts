@@ -2,6 +2,12 @@ import { arg } from "../../lib/runner/arg_builder.ts";
 
 /** Flags that several tasks of stores and catalogs share. */
 export const publishArgs = {
+  entry: arg.string({
+    description: "The entry: NAME, NAME@VERSION or NAME@VERSION/SYSTEM",
+    positional: true,
+    required: true,
+    example: "acme@1.2.0",
+  }),
   catalog: arg.string({
     description: "The catalog: sqlite:///FILE or http(s)://HOST/PATH",
     required: true,

@@ -209,7 +209,6 @@ Deno.test("Uploader.send() ends on abort while other answers come early", async 
   });
   const retry = { retries: 0, baseMs: 1, ceilingMs: 1 };
   using uploader = new Uploader({ stallMs: 120_000, retry });
-  const started = performance.now();
   for (let round = 0; round < 40; round++) {
     const controller = new AbortController();
     await Promise.all(Array.from({ length: 6 }, async () => {
@@ -221,11 +220,16 @@ Deno.test("Uploader.send() ends on abort while other answers come early", async 
           yield new Uint8Array(300_000 - 262_144);
         },
       });
-      await assertRejects(() => sending);
+      const error = await assertRejects(() => sending);
+      // What went on until it stalled would say so.
+      const isRefused = error instanceof KedgeError && error.data?.["status"] === 405;
+      assert(
+        isRefused || controller.signal.aborted && error === controller.signal.reason,
+        `${error}`,
+      );
       controller.abort();
     }));
   }
-  assert(performance.now() - started < 120_000, "one of them went on until it stalled");
   await server.shutdown();
 });
 

@@ -36,6 +36,7 @@ async function sent(origin: Origin, bytes: number): Promise<void> {
   while (origin.sentBytes < bytes && Date.now() < deadline) {
     await delay(5);
   }
+  assert(origin.sentBytes >= bytes, `the origin sent ${origin.sentBytes} of ${bytes} bytes`);
 }
 
 function sum(extents: readonly Extent[]): number {

@@ -4,7 +4,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { UnreachableError, VerificationError } from "../../../lib/base/errors.ts";
+import { KedgeError, UnreachableError, VerificationError } from "../../../lib/base/errors.ts";
 import { baseImage } from "../../../tasks/base_image/base_image.ts";
 import type { CarriedBase } from "../../../tasks/store/store.ts";
 import { nixPaths } from "../../support/carry_room.ts";
@@ -121,7 +121,11 @@ carryTest("carryStore() takes a platform for the same by each of its names", asy
   await room.carry(named(await room.image("2.8.0"), "linux/arm64/v8"));
   const second = await room.image("2.8.1");
   assertEquals((await room.carry(named(second, "linux/aarch64"))).changed, true);
-  await assertRejects(() => room.carry(named(second, "linux/arm64/v9"), { check: "full" }));
+  await assertRejects(
+    () => room.carry(named(second, "linux/arm64/v9"), { check: "full" }),
+    KedgeError,
+    "linux/arm64/v9",
+  );
 });
 
 carryTest("carryStore() brings again what vanished, and finds what was changed", async (room) => {
