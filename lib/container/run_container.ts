@@ -60,7 +60,7 @@ export interface ContainerResult {
 const clocksApartMs = 3_600_000;
 /** Variables of which the engine itself lives. */
 const engineVariables =
-  /^(PATH|HOME|USER|TMPDIR|(LD|XDG|DBUS|DOCKER|_?CONTAINERS?|BUILDAH|PODMAN|STORAGE|LISTEN)_.*|NOTIFY_SOCKET|REGISTRY_AUTH_FILE)$/;
+  /^(PATH|HOME|USER|TMPDIR|(LD|XDG|DOCKER|_?CONTAINERS?|BUILDAH|PODMAN)_.*|STORAGE_(DRIVER|OPTS)|LISTEN_(PID|FDS|FDNAMES)|DBUS_(SESSION|SYSTEM)_BUS_ADDRESS|NOTIFY_SOCKET|REGISTRY_AUTH_FILE)$/;
 
 /** Whether an engine itself goes by a variable, which it can then be given for a container by an argument alone. */
 export function isEngineVariable(name: string): boolean {
