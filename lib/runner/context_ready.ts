@@ -8,12 +8,12 @@ export { runContext } from "./run_context.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
 import "../cache/lockfile.ts";
 import "../cache/open_cache.ts";
-import "./context.ts";
+import "./context_within.ts";
 import "../oci/reference.ts";
 import "../cache/cache.ts";
 import "../cache/lazy_tier.ts";
-import "./secrets.ts";
 import "./lazy_shell.ts";
+import "./secrets.ts";
 import "../base/digest_text.ts";
 import "../oci/reference_grammar.ts";
 import "../oci/refused_reference.ts";

@@ -17,6 +17,7 @@ import "../../lib/disk/disk_file.ts";
 import "../../lib/disk/file_users.ts";
 import "../../lib/disk/proof_ahead.ts";
 import "../../lib/operation/run_operation.ts";
+import "../../lib/runner/context.ts";
 import "../shared/in_words.ts";
 import "../shared/registry_rules.ts";
 import "../disk/options.ts";

@@ -13,6 +13,7 @@ import "../../lib/base/check_options.ts";
 import "../../lib/base/meter.ts";
 import "../../lib/oci/engine_reference.ts";
 import "../../lib/oci/referrers.ts";
+import "../../lib/runner/context.ts";
 import "../shared/in_words.ts";
 import "../image/checks.ts";
 import "../image/copies.ts";
