@@ -35,7 +35,7 @@ export const publishTask = task({
       default: "zstd",
     }),
     level: arg.number({
-      description: "The compression level: 1 to 19 for zstd, 0 to 9 for xz",
+      description: "The compression level: -99 to 19 for zstd, 0 to 9 for xz",
       integer: true,
       defaultText: "3 for zstd, 6 for xz",
     }),

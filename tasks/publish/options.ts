@@ -33,17 +33,24 @@ export function checkedPacking(
       hint: "compression is zstd, xz or none",
     });
   }
-  const levels = packingLevels[compression];
-  const chosen = Number(level ?? levels.default);
-  if (!Number.isInteger(chosen) || chosen < levels.min || chosen > levels.max) {
+  const { min, max, default: usual } = packingLevels[compression];
+  const asked = wholeLevel(level ?? usual);
+  const chosen = asked === defaultLevel ? usual : asked;
+  if (chosen === undefined || chosen < min || chosen > max) {
     throw new UsageError(
       `Cannot compress with ${compression} at the level ${level}: it has none such`,
-      {
-        hint: `the level is a whole number from ${levels.min} to ${levels.max}`,
-      },
+      { hint: `the level is a whole number from ${min} to ${max}` },
     );
   }
   return { compression, level: chosen };
+}
+
+/** Stands for the default of whatever compression there is, in the URI of a store as Nix reads it. */
+const defaultLevel = -1;
+
+/** A level as Nix reads the number in a store's URI, where a plus may have become a blank. */
+function wholeLevel(level: number | string): number | undefined {
+  return Number.isInteger(level) || /^[ +-]?[0-9]+$/.test(`${level}`) ? Number(level) : undefined;
 }
 
 function isCompression(name: string): name is NarCompression {
@@ -77,20 +84,31 @@ export function checkStorePacking(
   { shown, query }: Pick<StoreUri, "shown" | "query">,
   { compression, level }: NarPacking,
 ): void {
-  const asked = [
-    ["compression", "--compression", compression],
-    ["compression-level", "--level", `${level}`],
-  ] as const;
-  for (const [name, flag, chosen] of asked) {
-    const value = query[name];
-    if (value === undefined || value === chosen) continue;
-    throw new UsageError(
-      `Cannot publish to "${shown}" with the ${name} ${
-        JSON.stringify(value)
-      }: NARs are packed once for all stores`,
-      { hint: `all of them get ${chosen}; choose with ${flag}` },
+  const refuse = (name: string, state: string, hint: string) =>
+    new UsageError(
+      `Cannot publish to "${shown}" with the ${name} ${JSON.stringify(query[name])}: ${state}`,
+      { hint },
+    );
+  const once = "NARs are packed once for all stores";
+  const method = query["compression"];
+  if (method !== undefined && method !== compression) {
+    const hint = `all of them get ${compression}; choose with --compression`;
+    throw refuse("compression", once, hint);
+  }
+  const text = query["compression-level"];
+  if (text === undefined) return;
+  const asked = wholeLevel(text);
+  if (asked === undefined) {
+    const { min, max } = packingLevels[compression];
+    const range = `${compression} has the levels from ${min} to ${max}`;
+    throw refuse(
+      "compression-level",
+      "it is no whole number",
+      `${range}, and ${defaultLevel} stands for its default`,
     );
   }
+  if (compression === "none" || asked === defaultLevel || asked === level) return;
+  throw refuse("compression-level", once, `all of them get ${level}; choose with --level`);
 }
 
 /**

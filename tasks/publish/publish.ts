@@ -28,7 +28,7 @@ export interface PublishOptions {
   signingKey?: SigningKeySource | readonly SigningKeySource[] | undefined;
   /** How NARs are compressed. @default {"zstd"} */
   compression?: NarCompression | undefined;
-  /** The compression level: 1 to 19 for zstd, 0 to 9 for xz. @default {3 for zstd, 6 for xz} */
+  /** The compression level: -99 to 19 for zstd, 0 to 9 for xz; -1 is the default, as it is for Nix. @default {3 for zstd, 6 for xz} */
   level?: number | undefined;
   /** The system that the package runs on. @default {that of this machine} */
   system?: string | undefined;

@@ -40,10 +40,9 @@ export async function exportToCache(
   opened: AsyncDisposableStack,
 ): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
   const { query } = end.uri;
-  const packing = checkedPacking(
-    options.compression ?? query["compression"],
-    options.level ?? query["compression-level"],
-  );
+  const compression = options.compression ?? query["compression"];
+  const level = compression === "none" ? undefined : query["compression-level"];
+  const packing = checkedPacking(compression, options.level ?? level);
   checkStorePacking(end.uri, packing);
   const keys = await loadSigningKeys(options.signingKey, [end.uri], context);
   const prepared = await prepareStore(end.uri);

@@ -164,7 +164,7 @@ export interface ExportStoreOptions {
   closure?: boolean | undefined;
   /** How NARs are compressed in a binary cache. @default {what `compression` in its URI says, else "zstd"} */
   compression?: NarCompression | undefined;
-  /** The compression level: 1 to 19 for zstd, 0 to 9 for xz. @default {what `compression-level` in the URI says, else 3 for zstd, 6 for xz} */
+  /** The compression level: -99 to 19 for zstd, 0 to 9 for xz; -1 is the default, as it is for Nix. @default {what `compression-level` in the URI says, else 3 for zstd, 6 for xz} */
   level?: number | undefined;
   /** The keys that sign in a binary cache; not for a store of this machine's Nix. */
   signingKey?: SecretSource | Secret | readonly (SecretSource | Secret)[] | undefined;

@@ -5,7 +5,7 @@ export type NarCompression = "zstd" | "xz" | "none";
 export interface NarPacking {
   /** The method. */
   compression: NarCompression;
-  /** The level: 1 to 19 for zstd, 0 to 9 for xz; `none` has none. */
+  /** The level: -99 to 19 for zstd, 0 to 9 for xz; `none` has none. */
   level: number;
 }
 
@@ -27,7 +27,7 @@ export function narSuffix(compression: NarCompression): string {
 /** The levels that a method has, and the one that is taken by default. */
 export const packingLevels: Record<NarCompression, { min: number; max: number; default: number }> =
   {
-    zstd: { min: 1, max: 19, default: 3 },
+    zstd: { min: -99, max: 19, default: 3 },
     xz: { min: 0, max: 9, default: 6 },
     none: { min: 0, max: 0, default: 0 },
   };

@@ -26,10 +26,12 @@ realTest("exportStore() packs as the URI of the binary cache says", carryProgram
   const best = await packed("?compression-level=19");
   assertEquals([best.kind, best.size < zstd.size], [".nar.zst", true]);
   assertEquals(await packed("", { level: 19 }), best);
+  const least = await packed("?compression-level=-50");
+  assertEquals([least.kind, least.size > zstd.size], [".nar.zst", true]);
   const fast = await packed("?compression=xz&compression-level=0");
   assertEquals(fast.kind, ".nar.xz");
   assertEquals((await packed("?compression=xz")).size < fast.size, true);
-  assertEquals((await packed("?compression=none", { compression: "none" })).kind, ".nar");
+  assertEquals((await packed("?compression=none&compression-level=9")).kind, ".nar");
   const refused: [string, Partial<ExportStoreOptions>, string][] = [
     ["?compression=lzma", {}, 'Cannot compress with "lzma": it is not known'],
     ["?compression-level=best", {}, "Cannot compress with zstd at the level best: it has none"],
