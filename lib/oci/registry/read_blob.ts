@@ -16,6 +16,7 @@ import { comingBytes, type MinReader } from "../../http/coming_bytes.ts";
 import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
+import type { BlobPart } from "./registry_blobs.ts";
 import type { RegistryClient } from "./registry_client.ts";
 
 /** Options of {@linkcode readBlob}. */
@@ -52,21 +53,26 @@ export async function* readBlob(
   let ranges = true;
   for (let failures = 0;;) {
     signal?.throwIfAborted();
-    let drop = 0;
     const before = position;
-    let end = size;
+    const isPart = position > 0 && position < size && ranges;
+    let part: BlobPart;
+    try {
+      part = isPart
+        ? await client.getRange(descriptor, position, size - 1, signal)
+        : { body: await client.get(descriptor, signal), size };
+    } catch (error) {
+      signal?.throwIfAborted();
+      // A request is tried again by who sends it; what fails here is no matter of the connection.
+      if (!(error instanceof RangeRefusedError)) throw error;
+      meter.note(`${client.host.host} gives no ranges; reading ${digest} from its start`);
+      ranges = false;
+      continue;
+    }
+    const end = isPart ? position + part.size : size;
+    let drop = isPart ? 0 : position;
     let failure: unknown;
     try {
-      let body: ReadableStream<Uint8Array<ArrayBuffer>>;
-      if (position > 0 && position < size && ranges) {
-        const part = await client.getRange(descriptor, position, size - 1, signal);
-        body = part.body;
-        end = position + part.size;
-      } else {
-        body = await client.get(descriptor, signal);
-        drop = position;
-      }
-      for await (const piece of pieces(body, size, stallMs, signal)) {
+      for await (const piece of pieces(part.body, size, stallMs, signal)) {
         const dropped = Math.min(drop, piece.byteLength);
         drop -= dropped;
         if (dropped === piece.byteLength) continue;
@@ -81,11 +87,6 @@ export async function* readBlob(
       failure = new Error(`the body ended after ${position} of ${size} bytes`);
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof RangeRefusedError && ranges) {
-        meter.note(`${client.host.host} gives no ranges; reading ${digest} from its start`);
-        ranges = false;
-        continue;
-      }
       if (error instanceof KedgeError) throw error;
       failure = error;
     }
