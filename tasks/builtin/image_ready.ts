@@ -41,6 +41,7 @@ import "../../lib/oci/copy/listing_requests.ts";
 import "../../lib/oci/copy/manifest_walk.ts";
 import "../../lib/oci/copy/settle_copy.ts";
 import "../../lib/oci/file_hashers.ts";
+import "../../lib/oci/copy/insecure_hosts.ts";
 import "../../lib/oci/checked_manifest.ts";
 import "../../lib/oci/platform_leaves.ts";
 import "../../lib/http/pace.ts";

@@ -8,7 +8,7 @@ import "../../lib/oci/copy/open_image.ts";
 import "../../lib/oci/registry/registry_destination.ts";
 import "../../lib/oci/registry/registry_source.ts";
 // All that is loaded with these, named by `deno run -A scripts/ready.ts`.
-import "../../lib/oci/reference_grammar.ts";
+import "../../lib/oci/copy/insecure_hosts.ts";
 import "../../lib/oci/registry/registry_host.ts";
 import "../../lib/base/digest.ts";
 import "../../lib/base/meter.ts";
@@ -20,6 +20,7 @@ import "../../lib/oci/reference.ts";
 import "../../lib/oci/registry/registry_client.ts";
 import "../../lib/oci/checked_manifest.ts";
 import "../../lib/oci/referrers.ts";
+import "../../lib/oci/reference_grammar.ts";
 import "../../lib/http/client.ts";
 import "../../lib/http/retry_policy.ts";
 import "../../lib/oci/registry/connections.ts";

@@ -25,6 +25,7 @@ import "../../lib/disk/where_room.ts";
 import "../../lib/disk/with_room.ts";
 import "../../lib/chunk/disk_manifest.ts";
 import "../../lib/disk/fetch_index.ts";
+import "../../lib/oci/copy/insecure_hosts.ts";
 import "../../lib/oci/registry/registry_host.ts";
 import "../../lib/http/body_start.ts";
 import "../../lib/http/retry_policy.ts";

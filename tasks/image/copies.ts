@@ -104,7 +104,7 @@ async function copyRoutes(
         spool = new ImageSpool(context.cache, routes);
         disposal.defer(() => spool!.end(moves ? "broken off" : "looked at"));
       }
-      const copies = await openCopies(routes, hosts, spool?.spool);
+      const copies = await openCopies(routes, hosts, { spool: spool?.spool, onFailure: tell });
       const planned = await planCopies(copies, {
         platforms,
         isPlatformAsked: (options.platforms ?? []).length > 0,

@@ -1,5 +1,5 @@
 import { counted } from "../../lib/base/counted.ts";
-import { toError, UsageError } from "../../lib/base/errors.ts";
+import { toError } from "../../lib/base/errors.ts";
 import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
 import { wordsOf } from "../../lib/operation/error_data.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
@@ -52,7 +52,7 @@ export class ListFailures {
         result = await copy(left, (to, error) => void failed.set(to, error));
       } catch (error) {
         this.#context.signal.throwIfAborted();
-        if (failed.size === 0 || error instanceof UsageError) {
+        if (failed.size === 0) {
           if (this.#errors.length === 0) throw error;
           throw this.#all([error], this.#errors.length + countOf(left));
         }

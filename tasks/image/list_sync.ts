@@ -6,14 +6,15 @@
 import { checkOptions } from "../../lib/base/check_options.ts";
 import { counted } from "../../lib/base/counted.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
-import { type Meter, silentMeter } from "../../lib/base/meter.ts";
+import { silentMeter } from "../../lib/base/meter.ts";
 import {
   type DestinationReference,
   formatDestination,
   parseDestination,
 } from "../../lib/oci/engine_reference.ts";
-import { parseReference } from "../../lib/oci/reference.ts";
+import { formatReference, parseReference } from "../../lib/oci/reference.ts";
 import { isLayoutName, isTag } from "../../lib/oci/reference_grammar.ts";
+import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import { imagesAmong } from "../../lib/oci/referrers.ts";
 import {
   resolveContext,
@@ -23,6 +24,7 @@ import {
 import { inWords } from "../shared/in_words.ts";
 import { checkOffline, copyShapes } from "./checks.ts";
 import { copyImages } from "./copies.ts";
+import type { ListFailures } from "./list_failures.ts";
 import type { ImageRoute } from "./routes.ts";
 import type { ImageToSync, SyncImagesOptions, SyncImagesResult } from "./list.ts";
 
@@ -45,17 +47,11 @@ export async function runSyncImages(
   const failures = options.keepGoing ?? context.keepGoing
     ? new (await import("./list_failures.ts")).ListFailures(context)
     : undefined;
-  const routes: ImageRoute[] = [];
-  let requestsBefore = 0;
-  const meter = { ...silentMeter, request: () => void requestsBefore++ };
-  for (const image of options.images) {
-    try {
-      routes.push(...await routesOf(image, options, context, meter));
-    } catch (error) {
-      if (failures === undefined || error instanceof UsageError) throw error;
-      failures.add(image.from, error);
-    }
-  }
+  const chosen: ChosenImages[] = [];
+  for (const image of options.images) chosen.push(await chosenOf(image, context));
+  const listed = await routesOfAll(chosen, options, context, failures);
+  const { routes } = listed;
+  let { requests: requestsBefore } = listed;
   if (failures === undefined) return await copyImages(routes, options, context, { requestsBefore });
   return await failures.copyOthers(routes, (left, onFailure) => {
     const before = requestsBefore;
@@ -64,38 +60,75 @@ export async function runSyncImages(
   });
 }
 
-async function routesOf(
-  image: ImageToSync,
+/** Asks which tags there are, of each repository in turn; what cannot be listed is told where the others go on without it. */
+async function routesOfAll(
+  chosen: readonly ChosenImages[],
   options: SyncImagesOptions,
   context: TaskContext,
-  meter: Meter,
-): Promise<ImageRoute[]> {
+  failures: ListFailures | undefined,
+): Promise<{ routes: ImageRoute[]; requests: number }> {
+  const routes: ImageRoute[] = [];
+  let requests = 0;
+  const meter = { ...silentMeter, request: () => void requests++ };
+  using hosts = chosen.some(({ tags }) => tags !== undefined)
+    ? await (await import("../shared/registries.ts")).openImageHosts(options, context, { meter })
+    : undefined;
+  for (const each of chosen) {
+    try {
+      routes.push(...await routesOf(each, hosts, options, context));
+    } catch (error) {
+      if (failures === undefined) throw error;
+      failures.add(formatReference(each.from), error);
+    }
+  }
+  return { routes, requests };
+}
+
+/** What an entry of a list names. */
+interface ChosenImages extends ImageRoute {
+  /** Which tags are wanted, where it is not the one that it names. */
+  readonly tags?: { readonly text: string; readonly fits: (tag: string) => boolean };
+}
+
+async function chosenOf(image: ImageToSync, context: TaskContext): Promise<ChosenImages> {
   const from = parseReference(image.from);
   const to = [image.to].flat().map(parseDestination);
   if (to.length === 0) throw new UsageError(`Cannot sync "${image.from}": it has no destination`);
-  if (image.tags === undefined) return [{ from, to }];
-  const [{ parseTagFilter }, { listTags }, { openImageHosts }] = await Promise.all([
-    import("../../lib/oci/tag_filter.ts"),
-    import("../../lib/oci/copy/list_tags.ts"),
-    import("../shared/registries.ts"),
-  ]);
-  const fits = parseTagFilter(image.tags);
+  const { tags: text } = image;
+  if (text === undefined) return { from, to };
+  const { parseTagFilter } = await import("../../lib/oci/tag_filter.ts");
+  const fits = parseTagFilter(text);
   for (const reference of [from, ...to]) checkBare(reference);
   checkOffline(context, "sync", from, ...to);
-  using hosts = await openImageHosts(options, context, { meter });
-  const all = await inWords(`list "${image.from}"`, () => listTags(from, hosts));
+  return { from, to, tags: { text, fits } };
+}
+
+async function routesOf(
+  { from, to, tags: wanted }: ChosenImages,
+  hosts: ImageHosts | undefined,
+  options: SyncImagesOptions,
+  context: TaskContext,
+): Promise<ImageRoute[]> {
+  if (wanted === undefined || hosts === undefined) return [{ from, to }];
+  const [{ parseTagFilter }, { listTags }] = await Promise.all([
+    import("../../lib/oci/tag_filter.ts"),
+    import("../../lib/oci/copy/list_tags.ts"),
+  ]);
+  const { text, fits } = wanted;
+  const name = formatReference(from);
+  const all = await inWords(`list "${name}"`, () => listTags(from, hosts));
   const tags = all.filter(fits);
   if (options.pin && from.transport === "docker") {
     const { noteUnlisted } = await import("./pins.ts");
     await noteUnlisted(from, fits, all, context);
   }
   if (tags.length === 0) {
-    throw new KedgeError(`Cannot sync "${image.from}": no tag fits ${JSON.stringify(image.tags)}`, {
+    throw new KedgeError(`Cannot sync "${name}": no tag fits ${JSON.stringify(text)}`, {
       side: "source",
-      hint: rangeHint(image.tags, all, parseTagFilter) ?? hintOf(imagesAmong(all, (tag) => tag)),
+      hint: rangeHint(text, all, parseTagFilter) ?? hintOf(imagesAmong(all, (tag) => tag)),
     });
   }
-  for (const tag of tags) to.forEach((each) => checkName(each, tag, image.from));
+  for (const tag of tags) to.forEach((each) => checkName(each, tag, name));
   return tags.map((tag) => ({ from: { ...from, tag }, to: to.map((each) => ({ ...each, tag })) }));
 }
 

@@ -69,6 +69,7 @@ import "../../lib/base/thrown_at.ts";
 import "../../lib/http/display_url.ts";
 import "../../lib/base/meter.ts";
 import "../../lib/oci/file_hashers.ts";
+import "../../lib/oci/copy/insecure_hosts.ts";
 import "../../lib/base/sync_data.ts";
 import "../../lib/base/digest.ts";
 import "../../lib/base/file_lock.ts";

@@ -48,21 +48,37 @@ export async function openEngine(
   return new EngineStore(engine, (message) => meter.note(message));
 }
 
-/** Opens both sides of every route; nothing is asked yet. */
+/**
+ * Opens both sides of every route; nothing is asked yet.
+ *
+ * @param onFailure told of each destination of which a side cannot be opened, before the first of those failures is thrown
+ */
 export async function openCopies(
   routes: readonly ImageRoute[],
   hosts: ImageHosts,
-  spool: Spool | undefined,
+  { spool, onFailure }: {
+    spool: Spool | undefined;
+    onFailure: ((to: DestinationReference, error: unknown) => void) | undefined;
+  },
 ): Promise<ImageCopy[]> {
   const copies: ImageCopy[] = [];
+  const failures: unknown[] = [];
   for (const { from, to } of routes) {
-    const source = to.length > 1 && spool !== undefined
-      ? await readOnce(await hosts.source(from), spool)
-      : await hosts.source(from);
+    let source: ImageSource | undefined;
     for (const each of to) {
-      copies.push({ source, destination: await hosts.destination(each), to: each });
+      try {
+        source ??= to.length > 1 && spool !== undefined
+          ? await readOnce(await hosts.source(from), spool)
+          : await hosts.source(from);
+        copies.push({ source, destination: await hosts.destination(each), to: each });
+      } catch (error) {
+        if (onFailure === undefined) throw error;
+        onFailure(each, error);
+        failures.push(error);
+      }
     }
   }
+  if (failures.length > 0) throw failures[0];
   return copies;
 }
 

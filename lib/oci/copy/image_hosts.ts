@@ -4,6 +4,7 @@ import type { DestinationReference } from "../engine_reference.ts";
 import { FileHashers } from "../file_hashers.ts";
 import type { ImageEngine } from "../engine/image_engine.ts";
 import type { ImageDestination, ImageSource } from "../image_store.ts";
+import { insecureHosts } from "./insecure_hosts.ts";
 import type { LayoutPlace } from "../layout/layout_place.ts";
 import type { LocalBlobs } from "../local_blobs.ts";
 import type { MirroredSource } from "../registry/mirrored_source.ts";
@@ -35,9 +36,13 @@ export class ImageHosts implements Disposable {
   #layouts = new Map<string, LayoutPlace>();
   #hashers = new FileHashers();
 
-  /** Connects to nothing yet. */
+  /**
+   * Connects to nothing yet.
+   *
+   * @throws {UsageError} if an insecure registry is no host
+   */
   constructor(options: ImageHostsOptions = {}) {
-    this.#options = options;
+    this.#options = { ...options, insecureRegistries: insecureHosts(options.insecureRegistries) };
   }
 
   /** Opens an image to be read; nothing is asked yet. */

@@ -1,5 +1,5 @@
-import { type Side, UsageError } from "../../base/errors.ts";
-import { isHost } from "../reference_grammar.ts";
+import type { Side } from "../../base/errors.ts";
+import { insecureHosts } from "./insecure_hosts.ts";
 import { RegistryHost, type RegistryHostOptions } from "../registry/registry_host.ts";
 
 /** What sources and destinations are opened with. */
@@ -18,8 +18,8 @@ export interface OpenImageOptions extends
  * @throws {UsageError} if an insecure registry is no host
  */
 export function openHost(host: string, side: Side, options: OpenImageOptions): RegistryHost {
-  const { insecureRegistries = [], ...rest } = options;
-  const insecure = insecureRegistries.map(checkedHost).includes(host);
+  const { insecureRegistries, ...rest } = options;
+  const insecure = insecureHosts(insecureRegistries).includes(host);
   return new RegistryHost({ ...rest, host, side, insecure });
 }
 
@@ -50,13 +50,4 @@ export function openPlace(
     insecureRegistries: insecure ? [...insecureRegistries, host] : insecureRegistries,
     ...(mirror ? { retry: mirrorRetry } : {}),
   });
-}
-
-/** What is no host would be the one of no reference, and the registry that was meant be spoken to by TLS. */
-function checkedHost(text: string): string {
-  if (isHost(text)) return text.toLowerCase();
-  throw new UsageError(
-    `Cannot use the insecure registry ${JSON.stringify(text)}: it is no host`,
-    { hint: "write HOST or HOST:PORT" },
-  );
 }
