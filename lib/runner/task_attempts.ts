@@ -197,6 +197,7 @@ async function settledOrGivenUp<T>(
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const stop = () => {
       timer[Symbol.dispose]();
       reject(signal.reason);

@@ -16,16 +16,25 @@ export interface Ran {
   printed: string[];
 }
 
+/** The surroundings of a run, and what is to happen within it. */
+export interface RunTasksHost extends Partial<ProgramHost> {
+  /** Called when a task is about to wait for its next try. */
+  onRetry?: () => void;
+}
+
 /** Runs tasks in this process, with a working folder and a cache of their own that are removed afterwards. */
 export async function runTasks(
   tasks: readonly AnyTask[],
   argv: readonly string[],
-  host: Partial<ProgramHost> = {},
+  { onRetry, ...host }: RunTasksHost = {},
 ): Promise<Ran> {
   const dir = await Deno.makeTempDir();
   const ran: Ran = { exitCode: -1, events: [], result: undefined, printed: [] };
   const reporter: Reporter = {
-    report: (event) => void ran.events.push(event),
+    report: (event) => {
+      ran.events.push(event);
+      if (event.type === "task-retry") onRetry?.();
+    },
     result: (result) => void (ran.result = result),
     pause: () => ({ [Symbol.dispose]() {} }),
     close: () => Promise.resolve(),

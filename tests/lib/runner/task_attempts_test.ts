@@ -39,11 +39,11 @@ Deno.test("retry: waits as long as the delay says, also where that is longer tha
     description,
     retry: { attempts: 2, delay: "5m", jitter: 0 },
     run: () => {
-      setTimeout(() => stop.abort(new StoppedError("SIGINT")), 100);
       throw new Error("no");
     },
   });
-  const { events } = await runTasks([flaky], ["flaky"], { signal: stop.signal });
+  const onRetry = () => stop.abort(new StoppedError("SIGINT"));
+  const { events } = await runTasks([flaky], ["flaky"], { signal: stop.signal, onRetry });
   const waits = events.flatMap((event) => event.type === "task-retry" ? [event.delayMs] : []);
   assertEquals(waits, [300_000]);
 });
@@ -138,11 +138,12 @@ Deno.test("retry: a wait that is longer than a timer can wait is waited for", as
     retry: { attempts: 9, delay: "30d", maxDelay: "30d", jitter: 0 },
     run: () => {
       runs++;
-      setTimeout(() => stop.abort(new StoppedError("SIGINT")), 100);
       throw new Error("no");
     },
   });
-  const result = await runTasks([failing], ["failing"], { signal: stop.signal });
+  // A timer that can wait no longer ends within a millisecond, and so before this one.
+  const onRetry = () => void setTimeout(() => stop.abort(new StoppedError("SIGINT")), 20);
+  const result = await runTasks([failing], ["failing"], { signal: stop.signal, onRetry });
   assertEquals([result.exitCode, runs], [130, 1]);
 });
 
