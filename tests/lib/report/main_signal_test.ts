@@ -9,20 +9,23 @@ async function started(args: readonly string[], cacheDir: string, env: Record<st
   const child = spawnKedge(args, { cacheDir, program, env });
   const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  while (!text.includes("ready")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`it ended before it was ready: ${text}`);
-    text += value;
-  }
-  const rest = (async () => {
+  const says = async (word: string) => {
+    while (!text.includes(word)) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`it ended before it said "${word}": ${text}`);
+      text += value;
+    }
+  };
+  const rest = async () => {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return text;
       text += value;
     }
-  })();
+  };
+  await says("ready");
   await child.stdout.cancel();
-  return { child, rest };
+  return { child, says, rest };
 }
 
 /** Waits until no process carries a name: one that was killed is there for a moment. */
@@ -96,7 +99,7 @@ for (
         await carried(name, 3, child);
         child.kill(signal);
         assertEquals((await child.status).code, code);
-        assertStringIncludes(await rest, "disposed 1");
+        assertStringIncludes(await rest(), "disposed 1");
         assertEquals(await carrying(name), 0);
       }),
   });
@@ -108,8 +111,8 @@ Deno.test({
   fn: () =>
     withFolder(async (cacheDir) => {
       const name = `KEDGE_TEST_${crypto.randomUUID().replaceAll("-", "")}`;
-      const script = "trap '' TERM INT; while :; do sleep 0.05; done";
-      const { child, rest } = await started(["waits", "--script", script], cacheDir, {
+      const script = "trap 'echo heard' TERM INT; while :; do sleep 0.05; done";
+      const { child, says, rest } = await started(["waits", "--script", script], cacheDir, {
         [name]: "1",
       });
       await carried(name, 2, child);
@@ -117,12 +120,14 @@ Deno.test({
       // Nothing else of this module may come between.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
       child.kill("SIGINT");
-      await delay(1500);
+      await says("heard");
+      // How much later the third comes than the first is what it is about: the first was there before it was heard.
+      await delay(320);
       assert(await carrying(name) >= 2);
       child.kill("SIGINT");
       assertEquals((await child.status).code, 130);
       // Whoever is not forced waits for the grace, kills the program, and lets go of what is held.
-      assert(!(await rest).includes("disposed"));
+      assert(!(await rest()).includes("disposed"));
       await gone(name);
     }),
 });
@@ -135,6 +140,6 @@ Deno.test({
       const { child, rest } = await started(["hangs"], cacheDir, {});
       child.kill("SIGTERM");
       assertEquals((await child.status).code, 143);
-      assertStringIncludes(await rest, "did not end within 6.0s of its stop");
+      assertStringIncludes(await rest(), "did not end within 6.0s of its stop");
     }),
 });

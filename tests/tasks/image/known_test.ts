@@ -186,6 +186,7 @@ Deno.test("syncImage() that is ended while it gives names has ended when it says
     report: (event) => {
       if (event.type !== "phase-start" || event.phase !== "commit") return;
       stop.abort(new Error("cut"));
+      // Who did not wait for the names would have ended by then.
       setTimeout(end, 100);
     },
   });
