@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { inFolder } from "../../support/in_folder.ts";
+import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 
 const module = new URL("../../../lib/http/partial_file.ts", import.meta.url).href;
-const config = new URL("../../../deno.json", import.meta.url).pathname;
 
 realTest(
   "PartialFile goes on with data that their owner may only read: a kill fell right before they got their name",
@@ -18,19 +18,14 @@ await using file = await PartialFile.open(${
         JSON.stringify(folder)
       }, undefined, { done: [{ start: 0, end: 4 }] });
 console.log(file.extents.bytes);`;
-      const child = new Deno.Command("setpriv", {
-        args: [
-          ...["--bounding-set", "-dac_override,-dac_read_search", Deno.execPath()],
-          ...["run", "-A", "--no-check", `--config=${config}`, "-"],
-        ],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      await new Blob([script]).stream().pipeTo(child.stdin);
-      const { code, stdout, stderr } = await child.output();
-      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-      assertEquals(new TextDecoder().decode(stdout), "4\n");
+      const program = join(folder, "script.ts");
+      await Deno.writeTextFile(program, script);
+      const { code, stdout, stderr } = await runKedge([], {
+        program,
+        cacheDir: folder,
+        bound: true,
+      });
+      assertEquals({ code, stdout, stderr }, { code: 0, stdout: "4\n", stderr: "" });
       assertEquals(await Deno.readTextFile(join(folder, "data")), "half....");
     }),
 );

@@ -2,10 +2,10 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { searchablePath } from "../../../lib/runner/searchable_path.ts";
 import { inFolder } from "../../support/in_folder.ts";
+import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 
 const shell = new URL("../../../lib/runner/shell.ts", import.meta.url).href;
-const config = new URL("../../../deno.json", import.meta.url).pathname;
 
 realTest(
   "$ finds a program behind a folder of PATH that this user may not enter",
@@ -21,22 +21,11 @@ const { signal } = new AbortController();
 const { $ } = bindShell({ signal, redactor: new Redactor(), dryRun: false, report() {} });
 console.log(await $\`echo bound && sh -c "echo one"\`.text(), await plainShell(signal)\`sh -c "echo two"\`.text());
 Deno.exit();`;
-      const child = new Deno.Command("setpriv", {
-        args: [
-          ...["--bounding-set", "-dac_override,-dac_read_search", Deno.execPath()],
-          ...["run", "-A", "--no-check", "--cached-only", `--config=${config}`, "-"],
-        ],
-        env: { PATH: path },
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      await new Blob([script]).stream().pipeTo(child.stdin);
-      const { stdout, stderr } = await child.output();
-      assertEquals(
-        [new TextDecoder().decode(stdout), new TextDecoder().decode(stderr)],
-        ["bound\none two\n", ""],
-      );
+      const program = join(folder, "script.ts");
+      await Deno.writeTextFile(program, script);
+      const options = { program, cacheDir: folder, env: { PATH: path }, bound: true };
+      const { stdout, stderr } = await runKedge([], options);
+      assertEquals({ stdout, stderr }, { stdout: "bound\none two\n", stderr: "" });
     }),
 );
 
