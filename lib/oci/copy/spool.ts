@@ -29,7 +29,16 @@ export interface SpoolFolder {
 }
 
 /** What a plan reads are configs; a larger one is none that it takes for one. */
-const mostHeldBytes = 8 * 1024 * 1024;
+const largestHeldBytes = 8 * 1024 * 1024;
+/** Of all together no more waits in memory; the rest is fetched again. */
+const mostHeldBytes = 32 * 1024 * 1024;
+
+/** A blob that waits in memory, or is about to. */
+interface HeldBlob {
+  readonly bytes: Promise<Uint8Array>;
+  /** Whether who reads it was ended, so that another has to. */
+  readonly isEnded: () => boolean;
+}
 
 interface Place {
   readonly layout: Layout;
@@ -43,7 +52,8 @@ export class Spool implements Disposable {
   #own: Promise<Place> | undefined;
   #blobs = new Map<Digest, Promise<string>>();
   #planned = new Set<Digest>();
-  #held = new Map<Digest, Promise<Uint8Array>>();
+  #held = new Map<Digest, HeldBlob>();
+  #heldBytes = 0;
   #moves = false;
   #sound = new Set<string>();
 
@@ -71,21 +81,36 @@ export class Spool implements Disposable {
     this.#moves = true;
   }
 
-  /** The bytes of a blob for a plan, asked for once, where it is as small as what plans read; `undefined` if it is to be had by its file. */
+  /**
+   * The bytes of a blob for a plan, where it is as small as what plans read; `undefined` if it is to be had by its file. It is asked for
+   * once, unless too many wait already.
+   */
   async peek(
     descriptor: Descriptor,
     source: ImageSource,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    if (this.#moves || descriptor.size > mostHeldBytes) return undefined;
-    const { digest } = descriptor;
-    const held = this.#held.get(digest) ?? this.#hold(descriptor, source, signal);
-    this.#held.set(digest, held);
-    try {
-      return await held;
-    } catch (error) {
-      this.#held.delete(digest);
-      throw error;
+    const { digest, size } = descriptor;
+    if (this.#moves || size > largestHeldBytes) return undefined;
+    for (;;) {
+      const standing = this.#held.get(digest);
+      if (standing === undefined && this.#heldBytes + size > mostHeldBytes) {
+        return await this.#hold(descriptor, source, signal);
+      }
+      const held = standing ??
+        { bytes: this.#hold(descriptor, source, signal), isEnded: () => signal.aborted };
+      if (standing === undefined) this.#heldBytes += size;
+      this.#held.set(digest, held);
+      try {
+        return await held.bytes;
+      } catch (error) {
+        if (this.#held.get(digest) === held) {
+          this.#held.delete(digest);
+          this.#heldBytes -= size;
+        }
+        signal.throwIfAborted();
+        if (!held.isEnded()) throw error;
+      }
     }
   }
 
@@ -142,7 +167,7 @@ export class Spool implements Disposable {
       if (await this.#isSound(descriptor, layout, signal)) return path;
       await removeIfThere(path);
     }
-    const held = await this.#held.get(descriptor.digest);
+    const held = await this.#held.get(descriptor.digest)?.bytes;
     if (held !== undefined) {
       await layout.putBytes(descriptor.digest, held);
       return path;
