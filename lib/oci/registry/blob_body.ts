@@ -1,5 +1,6 @@
-import { KedgeError, type Side, VerificationError } from "../../base/errors.ts";
+import { type Side, VerificationError } from "../../base/errors.ts";
 import type { Descriptor } from "../descriptor.ts";
+import { missingBlob } from "./missing_blob.ts";
 
 /** What a blob must be; its size where that is known before. */
 export type ExpectedBlob = Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>;
@@ -19,10 +20,7 @@ export async function blobBody(
   const sided = side === undefined ? {} : { side };
   if (status === 404) {
     await body?.cancel();
-    throw new KedgeError(
-      `Cannot find the blob ${digest} of "${name}": the registry answered 404`,
-      { ...sided, hint: "have the image pushed again", data: { status, missing: digest } },
-    );
+    throw missingBlob(digest, { name, side });
   }
   // A header that came twice is no number: "5, 5".
   const length = /^\d+$/.exec(headers.get("content-length") ?? "")?.[0];

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { KedgeError, NoRoomError, UnreachableError, VerificationError } from "../../base/errors.ts";
+import { KedgeError, NoRoomError, VerificationError } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import { download } from "../../http/download.ts";
 import { probe } from "../../http/probe.ts";
 import { readSoundControl } from "../../http/sound_control.ts";
 import type { BlobTransfer, RangedDownload } from "../image_store.ts";
+import { missingBlob } from "./missing_blob.ts";
 import { wrongDigest } from "../wrong_digest.ts";
 
 /** How many connections fetch one blob. */
@@ -19,6 +20,8 @@ export const connections = 4;
  *
  * @throws {VerificationError} if its bytes are wrong
  * @throws {UnreachableError} if they did not come
+ * @throws {NotAllowedError} if the registry refuses them
+ * @throws {KedgeError} if it does not have them
  */
 export async function rangesIntoFile(
   transfer: BlobTransfer,
@@ -26,11 +29,14 @@ export async function rangesIntoFile(
   folder: string,
   meter: Meter,
 ): Promise<void> {
+  const { descriptor, source: { name } } = transfer;
   for (const [at, place] of places.entries()) {
     try {
       return await fetchFrom(place, transfer, folder, meter);
-    } catch (error) {
+    } catch (cause) {
       transfer.signal.throwIfAborted();
+      const isMissing = cause instanceof KedgeError && cause.data["status"] === 404;
+      const error = isMissing ? missingBlob(descriptor.digest, { name, side: "source" }) : cause;
       if (at === places.length - 1 || !(error instanceof KedgeError)) throw error;
       // Of wrong bytes the source is told, which then says whether there are others.
       if (error instanceof NoRoomError || error instanceof VerificationError) throw error;
@@ -54,7 +60,6 @@ async function fetchFrom(
     ...(control?.size === descriptor.size ? { partial: control } : {}),
   };
   const found = await probe(client, request);
-  if (found.state !== "found") throw new UnreachableError(`Cannot get ${digest}: it is a 304`);
   if (found.size !== undefined && found.size !== descriptor.size) {
     await found.response.body?.cancel();
     throw new VerificationError(

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { NotAllowedError, type Side } from "../../base/errors.ts";
+import type { NotAllowedError, Side } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import type { Redactor } from "../../base/redactor.ts";
 import type { HttpClient } from "../../http/client.ts";
@@ -107,7 +107,11 @@ export class RegistryAccess {
     }
   }
 
-  /** Sends one request of a download by `send`; what the registry refuses for good is given back. */
+  /**
+   * Sends one request of the download of a blob by `send`; what another place refuses to which the registry sends for it is given back.
+   *
+   * @throws {NotAllowedError} if it is refused for want of rights
+   */
   async fetch(
     repository: string,
     may: RegistryAction,
@@ -123,17 +127,24 @@ export class RegistryAccess {
       if (authorization !== undefined) headers.set("authorization", authorization);
       return await send({ ...init, headers });
     };
-    const authorization = await this.#header(repository, scopes);
-    const response = await sendWith(authorization);
-    if (response.status !== 401) {
-      await this.#letIn(repository, authorization);
-      return response;
+    let authorization = await this.#header(repository, scopes);
+    let response = await sendWith(authorization);
+    const renewed = response.status === 401
+      ? await this.#renew(response, repository, scopes, authorization)
+      : undefined;
+    if (renewed !== undefined) {
+      authorization = renewed;
+      await response.body?.cancel();
+      this.#options.meter?.request();
+      response = await sendWith(renewed);
     }
-    const renewed = await this.#renew(response, repository, scopes, authorization);
-    if (renewed === undefined) return response;
-    await response.body?.cancel();
-    this.#options.meter?.request();
-    return await sendWith(renewed);
+    const isRefused = response.status === 401 || response.status === 403;
+    if (isRefused && url.startsWith(`${this.#options.origin.base.href}${repository}/`)) {
+      const request = { action: "get the blob" };
+      throw await this.#refusal(response, repository, request, scopes, authorization);
+    }
+    if (response.status !== 401) await this.#letIn(repository, authorization);
+    return response;
   }
 
   /** How many requests for tokens a request takes that is planned now: each is counted with the first that needs it. */
@@ -219,25 +230,10 @@ export class RegistryAccess {
     scopes: readonly string[],
     authorization: string | undefined,
   ): Promise<NotAllowedError> {
+    const { refusal } = await import("./refusal.ts");
     const { host, side } = this.#options;
-    const [{ refusalReason }, { loginHint }] = await Promise.all([
-      import("./registry_message.ts"),
-      import("./login_hint.ts"),
-    ]);
-    const reason = await refusalReason(response);
-    return new NotAllowedError(
-      `Cannot ${request.action ?? request.method ?? "GET"} "${host}/${repository}": ` +
-        `the registry answered ${response.status}${reason}`,
-      {
-        hint: authorization === undefined
-          ? await loginHint(host)
-          : response.status === 401 && authorization.startsWith("Basic ")
-          ? `the credentials are not taken; log in again: docker login ${host}`
-          : `the account lacks the scope ${scopes[0]}`,
-        data: { status: response.status, host, scope: scopes.join(" ") },
-        ...(side === undefined ? {} : { side }),
-      },
-    );
+    const action = request.action ?? request.method ?? "GET";
+    return await refusal(response, { action, host, repository, scopes, authorization, side });
   }
 }
 

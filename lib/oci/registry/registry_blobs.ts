@@ -6,13 +6,13 @@
  * @module
  */
 import type { Digest } from "../../base/digest.ts";
-import { NotAllowedError, VerificationError } from "../../base/errors.ts";
+import { NotAllowedError } from "../../base/errors.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { parseContentRange } from "../../http/content_range.ts";
 import { blobBody, type ExpectedBlob } from "./blob_body.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
-import { RangeRefusedError } from "./range_refused_error.ts";
+import { rangeRefusal } from "./range_refusal.ts";
 import type { RegistryAction, RegistryRequest } from "./registry_access.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import { uploadLocation } from "./upload_location.ts";
@@ -131,6 +131,7 @@ export class RegistryBlobs {
    *
    * @throws {RangeRefusedError} if the registry answers with anything else, or with so little of it that the whole is better
    * @throws {VerificationError} if it cannot give the range since it has fewer bytes of the blob than there must be
+   * @throws {KedgeError} if it does not have the blob
    */
   async getRange(
     { digest, size: wholeBytes }: Pick<Descriptor, "digest" | "size">,
@@ -140,14 +141,14 @@ export class RegistryBlobs {
   ): Promise<BlobPart> {
     const response = await this.host.request(this.repository, this.url(`blobs/${digest}`), {
       headers: { range: `bytes=${start}-${end}` },
-      accept: [416, 501],
+      accept: [404, 416, 501],
       may: this.may,
       action: "get a part of the blob",
       ...(signal === undefined ? {} : { signal }),
     });
-    const range = response.headers.get("content-range");
-    const said = parseContentRange(range);
-    const given = response.status === 206 ? said : undefined;
+    const given = response.status === 206
+      ? parseContentRange(response.headers.get("content-range"))
+      : undefined;
     if (given?.start === start && response.body !== null) {
       const [size, asked] = [given.end! - start, end + 1 - start];
       if (size === asked || size < asked && size >= leastOfRange) {
@@ -155,18 +156,8 @@ export class RegistryBlobs {
       }
     }
     await response.body?.cancel();
-    if (said?.total !== undefined && said.total < wholeBytes) {
-      throw new VerificationError(
-        `Cannot get the blob ${digest} from "${this.name}": it has ${said.total} bytes there ` +
-          `instead of ${wholeBytes}`,
-        { data: { digest, sizeBytes: said.total } },
-      );
-    }
-    throw new RangeRefusedError(
-      `Cannot get bytes ${start} to ${end} of ${digest} from "${this.name}": ` +
-        `the registry answered ${response.status}${range === null ? "" : ` with ${range}`}`,
-      { data: { status: response.status } },
-    );
+    const { name, host: { side } } = this;
+    throw rangeRefusal(response, { digest, size: wholeBytes, start, end, name, side });
   }
 
   /** What a ranged download of a blob needs: a client that authorizes its requests, and the URL. */
