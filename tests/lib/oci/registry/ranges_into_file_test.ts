@@ -1,6 +1,6 @@
 /** A large blob that a registry does not give: that it is not there, or that the account may not have it. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { KedgeError, NotAllowedError } from "../../../../lib/base/errors.ts";
+import { type KedgeError, NotAllowedError } from "../../../../lib/base/errors.ts";
 import { silentMeter } from "../../../../lib/base/meter.ts";
 import { rangesIntoFile } from "../../../../lib/oci/registry/ranges_into_file.ts";
 import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
