@@ -5,14 +5,8 @@ import type { Step } from "../operation/operation.ts";
 import { leaveNothing, leftBeside } from "./disk_file.ts";
 import { usedBy } from "./file_users.ts";
 import { fileState, type SeenState, setBackTime } from "./known_files.ts";
-import {
-  type FileIdentity,
-  forOtherGroup,
-  isPulled,
-  isSameFile,
-  refusePulled,
-  refuseTaken,
-} from "./out_file.ts";
+import { isPulled, refusePulled } from "./other_pulls.ts";
+import { type FileIdentity, forOtherGroup, isSameFile, refuseTaken } from "./out_file.ts";
 import type { PulledFile } from "./pulled_file.ts";
 
 /**

@@ -7,12 +7,10 @@
  */
 import { KedgeError } from "../base/errors.ts";
 import { closeLocked } from "../base/file_lock.ts";
-import { ifThere, isDenied, lookAt } from "../base/files.ts";
-import { locksKeepOut } from "../base/locks_keep_out.ts";
-import { busyError, pulledElsewhere } from "./busy.ts";
-import { clearPlace, type DiskFile, isHalfWritten, leftBeside, mayOpen } from "./disk_file.ts";
-import { usedBy } from "./file_users.ts";
+import { ifThere, lookAt } from "../base/files.ts";
+import { clearPlace, type DiskFile, mayOpen } from "./disk_file.ts";
 import { fileState, sameState } from "./known_files.ts";
+import { busyFile, isPulled, isPulledElsewhere, lockOut, unlockOut } from "./other_pulls.ts";
 import type { PulledFile } from "./pulled_file.ts";
 import { inWordsOfFile, refuseAdding, refuseKept } from "./refuse_fixed.ts";
 
@@ -30,28 +28,28 @@ export async function openOut(
   { file, out, seen, stands }: PulledFile,
   held: DisposableStack,
 ): Promise<Deno.FileInfo> {
-  if (await isPulledElsewhere(file, out)) {
-    throw new KedgeError(...busyError(pulledElsewhere(file.path)));
-  }
+  if (await isPulledElsewhere(file, out)) throw busyFile(file);
   using known = seen === undefined ? undefined : await opened(out, { read: true });
   const before = await known?.stat();
   if (before !== undefined) refuseOther(out, before, seen!);
   const create = seen === undefined;
   if (create) {
+    if (lookAt(out)?.isFile === true && await isPulled(out)) throw busyFile(file);
     await clearPlace(out);
     refuseAdding(file.path);
   } else if (mayOpen(file, out, before!)) {
-    await Deno.chmod(out, before!.mode! & 0o7777 | 0o600);
+    await openMode(file, out, known!, before!);
   }
   const options = stands
     ? { read: true }
     : { read: true, write: true, create, ...modeOf(file.info) };
   const written = held.adopt(await opened(out, options), closeLocked);
-  if (!lock(out, written)) throw new KedgeError(...busyError(pulledElsewhere(file.path)));
+  if (!lockOut(out, written)) throw busyFile(file);
   if (before !== undefined) refuseChanged(out, before, seen!);
   refuseKept(out, file.path);
   const info = await written.stat();
-  if (create && lookAt(out)?.ino !== info.ino) {
+  // One that is not empty was begun by another pull: what the plan takes for zeros need not be zeros there.
+  if (create && (lookAt(out)?.ino !== info.ino || info.size > 0)) {
     throw taken(out, "another file has its name by now");
   }
   // A file of a container's image was copied now, and born anew; while it is open here, its number is no other's.
@@ -127,52 +125,23 @@ export async function whileOurs<T>(
 }
 
 /**
- * Refuses to take the name from a file that another pull writes in place.
+ * Gives an unfinished file back to its owner, under its lock alone: another pull that is about to give it its name has set its mode already.
  *
- * @throws {KedgeError} if one does
+ * @param known the file, which is open
  */
-export async function refusePulled(file: DiskFile): Promise<void> {
-  if (isHalfWritten(file) && await isPulled(file.path)) {
-    throw new KedgeError(...busyError(pulledElsewhere(file.path)));
-  }
-}
-
-/** Whether another pull writes to a file in place, or to an unfinished version of it other than `out`. */
-async function isPulledElsewhere(file: DiskFile, out: string): Promise<boolean> {
-  // Other programs have the file itself locked too.
-  if (out !== file.path && isHalfWritten(file) && await isPulled(file.path)) return true;
-  for (const { path } of (await leftBeside(file)).partials) {
-    if (path !== out && await isPulled(path)) return true;
-  }
-  return false;
-}
-
-/** Whether another pull writes to an unfinished version of a file. */
-export async function isPulled(partial: string): Promise<boolean> {
-  let file: Deno.FsFile;
+async function openMode(
+  file: DiskFile,
+  out: string,
+  known: Deno.FsFile,
+  { mode }: Deno.FileInfo,
+): Promise<void> {
+  if (!lockOut(out, known)) throw busyFile(file);
   try {
-    file = await Deno.open(partial, { read: true, write: true });
-  } catch (error) {
-    // Else it is gone meanwhile.
-    return isDenied(error) && await usedBy(partial) !== undefined;
-  }
-  try {
-    return !lock(partial, file);
+    // Who gives it another name has it locked.
+    await refuseTaken(out, await known.stat());
+    await Deno.chmod(out, mode! & 0o7777 | 0o600);
   } finally {
-    closeLocked(file);
-  }
-}
-
-/**
- * Locks a file, if nobody else has; a file system without locks, or whose locks fail, lets everybody in. Where a lock would keep out what this process
- * writes by other handles, there is none.
- */
-function lock(path: string, file: Deno.FsFile): boolean {
-  if (locksKeepOut(path)) return true;
-  try {
-    return file.tryLockSync(true);
-  } catch {
-    return true;
+    unlockOut(known);
   }
 }
 
