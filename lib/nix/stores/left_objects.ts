@@ -3,7 +3,7 @@ import { removeIfThere } from "../../base/atomic_file.ts";
 import { folderNames, ifThere } from "../../base/files.ts";
 import { removeLeftTemporaries } from "../../base/left_temporaries.ts";
 import { mayRemovePins, pinFolder } from "./file_pins.ts";
-import { intentFolder } from "./prune_intent.ts";
+import { asideFolder, intentFolder } from "./prune_intent.ts";
 import { publisherFolder } from "./publishers.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -22,7 +22,7 @@ export async function removeLeftObjects(
     "",
     "nar",
     ".kedge",
-    ".kedge/pruned",
+    asideFolder,
     intentFolder,
     ...(mayRemovePins(dir) ? [pinFolder, publisherFolder] : []),
   ];

@@ -17,6 +17,7 @@ import { removeLeftObjects } from "./left_objects.ts";
 import { type NarInfo, parseNarInfo } from "../nar/nar_info.ts";
 import { notWritten } from "./not_written.ts";
 import {
+  asideFolder,
   idleIntentBytes,
   intentFolder,
   readIntents,
@@ -73,7 +74,7 @@ export async function planPrune(
  * @throws {NotAllowedError} if names in one of its folders may not go
  */
 export function foreseePrune(dir: string, { onlyWaits = false } = {}): void {
-  const noting = [".kedge", join(".kedge", "pruned"), intentFolder];
+  const noting = [".kedge", asideFolder, intentFolder];
   new FileObjects(dir).foresee([...(onlyWaits ? [] : ["", "nar"]), ...noting]);
 }
 
@@ -235,5 +236,5 @@ async function putBack(dir: string, name: string): Promise<void> {
 }
 
 function trash(dir: string): string {
-  return join(dir, ".kedge", "pruned");
+  return join(dir, asideFolder);
 }

@@ -16,6 +16,9 @@ import { notWritten } from "./not_written.ts";
 /** Where the files lie in the folder of a binary cache. */
 export const intentFolder = ".kedge/prunes";
 
+/** Where a prune moves narinfos aside before it judges them: from there they are deleted, or put back. */
+export const asideFolder = ".kedge/pruned";
+
 /** The one file in which all prunes of an older program write that down. */
 const oneIntent = ".kedge/prune.json";
 
@@ -66,8 +69,11 @@ export async function idleIntentBytes(dir: string, own?: string): Promise<number
   return bytes;
 }
 
+/** Whether a path is in the store, or lies aside: the prune that moved it there may yet put it back. */
 function isThere(dir: string, hashPart: string): boolean {
-  return lookAt(join(dir, `${hashPart}.narinfo`)) !== undefined;
+  return ["", asideFolder].some((folder) =>
+    lookAt(join(dir, folder, `${hashPart}.narinfo`)) !== undefined
+  );
 }
 
 async function intentFiles(dir: string): Promise<Map<string, string[]>> {
