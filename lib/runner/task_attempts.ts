@@ -97,7 +97,7 @@ async function runAttempt(
 ): Promise<AttemptResult> {
   const { declared } = node.task;
   const { graceMs } = options;
-  if (!declared.usesContext && declared.timeoutMs === undefined) {
+  if (!declared.usesContext && !mayEndAlone(node, options)) {
     return await runPlainly(node, attempt, options);
   }
   const own = new AbortController();
@@ -123,7 +123,15 @@ async function runAttempt(
   }
 }
 
-/** One try of a task whose functions take nothing: there is nothing that could be stopped but the wait for it. */
+/** Whether a try may end otherwise than its run, which then goes on without what the try started. */
+function mayEndAlone(
+  { task: { declared: { retry, timeoutMs } } }: GraphNode,
+  { amongOthers }: AttemptOptions,
+): boolean {
+  return amongOthers || timeoutMs !== undefined || retry.attempts > 1;
+}
+
+/** One try of a task whose functions take nothing, and whose end is that of the run: there is nothing that could be stopped but the wait for it. */
 async function runPlainly(
   node: GraphNode,
   attempt: number,
@@ -148,11 +156,13 @@ function evidence(fresh: unknown, label: string): Fresh<unknown> {
 
 /** Calls the functions of a task; one that does not end after an abort is given up. */
 async function called(
-  { task: { declared }, label }: GraphNode,
+  node: GraphNode,
   context: AttemptContext["context"],
   signal: AbortSignal,
-  { ambient, takeFresh, amongOthers, graceMs, report }: AttemptOptions,
+  options: AttemptOptions,
 ): Promise<AttemptResult> {
+  const { task: { declared }, label } = node;
+  const { ambient, takeFresh, graceMs, report } = options;
   const run = async (): Promise<AttemptResult> => {
     const fresh = takeFresh ? await declared.fresh?.(context) : undefined;
     if (fresh !== undefined) {
@@ -161,8 +171,8 @@ async function called(
     }
     return { value: await declared.run(context) };
   };
-  const mayEndAlone = amongOthers || declared.timeoutMs !== undefined;
-  const running = withinTask(ambient, { label, signal, refreshed: !takeFresh }, mayEndAlone, run);
+  const own = { label, signal, refreshed: !takeFresh };
+  const running = withinTask(ambient, own, mayEndAlone(node, options), run);
   return await settledOrGivenUp(running, signal, graceMs + 1000, () => {
     const message = `did not end within ${formatDuration(graceMs + 1000)} of its stop`;
     report({ type: "log", task: label, level: "warning", message });
