@@ -1,13 +1,13 @@
 import { delimiter } from "node:path";
-import { pathFolders } from "../base/path_folders.ts";
 
 /**
  * PATH without the folders that this user may not enter, as those of root after `su`: dax gives a command up at the first of them, where
- * any other shell looks in the next folder. Nothing where PATH can stay as it is, or may not be read.
+ * any other shell looks in the next folder. An empty part stays: dax passes it over, but to what is started it is the folder in which that
+ * looks. Nothing where PATH can stay as it is, or may not be read.
  */
 export function searchablePath(path = pathOfProcess()): { PATH?: string } {
-  const folders = pathFolders(path);
-  const entered = folders.filter((folder) => !isForbidden(folder));
+  const folders = (path ?? "").split(delimiter);
+  const entered = folders.filter((folder) => folder === "" || !isForbidden(folder));
   return entered.length === folders.length ? {} : { PATH: entered.join(delimiter) };
 }
 

@@ -7,6 +7,15 @@ import { realTest } from "../../support/real.ts";
 
 const shell = new URL("../../../lib/runner/shell.ts", import.meta.url).href;
 
+/** What a script prints as a root that may not enter what is not its own. */
+async function unable(script: string, folder: string, env = {}): Promise<string> {
+  const program = join(folder, "script.ts");
+  await Deno.writeTextFile(program, script);
+  const ran = await runKedge([], { program, cacheDir: folder, env, bound: true });
+  assertEquals(ran.stderr, "");
+  return ran.stdout;
+}
+
 realTest(
   "$ finds a program behind a folder of PATH that this user may not enter",
   ["setpriv"],
@@ -21,11 +30,28 @@ const { signal } = new AbortController();
 const { $ } = bindShell({ signal, redactor: new Redactor(), dryRun: false, report() {} });
 console.log(await $\`echo bound && sh -c "echo one"\`.text(), await plainShell(signal)\`sh -c "echo two"\`.text());
 Deno.exit();`;
-      const program = join(folder, "script.ts");
-      await Deno.writeTextFile(program, script);
-      const options = { program, cacheDir: folder, env: { PATH: path }, bound: true };
-      const { stdout, stderr } = await runKedge([], options);
-      assertEquals({ stdout, stderr }, { stdout: "bound\none two\n", stderr: "" });
+      assertEquals(await unable(script, folder, { PATH: path }), "bound\none two\n");
+    }),
+);
+
+realTest(
+  "searchablePath() keeps empty parts of PATH, which stand for the folder in which a program looks",
+  ["setpriv"],
+  () =>
+    inFolder(async (folder) => {
+      const closed = join(folder, "closed");
+      await Deno.mkdir(closed, { mode: 0o700 });
+      await Deno.chown(closed, 65534, 65534);
+      const paths = [`:${closed}:/bin`, `/usr/bin::${closed}:/bin:`, `${closed}:.:/bin`];
+      const script = `import { searchablePath } from ${
+        JSON.stringify(new URL("searchable_path.ts", shell).href)
+      };
+console.log(JSON.stringify(${JSON.stringify(paths)}.map((path) => searchablePath(path).PATH)));`;
+      assertEquals(JSON.parse(await unable(script, folder)), [
+        ":/bin",
+        "/usr/bin::/bin:",
+        ".:/bin",
+      ]);
     }),
 );
 
