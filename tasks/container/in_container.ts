@@ -51,7 +51,8 @@ export interface InContainerResult extends Figures {
  * `localhost/kedge/HOST/REPOSITORY:TAG`. docker, podman in a virtual machine (on macOS and Windows), and a podman that cannot reach this
  * process fetch it from the registry, with their own credentials. The figures of the result hold what kedge itself moved for that.
  *
- * Output is reported line by line, with secrets redacted. An abort ends the program and removes the container; a second signal does so at once. If this process is killed,
+ * Output is reported line by line, with secrets redacted. An abort ends the program and removes the container. At a second signal this process
+ * ends at once and waits for nothing: it asks the engine to remove the container, which may fail unheard. If this process is killed, or that fails,
  * the program runs on until it ends, or until the next call with the same engine on this machine, which ends it. On macOS and Windows, and
  * unless Deno has all permissions, nothing ends it early.
  *

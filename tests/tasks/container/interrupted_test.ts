@@ -39,6 +39,9 @@ await main({ run: task({ name: "run", description: "Wait", run }) });
     assertStringIncludes(said, "told");
     await child.stdout.cancel();
     // It is removed while the process ends.
-    while (await world.engine.must(["ps", "--all", "--quiet"], "list") !== "") await delay(50);
+    const signal = AbortSignal.timeout(60_000);
+    while (await world.engine.must(["ps", "--all", "--quiet"], "list", { signal }) !== "") {
+      await delay(50, { signal });
+    }
   },
 );
