@@ -6,6 +6,8 @@ import { isGranted } from "./is_granted.ts";
 /** Makes a file without a name, which is gone once it is closed. */
 const nameless = 0o20000000;
 const refusals = ["EACCES", "EPERM", "EROFS"];
+/** The types of file systems in which nobody but the kernel makes names: /proc and /sys. */
+const ofKernel = [0x9fa0, 0x62656572];
 
 /**
  * Fails as making or removing a name in a folder would, where the system refuses that; writes nothing. Of a folder that is not there, the nearest
@@ -22,7 +24,8 @@ export function foreseeNames(folder: string): void {
     } catch (cause) {
       const { code = "", message } = cause as { code?: string; message: string };
       if (code === "EROFS") throw cause;
-      if (refusals.includes(code)) {
+      const isOfKernel = code === "ENOTSUP" && ofKernel.includes(fs.statfsSync(path).type);
+      if (refusals.includes(code) || isOfKernel) {
         throw Object.assign(new Deno.errors.PermissionDenied(message, { cause }), { code });
       }
       if (code !== "ENOENT" || dirname(path) === path) return;
