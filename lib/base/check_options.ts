@@ -5,9 +5,11 @@
  */
 import { UsageError } from "./errors.ts";
 
-// No system has a file, nor any program an argument, of a name with NUL in it.
-const isText = (value: unknown) => typeof value === "string" && !value.includes("\0");
+const isText = (value: unknown) => typeof value === "string" && unpassable(value) === undefined;
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+
+/** What is said of a text that holds what no system takes. */
+export const passable = "without NUL or lone surrogates";
 
 const shapes = {
   text: [isText, "a text"],
@@ -62,7 +64,18 @@ export function checkOptions<T extends object>(
  */
 export function checkValue(name: string, value: unknown, shape: OptionShape): void {
   const [fits, what] = shapes[shape];
-  if (!fits(value)) throw refusedOption(name, value, what);
+  if (fits(value)) return;
+  const texts = [value].flat().filter((each) => typeof each === "string");
+  const isStrange = texts.some((each) => unpassable(each) !== undefined);
+  throw refusedOption(name, value, isStrange ? `${what} ${passable}` : what);
+}
+
+/**
+ * The first character of a text that is in no name of a file and in no argument of a program, if there is one: NUL, or half of a character, for
+ * which another one would be passed on.
+ */
+export function unpassable(text: string): string | undefined {
+  return /[\0\p{Cs}]/u.exec(text)?.[0];
 }
 
 /**

@@ -233,11 +233,11 @@ function mountFlag(mount: ContainerMount): string {
   // An engine elsewhere, or an older docker, takes no relative path.
   const source = isVolume ? named : resolve(named);
   for (const path of [named, source, mount.to]) {
-    if (!/[,"\p{Cc}]/u.test(path) && path !== "") continue;
+    if (!/[,"\p{Cc}\p{Cs}]/u.test(path) && path !== "") continue;
     throw new UsageError(
       `Cannot mount ${
         JSON.stringify(path)
-      }: it is empty or holds a comma, a quote or a control character`,
+      }: it is empty or holds a comma, a quote, a control character or a lone surrogate`,
     );
   }
   if (!mount.to.startsWith("/")) {

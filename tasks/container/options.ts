@@ -1,4 +1,4 @@
-import { checkOptions, refusedOption } from "../../lib/base/check_options.ts";
+import { checkOptions, passable, refusedOption, unpassable } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import type { Redactor } from "../../lib/base/redactor.ts";
 import type { Secret } from "../../lib/base/secret.ts";
@@ -77,7 +77,8 @@ function environments(
     const text = secret === false ? value : secret.reveal();
     if (typeof text !== "string") throw refusedOption(`env.${name}`, text, "a text or a secret");
     // What else it holds may be a secret.
-    if (text.includes("\0")) throw refusedOption(`env.${name}`, "\0", "a text without NUL");
+    const strange = unpassable(text);
+    if (strange !== undefined) throw refusedOption(`env.${name}`, strange, `a text ${passable}`);
     // Whoever made a secret may have told another redactor of it.
     if (secret !== false) redactor.add(text);
     const isHidden = secret !== false ||

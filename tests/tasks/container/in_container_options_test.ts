@@ -36,6 +36,19 @@ for (const dryRun of [true, false]) {
           { env: { A: "s3cr3t\0" } },
           'Cannot use "\\u0000" as env.A: it must be a text without NUL',
         ],
+        [
+          { env: { A: "s3cr3t\ud800" } },
+          'Cannot use "\\ud800" as env.A: it must be a text without NUL or lone surrogates',
+        ],
+        [
+          { run: ["sh", "a\udc00"] },
+          "such a list as run: it must be a list of texts without NUL or lone surrogates",
+        ],
+        [
+          { workdir: "/\ud800\ud800" },
+          'Cannot use "/\\ud800\\ud800" as workdir: it must be a text without NUL or lone surrogates',
+        ],
+        [{ mounts: [{ folder: "/\ud800", to: "/x" }] }, 'Cannot mount "/\\ud800"'],
         [{ run: ["sh", "a\0b"] }, "Cannot use such a list as run: it must be a list of texts"],
         [{ stdin: taken }, "as stdin: it must be a stream that nobody else reads"],
         [{ workdir: "here" }, 'Cannot use "here" as workdir: it must be an absolute path'],
