@@ -29,7 +29,7 @@ export const ExitCode = {
   noRoom: 8,
   /** SIGINT. */
   interrupted: 130,
-  /** SIGTERM. */
+  /** SIGTERM, or SIGHUP. */
   terminated: 143,
 } as const;
 
@@ -129,7 +129,7 @@ export class NoRoomError extends KedgeError {
   override readonly exitCode: typeof ExitCode.noRoom = ExitCode.noRoom;
 }
 
-/** SIGINT or SIGTERM ended the run. Exit code 130 or 143. */
+/** SIGINT, SIGTERM or SIGHUP ended the run. Exit code 130 for the first, 143 for the others. */
 export class StoppedError extends KedgeError {
   /** The name of the class. */
   override readonly name: string = "StoppedError";
@@ -137,7 +137,7 @@ export class StoppedError extends KedgeError {
   override readonly exitCode: typeof ExitCode.interrupted | typeof ExitCode.terminated;
 
   /** Says which signal ended the run. */
-  constructor(signal: "SIGINT" | "SIGTERM") {
+  constructor(signal: "SIGINT" | "SIGTERM" | "SIGHUP") {
     super(`Stopped by ${signal}`);
     this.exitCode = signal === "SIGINT" ? ExitCode.interrupted : ExitCode.terminated;
   }

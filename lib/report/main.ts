@@ -141,7 +141,7 @@ async function tracesIfWanted(): Promise<Traces | undefined> {
 
 function stopOnSignals(stop: AbortController): void {
   let first: number | undefined;
-  const on = (name: "SIGINT" | "SIGTERM") => () => {
+  const on = (name: "SIGINT" | "SIGTERM" | "SIGHUP") => () => {
     const reason = new StoppedError(name);
     if (first === undefined) {
       first = performance.now();
@@ -154,7 +154,7 @@ function stopOnSignals(stop: AbortController): void {
   Deno.addSignalListener("SIGINT", on("SIGINT"));
   if (Deno.build.os !== "windows") {
     Deno.addSignalListener("SIGTERM", on("SIGTERM"));
-    Deno.addSignalListener("SIGHUP", on("SIGTERM"));
+    Deno.addSignalListener("SIGHUP", on("SIGHUP"));
   }
   const stray = (event: Event, thrown: unknown) => {
     event.preventDefault();

@@ -99,7 +99,10 @@ for (
         await carried(name, 3, child);
         child.kill(signal);
         assertEquals((await child.status).code, code);
-        assertStringIncludes(await rest(), "disposed 1");
+        const said = await rest();
+        for (const words of ["disposed 1", `Stopped by ${signal}`]) {
+          assertStringIncludes(said, words);
+        }
         assertEquals(await carrying(name), 0);
       }),
   });
