@@ -56,7 +56,7 @@ export interface Catalog extends AsyncDisposable {
   readonly url: string;
   /** How many requests each access takes: 0 for a file. */
   readonly requestsEach: number;
-  /** The entry of a name, or `undefined`. */
+  /** The entry of a name, with the proofs of all its stores, or with none where it keeps none; or `undefined`. */
   find(name: EntryName, options?: CatalogOptions): Promise<CatalogEntry | undefined>;
   /**
    * Fails as a commit would, where the system does not let this user write; writes nothing, and finds only what can be told beforehand.

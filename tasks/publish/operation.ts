@@ -82,14 +82,13 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
   }
 
   async plan(step: Step): Promise<PublishPlan> {
-    const { options, packing, spool } = this.#parts;
+    const { options, packing, spool, context: { cache: { dir } } } = this.#parts;
     const { meter, signal, dryRun } = step;
     const [sources, { catalog, standing }] = await together([
       (signal) => resolveSources(options.paths, { ...options.nix, dryRun, signal }),
       (signal) => this.#find(step, signal),
     ], signal);
     const { closure } = sources;
-    const { dir } = this.#parts.context.cache;
     for (const path of options.paths) {
       if (!liesIn(dir, path)) continue;
       meter.note(`the cache "${dir}" lies in "${path}", and is published with it`, "warning");
@@ -210,6 +209,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     step.record(this.subject, "committing", { catalog: catalog.url, idempotencyKey });
     const entry = await catalog.commit(draft, { idempotencyKey, signal: step.signal });
     step.record(entry.id, "committed", { catalog: catalog.url });
+    (await steps()).tellUnkept(entry, proofs, catalog.url, step.meter);
     return { ...this.standing(plan), id: entry.id };
   }
 

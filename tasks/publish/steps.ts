@@ -8,3 +8,4 @@ export { planStore } from "../../lib/nix/stores/plan_store.ts";
 export { proveStores } from "./prove_stores.ts";
 export { noteWhereItStands, pinInStores } from "./pins.ts";
 export { publishPlan } from "./plan.ts";
+export { tellUnkept } from "./tell_unkept.ts";
