@@ -1,6 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { checkFreeBytes, diskOf, leastBlock, mayCompress } from "../base/disk_space.ts";
-import type { Cache } from "../cache/cache.ts";
+import { checkFreeBytes, mayCompress } from "../base/disk_space.ts";
 import { together } from "../base/together.ts";
 import type { Step } from "../operation/operation.ts";
 import { loadDisk } from "./disk_image.ts";
@@ -19,6 +18,7 @@ import {
   tellMoved,
 } from "./pull_work.ts";
 import { type FileIdentity, openOut, refuseUnsteady, settle, whileOurs } from "./out_file.ts";
+import { checkCacheRoom } from "./room_for_cache.ts";
 import { roomForPull } from "./room_for_pull.ts";
 import { keepDisk } from "./seen_disks.ts";
 import { whereRoom } from "./where_room.ts";
@@ -31,16 +31,6 @@ function checkRoom(plan: DiskPullPlan): void {
   if (mostBytes === 0) return;
   const { file, out } = plan;
   checkFreeBytes(out, mayCompress(out) ? roomForPull(plan, true) : mostBytes, file.path);
-}
-
-/** Makes sure that what the cache keeps of a disk takes none of the room that the file needs, where both are on one. */
-function checkCacheRoom(plan: DiskPullPlan, cache: Cache): void {
-  const { out, stands, image: { index, indexBytes } } = plan;
-  if (stands || diskOf(cache.dir) !== diskOf(out)) return;
-  const tableBytes = index.digests.length + 4 * (index.lengths.length + index.rows.length);
-  // Each of the two has a last block that is not full, and an entry that says of what it is.
-  const keptBytes = indexBytes.length + tableBytes + 4 * leastBlock;
-  checkFreeBytes(out, roomForPull(plan, mayCompress(out)) + keptBytes, cache.dir);
 }
 
 /** Plans the pull of a chunked disk. */
@@ -71,13 +61,13 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       checkRoom(plan);
       const open = () => openOut(plan, request.held);
       const opened = written = await withRoom(plan.out, roomHint, open);
+      const hasRoom = await whereRoom(cache, step.meter, () => checkCacheRoom(plan, cache));
       const keep = async () => {
-        checkCacheRoom(plan, cache); // Nothing of the file is written yet.
         await keepDisk(cache, image, store.name);
         return await keepTable(cache, image.index);
       };
       [table] = await together<[Digest | undefined, void]>([
-        () => whereRoom(cache, step.meter, keep),
+        async () => hasRoom ? await whereRoom(cache, step.meter, keep) : undefined,
         async (signal) => {
           if (plan.stands) return step.meter.reused(plan.bytesToReuse);
           const move = () => movePull(plan, { ...request, written: opened }, { ...step, signal });

@@ -92,12 +92,24 @@ export function sameState(a: FileState, b: FileState): boolean {
 
 /** Keeps a table, for a file that is to be remembered once it is what the table says. */
 export async function keepTable(cache: Cache, table: ChunkTable): Promise<Digest> {
-  const { chunker, size, digests, lengths, rows, rowOffsets } = table;
-  const bytes = encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
+  const bytes = bytesOf(table);
   const digest = await digestOf(bytes);
   await keepBytes(cache, bytes, digest);
   freeMemory(bytes);
   return digest;
+}
+
+/** Whether the cache has a table, of whatever file. */
+export async function hasTable(cache: Cache, table: ChunkTable): Promise<boolean> {
+  const bytes = bytesOf(table);
+  const has = await cache.blobs.has(await digestOf(bytes), bytes.length);
+  freeMemory(bytes);
+  return has;
+}
+
+/** A table as it is kept: without the packs of an index. */
+function bytesOf({ chunker, size, digests, lengths, rows, rowOffsets }: ChunkTable) {
+  return encodeIndex({ chunker, size, digests, lengths, rows, rowOffsets });
 }
 
 /** Keeps what a file is made of, by its table that was kept; the file was in this state before and after it was read. */

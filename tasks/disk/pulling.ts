@@ -19,6 +19,7 @@ import "../../lib/disk/plan_pull.ts";
 import "../../lib/disk/give_name.ts";
 import "../../lib/disk/pull_work.ts";
 import "../../lib/disk/out_file.ts";
+import "../../lib/disk/room_for_cache.ts";
 import "../../lib/disk/room_for_pull.ts";
 import "../../lib/disk/seen_disks.ts";
 import "../../lib/disk/where_room.ts";
