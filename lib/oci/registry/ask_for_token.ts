@@ -1,6 +1,6 @@
 import { encodeBase64 } from "@std/encoding";
 import * as v from "valibot";
-import { NotAllowedError } from "../../base/errors.ts";
+import { NotAllowedError, type Side } from "../../base/errors.ts";
 import type { Redactor } from "../../base/redactor.ts";
 import { bodyStart } from "../../http/body_start.ts";
 import type { HttpClient } from "../../http/client.ts";
@@ -24,6 +24,8 @@ export interface AskForTokenOptions {
   plain: boolean;
   /** Sends the request. */
   http: HttpClient;
+  /** Which side of a transfer the registry is on. */
+  side?: Side | undefined;
   /** Learns the token. */
   redactor?: Redactor | undefined;
 }
@@ -78,13 +80,14 @@ export async function askForToken(
     accept: refusedStatuses,
     action: `get a token for ${host} from`,
   });
-  if (!response.ok) throw await refusal(response, url, scopes, credentials, host);
+  if (!response.ok) throw await refusal(response, url, scopes, credentials, options);
   const text = await bodyStart(response, largestTokenBytes);
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), tokenSchema), text);
   const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
   if (!parsed.success || !value || /[^\x21-\x7e]/.test(value)) {
     throw new NotAllowedError(
       `Cannot get a token for "${host}": the answer of ${displayUrl(url)} holds none`,
+      sideOf(options),
     );
   }
   options.redactor?.add(value);
@@ -101,9 +104,10 @@ async function refusal(
   url: URL,
   scopes: readonly string[],
   credentials: Credentials | undefined,
-  host: string,
+  options: AskForTokenOptions,
 ): Promise<NotAllowedError> {
   const { status } = response;
+  const { host } = options;
   const [{ loginHint }, { refusalReason }] = await Promise.all([
     import("./login_hint.ts"),
     import("./registry_message.ts"),
@@ -113,24 +117,28 @@ async function refusal(
     `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}${reason}`,
     {
       hint: credentials === undefined
-        ? await loginHint(host)
+        ? await loginHint(host, scopes[0]!)
         : credentials.kind === "identity"
         ? `the login may have run out; log in again: docker login ${host}`
-        : "check the user and the password",
+        : `check the user and the password, and whether that account has the scope ${scopes[0]}`,
       data: { status, host, scope: scopes.join(" ") },
+      ...sideOf(options),
     },
   );
 }
 
-function checkRealm(
-  realm: string | undefined,
-  { host, plain: isPlain }: AskForTokenOptions,
-): URL {
+function sideOf({ side }: AskForTokenOptions): { side?: Side } {
+  return side === undefined ? {} : { side };
+}
+
+function checkRealm(realm: string | undefined, options: AskForTokenOptions): URL {
+  const { host, plain: isPlain } = options;
   const url = realm !== undefined && URL.canParse(realm) ? new URL(realm) : undefined;
   const plain = url?.protocol === "http:" && isPlain;
   if (url !== undefined && (url.protocol === "https:" || plain)) return url;
   throw new NotAllowedError(
     `Cannot get a token for "${host}": its realm "${displayUrl(realm ?? "")}" is no https URL`,
+    sideOf(options),
   );
 }
 

@@ -4,13 +4,15 @@ import { ifThere } from "../../base/files.ts";
 /**
  * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file.
  *
+ * @param scope what the account must be allowed
  * @param env reads an environment variable
  */
 export async function loginHint(
   host: string,
+  scope: string,
   env: (name: string) => string | undefined = Deno.env.get,
 ): Promise<string> {
-  const login = `log in first: docker login ${host}`;
+  const login = `log in first: docker login ${host}, with an account that has the scope ${scope}`;
   try {
     const absent = await absentFile(env);
     return absent === undefined ? login : `there is no ${absent}; ${login}`;

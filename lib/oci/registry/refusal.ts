@@ -29,7 +29,7 @@ export async function refusal(
       `the registry answered ${status}${await refusalReason(response)}`,
     {
       hint: authorization === undefined
-        ? await loginHint(host)
+        ? await loginHint(host, scopes[0]!)
         : status === 401 && authorization.startsWith("Basic ")
         ? `the credentials are not taken; log in again: docker login ${host}`
         : `the account lacks the scope ${scopes[0]}`,

@@ -199,9 +199,10 @@ export class RegistryAccess {
 
   async #open(): Promise<RegistryAuth> {
     const { RegistryAuth } = await import("./registry_auth.ts");
-    const { host, origin: { plain }, http, redactor } = this.#options;
+    const { host, side, origin: { plain }, http, redactor } = this.#options;
     return new RegistryAuth({
       host,
+      side,
       plain,
       http,
       redactor,

@@ -5,8 +5,9 @@ import { inFolder } from "../../../support/in_folder.ts";
 Deno.test("loginHint() names a file of credentials that a variable leads to and that is not there", () =>
   inFolder(async (folder) => {
     const hint = (variables: Record<string, string>) =>
-      loginHint("a.example", (name) => variables[name]);
-    const login = "log in first: docker login a.example";
+      loginHint("a.example", "repository:a:pull", (name) => variables[name]);
+    const login =
+      "log in first: docker login a.example, with an account that has the scope repository:a:pull";
     assertEquals(await hint({}), login);
     const absent = `${folder}/auth.json`;
     assertEquals(

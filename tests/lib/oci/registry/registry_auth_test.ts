@@ -20,6 +20,7 @@ async function failure(
   });
   using host = new RegistryHost({
     host: `127.0.0.1:${server.addr.port}`,
+    side: "source",
     credentials: () => Promise.resolve(credentials),
   });
   const error = await assertRejects(
@@ -58,7 +59,11 @@ Deno.test("RegistryAuth says that a user gets no token, with the words of the se
     error.message,
     `${start}http://HOST/token?… answered 403 (DENIED: requested access is denied)`,
   );
-  assertEquals(error.hint, "check the user and the password");
+  assertEquals(
+    error.hint,
+    "check the user and the password, and whether that account has the scope repository:a:pull",
+  );
+  assertEquals(error.side, "source");
 });
 
 Deno.test("RegistryAuth calls it not allowed where the token server gives none, or may not be asked", async () => {

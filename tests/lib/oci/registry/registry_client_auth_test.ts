@@ -84,7 +84,11 @@ Deno.test("RegistryClient says status, host and scope of a refusal", () =>
       error.message,
       `Cannot look for the blob "${registry.host}/a/b": the registry answered 401`,
     );
-    assertEquals(error.hint, `log in first: docker login ${registry.host}`);
+    assertEquals(
+      error.hint,
+      `log in first: docker login ${registry.host}, ` +
+        "with an account that has the scope repository:a/b:pull,push",
+    );
     assertEquals([error.exitCode, error.data["scope"]], [5, "repository:a/b:pull,push"]);
   }));
 
