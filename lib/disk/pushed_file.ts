@@ -12,6 +12,7 @@ import { scanFile } from "../chunk/scan_file.ts";
 import { lookAtDiskFile, ownFile } from "./disk_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
 import { refuseFalseSize } from "./refuse_false_size.ts";
+import { tellHoles } from "./tell_holes.ts";
 import { tellReading } from "./tell_reading.ts";
 
 /** How a file is cut for a push. */
@@ -103,13 +104,15 @@ export async function readPushedFile(
   chunker: Chunker,
   of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
 ): Promise<{ table: ChunkTable; state: SeenState; read: boolean }> {
-  const before = fileState(await lookAtPushedFile(path));
+  const info = await lookAtPushedFile(path);
+  const before = fileState(info);
   const certain = rested(before);
   const known = of.paranoid ? undefined : await knownFile(of.cache, path);
   if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
     return { table: known.table, state: { ...before, certain: true }, read: false };
   }
   const { pool, signal, meter } = of;
+  tellHoles(meter, path, info);
   const onRead = tellReading(meter, path, before.size);
   const table = await scanFile(path, chunker, { pool, signal, onRead });
   const after = fileState(await Deno.stat(path));
