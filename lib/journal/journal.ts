@@ -117,40 +117,30 @@ export class Journal implements Disposable {
 
   /** The latest runs, the one that began last first, whatever the clock said. */
   runs(limit = 50): RunRow[] {
-    return this.#file.read(
-      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY rowid DESC LIMIT ?",
-      [limit],
-    ) as unknown as RunRow[];
+    const sql =
+      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY rowid DESC LIMIT ?";
+    return this.#rows(sql, [limit]);
   }
 
   /** The runs whose ids begin so, at most two. */
   runsBeginning(id: string): RunRow[] {
-    return this.#file.read(
-      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2",
-      [id.length, id],
-    ) as unknown as RunRow[];
+    const sql =
+      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2";
+    return this.#rows(sql, [id.length, id]);
   }
 
   /** The operations of a run, in their order. */
   operations(run: string): OperationRow[] {
-    const rows = this.#file.read(
-      "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY rowid",
-      [run],
-    );
-    return rows.map((row) => ({
-      ...row,
-      figures: parsed(row["figures"]),
-      error: parsed(row["error"]),
-    })) as unknown as OperationRow[];
+    const sql =
+      "SELECT id, kind, subject, started, ended, figures, error FROM operations WHERE run = ? ORDER BY rowid";
+    return this.#rows(sql, [run]);
   }
 
   /** The lines of an operation, in their order. */
   steps(operation: string): StepRow[] {
-    const rows = this.#file.read(
-      "SELECT at, phase, object, state, detail FROM steps WHERE operation = ? ORDER BY rowid",
-      [operation],
-    );
-    return rows.map((row) => ({ ...row, detail: parsed(row["detail"]) })) as unknown as StepRow[];
+    const sql =
+      "SELECT at, phase, object, state, detail FROM steps WHERE operation = ? ORDER BY rowid";
+    return this.#rows(sql, [operation]);
   }
 
   /** What was learned of something, as it was remembered; `undefined` if nothing was. Check it: others may have written it. */
@@ -192,6 +182,15 @@ export class Journal implements Disposable {
     this.#file.close();
   }
 
+  #rows<T>(sql: string, values: (string | number)[]): T[] {
+    const rows = this.#file.read(sql, values);
+    try {
+      return rows.map(readRow) as T[];
+    } catch (error) {
+      throw this.#file.failure(error);
+    }
+  }
+
   #write(sql: string, values: (string | number | null)[]): void {
     if (this.#failed) return;
     try {
@@ -222,6 +221,34 @@ function changedNothing(figures: object): boolean {
   return "changed" in figures && figures.changed === false;
 }
 
-function parsed(text: unknown): Record<string, unknown> | null {
-  return typeof text === "string" ? JSON.parse(text) : null;
+const times = ["started", "ended", "at"];
+const objects = ["figures", "error", "detail"];
+/** The farthest from 1970 that a date can be, in milliseconds. */
+const mostMs = 8.64e15;
+
+/** A row as data: others may have written it. */
+function readRow(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => {
+      if (times.includes(name) && Math.abs(Number(value)) > mostMs) {
+        throw new Error(`the "${name}" of a row is no time`);
+      }
+      const isText = objects.includes(name) && typeof value === "string";
+      return [name, isText ? objectIn(value, name) : value];
+    }),
+  );
+}
+
+function objectIn(text: string, name: string): object {
+  const data: unknown = /^\s*\{/.test(text) ? parsed(text) : undefined;
+  if (typeof data === "object" && data !== null) return data;
+  throw new Error(`the "${name}" of a row is no object in JSON`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
