@@ -72,7 +72,6 @@ export type {
 } from "./lib/runner/events.ts";
 export { RetriedError, type RetryOptions, type RetryPlan } from "./lib/runner/retry.ts";
 export * from "./lib/runner/task.ts";
-export type { RunTask, TaskRunContext } from "./lib/runner/task_run_context.ts";
 export { cacheKexec, type CacheKexecOptions, type CacheKexecResult } from "./tasks/kexec/kexec.ts";
 export type { KexecParts } from "./tasks/kexec/parts.ts";
 export {
@@ -109,7 +108,7 @@ export type {
   ContainerEngineOptions,
 } from "./lib/container/container_engine.ts";
 export type { CalledEngine, CopiedImage, CopyImagesOptions } from "./tasks/image/copy_options.ts";
-export type { ImageRegistriesOptions } from "./tasks/shared/registries.ts";
+export type { ImageRegistriesOptions } from "./tasks/shared/registry_rules.ts";
 export * from "./tasks/image/list.ts";
 export * from "./tasks/image/inspect.ts";
 export * from "./tasks/image/gc.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import type { AsyncLocalStorage } from "node:async_hooks";
-import type { TaskContextOptions } from "./context.ts";
+import type { TaskContextOptions } from "./task_context.ts";
 import type { LockfileChoice } from "./lockfile_choice.ts";
 
 /** What a run gives to task functions that its tasks call without their context. */

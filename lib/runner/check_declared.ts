@@ -2,7 +2,7 @@ import type { ArgsShape } from "./arg.ts";
 import { checkNames, type Refuse } from "./check_names.ts";
 import { checkPermissions } from "./check_permissions.ts";
 import type { RetryOptions } from "./retry.ts";
-import type { DepsShape, TaskOptions } from "./task.ts";
+import type { DepsShape, TaskOptions } from "./task_type.ts";
 
 const kinds = {
   text: [(value: unknown) => typeof value === "string", "a text"],

@@ -6,7 +6,7 @@ import { checkDeclared } from "./check_declared.ts";
 import { flagName } from "./flag_name.ts";
 import { retryPlan } from "./retry.ts";
 import { takesContext } from "./takes_context.ts";
-import type { DeclaredTask, DepsShape, TaskOptions } from "./task.ts";
+import type { DeclaredTask, DepsShape, TaskOptions } from "./task_type.ts";
 
 /**
  * Checks a declaration and brings it into the runner's form.

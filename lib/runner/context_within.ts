@@ -8,7 +8,7 @@ import { openCache } from "../cache/open_cache.ts";
 import { checkRefresh } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { type Ambient, wholeRun } from "./ambient.ts";
-import type { TaskContext, TaskContextOptions } from "./context.ts";
+import type { TaskContext, TaskContextOptions } from "./task_context.ts";
 import { journalWarning } from "./journal_warning.ts";
 import { lazyShell } from "./lazy_shell.ts";
 import { shellModule } from "./load_shell.ts";

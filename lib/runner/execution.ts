@@ -20,9 +20,8 @@ import { argsFromValues, type ArgValues } from "./resolve_args.ts";
 import { NodeWaits } from "./node_waits.ts";
 import { noContext, noShell, refuseToGive } from "./refused_context.ts";
 import { Permit, Semaphore } from "./semaphore.ts";
-import type { AnyTask, DepsShape } from "./task.ts";
 import { type AttemptContext, runAttempts } from "./task_attempts.ts";
-import type { RunTask, TaskRunContext } from "./task_run_context.ts";
+import type { AnyTask, DepsShape, RunTask, TaskRunContext } from "./task_type.ts";
 
 /** A task did not run since one that it waits for did not end well. */
 class NotRunError extends KedgeError {

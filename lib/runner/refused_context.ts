@@ -7,8 +7,7 @@ import { KedgeError, UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import type { GraphNode } from "./graph.ts";
 import type { Shell } from "./shell_type.ts";
-import type { DepsShape } from "./task.ts";
-import type { TaskRunContext } from "./task_run_context.ts";
+import type { DepsShape, TaskRunContext } from "./task_type.ts";
 
 /** Puts a dependency without a result among the results. */
 export function refuseToGive(deps: Record<string, unknown>, name: string): void {

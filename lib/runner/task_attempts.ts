@@ -17,8 +17,7 @@ import { type Ambient, withinTask } from "./ambient.ts";
 import { RetriedError, waitAfterMs } from "./retry.ts";
 import type { Fresh } from "./task.ts";
 import type { ArgsShape } from "./arg.ts";
-import type { DepsShape } from "./task.ts";
-import type { TaskRunContext } from "./task_run_context.ts";
+import type { DepsShape, TaskRunContext } from "./task_type.ts";
 
 /** What a task is run with. */
 export interface AttemptOptions {

@@ -7,7 +7,7 @@ import { parseDestination } from "../../lib/oci/engine_reference.ts";
 import { machinePlatform, parsePlatform } from "../../lib/oci/platform.ts";
 import { parseReference, type RegistryReference } from "../../lib/oci/reference.ts";
 import type { SyncImageOptions } from "../image/image.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import { registriesShapes } from "../shared/registry_rules.ts";
 
 /** Options of {@linkcode baseImage}. */

@@ -1,5 +1,5 @@
 import { arg } from "../../lib/runner/arg_builder.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 const group = "Registries";
 

@@ -15,7 +15,7 @@ import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import type { BaseImageResult } from "../base_image/base_image.ts";
 import { syncImage } from "../image/image.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import { registryRules } from "../shared/registry_rules.ts";
 
 /** What of a base image is needed to run it. */

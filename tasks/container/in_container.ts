@@ -3,7 +3,7 @@ import type { ContainerEngineOptions } from "../../lib/container/container_engin
 import type { ContainerMount } from "../../lib/container/run_container.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import type { RunnableBase } from "./base.ts";
 
 /** Options of {@linkcode inContainer}. */

@@ -3,7 +3,7 @@ import type { Chunker, ChunkerKind } from "../../lib/chunk/chunker.ts";
 import type { PulledDisk } from "../../lib/disk/pull_work.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 /** Options of {@linkcode pullDisk}. */
 export interface PullDiskOptions extends ImageRegistriesOptions {

@@ -1,7 +1,7 @@
 import type { Chunker } from "../../lib/chunk/chunker.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 /** Options of {@linkcode inspectDisk}. */
 export interface InspectDiskOptions extends ImageRegistriesOptions {

@@ -13,7 +13,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../../lib/runner/context.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import { registriesShapes, registryRules } from "../shared/registry_rules.ts";
 import type {
   DiffDisksOptions,

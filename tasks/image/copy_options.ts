@@ -1,5 +1,5 @@
 import type { Digest } from "../../lib/base/digest.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 /** Options for all images of one call. */
 export interface CopyImagesOptions extends ImageRegistriesOptions {

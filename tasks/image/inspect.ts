@@ -1,6 +1,6 @@
 import type { Digest } from "../../lib/base/digest.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 /** How registries are reached. */
 export type ReadImageOptions = ImageRegistriesOptions;

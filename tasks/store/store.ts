@@ -6,7 +6,7 @@ import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import type { SecretSource } from "../../lib/runner/secrets.ts";
 import type { BaseImageResult } from "../base_image/base_image.ts";
-import type { ImageRegistriesOptions } from "../shared/registries.ts";
+import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import type { NixVolume } from "./nix_place.ts";
 
 export type { NixVolume } from "./nix_place.ts";

@@ -10,6 +10,7 @@ import { NotAllowedError } from "../../base/errors.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { parseContentRange } from "../../http/content_range.ts";
 import { blobBody, type ExpectedBlob } from "./blob_body.ts";
+import type { BlobHead } from "./blob_head.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { PushBlobOptions } from "./push_blob_options.ts";
 import { rangeRefusal } from "./range_refusal.ts";
@@ -23,11 +24,6 @@ const mountRefusals = [400, 404, 405, 501];
 const headRefusals = [405, 501];
 /** An answer to a range that is short, and has fewer bytes than this, is of no use: the requests for the rest cost more than the whole. */
 const leastOfRange = 16 * 1024;
-/** What a registry says of a blob without giving it. */
-export interface BlobHead {
-  /** Its size in bytes; `undefined` where the registry, or a proxy before it, does not tell. */
-  readonly size: number | undefined;
-}
 
 /** A part of a blob that comes. */
 export interface BlobPart {

@@ -13,6 +13,7 @@ import { Turns } from "../../base/turns.ts";
 import { HttpClient, type HttpClientOptions } from "../../http/client.ts";
 import { defaultRetryPolicy, isBusyStatus, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { UploadRequest } from "../../http/upload.ts";
+import type { BlobHead } from "./blob_head.ts";
 import type { BodySender } from "./body_sender.ts";
 import { Connections, isDirect } from "./connections.ts";
 import type { Credentials } from "./credentials.ts";
@@ -26,7 +27,6 @@ import {
 } from "../memory.ts";
 import { Pace } from "../../http/pace.ts";
 import { RegistryAccess, type RegistryAction, type RegistryRequest } from "./registry_access.ts";
-import type { BlobHead } from "./registry_blobs.ts";
 import { RegistryOrigin } from "./registry_origin.ts";
 import { ResumeProof } from "./resume_proof.ts";
 
