@@ -28,6 +28,8 @@ export interface JournalOptions {
   onFailure?: (error: KedgeError) => void;
 }
 
+const selectRuns = "SELECT id, command, started, ended, exit_code AS exitCode FROM runs";
+
 /** Writes and reads the record of runs. */
 export class Journal implements Disposable {
   #file: JournalFile;
@@ -117,16 +119,12 @@ export class Journal implements Disposable {
 
   /** The latest runs, the one that began last first, whatever the clock said. */
   runs(limit = 50): RunRow[] {
-    const sql =
-      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs ORDER BY rowid DESC LIMIT ?";
-    return this.#rows(sql, [limit]);
+    return this.#rows(`${selectRuns} ORDER BY rowid DESC LIMIT ?`, [limit]);
   }
 
   /** The runs whose ids begin so, at most two. */
   runsBeginning(id: string): RunRow[] {
-    const sql =
-      "SELECT id, command, started, ended, exit_code AS exitCode FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2";
-    return this.#rows(sql, [id.length, id]);
+    return this.#rows(`${selectRuns} WHERE substr(id, 1, ?) = ? LIMIT 2`, [id.length, id]);
   }
 
   /** The operations of a run, in their order. */
@@ -149,9 +147,9 @@ export class Journal implements Disposable {
     try {
       const sql = "SELECT value FROM facts WHERE scope = ? AND key = ?";
       const [row] = this.#file.read(sql, [scope, key]);
-      return row === undefined ? undefined : JSON.parse(String(row["value"]));
+      return row === undefined ? undefined : parsed(String(row["value"]));
     } catch (cause) {
-      if (!(cause instanceof SyntaxError)) this.#fail(cause);
+      this.#fail(cause);
       return undefined;
     }
   }
@@ -228,15 +226,15 @@ const mostMs = 8.64e15;
 
 /** A row as data: others may have written it. */
 function readRow(row: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => {
-      if (times.includes(name) && Math.abs(Number(value)) > mostMs) {
-        throw new Error(`the "${name}" of a row is no time`);
-      }
-      const isText = objects.includes(name) && typeof value === "string";
-      return [name, isText ? objectIn(value, name) : value];
-    }),
-  );
+  const read = { ...row };
+  for (const name of times) {
+    if (Math.abs(Number(row[name] ?? 0)) <= mostMs) continue;
+    throw new Error(`the "${name}" of a row is no time`);
+  }
+  for (const name of objects) {
+    if (typeof row[name] === "string") read[name] = objectIn(row[name], name);
+  }
+  return read;
 }
 
 function objectIn(text: string, name: string): object {
