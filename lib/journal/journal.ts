@@ -221,8 +221,7 @@ function changedNothing(figures: object): boolean {
 
 const times = ["started", "ended", "at"];
 const objects = ["figures", "error", "detail"];
-/** The farthest from 1970 that a date can be, in milliseconds. */
-const mostMs = 8.64e15;
+const mostMs = 8.64e15; // Farther from 1970 there is no date.
 
 /** A row as data: others may have written it. */
 function readRow(row: Record<string, unknown>): Record<string, unknown> {

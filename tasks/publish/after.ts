@@ -136,8 +136,10 @@ export interface PublishPruneResult extends Figures {
 /**
  * Deletes old entries from a catalog, then from `file://` stores the paths that no other entry needs.
  *
- * What a running publish relies on is pinned, and stays. What killed runs left behind in a store is deleted too. Each publish notes its
- * catalog in the stores: nothing is deleted from a store that a catalog publishes to which is not named here.
+ * What a running publish to `file://` relies on is pinned there, and stays. What killed runs left behind in a store is deleted too. Each
+ * publish to `file://` notes its catalog there: nothing is deleted from a store that a catalog publishes to which is not named here. A publish
+ * that reaches the same folder over HTTP can neither pin nor note: prune while none runs, since it may find a path gone and have to be run again, and
+ * name its catalog here.
  *
  * @throws {UsageError} if a store is not a `file://` folder, a catalog that is not named publishes there, or `keep` is not a whole number from 0 on
  * @throws {NotAllowedError} if who publishes there may not be read
