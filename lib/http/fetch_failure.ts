@@ -1,4 +1,4 @@
-import { UnreachableError } from "../base/errors.ts";
+import { UnreachableError, UsageError } from "../base/errors.ts";
 import { requestWords } from "../base/request_words.ts";
 import { displayUrl, displayUrls } from "./display_url.ts";
 import { isUnconnected } from "./failure_words.ts";
@@ -8,12 +8,14 @@ import { proxyOf } from "./proxy_of.ts";
 /**
  * What a failed fetch is for people: what lies at its bottom. It is an {@linkcode UnreachableError} where the same request never
  * works: the certificate is not trusted, the server does not speak TLS, the port is one that fetch refuses, or this program may not
- * connect there. Anything else is given back as it is.
+ * connect there; a {@linkcode UsageError} where the authorities cannot be read that are to be trusted. Anything else is given back as it is.
  *
  * @param isDirect whether the server is reached without a proxy, whatever the environment names
  */
 export function fetchFailure(error: unknown, url: string, isDirect = false): unknown {
-  if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) return error;
+  if (!(error instanceof TypeError || error instanceof Deno.errors.NotCapable)) {
+    return trustError(error) ?? error;
+  }
   return certificateError(error, url) ?? plainError(error, url) ?? refusedError(error, url) ??
     new Error(`${displayUrls(deepestMessage(error))}${isDirect ? "" : way(error, url)}`, {
       cause: error,
@@ -35,12 +37,50 @@ function deepestMessage(error: unknown): string {
 }
 
 /** The next step, by what is wrong with a certificate. */
-const certificateHints: Readonly<Record<string, string>> = {
-  UnknownIssuer:
+const certificateHints: readonly [RegExp, string][] = [
+  [
+    /^UnknownIssuer$/,
     "set DENO_CERT to the file of the authority's certificate, or DENO_TLS_CA_STORE=system where the system trusts it",
-  CaUsedAsEndEntity:
+  ],
+  [
+    /^CaUsedAsEndEntity$/,
     "it is an authority's own, as openssl req -x509 makes it: give the server one that an authority signed, and set DENO_CERT to that authority's",
-};
+  ],
+  [
+    /^(Expired|NotValidYet|certificate (expired|not valid yet))\b/,
+    "the server needs a new one, if the clock of this machine is right",
+  ],
+  [
+    /^(NotValidForName|certificate not valid for name)\b/,
+    "reach the server by a name that its certificate holds, or give it one for this name",
+  ],
+];
+
+/** The next step, by what is wrong with the authorities that are to be trusted, which are read before the first connection. */
+const trustHints: readonly [RegExp, string][] = [
+  [
+    /^(Failed opening CA file|Unable to add pem file to certificate store)\b/,
+    "set DENO_CERT to the file of an authority's certificate, or leave it out",
+  ],
+  [
+    /^Unknown certificate store\b/,
+    "set DENO_TLS_CA_STORE to system, mozilla, or both: system,mozilla",
+  ],
+];
+
+function hintFor(hints: readonly [RegExp, string][], state: string): string | undefined {
+  return hints.find(([pattern]) => pattern.test(state))?.[1];
+}
+
+function trustError(error: unknown): UsageError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const hint = hintFor(trustHints, error.message);
+  if (hint === undefined) return undefined;
+  return new UsageError(`Cannot use the authorities that are to be trusted: ${error.message}`, {
+    cause: error,
+    hint,
+  });
+}
 
 function certificateError(error: unknown, url: string): UnreachableError | undefined {
   const text = `${(error as Error).message}\n${deepestMessage(error)}`;
@@ -51,7 +91,7 @@ function certificateError(error: unknown, url: string): UnreachableError | undef
     `Cannot trust the certificate of "${new URL(url).host}": ${state}`,
     {
       cause: error,
-      ...(Object.hasOwn(certificateHints, state) ? { hint: certificateHints[state]! } : {}),
+      hint: hintFor(certificateHints, state),
     },
   );
 }

@@ -25,7 +25,7 @@ for (
       names: "DNS:a.example,DNS:b.example",
       state: 'certificate not valid for name "127.0.0.1"; ' +
         'certificate is only valid for DnsName("a.example") or DnsName("b.example")',
-      hint: undefined,
+      hint: "reach the server by a name that its certificate holds, or give it one for this name",
     },
     {
       what: "is the authority's own",
