@@ -123,7 +123,10 @@ export async function whileRoom<T>(path: string, run: () => Promise<T>): Promise
     return await run();
   } catch (cause) {
     if (!isNoRoom(cause)) throw cause;
-    throw new NoRoomError(`Cannot write to "${path}": the disk is full`, {
+    const state = mayAsk(path) && lacksFiles(path)
+      ? "the disk takes no more files"
+      : "the disk is full";
+    throw new NoRoomError(`Cannot write to "${path}": ${state}`, {
       cause,
       hint: "make room, and run it again: what is there already is not copied again",
     });

@@ -61,18 +61,19 @@ export class LayoutIntake implements Disposable {
   /** What it will cost to take a blob. */
   async cost(descriptor: Descriptor, source: ImageSource): Promise<TransferCost> {
     const { size } = descriptor;
-    if (source.path !== undefined) return { requests: 0, reusedBytes: 0, diskBytes: size };
+    const diskBytes = Math.max(0, size - await this.#left.takenBytes(descriptor));
+    if (source.path !== undefined) return { requests: 0, reusedBytes: 0, diskBytes };
     const local = await this.#find(descriptor);
     if (local !== undefined) {
-      const diskBytes = local.linkable ? 0 : size;
-      return { requests: 0, reusedBytes: size, nearby: true, diskBytes };
+      const more = local.linkable ? 0 : diskBytes;
+      return { requests: 0, reusedBytes: size, nearby: true, diskBytes: more };
     }
     const ranged = isRanged(descriptor, source);
     const done = await this.#left.of(descriptor, ranged);
     const reusedBytes = done.bytes;
     const asked = ranged || reusedBytes < size ? await source.requestsPerRead(descriptor) : 0;
     const requests = ranged ? await this.#requests(size, done) : asked;
-    return { requests, reusedBytes, diskBytes: size - reusedBytes };
+    return { requests, reusedBytes, diskBytes: Math.min(diskBytes, size - reusedBytes) };
   }
 
   /** Requests that a blob will cost that is fetched in ranges. */

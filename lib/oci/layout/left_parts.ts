@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { digestHex } from "../../base/digest_text.ts";
+import { takenBytes } from "../../base/disk_space.ts";
 import { folderNames, ifThere } from "../../base/files.ts";
 import { dataName } from "../../http/control_file.ts";
 import { Extents } from "../../http/extents.ts";
@@ -40,6 +41,13 @@ export class LeftParts {
       descriptor.size,
     );
     return new Extents(end === 0 ? [] : [{ start: 0, end }]);
+  }
+
+  /** How much of the disk what is there of a blob takes, in bytes, whether it can be gone on with or makes room for what comes. */
+  async takenBytes(descriptor: Descriptor): Promise<number> {
+    if (!await this.has(descriptor)) return 0;
+    const found = await ifThere(Deno.stat(join(this.folder(descriptor), dataName)));
+    return found === undefined ? 0 : takenBytes(found);
   }
 
   /** Takes away what was fetched in ranges, before a blob is read as one stream: there are holes in it. */
