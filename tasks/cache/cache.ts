@@ -1,5 +1,4 @@
 import { checkOptions, checkValue } from "../../lib/base/check_options.ts";
-import type { Cache } from "../../lib/cache/cache.ts";
 import type { CacheSize } from "../../lib/cache/cache_size.ts";
 import type { CleanResult } from "../../lib/cache/clean.ts";
 import type { Explanation } from "../../lib/cache/explain_entry.ts";
@@ -8,7 +7,7 @@ import type { PruneResult } from "../../lib/cache/prune.ts";
 import type { VerifyCacheResult } from "../../lib/cache/verify_cache.ts";
 import { defaultCacheDir } from "../../lib/cache/cache_dir.ts";
 import { ambientRun } from "../../lib/runner/ambient.ts";
-import type { TaskContext, TaskContextOptions } from "../../lib/runner/context.ts";
+import type { TaskContextOptions } from "../../lib/runner/context.ts";
 
 /**
  * Gives the path of the cache folder, which need not exist yet: that of the context, else that of the run in which it is called.
@@ -38,11 +37,11 @@ export function cacheDir(ctx: TaskContextOptions = {}): string {
  * ```
  */
 export async function cacheSize(ctx: TaskContextOptions = {}): Promise<CacheSize> {
-  const { measureCache } = await import("../../lib/cache/cache_size.ts");
-  return await reading(
-    ctx,
-    ({ dir }, onDenied, signal) => measureCache(dir, onDenied, signal),
-  );
+  const [{ measureCache }, { readCache }] = await Promise.all([
+    import("../../lib/cache/cache_size.ts"),
+    import("./read_cache.ts"),
+  ]);
+  return await readCache(ctx, ({ dir }, onDenied, signal) => measureCache(dir, onDenied, signal));
 }
 
 /** What {@linkcode cacheClean} removes. */
@@ -157,8 +156,11 @@ export async function cachePrune(
  * ```
  */
 export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly ListedEntry[]> {
-  const { listEntries } = await import("../../lib/cache/list_entries.ts");
-  return await reading(ctx, listEntries);
+  const [{ listEntries }, { readCache }] = await Promise.all([
+    import("../../lib/cache/list_entries.ts"),
+    import("./read_cache.ts"),
+  ]);
+  return await readCache(ctx, listEntries);
 }
 
 /**
@@ -184,8 +186,11 @@ export async function cacheWhy(
   ctx: TaskContextOptions = {},
 ): Promise<readonly Explanation[]> {
   checkValue("name", name, "text");
-  const { explainEntries } = await import("../../lib/cache/explain_entry.ts");
-  return await reading(ctx, (cache, onDenied) => explainEntries(cache, name, onDenied));
+  const [{ explainEntries }, { readCache }] = await Promise.all([
+    import("../../lib/cache/explain_entry.ts"),
+    import("./read_cache.ts"),
+  ]);
+  return await readCache(ctx, (cache, onDenied) => explainEntries(cache, name, onDenied));
 }
 
 /** How much {@linkcode cacheVerify} reads. */
@@ -228,33 +233,4 @@ export async function cacheVerify(
 ): Promise<VerifyCacheResult> {
   const { runCacheVerify } = await import("./verify.ts");
   return await runCacheVerify(options, ctx);
-}
-
-/** Reads the cache, and reports what of it this user may not read. */
-async function reading<T>(
-  ctx: TaskContextOptions,
-  read: (cache: Cache, onDenied: (why: string) => void, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const context = await contextOf(ctx);
-  const denied: string[] = [];
-  try {
-    const found = await read(context.cache, (why) => denied.push(why), context.signal);
-    context.signal.throwIfAborted();
-    return found;
-  } finally {
-    const { warnOfDenied } = await import("../shared/cache_warner.ts");
-    warnOfDenied(context, denied);
-  }
-}
-
-/** The context of what only reads the cache. */
-async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
-  const [{ resolveContext }, { refuseFile }] = await Promise.all([
-    import("../../lib/runner/context.ts"),
-    import("../../lib/cache/own_folder.ts"),
-  ]);
-  const context = resolveContext(ctx);
-  context.signal.throwIfAborted();
-  refuseFile(context.cache.dir);
-  return context;
 }
