@@ -37,13 +37,19 @@ export async function runCacheKexec(
     const { path, digest, size, changed } = result;
     const foreseen = defined({ digest, size: size > 0 ? size : undefined });
     foreseeBundle(path, changed ? foreseen : undefined);
-    return options.unpack ? { ...result, ...await toUnpack(result, checked.url, context) } : result;
+    if (!options.unpack) return result;
+    const { foreseeParts } = await import("./parts.ts");
+    return { ...result, ...await foreseeParts(result, checked.url, context) };
   }
-  if (result.digest === undefined) return result;
+  const { digest } = result;
+  if (digest === undefined) return result;
+  const stored = options.store ? await intoStore(result, checked.url, context) : {};
+  if (!options.unpack) return { ...result, ...stored };
+  const { unpackParts } = await import("./parts.ts");
   return {
     ...result,
-    ...options.store ? await intoStore(result, checked.url, context) : {},
-    ...options.unpack ? await unpacked(result, checked.url, result.digest, context) : {},
+    ...stored,
+    ...await unpackParts({ ...result, digest }, checked.url, context),
   };
 }
 
@@ -54,28 +60,6 @@ async function intoStore(
 ): Promise<Pick<CacheKexecResult, "storePath" | "fetchurl">> {
   const { putIntoStore } = await import("./store.ts");
   return await putIntoStore(cache, url, bundle, signal);
-}
-
-async function unpacked(
-  { changed, why }: CacheKexecResult,
-  url: string,
-  digest: Digest,
-  { cache, signal }: TaskContext,
-): Promise<Pick<CacheKexecResult, "parts" | "changed" | "why">> {
-  const { unpackParts } = await import("./parts.ts");
-  const { parts, isNew } = await unpackParts(cache, url, digest, signal);
-  return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
-}
-
-/** What of a dry run is different where the bundle is still to be unpacked. */
-async function toUnpack(
-  { changed, digest, why }: CacheKexecResult,
-  url: string,
-  { cache }: TaskContext,
-): Promise<Pick<CacheKexecResult, "changed" | "why">> {
-  const { isUnpacked } = await import("./parts.ts");
-  if (digest !== undefined && await isUnpacked(cache, url, digest)) return { changed, why };
-  return { changed: true, why: `${why}; its parts would be unpacked` };
 }
 
 /** That there is no Nix is told before anything moves. */
@@ -151,29 +135,18 @@ async function rateLimitOf(bytesPerSecond: number): Promise<RateLimit> {
   return new RateLimit(bytesPerSecond);
 }
 
-/** Who only vouches for a bundle is waited for no longer, in milliseconds. */
-const longestVouchMs = 15_000;
-
 /** Asks the API of the release for the digest, where the URL is of a release. */
 function voucher(
-  { url, retry, idleTimeoutMs = longestVouchMs }: Checked,
+  { url, ...patience }: Checked,
   releaseApi: string | false | undefined,
 ): CachedDownloadOptions["vouch"] {
   const ofGitHub = new URL(url).host === "github.com" ? "https://api.github.com" : undefined;
   const api = releaseApi === false ? undefined : releaseApi ?? ofGitHub;
   const asset = parseReleaseAsset(url);
   if (api === undefined || asset === undefined) return undefined;
-  return async ({ meter, signal }) => {
-    const [{ HttpClient }, { publishedDigest }] = await Promise.all([
-      import("../../lib/http/client.ts"),
-      import("../../lib/kexec/published_digest.ts"),
-    ]);
-    const client = new HttpClient({
-      meter,
-      signal,
-      retry: retry ?? { retries: 1, baseMs: 200, ceilingMs: 500 },
-    });
-    return await publishedDigest(client, asset, api, Math.min(idleTimeoutMs, longestVouchMs));
+  return async (step) => {
+    const { askRelease } = await import("./ask_release.ts");
+    return await askRelease(asset, api, patience, step);
   };
 }
 

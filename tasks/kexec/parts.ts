@@ -10,6 +10,7 @@ import { unpackEntry } from "../../lib/cache/unpack_entry.ts";
 import type { ArchiveMember } from "../../lib/cache/write_tree.ts";
 import { bundleMembers } from "../../lib/kexec/bundle_members.ts";
 import { bundleParts } from "../../lib/kexec/bundle_parts.ts";
+import type { TaskContext } from "../../lib/runner/context.ts";
 
 /** The parts of a kexec bundle, unpacked in the cache: read-only, and not executable, since nothing is run from there. */
 export interface KexecParts {
@@ -23,12 +24,30 @@ export interface KexecParts {
   tree: Digest;
 }
 
-/** Unpacks the bundle of a URL in the cache, or finds it unpacked there. */
+/** Unpacks the bundle of a URL in the cache, or finds it unpacked there; gives what of the result that changes. */
 export async function unpackParts(
-  cache: Cache,
+  { changed, digest, why }: { changed: boolean; digest: Digest; why: string },
+  url: string,
+  context: TaskContext,
+): Promise<{ changed: boolean; why: string; parts: KexecParts }> {
+  const { parts, isNew } = await partsOf(url, digest, context);
+  return { parts, changed: changed || isNew, why: isNew ? `${why}; its parts were unpacked` : why };
+}
+
+/** What of the result of a dry run is different where the bundle is still to be unpacked. */
+export async function foreseeParts(
+  { changed, digest, why }: { changed: boolean; digest?: Digest; why: string },
+  url: string,
+  { cache }: TaskContext,
+): Promise<{ changed: boolean; why: string }> {
+  if (digest !== undefined && await isUnpacked(cache, url, digest)) return { changed, why };
+  return { changed: true, why: `${why}; its parts would be unpacked` };
+}
+
+async function partsOf(
   url: string,
   digest: Digest,
-  signal: AbortSignal,
+  { cache, signal }: TaskContext,
 ): Promise<{ parts: KexecParts; isNew: boolean }> {
   const entry = new DownloadEntry(cache, buckets.kexec, url);
   const blob = await cache.blobs.find(digest);
@@ -47,7 +66,7 @@ export async function unpackParts(
 }
 
 /** Whether the bundle of a URL lies unpacked in the cache, as far as can be told without reading it. */
-export async function isUnpacked(cache: Cache, url: string, digest: Digest): Promise<boolean> {
+async function isUnpacked(cache: Cache, url: string, digest: Digest): Promise<boolean> {
   const record = (await new DownloadEntry(cache, buckets.kexec, url).entry.read())?.value;
   return record?.unpacked !== undefined && sameDigest(record.digest, digest) &&
     await cache.archives.find(record.unpacked.tree) !== undefined;
