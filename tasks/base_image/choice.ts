@@ -35,15 +35,22 @@ export async function chooseBaseImage(
 ): Promise<ChosenBaseImage> {
   const { platform, fallback, repository } = checked;
   const place = shownName(repository);
-  const find = async (tag: string, release?: string): Promise<ChosenBaseImage | undefined> => {
-    const wanted = { platform, ...(release === undefined ? {} : { release }) };
+  const find = async (
+    tag: string,
+    release?: string,
+    isOneOf = false,
+  ): Promise<ChosenBaseImage | undefined> => {
+    const wanted = { platform, ...(release === undefined ? {} : { release, isOneOf }) };
     const reference = { ...repository, ...(isDigest(tag) ? { digest: tag } : { tag }) };
     const found = await lookUpBaseImage(hosts, reference, wanted, signal);
     return found === undefined ? undefined : { ...found, tag };
   };
   if (pinned !== undefined) {
     const found = await find(pinned, fallback === "none" ? version.release : undefined);
-    if (found !== undefined) return { ...found, tag: found.label };
+    // What its label says is no tag of the registry, unless that is the one that was asked for.
+    if (found !== undefined) {
+      return { ...found, tag: found.label === version.release ? found.label : pinned };
+    }
     throw new KedgeError(
       `Cannot find "${place}@${pinned}": the lockfile pins it, and the registry has none`,
       { side: "source", hint: "move the pin with --update" },
@@ -72,7 +79,9 @@ export async function chooseBaseImage(
   }
   if (fallback === "minor") {
     const newest = newestOfMinor(version.version, await releases());
-    const found = newest === undefined ? undefined : await find(newest, newest);
+    const found = newest === undefined
+      ? undefined
+      : await find(newest, newest, !wholeVersion.test(newest));
     if (found !== undefined) return found;
   }
   const { near, hint } = await nearTags(version.version, releases, signal);

@@ -52,13 +52,14 @@ const configSchema = v.object({
 /**
  * Finds an image by its tag or digest, for one platform, in the mirrors of its repository too; `undefined` if there is no such tag.
  *
+ * @param wanted which release its label must name; with `isOneOf`, that or one of those that begin so: 2.31.4 for 2.31
  * @throws {KedgeError} if the image is for other platforms only
  * @throws {VerificationError} if the label is missing, or is not the wanted version
  */
 export async function lookUpBaseImage(
   hosts: ImageHosts,
   reference: RegistryReference,
-  wanted: { platform: Platform; release?: string },
+  wanted: { platform: Platform; release?: string; isOneOf?: boolean },
   signal: AbortSignal,
 ): Promise<FoundBaseImage | undefined> {
   const opened = await hosts.registry(reference);
@@ -71,7 +72,7 @@ export async function lookUpBaseImage(
   const [config] = manifest.blobs;
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
   const { os, architecture, said } = await readConfig(opened, config, name, signal);
-  const { platform, release } = wanted;
+  const { platform, release, isOneOf = false } = wanted;
   const [meant, there] = [platform, { os, architecture }].map(normalizePlatform);
   if (there!.os !== meant!.os || there!.architecture !== meant!.architecture) {
     throw wrongPlatform(name, platform, architecture === "" ? [] : [`${os}/${architecture}`]);
@@ -83,7 +84,9 @@ export async function lookUpBaseImage(
       { side: "source", hint: "name the repository of official images with --repository" },
     );
   }
-  if (release !== undefined && label !== release) {
+  const isWanted = release === undefined || label === release ||
+    isOneOf && label.startsWith(`${release}.`);
+  if (!isWanted) {
     throw new VerificationError(
       `Cannot use "${name}" as base image: its ${source} says version ${
         JSON.stringify(label.slice(0, 60))
