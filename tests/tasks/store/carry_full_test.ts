@@ -54,6 +54,7 @@ realTest(
         [
           `Cannot change "${join(nix.databaseFolder, "db.sqlite")}": the disk is full`,
           `Cannot write to "${nix.path}": the disk is full`,
+          `Cannot write to "${nix.path}": the disk takes no more files`,
         ],
       );
       while (left > 0) await Deno.remove(filler(--left));
