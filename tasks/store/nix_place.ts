@@ -6,12 +6,9 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "@std/path";
+import { dirname, resolve } from "@std/path";
 import * as v from "valibot";
-import { temporaryName } from "../../lib/base/atomic_file.ts";
 import { KedgeError, NotAllowedError, UsageError } from "../../lib/base/errors.ts";
-import { ifThere, isReadOnly, lookAt } from "../../lib/base/files.ts";
-import { foreseeNames } from "../../lib/base/foresee_names.ts";
 import { buckets } from "../../lib/cache/buckets.ts";
 import {
   type AskEngineOptions,
@@ -29,6 +26,7 @@ import { foreseeWriting, type WritingAhead } from "../../lib/nix/stores/foresee_
 import { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import type { Step } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
+import { FolderPlace } from "./folder_place.ts";
 
 /** What is mounted as `/nix`: a named volume, or a folder. */
 export type NixVolume =
@@ -92,101 +90,6 @@ export async function nixPlace(
     });
   }
   return new VolumePlace(volume, await findEngine(engineOptions), context);
-}
-
-const taken = "a file stands there, or above it";
-const lost = "a link stands there, or above it, and leads nowhere";
-
-/** Whether what is not there cannot be made either, since a link leads to nothing. */
-async function isLost(path: string): Promise<boolean> {
-  for (let at = path;; at = dirname(at)) {
-    if (await ifThere(Deno.stat(at)) !== undefined || dirname(at) === at) return false;
-    if (lookAt(at) !== undefined) return true;
-  }
-}
-
-/** Makes a folder that all may look into from the moment at which it has its name: a user of a container is another one. */
-function makeForAll(path: string): void {
-  // The folder itself may have the longest name that there is.
-  const temporary = temporaryName(join(dirname(path), "nix"));
-  Deno.mkdirSync(temporary);
-  try {
-    // Nobody can put another folder in the place of one that is not empty, where two make it at once.
-    for (const each of [temporary, join(temporary, "var")]) {
-      Deno.mkdirSync(each, { recursive: true });
-      if (Deno.build.os !== "windows") Deno.chmodSync(each, 0o755);
-    }
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    Deno.removeSync(temporary, { recursive: true });
-    // Somebody else has made it.
-    if (lookAt(path)?.isDirectory !== true) throw error;
-  }
-}
-
-class FolderPlace implements NixPlace {
-  readonly label: string;
-  readonly folder: NixFolder;
-
-  constructor(path: string) {
-    this.label = `the folder "${path}"`;
-    this.folder = new NixFolder(path);
-  }
-
-  remembered(): Promise<NixFolder> {
-    return Promise.resolve(this.folder);
-  }
-
-  async find(): Promise<NixFolder> {
-    try {
-      if (!(await Deno.stat(this.folder.path)).isDirectory) throw this.#unusable(taken);
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotADirectory) throw this.#unusable(taken, cause);
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      if (await isLost(this.folder.path)) throw this.#unusable(lost, cause);
-    }
-    return this.folder;
-  }
-
-  async make(): Promise<NixFolder> {
-    const { path } = this.folder;
-    try {
-      await Deno.mkdir(dirname(path), { recursive: true });
-      if (lookAt(path) === undefined) makeForAll(path);
-      Deno.mkdirSync(path, { recursive: true });
-    } catch (cause) {
-      if (isReadOnly(cause) || cause instanceof Deno.errors.NotCapable) throw this.#unmade(cause);
-      const isTaken = cause instanceof Deno.errors.AlreadyExists ||
-        cause instanceof Deno.errors.NotADirectory;
-      const state = isTaken ? taken : `it cannot be made (${(cause as Error).message})`;
-      throw this.#unusable(state, cause);
-    }
-    return this.folder;
-  }
-
-  async foresee(ahead: WritingAhead): Promise<void> {
-    const { path } = this.folder;
-    if (await ifThere(Deno.stat(path)) !== undefined) {
-      return await foreseeWriting(this.folder, ahead);
-    }
-    try {
-      foreseeNames(path);
-    } catch (cause) {
-      throw this.#unmade(cause);
-    }
-  }
-
-  #unmade(cause: unknown): KedgeError {
-    return this.#unusable("this process may not make it", cause, NotAllowedError);
-  }
-
-  #unusable(
-    state: string,
-    cause?: unknown,
-    kind: typeof KedgeError | typeof NotAllowedError = KedgeError,
-  ): KedgeError {
-    return new kind(`Cannot use ${this.label}: ${state}`, { side: "destination", cause });
-  }
 }
 
 function asking({ meter, signal }: AskingStep): AskEngineOptions {
