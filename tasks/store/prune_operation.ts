@@ -9,7 +9,7 @@ import { dirname } from "@std/path";
 import { formatBytes } from "../../lib/base/bytes.ts";
 import { checkOptions, refusedOption } from "../../lib/base/check_options.ts";
 import { whileRoom } from "../../lib/base/disk_space.ts";
-import { KedgeError } from "../../lib/base/errors.ts";
+import { KedgeError, NoRoomError } from "../../lib/base/errors.ts";
 import { ifThere, isReadOnly } from "../../lib/base/files.ts";
 import { isLockHeld } from "../../lib/base/file_lock.ts";
 import { lockTimeoutMs } from "../../lib/cache/lock_timeout.ts";
@@ -83,7 +83,8 @@ export async function runPruneStore(
       using _lock = await lockNixFolder(folder, lock);
       const prune = await planNixPrune(folder, keep);
       const onRemoved = (path: string) => record(path, "deleted");
-      await whileRoom(folder.path, () => pruneNixFolder(folder, prune, onRemoved, signal));
+      await whileRoom(folder.path, () => pruneNixFolder(folder, prune, onRemoved, signal))
+        .catch(refuseFull);
       return planned(folder, prune, keep);
     },
     replanned: (plan) => plan,
@@ -92,6 +93,15 @@ export async function runPruneStore(
     standing: ({ prune }) => resultOf(prune),
   };
   return await runInPlace(place, operation, context, ({ prune }) => aheadOf(prune));
+}
+
+/** A prune of what is valid must write a little, also on a disk that it is to free. */
+function refuseFull(cause: unknown): never {
+  if (!(cause instanceof NoRoomError)) throw cause;
+  throw new NoRoomError(cause.message, {
+    cause,
+    hint: "make a little room there, and run it again: what goes is noted before it is deleted",
+  });
 }
 
 /** Whether another run holds the lock; that this user may not take it is told by what is foreseen. */
