@@ -1,5 +1,6 @@
 /** A folder with a cache and disks, for the tests of the disk tasks. @module */
 import { assert, assertEquals } from "@std/assert";
+import { equals } from "@std/bytes";
 import { sha256 } from "../../lib/base/digest.ts";
 import { Cache } from "../../lib/cache/cache.ts";
 import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
@@ -52,7 +53,7 @@ export class DiskWorld implements AsyncDisposable {
   async holds(name: string, data: Uint8Array): Promise<void> {
     const bytes = await Deno.readFile(this.path(name));
     assertEquals(bytes.length, data.length);
-    assert(bytes.every((byte, at) => byte === data[at]), `${name} has other bytes`);
+    assert(equals(bytes, data), `${name} has other bytes`);
     for (const entry of await this.names()) {
       assert(!entry.includes(".kedge-"), `${entry} was left behind`);
     }

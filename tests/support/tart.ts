@@ -41,21 +41,25 @@ function sequence(literals: Uint8Array, distance?: number, match = 0): Uint8Arra
   );
 }
 
+/** Where four bytes were seen last, by their hash: the place after it, so that 0 stands for nowhere. */
+const seen = new Int32Array(1 << 16);
+
 /** One LZ4 block of `data` from `start` to `end`; matches may reach before `start`. */
 function packLz4Block(data: Uint8Array, start: number, end: number): Uint8Array {
   const parts: Uint8Array[] = [];
-  const seen = new Map<number, number>();
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const slot = (word: number) => Math.imul(word, 0x9e3779b1) >>> 16;
+  seen.fill(0);
   for (let at = Math.max(0, start - 65_535); at + 4 <= start; at++) {
-    seen.set(view.getUint32(at, true), at);
+    seen[slot(view.getInt32(at, true))] = at + 1;
   }
   let literal = start;
   let at = start;
   while (at < end - 12) {
-    const key = view.getUint32(at, true);
-    const candidate = seen.get(key);
-    seen.set(key, at);
-    if (candidate === undefined || at - candidate > 65_535) {
+    const word = view.getInt32(at, true);
+    const candidate = seen[slot(word)]! - 1;
+    seen[slot(word)] = at + 1;
+    if (candidate < 0 || at - candidate > 65_535 || view.getInt32(candidate, true) !== word) {
       at++;
       continue;
     }

@@ -1,5 +1,6 @@
 /** FORMAT.md is enough: a reader and a writer made from that page alone, which share no code with the library. @module */
 import { assert, assertEquals } from "@std/assert";
+import { equals } from "@std/bytes";
 import { createHash } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
@@ -168,7 +169,7 @@ for (const chunker of ["fixed", "cdc"] as const) {
       await pushDisk({ ...options, file: await world.write("disk", sample) }, world.machine());
       const file = read(world.path("layout"));
       assertEquals(file.length, sample.length);
-      assert(file.every((byte, place) => byte === sample[place]));
+      assert(equals(file, sample));
     }
   });
 }

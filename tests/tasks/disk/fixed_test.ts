@@ -9,15 +9,16 @@ import { twoDisks } from "../../support/two_disks.ts";
 
 const data = noise(2_000_000);
 
-/** A disk and a Tart image of the same data, pulled to a file that must stay as it is, with and without a dry run. */
+/** Disks of the same data, pulled to a file that must stay as it is, with and without a dry run. */
 async function refused(
   world: DiskWorld,
+  references: readonly string[],
   file: string,
   expected: { code: number; error: string; hint: string; flags?: string[] },
 ): Promise<void> {
   const { code, error, hint, flags = [] } = expected;
   const before = await Deno.stat(file);
-  for (const reference of await twoDisks(world, data)) {
+  for (const reference of references) {
     for (const more of [["--dry-run"], []]) {
       const run = await runKedge(["disk:pull", reference, file, ...flags, ...more], {
         cacheDir: world.path("cache"),
@@ -46,12 +47,13 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     await Deno.mkdir(world.path("open"));
     const file = await world.write("open/out", data.toReversed());
     await Deno.chown(file, 1234, 1234);
     await Deno.chown(world.path("open"), 1235, 1235);
     await Deno.chmod(world.path("open"), 0o1777);
-    await refused(world, file, {
+    await refused(world, references, file, {
       code: 5,
       error: `Cannot replace "${file}": it belongs to another user, in a folder where each file ` +
         `is its owner's to replace`,
@@ -65,6 +67,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
     const file = await world.write("fresh/out", data.toReversed());
     for (const flag of ["i", "a"]) {
@@ -72,12 +75,12 @@ Deno.test({
       try {
         const hint = `take that away with chattr -ia "${file}", or pull to another file`;
         const state = "it is immutable, or may only be appended to";
-        await refused(world, file, {
+        await refused(world, references, file, {
           code: 5,
           error: `Cannot replace "${file}": ${state}`,
           hint,
         });
-        await refused(world, file, {
+        await refused(world, references, file, {
           code: 5,
           error: `Cannot write "${file}": ${state}`,
           hint,
@@ -96,6 +99,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
     const file = await world.write("fresh/out", data.toReversed());
     const next = world.path("fresh/next");
@@ -103,10 +107,14 @@ Deno.test({
     const hint = `take that away with chattr -a "${disk.dir}", or pull to another file`;
     await must("chattr", "+a", disk.dir);
     try {
-      await refused(world, file, { code: 5, error: `Cannot replace "${file}": ${state}`, hint });
+      await refused(world, references, file, {
+        code: 5,
+        error: `Cannot replace "${file}": ${state}`,
+        hint,
+      });
       const error = `Cannot write "${file}": ${state}`;
-      await refused(world, file, { code: 5, error, hint, flags: ["--in-place"] });
-      for (const reference of await twoDisks(world, data)) {
+      await refused(world, references, file, { code: 5, error, hint, flags: ["--in-place"] });
+      for (const reference of references) {
         const args = ["disk:pull", reference, next];
         const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
         assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
@@ -120,7 +128,7 @@ Deno.test({
       await must("chattr", "-a", disk.dir);
       await Deno.chown(disk.dir, 1234, 1234);
       await must("chattr", "+a", disk.dir);
-      for (const reference of await twoDisks(world, data)) {
+      for (const reference of references) {
         for (const more of [[], [], ["--dry-run"]]) {
           const args = ["disk:pull", reference, next, ...more];
           const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
@@ -139,6 +147,7 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
     const file = await world.write("fresh/out", data.toReversed());
     const next = world.path("fresh/next");
@@ -146,14 +155,18 @@ Deno.test({
     try {
       const hint = `take that away with chattr -i "${disk.dir}", or pull to another file`;
       const state = `the folder "${disk.dir}" is immutable`;
-      await refused(world, file, { code: 5, error: `Cannot replace "${file}": ${state}`, hint });
-      await refused(world, file, {
+      await refused(world, references, file, {
+        code: 5,
+        error: `Cannot replace "${file}": ${state}`,
+        hint,
+      });
+      await refused(world, references, file, {
         code: 5,
         error: `Cannot write "${file}": ${state}`,
         hint,
         flags: ["--in-place"],
       });
-      for (const reference of await twoDisks(world, data)) {
+      for (const reference of references) {
         for (const more of [["--dry-run"], []]) {
           const args = ["disk:pull", reference, next, ...more];
           const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
@@ -172,16 +185,17 @@ Deno.test({
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     // Such a name is written otherwise where Linux tells what is mounted.
     const file = await world.write('a "mounted"\tout', data.subarray(0, 1000));
     await must("mount", "--bind", file, file);
     try {
-      await refused(world, file, {
+      await refused(world, references, file, {
         code: 1,
         error: `Cannot replace "${file}": it is a mount point`,
         hint: "pull into it with --in-place, or end the mount",
       });
-      for (const reference of await twoDisks(world, data)) {
+      for (const reference of references) {
         await Deno.truncate(file, 1000);
         const args = ["disk:pull", "--in-place", reference, file];
         const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
@@ -199,17 +213,18 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await DiskWorld.make();
+    const references = await twoDisks(world, data);
     const file = world.path("out");
     await must("cp", "/bin/sleep", file);
     const program = new Deno.Command(file, { args: ["300"], stdin: "null" }).spawn();
     try {
-      await refused(world, file, {
+      await refused(world, references, file, {
         code: 1,
         error: `Cannot write "${file}": a program runs from it`,
         hint: "end the program, or pull without --in-place",
         flags: ["--in-place"],
       });
-      const [reference = ""] = await twoDisks(world, data);
+      const [reference = ""] = references;
       const args = ["disk:pull", reference, file];
       const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
       assertEquals(code, 0, stderr);
