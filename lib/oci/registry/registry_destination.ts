@@ -1,4 +1,4 @@
-import { type Digest, Hasher } from "../../base/digest.ts";
+import type { Digest } from "../../base/digest.ts";
 import { VerificationError } from "../../base/errors.ts";
 import { type Meter, silentMeter } from "../../base/meter.ts";
 import type { Descriptor } from "../descriptor.ts";
@@ -101,12 +101,8 @@ export class RegistryDestination implements ImageDestination {
 
   async isSound(descriptor: Descriptor, signal: AbortSignal): Promise<boolean> {
     if (isManifestType(descriptor.mediaType)) return await this.#hasSoundManifest(descriptor);
-    const { readBlob } = await import("./read_blob.ts");
-    const hasher = new Hasher();
-    for await (const piece of readBlob(this.client, descriptor, { signal, meter: this.#meter })) {
-      hasher.update(piece);
-    }
-    const sound = hasher.digest() === descriptor.digest;
+    const { isSoundBlob } = await import("./is_sound_blob.ts");
+    const sound = await isSoundBlob(this.client, descriptor, { signal, meter: this.#meter });
     if (!sound) this.damaged.add(descriptor.digest);
     return sound;
   }
