@@ -54,7 +54,7 @@ const configSchema = v.object({
  *
  * @param wanted which release its label must name; with `isOneOf`, that or one of those that begin so: 2.31.4 for 2.31
  * @throws {KedgeError} if the image is for other platforms only
- * @throws {VerificationError} if the label is missing, or is not the wanted version
+ * @throws {VerificationError} if the label is missing, is no version, or is not the wanted one
  */
 export async function lookUpBaseImage(
   hosts: ImageHosts,
@@ -81,6 +81,14 @@ export async function lookUpBaseImage(
   if (label === undefined) {
     throw new VerificationError(
       `Cannot use "${name}" as base image: its config has no label ${versionLabel}, and its history names no one Nix`,
+      { side: "source", hint: "name the repository of official images with --repository" },
+    );
+  }
+  if (!/^\P{Cc}{1,128}$/u.test(label)) {
+    throw new VerificationError(
+      `Cannot use "${name}" as base image: its ${source} ${
+        JSON.stringify(label.slice(0, 60))
+      } is no version`,
       { side: "source", hint: "name the repository of official images with --repository" },
     );
   }
