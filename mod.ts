@@ -102,6 +102,7 @@ export * from "./tasks/base_image/base_image.ts";
 export type { RunnableBase } from "./tasks/container/base.ts";
 export * from "./tasks/container/in_container.ts";
 export * from "./tasks/store/store.ts";
+export * from "./tasks/store/copy_store.ts";
 export type { ContainerMount } from "./lib/container/run_container.ts";
 export type {
   ContainerEngineKind,
@@ -123,6 +124,7 @@ export { Secret } from "./lib/base/secret.ts";
 export { secret, type Secrets, type SecretSource } from "./lib/runner/secrets.ts";
 export * from "./tasks/publish/publish.ts";
 export * from "./tasks/publish/after.ts";
+export * from "./tasks/publish/catalog.ts";
 export type * from "./lib/catalog/catalog.ts";
 export type {
   CatalogEntry,

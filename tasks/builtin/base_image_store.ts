@@ -7,12 +7,10 @@ import { baseImage } from "../base_image/base_image.ts";
 import {
   carryStore,
   type CarryStoreResult,
-  type CopyStoreResult,
-  exportStore,
-  importStore,
   pruneStore,
   type PruneStoreResult,
 } from "../store/store.ts";
+import { type CopyStoreResult, exportStore, importStore } from "../store/copy_store.ts";
 import type { NixVolume } from "../store/nix_place.ts";
 import { baseImageArgs } from "./base_image.ts";
 import { registryOptions } from "./registry_args.ts";

@@ -4,7 +4,7 @@ import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { displayUrls } from "../../lib/http/display_url.ts";
 import { arg } from "../../lib/runner/arg_builder.ts";
 import { task } from "../../lib/runner/task.ts";
-import { catalogList, catalogShow, type CatalogShowResult } from "../publish/after.ts";
+import { catalogList, catalogShow, type CatalogShowResult } from "../publish/catalog.ts";
 import { publishArgs } from "./publish_args.ts";
 
 /** `catalog:ls [ENTRY]`. */

@@ -4,7 +4,7 @@ import { type CatalogEntry, parseEntryId } from "../../lib/catalog/catalog_entry
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
 import { catalogOf, findEntry } from "./entry.ts";
 import { checkCatalog, neededToFind } from "./own_catalog.ts";
-import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./after.ts";
+import type { CatalogListOptions, CatalogShowOptions, CatalogShowResult } from "./catalog.ts";
 
 /** Does the work of `catalogList`. */
 export async function runCatalogList(

@@ -11,7 +11,7 @@ import { rowClosure } from "../../lib/nix/folder/row_closure.ts";
 import { StoreDatabase } from "../../lib/nix/folder/store_database.ts";
 import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
 import type { Selection } from "./export_plan.ts";
-import type { CopyStoreResult, ExportStoreOptions } from "./store.ts";
+import type { CopyStoreResult, ExportStoreOptions } from "./copy_store.ts";
 import { exportToCache } from "./export_to_cache.ts";
 import { exportToNix } from "./export_to_nix.ts";
 import { type AskingStep, nixPlace } from "./nix_place.ts";

@@ -3,7 +3,7 @@ import { counted } from "../../lib/base/counted.ts";
 import type { NixFolder } from "../../lib/nix/folder/nix_folder.ts";
 import type { SourcePath } from "../../lib/nix/source_path.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
-import type { CopyStoreResult } from "./store.ts";
+import type { CopyStoreResult } from "./copy_store.ts";
 
 /** What an export or an import gives beside its figures. */
 export type CopyStanding = Omit<CopyStoreResult, keyof Figures>;

@@ -22,7 +22,7 @@ import {
   exportPlan,
   type Selection,
 } from "./export_plan.ts";
-import type { ExportStoreOptions } from "./store.ts";
+import type { ExportStoreOptions } from "./copy_store.ts";
 import type { AskingStep } from "./nix_place.ts";
 import type { StoreEnd } from "./store_end.ts";
 

@@ -24,7 +24,7 @@ import {
   narBytesOf,
   type Selection,
 } from "./export_plan.ts";
-import type { ExportStoreOptions } from "./store.ts";
+import type { ExportStoreOptions } from "./copy_store.ts";
 import { goneHint } from "./gone_hint.ts";
 import type { AskingStep } from "./nix_place.ts";
 import type { StoreEnd } from "./store_end.ts";

@@ -33,7 +33,7 @@ import {
   type TaskContextOptions,
 } from "../../lib/runner/context.ts";
 import type { CopyStanding } from "./export_plan.ts";
-import type { CopyStoreResult, ImportStoreOptions } from "./store.ts";
+import type { CopyStoreResult, ImportStoreOptions } from "./copy_store.ts";
 import { type ImportSource, importSource } from "./import_source.ts";
 import { type NixPlace, nixPlace } from "./nix_place.ts";
 import { runInPlace } from "./run_in_place.ts";

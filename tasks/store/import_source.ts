@@ -27,7 +27,7 @@ import type { Step } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { PublishSpool } from "../publish/spool.ts";
 import { nixMemory } from "../shared/nix_memory.ts";
-import type { ImportStoreOptions } from "./store.ts";
+import type { ImportStoreOptions } from "./copy_store.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 const yieldEveryBytes = 16 * 1024 * 1024;

@@ -8,7 +8,7 @@ import {
   type ExportStoreOptions,
   importStore,
   type ImportStoreOptions,
-} from "../../tasks/store/store.ts";
+} from "../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "./carry_room.ts";
 import { validWithNix } from "./nix_store_image.ts";
 import { realTest } from "./real.ts";

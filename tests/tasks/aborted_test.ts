@@ -10,13 +10,12 @@ import {
   cacheWhy,
 } from "../../tasks/cache/cache.ts";
 import {
-  catalogList,
-  catalogShow,
   publishKeygen,
   publishPrune,
   publishRollback,
   publishVerify,
 } from "../../tasks/publish/after.ts";
+import { catalogList, catalogShow } from "../../tasks/publish/catalog.ts";
 import { publish } from "../../tasks/publish/publish.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { plainGround } from "../support/plain_paths.ts";

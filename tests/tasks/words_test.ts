@@ -1,7 +1,8 @@
 /** What the built-in tasks say of what they did, and of what cannot be. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { carryStore, exportStore } from "../../tasks/store/store.ts";
+import { carryStore } from "../../tasks/store/store.ts";
+import { exportStore } from "../../tasks/store/copy_store.ts";
 import { pullDisk, pushDisk } from "../../tasks/disk/disk.ts";
 import { noise } from "../support/disk.ts";
 import { DiskWorld } from "../support/disk_world.ts";

@@ -11,13 +11,12 @@ import { IncompleteError, KedgeError, UsageError } from "../../../lib/base/error
 import { parseSigningKey } from "../../../lib/nix/signing_key.ts";
 import type { RunEvent } from "../../../lib/runner/events.ts";
 import {
-  catalogList,
-  catalogShow,
   publishKeygen,
   publishPrune,
   publishRollback,
   publishVerify,
 } from "../../../tasks/publish/after.ts";
+import { catalogList, catalogShow } from "../../../tasks/publish/catalog.ts";
 import { publish } from "../../../tasks/publish/publish.ts";
 import { CatalogServer } from "../../support/catalog_server.ts";
 import { plainGround } from "../../support/plain_paths.ts";

@@ -3,13 +3,12 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { publish, type PublishOptions } from "../../../tasks/publish/publish.ts";
 import {
-  catalogList,
-  catalogShow,
   publishKeygen,
   publishPrune,
   publishRollback,
   publishVerify,
 } from "../../../tasks/publish/after.ts";
+import { catalogList, catalogShow } from "../../../tasks/publish/catalog.ts";
 
 const whole = {
   name: "acme",

@@ -6,13 +6,8 @@ import { Cache } from "../../../lib/cache/cache.ts";
 import type { CatalogWithHistory } from "../../../lib/catalog/catalog.ts";
 import { SqliteCatalog } from "../../../lib/catalog/sqlite_catalog.ts";
 import type { TaskContextOptions } from "../../../lib/runner/context.ts";
-import {
-  catalogList,
-  catalogShow,
-  publishPrune,
-  publishRollback,
-  publishVerify,
-} from "../../../tasks/publish/after.ts";
+import { publishPrune, publishRollback, publishVerify } from "../../../tasks/publish/after.ts";
+import { catalogList, catalogShow } from "../../../tasks/publish/catalog.ts";
 import { publish } from "../../../tasks/publish/publish.ts";
 
 /** A catalog of three versions of which each takes two requests, and who closed it. */

@@ -4,13 +4,8 @@ import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
 import type { CatalogWithHistory } from "../../../lib/catalog/catalog.ts";
 import { SqliteCatalog } from "../../../lib/catalog/sqlite_catalog.ts";
-import {
-  catalogList,
-  catalogShow,
-  publishPrune,
-  publishRollback,
-  publishVerify,
-} from "../../../tasks/publish/after.ts";
+import { publishPrune, publishRollback, publishVerify } from "../../../tasks/publish/after.ts";
+import { catalogList, catalogShow } from "../../../tasks/publish/catalog.ts";
 import { publish } from "../../../tasks/publish/publish.ts";
 import { type PlainGround, plainGround } from "../../support/plain_paths.ts";
 

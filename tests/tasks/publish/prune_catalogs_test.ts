@@ -2,7 +2,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
-import { catalogList, publishPrune, publishVerify } from "../../../tasks/publish/after.ts";
+import { publishPrune, publishVerify } from "../../../tasks/publish/after.ts";
+import { catalogList } from "../../../tasks/publish/catalog.ts";
 import { publish } from "../../../tasks/publish/publish.ts";
 import { CatalogServer } from "../../support/catalog_server.ts";
 import { plainGround } from "../../support/plain_paths.ts";

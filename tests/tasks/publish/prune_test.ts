@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { NoRoomError, NotAllowedError } from "../../../lib/base/errors.ts";
-import { catalogList, publishPrune, publishVerify } from "../../../tasks/publish/after.ts";
+import { publishPrune, publishVerify } from "../../../tasks/publish/after.ts";
+import { catalogList } from "../../../tasks/publish/catalog.ts";
 import { plainGround } from "../../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../../support/published_versions.ts";
 import { CatalogServer } from "../../support/catalog_server.ts";

@@ -7,7 +7,8 @@ import {
   type KedgeError,
   UsageError,
 } from "../../../lib/base/errors.ts";
-import { catalogList, publishVerify } from "../../../tasks/publish/after.ts";
+import { publishVerify } from "../../../tasks/publish/after.ts";
+import { catalogList } from "../../../tasks/publish/catalog.ts";
 import { FaultyCache } from "../../support/binary_cache.ts";
 import { CatalogServer } from "../../support/catalog_server.ts";
 import { plainGround } from "../../support/plain_paths.ts";

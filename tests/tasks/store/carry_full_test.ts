@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { NoRoomError } from "../../../lib/base/errors.ts";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
-import { exportStore, importStore } from "../../../tasks/store/store.ts";
+import { exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";

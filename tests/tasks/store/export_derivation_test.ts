@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
-import { exportStore, importStore } from "../../../tasks/store/store.ts";
+import { exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";

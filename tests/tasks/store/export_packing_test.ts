@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
-import { exportStore, type ExportStoreOptions } from "../../../tasks/store/store.ts";
+import { exportStore, type ExportStoreOptions } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { namesIn } from "../../support/published_versions.ts";
 import { layersOf } from "../../support/nix_store_image.ts";

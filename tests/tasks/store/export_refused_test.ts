@@ -11,7 +11,7 @@ import {
 import { folderNames } from "../../../lib/base/files.ts";
 import { removeTree } from "../../../lib/nix/folder/remove_tree.ts";
 import { generateSigningKey } from "../../../lib/nix/signing_key.ts";
-import type { ExportStoreOptions } from "../../../tasks/store/store.ts";
+import type { ExportStoreOptions } from "../../../tasks/store/copy_store.ts";
 import { layersOf, makeStore, verifyWithNix } from "../../support/nix_store_image.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
 import { endsTest } from "../../support/store_ends.ts";

@@ -1,7 +1,7 @@
 /** Exports to servers, and imports from them, on the command line. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import type { CopyStoreResult } from "../../../tasks/store/store.ts";
+import type { CopyStoreResult } from "../../../tasks/store/copy_store.ts";
 import { startDavCache } from "../../support/binary_cache.ts";
 import { carryPrograms } from "../../support/carry_room.ts";
 import { validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";

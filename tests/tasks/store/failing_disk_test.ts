@@ -5,7 +5,7 @@ import { failingDiskHint } from "../../../lib/base/failing_disk.ts";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
 import { StoreDatabase } from "../../../lib/nix/folder/store_database.ts";
-import { exportStore, importStore } from "../../../tasks/store/store.ts";
+import { exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { failingDiskPrograms, mountFailingDisk } from "../../support/failing_disk.ts";
 import { layersOf } from "../../support/nix_store_image.ts";

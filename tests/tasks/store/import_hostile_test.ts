@@ -10,7 +10,7 @@ import { narPieces, narString } from "../../../lib/nix/nar/nar_pieces.ts";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
 import { formatNixHash } from "../../../lib/nix/nix_hash.ts";
 import { removeTree } from "../../../lib/nix/folder/remove_tree.ts";
-import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/store.ts";
+import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { verifyWithNix } from "../../support/nix_store_image.ts";
 import { realTest } from "../../support/real.ts";

@@ -6,7 +6,7 @@ import type { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
 import { readLinks } from "../../../lib/nix/folder/nix_links.ts";
 import { planNixPrune, pruneNixFolder } from "../../../lib/nix/folder/prune_nix_folder.ts";
 import type { OperationEvent } from "../../../lib/operation/event.ts";
-import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/store.ts";
+import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { lockOptions } from "../../support/nix_folder.ts";
 import { validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";

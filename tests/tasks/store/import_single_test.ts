@@ -7,7 +7,7 @@ import { planNixPrune, pruneNixFolder } from "../../../lib/nix/folder/prune_nix_
 import { removeTree } from "../../../lib/nix/folder/remove_tree.ts";
 import type { OperationEvent } from "../../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../../lib/runner/context.ts";
-import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/store.ts";
+import { type CopyStoreResult, exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { lockOptions } from "../../support/nix_folder.ts";
 import { layersOf, validWithNix, verifyWithNix } from "../../support/nix_store_image.ts";

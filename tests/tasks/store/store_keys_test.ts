@@ -3,7 +3,7 @@ import { assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
-import { exportStore, importStore } from "../../../tasks/store/store.ts";
+import { exportStore, importStore } from "../../../tasks/store/copy_store.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
 Deno.test("importStore() refuses public keys where a Nix is asked, of which no signature is read", () =>

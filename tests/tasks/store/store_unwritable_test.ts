@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { NixFolder } from "../../../lib/nix/folder/nix_folder.ts";
-import { exportStore } from "../../../tasks/store/store.ts";
+import { exportStore } from "../../../tasks/store/copy_store.ts";
 import { carryPrograms, CarryRoom } from "../../support/carry_room.ts";
 import { validWithNix } from "../../support/nix_store_image.ts";
 import { runKedge } from "../../support/program.ts";
