@@ -3,8 +3,8 @@
  *
  * Invariants: a table that comes from here is a guess of where chunks may be, and every chunk is hashed when it is taken; only a push
  * trusts it for what a file holds, and a pull in place for where it has holes, which are no chunks; both only if size, inode, mtime and ctime
- * are those of the record, and a write would have shown: the file rested for two seconds before it was read, or its mtime was set back when
- * it got its name.
+ * are those of the record, and a write would have shown: the file rested for two seconds and was brought to the disk before it was read, or its
+ * mtime was set back when it got its name.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export type FileState = Omit<Known, "path" | "certain" | "table">;
 
 /** What the file system said of a file when it was read. */
 export interface SeenState extends FileState {
-  /** Whether a write after that would show: the file {@linkcode rested}, or its time was {@linkcode setBackTime | set back}. */
+  /** Whether a write after that would show: the file {@linkcode rested} and was brought to the disk, or its time was {@linkcode setBackTime | set back}. */
   readonly certain: boolean;
 }
 

@@ -11,6 +11,7 @@ import type { JobPool } from "../chunk/job_pool.ts";
 import { scanFile } from "../chunk/scan_file.ts";
 import { lookAtDiskFile, ownFile } from "./disk_file.ts";
 import { fileState, knownFile, rested, sameState, type SeenState } from "./known_files.ts";
+import { writesShow } from "./writes_show.ts";
 import { refuseFalseSize } from "./refuse_false_size.ts";
 import { tellHoles } from "./tell_holes.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -106,12 +107,12 @@ export async function readPushedFile(
 ): Promise<{ table: ChunkTable; state: SeenState; read: boolean }> {
   const info = await lookAtPushedFile(path);
   const before = fileState(info);
-  const certain = rested(before);
   const known = of.paranoid ? undefined : await knownFile(of.cache, path);
   if (known?.certain === true && sameChunker(known.table.chunker, chunker)) {
     return { table: known.table, state: { ...before, certain: true }, read: false };
   }
   const { pool, signal, meter } = of;
+  const certain = rested(before) && await writesShow(path);
   tellHoles(meter, path, info);
   const onRead = tellReading(meter, path, before.size);
   const table = await scanFile(path, chunker, { pool, signal, onRead });
