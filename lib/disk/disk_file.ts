@@ -11,9 +11,11 @@ import { basename, dirname, isAbsolute, join } from "@std/path";
 import { isTemporaryName } from "../base/atomic_file.ts";
 import { type Digest, sha256 } from "../base/digest.ts";
 import { digestHex } from "../base/digest_text.ts";
-import { UsageError } from "../base/errors.ts";
+import { codeOf, UsageError } from "../base/errors.ts";
 import { namesFolder } from "../base/names_folder.ts";
 import { canRead, ifThere, isDenied, isNotThere, lookAt } from "../base/files.ts";
+import { foreseeNames } from "../base/foresee_names.ts";
+import { isGranted } from "../base/is_granted.ts";
 import { ownUid } from "../base/own_uid.ts";
 
 const mostLinks = 40;
@@ -111,12 +113,38 @@ export function ownFile(path: string): Deno.FileInfo | undefined {
 }
 
 /**
- * The unfinished file at such a place, if it counts and can be read: just before it gets its name it has the mode that it will have, which need not let
- * its owner read it.
+ * The unfinished file at such a place, if it counts and is of use: just before it gets its name it has the mode that it will have, which need not let
+ * its owner read it; and one of another user who began with it cannot be written, but taken away where that is allowed.
  */
 export function unfinishedFile(path: string): Deno.FileInfo | undefined {
   const info = ownFile(path);
-  return info !== undefined && canRead(path) ? info : undefined;
+  if (info === undefined || !canRead(path)) return undefined;
+  const isOther = info.uid !== null && info.uid !== ownUid();
+  return isOther && !canWrite(path) && mayRemove(path) ? undefined : info;
+}
+
+/** Whether this user may write a file, as far as its permissions tell. */
+function canWrite(path: string): boolean {
+  if (!isGranted({ name: "write", path })) return true; // Where Deno would ask first, writing it tells.
+  try {
+    Deno.openSync(path, { write: true }).close();
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "EACCES";
+  }
+}
+
+/** Whether this user may take a file of another one away, as far as its folder tells. */
+function mayRemove(path: string): boolean {
+  const folder = dirname(path);
+  const info = lookAt(folder);
+  if (((info?.mode ?? 0) & 0o1000) !== 0 && info?.uid !== ownUid()) return false;
+  try {
+    foreseeNames(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

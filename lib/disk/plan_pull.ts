@@ -16,6 +16,7 @@ import { allPlaces, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
+import { canTake } from "./can_take.ts";
 import { type DiskFile, isHalfWritten, leftBeside, unfinishedFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
@@ -88,7 +89,7 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   };
   const toWrite = options.inPlace && file.info !== undefined;
   const { path, info } = file;
-  const whole = !toWrite && info !== undefined &&
+  const whole = !toWrite && canTake(file, step.meter) && info !== undefined &&
     await whileOurs(path, info, () => standsWhole(path, info, index, search));
   // What stands whole stays, also where an earlier pull has still to be cleared away.
   const inPlace = toWrite || whole;

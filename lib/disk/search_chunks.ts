@@ -1,3 +1,4 @@
+import { canRead } from "../base/files.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
 import type { DiskFile } from "./disk_file.ts";
@@ -47,7 +48,7 @@ export async function searchChunks(
     located.offset[chunk] = image.index.rowOffsets[row]!;
     left[chunk] = 0;
   });
-  if (left.includes(1) && file.info !== undefined && file.info.size > 0) {
+  if (left.includes(1) && file.info !== undefined && file.info.size > 0 && canRead(file.path)) {
     const known = await search.known(file.path);
     // Reading a whole file to find what moved in it pays only where more than a little is missing.
     if (known !== undefined || bytesOfChunks(image.index, left) > dataBytes(image.index) / 50) {

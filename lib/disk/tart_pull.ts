@@ -8,6 +8,7 @@ import type { Digest } from "../base/digest.ts";
 import { checkFreeBytes, leastBlock, mayCompress, takenBytes } from "../base/disk_space.ts";
 import { canRead } from "../base/files.ts";
 import type { Step } from "../operation/operation.ts";
+import { canTake } from "./can_take.ts";
 import { isHalfWritten, leftBeside, unfinishedFile } from "./disk_file.ts";
 import { moveTart } from "./move_tart.ts";
 import { type FileIdentity, openOut, refuseUnsteady, settle, whileOurs } from "./out_file.ts";
@@ -38,8 +39,10 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   let out = inPlace ? file.path : file.partial(manifest.digest);
   let seen = inPlace ? file.info : unfinishedFile(out);
   let written: FileIdentity | undefined;
-  const unfinishedBases = partials.map(({ path }) => path).filter(canRead);
-  const bases = [file.path, ...unfinishedBases, ...request.bases];
+  const unfinishedBases = partials.map(({ path }) => path)
+    .filter((path) => path !== out && canRead(path));
+  const canTakeFile = !inPlace && canTake(file, step.meter);
+  const bases = [...canTakeFile ? [file.path] : [], ...unfinishedBases, ...request.bases];
   const paths = [...new Set([...(seen === undefined ? [] : [out]), ...bases])];
   const readers = new Map(
     paths.map((path) => [path, tellReading(step.meter, path, disk.size, { isAlone: false })]),
@@ -51,7 +54,7 @@ export async function tartPull(request: PullRequest, step: Step): Promise<PullWo
   const elsewhere: TartLayer[] = [];
   const known = new Map<Digest, TartRegion>();
   const copies: { layer: TartLayer; from: TartRegion }[] = [];
-  let standsWhole = file.info?.size === disk.size;
+  let standsWhole = (inPlace || canTakeFile) && file.info?.size === disk.size;
   for (const layer of disk.layers) {
     let from: string | undefined;
     for (const path of paths) {
