@@ -1,10 +1,13 @@
 import { dirname } from "@std/path";
 import { removeIfThere } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
+import { ifAllowed, ifThere } from "../base/files.ts";
+import { hashFile } from "../base/hash_file.ts";
 import type { Cache } from "../cache/cache.ts";
+import type { CachedBlob } from "../cache/cached_blob.ts";
 
 /**
- * Keeps bytes as a blob of the cache, where it is not there yet.
+ * Keeps bytes as a blob of the cache, where it is not there yet, or was damaged there.
  *
  * @param digest what every byte of them was hashed to
  */
@@ -14,7 +17,8 @@ export async function keepBytes(
   digest: Digest,
 ): Promise<void> {
   const size = bytes.length;
-  if (await cache.blobs.has(digest, size)) return;
+  const there = await cache.blobs.find(digest, size);
+  if (there !== undefined && await isWhole(there)) return;
   const path = cache.temporaryPath("blob");
   await cache.ensure(dirname(path));
   try {
@@ -24,4 +28,9 @@ export async function keepBytes(
     await removeIfThere(path);
     throw error;
   }
+}
+
+async function isWhole({ path, digest }: CachedBlob): Promise<boolean> {
+  const hashed = await ifThere(ifAllowed(hashFile(path), () => {}));
+  return hashed?.digest === digest;
 }

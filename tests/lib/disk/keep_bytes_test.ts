@@ -31,3 +31,14 @@ Deno.test("keepBytes() leaves nothing behind where the blob has no place", () =>
     await assertRejects(() => keepBytes(cache, bytes, digest), KedgeError, "Not a directory");
     assertEquals(await unfinished(cache), []);
   }));
+
+Deno.test("keepBytes() keeps bytes anew whose blob was damaged", () =>
+  inFolder(async (folder) => {
+    const cache = new Cache(`${folder}/cache`);
+    await keepBytes(cache, bytes, digest);
+    const { path } = (await cache.blobs.find(digest, bytes.length))!;
+    await Deno.chmod(path, 0o644);
+    await Deno.writeFile(path, bytes.with(5, 0));
+    await keepBytes(cache, bytes, digest);
+    assertEquals(await Deno.readFile(path), bytes);
+  }));
