@@ -33,26 +33,68 @@ export const copyShapes: { readonly [K in keyof CopyImagesOptions]?: OptionShape
 /** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
 const worthLookingBytes = 1024 * 1024;
 
-/** Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too, which may be the same. */
-export function checkRoom(copies: readonly PlannedCopy[], cacheDir: string): void {
-  const wanted: { folder: string; bytes: number }[] = [];
-  for (const { to, plan } of copies) {
-    if (to.transport === "oci") wanted.push({ folder: to.folder, bytes: plan.diskBytes });
+/** What is to be written to one place, and the copies for which it is. */
+interface WantedRoom {
+  readonly copies: readonly PlannedCopy[];
+  readonly folder: string;
+  readonly bytes: number;
+}
+
+/**
+ * Blobs are as large as they say, so that a full disk shows before the first byte is moved, that of the cache too, which may be the same.
+ *
+ * @param onFailure told of the copies that do not fit beside those before them, before the failure is thrown
+ * @throws {NoRoomError} if not all of them fit
+ */
+export function checkRoom(
+  copies: readonly PlannedCopy[],
+  cacheDir: string,
+  onFailure?: (copy: PlannedCopy, error: unknown) => void,
+): void {
+  const wanted: WantedRoom[] = [];
+  for (const copy of copies) {
+    const { to, plan } = copy;
+    if (to.transport !== "oci") continue;
+    wanted.push({ copies: [copy], folder: to.folder, bytes: plan.diskBytes });
   }
-  for (const { spoolBytes = 0 } of new Set(copies.map(({ source }) => source))) {
-    wanted.push({ folder: cacheDir, bytes: spoolBytes });
+  for (const [{ spoolBytes = 0 }, all] of Map.groupBy(copies, ({ source }) => source)) {
+    wanted.push({ copies: all, folder: cacheDir, bytes: spoolBytes });
   }
   // Of a folder that is not there yet one above it is looked at; where that is not allowed, somebody would be asked.
-  if (wanted.reduce((sum, { bytes }) => sum + bytes, 0) < worthLookingBytes) return;
-  const disks = new Map<string, { path: string; bytes: number }>();
-  for (const { folder, bytes } of wanted) {
-    if (bytes === 0) continue;
-    const path = resolve(plainPath(folder));
-    const disk = diskOf(path);
-    disks.set(disk, { path, bytes: bytes + (disks.get(disk)?.bytes ?? 0) });
+  if (bytesOf(wanted) < worthLookingBytes) return;
+  const placed = wanted.filter(({ bytes }) => bytes > 0)
+    .map((each) => ({ ...each, path: resolve(plainPath(each.folder)) }));
+  let failure: { error: unknown } | undefined;
+  for (const parts of Map.groupBy(placed, ({ path }) => diskOf(path)).values()) {
+    const bytes = bytesOf(parts);
+    if (bytes < worthLookingBytes) continue;
+    try {
+      checkFreeBytes(parts.at(-1)!.path, bytes);
+    } catch (error) {
+      if (onFailure !== undefined) tellUnfit(parts, onFailure);
+      failure ??= { error };
+    }
   }
-  for (const { path, bytes } of disks.values()) {
-    if (bytes >= worthLookingBytes) checkFreeBytes(path, bytes);
+  if (failure !== undefined) throw failure.error;
+}
+
+function bytesOf(wanted: readonly WantedRoom[]): number {
+  return wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Tells of what does not fit on a disk beside what comes before it. */
+function tellUnfit(
+  parts: readonly (WantedRoom & { path: string })[],
+  onFailure: (copy: PlannedCopy, error: unknown) => void,
+): void {
+  let fitting = 0;
+  for (const { copies, path, bytes } of parts) {
+    try {
+      checkFreeBytes(path, fitting + bytes);
+      fitting += bytes;
+    } catch (error) {
+      for (const copy of copies) onFailure(copy, error);
+    }
   }
 }
 

@@ -117,7 +117,7 @@ async function copyRoutes(
       });
       checkWhole(named.flatMap(({ from, to }) => to.map(() => from)), planned, options);
       onPlan?.(planned);
-      checkRoom(planned, context.cache.dir);
+      checkRoom(planned, context.cache.dir, onFailure);
       if (dryRun) (await import("./foreseeing.ts")).foreseeCopies(planned, context.cache);
       // A commit does so of those that change.
       const standing = dryRun ? [] : planned.filter(({ plan }) => !plan.changed);
