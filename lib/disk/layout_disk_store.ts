@@ -1,7 +1,8 @@
 import { join } from "@std/path";
-import { temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
+import { removeIfThere, temporaryName, writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { IncompleteError, VerificationError } from "../base/errors.ts";
+import { linkFile } from "../base/files.ts";
 import { hashFile } from "../base/hash_file.ts";
 import type { ObjectMeter } from "../base/meter.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -103,18 +104,21 @@ export class LayoutDiskStore implements DiskStore {
   async adopt(blob: DiskBlob, from: DiskSource): Promise<boolean> {
     if (await this.has(blob)) return true;
     if (!(from instanceof LayoutDiskStore)) return false;
-    const path = this.layout.blobPath(blob.digest);
-    const { digest } = await hashFile(from.layout.blobPath(blob.digest));
-    if (digest !== blob.digest) throw from.#damaged(blob);
     await this.layout.make();
     const temporary = temporaryName(join(this.layout.folder, "blobs", "sha256", "adopted"));
     try {
-      await Deno.link(from.layout.blobPath(blob.digest), temporary);
-    } catch {
-      return false; // Another file system: the bytes are copied by whoever asked.
+      // On another file system the bytes are copied by whoever asked.
+      if (!await linkFile(from.layout.blobPath(blob.digest), temporary)) return false;
+      const { digest } = await hashFile(temporary);
+      if (digest !== blob.digest) throw from.#damaged(blob);
+      await Deno.rename(temporary, this.layout.blobPath(blob.digest));
+      return true;
+    } catch (cause) {
+      throw cause instanceof Deno.errors.NotFound ? from.#damaged(blob, cause) : cause;
+    } finally {
+      // Where another push adopted it meanwhile, it is a second name of the same file, which a rename leaves.
+      await removeIfThere(temporary);
     }
-    await Deno.rename(temporary, path);
-    return true;
   }
 
   async commit(bytes: Bytes): Promise<void> {
