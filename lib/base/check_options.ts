@@ -26,7 +26,7 @@ const shapes = {
   ],
   function: [(value: unknown) => typeof value === "function", "a function"],
   number: [(value: unknown) => typeof value === "number", "a number"],
-  // NaN is no age that anything could be older or younger than.
+  // NaN is not an age that anything could be older or younger than.
   milliseconds: [
     (value: unknown) => typeof value === "number" && !Number.isNaN(value),
     "a number of milliseconds",

@@ -209,5 +209,5 @@ function wordsOf(thrown: unknown): string {
   const { message } = Object(thrown) as { message?: unknown };
   if (typeof message === "string" && message !== "") return message;
   const shown = Deno.inspect(thrown, { colors: false, depth: 2, breakLength: Infinity });
-  return `What was thrown is no error: ${shown}`;
+  return `What was thrown is not an error: ${shown}`;
 }

@@ -94,7 +94,7 @@ export async function folderNames(
     .map(({ name }) => name).sort();
 }
 
-/** Removes what is no file from where a file is to be: a folder would keep it from appearing for ever, a link would lead elsewhere. */
+/** Removes what is not a file from where a file is to be: a folder would keep it from appearing for ever, a link would lead elsewhere. */
 export async function clearWay(path: string): Promise<void> {
   if (lookAt(path)?.isFile === false) await Deno.remove(path, { recursive: true });
 }

@@ -45,7 +45,7 @@ export interface ProcessResult {
 const keptErrorBytes = 64 * 1024;
 
 /**
- * Runs a program to its end. A non-zero exit code is no error here.
+ * Runs a program to its end. A non-zero exit code is not an error here.
  *
  * @throws {Deno.errors.NotFound} if there is no such program
  */

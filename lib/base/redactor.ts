@@ -91,7 +91,7 @@ export class Redactor {
     return this.#known;
   }
 
-  /** The longest forms first: a part of one is no form that is left over. */
+  /** The longest forms first: a part of one is not a form that is left over. */
   #searches(): readonly (RegExp | string)[] {
     if (this.#patterns !== undefined) return this.#patterns;
     const patterns: (RegExp | string)[] = [];

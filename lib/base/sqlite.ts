@@ -61,7 +61,7 @@ export function isSqliteBusy(error: unknown): boolean {
   return primaryCode(error) === sqliteBusy;
 }
 
-/** Whether SQLite says that a file is no database at all. */
+/** Whether SQLite says that a file is not a database at all. */
 export function isSqliteForeign(error: unknown): boolean {
   return primaryCode(error) === sqliteNotADatabase;
 }

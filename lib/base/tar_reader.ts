@@ -118,7 +118,7 @@ export class TarReader {
     const pax = { ...this.#globalPax, ...this.#pax };
     // An empty record takes back what a header before it said.
     const size = header.hasContents && pax["size"] ? Number(pax["size"]) : member.size;
-    if (!Number.isSafeInteger(size) || size < 0) throw this.#damaged("a size is no number");
+    if (!Number.isSafeInteger(size) || size < 0) throw this.#damaged("a size is not a number");
     const whole = {
       ...member,
       size,

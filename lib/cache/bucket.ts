@@ -50,7 +50,7 @@ export class CacheBucket {
    * Makes a bucket; its folder is `NAME-vVERSION`.
    *
    * @throws {TypeError} if the name has other letters than a to z
-   * @throws {RangeError} if the version is no whole number
+   * @throws {RangeError} if the version is not a whole number
    */
   constructor(options: CacheBucketOptions) {
     const { name, version } = options;
@@ -63,7 +63,7 @@ export class CacheBucket {
     }
     if (!Number.isSafeInteger(version) || version < 0) {
       throw new RangeError(
-        `Cannot make a bucket of the version ${version}: it is no whole number from 0`,
+        `Cannot make a bucket of the version ${version}: it is not a whole number from 0`,
       );
     }
     this.name = options.name;

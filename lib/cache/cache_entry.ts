@@ -119,7 +119,7 @@ export class CacheEntry<T> {
     return true;
   }
 
-  /** Notes that the entry, which was looked up, was used: at most once an hour; a read-only cache is no error. */
+  /** Notes that the entry, which was looked up, was used: at most once an hour; a read-only cache is not an error. */
   async touch(): Promise<void> {
     try {
       const now = this.#host.now();

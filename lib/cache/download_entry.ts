@@ -2,7 +2,7 @@
  * What the cache has of one file of an origin: a pointer by its URL, a blob by its digest, and the blob under its own name.
  *
  * Invariants: what is found is leased before it is used, so that nobody prunes it meanwhile; contents whose file changed since they
- * were hashed are hashed again, and are no contents where the digest is another; the pointer is written last; the version before
+ * were hashed are hashed again, and are not contents where the digest is another; the pointer is written last; the version before
  * the present one stays, to go back to.
  *
  * @module

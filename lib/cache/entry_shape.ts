@@ -39,7 +39,9 @@ export const isShaped = (shape: Shape): FieldCheck => (value) => misfit(value, s
 
 /** What keeps data from being of a shape; `undefined` where nothing does. */
 export function misfit(data: unknown, { required, optional = {} }: Shape): string | undefined {
-  if (typeof data !== "object" || data === null || Array.isArray(data)) return "it is no object";
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    return "it is not an object";
+  }
   const fields = data as Readonly<Record<string, unknown>>;
   for (const [name, check] of Object.entries(required)) {
     if (!check(fields[name])) return `its field "${name}" is missing or of another form`;

@@ -23,7 +23,7 @@ const contents = {
     "`kedge cache:ls` lists what is here, `kedge cache:prune` removes what is not needed, `kedge cache:clean` all of it.\n",
 } as const;
 
-/** The names of the files at the root of a cache that are no buckets. */
+/** The names of the files at the root of a cache that are not buckets. */
 export const markerNames: ReadonlySet<string> = new Set([...Object.keys(contents), ".lock"]);
 
 /** Whether a file at the root of a cache belongs to the journal of runs. */

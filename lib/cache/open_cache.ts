@@ -57,7 +57,7 @@ function repositoryOf(text: string): RegistryReference {
     cause = error;
   }
   throw new UsageError(
-    `Cannot use KEDGE_CACHE_TIER ${JSON.stringify(text)}: it is no repository of a registry`,
+    `Cannot use KEDGE_CACHE_TIER ${JSON.stringify(text)}: it is not a repository of a registry`,
     { ...defined({ cause }), hint: "write it as docker://host/repository" },
   );
 }

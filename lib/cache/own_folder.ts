@@ -62,7 +62,7 @@ export function refuseFile(root: string): void {
   } catch {
     return;
   }
-  throw new UsageError(`Cannot use "${root}" as the cache: it is no folder`, {
+  throw new UsageError(`Cannot use "${root}" as the cache: it is not a folder`, {
     hint: "name a folder, or a path where nothing is yet, with --cache-dir",
   });
 }

@@ -10,7 +10,7 @@ const envelopeShape: Shape = {
 };
 
 /**
- * Reads the envelope of a pointer of any bucket. What the system does not let this user read, or is no file, is unreadable; only a file
+ * Reads the envelope of a pointer of any bucket. What the system does not let this user read, or is not a file, is unreadable; only a file
  * is opened, since a pipe would be waited for.
  */
 export async function readEnvelope(path: string): Promise<EnvelopeRead> {
@@ -46,7 +46,7 @@ function missOf(error: unknown): EnvelopeFound {
 }
 
 function parseEnvelope(text: string | undefined): EnvelopeFound {
-  if (text === undefined) return { miss: { reason: "unreadable", detail: "it is no file" } };
+  if (text === undefined) return { miss: { reason: "unreadable", detail: "it is not a file" } };
   let data: unknown;
   try {
     data = JSON.parse(text);

@@ -23,7 +23,7 @@ const header = "kedge tree 1";
 
 /**
  * The digest of a tree: the sha256 of its listing, one JSON array a line behind a line of the format's name, sorted by path.
- * Permissions and dates are no part of it. Every folder is listed, so that the same tree has one digest, whether or not a
+ * Permissions and dates are not part of it. Every folder is listed, so that the same tree has one digest, whether or not a
  * tarball names its folders.
  *
  * ```text

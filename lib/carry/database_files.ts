@@ -52,7 +52,9 @@ export class DatabaseFiles {
     const name = databaseFiles.find((each) => path === databaseFolder + each);
     if (name === undefined || !this.#wants(name)) return undefined;
     if (type !== "file" || size > largestDatabaseBytes) {
-      throw new VerificationError(`Cannot use the database "/${path}": it is no file of its kind`);
+      throw new VerificationError(
+        `Cannot use the database "/${path}": it is not a file of its kind`,
+      );
     }
     const hasher = new Hasher();
     this.#hashers.set(name, hasher);

@@ -154,7 +154,7 @@ export class MountedStore implements StoreSource {
       if (info === undefined) return undefined;
       if (info.isDirectory) continue;
       throw new VerificationError(
-        `Cannot read the store of "${this.#name}": "${at}" is no folder`,
+        `Cannot read the store of "${this.#name}": "${at}" is not a folder`,
         {
           side: "source",
           hint: "a link there could lead out of the image; an image of Nix has folders there",

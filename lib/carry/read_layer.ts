@@ -74,7 +74,7 @@ export async function readLayer(
       if (type === "symlink") {
         links.push({ path: path.slice(stateFolder.length), target: member.target });
       }
-      // What is no folder takes the place of all that a layer below has there.
+      // What is not a folder takes the place of all that a layer below has there.
       hidden.push(path);
     }
     return undefined;

@@ -10,7 +10,7 @@ export interface StoreSource {
    * Reads the database.
    *
    * @param work a folder for it
-   * @throws {VerificationError} if there is none, or it is no file of its kind
+   * @throws {VerificationError} if there is none, or it is not a file of its kind
    */
   survey(work: string, signal: AbortSignal): Promise<ImageStore>;
   /** How many requests it costs to read what is wanted. */

@@ -35,7 +35,7 @@ function kindOf(cause: unknown, path: string): Failure {
   if (cause instanceof KedgeError) return { Kind: KedgeError, state: message, hint: cause.hint };
   if (isSqliteFull(cause, path)) return { Kind: NoRoomError, state: "the disk is full" };
   if (isSqliteForeign(cause)) {
-    return { Kind: UsageError, state: "it is no database", hint: catalogHint };
+    return { Kind: UsageError, state: "it is not a database", hint: catalogHint };
   }
   if (isSqliteDamaged(cause)) {
     const hint = "restore the file from a copy, or publish to another one";

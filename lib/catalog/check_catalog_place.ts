@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { isNotThere } from "../base/files.ts";
 import { inTheWay } from "../base/in_the_way.ts";
 
-/** The next step for who named something that is no catalog. */
+/** The next step for who named something that is not a catalog. */
 export const catalogHint = "name another file; a publish makes it where it is not there";
 
 /**
@@ -15,11 +15,13 @@ export async function checkCatalogPlace(path: string): Promise<void> {
   try {
     const { isFile, isDirectory } = await Deno.stat(path);
     if (isFile) return;
-    throw new UsageError(isDirectory ? "it is a folder" : "it is no file", { hint: catalogHint });
+    throw new UsageError(isDirectory ? "it is a folder" : "it is not a file", {
+      hint: catalogHint,
+    });
   } catch (error) {
     if (!isNotThere(error)) throw error;
   }
   const taken = await inTheWay(dirname(path));
   if (taken === undefined) return;
-  throw new UsageError(`"${taken}" is no folder`, { hint: catalogHint });
+  throw new UsageError(`"${taken}" is not a folder`, { hint: catalogHint });
 }

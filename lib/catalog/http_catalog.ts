@@ -81,7 +81,7 @@ export class HttpCatalog implements CatalogWithHistory {
   async commit(draft: CatalogEntryDraft, options: CommitOptions): Promise<CatalogEntry> {
     let response = await this.#put(draft, options);
     if (response.status === 412) {
-      // Somebody else was first; the same store paths are no conflict.
+      // Somebody else was first; the same store paths are not a conflict.
       const standing = await this.find(draft, options);
       if (standing === undefined || samePaths(standing.storePaths, draft.storePaths)) {
         await response.body?.cancel();

@@ -42,7 +42,7 @@ export async function readCatalogAnswer<S extends v.GenericSchema>(
   try {
     data = JSON.parse(text + decoder.decode());
   } catch (cause) {
-    throw bad("it is no JSON", cause);
+    throw bad("it is not JSON", cause);
   }
   const parsed = v.safeParse(schema, data);
   if (parsed.success) return parsed.output;

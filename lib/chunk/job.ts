@@ -124,7 +124,7 @@ export interface ScanJob {
 export interface ScanResult {
   /** The length of each row; of holes, negative. */
   readonly rows: Float64Array<ArrayBuffer>;
-  /** The digest of each row that is no hole, 32 bytes each. */
+  /** The digest of each row that is not a hole, 32 bytes each. */
   readonly digests: Uint8Array<ArrayBuffer>;
 }
 

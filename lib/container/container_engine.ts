@@ -60,7 +60,7 @@ export class ContainerEngine {
     this.args = options.args ?? [];
   }
 
-  /** Runs one of its commands to the end; a non-zero exit code is no error here. */
+  /** Runs one of its commands to the end; a non-zero exit code is not an error here. */
   async run(args: readonly string[], options: RunProcessOptions = {}): Promise<ProcessResult> {
     const { runProcess } = await import("../base/process_group.ts");
     try {
@@ -85,7 +85,7 @@ export class ContainerEngine {
   }
 
   /**
-   * Runs one of its commands that should end at once; a non-zero exit code is no error here.
+   * Runs one of its commands that should end at once; a non-zero exit code is not an error here.
    *
    * @param what what it is asked for, for people: `the volume "nix"`
    */

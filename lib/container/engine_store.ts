@@ -84,7 +84,9 @@ export class EngineStore {
     const digest = id.startsWith("sha256:") ? id : `sha256:${id}`;
     if (isDigest(digest)) return digest;
     throw new KedgeError(
-      `Cannot read what ${this.#engine.kind} says of an image: "${id.slice(0, 80)}" is no digest`,
+      `Cannot read what ${this.#engine.kind} says of an image: "${
+        id.slice(0, 80)
+      }" is not a digest`,
     );
   }
 }

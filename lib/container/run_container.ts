@@ -226,7 +226,7 @@ function mountFlag(mount: ContainerMount): string {
   const isVolume = mount.volume !== undefined;
   const named = isVolume ? mount.volume : mount.folder;
   if (isVolume && !isVolumeName(named)) {
-    throw new UsageError(`Cannot mount the volume ${JSON.stringify(named)}: it is no name`, {
+    throw new UsageError(`Cannot mount the volume ${JSON.stringify(named)}: it is not a name`, {
       hint: "a name has letters, digits, '.', '_' and '-'; name a folder as folder, not as volume",
     });
   }
@@ -241,7 +241,7 @@ function mountFlag(mount: ContainerMount): string {
     );
   }
   if (!mount.to.startsWith("/")) {
-    throw new UsageError(`Cannot mount at "${mount.to}": it is no absolute path`);
+    throw new UsageError(`Cannot mount at "${mount.to}": it is not an absolute path`);
   }
   const type = isVolume ? "volume" : "bind";
   return `--mount=type=${type},source=${source},destination=${mount.to}` +

@@ -61,7 +61,7 @@ export async function lookAtDiskFile(given: string): Promise<DiskFile> {
       ? "it is a folder"
       : info.isBlockDevice || info.isCharDevice
       ? "it is a device"
-      : "it is no regular file";
+      : "it is not a regular file";
     throw new UsageError(`Cannot write the disk "${given}": ${what}`, {
       hint: info.isDirectory
         ? "name a file in it"

@@ -69,7 +69,9 @@ export async function loadDisk(
   }
   const [, indexBlob, ...packs] = manifest.blobs;
   if (indexBlob?.mediaType !== DiskType.index) {
-    throw new VerificationError(`Cannot use the disk "${store.name}": its first layer is no index`);
+    throw new VerificationError(
+      `Cannot use the disk "${store.name}": its first layer is not an index`,
+    );
   }
   let indexBytes = await cachedIndex(of.cache, indexBlob);
   let fetchedBytes = 0;

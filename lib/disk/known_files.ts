@@ -2,7 +2,7 @@
  * What the cache knows of files on this machine: their chunk tables, as long as the file system says that they are as they were.
  *
  * Invariants: a table that comes from here is a guess of where chunks may be, and every chunk is hashed when it is taken; only a push
- * trusts it for what a file holds, and a pull in place for where it has holes, which are no chunks; both only if size, inode, mtime and ctime
+ * trusts it for what a file holds, and a pull in place for where it has holes, which are not chunks; both only if size, inode, mtime and ctime
  * are those of the record, and a write would have shown: the file rested for two seconds and was brought to the disk before it was read, or its
  * mtime was set back when it got its name.
  *

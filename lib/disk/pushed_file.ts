@@ -91,7 +91,7 @@ export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
     ? "it is not there"
     : info.isDirectory
     ? "it is a folder"
-    : "it is no regular file";
+    : "it is not a regular file";
   throw new UsageError(`Cannot push "${path}": ${state}`, { hint: "name a file" });
 }
 

@@ -29,7 +29,7 @@ export function checkFileKind(name: string, firstBytes: Uint8Array, subject: str
   if (kind === undefined || firstBytes.byteLength < kind.at + kind.magic.length) return;
   if (kind.magic.every((byte, index) => firstBytes[kind.at + index] === byte)) return;
   throw new VerificationError(
-    `Cannot use "${subject}": it is no ${kind.name} file, it begins ${excerpt(firstBytes)}`,
+    `Cannot use "${subject}": it is not in ${kind.name} format, it begins ${excerpt(firstBytes)}`,
     {
       hint: /^\s*<(!doctype|html|\?xml)/i.test(text(firstBytes))
         ? "this is a web page: open the URL in a browser to see what it wants"

@@ -71,7 +71,7 @@ const largestSeconds = 2 ** 31;
 
 /**
  * Reads a Cache-Control header (RFC 9111, section 5.2). Names count without their case; of a directive given twice the first
- * counts, and a value that is no number of seconds means stale; numbers beyond what can be counted are cut.
+ * counts, and a value that is not a number of seconds means stale; numbers beyond what can be counted are cut.
  */
 export function parseCacheControl(value: string | null): CacheControl {
   const found = new Map<string, string>();

@@ -7,7 +7,7 @@ export type SomeRetryPolicy = { [K in keyof RetryPolicy]?: RetryPolicy[K] | unde
 /**
  * The whole of a policy of which some was given.
  *
- * @throws {UsageError} if a part is no number of at least 0: with one there would be no end of trying
+ * @throws {UsageError} if a part is not a number of at least 0: with one there would be no end of trying
  */
 export function wholeRetryPolicy(given: SomeRetryPolicy = {}): RetryPolicy {
   const part = (name: keyof RetryPolicy): number => {

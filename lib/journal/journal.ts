@@ -228,7 +228,7 @@ function readRow(row: Record<string, unknown>): Record<string, unknown> {
   const read = { ...row };
   for (const name of times) {
     if (Math.abs(Number(row[name] ?? 0)) <= mostMs) continue;
-    throw new Error(`the "${name}" of a row is no time`);
+    throw new Error(`the "${name}" of a row is not a time`);
   }
   for (const name of objects) {
     if (typeof row[name] === "string") read[name] = objectIn(row[name], name);
@@ -239,7 +239,7 @@ function readRow(row: Record<string, unknown>): Record<string, unknown> {
 function objectIn(text: string, name: string): object {
   const data: unknown = /^\s*\{/.test(text) ? parsed(text) : undefined;
   if (typeof data === "object" && data !== null) return data;
-  throw new Error(`the "${name}" of a row is no object in JSON`);
+  throw new Error(`the "${name}" of a row is not an object in JSON`);
 }
 
 function parsed(text: string): unknown {

@@ -162,7 +162,7 @@ export class JournalFile {
     }
   }
 
-  /** Refuses a database that is no journal before anything in it changes. */
+  /** Refuses a database that is not a journal before anything in it changes. */
   #check(database: sqlite.DatabaseSync): void {
     const state = foreignState(database);
     if (state === undefined) return;
@@ -182,7 +182,7 @@ export class JournalFile {
   }
 }
 
-/** What a database with tables is that is no journal; a journal may lack tables, where the making of it was killed. */
+/** What a database with tables is that is not a journal; a journal may lack tables, where the making of it was killed. */
 function foreignState(database: sqlite.DatabaseSync): string | undefined {
   const rows = database.prepare(
     `SELECT t.name AS name, (SELECT group_concat(name) FROM (SELECT name FROM pragma_table_info(t.name) ORDER BY name)) AS columns

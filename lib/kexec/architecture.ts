@@ -6,7 +6,7 @@ export type KexecArchitecture = "x86_64-linux" | "aarch64-linux";
 /**
  * The architecture that `uname -m` names, or `undefined` where there is no bundle for it.
  *
- * @throws {UsageError} if it is no text
+ * @throws {UsageError} if it is not a text
  */
 export function architectureOfMachine(machine: string): KexecArchitecture | undefined {
   checkValue("machine", machine, "text");

@@ -51,7 +51,7 @@ async function compressionOf(file: GrowingFile, name: string): Promise<TarballCo
   const head = await firstPiece(file.pieces(compressionMagicBytes));
   const actual = compressionOfBytes(head);
   if (actual === undefined) {
-    const state = head.byteLength === 0 ? "it is empty" : "it is no tarball, packed or not";
+    const state = head.byteLength === 0 ? "it is empty" : "it is not a tarball, packed or not";
     throw refused(name, state, "is it a web page?");
   }
   const named = compressionOfName(name);

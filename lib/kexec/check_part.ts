@@ -50,22 +50,22 @@ export function checkPart(part: PartToCheck, bundle: string): PartFacts {
   switch (part.path) {
     case "kexec/bzImage": {
       const image = readKernelImage(part.head);
-      return image ?? refuse("is no Linux kernel for x86_64 or arm64");
+      return image ?? refuse("is not a Linux kernel for x86_64 or arm64");
     }
     case "kexec/initrd":
-      return isRamdisk(part.head) ? {} : refuse("is no initial ramdisk");
+      return isRamdisk(part.head) ? {} : refuse("is not an initial ramdisk");
     case "kexec/run":
       return isScript(part.head) || readElf(part.head) !== undefined
         ? {}
         : refuse("is neither a script nor a program");
     case "kexec/kexec": {
       const program = readElf(part.head);
-      if (program === undefined) return refuse("is no ELF program");
+      if (program === undefined) return refuse("is not an ELF program");
       const { architecture, isStatic } = program;
       if (architecture === undefined) return refuse("is for another machine than x86_64 or arm64");
       return isStatic
         ? { architecture }
-        : refuse("is no static program: it needs a dynamic linker");
+        : refuse("is not a static program: it needs a dynamic linker");
     }
     default:
       return {};

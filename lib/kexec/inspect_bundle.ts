@@ -48,7 +48,7 @@ export async function inspectBundle(
   const reading = { name, signal, ...defined({ maxUnpackedBytes: options.maxUnpackedBytes }) };
   for await (const member of bundleMembers(file, reading)) {
     const isPart = bundleParts.includes(member.path);
-    if (isPart && member.type !== "file") throw refused(name, `${member.path} is no file`);
+    if (isPart && member.type !== "file") throw refused(name, `${member.path} is not a file`);
     if (member.type !== "file") continue;
     const { size, head } = await readMember(member.body, hasherOf?.(member.path), signal);
     const isExecutable = (member.mode & 0o111) !== 0;

@@ -23,7 +23,9 @@ export function parseNixHash(text: string): Digest {
   }
   if (/^[A-Za-z0-9+/]{43}=$/.test(body)) return toDigest(decodeBase64(body));
   throw new VerificationError(
-    `Cannot read the hash ${JSON.stringify(text.slice(0, 100))}: it is no sha256 in Nix's spelling`,
+    `Cannot read the hash ${
+      JSON.stringify(text.slice(0, 100))
+    }: it is not a sha256 in Nix's spelling`,
   );
 }
 

@@ -85,20 +85,20 @@ function entriesOf(json: unknown): [path: string, value: Json | null][] {
   const paths = isObject(info) && typeof json["version"] === "number"
     ? Object.entries(info).map(([name, value]) => {
       if (typeof storeDir !== "string" || !isStoreDir(storeDir)) {
-        throw unknownShape("storeDir is no folder");
+        throw unknownShape("storeDir is not a folder");
       }
       return [`${storeDir}/${name}`, value] as const;
     })
     : Object.entries(json);
   return paths.map(([path, value]) => {
-    if (value !== null && !isObject(value)) throw unknownShape(`${shown(path)} is no object`);
+    if (value !== null && !isObject(value)) throw unknownShape(`${shown(path)} is not an object`);
     return [path, value];
   });
 }
 
 function parseOne(path: string, value: Json): PathInfo {
   const storePath = tryParseStorePath(path);
-  if (storePath === undefined) throw unknownShape(`${shown(path)} is no store path`);
+  if (storePath === undefined) throw unknownShape(`${shown(path)} is not a store path`);
   const narSize = value["narSize"];
   if (typeof narSize !== "number" || !Number.isSafeInteger(narSize) || narSize <= 0) {
     throw unknownShape(`${shown(path)} has no narSize`);

@@ -27,7 +27,7 @@ export function parseSha256(text: string): Digest {
     );
   };
   const name = algorithm?.toLowerCase() ?? "sha256";
-  if (name !== "sha256") refuse(`it is no sha256, but ${JSON.stringify(name)}`);
+  if (name !== "sha256") refuse(`it is not a sha256, but ${JSON.stringify(name)}`);
   const digits = body!;
   if (/^[A-Za-z0-9+/]{43}=$/.test(digits)) return digestOf(decodeBase64(digits));
   if (sign === "-") refuse("behind sha256- stand 43 digits of base 64 and a =, as SRI has it");

@@ -41,7 +41,7 @@ export async function parseSigningKey(text: string, label: string): Promise<Sign
     text,
     64,
     `the signing key of ${label}`,
-    "it is no secret key of Nix",
+    "it is not a secret key of Nix",
   );
   const seed = bytes.slice(0, 32);
   const pkcs8 = new Uint8Array([...pkcs8Head, ...seed]);
@@ -66,7 +66,7 @@ export async function parseSigningKey(text: string, label: string): Promise<Sign
  * @throws {UsageError} if its name or its shape is wrong
  */
 export async function parsePublicKey(text: string): Promise<PublicKey> {
-  const { name, bytes } = split(text, 32, "the public key", "it is no public key of Nix");
+  const { name, bytes } = split(text, 32, "the public key", "it is not a public key of Nix");
   const key = await crypto.subtle.importKey("raw", bytes, "Ed25519", true, ["verify"]);
   return { name, text: `${name}:${encodeBase64(bytes)}`, key };
 }

@@ -11,7 +11,7 @@ const mostImages = 32;
 
 /**
  * The entries of an index, and with those images among them that it names without a platform the one that their config says, as containerd takes
- * it. Of more than 32 such images the first are looked into; what is no image that can run, or is not there, stays as it is.
+ * it. Of more than 32 such images the first are looked into; what is not an image that can run, or is not there, stays as it is.
  */
 export async function configPlatforms(
   source: ImageSource,

@@ -67,7 +67,7 @@ export function readDescriptor(
   }
   const size = fields.number("size");
   const state = !Number.isSafeInteger(size)
-    ? "a size is no whole number"
+    ? "a size is not a whole number"
     : size < 0
     ? "a size is negative"
     : size > largestBytes

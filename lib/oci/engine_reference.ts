@@ -65,9 +65,9 @@ function parseEngine(
   const state = rest.includes("@")
     ? "an engine's image is named by a tag, not by a digest"
     : !isEngineName(name)
-    ? `${JSON.stringify(name.slice(0, 80))} is no name for an image`
+    ? `${JSON.stringify(name.slice(0, 80))} is not a name for an image`
     : tag !== undefined && !isTag(tag)
-    ? `${JSON.stringify(tag!.slice(0, 80))} is no tag`
+    ? `${JSON.stringify(tag!.slice(0, 80))} is not a tag`
     : undefined;
   if (state === undefined) return { transport, name, ...(tag === undefined ? {} : { tag }) };
   const near = plain === name ? undefined : `${transport}:${plain}${rest.slice(name.length)}`;

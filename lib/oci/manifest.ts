@@ -111,12 +111,12 @@ function parseJson(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
     if (start.startsWith("<!doctype") || start.startsWith("<html")) {
       throw refuse("the server answered with an HTML page", "is this the address of a registry?");
     }
-    throw refuse("it is no JSON", undefined, cause);
+    throw refuse("it is not JSON", undefined, cause);
   }
   if (typeof json === "object" && json !== null && !Array.isArray(json)) {
     return json as Record<string, unknown>;
   }
-  throw refuse("it is no JSON object");
+  throw refuse("it is not a JSON object");
 }
 
 function typeOf(

@@ -19,7 +19,7 @@ export interface ReadBlobFileOptions {
 /**
  * The bytes of a blob from a file of this machine, not hashed; a piece is reused once the next one is asked for.
  *
- * @throws {VerificationError} if it is no file, or one of another size
+ * @throws {VerificationError} if it is not a file, or one of another size
  * @throws {Deno.errors.NotFound} if there is none
  */
 export async function* readBlobFile(

@@ -79,7 +79,7 @@ export function parseReference(text: string): ImageReference {
 /** The name of an image as a text; {@linkcode parseReference} reads it back. */
 export function formatReference(reference: ImageReference): string {
   if (typeof reference !== "object" || reference === null) {
-    throw new UsageError(`Cannot format ${String(reference)}: it is no reference`);
+    throw new UsageError(`Cannot format ${String(reference)}: it is not a reference`);
   }
   const { tag, digest } = reference;
   const place = reference.transport === "docker"
@@ -105,7 +105,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     const near = `docker://docker.io/${slash < 0 ? "library/" : ""}${rest}`;
     throw refusedReference(
       text,
-      slash < 0 ? "it names no repository after a host" : `"${named}" is no host`,
+      slash < 0 ? "it names no repository after a host" : `"${named}" is not a host`,
       isRepository(name) && (slash >= 0 || !isHost(name)) ? near : undefined,
     );
   }
@@ -118,7 +118,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     if (!isTag(tag)) {
       throw refusedReference(
         text,
-        tag === "" ? "the tag is empty" : `"${tag}" is no tag`,
+        tag === "" ? "the tag is empty" : `"${tag}" is not a tag`,
         undefined,
         "a tag has up to 128 of A-Z a-z 0-9 _ . - and begins with none of . -",
       );
@@ -131,7 +131,7 @@ function parseRegistry(text: string, rest: string): RegistryReference {
     const lower = repository.toLowerCase();
     throw refusedReference(
       text,
-      repository === "" ? "the repository is empty" : `"${repository}" is no repository`,
+      repository === "" ? "the repository is empty" : `"${repository}" is not a repository`,
       lower !== repository && isRepository(lower) ? text.replace(repository, lower) : undefined,
       "a repository has lower-case letters, digits and single . _ - between them",
     );
@@ -158,7 +158,7 @@ function parseLayout(text: string, rest: string): LayoutReference {
   if (tag !== undefined && (!isLayoutName(tag))) {
     throw refusedReference(
       text,
-      tag === "" ? "the tag is empty" : `"${tag}" is no name for an image`,
+      tag === "" ? "the tag is empty" : `"${tag}" is not a name for an image`,
       undefined,
       "a name in a layout has letters, digits and - . _ : @ / + between them",
     );
@@ -170,7 +170,7 @@ function splitDigest(text: string, rest: string): { name: string; digest?: Diges
   const at = /@(?=[A-Za-z][A-Za-z0-9+._-]*:[^/@]*$)/.exec(rest);
   if (at === null) {
     if (text.startsWith("docker:") && rest.includes("@")) {
-      throw refusedReference(text, "what follows @ is no digest", undefined, digestHint);
+      throw refusedReference(text, "what follows @ is not a digest", undefined, digestHint);
     }
     return { name: rest };
   }

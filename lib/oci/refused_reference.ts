@@ -2,13 +2,13 @@ import { UsageError } from "../base/errors.ts";
 import { isHost } from "./reference_grammar.ts";
 
 /**
- * Fails for what can be no name of an image, whatever its transport is.
+ * Fails for what cannot be the name of an image, whatever its transport is.
  *
  * @throws {UsageError} if it is too long, or holds white space, control characters or credentials, which the message leaves out
  */
 export function checkReferenceText(text: string): void {
   if (typeof text !== "string") {
-    throw new UsageError(`Cannot read the reference ${Deno.inspect(text)}: it is no text`);
+    throw new UsageError(`Cannot read the reference ${Deno.inspect(text)}: it is not a text`);
   }
   if (text.length > 4096) {
     throw refusedReference(text.slice(0, 80), "it is longer than 4096 characters");
@@ -38,7 +38,7 @@ export function nearReference(text: string): string | undefined {
   return `oci:${scheme[0].endsWith("/") ? "/" : ""}${rest}`;
 }
 
-/** The error of a text that is no name of an image: which part is wrong, and what was probably meant. */
+/** The error of a text that is not a name of an image: which part is wrong, and what was probably meant. */
 export function refusedReference(
   text: string,
   state: string,

@@ -16,7 +16,7 @@ const semverPrefix = "semver:";
 export function parseTagFilter(text: string): (tag: string) => boolean {
   if (text.startsWith(semverPrefix)) {
     const range = parseRange(text.slice(semverPrefix.length));
-    if (range === undefined) throw refused(text, "it is no range of versions");
+    if (range === undefined) throw refused(text, "it is not a range of versions");
     return (tag) => {
       const version = tryParse(wholeVersion(tag));
       return version !== undefined && satisfies(version, range);

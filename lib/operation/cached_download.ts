@@ -227,7 +227,7 @@ export class CachedDownload implements Operation<DownloadPlan, Moved, CachedFile
       throw error;
     }
   }
-  /** Says how two versions differ; that they cannot be compared is no failure. */
+  /** Says how two versions differ; that they cannot be compared is not a failure. */
   async #compare(before: string, after: string, step: Step): Promise<void> {
     try {
       await this.#options.compare?.(before, after, step);

@@ -53,7 +53,7 @@ export function parseCommandLine(
   return { settings, task, args: argsFromFlags(task.args, after, sources, task.name) };
 }
 
-/** Deno gives U+FFFD for bytes that are no text: a file of that name is another one, and two of them are one. */
+/** Deno gives U+FFFD for bytes that are not text: a file of that name is another one, and two of them are one. */
 function refuseOtherBytes(argv: readonly string[]): void {
   const other = argv.find((token) => token.includes("\uFFFD"));
   if (other === undefined) return;

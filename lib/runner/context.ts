@@ -14,7 +14,7 @@ export type { TaskContext, TaskContextOptions } from "./task_context.ts";
  * The whole context, defaults filled in: those of the run that is under way in this process, else a signal that never fires, the
  * user's cache folder, no reports.
  *
- * @throws {UsageError} if it is no object, or is offline and something is to be refreshed
+ * @throws {UsageError} if it is not an object, or is offline and something is to be refreshed
  */
 export function resolveContext(given: TaskContextOptions = {}): TaskContext {
   if (typeof given !== "object" || given === null) {

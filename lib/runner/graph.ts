@@ -81,7 +81,7 @@ export class Graph {
     const wanted = Object.entries(this.#depsOf(task, args));
     for (const [name, dependency] of only ? [] : wanted) {
       if (!isDependency(dependency)) {
-        throw new UsageError(`Cannot run "${task.name}": its dependency "${name}" is no task`, {
+        throw new UsageError(`Cannot run "${task.name}": its dependency "${name}" is not a task`, {
           hint: "a dependency is what task() made, or that .with() arguments",
         });
       }

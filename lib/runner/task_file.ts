@@ -10,7 +10,7 @@ export type TaskMap = ReadonlyMap<string, AnyTask>;
 /**
  * Collects the tasks that a file exports.
  *
- * @throws {UsageError} if one is no task, two have one name, or one has a flag that every task file has
+ * @throws {UsageError} if one is not a task, two have one name, or one has a flag that every task file has
  */
 export function collectTasks(tasks: Readonly<Record<string, AnyTask>>): TaskMap {
   const map = new Map<string, AnyTask>();

@@ -62,7 +62,7 @@ export class SshSession {
   }
 
   /**
-   * Runs a script of a POSIX shell. A code other than 0 is no error here.
+   * Runs a script of a POSIX shell. A code other than 0 is not an error here.
    *
    * @throws {NotAllowedError} if the host refuses the user, or its key is not the known one
    * @throws {UnreachableError} if the host is not reached, or the connection breaks

@@ -45,7 +45,7 @@ export function checkSshTarget(target: SshTarget): void {
   for (const [name, path] of Object.entries({ identityFile, knownHosts })) {
     if (path === undefined || (path !== "" && !/[\0\n"]/.test(path))) continue;
     throw new UsageError(
-      `Cannot use ${name} ${JSON.stringify(path)}: it is no path that ssh takes`,
+      `Cannot use ${name} ${JSON.stringify(path)}: it is not a path that ssh takes`,
     );
   }
 }
@@ -53,7 +53,7 @@ export function checkSshTarget(target: SshTarget): void {
 /** Throws unless a number is a port. */
 export function checkPort(port: number): void {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return;
-  throw new UsageError(`Cannot use the port ${port}: it is no number from 1 to 65535`);
+  throw new UsageError(`Cannot use the port ${port}: it is not a number from 1 to 65535`);
 }
 
 /** The host of a target, without the user; an address of IPv6 stands as it was given, in brackets or not. */

@@ -47,7 +47,7 @@ export async function chooseBaseImage(
   };
   if (pinned !== undefined) {
     const found = await find(pinned, fallback === "none" ? version.release : undefined);
-    // What its label says is no tag of the registry, unless that is the one that was asked for.
+    // What its label says is not a tag of the registry, unless that is the one that was asked for.
     if (found !== undefined) {
       return { ...found, tag: found.label === version.release ? found.label : pinned };
     }

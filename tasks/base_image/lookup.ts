@@ -54,7 +54,7 @@ const configSchema = v.object({
  *
  * @param wanted which release its label must name; with `isOneOf`, that or one of those that begin so: 2.31.4 for 2.31
  * @throws {KedgeError} if the image is for other platforms only
- * @throws {VerificationError} if the label is missing, is no version, or is not the wanted one
+ * @throws {VerificationError} if the label is missing, is not a version, or is not the wanted one
  */
 export async function lookUpBaseImage(
   hosts: ImageHosts,
@@ -88,7 +88,7 @@ export async function lookUpBaseImage(
     throw new VerificationError(
       `Cannot use "${name}" as base image: its ${source} ${
         JSON.stringify(label.slice(0, 60))
-      } is no version`,
+      } is not a version`,
       { side: "source", hint: "name the repository of official images with --repository" },
     );
   }
@@ -184,7 +184,7 @@ async function readConfig(
 
 /**
  * The version of the one Nix that the comments on layers name: official images have a label from Nix 2.30 on, and those before it only what
- * nixpkgs notes, `store paths: ['/nix/store/...-nix-2.8.0', ...]`. One that is no release counts too: beside it no other is the one Nix.
+ * nixpkgs notes, `store paths: ['/nix/store/...-nix-2.8.0', ...]`. One that is not a release counts too: beside it no other is the one Nix.
  */
 function versionOfHistory(comments: readonly string[]): string | undefined {
   const named = comments.filter((comment) => comment.startsWith("store paths: ")).flatMap((

@@ -178,7 +178,7 @@ function fieldsOf(value: unknown): [string, unknown][] {
   return typeof value === "object" && value !== null ? Object.entries(value) : [["value", value]];
 }
 
-/** What is more is no span of time but an instant: since the year 2001. */
+/** What is more is not a span of time but an instant: since the year 2001. */
 const firstInstantMs = 1e12;
 const lastInstantMs = 8.64e15;
 

@@ -168,7 +168,7 @@ export async function cacheList(ctx: TaskContextOptions = {}): Promise<readonly 
  *
  * @param name a URL or a part of one, a reference, a store path, or the digest of a blob or of an unpacked folder: in full, or its first
  * hexadecimal digits, six at least, with or without `sha256:`
- * @throws {UsageError} if the name is no text
+ * @throws {UsageError} if the name is not a text
  * @throws {KedgeError} if no entry has that name, or several digests begin with it; the hint and `data` name the nearest
  *
  * @example

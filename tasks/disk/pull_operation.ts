@@ -104,5 +104,5 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
 /** Where a base that was named lies. */
 async function basePath(given: string): Promise<string> {
   if ((await ifThere(Deno.stat(given)))?.isFile === true) return await Deno.realPath(given);
-  throw new UsageError(`Cannot use the base "${given}": it is no file`);
+  throw new UsageError(`Cannot use the base "${given}": it is not a file`);
 }

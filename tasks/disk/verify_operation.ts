@@ -57,7 +57,7 @@ async function verify(
   if (info?.isFile !== true) {
     throw new UsageError(
       `Cannot verify "${options.file}": ${
-        info === undefined ? "it is not there" : "it is no regular file"
+        info === undefined ? "it is not there" : "it is not a regular file"
       }`,
     );
   }

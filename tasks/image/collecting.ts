@@ -25,7 +25,7 @@ async function collect(
   const { dryRun, signal, report } = resolveContext(ctx);
   const reference = parseReference(options.layout);
   if (reference.transport !== "oci" || reference.tag !== undefined) {
-    throw new UsageError(`Cannot collect "${options.layout}": it is no layout`, {
+    throw new UsageError(`Cannot collect "${options.layout}": it is not a layout`, {
       hint: "write oci:FOLDER",
     });
   }

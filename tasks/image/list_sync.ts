@@ -169,7 +169,7 @@ function checkBare(reference: DestinationReference): void {
 function checkName({ transport }: DestinationReference, name: string, from: string): void {
   if (transport === "oci" ? isLayoutName(name) : isTag(name)) return;
   throw new VerificationError(
-    `Cannot sync "${from}": the name ${JSON.stringify(name.slice(0, 100))} in it is no tag`,
+    `Cannot sync "${from}": the name ${JSON.stringify(name.slice(0, 100))} in it is not a tag`,
     { side: "source", hint: "choose others with --tags" },
   );
 }

@@ -52,7 +52,7 @@ export function pinningLockfile({ lockfile }: Pick<TaskContext, "lockfile">): Lo
  * Copies what the lockfile pins, and pins the rest to what was copied.
  *
  * @param copy copies by these routes, and tells what it planned; `explained` says of an error what the lockfile has to do with it
- * @throws {UsageError} if there is no lockfile, a frozen one does not hold a tag, or a source is no tag of a registry
+ * @throws {UsageError} if there is no lockfile, a frozen one does not hold a tag, or a source is not a tag of a registry
  * @throws {KedgeError} if the registry does not have what is pinned, or another process pinned a tag to something else meanwhile
  */
 export async function copyPinned<R>(
@@ -86,7 +86,7 @@ async function lookUp(route: ImageRoute, lockfile: Lockfile): Promise<PinnedRout
   const { from, to } = route;
   if (from.digest !== undefined) return { route };
   if (from.transport !== "docker") {
-    throw new UsageError(`Cannot pin "${formatReference(from)}": it is no tag of a registry`, {
+    throw new UsageError(`Cannot pin "${formatReference(from)}": it is not a tag of a registry`, {
       hint: "name its digest, or leave out --pin",
     });
   }

@@ -14,7 +14,7 @@ export async function checkInstallFiles(options: NixosAnywhereOptions): Promise<
     if (!info?.isDirectory) {
       throw new UsageError(
         `Cannot use the extra files "${extraFiles}": ${
-          info === undefined ? "they are not there" : "it is no folder"
+          info === undefined ? "they are not there" : "it is not a folder"
         }`,
       );
     }

@@ -114,14 +114,14 @@ export function checkStageOptions(options: StageKexecOptions, offline: boolean):
   }
   if (remoteFolder !== undefined && !/^\/[^\0]*$/.test(remoteFolder)) {
     throw new UsageError(
-      `Cannot use the remote folder ${JSON.stringify(remoteFolder)}: it is no absolute path`,
+      `Cannot use the remote folder ${JSON.stringify(remoteFolder)}: it is not an absolute path`,
     );
   }
   const bootTimeoutMs = typeof bootTimeout === "string"
     ? parseDuration(bootTimeout)
     : bootTimeout ?? 600_000;
   if (!(bootTimeoutMs > 0)) {
-    throw new UsageError(`Cannot use the boot timeout ${bootTimeout}: it is no time`);
+    throw new UsageError(`Cannot use the boot timeout ${bootTimeout}: it is not a time`);
   }
   if (offline) {
     throw new UsageError(`Cannot stage a bundle on "${target}" offline`, {

@@ -7,7 +7,7 @@ import { leaseNamedFile } from "../../lib/cache/lease_named_file.ts";
  * Whether a bundle is there; in a dry run, one that is still to be fetched has a path already. One of the cache stays there from now
  * on, while this process lives.
  *
- * @throws {UsageError} if it is not there and is needed, or is no file
+ * @throws {UsageError} if it is not there and is needed, or is not a file
  */
 export async function isBundleThere(
   path: string,

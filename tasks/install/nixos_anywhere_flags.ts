@@ -126,7 +126,10 @@ export function checkInstallOptions(options: NixosAnywhereOptions): InstallPhase
   }
   if (vmTest) checkVmTest(options, refuse);
   if (options.revision !== undefined && !/^[\w][\w./-]*$/.test(options.revision)) {
-    refuse(`the revision ${JSON.stringify(options.revision)}`, "it is no revision, tag or branch");
+    refuse(
+      `the revision ${JSON.stringify(options.revision)}`,
+      "it is not a revision, tag or branch",
+    );
   }
   checkTexts(options, refuse);
   return phases;
@@ -162,20 +165,20 @@ function checkTexts(options: NixosAnywhereOptions, refuse: Refuse): void {
   const { chown = {}, diskEncryptionKeys = {}, sshStoreSettings = {}, nixOptions = {} } = options;
   for (const [name, map] of Object.entries({ chown, sshStoreSettings, nixOptions })) {
     for (const [key, value] of Object.entries(map)) {
-      if (key === "" || /\0/.test(key + value)) refuse(name, `${JSON.stringify(key)} is no key`);
+      if (key === "" || /\0/.test(key + value)) refuse(name, `${JSON.stringify(key)} is not a key`);
     }
   }
   for (const [path, key] of Object.entries(diskEncryptionKeys)) {
     // The program writes this path into a command of a shell there, unquoted.
     if (!/^\/[\w./+@:-]*$/.test(path)) {
-      refuse(`the key path ${JSON.stringify(path)}`, "it is no plain absolute path");
+      refuse(`the key path ${JSON.stringify(path)}`, "it is not a plain absolute path");
     }
     if (typeof key === "string" && key === "") refuse(`the key for ${path}`, "its file is empty");
   }
   const { extraFiles, kexecExtraFlags, from, program } = options;
   for (const [name, text] of Object.entries({ extraFiles, kexecExtraFlags, from, program })) {
     if (text !== undefined && (text === "" || text.includes("\0"))) {
-      refuse(`${name} ${JSON.stringify(text)}`, "it is no text for a command line");
+      refuse(`${name} ${JSON.stringify(text)}`, "it is not a text for a command line");
     }
   }
 }

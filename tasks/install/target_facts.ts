@@ -46,7 +46,7 @@ const escalations: ReadonlyMap<string, readonly string[]> = new Map([
 /**
  * The facts in a script's answers.
  *
- * @throws {KedgeError} if the host is no Linux, or did not answer
+ * @throws {KedgeError} if the host is not Linux, or did not answer
  */
 export function readFacts(answers: Record<string, string>, target: string): TargetFacts {
   const { system, machine = "", release = "", bootId = "", asRoot = "", missing = "" } = answers;

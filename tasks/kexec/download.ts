@@ -182,7 +182,7 @@ async function checkedOptions(options: CacheKexecOptions): Promise<Checked> {
   }
   for (const each of url === undefined ? mirrors : [url, ...mirrors]) checkUrl(each);
   if (connections !== undefined && !isWithin(connections, 1, 16)) {
-    throw new UsageError(`Cannot use ${connections} connections: it is no number from 1 to 16`);
+    throw new UsageError(`Cannot use ${connections} connections: it is not a number from 1 to 16`);
   }
   const { limitRate } = options;
   if (limitRate !== undefined && !(limitRate >= leastRate && Number.isFinite(limitRate))) {
@@ -197,7 +197,7 @@ async function checkedOptions(options: CacheKexecOptions): Promise<Checked> {
     throw refusedOption("maxAge", maxAgeMs, "a number of milliseconds or a text");
   }
   if (typeof maxAgeMs === "number" && !(maxAgeMs >= 0)) {
-    throw new UsageError(`Cannot use the maximum age ${maxAge}: it is no time`);
+    throw new UsageError(`Cannot use the maximum age ${maxAge}: it is not a time`);
   }
   return {
     url: url ?? kexecUrl(defined({ release, arch, variant })),
@@ -228,7 +228,7 @@ function isWithin(value: number, least: number, most: number): boolean {
 function checkUrl(url: string): void {
   const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
   if (protocol === "http:" || protocol === "https:") return;
-  throw new UsageError(`Cannot use the URL ${JSON.stringify(url)}: it is no http or https URL`);
+  throw new UsageError(`Cannot use the URL ${JSON.stringify(url)}: it is not an http or https URL`);
 }
 
 /** The usual spelling needs nothing loaded; the others are Nix's. */

@@ -68,7 +68,7 @@ export function closureOf(entry: CatalogEntry, physical: (path: string) => strin
       throw new VerificationError(
         `Cannot trust the entry "${entry.id}": "${path}" needs ${
           JSON.stringify(strange.slice(0, 100))
-        }, which is no store path`,
+        }, which is not a store path`,
       );
     }
     const storePath = parseStorePath(path);

@@ -83,7 +83,7 @@ function taken(path: string): UsageError {
 }
 
 function noFolder(path: string, cause?: unknown): UsageError {
-  return new UsageError(`Cannot write the key "${path}": "${dirname(path)}" is no folder`, {
+  return new UsageError(`Cannot write the key "${path}": "${dirname(path)}" is not a folder`, {
     cause,
     hint: "make that folder first, one that only you may read, or name another file",
   });

@@ -60,7 +60,7 @@ function isCompression(name: string): name is NarCompression {
 /**
  * The stores, taken apart and each named once.
  *
- * @throws {UsageError} if one is no store, is named twice, or asks for another compression or level
+ * @throws {UsageError} if one is not a store, is named twice, or asks for another compression or level
  */
 export function parseStores(stores: readonly string[], packing: NarPacking): StoreUri[] {
   const uris = stores.map(parseStoreUri);
@@ -103,7 +103,7 @@ export function checkStorePacking(
     const range = `${compression} has the levels from ${min} to ${max}`;
     throw refuse(
       "compression-level",
-      "it is no whole number",
+      "it is not a whole number",
       `${range}, and ${defaultLevel} stands for its default`,
     );
   }

@@ -46,7 +46,7 @@ export async function runPublishPrune(
   const context = resolveContext(ctx);
   const { keep } = options;
   if (!Number.isInteger(keep) || keep < 0) {
-    throw new UsageError(`Cannot keep ${keep} versions: it is no whole number from 0 on`);
+    throw new UsageError(`Cannot keep ${keep} versions: it is not a whole number from 0 on`);
   }
   const uris = options.stores.map(parseStoreUri);
   const foreign = uris.find((uri) => uri.kind !== "file");

@@ -116,7 +116,9 @@ export class CarrySource {
     const source = await hosts.source({ ...reference, digest: base.manifestDigest });
     const manifest = await source.resolve();
     if (manifest.kind !== "image" || manifest.digest !== base.manifestDigest) {
-      throw new VerificationError(`Cannot use "${source.name}": it is no image for one platform`);
+      throw new VerificationError(
+        `Cannot use "${source.name}": it is not an image for one platform`,
+      );
     }
     const notes = folder === undefined ? undefined : await new CarriedImages(folder).all();
     const others = notes?.images.map((each) => each.digest) ?? [];

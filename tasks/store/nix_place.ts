@@ -85,7 +85,7 @@ export async function nixPlace(
     throw new UsageError(`Cannot use the folder ${JSON.stringify(folder)}: it has no name`);
   }
   if (typeof volume !== "string" || !isVolumeName(volume)) {
-    throw new UsageError(`Cannot use the volume ${JSON.stringify(volume)}: it is no name`, {
+    throw new UsageError(`Cannot use the volume ${JSON.stringify(volume)}: it is not a name`, {
       hint: "a name has letters, digits, '.', '_' and '-'; a folder is written with a slash",
     });
   }

@@ -44,12 +44,12 @@ export function storeEnd(text: string): StoreEnd {
 /**
  * Refuses keys where Nix itself takes or gives the paths: it would be told of none.
  *
- * @throws {UsageError} if there are some, and the end is no binary cache
+ * @throws {UsageError} if there are some, and the end is not a binary cache
  */
 export function checkKeys(end: StoreEnd, what: string, keys: unknown): void {
   const isGiven = Array.isArray(keys) ? keys.length > 0 : keys !== undefined;
   if (end.kind === "cache" || !isGiven) return;
-  throw new UsageError(`Cannot use ${what} with "${end.shown}": it is no binary cache`, {
+  throw new UsageError(`Cannot use ${what} with "${end.shown}": it is not a binary cache`, {
     hint: "leave it out there, or name a binary cache (file://, http(s)://, s3://)",
   });
 }
@@ -57,12 +57,12 @@ export function checkKeys(end: StoreEnd, what: string, keys: unknown): void {
 /**
  * The base names of store paths.
  *
- * @throws {UsageError} if one is no path of `/nix/store`
+ * @throws {UsageError} if one is not a path of `/nix/store`
  */
 export function baseNamesOf(paths: readonly string[]): string[] {
   return [...new Set(paths)].map((path) => {
     const { storeDir, baseName } = parseStorePath(path);
     if (storeDir === nixStoreDir) return baseName;
-    throw new UsageError(`Cannot copy "${path}": it is no path of ${nixStoreDir}`);
+    throw new UsageError(`Cannot copy "${path}": it is not a path of ${nixStoreDir}`);
   });
 }

@@ -6,8 +6,11 @@ import { runKedge } from "../support/program.ts";
 const publish = ["publish", "x", "--name=a", "--version=1"];
 const cases: readonly [args: readonly string[], words: string][] = [
   [["kexec", "--max-age=5x"], 'Cannot read the duration "5x" of --max-age: it is not a duration'],
-  [["kexec", "--url=:::"], 'Cannot use the URL ":::" of --url: it is no http or https URL'],
-  [["kexec", "--mirror=:::"], 'Cannot use the URL ":::" of --mirror: it is no http or https URL'],
+  [["kexec", "--url=:::"], 'Cannot use the URL ":::" of --url: it is not an http or https URL'],
+  [
+    ["kexec", "--mirror=:::"],
+    'Cannot use the URL ":::" of --mirror: it is not an http or https URL',
+  ],
   [["kexec", "--sha256=zz"], 'Cannot use the digest "zz" of --sha256: it has 2 digits'],
   [["kexec", "--connections=0"], 'Cannot use "0" for --connections: it is not a whole number'],
   [["image:sync", "oci:x", "oci:y", "--also=::"], 'Cannot read the reference "::" of --also: '],
@@ -19,9 +22,9 @@ const cases: readonly [args: readonly string[], words: string][] = [
   [["base-image", "--nix-version=::"], 'Cannot read the version of Nix in "::" of --nix-version'],
   [
     [...publish, "--to=::", "--catalog=sqlite:///c"],
-    'Cannot use the store "::" of --to: it is no store',
+    'Cannot use the store "::" of --to: it is not a store',
   ],
-  [[...publish, "--to=::", "--catalog=::"], 'Cannot use the store "::": it is no store'],
+  [[...publish, "--to=::", "--catalog=::"], 'Cannot use the store "::": it is not a store'],
   [
     ["publish:prune", "--catalog=sqlite:///c", "--from=s3://x", "--keep=1"],
     'Cannot prune "s3://x" of --from: only file:// stores are pruned',

@@ -15,7 +15,7 @@ const body = bundleBytes({ size: 12 * MiB });
 const now = () => Date.now() + 2 * 86_400_000;
 const ours = new Uint8Array(body.length).fill(7);
 
-/** Something that is no file in the place of one; `theirs` is a file outside of the cache. */
+/** Something that is not a file in the place of one; `theirs` is a file outside of the cache. */
 const strangers: Record<string, (path: string, theirs: string) => Promise<unknown>> = {
   "a folder": async (path) => {
     await Deno.mkdir(path);

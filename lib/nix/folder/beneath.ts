@@ -181,7 +181,7 @@ export class Beneath implements Disposable {
       const { code = "", message } = cause as { code?: string; message: string };
       const plain = `${this.root}/${path}`;
       if (others.includes(code)) {
-        throw new VerificationError(`Cannot write below "${plain}": it is no folder`, {
+        throw new VerificationError(`Cannot write below "${plain}": it is not a folder`, {
           cause,
           hint:
             "a program that had the folder as /nix may have put something there; look at it, and remove it",

@@ -104,7 +104,7 @@ function orElse<T>(run: () => T, none: T): T {
   }
 }
 
-/** Where a link leads; where that is no UTF-8, which Deno gives to nobody, the words in which Deno refuses it, and which quote it. */
+/** Where a link leads; where that is not UTF-8, which Deno gives to nobody, the words in which Deno refuses it, and which quote it. */
 function targetOf(link: string): string {
   try {
     return fs.readlinkSync(link);

@@ -46,7 +46,7 @@ export async function checkPlaces({ path }: NixFolder): Promise<void> {
       throw refused(below, "is a link, and leads elsewhere", "look where it leads");
     }
     if (!info.isDirectory && folders.includes(below)) {
-      throw refused(below, "is no folder", "look at it");
+      throw refused(below, "is not a folder", "look at it");
     }
   }
 }

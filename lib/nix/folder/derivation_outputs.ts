@@ -12,7 +12,7 @@ const output = /\("([^"\\]+)","([^"\\]*)","[^"\\]*","[^"\\]*"\)([,\]])/y;
  * The rows with what each derivation among them builds, read from the file that was placed: neither a binary cache nor a Nix tells it, and
  * without it Nix's garbage collector does not keep a derivation for its outputs.
  *
- * @throws {VerificationError} if one is no derivation
+ * @throws {VerificationError} if one is not a derivation
  */
 export async function withOutputs(
   folder: NixFolder,
@@ -24,7 +24,7 @@ export async function withOutputs(
     const file = folder.pathOf(baseName);
     const outputs = derivationOutputs(await readPlainFile(file, row.narSize) ?? "");
     if (outputs !== undefined) return { ...row, outputs };
-    throw new VerificationError(`Cannot import "${path}": what it holds is no derivation`, {
+    throw new VerificationError(`Cannot import "${path}": what it holds is not a derivation`, {
       side: "source",
       data: { path: file },
     });
@@ -33,7 +33,7 @@ export async function withOutputs(
 
 /**
  * The base names of the outputs of a derivation by their names, without those whose paths are known only once they are built; `undefined` if the
- * text is no derivation. Follows Nix's "derivation ATerm format" (`protocols/derivation-aterm`).
+ * text is not a derivation. Follows Nix's "derivation ATerm format" (`protocols/derivation-aterm`).
  */
 export function derivationOutputs(text: string): Record<string, string> | undefined {
   begin.lastIndex = 0;

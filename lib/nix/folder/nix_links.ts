@@ -66,7 +66,7 @@ function checkWithin(folder: string, path: string): void {
 /**
  * All symlinks below a folder, in the order of their paths; none where it is not there. One that goes meanwhile is left out alone.
  *
- * @throws {VerificationError} if one leads to what is no text, or its name, or that of a folder, is none
+ * @throws {VerificationError} if one leads to what is not a text, or its name, or that of a folder, is none
  */
 export async function readLinks(folder: string, below = ""): Promise<NixLink[]> {
   const links: NixLink[] = [];
@@ -74,7 +74,7 @@ export async function readLinks(folder: string, below = ""): Promise<NixLink[]> 
     const path = below === "" ? name : `${below}/${name}`;
     // Deno gives a name that is none, by which nothing is found: a root would be missed.
     if (name.includes("\uFFFD") && (isDirectory || isSymlink)) {
-      throw unreadable(join(folder, path), "its name is no UTF-8");
+      throw unreadable(join(folder, path), "its name is not UTF-8");
     }
     if (isDirectory) links.push(...await readLinks(folder, path));
     const target = isSymlink ? await linkTarget(join(folder, path)) : undefined;

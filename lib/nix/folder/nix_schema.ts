@@ -53,7 +53,7 @@ export async function checkNixSchema(folder: string): Promise<void> {
   if (text === String(nixSchema)) return;
   const found = /^\d{1,6}$/.test(text) ? Number(text) : undefined;
   if (found === undefined) {
-    throw damagedDatabase(path, `${JSON.stringify(text.slice(0, 40))} is no number`);
+    throw damagedDatabase(path, `${JSON.stringify(text.slice(0, 40))} is not a number`);
   }
   throw new KedgeError(
     found > nixSchema

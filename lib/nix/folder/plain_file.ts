@@ -24,7 +24,7 @@ const hint =
 export async function plainFileInfo(path: string): Promise<Deno.FileInfo | undefined> {
   const info = await ifThere(Deno.lstat(path));
   if (info === undefined || info.isFile) return info;
-  throw new VerificationError(`Cannot read "${path}": it is no plain file`, { hint });
+  throw new VerificationError(`Cannot read "${path}": it is not a plain file`, { hint });
 }
 
 /**

@@ -127,7 +127,9 @@ export class StoreDatabase implements Disposable {
       const outputs = this.#database.prepare("select drv, id, path from DerivationOutputs");
       for (const row of outputs.iterate()) {
         const output = tryParseStorePath(String(row["path"]));
-        if (output === undefined) throw damagedDatabase(this.#path, "an output is no store path");
+        if (output === undefined) {
+          throw damagedDatabase(this.#path, "an output is not a store path");
+        }
         const drv = byId.get(Number(row["drv"]));
         if (drv !== undefined) drv.outputs[String(row["id"])] = output.baseName;
       }

@@ -28,7 +28,7 @@ export function parseStoreRow(
   const storePath = tryParseStorePath(path);
   const shown = JSON.stringify(path.slice(0, 300));
   if (storePath === undefined || storePath.storeDir !== nixStoreDir) {
-    throw damagedDatabase(database, `${shown} is no path of ${nixStoreDir}`);
+    throw damagedDatabase(database, `${shown} is not a path of ${nixStoreDir}`);
   }
   const { narSize, deriver, sigs, ca, registrationTime, ultimate } = row;
   if (typeof narSize !== "number" || !Number.isSafeInteger(narSize) || narSize <= 0) {

@@ -70,7 +70,7 @@ export function parseNarInfo(text: string, where = "the narinfo"): NarInfo {
     const colon = line.indexOf(": ");
     // "References:" may have lost its blank on the way.
     const key = colon > 0 ? line.slice(0, colon) : line.endsWith(":") ? line.slice(0, -1) : "";
-    if (key === "" || !/^\w+$/.test(key)) throw bad(`${shown(line)} is no field`);
+    if (key === "" || !/^\w+$/.test(key)) throw bad(`${shown(line)} is not a field`);
     const value = colon > 0 ? line.slice(colon + 2) : "";
     if (/\p{Cc}/u.test(value)) throw bad(`the field ${key} holds control characters`);
     if (key === "Sig") signatures.push(...isSignature(value) ? [value] : []);
@@ -86,7 +86,9 @@ export function parseNarInfo(text: string, where = "the narinfo"): NarInfo {
     try {
       return parseNixHash(required(key));
     } catch (cause) {
-      throw new VerificationError(`Cannot read ${where}: the field ${key} is no sha256`, { cause });
+      throw new VerificationError(`Cannot read ${where}: the field ${key} is not a sha256`, {
+        cause,
+      });
     }
   };
   const size = (key: string): number => {

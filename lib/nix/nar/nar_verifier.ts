@@ -57,7 +57,7 @@ export class NarVerifier {
   /**
    * Takes more bytes.
    *
-   * @throws {VerificationError} if they are no NAR
+   * @throws {VerificationError} if they are not NAR
    */
   update(bytes: Uint8Array): void {
     this.#hasher.update(bytes);

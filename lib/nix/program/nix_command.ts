@@ -20,7 +20,7 @@ export interface NixCommandOptions {
 }
 
 /**
- * Runs one of Nix's commands to its end; a non-zero exit code is no error here.
+ * Runs one of Nix's commands to its end; a non-zero exit code is not an error here.
  *
  * @throws {UsageError} if Nix is not installed
  */
@@ -76,7 +76,7 @@ export async function nixJson(
   try {
     return JSON.parse(result.stdout);
   } catch (cause) {
-    throw new KedgeError(`Cannot ${action}: what nix printed is no JSON`, { cause });
+    throw new KedgeError(`Cannot ${action}: what nix printed is not JSON`, { cause });
   }
 }
 

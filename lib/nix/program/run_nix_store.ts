@@ -13,7 +13,7 @@ export interface NixStoreOptions {
 }
 
 /**
- * Runs `nix-store` to its end; a non-zero exit code is no error here.
+ * Runs `nix-store` to its end; a non-zero exit code is not an error here.
  *
  * @throws {UsageError} if Nix is not installed
  */

@@ -27,7 +27,7 @@ export interface StoreCommandOptions extends Omit<NixCommandOptions, "onStderr">
 }
 
 /**
- * Runs it to its end; a non-zero exit code is no error here.
+ * Runs it to its end; a non-zero exit code is not an error here.
  *
  * @returns its exit code, and in brackets why it failed
  * @throws {UnreachableError} if it said nothing for too long

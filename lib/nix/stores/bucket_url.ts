@@ -10,7 +10,7 @@ export function bucketUrl(uri: StoreUri): string {
   const { hostname: bucket, pathname } = new URL(uri.target);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new UsageError(
-      `Cannot use the store "${uri.shown}": ${JSON.stringify(bucket)} is no bucket's name`,
+      `Cannot use the store "${uri.shown}": ${JSON.stringify(bucket)} is not a bucket's name`,
     );
   }
   const { query } = uri;
@@ -29,7 +29,7 @@ export function bucketUrl(uri: StoreUri): string {
   const text = /^https?:\/\//.test(named) ? named : `${query["scheme"] ?? "https"}://${named}`;
   if (!URL.canParse(text)) {
     throw new UsageError(
-      `Cannot use the store "${uri.shown}": the endpoint ${JSON.stringify(named)} is no host`,
+      `Cannot use the store "${uri.shown}": the endpoint ${JSON.stringify(named)} is not a host`,
     );
   }
   const { protocol, host } = new URL(text);

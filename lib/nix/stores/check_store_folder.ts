@@ -12,7 +12,7 @@ export async function checkStoreFolder({ kind, target, shown }: StoreUri): Promi
   if (kind !== "file") return;
   const path = await inTheWay(target);
   if (path === undefined) return;
-  throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is no folder`, {
+  throw new UsageError(`Cannot use "${shown}" as a store: "${path}" is not a folder`, {
     hint: "name a folder; a publish makes it where it is not there",
   });
 }

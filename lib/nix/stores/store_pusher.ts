@@ -11,7 +11,7 @@ export interface StorePushOptions {
   signal: AbortSignal;
 }
 
-/** Brings paths into a store by a program of somebody else. Its word is no proof: the store is read afterwards. */
+/** Brings paths into a store by a program of somebody else. Its word is not a proof: the store is read afterwards. */
 export interface StorePusher {
   /** Brings the paths, which are in refs-first order. */
   push(paths: readonly SourcePath[], options: StorePushOptions): Promise<void>;

@@ -57,7 +57,7 @@ export function parseStoreUri(text: string): StoreUri {
     const own = /^(?:daemon|local|auto)(?:\?|$)/.test(text);
     if (!own && !/^[a-z][a-z0-9+.-]*:/i.test(text)) {
       throw bad(
-        "it is no store",
+        "it is not a store",
         "a store is file:///DIR, http(s)://HOST/PATH, s3://BUCKET, or another URI of Nix",
       );
     }

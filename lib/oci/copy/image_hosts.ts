@@ -39,7 +39,7 @@ export class ImageHosts implements Disposable {
   /**
    * Connects to nothing yet.
    *
-   * @throws {UsageError} if an insecure registry is no host
+   * @throws {UsageError} if an insecure registry is not a host
    */
   constructor(options: ImageHostsOptions = {}) {
     this.#options = { ...options, insecureRegistries: insecureHosts(options.insecureRegistries) };

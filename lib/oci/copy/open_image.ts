@@ -15,7 +15,7 @@ export interface OpenImageOptions extends
 /**
  * Opens the connection to a registry.
  *
- * @throws {UsageError} if an insecure registry is no host
+ * @throws {UsageError} if an insecure registry is not a host
  */
 export function openHost(host: string, side: Side, options: OpenImageOptions): RegistryHost {
   const { insecureRegistries, ...rest } = options;

@@ -101,7 +101,7 @@ export class EngineDestination implements ImageDestination {
     const config = first &&
       await readImageConfig(first, this.#read(first, source, this.#signal));
     if (config?.diffIds.length !== layers.length) {
-      throw new KedgeError(`Cannot copy "${source.name}" to "${this.name}": it is no image`, {
+      throw new KedgeError(`Cannot copy "${source.name}" to "${this.name}": it is not an image`, {
         side: "source",
         hint:
           "an engine takes images that can run; other artifacts belong in a registry or a layout",

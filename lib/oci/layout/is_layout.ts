@@ -47,7 +47,7 @@ async function strangerIn(folder: string): Promise<string | undefined> {
       }
     }
   } catch (error) {
-    if (error instanceof Deno.errors.NotADirectory) return "it is no folder";
+    if (error instanceof Deno.errors.NotADirectory) return "it is not a folder";
     if (!isNotThere(error)) throw error;
     if (lookAt(folder)?.isSymlink) return "it is a link to what is not there";
   }

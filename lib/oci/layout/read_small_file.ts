@@ -12,7 +12,7 @@ export function readSmallFile(path: string): Uint8Array<ArrayBuffer> | undefined
   try {
     const { isFile, size } = Deno.statSync(path);
     const state = !isFile
-      ? "it is no file"
+      ? "it is not a file"
       : size > largestManifestBytes
       ? `it has ${size} bytes, more than ${largestManifestBytes}`
       : undefined;

@@ -137,7 +137,7 @@ function checkRealm(realm: string | undefined, options: AskForTokenOptions): URL
   const plain = url?.protocol === "http:" && isPlain;
   if (url !== undefined && (url.protocol === "https:" || plain)) return url;
   throw new NotAllowedError(
-    `Cannot get a token for "${host}": its realm "${displayUrl(realm ?? "")}" is no https URL`,
+    `Cannot get a token for "${host}": its realm "${displayUrl(realm ?? "")}" is not an https URL`,
     sideOf(options),
   );
 }

@@ -22,7 +22,7 @@ export async function blobBody(
     await body?.cancel();
     throw missingBlob(digest, { name, side });
   }
-  // A header that came twice is no number: "5, 5".
+  // A header that came twice is not a number: "5, 5".
   const length = /^\d+$/.exec(headers.get("content-length") ?? "")?.[0];
   const told = length === undefined || headers.has("content-encoding") ? size : Number(length);
   if (size === undefined || told === size) return body ?? new Blob([]).stream();

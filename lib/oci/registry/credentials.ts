@@ -202,7 +202,7 @@ function fromEntry(
       };
     }
     throw new UsageError(
-      `Cannot read the credentials in "${name}": "auth" of "${key}" is no base64 of user:password`,
+      `Cannot read the credentials in "${name}": "auth" of "${key}" is not base64 of user:password`,
     );
   }
   if (entry.username && entry.password) {

@@ -37,10 +37,10 @@ export function parseDockerConfig(text: string, name: string): DockerConfig {
     const trimmed = text.trim();
     json = JSON.parse(trimmed === "" ? "{}" : trimmed) ?? {};
   } catch {
-    throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON`);
+    throw new UsageError(`Cannot read the credentials in "${name}": it is not JSON`);
   }
   if (Array.isArray(json)) {
-    throw new UsageError(`Cannot read the credentials in "${name}": it is no JSON object`);
+    throw new UsageError(`Cannot read the credentials in "${name}": it is not a JSON object`);
   }
   const result = v.safeParse(configSchema, json);
   if (result.success) return result.output;

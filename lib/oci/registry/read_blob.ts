@@ -1,7 +1,7 @@
 /**
  * Reads a blob from a registry and goes on in its middle after a failure.
  *
- * Invariants: a retry asks for the closed range that is still missing; an answer that has only the beginning of it, and says so, is no failure; a
+ * Invariants: a retry asks for the closed range that is still missing; an answer that has only the beginning of it, and says so, is not a failure; a
  * registry that ignores ranges is read again from the start and what was there already is dropped; a connection that gives nothing for a while is
  * given up; progress refills the patience.
  *

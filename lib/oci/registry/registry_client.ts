@@ -168,7 +168,7 @@ export class RegistryClient extends RegistryBlobs {
   /**
    * The tags of the repository, page by page; none if there is no such repository, unless it must be there.
    *
-   * @throws {VerificationError} if one of them is no tag
+   * @throws {VerificationError} if one of them is not a tag
    * @throws {KedgeError} if there is no such repository, and it must be there
    */
   async *tags(options: { mustBeThere?: boolean } = {}): AsyncIterableIterator<string> {

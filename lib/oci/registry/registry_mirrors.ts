@@ -174,9 +174,9 @@ function placeOf(name: RepositoryName, location: string, match: Match<MirrorRule
     /^([^/]+)\/([^:@]+)(?::([^@]*))?(?:@(.*))?$/.exec(moved) ?? [];
   const refused = (state: string) =>
     new UsageError(`Cannot use the mirror of "${match.rule.prefix}": "${moved}" is ${state}`);
-  if (!isHost(host) || !isRepository(repository)) throw refused("no repository");
-  if (tag !== undefined && !isTag(tag)) throw refused("no repository");
-  if (digest !== undefined && !isDigest(digest)) throw refused("no repository");
+  if (!isHost(host) || !isRepository(repository)) throw refused("not a repository");
+  if (tag !== undefined && !isTag(tag)) throw refused("not a repository");
+  if (digest !== undefined && !isDigest(digest)) throw refused("not a repository");
   if (digest !== undefined && digest !== (name.digest ?? digest)) throw refused("another image");
   return {
     ...name,

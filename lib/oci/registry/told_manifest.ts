@@ -18,7 +18,7 @@ const brace = 0x7b;
  * What a HEAD would tell of a manifest of these bytes: also of one that nothing here can read, such as one of Docker's schema 1, which can be
  * replaced and taken away all the same.
  *
- * @throws {VerificationError} if it is no JSON object, or has another digest than was asked for
+ * @throws {VerificationError} if it is not a JSON object, or has another digest than was asked for
  */
 export function toldManifest(
   bytes: Uint8Array<ArrayBuffer>,

@@ -72,11 +72,11 @@ Deno.test("toError() keeps the words of what was thrown", () => {
   assertEquals(toError(error), error);
   assertEquals(toError("just words").message, "just words");
   assertEquals(toError({ message: "of another realm" }).message, "of another realm");
-  assertEquals(toError({ code: 7 }).message, "What was thrown is no error: { code: 7 }");
-  assertEquals(toError(undefined).message, "What was thrown is no error: undefined");
-  assertEquals(toError("").message, 'What was thrown is no error: ""');
+  assertEquals(toError({ code: 7 }).message, "What was thrown is not an error: { code: 7 }");
+  assertEquals(toError(undefined).message, "What was thrown is not an error: undefined");
+  assertEquals(toError("").message, 'What was thrown is not an error: ""');
   assertEquals(
     toError(Object.create(null)).message,
-    "What was thrown is no error: [Object: null prototype] {}",
+    "What was thrown is not an error: [Object: null prototype] {}",
   );
 });

@@ -5,7 +5,7 @@ import { findProgram } from "../../../lib/base/find_program.ts";
 import { environment } from "../../support/environment.ts";
 import { inFolder } from "../../support/in_folder.ts";
 
-Deno.test("fileInPath() and findProgram() pass over what is no file, and what cannot be looked at; an executable file goes first", () =>
+Deno.test("fileInPath() and findProgram() pass over what is not a file, and what cannot be looked at; an executable file goes first", () =>
   inFolder(async (folder) => {
     const at = (...names: string[]) => join(folder, ...names);
     await Deno.mkdir(at("folder", "tool"), { recursive: true });

@@ -182,7 +182,7 @@ for (
     }));
 }
 
-Deno.test("Lockfile with a pin that is no digest says which", () =>
+Deno.test("Lockfile with a pin that is not a digest says which", () =>
   withPath(async (path) => {
     const pins = {
       "image docker://a.b/c:1": one,

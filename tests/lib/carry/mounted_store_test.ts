@@ -94,7 +94,7 @@ for (const path of ["nix", "nix/var", "nix/var/nix", "nix/var/nix/db"]) {
   mountedTest(`MountedStore follows no link at /${path}`, async (ground) => {
     await leadOut(ground, path);
     const { source, carry, made } = ground;
-    const expected = `"${join(made.root, path)}" is no folder`;
+    const expected = `"${join(made.root, path)}" is not a folder`;
     assertStringIncludes(assertThrows(() => source.isThere(), VerificationError).message, expected);
     assertStringIncludes((await assertRejects(carry, VerificationError)).message, expected);
   });
@@ -103,7 +103,7 @@ for (const path of ["nix", "nix/var", "nix/var/nix", "nix/var/nix/db"]) {
 mountedTest("MountedStore follows no link at /nix/store", async (ground) => {
   await leadOut(ground, "nix/store");
   const error = await assertRejects(ground.carry, VerificationError);
-  assertStringIncludes(error.message, `"${join(ground.made.root, "nix/store")}" is no folder`);
+  assertStringIncludes(error.message, `"${join(ground.made.root, "nix/store")}" is not a folder`);
   assertEquals(await folderNames(ground.nix.store), []);
 });
 
@@ -125,7 +125,7 @@ for (const name of ["db.sqlite", "schema"]) {
     const path = join(made.root, "nix/var/nix/db", name);
     const refused = async () => {
       const error = await assertRejects(carry, VerificationError);
-      assertStringIncludes(error.message, "it is no file of its kind");
+      assertStringIncludes(error.message, "it is not a file of its kind");
     };
     await leadOut(ground, `nix/var/nix/db/${name}`);
     await refused();
@@ -146,7 +146,7 @@ for (const name of ["db.sqlite", "schema"]) {
 }
 
 mountedTest(
-  "MountedStore says what is missing in the store, or is no store path",
+  "MountedStore says what is missing in the store, or is not a store path",
   async (ground) => {
     const { made, carry, nix, dir } = ground;
     const name = made.paths["libc"]!;

@@ -127,8 +127,8 @@ for (
   const { where, below = "", make, state } of [
     {
       where: "is garbage",
-      make: (path: string) => Deno.writeTextFile(path, "this is no database, but a longer text"),
-      state: () => "it is no database",
+      make: (path: string) => Deno.writeTextFile(path, "this is not a database, but a longer text"),
+      state: () => "it is not a database",
     },
     {
       where: "is a database of another program",
@@ -144,13 +144,13 @@ for (
       where: "lies below a file",
       below: "/deep/catalog.db",
       make: (path: string) => Deno.writeTextFile(path, ""),
-      state: (path: string) => `"${path}" is no folder`,
+      state: (path: string) => `"${path}" is not a folder`,
     },
     {
       where: "lies below a link to nothing",
       below: "/catalog.db",
       make: (path: string) => Deno.symlink("nowhere", path),
-      state: (path: string) => `"${path}" is no folder`,
+      state: (path: string) => `"${path}" is not a folder`,
     },
   ]
 ) {

@@ -6,16 +6,16 @@ import { Journal } from "../../../lib/journal/journal.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { runKedge } from "../../support/program.ts";
 
-const json = "is no object in JSON";
+const json = "is not an object in JSON";
 const changes: readonly [string, string][] = [
   [`operations SET figures = '{"bytesMoved'`, `the "figures" of a row ${json}`],
   ["operations SET figures = '[]'", `the "figures" of a row ${json}`],
   ["operations SET error = 'null'", `the "error" of a row ${json}`],
-  ["operations SET started = 9007199254740991", 'the "started" of a row is no time'],
+  ["operations SET started = 9007199254740991", 'the "started" of a row is not a time'],
   ["steps SET detail = '5'", `the "detail" of a row ${json}`],
-  ["steps SET at = -9007199254740991", 'the "at" of a row is no time'],
-  ["runs SET started = 9007199254740991", 'the "started" of a row is no time'],
-  ["runs SET ended = 9007199254740991", 'the "ended" of a row is no time'],
+  ["steps SET at = -9007199254740991", 'the "at" of a row is not a time'],
+  ["runs SET started = 9007199254740991", 'the "started" of a row is not a time'],
+  ["runs SET ended = 9007199254740991", 'the "ended" of a row is not a time'],
 ];
 
 for (const [change, state] of changes) {

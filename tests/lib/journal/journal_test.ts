@@ -95,7 +95,7 @@ Deno.test("Journal closes its file when it is idle, if it shall, and opens it ag
 Deno.test("Journal says which file is damaged and what it holds", () =>
   withPath(async (path) => {
     await Deno.mkdir(join(path, ".."), { recursive: true });
-    await Deno.writeTextFile(path, "this is no database, whatever its name says".repeat(100));
+    await Deno.writeTextFile(path, "this is not a database, whatever its name says".repeat(100));
     using journal = new Journal({ path });
     const error = assertThrows(() => journal.beginRun("deploy"), KedgeError, path);
     assertStringIncludes(String((error as KedgeError).hint), "history of runs");

@@ -1,4 +1,4 @@
-/** What is no bundle, or one that no machine could boot. */
+/** What is not a bundle, or one that no machine could boot. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { TarEntry } from "modern-tar";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -19,11 +19,14 @@ Deno.test("checkBundle() refuses programs that cannot be run", async () => {
   await refuses(entries({ "kexec/kexec": { mode: 0o444 } }), "kexec/kexec is not executable");
 });
 
-Deno.test("checkBundle() refuses a kexec that is no static program", async () => {
+Deno.test("checkBundle() refuses a kexec that is not a static program", async () => {
   const dynamic = staticProgram("x86_64");
   new DataView(dynamic.buffer).setUint32(64, 3, true);
-  await refuses(entries({ "kexec/kexec": { data: dynamic } }), "is no static program");
-  await refuses(entries({ "kexec/kexec": { data: bytesOf("#!/bin/sh") } }), "is no ELF program");
+  await refuses(entries({ "kexec/kexec": { data: dynamic } }), "is not a static program");
+  await refuses(
+    entries({ "kexec/kexec": { data: bytesOf("#!/bin/sh") } }),
+    "is not an ELF program",
+  );
 });
 
 Deno.test("checkBundle() refuses parts of different machines", async () => {
@@ -39,16 +42,22 @@ Deno.test("checkBundle() refuses parts of different machines", async () => {
 Deno.test("checkBundle() refuses a kernel and a ramdisk that are none", async () => {
   const kernel = kernelImage("1", "x86_64");
   kernel[0x202] = 0;
-  await refuses(entries({ "kexec/bzImage": { data: kernel } }), "kexec/bzImage is no Linux kernel");
+  await refuses(
+    entries({ "kexec/bzImage": { data: kernel } }),
+    "kexec/bzImage is not a Linux kernel",
+  );
   const page = bytesOf("<!doctype html><html>");
-  await refuses(entries({ "kexec/initrd": { data: page } }), "kexec/initrd is no initial ramdisk");
+  await refuses(
+    entries({ "kexec/initrd": { data: page } }),
+    "kexec/initrd is not an initial ramdisk",
+  );
 });
 
 Deno.test("checkBundle() refuses a web page, an empty file and a wrong suffix", async () => {
   const page = bytesOf("<!doctype html><html><body>404</body></html>");
   for (
     const [name, bytes, message] of [
-      ["b.tar.gz", page, "it is no tarball, packed or not"],
+      ["b.tar.gz", page, "it is not a tarball, packed or not"],
       ["b.tar.gz", new Uint8Array(), "it is empty"],
       ["b.tar.gz", bundleBytes({ compression: "zst" }), "its name says gzip, its contents zstd"],
       ["b.tar", gzipSync(page), "its name says none, its contents gzip"],
@@ -108,6 +117,6 @@ Deno.test("checkBundle() refuses a member behind a link, and a part that is a li
   await refuses(entries({}, behind), "lies behind the symlink");
   await refuses(
     entries({ "kexec/run": null }, [link("kexec/run", "symlink", "kexec")]),
-    "kexec/run is no file",
+    "kexec/run is not a file",
   );
 });

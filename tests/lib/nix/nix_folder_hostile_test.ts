@@ -32,12 +32,12 @@ for (
 for (
   const below of ["store", "var", "var/kedge/images", "var/nix", "var/nix/db", "var/nix/profiles"]
 ) {
-  Deno.test(`lockNixFolder() says that ${below} is no folder, as a dry run does`, () =>
+  Deno.test(`lockNixFolder() says that ${below} is not a folder, as a dry run does`, () =>
     inNixFolder(async (folder) => {
       const path = join(folder.path, below);
       await Deno.mkdir(dirname(path), { recursive: true });
       await Deno.writeTextFile(path, "file");
-      const message = `Cannot write to "${folder.path}": "${path}" is no folder`;
+      const message = `Cannot write to "${folder.path}": "${path}" is not a folder`;
       const ahead = { folders: [], database: true };
       for (
         const look of [
@@ -158,7 +158,7 @@ for (
         ]
       ) {
         await put();
-        await assertRejects(() => read(folder), VerificationError, "it is no plain file");
+        await assertRejects(() => read(folder), VerificationError, "it is not a plain file");
         await Deno.remove(path);
       }
     }));

@@ -82,7 +82,7 @@ Deno.test("StoreDatabase changes no database to which a link is put", () =>
     for (
       const [at, put, state] of [
         [path, linkOnce(path, elsewhere), "a link leads to"],
-        [`${path}-wal`, linkOnce(folder.databaseFolder, other), "it is no folder"],
+        [`${path}-wal`, linkOnce(folder.databaseFolder, other), "it is not a folder"],
       ] as const
     ) {
       await raced(
@@ -102,7 +102,7 @@ Deno.test("StoreDatabase makes no file where a link is put that leads to none", 
     for (
       const [at, put, state] of [
         [path, linkOnce(path, join(other, "db.sqlite")), "a link leads to"],
-        [path, linkOnce(folder.databaseFolder, other), "it is no folder"],
+        [path, linkOnce(folder.databaseFolder, other), "it is not a folder"],
       ] as const
     ) {
       await raced(
@@ -143,7 +143,7 @@ Deno.test("notes and links are written nowhere else where a link is put in the p
       await assertRejects(
         write,
         VerificationError,
-        `Cannot write below "${path}": it is no folder`,
+        `Cannot write below "${path}": it is not a folder`,
       );
       assertEquals(await Array.fromAsync(Deno.readDir(other)), []);
       await Deno.remove(path);
@@ -166,7 +166,7 @@ Deno.test("readPlainFile() reads no other file than the one that it found", () =
         await Deno.remove(path);
         await put();
       };
-      await assertRejects(() => readRaced(path, swap), VerificationError, "it is no plain file");
+      await assertRejects(() => readRaced(path, swap), VerificationError, "it is not a plain file");
       await Deno.remove(path);
     }
     await write("note");
@@ -212,7 +212,7 @@ Deno.test("pruneNixFolder() removes no roots behind a link that is put in the pl
     assertEquals(plan.begun, [hex]);
     await linkOnce(roots, other)();
     const prune = () => pruneNixFolder(folder, plan, () => {}, lockOptions.signal);
-    await assertRejects(prune, VerificationError, `"${roots}": it is no folder`);
+    await assertRejects(prune, VerificationError, `"${roots}": it is not a folder`);
     assertEquals(await folderNames(other), [hex]);
     await Deno.remove(roots);
     await prune();

@@ -80,8 +80,8 @@ for (
     [base64.replaceAll("+", "-"), "it has 44 digits as base 64, but is none"],
     [`sha256-${base64.slice(0, -1)}`, "behind sha256- stand 43 digits of base 64 and a ="],
     [`sha256-${hex}`, "behind sha256- stand 43 digits of base 64 and a ="],
-    [`sha512-${base64}`, 'it is no sha256, but "sha512"'],
-    [`md5:${hex.slice(32)}`, 'it is no sha256, but "md5"'],
+    [`sha512-${base64}`, 'it is not a sha256, but "sha512"'],
+    [`md5:${hex.slice(32)}`, 'it is not a sha256, but "md5"'],
     [` ${hex}`, "it has 65 digits"],
     [`${hex}\n`, "it has 65 digits"],
   ] as const

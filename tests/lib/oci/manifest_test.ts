@@ -71,12 +71,12 @@ Deno.test("parseManifest() keeps what a descriptor says beyond what it must", ()
 
 const bad: [what: string, value: unknown, state: string, mediaType?: string][] = [
   ["an HTML page", "<!DOCTYPE html><p>Hello", "HTML page"],
-  ["no JSON", "{", "it is no JSON"],
+  ["no JSON", "{", "it is not JSON"],
   ["no UTF-8", "\ud800", "neither an image nor an index"],
-  ["an array", [], "no JSON object"],
-  ["null", "null", "no JSON object"],
-  ["deep JSON", "[".repeat(200_000), "it is no JSON"],
-  ["a deep closed JSON", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, "no JSON object"],
+  ["an array", [], "not a JSON object"],
+  ["null", "null", "not a JSON object"],
+  ["deep JSON", "[".repeat(200_000), "it is not JSON"],
+  ["a deep closed JSON", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, "not a JSON object"],
   ["schema 1", { schemaVersion: 1, fsLayers: [] }, "schema 1"],
   ["neither", { schemaVersion: 2 }, "neither an image nor an index"],
   ["both", { ...image, manifests: [] }, "both an image and an index"],
@@ -100,7 +100,7 @@ const bad: [what: string, value: unknown, state: string, mediaType?: string][] =
     MediaType.ociIndex,
   ],
   ["a negative size", { ...image, layers: [{ ...blob, size: -1 }] }, "a size is negative"],
-  ["half a byte", { ...image, layers: [{ ...blob, size: 0.5 }] }, "no whole number"],
+  ["half a byte", { ...image, layers: [{ ...blob, size: 0.5 }] }, "not a whole number"],
   ["a huge size", { ...image, layers: [{ ...blob, size: 2 ** 52 }] }, "beyond reason"],
   ["a size in words", { ...image, layers: [{ ...blob, size: "1" }] }, "layers.0.size"],
   [
@@ -155,7 +155,7 @@ for (const [what, value, state, mediaType] of bad) {
     assertThrows(
       () => parseManifest(bytes, { name: "x", mediaType }),
       VerificationError,
-      what === "no UTF-8" ? "it is no JSON" : state,
+      what === "no UTF-8" ? "it is not JSON" : state,
     );
   });
 }

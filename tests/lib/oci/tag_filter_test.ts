@@ -42,7 +42,7 @@ Deno.test("parseTagFilter() takes ranges of versions, and tags that are versions
   }
 });
 
-Deno.test("parseTagFilter() refuses what is no range, and an empty one, which would be any version", () => {
+Deno.test("parseTagFilter() refuses what is not a range, and an empty one, which would be any version", () => {
   for (
     const text of [
       "",
@@ -57,6 +57,10 @@ Deno.test("parseTagFilter() refuses what is no range, and an empty one, which wo
       "1 || || 2",
     ]
   ) {
-    assertThrows(() => parseTagFilter(`semver:${text}`), UsageError, "it is no range of versions");
+    assertThrows(
+      () => parseTagFilter(`semver:${text}`),
+      UsageError,
+      "it is not a range of versions",
+    );
   }
 });

@@ -63,7 +63,7 @@ Deno.test("main() writes each run into the journal, with its exit code", async (
 
 Deno.test("main() goes on without a journal that is damaged, and says so", async () => {
   await withFolder(async (cacheDir) => {
-    await Deno.writeTextFile(join(cacheDir, "journal-v1.db"), "this is no database at all");
+    await Deno.writeTextFile(join(cacheDir, "journal-v1.db"), "this is not a database at all");
     const { code, stdout, stderr } = await runKedge(["moved"], { cacheDir, program });
     assertEquals([code, stdout], [0, "/store/a\n"]);
     assertMatch(stderr, /^warning: Cannot use the journal/);

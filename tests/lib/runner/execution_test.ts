@@ -134,7 +134,7 @@ Deno.test("failure: --keep-going runs what can still run, and tells all that fai
 });
 
 Deno.test("failure: whatever is thrown is told", async () => {
-  const no = "What was thrown is no error:";
+  const no = "What was thrown is not an error:";
   for (
     const [thrown, message] of [
       ["a text", "a text"],
@@ -246,7 +246,7 @@ Deno.test("run: names that --refresh and --update name in vain are told, and no 
   assertEquals(await warnings("--refresh", "--update"), []);
 });
 
-Deno.test("output: what is no text is told", async () => {
+Deno.test("output: what is not a text is told", async () => {
   for (const odd of [{ path: "x" }, 5, [5]]) {
     const output = (() => odd) as unknown as () => string;
     const show = task({ name: "show", description, run: () => {}, output });
@@ -254,7 +254,7 @@ Deno.test("output: what is no text is told", async () => {
     assertEquals(result.exitCode, 2);
     assertEquals(
       errorOf(result).message,
-      'Cannot print the result of "show": its output is no text',
+      'Cannot print the result of "show": its output is not a text',
     );
   }
 });

@@ -89,7 +89,7 @@ Deno.test("deps: a ring is found before anything runs", async () => {
   assertEquals(ran, false);
 });
 
-Deno.test("deps: what is no task is told, whichever way it was declared", async () => {
+Deno.test("deps: what is not a task is told, whichever way it was declared", async () => {
   const lost = { build: undefined } as unknown as Record<string, never>;
   const run = () => {};
   for (const deps of [lost, () => lost]) {
@@ -98,7 +98,7 @@ Deno.test("deps: what is no task is told, whichever way it was declared", async 
     assertEquals(result.exitCode, 2);
     assertEquals(
       errorOf(result).message,
-      'Cannot run "ship": its dependency "build" is no task',
+      'Cannot run "ship": its dependency "build" is not a task',
     );
   }
 });
@@ -159,7 +159,7 @@ Deno.test("names: two tasks with one name are refused", async () => {
   assertStringIncludes(errorOf(result).message, 'two tasks with the name "a"');
 });
 
-Deno.test("names: what is no task is refused", async () => {
+Deno.test("names: what is not a task is refused", async () => {
   for (const odd of [null, undefined, 1, () => {}, {}]) {
     const result = await runTasks([odd as unknown as AnyTask], ["a"]);
     assertEquals(result.exitCode, 2);

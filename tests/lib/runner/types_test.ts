@@ -141,13 +141,13 @@ Deno.test("types: what cannot be does not compile", () => {
   arg.string({ description: "A", required: true, default: "x" });
   // @ts-expect-error: there is no such argument
   task({ name: "b", description: "B", run: ({ args }) => args.nothing });
-  // @ts-expect-error: a number is no text
+  // @ts-expect-error: a number is not a text
   build.with({ name: 1, tags: ["a"] });
   // @ts-expect-error: one of the tags is none
   build.with({ name: "x", tags: ["a", "z"] });
   // @ts-expect-error: a range has numbers
   arg.number({ description: "A", min: "1" });
-  // @ts-expect-error: the default is no number
+  // @ts-expect-error: the default is not a number
   arg.number({ description: "A", default: "1" });
   // @ts-expect-error: an item of the default is none of the values
   arg.list(arg.enum(["x", "y"], { description: "A" }), { default: ["z"] });

@@ -1,4 +1,4 @@
-/** What is no base image, in options and on the command line. */
+/** What is not a base image, in options and on the command line. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../../lib/base/errors.ts";
 import { baseImage, type BaseImageOptions } from "../../../tasks/base_image/base_image.ts";
@@ -35,7 +35,7 @@ for (
   });
 }
 
-Deno.test("baseImage() refuses what is no text, or no time, of a task file whose types nobody checked", async () => {
+Deno.test("baseImage() refuses what is not a text, or no time, of a task file whose types nobody checked", async () => {
   const cases: [object, string][] = [
     [{ nixVersion: 2.31 }, "Cannot use 2.31 as nixVersion: it must be a text"],
     [{ repository: 3 }, "Cannot use 3 as repository: it must be a text"],

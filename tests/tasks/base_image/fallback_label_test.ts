@@ -66,19 +66,23 @@ realTest(
   },
 );
 
-realTest("baseImage() takes no label that is no line of text for a version", registry, async () => {
-  await using room = await Room.make();
-  for (const label of ["2.8.0\nwarning: all is well", "", "2".repeat(10_000)]) {
-    await room.push("custom", { label });
-    const wrong = await assertRejects(
-      () => room.run({ nixVersion: "2.8.0", fallback: "custom" }),
-      VerificationError,
-    );
-    assertEquals(
-      wrong.message,
-      `Cannot use "${room.repository}:custom" as base image: its label ${
-        JSON.stringify(label.slice(0, 60))
-      } is no version`,
-    );
-  }
-});
+realTest(
+  "baseImage() takes no label that is not a line of text for a version",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    for (const label of ["2.8.0\nwarning: all is well", "", "2".repeat(10_000)]) {
+      await room.push("custom", { label });
+      const wrong = await assertRejects(
+        () => room.run({ nixVersion: "2.8.0", fallback: "custom" }),
+        VerificationError,
+      );
+      assertEquals(
+        wrong.message,
+        `Cannot use "${room.repository}:custom" as base image: its label ${
+          JSON.stringify(label.slice(0, 60))
+        } is not a version`,
+      );
+    }
+  },
+);

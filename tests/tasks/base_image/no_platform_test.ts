@@ -102,7 +102,7 @@ Deno.test("baseImage() looks into no more than 32 images that an index names wit
   assertEquals(bare.requests, 1 + 2 * 32);
 });
 
-Deno.test("what of an index is no image has no platform, and is passed over", async () => {
+Deno.test("what of an index is not an image has no platform, and is passed over", async () => {
   const artifact = { config: { rootfs: { type: "none" } }, platform: arm64 };
   await using bare = await Bare.push([artifact, { label: "2.8.0", platform: amd64 }]);
   await assertRejects(() => bare.copied("linux/arm64"), KedgeError, "no such image");

@@ -215,7 +215,7 @@ Deno.test("cache:clean gives up when the cache stays in use, naming the file and
   }));
 
 for (const command of ["cache:clean", "cache:prune"]) {
-  Deno.test(`${command} refuses a folder that is no cache of kedge, and leaves it as it is`, async () => {
+  Deno.test(`${command} refuses a folder that is not a cache of kedge, and leaves it as it is`, async () => {
     const folder = await Deno.makeTempDir({ prefix: "kedge-precious-" });
     await Deno.mkdir(join(folder, "docs"));
     await Deno.writeTextFile(join(folder, "docs", "t.txt"), "hi");
@@ -252,7 +252,7 @@ Deno.test("cache:clean in a dry run counts and changes nothing", () =>
     assertEquals([foreseen.files, foreseen.bytes], [done.files, done.bytes]);
   }));
 
-Deno.test("cache:clean where there is no cache is no error", () =>
+Deno.test("cache:clean where there is no cache is not an error", () =>
   withCache(async (cache) => {
     assertEquals((await cacheClean({}, { cache })).changed, false);
     await assertRejects(() => Deno.stat(cache.dir), Deno.errors.NotFound);

@@ -70,7 +70,7 @@ Deno.test("a file in the place of the cache folder is refused, whatever is asked
       assertEquals([code, stdout, stderr], [
         2,
         "",
-        `error: Cannot use "${file}" as the cache: it is no folder\n` +
+        `error: Cannot use "${file}" as the cache: it is not a folder\n` +
         "hint: name a folder, or a path where nothing is yet, with --cache-dir\n",
       ]);
     }

@@ -7,7 +7,7 @@ import { cacheList, cachePrune } from "../../../tasks/cache/cache.ts";
 import { cachedSchema, orphan, put, reasonsOf, withCache } from "../../support/cache_ground.ts";
 import { treeOf } from "../../support/tree.ts";
 
-Deno.test("cache:prune --ci where there is no cache is no error", () =>
+Deno.test("cache:prune --ci where there is no cache is not an error", () =>
   withCache(async (cache) => {
     assertEquals((await cachePrune({ ci: true }, { cache })).changed, false);
     await assertRejects(() => Deno.stat(cache.dir), Deno.errors.NotFound);

@@ -21,7 +21,10 @@ for (const dryRun of [true, false]) {
       const taken = new ReadableStream<Uint8Array>();
       taken.getReader();
       const cases: [Partial<InContainerOptions>, string][] = [
-        [{ mounts: [{ volume: "a/b", to: "/x" }] }, 'Cannot mount the volume "a/b": it is no name'],
+        [
+          { mounts: [{ volume: "a/b", to: "/x" }] },
+          'Cannot mount the volume "a/b": it is not a name',
+        ],
         [{ mounts: [{ folder: "/a,b", to: "/x" }] }, 'Cannot mount "/a,b"'],
         [{ mounts: [{ folder: "/a", to: "x" }] }, 'Cannot mount at "x"'],
         [{ env: { "A-B": "x" } }, 'Cannot use the variable "A-B"'],

@@ -101,7 +101,7 @@ Deno.test("a chunk that unpacks to more than it says is refused, and takes no me
   assert(await growthOfPull(world) < 200 << 20);
 });
 
-Deno.test("a disk whose blobs are gone, and an image that is no disk, are refused by name", async () => {
+Deno.test("a disk whose blobs are gone, and an image that is not a disk, are refused by name", async () => {
   await using world = await DiskWorld.make();
   const reference = `oci:${world.path("store")}:1`;
   const pull = (to: string) =>
@@ -148,7 +148,7 @@ Deno.test("a dry run of a push or a pull writes nothing", async () => {
 });
 
 Deno.test({
-  name: "disk:push refuses what is no regular file, and files that do not end where they say",
+  name: "disk:push refuses what is not a regular file, and files that do not end where they say",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await DiskWorld.make();
@@ -158,10 +158,10 @@ Deno.test({
     using _socket = Deno.listen({ transport: "unix", path: world.path("socket") });
     await Deno.symlink("/proc/self/status", world.path("link"));
     const cases = {
-      [fifo]: "it is no regular file",
-      [world.path("socket")]: "it is no regular file",
+      [fifo]: "it is not a regular file",
+      [world.path("socket")]: "it is not a regular file",
       [world.folder]: "it is a folder",
-      "/dev/zero": "it is no regular file",
+      "/dev/zero": "it is not a regular file",
       "/proc/self/status": "says that it has 0 bytes, and it has more",
       [world.path("link")]: "says that it has 0 bytes, and it has more",
       "/sys/kernel/mm/transparent_hugepage/enabled":
@@ -210,7 +210,7 @@ for (const what of ["a pipe", "a folder"] as const) {
           await assertRejects(
             () => pullDisk({ reference, file: out, inPlace }, world.machine()),
             VerificationError,
-            "it is no file",
+            "it is not a file",
           );
           await Deno.writeFile(out, noise(500_000, 2));
         }

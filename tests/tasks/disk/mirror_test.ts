@@ -76,7 +76,7 @@ Deno.test("pullDisk() goes on at the registry where a mirror lies, lacks somethi
     ["lacks the tag", (mirror) => mirror.store.repository("acme/disk").tags.clear()],
     ["lacks all", (mirror) => mirror.store.repositories.clear()],
     ["is busy", (mirror) => mirror.faults.unavailable = 1000],
-    ["is no registry", (mirror) => mirror.quirks.add("html")],
+    ["is not a registry", (mirror) => mirror.quirks.add("html")],
     ["gives no ranges", (mirror) => mirror.quirks.add("ignore-range")],
     ["gives wrong packs, which come whole", (mirror, origin) => {
       for (const { quirks } of [mirror, origin]) quirks.add("ignore-range");

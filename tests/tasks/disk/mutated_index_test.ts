@@ -49,7 +49,7 @@ function assertHolds(bytes: Uint8Array<ArrayBuffer>, index: DiskIndex): void {
   assertEquals(bytes.length, index.size);
   index.rows.forEach((chunk, row) => {
     const part = bytes.slice(index.rowOffsets[row]!, index.rowOffsets[row + 1]!);
-    if (chunk === holeRow) assert(part.every((byte) => byte === 0), `row ${row} is no hole`);
+    if (chunk === holeRow) assert(part.every((byte) => byte === 0), `row ${row} is not a hole`);
     else assertEquals(sha256(part), digestAt(index.digests, chunk), `row ${row}`);
   });
 }

@@ -16,7 +16,7 @@ Deno.test("pullDisk() refuses a folder, a device, a missing folder, and a base t
   await refuse(world.folder, "it is a folder");
   await refuse("/dev/null", "it is a device");
   await refuse(world.path("no/such/file"), "is not there");
-  await refuse(world.path("out"), "it is no file", [world.path("nothing")]);
+  await refuse(world.path("out"), "it is not a file", [world.path("nothing")]);
 });
 
 Deno.test("the disk tasks refuse bad options", async () => {

@@ -60,7 +60,7 @@ Deno.test("pullDisk() refuses a base that is none, also where nothing is missing
     await assertRejects(
       () => pullDisk({ reference, file: world.path("disk"), bases: [base] }, world.machine()),
       UsageError,
-      `Cannot use the base "${base}": it is no file`,
+      `Cannot use the base "${base}": it is not a file`,
     );
   }
 });

@@ -58,7 +58,7 @@ Deno.test("syncImage() says that there is no image for a platform where all that
     }
   }));
 
-Deno.test("syncImage() puts an image in the place of one of Docker's schema 1, and of what is no image, whether HEAD tells of it or not", async () => {
+Deno.test("syncImage() puts an image in the place of one of Docker's schema 1, and of what is not an image, whether HEAD tells of it or not", async () => {
   const texts = [
     '{"schemaVersion":1,"name":"a","tag":"v1","fsLayers":[],"history":[]}',
     '{"some":"thing"}',

@@ -80,7 +80,7 @@ Deno.test("syncImage() leaves an index whole that is brought to its own place, u
     assertEquals(digest === index.digest, false);
     // An older one may be brought back.
     await room.sync(`${from}@${index.digest}`, to);
-    // What is no index is left as it is.
+    // What is not an index is left as it is.
     assertEquals((await room.sync(from, to)).changed, false);
     await room.sync(`${from}@${index.digest}`, to, { allPlatforms: true });
   }

@@ -129,8 +129,8 @@ Deno.test("syncImage() refuses what an engine cannot take", async () => {
     [{ platforms: ["linux/amd64", "linux/arm64"] }, "takes one platform"],
     [{ referrers: true }, "takes no referrers"],
     [{ verifyExisting: true }, "keeps no blobs"],
-    [{ to: "docker-daemon:App" }, '"App" is no name for an image'],
-    [{ to: "docker-daemon:app:-" }, '"-" is no tag'],
+    [{ to: "docker-daemon:App" }, '"App" is not a name for an image'],
+    [{ to: "docker-daemon:app:-" }, '"-" is not a tag'],
     [{ to: `podman:app@sha256:${"0".repeat(64)}` }, "not by a digest"],
     [{ from: "podman:app" }, "begins with neither"],
   ];

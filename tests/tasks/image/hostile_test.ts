@@ -23,7 +23,7 @@ Deno.test("syncImages() writes to no other repository, whatever the names in a l
     await assertRejects(
       () => syncImages({ images }, { cache: new Cache(join(folder, "cache")) }),
       VerificationError,
-      "is no tag",
+      "is not a tag",
     );
     assertEquals([...registry.store.repository("victim").tags], []);
     assertEquals(registry.requests, []);
@@ -69,7 +69,7 @@ Deno.test("syncImage() reads of a layout no blob that is a pipe, or a device tha
         const error = await assertRejects(
           () => syncImage({ from: `oci:${from}:v1`, to }, { cache: new Cache(`${folder}/cache`) }),
           VerificationError,
-          "it is no file",
+          "it is not a file",
         );
         assertEquals(error.side, "source");
       }

@@ -249,7 +249,7 @@ Deno.test("collectImages() removes nothing where a manifest is damaged, nor outs
     await assertRejects(
       () => collectImages({ layout: "docker://a.example/b" }, ctx),
       UsageError,
-      "it is no layout",
+      "it is not a layout",
     );
   }));
 

@@ -67,7 +67,7 @@ Deno.test("syncImages() refuses a bad choice of tags", () =>
         images: [{ from: `oci:${folder}/from${tag}`, to: `oci:${folder}/to`, tags }],
       }, { cache: new Cache(`${folder}/cache`) });
     await assertRejects(() => choose("("), UsageError, 'Cannot choose tags by "("');
-    await assertRejects(() => choose("semver:>>1"), UsageError, "it is no range of versions");
+    await assertRejects(() => choose("semver:>>1"), UsageError, "it is not a range of versions");
     await assertRejects(() => choose("v.*", ":v1"), UsageError, "it names one already");
     const unfit = await assertRejects(() => choose("z.*"), KedgeError, 'no tag fits "z.*"');
     assertEquals(unfit.hint, 'it has the tags "v1"');

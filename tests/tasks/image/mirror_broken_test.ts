@@ -18,7 +18,7 @@ Deno.test("syncImage() goes on at the origin where a mirror ends, lies, lacks so
     ["lacks the blobs", (mirror) => mirror.store.repository("a").blobs.clear()],
     ["lacks the tag", (mirror) => mirror.store.repository("a").tags.clear()],
     ["is busy", (mirror) => mirror.faults.unavailable = 1000],
-    ["is no registry", (mirror) => mirror.quirks.add("html")],
+    ["is not a registry", (mirror) => mirror.quirks.add("html")],
   ];
   for (const [what, spoil] of cases) {
     await using room = await ImageRoom.make();

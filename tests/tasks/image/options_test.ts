@@ -87,7 +87,7 @@ for (const [name, call, state] of cases) {
   });
 }
 
-Deno.test("collectImages() takes no blob that is too young for a grace that is no number", () =>
+Deno.test("collectImages() takes no blob that is too young for a grace that is not a number", () =>
   inFolder(async (folder) => {
     await writeImage(folder, "v1", { layers: ["x"] });
     const { digest } = await putContent(folder, "young", "application/octet-stream");

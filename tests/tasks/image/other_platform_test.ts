@@ -33,7 +33,7 @@ Deno.test("syncImage() says nothing of the platform of a single image that fits,
   }
 });
 
-Deno.test("syncImage() asks nothing about the platform of a single image that stands, nor of what is no image", async () => {
+Deno.test("syncImage() asks nothing about the platform of a single image that stands, nor of what is not an image", async () => {
   await using room = await ImageRoom.make();
   await using registry = new FakeRegistry();
   const folder = room.path("from");

@@ -84,7 +84,7 @@ Deno.test("syncImage() pins tags of registries alone, and only with a lockfile",
   await assertRejects(
     () => room.sync({}, { from: `oci:${room.folder}/made:v1` }),
     UsageError,
-    "it is no tag of a registry",
+    "it is not a tag of a registry",
   );
   const { lockfile: _none, ...context } = room.context();
   const images = [{ from: room.repository, to: `oci:${room.folder}/to`, tags: ".*" }];

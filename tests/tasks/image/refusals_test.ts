@@ -85,7 +85,7 @@ const badCases: BadCase[] = [
     message: "there is no layout in that folder",
   },
   {
-    what: "a destination folder that is no layout",
+    what: "a destination folder that is not a layout",
     to: (room) => `oci:${room.path("full")}:v1`,
     type: KedgeError,
     exitCode: 1,

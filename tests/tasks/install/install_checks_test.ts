@@ -5,7 +5,7 @@ import { nixosAnywhere } from "../../../tasks/install/nixos_anywhere.ts";
 import { stageKexec, targetArchitecture } from "../../../tasks/install/stage_kexec.ts";
 
 for (const run of [nixosAnywhere, stageKexec, targetArchitecture]) {
-  Deno.test(`${run.name}() refuses to have no options, or a target that is no text`, async () => {
+  Deno.test(`${run.name}() refuses to have no options, or a target that is not a text`, async () => {
     const refusal = async (options: unknown) =>
       (await assertRejects(() => run(options as never), UsageError)).message;
     assertEquals(

@@ -83,8 +83,8 @@ for (
       "plain absolute path",
     ],
     ["a key path with a command", { diskEncryptionKeys: { "/tmp/$(x)": "/k" } }, "plain absolute"],
-    ["a revision that is none", { revision: "a b" }, "it is no revision"],
-    ["a NUL", { extraFiles: "a\0b" }, "it is no text for a command line"],
+    ["a revision that is none", { revision: "a b" }, "it is not a revision"],
+    ["a NUL", { extraFiles: "a\0b" }, "it is not a text for a command line"],
     ["vmTest with extra files", { vmTest: true, extraFiles: "/e" }, "does not go with extraFiles"],
     ["a disko mode with store paths", {
       flake: undefined,

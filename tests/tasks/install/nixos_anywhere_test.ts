@@ -234,7 +234,7 @@ echo "machine will boot into nixos in 6s..."
     const [wrong, state] of [
       [{ program: join(folder, "none") }, "there is no such program"],
       [{ extraFiles: join(folder, "none") }, "they are not there"],
-      [{ extraFiles: bundle.path }, "it is no folder"],
+      [{ extraFiles: bundle.path }, "it is not a folder"],
       [{ flake: undefined, storePaths: [folder, join(folder, "none")] }, "it is not there"],
       [{ diskEncryptionKeys: { "/tmp/k": join(folder, "none") } }, "it is not there"],
       [{ diskEncryptionKeys: { "/tmp/k": { file: folder } } }, "it is a folder"],

@@ -152,11 +152,11 @@ for (
     ["a bundle without a suffix", { bundle: "/b" }, "it has no known suffix"],
     ["a target that is a flag", { target: "-oProxyCommand=x" }, "it names no host"],
     ["a target with a space", { target: "root@a b" }, "it names no host"],
-    ["a port that is none", { port: 0 }, "it is no number from 1 to 65535"],
-    ["a port for later that is none", { postKexecSshPort: 70000 }, "it is no number"],
+    ["a port that is none", { port: 0 }, "it is not a number from 1 to 65535"],
+    ["a port for later that is none", { postKexecSshPort: 70000 }, "it is not a number"],
     ["an ssh option that is none", { sshOptions: ["-v"] }, "it is not NAME=VALUE"],
-    ["a relative folder", { remoteFolder: "kexec" }, "it is no absolute path"],
-    ["a time that is none", { bootTimeout: -1 }, "it is no time"],
+    ["a relative folder", { remoteFolder: "kexec" }, "it is not an absolute path"],
+    ["a time that is none", { bootTimeout: -1 }, "it is not a time"],
   ] as [string, Partial<StageKexecOptions>, string][]
 ) {
   Deno.test(`stageKexec() refuses ${what}`, async () => {

@@ -217,7 +217,7 @@ for (
   });
 }
 
-Deno.test("cacheKexec() with unpack refuses a pinned tarball that is no bundle", () =>
+Deno.test("cacheKexec() with unpack refuses a pinned tarball that is not a bundle", () =>
   withOrigin(
     bundleBytes({ size: 100_000, files: { initrd: undefined } }),
     async ({ origin, run, dir }) => {

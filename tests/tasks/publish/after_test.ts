@@ -191,7 +191,7 @@ Deno.test("publish() and publishPrune() refuse a file as a store before anything
   await Deno.symlink("nowhere", link);
   for (const [path, below] of [[file, ""], [file, "/below/it"], [link, ""], [link, "/below"]]) {
     const store = `file://${path}${below}`;
-    const words = `Cannot use "${store}" as a store: "${path}" is no folder`;
+    const words = `Cannot use "${store}" as a store: "${path}" is not a folder`;
     for (const dryRun of [true, false]) {
       const ctx = { ...ground.ctx, dryRun };
       await assertRejects(
@@ -236,7 +236,7 @@ Deno.test("publishKeygen() writes a key for its owner alone, and prints what rea
         const error = await assertRejects(
           () => publishKeygen({ name: "acme-1", file: path! }, { dryRun }),
           UsageError,
-          `Cannot write the key "${path}": "${folder}" is no folder`,
+          `Cannot write the key "${path}": "${folder}" is not a folder`,
         );
         assertStringIncludes(error.hint ?? "", "make that folder first");
       }

@@ -48,7 +48,7 @@ Deno.test("publishVerify() takes no line of a narinfo from an entry's references
   const error = await assertRejects(
     () => publishVerify({ entry: "plain@1", catalog: server.url, repair: true }, ground.ctx),
     VerificationError,
-    "which is no store path",
+    "which is not a store path",
   );
   assert(!error.message.includes("\n"));
 });

@@ -52,7 +52,7 @@ Deno.test("publish() refuses bad names, keys, stores and options before anything
       [{ paths: [] }, "paths is empty"],
       [{ paths: [join(dir, "gone")] }, "there is no such file or folder"],
       [{ stores: [] }, "stores is empty"],
-      [{ stores: ["nonsense"] }, "it is no store"],
+      [{ stores: ["nonsense"] }, "it is not a store"],
       [{ stores: [`file://${dir}/s?color=red`] }, `its parameter "color" is not known`],
       [{ stores: [`file://${dir}/s`, `file://${dir}/s/`] }, "it is named two times"],
       [{ stores: [`file://${dir}/s?compression=xz`] }, "NARs are packed once"],
@@ -63,7 +63,7 @@ Deno.test("publish() refuses bad names, keys, stores and options before anything
       [{ catalog: `sqlite://${dir}/c.db#2` }, "it has a part behind #"],
       [{ catalog: "https://me:100%@c.dev" }, "it is wrongly encoded"],
       [{ level: 42 }, "at the level 42"],
-      [{ signingKey: { file: join(dir, "bad-key") } }, "it is no secret key of Nix"],
+      [{ signingKey: { file: join(dir, "bad-key") } }, "it is not a secret key of Nix"],
       [{ signingKey: { file: join(dir, "no-key") } }, "Cannot read the secret file"],
     ];
     for (const [more, message] of refused) {

@@ -127,7 +127,7 @@ Deno.test("publish() refuses buckets, endpoints and profiles that are none", asy
   const file = await credentials(ground.dir);
   using _environment = await environment({ AWS_SHARED_CREDENTIALS_FILE: file });
   const refused: [string, string][] = [
-    ["s3://UP_per?profile=kedge", "is no bucket's name"],
+    ["s3://UP_per?profile=kedge", "is not a bucket's name"],
     ["s3://kedge?addressing-style=round&profile=kedge", "the addressing style"],
     ["s3://kedge?profile=nobody", 'no credentials of the profile "nobody"'],
     ["s3://kedge?endpoint=http://[&profile=kedge", "the endpoint"],

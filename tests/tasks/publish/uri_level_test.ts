@@ -28,7 +28,7 @@ Deno.test("a store that is not compressed takes every level", () => {
   parseStores([`${store}9`], checkedPacking("none"));
 });
 
-Deno.test("a store's level that is no whole number is told as that", () => {
+Deno.test("a store's level that is not a whole number is told as that", () => {
   for (const level of ["best", "3.0", "0x3", "1e1", "", "%203%20"]) {
     const { message, hint } = assertThrows(
       () => parseStores([`${store}${level}`], zstd3),
@@ -38,7 +38,7 @@ Deno.test("a store's level that is no whole number is told as that", () => {
     assertEquals(
       [message, hint],
       [
-        `Cannot publish to "file:///srv/cache" with the compression-level ${asked}: it is no whole number`,
+        `Cannot publish to "file:///srv/cache" with the compression-level ${asked}: it is not a whole number`,
         "zstd has the levels from -99 to 19, and -1 stands for its default",
       ],
     );

@@ -16,7 +16,7 @@ const damages = [
   [
     (database: string) => Deno.writeTextFile(join(database, "schema"), "seven"),
     (name: string) =>
-      `Cannot read the Nix database "/nix/var/nix/db/schema" of ${name}: "seven" is no number`,
+      `Cannot read the Nix database "/nix/var/nix/db/schema" of ${name}: "seven" is not a number`,
     3,
   ],
   [

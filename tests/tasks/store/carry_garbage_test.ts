@@ -13,7 +13,7 @@ import { realTest } from "../../support/real.ts";
 
 for (
   const [what, spoil] of [
-    ["is no JSON", () => "\0garbage"],
+    ["is not JSON", () => "\0garbage"],
     ["lacks what it must have", () => "{}"],
     ["names another image", (text) => text.replace(/sha256:[0-9a-f]{4}/, "sha256:0000")],
   ] as [string, (text: string) => string][]

@@ -90,7 +90,7 @@ Deno.test("base-image:carry refuses a bad volume, one without an engine, or the 
     const options = { cacheDir: join(folder, "cache"), env: { PATH: folder } };
     for (
       const [volume, message] of [
-        ["a/b", 'Cannot use the volume "a/b" of --volume: it is no name'],
+        ["a/b", 'Cannot use the volume "a/b" of --volume: it is not a name'],
         ["nix", 'Cannot run "podman or docker": it is not installed'],
       ] as const
     ) {

@@ -127,7 +127,7 @@ realTest(
     assertEquals([planned.changed, planned.paths], [true, 0]);
     assertStringIncludes(planned.why, "a killed run left what it had under way");
     assertEquals(await prune(room), { ...planned, dryRun: false });
-    // What is no image's is somebody else's.
+    // What is not an image's is somebody else's.
     assertEquals(await folderNames(roots), [...own, "other"].sort());
     assertEquals((await prune(room)).changed, false);
     assertEquals((await room.carry(base)).changed, false);

@@ -95,7 +95,7 @@ realTest(
     const after = await counts();
     assertEquals([after.length < before.length, after.includes(1)], [true, false]);
     await verifyWithNix(room.nix.uri);
-    // What is no link of Nix's there stays.
+    // What is not a link of Nix's there stays.
     await Deno.writeTextFile(join(links, "mine"), "mine");
     await Deno.mkdir(join(links, "folder"));
     await prune(room, 0);

@@ -42,7 +42,7 @@ Deno.test("StoreTree writes nothing through a link that takes the place of a fol
     tree.file("bin/b", false, 0);
     assertEquals([...Deno.readDirSync(join(root, "bin-moved"))].length, 2);
     tree.directory("lib");
-    assertThrows(() => tree.file("bin/c", false, 0), VerificationError, "it is no folder");
+    assertThrows(() => tree.file("bin/c", false, 0), VerificationError, "it is not a folder");
     assertThrows(() => tree.close(), VerificationError, `Cannot write below "${root}/bin"`);
   }));
 
@@ -67,7 +67,7 @@ Deno.test("Beneath makes and settles no folder behind a link", () =>
       assertThrows(
         run,
         VerificationError,
-        `Cannot write below "${folder}/a/link": it is no folder`,
+        `Cannot write below "${folder}/a/link": it is not a folder`,
       );
     }
   }));
@@ -115,7 +115,7 @@ realTest(
       for (const each of ["", "a", "a/b"]) await Deno.chmod(join(folder, each), 0o755);
       assertEquals(
         { stdout, stderr },
-        { stdout: `Cannot write below "${folder}/a/link": it is no folder\n`, stderr: "" },
+        { stdout: `Cannot write below "${folder}/a/link": it is not a folder\n`, stderr: "" },
       );
       const { mode } = await Deno.stat(join(folder, "a/b/c/file"));
       assertEquals(mode! & 0o777, 0o600);

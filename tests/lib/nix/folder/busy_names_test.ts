@@ -139,7 +139,11 @@ realTest("busyNames() counts what programs name whose /nix/store cannot be looke
 
 for (
   const [what, isFound, script] of [
-    ["finds what a program works in where its name is no UTF-8", true, "cd \"$(printf 'b\\377')\""],
+    [
+      "finds what a program works in where its name is not UTF-8",
+      true,
+      "cd \"$(printf 'b\\377')\"",
+    ],
     [
       "goes past a program in a folder whose name is too long to be told",
       false,

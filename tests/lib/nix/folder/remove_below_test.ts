@@ -42,7 +42,7 @@ Deno.test("nothing is removed elsewhere where a link is put in the place of a fo
       await assertRejects(
         remove,
         VerificationError,
-        `Cannot write below "${path}": it is no folder`,
+        `Cannot write below "${path}": it is not a folder`,
       );
       assertEquals(await treeOf(other), before);
       await Deno.remove(path);

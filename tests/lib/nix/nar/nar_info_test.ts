@@ -93,7 +93,7 @@ Deno.test("parseNarInfo() refuses hostile texts", () => {
     [/\n$/, "", "its last line is cut"],
     [/^StorePath.*\n/, "", "the field StorePath is missing"],
     [/URL: .*\n/, "", "the field URL is missing"],
-    [/NarHash: .*\n/, "", "the field NarHash is no sha256"],
+    [/NarHash: .*\n/, "", "the field NarHash is not a sha256"],
     [/NarSize: .*\n/, "", "the field NarSize is missing"],
     ["NarSize: 168", "NarSize: 0", "the field NarSize is 0"],
     ["NarSize: 168", "NarSize: -1", 'the field NarSize is "-1"'],
@@ -108,9 +108,9 @@ Deno.test("parseNarInfo() refuses hostile texts", () => {
     ["References: ", "References: ../../etc/passwd ", "the field References holds"],
     ["Deriver: ", "Deriver: /etc/", "the field Deriver holds"],
     ["FileSize: 120", "FileSize: 120\nFileSize: 1", "the field FileSize stands twice"],
-    ["FileSize: 120", "nonsense", '"nonsense" is no field'],
+    ["FileSize: 120", "nonsense", '"nonsense" is not a field'],
     ["FileSize: 120", "FileSize: 1\r", "holds control characters"],
-    [/^[\s\S]*$/, "<!doctype html>\n<title>Not found</title>\n", "is no field"],
+    [/^[\s\S]*$/, "<!doctype html>\n<title>Not found</title>\n", "is not a field"],
   ];
   for (const [from, to, message] of refused) {
     assertThrows(() => parseNarInfo(text.replace(from, to)), VerificationError, message);
@@ -134,11 +134,11 @@ Deno.test("parseSigningKey() refuses keys of wrong shape, and never shows one", 
   const half = (key: string) => atob(key.split(":")[1]!);
   const mixed = `k:${btoa(half(secretText).slice(0, 32) + half(other.secretText).slice(32))}`;
   const refused: [string, string][] = [
-    ["", "it is no secret key of Nix"],
-    ["nonsense", "it is no secret key of Nix"],
-    [secretText.slice(2), "it is no secret key of Nix"],
-    [secretText.slice(0, -4), "it is no secret key of Nix"],
-    [publicText, "it is no secret key of Nix"],
+    ["", "it is not a secret key of Nix"],
+    ["nonsense", "it is not a secret key of Nix"],
+    [secretText.slice(2), "it is not a secret key of Nix"],
+    [secretText.slice(0, -4), "it is not a secret key of Nix"],
+    [publicText, "it is not a secret key of Nix"],
     [`a b${secretText.slice(1)}`, "its name is not allowed"],
     [mixed, "do not belong together"],
   ];

@@ -12,12 +12,12 @@ Deno.test("openHost() speaks plain HTTP to the hosts that were named, whatever t
   assertEquals(schemeOf("cache.lan:5000", "cache.lan", "cache.lan:50"), "https:");
 });
 
-Deno.test("openHost() refuses an insecure registry that is no host, which would never be met", () => {
+Deno.test("openHost() refuses an insecure registry that is not a host, which would never be met", () => {
   for (const text of ["http://cache.lan:5000", "cache.lan:5000/", "cache.lan/team", ""]) {
     const error = assertThrows(() => schemeOf("a.example", text), UsageError);
     assertEquals(
       error.message,
-      `Cannot use the insecure registry ${JSON.stringify(text)}: it is no host`,
+      `Cannot use the insecure registry ${JSON.stringify(text)}: it is not a host`,
     );
     assertEquals(error.hint, "write HOST or HOST:PORT");
   }

@@ -155,7 +155,7 @@ Deno.test("Layout refuses a folder that holds other things, a file, and another 
     await assertRejects(
       () => new Layout(join(folder, "notes.txt")).isThere(),
       KedgeError,
-      "it is no folder",
+      "it is not a folder",
     );
     await Deno.symlink(join(folder, "nowhere"), join(folder, "link"));
     await assertRejects(
@@ -206,7 +206,7 @@ Deno.test("Layout reads no index that is too large, or that never ends", () =>
     await assertRejects(() => layout.entries(), VerificationError, "more than 4194304");
     await Deno.remove(path);
     await new Deno.Command("mkfifo", { args: [path] }).output();
-    await assertRejects(() => layout.entries(), VerificationError, "it is no file");
+    await assertRejects(() => layout.entries(), VerificationError, "it is not a file");
   }));
 
 Deno.test("Layout keeps fields of the index that it does not know", () =>

@@ -170,10 +170,10 @@ Deno.test("findCredentials() takes null and empty texts for what is not there, a
 
 Deno.test("findCredentials() names the file that is malformed, and none of its contents", async () => {
   const cases: [unknown, string][] = [
-    ["{oops", "it is no JSON"],
+    ["{oops", "it is not JSON"],
     [{ auths: 5 }, '"auths" is malformed'],
-    [{ auths: { "a.example": { auth: "%%%" } } }, "no base64 of user:password"],
-    [{ auths: { "a.example": { auth: encodeBase64("nocolon") } } }, "no base64 of user:password"],
+    [{ auths: { "a.example": { auth: "%%%" } } }, "not base64 of user:password"],
+    [{ auths: { "a.example": { auth: encodeBase64("nocolon") } } }, "not base64 of user:password"],
   ];
   for (const [content, state] of cases) {
     const error = await assertRejects(

@@ -25,7 +25,7 @@ Deno.test("readBlob() goes on in the middle of a body that was cut", () =>
     }
   }));
 
-Deno.test("readBlob() goes on where a short range ended, which is no failure", () =>
+Deno.test("readBlob() goes on where a short range ended, which is not a failure", () =>
   withRegistry({ faults: { cutBody: 1 }, quirks: ["short-range"] }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
     const notes: string[] = [];

@@ -72,7 +72,7 @@ Deno.test("RegistryAuth calls it not allowed where the token server gives none, 
   const page = await failure(() => new Response("<html>hello</html>"));
   assertEquals(page.message, empty.message);
   const realm = await failure(() => new Response(), undefined, "ftp://auth.example/token");
-  assertEquals(realm.message, `${start}its realm "ftp://auth.example/token" is no https URL`);
+  assertEquals(realm.message, `${start}its realm "ftp://auth.example/token" is not an https URL`);
 });
 
 for (const how of ["does not come", "breaks off"]) {

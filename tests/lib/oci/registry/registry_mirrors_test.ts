@@ -127,7 +127,7 @@ Deno.test("RegistryMirrors.places() does not mind the case of a host", async () 
   assertThrows(
     () => mirrors.places({ host: "docker.io", repository: "a/b" }),
     UsageError,
-    "is no repository",
+    "is not a repository",
   );
   const asked = new RegistryMirrors(parseMirrors(["Docker.IO=http://Cache.LAN:5000/hub"]));
   assertEquals(placesOf(asked, "docker.io", "a/b"), [

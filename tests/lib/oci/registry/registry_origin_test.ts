@@ -49,7 +49,7 @@ async function withTls(run: (host: string, caCert: string) => Promise<void>): Pr
 }
 
 realTest(
-  "RegistryOrigin goes over to TLS where a loopback host closes what is no TLS",
+  "RegistryOrigin goes over to TLS where a loopback host closes what is not TLS",
   ["openssl"],
   () =>
     withTls(async (host, caCert) => {
