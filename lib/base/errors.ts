@@ -39,7 +39,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** On which side of a transfer an error arose. */
 export type Side = "source" | "destination";
 
-/** What an error carries beside its message. */
+/** Options of {@linkcode KedgeError}. */
 export interface KedgeErrorOptions {
   /** What led to it. */
   cause?: unknown | undefined;
@@ -64,7 +64,7 @@ export class KedgeError extends Error {
   /** Facts as data. */
   readonly data: Readonly<Record<string, unknown>>;
 
-  /** Makes an error of a message and what belongs to it. */
+  /** Makes an error with a message and its details. */
   constructor(message: string, options: KedgeErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     if (options.hint !== undefined) this.hint = options.hint;
@@ -97,7 +97,7 @@ export class UnreachableError extends KedgeError {
   override readonly exitCode: typeof ExitCode.unreachable = ExitCode.unreachable;
 }
 
-/** A remote refused the credentials, or there were none; or the system does not let this user at what is needed. Exit code 5. */
+/** A remote refused the credentials or got none, or the system denies this user access to something. Exit code 5. */
 export class NotAllowedError extends KedgeError {
   /** The name of the class. */
   override readonly name: string = "NotAllowedError";

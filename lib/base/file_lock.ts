@@ -52,7 +52,7 @@ export class FileLock implements Disposable {
     }
   }
 
-  /** Lets the lock go, at once: a program that is being started elsewhere in this process has the file open too until it runs. */
+  /** Releases the lock at once: a program that is being started elsewhere in this process has the file open too until it runs. */
   [Symbol.dispose](): void {
     if (this.#file !== undefined) closeLocked(this.#file);
     this.#file = undefined;

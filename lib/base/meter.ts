@@ -1,4 +1,4 @@
-/** What lower floors tell of their work; the upper floor that lends it makes figures and events of it. */
+/** Receives the progress of the work; figures and events are made from it. */
 export interface Meter {
   /** One request was sent to a remote. */
   request(): void;
@@ -12,9 +12,9 @@ export interface Meter {
   object(label: string, sizeBytes?: number): ObjectMeter;
   /** Begins a share of the work with a name, such as one of several destinations; what it is told counts in the whole too. */
   part(label: string, bytesToMove: number): PartMeter;
-  /** The rest of this phase takes so many milliseconds, by who knows more than the bytes that moved tell; `Infinity` while he cannot tell. */
+  /** The rest of this phase takes so many milliseconds, if that is known better than from the bytes that moved; `Infinity` while it is not known. */
   left(ms: number): void;
-  /** Says something a reader should know: a retry, a fallback, a wait. */
+  /** Tells the user something: a retry, a fallback, a wait. */
   note(message: string, level?: "info" | "warning"): void;
 }
 
@@ -28,9 +28,9 @@ export interface ObjectMeter extends Disposable {
   restarted(bytes?: number): void;
 }
 
-/** A share of the work. As soon as there is one, all of them together are what the whole is to move. */
+/** A share of the work. As soon as there is one, the parts together are all that is to be moved. */
 export interface PartMeter extends Meter {
-  /** So many bytes more are to be moved than was foreseen; fewer, if it is negative. */
+  /** So many more bytes are to be moved than was planned; fewer, if it is negative. */
   foresee(bytes: number): void;
 }
 

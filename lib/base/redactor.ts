@@ -33,7 +33,7 @@ export class Redactor {
   #patterns: readonly (RegExp | string)[] | undefined;
   #longest = 0;
 
-  /** Makes a value unspeakable from now on. */
+  /** Redacts a value from now on. */
   add(value: string): void {
     for (
       const part of new Set([

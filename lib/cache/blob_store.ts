@@ -150,7 +150,7 @@ export class BlobStore {
     return await this.#publish(temporary, digest, size, options);
   }
 
-  /** Removes a blob; that it is gone already is fine. */
+  /** Removes a blob, if it is there. */
   async remove(digest: Digest): Promise<boolean> {
     return await removeIfThere(this.path(digest));
   }

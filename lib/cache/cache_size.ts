@@ -14,9 +14,9 @@ export interface PartSize {
 
 /** How large the cache is. */
 export interface CacheSize {
-  /** The bytes of all files; one with several names counts once. */
+  /** The bytes of all files; a file with several hard links counts once. */
   bytes: number;
-  /** How many files, names of the same file counted once. */
+  /** How many files; hard links of one file count once. */
   files: number;
   /** The parts, largest first. */
   parts: readonly PartSize[];

@@ -54,7 +54,7 @@ export interface GcItem {
 export interface GcPlan {
   /** The things, in the order in which they go: pointers before what they refer to. */
   items: readonly GcItem[];
-  /** How many blobs and archives stay only since a live process uses them. */
+  /** How many blobs and archives stay only because a live process uses them. */
   leased: number;
   /** Whether others use the cache, so that young things stay. */
   shared: boolean;

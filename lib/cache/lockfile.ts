@@ -73,7 +73,7 @@ export class Lockfile {
   }
 
   /**
-   * What a key was pinned to; `undefined` where it is used for the first time, or may move.
+   * What a key was pinned to; `undefined` if it is used for the first time, or its pin may move.
    *
    * @param key what is pinned, its kind first: `kexec https://...`
    * @param names by what names an update may name it

@@ -8,7 +8,7 @@ export interface TierRecord {
   digest: Digest;
   /** Their size in bytes. */
   size: number;
-  /** By what the version was known at the origin. */
+  /** The validators of this version at the origin. */
   validators: Validators;
 }
 

@@ -40,7 +40,7 @@ export interface VerifyCacheOptions {
   signal?: AbortSignal;
 }
 
-/** What came of fetching something anew. */
+/** The outcome of fetching something again. */
 export interface Mending {
   /** Whether it is there again. */
   refetched: boolean;
@@ -73,7 +73,7 @@ export interface BadBlob extends Mending {
   actual: Digest;
   /** Its size in bytes. */
   size: number;
-  /** Whether it was moved to where nobody looks for it. */
+  /** Whether it was moved to quarantine. */
   movedAway: boolean;
   /** The keys of the entries that refer to it. */
   keys: readonly string[];
@@ -91,7 +91,7 @@ export interface VerifyCacheResult {
   bytes: number;
   /** Those that failed. */
   bad: readonly BadBlob[];
-  /** The bytes that were fetched in the place of bad ones. */
+  /** The bytes that were downloaded to replace bad ones. */
   bytesMoved: number;
   /** What this user may not read, in the words of the system: nothing is known of it. */
   denied: readonly string[];

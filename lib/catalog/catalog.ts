@@ -47,7 +47,7 @@ export interface HistoryLine {
   at: string;
 }
 
-/** Keeps the entries of published packages. Users may write their own. */
+/** Keeps the entries of published packages. You can write your own. */
 export interface Catalog extends AsyncDisposable {
   /**
    * What it is, for people; it holds no secret. No other catalog may be called so, nor may it change: stores note by it who publishes to them, and

@@ -7,7 +7,7 @@ import type { ContainerEngine } from "./container_engine.ts";
 import { isVolumeName } from "./engine_volume.ts";
 import { containerName, removeContainer, removeUnheard, withHint } from "./left_containers.ts";
 
-/** Something of the host that a container sees. */
+/** A volume or folder of the host that is mounted in a container. */
 export type ContainerMount =
   | { volume: string; folder?: undefined; to: string; readonly?: boolean | undefined }
   | { folder: string; volume?: undefined; to: string; readonly?: boolean | undefined };

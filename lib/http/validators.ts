@@ -1,4 +1,4 @@
-/** By what a version of a resource is known: its strong ETag and its date. */
+/** What identifies a version of a resource: its strong ETag and its date. */
 export interface Validators {
   /** A strong ETag, quotes included. */
   etag?: string;

@@ -24,7 +24,7 @@ export interface JournalOptions {
   endsWithProcess?: boolean;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   now?: () => number;
-  /** Told once when the journal cannot be written; then nothing more is. @default {a failure is thrown} */
+  /** Called once when the journal cannot be written; nothing more is written then. @default {a failure is thrown} */
   onFailure?: (error: KedgeError) => void;
 }
 

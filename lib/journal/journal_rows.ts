@@ -12,7 +12,7 @@ export interface RunRow {
   command: string;
   /** When it began, in milliseconds since 1970. */
   started: number;
-  /** When it ended, in milliseconds since 1970; `null` while it runs, and for ever after a kill. */
+  /** When it ended, in milliseconds since 1970; `null` while it runs, and if it was killed. */
   ended: number | null;
   /** Its exit code; `null` as above. */
   exitCode: number | null;

@@ -1,7 +1,7 @@
 import { refusedOption } from "../base/check_options.ts";
 import type { BundleContents, BundlePart } from "./bundle_contents.ts";
 
-/** How one file of a bundle stands against its earlier self. */
+/** How one file of a bundle differs from the earlier version. */
 export interface PartDifference {
   /** Its path in the tarball. */
   path: string;
@@ -19,7 +19,7 @@ export interface BundleDifference {
   parts: readonly PartDifference[];
   /** Bytes of the second bundle's files that are new or changed. */
   bytesChanged: number;
-  /** Bytes of the second bundle's files that are as they were. */
+  /** Bytes of the second bundle's files that are unchanged. */
   bytesSame: number;
   /** The kernel versions, where both are known and differ. */
   kernel?: { before: string; after: string };

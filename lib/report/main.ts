@@ -17,13 +17,13 @@ import { visible, withoutCommands } from "./visible.ts";
 
 /** Options of {@linkcode main}. */
 export interface MainOptions {
-  /** What the program is called, for the help and the completions. @default {the file's name} */
+  /** The name of the program, for the help and the completions. @default {the file's name} */
   name?: string | undefined;
-  /** Its version, which `--version` tells where it stands alone. @default {there is no such flag} */
+  /** The version that `--version` prints. @default {there is no such flag} */
   version?: string | undefined;
-  /** Whether tasks get `$`; a file whose tasks never use it starts some 40 ms sooner without: that long takes loading dax. @default {true} */
+  /** Whether tasks get `$`. Without it, the program starts some 40 ms sooner, since dax is not loaded. @default {true} */
   shell?: boolean | undefined;
-  /** The lockfile; `false` for none but that of `--lock`. @default {kedge.lock beside the task file} */
+  /** The lockfile; with `false`, only `--lock` names one. @default {kedge.lock beside the task file} */
   lockfile?: string | false | undefined;
   /** The command line. @default {Deno.args} */
   args?: readonly string[] | undefined;
@@ -32,11 +32,10 @@ export interface MainOptions {
 const secondSignalMs = 300;
 
 /**
- * Makes a file of tasks a program: reads the command line, runs the task that it names, and exits with the code of
- * what came of it.
+ * Turns a file of tasks into a program: reads the command line, runs the task that it names, and exits with the matching exit code.
  *
- * SIGINT, SIGTERM and SIGHUP stop everything that runs; a second one, 300 ms later or more, kills it at once. So does an error that
- * nobody handles, and a task that ends the process itself leaves none of the programs behind that it started.
+ * SIGINT, SIGTERM and SIGHUP stop everything that runs; a second signal, 300 ms later or more, kills it at once. An error that nobody
+ * handles stops it too. A task that ends the process itself leaves no program behind that it started.
  *
  * @example
  * ```ts

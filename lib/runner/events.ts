@@ -4,7 +4,7 @@ import type { Figures } from "../operation/figures.ts";
 /** How a task ended. */
 export type TaskStatus = "done" | "fresh" | "failed" | "stopped" | "not-run";
 
-/** What became of one task, for the table at the end. */
+/** The outcome of one task, for the table at the end. */
 export interface TaskSummary {
   /** The task, and its arguments where it has some. */
   task: string;

@@ -3,23 +3,23 @@ export type Need =
   | {
     /** A program that must be found in PATH. */
     readonly tool: string;
-    /** The versions that will do: `>=2.8`. */
+    /** The versions that are accepted: `>=2.8`. */
     readonly version?: string | undefined;
-    /** How the program is asked for its version. @default {["--version"]} */
+    /** The arguments that make the program print its version. @default {["--version"]} */
     readonly versionArgs?: readonly string[] | undefined;
-    /** What to do where it is missing. */
+    /** What to do if it is missing. */
     readonly hint?: string | undefined;
   }
   | {
     /** An environment variable that must be set. */
     readonly env: string;
-    /** What to do where it is not. */
+    /** What to do if it is not set. */
     readonly hint?: string | undefined;
   }
   | {
     /** A file or folder that must be there. */
     readonly file: string;
-    /** What to do where it is not. */
+    /** What to do if it is not there. */
     readonly hint?: string | undefined;
   }
   | {
@@ -27,7 +27,7 @@ export type Need =
     readonly host: string;
     /** How long it may take to answer, in milliseconds. @default {5000} */
     readonly timeoutMs?: number | undefined;
-    /** What to do where it does not. */
+    /** What to do if it does not. */
     readonly hint?: string | undefined;
   }
   | {
@@ -35,6 +35,6 @@ export type Need =
     readonly freeBytes: number | string;
     /** A path on that disk. @default {the cache folder} */
     readonly at?: string | undefined;
-    /** What to do where there are fewer. */
+    /** What to do if there are fewer. */
     readonly hint?: string | undefined;
   };

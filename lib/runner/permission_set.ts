@@ -6,13 +6,13 @@ export interface PermissionSet {
   readonly read?: boolean | readonly string[];
   /** Files and folders that are written. */
   readonly write?: boolean | readonly string[];
-  /** Hosts that are spoken to. */
+  /** Hosts that are connected to. */
   readonly net?: boolean | readonly string[];
   /** Environment variables that are read. */
   readonly env?: boolean | readonly string[];
   /** Programs that are run. */
   readonly run?: boolean | readonly string[];
-  /** Facts of the system that are asked. */
+  /** Facts of the system that are read. */
   readonly sys?: boolean | readonly string[];
   /** Native libraries that are loaded. */
   readonly ffi?: boolean | readonly string[];

@@ -19,17 +19,17 @@ export interface RetryOptions {
   readonly attempts?: number | undefined;
   /** The wait before the second try: milliseconds, or a text such as `"2s"`. @default {1000} */
   readonly delay?: number | string | undefined;
-  /** By what the wait grows from try to try. @default {2} */
+  /** The factor by which the wait grows from try to try. @default {2} */
   readonly factor?: number | undefined;
   /** The longest wait: milliseconds, or a text. @default {a minute, or the delay where that is longer} */
   readonly maxDelay?: number | string | undefined;
-  /** The part of each wait that is left to chance, from 0 to 1. @default {0.5} */
+  /** The part of each wait that is random, from 0 to 1. @default {0.5} */
   readonly jitter?: number | undefined;
   /** Whether a failure is worth another try. @default {all but bad usage, refused credentials, failed verification} */
   readonly when?: ((error: Error, attempt: number) => boolean) | undefined;
 }
 
-/** Retry options with all of them there. */
+/** Retry options, complete. */
 export type RetryPlan =
   & { readonly [K in "attempts" | "factor" | "jitter" | "when"]: NonNullable<RetryOptions[K]> }
   & {
@@ -39,7 +39,7 @@ export type RetryPlan =
     readonly maxDelayMs: number;
   };
 
-/** A task failed in every one of its tries. The last failure is the `cause`; its exit code counts. */
+/** Every try of a task failed. The last failure is the `cause`, and gives the exit code. */
 export class RetriedError extends KedgeError {
   /** `RetriedError`. */
   override readonly name = "RetriedError";

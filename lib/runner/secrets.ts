@@ -6,12 +6,12 @@ import { Secret } from "../base/secret.ts";
 /** Where the value of a secret is. */
 export type SecretSource = { env: string } | { file: string } | { command: readonly string[] };
 
-/** Gives values that never print; each is known to the redactor from its creation on. */
+/** Gives values that never print: the redactor knows each of them from its creation on. */
 export class Secrets {
   #redactor: Pick<Redactor, "add">;
   #signal: AbortSignal | undefined;
 
-  /** Makes its secrets known to this redactor; the signal ends programs that are asked for one. */
+  /** Tells its secrets to this redactor; the signal ends programs that are run for one. */
   constructor(redactor: Pick<Redactor, "add">, signal?: AbortSignal) {
     this.#redactor = redactor;
     this.#signal = signal;

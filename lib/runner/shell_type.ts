@@ -1,6 +1,6 @@
 import type * as dax from "@david/dax";
 
-/** The shell of dax: `` $`command` `` and all that hangs on it. */
+/** The shell of dax: `` $`command` `` and its methods. */
 export type DaxShell = dax.$Type;
 
 /** The shell of a task: dax's, bound to the task. */

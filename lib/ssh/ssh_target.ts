@@ -1,13 +1,13 @@
 import { refusedOption } from "../base/check_options.ts";
 import { UsageError } from "../base/errors.ts";
 
-/** A host that is spoken to by the program `ssh`, which reads its own configuration too. */
+/** A host that is reached by the program `ssh`, which reads its own configuration too. */
 export interface SshTarget {
   /** `host`, `user@host`, or a name of `~/.ssh/config`; an address of IPv6 with brackets or without. */
   target: string;
   /** The port. @default {what ssh's configuration says, 22} */
   port?: number | undefined;
-  /** The private key; then no other is offered. @default {what ssh's configuration and agent have} */
+  /** The private key; no other one is offered then. @default {what ssh's configuration and agent have} */
   identityFile?: string | undefined;
   /** The file of known host keys. @default {what ssh's configuration says, ~/.ssh/known_hosts} */
   knownHosts?: string | undefined;

@@ -1,7 +1,7 @@
 import { checkOptions } from "../../lib/base/check_options.ts";
 import type { NixosAnywhereOptions } from "./nixos_anywhere_options.ts";
 
-/** What is asked before a host is installed; nothing where it is a test in a virtual machine, which leaves every host alone. */
+/** The question before a host is installed; `undefined` for a test in a virtual machine, which touches no host. */
 export function installQuestion(options: NixosAnywhereOptions): string | undefined {
   checkOptions(options, {}, { storePaths: "list", phases: "list" });
   if (options.vmTest) return undefined;

@@ -78,7 +78,7 @@ export async function stageKexec(
 }
 
 /**
- * Asks a host over ssh for its architecture (`uname -m`), for which a kexec bundle must be.
+ * Asks a host over ssh for its architecture (`uname -m`), which its kexec bundle must be built for.
  *
  * @throws {UsageError} if the target is malformed, or the context is offline
  * @throws {NotAllowedError} if the host refuses the login, or its host key is not the known one

@@ -20,7 +20,7 @@ import type { PublishStore } from "./publish_store.ts";
 import type { SourcePath } from "../source_path.ts";
 import type { StoreFailure } from "./store_failures.ts";
 
-/** How deep the proof goes: NARs are there with their size, or every byte of them is read, unpacked and hashed. */
+/** What is proven: that NARs are there with their size, or every byte of them is read, unpacked and hashed. */
 export type VerifyDepth = "present" | "full";
 
 /** The proof that a store holds a closure. */
