@@ -107,8 +107,7 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     }
     const depth = options.verify ?? "present";
     const found = { sources, stores: plans, catalog, standing };
-    const { publishPlan } = await steps();
-    const plan = await publishPlan(this.subject, found, { packing, spool, depth });
+    const plan = await (await steps()).publishPlan(this.subject, found, { packing, spool, depth });
     if (plan.changed) await catalog.foresee?.();
     if (plan.changed || depth === "present") return plan;
     // Who asks for the full proof gets it of what stands there already.
@@ -136,9 +135,8 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     { signal }: Step,
     believing: boolean,
   ): Promise<StorePlan[]> {
-    const { options, packing, spool } = this.#parts;
+    const { options: { replace = false }, packing, spool } = this.#parts;
     const { planStore } = await steps();
-    const replace = options.replace ?? false;
     const outcomes = await Promise.all(stores.map(async (store) => {
       try {
         const proof = believing ? await this.#remembered(store, closure) : undefined;
@@ -159,10 +157,12 @@ export class PublishOperation implements Operation<PublishPlan, WrittenNarInfos[
     const { meter, record, signal } = step;
     using _use = await context.cache.use({ signal });
     const { moveClosure, pinInStores } = await steps();
-    const stores = plan.stores.map(({ store }) => store);
-    const pinning = { by: this.subject, catalog: plan.catalog.url, meter };
-    this.#parts.opened.use(await pinInStores(stores, plan.sources.closure, pinning));
-    return await moveClosure(plan.stores, { packing, packer, spool, meter, record, signal });
+    const { catalog: { url: catalog }, sources: { closure } } = plan;
+    const ask = (stores: readonly StorePlan["store"][]) => this.#ask(stores, closure, step, false);
+    const pinning = { by: this.subject, catalog, meter, ask };
+    const { pins, plans } = await pinInStores(plan.stores, closure, pinning);
+    this.#parts.opened.use(pins);
+    return await moveClosure(plans, { packing, packer, spool, meter, record, signal });
   }
 
   async verify(plan: PublishPlan, moved: WrittenNarInfos[], step: Step): Promise<void> {

@@ -6,6 +6,7 @@ import { catalogIdentity } from "../../lib/catalog/catalog_identity.ts";
 import { FileObjects } from "../../lib/nix/stores/file_objects.ts";
 import { pinClosure } from "../../lib/nix/stores/file_pins.ts";
 import { notePublisher } from "../../lib/nix/stores/publishers.ts";
+import type { StorePlan } from "../../lib/nix/stores/plan_store.ts";
 import type { PublishStore } from "../../lib/nix/stores/publish_store.ts";
 import type { SourcePath } from "../../lib/nix/source_path.ts";
 import { isNamed } from "./is_named.ts";
@@ -18,20 +19,31 @@ export interface PinningPublish {
   catalog: string;
   /** Told of a store in which the catalog could not be noted. */
   meter: Meter;
+  /** Asks stores how the closure stands in them. */
+  ask: (stores: readonly PublishStore[]) => Promise<StorePlan[]>;
+}
+
+/** A closure that is pinned. */
+export interface PinnedClosure {
+  /** Until they are disposed of. */
+  pins: AsyncDisposable;
+  /** How it stands in each store since. */
+  plans: readonly StorePlan[];
 }
 
 /**
  * Pins a closure in every store that is a folder, so that no prune takes what is being published, and notes the catalog there for the prunes of
- * others; that a folder cannot be written to is told when something is written into it.
+ * others; that a folder cannot be written to is told when something is written into it. A store is asked anew where a prune took before that what
+ * was there when it was asked.
  */
 export async function pinInStores(
-  stores: readonly PublishStore[],
+  plans: readonly StorePlan[],
   closure: readonly SourcePath[],
-  { by, catalog, meter }: PinningPublish,
-): Promise<AsyncDisposable> {
+  { by, catalog, meter, ask }: PinningPublish,
+): Promise<PinnedClosure> {
   await using pins = new AsyncDisposableStack();
-  await notePublisherIn(stores, { catalog, meter });
-  for (const { cache: { writer } } of stores) {
+  await notePublisherIn(plans.map(({ store }) => store), { catalog, meter });
+  for (const { store: { cache: { writer } } } of plans) {
     if (!(writer instanceof FileObjects)) continue;
     try {
       pins.use(await pinClosure(writer.dir, closure, by));
@@ -39,7 +51,20 @@ export async function pinInStores(
       if (codeOf(error) === undefined) throw error;
     }
   }
-  return pins.move();
+  const lost = plans.filter(hasLost).map(({ store }) => store);
+  const asked = lost.length === 0 ? [] : await ask(lost);
+  return {
+    plans: plans.map((plan) => asked.find(({ store }) => store === plan.store) ?? plan),
+    pins: pins.move(),
+  };
+}
+
+/** Whether the folder of a store lacks by now what was there when it was asked: a prune moves the narinfo away first. */
+function hasLost({ store: { cache: { writer } }, states }: StorePlan): boolean {
+  return writer instanceof FileObjects &&
+    states.some(({ source, sendNar }) =>
+      !sendNar && lookAt(writer.pathOf(`${source.storePath.hashPart}.narinfo`)) === undefined
+    );
 }
 
 /** Notes a catalog again where its entry was published to, before a publish that may have nothing to move counts on anything there. */
