@@ -18,6 +18,7 @@ import type { ImageSource } from "../image_store.ts";
 import { Layout } from "../layout/layout.ts";
 import { LayoutIntake } from "../layout/layout_intake.ts";
 import { readBlobFile } from "../read_blob_file.ts";
+import { SharedWork } from "./shared_work.ts";
 import { verified } from "../verified.ts";
 
 /** The folder of a {@linkcode Spool}; an upper floor lends it. */
@@ -33,13 +34,6 @@ const largestHeldBytes = 8 * 1024 * 1024;
 /** Of all together no more waits in memory; the rest is fetched again. */
 const mostHeldBytes = 32 * 1024 * 1024;
 
-/** A blob that waits in memory, or is about to. */
-interface HeldBlob {
-  readonly bytes: Promise<Uint8Array>;
-  /** Whether who reads it was ended, so that another has to. */
-  readonly isEnded: () => boolean;
-}
-
 interface Place {
   readonly layout: Layout;
   readonly intake: LayoutIntake;
@@ -50,9 +44,9 @@ export class Spool implements Disposable {
   #folder: SpoolFolder;
   #left: Promise<Place> | undefined;
   #own: Promise<Place> | undefined;
-  #blobs = new Map<Digest, Promise<string>>();
+  #blobs = new SharedWork<Digest, string>();
   #planned = new Set<Digest>();
-  #held = new Map<Digest, HeldBlob>();
+  #held = new SharedWork<Digest, Uint8Array>();
   #heldBytes = 0;
   #moves = false;
   #sound = new Set<string>();
@@ -68,9 +62,9 @@ export class Spool implements Disposable {
     source: ImageSource,
   ): Promise<{ requests: number; diskBytes: number }> {
     const free = { requests: 0, diskBytes: 0 };
-    if (this.#planned.has(descriptor.digest) || this.#blobs.has(descriptor.digest)) return free;
+    if (this.#planned.has(descriptor.digest) || this.#blobs.of(descriptor.digest)) return free;
     this.#planned.add(descriptor.digest);
-    if (this.#held.has(descriptor.digest)) return { ...free, diskBytes: descriptor.size };
+    if (this.#held.of(descriptor.digest)) return { ...free, diskBytes: descriptor.size };
     const { layout, intake } = await this.#place();
     if (await layout.has(descriptor) && await this.#isSound(descriptor, layout)) return free;
     return await intake.cost(descriptor, source);
@@ -92,26 +86,19 @@ export class Spool implements Disposable {
   ): Promise<Uint8Array | undefined> {
     const { digest, size } = descriptor;
     if (this.#moves || size > largestHeldBytes) return undefined;
-    for (;;) {
-      const standing = this.#held.get(digest);
-      if (standing === undefined && this.#heldBytes + size > mostHeldBytes) {
-        return await this.#hold(descriptor, source, signal);
-      }
-      const held = standing ??
-        { bytes: this.#hold(descriptor, source, signal), isEnded: () => signal.aborted };
-      if (standing === undefined) this.#heldBytes += size;
-      this.#held.set(digest, held);
-      try {
-        return await held.bytes;
-      } catch (error) {
-        if (this.#held.get(digest) === held) {
-          this.#held.delete(digest);
-          this.#heldBytes -= size;
-        }
-        signal.throwIfAborted();
-        if (!held.isEnded()) throw error;
-      }
+    const isTooMuch = this.#heldBytes + size > mostHeldBytes;
+    if (this.#held.of(digest) === undefined && isTooMuch) {
+      return await this.#hold(descriptor, source, signal);
     }
+    return await this.#held.get(digest, async () => {
+      this.#heldBytes += size;
+      try {
+        return await this.#hold(descriptor, source, signal);
+      } catch (error) {
+        this.#heldBytes -= size;
+        throw error;
+      }
+    }, signal);
   }
 
   async #hold(
@@ -144,9 +131,8 @@ export class Spool implements Disposable {
 
   /** The file of a blob, brought by the first who asks. */
   async path(descriptor: Descriptor, source: ImageSource, signal: AbortSignal): Promise<string> {
-    const path = this.#blobs.get(descriptor.digest) ?? this.#fetch(descriptor, source, signal);
-    this.#blobs.set(descriptor.digest, path);
-    return await path;
+    const fetch = () => this.#fetch(descriptor, source, signal);
+    return await this.#blobs.get(descriptor.digest, fetch, signal);
   }
 
   /** Ends the hashing; the folder is its owner's. */
@@ -167,7 +153,7 @@ export class Spool implements Disposable {
       if (await this.#isSound(descriptor, layout, signal)) return path;
       await removeIfThere(path);
     }
-    const held = await this.#held.get(descriptor.digest)?.bytes;
+    const held = await this.#held.of(descriptor.digest);
     if (held !== undefined) {
       await layout.putBytes(descriptor.digest, held);
       return path;

@@ -1,4 +1,4 @@
-/** What a plan reads of blobs that several destinations want, which waits in memory. */
+/** Blobs that several want at a time, of whom the first who asks may be ended; and what of them waits in memory for a plan. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../../../lib/base/digest.ts";
 import { Spool } from "../../../../lib/oci/copy/spool.ts";
@@ -64,6 +64,39 @@ Deno.test("Spool.peek() reads a blob for who still wants it where the first who 
     await assertRejects(() => ended, Error, "the first is over");
     assertEquals(await Promise.all(others), [content, content]);
     assertEquals(source.reads, 2);
+  }));
+
+Deno.test("Spool.path() fetches a blob for who still wants it where the first who asked was ended", () =>
+  withSpool(async (spool) => {
+    const content = new TextEncoder().encode("layer");
+    const blob = blobOf(content);
+    const ready = Promise.withResolvers<void>();
+    const source = sourceOf(new Map([[blob.digest, content]]), ready.promise);
+    const first = new AbortController();
+    const ended = spool.path(blob, source, first.signal);
+    const others = [signal, signal].map((each) => spool.path(blob, source, each));
+    first.abort(new Error("the first is over"));
+    ready.resolve();
+    await assertRejects(() => ended, Error, "the first is over");
+    const [path, same] = await Promise.all(others);
+    assertEquals([path, await Deno.readFile(path!)], [same, content]);
+    assertEquals(source.reads, 2);
+  }));
+
+Deno.test("Spool.path() asks once for a blob that cannot be had, however many want it", () =>
+  withSpool(async (spool) => {
+    const blob = blobOf(new TextEncoder().encode("layer"));
+    const source = sourceOf(new Map([[blob.digest, new TextEncoder().encode("LAYER")]]));
+    const first = new AbortController();
+    const wanted = [first.signal, signal, signal].map((each) =>
+      spool.path(blob, source, each).catch((error) => {
+        // As those do that fail together with it.
+        if (each === first.signal) first.abort(error);
+        return (error as Error).name;
+      })
+    );
+    assertEquals(await Promise.all(wanted), Array(3).fill("VerificationError"));
+    assertEquals(source.reads, 1);
   }));
 
 Deno.test("Spool.peek() keeps no more than 32 MiB of all that plans read, and has the rest fetched again", () =>
