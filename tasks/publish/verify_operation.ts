@@ -4,21 +4,16 @@
  * @module
  */
 import { counted } from "../../lib/base/counted.ts";
-import { ifThere } from "../../lib/base/files.ts";
-import { UsageError } from "../../lib/base/errors.ts";
 import { type Meter, silentMeter } from "../../lib/base/meter.ts";
 import type { Catalog } from "../../lib/catalog/catalog.ts";
 import type { CatalogEntry } from "../../lib/catalog/catalog_entry.ts";
 import { sha256 } from "../../lib/base/digest.ts";
-import { copyPath } from "../../lib/nix/stores/copy_path.ts";
-import { moveClosure } from "../../lib/nix/stores/move_closure.ts";
 import { NarPacker } from "../../lib/nix/nar/nar_packer.ts";
 import { physicalPath } from "../../lib/nix/physical_path.ts";
-import { planStore } from "../../lib/nix/stores/plan_store.ts";
 import type { PublishStore } from "../../lib/nix/stores/publish_store.ts";
 import { parsePublicKey } from "../../lib/nix/signing_key.ts";
 import type { SourcePath } from "../../lib/nix/source_path.ts";
-import { type StoreFailure, storeFailuresError } from "../../lib/nix/stores/store_failures.ts";
+import { storeFailuresError } from "../../lib/nix/stores/store_failures.ts";
 import { parseStorePath } from "../../lib/nix/store_path.ts";
 import { type StoreProof, verifyStore } from "../../lib/nix/stores/verify_store.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
@@ -31,7 +26,8 @@ import {
 } from "../../lib/runner/context.ts";
 import { checkVerifyOptions } from "./checks.ts";
 import { catalogOf, closureOf, entryStores, findEntry } from "./entry.ts";
-import { checkedPacking, loadSigningKeys } from "./options.ts";
+import { loadSigningKeys } from "./options.ts";
+import type { ProvenStores } from "./repair_stores.ts";
 import { PublishSpool } from "./spool.ts";
 import type { PublishVerifyOptions, PublishVerifyResult } from "./after.ts";
 
@@ -79,10 +75,7 @@ interface VerifyParts {
   openStores: (meter: Meter) => Promise<PublishStore[]>;
 }
 
-interface VerifyPlan extends Plan {
-  closure: readonly SourcePath[];
-  stores: readonly { store: PublishStore; failures: readonly StoreFailure[] }[];
-}
+type VerifyPlan = Plan & ProvenStores;
 
 type Standing = Omit<PublishVerifyResult, keyof Figures>;
 
@@ -141,18 +134,8 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
   }
 
   async move(plan: VerifyPlan, step: Step): Promise<void> {
-    const { context } = this.#parts;
-    using _use = await context.cache.use({ signal: step.signal });
-    await using folder = await context.cache.temporaryFolder("repair");
-    for (const { store, failures } of plan.stores) {
-      const broken = new Set(failures.map((failure) => failure.path));
-      const paths = plan.closure.filter(({ storePath }) => broken.has(storePath.path));
-      const left: SourcePath[] = [];
-      for (const source of paths) {
-        if (!await this.#fromAnother(plan, store, source, folder.path, step)) left.push(source);
-      }
-      if (left.length > 0) await this.#fromHere(store, left, step);
-    }
+    const { repairStores } = await import("./repair_stores.ts");
+    await repairStores(plan, this.#parts, step);
   }
 
   async verify(plan: VerifyPlan, _moved: void, step: Step): Promise<void> {
@@ -205,48 +188,5 @@ class VerifyOperation implements Operation<VerifyPlan, void, Standing> {
       now: Date.now,
       signal,
     });
-  }
-
-  /** Copies a path from a store of the entry where it is whole. */
-  async #fromAnother(
-    plan: VerifyPlan,
-    to: PublishStore,
-    source: SourcePath,
-    folder: string,
-    { meter, signal, record }: Step,
-  ): Promise<boolean> {
-    const path = source.storePath.path;
-    for (const { store: from, failures } of plan.stores) {
-      if (from === to || failures.some((failure) => failure.path === path)) continue;
-      await copyPath(from, to, source, { folder, meter, signal });
-      record(path, "copied", { from: from.cache.url, to: to.cache.url });
-      return true;
-    }
-    return false;
-  }
-
-  /** Sends what this machine has of them: the packed NAR in the cache, or the path. */
-  async #fromHere(store: PublishStore, paths: readonly SourcePath[], step: Step): Promise<void> {
-    const { packer, spool } = this.#parts;
-    const { meter, signal, record } = step;
-    const packing = checkedPacking();
-    for (const { storePath, narHash, files } of paths) {
-      if (await ifThere(Deno.lstat(files)) !== undefined) continue;
-      const spooled = await spool.find(narHash, packing);
-      const digest = spooled && await packer.hash(spooled.path, spooled.fileSize);
-      if (digest !== undefined && digest === spooled?.fileHash) continue;
-      throw new UsageError(
-        `Cannot repair "${storePath.path}" in "${store.cache.url}": no other store has it, nor this machine`,
-        { hint: "build it again, then repair" },
-      );
-    }
-    const plan = await planStore(store, paths, { packing, spool, replace: true, signal });
-    // Whatever the plan thinks of them, these were found to be broken.
-    const states = plan.states.map((state) => ({
-      ...state,
-      sendNar: true,
-      gap: state.gap ?? ("its NAR is lost" as const),
-    }));
-    await moveClosure([{ ...plan, states }], { packing, packer, spool, meter, record, signal });
   }
 }
