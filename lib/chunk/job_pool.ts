@@ -1,9 +1,14 @@
 import type { Job, JobResults } from "./job.ts";
+import { isSoonDone } from "./soon_done.ts";
 
 /** Options of {@linkcode JobPool}. */
 export interface JobPoolOptions {
-  /** How many workers there are at most; 0 does every job in the thread that asks. @default {the cores, 4 at most} */
+  /** How many workers there are at most; 0 does every job in the thread that asks. @default {the cores, 4 at most; 0 where the work is soon done} */
   workers?: number;
+  /** How many bytes there are to work on. @default {more than one thread does soon} */
+  sizeBytes?: number;
+  /** The level of zstd that they are packed at. @default {3} */
+  level?: number;
   /** Ends the waits for jobs. */
   signal?: AbortSignal;
 }
@@ -75,8 +80,10 @@ export class JobPool implements Disposable {
 
   /** Starts nothing yet. */
   constructor(options: JobPoolOptions = {}) {
-    this.#limit = options.workers ?? Math.min(navigator.hardwareConcurrency || 1, 4);
-    this.#signal = options.signal;
+    const { workers, sizeBytes = Infinity, level, signal } = options;
+    const most = isSoonDone(sizeBytes, level) ? 0 : Math.min(navigator.hardwareConcurrency || 1, 4);
+    this.#limit = workers ?? most;
+    this.#signal = signal;
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 

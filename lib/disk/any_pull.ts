@@ -1,4 +1,5 @@
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { isSoonDone } from "../chunk/soon_done.ts";
 import type { Step } from "../operation/operation.ts";
 import { chunkPull } from "./chunk_pull.ts";
 import { resolveDisk } from "./disk_image.ts";
@@ -16,7 +17,11 @@ export async function anyPull(
 }
 
 async function planOf(request: PullRequest, step: Step): Promise<PullWork> {
-  if (!isTart(request.manifest)) return await chunkPull(request, step);
+  if (!isTart(request.manifest)) {
+    const sizeBytes = request.manifest.blobs.reduce((sum, { size }) => sum + size, 0);
+    if (!isSoonDone(sizeBytes)) request.pool.start(); // The registry sends the index meanwhile.
+    return await chunkPull(request, step);
+  }
   request.ahead?.stop();
   const { tartPull } = await import("./tart_pull.ts");
   return await tartPull(request, step);

@@ -22,6 +22,7 @@ import "../shared/in_words.ts";
 import "../shared/registry_rules.ts";
 import "../disk/options.ts";
 import "../shared/collecting_after.ts";
+import "../../lib/chunk/soon_done.ts";
 import "../../lib/base/foresee_names.ts";
 import "../../lib/base/own_uid.ts";
 import "../../lib/disk/mount_of.ts";

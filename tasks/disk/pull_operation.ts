@@ -76,7 +76,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
           rules,
         }),
       );
-      const planned = anyPull({
+      const work = await anyPull({
         store,
         file,
         given: options.file,
@@ -88,8 +88,6 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         ahead,
         held,
       }, step);
-      pool.start(); // The registry answers meanwhile.
-      const work = await planned;
       if (step.dryRun && work.changed) await work.foresee();
       return work;
     },

@@ -81,7 +81,7 @@ async function push(options: PushDiskOptions, ctx: TaskContextOptions): Promise<
 
   const busy = pushedElsewhere(options.reference);
   await using _lock = await lockDisk(context, options.reference, busy);
-  using pool = new JobPool({ signal });
+  using pool = new JobPool({ signal, sizeBytes: size, level });
   using opened = new DisposableStack();
   await using spool = new PackSpool(cache, level);
   let destination: DiskStore | undefined;

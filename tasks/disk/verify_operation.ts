@@ -68,7 +68,7 @@ async function verify(
   checkOnline(context, reference);
   const rules = await registryRules(options, context.signal);
   const { cache, signal } = context;
-  using pool = new JobPool({ signal });
+  using pool = new JobPool({ signal, sizeBytes: info.size });
   let opened: DiskSource | undefined;
   const operation: Operation<VerifyPlan, void, PulledDisk> = {
     kind: "disk",
