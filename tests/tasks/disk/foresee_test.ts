@@ -175,8 +175,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a dry run of disk:pull finds that a journal, or what an earlier pull left, may not be written",
+  name: "a dry run of disk:pull finds that a journal may not be written",
   ignore: !canMount,
   fn: async () => {
     await using world = await DiskWorld.make();
@@ -185,36 +184,20 @@ Deno.test({
     for (const name of ["old", "other"]) {
       await world.write(`closed/${name}`, data.toReversed());
     }
-    const lefts: string[] = [];
-    for (const reference of [chunked, tart]) {
-      const { digest } = await pullDisk({ reference, file: world.path("new") }, world.machine());
-      const left = `.old.${digest.slice("sha256:".length)}.kedge-partial`;
-      await world.write(left, data.slice(0, 500_000));
-      await Deno.chmod(world.path(left), 0o444);
-      // What is one's own may be written again; this is somebody else's.
-      await Deno.chown(world.path(left), 65534, 65534);
-      lefts.push(left);
-    }
-    await world.write("old", data.toReversed());
     await Deno.chmod(world.path("closed"), 0o555);
-    const pull = (...args: string[]) =>
-      runKedge(["disk:pull", ...args], { cacheDir: world.path("cache"), bound: true });
-    for (
-      const [args, name] of [
-        [["--in-place", chunked, world.path("closed/old")], ".old.kedge-journal"],
-        [[chunked, world.path("old")], lefts[0]],
-        [[tart, world.path("old")], lefts[1]],
-      ] as const
-    ) {
-      for (const more of [["--dry-run"], []]) {
-        const run = await pull(...args, ...more);
-        assertEquals(run.code, 5, `${name} ${more}: ${run.stderr}`);
-        assertStringIncludes(run.stderr.toLowerCase(), "permission denied");
-      }
+    const pull = (reference: string, name: string, ...more: string[]) =>
+      runKedge(["disk:pull", "--in-place", reference, world.path(`closed/${name}`), ...more], {
+        cacheDir: world.path("cache"),
+        bound: true,
+      });
+    for (const more of [["--dry-run"], []]) {
+      const run = await pull(chunked, "old", ...more);
+      assertEquals(run.code, 5, `${more}: ${run.stderr}`);
+      assertStringIncludes(run.stderr.toLowerCase(), "permission denied");
     }
     // A Tart image has no journal.
     for (const more of [["--dry-run"], []]) {
-      const run = await pull("--in-place", tart, world.path("closed/other"), ...more);
+      const run = await pull(tart, "other", ...more);
       assertEquals(run.code, 0, run.stderr);
     }
     assertEquals(await Deno.readFile(world.path("closed/other")), data);
