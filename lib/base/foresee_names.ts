@@ -24,8 +24,7 @@ export function foreseeNames(folder: string): void {
     } catch (cause) {
       const { code = "", message } = cause as { code?: string; message: string };
       if (code === "EROFS") throw cause;
-      const isOfKernel = code === "ENOTSUP" && ofKernel.includes(fs.statfsSync(path).type);
-      if (refusals.includes(code) || isOfKernel) {
+      if (refusals.includes(code) || code === "ENOTSUP" && isOfKernel(path)) {
         throw Object.assign(new Deno.errors.PermissionDenied(message, { cause }), { code });
       }
       if (code !== "ENOENT" || dirname(path) === path) return;
@@ -53,6 +52,12 @@ export function foreseeFile(path: string): void {
 export function isRunning(error: unknown): boolean {
   return Deno.build.os !== "windows" && error instanceof Error &&
     error.message.includes("(os error 26)");
+}
+
+/** Whether a folder is of the kernel's; `false` where Deno would ask first for what tells, of a file system that makes no file without a name. */
+function isOfKernel(path: string): boolean {
+  return isGranted({ name: "sys", kind: "statfs" }) &&
+    ofKernel.includes(fs.statfsSync(path).type);
 }
 
 /** Where Deno would ask first, or refuse, the run itself says so. */
