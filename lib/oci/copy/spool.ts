@@ -90,7 +90,7 @@ export class Spool implements Disposable {
     if (this.#held.of(digest) === undefined && isTooMuch) {
       return await this.#hold(descriptor, source, signal);
     }
-    return await this.#held.get(digest, async () => {
+    const run = async () => {
       this.#heldBytes += size;
       try {
         return await this.#hold(descriptor, source, signal);
@@ -98,7 +98,8 @@ export class Spool implements Disposable {
         this.#heldBytes -= size;
         throw error;
       }
-    }, signal);
+    };
+    return await this.#held.get(digest, { run, by: source, signal });
   }
 
   async #hold(
@@ -131,8 +132,8 @@ export class Spool implements Disposable {
 
   /** The file of a blob, brought by the first who asks. */
   async path(descriptor: Descriptor, source: ImageSource, signal: AbortSignal): Promise<string> {
-    const fetch = () => this.#fetch(descriptor, source, signal);
-    return await this.#blobs.get(descriptor.digest, fetch, signal);
+    const run = () => this.#fetch(descriptor, source, signal);
+    return await this.#blobs.get(descriptor.digest, { run, by: source, signal });
   }
 
   /** Ends the hashing; the folder is its owner's. */
