@@ -33,11 +33,16 @@ export const copyShapes: { readonly [K in keyof CopyImagesOptions]?: OptionShape
 /** To ask how much is free takes longer than to bring less than this, and a disk that has no room for it shows that at once. */
 const worthLookingBytes = 1024 * 1024;
 
-/** What is to be written to one place, and the copies for which it is. */
+/** What is to be written to one place. */
 interface WantedRoom {
-  readonly copies: readonly PlannedCopy[];
   readonly folder: string;
   readonly bytes: number;
+}
+
+/** The copies of one source, and what has to pass through the cache for them. */
+interface CopiesOfSource {
+  readonly copies: readonly PlannedCopy[];
+  readonly spool: WantedRoom;
 }
 
 /**
@@ -51,50 +56,68 @@ export function checkRoom(
   cacheDir: string,
   onFailure?: (copy: PlannedCopy, error: unknown) => void,
 ): void {
-  const wanted: WantedRoom[] = [];
-  for (const copy of copies) {
-    const { to, plan } = copy;
-    if (to.transport !== "oci") continue;
-    wanted.push({ copies: [copy], folder: to.folder, bytes: plan.diskBytes });
-  }
+  const sets: CopiesOfSource[] = [];
   for (const [{ spoolBytes = 0 }, all] of Map.groupBy(copies, ({ source }) => source)) {
-    wanted.push({ copies: all, folder: cacheDir, bytes: spoolBytes });
+    sets.push({ copies: all, spool: { folder: cacheDir, bytes: spoolBytes } });
   }
+  const wanted = [...copies.map(roomFor), ...sets.map(({ spool }) => spool)]
+    .filter(({ bytes }) => bytes > 0);
   // Of a folder that is not there yet one above it is looked at; where that is not allowed, somebody would be asked.
   if (bytesOf(wanted) < worthLookingBytes) return;
-  const placed = wanted.filter(({ bytes }) => bytes > 0)
-    .map((each) => ({ ...each, path: resolve(plainPath(each.folder)) }));
-  let failure: { error: unknown } | undefined;
-  for (const parts of Map.groupBy(placed, ({ path }) => diskOf(path)).values()) {
+  const full = new Map<string, unknown>();
+  for (const [disk, parts] of Map.groupBy(wanted, ({ folder }) => diskOf(pathOf(folder)))) {
     const bytes = bytesOf(parts);
     if (bytes < worthLookingBytes) continue;
     try {
-      checkFreeBytes(parts.at(-1)!.path, bytes);
+      checkFreeBytes(pathOf(parts.at(-1)!.folder), bytes);
     } catch (error) {
-      if (onFailure !== undefined) tellUnfit(parts, onFailure);
-      failure ??= { error };
+      full.set(disk, error);
     }
   }
-  if (failure !== undefined) throw failure.error;
+  if (full.size === 0) return;
+  if (onFailure !== undefined) tellUnfit(sets, full, onFailure);
+  throw full.values().next().value;
+}
+
+function roomFor({ to, plan }: PlannedCopy): WantedRoom {
+  return to.transport === "oci"
+    ? { folder: to.folder, bytes: plan.diskBytes }
+    : { folder: "", bytes: 0 };
+}
+
+function pathOf(folder: string): string {
+  return resolve(plainPath(folder));
 }
 
 function bytesOf(wanted: readonly WantedRoom[]): number {
   return wanted.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Tells of what does not fit on a disk beside what comes before it. */
+/** Tells of the copies that do not fit on disks beside what comes before them; what is for those alone takes no room from others. */
 function tellUnfit(
-  parts: readonly (WantedRoom & { path: string })[],
+  sets: readonly CopiesOfSource[],
+  full: ReadonlyMap<string, unknown>,
   onFailure: (copy: PlannedCopy, error: unknown) => void,
 ): void {
-  let fitting = 0;
-  for (const { copies, path, bytes } of parts) {
+  const taken = new Map<string, number>();
+  const fits = ({ folder, bytes }: WantedRoom, copies: readonly PlannedCopy[]): boolean => {
+    const disk = bytes === 0 ? "" : diskOf(pathOf(folder));
+    if (!full.has(disk)) return true;
+    const all = bytes + (taken.get(disk) ?? 0);
     try {
-      checkFreeBytes(path, fitting + bytes);
-      fitting += bytes;
+      checkFreeBytes(pathOf(folder), all);
     } catch (error) {
       for (const copy of copies) onFailure(copy, error);
+      return false;
     }
+    taken.set(disk, all);
+    return true;
+  };
+  for (const { copies, spool } of sets) {
+    if (!fits(spool, copies)) continue;
+    const fitting = copies.filter((copy) => fits(roomFor(copy), [copy]));
+    // A single one is read past the cache.
+    if (fitting.length < 2) fits({ ...spool, bytes: -spool.bytes }, []);
   }
 }
 
@@ -159,23 +182,32 @@ export function checkDestinations(routes: readonly ImageRoute[]): void {
  * What is brought to its own place stays as it is there, an index with the images of all platforms, unless some of them are asked for.
  *
  * @param sources where each of the copies is read
+ * @param onFailure told of each copy that would not leave it so, before the first of those failures is thrown
+ * @throws {UsageError} if an index would lose images
  */
 export function checkWhole(
   sources: readonly ImageReference[],
   copies: readonly PlannedCopy[],
   { platforms = [] }: CopyImagesOptions,
+  onFailure?: (copy: PlannedCopy, error: unknown) => void,
 ): void {
   if (platforms.length > 0) return;
   const places = new PlaceNames();
-  for (const [at, { plan: { changed, root, resolved }, to }] of copies.entries()) {
+  let failure: UsageError | undefined;
+  for (const [at, copy] of copies.entries()) {
+    const { plan: { changed, root, resolved }, to } = copy;
     const from = sources[at]!;
     if (!changed || root.digest === resolved.digest || from.digest !== undefined) continue;
     if (nameOf(from, places) !== nameOf(to, places)) continue;
-    throw new UsageError(
+    const error = new UsageError(
       `Cannot sync "${formatReference(from)}" to itself: its index would lose all images but one`,
       { hint: "name another destination, or what is to be left of it with --platform" },
     );
+    if (onFailure === undefined) throw error;
+    onFailure(copy, error);
+    failure ??= error;
   }
+  if (failure !== undefined) throw failure;
 }
 
 /** A name by which two images are equal that are the same one of one place. */

@@ -115,7 +115,8 @@ async function copyRoutes(
         onDiffers: () => loadMoving(routes),
         onFailure,
       });
-      checkWhole(named.flatMap(({ from, to }) => to.map(() => from)), planned, options);
+      const sources = named.flatMap(({ from, to }) => to.map(() => from));
+      checkWhole(sources, planned, options, onFailure);
       onPlan?.(planned);
       checkRoom(planned, context.cache.dir, onFailure);
       if (dryRun) (await import("./foreseeing.ts")).foreseeCopies(planned, context.cache);

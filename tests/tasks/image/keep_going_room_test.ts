@@ -65,3 +65,28 @@ Deno.test({
     assertEquals(await tagsIn(room.path("d")), ["v1"]);
   },
 });
+
+Deno.test({
+  name:
+    "syncImages() leaves room for the images that go on where others that pass through the cache on the same disk are left out, with keepGoing",
+  ignore: !canMount,
+  fn: async () => {
+    await using room = await ImageRoom.make();
+    await using registry = new FakeRegistry();
+    for (const [seed, tag] of ["v1", "v2"].entries()) {
+      await writeImage(room.path("from"), tag, { layers: [randomBytes(3_000_000, seed)] });
+    }
+    const there = `docker://${registry.host}/a:v1`;
+    await room.sync(`oci:${room.path("from")}:v1`, there);
+    await using disk = await mountSmallDisk(room.path("disk"), 8_000_000);
+    const [b, c, d] = ["b", "c", "d"].map((name) => `${disk.dir}/${name}`);
+    const [message] = await failing({
+      images: [
+        { from: there, to: [`oci:${b}:v1`, `oci:${c}:v1`] },
+        { from: `oci:${room.path("from")}:v2`, to: `oci:${d}:v2` },
+      ],
+    }, new Cache(`${disk.dir}/cache`));
+    assertEquals(message, "Cannot sync 1 of 3 images");
+    assertEquals([await tagsIn(b!), await tagsIn(d!)], [["v1"], ["v2"]]);
+  },
+});
