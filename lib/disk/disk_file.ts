@@ -118,9 +118,10 @@ export function ownFile(path: string): Deno.FileInfo | undefined {
  */
 export function unfinishedFile(path: string): Deno.FileInfo | undefined {
   const info = ownFile(path);
-  if (info === undefined || !canRead(path)) return undefined;
+  if (info === undefined) return undefined;
   const isOther = info.uid !== null && info.uid !== ownUid();
-  return isOther && !canWrite(path) && mayRemove(path) ? undefined : info;
+  if (canRead(path) && (!isOther || canWrite(path))) return info;
+  return isOther && !mayRemove(path) ? info : undefined;
 }
 
 /** Whether this user may write a file, as far as its permissions tell. */
