@@ -113,7 +113,7 @@ export async function readPushedFile(
   }
   const { pool, signal, meter } = of;
   const certain = rested(before) && await writesShow(path);
-  tellHoles(meter, path, info);
+  tellHoles(meter, path, info, certain);
   const onRead = tellReading(meter, path, before.size);
   const table = await scanFile(path, chunker, { pool, signal, onRead });
   const after = fileState(await Deno.stat(path));

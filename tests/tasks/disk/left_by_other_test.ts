@@ -70,7 +70,9 @@ Deno.test({
   fn: async () => {
     await using world = await DiskWorld.make();
     for (const reference of await twoDisks(world, data)) {
-      for (const [mode, folderMode] of [[0o644, 0o1777], [0o600, 0o1777], [0o644, 0o755]] as const) {
+      for (
+        const [mode, folderMode] of [[0o644, 0o1777], [0o600, 0o1777], [0o644, 0o755]] as const
+      ) {
         const { file, left } = await leftByOther(world, reference, { mode, folderMode });
         for (const { code, stderr } of await pullBound(world, reference, file)) {
           assertEquals(code, 5, stderr);
