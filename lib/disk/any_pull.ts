@@ -19,7 +19,7 @@ export async function anyPull(
 async function planOf(request: PullRequest, step: Step): Promise<PullWork> {
   if (!isTart(request.manifest)) {
     const sizeBytes = request.manifest.blobs.reduce((sum, { size }) => sum + size, 0);
-    if (!isSoonDone(sizeBytes)) request.pool.start(); // The registry sends the index meanwhile.
+    if (!isSoonDone(sizeBytes)) request.pool.start(); // There will be work for all of them.
     return await chunkPull(request, step);
   }
   request.ahead?.stop();
