@@ -10,6 +10,7 @@ import { recallMount, rememberMount } from "../oci/memory.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { readBlob } from "../oci/registry/read_blob.ts";
 import { formatReference, type RegistryReference } from "../oci/reference.ts";
+import type { BlobPart } from "../oci/registry/registry_blobs.ts";
 import type { RegistryClient } from "../oci/registry/registry_client.ts";
 import { verified } from "../oci/verified.ts";
 import type { DiskSource, DiskStore, ReadOptions } from "./disk_store.ts";
@@ -66,9 +67,16 @@ export class RegistryDiskStore implements DiskStore {
     for (let failures = 0;;) {
       signal.throwIfAborted();
       const before = at;
+      let part: BlobPart;
+      try {
+        part = await this.client.getRange(blob, start + at, end - 1, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // A request is tried again by who sends it; what fails here is no matter of the connection.
+        throw this.#lacking(blob, error);
+      }
       let failure: unknown = new Error("the body ended early");
       try {
-        const part = await this.client.getRange(blob, start + at, end - 1, signal);
         await this.#filler.fill(part.body, bytes.subarray(at, at + part.size), (count) => {
           at += count;
           onBytes(count);
