@@ -27,7 +27,7 @@ export function rangeRefusal(
   if (total !== undefined && total < size) {
     return new VerificationError(
       `Cannot get the blob ${digest} from "${name}": it has ${total} bytes there instead of ${size}`,
-      { data: { digest, sizeBytes: total } },
+      { data: { digest, sizeBytes: total }, ...(side === undefined ? {} : { side }) },
     );
   }
   return new RangeRefusedError(
