@@ -4,6 +4,7 @@ import { KedgeError } from "../../lib/base/errors.ts";
 import type { Meter } from "../../lib/base/meter.ts";
 import type { NixVersion } from "../../lib/nix/program/nix_version.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
+import type { RegistryReference } from "../../lib/oci/reference.ts";
 import {
   type FoundBaseImage,
   lookUpBaseImage,
@@ -47,9 +48,12 @@ export async function chooseBaseImage(
   };
   if (pinned !== undefined) {
     const found = await find(pinned, fallback === "none" ? version.release : undefined);
-    // What its label says is not a tag of the registry, unless that is the one that was asked for.
     if (found !== undefined) {
-      return { ...found, tag: found.label === version.release ? found.label : pinned };
+      // What its label says need not be a tag of the registry, where the pin may be that of a fallback.
+      const isTag = found.label === version.release &&
+        (fallback === "none" ||
+          await means(hosts, { ...repository, tag: found.label }, pinned, signal));
+      return { ...found, tag: isTag ? found.label : pinned };
     }
     throw new KedgeError(
       `Cannot find "${place}@${pinned}": the lockfile pins it, and the registry has none`,
@@ -91,6 +95,22 @@ export async function chooseBaseImage(
     }`,
     { side: "source", hint, data: { version: version.version, near } },
   );
+}
+
+/** Whether a tag means a digest, as far as the registry tells: a mirror may have the pinned image alone. */
+async function means(
+  hosts: ImageHosts,
+  reference: RegistryReference,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return (await (await hosts.registry(reference)).lookUp())?.digest === digest;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof KedgeError)) throw error;
+    return false;
+  }
 }
 
 /** The tags nearest to a version, and what to do with them; none where the registry does not list them, as some do for those who may only pull. */

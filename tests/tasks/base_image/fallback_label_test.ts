@@ -67,6 +67,28 @@ realTest(
 );
 
 realTest(
+  "baseImage() names for a pin the tag of the wanted version only where that is what was pinned",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    const path = join(room.folder, "kedge.lock");
+    const options = { nixVersion: "2.31.4", fallback: "minor" };
+    const tags = async () => {
+      const update = { lockfile: new Lockfile(path, { update: "all" }) };
+      const first = await room.run(options, update);
+      await removeTree(room.cacheDir);
+      const pinned = await room.run(options, { lockfile: new Lockfile(path) });
+      assertEquals(pinned.digest, first.digest);
+      return [first, pinned].map(({ reference }) => parseReference(reference).tag);
+    };
+    await room.push("2.31", { label: "2.31.4" });
+    assertEquals(await tags(), ["2.31", undefined]);
+    await room.push("2.31.4", { label: "2.31.4" });
+    assertEquals(await tags(), ["2.31.4", "2.31.4"]);
+  },
+);
+
+realTest(
   "baseImage() takes no label that is not a line of text for a version",
   registry,
   async () => {
