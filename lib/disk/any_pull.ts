@@ -19,8 +19,9 @@ export async function anyPull(
 async function planOf(request: PullRequest, step: Step): Promise<PullWork> {
   if (!isTart(request.manifest)) {
     const sizeBytes = request.manifest.blobs.reduce((sum, { size }) => sum + size, 0);
+    const planned = chunkPull(request, step);
     if (!isSoonDone(sizeBytes)) request.pool.start(); // There will be work for all of them.
-    return await chunkPull(request, step);
+    return await planned;
   }
   request.ahead?.stop();
   const { tartPull } = await import("./tart_pull.ts");

@@ -2,6 +2,7 @@ import { checkOptions } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
 import { ifThere } from "../../lib/base/files.ts";
 import { JobPool } from "../../lib/chunk/job_pool.ts";
+import { isSoonDone } from "../../lib/chunk/soon_done.ts";
 import { pulledElsewhere } from "../../lib/disk/busy.ts";
 import { lookAtDiskFile } from "../../lib/disk/disk_file.ts";
 import { refuseUsed } from "../../lib/disk/file_users.ts";
@@ -76,7 +77,7 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
           rules,
         }),
       );
-      const work = await anyPull({
+      const planned = anyPull({
         store,
         file,
         given: options.file,
@@ -88,6 +89,9 @@ async function pull(options: PullDiskOptions, ctx: TaskContextOptions): Promise<
         ahead,
         held,
       }, step);
+      // The registry answers meanwhile; how large another disk is, its manifest tells.
+      if (!isSoonDone(file.info?.size ?? 0)) pool.start();
+      const work = await planned;
       if (step.dryRun && work.changed) await work.foresee();
       return work;
     },
