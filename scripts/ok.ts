@@ -4,21 +4,14 @@
  *
  * @module
  */
+import config from "../deno.json" with { type: "json" };
 
 /** Each check, in the order in which a mistake is cheapest to find. */
 const checks: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["formatting", ["fmt", "--check", "--quiet"]],
   ["lint", ["lint", "--quiet"]],
   ["types", ["check", "--quiet", "."]],
-  ["documentation", [
-    "doc",
-    "--lint",
-    "--quiet",
-    "mod.ts",
-    "tasks/builtin/cli.ts",
-    "lib/cache/mod.ts",
-    "lib/runner/context.ts",
-  ]],
+  ["documentation", ["doc", "--lint", "--quiet", ...Object.values(config.exports)]],
   ["release", ["run", "-A", "scripts/release.ts", "--dry-run"]],
   ["tests and examples", ["run", "-A", "scripts/test.ts"]],
 ];

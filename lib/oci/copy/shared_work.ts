@@ -1,10 +1,10 @@
-/** How somebody would do work that is wanted by several. */
+/** How one of several callers would do work of which all want the result. */
 export interface OwnWork<Result> {
   /** Does it. */
   readonly run: () => Promise<Result>;
-  /** By what it is done: what fails by one thing may be done by another. */
+  /** What it is done by, such as a source: where that fails, another may do. */
   readonly by: unknown;
-  /** Ends it. */
+  /** Aborts it. */
   readonly signal: AbortSignal;
 }
 
@@ -15,8 +15,8 @@ interface StandingWork<Result> {
 }
 
 /**
- * Work of which the result is wanted by several: whoever asks first does it, and where he is ended, or it fails by what he does it by, the next
- * one does.
+ * Work whose result several callers want: the first one does it. If that one is aborted, or fails by means that the next one does not share, the
+ * next one does it.
  */
 export class SharedWork<Key, Result> {
   #standing = new Map<Key, StandingWork<Result>>();
@@ -26,7 +26,7 @@ export class SharedWork<Key, Result> {
     return this.#standing.get(key)?.result;
   }
 
-  /** Gives the result that stands, or does the work; the failure of another counts if it is done by the same, and he was not ended. */
+  /** Gives the result that stands, or does the work; a failure counts for those who would do it by the same means, unless it was an abort. */
   async get(key: Key, own: OwnWork<Result>): Promise<Result> {
     for (;;) {
       const work = this.#standing.get(key) ?? this.#begin(key, own);
