@@ -59,3 +59,10 @@ export function sameChunker(a: Chunker, b: Chunker): boolean {
   return a.kind === b.kind && a.minBytes === b.minBytes && a.avgBytes === b.avgBytes &&
     a.maxBytes === b.maxBytes;
 }
+
+/** How a chunker cuts, in words: `in blocks of 64 KiB`. */
+export function chunkerInWords({ kind, minBytes, avgBytes, maxBytes }: Chunker): string {
+  return kind === "fixed"
+    ? `in blocks of ${formatBytes(avgBytes)}`
+    : `by content into ${formatBytes(minBytes)} to ${formatBytes(maxBytes)}`;
+}

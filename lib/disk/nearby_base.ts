@@ -15,21 +15,21 @@ export interface NearbyBaseOptions {
   current: Digest | undefined;
   /** How the file is to be cut; `known` says that its contents or somebody asks for it, so that what is cut otherwise has no chunk of it. */
   wanted: { chunker: ChunkerKind; known: boolean };
-  /** Reads a disk of the destination; none where it is not there, or of no use. */
-  load: (digest: Digest) => Promise<PushBase[]>;
+  /** Reads a disk of the destination; `undefined` where it is not there, or of no use. */
+  load: (digest: Digest) => Promise<PushBase | undefined>;
 }
 
 /** A disk of the same repository or layout, under whatever tag, that the file may be another version of: the latest one that is cut alike. */
 export async function nearbyBase(
   { cache, reference, current, wanted, load }: NearbyBaseOptions,
-): Promise<PushBase[]> {
-  let other: PushBase[] = [];
+): Promise<PushBase | undefined> {
+  let other: PushBase | undefined;
   for (const { digest } of await seenNearby(cache, reference)) {
     // What was of no use already is of no use under another name.
     if (digest === current) continue;
     const found = await load(digest);
-    if (found[0]?.image.index.chunker.kind === wanted.chunker) return found;
-    if (other.length === 0) other = found;
+    if (found?.image.index.chunker.kind === wanted.chunker) return found;
+    other ??= found;
   }
-  return wanted.known ? [] : other;
+  return wanted.known ? undefined : other;
 }

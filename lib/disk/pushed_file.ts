@@ -95,6 +95,16 @@ export async function lookAtPushedFile(path: string): Promise<Deno.FileInfo> {
   throw new UsageError(`Cannot push "${path}": ${state}`, { hint: "name a file" });
 }
 
+/** A file as it was found. */
+export interface PushedFile {
+  /** What it is made of. */
+  table: ChunkTable;
+  /** The state in which that is so. */
+  state: SeenState;
+  /** Whether it was read for that, and not vouched for by its file system. */
+  read: boolean;
+}
+
 /**
  * What a file is made of: the known table where the file system vouches for it, else one made by reading all of it.
  *
@@ -104,7 +114,7 @@ export async function readPushedFile(
   path: string,
   chunker: Chunker,
   of: { cache: Cache; pool: JobPool; signal: AbortSignal; meter: Meter; paranoid: boolean },
-): Promise<{ table: ChunkTable; state: SeenState; read: boolean }> {
+): Promise<PushedFile> {
   const info = await lookAtPushedFile(path);
   const before = fileState(info);
   const known = of.paranoid ? undefined : await knownFile(of.cache, path);
