@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { ExitCode, exitCodeOf, TimedOutError, UsageError } from "../base/errors.ts";
+import { ExitCode, TimedOutError, UsageError } from "../base/errors.ts";
 import { formatDuration } from "../base/duration.ts";
 import { longTimeout } from "../base/long_timeout.ts";
 import { ifThere } from "../base/files.ts";
@@ -19,7 +19,6 @@ import { refreshes } from "../cache/refresh.ts";
 import { Journal } from "../journal/journal.ts";
 import { journalWarning } from "./journal_warning.ts";
 import { displayUrls } from "../http/display_url.ts";
-import { errorData } from "../operation/error_data.ts";
 import type { Admission, AdmissionOptions } from "./admission.ts";
 import { type Ambient, enterRun } from "./ambient.ts";
 import type { CommandLine } from "./command_line.ts";
@@ -27,12 +26,11 @@ import type { Reporter, RunEvent } from "./events.ts";
 import { Execution } from "./execution.ts";
 import type { ExecutionOptions } from "./execution_options.ts";
 import { Graph, type GraphNode } from "./graph.ts";
-import { plainData } from "./plain_data.ts";
 import { lockfileChoice } from "./lockfile_choice.ts";
 import type { ProgramHost } from "./program.ts";
 import type { RunContextOptions } from "./run_context.ts";
 import { refreshOf } from "./settings.ts";
-import { outputLines } from "./output_lines.ts";
+import { outcomeOf } from "./run_outcome.ts";
 import type { AnyTask } from "./task.ts";
 import { tellIdleNames } from "./tell_idle_names.ts";
 
@@ -122,29 +120,7 @@ export async function runTask(
     dryRun,
     query: task.declared.query,
   });
-  let exitCode: ExitCode = ExitCode.ok;
-  let tell: () => void;
-  let lines: readonly string[] = [];
-  try {
-    const value = await execution.run(root);
-    const plain = value === undefined ? undefined : plainData(value);
-    lines = outputLines(task, value);
-    const result = {
-      type: "result",
-      task: task.name,
-      ok: true,
-      value: redactor.redactData(plain),
-      lines: lines.map((line) => redactor.redact(line)),
-    } as const;
-    tell = () => reporter.result(result);
-  } catch (error) {
-    exitCode = exitCodeOf(error);
-    const { nameFlag } = await import("./name_flag.ts");
-    const told = errorData(error);
-    const message = nameFlag(told.message, error, task, command.args);
-    const data = redactor.redactData({ ...told, message });
-    tell = () => reporter.result({ type: "result", task: task.name, ok: false, error: data });
-  }
+  const { exitCode, lines, result } = await outcomeOf(execution, root, redactor);
   if (exitCode === ExitCode.ok) tellIdleNames(settings, report);
   if (settings.noCache) tellGone(folder.dir, lines, report);
   if (run !== undefined) journal.endRun(run, exitCode);
@@ -156,7 +132,7 @@ export async function runTask(
     dryRun,
     tasks: execution.summaries,
   });
-  tell();
+  reporter.result(result);
   return exitCode;
 }
 
