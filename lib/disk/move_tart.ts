@@ -12,35 +12,28 @@ import type { Step } from "../operation/operation.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { orElsewhere } from "./or_elsewhere.ts";
 import { type FileIdentity, openWritten } from "./out_file.ts";
-import type { PullRequest } from "./pull_work.ts";
+import type { TartPullPlan } from "./plan_tart_pull.ts";
 import { SparseWriter } from "./sparse_writer.ts";
-import { sameLayers, type TartDisk, type TartLayer } from "./tart_disk.ts";
-import { copyRegion, type TartRegion } from "./tart_region.ts";
+import { sameLayers, type TartLayer } from "./tart_disk.ts";
+import { copyRegion } from "./tart_region.ts";
 import { type Moving, tellMoving } from "./tell_moving.ts";
 
-/** What {@linkcode moveTart} is to do. */
-export interface TartMove {
-  /** The disk. */
-  readonly disk: TartDisk;
-  /** The file that is written. */
-  readonly out: string;
-  /** That file, which is open. */
+/** What {@linkcode moveTart} works with. */
+export interface MoveTartOptions {
+  /** Where the layers are. */
+  readonly store: DiskSource;
+  /** How many transfers are under way at a time. */
+  readonly concurrency: number;
+  /** The file that is written, which is open. */
   readonly written: FileIdentity;
-  /** Layers that stand in it already. */
-  readonly stands: readonly TartLayer[];
-  /** Layers that lie elsewhere on this machine. */
-  readonly copies: readonly { readonly layer: TartLayer; readonly from: TartRegion }[];
-  /** Layers that must be fetched. */
-  readonly missing: readonly TartLayer[];
 }
 
 /** Writes all layers that do not stand yet; the content of each is hashed, and the pull fails where it is wrong. */
 export async function moveTart(
-  { disk, out, written, stands, copies, missing }: TartMove,
-  request: Pick<PullRequest, "concurrency" | "store">,
+  { disk, out, standing, copies, missing }: TartPullPlan,
+  { store, concurrency, written }: MoveTartOptions,
   step: Step,
 ): Promise<void> {
-  const { store } = request;
   const open = () => openWritten(out, written);
   {
     using target = await open();
@@ -57,7 +50,7 @@ export async function moveTart(
     step.meter.reused(bytes);
     moving.reused(bytes);
   };
-  reused(sum(stands.map(({ size }) => size)));
+  reused(sum(standing.map(({ size }) => size)));
   const fetched = [...missing];
   for (const { layer, from } of copies) {
     using target = await open();
@@ -74,7 +67,7 @@ export async function moveTart(
   }
   await inParallel(
     sameLayers(fetched),
-    Math.min(4, request.concurrency),
+    Math.min(4, concurrency),
     step.signal,
     (layers, signal) => fetchLayers(store, layers, open, { ...step, signal, moving }),
   );
