@@ -43,6 +43,9 @@ type EventBody = OperationEvent extends infer E
   ? E extends OperationEvent ? Omit<E, keyof OperationEventBase> : never
   : never;
 
+/** Runs one step, and says so. */
+type InPhase = <T>(name: Phase, run: () => Promise<T>) => Promise<T>;
+
 /**
  * Runs an operation: plan, move, verify, commit.
  *
@@ -73,7 +76,7 @@ export async function runOperation<P extends Plan, M, R extends object>(
     dryRun,
     record: (object, state, detail) => record?.step(phase, object, state, detail),
   };
-  const inPhase = async <T>(name: Phase, run: () => Promise<T>): Promise<T> => {
+  const inPhase: InPhase = async (name, run) => {
     signal.throwIfAborted();
     phase = name;
     meter.enter(name);
@@ -89,34 +92,18 @@ export async function runOperation<P extends Plan, M, R extends object>(
     const requests = meter.requests + plan.requests;
     meter.bytesToMove = plan.bytesToMove;
     emit({ type: "plan", ...planFields(plan), requests });
-    let result: R;
-    let figures: Figures;
-    if (dryRun || !plan.changed) {
-      result = operation.standing(plan);
-      figures = {
-        changed: plan.changed,
-        bytesMoved: dryRun ? plan.bytesToMove : meter.bytesMoved,
-        bytesReused: plan.bytesToReuse,
-        requests: dryRun ? requests : meter.requests,
-        why: plan.why,
-        dryRun,
-      };
-    } else {
-      const moved = await inPhase("move", () => operation.move(plan, step));
-      const now = operation.replanned?.(moved) ?? plan;
-      if (now.changed) {
-        await inPhase("verify", () => operation.verify(plan, moved, step));
-        result = await inPhase("commit", () => operation.commit(plan, moved, step));
-      } else result = operation.standing(now);
-      figures = {
-        changed: now.changed,
-        bytesMoved: meter.bytesMoved,
-        bytesReused: meter.bytesReused,
-        requests: meter.requests,
-        why: now.why,
-        dryRun,
-      };
-    }
+    const stands = dryRun || !plan.changed;
+    const { result, now } = stands
+      ? { result: operation.standing(plan), now: plan }
+      : await carryOut(operation, plan, step, inPhase);
+    const figures: Figures = {
+      changed: now.changed,
+      bytesMoved: dryRun ? plan.bytesToMove : meter.bytesMoved,
+      bytesReused: stands ? plan.bytesToReuse : meter.bytesReused,
+      requests: dryRun ? requests : meter.requests,
+      why: now.why,
+      dryRun,
+    };
     record?.end({ figures });
     meter.flush();
     emit({ type: "operation-end", ok: true, figures, durationMs: durationMs() });
@@ -131,6 +118,21 @@ export async function runOperation<P extends Plan, M, R extends object>(
     }
     throw thrown;
   }
+}
+
+/** The three steps after the plan; the plan is the one that holds at the end. */
+async function carryOut<P extends Plan, M, R extends object>(
+  operation: Operation<P, M, R>,
+  plan: P,
+  step: Step,
+  inPhase: InPhase,
+): Promise<{ result: R; now: P }> {
+  const moved = await inPhase("move", () => operation.move(plan, step));
+  const now = operation.replanned?.(moved) ?? plan;
+  if (!now.changed) return { result: operation.standing(now), now };
+  await inPhase("verify", () => operation.verify(plan, moved, step));
+  const result = await inPhase("commit", () => operation.commit(plan, moved, step));
+  return { result, now };
 }
 
 function planFields(plan: Plan): Plan {
