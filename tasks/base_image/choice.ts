@@ -4,7 +4,6 @@ import { KedgeError } from "../../lib/base/errors.ts";
 import type { Meter } from "../../lib/base/meter.ts";
 import type { NixVersion } from "../../lib/nix/program/nix_version.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
-import type { RegistryReference } from "../../lib/oci/reference.ts";
 import {
   type FoundBaseImage,
   lookUpBaseImage,
@@ -34,102 +33,135 @@ export async function chooseBaseImage(
   pinned: Digest | undefined,
   signal: AbortSignal,
 ): Promise<ChosenBaseImage> {
-  const { platform, fallback, repository } = checked;
-  const place = shownName(repository);
-  const find = async (
-    tag: string,
-    release?: string,
-    isOneOf = false,
-  ): Promise<ChosenBaseImage | undefined> => {
-    const wanted = { platform, ...(release === undefined ? {} : { release, isOneOf }) };
-    const reference = { ...repository, ...(isDigest(tag) ? { digest: tag } : { tag }) };
-    const found = await lookUpBaseImage(hosts, reference, wanted, signal);
-    return found === undefined ? undefined : { ...found, tag };
-  };
-  if (pinned !== undefined) {
-    const found = await find(pinned, fallback === "none" ? version.release : undefined);
-    if (found !== undefined) {
-      // What its label says need not be a tag of the registry, where the pin may be that of a fallback.
-      const isTag = found.label === version.release &&
-        (fallback === "none" ||
-          await means(hosts, { ...repository, tag: found.label }, pinned, signal));
-      return { ...found, tag: isTag ? found.label : pinned };
+  const choice = new BaseImageChoice(hosts, checked, version, signal);
+  return pinned === undefined ? await choice.wanted() : await choice.pinned(pinned);
+}
+
+/** What there is to choose from for one version. */
+class BaseImageChoice {
+  readonly #hosts: ImageHosts;
+  readonly #checked: CheckedBaseImage;
+  readonly #version: NixVersion;
+  readonly #signal: AbortSignal;
+  /** The repository, for people. */
+  readonly #place: string;
+  #releases: Promise<string[]> | undefined;
+
+  constructor(
+    hosts: ImageHosts,
+    checked: CheckedBaseImage,
+    version: NixVersion,
+    signal: AbortSignal,
+  ) {
+    this.#hosts = hosts;
+    this.#checked = checked;
+    this.#version = version;
+    this.#signal = signal;
+    this.#place = shownName(checked.repository);
+  }
+
+  async pinned(digest: Digest): Promise<ChosenBaseImage> {
+    const { fallback } = this.#checked;
+    const { release } = this.#version;
+    const found = await this.#find(digest, fallback === "none" ? { release } : {});
+    if (found === undefined) {
+      throw new KedgeError(
+        `Cannot find "${this.#place}@${digest}": the lockfile pins it, and the registry has none`,
+        { side: "source", hint: "move the pin with --update" },
+      );
     }
-    throw new KedgeError(
-      `Cannot find "${place}@${pinned}": the lockfile pins it, and the registry has none`,
-      { side: "source", hint: "move the pin with --update" },
-    );
+    // What its label says need not be a tag of the registry, where the pin may be that of a fallback.
+    const isTag = found.label === release &&
+      (fallback === "none" || await this.#means(found.label, digest));
+    return { ...found, tag: isTag ? found.label : digest };
   }
-  if (version.release !== undefined) {
-    const found = await find(version.release, version.release);
+
+  /** The image of the version, else that of the fallback. */
+  async wanted(): Promise<ChosenBaseImage> {
+    const { fallback } = this.#checked;
+    const { release } = this.#version;
+    const found = release === undefined ? undefined : await this.#find(release, { release });
     if (found !== undefined) return found;
+    if (fallback !== "none" && fallback !== "minor") return await this.#named(fallback);
+    return (fallback === "minor" ? await this.#ofMinor() : undefined) ?? await this.#refuse();
   }
-  let listed: Promise<string[]> | undefined;
-  const releases = () => listed ??= publishedReleases(hosts, repository);
-  if (fallback !== "none" && fallback !== "minor") {
-    const found = await find(fallback, wholeVersion.test(fallback) ? fallback : undefined);
-    if (found !== undefined) return found;
-    const { near, hint } = await nearTags(
-      /^\d/.test(fallback) ? fallback : version.version,
-      releases,
-      signal,
+
+  async #named(fallback: string): Promise<ChosenBaseImage> {
+    const found = await this.#find(
+      fallback,
+      wholeVersion.test(fallback) ? { release: fallback } : {},
     );
+    if (found !== undefined) return found;
+    const { near, hint } = await this.#near(
+      /^\d/.test(fallback) ? fallback : this.#version.version,
+    );
+    const what = isDigest(fallback) ? "digest" : "tag";
     throw new KedgeError(
-      `Cannot fall back to "${fallback}": "${place}" has no such ${
-        isDigest(fallback) ? "digest" : "tag"
-      }`,
+      `Cannot fall back to "${fallback}": "${this.#place}" has no such ${what}`,
       { side: "source", hint, data: { fallback, near } },
     );
   }
-  if (fallback === "minor") {
-    const newest = newestOfMinor(version.version, await releases());
-    const found = newest === undefined
-      ? undefined
-      : await find(newest, newest, !wholeVersion.test(newest));
-    if (found !== undefined) return found;
-  }
-  const { near, hint } = await nearTags(version.version, releases, signal);
-  throw new KedgeError(
-    `Cannot find a base image with Nix "${version.version}"${vendorOf(version)} in "${place}": ${
-      version.unofficial ?? "it has no such tag"
-    }`,
-    { side: "source", hint, data: { version: version.version, near } },
-  );
-}
 
-/** Whether a tag means a digest, as far as the registry tells: a mirror may have the pinned image alone. */
-async function means(
-  hosts: ImageHosts,
-  reference: RegistryReference,
-  digest: Digest,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    return (await (await hosts.registry(reference)).lookUp())?.digest === digest;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof KedgeError)) throw error;
-    return false;
+  /** The newest image of the same minor version. */
+  async #ofMinor(): Promise<ChosenBaseImage | undefined> {
+    const newest = newestOfMinor(this.#version.version, await this.#published());
+    if (newest === undefined) return undefined;
+    return await this.#find(newest, { release: newest, isOneOf: !wholeVersion.test(newest) });
   }
-}
 
-/** The tags nearest to a version, and what to do with them; none where the registry does not list them, as some do for those who may only pull. */
-async function nearTags(
-  version: string,
-  releases: () => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<{ near: string[]; hint: string }> {
-  try {
-    const near = nearestReleases(version, await releases());
-    const hint = near.length === 0
-      ? "the repository has no tag that is a version; name another with --repository"
-      : `the nearest tags are ${near.join(", ")}; choose one with --fallback`;
-    return { near, hint };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof KedgeError)) throw error;
-    const hint = "the registry does not list its tags; choose one that it has with --fallback";
-    return { near: [], hint };
+  async #refuse(): Promise<never> {
+    const { version, unofficial = "it has no such tag" } = this.#version;
+    const { near, hint } = await this.#near(version);
+    throw new KedgeError(
+      `Cannot find a base image with Nix "${version}"${
+        vendorOf(this.#version)
+      } in "${this.#place}": ${unofficial}`,
+      { side: "source", hint, data: { version, near } },
+    );
+  }
+
+  /** The image under a tag or digest, whose label must say the release, where one is given. */
+  async #find(
+    tag: string,
+    { release, isOneOf = false }: { release?: string | undefined; isOneOf?: boolean },
+  ): Promise<ChosenBaseImage | undefined> {
+    const { platform, repository } = this.#checked;
+    const wanted = { platform, ...(release === undefined ? {} : { release, isOneOf }) };
+    const reference = { ...repository, ...(isDigest(tag) ? { digest: tag } : { tag }) };
+    const found = await lookUpBaseImage(this.#hosts, reference, wanted, this.#signal);
+    return found === undefined ? undefined : { ...found, tag };
+  }
+
+  /** Whether a tag means a digest, as far as the registry tells: a mirror may have the pinned image alone. */
+  async #means(tag: string, digest: Digest): Promise<boolean> {
+    try {
+      const registry = await this.#hosts.registry({ ...this.#checked.repository, tag });
+      return (await registry.lookUp())?.digest === digest;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof KedgeError)) throw error;
+      return false;
+    }
+  }
+
+  /** The tags nearest to a version, and what to do with them; none where the registry does not list them, as some do for those who may only pull. */
+  async #near(version: string): Promise<{ near: string[]; hint: string }> {
+    try {
+      const near = nearestReleases(version, await this.#published());
+      const hint = near.length === 0
+        ? "the repository has no tag that is a version; name another with --repository"
+        : `the nearest tags are ${near.join(", ")}; choose one with --fallback`;
+      return { near, hint };
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof KedgeError)) throw error;
+      const hint = "the registry does not list its tags; choose one that it has with --fallback";
+      return { near: [], hint };
+    }
+  }
+
+  #published(): Promise<string[]> {
+    return this.#releases ??= publishedReleases(this.#hosts, this.#checked.repository);
   }
 }
 
