@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
-import type { HttpClient } from "./client.ts";
+import type { Requester } from "./requester.ts";
 import type { FreshnessLifetime } from "./freshness_lifetime.ts";
 import type { PrefixFollower } from "./prefix_follower.ts";
 import type { FoundProbe, ProbeRequest } from "./probe.ts";
@@ -10,7 +10,7 @@ import type { Validators } from "./validators.ts";
 /** What a download is made of. */
 export interface DownloadOptions {
   /** Sends the requests. */
-  client: HttpClient;
+  client: Requester;
   /** What was asked first. */
   request: ProbeRequest;
   /** The answer to it. */

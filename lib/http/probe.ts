@@ -10,7 +10,7 @@
 import { defined } from "../base/defined.ts";
 import type { Digest } from "../base/digest.ts";
 import { KedgeError, UnreachableError } from "../base/errors.ts";
-import type { HttpClient } from "./client.ts";
+import type { Requester } from "./requester.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { Control } from "./control_file.ts";
 import { displayUrl } from "./display_url.ts";
@@ -94,11 +94,11 @@ export interface FoundProbe {
  * @throws {UnreachableError} if the server says unasked that nothing changed
  */
 export async function probe(
-  client: HttpClient,
+  client: Requester,
   request: ProbeRequest & { unless?: never },
 ): Promise<FoundProbe>;
-export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe>;
-export async function probe(client: HttpClient, request: ProbeRequest): Promise<Probe> {
+export async function probe(client: Requester, request: ProbeRequest): Promise<Probe>;
+export async function probe(client: Requester, request: ProbeRequest): Promise<Probe> {
   const { unless = {}, ...rest } = request;
   if (Object.keys(conditionOf(unless)).length > 0) {
     const answer = await ask(client, request);
@@ -118,7 +118,7 @@ function isOther(asked: string | undefined, said: string | undefined): boolean {
   return asked !== undefined && said !== undefined && asked !== said;
 }
 
-async function ask(client: HttpClient, request: ProbeRequest): Promise<Probe> {
+async function ask(client: Requester, request: ProbeRequest): Promise<Probe> {
   const { partial } = request;
   const start = partial?.done[0]?.start === 0 ? partial.done[0].end : 0;
   if (partial !== undefined && start < partial.size && request.ranges !== false) {
@@ -146,7 +146,7 @@ async function ask(client: HttpClient, request: ProbeRequest): Promise<Probe> {
 
 /** Asks for the missing part of a partial download; `undefined` where it must begin anew. */
 async function resume(
-  client: HttpClient,
+  client: Requester,
   request: ProbeRequest,
   partial: Control,
   start: number,
@@ -176,7 +176,7 @@ async function resume(
 }
 
 async function get(
-  client: HttpClient,
+  client: Requester,
   request: ProbeRequest,
   start: number,
   length: number,

@@ -8,7 +8,7 @@
  * @module
  */
 import { KedgeError } from "../base/errors.ts";
-import type { HttpClient } from "./client.ts";
+import type { Requester } from "./requester.ts";
 import { parseContentRange } from "./content_range.ts";
 import type { FoundProbe } from "./probe.ts";
 import { isBusyStatus, parseRetryAfterMs } from "./retry_policy.ts";
@@ -35,7 +35,7 @@ export class BusyError extends KedgeError {
 /** What a {@linkcode RangeSource} is made of. */
 export interface RangeSourceOptions {
   /** Sends the requests. */
-  client: HttpClient;
+  client: Requester;
   /** The first answer. */
   probe: FoundProbe;
   /** Headers of every request to the original origin. */

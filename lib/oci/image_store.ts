@@ -1,6 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import type { Meter, ObjectMeter } from "../base/meter.ts";
-import type { HttpClient } from "../http/client.ts";
+import type { Requester } from "../http/requester.ts";
 import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Limit } from "../http/pace.ts";
@@ -50,7 +50,7 @@ export interface ImageSource extends Disposable {
 /** Where a blob can be fetched in ranges. */
 export interface RangedDownload {
   /** Sends and authorizes the requests. */
-  readonly client: HttpClient;
+  readonly client: Requester;
   /** The address. */
   readonly url: URL;
   /** How a part that brings nothing is tried again. */

@@ -16,25 +16,38 @@ export interface RefusedRegistryRequest {
   readonly authorization: string | undefined;
   /** Which side of a transfer the registry is. */
   readonly side: Side | undefined;
+  /** The host to which the registry redirects, where it was that which refused. */
+  readonly elsewhere: string | undefined;
 }
 
-/** The error of a request that a registry refuses for want of rights; its body is read. */
+/** The error of a request that a registry, or where it redirects to, refuses for want of rights; its body is read. */
 export async function refusal(
   response: Response,
-  { action, host, repository, scopes, authorization, side }: RefusedRegistryRequest,
+  request: RefusedRegistryRequest,
 ): Promise<NotAllowedError> {
   const { status } = response;
+  const { action, host, repository, scopes, side, elsewhere } = request;
+  const who = elsewhere === undefined ? "the registry" : `"${elsewhere}", to which it redirects,`;
+  const reason = await refusalReason(response);
   return new NotAllowedError(
-    `Cannot ${action} "${host}/${repository}": ` +
-      `the registry answered ${status}${await refusalReason(response)}`,
+    `Cannot ${action} "${host}/${repository}": ${who} answered ${status}${reason}`,
     {
-      hint: authorization === undefined
-        ? await loginHint(host, scopes[0]!)
-        : status === 401 && authorization.startsWith("Basic ")
-        ? `the credentials are not taken; log in again: docker login ${host}`
-        : `the account lacks the scope ${scopes[0]}`,
-      data: { status, host, scope: scopes.join(" ") },
+      hint: await hintFor(status, request),
+      data: { status, host: elsewhere ?? host, scope: scopes.join(" ") },
       ...(side === undefined ? {} : { side }),
     },
   );
+}
+
+async function hintFor(
+  status: number,
+  { host, scopes, authorization, elsewhere }: RefusedRegistryRequest,
+): Promise<string> {
+  if (elsewhere !== undefined) {
+    return `see that a firewall or proxy on the way lets this machine reach "${elsewhere}" too`;
+  }
+  if (authorization === undefined) return await loginHint(host, scopes[0]!);
+  return status === 401 && authorization.startsWith("Basic ")
+    ? `the credentials are not taken; log in again: docker login ${host}`
+    : `the account lacks the scope ${scopes[0]}`;
 }

@@ -72,30 +72,31 @@ export class RegistryAccess {
     repository: string,
     url: string | URL,
     request: RegistryRequest,
-    send: (headers: Record<string, string>, accept: number[]) => Promise<Response>,
+    send: (headers: Record<string, string>, accept: readonly number[]) => Promise<Response>,
   ): Promise<Response> {
+    const { headers = {}, accept = [] } = request;
+    // Nothing of the registry is shown elsewhere, and what that answers is judged by who asks it.
+    if (!this.#isOwn(url)) return await send(headers, accept);
     const scopes = scopesOf(repository, request);
-    const own = this.#isOwn(url);
-    using _turn = own ? await this.#turn(request.signal) : undefined;
-    let authorization = own ? await this.#header(repository, scopes) : undefined;
-    const accept = [...(request.accept ?? []), 401, 403];
+    using _turn = await this.#turn(request.signal);
+    let authorization = await this.#header(repository, scopes);
     for (let tried = 1;; tried++) {
       const response = await send(
-        { ...request.headers, ...(authorization === undefined ? {} : { authorization }) },
-        accept,
+        { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        [...accept, 401, 403],
       );
       const { status } = response;
       if (status !== 401 && status !== 403) {
         await this.#letIn(repository, authorization);
         return response;
       }
-      const elsewhere = response.url !== "" && !this.#isOwn(response.url);
-      if (elsewhere && tried < 3) {
+      const elsewhere = this.#elsewhere(response);
+      if (elsewhere !== undefined && tried < 3) {
         // A signed URL that ran out: the next try resolves the redirect anew.
         await response.body?.cancel();
         continue;
       }
-      if (status === 401 && own && !elsewhere && tried < 2) {
+      if (status === 401 && elsewhere === undefined && tried < 2) {
         const renewed = await this.#renew(response, repository, scopes, authorization);
         if (renewed !== undefined) {
           await response.body?.cancel();
@@ -105,46 +106,6 @@ export class RegistryAccess {
       }
       throw await this.#refusal(response, repository, request, scopes, authorization);
     }
-  }
-
-  /**
-   * Sends one request of the download of a blob by `send`; what another place refuses to which the registry sends for it is given back.
-   *
-   * @throws {NotAllowedError} if it is refused for want of rights
-   */
-  async fetch(
-    repository: string,
-    may: RegistryAction,
-    url: string,
-    init: RequestInit,
-    send: (init: RequestInit) => Promise<Response>,
-  ): Promise<Response> {
-    if (!this.#isOwn(url)) return await send(init);
-    using _turn = await this.#turn(init.signal ?? undefined);
-    const scopes = scopesOf(repository, { may });
-    const headers = new Headers(init.headers);
-    const sendWith = async (authorization: string | undefined) => {
-      if (authorization !== undefined) headers.set("authorization", authorization);
-      return await send({ ...init, headers });
-    };
-    let authorization = await this.#header(repository, scopes);
-    let response = await sendWith(authorization);
-    const renewed = response.status === 401
-      ? await this.#renew(response, repository, scopes, authorization)
-      : undefined;
-    if (renewed !== undefined) {
-      authorization = renewed;
-      await response.body?.cancel();
-      this.#options.meter?.request();
-      response = await sendWith(renewed);
-    }
-    const isRefused = response.status === 401 || response.status === 403;
-    if (isRefused && url.startsWith(`${this.#options.origin.base.href}${repository}/`)) {
-      const request = { action: "get the blob" };
-      throw await this.#refusal(response, repository, request, scopes, authorization);
-    }
-    if (response.status !== 401) await this.#letIn(repository, authorization);
-    return response;
   }
 
   /** How many requests for tokens a request takes that is planned now: each is counted with the first that needs it. */
@@ -177,6 +138,11 @@ export class RegistryAccess {
 
   #isOwn(url: string | URL): boolean {
     return new URL(url).origin === this.#options.origin.base.origin;
+  }
+
+  /** The host to which the registry redirected, if that answered. */
+  #elsewhere({ url }: Response): string | undefined {
+    return url === "" || this.#isOwn(url) ? undefined : new URL(url).host;
   }
 
   async #header(repository: string, scopes: readonly string[]): Promise<string | undefined> {
@@ -234,7 +200,9 @@ export class RegistryAccess {
     const { refusal } = await import("./refusal.ts");
     const { host, side } = this.#options;
     const action = request.action ?? request.method ?? "GET";
-    return await refusal(response, { action, host, repository, scopes, authorization, side });
+    const elsewhere = this.#elsewhere(response);
+    const asked = { action, host, repository, scopes, authorization, side, elsewhere };
+    return await refusal(response, asked);
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Digest } from "../../base/digest.ts";
 import { NotAllowedError } from "../../base/errors.ts";
-import type { HttpClient } from "../../http/client.ts";
+import type { Requester } from "../../http/requester.ts";
 import { parseContentRange } from "../../http/content_range.ts";
 import { blobBody, type ExpectedBlob } from "./blob_body.ts";
 import type { BlobHead } from "./blob_head.ts";
@@ -156,10 +156,10 @@ export class RegistryBlobs {
     throw rangeRefusal(response, { digest, size: wholeBytes, start, end, name, side });
   }
 
-  /** What a ranged download of a blob needs: a client that authorizes its requests, and the URL. */
-  download(digest: Digest): { client: HttpClient; url: URL } {
+  /** What a ranged download of a blob needs: what authorizes and sends its requests, and the URL. */
+  download(digest: Digest): { client: Requester; url: URL } {
     return {
-      client: this.host.authorizedClient(this.repository, this.may),
+      client: this.host.authorized(this.repository, this.may),
       url: this.url(`blobs/${digest}`),
     };
   }

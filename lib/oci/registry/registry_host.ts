@@ -11,6 +11,7 @@ import type { Meter } from "../../base/meter.ts";
 import type { Redactor } from "../../base/redactor.ts";
 import { Turns } from "../../base/turns.ts";
 import { HttpClient, type HttpClientOptions } from "../../http/client.ts";
+import type { Requester } from "../../http/requester.ts";
 import { defaultRetryPolicy, isBusyStatus, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { UploadRequest } from "../../http/upload.ts";
 import type { BlobHead } from "./blob_head.ts";
@@ -137,15 +138,9 @@ export class RegistryHost implements Disposable {
     return await this.#access.planTokens(repository, request);
   }
 
-  /** A client for a whole download, of which each request to the registry itself is authorized. */
-  authorizedClient(repository: string, may: RegistryAction): HttpClient {
-    return new HttpClient({
-      ...this.#shared,
-      fetch: (url, init) => {
-        const { href } = this.#origin.current(url);
-        return this.#access.fetch(repository, may, href, init, (next) => this.#fetch(href, next));
-      },
-    });
+  /** What sends the requests of a whole download, each to the registry itself authorized. */
+  authorized(repository: string, may: RegistryAction): Requester {
+    return { request: (url, request) => this.request(repository, url, { ...request, may }) };
   }
 
   /** Sends a body with its Content-Length: a small one at once, a large one as a stream. */

@@ -39,29 +39,23 @@ for (const [trouble, how] of [[broken, "is answered 500"], ["", "gets no answer"
   });
 }
 
-for (const how of ["request", "download"] as const) {
-  Deno.test(`a ${how} ends with its own abort while the first request is not answered`, async () => {
-    const base = new URL("https://a.example/v2/");
-    const access = new RegistryAccess({
-      host: base.host,
-      origin: { base, plain: false },
-      http: new HttpClient(),
-    });
-    const answer = Promise.withResolvers<Response>();
-    const first = access.request("first", base, {}, () => answer.promise);
-    const own = new AbortController();
-    const { signal } = own;
-    let isSent = false;
-    const send = () => {
-      isSent = true;
-      return answer.promise;
-    };
-    const other = how === "request"
-      ? access.request("other", base, { signal }, send)
-      : access.fetch("other", "pull", base.href, { signal }, send);
-    own.abort(new Error("enough"));
-    await assertRejects(() => other, Error, "enough");
-    answer.resolve(new Response());
-    assertEquals([(await first).status, isSent], [200, false]);
+Deno.test("a request ends with its own abort while the first request is not answered", async () => {
+  const base = new URL("https://a.example/v2/");
+  const access = new RegistryAccess({
+    host: base.host,
+    origin: { base, plain: false },
+    http: new HttpClient(),
   });
-}
+  const answer = Promise.withResolvers<Response>();
+  const first = access.request("first", base, {}, () => answer.promise);
+  const own = new AbortController();
+  let isSent = false;
+  const other = access.request("other", base, { signal: own.signal }, () => {
+    isSent = true;
+    return answer.promise;
+  });
+  own.abort(new Error("enough"));
+  await assertRejects(() => other, Error, "enough");
+  answer.resolve(new Response());
+  assertEquals([(await first).status, isSent], [200, false]);
+});

@@ -3,14 +3,17 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { type KedgeError, NotAllowedError } from "../../../../lib/base/errors.ts";
 import { silentMeter } from "../../../../lib/base/meter.ts";
 import { rangesIntoFile } from "../../../../lib/oci/registry/ranges_into_file.ts";
-import { RegistryHost } from "../../../../lib/oci/registry/registry_host.ts";
+import {
+  RegistryHost,
+  type RegistryHostOptions,
+} from "../../../../lib/oci/registry/registry_host.ts";
 import { RegistrySource } from "../../../../lib/oci/registry/registry_source.ts";
-import { blob, retry } from "../../../support/registry_bench.ts";
+import { blob, none, retry } from "../../../support/registry_bench.ts";
 
 /** The error of a download from a registry that answers all requests with a status. */
 async function failure(
   status: number,
-  credentials?: { username: string; password: string },
+  credentials: RegistryHostOptions["credentials"] = none,
 ): Promise<{ error: unknown; host: string; asked: number }> {
   const folder = await Deno.makeTempDir();
   let asked = 0;
@@ -23,12 +26,11 @@ async function failure(
     });
   });
   const host = `127.0.0.1:${server.addr.port}`;
-  const given = credentials && { kind: "basic" as const, ...credentials };
   using connection = new RegistryHost({
     host,
     side: "source",
     retry,
-    credentials: () => Promise.resolve(given),
+    credentials,
   });
   const reference = { transport: "docker" as const, host, repository: "a/b", tag: "v1" };
   using source = new RegistrySource(reference, connection, silentMeter);
@@ -58,8 +60,8 @@ Deno.test("rangesIntoFile() says that the blob is not there, and what to do, whe
 
 for (const [status, requests] of [[403, 1], [401, 2]] as const) {
   Deno.test(`rangesIntoFile() says host and scope where the registry answers ${status}`, async () => {
-    const account = { username: "ada", password: "swordfish" };
-    const { error, host, asked } = await failure(status, account);
+    const account = { kind: "basic", username: "ada", password: "swordfish" } as const;
+    const { error, host, asked } = await failure(status, () => Promise.resolve(account));
     const { message, side, data } = error as NotAllowedError;
     assertEquals(error instanceof NotAllowedError, true);
     assertEquals(
@@ -70,3 +72,9 @@ for (const [status, requests] of [[403, 1], [401, 2]] as const) {
     assertEquals(asked, requests);
   });
 }
+
+Deno.test("rangesIntoFile() asks no registry again where it is the search for a login that fails", async () => {
+  const fault = new Error("no such keyring");
+  const { error, asked } = await failure(401, () => Promise.reject(fault));
+  assertEquals([error, asked], [fault, 1]);
+});
