@@ -1,6 +1,6 @@
 import { formatBytes } from "../base/bytes.ts";
 import { counted } from "../base/counted.ts";
-import { checkIndex } from "./check_index.ts";
+import { checkIndex, refuseIndex } from "./check_index.ts";
 import { type Chunker, chunkLimits } from "./chunker.ts";
 import {
   flagLocal,
@@ -39,10 +39,10 @@ export function readIndexHeader(bytes: Uint8Array, local: boolean): IndexHeader 
     );
   }
   const version = view.getUint16(8, true);
-  checkIndex(
-    version === indexVersion,
-    `its version is ${version}, and only ${indexVersion} is known`,
-  );
+  if (version !== indexVersion) {
+    const hint = version > indexVersion ? "a newer kedge made it, and reads it" : undefined;
+    refuseIndex(`its version is ${version}, and only ${indexVersion} is known`, hint);
+  }
   const kind = view.getUint8(10);
   checkIndex(kind === 1 || kind === 2, `its chunker is ${kind}`);
   const flags = view.getUint8(11);

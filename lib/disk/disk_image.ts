@@ -94,7 +94,7 @@ function readIndex(bytes: Uint8Array, name: string): DiskIndex {
     const state = cause.message.slice(cause.message.indexOf(": ") + 2);
     throw new VerificationError(
       `Cannot use the disk "${name}": its chunk index cannot be read: ${state}`,
-      { side: "source", hint: "disk:push --repack makes a new one", cause },
+      { side: "source", hint: cause.hint ?? "disk:push --repack makes a new one", cause },
     );
   }
 }

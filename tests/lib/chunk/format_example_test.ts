@@ -1,9 +1,10 @@
-/** The example in FORMAT.md, byte by byte. @module */
+/** The example and the test vectors in FORMAT.md. @module */
 import { assertEquals } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
+import { chunkerFor } from "../../../lib/chunk/chunker.ts";
 import { decodeIndex } from "../../../lib/chunk/decode_index.ts";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
-import { join } from "../../support/disk.ts";
+import { join, noise, scanAll } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 
 const page = await Deno.readTextFile(new URL("../../../lib/chunk/FORMAT.md", import.meta.url));
@@ -76,4 +77,42 @@ Deno.test("pushDisk() cuts the file of the example into its chunks and rows, and
   assertEquals(packless(await blob(layers[0].digest)), packless(index));
   const told = JSON.parse(new TextDecoder().decode(manifest));
   assertEquals(written, JSON.stringify({ ...told, layers }));
+});
+
+Deno.test("pullDisk() reads the example under a manifest of another writer, of which it ignores what FORMAT.md says", async () => {
+  await using world = await DiskWorld.make();
+  const told = JSON.parse(new TextDecoder().decode(manifest));
+  const [first, ...packs] = told.layers;
+  const annotations = { "org.opencontainers.image.created": "2026-01-01T00:00:00Z" };
+  const other = {
+    annotations,
+    config: { ...told.config, mediaType: "application/vnd.acme.config.v1+json", data: "e30=" },
+    layers: [
+      { ...first, annotations },
+      ...packs.map((blob: object) => ({ ...blob, mediaType: "application/octet-stream" })),
+    ],
+    acme: 1,
+  };
+  const path = await layout(
+    world,
+    text("{}"),
+    index,
+    pack,
+    text(JSON.stringify({ ...told, ...other }, undefined, 2)),
+  );
+  const out = world.path("out");
+  await pullDisk({ reference: `oci:${path}:1`, file: out }, world.machine());
+  await world.holds("out", file);
+});
+
+Deno.test("a Scanner cuts the second vector of FORMAT.md into the rows that its text says", () => {
+  const [, digest, table = ""] = /Its digest is\s+`(\w+)`.*?((?:\n {4}[\d ]+)+)/s.exec(page) ?? [];
+  const vector = noise(1 << 18, 59);
+  vector.fill(0, 100_000, 104_096).fill(0, 150_000, 154_095).fill(255, 160_000, 230_000);
+  assertEquals(sha256(vector), `sha256:${digest}`);
+  let at = 0;
+  const rows = scanAll(vector, chunkerFor("cdc", 0, 16_384));
+  const ends = rows.map((row) => at = typeof row === "number" ? at - row : row[1]);
+  assertEquals(ends, table.trim().split(/\s+/).map(Number));
+  assertEquals(rows.findIndex((row) => typeof row === "number"), 6);
 });

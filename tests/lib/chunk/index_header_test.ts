@@ -1,4 +1,4 @@
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { readIndexHeader } from "../../../lib/chunk/index_header.ts";
 import { headerBytes, indexMagic } from "../../../lib/chunk/index_layout.ts";
@@ -29,3 +29,14 @@ for (
     assertThrows(() => readIndexHeader(header(size, ...counts), false), VerificationError, state);
   });
 }
+
+Deno.test("readIndexHeader() says that a newer kedge reads a newer version", () => {
+  for (
+    const [version, hint] of [[0, undefined], [2, "a newer kedge made it, and reads it"]] as const
+  ) {
+    const bytes = header(1n, 1, 1, 1, 0);
+    new DataView(bytes.buffer).setUint16(8, version, true);
+    const error = assertThrows(() => readIndexHeader(bytes, false), VerificationError);
+    assertEquals(error.hint, hint);
+  }
+});
