@@ -108,7 +108,8 @@ async function refusal(
 ): Promise<NotAllowedError> {
   const { status } = response;
   const { host } = options;
-  const [{ loginHint }, { refusalReason }] = await Promise.all([
+  const [{ fromPlace }, { loginHint }, { refusalReason }] = await Promise.all([
+    import("./from_place.ts"),
     import("./login_hint.ts"),
     import("./registry_message.ts"),
   ]);
@@ -120,7 +121,9 @@ async function refusal(
         ? await loginHint(host, scopes[0]!)
         : credentials.kind === "identity"
         ? `the login may have run out; log in again: docker login ${host}`
-        : `check the user and the password, and whether that account has the scope ${scopes[0]}`,
+        : `check the user and the password${
+          fromPlace(credentials.place)
+        }, and whether that account has the scope ${scopes[0]}`,
       data: { status, host, scope: scopes.join(" ") },
       ...sideOf(options),
     },

@@ -22,9 +22,15 @@ import { withLowerHost } from "../reference_grammar.ts";
 
 /** What a registry is shown. */
 export type Credentials =
-  | { readonly kind: "basic"; readonly username: string; readonly password: string }
-  | { readonly kind: "identity"; readonly token: string }
-  | { readonly kind: "registry"; readonly token: string };
+  & (
+    | { readonly kind: "basic"; readonly username: string; readonly password: string }
+    | { readonly kind: "identity"; readonly token: string }
+    | { readonly kind: "registry"; readonly token: string }
+  )
+  & {
+    /** The file, the variable or the helper that holds it, for people. */
+    readonly place?: string;
+  };
 
 /** Options of {@linkcode findCredentials}. */
 export interface FindCredentialsOptions extends Pick<AskHelperOptions, "onWait" | "patienceMs"> {
@@ -69,7 +75,7 @@ async function search(
   const username = env("KEDGE_REGISTRY_USERNAME");
   const password = env("KEDGE_REGISTRY_PASSWORD");
   if (username && password && env("KEDGE_REGISTRY_HOST")?.toLowerCase() === host) {
-    return { kind: "basic", username, password };
+    return { kind: "basic", username, password, place: "KEDGE_REGISTRY_PASSWORD" };
   }
   const inline = env("DOCKER_AUTH_CONFIG");
   if (inline) {
@@ -142,19 +148,20 @@ async function askOnce(
   server: string,
   options: FindCredentialsOptions,
 ): Promise<Credentials | undefined> {
-  const ask = async () => fromHelper(await askHelper(helper, server, options));
+  const ask = async () => fromHelper(await askHelper(helper, server, options), helper);
   const { given, stale } = options;
   return await (given?.get(JSON.stringify([helper, server]), ask, stale) ?? ask());
 }
 
-function fromHelper(answer: HelperAnswer | undefined): Credentials | undefined {
+function fromHelper(answer: HelperAnswer | undefined, helper: string): Credentials | undefined {
   if (answer === undefined) return undefined;
   const { username, secret } = answer;
   // Some helpers say of a server that they do not know that it wants nothing.
   if (username === "" && secret === "") return undefined;
+  const place = `docker-credential-${helper}`;
   return username === "<token>"
-    ? { kind: "identity", token: secret }
-    : { kind: "basic", username, password: secret };
+    ? { kind: "identity", token: secret, place }
+    : { kind: "basic", username, password: secret, place };
 }
 
 /** The keys of a table that stand for a repository, the most specific first; of a URL only the host counts, as for docker. */
@@ -182,8 +189,8 @@ function fromEntry(
   name: string,
   key: string,
 ): Credentials | undefined {
-  if (entry.identitytoken) return { kind: "identity", token: entry.identitytoken };
-  if (entry.registrytoken) return { kind: "registry", token: entry.registrytoken };
+  if (entry.identitytoken) return { kind: "identity", token: entry.identitytoken, place: name };
+  if (entry.registrytoken) return { kind: "registry", token: entry.registrytoken, place: name };
   if (entry.auth) {
     let pair: string;
     try {
@@ -199,6 +206,7 @@ function fromEntry(
         kind: "basic",
         username: pair.slice(0, colon),
         password: pair.slice(colon + 1),
+        place: name,
       };
     }
     throw new UsageError(
@@ -206,7 +214,7 @@ function fromEntry(
     );
   }
   if (entry.username && entry.password) {
-    return { kind: "basic", username: entry.username, password: entry.password };
+    return { kind: "basic", username: entry.username, password: entry.password, place: name };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { NotAllowedError, type Side } from "../../base/errors.ts";
+import { fromPlace } from "./from_place.ts";
 import { loginHint } from "./login_hint.ts";
 import { refusalReason } from "./registry_message.ts";
 
@@ -14,6 +15,8 @@ export interface RefusedRegistryRequest {
   readonly scopes: readonly string[];
   /** What the registry was shown, if anything. */
   readonly authorization: string | undefined;
+  /** Where that is kept, as far as it is no token. */
+  readonly place: string | undefined;
   /** Which side of a transfer the registry is. */
   readonly side: Side | undefined;
   /** The host to which the registry redirects, where it was that which refused. */
@@ -41,13 +44,13 @@ export async function refusal(
 
 async function hintFor(
   status: number,
-  { host, scopes, authorization, elsewhere }: RefusedRegistryRequest,
+  { host, scopes, authorization, place, elsewhere }: RefusedRegistryRequest,
 ): Promise<string> {
   if (elsewhere !== undefined) {
     return `see that a firewall or proxy on the way lets this machine reach "${elsewhere}" too`;
   }
   if (authorization === undefined) return await loginHint(host, scopes[0]!);
   return status === 401 && authorization.startsWith("Basic ")
-    ? `the credentials are not taken; log in again: docker login ${host}`
+    ? `the credentials${fromPlace(place)} are not taken; log in again: docker login ${host}`
     : `the account lacks the scope ${scopes[0]}`;
 }

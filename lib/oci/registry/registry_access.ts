@@ -201,7 +201,8 @@ export class RegistryAccess {
     const { host, side } = this.#options;
     const action = request.action ?? request.method ?? "GET";
     const elsewhere = this.#elsewhere(response);
-    const asked = { action, host, repository, scopes, authorization, side, elsewhere };
+    const place = (await this.#auth)?.placeOf(repository);
+    const asked = { action, host, repository, scopes, authorization, place, side, elsewhere };
     return await refusal(response, asked);
   }
 }

@@ -80,6 +80,11 @@ export class RegistryAuth {
     return next === refused ? undefined : next;
   }
 
+  /** Where what is shown for a repository is kept, without a token. */
+  placeOf(repository: string): string | undefined {
+    return this.#shown.get(repository)?.credentials.place;
+  }
+
   /** Takes note that a header let in. */
   letIn(repository: string, header: string): void {
     const shown = this.#shown.get(repository);

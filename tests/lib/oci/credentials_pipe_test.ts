@@ -23,7 +23,7 @@ Deno.test("findCredentials() has what came out of a pipe for the second reposito
     const options = { env, writerWaitMs: 600_000 };
     const login = { username: "alice", password: "open sesame" };
     const written = Deno.writeTextFile(pipe, JSON.stringify({ auths: { "r.example": login } }));
-    const expected = { kind: "basic" as const, ...login };
+    const expected = { kind: "basic" as const, ...login, place: pipe };
     assertEquals(await findCredentials("r.example", "a/b", options), expected);
     await written;
     assertEquals(await findCredentials("r.example", "c/d", options), expected);

@@ -26,7 +26,10 @@ async function find(
       );
     }
     const env = (name: string) => variables[name]?.replaceAll("$", folder);
-    return await findCredentials(host, repository, { env, redactor });
+    const found = await findCredentials(host, repository, { env, redactor });
+    if (found === undefined) return undefined;
+    const { place: _place, ...credentials } = found;
+    return credentials;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
