@@ -1,10 +1,10 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
 import type { NamesNow } from "../../lib/oci/copy/copy_set.ts";
 import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
-import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import { type ImageCopy, planCopies, type PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
+import type { Platform } from "../../lib/oci/descriptor.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
-import type { Operation } from "../../lib/operation/operation.ts";
+import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { openImageHosts } from "../shared/registries.ts";
@@ -18,32 +18,29 @@ import {
   checkWhole,
   wantedPlatforms,
 } from "./checks.ts";
-import type { CopiedImage, CopyImagesOptions } from "./copy_options.ts";
+import type { CopiedImage, CopyImagesMore, CopyImagesOptions } from "./copy_options.ts";
 import type { ImageSpool } from "./spool.ts";
 import {
   actionOf,
   type ImageRoute,
   knownBlobs,
+  layoutFolders,
   openCopies,
   openEngine,
   subjectOf,
 } from "./routes.ts";
 
-/** What is known and wanted of a copy beside its options. */
-export interface CopyImagesMore {
-  /** Requests that chose the images; they count as those of the plan. @default {0} */
-  requestsBefore?: number;
-  /**
-   * Told which copies failed, by their destinations as they were given. All that are found in the plan are told; of those that fail later,
-   * the first, which ends the others, and with it those that fail for the same reason.
-   */
-  onFailure?: ((to: DestinationReference, error: unknown) => void) | undefined;
-}
-
-type CopiedImages = Figures & { images: CopiedImage[] };
+type Copied = { images: CopiedImage[] };
 
 interface SetPlan extends Plan {
   copies: readonly PlannedCopy[];
+}
+
+interface ImagesCopyMore extends CopyImagesMore {
+  /** The routes as they were named, where the lockfile says what they mean. @default {the routes} */
+  named?: readonly ImageRoute[];
+  /** Told what was planned. */
+  onPlan?: (copies: readonly PlannedCopy[]) => void;
 }
 
 /** Copies images in one operation. */
@@ -52,7 +49,7 @@ export async function copyImages(
   options: CopyImagesOptions,
   context: TaskContext,
   more: CopyImagesMore = {},
-): Promise<CopiedImages> {
+): Promise<Figures & Copied> {
   if (!options.pin) return await copyRoutes(routes, options, context, more);
   const { copyPinned } = await import("./pins.ts");
   return await copyPinned(routes, options, context, (pinned, { onPlan, explained }) => {
@@ -67,97 +64,147 @@ async function copyRoutes(
   routes: readonly ImageRoute[],
   options: CopyImagesOptions,
   context: TaskContext,
-  { requestsBefore = 0, onFailure: tell, named = routes, onPlan }: CopyImagesMore & {
-    /** The same as they were named, where the lockfile says what they mean. */
-    named?: readonly ImageRoute[];
-    onPlan?: (copies: readonly PlannedCopy[]) => void;
-  },
-): Promise<CopiedImages> {
-  const platforms = wantedPlatforms(options);
-  const concurrency = checkConcurrency(options.concurrency);
-  for (const { from, to } of routes) checkOffline(context, "sync", from, ...to);
-  checkDestinations(routes);
-  checkEngines(routes.flatMap(({ to }) => to), options);
-  await using disposal = new AsyncDisposableStack();
-  let hosts: ImageHosts | undefined;
-  let spool: ImageSpool | undefined;
-  let moves = false;
-  const { verifyExisting, referrers } = options;
-  const onFailure = tell && (({ to }: ImageCopy, error: unknown) => tell(to, error));
-  const operation: Operation<SetPlan, NamesNow, { images: CopiedImage[] }> = {
-    kind: "image",
-    subject: subjectOf(routes),
-    async plan({ meter, signal, dryRun }) {
-      for (let count = 0; count < requestsBefore; count++) meter.request();
-      hosts = disposal.use(
-        await openImageHosts(options, context, {
-          meter,
-          signal,
-          concurrency,
-          memory: context.journal,
-          local: knownBlobs(context),
-          engine: (kind) => openEngine(kind, options, meter),
-        }),
-      );
-      if (routes.some(({ to }) => to.length > 1)) {
-        const { ImageSpool } = await import("./spool.ts");
-        spool = new ImageSpool(context.cache, routes);
-        disposal.defer(() => spool!.end(moves ? "broken off" : "looked at"));
-      }
-      const copies = await openCopies(routes, hosts, { spool: spool?.spool, onFailure: tell });
-      const planned = await planCopies(copies, {
-        platforms,
-        isPlatformAsked: (options.platforms ?? []).length > 0,
+  more: ImagesCopyMore,
+): Promise<Figures & Copied> {
+  await using copy = new ImagesCopy(routes, options, context, more);
+  return await inWords(actionOf(routes), () => runOperation(copy, context));
+}
+
+/** The steps of a copy of images. */
+class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposable {
+  readonly kind = "image";
+  readonly subject: string;
+  readonly #routes: readonly ImageRoute[];
+  readonly #options: CopyImagesOptions;
+  readonly #context: TaskContext;
+  readonly #more: ImagesCopyMore;
+  readonly #platforms: readonly Platform[] | undefined;
+  readonly #concurrency: number;
+  readonly #onFailure: ((copy: ImageCopy, error: unknown) => void) | undefined;
+  readonly #opened = new AsyncDisposableStack();
+  #spool: ImageSpool | undefined;
+  #moves = false;
+
+  /**
+   * Opens nothing yet.
+   *
+   * @throws {UsageError} if that cannot be copied, or not so
+   */
+  constructor(
+    routes: readonly ImageRoute[],
+    options: CopyImagesOptions,
+    context: TaskContext,
+    more: ImagesCopyMore,
+  ) {
+    this.#platforms = wantedPlatforms(options);
+    this.#concurrency = checkConcurrency(options.concurrency);
+    for (const { from, to } of routes) checkOffline(context, "sync", from, ...to);
+    checkDestinations(routes);
+    checkEngines(routes.flatMap(({ to }) => to), options);
+    const { onFailure: tell } = more;
+    this.#onFailure = tell && (({ to }, error) => tell(to, error));
+    this.#routes = routes;
+    this.#options = options;
+    this.#context = context;
+    this.#more = more;
+    this.subject = subjectOf(routes);
+  }
+
+  async plan(step: Step): Promise<SetPlan> {
+    const { requestsBefore = 0, named = this.#routes, onPlan } = this.#more;
+    for (let count = 0; count < requestsBefore; count++) step.meter.request();
+    const options = this.#options;
+    const { cache } = this.#context;
+    const planned = await planCopies(await this.#open(step), {
+      platforms: this.#platforms,
+      isPlatformAsked: (options.platforms ?? []).length > 0,
+      meter: step.meter,
+      signal: step.signal,
+      verifyExisting: options.verifyExisting,
+      referrers: options.referrers,
+      onDiffers: () => loadMoving(this.#routes),
+      onFailure: this.#onFailure,
+    });
+    const sources = named.flatMap(({ from, to }) => to.map(() => from));
+    checkWhole(sources, planned, options, this.#onFailure);
+    onPlan?.(planned);
+    checkRoom(planned, cache.dir, this.#onFailure);
+    if (step.dryRun) (await import("./foreseeing.ts")).foreseeCopies(planned, cache);
+    // A commit does so of those that change.
+    const standing = step.dryRun ? [] : planned.filter(({ plan }) => !plan.changed);
+    for (const { destination } of standing) await destination.removeLeft?.();
+    return summary(planned);
+  }
+
+  async move({ copies }: SetPlan, { meter, signal, record }: Step): Promise<NamesNow> {
+    this.#moves = true;
+    this.#spool?.spool.begin();
+    const { moveCopies } = await import("./moving.ts");
+    const onBlob = (digest: string, sizeBytes: number) => record(digest, "arrived", { sizeBytes });
+    const names = await moveCopies(copies, { meter, signal, onBlob, onFailure: this.#onFailure });
+    const learned = copies.flatMap(({ destination }) => destination.learned?.() ?? []);
+    const habits = new Map(learned.map((each) => [each.host, each.habits]));
+    for (const [host, shown] of habits) record(host, "habits", { ...shown });
+    return names;
+  }
+
+  async verify({ copies }: SetPlan, _names: NamesNow, { signal }: Step): Promise<void> {
+    const { verifyCopies } = await import("./moving.ts");
+    await verifyCopies(copies, { signal, onFailure: this.#onFailure });
+  }
+
+  async commit({ copies }: SetPlan, names: NamesNow, { meter, signal }: Step): Promise<Copied> {
+    const { commitCopies, rememberLayouts } = await import("./moving.ts");
+    const folders = layoutFolders(this.#routes);
+    // What cannot be remembered holds up no name, and spoils nothing that is done.
+    const remembering = rememberLayouts(this.#context.cache, folders).catch((error) => {
+      meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
+    });
+    try {
+      const asked = { meter, signal, onFailure: this.#onFailure };
+      const roots = await commitCopies(copies, names, asked);
+      await this.#spool?.end("done");
+      return { images: copies.map((copy) => copied(copy, roots.get(copy))) };
+    } finally {
+      await remembering;
+    }
+  }
+
+  standing({ copies }: SetPlan): Copied {
+    return { images: copies.map((copy) => copied(copy)) };
+  }
+
+  /** Closes what the steps opened. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened.disposeAsync();
+  }
+
+  async #open({ meter, signal }: Step): Promise<ImageCopy[]> {
+    const options = this.#options;
+    const context = this.#context;
+    const hosts = this.#opened.use(
+      await openImageHosts(options, context, {
         meter,
         signal,
-        verifyExisting,
-        referrers,
-        onDiffers: () => loadMoving(routes),
-        onFailure,
-      });
-      const sources = named.flatMap(({ from, to }) => to.map(() => from));
-      checkWhole(sources, planned, options, onFailure);
-      onPlan?.(planned);
-      checkRoom(planned, context.cache.dir, onFailure);
-      if (dryRun) (await import("./foreseeing.ts")).foreseeCopies(planned, context.cache);
-      // A commit does so of those that change.
-      const standing = dryRun ? [] : planned.filter(({ plan }) => !plan.changed);
-      for (const { destination } of standing) await destination.removeLeft?.();
-      return summary(planned);
-    },
-    async move({ copies }, { meter, signal, record }) {
-      moves = true;
-      spool?.spool.begin();
-      const { moveCopies } = await import("./moving.ts");
-      const onBlob = (digest: string, sizeBytes: number) =>
-        record(digest, "arrived", { sizeBytes });
-      const names = await moveCopies(copies, { meter, signal, onBlob, onFailure });
-      const learned = copies.flatMap(({ destination }) => destination.learned?.() ?? []);
-      const habits = new Map(learned.map((each) => [each.host, each.habits]));
-      for (const [host, shown] of habits) record(host, "habits", { ...shown });
-      return names;
-    },
-    async verify({ copies }, _names, { signal }) {
-      const { verifyCopies } = await import("./moving.ts");
-      await verifyCopies(copies, { signal, onFailure });
-    },
-    async commit(plan, names, { meter, signal }) {
-      const { commitCopies } = await import("./moving.ts");
-      // What cannot be remembered holds up no name, and spoils nothing that is done.
-      const remembering = rememberLayouts(context, routes).catch((error) => {
-        meter.note(`cannot keep the layouts in mind: ${(error as Error).message}`, "warning");
-      });
-      try {
-        const roots = await commitCopies(plan.copies, names, { meter, signal, onFailure });
-        await spool?.end("done");
-        return { images: plan.copies.map((copy) => copied(copy, roots.get(copy))) };
-      } finally {
-        await remembering;
-      }
-    },
-    standing: (plan) => ({ images: plan.copies.map((copy) => copied(copy)) }),
-  };
-  return await inWords(actionOf(routes), () => runOperation(operation, context));
+        concurrency: this.#concurrency,
+        memory: context.journal,
+        local: knownBlobs(context),
+        engine: (kind) => openEngine(kind, options, meter),
+      }),
+    );
+    const spool = this.#spool = await this.#openSpool();
+    const { onFailure } = this.#more;
+    return await openCopies(this.#routes, hosts, { spool: spool?.spool, onFailure });
+  }
+
+  /** Where blobs lie on their way to several destinations. */
+  async #openSpool(): Promise<ImageSpool | undefined> {
+    if (this.#routes.every(({ to }) => to.length <= 1)) return undefined;
+    const { ImageSpool } = await import("./spool.ts");
+    const spool = new ImageSpool(this.#context.cache, this.#routes);
+    this.#opened.defer(() => spool.end(this.#moves ? "broken off" : "looked at"));
+    return spool;
+  }
 }
 
 /** Loads what moves ahead of its use; that it cannot be had is told where it is used. */
@@ -165,17 +212,6 @@ function loadMoving(routes: readonly ImageRoute[]): void {
   const toLayout = routes.some(({ to }) => to.some(({ transport }) => transport === "oci"));
   const loading = toLayout ? import("./pulling.ts") : import("./moving.ts");
   loading.catch(() => undefined);
-}
-
-/** The layouts on both sides: a later run may find blobs in them. */
-async function rememberLayouts(
-  { cache }: TaskContext,
-  routes: readonly ImageRoute[],
-): Promise<void> {
-  const places = routes.flatMap(({ from, to }) => [from, ...to]);
-  const folders = places.flatMap((place) => place.transport === "oci" ? [place.folder] : []);
-  const { rememberLayout } = await import("./moving.ts");
-  for (const folder of new Set(folders)) await rememberLayout(cache, folder);
 }
 
 function summary(copies: PlannedCopy[]): SetPlan {

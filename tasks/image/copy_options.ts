@@ -1,4 +1,5 @@
 import type { Digest } from "../../lib/base/digest.ts";
+import type { DestinationReference } from "../../lib/oci/engine_reference.ts";
 import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 
 /** Options for all images of one call. */
@@ -33,6 +34,17 @@ export interface CopyImagesOptions extends ImageRegistriesOptions {
   engines?:
     | { podman?: CalledEngine | undefined; docker?: CalledEngine | undefined }
     | undefined;
+}
+
+/** What is known and wanted of a copy beside its options. */
+export interface CopyImagesMore {
+  /** Requests that chose the images; they count as those of the plan. @default {0} */
+  requestsBefore?: number;
+  /**
+   * Told which copies failed, by their destinations as they were given. All that are found in the plan are told; of those that fail later,
+   * the first, which ends the others, and with it those that fail for the same reason.
+   */
+  onFailure?: ((to: DestinationReference, error: unknown) => void) | undefined;
 }
 
 /** How an engine is called. */

@@ -47,11 +47,14 @@ export class KnownBlobs implements LocalBlobs {
   }
 }
 
-/** Keeps in mind that there is a layout in a folder. */
-export async function rememberLayout(cache: Cache, folder: string): Promise<void> {
-  const absolute = resolve(plainPath(folder));
-  const entry = cache.bucket(buckets.oci).shard("layouts").entry(absolute, layoutSchema);
-  await entry.write({ folder: absolute }, { by: `oci:${absolute}` });
+/** Keeps in mind that there are layouts in folders. */
+export async function rememberLayouts(cache: Cache, folders: Iterable<string>): Promise<void> {
+  const layouts = cache.bucket(buckets.oci).shard("layouts");
+  for (const folder of new Set(folders)) {
+    const absolute = resolve(plainPath(folder));
+    const entry = layouts.entry(absolute, layoutSchema);
+    await entry.write({ folder: absolute }, { by: `oci:${absolute}` });
+  }
 }
 
 /** The layouts that were seen, the latest first. */

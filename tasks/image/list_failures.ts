@@ -4,7 +4,7 @@ import { type DestinationReference, formatDestination } from "../../lib/oci/engi
 import { wordsOf } from "../../lib/operation/error_data.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import { inWords } from "../shared/in_words.ts";
-import type { CopyImagesMore } from "./copies.ts";
+import type { CopyImagesMore } from "./copy_options.ts";
 import { actionOf, type ImageRoute } from "./routes.ts";
 
 /** What failed of a list of images of which the rest is copied all the same. */

@@ -5,4 +5,4 @@
  * @module
  */
 export { commitCopies, moveCopies, verifyCopies } from "../../lib/oci/copy/copy_set.ts";
-export { KnownBlobs, rememberLayout } from "./known.ts";
+export { KnownBlobs, rememberLayouts } from "./known.ts";

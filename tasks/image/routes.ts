@@ -103,3 +103,9 @@ export function subjectOf(routes: readonly ImageRoute[]): string {
   if (first === undefined || routes.length > 1) return `${routes.length} images`;
   return `${formatReference(first.from)} -> ${first.to.map(formatDestination).join(", ")}`;
 }
+
+/** The folders of the layouts on both sides: a later run may find blobs in them. */
+export function layoutFolders(routes: readonly ImageRoute[]): string[] {
+  const places = routes.flatMap(({ from, to }) => [from, ...to]);
+  return places.flatMap((place) => place.transport === "oci" ? [place.folder] : []);
+}
