@@ -74,7 +74,8 @@ async function search(
   const env = options.env ?? Deno.env.get;
   const username = env("KEDGE_REGISTRY_USERNAME");
   const password = env("KEDGE_REGISTRY_PASSWORD");
-  if (username && password && env("KEDGE_REGISTRY_HOST")?.toLowerCase() === host) {
+  const named = { [env("KEDGE_REGISTRY_HOST") ?? ""]: true };
+  if (username && password && keysIn(named, host, repository).length > 0) {
     return { kind: "basic", username, password, place: "KEDGE_REGISTRY_PASSWORD" };
   }
   const inline = env("DOCKER_AUTH_CONFIG");

@@ -2,7 +2,8 @@ import { join } from "@std/path";
 import { ifThere } from "../../base/files.ts";
 
 /**
- * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file.
+ * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file, or
+ * is missing.
  *
  * @param scope what the account must be allowed
  * @param env reads an environment variable
@@ -14,8 +15,8 @@ export async function loginHint(
 ): Promise<string> {
   const login = `log in first: docker login ${host}, with an account that has the scope ${scope}`;
   try {
-    const absent = await absentFile(env);
-    return absent === undefined ? login : `there is no ${absent}; ${login}`;
+    const absent = await absentFile(env) ?? absentHost(env);
+    return absent === undefined ? login : `${absent}; ${login}`;
   } catch {
     // What may not be looked at must not hide why this is asked.
     return login;
@@ -32,7 +33,13 @@ async function absentFile(
   };
   for (const [name, file] of Object.entries(files)) {
     if (!file || await ifThere(Deno.stat(file)) !== undefined) continue;
-    return `"${file}", to which ${name} leads`;
+    return `there is no "${file}", to which ${name} leads`;
   }
   return undefined;
+}
+
+/** A login without its registry is for none. */
+function absentHost(env: (name: string) => string | undefined): string | undefined {
+  if (!env("KEDGE_REGISTRY_PASSWORD") || env("KEDGE_REGISTRY_HOST")) return undefined;
+  return "KEDGE_REGISTRY_HOST is not set beside KEDGE_REGISTRY_PASSWORD";
 }

@@ -128,6 +128,28 @@ Deno.test("findCredentials() gives the environment's only to the host that it na
   assertEquals(await find("b.example", "x", variables), undefined);
 });
 
+Deno.test("findCredentials() takes the environment's host as docker writes it too", async () => {
+  const names: [host: string, named: string][] = [
+    ["a.example:5000", "https://A.example:5000/"],
+    ["docker.io", "https://index.docker.io/v1/"],
+    ["docker.io", "registry-1.docker.io"],
+    ["a.example", "a.example/x"],
+  ];
+  for (const [host, named] of names) {
+    const variables = {
+      KEDGE_REGISTRY_HOST: named,
+      KEDGE_REGISTRY_USERNAME: "u",
+      KEDGE_REGISTRY_PASSWORD: "p",
+    };
+    assertEquals(await find(host, "x/y", variables), basic("u", "p"), named);
+    assertEquals(await find("b.example", "x/y", variables), undefined, named);
+    assertEquals(
+      await find("b.example", "x/y", { ...variables, KEDGE_REGISTRY_HOST: "" }),
+      undefined,
+    );
+  }
+});
+
 Deno.test("findCredentials() reads identity and registry tokens", async () => {
   const files = {
     ".docker/config.json": {

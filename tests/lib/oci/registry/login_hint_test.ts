@@ -22,3 +22,15 @@ Deno.test("loginHint() names a file of credentials that a variable leads to and 
     assertEquals(await hint({ REGISTRY_AUTH_FILE: `${absent}/x/\0` }), login);
     assertEquals(await hint({ REGISTRY_AUTH_FILE: absent }), login);
   }));
+
+Deno.test("loginHint() says that a login of the environment names no registry", async () => {
+  const hint = (variables: Record<string, string>) =>
+    loginHint("a.example", "repository:a:pull", (name) => variables[name]);
+  const login = await hint({});
+  const KEDGE_REGISTRY_PASSWORD = "swordfish";
+  assertEquals(
+    await hint({ KEDGE_REGISTRY_PASSWORD }),
+    `KEDGE_REGISTRY_HOST is not set beside KEDGE_REGISTRY_PASSWORD; ${login}`,
+  );
+  assertEquals(await hint({ KEDGE_REGISTRY_PASSWORD, KEDGE_REGISTRY_HOST: "b.example" }), login);
+});
