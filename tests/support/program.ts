@@ -26,6 +26,8 @@ export interface RunKedgeOptions {
   denyRead?: string;
   /** The permission bits that it takes away from what it makes: `077`. @default {those of this process} */
   umask?: string;
+  /** The size of the largest file that it may write, in blocks of 512 bytes, as a file system has one. @default {that of this process} */
+  fileBlocks?: number;
   /** Where the shell leads its output: `2>/dev/full`. @default {to this process} */
   redirect?: string;
   /** Whether the permissions of files bind it, though this process is root's. @default {false} */
@@ -50,10 +52,13 @@ function denoDir(): { DENO_DIR?: string } {
 
 /** Starts the built-in program, or another task file, in a process of its own. */
 export function spawnKedge(args: readonly string[], options: RunKedgeOptions): Deno.ChildProcess {
-  const { umask, redirect, groups } = options;
+  const { umask, fileBlocks, redirect, groups } = options;
   const shell = (script: string) => ["sh", "-c", script, "sh"];
   const wrapped = [
     ...(umask === undefined ? [] : shell(`umask ${umask} && exec "$@"`)),
+    ...(fileBlocks === undefined
+      ? []
+      : shell(`trap "" XFSZ && ulimit -f ${fileBlocks} && exec "$@"`)),
     ...(redirect === undefined ? [] : shell(`exec "$@" ${redirect}`)),
     ...options.bound ? unbound : [],
     ...groups === undefined ? [] : ["--groups", groups.join(",")],
