@@ -10,22 +10,30 @@
 import { KedgeError } from "../../lib/base/errors.ts";
 import { KeptOutput } from "../../lib/base/kept_output.ts";
 import { LineSplitter } from "../../lib/base/line_splitter.ts";
-import { findEngine } from "../../lib/container/container_engine.ts";
+import type { Meter } from "../../lib/base/meter.ts";
+import type { Redactor } from "../../lib/base/redactor.ts";
+import { type ContainerEngine, findEngine } from "../../lib/container/container_engine.ts";
 import { endLeftContainers } from "../../lib/container/left_containers.ts";
 import { containerArguments, runContainer } from "../../lib/container/run_container.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
-import type { Operation } from "../../lib/operation/operation.ts";
+import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
-import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../../lib/runner/context.ts";
 import { type EngineImage, ensureEngineImage } from "./base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
-import { checkInContainer } from "./options.ts";
+import { type AskedContainer, checkInContainer } from "./options.ts";
 
 /** How much of the standard output is kept. */
 const mostKeptBytes = 16 * 1024 * 1024;
 
 /** How many characters of a command are shown. */
 const longestShown = 200;
+
+type Ran = Omit<InContainerResult, keyof Figures>;
 
 /** Does the work of `inContainer`. */
 export async function runInContainer(
@@ -34,83 +42,10 @@ export async function runInContainer(
 ): Promise<InContainerResult> {
   const context = resolveContext(ctx);
   const container = checkInContainer(options, context.redactor);
-  const { base, onStdout, engine: engineOptions } = options;
-  const { insecureRegistries, mirrors, registriesConf } = options;
-  const engine = await findEngine(engineOptions);
-  const args = containerArguments(engine, container);
-  const command = container.run.join(" ");
-  const shown = inOneLine(context.redactor.redact(command));
-  const exposed = [command, ...args].some((text) => context.redactor.redact(text) !== text);
-  let brought: EngineImage | undefined;
-  const operation: Operation<Plan, InContainerFields, InContainerFields> = {
-    kind: "container",
-    subject: shown,
-    plan({ meter }) {
-      if (exposed) {
-        meter.note(
-          "an argument holds a secret, and other users of this machine may see it; pass it in env, by a name that is not the engine's",
-          "warning",
-        );
-      }
-      return Promise.resolve({
-        changed: true,
-        bytesToMove: 0,
-        bytesToReuse: 0,
-        exact: true,
-        requests: 0,
-        why: "a program is run whenever it is asked for",
-        objects: [],
-      });
-    },
-    async move(_plan, step) {
-      const inner = { ...context, signal: step.signal };
-      const registries = { insecureRegistries, mirrors, registriesConf };
-      const image = brought = await ensureEngineImage(engine, base, registries, inner, step.meter);
-      await endLeftContainers(engine, {
-        onNote: (message) => step.meter.note(message, "warning"),
-        signal: step.signal,
-      });
-      const kept = new KeptOutput(mostKeptBytes, context.redactor);
-      let last = "";
-      const out = new LineSplitter((line) => step.meter.note(line), context.redactor);
-      const err = new LineSplitter((line) => {
-        last = line;
-        step.meter.note(line);
-      }, context.redactor);
-      const keep = (bytes: Uint8Array) => {
-        kept.push(bytes);
-        out.push(bytes);
-      };
-      const { code } = await runContainer(engine, {
-        ...container,
-        image: image.id,
-        onStdout: onStdout ?? keep,
-        onStderr: (bytes) => err.push(bytes),
-        onLeft: (message) => step.meter.note(message, "warning"),
-        signal: step.signal,
-      });
-      out.end();
-      err.end();
-      const { text: stdout, isCut: stdoutTruncated, bytes } = kept.end();
-      if (stdoutTruncated) {
-        step.meter.note(
-          `its standard output has ${bytes} bytes, of which the result keeps the first 16 MiB; onStdout takes all of it`,
-          "warning",
-        );
-      }
-      if (code === 0) return { code, stdout, stdoutTruncated, image: image.id };
-      throw new KedgeError(
-        `Cannot run "${shown}" in a container: it ended with code ${code}` +
-          (last === "" ? "" : ` (${last.slice(0, 300)})`),
-        { data: { code, stdout, stdoutTruncated } },
-      );
-    },
-    verify: () => Promise.resolve(),
-    commit: (_plan, result) => Promise.resolve(result),
-    standing: () => ({ code: 0, stdout: "", stdoutTruncated: false, image: "" }),
-  };
-  const result = await runOperation(operation, context);
-  const { bytesMoved = 0, bytesReused = 0, requests = 0 } = brought?.figures ?? {};
+  const engine = await findEngine(options.engine);
+  const run = new ContainerRun({ asked: options, container, engine, context });
+  const result = await runOperation(run, context);
+  const { bytesMoved = 0, bytesReused = 0, requests = 0 } = run.imageFigures ?? {};
   return {
     ...result,
     bytesMoved: result.bytesMoved + bytesMoved,
@@ -119,10 +54,151 @@ export async function runInContainer(
   };
 }
 
+interface ContainerRunOptions {
+  /** What was asked for. */
+  readonly asked: InContainerOptions;
+  /** The same, checked. */
+  readonly container: AskedContainer;
+  readonly engine: ContainerEngine;
+  readonly context: TaskContext;
+}
+
+/** The steps of a run in a container. */
+class ContainerRun implements Operation<Plan, Ran, Ran> {
+  readonly kind = "container";
+  /** The command, without secrets. */
+  readonly subject: string;
+  /** What it cost to bring the image into the engine, once it is there. */
+  imageFigures: EngineImage["figures"] | undefined;
+  readonly #of: ContainerRunOptions;
+  readonly #isExposed: boolean;
+
+  /**
+   * Runs nothing yet.
+   *
+   * @throws {UsageError} if the engine cannot be asked for that
+   */
+  constructor(of: ContainerRunOptions) {
+    const { container, engine, context: { redactor } } = of;
+    this.#of = of;
+    const args = containerArguments(engine, container);
+    const command = container.run.join(" ");
+    this.subject = inOneLine(redactor.redact(command));
+    this.#isExposed = [command, ...args].some((text) => redactor.redact(text) !== text);
+  }
+
+  plan({ meter }: Step): Promise<Plan> {
+    if (this.#isExposed) {
+      meter.note(
+        "an argument holds a secret, and other users of this machine may see it; pass it in env, by a name that is not the engine's",
+        "warning",
+      );
+    }
+    return Promise.resolve({
+      changed: true,
+      bytesToMove: 0,
+      bytesToReuse: 0,
+      exact: true,
+      requests: 0,
+      why: "a program is run whenever it is asked for",
+      objects: [],
+    });
+  }
+
+  async move(_plan: Plan, step: Step): Promise<Ran> {
+    const { asked, container, engine, context: { redactor } } = this.#of;
+    const { meter, signal } = step;
+    const onWarning = (message: string) => meter.note(message, "warning");
+    const image = await this.#ensureImage(step);
+    await endLeftContainers(engine, { onNote: onWarning, signal });
+    const output = new ProgramOutput(meter, redactor);
+    const { code } = await runContainer(engine, {
+      ...container,
+      image,
+      onStdout: asked.onStdout ?? ((bytes) => output.keep(bytes)),
+      onStderr: (bytes) => output.tell(bytes),
+      onLeft: onWarning,
+      signal,
+    });
+    const { lastLine, ...kept } = output.end();
+    if (code === 0) return { code, ...kept, image };
+    const said = lastLine === "" ? "" : ` (${lastLine.slice(0, 300)})`;
+    throw new KedgeError(
+      `Cannot run "${this.subject}" in a container: it ended with code ${code}${said}`,
+      { data: { code, ...kept } },
+    );
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commit(_plan: Plan, ran: Ran): Promise<Ran> {
+    return Promise.resolve(ran);
+  }
+
+  standing(): Ran {
+    return { code: 0, stdout: "", stdoutTruncated: false, image: "" };
+  }
+
+  /** Gives the name by which the engine runs the image. */
+  async #ensureImage({ meter, signal }: Step): Promise<string> {
+    const { asked, engine, context } = this.#of;
+    const { base, insecureRegistries, mirrors, registriesConf } = asked;
+    const registries = { insecureRegistries, mirrors, registriesConf };
+    const inner = { ...context, signal };
+    const { id, figures } = await ensureEngineImage(engine, base, registries, inner, meter);
+    this.imageFigures = figures;
+    return id;
+  }
+}
+
+/** What a program writes, told line by line. */
+class ProgramOutput {
+  readonly #meter: Meter;
+  readonly #kept: KeptOutput;
+  readonly #out: LineSplitter;
+  readonly #err: LineSplitter;
+  #lastLine = "";
+
+  constructor(meter: Meter, redactor: Redactor) {
+    this.#meter = meter;
+    this.#kept = new KeptOutput(mostKeptBytes, redactor);
+    this.#out = new LineSplitter((line) => meter.note(line), redactor);
+    this.#err = new LineSplitter((line) => {
+      this.#lastLine = line;
+      meter.note(line);
+    }, redactor);
+  }
+
+  /** Takes a piece of its standard output. */
+  keep(bytes: Uint8Array): void {
+    this.#kept.push(bytes);
+    this.#out.push(bytes);
+  }
+
+  /** Takes a piece of its standard error. */
+  tell(bytes: Uint8Array): void {
+    this.#err.push(bytes);
+  }
+
+  /** Gives what was kept, and the last line of its standard error. */
+  end(): Pick<Ran, "stdout" | "stdoutTruncated"> & { lastLine: string } {
+    this.#out.end();
+    this.#err.end();
+    const { text, isCut, bytes } = this.#kept.end();
+    if (isCut) {
+      this.#meter.note(
+        `its standard output has ${bytes} bytes, of which the result keeps the first 16 MiB; onStdout takes all of it`,
+        "warning",
+      );
+    }
+    return { stdout: text, stdoutTruncated: isCut, lastLine: this.#lastLine };
+  }
+}
+
 /** The beginning of a command, which may hold a whole script. */
 function inOneLine(command: string): string {
   const line = command.replace(/\s+/g, " ").trim();
   return line.length > longestShown ? `${line.slice(0, longestShown)}…` : line;
 }
-
-type InContainerFields = Omit<InContainerResult, keyof Figures>;
