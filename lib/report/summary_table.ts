@@ -16,18 +16,14 @@ export const statusWords: Readonly<Record<TaskStatus, string>> = {
 
 /**
  * The table at the end of a run: what each task took, moved and reused, and why. Where it does not fit, its last column is cut, and
- * on a very narrow terminal each task gets lines of its own, which are whole. Why the one task that failed did so is left out where the run failed: it
- * is told below, as the error of the run.
+ * on a very narrow terminal each task gets lines of its own, which are whole. Why a task failed is told elsewhere.
  */
 export function summaryTable(
   tasks: readonly TaskSummary[],
   paint: Paint,
   columns = Infinity,
-  isRunFine = false,
 ): string[] {
   const rows = tasks.map(rowOf);
-  const failed = tasks.flatMap(({ status }, index) => status === "failed" ? [rows[index]!] : []);
-  if (failed.length === 1 && !isRunFine) failed[0]![5] = "";
   const head = ["task", "state", "time", "moved", "reused", "why"];
   const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
   const widths = head.map((title, column) =>
@@ -72,7 +68,7 @@ function rowOf(each: TaskSummary): string[] {
     each.status === "not-run" ? "" : formatDuration(each.durationMs),
     each.figures === undefined ? "" : formatBytes(each.figures.bytesMoved),
     each.figures === undefined ? "" : formatBytes(each.figures.bytesReused),
-    visible(each.why ?? ""),
+    each.status === "failed" ? "" : visible(each.why ?? ""),
   ];
 }
 

@@ -7,6 +7,7 @@ import { formatBytes } from "../base/bytes.ts";
 import { counted } from "../base/counted.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Reporter, RunEvent, RunResult } from "../runner/events.ts";
+import { Failures } from "./failures.ts";
 import type { Output } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import type { Progress } from "./progress.ts";
@@ -44,21 +45,19 @@ export class TextReporter implements Reporter {
   #kept = new TaskOutput();
   #grouped = new TaskOutput();
   #query = false;
-  #planned = 0;
-  #started = new Set<string>();
+  #failures: Failures;
 
   /** Shows nothing yet. */
   constructor(options: TextReporterOptions) {
     this.#options = options;
+    this.#failures = new Failures(options.paint);
   }
 
   report(event: RunEvent): void {
     this.#options.progress.report(event);
-    if (event.type === "task-start") this.#started.add(event.task);
     switch (event.type) {
       case "run-start":
         this.#query = event.query;
-        this.#planned = event.tasks;
         break;
       case "output":
         this.#takeOutput(event);
@@ -83,17 +82,13 @@ export class TextReporter implements Reporter {
   }
 
   result(result: RunResult): void {
-    const { paint, output, isDataShown } = this.#options;
+    const { output, isDataShown } = this.#options;
     if (result.ok) {
       const isShown = result.lines.length > 0 && isDataShown();
       for (const line of result.lines) output.data(isShown ? printable(line) : line);
       return;
     }
-    const { message, causes = [], at, hint } = result.error;
-    this.#say(`${paint.bad("error:")} ${visible(message)}`, true);
-    for (const cause of causes) this.#say(`${paint.faint("caused by:")} ${visible(cause)}`, true);
-    if (at !== undefined) this.#say(`${paint.faint("at:")} ${visible(at)}`, true);
-    if (hint !== undefined) this.#say(`${paint.notice("hint:")} ${visible(hint)}`, true);
+    for (const line of this.#failures.atTheEnd(result.error)) this.#say(line, true);
   }
 
   pause(): Disposable {
@@ -180,24 +175,25 @@ export class TextReporter implements Reporter {
     if (this.#options.mode === "group") this.#showGroup(event.task, this.#grouped.take(event.task));
     if (event.status === "done" || event.status === "fresh") this.#kept.take(event.task);
     const { paint, quiet, github } = this.#options;
-    if (this.#query || quiet && !(github && event.status === "failed")) return;
-    const time = event.status === "not-run" ? "" : ` in ${formatDuration(event.durationMs)}`;
-    const word = `${statusWords[event.status]}${time}`;
-    const painted = event.status === "failed"
+    const { status, task, error } = event;
+    const isFailure = status === "failed" && error !== undefined;
+    const isOwn = isFailure && event.endsRun !== true;
+    if (this.#query || quiet && !isOwn && !(github && isFailure)) return;
+    const time = status === "not-run" ? "" : ` in ${formatDuration(event.durationMs)}`;
+    const word = `${statusWords[status]}${time}`;
+    const painted = status === "failed"
       ? paint.bad(word)
-      : event.status === "done" || event.status === "fresh"
+      : status === "done" || status === "fresh"
       ? paint.good(word)
       : paint.notice(word);
-    const isTold = event.status === "done" ||
-      event.error !== undefined && this.#isAlone(event.task);
-    const why = isTold || event.why === undefined ? "" : `: ${visible(event.why)}`;
-    this.#say(`${this.#head(event.task)}${painted}${why}`);
-    if (event.status === "failed") this.#annotate("error", event.task, event.why ?? "failed");
-  }
-
-  /** Whether the run is of one task: what came of it is told as the end of the run then. */
-  #isAlone(task: string): boolean {
-    return this.#planned === 1 && [...this.#started].every((each) => each === task);
+    const isLeft = status === "done" || isFailure || event.endsRun || event.why === undefined;
+    const why = isOwn ? this.#failures.whenItHappens(error) : isLeft ? [] : [visible(event.why!)];
+    const head = this.#head(task);
+    // GitHub shows an annotation in the log too.
+    const said = isOwn && github ? [] : why.slice(0, 1);
+    this.#say(`${head}${[painted, ...said].join(": ")}`, isOwn);
+    for (const line of why.slice(1)) this.#say(`${head}${line}`, isOwn);
+    if (isFailure) this.#annotate("error", task, error.message);
   }
 
   /** What GitHub shows beside the run. */
@@ -214,11 +210,12 @@ export class TextReporter implements Reporter {
       const lines = this.#kept.take(task);
       if (lines.length > 0) this.#showGroup(`${task}: last output`, lines.slice(-50), true);
     }
+    this.#failures.endRun(event.tasks);
     const isWorthATable = event.tasks.length > 1 ||
       event.tasks.some((each) => each.figures !== undefined);
     if (this.#query || !isWorthATable || this.#options.quiet) return;
     const { paint, columns } = this.#options;
-    for (const line of summaryTable(event.tasks, paint, columns(), event.ok)) this.#say(line);
+    for (const line of summaryTable(event.tasks, paint, columns())) this.#say(line);
     this.#say(paint.faint(summaryTotal(event.tasks, event.durationMs, event.dryRun)));
   }
 

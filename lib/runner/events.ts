@@ -30,7 +30,13 @@ export type RunnerEvent =
   }
   | { type: "task-start"; task: string; attempt: number }
   | { type: "task-retry"; task: string; attempt: number; delayMs: number; error: ErrorData }
-  | ({ type: "task-end"; error?: ErrorData } & TaskSummary)
+  | ({
+    type: "task-end";
+    /** Why it failed or was stopped. */
+    error?: ErrorData;
+    /** Whether the result, at the end, tells what ended it. */
+    endsRun?: true;
+  } & TaskSummary)
   | { type: "command"; task?: string; command: string; dryRun: boolean }
   | { type: "output"; task?: string; stream: "stdout" | "stderr"; text: string }
   | { type: "log"; task?: string; level: "info" | "warning"; message: string }

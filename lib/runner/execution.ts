@@ -9,10 +9,12 @@
  * @module
  */
 import { KedgeError, toError } from "../base/errors.ts";
+import { listed } from "../base/listed.ts";
 import { errorData } from "../operation/error_data.ts";
 import type { ArgsShape } from "./arg.ts";
 import type { RunnerEvent, TaskSummary } from "./events.ts";
 import type { ExecutionOptions } from "./execution_options.ts";
+import { failedWords } from "./failed_words.ts";
 import { figuresOf } from "./figures_of.ts";
 import type { GraphNode } from "./graph.ts";
 import { loadShell, shellModule } from "./load_shell.ts";
@@ -33,7 +35,9 @@ export class Execution {
   /** What became of each task, in the order of their ends. */
   readonly summaries: TaskSummary[] = [];
   #errors: Error[] = [];
+  #failed: string[] = [];
   #planned = new Set<GraphNode>();
+  #root: GraphNode | undefined;
   #options: ExecutionOptions;
   #runs = new Map<GraphNode, Promise<unknown>>();
   #waits = new NodeWaits();
@@ -54,6 +58,7 @@ export class Execution {
   async run(node: GraphNode): Promise<unknown> {
     const { signal, graph } = this.#options;
     this.#planned = new Set(graph.nodes);
+    this.#root = node;
     const follow = () => this.#stop.abort(signal.reason);
     if (signal.aborted) follow();
     else signal.addEventListener("abort", follow, { once: true });
@@ -63,7 +68,7 @@ export class Execution {
       if (signal.aborted) throw signal.reason;
       if (outcome.status === "fulfilled") return outcome.value;
       if (this.#errors.length > 1) {
-        throw new AggregateError(this.#errors, `${this.#errors.length} tasks failed`);
+        throw new AggregateError(this.#errors, failedWords(this.#failed));
       }
       throw this.#errors[0] ?? outcome.reason;
     } finally {
@@ -121,14 +126,13 @@ export class Execution {
   /** Tells that a node does not run, once all that it waits for has ended. */
   async #refuse(node: GraphNode, runs: readonly Promise<unknown>[]): Promise<never> {
     const outcomes = await Promise.allSettled(runs);
-    const index = outcomes.findIndex(({ status }) => status === "rejected");
-    const [dep, { reason }] = [
-      [...node.deps.values()][index]!,
-      outcomes[index] as PromiseRejectedResult,
-    ];
-    const why = `"${dep.label}" did not end well`;
+    const cause = outcomes.find((each) => each.status === "rejected")?.reason;
+    const bad = [...node.deps.values()].filter((_, index) =>
+      outcomes[index]!.status === "rejected"
+    );
+    const why = `${listed(bad.map(({ label }) => `"${label}"`))} did not end well`;
     this.#end({ task: node.label, status: "not-run", durationMs: 0, why });
-    throw new NotRunError(`Cannot run "${node.label}": ${why}`, { cause: reason });
+    throw new NotRunError(`Cannot run "${node.label}": ${why}`, { cause });
   }
 
   async #work(
@@ -167,15 +171,24 @@ export class Execution {
         durationMs: durationMs(),
         why: data.message,
         error: data,
+        ...(this.#endsRun(node) ? { endsRun: true } : {}),
       });
       if (!stopped && this.#planned.has(node)) {
         this.#errors.push(error);
+        this.#failed.push(task);
         if (!options.keepGoing) {
           this.#stop.abort(new KedgeError(`Stopped since "${task}" failed`));
         }
       }
       throw error;
     }
+  }
+
+  /** Whether what a node threw just now, or what stopped it, is what the run throws. */
+  #endsRun(node: GraphNode): boolean {
+    const { signal, keepGoing } = this.#options;
+    if (this.#stop.signal.aborted) return signal.aborted;
+    return this.#planned.has(node) && (!keepGoing || node === this.#root);
   }
 
   #contextOf(
@@ -230,7 +243,7 @@ export class Execution {
   }
 
   #end(end: Omit<Extract<RunnerEvent, { type: "task-end" }>, "type">): void {
-    const { error: _error, ...summary } = end;
+    const { error: _error, endsRun: _endsRun, ...summary } = end;
     this.summaries.push(summary);
     this.#options.report({ type: "task-end", ...end });
   }

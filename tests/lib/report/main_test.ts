@@ -60,16 +60,6 @@ Deno.test("main() tells which line of a task file threw what kedge did not", asy
   assert(!(await run(["fails"])).stderr.includes("\nat: "));
 });
 
-Deno.test("main() tells once why the one task of a run failed", async () => {
-  const alone = await run(["odd"]);
-  assertMatch(alone.stderr, /^\[odd\] failed in \S+$/m);
-  assertEquals(alone.stderr.split("bad \\x1b]0;title").length, 2, alone.stderr);
-  const among = await run(["fails"]);
-  assertMatch(among.stderr, /^\[fails\] failed in \S+: Cannot run `sh/m);
-  // As it happens and as the error of the run, but not in the table between them.
-  assertMatch(among.stderr, /^fails +failed +\S+$/m);
-});
-
 Deno.test("main() shows output with a head, in groups or as it comes", async () => {
   assertStringIncludes((await run(["says"])).stderr, "[says] line 1\n[says] line 2\n");
   assertStringIncludes(

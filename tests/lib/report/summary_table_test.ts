@@ -21,9 +21,8 @@ Deno.test("summaryTable() tells what a task came to on a terminal of a single co
   }
 });
 
-Deno.test("summaryTable() leaves why the one failed task did so to the error of the run, where the run failed", () => {
+Deno.test("summaryTable() leaves why a task failed to those who tell it", () => {
   const failed: TaskSummary = { task: "late", status: "failed", durationMs: 5, why: "no room" };
-  const told = (isRunFine: boolean) =>
-    summaryTable([image, failed], makePaint(false), Infinity, isRunFine).join("\n");
-  assertEquals([told(false), told(true)].map((text) => text.includes("no room")), [false, true]);
+  const lines = summaryTable([image, failed], makePaint(false));
+  assertEquals(lines.at(-1), "late   failed  5ms");
 });

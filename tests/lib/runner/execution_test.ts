@@ -130,7 +130,7 @@ Deno.test("failure: --keep-going runs what can still run, and tells all that fai
     after: "done",
     top: "not-run",
   });
-  assertEquals(errorOf(result).message, "2 tasks failed");
+  assertEquals(errorOf(result).message, "2 tasks failed: bad, worse");
 });
 
 Deno.test("failure: whatever is thrown is told", async () => {
