@@ -1,8 +1,7 @@
 import { checkOptions } from "../lib/base/check_options.ts";
 import { UsageError } from "../lib/base/errors.ts";
-import type { Journal } from "../lib/journal/journal.ts";
 import type { OperationRow, RunRow, StepRow } from "../lib/journal/journal_rows.ts";
-import type { TaskContextOptions } from "../lib/runner/context.ts";
+import type { TaskContext, TaskContextOptions } from "../lib/runner/context.ts";
 
 /** Options of {@linkcode listRuns}. */
 export interface ListRunsOptions {
@@ -26,7 +25,7 @@ export interface ShownRun extends RunRow {
 }
 
 /**
- * Lists the latest runs of the journal, newest first.
+ * Lists the latest runs of the journal, newest first. A warning tells of each whose record is damaged, which is left out.
  *
  * @throws {UsageError} if the limit is not a whole number of at least 1
  * @throws {KedgeError} if the journal cannot be read
@@ -49,7 +48,12 @@ export async function listRuns(
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`Cannot list runs: "limit" must not be ${limit}`);
   }
-  return (await journalOf(ctx)).runs(limit);
+  const { journal, report } = await contextOf(ctx);
+  return journal.runs(limit, (run, state) => {
+    const operation = { operation: crypto.randomUUID(), kind: "runs", subject: "the journal" };
+    const message = `Cannot list the run "${run}": ${state}`;
+    report({ ...operation, type: "note", level: "warning", message });
+  });
 }
 
 /**
@@ -75,7 +79,7 @@ export async function showRun(
   ctx: TaskContextOptions = {},
 ): Promise<ShownRun> {
   checkOptions(options, { id: "text" });
-  const journal = await journalOf(ctx);
+  const { journal } = await contextOf(ctx);
   if (!/^[0-9a-f-]+$/.test(options.id)) {
     throw new UsageError(`Cannot show the run ${JSON.stringify(options.id)}: it is not an id`, {
       hint: "`runs` lists the ids",
@@ -94,7 +98,7 @@ export async function showRun(
   return { ...run, operations };
 }
 
-async function journalOf(ctx: TaskContextOptions): Promise<Journal> {
+async function contextOf(ctx: TaskContextOptions): Promise<TaskContext> {
   const { resolveContext } = await import("../lib/runner/context.ts");
-  return resolveContext(ctx).journal;
+  return resolveContext(ctx);
 }

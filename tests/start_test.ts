@@ -70,6 +70,7 @@ Deno.test("a task that does nothing loads of the cache only what looks at its fo
     "lib/http/display_url.ts",
     "lib/journal/journal.ts",
     "lib/journal/journal_file.ts",
+    "lib/journal/read_row.ts",
     "lib/operation/error_data.ts",
   ]);
 });

@@ -7,10 +7,11 @@
  *
  * @module
  */
-import type { KedgeError } from "../base/errors.ts";
+import { type KedgeError, toError } from "../base/errors.ts";
 import type { Redactor } from "../base/redactor.ts";
 import { JournalFile } from "./journal_file.ts";
 import type { OperationRow, RunRow, StepRow } from "./journal_rows.ts";
+import { parsed, readRow } from "./read_row.ts";
 
 /** What a journal is made of. */
 export interface JournalOptions {
@@ -117,9 +118,18 @@ export class Journal implements Disposable {
     };
   }
 
-  /** The latest runs, the one that began last first, whatever the clock said. */
-  runs(limit = 50): RunRow[] {
-    return this.#rows(`${selectRuns} ORDER BY rowid DESC LIMIT ?`, [limit]);
+  /** The latest runs, the one that began last first, whatever the clock said; one that is damaged is left out if that is told to somebody. */
+  runs(limit = 50, onDamage?: (run: string, state: string) => void): RunRow[] {
+    const sql = `${selectRuns} ORDER BY rowid DESC LIMIT ?`;
+    if (onDamage === undefined) return this.#rows(sql, [limit]);
+    return this.#file.read(sql, [limit]).flatMap((found) => {
+      try {
+        return [readRow(found) as unknown as RunRow];
+      } catch (error) {
+        onDamage(String(found["id"]), toError(error).message);
+        return [];
+      }
+    });
   }
 
   /** The runs whose ids begin so, at most two. */
@@ -146,8 +156,8 @@ export class Journal implements Disposable {
     if (this.#failed) return undefined;
     try {
       const sql = "SELECT value FROM facts WHERE scope = ? AND key = ?";
-      const [row] = this.#file.read(sql, [scope, key]);
-      return row === undefined ? undefined : parsed(String(row["value"]));
+      const [found] = this.#file.read(sql, [scope, key]);
+      return found === undefined ? undefined : parsed(String(found["value"]));
     } catch (cause) {
       this.#fail(cause);
       return undefined;
@@ -217,35 +227,4 @@ export class Journal implements Disposable {
 
 function changedNothing(figures: object): boolean {
   return "changed" in figures && figures.changed === false;
-}
-
-const times = ["started", "ended", "at"];
-const objects = ["figures", "error", "detail"];
-const mostMs = 8.64e15; // Farther from 1970 there is no date.
-
-/** A row as data: others may have written it. */
-function readRow(row: Record<string, unknown>): Record<string, unknown> {
-  const read = { ...row };
-  for (const name of times) {
-    if (Math.abs(Number(row[name] ?? 0)) <= mostMs) continue;
-    throw new Error(`the "${name}" of a row is not a time`);
-  }
-  for (const name of objects) {
-    if (typeof row[name] === "string") read[name] = objectIn(row[name], name);
-  }
-  return read;
-}
-
-function objectIn(text: string, name: string): object {
-  const data: unknown = /^\s*\{/.test(text) ? parsed(text) : undefined;
-  if (typeof data === "object" && data !== null) return data;
-  throw new Error(`the "${name}" of a row is not an object in JSON`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

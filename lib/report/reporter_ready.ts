@@ -10,6 +10,8 @@ import "./progress.ts";
 import "./text_reporter.ts";
 import "./time_left.ts";
 import "../base/counted.ts";
+import "./failures.ts";
 import "./summary_table.ts";
 import "./task_output.ts";
+import "../runner/failed_words.ts";
 import "./columns.ts";

@@ -55,6 +55,7 @@ import "../../lib/base/atomic_file.ts";
 import "../../lib/cache/cache.ts";
 import "../../lib/cache/lazy_tier.ts";
 import "../../lib/journal/journal_file.ts";
+import "../../lib/journal/read_row.ts";
 import "../../lib/base/secret.ts";
 import "../../lib/oci/pooled.ts";
 import "../../lib/oci/choose_image.ts";

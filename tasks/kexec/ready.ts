@@ -60,6 +60,7 @@ import "../../lib/oci/reference.ts";
 import "../../lib/cache/cache.ts";
 import "../../lib/cache/lazy_tier.ts";
 import "../../lib/journal/journal_file.ts";
+import "../../lib/journal/read_row.ts";
 import "../../lib/base/secret.ts";
 import "../../lib/base/sync_data.ts";
 import "../../lib/oci/reference_grammar.ts";

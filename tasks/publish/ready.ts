@@ -87,6 +87,7 @@ import "../../lib/oci/reference.ts";
 import "../../lib/cache/cache.ts";
 import "../../lib/cache/lazy_tier.ts";
 import "../../lib/journal/journal_file.ts";
+import "../../lib/journal/read_row.ts";
 import "../../lib/nix/program/ask_path_info.ts";
 import "../../lib/nix/path_info.ts";
 import "../../lib/nix/nix32.ts";
