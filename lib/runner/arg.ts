@@ -35,7 +35,7 @@ export interface Arg<T = unknown, P extends ArgPresence = ArgPresence> {
   readonly group?: string;
   /** The default that the help shows, where the task itself chooses it. */
   readonly defaultText?: string;
-  /** Reads what was typed. */
+  /** Reads what was typed; an error says why that cannot be used. */
   parse(text: string, place: ArgPlace): T;
   /** Checks a value that a program passed. */
   check(value: unknown, place: ArgPlace): T;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "../base/errors.ts";
+import { KedgeError, toError, UsageError } from "../base/errors.ts";
 import { listed } from "../base/listed.ts";
 import type { Arg, ArgPlace, ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
@@ -71,8 +71,7 @@ function fromTexts(
 ): unknown {
   if (declared.kind === "boolean") return flags.switches.get(key);
   if (texts.length === 0) return undefined;
-  if (declared.kind !== "list") return declared.parse(texts.at(-1)!, place);
-  return declared.check(texts.flatMap((text) => declared.parse(text, place) as unknown[]), place);
+  return fromText(declared, declared.kind === "list" ? texts : texts.slice(-1), place);
 }
 
 function fromEnv(declared: Arg, sources: ArgSources): unknown {
@@ -80,9 +79,22 @@ function fromEnv(declared: Arg, sources: ArgSources): unknown {
   const text = sources.env(declared.env);
   if (text === undefined || text === "") return undefined;
   const place: ArgPlace = { label: declared.env, cwd: sources.cwd };
-  if (declared.kind !== "list") return declared.parse(text, place);
+  if (declared.kind !== "list") return fromText(declared, [text], place);
   const items = text.split(/[,\n]/).map((item) => item.trim()).filter((item) => item !== "");
-  return declared.check(items.flatMap((item) => declared.parse(item, place) as unknown[]), place);
+  return fromText(declared, items, place);
+}
+
+/** What was typed, read; what a reader of the user's own throws is told as any other bad value. */
+function fromText(declared: Arg, texts: readonly string[], place: ArgPlace): unknown {
+  try {
+    if (declared.kind !== "list") return declared.parse(texts[0]!, place);
+    return declared.check(texts.flatMap((text) => declared.parse(text, place) as unknown[]), place);
+  } catch (cause) {
+    if (cause instanceof KedgeError) throw cause;
+    const shown = listed(texts.map((text) => JSON.stringify(text)));
+    const message = `Cannot use ${shown} for ${place.label}: ${toError(cause).message}`;
+    throw new UsageError(message, { cause });
+  }
 }
 
 function fromDefault(declared: Arg, place: ArgPlace): unknown {
