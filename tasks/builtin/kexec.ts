@@ -42,6 +42,7 @@ export const kexecTask = task({
       default: 8,
     }),
     limitRate: arg.bytes({
+      min: 1024,
       description: "Maximum bytes per second, over all connections together",
       example: "10MiB",
     }),

@@ -13,6 +13,7 @@ const cases: readonly [args: readonly string[], words: string][] = [
   ],
   [["kexec", "--sha256=zz"], 'Cannot use the digest "zz" of --sha256: it has 2 digits'],
   [["kexec", "--connections=0"], 'Cannot use "0" for --connections: it is not a whole number'],
+  [["kexec", "--limit-rate=1"], 'Cannot use "1 B" for --limit-rate: it is not a size of at least'],
   [["image:sync", "oci:x", "oci:y", "--also=::"], 'Cannot read the reference "::" of --also: '],
   [
     ["image:sync", "oci:x", "oci:y", "--platform=::"],
