@@ -12,33 +12,11 @@ import { isTemporaryName } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
 import { isDigest } from "../base/digest_text.ts";
 import { folderNames, ifAllowed, ifThere } from "../base/files.ts";
+import { type Aged, aged, contentsAt, inodeOf, listAged, type SurveyedContents } from "./aged.ts";
 import { buckets } from "./buckets.ts";
 import type { Cache } from "./cache.ts";
 import { copiedDigest, namedFilePath } from "./named_file.ts";
 import { findPointers, type FoundPointer, refsOf } from "./pointers.ts";
-import { seeTree } from "./read_tree.ts";
-
-/** A file or a folder with its age. */
-export interface Aged {
-  /** Its name. */
-  name: string;
-  /** Its path. */
-  path: string;
-  /** When it changed last, in milliseconds since 1970. */
-  changedMs: number;
-}
-
-/** A blob or an archive with its age. */
-export interface SurveyedContents extends Aged {
-  /** Which of the two it is. */
-  kind: "blob" | "archive";
-  /** Its digest. */
-  digest: Digest;
-  /** Its size in bytes. */
-  size: number;
-  /** By what another name of it can be told. */
-  inode: string;
-}
 
 /** What there is. */
 export interface Survey {
@@ -76,74 +54,163 @@ export async function surveyCache(
   signal: AbortSignal | undefined,
   inUse: boolean,
 ): Promise<Survey> {
-  const at = (bucket: { folder: string }) => join(cache.dir, bucket.folder);
-  const contents = new Map<Digest, SurveyedContents>();
-  const strays: Aged[] = [];
-  const denied: string[] = [];
-  const allowed = <T>(looking: Promise<T>) => ifAllowed(looking, (why) => denied.push(why));
-  await surveyContents("blob", at(buckets.blobs), { contents, strays, allowed, signal });
-  await surveyContents("archive", at(buckets.archives), { contents, strays, allowed, signal });
-  const { leased, all, dead, denied: leases } = await cache.leases.read(inUse);
-  denied.push(...leases);
-  const pointers: FoundPointer[] = [];
-  const below = new Set<Digest>();
-  const beside: string[] = [];
-  for await (const pointer of findPointers(cache.dir, (path) => beside.push(path))) {
-    signal?.throwIfAborted();
-    pointers.push(pointer);
-    if (pointer.denied !== undefined) denied.push(pointer.denied);
-    for (const digest of refsOf(pointer)) {
-      if (contents.has(digest)) continue;
-      const found = await allowed(contentsAt("blob", digest, cache.blobs.path(digest))) ??
-        await allowed(contentsAt("archive", digest, cache.archives.path(digest)));
-      if (found !== undefined) contents.set(digest, found);
-      else if (await isBelow(cache, digest)) below.add(digest);
+  return await new CacheSurvey(cache, signal).see(inUse);
+}
+
+class CacheSurvey {
+  readonly #cache: Cache;
+  readonly #signal: AbortSignal | undefined;
+  readonly #contents = new Map<Digest, SurveyedContents>();
+  readonly #pointers: FoundPointer[] = [];
+  readonly #below = new Set<Digest>();
+  readonly #strays: Aged[] = [];
+  /** The paths of work under way that lies beside what it is to become. */
+  readonly #beside: string[] = [];
+  readonly #denied: string[] = [];
+
+  constructor(cache: Cache, signal: AbortSignal | undefined) {
+    this.#cache = cache;
+    this.#signal = signal;
+  }
+
+  async see(inUse: boolean): Promise<Survey> {
+    await this.#seeContents("blob", buckets.blobs);
+    await this.#seeContents("archive", buckets.archives);
+    const leases = await this.#cache.leases.read(inUse);
+    this.#denied.push(...leases.denied);
+    await this.#seePointers();
+    const files = await this.#seeFiles(await this.#owners());
+    const top = await this.#list(this.#cache.dir);
+    return {
+      leased: leases.leased,
+      allLeased: leases.all,
+      deadLeases: leases.dead,
+      pointers: this.#pointers,
+      contents: this.#contents,
+      below: this.#below,
+      strays: this.#strays,
+      oldBuckets: top.filter(({ name }) => isOlderBucket(name)),
+      files,
+      partials: await this.#list(this.#at(buckets.partials)),
+      temporaries: [
+        ...await this.#list(this.#at(buckets.temporary)),
+        ...top.filter(({ name }) => isTemporaryName(name)),
+        ...await this.#seeBeside(),
+      ],
+      quarantined: await this.#list(this.#at(buckets.quarantine)),
+      denied: [...new Set(this.#denied)],
+    };
+  }
+
+  async #seeContents(kind: SurveyedContents["kind"], bucket: { folder: string }): Promise<void> {
+    const base = join(this.#at(bucket), "sha256");
+    for (const shard of await this.#allowed(folderNames(base)) ?? []) {
+      this.#signal?.throwIfAborted();
+      const folder = join(base, shard);
+      const names = await this.#allowed(folderNames(folder)) ?? [];
+      const looking = names.map((name) => this.#allowed(lookAt(kind, join(folder, name))));
+      for (const seen of await Promise.all(looking)) {
+        if (seen?.found !== undefined) this.#contents.set(seen.found.digest, seen.found);
+        if (seen?.stray !== undefined) this.#strays.push(seen.stray);
+      }
     }
   }
-  const owners = new Map<string, FoundPointer>();
-  const own = (key: string, pointer: FoundPointer) => {
-    const folder = dirname(namedFilePath(cache.dir, key, "x"));
-    if (!owners.has(folder)) owners.set(folder, pointer);
-  };
-  for (const pointer of pointers) if (pointer.envelope) own(pointer.envelope.key, pointer);
-  if (cache.lower !== undefined) {
-    for await (const pointer of findPointers(cache.lower)) {
-      signal?.throwIfAborted();
-      if (pointer.envelope) own(pointer.envelope.key, pointer);
+
+  async #seePointers(): Promise<void> {
+    const cache = this.#cache;
+    for await (const pointer of findPointers(cache.dir, (path) => this.#beside.push(path))) {
+      this.#signal?.throwIfAborted();
+      this.#pointers.push(pointer);
+      if (pointer.denied !== undefined) this.#denied.push(pointer.denied);
+      for (const digest of refsOf(pointer)) await this.#seeReferred(digest);
     }
   }
-  const list = async (folder: string) => await allowed(listAged(folder)) ?? [];
-  // Another user's: it tells nothing of what contents are needed.
-  const ifSeen = <T>(looking: Promise<T>) => ifAllowed(looking, () => {});
-  const files: Survey["files"] = [];
-  for (const folder of await list(at(buckets.files))) {
-    const pointer = owners.get(folder.path);
-    for (const name of await ifSeen(folderNames(folder.path)) ?? []) {
-      if (isTemporaryName(name)) beside.push(join(folder.path, name));
-    }
-    if (pointer !== undefined) files.push({ ...folder, pointer });
-    else files.push({ ...folder, named: await ifSeen(namedIn(folder.path, contents)) ?? [] });
+
+  /** Looks for what a pointer refers to where that was not seen before. */
+  async #seeReferred(digest: Digest): Promise<void> {
+    if (this.#contents.has(digest)) return;
+    const { blobs, archives } = this.#cache;
+    const found = await this.#allowed(contentsAt("blob", digest, blobs.path(digest))) ??
+      await this.#allowed(contentsAt("archive", digest, archives.path(digest)));
+    if (found !== undefined) this.#contents.set(digest, found);
+    else if (await this.#isBelow(digest)) this.#below.add(digest);
   }
-  const top = await list(cache.dir);
-  return {
-    leased,
-    allLeased: all,
-    deadLeases: dead,
-    pointers,
-    contents,
-    below,
-    strays,
-    oldBuckets: top.filter(({ name }) => isOlderBucket(name)),
-    files,
-    partials: await list(at(buckets.partials)),
-    temporaries: [
-      ...await list(at(buckets.temporary)),
-      ...top.filter(({ name }) => isTemporaryName(name)),
-      ...(await Promise.all(beside.map(async (path) => await ifSeen(aged(path)) ?? []))).flat(),
-    ],
-    quarantined: await list(at(buckets.quarantine)),
-    denied: [...new Set(denied)],
-  };
+
+  /** Whether something that is not in a cache is in the layer below it, as far as that may be read. */
+  async #isBelow(digest: Digest): Promise<boolean> {
+    if (this.#cache.lower === undefined) return false;
+    return await ifSeen(this.#cache.sizeOf(digest)) !== undefined;
+  }
+
+  /** The pointers to which folders of named files belong, those of the cache itself before those of the layer below. */
+  async #owners(): Promise<ReadonlyMap<string, FoundPointer>> {
+    const { dir, lower } = this.#cache;
+    const owners = new Map<string, FoundPointer>();
+    const own = (pointer: FoundPointer) => {
+      if (!pointer.envelope) return;
+      const folder = dirname(namedFilePath(dir, pointer.envelope.key, "x"));
+      if (!owners.has(folder)) owners.set(folder, pointer);
+    };
+    this.#pointers.forEach(own);
+    if (lower === undefined) return owners;
+    for await (const pointer of findPointers(lower)) {
+      this.#signal?.throwIfAborted();
+      own(pointer);
+    }
+    return owners;
+  }
+
+  async #seeFiles(owners: ReadonlyMap<string, FoundPointer>): Promise<Survey["files"]> {
+    const files: Survey["files"] = [];
+    for (const folder of await this.#list(this.#at(buckets.files))) {
+      const pointer = owners.get(folder.path);
+      for (const name of await ifSeen(folderNames(folder.path)) ?? []) {
+        if (isTemporaryName(name)) this.#beside.push(join(folder.path, name));
+      }
+      if (pointer !== undefined) files.push({ ...folder, pointer });
+      else {files.push({
+          ...folder,
+          named: await ifSeen(namedIn(folder.path, this.#contents)) ?? [],
+        });}
+    }
+    return files;
+  }
+
+  async #seeBeside(): Promise<Aged[]> {
+    const seeing = this.#beside.map(async (path) => await ifSeen(aged(path)) ?? []);
+    return (await Promise.all(seeing)).flat();
+  }
+
+  async #list(folder: string): Promise<Aged[]> {
+    return await this.#allowed(listAged(folder)) ?? [];
+  }
+
+  #allowed<T>(looking: Promise<T>): Promise<T | undefined> {
+    return ifAllowed(looking, (why) => this.#denied.push(why));
+  }
+
+  #at({ folder }: { folder: string }): string {
+    return join(this.#cache.dir, folder);
+  }
+}
+
+/** What may be another user's, and tells nothing of what contents are needed. */
+function ifSeen<T>(looking: Promise<T>): Promise<T | undefined> {
+  return ifAllowed(looking, () => {});
+}
+
+/** What lies in a shard: contents, or what should not be there. */
+async function lookAt(
+  kind: SurveyedContents["kind"],
+  path: string,
+): Promise<{ found?: SurveyedContents; stray?: Aged }> {
+  const [shard, name] = [basename(dirname(path)), basename(path)];
+  const digest = `sha256:${name}`;
+  const isNamed = isDigest(digest) && name.startsWith(shard);
+  const found = isNamed ? await contentsAt(kind, digest, path) : undefined;
+  if (found !== undefined) return { found };
+  const [stray] = await aged(path);
+  return stray === undefined ? {} : { stray };
 }
 
 /** What the files of a folder are second names of, or copies. */
@@ -165,12 +232,6 @@ async function namedIn(
   return found;
 }
 
-/** Whether something that is not in a cache is in the layer below it, as far as that may be read. */
-async function isBelow(cache: Cache, digest: Digest): Promise<boolean> {
-  if (cache.lower === undefined) return false;
-  return await ifAllowed(cache.sizeOf(digest), () => {}) !== undefined;
-}
-
 /** Whether a folder is a bucket of this program in a version before this one's. */
 function isOlderBucket(name: string): boolean {
   const match = /^([a-z]+)-v(\d+)$/.exec(name);
@@ -178,65 +239,4 @@ function isOlderBucket(name: string): boolean {
     Object.values(buckets).some((bucket) =>
       bucket.name === match[1] && Number(match[2]) < bucket.version
     );
-}
-
-/** What a digest names, if it is there and is a blob or an archive. */
-async function contentsAt(
-  kind: SurveyedContents["kind"],
-  digest: Digest,
-  path: string,
-): Promise<SurveyedContents | undefined> {
-  const info = await ifThere(Deno.lstat(path));
-  if (info === undefined || (kind === "blob" ? !info.isFile : !info.isDirectory)) return undefined;
-  const size = kind === "blob" ? info.size : (await seeTree(path))?.bytes ?? 0;
-  const [changed, inode] = [changedMs(info), inodeOf(info)];
-  return { kind, digest, name: digest, path, changedMs: changed, size, inode };
-}
-
-async function surveyContents(
-  kind: SurveyedContents["kind"],
-  folder: string,
-  { contents, strays, allowed, signal }: {
-    contents: Map<Digest, SurveyedContents>;
-    strays: Aged[];
-    allowed: <T>(looking: Promise<T>) => Promise<T | undefined>;
-    signal: AbortSignal | undefined;
-  },
-): Promise<void> {
-  const base = join(folder, "sha256");
-  for (const shard of await allowed(folderNames(base)) ?? []) {
-    signal?.throwIfAborted();
-    const look = async (name: string) => {
-      const path = join(base, shard, name);
-      const digest = `sha256:${name}`;
-      const isNamed = isDigest(digest) && name.startsWith(shard);
-      const found = isNamed ? await contentsAt(kind, digest, path) : undefined;
-      const info = found === undefined ? await ifThere(Deno.lstat(path)) : undefined;
-      return { found, stray: info && { name, path, changedMs: changedMs(info) } };
-    };
-    const names = await allowed(folderNames(join(base, shard))) ?? [];
-    const looked = await Promise.all(names.map((name) => allowed(look(name))));
-    for (const { found, stray } of looked.filter((each) => each !== undefined)) {
-      if (found !== undefined) contents.set(found.digest, found);
-      if (stray !== undefined) strays.push(stray);
-    }
-  }
-}
-
-async function listAged(folder: string): Promise<Aged[]> {
-  const names = await folderNames(folder);
-  return (await Promise.all(names.map((name) => aged(join(folder, name))))).flat();
-}
-
-async function aged(path: string): Promise<Aged[]> {
-  const info = await ifThere(Deno.lstat(path));
-  return info === undefined ? [] : [{ name: basename(path), path, changedMs: changedMs(info) }];
-}
-
-function inodeOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
-}
-
-function changedMs(info: Deno.FileInfo): number {
-  return (info.ctime ?? info.mtime)?.getTime() ?? 0;
 }
