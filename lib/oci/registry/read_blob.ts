@@ -9,6 +9,7 @@
  */
 import { delay } from "@std/async";
 import { counted } from "../../base/counted.ts";
+import type { Digest } from "../../base/digest.ts";
 import { KedgeError, UnreachableError } from "../../base/errors.ts";
 import { LateSignals } from "../../base/late_signals.ts";
 import { type Meter, silentMeter } from "../../base/meter.ts";
@@ -16,7 +17,6 @@ import { comingBytes, type MinReader } from "../../http/coming_bytes.ts";
 import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { RangeRefusedError } from "./range_refused_error.ts";
-import type { BlobPart } from "./registry_blobs.ts";
 import type { RegistryClient } from "./registry_client.ts";
 
 /** Options of {@linkcode readBlob}. */
@@ -49,35 +49,17 @@ export async function* readBlob(
 ): AsyncIterableIterator<Uint8Array> {
   const { meter = silentMeter, retry = defaultRetryPolicy, stallMs = 60_000, signal } = options;
   const { digest, size } = descriptor;
+  const opener = new BlobOpener(client, descriptor, { meter, signal });
   let position = options.start ?? 0;
-  let ranges = true;
   for (let failures = 0;;) {
     signal?.throwIfAborted();
     const before = position;
-    const isPart = position > 0 && position < size && ranges;
-    let part: BlobPart;
-    try {
-      part = isPart
-        ? await client.getRange(descriptor, position, size - 1, signal)
-        : { body: await client.get(descriptor, signal), size };
-    } catch (error) {
-      signal?.throwIfAborted();
-      // A request is tried again by who sends it; what fails here is no matter of the connection.
-      if (!(error instanceof RangeRefusedError)) throw error;
-      meter.note(`${client.host.host} gives no ranges; reading ${digest} from its start`);
-      ranges = false;
-      continue;
-    }
-    const end = isPart ? position + part.size : size;
-    let drop = isPart ? 0 : position;
+    const { body, skip, end } = await opener.open(position);
     let failure: unknown;
     try {
-      for await (const piece of pieces(part.body, size, stallMs, signal)) {
-        const dropped = Math.min(drop, piece.byteLength);
-        drop -= dropped;
-        if (dropped === piece.byteLength) continue;
-        position += piece.byteLength - dropped;
-        yield dropped === 0 ? piece : piece.subarray(dropped);
+      for await (const piece of skipBytes(pieces(body, size, stallMs, signal), skip)) {
+        position += piece.byteLength;
+        yield piece;
       }
       if (position >= size) return;
       if (position >= end) {
@@ -91,21 +73,91 @@ export async function* readBlob(
       failure = error;
     }
     failures = position > before ? 1 : failures + 1;
+    if (failures > retry.retries) throw keptFailing(client, digest, failures, failure);
     const state = (failure as Error).message;
-    if (failures > retry.retries) {
-      throw new UnreachableError(
-        `Cannot get the blob ${digest} from "${client.name}": ${state}, tried ${
-          counted(failures, "time")
-        }`,
-        {
-          cause: failure,
-          ...(client.host.side === undefined ? {} : { side: client.host.side }),
-        },
-      );
-    }
     meter.note(`${digest}: ${state}; going on at byte ${position}`, "warning");
     const waitMs = retryDelayMs(retry, failures - 1, undefined, Math.random);
     await delay(waitMs, signal === undefined ? {} : { signal });
+  }
+}
+
+interface OpenedBlob {
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** How many of its bytes are not wanted, at its beginning. */
+  readonly skip: number;
+  /** Where it ends in the blob. */
+  readonly end: number;
+}
+
+/** Opens a blob from a byte on; from its start, once the registry refused to. */
+class BlobOpener {
+  readonly #client: RegistryClient;
+  readonly #descriptor: Descriptor;
+  readonly #meter: Meter;
+  readonly #signal: AbortSignal | undefined;
+  #hasRanges = true;
+
+  constructor(
+    client: RegistryClient,
+    descriptor: Descriptor,
+    { meter, signal }: { meter: Meter; signal: AbortSignal | undefined },
+  ) {
+    this.#client = client;
+    this.#descriptor = descriptor;
+    this.#meter = meter;
+    this.#signal = signal;
+  }
+
+  async open(position: number): Promise<OpenedBlob> {
+    try {
+      return await this.#ask(position);
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      // A request is tried again by who sends it; what fails here is no matter of the connection.
+      if (!(error instanceof RangeRefusedError)) throw error;
+      const { host: { host } } = this.#client;
+      this.#meter.note(
+        `${host} gives no ranges; reading ${this.#descriptor.digest} from its start`,
+      );
+      this.#hasRanges = false;
+      return await this.open(position);
+    }
+  }
+
+  async #ask(position: number): Promise<OpenedBlob> {
+    const [client, descriptor, signal] = [this.#client, this.#descriptor, this.#signal];
+    const { size } = descriptor;
+    if (position === 0 || position >= size || !this.#hasRanges) {
+      return { body: await client.get(descriptor, signal), skip: position, end: size };
+    }
+    const part = await client.getRange(descriptor, position, size - 1, signal);
+    return { body: part.body, skip: 0, end: position + part.size };
+  }
+}
+
+function keptFailing(
+  { host: { side }, name }: RegistryClient,
+  digest: Digest,
+  failures: number,
+  cause: unknown,
+): UnreachableError {
+  const state = (cause as Error).message;
+  return new UnreachableError(
+    `Cannot get the blob ${digest} from "${name}": ${state}, tried ${counted(failures, "time")}`,
+    { cause, ...(side === undefined ? {} : { side }) },
+  );
+}
+
+/** All but the first bytes. */
+async function* skipBytes(
+  pieces: AsyncIterable<Uint8Array>,
+  count: number,
+): AsyncIterableIterator<Uint8Array> {
+  let left = count;
+  for await (const piece of pieces) {
+    const skipped = Math.min(left, piece.byteLength);
+    left -= skipped;
+    if (skipped < piece.byteLength) yield skipped === 0 ? piece : piece.subarray(skipped);
   }
 }
 
