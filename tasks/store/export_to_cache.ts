@@ -1,6 +1,6 @@
 import { IncompleteError } from "../../lib/base/errors.ts";
 import { defaultRetryPolicy } from "../../lib/http/retry_policy.ts";
-import { packedBound } from "../../lib/nix/nar/compression.ts";
+import { type NarPacking, packedBound } from "../../lib/nix/nar/compression.ts";
 import { moveClosure } from "../../lib/nix/stores/move_closure.ts";
 import type { WrittenNarInfos } from "../../lib/nix/stores/move_options.ts";
 import { NarPacker } from "../../lib/nix/nar/nar_packer.ts";
@@ -9,6 +9,7 @@ import { prepareStore } from "../../lib/nix/stores/prepare_store.ts";
 import { planStore, standingBytes, type StorePlan } from "../../lib/nix/stores/plan_store.ts";
 import type { PublishStore } from "../../lib/nix/stores/publish_store.ts";
 import { storeFailuresError } from "../../lib/nix/stores/store_failures.ts";
+import type { StoreUri } from "../../lib/nix/stores/store_uri.ts";
 import { verifyStore } from "../../lib/nix/stores/verify_store.ts";
 import type { Operation } from "../../lib/operation/operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
@@ -39,11 +40,7 @@ export async function exportToCache(
   context: TaskContext,
   opened: AsyncDisposableStack,
 ): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
-  const { query } = end.uri;
-  const compression = options.compression ?? query["compression"];
-  const level = compression === "none" ? undefined : query["compression-level"];
-  const packing = checkedPacking(compression, options.level ?? level);
-  checkStorePacking(end.uri, packing);
+  const packing = packingFor(end.uri, options);
   const keys = await loadSigningKeys(options.signingKey, [end.uri], context);
   const prepared = await prepareStore(end.uri);
   for (const each of [prepared.credentials, prepared.read?.credentials]) {
@@ -51,55 +48,33 @@ export async function exportToCache(
   }
   const packer = opened.use(new NarPacker(context.signal));
   const spool = opened.use(new PublishSpool(context.cache));
+  const openCache = async ({ meter, signal }: AskingStep) =>
+    opened.use(
+      await openStore(prepared, {
+        keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],
+        publicKeys: [],
+        propagationMs: prepared.read === undefined ? 0 : 30_000,
+        retry: defaultRetryPolicy,
+        sessions: spool,
+        makeMemory: nixMemory(context),
+        meter,
+        signal,
+      }),
+    );
   return {
     kind: "base-image:export",
     subject,
     async plan({ meter, signal }) {
       const selection = await select({ meter, signal });
-      const store = opened.use(
-        await openStore(prepared, {
-          keys: [...keys.everywhere, ...keys.ofStore.get(end.uri) ?? []],
-          publicKeys: [],
-          propagationMs: prepared.read === undefined ? 0 : 30_000,
-          retry: defaultRetryPolicy,
-          sessions: spool,
-          makeMemory: nixMemory(context),
-          meter,
-          signal,
-        }),
-      );
-      await checkReferences(store, selection, signal);
-      const plan = await planStore(store, selection.closure, {
+      const cache = await openCache({ meter, signal });
+      await checkReferences(cache, selection, signal);
+      const store = await planStore(cache, selection.closure, {
         packing,
         spool,
         replace: false,
         signal,
       });
-      const lacking = plan.states.filter((state) => state.gap !== undefined);
-      const { writer, reader } = store.cache;
-      const missing = lacking.filter((state) => state.gap !== "not signed by our key")
-        .map((state) => state.source);
-      const unsigned = lacking.length - missing.length;
-      const standing = exportPlan(selection, missing, end.shown);
-      const toSend = plan.states.filter((state) => state.sendNar);
-      const there = plan.states.filter((state) => !state.sendNar);
-      const bounds = toSend.map(({ source }) => packedBound(packing, source.narSize));
-      return {
-        ...selection,
-        ...standing,
-        changed: lacking.length > 0,
-        why: standing.why +
-          (unsigned === 0
-            ? ""
-            : `; ${unsigned} that it has ${unsigned === 1 ? "lacks" : "lack"} a signature of ours`),
-        store: plan,
-        bytesToMove: bounds.reduce((sum, bytes) => sum + bytes, 0),
-        bytesToReuse: there.reduce((sum, state) => sum + standingBytes(state), 0),
-        exact: toSend.length === 0 || packing.compression === "none",
-        requests: lacking.length * writer.requestsFor(1000) +
-          bounds.reduce((sum, bytes) => sum + writer.requestsFor(bytes), 0) +
-          (lacking.length === 0 ? 0 : selection.closure.length * 2 * reader.requestsEach),
-      };
+      return planOf(selection, store, packing, end.shown);
     },
     async move({ store }, { meter, record, signal }) {
       using _use = await context.cache.use({ signal });
@@ -118,6 +93,47 @@ export async function exportToCache(
     },
     commit: (plan) => Promise.resolve(exported(plan)),
     standing: exported,
+  };
+}
+
+/** How paths are packed: as it was asked for, or as the URI of the cache says. */
+function packingFor(uri: StoreUri, options: ExportStoreOptions): NarPacking {
+  const compression = options.compression ?? uri.query["compression"];
+  const level = compression === "none" ? undefined : uri.query["compression-level"];
+  const packing = checkedPacking(compression, options.level ?? level);
+  checkStorePacking(uri, packing);
+  return packing;
+}
+
+function planOf(
+  selection: Selection,
+  store: StorePlan,
+  packing: NarPacking,
+  shown: string,
+): CacheExportPlan {
+  const { states, store: { cache: { reader, writer } } } = store;
+  const lacking = states.filter(({ gap }) => gap !== undefined);
+  const missing = lacking.filter(({ gap }) => gap !== "not signed by our key");
+  const unsigned = lacking.length - missing.length;
+  const toSend = states.filter(({ sendNar }) => sendNar);
+  const bounds = toSend.map(({ source }) => packedBound(packing, source.narSize));
+  const ofPaths = exportPlan(selection, missing.map(({ source }) => source), shown);
+  return {
+    ...selection,
+    ...ofPaths,
+    store,
+    changed: lacking.length > 0,
+    why: ofPaths.why +
+      (unsigned === 0
+        ? ""
+        : `; ${unsigned} that it has ${unsigned === 1 ? "lacks" : "lack"} a signature of ours`),
+    bytesToMove: bounds.reduce((sum, bytes) => sum + bytes, 0),
+    bytesToReuse: states.filter(({ sendNar }) => !sendNar)
+      .reduce((sum, state) => sum + standingBytes(state), 0),
+    exact: toSend.length === 0 || packing.compression === "none",
+    requests: lacking.length * writer.requestsFor(1000) +
+      bounds.reduce((sum, bytes) => sum + writer.requestsFor(bytes), 0) +
+      (lacking.length === 0 ? 0 : selection.closure.length * 2 * reader.requestsEach),
   };
 }
 
