@@ -2,39 +2,28 @@ import { formatBytes } from "../../lib/base/bytes.ts";
 import { checkOptions } from "../../lib/base/check_options.ts";
 import { KedgeError, UsageError, VerificationError } from "../../lib/base/errors.ts";
 import { ifThere } from "../../lib/base/files.ts";
-import type { Cache } from "../../lib/cache/cache.ts";
-import { checkRows } from "../../lib/chunk/check_rows.ts";
 import { JobPool } from "../../lib/chunk/job_pool.ts";
-import { mostWorkers } from "../../lib/chunk/most_workers.ts";
-import { loadDisk, resolveDisk } from "../../lib/disk/disk_image.ts";
+import { resolveDisk } from "../../lib/disk/disk_image.ts";
 import type { DiskSource } from "../../lib/disk/disk_store.ts";
 import { fileState, sameState } from "../../lib/disk/known_files.ts";
 import { openDiskSource } from "../../lib/disk/open_disk_store.ts";
 import type { PulledDisk } from "../../lib/disk/pull_work.ts";
-import { isTart, readTart } from "../../lib/disk/tart_disk.ts";
-import { regionDigest } from "../../lib/disk/tart_region.ts";
-import { tellReading } from "../../lib/disk/tell_reading.ts";
-import type { Manifest } from "../../lib/oci/manifest.ts";
-import { formatReference, parseReference } from "../../lib/oci/reference.ts";
-import type { Plan, PlannedObject } from "../../lib/operation/figures.ts";
+import { formatReference, type ImageReference, parseReference } from "../../lib/oci/reference.ts";
+import type { RegistryMirrors } from "../../lib/oci/registry/registry_mirrors.ts";
+import type { Plan } from "../../lib/operation/figures.ts";
 import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
-import { resolveContext, type TaskContextOptions } from "../../lib/runner/context.ts";
+import {
+  resolveContext,
+  type TaskContext,
+  type TaskContextOptions,
+} from "../../lib/runner/context.ts";
 import { inWords } from "../shared/in_words.ts";
 import { registriesShapes, registryRules } from "../shared/registry_rules.ts";
+import { compareFile, type Wrong } from "./compare_file.ts";
 import { checkOnline } from "./options.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./pull_operation.ts";
-
-interface VerifyPlan extends Plan {
-  readonly result: PulledDisk;
-}
-
-/** A stretch of a file that is not what it should be. */
-interface Wrong {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** Does the work of `verifyDisk`. */
 export async function runVerifyDisk(
@@ -53,140 +42,123 @@ async function verify(
   options: VerifyDiskOptions,
   ctx: TaskContextOptions,
 ): Promise<VerifyDiskResult> {
-  const info = await ifThere(Deno.stat(options.file));
-  if (info?.isFile !== true) {
-    throw new UsageError(
-      `Cannot verify "${options.file}": ${
-        info === undefined ? "it is not there" : "it is not a regular file"
-      }`,
-    );
-  }
+  const info = await lookAtFile(options.file);
   if (options.repair === true) return await runPullDisk({ ...options, inPlace: true }, ctx);
 
   const context = resolveContext(ctx);
   const reference = parseReference(options.reference);
   checkOnline(context, reference);
   const rules = await registryRules(options, context.signal);
-  const { cache, signal } = context;
-  using pool = new JobPool({ signal, sizeBytes: info.size });
-  let opened: DiskSource | undefined;
-  const operation: Operation<VerifyPlan, void, PulledDisk> = {
-    kind: "disk",
-    subject: `${options.file} = ${options.reference}`,
-    async plan(step: Step) {
-      const store = opened = await openDiskSource(reference, {
-        meter: step.meter,
-        signal,
-        redactor: context.redactor,
-        insecureRegistries: options.insecureRegistries,
-        rules,
-      });
-      const resolved = resolveDisk(store);
-      pool.start(); // The registry answers meanwhile.
-      const manifest = await resolved;
-      const { digest } = manifest;
-      const compare = isTart(manifest) ? compareTart : compareDisk;
-      const { sizeBytes, wrong, fetchedBytes, objects } = await compare(manifest, {
-        path: options.file,
-        fileBytes: info.size,
-        store,
-        cache,
-        pool,
-        step,
-      });
-      if (!sameState(fileState(await Deno.stat(options.file)), fileState(info))) {
-        throw new KedgeError(`Cannot verify "${options.file}": it changed while it was read`, {
-          side: "destination",
-          hint: "stop what writes to it, or verify a snapshot of it",
-        });
-      }
-      refuseWrong(options, { wrong, sizeBytes, info, digest });
-      return {
-        changed: false,
-        bytesToMove: fetchedBytes,
-        bytesToReuse: sizeBytes,
-        exact: true,
-        requests: 0,
-        why: `"${options.file}" is ${digest}, all its ${
-          formatBytes(sizeBytes)
-        } read and hashed now`,
-        objects: [{ label: options.file, sizeBytes, state: "present" }, ...objects],
-        result: {
-          file: options.file,
-          reference: formatReference({ ...reference, digest }),
-          digest,
-          sizeBytes,
-        },
-      };
-    },
-    move: () => Promise.resolve(),
-    verify: () => Promise.resolve(),
-    commit: (plan) => Promise.resolve(plan.result),
-    standing: (plan) => plan.result,
-  };
-  try {
-    return await runOperation(operation, context);
-  } finally {
-    opened?.[Symbol.dispose]();
-  }
+  using pool = new JobPool({ signal: context.signal, sizeBytes: info.size });
+  using operation = new DiskVerify({ asked: options, reference, rules, info, pool, context });
+  return await runOperation(operation, context);
 }
 
-interface Comparing {
-  readonly path: string;
-  readonly fileBytes: number;
-  readonly store: DiskSource;
-  readonly cache: Cache;
+async function lookAtFile(path: string): Promise<Deno.FileInfo> {
+  const info = await ifThere(Deno.stat(path));
+  if (info?.isFile === true) return info;
+  const state = info === undefined ? "it is not there" : "it is not a regular file";
+  throw new UsageError(`Cannot verify "${path}": ${state}`);
+}
+
+interface VerifyPlan extends Plan {
+  readonly result: PulledDisk;
+}
+
+interface DiskVerifyOptions {
+  /** What was asked for, checked. */
+  readonly asked: VerifyDiskOptions;
+  /** What the file should be. */
+  readonly reference: ImageReference;
+  readonly rules: RegistryMirrors | undefined;
+  /** The file, as it was at first. */
+  readonly info: Deno.FileInfo;
   readonly pool: JobPool;
-  readonly step: Step;
+  readonly context: TaskContext;
 }
 
-/** What a file should be and is not, and what was fetched to know it. */
-interface Compared {
-  readonly sizeBytes: number;
-  readonly wrong: Wrong[];
-  readonly fetchedBytes: number;
-  readonly objects: readonly PlannedObject[];
-}
+/** The steps of a verification, of which the first does it all. */
+class DiskVerify implements Operation<VerifyPlan, void, PulledDisk>, Disposable {
+  readonly kind = "disk";
+  readonly subject: string;
+  readonly #of: DiskVerifyOptions;
+  #store: DiskSource | undefined;
 
-async function compareDisk(manifest: Manifest, of: Comparing): Promise<Compared> {
-  const { path, fileBytes, store, cache, pool, step: { meter, signal } } = of;
-  const { index, indexBlob, fetchedBytes } = await loadDisk(store, manifest, {
-    cache,
-    meter,
-    signal,
-  });
-  pool.narrow(mostWorkers(index.chunker));
-  const rows = await checkRows(path, index, {
-    pool,
-    signal,
-    sizeBytes: fileBytes,
-    onCheck: tellReading(meter, path, fileBytes),
-  });
-  const wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
-    offset: index.rowOffsets[row]!,
-    length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
-  }));
-  const state = fetchedBytes > 0 ? "missing" : "present";
-  const label = `the index ${indexBlob.digest}`;
-  const objects = [{ label, sizeBytes: indexBlob.size, state } as const];
-  return { sizeBytes: index.size, wrong, fetchedBytes, objects };
-}
-
-async function compareTart(manifest: Manifest, of: Comparing): Promise<Compared> {
-  const { path, fileBytes, store, step: { meter, signal } } = of;
-  const { size, layers } = readTart(manifest, store.name);
-  const reading = { signal, onRead: tellReading(meter, path, fileBytes) };
-  const wrong: Wrong[] = [];
-  for (const layer of layers) {
-    if (await regionDigest(path, layer, reading) === layer.digest) continue;
-    wrong.push({ offset: layer.offset, length: layer.size });
+  /** Opens nothing yet. */
+  constructor(of: DiskVerifyOptions) {
+    this.#of = of;
+    this.subject = `${of.asked.file} = ${of.asked.reference}`;
   }
-  return { sizeBytes: size, wrong, fetchedBytes: 0, objects: [] };
+
+  async plan(step: Step): Promise<VerifyPlan> {
+    const { asked: { file }, reference, info, pool, context: { cache } } = this.#of;
+    const store = this.#store = await this.#open(step);
+    const resolved = resolveDisk(store);
+    pool.start(); // The registry answers meanwhile.
+    const manifest = await resolved;
+    const compared = await compareFile(manifest, {
+      path: file,
+      fileBytes: info.size,
+      store,
+      cache,
+      pool,
+      step,
+    });
+    await refuseChanged(file, info);
+    const { digest } = manifest;
+    const { sizeBytes, wrong, fetchedBytes, objects } = compared;
+    refuseWrong(file, { wrong, sizeBytes, info, digest });
+    return {
+      changed: false,
+      bytesToMove: fetchedBytes,
+      bytesToReuse: sizeBytes,
+      exact: true,
+      requests: 0,
+      why: `"${file}" is ${digest}, all its ${formatBytes(sizeBytes)} read and hashed now`,
+      objects: [{ label: file, sizeBytes, state: "present" }, ...objects],
+      result: { file, reference: formatReference({ ...reference, digest }), digest, sizeBytes },
+    };
+  }
+
+  move(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commit({ result }: VerifyPlan): Promise<PulledDisk> {
+    return Promise.resolve(result);
+  }
+
+  standing({ result }: VerifyPlan): PulledDisk {
+    return result;
+  }
+
+  /** Closes what the plan opened. */
+  [Symbol.dispose](): void {
+    this.#store?.[Symbol.dispose]();
+  }
+
+  async #open({ meter }: Step): Promise<DiskSource> {
+    const { asked, reference, rules, context: { redactor, signal } } = this.#of;
+    const { insecureRegistries } = asked;
+    return await openDiskSource(reference, { meter, signal, redactor, insecureRegistries, rules });
+  }
+}
+
+async function refuseChanged(path: string, before: Deno.FileInfo): Promise<void> {
+  if (sameState(fileState(await Deno.stat(path)), fileState(before))) return;
+  throw new KedgeError(`Cannot verify "${path}": it changed while it was read`, {
+    side: "destination",
+    hint: "stop what writes to it, or verify a snapshot of it",
+  });
 }
 
 function refuseWrong(
-  options: VerifyDiskOptions,
-  of: { wrong: Wrong[]; sizeBytes: number; info: Deno.FileInfo; digest: string },
+  path: string,
+  of: { wrong: readonly Wrong[]; sizeBytes: number; info: Deno.FileInfo; digest: string },
 ): void {
   const { wrong, sizeBytes, info, digest } = of;
   if (wrong.length === 0 && info.size === sizeBytes) return;
@@ -198,7 +170,7 @@ function refuseWrong(
     : `${wrong.length} of its parts (${bytes} bytes) are wrong, the first at byte ${
       wrong[0]!.offset
     }`;
-  throw new VerificationError(`Cannot take "${options.file}" for ${digest}: ${state}`, {
+  throw new VerificationError(`Cannot take "${path}" for ${digest}: ${state}`, {
     side: "destination",
     hint: "disk:verify --repair fetches what is wrong",
     data: { wrong: wrong.slice(0, 1000), wrongBytes: bytes, sizeBytes: info.size },
