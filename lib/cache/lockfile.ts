@@ -11,7 +11,8 @@
  */
 import { writeFileAtomic } from "../base/atomic_file.ts";
 import type { Digest } from "../base/digest.ts";
-import { KedgeError, UsageError } from "../base/errors.ts";
+import { KedgeError, NotAllowedError, UsageError } from "../base/errors.ts";
+import { isDenied } from "../base/files.ts";
 import type { LockfileData } from "./parse_lockfile.ts";
 import { type Refresh, refreshes } from "./refresh.ts";
 
@@ -77,7 +78,8 @@ export class Lockfile {
    *
    * @param key what is pinned, its kind first: `kexec https://...`
    * @param names by what names an update may name it
-   * @throws {UsageError} if the lockfile is frozen and does not hold the key, or cannot be read
+   * @throws {UsageError} if the lockfile is frozen and does not hold the key, or is not one
+   * @throws {NotAllowedError} if this user or this process may not read it
    */
   async pinned(key: string, ...names: readonly string[]): Promise<Pin | undefined> {
     this.#unpinned.delete(key);
@@ -174,8 +176,13 @@ function holdsAll({ pins }: LockfileData, wanted: ReadonlyMap<string, Pin>): boo
   return wanted.entries().every(([key, { digest }]) => pins[key]?.digest === digest);
 }
 
-function unreadable(path: string, cause: unknown, text = ""): UsageError {
-  return new UsageError(`Cannot read the lockfile "${path}": ${(cause as Error).message}`, {
+function unreadable(path: string, cause: unknown, text = ""): KedgeError {
+  const message = `Cannot read the lockfile "${path}": ${(cause as Error).message}`;
+  if (isDenied(cause)) {
+    return new NotAllowedError(message, { cause, hint: "this user must be allowed to read it" });
+  }
+  if (cause instanceof Deno.errors.NotCapable) return new NotAllowedError(message, { cause });
+  return new UsageError(message, {
     cause,
     hint: /^(<{7}|>{7}) /m.test(text)
       ? "a merge left its conflict in it: keep the pins of both sides, without its marks"
