@@ -94,13 +94,13 @@ export class PodmanRoom implements AsyncDisposable {
   }
 }
 
-/** A test in such a room; afterwards podman has no image mounted. */
+/** A test in such a room, as root, to whom alone podman shows the files of an image; afterwards podman has no image mounted. */
 export function podmanTest(
   name: string,
   run: (ground: PodmanRoom) => Promise<void>,
   programs: readonly string[] = [],
 ): void {
-  realTest(name, [...carryPrograms, "podman", "runc", ...programs], async () => {
+  realTest(name, [...carryPrograms, "podman", "runc", "root", ...programs], async () => {
     await using ground = await PodmanRoom.make();
     await run(ground);
     assertEquals(await ground.mounted(), "");

@@ -7,8 +7,8 @@ import { buckets } from "../../lib/cache/buckets.ts";
 import { bundleBytes } from "./bundle.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { type ProgramResult, runKedge } from "./program.ts";
-
-const canBind = Deno.build.os === "linux" && Deno.uid() === 0;
+import { realTest } from "./real.ts";
+import { removeTree } from "./remove_tree.ts";
 
 interface Kept {
   url: string;
@@ -28,38 +28,38 @@ export interface Ground {
   run: (args: string[], env?: Record<string, string>) => Promise<ProgramResult>;
 }
 
-/** A cache with two bundles. */
-export function deniedTest(name: string, test: (ground: Ground) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: !canBind,
-    async fn() {
-      const dir = await Deno.makeTempDir({ prefix: "kedge-denied-" });
-      const cache = new Cache(join(dir, "cache"));
-      await using origin = await originOfTwoFolders(cache);
-      const run = (args: string[], env = {}) =>
-        runKedge(args, { cacheDir: cache.dir, bound: true, env });
-      const keep = async (path: string): Promise<Kept> => {
-        const url = origin.url(path);
-        // By a process that ends, so that nothing stays since it is in use.
-        const { code, stdout, stderr } = await run(["kexec", "--url", url]);
-        assertEquals(code, 0, stderr);
-        const { entry } = new DownloadEntry(cache, buckets.kexec, url);
-        const { digest } = (await entry.read())!.value;
-        return { url, path: stdout.trim(), pointer: entry.path, blob: cache.blobs.path(digest) };
-      };
-      try {
-        await test({
-          dir: cache.dir,
-          origin,
-          mine: await keep("/mine.tar.gz"),
-          other: await keep("/other.tar.gz"),
-          run,
-        });
-      } finally {
-        await Deno.remove(dir, { recursive: true });
-      }
-    },
+/** A test with a cache of two bundles, and what it needs beside a program that the permissions of files bind. */
+export function deniedTest(
+  name: string,
+  test: (ground: Ground) => Promise<void>,
+  needs: readonly string[] = [],
+): void {
+  realTest(name, [...needs, "bound"], async () => {
+    const dir = await Deno.makeTempDir({ prefix: "kedge-denied-" });
+    const cache = new Cache(join(dir, "cache"));
+    await using origin = await originOfTwoFolders(cache);
+    const run = (args: string[], env = {}) =>
+      runKedge(args, { cacheDir: cache.dir, bound: true, env });
+    const keep = async (path: string): Promise<Kept> => {
+      const url = origin.url(path);
+      // By a process that ends, so that nothing stays since it is in use.
+      const { code, stdout, stderr } = await run(["kexec", "--url", url]);
+      assertEquals(code, 0, stderr);
+      const { entry } = new DownloadEntry(cache, buckets.kexec, url);
+      const { digest } = (await entry.read())!.value;
+      return { url, path: stdout.trim(), pointer: entry.path, blob: cache.blobs.path(digest) };
+    };
+    try {
+      await test({
+        dir: cache.dir,
+        origin,
+        mine: await keep("/mine.tar.gz"),
+        other: await keep("/other.tar.gz"),
+        run,
+      });
+    } finally {
+      await removeTree(dir);
+    }
   });
 }
 

@@ -10,6 +10,7 @@ import type { Layout } from "../../lib/oci/layout/layout.ts";
 import type { OperationEvent } from "../../lib/operation/event.ts";
 import type { TaskContextOptions } from "../../lib/runner/context.ts";
 import { pushDisk, type PushDiskOptions, type PushDiskResult } from "../../tasks/disk/disk.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** A temporary folder with what the disk tasks run in. */
 export class DiskWorld implements AsyncDisposable {
@@ -67,7 +68,7 @@ export class DiskWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }
 

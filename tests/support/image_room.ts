@@ -10,6 +10,7 @@ import {
   type SyncImagesOptions,
   type SyncImagesResult,
 } from "../../tasks/image/list.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** A folder for a test of image copies. Each copy runs as if on a machine of its own, unless all run on one, where each knows the layouts of the others. */
 export class ImageRoom implements AsyncDisposable {
@@ -75,6 +76,6 @@ export class ImageRoom implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }

@@ -1,5 +1,6 @@
-import { join } from "@std/path";
 import { ContainerEngine } from "../../lib/container/container_engine.ts";
+import { podmanArgs, podmanRunArgs } from "./podman_args.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** A podman with a storage of its own; all of it is gone when disposed of. */
 export class PodmanWorld implements AsyncDisposable {
@@ -8,21 +9,11 @@ export class PodmanWorld implements AsyncDisposable {
   /** Arguments before every command. */
   readonly args: readonly string[];
   /** Arguments of every run. */
-  readonly runArgs: readonly string[] = [
-    "--ulimit=nofile=1024:1024",
-    "--ulimit=nproc=1000:1000",
-    "--network=none",
-  ];
+  readonly runArgs: readonly string[] = podmanRunArgs;
 
-  private constructor(folder: string, driver: string) {
+  private constructor(folder: string, driver: "vfs" | "overlay") {
     this.folder = folder;
-    this.args = [
-      `--root=${join(folder, "root")}`,
-      `--runroot=${join(folder, "run")}`,
-      "--runtime=runc",
-      "--cgroup-manager=cgroupfs",
-      `--storage-driver=${driver}`,
-    ];
+    this.args = podmanArgs(folder, driver);
   }
 
   /** Makes one, in a folder that is there or in one of its own; `vfs` works everywhere, and copies each layer whole. */
@@ -48,6 +39,6 @@ export class PodmanWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine.run(["rm", "--all", "--force", "--time=0"]);
-    await Deno.remove(this.folder, { recursive: true });
+    await removeTree(this.folder);
   }
 }

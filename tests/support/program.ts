@@ -30,7 +30,7 @@ export interface RunKedgeOptions {
   fileBlocks?: number;
   /** Where the shell leads its output: `2>/dev/full`. @default {to this process} */
   redirect?: string;
-  /** Whether the permissions of files bind it, though this process is root's. @default {false} */
+  /** Whether the permissions of files bind it, even if this process is root's. @default {false} */
   bound?: boolean;
   /** The groups that it is in, where it is bound. @default {those of this process} */
   groups?: readonly number[];
@@ -60,7 +60,7 @@ export function spawnKedge(args: readonly string[], options: RunKedgeOptions): D
       ? []
       : shell(`trap "" XFSZ && ulimit -f ${fileBlocks} && exec "$@"`)),
     ...(redirect === undefined ? [] : shell(`exec "$@" ${redirect}`)),
-    ...options.bound ? unbound : [],
+    ...options.bound && Deno.uid() === 0 ? unbound : [],
     ...groups === undefined ? [] : ["--groups", groups.join(",")],
     ...options.alone ? ["unshare", "-Ur"] : [],
   ];

@@ -1,5 +1,6 @@
 /** Tests that need a real program beside Deno, or the rights of root: counted as skipped, with the reason, where they are not there. */
 import { delimiter } from "node:path";
+import { runsPodman } from "./runs_podman.ts";
 
 /** Whether the tests may do what only root may do on Linux: mount, take another user's identity, leave a namespace. */
 export const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
@@ -20,18 +21,35 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-/** What is of use here to root alone: the tests run podman with a storage of its own and without a user namespace. */
-const forRoot = new Set(["root", "podman", "debootstrap", "setpriv", "unshare"]);
+/** What is of use here to root alone. */
+const forRoot = new Set(["root", "debootstrap", "setpriv", "unshare"]);
 
-/** A test that runs only where these programs are, and where `"root"` is among them only as root; elsewhere its name tells what is missing. */
+/** What a need stands for: `"bound"` is a program that the permissions of files bind, as they do without more unless it is root's. */
+function partsOf(need: string): readonly string[] {
+  if (need !== "bound") return [need];
+  if (Deno.build.os === "windows") return ["the permissions of files"];
+  return Deno.uid() === 0 ? ["setpriv"] : [];
+}
+
+function runsPodmanHere(): boolean {
+  const busybox = findProgram("busybox");
+  return busybox !== undefined && findProgram("runc") !== undefined && runsPodman(busybox);
+}
+
+/**
+ * A test that runs only where these programs are, where `"root"` is among them only as root, and where `"bound"` is only if the permissions of
+ * files can bind a program; elsewhere its name tells what is missing.
+ */
 export function realTest(
   name: string,
   needs: readonly string[],
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  const missing = needs.flatMap((need) => {
+  const missing = needs.flatMap(partsOf).flatMap((need) => {
     if (need !== "root" && findProgram(need) === undefined) return [need];
-    if (isRoot || !forRoot.has(need)) return [];
+    if (isRoot) return [];
+    if (need === "podman") return runsPodmanHere() ? [] : ["a podman that runs for this user"];
+    if (!forRoot.has(need)) return [];
     return [need === "root" ? need : `${need} as root`];
   });
   Deno.test({

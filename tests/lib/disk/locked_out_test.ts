@@ -10,7 +10,7 @@ import { pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 /** Makes a file that is locked, as a pull has its own, and gives it a mode. */
 async function lockedFile(path: string, mode: number, held: DisposableStack): Promise<void> {
@@ -57,11 +57,10 @@ Deno.test("openOut() takes no file for a new one that another pull began after t
 
 for (const mode of [0o200, 0o000]) {
   const name = mode.toString(8).padStart(4, "0");
-  Deno.test({
-    name:
-      `disk:pull takes no unfinished file of mode ${name} away from the pull that has it locked`,
-    ignore: !canMount,
-    fn: async () => {
+  realTest(
+    `disk:pull takes no unfinished file of mode ${name} away from the pull that has it locked`,
+    ["bound"],
+    async () => {
       await using world = await DiskWorld.make();
       const reference = `oci:${world.path("store")}:1`;
       const data = noise(100_000);
@@ -85,5 +84,5 @@ for (const mode of [0o200, 0o000]) {
       assertEquals((await pull()).code, 0);
       await world.holds("out", data);
     },
-  });
+  );
 }

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const module = new URL("../../../lib/disk/other_pulls.ts", import.meta.url).href;
 
@@ -23,11 +23,10 @@ for (const mode of [0o600, 0o444, 0o200]) {
 console.log(told.join(" "));
 `;
 
-Deno.test({
-  name:
-    "isPulled() knows a file that this very process has locked, whatever its user may do with it",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "isPulled() knows a file that this very process has locked, whatever its user may do with it",
+  ["bound"],
+  async () => {
     await using world = await DiskWorld.make();
     const path = await world.write("program.ts", new TextEncoder().encode(program));
     const { code, stdout, stderr } = await runKedge([world.path("out")], {
@@ -38,4 +37,4 @@ Deno.test({
     assertEquals(code, 0, stderr);
     assertEquals(stdout, "true false true false true false\n");
   },
-});
+);

@@ -8,7 +8,7 @@ const module = new URL("../../../lib/http/partial_file.ts", import.meta.url).hre
 
 realTest(
   "PartialFile goes on with data that their owner may only read: a kill fell right before they got their name",
-  ["setpriv"],
+  ["bound"],
   () =>
     inFolder(async (folder) => {
       await Deno.writeTextFile(join(folder, "data"), "half....");

@@ -52,6 +52,7 @@ deniedTest(
     assertEquals((await run(["cache:clean"])).code, 0);
     assertEquals(await isThere(join(dir, "blobs-v1")), false);
   },
+  ["root"],
 );
 
 deniedTest(
@@ -76,4 +77,5 @@ deniedTest(
     }
     await Deno.chown(dirname(mine.pointer), 0, 0);
   },
+  ["root"],
 );

@@ -4,16 +4,16 @@ import { pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(2_000_000);
 
 for (const mode of [0o200, 0o000, 0o444]) {
   const name = mode.toString(8).padStart(4, "0");
-  Deno.test({
-    name: `disk:pull replaces a file of mode ${name}, also where an unfinished one has that mode`,
-    ignore: !canMount,
-    fn: async () => {
+  realTest(
+    `disk:pull replaces a file of mode ${name}, also where an unfinished one has that mode`,
+    ["bound"],
+    async () => {
       await using world = await DiskWorld.make();
       const reference = `oci:${world.path("store")}:1`;
       const pushed = await pushDisk(
@@ -39,5 +39,5 @@ for (const mode of [0o200, 0o000, 0o444]) {
         await Deno.remove(out);
       }
     },
-  });
+  );
 }

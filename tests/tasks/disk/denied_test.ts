@@ -17,26 +17,23 @@ function deniedTest(
     reference: string;
     refused: (args: string[], state: string) => Promise<void>;
   }) => Promise<void>,
+  needs: readonly string[] = [],
 ): void {
-  Deno.test({
-    name,
-    ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-    async fn() {
-      await using world = await DiskWorld.make();
-      const reference = `oci:${world.path("store")}:1`;
-      await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
-      await Deno.mkdir(world.path("here"));
-      await test({
-        world,
-        reference,
-        refused: async (args, state) => {
-          const run = await runKedge(args, { cacheDir: world.path("cache"), bound: true });
-          assertEquals(run.code, 5, run.stderr);
-          assertStringIncludes(run.stderr, `error: ${state}: Permission denied (os error 13): `);
-          assertStringIncludes(run.stderr, "hint: run it as a user who may");
-        },
-      });
-    },
+  realTest(name, [...needs, "bound"], async () => {
+    await using world = await DiskWorld.make();
+    const reference = `oci:${world.path("store")}:1`;
+    await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
+    await Deno.mkdir(world.path("here"));
+    await test({
+      world,
+      reference,
+      refused: async (args, state) => {
+        const run = await runKedge(args, { cacheDir: world.path("cache"), bound: true });
+        assertEquals(run.code, 5, run.stderr);
+        assertStringIncludes(run.stderr, `error: ${state}: Permission denied (os error 13): `);
+        assertStringIncludes(run.stderr, "hint: run it as a user who may");
+      },
+    });
   });
 }
 
@@ -88,7 +85,7 @@ deniedTest("disk:pull does without a file that another user pulled with this cac
     assertStringIncludes(stderr, "5 of 5 chunks");
     assert(!stderr.includes("changed meanwhile"), stderr);
   }
-});
+}, ["root"]);
 
 realTest("disk:pull asks on a terminal for no permission only to see how much room there is", [
   "script",

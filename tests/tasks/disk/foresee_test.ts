@@ -6,6 +6,7 @@ import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
+import { realTest } from "../../support/real.ts";
 import { canMount, fillDisk, mountSmallDisk, unmount } from "../../support/small_disk.ts";
 import { twoDisks } from "../../support/two_disks.ts";
 
@@ -140,10 +141,10 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a dry run of disk:pull and disk:push finds folders and files that this user may not write",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "a dry run of disk:pull and disk:push finds folders and files that this user may not write",
+  ["bound"],
+  async () => {
     await using world = await DiskWorld.make();
     const [reference = ""] = await twoDisks(world, data);
     await Deno.mkdir(world.path("closed"));
@@ -172,35 +173,31 @@ Deno.test({
     const names = (await Array.fromAsync(Deno.readDir(world.path("closed")))).map((e) => e.name);
     assertEquals(names, ["old"]);
   },
-});
+);
 
-Deno.test({
-  name: "a dry run of disk:pull finds that a journal may not be written",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const [chunked = "", tart = ""] = await twoDisks(world, data);
-    await Deno.mkdir(world.path("closed"));
-    for (const name of ["old", "other"]) {
-      await world.write(`closed/${name}`, data.toReversed());
-    }
-    await Deno.chmod(world.path("closed"), 0o555);
-    const pull = (reference: string, name: string, ...more: string[]) =>
-      runKedge(["disk:pull", "--in-place", reference, world.path(`closed/${name}`), ...more], {
-        cacheDir: world.path("cache"),
-        bound: true,
-      });
-    for (const more of [["--dry-run"], []]) {
-      const run = await pull(chunked, "old", ...more);
-      assertEquals(run.code, 5, `${more}: ${run.stderr}`);
-      assertStringIncludes(run.stderr.toLowerCase(), "permission denied");
-    }
-    // A Tart image has no journal.
-    for (const more of [["--dry-run"], []]) {
-      const run = await pull(tart, "other", ...more);
-      assertEquals(run.code, 0, run.stderr);
-    }
-    assertEquals(await Deno.readFile(world.path("closed/other")), data);
-    await Deno.chmod(world.path("closed"), 0o755);
-  },
+realTest("a dry run of disk:pull finds that a journal may not be written", ["bound"], async () => {
+  await using world = await DiskWorld.make();
+  const [chunked = "", tart = ""] = await twoDisks(world, data);
+  await Deno.mkdir(world.path("closed"));
+  for (const name of ["old", "other"]) {
+    await world.write(`closed/${name}`, data.toReversed());
+  }
+  await Deno.chmod(world.path("closed"), 0o555);
+  const pull = (reference: string, name: string, ...more: string[]) =>
+    runKedge(["disk:pull", "--in-place", reference, world.path(`closed/${name}`), ...more], {
+      cacheDir: world.path("cache"),
+      bound: true,
+    });
+  for (const more of [["--dry-run"], []]) {
+    const run = await pull(chunked, "old", ...more);
+    assertEquals(run.code, 5, `${more}: ${run.stderr}`);
+    assertStringIncludes(run.stderr.toLowerCase(), "permission denied");
+  }
+  // A Tart image has no journal.
+  for (const more of [["--dry-run"], []]) {
+    const run = await pull(tart, "other", ...more);
+    assertEquals(run.code, 0, run.stderr);
+  }
+  assertEquals(await Deno.readFile(world.path("closed/other")), data);
+  await Deno.chmod(world.path("closed"), 0o755);
 });

@@ -8,6 +8,7 @@ import { join, noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
 import { putTart, tartImage } from "../../support/tart.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(2_000_000);
 const turned = join(data.subarray(1_000_000), data.subarray(0, 1_000_000));
@@ -71,103 +72,97 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "pullDisk() makes no file of what somebody else began in a folder that is open to all",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    await Deno.chmod(world.folder, 0o1777);
-    const other = async (name: string) => {
-      await Deno.writeFile(name, data);
-      await Deno.chown(name, 1234, 1234);
-    };
-    const file = world.path("out");
-    const disks = await twoDisks(world);
-    for (const { reference, partial } of disks) {
-      await other(partial);
-      const pull = await pullDisk({ reference, file }, world.machine());
-      await world.holds("out", data);
-      assertEquals([(await Deno.stat(file)).uid, pull.bytesReused], [0, 0]);
-      await Deno.remove(file);
-    }
-    await world.write("out", turned);
-    await other(world.path(".out.kedge-saved"));
-    let uid: number | null | undefined;
-    const report = (event: OperationEvent) => {
-      const moved = event.type === "phase-start" && event.phase === "verify";
-      if (moved) uid = Deno.statSync(world.path(".out.kedge-saved")).uid;
-    };
-    const { reference } = disks[0]!;
-    await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+realTest("pullDisk() makes no file of what somebody else began in a folder that is open to all", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  await Deno.chmod(world.folder, 0o1777);
+  const other = async (name: string) => {
+    await Deno.writeFile(name, data);
+    await Deno.chown(name, 1234, 1234);
+  };
+  const file = world.path("out");
+  const disks = await twoDisks(world);
+  for (const { reference, partial } of disks) {
+    await other(partial);
+    const pull = await pullDisk({ reference, file }, world.machine());
     await world.holds("out", data);
-    assertEquals(uid, 0);
-  },
+    assertEquals([(await Deno.stat(file)).uid, pull.bytesReused], [0, 0]);
+    await Deno.remove(file);
+  }
+  await world.write("out", turned);
+  await other(world.path(".out.kedge-saved"));
+  let uid: number | null | undefined;
+  const report = (event: OperationEvent) => {
+    const moved = event.type === "phase-start" && event.phase === "verify";
+    if (moved) uid = Deno.statSync(world.path(".out.kedge-saved")).uid;
+  };
+  const { reference } = disks[0]!;
+  await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+  await world.holds("out", data);
+  assertEquals(uid, 0);
 });
 
-Deno.test({
-  name: "pullDisk() leaves a disk that stands alone, whatever somebody else began beside it",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    await Deno.chmod(world.folder, 0o1777);
-    const file = await world.write("out", data);
-    const journal = world.path(".out.kedge-journal");
-    const others = [journal, `${journal}.tmp-7-0123abcd`, world.path(".out.kedge-saved")];
-    for (const path of others) {
-      await Deno.writeFile(path, data);
-      await Deno.chown(path, 1234, 1234);
+realTest("pullDisk() leaves a disk that stands alone, whatever somebody else began beside it", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  await Deno.chmod(world.folder, 0o1777);
+  const file = await world.write("out", data);
+  const journal = world.path(".out.kedge-journal");
+  const others = [journal, `${journal}.tmp-7-0123abcd`, world.path(".out.kedge-saved")];
+  for (const path of others) {
+    await Deno.writeFile(path, data);
+    await Deno.chown(path, 1234, 1234);
+  }
+  for (const { reference } of await twoDisks(world)) {
+    for (const inPlace of [false, true]) {
+      const { changed } = await pullDisk({ reference, file, inPlace }, world.machine());
+      assertEquals([changed, ...others.map((path) => lookAt(path)?.uid)], [
+        false,
+        1234,
+        1234,
+        1234,
+      ]);
     }
-    for (const { reference } of await twoDisks(world)) {
-      for (const inPlace of [false, true]) {
-        const { changed } = await pullDisk({ reference, file, inPlace }, world.machine());
-        assertEquals([changed, ...others.map((path) => lookAt(path)?.uid)], [
-          false,
-          1234,
-          1234,
-          1234,
-        ]);
-      }
-    }
-  },
+  }
 });
 
-Deno.test({
-  name: "pullDisk() keeps a file that was for its owner alone so, also while it is pulled",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const file = await world.write("out", turned);
-    await Deno.chmod(file, 0o600);
-    await Deno.chown(file, 1234, 1235);
-    const facts = (info: Deno.FileInfo) => [info.uid, info.gid, info.mode! & 0o777];
-    for (const { reference, partial } of await twoDisks(world)) {
-      let mode: number | undefined;
-      const report = (event: OperationEvent) => {
-        const moved = event.type === "phase-start" && event.phase === "verify";
-        if (moved) mode = Deno.statSync(partial).mode! & 0o777;
-      };
-      await Deno.truncate(file, 100);
-      await pullDisk({ reference, file }, { ...world.machine(), report });
-      await world.holds("out", data);
-      assertEquals(mode, 0o600);
-      assertEquals(facts(await Deno.stat(file)), [1234, 1235, 0o600]);
-    }
-    await world.write("out", turned);
+realTest("pullDisk() keeps a file that was for its owner alone so, also while it is pulled", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("out", turned);
+  await Deno.chmod(file, 0o600);
+  await Deno.chown(file, 1234, 1235);
+  const facts = (info: Deno.FileInfo) => [info.uid, info.gid, info.mode! & 0o777];
+  for (const { reference, partial } of await twoDisks(world)) {
     let mode: number | undefined;
     const report = (event: OperationEvent) => {
       const moved = event.type === "phase-start" && event.phase === "verify";
-      if (moved) mode = Deno.statSync(world.path(".out.kedge-saved")).mode! & 0o777;
+      if (moved) mode = Deno.statSync(partial).mode! & 0o777;
     };
-    const reference = `oci:${world.path("store")}:disk`;
-    await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+    await Deno.truncate(file, 100);
+    await pullDisk({ reference, file }, { ...world.machine(), report });
+    await world.holds("out", data);
     assertEquals(mode, 0o600);
-  },
+    assertEquals(facts(await Deno.stat(file)), [1234, 1235, 0o600]);
+  }
+  await world.write("out", turned);
+  let mode: number | undefined;
+  const report = (event: OperationEvent) => {
+    const moved = event.type === "phase-start" && event.phase === "verify";
+    if (moved) mode = Deno.statSync(world.path(".out.kedge-saved")).mode! & 0o777;
+  };
+  const reference = `oci:${world.path("store")}:disk`;
+  await pullDisk({ reference, file, inPlace: true }, { ...world.machine(), report });
+  assertEquals(mode, 0o600);
 });
 
-Deno.test({
-  name: "disk:pull replaces a file that nobody may write to, and keeps it so",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
+realTest(
+  "disk:pull replaces a file that nobody may write to, and keeps it so",
+  ["bound"],
+  async () => {
     await using world = await DiskWorld.make();
     const file = await world.write("out", turned);
     await Deno.chmod(file, 0o440);
@@ -179,12 +174,12 @@ Deno.test({
       assertEquals((await Deno.stat(file)).mode! & 0o777, 0o440);
     }
   },
-});
+);
 
-Deno.test({
-  name: "disk:pull says so where it may not leave a file to its owner",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: async () => {
+realTest(
+  "disk:pull says so where it may not leave a file to its owner",
+  ["root", "bound"],
+  async () => {
     await using world = await DiskWorld.make();
     const [disk] = await twoDisks(world);
     const file = await world.write("out", turned);
@@ -195,4 +190,4 @@ Deno.test({
     assertStringIncludes(stderr, "warning: the file belonged to 1234:1235, and belongs to 0:0 now");
     await world.holds("out", data);
   },
-});
+);

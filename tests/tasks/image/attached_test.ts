@@ -13,6 +13,7 @@ import { ImageRoom } from "../../support/image_room.ts";
 import { attachSignature, blobsOf, writeImage, writeIndex } from "../../support/layout.ts";
 import { runKedge } from "../../support/program.ts";
 import { canMount, fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 /** Older than anything is. */
 const graceMs = -60_000;
@@ -125,11 +126,10 @@ Deno.test("a layout of one image is read without a name, and its tags are told a
   assertEquals((await inspect(`oci:${other}`)).images.length, 1);
 });
 
-Deno.test({
-  name:
-    "a dry run of image:gc finds, as the run does, that what is attached to an image cannot be taken out",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  async fn() {
+realTest(
+  "a dry run of image:gc finds, as the run does, that what is attached to an image cannot be taken out",
+  ["bound"],
+  async () => {
     await using room = await ImageRoom.make();
     const folder = room.path("layout");
     await writeSigned(folder, "v1");
@@ -143,4 +143,4 @@ Deno.test({
       assertEquals(code, 5, stderr);
     }
   },
-});
+);

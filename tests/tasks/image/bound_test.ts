@@ -11,7 +11,7 @@ import { realTest } from "../../support/real.ts";
 
 realTest(
   "image:sync links to a blob of the cache, which its owner may only read",
-  ["setpriv"],
+  ["bound"],
   async () => {
     await using room = await ImageRoom.make({ oneMachine: true });
     await using registry = new FakeRegistry();

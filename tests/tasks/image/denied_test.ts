@@ -12,10 +12,10 @@ import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 import { runUnasked } from "../../support/run_unasked.ts";
 
-Deno.test({
-  name: "the image tasks say which layout they may not read or write, and that this is not allowed",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: () =>
+realTest(
+  "the image tasks say which layout they may not read or write, and that this is not allowed",
+  ["bound"],
+  () =>
     inFolder(async (folder) => {
       const store = `oci:${join(folder, "store")}`;
       const hidden = `oci:${join(folder, "hidden")}`;
@@ -46,28 +46,26 @@ Deno.test({
       await refused(["image:gc", "--dry-run", hidden], `Cannot collect "${hidden}"`);
       await refused(["image:rm", "--dry-run", `${hidden}:1`], `Cannot remove "${hidden}:1"`);
     }),
-});
+);
 
-Deno.test({
-  name: "image:sync says which blob of a layout it may not read, and tries that no second time",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: () =>
-    inFolder(async (folder) => {
-      await using registry = new FakeRegistry();
-      const layer = randomBytes(2_000_000);
-      await writeImage(join(folder, "from"), "1", { layers: [layer] });
-      await Deno.chmod(new Layout(join(folder, "from")).blobPath(sha256(layer)), 0o000);
-      const [from, to] = [`oci:${join(folder, "from")}:1`, `docker://${registry.host}/a:1`];
-      const run = await runKedge(["image:sync", from, to], {
-        cacheDir: join(folder, "cache"),
-        bound: true,
-      });
-      assertEquals(run.code, 5, run.stderr);
-      const state = `error: Cannot sync "${from}" to "${to}": Permission denied (os error 13): `;
-      assertStringIncludes(run.stderr, state);
-      assert(!run.stderr.includes("beginning anew"), run.stderr);
-    }),
-});
+realTest("image:sync says which blob of a layout it may not read, and tries that no second time", [
+  "bound",
+], () =>
+  inFolder(async (folder) => {
+    await using registry = new FakeRegistry();
+    const layer = randomBytes(2_000_000);
+    await writeImage(join(folder, "from"), "1", { layers: [layer] });
+    await Deno.chmod(new Layout(join(folder, "from")).blobPath(sha256(layer)), 0o000);
+    const [from, to] = [`oci:${join(folder, "from")}:1`, `docker://${registry.host}/a:1`];
+    const run = await runKedge(["image:sync", from, to], {
+      cacheDir: join(folder, "cache"),
+      bound: true,
+    });
+    assertEquals(run.code, 5, run.stderr);
+    const state = `error: Cannot sync "${from}" to "${to}": Permission denied (os error 13): `;
+    assertStringIncludes(run.stderr, state);
+    assert(!run.stderr.includes("beginning anew"), run.stderr);
+  }));
 
 Deno.test({
   name: "image:sync says to which layout it cannot copy where a path leads in a circle",
@@ -140,11 +138,10 @@ Deno.test("image:sync looks at no folder but those that it may, where the image 
     }
   }));
 
-Deno.test({
-  name:
-    "a dry run of the image tasks finds that a layout, or the cache, may not be written, as the run does",
-  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-  fn: () =>
+realTest(
+  "a dry run of the image tasks finds that a layout, or the cache, may not be written, as the run does",
+  ["bound"],
+  () =>
     inFolder(async (folder) => {
       await using registry = new FakeRegistry();
       const closed = join(folder, "closed");
@@ -194,7 +191,7 @@ Deno.test({
       await run(["image:rm", `oci:${closed}:1`], [0, 0]);
       await run(["image:gc", `oci:${closed}`], [0, 0]);
     }),
-});
+);
 
 realTest("image:sync asks on a terminal for no permission only to see how much room there is", [
   "script",

@@ -10,7 +10,6 @@ import { plainGround } from "../../support/plain_paths.ts";
 import { namesIn, publishVersions } from "../../support/published_versions.ts";
 import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
-import { canMount } from "../../support/small_disk.ts";
 import { treeOf } from "../../support/tree.ts";
 
 Deno.test("publish() notes its catalog also in a store where it finds all, but not in a dry run", async () => {
@@ -73,7 +72,7 @@ Deno.test("publishPrune() says how the note of a catalog goes whose first publis
 
 realTest(
   "publishPrune() says which note of a publisher it may not read, and takes nothing",
-  [canMount ? "setpriv" : "the rights of root"],
+  ["bound"],
   async () => {
     await using ground = await plainGround(3);
     const { catalog } = await publishVersions(ground, 2);

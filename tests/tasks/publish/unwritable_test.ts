@@ -5,10 +5,9 @@ import { plainGround } from "../../support/plain_paths.ts";
 import { namesIn } from "../../support/published_versions.ts";
 import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
-import { canMount } from "../../support/small_disk.ts";
 import { treeOf } from "../../support/tree.ts";
 
-const programs = [canMount ? "setpriv" : "the rights of root"];
+const programs = ["bound"];
 
 for (const place of ["", "nar", ".kedge/pins"]) {
   realTest(

@@ -6,9 +6,7 @@ import { verifyWithNix } from "../../support/nix_store_image.ts";
 import { runKedge } from "../../support/program.ts";
 import { realTest } from "../../support/real.ts";
 
-/** What root may do alone: give up that the permissions of files do not bind it. */
-const canBind = Deno.build.os === "linux" && Deno.uid() === 0;
-const programs = [...carryPrograms, canBind ? "setpriv" : "the rights of root"];
+const programs = [...carryPrograms, "bound"];
 
 /** What may not be done, and what is done all the same. */
 interface Denied {

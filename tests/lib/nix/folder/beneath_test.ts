@@ -84,7 +84,7 @@ Deno.test("Beneath names in errors what lies where, and waits for what is done b
 
 realTest(
   "Beneath goes through folders that this user may pass and not list",
-  ["setpriv"],
+  ["bound"],
   () =>
     inFolders(async (folder, elsewhere) => {
       const script = `
