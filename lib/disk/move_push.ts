@@ -16,7 +16,8 @@ import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { orElsewhere } from "./or_elsewhere.ts";
 import type { PackSpool } from "./pack_spool.ts";
-import type { DiskPushPlan, NewPack } from "./plan_push.ts";
+import type { NewPack } from "./new_pack.ts";
+import type { DiskPushPlan } from "./plan_push.ts";
 import { makePushIndex, type PushIndex } from "./push_index.ts";
 import { type Moving, tellMoving } from "./tell_moving.ts";
 

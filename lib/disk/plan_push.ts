@@ -3,19 +3,18 @@
  *
  * @module
  */
-import { formatBytes } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
 import { inParallel } from "../base/in_parallel.ts";
-import type { BuiltPack } from "../chunk/build_pack.ts";
 import { type ChunkTable, dataBytes } from "../chunk/chunk_table.ts";
-import { mostIndexBytes } from "../chunk/index_layout.ts";
 import { type PackChunks, planPacks } from "../chunk/plan_packs.ts";
 import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
-import type { Plan, PlannedObject } from "../operation/figures.ts";
+import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
-import type { DiskSource, DiskStore } from "./disk_store.ts";
+import type { DiskStore } from "./disk_store.ts";
+import { foreseePush } from "./foresee_push.ts";
 import { type AdoptedPack, findKnown, type KnownChunks } from "./known_chunks.ts";
 import type { SeenState } from "./known_files.ts";
+import { type NewPack, plainBytes } from "./new_pack.ts";
 import type { PackSpool } from "./pack_spool.ts";
 import { makePushIndex, type PushIndex, type PushIndexParts } from "./push_index.ts";
 import { tellReading } from "./tell_reading.ts";
@@ -23,16 +22,6 @@ import { hasPack, type TwinPacks } from "./twin_packs.ts";
 import type { PushBase } from "./usable_packs.ts";
 
 const lookingAtOnce = 4;
-
-/** Chunks that a push puts into a new pack. */
-export interface NewPack {
-  /** The chunks. */
-  readonly chunks: PackChunks;
-  /** What comes of them, where that is known: from an earlier push that did not end, or from the disk before. */
-  readonly built: BuiltPack | undefined;
-  /** Whether it is in the registry by now. */
-  readonly there: boolean;
-}
 
 /** What a push is about to do. */
 export interface DiskPushPlan extends Plan {
@@ -101,7 +90,7 @@ export async function planPush(options: PlanPushOptions, step: Step): Promise<Di
     ...partial,
     hasConfig,
     changed,
-    ...summary(options, { fresh, packs, adopted, standing, changed }),
+    ...foreseePush({ ...options, ...partial, isRepacked: options.twins !== undefined, changed }),
   };
 }
 
@@ -132,84 +121,4 @@ function makeStanding(
     there && built !== undefined ? [{ chunks, built }] : []
   );
   return standing.length < packs.length ? undefined : makePushIndex({ ...parts, packs: standing });
-}
-
-function plainBytes({ lengths }: ChunkTable, chunks: PackChunks): number {
-  return chunks.reduce((sum, chunk) => sum + lengths[chunk]!, 0);
-}
-
-/** Whether a store may take blobs of another without their bytes going through here: by a mount, or a link. */
-function comesAlong({ repository: a }: DiskSource, { repository: b }: DiskStore): boolean {
-  return a?.host === b?.host;
-}
-
-function summary(
-  options: PlanPushOptions,
-  of: {
-    fresh: Uint8Array;
-    packs: readonly NewPack[];
-    adopted: DiskPushPlan["adopted"];
-    standing: PushIndex | undefined;
-    changed: boolean;
-  },
-): Omit<Plan, "changed"> {
-  const { table, store } = options;
-  const { requestsPerPut, requestsPerRead } = store;
-  const objects: PlannedObject[] = [];
-  let [moving, fresh, chunks, requests] = [0, 0, 0, 0];
-  let isBound = false;
-  for (const { chunks: packed, built, there } of of.packs) {
-    const plain = plainBytes(table, packed);
-    if (!there) {
-      fresh += plain;
-      chunks += packed.length;
-    }
-    const sizeBytes = built?.size ?? plain;
-    objects.push({
-      label: built?.digest ?? `a pack of ${packed.length} chunks`,
-      sizeBytes,
-      state: there ? "present" : "missing",
-    });
-    if (!there) {
-      moving += sizeBytes;
-      requests += requestsPerPut + requestsPerRead;
-    }
-  }
-  for (const { pack, from } of of.adopted) {
-    const mayComeAlong = comesAlong(from, store);
-    if (mayComeAlong) requests += requestsPerRead;
-    if (store.borrows(from)) continue;
-    requests += requestsPerPut + from.requestsPerRead;
-    moving += pack.size;
-    isBound ||= mayComeAlong;
-  }
-  // The index and its proof, the proof of the config, a look at the tag, the manifest.
-  requests += requestsPerPut + requestsPerRead + 3 * requestsPerRead;
-  if (!options.hasConfig) requests += requestsPerPut;
-  const indexBytes = of.standing?.indexBytes.length ?? mostIndexBytes({
-    packs: of.packs.length + options.bases.reduce((n, b) => n + b.image.packs.length, 0),
-    chunks: table.lengths.length,
-    rows: table.rows.length,
-    holes: table.rows.length,
-    local: false,
-  });
-  const exact = !isBound && of.packs.every(({ built }) => built !== undefined) &&
-    of.standing !== undefined;
-  const configBytes = options.hasConfig ? 0 : 2;
-  const there = of.packs.filter((pack) => pack.there).length;
-  const remarks = options.twins === undefined
-    ? options.remarks
-    : `${options.remarks}; packed afresh, ${there} of ${of.packs.length} packs are there already`;
-  const why = of.changed
-    ? `${chunks} of ${table.lengths.length} chunks (${formatBytes(fresh)} of ` +
-      `${formatBytes(dataBytes(table))}) go into new packs; ${remarks}`
-    : `"${store.name}" holds these very chunks; ${remarks}`;
-  return {
-    bytesToMove: options.fetchedBytes + (of.changed ? moving + indexBytes + configBytes : 0),
-    bytesToReuse: dataBytes(table) - fresh,
-    exact,
-    requests: of.changed ? requests : 0,
-    why,
-    objects,
-  };
 }
