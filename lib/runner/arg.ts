@@ -13,6 +13,8 @@ import type { ArgKind, ArgPresence } from "./arg_options.ts";
 export interface Arg<T = unknown, P extends ArgPresence = ArgPresence> {
   /** What kind of value it takes. */
   readonly kind: ArgKind;
+  /** What kind each of its values is of, where it takes several. */
+  readonly item?: ArgKind;
   /** What it is for, one line. */
   readonly description: string;
   /** Whether it must be given, has a default, or may be left out. */

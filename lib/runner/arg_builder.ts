@@ -123,6 +123,7 @@ function listArg<T>(
     },
     {
       kind: "list",
+      item: item.kind,
       placeholder: item.placeholder,
       ...(item.values === undefined ? {} : { values: item.values }),
       range: item.range,

@@ -42,7 +42,7 @@ function flagsOf(shape: ArgsShape): Flag[] {
       note: declared.description,
       takes: declared.kind === "boolean"
         ? "nothing"
-        : declared.kind === "path"
+        : (declared.item ?? declared.kind) === "path"
         ? "a path"
         : "something",
       // A word that a shell would take apart is left to be typed.

@@ -17,6 +17,7 @@ export interface CommonArgOptions<T> extends Partial<ArgOptions> {
 /** What makes a kind of argument: its name, and how its values are read and checked. */
 export interface ArgRules<T> {
   kind: ArgKind;
+  item?: ArgKind;
   placeholder: string;
   values?: readonly string[];
   range?: string | undefined;
@@ -45,6 +46,7 @@ export function makeArg<T>(options: CommonArgOptions<T>, rules: ArgRules<T>): Ar
       example,
       group,
       defaultText,
+      item: rules.item,
       values: rules.values,
       range: rules.range,
     }),
