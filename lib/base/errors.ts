@@ -181,6 +181,8 @@ function collectCodes(error: unknown, codes: Set<ExitCode>, depth: number): void
     for (const each of error.errors) collectCodes(each, codes, depth + 1);
   } else if (isNoRoom(error)) {
     codes.add(ExitCode.noRoom);
+  } else if (error instanceof DOMException && error.name === "TimeoutError") {
+    codes.add(ExitCode.timedOut); // That of an `AbortSignal.timeout()`.
   } else if (error instanceof Error && error.cause !== undefined) {
     collectCodes(error.cause, codes, depth + 1);
   }

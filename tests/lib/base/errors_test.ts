@@ -49,6 +49,15 @@ Deno.test("exitCodeOf() looks into nested aggregates and into the causes of fore
   );
 });
 
+Deno.test("exitCodeOf() takes the end of an AbortSignal.timeout() for what it is", async () => {
+  const signal = AbortSignal.timeout(0);
+  const thrown = await new Promise((ended) => {
+    signal.addEventListener("abort", () => ended(signal.reason));
+  });
+  assertEquals(exitCodeOf(thrown), ExitCode.timedOut);
+  assertEquals(exitCodeOf(new Error("x", { cause: thrown })), ExitCode.timedOut);
+});
+
 Deno.test("exitCodeOf() ends on causes that form a ring", () => {
   const ring = new Error("x");
   ring.cause = ring;
