@@ -191,8 +191,9 @@ export class TextReporter implements Reporter {
     const head = this.#head(task);
     // GitHub shows an annotation in the log too.
     const said = isOwn && github ? [] : why.slice(0, 1);
-    this.#say(`${head}${[painted, ...said].join(": ")}`, isOwn);
-    for (const line of why.slice(1)) this.#say(`${head}${line}`, isOwn);
+    for (const line of [[painted, ...said].join(": "), ...why.slice(1)]) {
+      this.#say(`${head}${line.replaceAll("\n", `\n${head}`)}`, isOwn);
+    }
     if (isFailure) this.#annotate("error", task, error.message);
   }
 

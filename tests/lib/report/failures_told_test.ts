@@ -68,3 +68,11 @@ Deno.test("a failure that another task bears is told though the run ends well", 
   assertMatch(stderr, /^\[web1\] hint: look after web1$/m);
   assertEquals(stderr.split('Cannot reach "web1"').length - 1, 1, stderr);
 });
+
+Deno.test("each line of a failure that is told as it happens names its task", async () => {
+  const stderr = await told(["web1"], ["both", "--keep-going"]);
+  assertMatch(
+    stderr,
+    /^\[lines\] failed in \S+: Cannot build: 2 errors\n\[lines\] first\n\[lines\] second$/m,
+  );
+});
