@@ -59,7 +59,7 @@ export { arg } from "./lib/runner/arg_builder.ts";
 export type { ArgBuilder } from "./lib/runner/arg_builder_type.ts";
 export type * from "./lib/runner/arg.ts";
 export type * from "./lib/runner/arg_options.ts";
-export type * from "./lib/runner/context.ts";
+export type { TaskContext, TaskContextOptions } from "./lib/runner/context.ts";
 export { loadShell } from "./lib/runner/load_shell.ts";
 export type { Need } from "./lib/runner/need.ts";
 export type { PermissionSet } from "./lib/runner/permission_set.ts";

@@ -11,7 +11,7 @@ let loaded: ShellModule | undefined;
 
 /**
  * Loads the shell. The runner does so before a task that may use `$`; who uses the `$` of a task function's context outside of a
- * task file calls it once before.
+ * task file calls it once before. `@kedge/kedge/context` gives such a context.
  */
 export async function loadShell(): Promise<void> {
   loaded ??= await import("./shell.ts");
