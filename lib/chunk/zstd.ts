@@ -64,14 +64,15 @@ export function isTooWide(frame: Uint8Array): boolean {
     2 ** (10 + (window >> 3)) * (1 + (window & 7) / 8) > mostWindowBytes;
 }
 
-/** Where the zstd frame that begins here ends (RFC 8878, section 3.1.1); the length of the data or more where it is cut off. */
+/** Where the zstd frame that begins here ends (RFC 8878, section 3.1.1); beyond the data where it is cut off. */
 export function frameEnd(data: Uint8Array): number {
   const descriptor = data[4] ?? 0;
   const isSingle = descriptor >> 5 & 1;
   const sizeBytes = [isSingle, 2, 4, 8][descriptor >> 6]!;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3]!;
   let at = 5 + 1 - isSingle + dictionaryBytes + sizeBytes;
-  for (let isLast = false; !isLast && at < data.length;) {
+  for (let isLast = false; !isLast;) {
+    if (at >= data.length) return Infinity;
     const head = data[at]! | data[at + 1]! << 8 | data[at + 2]! << 16;
     isLast = (head & 1) === 1;
     const isRun = (head >> 1 & 3) === 1;
