@@ -87,50 +87,19 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     meter: step.meter,
     signal: step.signal,
   };
-  const toWrite = options.inPlace && file.info !== undefined;
-  const { path, info } = file;
-  const whole = !toWrite && canTake(file, step.meter) && info !== undefined &&
-    await whileOurs(path, info, () => standsWhole(path, info, index, search));
-  // What stands whole stays, also where an earlier pull has still to be cleared away.
-  const inPlace = toWrite || whole;
-  const out = inPlace ? path : file.partial(image.manifest.digest);
-  const seen = inPlace ? info : unfinishedFile(out);
-  const standingIn = async (seen: Deno.FileInfo) =>
-    await whileOurs(out, seen, () => standingRows(out, seen.size, index, search, ahead));
-  const { standing, known } = whole
-    ? { standing: new Uint8Array(index.rows.length).fill(1) }
-    : seen === undefined
-    ? { standing: Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0) }
-    : await standingIn(seen);
+  const { out, seen, inPlace, standing, known } = await seeFile(options, search);
   const places = allPlaces(index, standing);
-  const wanted = new Uint8Array(index.lengths.length);
-  for (let chunk = 0; chunk < wanted.length; chunk++) {
-    wanted[chunk] = places.toStarts[chunk] === places.toStarts[chunk + 1] ? 0 : 1;
-  }
+  const wanted = wantedChunks(places);
   const sources: LocalSource[] = [];
-  const located = whole || !wanted.includes(1)
-    ? locateChunks(index, wanted, [])
-    : await searchChunks(options, search, { out, standing, wanted, sources });
-
-  const missing = Uint32Array.from(
-    wanted.keys().filter((chunk) => wanted[chunk] === 1 && located.source[chunk] === 0),
-  );
-  const ranges = planRanges(index, missing);
-  const cachedPacks = new Map<number, string>();
-  const toFetch: DiskBlob[] = [];
-  for (const pack of new Set(ranges.map((range) => range.pack))) {
-    const { digest, size } = image.packs[pack]!;
-    const found = await cache.blobs.find(digest, size);
-    if (found !== undefined) cachedPacks.set(pack, found.path);
-    else toFetch.push(image.packs[pack]!);
-  }
-  await options.store.lookFor?.(toFetch, step.signal);
-  const holesMissing = standing.some((row, at) => row === 0 && index.rows[at] === holeRow);
-  const sizeWrong = inPlace && file.info!.size !== index.size;
+  const located = wanted.includes(1)
+    ? await searchChunks(options, search, { out, standing, wanted, sources })
+    : locateChunks(index, wanted, []);
+  const missing = wanted.keys().filter((chunk) => wanted[chunk] === 1 && !located.source[chunk]);
+  const ranges = planRanges(index, Uint32Array.from(missing));
+  const cachedPacks = await findPacks(options, ranges, step.signal);
+  const stands = inPlace && !standing.includes(0) && seen?.size === index.size;
   const { partials, journals } = await leftBeside(file);
-  const unfinished = isHalfWritten(file) || partials.length + journals.length > 0;
-  const stands = inPlace && !wanted.includes(1) && !holesMissing && !sizeWrong;
-  const changed = unfinished || !stands;
+  const changed = !stands || isHalfWritten(file) || partials.length + journals.length > 0;
   return {
     image,
     file,
@@ -147,8 +116,59 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
     ranges,
     cachedPacks,
     changed,
-    ...summary(options, { ranges, cachedPacks, places, changed, inPlace }),
+    ...summary(options, { ranges, cachedPacks, places, changed }),
   };
+}
+
+/** Looks at the file that is to be written, and which rows stand in it. */
+async function seeFile(
+  { image: { index, manifest }, file, inPlace, ahead }: PlanPullOptions,
+  search: SourceSearch,
+): Promise<Pick<DiskPullPlan, "out" | "seen" | "inPlace" | "standing" | "known">> {
+  const { path, info } = file;
+  const isWritten = inPlace && info !== undefined;
+  const takes = !isWritten && canTake(file, search.meter) && info !== undefined;
+  if (takes && await whileOurs(path, info, () => standsWhole(path, info, index, search))) {
+    // What stands whole stays, also where an earlier pull has still to be cleared away.
+    const standing = new Uint8Array(index.rows.length).fill(1);
+    return { out: path, seen: info, inPlace: true, standing, known: undefined };
+  }
+  const out = isWritten ? path : file.partial(manifest.digest);
+  const seen = isWritten ? info : unfinishedFile(out);
+  if (seen === undefined) {
+    const standing = Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
+    return { out, seen, inPlace: false, standing, known: undefined };
+  }
+  const rows = () => standingRows(out, seen.size, index, search, ahead);
+  const { standing, known } = await whileOurs(out, seen, rows);
+  return { out, seen, inPlace: isWritten, standing, known };
+}
+
+/** 1 for each chunk that belongs somewhere. */
+function wantedChunks({ toStarts }: Places): Uint8Array {
+  const wanted = new Uint8Array(toStarts.length - 1);
+  for (let chunk = 0; chunk < wanted.length; chunk++) {
+    wanted[chunk] = toStarts[chunk] === toStarts[chunk + 1] ? 0 : 1;
+  }
+  return wanted;
+}
+
+/** The packs of ranges that lie in the cache, and their files; the store is told of the others. */
+async function findPacks(
+  { image, cache, store }: PlanPullOptions,
+  ranges: readonly PackRange[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, string>> {
+  const cached = new Map<number, string>();
+  const toFetch: DiskBlob[] = [];
+  for (const pack of new Set(ranges.map((range) => range.pack))) {
+    const { digest, size } = image.packs[pack]!;
+    const found = await cache.blobs.find(digest, size);
+    if (found !== undefined) cached.set(pack, found.path);
+    else toFetch.push(image.packs[pack]!);
+  }
+  await store.lookFor?.(toFetch, signal);
+  return cached;
 }
 
 function summary(
@@ -158,7 +178,6 @@ function summary(
     cachedPacks: ReadonlyMap<number, string>;
     places: Places;
     changed: boolean;
-    inPlace: boolean;
   },
 ): Omit<Plan, "changed"> {
   const { image, store } = options;
