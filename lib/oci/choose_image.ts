@@ -13,12 +13,15 @@ export type ImageChoice =
   | { readonly descriptor: Descriptor; readonly manifest: Manifest }
   | { readonly descriptor: Descriptor };
 
-/** What of a resolved manifest is wanted: itself, one of its platforms, or an index of some of them. */
+/**
+ * What of a resolved manifest is wanted: itself, one of its platforms, or an index of some of them. The source is asked for none to which
+ * the destination points, and whose manifest `standing` is where that is at hand.
+ */
 export async function chooseImage(
   source: ImageSource,
   resolved: Manifest,
   platforms: readonly Platform[] | undefined,
-  options: { pointer: Digest | undefined; signal: AbortSignal },
+  options: { pointer: Digest | undefined; standing: Manifest | undefined; signal: AbortSignal },
 ): Promise<ImageChoice> {
   const whole = platforms === undefined || isReferrersList(source.name, resolved);
   if (resolved.kind === "image" || whole) {
@@ -42,8 +45,11 @@ export async function chooseImage(
   });
   if (chosen.length === 1) {
     const descriptor = chosen[0]!;
-    if (descriptor.digest === options.pointer) return { descriptor };
-    const manifest = checkedManifest(await source.manifest(descriptor), descriptor, source.name);
+    const { pointer, standing } = options;
+    const there = standing?.digest === descriptor.digest ? standing : undefined;
+    if (descriptor.digest === pointer && there === undefined) return { descriptor };
+    const found = there ?? await source.manifest(descriptor);
+    const manifest = checkedManifest(found, descriptor, source.name);
     if (manifest.kind === "image") return { descriptor, manifest };
     throw new VerificationError(
       `Cannot copy "${source.name}": its index says that ${descriptor.digest} is an image, and it is an index`,

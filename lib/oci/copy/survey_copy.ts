@@ -54,7 +54,7 @@ export async function surveyCopy(
   const peeked = await survey.peek();
   if (peeked !== undefined) return peeked;
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
-  return await survey.compare(local ?? await source.resolve(standing));
+  return await survey.compare(local ?? await source.resolve(standing), standing);
 }
 
 /** Both sides of a copy, as they are looked at. */
@@ -91,11 +91,12 @@ class CopySurvey {
     return this.#settling({ root: described, resolved: described, same: true });
   }
 
-  /** Compares what the source resolved to with what the destination has. */
-  async compare(resolved: Manifest): Promise<SettleCopy> {
+  /** Compares what the source resolved to with what the destination has, whose manifest stands where that is at hand. */
+  async compare(resolved: Manifest, standing: Manifest | undefined): Promise<SettleCopy> {
     const { platforms, onDiffers, signal } = this.#options;
     const pointer = this.#pointer;
-    const choice = await chooseImage(this.#source, resolved, platforms, { pointer, signal });
+    const there = { pointer, standing, signal };
+    const choice = await chooseImage(this.#source, resolved, platforms, there);
     const chosen = await this.#withListed(choice);
     const known = "manifest" in chosen ? chosen.manifest : undefined;
     const stands = known === undefined ? pointer === chosen.descriptor.digest : this.#isRoot(known);

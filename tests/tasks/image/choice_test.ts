@@ -150,3 +150,25 @@ realTest(
     assertEquals(puts.map((line) => line.replace(/^.* /, "")), ["500"]);
   },
 );
+
+Deno.test("syncImage() asks a registry once for an index of which a layout has the chosen image", async () => {
+  await using room = await ImageRoom.make();
+  await using registry = new FakeRegistry();
+  const platforms = ["linux/amd64"];
+  const other = { layers: ["r"], platform: { os: "linux", architecture: "riscv64" } };
+  await writeIndex(room.path("from"), "v1", [amd64, other]);
+  const from = `docker://${registry.host}/a:v1`;
+  const to = `oci:${room.path("to")}:v1`;
+  await room.sync(`oci:${room.path("from")}:v1`, from, { allPlatforms: true });
+  const first = await room.sync(from, to, { platforms });
+  const before = registry.log.length;
+  const again = await syncImage({ from, to, platforms }, room.context);
+  assertEquals(registry.log.slice(before), ["GET /v2/a/manifests/v1 200"]);
+  assertEquals([again.changed, again.requests, again.digest], [false, 1, first.digest]);
+  assertEquals(again.bytesReused, first.bytesMoved);
+
+  await Deno.writeTextFile(new Layout(room.path("to")).blobPath(first.digest), "damaged");
+  const mended = await syncImage({ from, to, platforms }, room.context);
+  assertEquals([mended.changed, mended.digest], [true, first.digest]);
+  assertEquals((await syncImage({ from, to, platforms }, room.context)).changed, false);
+});
