@@ -117,9 +117,9 @@ export class RegistrySource implements ImageSource {
   }
 
   async #missing(wanted: string): Promise<KedgeError> {
-    const message = `Cannot find "${this.name}": the registry has no such ${
-      this.isPinned ? "digest" : "tag"
-    }`;
+    const { tag } = this.#reference;
+    const what = this.isPinned ? "such digest" : tag === undefined ? 'tag "latest"' : "such tag";
+    const message = `Cannot find "${this.name}": the registry has no ${what}`;
     const hint = this.isPinned ? undefined : await this.#nearTags(wanted);
     return new KedgeError(message, {
       side: "source",
