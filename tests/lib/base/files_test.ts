@@ -20,12 +20,13 @@ import {
   stateOf,
 } from "../../../lib/base/process_identity.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
-Deno.test({
-  name: "writeFileAtomic() names the file for which there is no room, and leaves none",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "writeFileAtomic() names the file for which there is no room, and leaves none",
+  ["root"],
+  () =>
     inFolder(async (folder) => {
       await using disk = await mountSmallDisk(folder, 65_536);
       const path = join(disk.dir, "f");
@@ -34,7 +35,7 @@ Deno.test({
       assertStringIncludes((error as Error).message, `write '${path}.tmp-`);
       assertEquals(await Array.fromAsync(Deno.readDir(disk.dir)), []);
     }),
-});
+);
 
 Deno.test("writeFileAtomic() replaces a file and leaves no temporary name", () =>
   inFolder(async (folder) => {

@@ -3,7 +3,8 @@ import { join } from "@std/path";
 import { folderNames } from "../../../lib/base/files.ts";
 import { PassingFile } from "../../../lib/base/passing_file.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const module = new URL("../../../lib/base/passing_file.ts", import.meta.url).href;
 const config = new URL("../../../deno.json", import.meta.url);
@@ -77,10 +78,10 @@ await file[Symbol.asyncDispose]();`,
     assertEquals(await folderNames(folder), ["program.ts"]);
   }));
 
-Deno.test({
-  name: "PassingFile that has no room leaves no open file",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "PassingFile that has no room leaves no open file",
+  ["root"],
+  () =>
     inFolder(async (folder) => {
       await using disk = await mountSmallDisk(folder, 4096);
       const isOpen = (entry: Deno.DirEntry) => {
@@ -95,4 +96,4 @@ Deno.test({
       assertEquals(open.filter(isOpen), []);
       assertEquals(await folderNames(disk.dir), []);
     }),
-});
+);

@@ -6,7 +6,8 @@ import { Cache } from "../../../lib/cache/cache.ts";
 import type { CachedBlob } from "../../../lib/cache/cached_blob.ts";
 import { DownloadEntry } from "../../../lib/cache/download_entry.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 /** The entry of a cache whose layer below, with the blob in it, is on another disk, so that the blob gets its name by a copy. */
 function withCopy(test: (entry: DownloadEntry, blob: CachedBlob) => Promise<void>): Promise<void> {
@@ -22,22 +23,21 @@ function withCopy(test: (entry: DownloadEntry, blob: CachedBlob) => Promise<void
   });
 }
 
-Deno.test({
-  name: "DownloadEntry.putName() leaves a copy as it is that nobody changed",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "DownloadEntry.putName() leaves a copy as it is that nobody changed",
+  ["root"],
+  () =>
     withCopy(async (entry, blob) => {
       const before = lookAt(entry.path)?.ino;
       await entry.putName(blob);
       assertEquals(lookAt(entry.path)?.ino, before);
     }),
-});
+);
 
-Deno.test({
-  name:
-    "DownloadEntry.putName() copies a blob again whose copy was changed, though its size is the same",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "DownloadEntry.putName() copies a blob again whose copy was changed, though its size is the same",
+  ["root"],
+  () =>
     withCopy(async (entry, blob) => {
       await Deno.chmod(entry.path, 0o644);
       await Deno.writeTextFile(entry.path, "as it went");
@@ -46,12 +46,12 @@ Deno.test({
       await entry.putName(blob);
       assertEquals(await Deno.readTextFile(entry.path), "as it came");
     }),
-});
+);
 
-Deno.test({
-  name: "DownloadEntry.putName() copies a blob again whose copy was replaced before it was noted",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "DownloadEntry.putName() copies a blob again whose copy was replaced before it was noted",
+  ["root"],
+  () =>
     withCopy(async (entry, blob) => {
       await Deno.remove(entry.path);
       await Deno.writeTextFile(entry.path, "of another");
@@ -60,4 +60,4 @@ Deno.test({
       await entry.putName(blob);
       assertEquals(await Deno.readTextFile(entry.path), "as it came");
     }),
-});
+);

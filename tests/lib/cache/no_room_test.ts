@@ -2,13 +2,14 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { NoRoomError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import { canMount, fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 for (const what of ["bytes", "files"]) {
-  Deno.test({
-    name: `Cache.ensure() says that there is no room where a disk has no more ${what}`,
-    ignore: !canMount,
-    fn: () =>
+  realTest(
+    `Cache.ensure() says that there is no room where a disk has no more ${what}`,
+    ["root"],
+    () =>
       inFolder(async (folder) => {
         await using _ = await mountSmallDisk(`${folder}/small`, 65_536, what === "files" ? 2 : 0);
         await Deno.writeTextFile(`${folder}/small/one`, "");
@@ -24,5 +25,5 @@ for (const what of ["bytes", "files"]) {
           ],
         );
       }),
-  });
+  );
 }

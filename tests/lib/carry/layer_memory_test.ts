@@ -7,8 +7,9 @@ import { buckets } from "../../../lib/cache/buckets.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { LayerMemory } from "../../../lib/carry/layer_memory.ts";
 import { inFolder } from "../../support/in_folder.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
 import { removeTree } from "../../support/remove_tree.ts";
+import { realTest } from "../../support/real.ts";
 
 const digestOf = (letter: string) => `sha256:${letter.repeat(64)}` as Digest;
 const image = digestOf("0");
@@ -52,10 +53,10 @@ Deno.test("LayerMemory is written once, and of a long run every two seconds too"
   }
 });
 
-Deno.test({
-  name: "LayerMemory is not written where there is no room, which ends nothing",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "LayerMemory is not written where there is no room, which ends nothing",
+  ["root"],
+  async () => {
     await inFolder(async (folder) => {
       const dir = join(folder, "cache");
       await using _disk = await mountSmallDisk(dir, 2 ** 20);
@@ -74,4 +75,4 @@ Deno.test({
       assertEquals(again.of(digestOf("b")), undefined);
     });
   },
-});
+);

@@ -3,7 +3,8 @@ import { KedgeError } from "../../../lib/base/errors.ts";
 import { lookAtDiskFile } from "../../../lib/disk/disk_file.ts";
 import { openOut, settle } from "../../../lib/disk/out_file.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
-import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
+import { mountSmallDisk, unmount } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 /** Opens a file as a pull does, and lets it go again. */
 async function openOnce(out: string, seen?: Deno.FileInfo): Promise<Deno.FileInfo> {
@@ -29,10 +30,10 @@ Deno.test("a file that got the inode number of the one before is another file", 
   await assertRejects(() => settle({ out, stands: false }, 3, before), KedgeError, state);
 });
 
-Deno.test({
-  name: "a file of a container's image stays itself when it is written first",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "a file of a container's image stays itself when it is written first",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     await using disk = await mountSmallDisk(world.path("disk"), 1_000_000);
     for (const name of ["lower", "upper", "work"]) await Deno.mkdir(`${disk.dir}/${name}`);
@@ -51,4 +52,4 @@ Deno.test({
       await unmount(world.path("root"));
     }
   },
-});
+);

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { type Control, readControl, writeControl } from "../../../lib/http/control_file.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const control: Control = { source: "sha256:a", size: 1000, done: [{ start: 0, end: 10 }] };
 
@@ -9,10 +10,10 @@ async function names(dir: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name).sort();
 }
 
-Deno.test({
-  name: "writeControl() leaves the state before it, and nothing else, on a full disk",
-  ignore: !canMount,
-  async fn() {
+realTest(
+  "writeControl() leaves the state before it, and nothing else, on a full disk",
+  ["root"],
+  async () => {
     const dir = await Deno.makeTempDir();
     try {
       await using _disk = await mountSmallDisk(dir, 16_384);
@@ -30,4 +31,4 @@ Deno.test({
       await Deno.remove(dir, { recursive: true });
     }
   },
-});
+);

@@ -9,7 +9,8 @@ import { cacheKexec } from "../../../tasks/kexec/kexec.ts";
 import { bundleBytes } from "../../support/bundle.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount, fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const MiB = 1024 * 1024;
 
@@ -25,30 +26,26 @@ interface Ground {
 
 /** A cache with one bundle on a small disk, which is full from then on. */
 function fullDiskTest(name: string, run: (ground: Ground) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: !canMount,
-    async fn() {
-      const folder = await Deno.makeTempDir({ prefix: "kedge-full-" });
-      try {
-        await using disk = await mountSmallDisk(folder, 8 * MiB);
-        const body = bundleBytes({ size: MiB });
-        await using origin = startOrigin({
-          "/k.tar.gz": { body },
-          "/other.tar.gz": { body: bundleBytes({ size: MiB, version: "2" }) },
-        });
-        const cache = join(disk.dir, "cache");
-        const url = origin.url("/k.tar.gz");
-        const first = await runKedge(["kexec", "--url", url], { cacheDir: cache });
-        assertEquals(first.code, 0, first.stderr);
-        const fill = () => fillDisk(join(disk.dir, "fill"));
-        await fill();
-        const free = () => Deno.truncate(join(disk.dir, "fill"), MiB);
-        await run({ cache, body, url, origin, fill, free });
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
+  realTest(name, ["root"], async () => {
+    const folder = await Deno.makeTempDir({ prefix: "kedge-full-" });
+    try {
+      await using disk = await mountSmallDisk(folder, 8 * MiB);
+      const body = bundleBytes({ size: MiB });
+      await using origin = startOrigin({
+        "/k.tar.gz": { body },
+        "/other.tar.gz": { body: bundleBytes({ size: MiB, version: "2" }) },
+      });
+      const cache = join(disk.dir, "cache");
+      const url = origin.url("/k.tar.gz");
+      const first = await runKedge(["kexec", "--url", url], { cacheDir: cache });
+      assertEquals(first.code, 0, first.stderr);
+      const fill = () => fillDisk(join(disk.dir, "fill"));
+      await fill();
+      const free = () => Deno.truncate(join(disk.dir, "fill"), MiB);
+      await run({ cache, body, url, origin, fill, free });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
 }
 
@@ -143,11 +140,10 @@ fullDiskTest(
   },
 );
 
-Deno.test({
-  name:
-    "kexec gives what the cache has on a disk that takes no further file, and says so of what it has not",
-  ignore: !canMount,
-  async fn() {
+realTest(
+  "kexec gives what the cache has on a disk that takes no further file, and says so of what it has not",
+  ["root"],
+  async () => {
     const folder = await Deno.makeTempDir({ prefix: "kedge-full-" });
     try {
       await using disk = await mountSmallDisk(folder, 8 * MiB, 100);
@@ -179,7 +175,7 @@ Deno.test({
       await Deno.remove(folder, { recursive: true });
     }
   },
-});
+);
 
 function useUpFiles(folder: string): void {
   try {

@@ -10,8 +10,9 @@ import { bundleBytes } from "../../support/bundle.ts";
 import { inFolder } from "../../support/in_folder.ts";
 import { startOrigin } from "../../support/origin.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
 import { treeOf } from "../../support/tree.ts";
+import { realTest } from "../../support/real.ts";
 
 const body = bundleBytes({ size: 300_000 });
 
@@ -57,10 +58,10 @@ function withCopy(test: (copied: Copied) => Promise<void>): Promise<void> {
 
 const badOf = (error: VerificationError) => error.data["bad"] as readonly BadBlob[];
 
-Deno.test({
-  name: "cache:verify reads a copy, and copies a damaged one again from its blob",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "cache:verify reads a copy, and copies a damaged one again from its blob",
+  ["root"],
+  () =>
     withCopy(async ({ cache, path, blob, rot }) => {
       const whole = await cacheVerify({}, { cache });
       assertEquals([whole.blobs, whole.copies, whole.bytes], [0, 1, body.length]);
@@ -84,25 +85,24 @@ Deno.test({
       );
       assertEquals((await cacheVerify({}, { cache })).bad, []);
     }),
-});
+);
 
-Deno.test({
-  name: "cache:verify copies nothing again from a blob that is damaged too",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "cache:verify copies nothing again from a blob that is damaged too",
+  ["root"],
+  () =>
     withCopy(async ({ cache, path, blob, rot }) => {
       await Promise.all([path, blob].map(rot));
       const error = await assertRejects(() => cacheVerify({}, { cache }), VerificationError);
       assertStringIncludes(badOf(error)[0]!.why, `"${blob}" is damaged too`);
       await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
     }),
-});
+);
 
-Deno.test({
-  name:
-    "cache:verify within a budget comes to a copy in the end, and tells of it on the command line",
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "cache:verify within a budget comes to a copy in the end, and tells of it on the command line",
+  ["root"],
+  () =>
     withCopy(async ({ cache, path, rot }) => {
       await cache.blobs.persist(new Blob(["another"]).stream());
       // The blob of the copy lies in this layer too.
@@ -120,4 +120,4 @@ Deno.test({
       const { stdout } = await run();
       assertStringIncludes(stdout, "1 blob and 0 unpacked folders, ");
     }),
-});
+);

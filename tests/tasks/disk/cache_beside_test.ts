@@ -5,19 +5,20 @@ import { Journal } from "../../../lib/journal/journal.ts";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const block = 4096;
 const blocks = 200;
 const data = noise(blocks * block);
 
 for (const inPlace of [false, true]) {
-  Deno.test({
-    name: `pullDisk() ${
+  realTest(
+    `pullDisk() ${
       inPlace ? "in place " : ""
     }leaves the room on a disk to its file, and the rest to the cache`,
-    ignore: !canMount,
-    fn: async () => {
+    ["root"],
+    async () => {
       await using world = await DiskWorld.make();
       const reference = `oci:${world.path("store")}:1`;
       const file = await world.write("disk", data);
@@ -45,5 +46,5 @@ for (const inPlace of [false, true]) {
         assertEquals(world.notes.slice(before).includes(note), !kept);
       }
     },
-  });
+  );
 }

@@ -4,8 +4,9 @@ import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { mountFreshDisk } from "../../support/fresh_disk.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount, unmount } from "../../support/small_disk.ts";
+import { unmount } from "../../support/small_disk.ts";
 import { twoDisks } from "../../support/two_disks.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(2_000_000);
 
@@ -42,10 +43,10 @@ async function must(program: string, ...args: string[]): Promise<void> {
   assertEquals(code, 0, new TextDecoder().decode(stderr));
 }
 
-Deno.test({
-  name: "disk:pull does not begin where only somebody else may replace the file",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull does not begin where only somebody else may replace the file",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const references = await twoDisks(world, data);
     await Deno.mkdir(world.path("open"));
@@ -60,44 +61,40 @@ Deno.test({
       hint: "run it as the user 1234, or pull to another file",
     });
   },
-});
+);
 
-Deno.test({
-  name: "disk:pull does not begin where the file is immutable",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const references = await twoDisks(world, data);
-    await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
-    const file = await world.write("fresh/out", data.toReversed());
-    for (const flag of ["i", "a"]) {
-      await must("chattr", `+${flag}`, file);
-      try {
-        const hint = `take that away with chattr -ia "${file}", or pull to another file`;
-        const state = "it is immutable, or may only be appended to";
-        await refused(world, references, file, {
-          code: 5,
-          error: `Cannot replace "${file}": ${state}`,
-          hint,
-        });
-        await refused(world, references, file, {
-          code: 5,
-          error: `Cannot write "${file}": ${state}`,
-          hint,
-          flags: ["--in-place"],
-        });
-      } finally {
-        await must("chattr", `-${flag}`, file);
-      }
+realTest("disk:pull does not begin where the file is immutable", ["root"], async () => {
+  await using world = await DiskWorld.make();
+  const references = await twoDisks(world, data);
+  await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
+  const file = await world.write("fresh/out", data.toReversed());
+  for (const flag of ["i", "a"]) {
+    await must("chattr", `+${flag}`, file);
+    try {
+      const hint = `take that away with chattr -ia "${file}", or pull to another file`;
+      const state = "it is immutable, or may only be appended to";
+      await refused(world, references, file, {
+        code: 5,
+        error: `Cannot replace "${file}": ${state}`,
+        hint,
+      });
+      await refused(world, references, file, {
+        code: 5,
+        error: `Cannot write "${file}": ${state}`,
+        hint,
+        flags: ["--in-place"],
+      });
+    } finally {
+      await must("chattr", `-${flag}`, file);
     }
-    assertEquals(await Deno.readFile(`${disk.dir}/out`), data.toReversed());
-  },
+  }
+  assertEquals(await Deno.readFile(`${disk.dir}/out`), data.toReversed());
 });
 
-Deno.test({
-  name: "disk:pull does not begin where names may only be added to the folder",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull does not begin where names may only be added to the folder",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const references = await twoDisks(world, data);
     await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
@@ -140,72 +137,66 @@ Deno.test({
       await must("chattr", "-a", disk.dir);
     }
   },
-});
+);
 
-Deno.test({
-  name: "disk:pull does not begin where the folder is immutable",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const references = await twoDisks(world, data);
-    await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
-    const file = await world.write("fresh/out", data.toReversed());
-    const next = world.path("fresh/next");
-    await must("chattr", "+i", disk.dir);
-    try {
-      const hint = `take that away with chattr -i "${disk.dir}", or pull to another file`;
-      const state = `the folder "${disk.dir}" is immutable`;
-      await refused(world, references, file, {
-        code: 5,
-        error: `Cannot replace "${file}": ${state}`,
-        hint,
-      });
-      await refused(world, references, file, {
-        code: 5,
-        error: `Cannot write "${file}": ${state}`,
-        hint,
-        flags: ["--in-place"],
-      });
-      for (const reference of references) {
-        for (const more of [["--dry-run"], []]) {
-          const args = ["disk:pull", reference, next, ...more];
-          const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
-          assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
-          assertEquals(code, 5);
-        }
-      }
-    } finally {
-      await must("chattr", "-i", disk.dir);
-    }
-  },
-});
-
-Deno.test({
-  name: "disk:pull says what to do with a file that is mounted and so cannot be replaced",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const references = await twoDisks(world, data);
-    // Such a name is written otherwise where Linux tells what is mounted.
-    const file = await world.write('a "mounted"\tout', data.subarray(0, 1000));
-    await must("mount", "--bind", file, file);
-    try {
-      await refused(world, references, file, {
-        code: 1,
-        error: `Cannot replace "${file}": it is a mount point`,
-        hint: "pull into it with --in-place, or end the mount",
-      });
-      for (const reference of references) {
-        await Deno.truncate(file, 1000);
-        const args = ["disk:pull", "--in-place", reference, file];
+realTest("disk:pull does not begin where the folder is immutable", ["root"], async () => {
+  await using world = await DiskWorld.make();
+  const references = await twoDisks(world, data);
+  await using disk = await mountFreshDisk(world.path("fresh"), 16_000_000);
+  const file = await world.write("fresh/out", data.toReversed());
+  const next = world.path("fresh/next");
+  await must("chattr", "+i", disk.dir);
+  try {
+    const hint = `take that away with chattr -i "${disk.dir}", or pull to another file`;
+    const state = `the folder "${disk.dir}" is immutable`;
+    await refused(world, references, file, {
+      code: 5,
+      error: `Cannot replace "${file}": ${state}`,
+      hint,
+    });
+    await refused(world, references, file, {
+      code: 5,
+      error: `Cannot write "${file}": ${state}`,
+      hint,
+      flags: ["--in-place"],
+    });
+    for (const reference of references) {
+      for (const more of [["--dry-run"], []]) {
+        const args = ["disk:pull", reference, next, ...more];
         const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
-        assertEquals(code, 0, stderr);
-        assertEquals(await Deno.readFile(file), data);
+        assertStringIncludes(stderr, `error: Cannot make "${next}": ${state}\nhint: ${hint}\n`);
+        assertEquals(code, 5);
       }
-    } finally {
-      await unmount(file);
     }
-  },
+  } finally {
+    await must("chattr", "-i", disk.dir);
+  }
+});
+
+realTest("disk:pull says what to do with a file that is mounted and so cannot be replaced", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const references = await twoDisks(world, data);
+  // Such a name is written otherwise where Linux tells what is mounted.
+  const file = await world.write('a "mounted"\tout', data.subarray(0, 1000));
+  await must("mount", "--bind", file, file);
+  try {
+    await refused(world, references, file, {
+      code: 1,
+      error: `Cannot replace "${file}": it is a mount point`,
+      hint: "pull into it with --in-place, or end the mount",
+    });
+    for (const reference of references) {
+      await Deno.truncate(file, 1000);
+      const args = ["disk:pull", "--in-place", reference, file];
+      const { code, stderr } = await runKedge(args, { cacheDir: world.path("cache") });
+      assertEquals(code, 0, stderr);
+      assertEquals(await Deno.readFile(file), data);
+    }
+  } finally {
+    await unmount(file);
+  }
 });
 
 Deno.test({

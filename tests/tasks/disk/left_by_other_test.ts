@@ -6,8 +6,9 @@ import { pullDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount } from "../../support/small_disk.ts";
+
 import { twoDisks } from "../../support/two_disks.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(700_000);
 const other = 1234;
@@ -43,31 +44,28 @@ async function leftByOther(
   return { file, left };
 }
 
-Deno.test({
-  name: "disk:pull begins anew where another user's pull of the disk left what it may only read",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    for (const reference of await twoDisks(world, data)) {
-      for (const mode of [0o644, 0o444]) {
-        const { file } = await leftByOther(world, reference, { mode, folderMode: 0o775 });
-        for (const { code, stderr } of await pullBound(world, reference, file)) {
-          assertEquals(code, 0, stderr);
-          assertEquals(stderr.includes("changed meanwhile"), false, stderr);
-        }
-        assertEquals(await Deno.readFile(file), data);
-        assertEquals((await Deno.stat(file)).uid, 0);
-        await Deno.remove(file);
+realTest("disk:pull begins anew where another user's pull of the disk left what it may only read", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  for (const reference of await twoDisks(world, data)) {
+    for (const mode of [0o644, 0o444]) {
+      const { file } = await leftByOther(world, reference, { mode, folderMode: 0o775 });
+      for (const { code, stderr } of await pullBound(world, reference, file)) {
+        assertEquals(code, 0, stderr);
+        assertEquals(stderr.includes("changed meanwhile"), false, stderr);
       }
+      assertEquals(await Deno.readFile(file), data);
+      assertEquals((await Deno.stat(file)).uid, 0);
+      await Deno.remove(file);
     }
-  },
+  }
 });
 
-Deno.test({
-  name:
-    "disk:pull refuses what another user's pull left where it may not take that away, dry or not",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull refuses what another user's pull left where it may not take that away, dry or not",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     for (const reference of await twoDisks(world, data)) {
       for (
@@ -81,12 +79,12 @@ Deno.test({
       }
     }
   },
-});
+);
 
-Deno.test({
-  name: "disk:pull replaces a file that it may not read, and takes nothing of it",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull replaces a file that it may not read, and takes nothing of it",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     for (const reference of await twoDisks(world, data)) {
       for (const [mode, uid] of [[0o200, 0], [0o600, other]] as const) {
@@ -105,4 +103,4 @@ Deno.test({
       }
     }
   },
-});
+);

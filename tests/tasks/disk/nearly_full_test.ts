@@ -5,15 +5,16 @@ import { Cache } from "../../../lib/cache/cache.ts";
 import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
-import { canMount, fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
+import { fillDisk, mountSmallDisk } from "../../support/small_disk.ts";
 import { twoDisks } from "../../support/two_disks.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(400_000);
 
-Deno.test({
-  name: "a dry run of disk:pull --in-place finds that there is no room for the journal",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "a dry run of disk:pull --in-place finds that there is no room for the journal",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const references = await twoDisks(world, data);
     await using _small = await mountSmallDisk(world.path("small"), 1_000_000);
@@ -39,30 +40,28 @@ Deno.test({
       assertEquals(pull.changed, false);
     }
   },
+);
+
+realTest("a dry run of disk:push tells where a layout and the cache have no room together", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("disk", data);
+  await using _small = await mountSmallDisk(world.path("small"), 700_000);
+  const options = { file, reference: `oci:${world.path("small/store")}:1` };
+  const here = { ...world.machine(), cache: new Cache(world.path("small/cache")) };
+  await pushDisk(options, { ...here, dryRun: true });
+  assertStringIncludes(
+    world.notes.join("\n"),
+    `to "${world.path("small/store")}": only 684 KiB are free, which is too little unless`,
+  );
+  await assertRejects(() => pushDisk(options, here), NoRoomError, "no room is left");
 });
 
-Deno.test({
-  name: "a dry run of disk:push tells where a layout and the cache have no room together",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const file = await world.write("disk", data);
-    await using _small = await mountSmallDisk(world.path("small"), 700_000);
-    const options = { file, reference: `oci:${world.path("small/store")}:1` };
-    const here = { ...world.machine(), cache: new Cache(world.path("small/cache")) };
-    await pushDisk(options, { ...here, dryRun: true });
-    assertStringIncludes(
-      world.notes.join("\n"),
-      `to "${world.path("small/store")}": only 684 KiB are free, which is too little unless`,
-    );
-    await assertRejects(() => pushDisk(options, here), NoRoomError, "no room is left");
-  },
-});
-
-Deno.test({
-  name: "disk:push says that there is no room where it ends at the very end",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:push says that there is no room where it ends at the very end",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const file = await world.write("disk", data);
     const reference = `oci:${world.path("small/store")}:1`;
@@ -76,4 +75,4 @@ Deno.test({
       );
     }
   },
-});
+);

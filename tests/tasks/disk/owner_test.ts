@@ -4,17 +4,18 @@ import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount } from "../../support/small_disk.ts";
+
 import { twoDisks } from "../../support/two_disks.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(500_000);
 
 for (const kind of ["bound", "alone"] as const) {
   const why = kind === "bound" ? "this user may not give files away" : "no such user is known here";
-  Deno.test({
-    name: `disk:pull replaces a file of another user, and says that ${why}`,
-    ignore: !canMount,
-    fn: async () => {
+  realTest(
+    `disk:pull replaces a file of another user, and says that ${why}`,
+    ["root"],
+    async () => {
       await using world = await DiskWorld.make();
       const reference = `oci:${world.path("store")}:1`;
       await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
@@ -28,14 +29,13 @@ for (const kind of ["bound", "alone"] as const) {
       assertStringIncludes(run.stderr, note);
       await world.holds("out", data);
     },
-  });
+  );
 }
 
-Deno.test({
-  name:
-    "disk:pull gives no other group what the group of a file may do, and leaves it to that where this user may",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull gives no other group what the group of a file may do, and leaves it to that where this user may",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const reference = `oci:${world.path("store")}:1`;
     await pushDisk({ file: await world.write("disk", data), reference }, world.machine());
@@ -61,12 +61,12 @@ Deno.test({
       await Deno.remove(file);
     }
   },
-});
+);
 
-Deno.test({
-  name: "disk:pull lets no other group read a file while it is pulled that its own group may read",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "disk:pull lets no other group read a file while it is pulled that its own group may read",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const file = await world.write("out", noise(1000));
     await Deno.chmod(file, 0o640);
@@ -90,7 +90,7 @@ Deno.test({
       await Deno.truncate(file, 1000);
     }
   },
-});
+);
 
 Deno.test("pullDisk() leaves the old version to the other names of a file, and in place gives them the new one", async () => {
   await using world = await DiskWorld.make();

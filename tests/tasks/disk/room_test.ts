@@ -9,14 +9,14 @@ import { TableBuilder } from "../../../lib/chunk/table_builder.ts";
 import { Layout } from "../../../lib/oci/layout/layout.ts";
 import { join, noise, rawIndex } from "../../support/disk.ts";
 import { DiskWorld, putDisk } from "../../support/disk_world.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
 import { first } from "../../support/disk_data.ts";
+import { realTest } from "../../support/real.ts";
 
-Deno.test({
-  name:
-    "pullDisk() in place finds out that there is no room for what moves before it writes anything",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "pullDisk() in place finds out that there is no room for what moves before it writes anything",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const reference = `oci:${world.path("store")}:1`;
     const second = join(first.subarray(4_000_000), noise(50_000, 9), first.subarray(0, 4_000_000));
@@ -33,27 +33,25 @@ Deno.test({
     const names = (await Array.fromAsync(Deno.readDir(small.dir))).map(({ name }) => name);
     assertEquals(names, ["out"]);
   },
-});
+);
 
-Deno.test({
-  name: "pullDisk() in place finds out that there is no room for what a file has holes for",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const reference = `oci:${world.path("store")}:1`;
-    await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
-    await using small = await mountSmallDisk(world.path("small"), 4_000_000);
-    const out = await world.write("small/out", new Uint8Array());
-    await Deno.truncate(out, first.length);
-    await assertRejects(
-      () => pullDisk({ reference, file: out, inPlace: true }, world.machine()),
-      NoRoomError,
-      "are free",
-    );
-    assertEquals((await Deno.stat(out)).blocks, 0);
-    const names = (await Array.fromAsync(Deno.readDir(small.dir))).map(({ name }) => name);
-    assertEquals(names, ["out"]);
-  },
+realTest("pullDisk() in place finds out that there is no room for what a file has holes for", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const reference = `oci:${world.path("store")}:1`;
+  await pushDisk({ file: await world.write("disk", first), reference }, world.machine());
+  await using small = await mountSmallDisk(world.path("small"), 4_000_000);
+  const out = await world.write("small/out", new Uint8Array());
+  await Deno.truncate(out, first.length);
+  await assertRejects(
+    () => pullDisk({ reference, file: out, inPlace: true }, world.machine()),
+    NoRoomError,
+    "are free",
+  );
+  assertEquals((await Deno.stat(out)).blocks, 0);
+  const names = (await Array.fromAsync(Deno.readDir(small.dir))).map(({ name }) => name);
+  assertEquals(names, ["out"]);
 });
 
 for (const inPlace of [false, true]) {

@@ -5,8 +5,9 @@ import { pullDisk, verifyDisk } from "../../../tasks/disk/disk.ts";
 import { inspectDisk } from "../../../tasks/disk/inspect.ts";
 import { join, noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
 import { putTart, type TartImage, tartImage } from "../../support/tart.ts";
+import { realTest } from "../../support/real.ts";
 
 const layerBytes = 300_000;
 const text = new TextEncoder().encode("tart ".repeat(50_000));
@@ -181,10 +182,10 @@ Deno.test("Tart images whose facts contradict each other are refused", async () 
   await refuse(/disk\.v2/g, "nvram.v1", "it has no disk");
 });
 
-Deno.test({
-  name: "pullDisk() of a Tart image asks for no more room than its data takes for sure",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "pullDisk() of a Tart image asks for no more room than its data takes for sure",
+  ["root"],
+  async () => {
     await using world = await DiskWorld.make();
     const sparse = join(noise(500_000), new Uint8Array(20_000_000), noise(500_000, 2));
     const reference = await putTart(world.path("store"), "1", tartImage(sparse, 7_000_000));
@@ -206,4 +207,4 @@ Deno.test({
     await pullDisk({ reference, file: out, inPlace: true }, world.machine());
     assertEquals(await Deno.readFile(out), sparse);
   },
-});
+);

@@ -6,8 +6,9 @@ import { pullDisk, pushDisk } from "../../../tasks/disk/disk.ts";
 import { join, noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount, mountSmallDisk, unmount } from "../../support/small_disk.ts";
+import { mountSmallDisk, unmount } from "../../support/small_disk.ts";
 import { putTart, tartImage } from "../../support/tart.ts";
+import { realTest } from "../../support/real.ts";
 
 const data = noise(2_000_000);
 
@@ -26,30 +27,28 @@ function beforeMove(world: DiskWorld, what: () => void) {
   return { ...world.machine(), report };
 }
 
-Deno.test({
-  name: "a cache without room keeps nothing of a disk, and is no reason to push or pull none",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const reference = await pushed(world);
-    await using small = await mountSmallDisk(world.path("small"), 4_000_000);
-    const cacheDir = `${small.dir}/cache`;
-    const out = world.path("out");
-    const run = async (...args: string[]) => {
-      const { code, stderr } = await runKedge(args, { cacheDir });
-      assertEquals(code, 0, stderr);
-      return stderr;
-    };
-    await run("disk:pull", reference, out);
-    await world.write("disk", data.toReversed());
-    await pushDisk({ file: world.path("disk"), reference }, world.machine());
-    await Deno.writeFile(`${small.dir}/fill`, new Uint8Array(4_000_000)).catch(() => undefined);
-    const warning = `warning: the cache in "${cacheDir}" has no room: the next run will know less`;
-    assertStringIncludes(await run("disk:pull", reference, out), warning);
-    await world.holds("out", data.toReversed());
-    const other = `oci:${world.path("store")}:2`;
-    assertStringIncludes(await run("disk:push", out, other, "--base", reference), warning);
-  },
+realTest("a cache without room keeps nothing of a disk, and is no reason to push or pull none", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  await using small = await mountSmallDisk(world.path("small"), 4_000_000);
+  const cacheDir = `${small.dir}/cache`;
+  const out = world.path("out");
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await runKedge(args, { cacheDir });
+    assertEquals(code, 0, stderr);
+    return stderr;
+  };
+  await run("disk:pull", reference, out);
+  await world.write("disk", data.toReversed());
+  await pushDisk({ file: world.path("disk"), reference }, world.machine());
+  await Deno.writeFile(`${small.dir}/fill`, new Uint8Array(4_000_000)).catch(() => undefined);
+  const warning = `warning: the cache in "${cacheDir}" has no room: the next run will know less`;
+  assertStringIncludes(await run("disk:pull", reference, out), warning);
+  await world.holds("out", data.toReversed());
+  const other = `oci:${world.path("store")}:2`;
+  assertStringIncludes(await run("disk:push", out, other, "--base", reference), warning);
 });
 
 Deno.test("pullDisk() refuses a base that is none, also where nothing is missing", async () => {
@@ -90,36 +89,34 @@ for (const state of ["gone", "a pipe"] as const) {
   });
 }
 
-Deno.test({
-  name: "disk:pull says what to do with a mounted file of which it could not know that before",
-  ignore: !canMount,
-  fn: async () => {
-    await using world = await DiskWorld.make();
-    const reference = await pushed(world);
-    const out = await world.write("out", data.subarray(0, 1000));
-    assertEquals(
-      (await new Deno.Command("mount", { args: ["--bind", out, out] }).output()).code,
-      0,
+realTest("disk:pull says what to do with a mounted file of which it could not know that before", [
+  "root",
+], async () => {
+  await using world = await DiskWorld.make();
+  const reference = await pushed(world);
+  const out = await world.write("out", data.subarray(0, 1000));
+  assertEquals(
+    (await new Deno.Command("mount", { args: ["--bind", out, out] }).output()).code,
+    0,
+  );
+  try {
+    const cacheDir = world.path("cache");
+    const { code, stderr } = await runKedge(["disk:pull", reference, out], {
+      cacheDir,
+      denyRead: "/proc",
+    });
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `error: Cannot pull "${reference}" to "${out}": Device or res`);
+    assertStringIncludes(
+      stderr,
+      "hint: what is mounted or run from stays where it is; pull into",
     );
-    try {
-      const cacheDir = world.path("cache");
-      const { code, stderr } = await runKedge(["disk:pull", reference, out], {
-        cacheDir,
-        denyRead: "/proc",
-      });
-      assertEquals(code, 1);
-      assertStringIncludes(stderr, `error: Cannot pull "${reference}" to "${out}": Device or res`);
-      assertStringIncludes(
-        stderr,
-        "hint: what is mounted or run from stays where it is; pull into",
-      );
-      const again = await runKedge(["disk:pull", "--in-place", reference, out], { cacheDir });
-      assertEquals(again.code, 0, again.stderr);
-    } finally {
-      await unmount(out);
-    }
-    await world.holds("out", data);
-  },
+    const again = await runKedge(["disk:pull", "--in-place", reference, out], { cacheDir });
+    assertEquals(again.code, 0, again.stderr);
+  } finally {
+    await unmount(out);
+  }
+  await world.holds("out", data);
 });
 
 Deno.test("pushDisk() pushes no file that is half of what a pull in place was to make of it", async () => {

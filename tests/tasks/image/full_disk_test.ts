@@ -9,7 +9,8 @@ import { syncImage } from "../../../tasks/image/image.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { ImageRoom } from "../../support/image_room.ts";
 import { randomBytes, writeImage } from "../../support/layout.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const layerBytes = 8_000_000;
 
@@ -53,24 +54,22 @@ for (const from of ["registry", "layout"] as const) {
       ["commit", 0, 10_000],
     ] as const
   ) {
-    Deno.test({
-      name:
-        `syncImage() from a ${from} to a disk that fills up at its ${phase} finishes once there is room again`,
-      ignore: !canMount,
-      fn: async () => {
+    realTest(
+      `syncImage() from a ${from} to a disk that fills up at its ${phase} finishes once there is room again`,
+      ["root"],
+      async () => {
         const { error, path, bytesMoved } = await twice(from, { phase, leftBytes });
         assertEquals(error.message, `Cannot write to "${path}": the disk is full`);
         assertEquals(bytesMoved <= mostMoved, true, `${bytesMoved} bytes`);
       },
-    });
+    );
   }
 }
 
-Deno.test({
-  name:
-    "syncImage() says that a disk with room in bytes takes no more files, and finishes once it does",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "syncImage() says that a disk with room in bytes takes no more files, and finishes once it does",
+  ["root"],
+  async () => {
     await using room = await ImageRoom.make();
     await writeImage(room.path("from"), "v1", { layers: ["one", "two"] });
     await using disk = await mountSmallDisk(room.path("disk"), 4_000_000, 40);
@@ -91,4 +90,4 @@ Deno.test({
     for (const other of others) await Deno.remove(other);
     assertEquals((await run()).digest, (await layout.find("v1"))?.digest);
   },
-});
+);

@@ -6,7 +6,8 @@ import { syncImages, type SyncImagesOptions } from "../../../tasks/image/list.ts
 import { FakeRegistry } from "../../support/fake_registry.ts";
 import { ImageRoom } from "../../support/image_room.ts";
 import { randomBytes, writeImage } from "../../support/layout.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 
 async function tagsIn(folder: string): Promise<string[]> {
@@ -23,34 +24,31 @@ async function failing(options: SyncImagesOptions, cache: Cache): Promise<string
   return [error.message, ...error.errors.map(({ message }) => message)];
 }
 
-Deno.test({
-  name: "syncImages() goes on without the images for which a disk has no room, with keepGoing",
-  ignore: !canMount,
-  fn: async () => {
-    await using room = await ImageRoom.make();
-    for (const tag of ["v1", "v2", "v3", "v4"]) {
-      await writeImage(room.path("from"), tag, {
-        layers: [randomBytes(3_000_000, Number(tag[1]))],
-      });
-    }
-    await using disk = await mountSmallDisk(room.path("disk"), 8_000_000);
-    const [small, large] = [`${disk.dir}/small`, room.path("large")];
-    const images = ["v1", "v2", "v3", "v4"].map((tag) => ({
-      from: `oci:${room.path("from")}:${tag}`,
-      to: `oci:${tag === "v4" ? large : small}:${tag}`,
-    }));
-    const [message, ...told] = await failing({ images }, new Cache(room.path("cache")));
-    assertEquals([message, told.length], ["Cannot sync 1 of 4 images", 1]);
-    assertStringIncludes(told[0]!, `to "${small}": only `);
-    assertEquals([await tagsIn(small), await tagsIn(large)], [["v1", "v2"], ["v4"]]);
-  },
+realTest("syncImages() goes on without the images for which a disk has no room, with keepGoing", [
+  "root",
+], async () => {
+  await using room = await ImageRoom.make();
+  for (const tag of ["v1", "v2", "v3", "v4"]) {
+    await writeImage(room.path("from"), tag, {
+      layers: [randomBytes(3_000_000, Number(tag[1]))],
+    });
+  }
+  await using disk = await mountSmallDisk(room.path("disk"), 8_000_000);
+  const [small, large] = [`${disk.dir}/small`, room.path("large")];
+  const images = ["v1", "v2", "v3", "v4"].map((tag) => ({
+    from: `oci:${room.path("from")}:${tag}`,
+    to: `oci:${tag === "v4" ? large : small}:${tag}`,
+  }));
+  const [message, ...told] = await failing({ images }, new Cache(room.path("cache")));
+  assertEquals([message, told.length], ["Cannot sync 1 of 4 images", 1]);
+  assertStringIncludes(told[0]!, `to "${small}": only `);
+  assertEquals([await tagsIn(small), await tagsIn(large)], [["v1", "v2"], ["v4"]]);
 });
 
-Deno.test({
-  name:
-    "syncImages() goes on without what has to pass through a cache that has no room for it, with keepGoing",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "syncImages() goes on without what has to pass through a cache that has no room for it, with keepGoing",
+  ["root"],
+  async () => {
     await using room = await ImageRoom.make();
     await using registry = new FakeRegistry();
     await writeImage(room.path("from"), "v1", { layers: [randomBytes(3_000_000)] });
@@ -64,13 +62,12 @@ Deno.test({
     assertEquals(message, "Cannot sync 2 of 3 images");
     assertEquals(await tagsIn(room.path("d")), ["v1"]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "syncImages() leaves room for the images that go on where others that pass through the cache on the same disk are left out, with keepGoing",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "syncImages() leaves room for the images that go on where others that pass through the cache on the same disk are left out, with keepGoing",
+  ["root"],
+  async () => {
     await using room = await ImageRoom.make();
     await using registry = new FakeRegistry();
     for (const [seed, tag] of ["v1", "v2"].entries()) {
@@ -89,4 +86,4 @@ Deno.test({
     assertEquals(message, "Cannot sync 1 of 3 images");
     assertEquals([await tagsIn(b!), await tagsIn(d!)], [["v1"], ["v2"]]);
   },
-});
+);

@@ -11,7 +11,8 @@ import { FakeRegistry, type Faults, type Quirk } from "../../support/fake_regist
 import { ImageRoom } from "../../support/image_room.ts";
 import { blobsOf, randomBytes, writeImage } from "../../support/layout.ts";
 import { runKedge } from "../../support/program.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const layers = [randomBytes(3_000_000, 1), randomBytes(300_000, 2), "small"];
 
@@ -210,11 +211,10 @@ Deno.test("syncImage() settles at what a registry takes at once, and goes up whe
   assertEquals(refused(720, requests.length), 0);
 });
 
-Deno.test({
-  name:
-    "syncImages() finds before it moves anything that a disk has no room for all that goes there",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "syncImages() finds before it moves anything that a disk has no room for all that goes there",
+  ["root"],
+  async () => {
     await using room = await ImageRoom.make();
     await using registry = new FakeRegistry();
     await writeImage(room.path("from"), "v1", { layers: [randomBytes(1_200_000)] });
@@ -241,13 +241,12 @@ Deno.test({
     const images = [{ from, to: [one, `oci:${room.path("elsewhere")}:v1`] }];
     assertEquals((await syncImages({ images }, context(room.path("cache"), false))).changed, true);
   },
-});
+);
 
-Deno.test({
-  name:
-    "syncImage() says that the disk is full, leaves no part of an image, and finishes once there is room",
-  ignore: !canMount,
-  fn: async () => {
+realTest(
+  "syncImage() says that the disk is full, leaves no part of an image, and finishes once there is room",
+  ["root"],
+  async () => {
     await using room = await ImageRoom.make();
     await using registry = new FakeRegistry();
     const image = await writeImage(room.path("from"), "v1", { layers });
@@ -273,4 +272,4 @@ Deno.test({
     assertEquals((await pull(false)).digest, image.digest);
     assertEquals((await layout.find("v1"))?.digest, image.digest);
   },
-});
+);

@@ -8,7 +8,8 @@ import { bundleBytes } from "../../support/bundle.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { type ProgramResult, runKedge, spawnKedge } from "../../support/program.ts";
 import { treeOf } from "../../support/tree.ts";
-import { canMount, mountSmallDisk } from "../../support/small_disk.ts";
+import { mountSmallDisk } from "../../support/small_disk.ts";
+import { realTest } from "../../support/real.ts";
 
 const mebibyte = 1024 * 1024;
 const program = fromFileUrl(new URL("../../../mod.ts", import.meta.url));
@@ -259,12 +260,10 @@ for (
     }));
 }
 
-Deno.test({
-  name: `kexec finds a disk without room before it begins${
-    canMount ? "" : " [needs root on Linux]"
-  }`,
-  ignore: !canMount,
-  fn: () =>
+realTest(
+  "kexec finds a disk without room before it begins",
+  ["root"],
+  () =>
     withOrigin(async (origin, cacheDir) => {
       await Deno.mkdir(cacheDir, { recursive: true });
       {
@@ -289,4 +288,4 @@ Deno.test({
         assertEquals(await treeOf(join(cacheDir, "blobs-v1")), new Map());
       }
     }),
-});
+);
