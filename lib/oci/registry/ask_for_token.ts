@@ -114,16 +114,17 @@ async function refusal(
     import("./registry_message.ts"),
   ]);
   const reason = await refusalReason(response);
+  const from = fromPlace(credentials?.place);
   return new NotAllowedError(
     `Cannot get a token for "${host}": ${displayUrl(url)} answered ${status}${reason}`,
     {
       hint: credentials === undefined
         ? await loginHint(host, scopes[0]!)
         : credentials.kind === "identity"
-        ? `the login may have run out; log in again: docker login ${host}`
-        : `check the user and the password${
-          fromPlace(credentials.place)
-        }, and whether that account has the scope ${scopes[0]}`,
+        ? `the login${from} may have run out; log in again: docker login ${host}`
+        : `check the user and the password${from}, and whether that account has the scope ${
+          scopes[0]
+        }`,
       data: { status, host, scope: scopes.join(" ") },
       ...sideOf(options),
     },

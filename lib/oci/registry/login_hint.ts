@@ -15,7 +15,7 @@ export async function loginHint(
 ): Promise<string> {
   const login = `log in first: docker login ${host}, with an account that has the scope ${scope}`;
   try {
-    const absent = await absentFile(env) ?? absentHost(env);
+    const absent = await absentFile(env) ?? absentVariable(env);
     return absent === undefined ? login : `${absent}; ${login}`;
   } catch {
     // What may not be looked at must not hide why this is asked.
@@ -38,8 +38,9 @@ async function absentFile(
   return undefined;
 }
 
-/** A login without its registry is for none. */
-function absentHost(env: (name: string) => string | undefined): string | undefined {
-  if (!env("KEDGE_REGISTRY_PASSWORD") || env("KEDGE_REGISTRY_HOST")) return undefined;
-  return "KEDGE_REGISTRY_HOST is not set beside KEDGE_REGISTRY_PASSWORD";
+/** A password without the rest of its login is for none. */
+function absentVariable(env: (name: string) => string | undefined): string | undefined {
+  if (!env("KEDGE_REGISTRY_PASSWORD")) return undefined;
+  const name = ["KEDGE_REGISTRY_HOST", "KEDGE_REGISTRY_USERNAME"].find((name) => !env(name));
+  return name && `${name} is not set beside KEDGE_REGISTRY_PASSWORD`;
 }

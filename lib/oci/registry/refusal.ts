@@ -50,7 +50,8 @@ async function hintFor(
     return `see that a firewall or proxy on the way lets this machine reach "${elsewhere}" too`;
   }
   if (authorization === undefined) return await loginHint(host, scopes[0]!);
-  return status === 401 && authorization.startsWith("Basic ")
+  const isLogin = place !== undefined || authorization.startsWith("Basic ");
+  return status === 401 && isLogin
     ? `the credentials${fromPlace(place)} are not taken; log in again: docker login ${host}`
     : `the account lacks the scope ${scopes[0]}`;
 }

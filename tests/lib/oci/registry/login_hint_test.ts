@@ -23,7 +23,7 @@ Deno.test("loginHint() names a file of credentials that a variable leads to and 
     assertEquals(await hint({ REGISTRY_AUTH_FILE: absent }), login);
   }));
 
-Deno.test("loginHint() says that a login of the environment names no registry", async () => {
+Deno.test("loginHint() says what a login of the environment lacks", async () => {
   const hint = (variables: Record<string, string>) =>
     loginHint("a.example", "repository:a:pull", (name) => variables[name]);
   const login = await hint({});
@@ -32,5 +32,14 @@ Deno.test("loginHint() says that a login of the environment names no registry", 
     await hint({ KEDGE_REGISTRY_PASSWORD }),
     `KEDGE_REGISTRY_HOST is not set beside KEDGE_REGISTRY_PASSWORD; ${login}`,
   );
-  assertEquals(await hint({ KEDGE_REGISTRY_PASSWORD, KEDGE_REGISTRY_HOST: "b.example" }), login);
+  const KEDGE_REGISTRY_HOST = "b.example";
+  assertEquals(
+    await hint({ KEDGE_REGISTRY_PASSWORD, KEDGE_REGISTRY_HOST }),
+    `KEDGE_REGISTRY_USERNAME is not set beside KEDGE_REGISTRY_PASSWORD; ${login}`,
+  );
+  const KEDGE_REGISTRY_USERNAME = "me";
+  assertEquals(
+    await hint({ KEDGE_REGISTRY_PASSWORD, KEDGE_REGISTRY_HOST, KEDGE_REGISTRY_USERNAME }),
+    login,
+  );
 });

@@ -17,9 +17,14 @@ async function advice(
   variables: (host: string) => Record<string, string> | Promise<Record<string, string>>,
 ): Promise<string | undefined> {
   await using registry = new FakeRegistry({ user: { name: "me", password: "pass" }, token });
-  const { host } = registry;
-  const given = await variables(host);
-  const env = (name: string) => given[name];
+  return await adviceOf(registry.host, await variables(registry.host));
+}
+
+async function adviceOf(
+  host: string,
+  variables: Record<string, string>,
+): Promise<string | undefined> {
+  const env = (name: string) => variables[name];
   using connection = new RegistryHost({
     host,
     retry,
@@ -29,6 +34,33 @@ async function advice(
   const { hint } = await assertRejects(() => client.head(blob.digest), NotAllowedError);
   return hint?.replaceAll(host, "HOST");
 }
+
+Deno.test("the file is named whose token a registry, or its token server, does not take", () =>
+  inFolder(async (folder) => {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (request) => {
+        const realm = new URL("/token", request.url);
+        const headers = { "www-authenticate": `Bearer realm="${realm}"` };
+        return new Response(null, { status: 401, headers });
+      },
+    );
+    const { port } = server.addr;
+    const host = `127.0.0.1:${port}`;
+    const file = join(folder, "auth.json");
+    const hintOf = async (login: Record<string, string>) => {
+      await Deno.writeTextFile(file, JSON.stringify({ auths: { [host]: login } }));
+      return await adviceOf(host, { REGISTRY_AUTH_FILE: file });
+    };
+    assertEquals(
+      await hintOf({ registrytoken: "old" }),
+      `the credentials from "${file}" are not taken; log in again: docker login HOST`,
+    );
+    assertEquals(
+      await hintOf({ identitytoken: "old" }),
+      `the login from "${file}" may have run out; log in again: docker login HOST`,
+    );
+  }));
 
 const loginOf = (host: string) =>
   JSON.stringify({ auths: { [host]: { username: "me", password: "old" } } });
