@@ -167,11 +167,10 @@ class CacheSurvey {
       for (const name of await ifSeen(folderNames(folder.path)) ?? []) {
         if (isTemporaryName(name)) this.#beside.push(join(folder.path, name));
       }
-      if (pointer !== undefined) files.push({ ...folder, pointer });
-      else {files.push({
-          ...folder,
-          named: await ifSeen(namedIn(folder.path, this.#contents)) ?? [],
-        });}
+      const owner = pointer === undefined
+        ? { named: await ifSeen(namedIn(folder.path, this.#contents)) ?? [] }
+        : { pointer };
+      files.push({ ...folder, ...owner });
     }
     return files;
   }
