@@ -11,24 +11,28 @@ import { actionOf, type ImageRoute } from "./routes.ts";
 export class ListFailures {
   #context: TaskContext;
   #errors: Error[] = [];
+  #told = new Set<string>();
 
   /** Nothing failed yet. */
   constructor(context: TaskContext) {
     this.#context = context;
   }
 
-  /** Leaves out an image, and tells why. */
+  /** Leaves out an image, and tells why, once for all destinations that would have got the same words. */
   add(subject: string, error: unknown): void {
     this.#context.signal.throwIfAborted();
     const failure = toError(error);
     this.#errors.push(failure);
+    const message = `${wordsOf(failure)}; going on without it`;
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
     this.#context.report({
       operation: crypto.randomUUID(),
       kind: "image",
       subject,
       type: "note",
       level: "warning",
-      message: `${wordsOf(failure)}; going on without it`,
+      message,
     });
   }
 
