@@ -33,6 +33,9 @@ const mostKeptBytes = 16 * 1024 * 1024;
 /** How many characters of a command are shown. */
 const longestShown = 200;
 
+/** A line that does not tell why a program failed: an empty one, or what Nix ends its errors with. */
+const besidePoint = /^\s*(\(use '--show-trace' .*\))?\s*$/;
+
 type Ran = Omit<InContainerResult, keyof Figures>;
 
 /** Does the work of `inContainer`. */
@@ -166,7 +169,7 @@ class ProgramOutput {
     this.#kept = new KeptOutput(mostKeptBytes, redactor);
     this.#out = new LineSplitter((line) => meter.note(line), redactor);
     this.#err = new LineSplitter((line) => {
-      this.#lastLine = line;
+      if (!besidePoint.test(line)) this.#lastLine = line;
       meter.note(line);
     }, redactor);
   }
@@ -182,7 +185,7 @@ class ProgramOutput {
     this.#err.push(bytes);
   }
 
-  /** Gives what was kept, and the last line of its standard error. */
+  /** Gives what was kept, and the last line of its standard error that says something. */
   end(): Pick<Ran, "stdout" | "stdoutTruncated"> & { lastLine: string } {
     this.#out.end();
     this.#err.end();
