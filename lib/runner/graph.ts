@@ -33,6 +33,7 @@ export class Graph {
   #nodes = new Map<string, GraphNode>();
   #ids = new Map<AnyTask, number>();
   #labels = new Set<string>();
+  #asked: AnyTask | undefined;
   #path = new Map<string, string>();
   #cwd: string;
 
@@ -53,6 +54,7 @@ export class Graph {
    */
   add(task: AnyTask, args: ArgValues, only = false): GraphNode {
     this.#path.clear();
+    this.#asked ??= task;
     return this.#visit(task, args, only);
   }
 
@@ -97,9 +99,13 @@ export class Graph {
     return node;
   }
 
-  /** The bare name where it is the first of its name, with its arguments where another goes by it. */
+  /**
+   * With its arguments where another goes by the bare name, and where a task gives it some that it needs: others may come that only those
+   * tell from it.
+   */
   #label(task: AnyTask, args: ArgValues): string {
-    const label = this.#labels.has(task.name) ? labelWithArgs(task, args) : task.name;
+    const isOneOfMany = task.needsArgs && task !== this.#asked || this.#labels.has(task.name);
+    const label = isOneOfMany ? labelWithArgs(task, args) : task.name;
     this.#labels.add(label);
     return label;
   }
