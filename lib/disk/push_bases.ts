@@ -1,3 +1,4 @@
+import type { Digest } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -40,6 +41,27 @@ export interface PushBases {
   readonly before: PushBase | undefined;
   /** Those whose packs can be named again, the one of the destination first. */
   readonly found: readonly PushBase[];
+}
+
+/** What a reference means before a push. */
+export interface Standing {
+  /** The manifest, where there is one that can be read. */
+  readonly manifest: Manifest | undefined;
+  /** Its digest, also where it cannot be read. */
+  readonly pointer: Digest | undefined;
+}
+
+/** What a push is about to replace; a manifest that cannot be read is replaced as well. */
+export async function standingAt(store: DiskStore, meter: Meter): Promise<Standing> {
+  try {
+    const manifest = await store.resolve();
+    return { manifest, pointer: manifest?.digest };
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+    const pointer = await store.pointer();
+    meter.note(`${error.message}; it is replaced`, "warning");
+    return { manifest: undefined, pointer };
+  }
 }
 
 /**

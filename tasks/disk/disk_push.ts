@@ -15,7 +15,7 @@ import {
 } from "../../lib/disk/open_disk_store.ts";
 import { PackSpool } from "../../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../../lib/disk/plan_push.ts";
-import { findPushBases, type PushBases } from "../../lib/disk/push_bases.ts";
+import { findPushBases, type PushBases, standingAt } from "../../lib/disk/push_bases.ts";
 import type { PushIndex } from "../../lib/disk/push_index.ts";
 import {
   choosePushChunker,
@@ -83,8 +83,8 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
     const { meter } = step;
     const opening = this.#opening(step);
     const store = this.#store = this.#resources.use(openDiskStore(reference, opening));
-    const current = await store.resolve();
-    const bases = await this.#findBases(current, opening);
+    const { manifest, pointer } = await standingAt(store, meter);
+    const bases = await this.#findBases(manifest, opening);
     const { chunker, why } = await choosePushChunker(asked.file, sizeBytes, {
       chunker: asked.chunker ?? "auto",
       chunkBytes: asked.chunkBytes,
@@ -95,7 +95,7 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
     const remarks = file.read
       ? cut
       : `${cut}; it was not read to know that, since the file system says that it is as it was`;
-    const plan = await this.#planFor(file, { bases, remarks, pointer: current?.digest }, step);
+    const plan = await this.#planFor(file, { bases, remarks, pointer }, step);
     if (step.dryRun && plan.changed) store.foresee();
     if (plan.changed) await checkPushRoom(plan, { store, cacheDir: cache.dir, meter });
     return plan;
