@@ -33,8 +33,9 @@ const mostKeptBytes = 16 * 1024 * 1024;
 /** How many characters of a command are shown. */
 const longestShown = 200;
 
-/** A line that does not tell why a program failed: an empty one, or what Nix ends its errors with. */
-const besidePoint = /^\s*(\(use '--show-trace' .*\))?\s*$/;
+/** A line that does not tell why a program failed: an empty one, or what Nix puts below an error, which is its place in a source, and advice. */
+const besidePoint =
+  /^\s*(at .+:\d+:\d+:|\d+\|.*|\|\s*\^|Did you mean .*\?|\(use '--show-trace' .*\))?\s*$/;
 
 type Ran = Omit<InContainerResult, keyof Figures>;
 
@@ -169,7 +170,7 @@ class ProgramOutput {
     this.#kept = new KeptOutput(mostKeptBytes, redactor);
     this.#out = new LineSplitter((line) => meter.note(line), redactor);
     this.#err = new LineSplitter((line) => {
-      if (!besidePoint.test(line)) this.#lastLine = line;
+      if (!besidePoint.test(line)) this.#lastLine = line.trim();
       meter.note(line);
     }, redactor);
   }

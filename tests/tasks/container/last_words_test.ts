@@ -9,12 +9,21 @@ const failures: readonly (readonly [printed: string, words: string])[] = [
     "error: unable to download it\n(use '--show-trace' to show detailed location information)\n",
     " (error: unable to download it)",
   ],
+  [
+    "error: attribute 'y' missing\n\n       at «string»:1:12:\n\n            1| let f = x: x.y; in f {a=1;}\n" +
+    "             |            ^\n       Did you mean a?\n",
+    " (error: attribute 'y' missing)",
+  ],
+  [
+    "error:\n       … while calling it\n\n       error: undefined variable 'y'\n       at /a.nix:1:9:\n",
+    " (error: undefined variable 'y')",
+  ],
   ["mv: no such file\n\n", " (mv: no such file)"],
   ["\n", ""],
 ];
 
 realTest(
-  "inContainer() says in the program's last words why it failed, not in an empty line or in Nix's advice",
+  "inContainer() says in the program's last words why it failed, not in an empty line, or below an error of Nix",
   containerPrograms,
   async () => {
     await using ground = await ContainerGround.make();
