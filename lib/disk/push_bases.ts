@@ -15,8 +15,6 @@ export interface PushBasesOptions {
   readonly reference: ImageReference;
   /** The same, opened. */
   readonly store: DiskStore;
-  /** What that means now, if anything. */
-  readonly current: Manifest | undefined;
   /** Disks that were asked for. */
   readonly bases: readonly ImageReference[];
   /** Whether no pack of a disk is to be named again. */
@@ -35,33 +33,14 @@ export interface PushBasesOptions {
   readonly signal: AbortSignal;
 }
 
-/** The disks that a push can build on. */
+/** The disks that a push can build on, and what it replaces. */
 export interface PushBases {
+  /** The digest of what the destination means now, if anything; also where that cannot be read, and is replaced as well. */
+  readonly pointer: Digest | undefined;
   /** What the destination means now, where that is a sound disk; also where it is to be packed afresh. */
   readonly before: PushBase | undefined;
   /** Those whose packs can be named again, the one of the destination first. */
   readonly found: readonly PushBase[];
-}
-
-/** What a reference means before a push. */
-export interface Standing {
-  /** The manifest, where there is one that can be read. */
-  readonly manifest: Manifest | undefined;
-  /** Its digest, also where it cannot be read. */
-  readonly pointer: Digest | undefined;
-}
-
-/** What a push is about to replace; a manifest that cannot be read is replaced as well. */
-export async function standingAt(store: DiskStore, meter: Meter): Promise<Standing> {
-  try {
-    const manifest = await store.resolve();
-    return { manifest, pointer: manifest?.digest };
-  } catch (error) {
-    if (!(error instanceof VerificationError)) throw error;
-    const pointer = await store.pointer();
-    meter.note(`${error.message}; it is replaced`, "warning");
-    return { manifest: undefined, pointer };
-  }
 }
 
 /**
@@ -71,21 +50,38 @@ export async function standingAt(store: DiskStore, meter: Meter): Promise<Standi
  * @throws {VerificationError} if a disk that was asked for is damaged
  */
 export async function findPushBases(of: PushBasesOptions): Promise<PushBases> {
-  const { reference, store, current } = of;
-  const before = current !== undefined && isDisk(current)
-    ? await loadSound(store, of, current)
+  const { reference, store } = of;
+  const { manifest, pointer } = await standingAt(store, of.meter);
+  const before = manifest !== undefined && isDisk(manifest)
+    ? await loadSound(store, of, manifest)
     : undefined;
-  if (of.repack) return { before, found: [] };
+  if (of.repack) return { pointer, before, found: [] };
   const found = [...(before === undefined ? [] : [before]), ...await loadNamed(of)];
-  if (found.length > 0) return { before, found };
+  if (found.length > 0) return { pointer, before, found };
   const nearby = await nearbyBase({
     cache: of.cache,
     reference,
-    current: current?.digest,
+    current: pointer,
     wanted: await of.wanted(),
     load: (digest) => loadSound(of.openBeside({ ...reference, digest }), of),
   });
-  return { before, found: nearby === undefined ? [] : [nearby] };
+  return { pointer, before, found: nearby === undefined ? [] : [nearby] };
+}
+
+/** What a push is about to replace; a manifest that cannot be read is replaced as well. */
+async function standingAt(
+  store: DiskStore,
+  meter: Meter,
+): Promise<{ manifest: Manifest | undefined; pointer: Digest | undefined }> {
+  try {
+    const manifest = await store.resolve();
+    return { manifest, pointer: manifest?.digest };
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+    const pointer = await store.pointer();
+    meter.note(`${error.message}; it is replaced`, "warning");
+    return { manifest: undefined, pointer };
+  }
 }
 
 async function loadNamed(of: PushBasesOptions): Promise<PushBase[]> {

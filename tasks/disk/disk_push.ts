@@ -1,4 +1,3 @@
-import type { Digest } from "../../lib/base/digest.ts";
 import { type Chunker, chunkerInWords } from "../../lib/chunk/chunker.ts";
 import { firstRows } from "../../lib/chunk/chunk_table.ts";
 import { configBlob } from "../../lib/chunk/disk_manifest.ts";
@@ -15,7 +14,7 @@ import {
 } from "../../lib/disk/open_disk_store.ts";
 import { PackSpool } from "../../lib/disk/pack_spool.ts";
 import { type DiskPushPlan, planPush } from "../../lib/disk/plan_push.ts";
-import { findPushBases, type PushBases, standingAt } from "../../lib/disk/push_bases.ts";
+import { findPushBases, type PushBases } from "../../lib/disk/push_bases.ts";
 import type { PushIndex } from "../../lib/disk/push_index.ts";
 import {
   choosePushChunker,
@@ -27,7 +26,6 @@ import { checkPushRoom } from "../../lib/disk/room_for_push.ts";
 import { keepDisk } from "../../lib/disk/seen_disks.ts";
 import { TwinPacks } from "../../lib/disk/twin_packs.ts";
 import { whereRoom } from "../../lib/disk/where_room.ts";
-import type { Manifest } from "../../lib/oci/manifest.ts";
 import { formatReference, type ImageReference } from "../../lib/oci/reference.ts";
 import type { RegistryMirrors } from "../../lib/oci/registry/registry_mirrors.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
@@ -83,8 +81,7 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
     const { meter } = step;
     const opening = this.#opening(step);
     const store = this.#store = this.#resources.use(openDiskStore(reference, opening));
-    const { manifest, pointer } = await standingAt(store, meter);
-    const bases = await this.#findBases(manifest, opening);
+    const bases = await this.#findBases(opening);
     const { chunker, why } = await choosePushChunker(asked.file, sizeBytes, {
       chunker: asked.chunker ?? "auto",
       chunkBytes: asked.chunkBytes,
@@ -95,7 +92,7 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
     const remarks = file.read
       ? cut
       : `${cut}; it was not read to know that, since the file system says that it is as it was`;
-    const plan = await this.#planFor(file, { bases, remarks, pointer }, step);
+    const plan = await this.#planFor(file, { bases, remarks }, step);
     if (step.dryRun && plan.changed) store.foresee();
     if (plan.changed) await checkPushRoom(plan, { store, cacheDir: cache.dir, meter });
     return plan;
@@ -150,13 +147,12 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
     };
   }
 
-  async #findBases(current: Manifest | undefined, opening: OpenDiskOptions): Promise<PushBases> {
+  async #findBases(opening: OpenDiskOptions): Promise<PushBases> {
     const { asked, reference, bases, sizeBytes, context: { cache } } = this.#of;
     const { chunker = "auto" } = asked;
     return await findPushBases({
       reference,
       store: this.#store,
-      current,
       bases,
       repack: asked.repack === true,
       wanted: async () =>
@@ -189,11 +185,11 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
 
   async #planFor(
     { table, state }: PushedFile,
-    of: { bases: PushBases; remarks: string; pointer: Digest | undefined },
+    { bases, remarks }: { bases: PushBases; remarks: string },
     step: Step,
   ): Promise<DiskPushPlan> {
     const { asked } = this.#of;
-    const { before, found } = of.bases;
+    const { pointer, before, found } = bases;
     const { paranoid = false } = asked;
     const store = this.#store;
     // What is on this machine is looked at in any case.
@@ -204,10 +200,10 @@ export class DiskPush implements Operation<DiskPushPlan, MovedPush, Standing>, A
       path: asked.file,
       table,
       state,
-      remarks: of.remarks,
+      remarks,
       bases: found,
       store,
-      pointer: of.pointer,
+      pointer,
       asks: paranoid,
       hasConfig: found[0]?.store === store && !looks || await store.has(configBlob()),
       hasIndex: !looks || before === undefined || await store.has(before.image.indexBlob),

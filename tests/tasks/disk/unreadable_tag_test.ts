@@ -35,6 +35,22 @@ for (const repack of [false, true]) {
   );
 }
 
+Deno.test("pushDisk() says once that a manifest cannot be read, also where it saw that disk before", async () => {
+  await using world = await DiskWorld.make();
+  const file = await world.write("disk", noise(300_000));
+  const reference = `oci:${world.path("store")}:1`;
+  const machine = world.machine();
+  const { digest } = await pushDisk({ file, reference }, machine);
+  const manifest = world.path(`store/blobs/sha256/${digest!.slice("sha256:".length)}`);
+  await Deno.truncate(manifest, 10);
+  const said: string[] = [];
+  const report = (event: OperationEvent) => {
+    if (event.type === "note" && event.level === "warning") said.push(event.message);
+  };
+  await pushDisk({ file, reference }, { ...machine, report });
+  assertEquals(said.map((words) => words.slice(words.lastIndexOf("; "))), ["; it is replaced"]);
+});
+
 /** Makes a tag mean a manifest with a size that cannot be, which registries take. */
 async function spoil(url: string): Promise<void> {
   const accept = "application/vnd.oci.image.manifest.v1+json";
