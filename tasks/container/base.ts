@@ -14,7 +14,7 @@ import { isUnreachedServer } from "../../lib/oci/engine/unreached_server.ts";
 import type { Figures } from "../../lib/operation/figures.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import type { BaseImageResult } from "../base_image/base_image.ts";
-import { syncImage } from "../image/image.ts";
+import { syncImage, type SyncImageOptions } from "../image/image.ts";
 import type { ImageRegistriesOptions } from "../shared/registry_rules.ts";
 import { registryRules } from "../shared/registry_rules.ts";
 
@@ -34,7 +34,8 @@ export interface EngineImage {
   figures: Pick<Figures, "bytesMoved" | "bytesReused" | "requests">;
 }
 
-const nothingMoved: EngineImage["figures"] = { bytesMoved: 0, bytesReused: 0, requests: 0 };
+/** What it costs where the engine has the image. */
+export const nothingMoved: EngineImage["figures"] = { bytesMoved: 0, bytesReused: 0, requests: 0 };
 
 /**
  * Brings a base image into an engine, unless it is there: into podman out of its copy in a layout where it has one, else from its registry; docker,
@@ -49,11 +50,8 @@ export async function ensureEngineImage(
   meter: Meter = silentMeter,
 ): Promise<EngineImage> {
   const digests = [base.configDigest, base.manifestDigest];
-  const reference = parseReference(base.reference);
-  if (reference.transport !== "docker") {
-    throw new UsageError(`Cannot run "${base.reference}": it is in no registry`);
-  }
-  const isNamed = engine.kind === "podman" && !engine.isInMachine;
+  const reference = registryReference(base);
+  const isNamed = takesFromHere(engine);
   const name = ownName(reference, base);
   const asked = {
     signal: context.signal,
@@ -73,18 +71,11 @@ export async function ensureEngineImage(
   const place = { host: reference.host, repository: reference.repository };
   const repository = `${place.host}/${place.repository}`;
   if (!isNamed) return await fromRegistry();
-  const from = base.copy?.startsWith("oci:") ? base.copy : `docker://${repository}@${base.digest}`;
-  const { program, args } = engine;
+  const copy = copyIntoPodman(engine, base, reference, registries);
   try {
-    const { bytesMoved, bytesReused, requests } = await syncImage({
-      from,
-      to: `podman:${name}`,
-      platforms: [base.platform],
-      ...registries,
-      engines: { podman: { program, args } },
-    }, context);
+    const { bytesMoved, bytesReused, requests } = await syncImage(copy, context);
     const held = await findImage(engine, digests, asked);
-    if (held === undefined) throw otherImage(engine, from, digests);
+    if (held === undefined) throw otherImage(engine, copy.from, digests);
     return { id: held.id, loaded: true, figures: { bytesMoved, bytesReused, requests } };
   } catch (error) {
     // One on another host is told from one on this only by that it does not come.
@@ -110,6 +101,58 @@ export async function ensureEngineImage(
     });
     return { id, loaded: true, figures: nothingMoved };
   }
+}
+
+/**
+ * What it is to cost to bring a base image into an engine, as far as kedge moves it: what an engine fetches itself is not known. Asks the engine and,
+ * where it does not have the image, as a dry run of the copy does.
+ */
+export async function foreseeEngineImage(
+  engine: ContainerEngine,
+  base: RunnableBase,
+  registries: ImageRegistriesOptions,
+  context: TaskContext,
+  meter: Meter = silentMeter,
+): Promise<{ figures: EngineImage["figures"]; isBound: boolean }> {
+  const reference = registryReference(base);
+  const onWait = (message: string) => meter.note(message);
+  const digests = [base.configDigest, base.manifestDigest];
+  const standing = await findImage(engine, digests, { signal: context.signal, onWait });
+  if (standing !== undefined || !takesFromHere(engine)) {
+    return { figures: nothingMoved, isBound: standing === undefined };
+  }
+  const copy = copyIntoPodman(engine, base, reference, registries);
+  const { bytesMoved, bytesReused, requests } = await syncImage(copy, { ...context, dryRun: true });
+  return { figures: { bytesMoved, bytesReused, requests }, isBound: true };
+}
+
+function registryReference({ reference }: RunnableBase): RegistryReference {
+  const parsed = parseReference(reference);
+  if (parsed.transport === "docker") return parsed;
+  throw new UsageError(`Cannot run "${reference}": it is in no registry`);
+}
+
+/** Whether an engine takes images out of this process: docker, and a podman elsewhere, fetch them themselves. */
+function takesFromHere({ kind, isInMachine }: ContainerEngine): boolean {
+  return kind === "podman" && !isInMachine;
+}
+
+function copyIntoPodman(
+  { program, args }: ContainerEngine,
+  base: RunnableBase,
+  reference: RegistryReference,
+  registries: ImageRegistriesOptions,
+): SyncImageOptions {
+  const { host, repository } = reference;
+  return {
+    from: base.copy?.startsWith("oci:")
+      ? base.copy
+      : `docker://${host}/${repository}@${base.digest}`,
+    to: `podman:${ownName(reference, base)}`,
+    platforms: [base.platform],
+    ...registries,
+    engines: { podman: { program, args } },
+  };
 }
 
 /** Has the engine fetch an image from the first place that has it, the registry itself at last. */

@@ -23,7 +23,7 @@ import {
   type TaskContext,
   type TaskContextOptions,
 } from "../../lib/runner/context.ts";
-import { type EngineImage, ensureEngineImage } from "./base.ts";
+import { type EngineImage, ensureEngineImage, foreseeEngineImage, nothingMoved } from "./base.ts";
 import type { InContainerOptions, InContainerResult } from "./in_container.ts";
 import { type AskedContainer, checkInContainer } from "./options.ts";
 
@@ -91,29 +91,36 @@ class ContainerRun implements Operation<Plan, Ran, Ran> {
     this.#isExposed = [command, ...args].some((text) => redactor.redact(text) !== text);
   }
 
-  plan({ meter }: Step): Promise<Plan> {
+  async plan(step: Step): Promise<Plan> {
+    const { meter } = step;
     if (this.#isExposed) {
       meter.note(
         "an argument holds a secret, and other users of this machine may see it; pass it in env, by a name that is not the engine's",
         "warning",
       );
     }
-    return Promise.resolve({
+    // A run brings the image in when it is needed, and counts what that cost.
+    const foreseen = step.dryRun
+      ? await foreseeEngineImage(...this.#imageArguments(step))
+      : undefined;
+    const { bytesMoved, bytesReused, requests } = foreseen?.figures ?? nothingMoved;
+    return {
       changed: true,
-      bytesToMove: 0,
-      bytesToReuse: 0,
-      exact: true,
-      requests: 0,
+      bytesToMove: bytesMoved,
+      bytesToReuse: bytesReused,
+      exact: foreseen?.isBound !== true,
+      requests,
       why: "a program is run whenever it is asked for",
       objects: [],
-    });
+    };
   }
 
   async move(_plan: Plan, step: Step): Promise<Ran> {
     const { asked, container, engine, context: { redactor } } = this.#of;
     const { meter, signal } = step;
     const onWarning = (message: string) => meter.note(message, "warning");
-    const image = await this.#ensureImage(step);
+    const { id: image, figures } = await ensureEngineImage(...this.#imageArguments(step));
+    this.imageFigures = figures;
     await endLeftContainers(engine, { onNote: onWarning, signal });
     const output = new ProgramOutput(meter, redactor);
     const { code } = await runContainer(engine, {
@@ -145,15 +152,11 @@ class ContainerRun implements Operation<Plan, Ran, Ran> {
     return { code: 0, stdout: "", stdoutTruncated: false, image: "" };
   }
 
-  /** Gives the name by which the engine runs the image. */
-  async #ensureImage({ meter, signal }: Step): Promise<string> {
+  #imageArguments({ meter, signal }: Step): Parameters<typeof ensureEngineImage> {
     const { asked, engine, context } = this.#of;
     const { base, insecureRegistries, mirrors, registriesConf } = asked;
     const registries = { insecureRegistries, mirrors, registriesConf };
-    const inner = { ...context, signal };
-    const { id, figures } = await ensureEngineImage(engine, base, registries, inner, meter);
-    this.imageFigures = figures;
-    return id;
+    return [engine, base, registries, { ...context, signal }, meter];
   }
 }
 

@@ -8,7 +8,11 @@ import { Secret } from "../../../lib/base/secret.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
 import { ensureVolume, inspectVolume } from "../../../lib/container/engine_volume.ts";
 import { findImage } from "../../../lib/container/engine_image.ts";
-import { inContainer, type InContainerOptions } from "../../../tasks/container/in_container.ts";
+import {
+  inContainer,
+  type InContainerOptions,
+  type InContainerResult,
+} from "../../../tasks/container/in_container.ts";
 import { ContainerGround, containerPrograms } from "../../support/container_ground.ts";
 import { writeProgram } from "../../support/program_file.ts";
 import { realTest } from "../../support/real.ts";
@@ -31,8 +35,9 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
   const run = async (options: Omit<InContainerOptions, "base" | "engine">) =>
     await inContainer({ base, engine: podman, ...options }, context);
 
+  let planned: InContainerResult;
   await t.step("a dry run starts nothing", async () => {
-    const planned = await inContainer({ base, engine: podman, run: ["sh"] }, {
+    planned = await inContainer({ base, engine: podman, run: ["sh"] }, {
       ...context,
       dryRun: true,
     });
@@ -43,8 +48,9 @@ realTest("inContainer() runs the pinned image", containerPrograms, async (t) => 
     const script = "echo one; echo two; exit 0";
     const { stdout, code, bytesMoved, requests } = await run({ run: ["sh", "-c", script] });
     assertEquals([stdout, code], ["one\ntwo\n", 0]);
-    // The image was brought for it.
+    // The image was brought for it, as the dry run said.
     assertEquals([bytesMoved > 100_000, requests > 0], [true, true]);
+    assertEquals(planned.bytesMoved, bytesMoved);
     assert(notes.includes("two"));
     const error = await assertRejects(
       () => run({ run: ["sh", "-c", "echo no >&2; exit 7"] }),

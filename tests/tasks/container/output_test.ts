@@ -1,5 +1,6 @@
 /** What is kept of the output of a program in a container. */
 import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
 import type { Digest } from "../../../lib/base/digest.ts";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Redactor } from "../../../lib/base/redactor.ts";
@@ -7,7 +8,9 @@ import { Secret } from "../../../lib/base/secret.ts";
 import { inContainer, type InContainerOptions } from "../../../tasks/container/in_container.ts";
 import type { RunnableBase } from "../../../tasks/container/base.ts";
 import { ContainerGround, containerPrograms } from "../../support/container_ground.ts";
+import { writeProgram } from "../../support/program_file.ts";
 import { realTest } from "../../support/real.ts";
+import { removeTree } from "../../support/remove_tree.ts";
 
 const kept = 16 * 1024 * 1024;
 
@@ -62,7 +65,15 @@ realTest(
   },
 );
 
-/** A base image that no dry run asks for. */
+/** A podman that has each image that it is asked for, and runs nothing. */
+async function podmanWithAll(): Promise<AsyncDisposable & { program: string }> {
+  const dir = await Deno.makeTempDir({ prefix: "kedge-test-" });
+  const program = join(dir, "podman");
+  await writeProgram(program, '#!/bin/sh\n[ "$*" != "${*#*inspect}" ] && echo an-id\n');
+  return { program, [Symbol.asyncDispose]: () => removeTree(dir) };
+}
+
+/** A base image that no registry is asked for. */
 function unaskedBase(): RunnableBase {
   const digest = `sha256:${"0".repeat(64)}` as Digest;
   const reference = "docker://127.0.0.1:1/nixos/nix:2.8.0";
@@ -73,7 +84,8 @@ function unaskedBase(): RunnableBase {
 Deno.test("inContainer() warns of a secret in whatever becomes an argument of the engine", async () => {
   const redactor = new Redactor();
   redactor.add("s3cr3t-token");
-  const program = "/nowhere/podman";
+  await using podman = await podmanWithAll();
+  const { program } = podman;
   const warned = async (options: Partial<InContainerOptions>) => {
     let warnings = 0;
     await inContainer({ base: unaskedBase(), engine: { program }, run: ["sh"], ...options }, {
@@ -102,7 +114,8 @@ Deno.test("inContainer() warns of a secret in whatever becomes an argument of th
 
 Deno.test("inContainer() names a command in one line, the beginning of a long one", async () => {
   const base = unaskedBase();
-  const engine = { kind: "podman", program: "/nowhere/podman" } as const;
+  await using podman = await podmanWithAll();
+  const engine = { kind: "podman", program: podman.program } as const;
   const redactor = new Redactor();
   redactor.add("s3cr3t-token");
   const subjectOf = async (...run: string[]) => {
