@@ -100,11 +100,10 @@ export class Graph {
   }
 
   /**
-   * With its arguments where another goes by the bare name, and where a task gives it some that it needs: others may come that only those
-   * tell from it.
+   * With its arguments where another goes by the bare name, and where a task gives it some: others may come that only those tell from it.
    */
   #label(task: AnyTask, args: ArgValues): string {
-    const isOneOfMany = task.needsArgs && task !== this.#asked || this.#labels.has(task.name);
+    const isOneOfMany = task !== this.#asked || this.#labels.has(task.name);
     const label = isOneOfMany ? labelWithArgs(task, args) : task.name;
     this.#labels.add(label);
     return label;

@@ -30,6 +30,24 @@ Deno.test("the tasks of a fan-out are each called by what they were given, the f
   }
 });
 
+Deno.test("the tasks of a fan-out are called so, too, where they need not be given anything", async () => {
+  const check = task({
+    name: "check",
+    description: "Check a host",
+    args: { host: arg.string({ description: "Which", default: "here" }) },
+    run: () => {},
+  });
+  const all = task({
+    name: "all",
+    description: "Check hosts",
+    deps: { a: check.with({ host: "a" }), b: check.with({ host: "b" }), here: check },
+    run: () => {},
+  });
+  const { events } = await runTasks([all], ["all"]);
+  const ended = events.flatMap((event) => event.type === "task-end" ? [event.task] : []);
+  assertEquals(ended.sort(), ["all", "check", "check host=a", "check host=b"]);
+});
+
 Deno.test("the task that was asked for is called by its name alone", async () => {
   const { events } = await runTasks([install], ["install", "--host=a"]);
   const ended = events.flatMap((event) => event.type === "task-end" ? [event.task] : []);
