@@ -65,7 +65,9 @@ async function unmet(need: Need, options: NeedsOptions): Promise<string | undefi
   options.signal.throwIfAborted();
   if ("tool" in need) return await unmetTool(need, options);
   if ("env" in need) {
-    return options.env(need.env) ? undefined : `the variable ${need.env} is not set`;
+    const value = options.env(need.env);
+    if (value) return undefined;
+    return `the variable ${need.env} is ${value === "" ? "empty" : "not set"}`;
   }
   if ("file" in need) {
     return exists(resolve(options.cwd, need.file)) ? undefined : `"${need.file}" is not there`;

@@ -20,12 +20,15 @@ export class Secrets {
   /**
    * The value of an environment variable.
    *
-   * @throws {UsageError} if it is not set
+   * @throws {UsageError} if it is not set, or empty
    */
   env(name: string): Secret {
     const value = Deno.env.get(name);
     if (!value) {
-      throw new UsageError(`Cannot read the secret "${name}": the environment variable is not set`);
+      const state = value === "" ? "empty" : "not set";
+      throw new UsageError(
+        `Cannot read the secret "${name}": the environment variable is ${state}`,
+      );
     }
     return new Secret(value, `env ${name}`, this.#redactor);
   }

@@ -1,4 +1,5 @@
-import { assert, assertStringIncludes } from "@std/assert";
+import { assert, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../../lib/base/errors.ts";
 import { secret } from "../../../lib/runner/secrets.ts";
 import { task } from "../../../lib/runner/task.ts";
 import { description, errorOf, runTasks } from "./run_tasks.ts";
@@ -52,3 +53,14 @@ Deno.test("run: a secret that the task file holds comes out nowhere either", asy
   assert(!told.includes("hunter3"), told);
   assertStringIncludes(told, "got [secret env KEDGE_TEST_HELD] and [redacted]");
 });
+
+for (const [variables, state] of [[{}, "not set"], [{ KEDGE_TEST_UNSET: "" }, "empty"]] as const) {
+  Deno.test(`secrets.env() refuses a variable that is ${state}, as a need of it does`, async () => {
+    using _environment = await environment(variables);
+    const name = "KEDGE_TEST_UNSET";
+    assertThrows(() => secret.env(name), UsageError, `the environment variable is ${state}`);
+    const wants = task({ name: "wants", description, needs: [{ env: name }], run: () => {} });
+    const result = await runTasks([wants], ["wants"], { env: (each) => Deno.env.get(each) });
+    assertStringIncludes(errorOf(result).message, `the variable ${name} is ${state}`);
+  });
+}
