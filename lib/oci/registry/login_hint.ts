@@ -3,7 +3,7 @@ import { ifThere } from "../../base/files.ts";
 
 /**
  * The next step where a registry wants credentials and none were found: to log in, or first to mind a variable that leads to no file, or
- * is missing.
+ * is missing beside others.
  *
  * @param scope what the account must be allowed
  * @param env reads an environment variable
@@ -38,9 +38,16 @@ async function absentFile(
   return undefined;
 }
 
-/** A password without the rest of its login is for none. */
+const loginVariables = [
+  "KEDGE_REGISTRY_HOST",
+  "KEDGE_REGISTRY_USERNAME",
+  "KEDGE_REGISTRY_PASSWORD",
+];
+
+/** A login of the environment of which a part is missing is passed over. */
 function absentVariable(env: (name: string) => string | undefined): string | undefined {
-  if (!env("KEDGE_REGISTRY_PASSWORD")) return undefined;
-  const name = ["KEDGE_REGISTRY_HOST", "KEDGE_REGISTRY_USERNAME"].find((name) => !env(name));
-  return name && `${name} is not set beside KEDGE_REGISTRY_PASSWORD`;
+  const given = loginVariables.findLast((name) => env(name));
+  const absent = loginVariables.find((name) => !env(name));
+  if (given === undefined || absent === undefined) return undefined;
+  return `${absent} is ${env(absent) === "" ? "empty" : "not set"} beside ${given}`;
 }

@@ -39,6 +39,10 @@ Deno.test("loginHint() says what a login of the environment lacks", async () => 
   );
   const KEDGE_REGISTRY_USERNAME = "me";
   assertEquals(
+    await hint({ KEDGE_REGISTRY_HOST, KEDGE_REGISTRY_USERNAME, KEDGE_REGISTRY_PASSWORD: "" }),
+    `KEDGE_REGISTRY_PASSWORD is empty beside KEDGE_REGISTRY_USERNAME; ${login}`,
+  );
+  assertEquals(
     await hint({ KEDGE_REGISTRY_PASSWORD, KEDGE_REGISTRY_HOST, KEDGE_REGISTRY_USERNAME }),
     login,
   );
