@@ -133,6 +133,10 @@ export class ContainerEngine {
     if (/cannot connect to (the docker daemon|podman)|is the docker daemon running/i.test(stderr)) {
       return new KedgeError(message, { data, hint: `start ${this.kind}'s service first` });
     }
+    if (/new[ug]idmap.*not found/.test(stderr)) {
+      const hint = `${this.kind} of an ordinary user needs newuidmap and newgidmap; install uidmap`;
+      return new KedgeError(message, { data, hint });
+    }
     return new KedgeError(message, { data, ...(hint === undefined ? {} : { hint }) });
   }
 }
