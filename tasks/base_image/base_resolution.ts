@@ -189,7 +189,7 @@ export class BaseResolution implements Operation<ResolvePlan, void, Standing> {
     if (!isAsked || isDigest(tag)) return undefined;
     const source = await hosts.source({ ...repository, tag });
     if (await source.peek?.() !== digest) return undefined;
-    return this.#confirmed(record.value, pin);
+    return this.#confirmed(record.value);
   }
 
   #compared(known: ChosenBaseImage, { pin, record }: Remembered): ResolvePlan {
@@ -198,13 +198,14 @@ export class BaseResolution implements Operation<ResolvePlan, void, Standing> {
     if (before.digest !== known.digest) {
       return planOf(known, true, `${before.tag} was ${before.digest} before`);
     }
-    if (pin === undefined && before.tag === known.tag) return this.#confirmed(known, pin);
+    if (pin === undefined && before.tag === known.tag) return this.#confirmed(known);
     return planOf(known, true, "it was asked for again");
   }
 
-  #confirmed(known: ChosenBaseImage, pin: Pin | undefined): ResolvePlan {
+  /** What is not pinned, and was said to stand. */
+  #confirmed(known: ChosenBaseImage): ResolvePlan {
     this.#isConfirmed = true;
-    return planOf(known, this.#isUnpinned(pin), `the registry says that ${known.tag} stands`);
+    return planOf(known, this.#isUnpinned(undefined), `the registry says that ${known.tag} stands`);
   }
 
   /** Whether there is a lockfile that is to hold it from now on. */

@@ -93,7 +93,7 @@ export class KexecStage implements Operation<StagePlan, void, Staged> {
     if (!known.state.isComplete) await known.file.commit(this.#session(step));
     if (!this.#of.checked.boot) return this.#result(known, false);
     await this.#boot(known, step);
-    const installer = await this.#await(known, step);
+    const installer = await this.#awaitInstaller(known, step);
     return this.#result(known, true, installer.release);
   }
 
@@ -139,7 +139,7 @@ export class KexecStage implements Operation<StagePlan, void, Staged> {
     });
   }
 
-  async #await({ facts }: Known, { meter, signal }: Step): Promise<TargetFacts> {
+  async #awaitInstaller({ facts }: Known, { meter, signal }: Step): Promise<TargetFacts> {
     const { asked, checked } = this.#of;
     meter.note(`waiting for the installer on ${hostOf(asked.target)}`);
     return await awaitInstaller(new SshSession(afterKexec(asked), { signal }), {
