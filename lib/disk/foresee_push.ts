@@ -13,22 +13,26 @@ import { type NewPack, plainBytes } from "./new_pack.ts";
 import type { PushIndex } from "./push_index.ts";
 import type { PushBase } from "./usable_packs.ts";
 
-/** What was found out for a push. */
-export interface FoundForPush {
+/** What a push is made of. */
+export interface PushParts {
   /** What the file is made of. */
   readonly table: ChunkTable;
-  /** Where it goes. */
-  readonly store: DiskStore;
-  /** Disks whose packs are named again. */
+  /** The bases that give chunks; the first is what the destination means now, if that is a disk. */
   readonly bases: readonly PushBase[];
+  /** Packs of bases that are in other repositories. */
+  readonly adopted: readonly AdoptedPack[];
   /** Packs to be made. */
   readonly packs: readonly NewPack[];
-  /** Packs that come from other repositories. */
-  readonly adopted: readonly AdoptedPack[];
   /** The index, where no pack has to be sent first. */
   readonly standing: PushIndex | undefined;
   /** Whether the destination has the empty config. */
   readonly hasConfig: boolean;
+}
+
+/** What was found out for a push. */
+export interface FoundForPush extends PushParts {
+  /** Where it goes. */
+  readonly store: DiskStore;
   /** Whether anything is to be done. */
   readonly changed: boolean;
   /** Whether all chunks are packed afresh, though a disk stands there. */

@@ -11,8 +11,8 @@ import { refuseLargeTable } from "../chunk/refuse_large_table.ts";
 import type { Plan } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
 import type { DiskStore } from "./disk_store.ts";
-import { foreseePush } from "./foresee_push.ts";
-import { type AdoptedPack, findKnown, type KnownChunks } from "./known_chunks.ts";
+import { foreseePush, type PushParts } from "./foresee_push.ts";
+import { findKnown, type KnownChunks } from "./known_chunks.ts";
 import type { SeenState } from "./known_files.ts";
 import { type NewPack, plainBytes } from "./new_pack.ts";
 import type { PackSpool } from "./pack_spool.ts";
@@ -24,25 +24,13 @@ import type { PushBase } from "./usable_packs.ts";
 const lookingAtOnce = 4;
 
 /** What a push is about to do. */
-export interface DiskPushPlan extends Plan {
-  /** What the file is made of. */
-  readonly table: ChunkTable;
-  /** The state in which it was read. */
+export interface DiskPushPlan extends Plan, PushParts {
+  /** The state in which the file was read. */
   readonly state: SeenState;
   /** Where chunks are already. */
   readonly known: KnownChunks;
-  /** The bases that give chunks; the first is what the destination means now, if that is a disk. */
-  readonly bases: readonly PushBase[];
-  /** Packs of bases that are in other repositories. */
-  readonly adopted: readonly AdoptedPack[];
-  /** Packs to be made. */
-  readonly packs: readonly NewPack[];
-  /** The index, where no pack has to be sent first. */
-  readonly standing: PushIndex | undefined;
   /** What the destination means now. */
   readonly pointer: Digest | undefined;
-  /** Whether the destination has the empty config. */
-  readonly hasConfig: boolean;
 }
 
 /** What {@linkcode planPush} works with. */

@@ -17,6 +17,9 @@ const boot = "Boot of the installer";
 const installed = "New system";
 const building = "Nix and the program";
 
+const port = (description: string) =>
+  arg.number({ description, integer: true, min: 1, max: 65535, group: connection });
+
 const args = {
   flake: arg.string({
     description: "The system to install: a flake and the name of its configuration",
@@ -55,13 +58,7 @@ const args = {
     description: "A phase that is run",
     defaultText: "all four",
   }),
-  sshPort: arg.number({
-    description: "The ssh port",
-    integer: true,
-    min: 1,
-    max: 65535,
-    group: connection,
-  }),
+  sshPort: port("The ssh port"),
   identityFile: arg.path({ description: "The file of the private ssh key", group: connection }),
   sshOption: arg.list(arg.string({ description: "An option", placeholder: "NAME=VALUE" }), {
     description: "An option of ssh, as in ssh_config",
@@ -75,13 +72,7 @@ const args = {
     description: "Accept the host key of a host that is not known",
     group: connection,
   }),
-  postKexecSshPort: arg.number({
-    description: "The ssh port of the installer",
-    integer: true,
-    min: 1,
-    max: 65535,
-    group: connection,
-  }),
+  postKexecSshPort: port("The ssh port of the installer"),
   passwordEnv: arg.string({
     description: "The environment variable with the password of the first login",
     placeholder: "NAME",

@@ -38,6 +38,20 @@ async function refused(
   }
 }
 
+/** The same of a file that may neither be replaced nor written. */
+async function refusedEitherWay(
+  world: DiskWorld,
+  references: readonly string[],
+  file: string,
+  { state, hint }: { state: string; hint: string },
+): Promise<void> {
+  const ways = [["replace", []], ["write", ["--in-place"]]] as const;
+  for (const [verb, flags] of ways) {
+    const error = `Cannot ${verb} "${file}": ${state}`;
+    await refused(world, references, file, { code: 5, error, hint, flags: [...flags] });
+  }
+}
+
 async function must(program: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await new Deno.Command(program, { args }).output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
@@ -73,17 +87,7 @@ realTest("disk:pull does not begin where the file is immutable", ["root"], async
     try {
       const hint = `take that away with chattr -ia "${file}", or pull to another file`;
       const state = "it is immutable, or may only be appended to";
-      await refused(world, references, file, {
-        code: 5,
-        error: `Cannot replace "${file}": ${state}`,
-        hint,
-      });
-      await refused(world, references, file, {
-        code: 5,
-        error: `Cannot write "${file}": ${state}`,
-        hint,
-        flags: ["--in-place"],
-      });
+      await refusedEitherWay(world, references, file, { state, hint });
     } finally {
       await must("chattr", `-${flag}`, file);
     }
@@ -149,17 +153,7 @@ realTest("disk:pull does not begin where the folder is immutable", ["root"], asy
   try {
     const hint = `take that away with chattr -i "${disk.dir}", or pull to another file`;
     const state = `the folder "${disk.dir}" is immutable`;
-    await refused(world, references, file, {
-      code: 5,
-      error: `Cannot replace "${file}": ${state}`,
-      hint,
-    });
-    await refused(world, references, file, {
-      code: 5,
-      error: `Cannot write "${file}": ${state}`,
-      hint,
-      flags: ["--in-place"],
-    });
+    await refusedEitherWay(world, references, file, { state, hint });
     for (const reference of references) {
       for (const more of [["--dry-run"], []]) {
         const args = ["disk:pull", reference, next, ...more];
