@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a script speaks to a terminal
 /**
  * Installs what the tests need where that is possible, runs the tests and the examples of the README and of the docstrings, and
- * ends with one line, `N passed, N failed, N skipped`. Arguments go to `deno test`; with any, the examples are left out.
+ * ends with what failed and one line, `N passed, N failed, N skipped`. Arguments go to `deno test`; with any, the examples are left out.
  *
  * @module
  */
@@ -9,8 +9,15 @@ import { missingMessage, setup } from "./setup.ts";
 
 interface Counts {
   passed: number;
-  failed: number;
+  failed: Failure[];
   skipped: string[];
+}
+
+/** A test that failed: its name, where it stands, and what it said. */
+interface Failure {
+  name: string;
+  at: string;
+  text: string;
 }
 
 async function runTests(args: readonly string[]): Promise<Counts> {
@@ -23,20 +30,34 @@ async function runTests(args: readonly string[]): Promise<Counts> {
       stderr: "inherit",
     }).output();
     const counts = readReport(await Deno.readTextFile(report));
-    if (!success && counts.failed === 0) counts.failed = 1;
+    if (!success && counts.failed.length === 0) {
+      counts.failed.push({
+        name: "deno test",
+        at: args.join(" "),
+        text: "It failed outside of any test, as told above",
+      });
+    }
     return counts;
   } finally {
     await Deno.remove(report);
   }
 }
 
-/** Counts the cases of a JUnit report. */
+/** The cases of a JUnit report: how many passed, which failed and why, and the names of the skipped. */
 export function readReport(xml: string): Counts {
-  const counts: Counts = { passed: 0, failed: 0, skipped: [] };
+  const counts: Counts = { passed: 0, failed: [], skipped: [] };
   for (const [, attributes = "", body = ""] of xml.matchAll(testcase)) {
-    const name = unescapeXml(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? "");
-    if (/<(failure|error)\b/.test(body)) counts.failed++;
-    else if (/<skipped\b/.test(body)) counts.skipped.push(name);
+    const attribute = (key: string) =>
+      unescapeXml(new RegExp(`\\b${key}="([^"]*)"`).exec(attributes)?.[1] ?? "");
+    const name = attribute("name");
+    const failure = /<(failure|error)\b[^>]*>([\s\S]*?)<\/\1>/.exec(body);
+    if (failure !== null) {
+      counts.failed.push({
+        name,
+        at: `${attribute("classname")}:${attribute("line")}`,
+        text: unescapeXml(failure[2] ?? ""),
+      });
+    } else if (/<skipped\b/.test(body)) counts.skipped.push(name);
     else counts.passed++;
   }
   return counts;
@@ -57,9 +78,13 @@ if (import.meta.main) {
     await runTests(["--doc", "README.md", "mod.ts", "lib", "tasks"]),
   ];
   const passed = all.reduce((sum, counts) => sum + counts.passed, 0);
-  const failed = all.reduce((sum, counts) => sum + counts.failed, 0);
+  const failed = all.flatMap((counts) => counts.failed);
   const skipped = all.flatMap((counts) => counts.skipped);
   for (const name of skipped) console.log(`skipped: ${name}`);
-  console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
-  if (failed > 0) Deno.exitCode = 1;
+  // What failed is told again here: the end of a long log is what stays in sight.
+  for (const { name, at, text } of failed) {
+    console.log(`failed: ${name} (${at})\n${text.slice(0, 4000)}\n`);
+  }
+  console.log(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
+  if (failed.length > 0) Deno.exitCode = 1;
 }
