@@ -6,7 +6,7 @@
 import { UsageError } from "../base/errors.ts";
 import type { ArgsShape } from "./arg.ts";
 import { flagName } from "./flag_name.ts";
-import { parseFlags } from "./parse_flags.ts";
+import { type ParsedFlags, parseFlags } from "./parse_flags.ts";
 import { argsFromFlags, type ArgSources, type ArgValues } from "./resolve_args.ts";
 import { settingArgs, settingBare, type Settings, settingShorts } from "./settings.ts";
 import type { AnyTask } from "./task.ts";
@@ -46,11 +46,18 @@ export function parseCommandLine(
   const after = parseFlags(own, { ...settingArgs, ...task.args }, options);
   const settings = settingsOf({
     positionals: [],
-    texts: new Map([...before.texts, ...after.texts]),
+    texts: allTexts(before, after),
     switches: new Map([...before.switches, ...after.switches]),
   }, sources);
   if (settings.help || settings.list) return { settings, task, args: {} };
   return { settings, task, args: argsFromFlags(task.args, after, sources, task.name) };
+}
+
+/** What each flag was given before the task's name and behind it. */
+function allTexts(before: ParsedFlags, after: ParsedFlags): ParsedFlags["texts"] {
+  const texts = new Map(before.texts);
+  for (const [key, more] of after.texts) texts.set(key, [...texts.get(key) ?? [], ...more]);
+  return texts;
 }
 
 /** Deno gives U+FFFD for bytes that are not text: a file of that name is another one, and two of them are one. */
@@ -70,7 +77,7 @@ function behindName(argv: readonly string[], rest: readonly string[]): readonly 
   return isBehindDashes ? ["--", ...rest] : argv.slice(argv.length - rest.length - 1);
 }
 
-function settingsOf(flags: ReturnType<typeof parseFlags>, sources: ArgSources): Settings {
+function settingsOf(flags: ParsedFlags, sources: ArgSources): Settings {
   const settings = argsFromFlags(settingArgs, { ...flags, positionals: [] }, sources) as Settings;
   if (settings.offline && settings.refresh !== undefined) {
     throw new UsageError("Cannot refresh offline: --refresh asks remotes, --offline forbids it", {

@@ -31,7 +31,7 @@ export function argLabel(key: string, declared: Arg): string {
  * The values of what was typed: flag, then environment, then default.
  *
  * @param taskName the task that takes them, for the hints
- * @throws {UsageError} on a value out of its range, those that are missing, or one too many
+ * @throws {UsageError} on a value out of its range, several of a flag that takes one, those that are missing, or one too many
  */
 export function argsFromFlags(
   shape: ArgsShape,
@@ -71,7 +71,18 @@ function fromTexts(
 ): unknown {
   if (declared.kind === "boolean") return flags.switches.get(key);
   if (texts.length === 0) return undefined;
-  return fromText(declared, declared.kind === "list" ? texts : texts.slice(-1), place);
+  if (declared.kind !== "list") refuseSeveral(texts, place);
+  return fromText(declared, texts, place);
+}
+
+/** Two values of a flag that takes one: which of them is meant, nobody can know. */
+function refuseSeveral(texts: readonly string[], place: ArgPlace): void {
+  const values = [...new Set(texts)];
+  if (values.length === 1) return;
+  const shown = listed(values.map((text) => JSON.stringify(text)));
+  throw new UsageError(`Cannot use ${shown} for ${place.label}: it takes one value`, {
+    hint: "give the flag once",
+  });
 }
 
 function fromEnv(declared: Arg, sources: ArgSources): unknown {

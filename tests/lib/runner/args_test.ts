@@ -86,10 +86,6 @@ Deno.test("args: a switch is turned on and off", async () => {
   });
 });
 
-Deno.test("args: the last of several values is taken", async () => {
-  assertEquals(await args("a", "--count", "4", "--count=5"), { from: "a", ...defaults, count: 5 });
-});
-
 Deno.test("args: durations are milliseconds, sizes bytes, paths absolute", async () => {
   assertEquals(
     await args("a", "--max-age", "1h30m", "--chunk-size", "64KiB", "--file", "./x/../y"),
