@@ -8,20 +8,23 @@ import { inFolder } from "../../support/in_folder.ts";
 Deno.test("fileInPath() and findProgram() pass over what is not a file, and what cannot be looked at; an executable file goes first", () =>
   inFolder(async (folder) => {
     const at = (...names: string[]) => join(folder, ...names);
-    await Deno.mkdir(at("folder", "tool"), { recursive: true });
+    // No folder of this machine's PATH has it.
+    const tool = `tool-${crypto.randomUUID()}`;
+    await Deno.mkdir(at("folder", tool), { recursive: true });
     await Deno.mkdir(at("loop"));
-    await Deno.symlink("tool", at("loop", "tool"));
+    await Deno.symlink(tool, at("loop", tool));
     await Deno.mkdir(at("plain"));
-    await Deno.writeTextFile(at("plain", "tool"), "", { mode: 0o644 });
-    const path = ["", ...["folder", "loop", "plain/tool", "plain"].map((name) => at(name))];
-    const plain = { path: at("plain", "tool"), isExecutable: false };
-    assertEquals(await fileInPath("tool", path.join(":")), plain);
+    await Deno.writeTextFile(at("plain", tool), "", { mode: 0o644 });
+    const path = ["", at("folder"), at("loop"), at("plain", tool), at("plain")];
+    const plain = { path: at("plain", tool), isExecutable: false };
+    assertEquals(await fileInPath(tool, path.join(":")), plain);
     assertEquals(await fileInPath("other", path.join(":")), undefined);
-    using _environment = await environment({ PATH: [...path, at("good")].join(":") });
-    assertEquals(await findProgram("tool"), undefined);
+    const usual = Deno.env.get("PATH")!;
+    using _environment = await environment({ PATH: [...path, usual, at("good")].join(":") });
+    assertEquals(await findProgram(tool), undefined);
     await Deno.mkdir(at("good"));
-    const good = at("good", "tool");
+    const good = at("good", tool);
     await Deno.writeTextFile(good, "", { mode: 0o755 });
-    assertEquals(await fileInPath("tool"), { path: good, isExecutable: true });
-    assertEquals(await findProgram("tool"), good);
+    assertEquals(await fileInPath(tool), { path: good, isExecutable: true });
+    assertEquals(await findProgram(tool), good);
   }));
