@@ -3,9 +3,12 @@ import { onTerminal } from "./terminal.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
+/** How Deno asks for a permission. */
+const question = /Allow\?/;
+
 /**
- * Runs the built-in program on a terminal where nobody answers what Deno asks, allowed the environment, the network and some files alone;
- * gives its exit code and what it wrote.
+ * Runs the built-in program on a terminal, allowed the environment, the network and some files alone; gives its exit code and what it wrote.
+ * As soon as Deno asks for more it is ended, by Ctrl-C, which its exit code tells.
  */
 export async function runUnasked(
   args: readonly string[],
@@ -22,9 +25,15 @@ export async function runUnasked(
     columns: 200,
     env: { DOCKER_CONFIG: folder, DENO_NO_UPDATE_CHECK: "1" },
     command: [
-      ...["timeout", "--foreground", "--signal=KILL", "10"],
-      ...[Deno.execPath(), "run", "--config", config, ...allowed, join(root, "mod.ts"), ...args],
+      Deno.execPath(),
+      "run",
+      "--config",
+      config,
+      ...allowed,
+      join(root, "mod.ts"),
+      ...args,
     ],
   });
+  await ran.until(question).then(() => ran.type("\x03"), () => "it ended without a question");
   return { code: await ran.code, written: ran.written() };
 }
