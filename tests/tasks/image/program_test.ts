@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../lib/base/digest.ts";
 import { Layout } from "../../../lib/oci/layout/layout.ts";
 import { FakeRegistry } from "../../support/fake_registry.ts";
+import { freePort } from "../../support/free_port.ts";
 import { blobsOf, randomBytes, writeImage } from "../../support/layout.ts";
 import { runKedge, spawnKedge } from "../../support/program.ts";
 import { startRelay } from "../../support/proxy.ts";
@@ -100,12 +101,10 @@ realTest(
     const { certificate, key } = await makeCertificate(room.folder);
     const [cert, keyText] = [await Deno.readTextFile(certificate), await Deno.readTextFile(key)];
     await using near = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, cert, key: keyText, onListen() {} },
+      { hostname: "127.0.0.1", port: await freePort(), cert, key: keyText, onListen() {} },
       () => new Response(null, { status: 404 }),
     );
-    const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const proxy = `http://127.0.0.1:${nobody.addr.port}`;
-    nobody.close();
+    const proxy = `http://127.0.0.1:${await freePort()}`;
     const failed = async (host: string) => {
       const { code, stderr } = await runKedge(
         ["image:sync", `docker://${host}/a:v1`, `oci:${room.path("to")}:v1`],
