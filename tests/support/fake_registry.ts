@@ -78,6 +78,11 @@ export class FakeRegistry implements AsyncDisposable {
     return this.#ground.quirks;
   }
 
+  /** What is waited for before a range fails that is beyond the last ones (`faults.lastRanges`). */
+  set beforeLoss(wait: () => Promise<void>) {
+    this.#ground.beforeLoss = wait;
+  }
+
   /** Bytes of blobs that were sent out; may be set. */
   get sentBytes(): number {
     return this.#ground.sentBytes;

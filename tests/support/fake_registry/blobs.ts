@@ -27,6 +27,7 @@ export class FakeBlobs implements Disposable {
       ? this.#of.store.blobs.get(digest)
       : undefined;
     if (bytes === undefined) return problem(404, "BLOB_UNKNOWN");
+    if (await this.#isLost(request)) return problem(500, "UNKNOWN");
     if (request.method === "DELETE") {
       this.#of.store.repository(repository).blobs.delete(digest);
       return new Response(null, { status: 202 });
@@ -48,8 +49,18 @@ export class FakeBlobs implements Disposable {
   async signed(request: Request, url: URL): Promise<Response> {
     await drain(request);
     if (this.#of.fails("expireUrl")) return problem(403, "EXPIRED");
+    if (await this.#isLost(request)) return problem(500, "UNKNOWN");
     const digest = url.pathname.slice("/signed/".length);
     return this.#content(request, this.#of.store.blobs.get(digest)!, digest);
+  }
+
+  /** Whether a range is asked for beyond the last ones that are given. */
+  async #isLost(request: Request): Promise<boolean> {
+    const isRange = request.headers.has("range") && !this.#of.quirks.has("ignore-range");
+    if (!isRange || this.#of.faults.lastRanges === undefined) return false;
+    if (this.#of.fails("lastRanges")) return false;
+    await this.#of.beforeLoss();
+    return true;
   }
 
   #content(request: Request, whole: Uint8Array<ArrayBuffer>, digest: string): Response {
@@ -58,11 +69,6 @@ export class FakeBlobs implements Disposable {
     const range = this.#of.quirks.has("ignore-range") ? null : request.headers.get("range");
     let bytes = whole;
     let status = 200;
-    if (
-      range !== null && this.#of.faults.lastRanges !== undefined && !this.#of.fails("lastRanges")
-    ) {
-      return problem(500, "UNKNOWN");
-    }
     if (range !== null && request.method === "GET") {
       const parsed = parseRange(range, whole.byteLength, this.#of.quirks);
       if (typeof parsed === "number") {

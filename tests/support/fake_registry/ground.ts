@@ -11,6 +11,8 @@ export class RegistryGround {
   readonly quirks: Set<Quirk>;
   /** How it was started. */
   readonly options: FakeRegistryOptions;
+  /** Waited for before a range fails that is beyond the last ones. */
+  beforeLoss: () => Promise<void> = () => Promise.resolve();
   /** Bytes of blobs that were sent out. */
   sentBytes = 0;
   /** Bytes of blobs that came in. */
