@@ -95,7 +95,8 @@ export class Origin implements AsyncDisposable {
     );
     const request: OriginRequest = { method, path, headers, status: 0, sentBytes: 0 };
     this.requests.push(request);
-    await this.#held(this.files.get(path.split("?")[0]!)?.before?.(request));
+    const file = this.files.get(path.split("?")[0]!);
+    await this.#held(file?.before?.(request));
     const answer = this.#reply(request);
     const fault = answer.fault ?? {};
     if (fault.delayMs !== undefined) await this.#wait(fault.delayMs);
@@ -104,8 +105,12 @@ export class Origin implements AsyncDisposable {
     await writeAll(connection, new TextEncoder().encode(headOf(answer)));
     if (method === "HEAD") return true;
     const cut = Math.min(answer.body.byteLength, fault.cutAfter ?? fault.stallAfter ?? Infinity);
-    await this.#sendBody(connection, request, answer.body.subarray(0, cut), answer.bytesPerSecond);
-    if (fault.stallAfter !== undefined) await this.#wait(60_000);
+    const rate = () => answer.bytesPerSecond && file?.bytesPerSecond;
+    await this.#sendBody(connection, request, answer.body.subarray(0, cut), rate);
+    if (fault.goesOn !== undefined) {
+      await this.#held(fault.goesOn);
+      await this.#sendBody(connection, request, answer.body.subarray(cut), rate);
+    } else if (fault.stallAfter !== undefined) await this.#wait(60_000);
     return fault.cutAfter === undefined && fault.stallAfter === undefined && !fault.withoutLength;
   }
 
@@ -113,18 +118,20 @@ export class Origin implements AsyncDisposable {
     connection: Deno.TcpConn,
     request: OriginRequest,
     body: Uint8Array,
-    bytesPerSecond: number | undefined,
+    rate: () => number | undefined,
   ): Promise<void> {
-    const pieceBytes = bytesPerSecond === undefined
-      ? 256 * 1024
-      : Math.max(1024, Math.ceil(bytesPerSecond / 50));
     const started = performance.now();
-    for (let offset = 0; offset < body.byteLength; offset += pieceBytes) {
+    for (let offset = 0; offset < body.byteLength;) {
+      const bytesPerSecond = rate();
+      const pieceBytes = bytesPerSecond === undefined
+        ? 256 * 1024
+        : Math.max(1024, Math.ceil(bytesPerSecond / 50));
       const piece = body.subarray(offset, offset + pieceBytes);
       await writeAll(connection, piece);
+      offset += piece.byteLength;
       request.sentBytes += piece.byteLength;
       if (bytesPerSecond !== undefined) {
-        const dueMs = request.sentBytes / bytesPerSecond * 1000;
+        const dueMs = offset / bytesPerSecond * 1000;
         await this.#wait(Math.max(0, dueMs - (performance.now() - started)));
       }
     }

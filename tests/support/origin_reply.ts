@@ -21,6 +21,8 @@ export interface OriginFault {
   cutAfter?: number;
   /** Sends no more after so many bytes of the body, and keeps the connection open. */
   stallAfter?: number;
+  /** What ends that: the rest of the body is sent then. @default {nothing does} */
+  goesOn?: Promise<void>;
   /** No Content-Length: the end of the connection is the end of the body. */
   withoutLength?: boolean;
   /** Only for requests whose Range begins at this byte. */
@@ -46,7 +48,7 @@ export interface OriginFile {
   shortBytes?: number;
   /** Whether If-Range is obeyed for ETags too, or only for dates. @default {"honour"} */
   ifRange?: "honour" | "dates";
-  /** The rate of each connection. */
+  /** The rate of each connection; change it at will, or take it away. */
   bytesPerSecond?: number;
   /** What the Authorization header must be; otherwise 401. */
   authorization?: string;

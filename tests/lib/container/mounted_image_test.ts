@@ -102,7 +102,7 @@ Deno.test("mountImage() says that an image could not be given back, unless it is
 Deno.test("an abort does not wait for podman, which mounts to the end, and gives the image back", async () => {
   await inFolder(async (dir) => {
     const go = join(dir, "go");
-    const mount = `for _ in $(seq 80); do [ -e '${go}' ] && break; sleep 0.05; done; echo /it`;
+    const mount = `for _ in $(seq 1200); do [ -e '${go}' ] && break; sleep 0.05; done; echo /it`;
     await withPodman({ mount }, async (ground) => {
       const controller = new AbortController();
       const mounting = ground.mount(controller.signal);

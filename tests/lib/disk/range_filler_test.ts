@@ -67,6 +67,6 @@ Deno.test("a RangeFiller gives up a body that gives nothing more, and not one th
     Error,
     "nothing came for 50 ms",
   );
-  const slow = bodyOf(1000, { upTo: 4000, afterMs: 900 });
+  const slow = bodyOf(100, { upTo: 4000, afterMs: 90 });
   assertEquals(await fill(new RangeFiller(3000), slow, new Uint8Array(4000)), 4000);
 });

@@ -105,7 +105,7 @@ Deno.test("download() steals the second half of the range that would take longes
 
 Deno.test("download() tells of bytes once they are durable, the last half second's at the latest", () =>
   withFile(
-    { body: filled(2 * mebibyte, 7), bytesPerSecond: mebibyte },
+    { body: filled(2 * mebibyte, 7), bytesPerSecond: mebibyte / 16 },
     async ({ fetch, folder, file }) => {
       const told: { moved: number; durable: number }[] = [];
       let moved = 0;
@@ -117,7 +117,8 @@ Deno.test("download() tells of bytes once they are durable, the last half second
             (sum: number, [start, end]: number[]) => sum + end! - start!,
             0,
           );
-          told.push({ moved, durable });
+          // The rest comes at once when some was told of while it came slowly, however long the disk takes for each.
+          if (told.push({ moved, durable }) > 2) delete file.bytesPerSecond;
         },
         reused() {},
         restarted() {},

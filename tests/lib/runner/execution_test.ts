@@ -65,6 +65,7 @@ Deno.test("jobs: no more run at once than are allowed", async () => {
   for (const jobs of [1, 3]) {
     let now = 0;
     let most = 0;
+    const together = Promise.withResolvers<void>();
     const deps = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [
         `t${index}`,
@@ -73,7 +74,9 @@ Deno.test("jobs: no more run at once than are allowed", async () => {
           description,
           run: async () => {
             most = Math.max(most, ++now);
-            await delay(5);
+            if (now === jobs) together.resolve();
+            await together.promise;
+            await delay(1);
             now--;
           },
         }),
@@ -93,15 +96,24 @@ Deno.test("jobs: DENO_JOBS stands in for --jobs", async () => {
 
 Deno.test("failure: stops the siblings, and what waits for it does not run", async () => {
   const log: string[] = [];
+  const begun = Promise.withResolvers<void>();
   const bad = task({
     name: "bad",
     description,
     run: async () => {
-      await delay(10);
+      await begun.promise;
       throw new VerificationError("Cannot verify");
     },
   });
-  const slow = noting("slow", log, {}, 60_000);
+  const slow = task({
+    name: "slow",
+    description,
+    run: async ({ signal }) => {
+      log.push("slow begins");
+      begun.resolve();
+      await delay(60_000, { signal });
+    },
+  });
   const top = noting("top", log, { bad, slow });
   const result = await runTasks([top], ["top", "--jobs", "2"]);
   assertEquals(result.exitCode, 3);
