@@ -47,7 +47,7 @@ function nextPort(): number {
 
 /** Waits until something accepts connections on a loopback port. */
 export async function waitForPort(port: number): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 300_000;
   for (;;) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();

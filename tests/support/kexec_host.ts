@@ -68,7 +68,7 @@ echo "machine will boot into nixos in 6s..."
             ...sshd.access,
             bundle: bundle.path,
             postKexecSshPort: sshd.port,
-            bootTimeout: "20s",
+            bootTimeout: "10m",
             ...options,
           }, { ...ctx, ...more }),
       };

@@ -7,7 +7,7 @@ import { writeProgram } from "./program_file.ts";
 import { findProgram } from "./real.ts";
 import type { Sshd } from "./sshd.ts";
 
-/** Starts a daemon of Nix with these variables; it is there once its socket is. */
+/** Starts a daemon of Nix with these variables; it is there once it listens, which is a little after its socket is. */
 export async function startNixDaemon(
   socket: string,
   env: Record<string, string>,
@@ -22,7 +22,7 @@ export async function startNixDaemon(
   }).spawn();
   let ended = false;
   daemon.status.then(() => ended = true);
-  while (await ifThere(Deno.lstat(socket)) === undefined) {
+  while (!await listens(socket)) {
     assert(!ended, "the daemon ended");
     await delay(20);
   }
@@ -32,6 +32,17 @@ export async function startNixDaemon(
       await daemon.status;
     },
   };
+}
+
+async function listens(socket: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path: socket })).close();
+    return true;
+  } catch (error) {
+    const { NotFound, ConnectionRefused } = Deno.errors;
+    if (error instanceof NotFound || error instanceof ConnectionRefused) return false;
+    throw error;
+  }
 }
 
 /**

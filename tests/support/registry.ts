@@ -86,7 +86,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     host,
     url: `http://${host}`,
     folder,
-    accesses: async () => accessLines(await settled(log, host)),
+    accesses: () => settled(log, host),
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();
@@ -95,20 +95,29 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
   };
 }
 
+/** In how many rounds nothing more may come. */
+const calmRounds = 5;
+
 /**
- * What a log holds once nothing more comes: a registry writes of an answer after it was given, each of them by a thread of its own. One that
- * is too slow to write of a request that was made just now gets the time that it needs.
+ * What a log holds once nothing more comes: a registry writes of an answer after it was given, each of them by a thread of its own. How long
+ * that takes where the machine is busy nobody knows; so it is asked something, and has written of that, several times over, in each of which
+ * a thread that has still to write gets its turn.
  */
-async function settled(log: string, host: string): Promise<string> {
-  const last = `${lastPath}?${crypto.randomUUID()}`;
-  await (await fetch(`http://${host}${last}`)).body?.cancel();
-  let text = "";
-  for (;;) {
-    await delay(50);
-    const before = text;
-    text = await Deno.readTextFile(log);
-    if (text === before && text.includes(last)) return text;
+async function settled(log: string, host: string): Promise<string[]> {
+  let lines: string[] = [];
+  for (let calm = 0; calm < calmRounds; calm++) {
+    const last = `${lastPath}?${crypto.randomUUID()}`;
+    await (await fetch(`http://${host}${last}`)).body?.cancel();
+    let text = "";
+    while (!text.includes(last)) {
+      await delay(20);
+      text = await Deno.readTextFile(log);
+    }
+    const before = lines;
+    lines = accessLines(text);
+    if (lines.length > before.length) calm = 0;
   }
+  return lines;
 }
 
 /** Asked before the access log is read. */

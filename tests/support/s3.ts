@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import S3rver from "s3rver";
+import { removeTree } from "./remove_tree.ts";
 import { type S3Store, writeWholeObjects } from "./whole_objects.ts";
 
 /** The only key pair that the server knows. */
@@ -73,7 +74,7 @@ export async function startS3(): Promise<S3Server> {
     count: (pattern) => requests.filter((request) => pattern.test(request)).length,
     async [Symbol.asyncDispose]() {
       await server.close();
-      await Deno.remove(directory, { recursive: true });
+      await removeTree(directory);
     },
   };
   const handlers = server.httpServer.listeners("request");

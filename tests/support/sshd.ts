@@ -3,6 +3,7 @@ import { signalGroup } from "../../lib/base/process_group.ts";
 import { freePort, waitForPort } from "./free_port.ts";
 import { writeProgram } from "./program_file.ts";
 import { findProgram } from "./real.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** A running sshd on loopback that lets one key in, as whoever runs the tests. */
 export interface Sshd extends AsyncDisposable {
@@ -97,7 +98,7 @@ export async function startSshd({ programs }: StartSshdOptions = {}): Promise<Ss
     async [Symbol.asyncDispose]() {
       signalGroup(child.pid, "SIGKILL");
       await child.status;
-      await Deno.remove(folder, { recursive: true });
+      await removeTree(folder);
     },
   };
 }

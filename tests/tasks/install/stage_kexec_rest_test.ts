@@ -86,7 +86,8 @@ hostTest(
           await Deno.remove(`${final}${suffix}`, { recursive: true }).catch(() => undefined);
         }
         await put(path);
-        const signal = AbortSignal.timeout(30_000);
+        // Whoever opens a pipe waits for ever.
+        const signal = AbortSignal.timeout(300_000);
         const { path: kept } = await world.stage(bundle, { boot: false }, { signal });
         assertEquals((await Deno.lstat(kept!)).isFile, true, `${what} at ${path}`);
         assertEquals(await Deno.readFile(kept!), bytes);
@@ -173,8 +174,10 @@ kill -9 "$(awk '{ print $4 }' /proc/$PPID/stat)" $PPID`,
 
 hostTest("stageKexec() needs no second boot after a kill -9 while it waits", async (world) => {
   const { sshd, folder } = world;
+  const killed = join(folder, "killed");
   const slowly = `#!/bin/sh
-(sleep 3; echo 22222222-0000-4000-8000-000000000000 >'${sshd.bootIdFile}'
+(while [ -d '${folder}' ] && [ ! -e '${killed}' ]; do sleep 0.1; done
+echo 22222222-0000-4000-8000-000000000000 >'${sshd.bootIdFile}'
 printf 'ID=nixos\\nVARIANT_ID=installer\\n' >'${sshd.osReleaseFile}') >/dev/null 2>&1 &
 echo booting >>'${folder}/boots'
 echo "machine will boot into nixos in 6s..."
@@ -188,6 +191,7 @@ echo "machine will boot into nixos in 6s..."
   await until(() => isThere(join(folder, "boots")));
   child.kill("SIGKILL");
   await child.output();
+  await Deno.writeTextFile(killed, "");
   await until(async () => (await Deno.readTextFile(sshd.bootIdFile)).startsWith("2222"));
   await until(async () => (await Deno.readTextFile(sshd.osReleaseFile)).includes("installer"));
   const again = await world.stage(bundle);

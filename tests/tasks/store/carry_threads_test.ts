@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async";
 import { join } from "@std/path";
+import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
 import { folderNames } from "../../../lib/base/files.ts";
 import { buckets } from "../../../lib/cache/buckets.ts";
@@ -87,6 +88,9 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   const cacheDir = join(room.folder, "cache");
   const temporary = join(room.folder, "temporary");
   await Deno.mkdir(temporary);
+  // While somebody else changes Nix's database, the run comes to no end.
+  const busy = new DatabaseSync(join(room.nix.databaseFolder, "db.sqlite"));
+  busy.exec("begin immediate");
   const child = spawnKedge([...args, to], { cacheDir, env: { TMPDIR: temporary } });
   for (;;) {
     const big = (await folderNames(room.nix.store)).filter((name) => name.includes("-big-"));
@@ -96,6 +100,7 @@ carryTest("carryStore() goes on where a killed run stopped", async (room) => {
   }
   child.kill("SIGKILL");
   await child.output();
+  busy.close();
   await holds();
   // The database that the run worked with goes with the next prune of the cache.
   assertEquals(await folderNames(temporary), []);
