@@ -11,7 +11,7 @@ import { realTest } from "./real.ts";
 
 /** A {@linkcode CarryRoom} beside a podman of its own, which has the images too. */
 export class PodmanRoom implements AsyncDisposable {
-  /** What the carries noted. */
+  /** What the carries noted, but for how long podman takes to answer. */
   readonly notes: string[] = [];
 
   private constructor(readonly room: CarryRoom, readonly world: PodmanWorld) {}
@@ -39,7 +39,8 @@ export class PodmanRoom implements AsyncDisposable {
     context: TaskContextOptions = {},
   ): Promise<CarryStoreResult> {
     const report = (event: OperationEvent) => {
-      if (event.type === "note") this.notes.push(event.message);
+      if (event.type !== "note" || event.message.startsWith("waiting for podman")) return;
+      this.notes.push(event.message);
     };
     const engine = { kind: "podman", args: this.world.args } as const;
     return await this.room.carry(base, { engine, ...options }, { report, ...context });
