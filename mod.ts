@@ -44,6 +44,7 @@ export type { Digest } from "./lib/base/digest.ts";
 export type { RetryPolicy } from "./lib/http/retry_policy.ts";
 export type { SomeRetryPolicy } from "./lib/http/whole_retry_policy.ts";
 export type {
+  CauseHint,
   ErrorData,
   ObjectProgress,
   OperationEvent,

@@ -2,7 +2,7 @@ import { exitCodeOf, KedgeError, toError } from "../base/errors.ts";
 import { requestWords } from "../base/request_words.ts";
 import { thrownAt } from "../base/thrown_at.ts";
 import { displayUrls } from "../http/display_url.ts";
-import type { ErrorData } from "./event.ts";
+import type { CauseHint, ErrorData } from "./event.ts";
 
 const deepest = 8;
 
@@ -12,8 +12,8 @@ const deepest = 8;
  */
 export function errorData(thrown: unknown): ErrorData {
   const error = toError(thrown);
-  const hint = error instanceof KedgeError ? error.hint : undefined;
-  const causes = causesOf(error);
+  const hint = hintOf(error);
+  const { causes, hints } = causesOf(error);
   const at = placeOf(error);
   return {
     name: error.name,
@@ -21,8 +21,13 @@ export function errorData(thrown: unknown): ErrorData {
     exitCode: exitCodeOf(error),
     ...(hint === undefined ? {} : { hint }),
     ...(causes.length === 0 ? {} : { causes }),
+    ...(hint !== undefined || hints.length === 0 ? {} : { hints }),
     ...(at === undefined ? {} : { at }),
   };
+}
+
+function hintOf(thrown: unknown): string | undefined {
+  return thrown instanceof KedgeError ? thrown.hint : undefined;
 }
 
 /** The line of a user's file that threw an error, or what led to it. */
@@ -37,8 +42,9 @@ function placeOf(error: Error): string | undefined {
 }
 
 /** What led to an error, nearest first, but for what its own message says already. */
-function causesOf(error: Error): string[] {
+function causesOf(error: Error): { causes: string[]; hints: CauseHint[] } {
   const causes: string[] = [];
+  const hints: CauseHint[] = [];
   let said = error.message;
   const seen = new Set<unknown>([error]);
   const queue: unknown[] = ledTo(error);
@@ -50,11 +56,13 @@ function causesOf(error: Error): string[] {
     const isHeading = message === "fetch failed" && (next as Error).cause instanceof Error;
     if (message !== "" && !isHeading && !said.includes(requestWords(message))) {
       causes.push(message);
+      const hint = hintOf(next);
+      if (hint !== undefined) hints.push({ cause: message, hint });
       said += `\n${message}`;
     }
     if (next instanceof Error) queue.push(...ledTo(next));
   }
-  return causes;
+  return { causes, hints };
 }
 
 /** What an error says, as it may be shown: the words of others without what is secret in their URLs. */

@@ -15,8 +15,18 @@ export interface ErrorData {
   hint?: string;
   /** What led to it, nearest first. */
   causes?: readonly string[];
+  /** The next steps after those causes, where the error has none of its own. */
+  hints?: readonly CauseHint[];
   /** The line of a task file that threw it, or what led to it, where that is none of kedge's own: `/project/tasks.ts:3:4`. */
   at?: string;
+}
+
+/** What is to be done about a cause. */
+export interface CauseHint {
+  /** The cause, in its words. */
+  cause: string;
+  /** The next step. */
+  hint: string;
 }
 
 /** What all events of an operation have in common. */
@@ -74,7 +84,13 @@ export type OperationEvent =
     }
     | { type: "object-start"; label: string; sizeBytes?: number }
     | { type: "object-end"; label: string; bytesMoved: number; bytesReused: number }
-    | { type: "note"; level: "info" | "warning"; message: string }
+    | {
+      type: "note";
+      level: "info" | "warning";
+      message: string;
+      /** The next step. */
+      hint?: string;
+    }
     | { type: "operation-end"; ok: true; figures: Figures; durationMs: number }
     | { type: "operation-end"; ok: false; error: ErrorData; durationMs: number }
   );

@@ -9,6 +9,7 @@
 import type { ErrorData } from "../operation/event.ts";
 import type { TaskSummary } from "../runner/events.ts";
 import { failedWords } from "../runner/failed_words.ts";
+import { hintLines } from "./hint_lines.ts";
 import type { Paint } from "./paint.ts";
 import { visible } from "./visible.ts";
 
@@ -43,13 +44,16 @@ export class Failures {
     return [`${head} ${visible(error.message)}`, ...this.#rest(error)];
   }
 
-  #rest({ causes = [], at, hint }: ErrorData): string[] {
+  #rest({ causes = [], hints = [], at, hint }: ErrorData): string[] {
     const paint = this.#paint;
+    const next = new Map(hints.map((each) => [each.cause, each.hint]));
     return [
-      ...causes.filter((cause) => !this.#told.has(cause))
-        .map((cause) => `${paint.faint("caused by:")} ${visible(cause)}`),
+      ...causes.filter((cause) => !this.#told.has(cause)).flatMap((cause) => [
+        `${paint.faint("caused by:")} ${visible(cause)}`,
+        ...hintLines(next.get(cause), paint),
+      ]),
       ...(at === undefined ? [] : [`${paint.faint("at:")} ${visible(at)}`]),
-      ...(hint === undefined ? [] : [`${paint.notice("hint:")} ${visible(hint)}`]),
+      ...hintLines(hint, paint),
     ];
   }
 }

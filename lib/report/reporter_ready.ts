@@ -11,6 +11,7 @@ import "./text_reporter.ts";
 import "./time_left.ts";
 import "../base/counted.ts";
 import "./failures.ts";
+import "./hint_lines.ts";
 import "./summary_table.ts";
 import "./task_output.ts";
 import "../runner/failed_words.ts";

@@ -8,6 +8,7 @@ import { counted } from "../base/counted.ts";
 import { formatDuration } from "../base/duration.ts";
 import type { Reporter, RunEvent, RunResult } from "../runner/events.ts";
 import { Failures } from "./failures.ts";
+import { hintLines } from "./hint_lines.ts";
 import type { Output } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import type { Progress } from "./progress.ts";
@@ -115,10 +116,12 @@ export class TextReporter implements Reporter {
       case "command":
         return paint.faint(`$ ${visible(event.command)}${event.dryRun ? "  (not run)" : ""}`);
       case "log":
-      case "note":
-        return event.level === "warning"
-          ? `${paint.notice("warning:")} ${visible(event.message)}`
-          : visible(event.message);
+      case "note": {
+        const said = visible(event.message);
+        const hint = event.type === "note" ? event.hint : undefined;
+        const line = event.level === "warning" ? `${paint.notice("warning:")} ${said}` : said;
+        return [line, ...hintLines(hint, paint)].join("\n");
+      }
       case "plan":
         return this.#planLines(event);
       case "phase-start":

@@ -1,5 +1,6 @@
 import { counted } from "../../lib/base/counted.ts";
-import { toError } from "../../lib/base/errors.ts";
+import { defined } from "../../lib/base/defined.ts";
+import { KedgeError, toError } from "../../lib/base/errors.ts";
 import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
 import { wordsOf } from "../../lib/operation/error_data.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
@@ -18,7 +19,7 @@ export class ListFailures {
     this.#context = context;
   }
 
-  /** Leaves out an image, and tells why, once for all destinations that would have got the same words. */
+  /** Leaves out an image, and tells why and what to do about it, once for all destinations that would have got the same words. */
   add(subject: string, error: unknown): void {
     this.#context.signal.throwIfAborted();
     const failure = toError(error);
@@ -26,6 +27,7 @@ export class ListFailures {
     const message = `${wordsOf(failure)}; going on without it`;
     if (this.#told.has(message)) return;
     this.#told.add(message);
+    const hint = failure instanceof KedgeError ? failure.hint : undefined;
     this.#context.report({
       operation: crypto.randomUUID(),
       kind: "image",
@@ -33,6 +35,7 @@ export class ListFailures {
       type: "note",
       level: "warning",
       message,
+      ...defined({ hint }),
     });
   }
 

@@ -41,3 +41,13 @@ Deno.test("errorData() tells each cause once, and leaves the words of our own er
     causes: ["at https://host/a?…"],
   });
 });
+
+Deno.test("errorData() gives the next step after each failure of an error of several", () => {
+  const hint = "log in";
+  const errors = [new KedgeError("Cannot get a", { hint }), new KedgeError("Cannot get b")];
+  const { causes, hints } = errorData(new AggregateError(errors, "Cannot get 2 of 3"));
+  assertEquals(causes, ["Cannot get a", "Cannot get b"]);
+  assertEquals(hints, [{ cause: "Cannot get a", hint }]);
+  const own = new KedgeError("Cannot get 2 of 3", { cause: errors[0], hint: "look there" });
+  assertEquals(errorData(own).hints, undefined);
+});
