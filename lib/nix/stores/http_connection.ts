@@ -1,4 +1,5 @@
 import { formatBytes } from "../../base/bytes.ts";
+import { KedgeError } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import { HttpClient } from "../../http/client.ts";
 import type { HttpRequest } from "../../http/http_request.ts";
@@ -6,6 +7,16 @@ import { displayUrl } from "../../http/display_url.ts";
 import { isBusyStatus, type RetryPolicy } from "../../http/retry_policy.ts";
 import type { TlsOptions } from "../../http/tls_options.ts";
 import { Uploader, type UploadRequest } from "../../http/upload.ts";
+
+/** What is signed of a request. */
+interface ToSign {
+  url: string;
+  method: string;
+  headers: Headers;
+}
+
+/** Signs a request. */
+type Sign = (request: ToSign) => Promise<Headers>;
 
 /** What an {@linkcode HttpConnection} is made of. */
 export interface HttpConnectionOptions {
@@ -20,9 +31,7 @@ export interface HttpConnectionOptions {
   /** How long a connection may take or give no byte, in milliseconds. @default {120_000} */
   stallMs?: number | undefined;
   /** Signs a request anew for each try; gives the headers to send. */
-  sign?:
-    | ((request: { url: string; method: string; headers: Headers }) => Promise<Headers>)
-    | undefined;
+  sign?: Sign | undefined;
   /** Told that the server said it is too much. */
   onCongestion?: (() => void) | undefined;
   /** Told of each request. */
@@ -69,7 +78,7 @@ export class HttpConnection implements Disposable {
           ...init,
           headers: sign === undefined || !mayKnow(target, url)
             ? headers
-            : await sign({ url: target, method, headers }),
+            : await signed({ url: target, method, headers }, sign),
           client: this.#connections,
         });
         if (isBusyStatus(response.status)) onCongestion?.();
@@ -128,4 +137,16 @@ function mayKnow(target: string, url: string): boolean {
   const ofAmazon = ({ protocol, hostname }: URL) =>
     protocol === "https:" && hostname.endsWith(".amazonaws.com");
   return to.origin === own.origin || (ofAmazon(to) && ofAmazon(own));
+}
+
+/** The headers of a request, signed; what cannot be signed is no fault of the network, and not tried again. */
+async function signed(request: ToSign, sign: Sign): Promise<Headers> {
+  try {
+    return await sign(request);
+  } catch (cause) {
+    throw new KedgeError(
+      `Cannot sign the request to ${displayUrl(request.url)}: ${(cause as Error).message}`,
+      { cause, side: "destination" },
+    );
+  }
 }
