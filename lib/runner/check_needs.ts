@@ -50,15 +50,23 @@ export async function checkNeeds(all: readonly TaskNeeds[], options: NeedsOption
   ));
   const missing = found.filter((each) => each.state !== undefined);
   if (missing.length === 0) return;
-  const [first] = missing;
-  const states = missing.map(({ task, state }) => `"${task}": ${state}`);
   const hints = missing.flatMap(({ need }) => need.hint ?? []);
   throw new UsageError(
-    missing.length === 1
-      ? `Cannot run "${first!.task}": ${first!.state}`
-      : `Cannot run the tasks: ${states.join("; ")}`,
+    unmetWords(missing),
     hints.length === 0 ? {} : { hint: [...new Set(hints)].join("; ") },
   );
+}
+
+/** What is missing: each on a line of its own, where it is more than one thing. */
+function unmetWords(missing: readonly { task: string; state: string | undefined }[]): string {
+  const { task, state } = missing[0]!;
+  if (missing.length === 1) return `Cannot run "${task}": ${state}`;
+  const isOne = missing.every((each) => each.task === task);
+  const [who, whose] = isOne ? [`"${task}"`, "its"] : ["the tasks", "their"];
+  return [
+    `Cannot run ${who}: ${missing.length} of ${whose} needs are not met`,
+    ...missing.map((each) => isOne ? each.state : `"${each.task}": ${each.state}`),
+  ].join("\n  ");
 }
 
 async function unmet(need: Need, options: NeedsOptions): Promise<string | undefined> {
