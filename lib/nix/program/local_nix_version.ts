@@ -2,10 +2,13 @@ import { KedgeError, UsageError } from "../../base/errors.ts";
 import { lastError, type NixCommandOptions, runNix } from "./nix_command.ts";
 import { type NixVersion, parseNixVersion } from "./nix_version.ts";
 
+const hint = "name the version without it: --nix-version=2.31.5";
+
 /**
  * The version of the Nix of this machine, as `nix --version` says it.
  *
  * @throws {UsageError} if Nix is not installed, or says no version
+ * @throws {KedgeError} if it fails
  */
 export async function localNixVersion(options: NixCommandOptions = {}): Promise<NixVersion> {
   const asked = { features: [], ...options };
@@ -20,12 +23,12 @@ export async function localNixVersion(options: NixCommandOptions = {}): Promise<
   throw new KedgeError(
     `Cannot ask "${options.program ?? "nix"}" for its version: it ended with code ${code}` +
       lastError(stderr),
+    { hint },
   );
 }
 
 /** Fails as it did, but with what to do where there is no Nix to ask. */
 function unnamed(error: unknown): never {
   if (!(error instanceof UsageError)) throw error;
-  const hint = "name the version without it: --nix-version=2.31.5";
   throw new UsageError(error.message, { cause: error.cause, hint });
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { UsageError } from "../../../../lib/base/errors.ts";
+import { KedgeError, UsageError } from "../../../../lib/base/errors.ts";
 import { localNixVersion } from "../../../../lib/nix/program/local_nix_version.ts";
 import { type NixVersion, parseNixVersion } from "../../../../lib/nix/program/nix_version.ts";
 import { inFolder } from "../../../support/in_folder.ts";
@@ -108,6 +108,21 @@ Deno.test({
       const error = await assertRejects(() => localNixVersion({ program }), UsageError);
       assertEquals([error.message, error.hint], [
         'Cannot read the version of Nix in "Welcome to Nix": it is none',
+        "name the version without it: --nix-version=2.31.5",
+      ]);
+    }),
+});
+
+Deno.test({
+  name: "localNixVersion() of a Nix that fails tells how to name the version without it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const program = join(folder, "nix");
+      await writeProgram(program, "#!/bin/sh\necho 'error: no store' >&2\nexit 3\n");
+      const error = await assertRejects(() => localNixVersion({ program }), KedgeError);
+      assertEquals([error.message, error.hint], [
+        `Cannot ask "${program}" for its version: it ended with code 3 (error: no store)`,
         "name the version without it: --nix-version=2.31.5",
       ]);
     }),
