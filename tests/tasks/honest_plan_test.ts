@@ -48,12 +48,15 @@ async function runIntoTrouble(work: Work, step: Step, world: World): Promise<voi
   await atRest(world);
 }
 
-/** Waits until nothing more comes to a server: what a run that was stopped had sent may still be on its way, or at work. */
+/**
+ * Waits until nothing more comes to a server: what a run that was stopped had sent may still be on its way, or at work. One long pause may
+ * pass while this process stands still; after several short ones the servers, which live in it, have had their turns.
+ */
 async function atRest(world: World): Promise<void> {
   const look = async () => JSON.stringify([requestsOf(world), [...await everything(world)]]);
   for (let before = "", now = await look(); now !== before;) {
     before = now;
-    await delay(50);
+    for (let turn = 0; turn < 10; turn++) await delay(5);
     await world.registry.idle();
     now = await look();
   }

@@ -122,7 +122,7 @@ Deno.test("cache:clean with force goes on while the cache is in use, and takes t
 Deno.test("cache:clean waits for a live process that took something out of the cache, until it ends", () =>
   withCache(async (cache) => {
     const blob = await cache.blobs.persist(new Blob(["in use"]).stream());
-    const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    const other = new Deno.Command("sleep", { args: ["600"] }).spawn();
     const stat = await Deno.readTextFile(`/proc/${other.pid}/stat`);
     const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
     const name = formatIdentity({ ...ownIdentity(), pid: other.pid, start });
@@ -134,7 +134,7 @@ Deno.test("cache:clean waits for a live process that took something out of the c
     });
     assertEquals([impatient.code, await cache.blobs.has(blob.digest)], [7, true]);
     assertStringIncludes(impatient.stderr, "--force");
-    const patient = cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 30_000 }) });
+    const patient = cacheClean({}, { cache: new Cache(cache.dir, { lockTimeoutMs: 300_000 }) });
     other.kill("SIGKILL");
     await other.status;
     assertEquals((await patient).changed, true);
