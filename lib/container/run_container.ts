@@ -4,6 +4,7 @@ import { isNotThere } from "../base/files.ts";
 import { isGranted } from "../base/is_granted.ts";
 import { liveProcesses } from "../base/live_processes.ts";
 import type { ContainerEngine } from "./container_engine.ts";
+import { eventOf, exitCodeOf } from "./container_events.ts";
 import { isVolumeName } from "./engine_volume.ts";
 import { containerName, removeContainer, removeUnheard, withHint } from "./left_containers.ts";
 
@@ -36,7 +37,7 @@ export interface RunContainerOptions {
   onStderr?: (bytes: Uint8Array) => void;
   /** How long it may take to end after SIGTERM, in milliseconds. @default {5000} */
   graceMs?: number;
-  /** How long the engine may take to tell whether it started a program that failed as the engine itself would, in milliseconds. @default {10000} */
+  /** How long the engine may take to tell whether it started a program that failed as the engine itself would, or how one ended, in milliseconds. @default {10000} */
   eventsMs?: number;
   /** How long the engine may take to remove what was not ended, in milliseconds. @default {30000} */
   removeMs?: number;
@@ -56,8 +57,6 @@ export interface ContainerResult {
   stderr: string;
 }
 
-/** How far the clock of an engine elsewhere may be from this machine's. */
-const clocksApartMs = 3_600_000;
 /** Variables of which the engine itself lives. */
 const engineVariables =
   /^(PATH|HOME|USER|TMPDIR|(LD|XDG|DOCKER|_?CONTAINERS?|BUILDAH|PODMAN)_.*|STORAGE_(DRIVER|OPTS)|LISTEN_(PID|FDS|FDNAMES)|DBUS_(SESSION|SYSTEM)_BUS_ADDRESS|NOTIFY_SOCKET|REGISTRY_AUTH_FILE)$/;
@@ -72,7 +71,7 @@ export function isEngineVariable(name: string): boolean {
  * an abort leaves no container behind.
  *
  * @throws {UsageError} if a mount or a variable cannot be passed on
- * @throws {KedgeError} if the engine could not start it
+ * @throws {KedgeError} if the engine could not start it, or lost its exit code
  */
 export async function runContainer(
   engine: ContainerEngine,
@@ -93,16 +92,18 @@ export async function runContainer(
       ...(signal === undefined ? {} : { signal }),
     });
     ended = true;
+    const asked = { sinceMs: startedMs, timeoutMs: eventsMs, signal };
+    const start = { ...asked, event: "start", format: "{{.Type}}" };
     // 125 is the engine's own failure, unless the program ended with it: then the engine said nothing, and the program may say the same.
     const isOwn = result.code === 125 &&
       /^(Error:|docker:|(Run|See) 'docker )/m.test(result.stderr) &&
-      !await wasStarted(engine, name, startedMs, eventsMs, signal);
+      await eventOf(engine, name, start) === "";
     if (isOwn) {
       const missing = missingFolder(options.mounts);
       const hint = missing && `"${missing}" is not on this machine: make that folder first`;
       throw engine.failed(`start a container of "${options.image}"`, 125, result.stderr, hint);
     }
-    return result;
+    return { ...result, code: await exitCodeOf(engine, name, result, asked) };
   } finally {
     if (!ended) await removeLeft(engine, name, options);
   }
@@ -118,30 +119,6 @@ export function containerArguments(
   options: Omit<RunContainerOptions, "image">,
 ): string[] {
   return [...engine.args, ...argsOf(engine, "checked", { ...options, image: "" })];
-}
-
-/** Whether the engine noted that a program was started in a container, which is gone by now; `false` where it notes nothing, or is long about it. */
-async function wasStarted(
-  engine: ContainerEngine,
-  name: string,
-  sinceMs: number,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  // docker would wait for more events without an end, and by a clock that is behind waits for this one.
-  const end = engine.kind === "podman" ? "--stream=false" : `--until=${new Date().toISOString()}`;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  try {
-    const { code, stdout } = await engine.run([
-      ...["events", end, `--since=${new Date(sinceMs - clocksApartMs).toISOString()}`],
-      ...[`--filter=container=${name}`, "--filter=event=start", "--format={{.Type}}"],
-    ], { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
-    return code === 0 && stdout.trim() !== "";
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (timeout.aborted) return false;
-    throw error;
-  }
 }
 
 /** The first folder that is mounted and not there; an engine elsewhere may have it all the same. */
