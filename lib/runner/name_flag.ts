@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import type { Arg } from "./arg.ts";
 import { argLabel, type ArgValues } from "./resolve_args.ts";
 import type { AnyTask } from "./task.ts";
 
@@ -8,18 +9,45 @@ import type { AnyTask } from "./task.ts";
  */
 export function nameFlag(message: string, error: unknown, task: AnyTask, args: ArgValues): string {
   if (!(error instanceof UsageError)) return message;
-  const found = new Map<string, string>();
-  for (const [key, declared] of Object.entries(task.args)) {
-    const value = args[key];
-    if (declared.positional || value === declared.default) continue;
-    for (const text of [value].flat()) {
-      const quoted = JSON.stringify(text);
-      if (typeof text === "string" && message.includes(quoted)) {
-        found.set(argLabel(key, declared), quoted);
-      }
+  const given = Object.entries(task.args)
+    .filter(([key, declared]) => !declared.positional && args[key] !== declared.default);
+  return withValue(withSwitches(message, given, args), given, args);
+}
+
+type Given = readonly (readonly [key: string, declared: Arg])[];
+
+/** The switches that are named as a program calls them. */
+function withSwitches(message: string, given: Given, args: ArgValues): string {
+  return given.reduce((words, [key, declared]) => {
+    // A key of one word may be a word of the message.
+    if (typeof args[key] !== "boolean" || !/[A-Z]/.test(key)) return words;
+    return words.replace(new RegExp(`\\b${key}\\b`), argLabel(key, declared));
+  }, message);
+}
+
+function withValue(message: string, given: Given, args: ArgValues): string {
+  const found = new Map<string, (label: string) => string>();
+  for (const [key, declared] of given) {
+    for (const value of [args[key]].flat()) {
+      const named = naming(message, value);
+      if (named !== undefined) found.set(argLabel(key, declared), named);
     }
   }
-  const [[label, quoted] = ["", ""], ...more] = found;
-  if (more.length > 0 || label === "" || message.includes(label)) return message;
-  return message.replace(quoted, () => `${quoted} of ${label}`);
+  const [[label, named] = ["", undefined], ...more] = found;
+  if (more.length > 0 || named === undefined || message.includes(label)) return message;
+  return named(label);
+}
+
+/** How the flag of a value is named in a message; `undefined` where that does not tell the value. */
+function naming(message: string, value: unknown): ((label: string) => string) | undefined {
+  if (typeof value === "string") {
+    const quoted = JSON.stringify(value);
+    if (!message.includes(quoted)) return undefined;
+    return (label) => message.replace(quoted, () => `${quoted} of ${label}`);
+  }
+  if (typeof value !== "number") return undefined;
+  // Behind the colon stands what may be given.
+  const end = message.indexOf(": ");
+  if (end < 0 || !message.slice(0, end).split(/[\s"]+/).includes(String(value))) return undefined;
+  return (label) => `${message.slice(0, end)} (${label})${message.slice(end)}`;
 }
