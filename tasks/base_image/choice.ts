@@ -63,7 +63,7 @@ class BaseImageChoice {
   async pinned(digest: Digest): Promise<ChosenBaseImage> {
     const { fallback } = this.#checked;
     const { release } = this.#version;
-    const found = await this.#find(digest, fallback === "none" ? { release } : {});
+    const found = await this.#find(digest, fallback === "none" ? { release, isPinned: true } : {});
     if (found === undefined) {
       throw new KedgeError(
         `Cannot find "${this.#place}@${digest}": the lockfile pins it, and the registry has none`,
@@ -123,10 +123,14 @@ class BaseImageChoice {
   /** The image under a tag or digest, whose label must say the release, where one is given. */
   async #find(
     tag: string,
-    { release, isOneOf = false }: { release?: string | undefined; isOneOf?: boolean },
+    { release, ...how }: {
+      release?: string | undefined;
+      isOneOf?: boolean;
+      isPinned?: boolean;
+    },
   ): Promise<ChosenBaseImage | undefined> {
     const { platform, repository } = this.#checked;
-    const wanted = { platform, ...(release === undefined ? {} : { release, isOneOf }) };
+    const wanted = { platform, ...(release === undefined ? {} : { release, ...how }) };
     const reference = { ...repository, ...(isDigest(tag) ? { digest: tag } : { tag }) };
     const found = await lookUpBaseImage(this.#hosts, reference, wanted, this.#signal);
     return found === undefined ? undefined : { ...found, tag };

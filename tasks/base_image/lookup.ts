@@ -31,6 +31,18 @@ export interface FoundBaseImage {
   size: number;
 }
 
+/** What an image must be. */
+export interface WantedBaseImage {
+  /** For what. */
+  platform: Platform;
+  /** Which release its label must name. */
+  release?: string;
+  /** Whether that may also be one of those that begin so: 2.31.4 for 2.31. */
+  isOneOf?: boolean;
+  /** Whether it is the lockfile that names it for that release. */
+  isPinned?: boolean;
+}
+
 /** The label that holds the version of what is in an image. */
 const versionLabel = "org.opencontainers.image.version";
 
@@ -52,14 +64,13 @@ const configSchema = v.object({
 /**
  * Finds an image by its tag or digest, for one platform, in the mirrors of its repository too; `undefined` if there is no such tag.
  *
- * @param wanted which release its label must name; with `isOneOf`, that or one of those that begin so: 2.31.4 for 2.31
  * @throws {KedgeError} if the image is for other platforms only
  * @throws {VerificationError} if the label is missing, is not a version, or is not the wanted one
  */
 export async function lookUpBaseImage(
   hosts: ImageHosts,
   reference: RegistryReference,
-  wanted: { platform: Platform; release?: string; isOneOf?: boolean },
+  wanted: WantedBaseImage,
   signal: AbortSignal,
 ): Promise<FoundBaseImage | undefined> {
   const opened = await hosts.registry(reference);
@@ -72,7 +83,7 @@ export async function lookUpBaseImage(
   const [config] = manifest.blobs;
   if (config === undefined) throw new VerificationError(`Cannot use "${name}": it has no config`);
   const { os, architecture, said } = await readConfig(opened, config, name, signal);
-  const { platform, release, isOneOf = false } = wanted;
+  const { platform, release, isOneOf = false, isPinned = false } = wanted;
   const [meant, there] = [platform, { os, architecture }].map(normalizePlatform);
   if (there!.os !== meant!.os || there!.architecture !== meant!.architecture) {
     throw wrongPlatform(name, platform, architecture === "" ? [] : [`${os}/${architecture}`]);
@@ -95,17 +106,21 @@ export async function lookUpBaseImage(
   const isWanted = release === undefined || label === release ||
     isOneOf && label.startsWith(`${release}.`);
   if (!isWanted) {
-    throw new VerificationError(
-      `Cannot use "${name}" as base image: its ${source} says version ${
-        JSON.stringify(label.slice(0, 60))
-      }, ` +
-        `not "${release}"`,
-      {
-        side: "source",
-        hint: "the tag was moved or made by mistake; name another repository with --repository",
-        data: { label, release },
-      },
-    );
+    const says = `its ${source} says version ${JSON.stringify(label.slice(0, 60))}`;
+    const [state, hint] = isPinned
+      ? [
+        `the lockfile pins it for Nix "${release}", and ${says}`,
+        `a merge may have mixed up the pins: restore the lockfile, or pin anew with --update=${release}`,
+      ]
+      : [
+        `${says}, not "${release}"`,
+        "the tag was moved or made by mistake; name another repository with --repository",
+      ];
+    throw new VerificationError(`Cannot use "${name}" as base image: ${state}`, {
+      side: "source",
+      hint,
+      data: { label, release },
+    });
   }
   return {
     digest: root.digest,
