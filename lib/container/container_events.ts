@@ -49,9 +49,11 @@ export async function eventOf(
 const lostCode = 127;
 const lostLine = /^time="[^"]*" level=error msg="Waiting for container [^ ]*: .*"$/m;
 
-/** Whether a line is podman's, and not the program's: that it lost the exit code. */
-export function tellsLostCode(line: string): boolean {
-  return lostLine.test(line);
+const ownLine = /^time="[^"]*" level=\w+ msg="(Waiting for|forwarding signal \d+ to) container /;
+
+/** Whether a line is of podman, about a container that is gone, and not of the program that ran in it. */
+export function isOfPodman(line: string): boolean {
+  return ownLine.test(line);
 }
 
 /**
@@ -66,7 +68,7 @@ export async function exitCodeOf(
   { code, stderr }: { code: number; stderr: string },
   options: Omit<EventOptions, "event" | "format">,
 ): Promise<number> {
-  if (engine.kind !== "podman" || code !== lostCode || !tellsLostCode(stderr)) return code;
+  if (engine.kind !== "podman" || code !== lostCode || !lostLine.test(stderr)) return code;
   const format = "{{.ContainerExitCode}}";
   const noted = await eventOf(engine, name, { ...options, event: "died", format });
   if (/^\d+$/.test(noted)) return Number(noted);

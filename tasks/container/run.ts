@@ -13,7 +13,7 @@ import { LineSplitter } from "../../lib/base/line_splitter.ts";
 import type { Meter } from "../../lib/base/meter.ts";
 import type { Redactor } from "../../lib/base/redactor.ts";
 import { type ContainerEngine, findEngine } from "../../lib/container/container_engine.ts";
-import { tellsLostCode } from "../../lib/container/container_events.ts";
+import { isOfPodman } from "../../lib/container/container_events.ts";
 import { endLeftContainers } from "../../lib/container/left_containers.ts";
 import { containerArguments, runContainer } from "../../lib/container/run_container.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
@@ -174,7 +174,7 @@ class ProgramOutput {
     this.#kept = new KeptOutput(mostKeptBytes, redactor);
     this.#out = new LineSplitter((line) => meter.note(line), redactor);
     this.#err = new LineSplitter((line) => {
-      if (!besidePoint.test(line) && !tellsLostCode(line)) this.#lastLine = line.trim();
+      if (!besidePoint.test(line) && !isOfPodman(line)) this.#lastLine = line.trim();
       meter.note(line);
     }, redactor);
   }

@@ -84,7 +84,7 @@ function publishWays({ dir, home2, servers, made: { built, big } }: Named): Ways
     "publish": [
       to("file://DIR/store"),
       to("file://DIR/store", "--compression", "xz"),
-      to(binaries.url, "--catalog", catalogs.http),
+      { args: ["pkg", ...version, "--catalog", catalogs.http, "--to", binaries.url] },
       { ...to(bucket), env: bucketKeys },
       { ...to(bucket), env: { HOME: home2 } },
       { args: [join(dir, "big"), ...version, "--catalog", big, "--to", `${binaries.url}/more`] },

@@ -19,11 +19,16 @@ const failures: readonly (readonly [printed: string, words: string])[] = [
     " (error: undefined variable 'y')",
   ],
   ["mv: no such file\n\n", " (mv: no such file)"],
+  [
+    'mv: no such file\ntime="2026-11-28T16:18:18Z" level=error ' +
+    'msg="Waiting for container ae54a2: container has already been removed"\n',
+    " (mv: no such file)",
+  ],
   ["\n", ""],
 ];
 
 realTest(
-  "inContainer() says in the program's last words why it failed, not in an empty line, or below an error of Nix",
+  "inContainer() says in the program's last words why it failed, not in an empty line, in one of podman, or below an error of Nix",
   containerPrograms,
   async () => {
     await using ground = await ContainerGround.make();

@@ -67,7 +67,9 @@ Deno.test("the program prints the entry's id, twice the same", async () => {
 
 Deno.test("the program ends with 2 on a bad name, and with 6 on a store that fails", async () => {
   await using it = await ground();
-  assertEquals((await it.run(["--version", "a/b"])).code, 2);
+  const named = await runKedge(it.args.with(-1, "a/b"), { cacheDir: join(it.dir, "cache") });
+  assertEquals(named.code, 2);
+  assertStringIncludes(named.stderr, 'Cannot publish with the version "a/b"');
   await Deno.mkdir(join(it.dir, "store"));
   await Deno.writeTextFile(join(it.dir, "store", "nar"), "no folder");
   const failed = await it.run();
