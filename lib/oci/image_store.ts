@@ -5,7 +5,6 @@ import type { RetryPolicy } from "../http/retry_policy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Limit } from "../http/pace.ts";
 import type { Manifest } from "./manifest.ts";
-import type { UploadHabits } from "./memory.ts";
 
 /** Where an image is read. Reading starts with a name and goes on by digests. */
 export interface ImageSource extends Disposable {
@@ -166,9 +165,4 @@ export interface ImageDestination extends Disposable {
   commit(root: Manifest): Promise<void>;
   /** Takes away what a run that was killed left by what {@linkcode ImageDestination.pointer} found. */
   removeLeft?(): Promise<void>;
-  /** What the registry showed of its habits, where it is one, and how many requests at once it was last trusted with. */
-  learned?(): {
-    readonly host: string;
-    readonly habits: Partial<UploadHabits> & { atOnce: number };
-  };
 }

@@ -1,4 +1,5 @@
 import { formatBytes } from "../../lib/base/bytes.ts";
+import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import type { NamesNow } from "../../lib/oci/copy/copy_set.ts";
 import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
 import { type ImageCopy, planCopies, type PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
@@ -83,6 +84,7 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
   readonly #onFailure: ((copy: ImageCopy, error: unknown) => void) | undefined;
   readonly #opened = new AsyncDisposableStack();
   #spool: ImageSpool | undefined;
+  #hosts: ImageHosts | undefined;
   #moves = false;
 
   /**
@@ -142,9 +144,7 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
     const { moveCopies } = await import("./moving.ts");
     const onBlob = (digest: string, sizeBytes: number) => record(digest, "arrived", { sizeBytes });
     const names = await moveCopies(copies, { meter, signal, onBlob, onFailure: this.#onFailure });
-    const learned = copies.flatMap(({ destination }) => destination.learned?.() ?? []);
-    const habits = new Map(learned.map((each) => [each.host, each.habits]));
-    for (const [host, shown] of habits) record(host, "habits", { ...shown });
+    for (const [host, shown] of this.#hosts?.learned() ?? []) record(host, "habits", { ...shown });
     return names;
   }
 
@@ -182,7 +182,7 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
   async #open({ meter, signal }: Step): Promise<ImageCopy[]> {
     const options = this.#options;
     const context = this.#context;
-    const hosts = this.#opened.use(
+    const hosts = this.#hosts = this.#opened.use(
       await openImageHosts(options, context, {
         meter,
         signal,

@@ -11,7 +11,7 @@ import type { MirroredSource } from "../registry/mirrored_source.ts";
 import type { OpenImageOptions, OpenPlace } from "./open_image.ts";
 import { PlaceNames } from "./place_names.ts";
 import { formatReference, type ImageReference, type RegistryReference } from "../reference.ts";
-import type { RegistryHost } from "../registry/registry_host.ts";
+import type { LearnedHabits, RegistryHost } from "../registry/registry_host.ts";
 import type { RegistryMirrors, RegistryPlace } from "../registry/registry_mirrors.ts";
 import type { RegistrySource } from "../registry/registry_source.ts";
 
@@ -137,6 +137,13 @@ export class ImageHosts implements Disposable {
     const host = openPlace(name, side, how, options);
     this.#hosts.set(key, host);
     return host;
+  }
+
+  /** What was learned of each registry that was asked; of one that was read and written, what was learned by writing. */
+  learned(): ReadonlyMap<string, LearnedHabits> {
+    const sides = Map.groupBy(this.#hosts.values(), ({ side }) => side === "source");
+    const hosts = [...sides.get(true) ?? [], ...sides.get(false) ?? []];
+    return new Map(hosts.flatMap(({ host, learned }) => learned ? [[host, learned]] : []));
   }
 
   async #engine(kind: "podman" | "docker"): Promise<ImageEngine> {

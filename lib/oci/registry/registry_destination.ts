@@ -15,7 +15,7 @@ import type { LocalFiles } from "../local_files.ts";
 import type { Manifest } from "../manifest.ts";
 import { isManifestType } from "../media_type.ts";
 import type { Limit } from "../../http/pace.ts";
-import { recallMount, rememberMount, type UploadHabits } from "../memory.ts";
+import { recallMount, rememberMount } from "../memory.ts";
 import { pushRequests } from "./push_requests.ts";
 import { formatReference, type RegistryReference } from "../reference.ts";
 import { RegistryClient } from "./registry_client.ts";
@@ -225,11 +225,6 @@ export class RegistryDestination implements ImageDestination {
 
   async commit(root: Manifest): Promise<void> {
     await this.client.putManifest(this.#target, root);
-  }
-
-  learned(): { host: string; habits: Partial<UploadHabits> & { atOnce: number } } {
-    const { host, shown, pace } = this.client.host;
-    return { host, habits: { ...shown, atOnce: pace.whole } };
   }
 
   [Symbol.dispose](): void {

@@ -58,6 +58,12 @@ export interface RegistryHostOptions {
 const startConcurrency = 8;
 const mostConcurrency = 16;
 
+/** What a run learned of a registry. */
+export type LearnedHabits = Partial<UploadHabits> & {
+  /** How many requests at once it was last trusted with. */
+  readonly atOnce: number;
+};
+
 /** Speaks to one registry. */
 export class RegistryHost implements Disposable {
   /** Host and port, as in references. */
@@ -81,6 +87,7 @@ export class RegistryHost implements Disposable {
   /** Whose turn it is to change what has to be read before it is written. */
   readonly turns: Turns = new Turns();
   #shown: Partial<UploadHabits> | undefined;
+  #isAsked = false;
   #origin: RegistryOrigin;
   #shared: HttpClientOptions;
   #http: HttpClient;
@@ -184,8 +191,18 @@ export class RegistryHost implements Disposable {
     rememberHabits(this.memory, this.host, this.#shown);
   }
 
+  /**
+   * How many requests at once it was last trusted with, and what it showed of its habits where it was written; `undefined` where it
+   * was not asked.
+   */
+  get learned(): LearnedHabits | undefined {
+    if (!this.#isAsked) return undefined;
+    return { ...this.side === "source" ? {} : this.shown, atOnce: this.pace.whole };
+  }
+
   /** Takes note of an answer, so that the pace follows. */
   noteStatus(status: number): void {
+    this.#isAsked = true;
     if (isBusyStatus(status)) this.pace.refused();
     else if (status < 500) this.pace.went();
   }
