@@ -51,9 +51,10 @@ export async function runExportStore(
   };
   await using opened = new AsyncDisposableStack();
   const subject = `${place.label} -> ${end.shown}`;
+  const parts = { options, subject, select };
   if (end.kind === "nix") {
-    return await runInPlace(place, exportToNix(options, end, subject, select), context);
+    return await runInPlace(place, exportToNix({ ...parts, end }), context);
   }
-  const operation = await exportToCache(options, end, subject, select, context, opened);
+  const operation = await exportToCache({ ...parts, end, context, opened });
   return await runInPlace(place, operation, context);
 }

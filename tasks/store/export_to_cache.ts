@@ -24,21 +24,24 @@ import {
   type Selection,
 } from "./export_plan.ts";
 import type { ExportStoreOptions } from "./copy_store.ts";
+import type { ExportParts } from "./export_parts.ts";
 import type { AskingStep } from "./nix_place.ts";
-import type { StoreEnd } from "./store_end.ts";
 
 interface CacheExportPlan extends ExportPlan {
   store: StorePlan;
 }
 
+/** What {@linkcode exportToCache} is made of. */
+export interface CacheExportParts extends ExportParts<"cache"> {
+  /** What it runs in. */
+  readonly context: TaskContext;
+  /** Closes what it opens. */
+  readonly opened: AsyncDisposableStack;
+}
+
 /** The export to a binary cache. */
 export async function exportToCache(
-  options: ExportStoreOptions,
-  end: StoreEnd & { kind: "cache" },
-  subject: string,
-  select: (step: AskingStep) => Promise<Selection>,
-  context: TaskContext,
-  opened: AsyncDisposableStack,
+  { options, end, subject, select, context, opened }: CacheExportParts,
 ): Promise<Operation<CacheExportPlan, WrittenNarInfos[], CopyStanding>> {
   const packing = packingFor(end.uri, options);
   const keys = await loadSigningKeys(options.signingKey, [end.uri], context);

@@ -24,17 +24,13 @@ import {
   narBytesOf,
   type Selection,
 } from "./export_plan.ts";
-import type { ExportStoreOptions } from "./copy_store.ts";
+import type { ExportParts } from "./export_parts.ts";
 import { goneHint } from "./gone_hint.ts";
-import type { AskingStep } from "./nix_place.ts";
 import type { StoreEnd } from "./store_end.ts";
 
 /** The export to a store of this machine: Nix itself takes the paths, and hashes them. */
 export function exportToNix(
-  options: ExportStoreOptions,
-  end: StoreEnd & { kind: "nix" },
-  subject: string,
-  select: (step: AskingStep) => Promise<Selection>,
+  { options, end, subject, select }: ExportParts<"nix">,
 ): Operation<ExportPlan, void, CopyStanding> {
   const lacking = async ({ closure }: Selection, signal: AbortSignal): Promise<SourcePath[]> => {
     const nix = { ...options.nix, store: end.store, signal };
