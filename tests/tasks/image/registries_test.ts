@@ -213,11 +213,13 @@ realTest("image:sync moves at most half after a kill -9 behind the half of a pul
     await using link = new SlowProxy({ target: registry.url, bytesPerSecond: 25 * 1024 * 1024 });
     const args = ["image:sync", `docker://${link.host}/big:v1`, `oci:${folder}/to:v1`, "--json"];
     const child = spawnKedge(args, options);
+    // Read from the start: a slow one tells of more progress than a pipe holds, and would wait for a reader.
+    const ended = child.output();
     while (await arrived(`${folder}/to`) < total * 0.55) {
       await delay(5);
     }
     child.kill("SIGKILL");
-    await child.output();
+    await ended;
     link.passedBytes = 0;
     const again = await runKedge(args, options);
     assertEquals(again.code, 0, again.stderr);

@@ -41,11 +41,12 @@ async function pushTwice(
     const args = ["image:sync", from, `docker://${registry.host}/a:v1`];
     const options = { cacheDir: join(folder, "cache") };
     const child = spawnKedge(args, options);
+    const ended = child.output();
     const patched = () =>
       registry.requests.some(({ method, status }) => method === "PATCH" && status === 202);
     while (!patched()) await delay(2);
     child.kill(signal);
-    const { code } = await child.output();
+    const { code } = await ended;
     assertEquals(code, signal === "SIGINT" ? 130 : 137);
     await registry.idle();
     const first = registry.receivedBytes;

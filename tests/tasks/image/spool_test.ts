@@ -114,13 +114,14 @@ async function endAndFinish(signal: Deno.Signal, expectedCode: number): Promise<
   const [to, ...also] = fan.to;
   const args = ["image:sync", fan.from, to!, ...also.flatMap((each) => ["--also", each])];
   const child = spawnKedge(args, { cacheDir: fan.cache.dir });
+  const ended = child.output();
   const patched = () =>
     [fan.one, fan.other].some(({ requests }) =>
       requests.some(({ method, status }) => method === "PATCH" && status === 202)
     );
   while (!patched()) await delay(2);
   child.kill(signal);
-  assertEquals((await child.output()).code, expectedCode);
+  assertEquals((await ended).code, expectedCode);
   await fan.idle();
   const before = [fan.one.receivedBytes, fan.other.receivedBytes];
   assert(Math.max(...before) >= 32 * mebibyte);
