@@ -69,7 +69,6 @@ export async function ensureEngineImage(
     return { id, loaded: false, figures: nothingMoved };
   }
   const place = { host: reference.host, repository: reference.repository };
-  const repository = `${place.host}/${place.repository}`;
   if (!isNamed) return await fromRegistry();
   const copy = copyIntoPodman(engine, base, reference, registries);
   try {
@@ -85,15 +84,7 @@ export async function ensureEngineImage(
   }
 
   async function fromRegistry(): Promise<EngineImage> {
-    if (context.offline) {
-      throw new UnreachableError(
-        `Cannot copy "${repository}@${base.manifestDigest}" into ${engine.kind}: no registry may be asked`,
-        {
-          hint:
-            "run once without --offline; a podman on this machine itself takes it from a layout",
-        },
-      );
-    }
+    refuseOffline(engine, base, reference, context);
     const id = await pullFromPlaces(engine, { ...base, digests }, place, {
       registries,
       meter,
@@ -119,11 +110,26 @@ export async function foreseeEngineImage(
   const digests = [base.configDigest, base.manifestDigest];
   const standing = await findImage(engine, digests, { signal: context.signal, onWait });
   if (standing !== undefined || !takesFromHere(engine)) {
+    if (standing === undefined) refuseOffline(engine, base, reference, context);
     return { figures: nothingMoved, isBound: standing === undefined };
   }
   const copy = copyIntoPodman(engine, base, reference, registries);
   const { bytesMoved, bytesReused, requests } = await syncImage(copy, { ...context, dryRun: true });
   return { figures: { bytesMoved, bytesReused, requests }, isBound: true };
+}
+
+/** Refuses to have an engine fetch an image where no registry may be asked. */
+function refuseOffline(
+  { kind }: ContainerEngine,
+  { manifestDigest }: RunnableBase,
+  { host, repository }: RegistryReference,
+  { offline }: TaskContext,
+): void {
+  if (!offline) return;
+  throw new UnreachableError(
+    `Cannot copy "${host}/${repository}@${manifestDigest}" into ${kind}: no registry may be asked`,
+    { hint: "run once without --offline; a podman on this machine itself takes it from a layout" },
+  );
 }
 
 function registryReference({ reference }: RunnableBase): RegistryReference {
