@@ -108,12 +108,22 @@ Deno.test("timeout: ends a try with exit code 7, and is tried again", async () =
 });
 
 Deno.test("timeout: of the whole run ends everything", async () => {
+  const { setTimeout } = globalThis;
+  const limits: (() => void)[] = [];
+  globalThis.setTimeout = ((call: () => void, ms: number) => {
+    if (ms === 3_600_000) limits.push(call);
+    return setTimeout(call, ms);
+  }) as typeof setTimeout;
   const slow = task({
     name: "slow",
     description,
-    run: ({ signal }) => delay(60_000, { signal }),
+    run: ({ signal }) => {
+      for (const isOver of limits) isOver();
+      return delay(60_000, { signal });
+    },
   });
-  const result = await runTasks([slow], ["slow", "--timeout", "1s"]);
+  const running = runTasks([slow], ["slow", "--timeout", "1h"]);
+  const result = await running.finally(() => globalThis.setTimeout = setTimeout);
   assertEquals(result.exitCode, 7);
   assertEquals(states(result), { slow: "stopped" });
 });
