@@ -68,7 +68,8 @@ export async function withFile(
   };
   const fetch: Bench["fetch"] = async (request = {}, options = {}) => {
     using transport = new Transport();
-    const client = new HttpClient({ meter, retry, fetch: transport.fetch });
+    const { signal = new AbortController().signal } = options;
+    const client = new HttpClient({ meter, retry, signal, fetch: transport.fetch });
     const partial = await readControl(folder, "source");
     const asked: ProbeRequest = {
       url: origin.url("/f"),
@@ -88,7 +89,7 @@ export async function withFile(
       meter,
       object,
       retry,
-      signal: new AbortController().signal,
+      signal,
       ...options,
     });
   };

@@ -144,12 +144,13 @@ Deno.test("download() counts what came and was never synced, at the end", () =>
   }));
 
 Deno.test("download() stopped by its signal leaves what came", () =>
-  withFile({ body, bytesPerSecond: mebibyte }, async ({ fetch, folder }) => {
+  withFile({ body, bytesPerSecond: mebibyte }, async ({ fetch, folder, origin }) => {
     const stop = new AbortController();
     const fetched = assertRejects(() => fetch({}, { signal: stop.signal }), Error, "enough");
     while (!await holdsBytes(join(folder, "data"))) await delay(2);
     stop.abort(new Error("enough"));
     await fetched;
+    assert(origin.sentBytes < body.length, `${origin.sentBytes} bytes were sent`);
     const control = await readControl(folder, "source");
     assert(control!.done.length > 0);
   }));
