@@ -134,10 +134,12 @@ for (const share of [0.1, 0.5, 0.9]) {
       holdEnd(origin);
       const args = ["kexec", "--url", origin.url("/k.tar.gz"), "--json"];
       const child = spawnKedge(args, { cacheDir });
+      // What it tells is read from the start: a full pipe would stop it.
+      const ended = child.output();
       await sent(origin, body.length * share);
       await kept(cacheDir, body.length * share - 18 * mebibyte);
       child.kill("SIGKILL");
-      await child.output();
+      await ended;
       await assertWhole(cacheDir);
       await assertGoesOn(origin, cacheDir, () => runKedge(args, { cacheDir }));
     }));
@@ -175,6 +177,7 @@ Deno.test("kexec takes over what was durable when the process that it waits for 
     holdEnd(origin);
     const args = ["kexec", "--url", origin.url("/k.tar.gz"), "--json"];
     const leader = spawnKedge(args, { cacheDir });
+    const leaderEnded = leader.output();
     await kept(cacheDir, 3 * mebibyte);
     const follower = spawnKedge(args, { cacheDir });
     const said = follower.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
@@ -187,7 +190,7 @@ Deno.test("kexec takes over what was durable when the process that it waits for 
     // It stands still until it is known what it will find.
     follower.kill("SIGSTOP");
     leader.kill("SIGKILL");
-    await leader.output();
+    await leaderEnded;
     assert(sum(await durable(cacheDir)) >= 3 * mebibyte);
     await assertGoesOn(origin, cacheDir, async () => {
       follower.kill("SIGCONT");
@@ -213,10 +216,11 @@ Deno.test("kexec killed goes on later, though it may neither read /proc nor send
       }).spawn();
     holdEnd(origin);
     const child = run();
+    const ended = child.output();
     await sent(origin, body.length * 0.5);
     await kept(cacheDir, body.length * 0.5 - 18 * mebibyte);
     child.kill("SIGKILL");
-    await child.output();
+    await ended;
     await assertGoesOn(origin, cacheDir, async () => {
       const { code, stdout, stderr } = await run().output();
       const decoder = new TextDecoder();
