@@ -38,6 +38,9 @@ export interface DiskIndex extends ChunkTable {
   readonly stored: Uint32Array<ArrayBuffer>;
 }
 
+/** The chunks of an index and where they lie, without the rows that say what file they make. */
+export type DiskChunks = Omit<DiskIndex, "rows" | "rowOffsets">;
+
 /** Whether a table also says where its chunks lie. */
 export function isDiskIndex(table: ChunkTable): table is DiskIndex {
   return "packs" in table;

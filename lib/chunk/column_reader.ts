@@ -1,4 +1,7 @@
-/** Takes columns from a body one after the other; the body's length was held against their counts. */
+/**
+ * Takes columns from a body one after the other; the body's length was held against their counts. They are views of the body where they can be, so
+ * that no byte is in memory twice; Deno runs only on machines that keep numbers as the format does, the lowest byte first.
+ */
 export class ColumnReader {
   #body: Uint8Array<ArrayBuffer>;
   #view: DataView;
@@ -12,14 +15,15 @@ export class ColumnReader {
 
   /** The next bytes. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    return this.#body.slice(this.#at, this.#at += count);
+    return this.#body.subarray(this.#at, this.#at += count);
   }
 
   /** The next numbers of 32 bits. */
   words(count: number): Uint32Array<ArrayBuffer> {
-    const column = new Uint32Array(count);
-    for (let i = 0; i < count; i++, this.#at += 4) column[i] = this.#view.getUint32(this.#at, true);
-    return column;
+    const { buffer, byteOffset, length } = this.bytes(count * 4);
+    return byteOffset % 4 === 0
+      ? new Uint32Array(buffer, byteOffset, count)
+      : new Uint32Array(buffer.slice(byteOffset, byteOffset + length));
   }
 
   /** The next number of 64 bits. */

@@ -49,20 +49,26 @@ function decode(bytes: Uint8Array, local: boolean): ChunkTable | DiskIndex {
     tailStart + tailLength === bytes.length,
     `it has ${bytes.length} bytes instead of ${tailStart + tailLength}`,
   );
-  const tail = new ColumnReader(
-    zstdDecompress(bytes.subarray(tailStart), tailBytes(counts), "the chunk index"),
-  );
+  const body = zstdDecompress(bytes.subarray(tailStart), tailBytes(counts), "the chunk index");
+  const tail = new ColumnReader(body);
   const columns = local ? readLocal(tail, counts.chunks) : readPages(bytes, directory, counts);
-  const { digests, lengths } = columns;
+  const { digests, lengths, stored, gaps } = columns;
   const codes = tail.words(counts.rows);
   const { rows, rowOffsets } = readRows(codes, tail, { chunker, size, counts, lengths });
   refuseTwice(digests, counts.chunks, "chunk");
   const table: ChunkTable = { chunker, size, digests, lengths, rows, rowOffsets };
   if (local) return table;
   refuseTwice(packDigests, counts.packs, "pack");
-  const { stored, gaps } = columns;
   const places = readPlaces({ packSizes, perPack, lengths, stored, gaps });
-  return { ...table, packDigests, packSizes, stored, ...places };
+  freeMemory(gaps);
+  return {
+    ...table,
+    rows: counts.holes > 0 ? alone(rows) : rows,
+    packDigests,
+    packSizes,
+    stored,
+    ...places,
+  };
 }
 
 interface Columns {
@@ -80,6 +86,13 @@ function readLocal(tail: ColumnReader, chunks: number): Columns {
     stored: none,
     gaps: none,
   };
+}
+
+/** A column without what lies behind it in the same memory. */
+function alone(column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const copy = column.slice();
+  freeMemory(column);
+  return copy;
 }
 
 function readPages(bytes: Uint8Array, directory: IndexDirectory, counts: IndexCounts): Columns {
@@ -112,7 +125,7 @@ function readPages(bytes: Uint8Array, directory: IndexDirectory, counts: IndexCo
 }
 
 function refuseTwice(column: Uint8Array, count: number, what: string): void {
-  const lookup = new DigestLookup(column, count);
+  using lookup = new DigestLookup(column, count);
   if (lookup.count === count) return;
   const seen = new DigestLookup(column);
   for (let at = 0; at < count; at++) {

@@ -1,4 +1,4 @@
-import { type ChunkTable, isDiskIndex } from "./chunk_table.ts";
+import type { DiskChunks } from "./chunk_table.ts";
 import { DigestLookup } from "./digest_lookup.ts";
 
 /** What two tables have in common, by different chunks. */
@@ -11,15 +11,17 @@ export interface TableDiff {
   newChunks: number;
   /** Their bytes. */
   newBytes: number;
-  /** Their bytes as they are stored, where the second says so. */
+  /** Their bytes as they are stored. */
   newStoredBytes: number;
 }
 
 /** What one must fetch who has all chunks of `from` and wants `to`. */
-export function diffTables(from: ChunkTable, to: ChunkTable): TableDiff {
-  const lookup = new DigestLookup(from.digests, from.lengths.length);
+export function diffTables(
+  from: Pick<DiskChunks, "digests">,
+  to: Pick<DiskChunks, "digests" | "lengths" | "stored">,
+): TableDiff {
+  using lookup = new DigestLookup(from.digests, from.digests.length / 32);
   const diff = { commonChunks: 0, commonBytes: 0, newChunks: 0, newBytes: 0, newStoredBytes: 0 };
-  const stored = isDiskIndex(to) ? to.stored : to.lengths;
   for (let chunk = 0; chunk < to.lengths.length; chunk++) {
     if (lookup.find(to.digests, chunk) >= 0) {
       diff.commonChunks++;
@@ -27,7 +29,7 @@ export function diffTables(from: ChunkTable, to: ChunkTable): TableDiff {
     } else {
       diff.newChunks++;
       diff.newBytes += to.lengths[chunk]!;
-      diff.newStoredBytes += stored[chunk]!;
+      diff.newStoredBytes += to.stored[chunk]!;
     }
   }
   return diff;

@@ -6,14 +6,15 @@
  *
  * @module
  */
+import { freeMemory } from "../base/free_memory.ts";
 import { sameDigestAt } from "./digest_column.ts";
 
 const salt = crypto.getRandomValues(new Int32Array(1))[0]!;
 
-/** Numbers of digests in a column of 32 bytes each; the column may grow. */
-export class DigestLookup {
+/** Numbers of digests in a column of 32 bytes each; the column may grow. What it takes besides the column is given back when it is disposed of. */
+export class DigestLookup implements Disposable {
   #column: Uint8Array;
-  #slots: Uint32Array;
+  #slots: Uint32Array<ArrayBuffer>;
   #mask: number;
   #count = 0;
 
@@ -53,6 +54,10 @@ export class DigestLookup {
     this.#column = column;
   }
 
+  [Symbol.dispose](): void {
+    freeMemory(this.#slots);
+  }
+
   #slot(column: Uint8Array, at: number): number {
     const i = at * 32;
     const word = column[i]! | column[i + 1]! << 8 | column[i + 2]! << 16 | column[i + 3]! << 24;
@@ -72,5 +77,6 @@ export class DigestLookup {
     for (const entry of old) {
       if (entry !== 0) this.#slots[this.#slot(this.#column, entry - 1)] = entry;
     }
+    freeMemory(old);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { type Digest, sha256 } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { DiskIndex } from "./chunk_table.ts";
+import type { DiskChunks, DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
 
 /** The types that a chunked disk is made of. */
@@ -39,7 +39,7 @@ export function configBlob(): DiskBlob {
 }
 
 /** The descriptors of an index's packs, in their order. */
-export function packBlobs(index: DiskIndex): DiskBlob[] {
+export function packBlobs(index: DiskChunks): DiskBlob[] {
   return Array.from(index.packSizes, (size, pack) => ({
     mediaType: DiskType.pack,
     digest: digestAt(index.packDigests, pack),

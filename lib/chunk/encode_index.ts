@@ -104,7 +104,14 @@ function encodeTail(table: ChunkTable, counts: IndexCounts): Uint8Array<ArrayBuf
     at = table.digests.length;
     words(table.lengths);
   }
-  words(rowCodes(table.rows));
+  let previous = -1;
+  for (let row = 0; row < table.rows.length; row++, at += 4) {
+    const chunk = table.rows[row]!;
+    if (chunk === holeRow) continue;
+    const step = chunk - previous - 1;
+    view.setUint32(at, ((step << 1) ^ (step >> 31)) + 1, true);
+    previous = chunk;
+  }
   for (let row = 0; row < table.rows.length; row++) {
     if (table.rows[row] !== holeRow) continue;
     view.setBigUint64(at, BigInt(table.rowOffsets[row + 1]! - table.rowOffsets[row]!), true);
@@ -141,19 +148,6 @@ function gaps(offsets: Uint32Array, stored: Uint32Array): Uint32Array {
     column[chunk] = offsets[chunk]! - end;
   }
   return column;
-}
-
-function rowCodes(rows: Uint32Array): Uint32Array {
-  const codes = new Uint32Array(rows.length);
-  let previous = -1;
-  for (let row = 0; row < rows.length; row++) {
-    const chunk = rows[row]!;
-    if (chunk === holeRow) continue;
-    const step = chunk - previous - 1;
-    codes[row] = ((step << 1) ^ (step >> 31)) + 1;
-    previous = chunk;
-  }
-  return codes;
 }
 
 /** Gives back each part once it was copied. */

@@ -26,7 +26,7 @@ export function locateChunks(
   const source = new Uint16Array(target.lengths.length);
   const offset = new Float64Array(target.lengths.length);
   sources.forEach(({ table }, number) => {
-    const lookup = new DigestLookup(table.digests, table.lengths.length);
+    using lookup = new DigestLookup(table.digests, table.lengths.length);
     const rows = firstRows(table);
     for (let chunk = 0; chunk < wanted.length; chunk++) {
       if (wanted[chunk] === 0 || source[chunk] !== 0) continue;

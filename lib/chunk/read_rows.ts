@@ -1,3 +1,4 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { checkIndex, refuseIndex } from "./check_index.ts";
 import { holeRow } from "./chunk_table.ts";
 import type { Chunker } from "./chunker.ts";
@@ -5,17 +6,17 @@ import type { ColumnReader } from "./column_reader.ts";
 import type { IndexCounts } from "./index_layout.ts";
 
 /**
- * The rows of an index, which fill its file from the first byte to the last and show every chunk.
+ * The rows of an index, which fill its file from the first byte to the last and show every chunk. They take the place of their codes.
  *
  * @throws {VerificationError} if they do not
  */
 export function readRows(
-  codes: Uint32Array,
+  codes: Uint32Array<ArrayBuffer>,
   reader: ColumnReader,
   of: { chunker: Chunker; size: number; counts: IndexCounts; lengths: Uint32Array },
 ): { rows: Uint32Array<ArrayBuffer>; rowOffsets: Float64Array<ArrayBuffer> } {
   const { chunker, size, counts, lengths } = of;
-  const rows = new Uint32Array(codes.length);
+  const rows = codes;
   const rowOffsets = new Float64Array(codes.length + 1);
   const fixed = chunker.kind === "fixed";
   const used = new Uint8Array(counts.chunks);
@@ -61,6 +62,7 @@ export function readRows(
   rowOffsets[codes.length] = offset;
   checkIndex(offset === size, `its rows end at byte ${offset} of ${size}`);
   checkIndex(holes === counts.holes, `${holes} holes instead of ${counts.holes}`);
+  freeMemory(used);
   checkIndex(different === counts.chunks, `${counts.chunks - different} chunks have no row`);
   return { rows, rowOffsets };
 }

@@ -40,6 +40,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
     cache,
     meter: step.meter,
     signal: step.signal,
+    keepsBytes: !step.dryRun,
   });
   const plan = await planPull(
     { ...request, image, requestsAfter: mayMove(store) ? 1 : 0 },
@@ -63,7 +64,7 @@ export async function chunkPull(request: PullRequest, step: Step): Promise<PullW
       const opened = written = await withRoom(plan.out, roomHint, open);
       const hasRoom = await whereRoom(cache, step.meter, () => checkCacheRoom(plan, cache));
       const keep = async () => {
-        await keepDisk(cache, image, store.name);
+        await keepDisk(cache, { ...image, indexBytes: image.indexBytes! }, store.name);
         return await keepTable(cache, image.index);
       };
       [table] = await together<[Digest | undefined, void]>([

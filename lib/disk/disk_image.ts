@@ -5,10 +5,11 @@
  */
 import { type Digest, digestOf } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
-import type { DiskIndex } from "../chunk/chunk_table.ts";
+import type { DiskChunks, DiskIndex } from "../chunk/chunk_table.ts";
 import { decodeIndex } from "../chunk/decode_index.ts";
 import { checkPacks, type DiskBlob, DiskType } from "../chunk/disk_manifest.ts";
 import { indexLimits } from "../chunk/index_layout.ts";
@@ -23,14 +24,32 @@ export interface DiskImage {
   readonly manifest: Manifest;
   /** Its index. */
   readonly index: DiskIndex;
-  /** The index as it is stored. */
-  readonly indexBytes: Uint8Array<ArrayBuffer>;
+  /** The index as it is stored, where it was asked for. */
+  readonly indexBytes: Uint8Array<ArrayBuffer> | undefined;
   /** The blob that holds the index. */
   readonly indexBlob: DiskBlob;
   /** Its packs, in the order of the index. */
   readonly packs: readonly DiskBlob[];
   /** How many bytes were fetched to know all this. */
   readonly fetchedBytes: number;
+}
+
+/** A disk of which only the chunks are of use. */
+export interface DiskChunksImage extends Omit<DiskImage, "index" | "indexBytes"> {
+  /** Its index, without the rows. */
+  readonly index: DiskChunks;
+}
+
+/** What {@linkcode loadDisk} works with. */
+export interface LoadDiskOptions {
+  /** Holds indexes. */
+  readonly cache: Cache;
+  /** Told of what is fetched. */
+  readonly meter: Meter;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Whether the index is wanted as it is stored, too, which takes as much memory again. @default {false} */
+  readonly keepsBytes?: boolean;
 }
 
 /** Whether a manifest is that of a chunked disk. */
@@ -57,7 +76,7 @@ export async function resolveDisk(store: DiskSource): Promise<Manifest> {
 export async function loadDisk(
   store: DiskSource,
   manifest: Manifest,
-  of: { cache: Cache; meter: Meter; signal: AbortSignal },
+  of: LoadDiskOptions,
 ): Promise<DiskImage> {
   if (!isDisk(manifest)) {
     throw new VerificationError(`Cannot use "${store.name}" as a disk: it is ${kindOf(manifest)}`, {
@@ -73,16 +92,32 @@ export async function loadDisk(
       `Cannot use the disk "${store.name}": its first layer is not an index`,
     );
   }
-  let indexBytes = await cachedIndex(of.cache, indexBlob);
+  let bytes = await cachedIndex(of.cache, indexBlob);
   let fetchedBytes = 0;
-  if (indexBytes === undefined) {
-    const fetched = await fetchIndex(store, indexBlob, { ...of, packs: packs.length });
-    indexBytes = fetched.bytes;
-    fetchedBytes = fetched.fetchedBytes;
+  if (bytes === undefined) {
+    ({ bytes, fetchedBytes } = await fetchIndex(store, indexBlob, { ...of, packs: packs.length }));
   }
-  const index = readIndex(indexBytes, store.name);
+  const index = readIndex(bytes, store.name);
   checkPacks(index, packs, store.name);
+  const indexBytes = of.keepsBytes === true ? bytes : undefined;
+  if (indexBytes === undefined) freeMemory(bytes);
   return { manifest, index, indexBytes, indexBlob, packs, fetchedBytes };
+}
+
+/** {@linkcode loadDisk}, and gives back the memory of the rows. */
+export async function loadChunks(
+  store: DiskSource,
+  manifest: Manifest,
+  of: LoadDiskOptions,
+): Promise<DiskChunksImage> {
+  const { index: { rows, rowOffsets, ...index }, indexBytes: _, ...image } = await loadDisk(
+    store,
+    manifest,
+    of,
+  );
+  freeMemory(rows);
+  freeMemory(rowOffsets);
+  return { ...image, index };
 }
 
 /** The index, of which an error tells also where it came from. */

@@ -5,7 +5,7 @@
  */
 import { counted } from "../base/counted.ts";
 import { freeMemory } from "../base/free_memory.ts";
-import type { ChunkTable, DiskIndex } from "../chunk/chunk_table.ts";
+import type { ChunkTable, DiskChunks } from "../chunk/chunk_table.ts";
 import { DigestLookup } from "../chunk/digest_lookup.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { Step } from "../operation/operation.ts";
@@ -78,8 +78,12 @@ export async function findKnown(
 }
 
 /** For each chunk that is in no pack yet the number that it has in an index, or -1. */
-function placesIn(index: DiskIndex, table: ChunkTable, fresh: Uint8Array): Int32Array<ArrayBuffer> {
-  const lookup = new DigestLookup(index.digests, index.lengths.length);
+function placesIn(
+  index: DiskChunks,
+  table: ChunkTable,
+  fresh: Uint8Array,
+): Int32Array<ArrayBuffer> {
+  using lookup = new DigestLookup(index.digests, index.lengths.length);
   return Int32Array.from(fresh, (isFresh, chunk) => {
     const place = isFresh === 0 ? -1 : lookup.find(table.digests, chunk);
     return place < 0 || index.lengths[place] !== table.lengths[chunk] ? -1 : place;

@@ -194,11 +194,9 @@ async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefi
   if (blob === undefined) return undefined;
   const bytes = await ifThere(Deno.readFile(blob.path));
   if (bytes === undefined || await digestOf(bytes) !== known.table) return undefined;
-  return {
-    path: known.path,
-    table: decodeLocalTable(bytes),
-    certain: known.certain,
-  };
+  const table = decodeLocalTable(bytes);
+  freeMemory(bytes);
+  return { path: known.path, table, certain: known.certain };
 }
 
 function entryOf(cache: Cache, absolute: string) {

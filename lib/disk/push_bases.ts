@@ -4,7 +4,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { ImageReference } from "../oci/reference.ts";
-import { isDisk, loadDisk, resolveDisk } from "./disk_image.ts";
+import { isDisk, loadChunks, resolveDisk } from "./disk_image.ts";
 import type { DiskSource, DiskStore } from "./disk_store.ts";
 import { nearbyBase, type NearbyBaseOptions } from "./nearby_base.ts";
 import type { PushBase } from "./usable_packs.ts";
@@ -88,7 +88,7 @@ async function loadNamed(of: PushBasesOptions): Promise<PushBase[]> {
   const named: PushBase[] = [];
   for (const base of of.bases) {
     const store = await of.openSource(base);
-    named.push({ store, image: await loadDisk(store, await resolveDisk(store), of) });
+    named.push({ store, image: await loadChunks(store, await resolveDisk(store), of) });
   }
   return named;
 }
@@ -101,7 +101,7 @@ async function loadSound(
 ): Promise<PushBase | undefined> {
   try {
     const manifest = known ?? await store.resolve();
-    return manifest && { store, image: await loadDisk(store, manifest, of) };
+    return manifest && { store, image: await loadChunks(store, manifest, of) };
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error;
     of.meter.note(`${error.message}; nothing of it is named again`, "warning");

@@ -2,7 +2,7 @@ import { type Digest, sha256 } from "../base/digest.ts";
 import { KedgeError } from "../base/errors.ts";
 import { freeMemory } from "../base/free_memory.ts";
 import type { BuiltPack } from "../chunk/build_pack.ts";
-import type { ChunkTable, DiskIndex } from "../chunk/chunk_table.ts";
+import type { ChunkTable, DiskChunks, DiskIndex } from "../chunk/chunk_table.ts";
 import { setDigest } from "../chunk/digest_column.ts";
 import { type DiskBlob, DiskType, encodeDiskManifest } from "../chunk/disk_manifest.ts";
 import { encodeIndex } from "../chunk/encode_index.ts";
@@ -33,7 +33,7 @@ export interface PushIndexParts {
   /** Chunks that lie in packs of bases. */
   known: KnownChunks;
   /** The bases. */
-  bases: readonly { readonly image: { readonly index: DiskIndex } }[];
+  bases: readonly { readonly image: { readonly index: DiskChunks } }[];
   /** New packs, in their order. */
   packs: readonly { readonly chunks: PackChunks; readonly built: BuiltPack }[];
 }

@@ -13,12 +13,12 @@ import { roomForPull } from "./room_for_pull.ts";
  * @throws {NoRoomError} if there is not
  */
 export async function checkCacheRoom(plan: DiskPullPlan, cache: Cache): Promise<true> {
-  const { out, stands, image: { index, indexBlob, indexBytes } } = plan;
+  const { out, stands, image: { index, indexBlob } } = plan;
   if (stands || diskOf(cache.dir) !== diskOf(out)) return true;
   // Each of the two has a last block that is not full, and an entry that says of what it is.
   const tableBytes = leastBlock + index.digests.length +
     4 * (index.lengths.length + index.rows.length);
-  const parts = [2 * leastBlock, leastBlock + indexBytes.length, tableBytes];
+  const parts = [2 * leastBlock, leastBlock + indexBlob.size, tableBytes];
   const check = () => {
     const keptBytes = parts.reduce((sum, bytes) => sum + bytes, 0);
     checkFreeBytes(out, roomForPull(plan, mayCompress(out)) + keptBytes, cache.dir);

@@ -1,6 +1,6 @@
 import { inParallel } from "../base/in_parallel.ts";
 import { type DiskBlob, packBlobs } from "../chunk/disk_manifest.ts";
-import type { DiskImage } from "./disk_image.ts";
+import type { DiskChunksImage } from "./disk_image.ts";
 import type { DiskSource } from "./disk_store.ts";
 
 const lookingAtOnce = 4;
@@ -8,7 +8,7 @@ const lookingAtOnce = 4;
 /** A disk whose packs can be named again. */
 export interface PushBase {
   /** The disk. */
-  readonly image: DiskImage;
+  readonly image: DiskChunksImage;
   /** Where its packs are. */
   readonly store: DiskSource;
 }

@@ -35,12 +35,31 @@ export interface CompareFileOptions {
   readonly step: Step;
 }
 
+/** The parts of a file that are not what they should be; of many, only the first are kept. */
+export class WrongParts {
+  /** How many there are. */
+  count = 0;
+  /** Their bytes. */
+  bytes = 0;
+  /** The first of them, by their place. */
+  readonly first: Wrong[] = [];
+
+  /** Takes the next one. */
+  add(offset: number, length: number): void {
+    this.count++;
+    this.bytes += length;
+    if (this.first.length < mostShown) this.first.push({ offset, length });
+  }
+}
+
+const mostShown = 1000;
+
 /** What a file should be and is not, and what was fetched to know it. */
 export interface Compared {
   /** The size in bytes that it should have. */
   readonly sizeBytes: number;
-  /** What is wrong, by its place. */
-  readonly wrong: readonly Wrong[];
+  /** What is wrong. */
+  readonly wrong: WrongParts;
   /** The bytes that were fetched. */
   readonly fetchedBytes: number;
   /** What was fetched or was there. */
@@ -66,10 +85,11 @@ async function compareChunks(manifest: Manifest, of: CompareFileOptions): Promis
     sizeBytes: fileBytes,
     onCheck: tellReading(meter, path, fileBytes),
   });
-  const wrong = [...rows.keys()].filter((row) => rows[row] === 0).map((row) => ({
-    offset: index.rowOffsets[row]!,
-    length: index.rowOffsets[row + 1]! - index.rowOffsets[row]!,
-  }));
+  const wrong = new WrongParts();
+  for (let row = 0; row < rows.length; row++) {
+    const offset = index.rowOffsets[row]!;
+    if (rows[row] === 0) wrong.add(offset, index.rowOffsets[row + 1]! - offset);
+  }
   const state = fetchedBytes > 0 ? "missing" : "present";
   const label = `the index ${indexBlob.digest}`;
   const objects = [{ label, sizeBytes: indexBlob.size, state } as const];
@@ -80,10 +100,10 @@ async function compareTart(manifest: Manifest, of: CompareFileOptions): Promise<
   const { path, fileBytes, store, step: { meter, signal } } = of;
   const { size, layers } = readTart(manifest, store.name);
   const reading = { signal, onRead: tellReading(meter, path, fileBytes) };
-  const wrong: Wrong[] = [];
+  const wrong = new WrongParts();
   for (const layer of layers) {
     if (await regionDigest(path, layer, reading) === layer.digest) continue;
-    wrong.push({ offset: layer.offset, length: layer.size });
+    wrong.add(layer.offset, layer.size);
   }
   return { sizeBytes: size, wrong, fetchedBytes: 0, objects: [] };
 }

@@ -1,5 +1,6 @@
 import { checkOptions } from "../../lib/base/check_options.ts";
-import { dataBytes, holeRow } from "../../lib/chunk/chunk_table.ts";
+import { freeMemory } from "../../lib/base/free_memory.ts";
+import { dataBytes, type DiskIndex, holeRow } from "../../lib/chunk/chunk_table.ts";
 import { sameChunker } from "../../lib/chunk/chunker.ts";
 import { diffTables } from "../../lib/chunk/diff_tables.ts";
 import { type DiskImage, loadDisk, resolveDisk } from "../../lib/disk/disk_image.ts";
@@ -24,6 +25,8 @@ import type {
 } from "./inspect.ts";
 import { checkOnline } from "./options.ts";
 
+type ComparedColumns = Pick<DiskIndex, "chunker" | "digests" | "lengths" | "stored">;
+
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
   options: InspectDiskOptions,
@@ -31,7 +34,7 @@ export async function runInspectDisk(
 ): Promise<InspectDiskResult> {
   checkOptions(options, { reference: "text" }, registriesShapes);
   const context = resolveContext(ctx);
-  return await look(context, options, [options.reference], ([image]) => shapeOf(image!));
+  return await look(context, options, [options.reference], shapeOf, ([shape]) => shape!);
 }
 
 /** Does the work of `diffDisks`. */
@@ -41,17 +44,25 @@ export async function runDiffDisks(
 ): Promise<DiffDisksResult> {
   checkOptions(options, { from: "text", to: "text" }, registriesShapes);
   const context = resolveContext(ctx);
-  return await look(context, options, [options.from, options.to], ([from, to]) => ({
-    sameChunker: sameChunker(from!.index.chunker, to!.index.chunker),
-    ...diffTables(from!.index, to!.index),
-  }));
+  return await look(
+    context,
+    options,
+    [options.from, options.to],
+    comparedColumns,
+    ([from, to]) => ({
+      sameChunker: sameChunker(from!.chunker, to!.chunker),
+      ...diffTables(from!, to!),
+    }),
+  );
 }
 
-async function look<R extends object>(
+/** Reads disks one after the other; of each stays only what `take` gives. */
+async function look<T, R extends object>(
   context: TaskContext,
   options: ImageRegistriesOptions,
   names: readonly string[],
-  tell: (images: readonly DiskImage[]) => R,
+  take: (image: DiskImage) => T,
+  tell: (taken: readonly T[]) => R,
 ): Promise<R & Figures> {
   const references = names.map(parseReference);
   checkOnline(context, ...references);
@@ -61,7 +72,8 @@ async function look<R extends object>(
     kind: "disk",
     subject: names.join(" and "),
     async plan(step: Step) {
-      const images: DiskImage[] = [];
+      const taken: T[] = [];
+      let bytesToMove = 0;
       const { meter } = step;
       for (const reference of references) {
         using store = await openDiskSource(reference, {
@@ -71,17 +83,19 @@ async function look<R extends object>(
           insecureRegistries: options.insecureRegistries,
           rules,
         });
-        images.push(await loadDisk(store, await resolveDisk(store), { cache, meter, signal }));
+        const image = await loadDisk(store, await resolveDisk(store), { cache, meter, signal });
+        bytesToMove += image.fetchedBytes;
+        taken.push(take(image));
       }
       return {
         changed: false,
-        bytesToMove: images.reduce((sum, image) => sum + image.fetchedBytes, 0),
+        bytesToMove,
         bytesToReuse: 0,
         exact: true,
         requests: 0,
         why: "only manifests and indexes were read",
         objects: [],
-        result: tell(images),
+        result: tell(taken),
       };
     },
     move: () => Promise.resolve(),
@@ -91,7 +105,16 @@ async function look<R extends object>(
   }, context);
 }
 
-function shapeOf({ manifest, index, indexBytes }: DiskImage): DiskShape {
+/** What comparing a disk needs of it; the memory of the other columns is given back. */
+function comparedColumns({ index }: DiskImage): ComparedColumns {
+  const { chunker, digests, lengths, stored } = index;
+  for (const column of [index.rows, index.rowOffsets, index.packs, index.offsets]) {
+    freeMemory(column);
+  }
+  return { chunker, digests, lengths, stored };
+}
+
+function shapeOf({ manifest, index, indexBlob }: DiskImage): DiskShape {
   const total = (column: Uint32Array) => column.reduce((sum, value) => sum + value, 0);
   const storedBytes = total(index.stored);
   const packBytes = total(index.packSizes);
@@ -107,6 +130,6 @@ function shapeOf({ manifest, index, indexBytes }: DiskImage): DiskShape {
     packs: index.packSizes.length,
     packBytes,
     wasteBytes: packBytes - storedBytes,
-    indexBytes: indexBytes.length,
+    indexBytes: indexBlob.size,
   };
 }

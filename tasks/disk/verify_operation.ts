@@ -20,7 +20,7 @@ import {
 } from "../../lib/runner/context.ts";
 import { inWords } from "../shared/in_words.ts";
 import { registriesShapes, registryRules } from "../shared/registry_rules.ts";
-import { compareFile, type Wrong } from "./compare_file.ts";
+import { compareFile, type WrongParts } from "./compare_file.ts";
 import { checkOnline } from "./options.ts";
 import type { VerifyDiskOptions, VerifyDiskResult } from "./disk.ts";
 import { runPullDisk } from "./pull_operation.ts";
@@ -158,21 +158,19 @@ async function refuseChanged(path: string, before: Deno.FileInfo): Promise<void>
 
 function refuseWrong(
   path: string,
-  of: { wrong: readonly Wrong[]; sizeBytes: number; info: Deno.FileInfo; digest: string },
+  of: { wrong: WrongParts; sizeBytes: number; info: Deno.FileInfo; digest: string },
 ): void {
   const { wrong, sizeBytes, info, digest } = of;
-  if (wrong.length === 0 && info.size === sizeBytes) return;
-  const bytes = wrong.reduce((sum, { length }) => sum + length, 0);
+  const { count, bytes, first } = wrong;
+  if (count === 0 && info.size === sizeBytes) return;
   const state = info.size !== sizeBytes
     ? `it has ${info.size} bytes instead of ${sizeBytes}`
-    : wrong.length === 1
-    ? `one of its parts (${bytes} bytes) is wrong, at byte ${wrong[0]!.offset}`
-    : `${wrong.length} of its parts (${bytes} bytes) are wrong, the first at byte ${
-      wrong[0]!.offset
-    }`;
+    : count === 1
+    ? `one of its parts (${bytes} bytes) is wrong, at byte ${first[0]!.offset}`
+    : `${count} of its parts (${bytes} bytes) are wrong, the first at byte ${first[0]!.offset}`;
   throw new VerificationError(`Cannot take "${path}" for ${digest}: ${state}`, {
     side: "destination",
     hint: "disk:verify --repair fetches what is wrong",
-    data: { wrong: wrong.slice(0, 1000), wrongBytes: bytes, sizeBytes: info.size },
+    data: { wrong: first, wrongBytes: bytes, sizeBytes: info.size },
   });
 }
