@@ -54,7 +54,7 @@ export function dataBytes(table: ChunkTable): number {
 }
 
 /** For each chunk the first row that shows it. */
-export function firstRows(table: ChunkTable): Uint32Array {
+export function firstRows(table: ChunkTable): Uint32Array<ArrayBuffer> {
   const first = new Uint32Array(table.lengths.length).fill(holeRow);
   for (let row = table.rows.length - 1; row >= 0; row--) {
     const chunk = table.rows[row]!;

@@ -1,10 +1,15 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, firstRows, holeRow } from "./chunk_table.ts";
 import { DigestLookup } from "./digest_lookup.ts";
 
-/** A file whose chunks may serve, and what it is thought to be made of; every chunk is hashed again when it is taken. */
-export interface LocalSource {
+/** A file whose chunks may serve; every chunk is hashed again when it is taken. */
+export interface SourceFile {
   /** The file. */
   readonly path: string;
+}
+
+/** The same, and what it is thought to be made of. */
+export interface LocalSource extends SourceFile {
   /** What it is made of. */
   readonly table: ChunkTable;
 }
@@ -12,9 +17,9 @@ export interface LocalSource {
 /** Where chunks are to be taken from. */
 export interface Located {
   /** For each chunk: 0 if no source has it or it is not wanted, else the number of its source plus one. */
-  readonly source: Uint16Array;
+  readonly source: Uint16Array<ArrayBuffer>;
   /** For each chunk its offset in that source. */
-  readonly offset: Float64Array;
+  readonly offset: Float64Array<ArrayBuffer>;
 }
 
 /** Looks for wanted chunks (1 in `wanted`) in sources; the first that has one gives it. */
@@ -36,6 +41,7 @@ export function locateChunks(
       source[chunk] = number + 1;
       offset[chunk] = table.rowOffsets[rows[found]!]!;
     }
+    freeMemory(rows);
   });
   return { source, offset };
 }

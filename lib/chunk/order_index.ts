@@ -1,4 +1,6 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, type DiskIndex, holeRow } from "./chunk_table.ts";
+import { sortBy } from "./sort_by.ts";
 
 /** Where each chunk of a table lies, in any order; packs may be named that hold none of them. */
 export interface ChunkPlaces {
@@ -59,12 +61,12 @@ export function orderIndex(table: ChunkTable, places: ChunkPlaces): DiskIndex {
   };
 }
 
-/** The chunks by pack and offset. They are sorted pack by pack: to compare all of them at once leaves much to the collector. */
+/** The chunks by pack and offset. */
 function ordered(
   { packs, offsets }: ChunkPlaces,
   packNumbers: Int32Array,
   packCount: number,
-): Uint32Array {
+): Uint32Array<ArrayBuffer> {
   const starts = new Uint32Array(packCount + 1);
   for (const pack of packs) starts[packNumbers[pack]! + 1]!++;
   for (let pack = 0; pack < packCount; pack++) starts[pack + 1]! += starts[pack]!;
@@ -74,7 +76,7 @@ function ordered(
     order[next[packNumbers[packs[chunk]!]!]!++] = chunk;
   }
   for (let pack = 0; pack < packCount; pack++) {
-    order.subarray(starts[pack]!, starts[pack + 1]!).sort((a, b) => offsets[a]! - offsets[b]!);
+    sortBy(order.subarray(starts[pack]!, starts[pack + 1]!), offsets);
   }
   return order;
 }

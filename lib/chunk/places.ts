@@ -1,8 +1,17 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, holeRow } from "./chunk_table.ts";
 
-/** Where chunks are to be written: a list per chunk, as `job.ts` says. */
+/** Where chunks belong: the rows of each. */
 export interface Places {
-  /** Where each chunk's list begins in `toOffsets`. */
+  /** Where each chunk's rows begin in `toRows`, and at last where they end. */
+  readonly toStarts: Uint32Array<ArrayBuffer>;
+  /** Rows of the file. */
+  readonly toRows: Uint32Array<ArrayBuffer>;
+}
+
+/** Where chunks are to be written: a list per chunk, as `job.ts` says. */
+export interface PlacesInFile {
+  /** Where each chunk's list begins in `toOffsets`, and at last where it ends. */
   readonly toStarts: Uint32Array<ArrayBuffer>;
   /** Offsets in the file. */
   readonly toOffsets: Float64Array<ArrayBuffer>;
@@ -10,7 +19,7 @@ export interface Places {
 
 /** Where every chunk of a table belongs, the rows left out that stand already (1 in `standing`). */
 export function allPlaces(table: ChunkTable, standing: Uint8Array): Places {
-  const { rows, rowOffsets, lengths } = table;
+  const { rows, lengths } = table;
   const toStarts = new Uint32Array(lengths.length + 1);
   for (let row = 0; row < rows.length; row++) {
     const chunk = rows[row]!;
@@ -18,34 +27,51 @@ export function allPlaces(table: ChunkTable, standing: Uint8Array): Places {
   }
   for (let chunk = 0; chunk < lengths.length; chunk++) toStarts[chunk + 1]! += toStarts[chunk]!;
   const next = toStarts.slice();
-  const toOffsets = new Float64Array(toStarts.at(-1)!);
+  const toRows = new Uint32Array(toStarts.at(-1)!);
   for (let row = 0; row < rows.length; row++) {
     const chunk = rows[row]!;
-    if (chunk !== holeRow && standing[row] === 0) toOffsets[next[chunk]!++] = rowOffsets[row]!;
+    if (chunk !== holeRow && standing[row] === 0) toRows[next[chunk]!++] = row;
   }
-  return { toStarts, toOffsets };
+  freeMemory(next);
+  return { toStarts, toRows };
 }
 
 /** The chunks that have a place at all, ascending. */
 export function placedChunks({ toStarts }: Places): Uint32Array<ArrayBuffer> {
-  const chunks = toStarts.keys().take(toStarts.length - 1);
-  return Uint32Array.from(chunks.filter((chunk) => toStarts[chunk] !== toStarts[chunk + 1]));
+  return chunksWhere(toStarts.length - 1, (chunk) => toStarts[chunk] !== toStarts[chunk + 1]);
 }
 
-/** The places of some chunks alone, in their order. */
-export function placesOf(all: Places, chunks: ArrayLike<number>): Places {
+/** The chunks that are chosen of so many, ascending. */
+export function chunksWhere(
+  count: number,
+  isChosen: (chunk: number) => boolean,
+): Uint32Array<ArrayBuffer> {
+  const chunks = new Uint32Array(count);
+  let chosen = 0;
+  for (let chunk = 0; chunk < count; chunk++) if (isChosen(chunk)) chunks[chosen++] = chunk;
+  if (chosen === count) return chunks;
+  const alone = chunks.slice(0, chosen);
+  freeMemory(chunks);
+  return alone;
+}
+
+/** The places of some chunks of a table, in their order. */
+export function placesOf(
+  { rowOffsets }: ChunkTable,
+  all: Places,
+  chunks: ArrayLike<number>,
+): PlacesInFile {
   const toStarts = new Uint32Array(chunks.length + 1);
   for (let at = 0; at < chunks.length; at++) {
     const chunk = chunks[at]!;
     toStarts[at + 1] = toStarts[at]! + all.toStarts[chunk + 1]! - all.toStarts[chunk]!;
   }
   const toOffsets = new Float64Array(toStarts.at(-1)!);
-  for (let at = 0; at < chunks.length; at++) {
-    const chunk = chunks[at]!;
-    toOffsets.set(
-      all.toOffsets.subarray(all.toStarts[chunk]!, all.toStarts[chunk + 1]!),
-      toStarts[at]!,
-    );
+  for (let at = 0, to = 0; at < chunks.length; at++) {
+    const end = all.toStarts[chunks[at]! + 1]!;
+    for (let place = all.toStarts[chunks[at]!]!; place < end; place++) {
+      toOffsets[to++] = rowOffsets[all.toRows[place]!]!;
+    }
   }
   return { toStarts, toOffsets };
 }

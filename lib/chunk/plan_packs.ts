@@ -1,4 +1,7 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, firstRows } from "./chunk_table.ts";
+import { chunksWhere } from "./places.ts";
+import { sortBy } from "./sort_by.ts";
 
 /** Chunks that go into one new pack, in the order in which the file first shows them. */
 export type PackChunks = Uint32Array<ArrayBuffer>;
@@ -13,10 +16,9 @@ export function planPacks(
   packBytes: number = 48 * 1024 * 1024,
 ): PackChunks[] {
   const rows = firstRows(table);
-  const chunks = Uint32Array.from(
-    table.lengths.keys().filter((chunk) => fresh[chunk] === 1),
-  );
-  chunks.sort((a, b) => rows[a]! - rows[b]!);
+  const chunks = chunksWhere(table.lengths.length, (chunk) => fresh[chunk] === 1);
+  sortBy(chunks, rows);
+  freeMemory(rows);
   const packs: PackChunks[] = [];
   let [from, bytes] = [0, 0];
   for (let at = 0; at < chunks.length; at++) {

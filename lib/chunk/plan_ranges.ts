@@ -1,4 +1,6 @@
 import type { DiskIndex } from "./chunk_table.ts";
+import { chunksWhere } from "./places.ts";
+import { sortBy } from "./sort_by.ts";
 
 /** A closed part of a pack, and the wanted chunks in it. */
 export interface PackRange {
@@ -30,11 +32,11 @@ export interface PlanRangesOptions {
  * The ranges to read so that all wanted chunks are in them. Neighbours go together where the bytes between them cost less than another
  * request; the smallest gaps first, until what is read in vain reaches its limit.
  *
- * @param wanted the chunks' numbers, ascending
+ * @param wanted the chunks' numbers, ascending; the ranges are views of it
  */
 export function planRanges(
   index: DiskIndex,
-  wanted: Uint32Array,
+  wanted: Uint32Array<ArrayBuffer>,
   options: PlanRangesOptions = {},
 ): PackRange[] {
   const { requestBytes = 128 * 1024, wasteRatio = 0.05, rangeBytes = 2 * 1024 * 1024 } = options;
@@ -52,7 +54,7 @@ export function planRanges(
       pack: index.packs[last]!,
       start,
       end: index.offsets[last]! + index.stored[last]!,
-      chunks: wanted.slice(first, at) as Uint32Array<ArrayBuffer>,
+      chunks: wanted.subarray(first, at),
     });
     first = at;
   }
@@ -67,7 +69,7 @@ function gapsToClose(
   wasteRatio: number,
 ): Uint8Array {
   const closed = new Uint8Array(wanted.length);
-  const gaps: { at: number; bytes: number }[] = [];
+  const gapBefore = new Uint32Array(wanted.length);
   let left = 0;
   for (let at = 0; at < wanted.length; at++) {
     const chunk = wanted[at]!;
@@ -77,11 +79,12 @@ function gapsToClose(
     if (index.packs[before] !== index.packs[chunk]) continue;
     const bytes = index.offsets[chunk]! - index.offsets[before]! - index.stored[before]!;
     if (bytes === 0) closed[at] = 1;
-    else if (bytes <= requestBytes) gaps.push({ at, bytes });
+    else if (bytes <= requestBytes) gapBefore[at] = bytes;
   }
-  gaps.sort((a, b) => a.bytes - b.bytes || a.at - b.at);
-  for (const { at, bytes } of gaps) {
-    left -= bytes;
+  const gaps = chunksWhere(wanted.length, (at) => gapBefore[at]! > 0);
+  sortBy(gaps, gapBefore);
+  for (const at of gaps) {
+    left -= gapBefore[at]!;
     if (left < 0) break;
     closed[at] = 1;
   }

@@ -12,9 +12,10 @@ import type { DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
 import type { WrittenFile } from "./job.ts";
 import type { JobPool } from "./job_pool.ts";
-import type { LocalSource, Located } from "./locate_chunks.ts";
-import { digestsOf, type Places, placesOf } from "./places.ts";
+import type { Located, SourceFile } from "./locate_chunks.ts";
+import { chunksWhere, digestsOf, type Places, placesOf } from "./places.ts";
 import type { PackRange } from "./plan_ranges.ts";
+import { sortBy } from "./sort_by.ts";
 
 const batchBytes = 8 * 1024 * 1024;
 
@@ -44,7 +45,7 @@ export interface WriteTarget {
 export async function copyChunks(
   target: WriteTarget,
   located: Located,
-  sources: readonly LocalSource[],
+  sources: readonly SourceFile[],
   onWritten: (bytes: number) => void,
 ): Promise<number[]> {
   const { index, to, pool, signal } = target;
@@ -58,7 +59,7 @@ export async function copyChunks(
       fromOffsets: Float64Array.from(chunks, (chunk) => located.offset[chunk]!),
       lengths: Uint32Array.from(chunks, (chunk) => index.lengths[chunk]!),
       digests: digestsOf(index, chunks),
-      ...placesOf(target.places, chunks),
+      ...placesOf(index, target.places, chunks),
     });
     let bytes = 0;
     chunks.forEach((chunk, at) => {
@@ -71,27 +72,27 @@ export async function copyChunks(
 }
 
 /** Chunks of one source in the order in which they lie there, some MiB at a time. */
-function batchesOf(
+function* batchesOf(
   { index }: WriteTarget,
   located: Located,
   sourceCount: number,
-): { source: number; chunks: number[] }[] {
-  const bySource: number[][] = Array.from({ length: sourceCount }, () => []);
-  located.source.forEach((source, chunk) => {
-    if (source > 0) bySource[source - 1]!.push(chunk);
-  });
-  const batches: { source: number; chunks: number[] }[] = [];
-  bySource.forEach((chunks, source) => {
-    chunks.sort((a, b) => located.offset[a]! - located.offset[b]!);
-    let [from, bytes] = [0, 0];
-    chunks.forEach((chunk, at) => {
-      bytes += index.lengths[chunk]!;
-      if (bytes < batchBytes && at < chunks.length - 1) return;
-      batches.push({ source, chunks: chunks.slice(from, at + 1) });
-      [from, bytes] = [at + 1, 0];
+): Generator<{ source: number; chunks: Uint32Array<ArrayBuffer> }> {
+  const counts = new Uint32Array(sourceCount + 1);
+  for (const source of located.source) counts[source]!++;
+  for (let source = 0; source < sourceCount; source++) {
+    if (counts[source + 1] === 0) continue;
+    const chunks = chunksWhere(located.source.length, (chunk) => {
+      return located.source[chunk] === source + 1;
     });
-  });
-  return batches;
+    sortBy(chunks, located.offset);
+    let [from, bytes] = [0, 0];
+    for (let at = 0; at < chunks.length; at++) {
+      bytes += index.lengths[chunks[at]!]!;
+      if (bytes < batchBytes && at < chunks.length - 1) continue;
+      yield { source, chunks: chunks.slice(from, at + 1) };
+      [from, bytes] = [at + 1, 0];
+    }
+  }
 }
 
 /** How a closed part of a pack is to be read. */
@@ -216,7 +217,7 @@ async function fetchRange(
     stored: chunks.map((chunk) => index.stored[chunk]!),
     lengths: chunks.map((chunk) => index.lengths[chunk]!),
     digests: digestsOf(index, chunks),
-    ...placesOf(places, chunks),
+    ...placesOf(index, places, chunks),
   }, [data.buffer]);
   spare.push(buffer);
   const wrong = Array.from(chunks).filter((_, at) => written[at] !== 1);

@@ -154,12 +154,15 @@ export function knownOnce(
   };
 }
 
-/** Files on this machine that were cut by the same chunker, the latest first; nothing is read for the paths in `except`. */
-export async function knownFiles(
+/**
+ * Files on this machine that were cut by the same chunker, the latest first; nothing is read for the paths in `except`. There may be many, so that
+ * the memory of each table is given back when the next one is asked for.
+ */
+export async function* knownFiles(
   cache: Cache,
   chunker: Chunker,
   except: readonly string[],
-): Promise<KnownFile[]> {
+): AsyncGenerator<KnownFile> {
   const folder = cache.bucket(buckets.disks).shard("files").dir;
   const records: { updated: string; value: Known }[] = [];
   for (const shard of await folderNames(folder)) {
@@ -173,13 +176,17 @@ export async function knownFiles(
     }
   }
   records.sort((a, b) => b.updated.localeCompare(a.updated));
-  const files: KnownFile[] = [];
   for (const { value } of records.slice(0, mostFiles)) {
     if (!canRead(value.path)) continue; // It is another user's.
     const known = await loadKnown(cache, value);
-    if (known !== undefined && sameChunker(known.table.chunker, chunker)) files.push(known);
+    if (known === undefined) continue;
+    try {
+      if (sameChunker(known.table.chunker, chunker)) yield known;
+    } finally {
+      const { digests, lengths, rows, rowOffsets } = known.table;
+      for (const column of [digests, lengths, rows, rowOffsets]) freeMemory(column);
+    }
   }
-  return files;
 }
 
 async function loadKnown(cache: Cache, known: Known): Promise<KnownFile | undefined> {

@@ -53,11 +53,10 @@ export async function tableOfFile(path: string, search: SourceSearch): Promise<C
  *
  * @throws {KedgeError} if one goes away meanwhile
  */
-export async function namedSources(
+export async function* namedSources(
   paths: readonly string[],
   search: SourceSearch,
-): Promise<LocalSource[]> {
-  const sources: LocalSource[] = [];
+): AsyncGenerator<LocalSource> {
   for (const path of paths) {
     const table = await ifThere(tableOfFile(path, search));
     if (table === undefined) {
@@ -66,35 +65,32 @@ export async function namedSources(
         side: "source",
       });
     }
-    sources.push({ path, table });
+    yield { path, table };
   }
-  return sources;
 }
 
-/** Files that the cache knows, other than the given ones; nothing is read for them. */
-export async function foundSources(
+/** Files that the cache knows, other than the given ones; nothing is read for them. Each has its table only until the next is asked for. */
+export async function* foundSources(
   search: SourceSearch,
   except: readonly string[],
-): Promise<LocalSource[]> {
-  return await knownFiles(search.cache, search.chunker, except);
+): AsyncGenerator<LocalSource> {
+  yield* knownFiles(search.cache, search.chunker, except);
 }
 
 /** What earlier pulls of the same file left unfinished. */
-export async function unfinishedSources(
+export async function* unfinishedSources(
   file: DiskFile,
   search: SourceSearch,
   except: string,
-): Promise<LocalSource[]> {
-  const sources: LocalSource[] = [];
+): AsyncGenerator<LocalSource> {
   for (const { path } of (await leftBeside(file)).partials) {
     if (path === except || !canRead(path)) continue;
     // How much of it was written before its pull ended shows in its bytes alone.
     const table = await ifThere(tableOfFile(path, search));
-    if (table !== undefined) sources.push({ path, table });
+    if (table !== undefined) yield { path, table };
   }
   const journal = await readJournal(file);
   if (journal !== undefined && ownFile(journal.saved) !== undefined) {
-    sources.push({ path: journal.saved, table: journal.table });
+    yield { path: journal.saved, table: journal.table };
   }
-  return sources;
 }

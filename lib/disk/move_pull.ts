@@ -10,7 +10,7 @@ import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { WrittenFile } from "../chunk/job.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
-import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
+import type { Located, SourceFile } from "../chunk/locate_chunks.ts";
 import { allPlaces, placedChunks } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import { copyChunks, fetchChunks, type WriteTarget } from "../chunk/write_chunks.ts";
@@ -36,6 +36,8 @@ export interface MovePullOptions {
   /** The file that is written, which is open. */
   written: FileIdentity;
 }
+
+const holesAtOnce = 65_536;
 
 /** Writes all rows that do not stand yet; every chunk is hashed before it is written. */
 export async function movePull(
@@ -109,7 +111,7 @@ class PulledRows implements AsyncDisposable {
   /** Writes what does not stand; gives the chunks that changed on this machine since they were planned. */
   async write(
     located: Located,
-    sources: readonly LocalSource[],
+    sources: readonly SourceFile[],
     signal: AbortSignal,
   ): Promise<number[]> {
     const [changed] = await together<[number[], void]>([
@@ -184,17 +186,18 @@ async function blankHoles(
 ): Promise<void> {
   const { index } = plan.image;
   const holes: number[] = [];
-  index.rows.forEach((row, at) => {
-    if (row === holeRow && standing[at] === 0) holes.push(at);
-  });
-  if (holes.length === 0) return;
-  await pool.run({
-    type: "zero",
-    path: to.path,
-    to,
-    offsets: Float64Array.from(holes, (row) => index.rowOffsets[row]!),
-    lengths: Float64Array.from(holes, (row) => index.rowOffsets[row + 1]! - index.rowOffsets[row]!),
-  });
+  const blank = async () => {
+    const at = (row: number) => index.rowOffsets[row]!;
+    const offsets = Float64Array.from(holes, at);
+    const lengths = Float64Array.from(holes, (row) => at(row + 1) - at(row));
+    holes.length = 0;
+    await pool.run({ type: "zero", path: to.path, to, offsets, lengths });
+  };
+  for (let row = 0; row < standing.length; row++) {
+    if (index.rows[row] !== holeRow || standing[row] === 1) continue;
+    if (holes.push(row) === holesAtOnce) await blank();
+  }
+  if (holes.length > 0) await blank();
 }
 
 function bytesToProve({ image: { index }, standing }: DiskPullPlan): number {

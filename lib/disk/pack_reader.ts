@@ -35,7 +35,7 @@ export class PackReader {
   /** Packs that the cache had when the pull was planned, and that were of no use. */
   #lost = new Set<number>();
   /** Ranges of which the cache gave the bytes last. */
-  #fromCache = new Set<PackRange>();
+  #fromCache = new WeakSet<PackRange>();
   #ranges = true;
 
   /** Asks for nothing yet. */

@@ -5,14 +5,15 @@
  * @module
  */
 import { formatBytes } from "../base/bytes.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import { counted } from "../base/counted.ts";
 import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
-import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
+import { type Located, type SourceFile } from "../chunk/locate_chunks.ts";
 import { mostWorkers } from "../chunk/most_workers.ts";
-import { allPlaces, type Places } from "../chunk/places.ts";
+import { allPlaces, chunksWhere, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
 import type { Plan, PlannedObject } from "../operation/figures.ts";
 import type { Step } from "../operation/operation.ts";
@@ -43,7 +44,7 @@ export interface DiskPullPlan extends Plan, PulledFile {
   /** Where the chunks of the other rows belong. */
   readonly places: Places;
   /** Files that give chunks. */
-  readonly sources: readonly LocalSource[];
+  readonly sources: readonly SourceFile[];
   /** Which chunk they give. */
   readonly located: Located;
   /** What is read of packs. */
@@ -90,12 +91,13 @@ export async function planPull(options: PlanPullOptions, step: Step): Promise<Di
   const { out, seen, inPlace, standing, known } = await seeFile(options, search);
   const places = allPlaces(index, standing);
   const wanted = wantedChunks(places);
-  const sources: LocalSource[] = [];
-  const located = wanted.includes(1)
-    ? await searchChunks(options, search, { out, standing, wanted, sources })
-    : locateChunks(index, wanted, []);
-  const missing = wanted.keys().filter((chunk) => wanted[chunk] === 1 && !located.source[chunk]);
-  const ranges = planRanges(index, Uint32Array.from(missing));
+  const sources: SourceFile[] = [];
+  const located = await searchChunks(options, search, { out, standing, wanted, sources });
+  const missing = chunksWhere(wanted.length, (chunk) => {
+    return wanted[chunk] === 1 && located.source[chunk] === 0;
+  });
+  freeMemory(wanted);
+  const ranges = planRanges(index, missing);
   const cachedPacks = await findPacks(options, ranges, step.signal);
   const stands = inPlace && !standing.includes(0) && seen?.size === index.size;
   const { partials, journals } = await leftBeside(file);
@@ -145,7 +147,7 @@ async function seeFile(
 }
 
 /** 1 for each chunk that belongs somewhere. */
-function wantedChunks({ toStarts }: Places): Uint8Array {
+function wantedChunks({ toStarts }: Places): Uint8Array<ArrayBuffer> {
   const wanted = new Uint8Array(toStarts.length - 1);
   for (let chunk = 0; chunk < wanted.length; chunk++) {
     wanted[chunk] = toStarts[chunk] === toStarts[chunk + 1] ? 0 : 1;

@@ -3,7 +3,7 @@ import { syncData } from "../base/sync_data.ts";
 import { clearPlace, leaveNothing } from "./disk_file.ts";
 import type { WrittenFile } from "../chunk/job.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
-import type { LocalSource, Located } from "../chunk/locate_chunks.ts";
+import type { Located, SourceFile } from "../chunk/locate_chunks.ts";
 import { digestsOf } from "../chunk/places.ts";
 import { TableBuilder } from "../chunk/table_builder.ts";
 import type { Step } from "../operation/operation.ts";
@@ -37,7 +37,7 @@ export async function saveMoved(
   plan: DiskPullPlan,
   pool: JobPool,
   step: Step,
-): Promise<{ located: Located; sources: readonly LocalSource[] }> {
+): Promise<{ located: Located; sources: readonly SourceFile[] }> {
   const { located, file } = plan;
   const { index } = plan.image;
   const moved = movedChunks(plan);
@@ -55,7 +55,7 @@ export async function saveMoved(
   const to = await madeFile(saved, options);
   let offset = 0;
   const next: Located = { source: located.source.slice(), offset: located.offset.slice() };
-  const sources = [...plan.sources, { path: saved, table: emptyTable() }];
+  const sources = [...plan.sources, { path: saved }];
   const offsets = new Float64Array(index.lengths.length);
   for (const chunk of moved) {
     builder.chunk(index.digests, chunk, index.lengths[chunk]!);

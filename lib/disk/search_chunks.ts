@@ -1,6 +1,12 @@
+import { freeMemory } from "../base/free_memory.ts";
 import { canRead } from "../base/files.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
-import { type LocalSource, locateChunks, type Located } from "../chunk/locate_chunks.ts";
+import {
+  type LocalSource,
+  locateChunks,
+  type Located,
+  type SourceFile,
+} from "../chunk/locate_chunks.ts";
 import type { DiskFile } from "./disk_file.ts";
 import type { DiskImage } from "./disk_image.ts";
 import {
@@ -19,7 +25,7 @@ export async function searchChunks(
     readonly bases: readonly string[];
   },
   search: SourceSearch,
-  of: { out: string; standing: Uint8Array; wanted: Uint8Array; sources: LocalSource[] },
+  of: { out: string; standing: Uint8Array; wanted: Uint8Array; sources: SourceFile[] },
 ): Promise<Located> {
   const { image, file } = options;
   const { out, standing, wanted, sources } = of;
@@ -27,20 +33,22 @@ export async function searchChunks(
     source: new Uint16Array(wanted.length),
     offset: new Float64Array(wanted.length),
   };
-  let left = wanted.slice();
+  const left = wanted.slice();
   const take = (source: LocalSource) => {
-    sources.push(source);
+    sources.push({ path: source.path });
     const found = locateChunks(image.index, left, [source]);
-    left = left.slice();
     found.source.forEach((number, chunk) => {
       if (number === 0) return;
       located.source[chunk] = sources.length;
       located.offset[chunk] = found.offset[chunk]!;
       left[chunk] = 0;
     });
+    freeMemory(found.source);
+    freeMemory(found.offset);
+    return left.includes(1);
   };
   // Rows of `out` that stand give their chunks to the rows that do not.
-  sources.push({ path: out, table: image.index });
+  sources.push({ path: out });
   standing.forEach((stands, row) => {
     const chunk = image.index.rows[row]!;
     if (stands === 0 || chunk === holeRow || left[chunk] === 0) return;
@@ -56,13 +64,13 @@ export async function searchChunks(
     }
   }
   if (left.includes(1)) {
-    for (const source of await unfinishedSources(file, search, out)) take(source);
+    for await (const source of unfinishedSources(file, search, out)) if (!take(source)) break;
   }
   if (left.includes(1)) {
-    for (const source of await namedSources(options.bases, search)) take(source);
+    for await (const source of namedSources(options.bases, search)) if (!take(source)) break;
   }
   if (left.includes(1)) {
-    for (const source of await foundSources(search, [file.path, out])) take(source);
+    for await (const source of foundSources(search, [file.path, out])) if (!take(source)) break;
   }
   return located;
 }

@@ -131,7 +131,7 @@ Deno.test("copyChunks() copies what is right and names what is not", async () =>
   const wrong = await copyChunks(
     target(index, out, pool),
     located,
-    [{ path, table }],
+    [{ path }],
     (n) => bytes += n,
   );
   assertEquals(wrong.length, 1);
