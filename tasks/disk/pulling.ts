@@ -80,6 +80,7 @@ import "../../lib/oci/registry/range_refusal.ts";
 import "../../lib/oci/registry/upload_location.ts";
 import "../../lib/oci/pooled.ts";
 import "../../lib/oci/referrers.ts";
+import "../../lib/chunk/sort_by.ts";
 import "../../lib/oci/layout/is_layout.ts";
 import "../../lib/oci/layout/layout_blobs.ts";
 import "../../lib/oci/layout/read_small_file.ts";
