@@ -1,4 +1,3 @@
-import { freeMemory } from "../base/free_memory.ts";
 import { type ChunkTable, type DiskIndex, holeRow } from "./chunk_table.ts";
 import { sortBy } from "./sort_by.ts";
 

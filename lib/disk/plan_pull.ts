@@ -11,7 +11,7 @@ import type { Cache } from "../cache/cache.ts";
 import { dataBytes, holeRow } from "../chunk/chunk_table.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
 import type { JobPool } from "../chunk/job_pool.ts";
-import { type Located, type SourceFile } from "../chunk/locate_chunks.ts";
+import type { Located, SourceFile } from "../chunk/locate_chunks.ts";
 import { mostWorkers } from "../chunk/most_workers.ts";
 import { allPlaces, chunksWhere, type Places } from "../chunk/places.ts";
 import { type PackRange, planRanges } from "../chunk/plan_ranges.ts";
@@ -138,7 +138,9 @@ async function seeFile(
   const out = isWritten ? path : file.partial(manifest.digest);
   const seen = isWritten ? info : unfinishedFile(out);
   if (seen === undefined) {
-    const standing = Uint8Array.from(index.rows, (row) => row === holeRow ? 1 : 0);
+    // Without `from()`, which makes a list of all values first.
+    const standing = new Uint8Array(index.rows.length);
+    index.rows.forEach((chunk, row) => standing[row] = chunk === holeRow ? 1 : 0);
     return { out, seen, inPlace: false, standing, known: undefined };
   }
   const rows = () => standingRows(out, seen.size, index, search, ahead);
