@@ -23,7 +23,7 @@ import { type CopyClaims, settleCopy, type SurveyedCopy } from "./settle_copy.ts
 export interface PlanCopyOptions {
   /** The platforms that are wanted of an index; `undefined` takes the index whole. */
   platforms: readonly Platform[] | undefined;
-  /** Whether somebody asked for these platforms, who is told where an image that no index has chosen is for another one. @default {false} */
+  /** Whether somebody asked for these platforms: the source is then read at once, and they are told where an image that no index has chosen is for another one. @default {false} */
   isPlatformAsked?: boolean | undefined;
   /** Whether what is attached to the manifests is copied along: signatures, lists of parts, those under cosign's tags too. @default {false} */
   referrers?: boolean | undefined;
@@ -86,7 +86,10 @@ class CopySurvey {
   async peek(): Promise<SettleCopy | undefined> {
     const { described, complete } = this.#destination;
     if (described === undefined || !complete || this.#deep) return undefined;
-    const isWhole = this.#options.platforms === undefined || !isIndexType(described.mediaType);
+    const { platforms, isPlatformAsked = false } = this.#options;
+    // Who names platforms most likely has an index in mind: its digest is never that of an image chosen of it, and it is read anyway.
+    const isWhole = platforms === undefined ||
+      !isPlatformAsked && !isIndexType(described.mediaType);
     if (!isWhole || await this.#source.peek?.() !== described.digest) return undefined;
     return this.#settling({ root: described, resolved: described, same: true });
   }
