@@ -25,5 +25,8 @@ export function rowsBehind(table: ChunkTable, other: ChunkTable): Int32Array<Arr
 
 /** Which rows of a table another one has at the same places, as {@linkcode rowsBehind} finds them: 1 for each. */
 export function commonRows(table: ChunkTable, other: ChunkTable): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(rowsBehind(table, other), (row) => row < 0 ? 0 : 1);
+  // Without `from()`, which makes a list of all values first.
+  const common = new Uint8Array(table.rows.length);
+  rowsBehind(table, other).forEach((behind, row) => common[row] = behind < 0 ? 0 : 1);
+  return common;
 }

@@ -84,8 +84,11 @@ function placesIn(
   fresh: Uint8Array,
 ): Int32Array<ArrayBuffer> {
   using lookup = new DigestLookup(index.digests, index.lengths.length);
-  return Int32Array.from(fresh, (isFresh, chunk) => {
+  // Without `from()`, which makes a list of all values first.
+  const places = new Int32Array(fresh.length).fill(-1);
+  fresh.forEach((isFresh, chunk) => {
     const place = isFresh === 0 ? -1 : lookup.find(table.digests, chunk);
-    return place < 0 || index.lengths[place] !== table.lengths[chunk] ? -1 : place;
+    if (place >= 0 && index.lengths[place] === table.lengths[chunk]) places[chunk] = place;
   });
+  return places;
 }

@@ -36,10 +36,12 @@ export async function proveStanding(
       onCheck,
     });
   let wrongBytes = 0;
-  const sound = Uint8Array.from(right, (stands, row) => {
-    if (stands === 1 || standing[row] === 0) return 1;
+  // Without `from()`, which makes a list of all values first.
+  const sound = new Uint8Array(right.length).fill(1);
+  right.forEach((stands, row) => {
+    if (stands === 1 || standing[row] === 0) return;
     wrongBytes += index.rowOffsets[row + 1]! - index.rowOffsets[row]!;
-    return 0;
+    sound[row] = 0;
   });
   if (wrongBytes > 0) {
     step.meter.note(
