@@ -1,34 +1,9 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { assert, assertEquals } from "@std/assert";
 import { pushDisk } from "../../../tasks/disk/disk.ts";
 import { join, noise } from "../../support/disk.ts";
 import { DiskWorld } from "../../support/disk_world.ts";
+import { memoryOf } from "../../support/memory_of.ts";
 import { putTart, repeatedLayer, tartImageOf } from "../../support/tart.ts";
-
-const root = new URL("../../../", import.meta.url);
-
-/** The most memory that a task takes on so many cores, in bytes, in a process and with a cache of its own. */
-async function memoryOf(task: string, cores: number, options: object): Promise<number> {
-  await using world = await DiskWorld.make();
-  const href = (path: string) => JSON.stringify(new URL(path, root).href);
-  const program = await world.write(
-    "program.ts",
-    new TextEncoder().encode(`
-      import { Cache } from ${href("lib/cache/cache.ts")};
-      import { ${task} } from ${href("tasks/disk/disk.ts")};
-      Object.defineProperty(navigator, "hardwareConcurrency", { value: ${cores} });
-      await ${task}(${JSON.stringify(options)}, { cache: new Cache("${world.path("cache")}") });
-      console.log(/VmHWM:\\s+(\\d+) kB/.exec(await Deno.readTextFile("/proc/self/status"))[1]);
-    `),
-  );
-  const config = fromFileUrl(new URL("deno.json", root));
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--config", config, program],
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assertMatch(text, /^\d+\n$/, new TextDecoder().decode(stderr));
-  return Number(text) * 1024;
-}
 
 Deno.test({
   name:
