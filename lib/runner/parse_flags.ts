@@ -88,9 +88,11 @@ export function parseFlags(
       return false;
     },
   });
-  const texts = textsOf(parsed, string.slice(1), tokens);
+  // What stands behind it is no flag.
+  const flagTokens = end < 0 ? tokens : tokens.slice(0, tokens.indexOf("--"));
+  const texts = textsOf(parsed, string.slice(1), flagTokens);
   if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
-  const switches = switchesOf(parsed, boolean, tokens);
+  const switches = switchesOf(parsed, boolean, flagTokens);
   const keyed = <T>(values: readonly (readonly [flag: string, value: T])[]) =>
     new Map(values.map(([flag, value]) => [keys.get(flag)!, value]));
   return {

@@ -66,6 +66,12 @@ Deno.test("args: what follows -- is never a flag", async () => {
     to: ["--force", "-x", "007"],
     ...defaults,
   });
+  assertEquals(await args("--force", "a", "--", "--no-force", "--force=x"), {
+    from: "a",
+    to: ["--no-force", "--force=x"],
+    ...defaults,
+    force: true,
+  });
 });
 
 Deno.test("args: a text that looks like a number stays a text", async () => {
