@@ -42,8 +42,12 @@ export class MarkedProcesses {
     for (const pid of this.find()) signalProcess(pid, "SIGKILL");
   }
 
-  /** Ends all of them: SIGTERM, SIGKILL after the grace; returns when none is left. */
-  async stop(graceMs: number, force?: AbortSignal): Promise<void> {
+  /**
+   * Ends all of them: SIGTERM, SIGKILL after the grace; returns when none is left.
+   *
+   * @param isPassed whether somebody else sees to it still that they end: nobody is sent SIGTERM while that is so
+   */
+  async stop(graceMs: number, force?: AbortSignal, isPassed = () => false): Promise<void> {
     const deadline = performance.now() + graceMs;
     const told = new Set<number>();
     let wasEmpty = true;
@@ -57,8 +61,10 @@ export class MarkedProcesses {
       const late = force?.aborted || performance.now() >= deadline;
       for (const pid of left) {
         if (late) signalProcess(pid, "SIGKILL");
-        else if (!told.has(pid)) signalProcess(pid, "SIGTERM");
-        told.add(pid);
+        else if (!told.has(pid) && !isPassed()) {
+          signalProcess(pid, "SIGTERM");
+          told.add(pid);
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }

@@ -2,8 +2,8 @@
  * Child processes that end with all their descendants.
  *
  * Invariants: a child leads a group of its own and carries a marker, so that signals reach its children, and those that made a
- * session of their own, too; an abort sends SIGTERM to all of them, waits for the grace, then sends SIGKILL; nothing
- * returns before they are gone. The child alone is ended on Windows, which has no groups, and where Deno may run some
+ * session of their own, too; an abort sends SIGTERM to all of them (to the child alone, if it passes signals on), waits for
+ * the grace, then sends SIGKILL; nothing returns before they are gone. The child alone is ended on Windows, which has no groups, and where Deno may run some
  * programs only, since it then signals no process but its own children.
  *
  * @module
@@ -28,6 +28,11 @@ export interface RunProcessOptions {
   onStderr?: (bytes: Uint8Array) => void;
   /** How long the group may take to end after SIGTERM, in milliseconds. @default {5000} */
   graceMs?: number;
+  /**
+   * Whether the child itself passes SIGTERM on, as an engine does to what runs in a container: what it starts for that must not be ended by
+   * the same signal, so that the others hear it only once the child is gone. @default {false}
+   */
+  passesSignals?: boolean;
   /** Ends the whole group. */
   signal?: AbortSignal;
 }
@@ -53,7 +58,7 @@ export async function runProcess(
   program: string,
   options: RunProcessOptions = {},
 ): Promise<ProcessResult> {
-  const { signal, graceMs = 5000 } = options;
+  const { signal, graceMs = 5000, passesSignals = false } = options;
   signal?.throwIfAborted();
   const marked = new MarkedProcesses();
   const child = new Deno.Command(program, {
@@ -75,10 +80,13 @@ export async function runProcess(
   using _live = liveProcesses.add(kill);
   let stopping: Promise<void> | undefined;
   let killTimer: ReturnType<typeof setTimeout> | undefined;
+  let isPassed = passesSignals;
+  if (passesSignals) child.status.finally(() => isPassed = false);
   const stop = () => {
-    signalChild(child, "SIGTERM");
+    if (passesSignals) killChild(child, "SIGTERM");
+    else signalChild(child, "SIGTERM");
     killTimer = setTimeout(kill, graceMs);
-    stopping = marked.stop(graceMs, force.signal);
+    stopping = marked.stop(graceMs, force.signal, () => isPassed);
   };
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -107,6 +115,10 @@ export async function runProcess(
 /** Sends a signal to a child and its group, or to the child alone where more is not allowed; that it is gone is fine. */
 export function signalChild(child: Deno.ChildProcess, name: Deno.Signal): void {
   if (maySignal()) return signalGroup(child.pid, name);
+  killChild(child, name);
+}
+
+function killChild(child: Deno.ChildProcess, name: Deno.Signal): void {
   try {
     child.kill(name);
   } catch (error) {

@@ -85,6 +85,7 @@ export async function runContainer(
   try {
     const result = await engine.run(argsOf(engine, name, options), {
       env: { ...secretEnv },
+      passesSignals: true,
       ...(stdin === undefined ? {} : { stdin }),
       ...(onStdout === undefined ? {} : { onStdout }),
       ...(onStderr === undefined ? {} : { onStderr }),
