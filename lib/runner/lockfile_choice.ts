@@ -35,15 +35,15 @@ export function lockfileChoice(
       { hint: "name one with --lock" },
     );
   }
-  const inCi = (host.env("CI") ?? "") !== "" && update === "none" && isThere(path);
+  const inCi = (host.env("CI") ?? "") !== "" && update === "none" && mayBeThere(path);
   return { path, update, frozen: settings.frozen || inCi };
 }
 
-function isThere(path: string): boolean {
+/** Whether there is a file, or nobody may know: what reads it says why. */
+function mayBeThere(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    return !(error instanceof Deno.errors.NotFound);
   }
 }

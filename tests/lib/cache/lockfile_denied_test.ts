@@ -22,13 +22,16 @@ realTest(
     }),
 );
 
-Deno.test("a lockfile that Deno may not read is told as that", () =>
-  inFolder(async (folder) => {
-    const path = join(folder, "kedge.lock");
-    await Deno.writeTextFile(path, "{}");
-    const options = { cacheDir: join(folder, "cache"), denyRead: path };
-    const { code, stderr } = await runKedge([...args, "--lock", path], options);
-    assertEquals(code, 5, stderr);
-    assertStringIncludes(stderr, `error: Cannot read the lockfile "${path}": Requires read access`);
-    assertEquals(stderr.includes("restore it"), false, stderr);
-  }));
+for (const CI of ["", "true"]) {
+  Deno.test(`a lockfile that Deno may not read is told as that: CI=${CI}`, () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "kedge.lock");
+      await Deno.writeTextFile(path, "{}");
+      const options = { cacheDir: join(folder, "cache"), denyRead: path, env: { CI } };
+      const { code, stderr } = await runKedge([...args, "--lock", path], options);
+      assertEquals(code, 5, stderr);
+      const state = `error: Cannot read the lockfile "${path}": Requires read access`;
+      assertStringIncludes(stderr, state);
+      assertEquals(stderr.includes("restore it"), false, stderr);
+    }));
+}
