@@ -56,18 +56,16 @@ export function parseFlags(
     keys.set(flag, key);
     (declared.kind === "boolean" ? boolean : string).push(flag);
   }
-  const end = argv.indexOf("--");
-  const tokens = argv.flatMap((token, index) => {
-    if (end >= 0 && end < index) return token;
-    if (!token.startsWith("--")) return lettersApart(token, short, string);
-    const value = bare[token.slice(2)];
-    return value === undefined ? token : `${token}=${value}`;
-  });
+  const dashes = argv.indexOf("--");
+  const end = dashes < 0 ? argv.length : dashes;
+  const declared: Declared = { boolean, texts: string.slice(1), short, bare };
+  const parts = argv.map((token, index) => index < end ? asParsed(token, declared) : [token]);
+  const tokens = parts.flat();
   const unknown: string[] = [];
   const parsed = parseArgs(tokens, {
     boolean,
     string,
-    collect: string.slice(1),
+    collect: declared.texts,
     negatable: boolean,
     alias: Object.fromEntries(
       Object.entries(short).filter(([, flag]) => keys.has(flag)).map((
@@ -89,8 +87,8 @@ export function parseFlags(
     },
   });
   // What stands behind it is no flag.
-  const flagTokens = end < 0 ? tokens : tokens.slice(0, tokens.indexOf("--"));
-  const texts = textsOf(parsed, string.slice(1), flagTokens);
+  const flagTokens = parts.slice(0, end).flat();
+  const texts = textsOf(parsed, declared.texts, flagTokens);
   if (unknown.length > 0) throw unknownFlag(unknown[0]!, [...keys.keys()], elsewhere);
   const switches = switchesOf(parsed, boolean, flagTokens);
   const keyed = <T>(values: readonly (readonly [flag: string, value: T])[]) =>
@@ -98,21 +96,73 @@ export function parseFlags(
   return {
     texts: keyed(texts),
     switches: keyed(switches),
-    positionals: [...parsed._.map(String), ...(parsed["--"] ?? [])],
+    positionals: stopEarly
+      ? [...argv.slice(firstPositional(parts, end, parsed._.length), end), ...argv.slice(end + 1)]
+      : [...parsed._.map(String), ...(parsed["--"] ?? [])],
   };
 }
 
+/** The flags of a shape. */
+interface Declared {
+  /** The switches. */
+  readonly boolean: readonly string[];
+  /** The others. */
+  readonly texts: readonly string[];
+  readonly short: Readonly<Record<string, string>>;
+  readonly bare: Readonly<Record<string, string>>;
+}
+
+/** Where what was left as it is begins in the command line: of some words of it, `parseArgs()` was given several. */
+function firstPositional(
+  parts: readonly (readonly string[])[],
+  end: number,
+  left: number,
+): number {
+  let at = end;
+  for (let count = left; count > 0; count -= parts[at]!.length) at--;
+  return at;
+}
+
+/**
+ * A word of a command line as `parseArgs()` has to be given it: it takes any value for that of a switch, drops one behind a letter, and leaves
+ * `no-` out wherever a value follows.
+ *
+ * @throws {UsageError} on a value of a switch other than true or false
+ */
+function asParsed(token: string, declared: Declared): string[] {
+  const { boolean, texts, bare } = declared;
+  if (!token.startsWith("--")) return lettersApart(token, declared);
+  const [, flag, value = ""] = /^--([^=]+)=(.*)$/s.exec(token) ?? [];
+  if (flag === undefined) {
+    const standing = bare[token.slice(2)];
+    return [standing === undefined ? token : `${token}=${standing}`];
+  }
+  const isNegative = flag.startsWith("no-");
+  if (boolean.includes(flag)) {
+    if (value !== "true" && value !== "false") throw takesNoValue(token, flag);
+    if (isNegative) return [value === "true" ? `--${flag}` : `--no-${flag}`];
+  } else if (isNegative && texts.includes(flag)) {
+    if (value !== "" && !value.startsWith("-")) return [`--${flag}`, value];
+  } else if (isNegative) {
+    const opposite = flag.slice("no-".length);
+    if (boolean.includes(opposite)) throw takesNoValue(token, opposite);
+    if (texts.includes(opposite)) throw unknownFlag(token, [...boolean, ...texts]);
+  }
+  return [token];
+}
+
 /** `-njx` as `-n -j=x`: all behind the letter of a flag that takes a value is its value, whatever it is. */
-function lettersApart(
-  token: string,
-  short: Readonly<Record<string, string>>,
-  flags: readonly string[],
-): string[] {
+function lettersApart(token: string, { boolean, texts, short }: Declared): string[] {
   if (!token.startsWith("-")) return [token];
   for (let at = 1; at < token.length; at++) {
-    const flag = short[token[at]!];
-    if (flag === undefined) return [token];
-    if (!flags.includes(flag)) continue;
+    const flag = short[token[at]!] ?? "";
+    if (boolean.includes(flag)) continue;
+    if (!texts.includes(flag)) {
+      if (at === 1) return [token];
+      throw token[at] === "="
+        ? takesNoValue(token, short[token[at - 1]!]!)
+        : unknownFlag(token, [...boolean, ...texts]);
+    }
     const value = token.slice(at + 1);
     const given = value === "" || value.startsWith("=") ? value : `=${value}`;
     return [...(at > 1 ? [token.slice(0, at)] : []), `-${token[at]}${given}`];
@@ -144,14 +194,6 @@ function switchesOf(
   tokens: readonly string[],
 ): [flag: string, on: boolean][] {
   return flags.flatMap((flag) => {
-    const bad = tokens.find((token) =>
-      token.startsWith(`--${flag}=`) && !/=(true|false)$/.test(token)
-    );
-    if (bad !== undefined) {
-      throw new UsageError(`Cannot read "${bad}": it takes no value`, {
-        hint: `write --${flag} or --no-${flag}`,
-      });
-    }
     const on = parsed[flag] === true;
     const given = on ||
       tokens.some((token) =>
@@ -161,10 +203,16 @@ function switchesOf(
   });
 }
 
+function takesNoValue(token: string, flag: string): UsageError {
+  return new UsageError(`Cannot read "${token}": it takes no value`, {
+    hint: `write --${flag} or --no-${flag}`,
+  });
+}
+
 function unknownFlag(
   token: string,
   flags: readonly string[],
-  elsewhere: (flag: string) => readonly string[],
+  elsewhere: (flag: string) => readonly string[] = () => [],
 ): UsageError {
   const name = token.replace(/^-+/, "").replace(/=.*$/s, "");
   const shown = token.startsWith("--") ? `--${name}` : `-${name}`;
