@@ -47,15 +47,17 @@ async function runTests(args: readonly string[]): Promise<Counts> {
 export function readReport(xml: string): Counts {
   const counts: Counts = { passed: 0, failed: [], skipped: [] };
   for (const [, attributes = "", body = ""] of xml.matchAll(testcase)) {
-    const attribute = (key: string) =>
-      unescapeXml(new RegExp(`\\b${key}="([^"]*)"`).exec(attributes)?.[1] ?? "");
+    const attribute = (key: string, all = attributes) =>
+      unescapeXml(new RegExp(`\\b${key}="([^"]*)"`).exec(all)?.[1] ?? "");
     const name = attribute("name");
-    const failure = /<(failure|error)\b[^>]*>([\s\S]*?)<\/\1>/.exec(body);
+    const failure = /<(failure|error)\b([^>]*?)(?:\/>|>([\s\S]*?)<\/\1>)/.exec(body);
     if (failure !== null) {
+      const [, , about, text] = failure;
       counts.failed.push({
         name,
         at: `${attribute("classname")}:${attribute("line")}`,
-        text: unescapeXml(failure[2] ?? ""),
+        // One that was cut off by an error of another one has no words but these.
+        text: text === undefined ? attribute("message", about) : unescapeXml(text),
       });
     } else if (/<skipped\b/.test(body)) counts.skipped.push(name);
     else counts.passed++;

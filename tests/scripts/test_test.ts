@@ -18,3 +18,24 @@ Deno.test("readReport() counts the passed cases and keeps what failed, with its 
     skipped: ["four [missing: nginx]", "five <&>"],
   });
 });
+
+Deno.test("readReport() takes a case that was cut off by another one for failed, as Deno reports it", () => {
+  const xml = `<testsuites><testsuite name="a">
+    <testcase name="one" classname="./x_test.ts" time="0.1" line="1" col="6">
+    </testcase>
+    <testcase name="two" classname="./x_test.ts" time="0.0" line="2" col="6">
+      <error message="Cancelled"/>
+    </testcase>
+    <testcase name="three" classname="./x_test.ts" time="0.0" line="3" col="6">
+      <failure message="a &gt; b" />
+    </testcase>
+  </testsuite></testsuites>`;
+  assertEquals(readReport(xml), {
+    passed: 1,
+    failed: [
+      { name: "two", at: "./x_test.ts:2", text: "Cancelled" },
+      { name: "three", at: "./x_test.ts:3", text: "a > b" },
+    ],
+    skipped: [],
+  });
+});
