@@ -6,22 +6,37 @@
  *
  * @module
  */
+import { ExitCode } from "../base/errors.ts";
+import { listed } from "../base/listed.ts";
 import type { ErrorData } from "../operation/event.ts";
-import type { TaskSummary } from "../runner/events.ts";
+import type { RunEvent, TaskSummary } from "../runner/events.ts";
 import { failedWords } from "../runner/failed_words.ts";
 import { hintLines } from "./hint_lines.ts";
 import type { Paint } from "./paint.ts";
 import { visible } from "./visible.ts";
 
+/** What may end a task of a dry run for want of what one before it would have made. */
+const forWant: readonly number[] = [ExitCode.failed, ExitCode.usage, ExitCode.incomplete];
+/** The most that are named of what a dry run left unmade. */
+const mostNamed = 3;
+
 /** Knows what was told. */
 export class Failures {
   #told = new Set<string>();
   #failed: string[] = [];
+  #unmade = new Set<string>();
   #paint: Paint;
 
   /** Has told nothing yet. */
   constructor(paint: Paint) {
     this.#paint = paint;
+  }
+
+  /** Takes what a dry run would have done. */
+  report(event: RunEvent): void {
+    if (event.type !== "operation-end" || !event.ok) return;
+    const { dryRun, changed } = event.figures;
+    if (dryRun && changed) this.#unmade.add(`"${event.kind} ${event.subject}"`);
   }
 
   /** The lines of a failure that is told where it happens: what others said in the same words already is not told in full again. */
@@ -40,8 +55,19 @@ export class Failures {
   /** The lines of the error of the run. */
   atTheEnd(error: ErrorData): string[] {
     const head = this.#paint.bad("error:");
-    if (this.#told.has(error.message)) return [`${head} ${visible(failedWords(this.#failed))}`];
-    return [`${head} ${visible(error.message)}`, ...this.#rest(error)];
+    const lines = this.#told.has(error.message)
+      ? [`${head} ${visible(failedWords(this.#failed))}`]
+      : [`${head} ${visible(error.message)}`, ...this.#rest(error)];
+    return [...lines, ...hintLines(this.#hintOfUnmade(error), this.#paint)];
+  }
+
+  /** A task of a dry run may fail where the same task of a run finds what others made before it. */
+  #hintOfUnmade({ exitCode }: ErrorData): string | undefined {
+    if (this.#unmade.size === 0 || !forWant.includes(exitCode)) return undefined;
+    const named = [...this.#unmade].slice(0, mostNamed);
+    const rest = this.#unmade.size - named.length;
+    const all = listed(rest === 0 ? named : [...named, `${rest} more`]);
+    return `a dry run makes nothing, and what failed may need what ${all} would have made`;
   }
 
   #rest({ causes = [], hints = [], at, hint }: ErrorData): string[] {

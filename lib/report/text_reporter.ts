@@ -56,6 +56,7 @@ export class TextReporter implements Reporter {
 
   report(event: RunEvent): void {
     this.#options.progress.report(event);
+    this.#failures.report(event);
     switch (event.type) {
       case "run-start":
         this.#query = event.query;
