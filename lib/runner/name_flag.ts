@@ -16,12 +16,13 @@ export function nameFlag(message: string, error: unknown, task: AnyTask, args: A
 
 type Given = readonly (readonly [key: string, declared: Arg])[];
 
-/** The switches that are named as a program calls them. */
+/** The switches that are named as a program calls them, outside of quotes. */
 function withSwitches(message: string, given: Given, args: ArgValues): string {
   return given.reduce((words, [key, declared]) => {
     // A key of one word may be a word of the message.
     if (typeof args[key] !== "boolean" || !/[A-Z]/.test(key)) return words;
-    return words.replace(new RegExp(`\\b${key}\\b`), argLabel(key, declared));
+    const found = new RegExp(`("(?:[^"\\\\]|\\\\.)*")|\\b${key}\\b`, "g");
+    return words.replace(found, (_, quoted?: string) => quoted ?? argLabel(key, declared));
   }, message);
 }
 

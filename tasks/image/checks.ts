@@ -7,6 +7,7 @@ import { resolve } from "@std/path";
 import { checkFreeBytes, diskOf } from "../../lib/base/disk_space.ts";
 import { type OptionShape, refusedOption } from "../../lib/base/check_options.ts";
 import { UsageError } from "../../lib/base/errors.ts";
+import { listed } from "../../lib/base/listed.ts";
 import { plainPath } from "../../lib/base/plain_path.ts";
 import type { PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
 import type { Platform } from "../../lib/oci/descriptor.ts";
@@ -125,8 +126,11 @@ function tellUnfit(
 export function wantedPlatforms(options: CopyImagesOptions): Platform[] | undefined {
   const { platforms = [], allPlatforms = false } = options;
   if (allPlatforms && platforms.length > 0) {
+    const names = listed(platforms.map((each) => JSON.stringify(each)));
     throw new UsageError(
-      `Cannot use allPlatforms together with platforms ${JSON.stringify(platforms)}`,
+      `Cannot use allPlatforms together with the platform${
+        platforms.length === 1 ? "" : "s"
+      } ${names}`,
       { hint: "leave out one of the two" },
     );
   }

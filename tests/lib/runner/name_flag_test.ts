@@ -59,3 +59,11 @@ Deno.test("a switch that a task refuses is told by its flag", async () => {
   );
   assertEquals(await told(words, "--name=y"), words);
 });
+
+Deno.test("a path is told as it is, also where it holds the name of a switch", async () => {
+  const words = 'Cannot read "/a/allPlatforms/b" with allPlatforms: it is not there';
+  assertEquals(
+    await told(words, "--all-platforms"),
+    'Cannot read "/a/allPlatforms/b" with --all-platforms: it is not there',
+  );
+});

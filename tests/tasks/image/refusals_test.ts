@@ -51,7 +51,7 @@ const badCases: BadCase[] = [
     options: { platforms: ["linux/amd64"], allPlatforms: true },
     type: UsageError,
     exitCode: 2,
-    message: "together with platforms",
+    message: 'allPlatforms together with the platform "linux/amd64"',
   },
   {
     what: "a tag that the registry does not have",
