@@ -20,6 +20,7 @@ import "../../lib/base/digest_text.ts";
 import "../../lib/runner/ambient.ts";
 import "../../lib/runner/context_within.ts";
 import "../../lib/base/disk_space.ts";
+import "../../lib/base/listed.ts";
 import "../../lib/base/plain_path.ts";
 import "../../lib/oci/copy/place_names.ts";
 import "../../lib/oci/platform.ts";
