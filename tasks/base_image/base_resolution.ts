@@ -88,7 +88,7 @@ export class BaseResolution implements Operation<ResolvePlan, void, Standing> {
     const isForeign = version.release === undefined && version.vendor !== "nix";
     this.#key = `base-image ${this.subject}${isForeign ? ` of ${version.vendor}` : ""}` +
       (fallback === "none" ? "" : ` or ${fallback}`);
-    this.#names = [version.version, place];
+    this.#names = [version.version, ...version.release ? [version.release] : [], place];
     this.#entry = this.#entryOf(this.#key);
   }
 

@@ -1,5 +1,5 @@
 /** A lockfile that was merged by hand, so that a version of Nix has the digest of another one. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { VerificationError } from "../../../lib/base/errors.ts";
 import { Lockfile } from "../../../lib/cache/lockfile.ts";
@@ -36,5 +36,24 @@ realTest(
       );
     }
     assertEquals((await find("2.9.0")).digest, other);
+  },
+);
+
+realTest(
+  "baseImage() pins anew what an update names by its release, as the hint says, where a distributor's own number follows it",
+  registry,
+  async () => {
+    await using room = await Room.make();
+    const right = await room.push("2.8.0", { label: "2.8.0" });
+    const other = await room.push("2.9.0", { label: "2.9.0" });
+    const path = join(room.folder, "kedge.lock");
+    const find = (update: "none" | string[]) =>
+      room.run({ nixVersion: "2.8.0+1" }, { lockfile: new Lockfile(path, { update }) });
+    assertEquals((await find("none")).digest, right);
+    await Deno.writeTextFile(path, (await Deno.readTextFile(path)).replace(right, other));
+    const { hint } = await assertRejects(() => find("none"), VerificationError);
+    assertStringIncludes(hint!, "pin anew with --update=2.8.0");
+    assertEquals((await find(["2.8.0"])).digest, right);
+    assertEquals((await find("none")).digest, right);
   },
 );
