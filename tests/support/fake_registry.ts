@@ -116,6 +116,11 @@ export class FakeRegistry implements AsyncDisposable {
     );
   }
 
+  /** How many requests are under way. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Waits until no request is under way: what a client gave up may still be coming in. */
   async idle(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((tell) => this.#waiting.push(tell));
@@ -129,10 +134,11 @@ export class FakeRegistry implements AsyncDisposable {
 
   async #serve(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const { latencyMs, mostAtOnce = () => Infinity } = this.#ground.options;
+    const { latencyMs, before, mostAtOnce = () => Infinity } = this.#ground.options;
     const atOnce = ++this.#underWay;
     const isRefused = atOnce > mostAtOnce(this.#seen++);
     if (latencyMs && !isRefused) await delay(latencyMs);
+    if (!isRefused) await before?.(request);
     let response: Response;
     try {
       response = isRefused ? await tooMany(request) : await this.#answer(request, url);

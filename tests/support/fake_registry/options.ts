@@ -93,6 +93,8 @@ export interface FakeRegistryOptions {
   minChunkBytes?: number;
   /** How long each answer is held back, in milliseconds. */
   latencyMs?: number;
+  /** What each answer waits for, unless it is that too many came. */
+  before?: (request: Request) => Promise<unknown> | void;
   /** How many requests it takes at once, once it has seen so many; the others are 429 with Retry-After: 0. @default {any number} */
   mostAtOnce?: (seen: number) => number;
   /** How many tags a page has. @default {100} */

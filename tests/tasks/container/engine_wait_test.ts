@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { KedgeError } from "../../../lib/base/errors.ts";
 import { Cache } from "../../../lib/cache/cache.ts";
-import { ContainerEngine } from "../../../lib/container/container_engine.ts";
+import { type AskEngineOptions, ContainerEngine } from "../../../lib/container/container_engine.ts";
 import { inspectImage } from "../../../lib/container/engine_image.ts";
 import { ensureVolume, inspectVolume } from "../../../lib/container/engine_volume.ts";
 import { EngineStore } from "../../../lib/container/engine_store.ts";
@@ -58,11 +58,18 @@ Deno.test("an engine's questions tell what is waited for", async () => {
   }
 });
 
+/** One that is given more time than the busiest machine takes to start a program. */
+class PatientlyAsked extends ContainerEngine {
+  override ask(what: string, args: readonly string[], options: AskEngineOptions) {
+    return super.ask(what, args, { ...options, patienceMs: 600_000 });
+  }
+}
+
 Deno.test("an engine that answers at once is not said to be waited for", async () => {
   await inFolder(async (folder) => {
     const { program, onWait } = await slowEngine(folder);
     onWait();
-    const engine = new ContainerEngine({ kind: "podman", program });
+    const engine = new PatientlyAsked({ kind: "podman", program });
     const notes: string[] = [];
     const store = new EngineStore(engine, (message) => notes.push(message));
     const { signal } = new AbortController();

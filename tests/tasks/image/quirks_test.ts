@@ -181,36 +181,6 @@ Deno.test("syncImages() asks a registry for less after a refusal, and for more w
   assertEquals(await ended(".*", 0), { atOnce: [16], refused: 0 });
 });
 
-Deno.test("syncImage() settles at what a registry takes at once, and goes up when it takes more", async () => {
-  await using room = await ImageRoom.make();
-  await using registry = new FakeRegistry({
-    latencyMs: 20,
-    mostAtOnce: (seen) => seen < 700 ? 4 : 16,
-  });
-  // Each layer costs a HEAD, a POST and a PUT.
-  await writeImage(room.path("from"), "v1", {
-    layers: Array.from({ length: 400 }, (_, layer) => `layer ${layer}`),
-  });
-  await syncImage({ from: `oci:${room.path("from")}:v1`, to: `docker://${registry.host}/a:v1` }, {
-    cache: new Cache(room.path("cache")),
-  });
-  const { requests } = registry;
-  const most = (from: number, to: number) =>
-    Math.max(...requests.slice(from, to).map(({ atOnce }) => atOnce));
-  const refused = (from: number, to: number) =>
-    requests.slice(from, to).filter(({ status }) => status === 429).length;
-  // It begins with more than is taken; once it has settled, only a rare try for more is refused.
-  assert(most(0, 200) > 4 && refused(0, 200) > 0);
-  for (let at = 200; at < 700; at += 50) {
-    const settled = most(at, at + 50);
-    // Of a try for a fifth, the refusal is counted below.
-    assert(settled >= 3 && settled <= 5, `it kept ${settled} under way behind request ${at}`);
-  }
-  assert(refused(200, 700) <= 10, `${refused(200, 700)} of 500 were refused`);
-  assert(most(900, requests.length) > 8, `it went up to ${most(900, requests.length)}`);
-  assertEquals(refused(720, requests.length), 0);
-});
-
 realTest(
   "syncImages() finds before it moves anything that a disk has no room for all that goes there",
   ["root"],

@@ -213,19 +213,33 @@ Deno.test("publish() tells how far each store is, and what is left once NARs are
 Deno.test("publish() asks for many paths at once, and backs off when it is too much", async () => {
   await using cache = new FaultyCache();
   await using ground = await plainGround(120, 10);
-  cache.latencyMs = 100;
-  await publish({ ...ground.options, stores: [cache.url] }, ground.ctx);
+  // Each answer lets one more request go: behind the first of them, none comes before so many are under way.
+  const many = Promise.withResolvers<undefined>();
+  cache.fault = () => {
+    if (cache.atOnce >= 24) many.resolve(undefined);
+    return cache.requests.length > 20 ? many.promise : undefined;
+  };
+  // What a client gave up would be counted as well.
+  const once = { stallMs: 60_000, retry: { retries: 0 } };
+  await publish({ ...ground.options, ...once, stores: [cache.url] }, ground.ctx)
+    .finally(() => many.resolve(undefined));
   assert(cache.mostAtOnce >= 24, `${cache.mostAtOnce} at once`);
   cache.latencyMs = 20;
   cache.objects.clear();
   let refused = 0;
-  cache.fault = () => {
-    if (cache.atOnce <= 8) return undefined;
-    refused++;
-    return new Response(null, { status: 429 });
+  const tooMany = Promise.withResolvers<undefined>();
+  cache.fault = ({ key }) => {
+    if (cache.atOnce > 8) {
+      refused++;
+      tooMany.resolve(undefined);
+      return new Response(null, { status: 429 });
+    }
+    // Nothing is known of the paths before it was too much once.
+    return key.endsWith(".narinfo") ? tooMany.promise : undefined;
   };
   const retry = { retries: 8, baseMs: 20, ceilingMs: 200 };
-  await publish({ ...ground.options, retry, stores: [cache.url] }, ground.ctx);
+  await publish({ ...ground.options, retry, stores: [cache.url] }, ground.ctx)
+    .finally(() => tooMany.resolve(undefined));
   assert(refused > 0);
 });
 
