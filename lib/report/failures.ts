@@ -25,6 +25,7 @@ export class Failures {
   #told = new Set<string>();
   #failed: string[] = [];
   #unmade = new Set<string>();
+  #isEndTold = false;
   #paint: Paint;
 
   /** Has told nothing yet. */
@@ -47,6 +48,11 @@ export class Failures {
     return [visible(error.message), ...rest];
   }
 
+  /** Takes the error that ends the run, in the words in which a task that threw it may have told it: the run itself names flags in it. */
+  endsRun(error: ErrorData): void {
+    this.#isEndTold = this.#told.has(error.message);
+  }
+
   /** Takes what became of the tasks. */
   endRun(tasks: readonly TaskSummary[]): void {
     this.#failed = tasks.filter(({ status }) => status === "failed").map(({ task }) => task);
@@ -55,7 +61,7 @@ export class Failures {
   /** The lines of the error of the run. */
   atTheEnd(error: ErrorData): string[] {
     const head = this.#paint.bad("error:");
-    const lines = this.#told.has(error.message)
+    const lines = this.#isEndTold || this.#told.has(error.message)
       ? [`${head} ${visible(failedWords(this.#failed))}`]
       : [`${head} ${visible(error.message)}`, ...this.#rest(error)];
     return [...lines, ...hintLines(this.#hintOfUnmade(error), this.#paint)];

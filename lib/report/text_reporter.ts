@@ -182,6 +182,7 @@ export class TextReporter implements Reporter {
     const { status, task, error } = event;
     const isFailure = status === "failed" && error !== undefined;
     const isOwn = isFailure && event.endsRun !== true;
+    if (isFailure && !isOwn) this.#failures.endsRun(error);
     if (this.#query || quiet && !isOwn && !(github && isFailure)) return;
     const time = status === "not-run" ? "" : ` in ${formatDuration(event.durationMs)}`;
     const word = `${statusWords[status]}${time}`;

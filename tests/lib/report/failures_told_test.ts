@@ -61,6 +61,13 @@ Deno.test("the failure of a task that another one runs is told as it happens", a
   assertMatch(counted, /\nerror: 2 of 3 hosts failed\nat: \S+\n$/);
 });
 
+Deno.test("a failure of which the end of the run would name the flag is told once all the same", async () => {
+  const { code, stderr } = await run(["hands", "--level=40"], { program });
+  assertEquals(code, 2, stderr);
+  assertEquals(stderr.split("it is not 1 to 19").length - 1, 1, stderr);
+  assert(stderr.endsWith("\nerror: 2 tasks failed: packs level=40, hands\n"), stderr);
+});
+
 Deno.test("a failure that another task bears is told though the run ends well", async () => {
   const { code, stderr } = await run(["bears"], { program });
   assertEquals(code, 0, stderr);
