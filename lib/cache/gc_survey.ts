@@ -2,8 +2,8 @@
  * What there is in a cache, as far as a collection must know.
  *
  * Invariants: contents (blobs and archives) are looked at first, then leases, then pointers. A writer leases them, makes them appear, writes their pointer and
- * ends the lease, in this order; so what was seen is either still leased or has a pointer that is seen too, even
- * where locks lie.
+ * ends the lease, in this order; so what was seen to have come is either still leased or has a pointer that is seen too, even
+ * where locks lie. Of what was there before, nobody begins to need any while the lock of the leases is held: it is taken in between.
  *
  * @module
  */
@@ -48,13 +48,18 @@ export interface Survey {
   denied: string[];
 }
 
-/** Looks through a cache, which others use now or not; nothing is changed. */
+/**
+ * Looks through a cache, which others use now or not; nothing is changed.
+ *
+ * @param lockLeases called once before it is asked what is needed
+ */
 export async function surveyCache(
   cache: Cache,
   signal: AbortSignal | undefined,
   inUse: boolean,
+  lockLeases?: () => Promise<void>,
 ): Promise<Survey> {
-  return await new CacheSurvey(cache, signal).see(inUse);
+  return await new CacheSurvey(cache, signal).see(inUse, lockLeases);
 }
 
 class CacheSurvey {
@@ -73,9 +78,10 @@ class CacheSurvey {
     this.#signal = signal;
   }
 
-  async see(inUse: boolean): Promise<Survey> {
+  async see(inUse: boolean, lockLeases?: () => Promise<void>): Promise<Survey> {
     await this.#seeContents("blob", buckets.blobs);
     await this.#seeContents("archive", buckets.archives);
+    await lockLeases?.();
     const leases = await this.#cache.leases.read(inUse);
     this.#denied.push(...leases.denied);
     await this.#seePointers();

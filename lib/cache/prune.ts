@@ -17,8 +17,9 @@ import { planGc } from "./gc_plan.ts";
 import { type Survey, surveyCache } from "./gc_survey.ts";
 import { isRootHeld } from "./in_use.ts";
 import { checkOwnFolder } from "./own_folder.ts";
-import { refsOf } from "./pointers.ts";
-import { type Removal, RemovalCount, removeCounted, removeWhole } from "./removal.ts";
+import { needsOf, refsOf } from "./pointers.ts";
+import { type Removal, RemovalCount, removeCounted } from "./removal.ts";
+import { removeContents, type RemoveContentsOptions } from "./remove_contents.ts";
 
 /** Options of {@linkcode pruneCache}. */
 export interface PruneOptions {
@@ -58,10 +59,11 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
         : "the cache is in use; what is young or leased stays",
     );
   }
-  const survey = await surveyCache(cache, signal, root.busy);
+  using leases = new DisposableStack();
+  const lockLeases = async () => void leases.use(await cache.leases.lock(signal));
+  const survey = await surveyCache(cache, signal, root.busy, dryRun ? undefined : lockLeases);
   const behind = isBehind(survey, madeMs(cache), cache.now());
   if (!dryRun && !behind) await mendDates(survey, cache.now());
-  using _leases = dryRun ? undefined : await cache.leases.lock(signal);
   const { leased, all } = await cache.leases.read(root.busy);
   // Asked only where it counts: it takes a permission that not every task is given.
   const free = policy.minFreeBytes === undefined ? undefined : freeBytes(cache.dir);
@@ -75,6 +77,8 @@ export async function pruneCache(cache: Cache, options: PruneOptions = {}): Prom
   });
   const denied = await carryOut(cache, plan, survey, count, {
     dryRun,
+    inUse: root.busy,
+    refs: policy.ci ? needsOf : refsOf,
     ...(signal === undefined ? {} : { signal }),
   });
   return { ...count.toRemoval(), plan: { ...plan, denied: [...plan.denied, ...denied] } };
@@ -122,32 +126,35 @@ async function carryOut(
   plan: GcPlan,
   survey: Survey,
   count: RemovalCount,
-  options: { dryRun: boolean; signal?: AbortSignal },
+  options: Omit<RemoveContentsOptions, "each"> & { dryRun: boolean; signal?: AbortSignal },
 ): Promise<string[]> {
   const denied: string[] = [];
   const staying = new Set<string>();
   const seen = new Map(survey.pointers.map(({ path, usedMs }) => [path, usedMs]));
   const carry = async (item: GcItem) => {
-    options.signal?.throwIfAborted();
     if (item.kind === "pointer" && await wasUsed(item, seen.get(item.path))) {
       staying.add(item.path);
-    } else if (item.kind === "archive") {
-      await removeWhole(item.path, cache.temporaryPath("archive"), count, options);
     } else await removeCounted(item.path, count, options);
   };
-  const carryAllowed = (item: GcItem) =>
-    ifAllowed(carry(item), (why) => {
+  const allowed = (item: GcItem, act: (item: GcItem) => Promise<void>) =>
+    ifAllowed(act(item), (why) => {
       denied.push(why);
       staying.add(item.path);
     });
-  const carryAll = async (items: readonly GcItem[]) => {
+  const each = async (items: readonly GcItem[], act = carry) => {
     for (let at = 0; at < items.length; at += atOnce) {
-      await Promise.all(items.slice(at, at + atOnce).map(carryAllowed));
+      options.signal?.throwIfAborted();
+      await Promise.all(items.slice(at, at + atOnce).map((item) => allowed(item, act)));
     }
   };
-  await carryAll(plan.items.filter(({ kind }) => kind === "pointer"));
+  await each(plan.items.filter(({ kind }) => kind === "pointer"));
   const needed = neededBy(staying, survey);
-  await carryAll(plan.items.filter(({ kind, path }) => kind !== "pointer" && !needed.has(path)));
+  const others = plan.items.filter(({ kind, path }) => kind !== "pointer" && !needed.has(path));
+  const isContents = ({ kind }: GcItem) => kind === "blob" || kind === "archive";
+  await each(others.filter((item) => options.dryRun || !isContents(item)));
+  if (!options.dryRun) {
+    await removeContents(cache, others.filter(isContents), count, { ...options, each });
+  }
   return denied;
 }
 
