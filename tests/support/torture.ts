@@ -32,7 +32,7 @@ export interface TortureOptions {
   processes: number;
   /** Whether the locks let everybody in. */
   lying: boolean;
-  /** How long a round takes at most, in milliseconds. */
+  /** How long a process lives at most, in milliseconds. */
   roundMs: number;
   /** What the random choices begin with. */
   seed: number;
@@ -72,14 +72,21 @@ export async function torture(options: TortureOptions): Promise<string[]> {
         stdout: "piped",
         stderr: "piped",
       }).spawn();
-      const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
-      const { stdout, stderr, signal } = await child.output();
+      const stderr = new Response(child.stderr).text();
+      // It lives from its first line on: what it loads until then touches no cache.
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let stdout = "";
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        timer ??= setTimeout(() => child.kill("SIGKILL"), afterMs);
+        stdout += text;
+      }
+      const { signal } = await child.status;
       clearTimeout(timer);
-      const lines = new TextDecoder().decode(stdout).split("\n");
-      if (!cleaning) { for (const line of lines.slice(0, -1)) written.add(line); }
+      const lines = stdout.split("\n").slice(1, -1);
+      if (!cleaning) { for (const line of lines) written.add(line); }
       if (signal !== "SIGKILL") {
         const when = `round ${round + 1}${cleaning ? ", cleaning" : ""}`;
-        wrong.push(`${when}: a process ended: ${new TextDecoder().decode(stderr)}`);
+        wrong.push(`${when}: a process ended: ${await stderr}`);
       }
     });
     await Promise.all(killed);

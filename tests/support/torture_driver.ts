@@ -1,6 +1,6 @@
 /**
- * One process of the torture: it downloads, unpacks, persists, prunes and cleans at random until somebody kills it. Each entry that it wrote is told
- * on standard output, after the write.
+ * One process of the torture: it downloads, unpacks, persists, prunes and cleans at random until somebody kills it. It tells on standard output
+ * that it begins, by an empty line, and of each entry that it wrote, after the write.
  *
  * Arguments: cache folder, origin URL, seed, `lying` or `honest`, and `cleaning` where the whole cache may be cleaned too.
  *
@@ -13,12 +13,11 @@ import { Cache } from "../../lib/cache/cache.ts";
 import { cleanCache } from "../../lib/cache/clean.ts";
 import { pruneCache } from "../../lib/cache/prune.ts";
 import { cacheKexec } from "../../tasks/kexec/kexec.ts";
+import { lyingLocks } from "./lying_locks.ts";
 
 const [dir = "", url = "", seed = "1", locks = "honest", cleaning = ""] = Deno.args;
 
-if (locks === "lying") {
-  Deno.FsFile.prototype.tryLock = () => Promise.resolve(true);
-}
+if (locks === "lying") await lyingLocks();
 
 let state = Number(seed) | 1;
 function random(below: number): number {
@@ -44,7 +43,9 @@ async function download(): Promise<void> {
 
 async function write(cache: Cache): Promise<void> {
   const key = `entry ${random(40)}`;
-  const text = `${key} of ${Deno.pid} at ${random(1e6)} `.repeat(1 + random(2000));
+  // Some contents come again, and are written while they are pruned.
+  const version = random(2) === 0 ? random(3) : `${Deno.pid} ${random(1e6)}`;
+  const text = `${key} ${version} `.repeat(1000);
   using _use = await cache.use();
   const blob = await cache.blobs.persist(new Blob([text]).stream());
   await cache.entry(buckets.oci, key, schema).write({ text }, {
@@ -68,10 +69,10 @@ async function remove(cache: Cache): Promise<void> {
 function isGone(error: unknown): boolean {
   if (error instanceof Deno.errors.NotFound) return true;
   if (!(error instanceof KedgeError)) return false;
-  return error.message.endsWith("gone from the cache") ||
-    error.message.endsWith("removed meanwhile");
+  return /(gone from the cache|removed (meanwhile|at once))$/.test(error.message);
 }
 
+Deno.stdout.writeSync(encoder.encode("\n"));
 for (;;) {
   const cache = new Cache(dir, { lockTimeoutMs: 2000 });
   try {
@@ -80,7 +81,7 @@ for (;;) {
       await cleanCache(cache, { force: locks === "lying" });
     } else if (dice < 3) await download();
     else if (dice < 7) await write(cache);
-    else if (dice < 9) await pruneCache(cache);
+    else if (dice < 9) await pruneCache(cache, { policy: { graceMs: random(2) * 3_600_000 } });
     else await remove(cache);
   } catch (error) {
     const code = exitCodeOf(error);
