@@ -1,15 +1,13 @@
 /**
  * Finds digests by their bytes, in two typed arrays and no object per digest.
  *
- * Open addressing with linear steps, half full at most. The start is taken from the digest's own bytes, mixed with a number that is
- * drawn per process, so that nobody can craft digests that all begin at one place.
+ * Open addressing with linear steps, half full at most.
  *
  * @module
  */
 import { freeMemory } from "../base/free_memory.ts";
 import { sameDigestAt } from "./digest_column.ts";
-
-const salt = crypto.getRandomValues(new Int32Array(1))[0]!;
+import { digestHash } from "./digest_hash.ts";
 
 /** Numbers of digests in a column of 32 bytes each; the column may grow. What it takes besides the column is given back when it is disposed of. */
 export class DigestLookup implements Disposable {
@@ -59,10 +57,7 @@ export class DigestLookup implements Disposable {
   }
 
   #slot(column: Uint8Array, at: number): number {
-    const i = at * 32;
-    const word = column[i]! | column[i + 1]! << 8 | column[i + 2]! << 16 | column[i + 3]! << 24;
-    const mixed = Math.imul(word ^ salt, 0x9e3779b1);
-    let slot = (mixed ^ (mixed >>> 15)) & this.#mask;
+    let slot = digestHash(column, at, 32) & this.#mask;
     for (;;) {
       const found = this.#slots[slot]!;
       if (found === 0 || sameDigestAt(this.#column, found - 1, column, at)) return slot;

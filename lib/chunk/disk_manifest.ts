@@ -5,7 +5,7 @@
  */
 import { type Digest, sha256 } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
-import type { DiskChunks, DiskIndex } from "./chunk_table.ts";
+import type { DiskIndex } from "./chunk_table.ts";
 import { digestAt } from "./digest_column.ts";
 
 /** The types that a chunked disk is made of. */
@@ -39,7 +39,9 @@ export function configBlob(): DiskBlob {
 }
 
 /** The descriptors of an index's packs, in their order. */
-export function packBlobs(index: DiskChunks): DiskBlob[] {
+export function packBlobs(
+  index: Pick<DiskIndex, "packDigests" | "packSizes">,
+): DiskBlob[] {
   return Array.from(index.packSizes, (size, pack) => ({
     mediaType: DiskType.pack,
     digest: digestAt(index.packDigests, pack),
@@ -64,7 +66,11 @@ export function encodeDiskManifest(index: DiskIndex, indexBlob: DiskBlob): Uint8
  *
  * @throws {VerificationError} if they are not the same, in the same order
  */
-export function checkPacks(index: DiskIndex, listed: readonly DiskBlob[], name: string): void {
+export function checkPacks(
+  index: Pick<DiskIndex, "packDigests" | "packSizes">,
+  listed: readonly DiskBlob[],
+  name: string,
+): void {
   const refuse = (state: string) =>
     new VerificationError(`Cannot use the disk "${name}": ${state}`, { side: "source" });
   if (listed.length !== index.packSizes.length) {

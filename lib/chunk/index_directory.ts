@@ -33,11 +33,11 @@ export function directoryBytes(packs: number): number {
  * @throws {VerificationError} if there is none, or it contradicts itself
  */
 export function decodeDirectory(bytes: Uint8Array): IndexDirectory {
-  return readDirectory(bytes, readIndexHeader(bytes, false).counts);
+  return readDirectory(bytes.subarray(headerBytes), readIndexHeader(bytes, false).counts);
 }
 
 /**
- * The directory of an index of which the header was read.
+ * The directory that follows the header of an index.
  *
  * @throws {VerificationError} if it contradicts itself or the header
  */
@@ -45,7 +45,8 @@ export function readDirectory(
   bytes: Uint8Array,
   { packs, chunks, local }: IndexCounts,
 ): IndexDirectory {
-  checkIndex(bytes.length >= directoryBytes(packs), `it is only ${bytes.length} bytes long`);
+  const length = headerBytes + bytes.length;
+  checkIndex(length >= directoryBytes(packs), `it is only ${length} bytes long`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const directory = {
     packDigests: new Uint8Array(packs * 32),
@@ -57,7 +58,7 @@ export function readDirectory(
   let start = directoryBytes(packs);
   let total = 0;
   for (let pack = 0; pack < packs; pack++) {
-    const at = headerBytes + pack * entryBytes;
+    const at = pack * entryBytes;
     directory.packDigests.set(bytes.subarray(at, at + 32), pack * 32);
     directory.packSizes[pack] = view.getUint32(at + 32, true);
     directory.perPack[pack] = view.getUint32(at + 36, true);

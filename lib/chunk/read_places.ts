@@ -1,41 +1,42 @@
 import { checkIndex, refuseIndex } from "./check_index.ts";
+import type { Chunker } from "./chunker.ts";
 import { indexLimits } from "./index_layout.ts";
 
 /**
- * Where the chunks of an index lie: one after the other in their packs.
+ * Where the chunks of a pack lie in it: one after the other. The offsets take the place of the gaps.
  *
- * @throws {VerificationError} if one lies outside its pack, or takes more than its length
+ * @throws {VerificationError} if one lies outside the pack, takes more than its length, or has none that the chunker makes
  */
-export function readPlaces(columns: {
-  packSizes: Uint32Array;
-  perPack: Uint32Array;
+export function readPlaces(of: {
+  chunker: Chunker;
+  pack: number;
+  packBytes: number;
+  /** The number of the first chunk. */
+  first: number;
   lengths: Uint32Array;
   stored: Uint32Array;
   gaps: Uint32Array;
-}): { packs: Uint32Array<ArrayBuffer>; offsets: Uint32Array<ArrayBuffer> } {
-  const { packSizes, perPack, lengths, stored, gaps } = columns;
-  const count = lengths.length;
-  const packs = new Uint32Array(count);
-  const offsets = new Uint32Array(count);
-  let chunk = 0;
-  for (let pack = 0; pack < packSizes.length; pack++) {
-    const size = packSizes[pack]!;
-    checkIndex(size > 0 && size <= indexLimits.packBytes, `pack ${pack} has ${size} bytes`);
-    const last = chunk + perPack[pack]!;
-    let offset = 0;
-    for (; chunk < last; chunk++) {
-      offset += gaps[chunk]!;
-      const length = stored[chunk]!;
-      if (length === 0 || length > lengths[chunk]!) {
-        refuseIndex(`chunk ${chunk} of ${lengths[chunk]} bytes takes ${length}`);
-      }
-      if (offset + length > size) {
-        refuseIndex(`chunk ${chunk} ends outside its pack of ${size} bytes`);
-      }
-      packs[chunk] = pack;
-      offsets[chunk] = offset;
-      offset += length;
+}): Uint32Array {
+  const { chunker, pack, packBytes, first, lengths, stored, gaps } = of;
+  checkIndex(
+    packBytes > 0 && packBytes <= indexLimits.packBytes,
+    `pack ${pack} has ${packBytes} bytes`,
+  );
+  let offset = 0;
+  for (let at = 0; at < lengths.length; at++) {
+    offset += gaps[at]!;
+    const [length, takes] = [lengths[at]!, stored[at]!];
+    if (length === 0 || length > chunker.maxBytes) {
+      refuseIndex(`chunk ${first + at} has ${length} bytes`);
     }
+    if (takes === 0 || takes > length) {
+      refuseIndex(`chunk ${first + at} of ${length} bytes takes ${takes}`);
+    }
+    if (offset + takes > packBytes) {
+      refuseIndex(`chunk ${first + at} ends outside its pack of ${packBytes} bytes`);
+    }
+    gaps[at] = offset;
+    offset += takes;
   }
-  return { packs, offsets };
+  return gaps;
 }

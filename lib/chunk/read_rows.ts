@@ -8,19 +8,27 @@ import type { IndexCounts } from "./index_layout.ts";
 /**
  * The rows of an index, which fill its file from the first byte to the last and show every chunk. They take the place of their codes.
  *
+ * @returns how many bytes of the file are data
  * @throws {VerificationError} if they do not
  */
 export function readRows(
   codes: Uint32Array<ArrayBuffer>,
   reader: ColumnReader,
-  of: { chunker: Chunker; size: number; counts: IndexCounts; lengths: Uint32Array },
-): { rows: Uint32Array<ArrayBuffer>; rowOffsets: Float64Array<ArrayBuffer> } {
-  const { chunker, size, counts, lengths } = of;
+  of: {
+    chunker: Chunker;
+    size: number;
+    counts: IndexCounts;
+    lengths: Uint32Array;
+    /** Where the beginning of each row is written, and at last the size, unless it is empty. */
+    rowOffsets: Float64Array;
+  },
+): number {
+  const { chunker, size, counts, lengths, rowOffsets } = of;
   const rows = codes;
-  const rowOffsets = new Float64Array(codes.length + 1);
+  const isTold = rowOffsets.length > 0;
   const fixed = chunker.kind === "fixed";
   const used = new Uint8Array(counts.chunks);
-  let [offset, previous, holes, different] = [0, -1, 0, 0];
+  let [offset, previous, holes, holeBytes, different] = [0, -1, 0, 0, 0];
   for (let row = 0; row < codes.length; row++) {
     const code = codes[row]!;
     let length: number;
@@ -33,6 +41,7 @@ export function readRows(
       if (length === 0 || length > size) {
         refuseIndex(`a hole of ${length} bytes at byte ${offset}`);
       }
+      holeBytes += length;
       rows[row] = holeRow;
     } else {
       const zigzag = code - 1;
@@ -56,13 +65,13 @@ export function readRows(
         refuseIndex(`row ${row} has ${length} bytes`);
       }
     }
-    rowOffsets[row] = offset;
+    if (isTold) rowOffsets[row] = offset;
     offset = end;
   }
-  rowOffsets[codes.length] = offset;
+  if (isTold) rowOffsets[codes.length] = offset;
   checkIndex(offset === size, `its rows end at byte ${offset} of ${size}`);
   checkIndex(holes === counts.holes, `${holes} holes instead of ${counts.holes}`);
   freeMemory(used);
   checkIndex(different === counts.chunks, `${counts.chunks - different} chunks have no row`);
-  return { rows, rowOffsets };
+  return size - holeBytes;
 }

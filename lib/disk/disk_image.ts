@@ -3,27 +3,26 @@
  *
  * @module
  */
-import { type Digest, digestOf } from "../base/digest.ts";
 import { KedgeError, VerificationError } from "../base/errors.ts";
 import { freeMemory } from "../base/free_memory.ts";
-import { ifThere } from "../base/files.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskChunks, DiskIndex } from "../chunk/chunk_table.ts";
-import { decodeIndex } from "../chunk/decode_index.ts";
+import { wholeIndex } from "../chunk/decode_index.ts";
 import { checkPacks, type DiskBlob, DiskType } from "../chunk/disk_manifest.ts";
-import { indexLimits } from "../chunk/index_layout.ts";
+import type { IndexHead } from "../chunk/read_index.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { DiskSource } from "./disk_store.ts";
 import { fetchIndex } from "./fetch_index.ts";
+import type { TakeIndex } from "./read_pieces.ts";
 import { isTart } from "./tart_disk.ts";
 
-/** A disk that is there. */
-export interface DiskImage {
+/** A disk that is there, and what was made of its index. */
+export interface DiskRead<T> {
   /** Its manifest. */
   readonly manifest: Manifest;
   /** Its index. */
-  readonly index: DiskIndex;
+  readonly index: T;
   /** The index as it is stored, where it was asked for. */
   readonly indexBytes: Uint8Array<ArrayBuffer> | undefined;
   /** The blob that holds the index. */
@@ -34,11 +33,11 @@ export interface DiskImage {
   readonly fetchedBytes: number;
 }
 
+/** A disk that is there. */
+export type DiskImage = DiskRead<DiskIndex>;
+
 /** A disk of which only the chunks are of use. */
-export interface DiskChunksImage extends Omit<DiskImage, "index" | "indexBytes"> {
-  /** Its index, without the rows. */
-  readonly index: DiskChunks;
-}
+export type DiskChunksImage = Omit<DiskRead<DiskChunks>, "indexBytes">;
 
 /** What {@linkcode loadDisk} works with. */
 export interface LoadDiskOptions {
@@ -78,6 +77,16 @@ export async function loadDisk(
   manifest: Manifest,
   of: LoadDiskOptions,
 ): Promise<DiskImage> {
+  return await readDisk(store, manifest, of, wholeIndex);
+}
+
+/** {@linkcode loadDisk}, of which only what `take` makes of the index is kept. */
+export async function readDisk<T>(
+  store: DiskSource,
+  manifest: Manifest,
+  of: LoadDiskOptions,
+  take: TakeIndex<T>,
+): Promise<DiskRead<T>> {
   if (!isDisk(manifest)) {
     throw new VerificationError(`Cannot use "${store.name}" as a disk: it is ${kindOf(manifest)}`, {
       side: "source",
@@ -92,15 +101,11 @@ export async function loadDisk(
       `Cannot use the disk "${store.name}": its first layer is not an index`,
     );
   }
-  let bytes = await cachedIndex(of.cache, indexBlob);
-  let fetchedBytes = 0;
-  if (bytes === undefined) {
-    ({ bytes, fetchedBytes } = await fetchIndex(store, indexBlob, { ...of, packs: packs.length }));
-  }
-  const index = readIndex(bytes, store.name);
-  checkPacks(index, packs, store.name);
-  const indexBytes = of.keepsBytes === true ? bytes : undefined;
-  if (indexBytes === undefined) freeMemory(bytes);
+  let head: IndexHead | undefined;
+  const options = { ...of, packs: packs.length };
+  const read = await fetchIndex(store, indexBlob, options, (read) => take(head = read));
+  checkPacks(head!, packs, store.name);
+  const { index, bytes: indexBytes, fetchedBytes } = read;
   return { manifest, index, indexBytes, indexBlob, packs, fetchedBytes };
 }
 
@@ -118,30 +123,6 @@ export async function loadChunks(
   freeMemory(rows);
   freeMemory(rowOffsets);
   return { ...image, index };
-}
-
-/** The index, of which an error tells also where it came from. */
-function readIndex(bytes: Uint8Array, name: string): DiskIndex {
-  try {
-    return decodeIndex(bytes);
-  } catch (cause) {
-    if (!(cause instanceof VerificationError)) throw cause;
-    const state = cause.message.slice(cause.message.indexOf(": ") + 2);
-    throw new VerificationError(
-      `Cannot use the disk "${name}": its chunk index cannot be read: ${state}`,
-      { side: "source", hint: cause.hint ?? "disk:push --repack makes a new one", cause },
-    );
-  }
-}
-
-async function cachedIndex(
-  cache: Cache,
-  blob: { digest: Digest; size: number },
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const found = await cache.blobs.find(blob.digest, blob.size);
-  if (found === undefined || blob.size > indexLimits.storedBytes) return undefined;
-  const bytes = await ifThere(Deno.readFile(found.path));
-  return bytes !== undefined && await digestOf(bytes) === blob.digest ? bytes : undefined;
 }
 
 function kindOf(manifest: Manifest): string {

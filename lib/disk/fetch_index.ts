@@ -1,16 +1,16 @@
 /**
- * Fetches the index of a disk, of which the pages that an earlier index has too are taken from there.
+ * Reads the index of a disk: out of the cache; else it is fetched, and the pages that an earlier index has too are taken from there.
  *
- * Invariants: what comes back has the digest of its blob, however it was put together; a page that was taken wrongly costs a second
- * fetch and nothing else; of the earlier indexes, which may be large,
- * only the pages are read that are taken.
+ * Invariants: what is made of an index was read from the bytes that the digest of its blob says, wherever they came from; a page that was taken wrongly
+ * costs a second fetch and nothing else; an index is in memory as a whole only where that is asked for, or where pages are taken for it, which is done
+ * for indexes up to 64 MiB; of the earlier indexes, which may be large, only the pages are read that are taken.
  *
  * @module
  */
 import { encodeHex } from "@std/encoding";
-import { digestOf } from "../base/digest.ts";
 import { VerificationError } from "../base/errors.ts";
 import { ifThere } from "../base/files.ts";
+import { freeMemory } from "../base/free_memory.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { DiskBlob } from "../chunk/disk_manifest.ts";
@@ -19,12 +19,15 @@ import { decodeDirectory, directoryBytes, type IndexDirectory } from "../chunk/i
 import { indexLimits, pageIdBytes } from "../chunk/index_layout.ts";
 import { RangeRefusedError } from "../oci/registry/range_refused_error.ts";
 import type { DiskSource } from "./disk_store.ts";
-import { readWhole } from "./read_whole.ts";
+import { orElsewhere } from "./or_elsewhere.ts";
+import { once, piecesOf } from "./pieces_of.ts";
+import { type ReadIndex, readPieces, type TakeIndex } from "./read_pieces.ts";
 import { seenDisks } from "./seen_disks.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const smallBytes = 64 * 1024;
+const largeBytes = 64 * 1024 * 1024;
 const gapBytes = 32 * 1024;
 const mostIndexes = 8;
 
@@ -32,34 +35,67 @@ const mostIndexes = 8;
 export interface FetchIndexOptions {
   /** How many packs the manifest lists. */
   packs: number;
-  /** Holds earlier indexes. */
+  /** Holds indexes. */
   cache: Cache;
   /** Told of what was fetched. */
   meter: Meter;
   /** Ends it. */
   signal: AbortSignal;
+  /** Whether the index is wanted as it is stored, too, which takes as much memory again. @default {false} */
+  keepsBytes?: boolean | undefined;
 }
 
-/** The bytes of an index, and how many of them were fetched. */
-export async function fetchIndex(
+/** What was made of an index, and how many bytes were fetched for it. */
+export interface FetchedIndex<T> extends ReadIndex<T> {
+  /** How many. */
+  readonly fetchedBytes: number;
+}
+
+/**
+ * What `take` makes of the index that a blob holds; for bytes that turn out to be others it is called again.
+ *
+ * @throws {VerificationError} if the index cannot be had, or contradicts itself
+ */
+export async function fetchIndex<T>(
   store: DiskSource,
   blob: DiskBlob,
   options: FetchIndexOptions,
-): Promise<{ bytes: Bytes; fetchedBytes: number }> {
-  const { cache, meter, signal } = options;
+  take: TakeIndex<T>,
+): Promise<FetchedIndex<T>> {
+  const { cache, meter, signal, keepsBytes = false } = options;
+  if (blob.size > indexLimits.storedBytes) {
+    throw new VerificationError(
+      `Cannot read ${blob.digest} of "${store.name}": it has ${blob.size} bytes, more than ${indexLimits.storedBytes}`,
+      { side: "source" },
+    );
+  }
+  const from = (pieces: AsyncIterable<Uint8Array>) =>
+    readPieces(pieces, { blob, keepsBytes, name: store.name, take });
+  const found = await cache.blobs.find(blob.digest, blob.size);
+  const cached = found && await ifThere(from(piecesOf(found.path, 0)));
+  if (cached !== undefined) return { ...cached(), fetchedBytes: 0 };
   let fetchedBytes = 0;
-  if (blob.size > smallBytes && blob.size <= indexLimits.storedBytes && store.requestsPerRead > 0) {
+  if (blob.size > smallBytes && blob.size <= largeBytes && store.requestsPerRead > 0) {
     const known = await knownIndexes(cache);
     const parts = known.length === 0 ? undefined : await fetchParts(store, blob, options, known);
     if (parts !== undefined) {
       fetchedBytes = parts.fetchedBytes;
       meter.moved(fetchedBytes);
-      if (await digestOf(parts.bytes) === blob.digest) return parts;
+      const read = await from(once(parts.bytes, 0));
+      freeMemory(parts.bytes);
+      if (read !== undefined) return { ...read(), fetchedBytes };
     }
   }
-  const bytes = await readWhole(store, blob, indexLimits.storedBytes, signal);
-  meter.moved(bytes.length);
-  return { bytes, fetchedBytes: fetchedBytes + bytes.length };
+  const read = await orElsewhere(store, blob, async () => {
+    const read = await from(store.stream(blob, signal));
+    if (read !== undefined) return read;
+    throw new VerificationError(
+      `Cannot use ${blob.digest} of "${store.name}": its bytes are not those of the digest`,
+      { side: "source", data: { digest: blob.digest } },
+    );
+  });
+  meter.moved(blob.size);
+  return { ...read(), fetchedBytes: fetchedBytes + blob.size };
 }
 
 /** The directory and what no earlier index has; `undefined` where that cannot be. */

@@ -1,10 +1,10 @@
 import { checkOptions } from "../../lib/base/check_options.ts";
-import { freeMemory } from "../../lib/base/free_memory.ts";
-import { dataBytes, type DiskIndex, holeRow } from "../../lib/chunk/chunk_table.ts";
 import { sameChunker } from "../../lib/chunk/chunker.ts";
-import { diffTables } from "../../lib/chunk/diff_tables.ts";
-import { type DiskImage, loadDisk, resolveDisk } from "../../lib/disk/disk_image.ts";
+import { takeDiff, takeKnown } from "../../lib/chunk/diff_indexes.ts";
+import { takeFigures } from "../../lib/chunk/index_figures.ts";
+import { type DiskRead, readDisk, resolveDisk } from "../../lib/disk/disk_image.ts";
 import { openDiskSource } from "../../lib/disk/open_disk_store.ts";
+import type { TakeIndex } from "../../lib/disk/read_pieces.ts";
 import { parseReference } from "../../lib/oci/reference.ts";
 import type { Figures, Plan } from "../../lib/operation/figures.ts";
 import type { Step } from "../../lib/operation/operation.ts";
@@ -19,13 +19,13 @@ import { registriesShapes, registryRules } from "../shared/registry_rules.ts";
 import type {
   DiffDisksOptions,
   DiffDisksResult,
-  DiskShape,
   InspectDiskOptions,
   InspectDiskResult,
 } from "./inspect.ts";
 import { checkOnline } from "./options.ts";
 
-type ComparedColumns = Pick<DiskIndex, "chunker" | "digests" | "lengths" | "stored">;
+/** Reads a disk, of which only what `take` makes of its index is kept. */
+type Read = <T>(name: string, take: TakeIndex<T>) => Promise<DiskRead<T>>;
 
 /** Does the work of `inspectDisk`. */
 export async function runInspectDisk(
@@ -34,7 +34,17 @@ export async function runInspectDisk(
 ): Promise<InspectDiskResult> {
   checkOptions(options, { reference: "text" }, registriesShapes);
   const context = resolveContext(ctx);
-  return await look(context, options, [options.reference], shapeOf, ([shape]) => shape!);
+  return await look(context, options, [options.reference], async (read) => {
+    const { index, manifest, indexBlob } = await read(options.reference, takeFigures);
+    const { size, ...figures } = index;
+    return {
+      digest: manifest.digest,
+      sizeBytes: size,
+      ...figures,
+      wasteBytes: index.packBytes - index.storedBytes,
+      indexBytes: indexBlob.size,
+    };
+  });
 }
 
 /** Does the work of `diffDisks`. */
@@ -44,49 +54,42 @@ export async function runDiffDisks(
 ): Promise<DiffDisksResult> {
   checkOptions(options, { from: "text", to: "text" }, registriesShapes);
   const context = resolveContext(ctx);
-  return await look(
-    context,
-    options,
-    [options.from, options.to],
-    comparedColumns,
-    ([from, to]) => ({
-      sameChunker: sameChunker(from!.chunker, to!.chunker),
-      ...diffTables(from!, to!),
-    }),
-  );
+  return await look(context, options, [options.from, options.to], async (read) => {
+    const from = (await read(options.from, takeKnown)).index;
+    using _ = from.starts;
+    const { chunker, ...diff } = (await read(options.to, takeDiff(from))).index;
+    return { sameChunker: sameChunker(from.chunker, chunker), ...diff };
+  });
 }
 
-/** Reads disks one after the other; of each stays only what `take` gives. */
-async function look<T, R extends object>(
+/** What `tell` says of disks that it reads. */
+async function look<R extends object>(
   context: TaskContext,
   options: ImageRegistriesOptions,
   names: readonly string[],
-  take: (image: DiskImage) => T,
-  tell: (taken: readonly T[]) => R,
+  tell: (read: Read) => Promise<R>,
 ): Promise<R & Figures> {
-  const references = names.map(parseReference);
-  checkOnline(context, ...references);
+  checkOnline(context, ...names.map(parseReference));
   const rules = await registryRules(options, context.signal);
   const { cache, signal } = context;
   return await runOperation<Plan & { result: R }, void, R>({
     kind: "disk",
     subject: names.join(" and "),
-    async plan(step: Step) {
-      const taken: T[] = [];
+    async plan({ meter }: Step) {
       let bytesToMove = 0;
-      const { meter } = step;
-      for (const reference of references) {
-        using store = await openDiskSource(reference, {
+      const result = await tell(async (name, take) => {
+        using store = await openDiskSource(parseReference(name), {
           meter,
           signal,
           redactor: context.redactor,
           insecureRegistries: options.insecureRegistries,
           rules,
         });
-        const image = await loadDisk(store, await resolveDisk(store), { cache, meter, signal });
-        bytesToMove += image.fetchedBytes;
-        taken.push(take(image));
-      }
+        const of = { cache, meter, signal };
+        const disk = await readDisk(store, await resolveDisk(store), of, take);
+        bytesToMove += disk.fetchedBytes;
+        return disk;
+      });
       return {
         changed: false,
         bytesToMove,
@@ -95,7 +98,7 @@ async function look<T, R extends object>(
         requests: 0,
         why: "only manifests and indexes were read",
         objects: [],
-        result: tell(taken),
+        result,
       };
     },
     move: () => Promise.resolve(),
@@ -103,33 +106,4 @@ async function look<T, R extends object>(
     commit: (plan) => Promise.resolve(plan.result),
     standing: (plan) => plan.result,
   }, context);
-}
-
-/** What comparing a disk needs of it; the memory of the other columns is given back. */
-function comparedColumns({ index }: DiskImage): ComparedColumns {
-  const { chunker, digests, lengths, stored } = index;
-  for (const column of [index.rows, index.rowOffsets, index.packs, index.offsets]) {
-    freeMemory(column);
-  }
-  return { chunker, digests, lengths, stored };
-}
-
-function shapeOf({ manifest, index, indexBlob }: DiskImage): DiskShape {
-  const total = (column: Uint32Array) => column.reduce((sum, value) => sum + value, 0);
-  const storedBytes = total(index.stored);
-  const packBytes = total(index.packSizes);
-  return {
-    digest: manifest.digest,
-    sizeBytes: index.size,
-    dataBytes: dataBytes(index),
-    chunker: index.chunker,
-    chunks: index.lengths.length,
-    chunkBytes: total(index.lengths),
-    storedBytes,
-    holes: index.rows.reduce((count, row) => row === holeRow ? count + 1 : count, 0),
-    packs: index.packSizes.length,
-    packBytes,
-    wasteBytes: packBytes - storedBytes,
-    indexBytes: indexBlob.size,
-  };
 }

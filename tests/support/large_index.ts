@@ -1,8 +1,9 @@
-/** Disks of many rows and few different chunks, whose packs are not there, for tests of what an index takes. @module */
+/** Disks of many rows or chunks, whose packs are not there, for tests of what an index takes. @module */
 import { sha256 } from "../../lib/base/digest.ts";
 import type { DiskIndex } from "../../lib/chunk/chunk_table.ts";
 import { chunkerFor } from "../../lib/chunk/chunker.ts";
 import { setDigest } from "../../lib/chunk/digest_column.ts";
+import { noise } from "./disk.ts";
 
 /** An index of so many rows of 4 KiB, which have these chunks by turns; every tenth chunk is another one for another seed. */
 export function largeIndex(rowCount: number, chunkCount: number, seed: number): DiskIndex {
@@ -32,6 +33,29 @@ export function largeIndex(rowCount: number, chunkCount: number, seed: number): 
     packSizes: Uint32Array.of(chunkCount * 4096),
     packs: new Uint32Array(chunkCount),
     offsets,
+    stored: lengths.slice(),
+  };
+}
+
+/** An index of so many different chunks of 4 KiB in packs of 48 MiB, each in one row. */
+export function indexOfChunks(count: number): DiskIndex {
+  const perPack = 48 * 256;
+  const packCount = Math.ceil(count / perPack);
+  const column = (of: (chunk: number) => number) => new Uint32Array(count).map((_, at) => of(at));
+  const lengths = new Uint32Array(count).fill(4096);
+  const packSizes = new Uint32Array(packCount).fill(perPack * 4096);
+  packSizes[packCount - 1] = (count - (packCount - 1) * perPack) * 4096;
+  return {
+    chunker: chunkerFor("fixed", count * 4096, 4096),
+    size: count * 4096,
+    digests: noise(count * 32),
+    lengths,
+    rows: column((chunk) => chunk),
+    rowOffsets: new Float64Array(count + 1).map((_, row) => row * 4096),
+    packDigests: noise(packCount * 32, 2),
+    packSizes,
+    packs: column((chunk) => Math.floor(chunk / perPack)),
+    offsets: column((chunk) => chunk % perPack * 4096),
     stored: lengths.slice(),
   };
 }

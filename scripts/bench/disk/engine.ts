@@ -1,6 +1,6 @@
 import { chunkerFor } from "../../../lib/chunk/chunker.ts";
-import { decodeIndex } from "../../../lib/chunk/decode_index.ts";
-import { diffTables } from "../../../lib/chunk/diff_tables.ts";
+import { takeIndex } from "../../../lib/chunk/decode_index.ts";
+import { takeDiff, takeKnown } from "../../../lib/chunk/diff_indexes.ts";
 import { encodeIndex } from "../../../lib/chunk/encode_index.ts";
 import { JobPool } from "../../../lib/chunk/job_pool.ts";
 import { scanFile } from "../../../lib/chunk/scan_file.ts";
@@ -66,7 +66,7 @@ function tables(rounds: number): Row[] {
     const [from, to] = [table(count, 0), table(count, 7)].map(encodeIndex);
     const seconds = Array.from({ length: rounds }, () => {
       const started = performance.now();
-      diffTables(decodeIndex(from!), decodeIndex(to!));
+      takeIndex(to!, takeDiff(takeIndex(from!, takeKnown)));
       return (performance.now() - started) / 1000;
     });
     return median(seconds);

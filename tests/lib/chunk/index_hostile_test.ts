@@ -90,7 +90,12 @@ Deno.test("decodeIndex() refuses chunk lengths that the chunker does not make", 
   const lengths = (value: number) => lie((index) => ({ lengths: index.lengths.with(2, value) }));
   assertStringIncludes(lengths(0), "chunk 2 has 0 bytes");
   assertStringIncludes(lengths(8192), "chunk 2 has 8192 bytes");
-  assertStringIncludes(lengths(4095), "off the grid");
+  assertStringIncludes(lengths(4095), "of 4095 bytes takes 4096");
+  const short = lie(({ lengths, stored }) => ({
+    lengths: lengths.with(2, 4095),
+    stored: stored.with(2, 4095),
+  }));
+  assertStringIncludes(short, "off the grid");
 });
 
 Deno.test("decodeIndex() refuses a hole of no length, and one longer than the file", () => {

@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import { Layout } from "../../../lib/oci/layout/layout.ts";
 import { DiskWorld, putDisk } from "../../support/disk_world.ts";
-import { largeIndex } from "../../support/large_index.ts";
+import { indexOfChunks, largeIndex } from "../../support/large_index.ts";
 import { memoryOf } from "../../support/memory_of.ts";
 
 Deno.test({
@@ -22,6 +22,23 @@ Deno.test({
     ];
     for (const [task, options] of ways) {
       const taken = await memoryOf(task, 2, options, { dryRun: true });
+      assert(taken < 300_000_000, `${taken} bytes for ${task}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "an inspection and a comparison take at most 300 MB for 2^22 different chunks",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await DiskWorld.make();
+    const layout = new Layout(world.path("store"), new AbortController().signal);
+    await putDisk(layout, "1", indexOfChunks(2 ** 22), []);
+    // The comparison has the chunks of both sides, whether they are the same or not.
+    const disk = `oci:${layout.folder}:1`;
+    const ways = [["inspectDisk", { reference: disk }], ["diffDisks", { from: disk, to: disk }]];
+    for (const [task, options] of ways as [string, object][]) {
+      const taken = await memoryOf(task, 2, options);
       assert(taken < 300_000_000, `${taken} bytes for ${task}`);
     }
   },
